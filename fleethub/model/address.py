@@ -1,0 +1,55 @@
+"""How a managed thing is named: ``key.main.volta``, ``route.main.qwen3-32b``, ``node.volta``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Number of parts of an address of each kind, its kind included. Later dots belong to the last part.
+PARTS = {"node": 2, "backend": 2, "proxy": 2, "fleet": 2, "key": 3, "route": 3, "model": 3}
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Address:
+    """A kind and a name. ``name`` of a key or route is ``<proxy>.<alias>``; an alias may hold dots."""
+
+    kind: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read ``kind.name``; raises ValueError that says what is allowed."""
+        kind, dot, name = text.partition(".")
+        if kind not in PARTS:
+            raise ValueError(f"{text!r} is no address: it starts with one of {', '.join(sorted(PARTS))}")
+        if not dot or not name or (PARTS[kind] == 3 and not all(name.partition("."))):
+            shape = ".".join([kind, "PROXY", "ALIAS"][: PARTS[kind]]) if PARTS[kind] == 3 else f"{kind}.NAME"
+            raise ValueError(f"{text!r} is no address: a {kind} is named {shape}")
+        return cls(kind, name)
+
+    @property
+    def owner(self) -> str:
+        """The proxy (key, route) or backend (model) that the name starts with; the name itself for others."""
+        return self.name.partition(".")[0]
+
+    @property
+    def alias(self) -> str:
+        """The last part: a key's or a model's alias, a node's name."""
+        return self.name.partition(".")[2] if PARTS[self.kind] == 3 else self.name
+
+    def __str__(self) -> str:
+        return f"{self.kind}.{self.name}"
+
+
+def key(proxy: str, alias: str) -> Address:
+    """The address of a LiteLLM key."""
+    return Address("key", f"{proxy}.{alias}")
+
+
+def route(proxy: str, alias: str) -> Address:
+    """The address of a model alias on a proxy."""
+    return Address("route", f"{proxy}.{alias}")
+
+
+def node(name: str) -> Address:
+    """The address of a node."""
+    return Address("node", name)

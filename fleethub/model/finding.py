@@ -1,0 +1,132 @@
+"""Findings: one type for every diagnosis, and the one table of their codes and severities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fleethub.model.address import Address
+
+
+class Severity(StrEnum):
+    """``error`` refuses what needs it (exit 3, or the code's own exit); a warning never changes the exit code."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Place:
+    """Where in the spec: file as the operator knows it, line and column from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A diagnosis. ``detail`` holds further lines (an arithmetic, YAML to add); ``hint`` the next thing to do."""
+
+    code: str
+    message: str
+    address: Address | None = None
+    place: Place | None = None
+    hint: str = ""
+    detail: tuple[str, ...] = ()
+    severity_override: Severity | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """The code's severity, unless a policy lowered or raised it."""
+        return self.severity_override or CODES[self.code][0]
+
+
+E, W = Severity.ERROR, Severity.WARNING
+
+#: code -> severity, what it means. The documentation's table is made from this one.
+CODES: dict[str, tuple[Severity, str]] = {
+    # the spec itself
+    "spec.syntax": (E, "the file is not TOML"),
+    "spec.unreadable": (E, "a file of the spec cannot be read"),
+    "spec.unknown-key": (E, "a key that the spec does not have"),
+    "spec.value": (E, "a value of the wrong type or out of range"),
+    "spec.missing": (E, "a required key is absent"),
+    "spec.name": (E, "a name that is not [a-z0-9][a-z0-9-]*"),
+    "spec.name-case": (E, "two names that differ by case alone"),
+    "spec.reference": (E, "a name that is not defined (model, backend, proxy, role, key, endpoint)"),
+    "spec.duplicate": (E, "the same thing defined twice"),
+    "spec.include": (E, "an include that matches nothing or leaves the fleet's folder"),
+    "spec.version": (E, "required_version is not met by this FleetHub"),
+    "spec.literal-secret": (E, "a secret written into the spec instead of a reference"),
+    "spec.placeholder": (E, "a brace other than {host} and {name}"),
+    "chain.duplicate": (E, "one model twice in a chain by the same way"),
+    "chain.no-proxy": (E, "a model of a chain is on no proxy and names no endpoint"),
+    "model.proxies": (E, "a model whose backends have different proxies"),
+    "model.context-small": (W, "a context under 16k, too small for an agent's prompt"),
+    "target.duplicate": (E, "one target used by two nodes"),
+    "target.outside": (E, "a folder target outside the fleet's folder"),
+    "node.port-duplicate": (E, "one host and port used by two nodes"),
+    "node.owned-path": (E, "[nodes.x.openclaw] sets what FleetHub owns"),
+    "key.models-of-node": (E, "models on a key that a node uses (use also)"),
+    # rendering
+    "template.missing": (E, "a node type without a template"),
+    "template.failed": (E, "a template that does not render"),
+    "template.output": (E, "a template whose output is not what the file must be"),
+    "node.dangling-model": (E, "the rendered config names a model that it does not define"),
+    "node.bind-open": (E, "the gateway listens beyond loopback without authentication"),
+    "node.config-check": (E, "the rendered config fails one of FleetHub's own checks"),
+    "node.env-quote": (E, "a value that cannot be written single-quoted into .env"),
+    "node.env-tracked": (E, "git tracks, or does not ignore, a node's .env"),
+    # secrets
+    "seed.malformed": (E, "the seed is not fhseed1_ and 43 characters of base64url"),
+    "seed.mismatch": (E, "the seed is not the one that the lockfile's keys were derived from"),
+    "secret.unresolved": (W, "a reference that does not resolve; what needs it is unknown"),
+    "secret.mode": (E, "a seed or token file that others can read"),
+    # state
+    "fleet.renamed": (E, "the fleet's name differs from the lockfile's"),
+    "state.behind": (E, "the proxy or a node carries a mark newer than the lockfile"),
+    "state.lost": (E, "no lockfile, but keys marked as FleetHub's"),
+    # keys
+    "key.alias-taken": (E, "an unmarked key already has this alias"),
+    "key.alias-duplicate": (E, "several keys share this alias"),
+    "key.foreign": (E, "the key carries another fleet's mark"),
+    "key.generation-behind": (E, "the spec's generation is below a mark's"),
+    "key.revoked": (W, "a key was deleted or blocked by hand"),
+    "key.unprovable": (E, "a wildcard, team or group on a key of ours"),
+    "key.limit-stuck": (W, "this LiteLLM cannot clear budget_duration"),
+    "key.generation-raised": (W, "rotation of a living key is not there yet"),
+    # routes and proxies
+    "proxy.unreadable": (W, "a proxy cannot be observed; what is on it is unknown"),
+    "route.missing": (E, "a chain or key names an alias that the proxy does not have"),
+    "route.context-unset": (W, "the route sets no num_ctx, so Ollama chooses the context"),
+    "route.context-differs": (W, "the route's num_ctx is not the spec's context"),
+    "route.api-base": (W, "the route's api_base is not the backend's URL"),
+    "route.differs": (W, "the alias exists, but leads to another model"),
+    # backends
+    "backend.unreadable": (W, "a backend cannot be observed; it is judged from the spec alone"),
+    "capacity.exceeded": (E, "the planned models do not fit into the backend's VRAM"),
+    "capacity.unknown": (W, "the size of a planned model, or the VRAM, is not known"),
+    # nodes
+    "node.unreadable": (W, "a node cannot be observed"),
+    "node.target-taken": (E, "files without FleetHub's mark are at the target"),
+    "node.foreign": (E, "the target carries another fleet's mark"),
+    "node.folder-gone": (W, "the node's whole folder is gone"),
+    "node.files-kept": (W, "files at the target that FleetHub did not write stay"),
+    # policy
+    "resource.protected": (E, "a protected resource would be deleted"),
+    "drift.stopped": (W, "something was changed by hand, and the policy says not to repair it unasked"),
+}
+#: Codes of severity error that end the whole run, with the exit code they ask for (see ``model.exit``).
+FATAL: dict[str, int] = {
+    "state.behind": 4,
+    "state.lost": 4,
+    "key.generation-behind": 4,
+    "fleet.renamed": 3,
+    "seed.mismatch": 3,
+    "seed.malformed": 1,
+    "spec.version": 1,
+}

@@ -1,0 +1,176 @@
+"""A fleet as the operator means it: defaults and roles merged, names resolved, sizes in bytes.
+
+``spec`` makes it; everything after the spec reads only this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fleethub.model.finding import Place
+from fleethub.model.secret import SecretRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """What every named table of the spec has."""
+
+    name: str
+    owner: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    protected: bool = False
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """``drift`` None means: not written, so ask on a terminal. ``reserve`` is bytes kept free on each GPU."""
+
+    overcommit: Literal["refuse", "refuse-new", "warn"] = "refuse-new"
+    drift: Literal["repair", "stop"] | None = None
+    revoked: Literal["stop", "restore"] = "stop"
+    reserve: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy(Block):
+    """A LiteLLM. ``url`` is what nodes use, ``admin_url`` what FleetHub uses; TTL in seconds. No trailing slash."""
+
+    url: str
+    admin_url: str
+    replicas: tuple[str, ...] = ()
+    key_cache_ttl: float = 60.0
+    master_key: SecretRef
+    manage_routes: bool = False
+    processes: int = 1
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """Every URL at which a key must be proved: the replicas, else the admin URL."""
+        return self.replicas or (self.admin_url,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """One declared GPU; ``vram`` in bytes."""
+
+    name: str
+    vram: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ollama:
+    """An Ollama server and the settings that its API does not tell. ``max_loaded_models`` 0: its own default."""
+
+    url: str
+    num_parallel: int = 1
+    max_loaded_models: int = 0
+    kv_cache_type: str = "f16"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend(Block):
+    """A host with GPUs. ``ssh`` None: only what is declared is known; ``"local"``: NVML of this machine."""
+
+    host: str
+    proxy: str | None = None
+    ssh: str | None = None
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    gpus: tuple[Gpu, ...] = ()
+    ollama: Ollama | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(Block):
+    """A model alias; ``name`` is the alias. ``proxy`` is resolved (a cloud model's own, else its backends').
+
+    ``context`` in tokens; ``vram`` in bytes and ``params`` in parameters, for what is not installed;
+    ``ollama`` its tag on Ollama, None for a cloud model.
+    """
+
+    backends: tuple[str, ...] = ()
+    proxy: str | None = None
+    route: str
+    ollama: str | None = None
+    context: int
+    quant: str | None = None
+    vram: int | None = None
+    params: int | None = None
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One step of a node's chain: through the model's proxy, or (``endpoint`` set) straight to a backend."""
+
+    model: str
+    backend: str | None = None
+    endpoint: str | None = None  # "ollama" or a named endpoint of the backend
+
+    @property
+    def direct(self) -> bool:
+        """True when the hop goes round the proxy, so that no key is involved."""
+        return self.endpoint is not None
+
+    def __str__(self) -> str:
+        return f"{self.model} via {self.backend}.{self.endpoint}" if self.direct else self.model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node(Block):
+    """An OpenClaw gateway. ``target`` and ``image`` are expanded; ``chain`` is its models, primary first.
+
+    ``env`` values are references or plain text; ``openclaw`` is merged over the rendered config;
+    ``files`` maps compose, env, openclaw to paths below the target. ``settle`` and ``timeout`` in seconds.
+    """
+
+    host: str
+    type: str = "openclaw-docker"
+    target: str
+    image: str
+    chain: tuple[Hop, ...]
+    key: str
+    manage: Literal["whole", "wiring"] = "whole"
+    port: int = 18789
+    files: Mapping[str, str] = field(default_factory=dict)
+    uid: int = 1000
+    project: str = ""
+    activate: Literal["auto", "never"] = "auto"
+    command: tuple[str, ...] = ()
+    settle: float = 10.0
+    timeout: float = 60.0
+    generation: int = 1
+    env: Mapping[str, SecretRef | str] = field(default_factory=dict)
+    openclaw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key(Block):
+    """Limits and extra scope of a key, on each proxy where it exists. ``models`` only for keys without nodes.
+
+    ``limits`` holds what the spec writes, under LiteLLM's names: rpm_limit, tpm_limit, max_budget (in the
+    proxy's currency), budget_duration.
+    """
+
+    limits: Mapping[str, int | float | str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The whole spec. ``root`` is the absolute path of its folder; ``digest`` is over the files' bytes."""
+
+    name: str
+    root: str
+    digest: str
+    key_seed: SecretRef | None
+    policy: Policy = field(default_factory=Policy)
+    proxies: Mapping[str, Proxy] = field(default_factory=dict)
+    backends: Mapping[str, Backend] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    keys: Mapping[str, Key] = field(default_factory=dict)
