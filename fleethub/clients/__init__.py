@@ -1,0 +1,1 @@
+"""The only room with network and processes. Answers become values of ``model.facts``, or Unknown with a reason."""

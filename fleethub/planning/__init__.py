@@ -1,0 +1,6 @@
+"""Fleet + wanted + observed + lockfile -> Plan. Pure: no client, clock or environment."""
+
+from fleethub.planning.plan import make_plan
+from fleethub.planning.sources import sources
+
+__all__ = ["make_plan", "sources"]

@@ -1,0 +1,1 @@
+"""What FleetHub remembers: the lockfile, its history, the journal of each apply, and the local lock."""

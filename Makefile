@@ -1,0 +1,32 @@
+# Everything that is needed lands in .venv; Python 3.11+ is all that must be there.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+LITELLM_UP ?= ../shared/real/litellm/up
+
+.PHONY: demo test test-real lint bench clean
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/.ready  ## the main job on an embedded stand-in fleet
+	$(BIN)/fleethub demo
+
+test: $(VENV)/.ready  ## all tests; those of real systems are skipped unless they are pointed at one
+	$(BIN)/python -m pytest -q -n 2
+
+test-real: $(VENV)/.ready  ## against a real LiteLLM; see tests/real/README.md
+	FLEETHUB_REQUIRE_REAL=1 FLEETHUB_LITELLM_UP=$(LITELLM_UP) $(BIN)/python -m pytest -q tests/real
+
+lint: $(VENV)/.ready  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.ready  ## ratios against a peer in the same run
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,5 @@
+"""``python -m fleethub``."""
+
+from fleethub.cli import main
+
+main()

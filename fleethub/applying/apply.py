@@ -1,0 +1,217 @@
+"""One apply: the lockfile's intent first, then steps phase by phase, then the lockfile's result.
+
+A step runs when every step it comes after succeeded; one that failed holds back only what depends on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any
+
+from fleethub.applying import keys, nodes, routes
+from fleethub.applying.context import Context, StepError
+from fleethub.clients.vault import SecretError
+from fleethub.model.actions import (
+    Deliver,
+    KeyDelete,
+    KeyPut,
+    ProveKey,
+    ProveRoute,
+    RemoveNode,
+    RouteDelete,
+    RoutePut,
+    Settle,
+)
+from fleethub.model.address import Address
+from fleethub.model.event import (
+    ApplyFinished,
+    ApplyStarted,
+    Event,
+    Recorded,
+    StepDone,
+    StepFailed,
+    StepStarted,
+)
+from fleethub.model.observation import Applied, Locked, Lockfile, Pending
+from fleethub.model.plan import Action, Phase, Plan, Step
+from fleethub.state.reduce import reduce
+
+HANDLERS: dict[type, Callable[[Any, Context], tuple[str, ...]]] = {
+    KeyPut: keys.put,
+    KeyDelete: keys.delete,
+    ProveKey: keys.prove,
+    RoutePut: routes.put,
+    ProveRoute: routes.prove,
+    RouteDelete: routes.delete,
+    Deliver: nodes.deliver,
+    Settle: nodes.settle,
+    RemoveNode: nodes.remove,
+}
+#: Steps of one phase that run at the same time. Settling only waits, so all of it may wait together.
+WORKERS = {Phase.SETTLE: 64, Phase.PROVE: 32}
+SAYS = {
+    KeyPut: "write key",
+    KeyDelete: "delete key",
+    ProveKey: "prove key",
+    RoutePut: "store route",
+    ProveRoute: "prove route",
+    RouteDelete: "remove route",
+    Deliver: "deliver",
+    Settle: "settle",
+    RemoveNode: "remove",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an apply did; ``lockfile`` is the state after it."""
+
+    lockfile: Lockfile
+    done: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
+    skipped: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def apply(
+    plan: Plan,
+    lockfile: Lockfile | None,
+    context: Context,
+    applied: Applied,
+    seed: str,
+    save: Callable[[Lockfile], None],
+    emit: Callable[[Event], None],
+) -> Outcome:
+    """Carry the plan out. ``context.serial`` is the new serial; ``save`` puts a lockfile on disk before it returns."""
+    run = _Run(lockfile, emit)
+    run.take(
+        ApplyStarted(
+            plan=plan.id,
+            fleet=plan.fleet,
+            lineage=context.lineage,
+            serial=context.serial,
+            seed=seed,
+            applied=applied,
+            pending=_pending(plan, lockfile),
+            steps=len(plan.steps),
+        )
+    )
+    save(run.lockfile)
+    for phase in Phase:
+        run.phase([s for s in plan.steps if s.phase is phase], context, WORKERS.get(phase, 8))
+    records: Mapping[Address, Locked] = run.lockfile.resources
+    for change in plan.changes:
+        if change.action is Action.RECORD:
+            run.take(Recorded(change.address, change.locked))
+    for address, record in _settled(plan, run, records):
+        run.take(Recorded(address, record))
+    run.take(
+        ApplyFinished(
+            context.serial, tuple(run.done), tuple(i for i, _ in run.failed), tuple(run.skipped), plan.planned
+        )
+    )
+    save(run.lockfile)
+    return Outcome(run.lockfile, tuple(run.done), tuple(run.failed), tuple(run.skipped), tuple(run.notes))
+
+
+class _Run:
+    """The state of one apply: what is done, and the lockfile so far."""
+
+    def __init__(self, lockfile: Lockfile | None, emit: Callable[[Event], None]) -> None:
+        self._lockfile, self._emit, self._lock = lockfile, emit, Lock()
+        self.done: list[str] = []
+        self.failed: list[tuple[str, str]] = []
+        self.skipped: list[str] = []
+        self.notes: list[str] = []
+
+    @property
+    def lockfile(self) -> Lockfile:
+        if self._lockfile is None:  # pragma: no cover - the first event makes it
+            raise AssertionError("an apply starts with its intent")
+        return self._lockfile
+
+    def take(self, event: Event) -> None:
+        """Journal an event, and fold it into the lockfile."""
+        with self._lock:
+            self._emit(event)
+            self._lockfile = reduce(self._lockfile, event)
+
+    def phase(self, steps: list[Step], context: Context, workers: int) -> None:
+        """Run one phase's steps, in as many rounds as they depend on each other."""
+        left = list(steps)
+        while left:
+            waiting = {s.id for s in left}
+            ready = [s for s in left if not waiting & set(s.after)] or left
+            left = [s for s in left if s not in ready]
+            with ThreadPoolExecutor(max_workers=max(1, min(workers, len(ready)))) as pool:
+                list(pool.map(lambda s: self._step(s, context), ready))
+
+    def _step(self, step: Step, context: Context) -> None:
+        phase = step.phase.name.lower()
+        broken = set(self.skipped) | {name for name, _ in self.failed}
+        if lost := broken & set(step.after):
+            self.skipped.append(step.id)
+            reason = f"{sorted(lost)[0]} was not done"
+            self.take(StepFailed(step.id, step.address, phase, reason, skipped=True))
+            return
+        self.take(StepStarted(step.id, step.address, phase, SAYS[type(step.do)]))
+        try:
+            notes = HANDLERS[type(step.do)](step.do, context)
+        except (StepError, SecretError) as error:
+            self.failed.append((step.id, str(error)))
+            self.take(StepFailed(step.id, step.address, phase, str(error)))
+            return
+        context.ended[step.id] = time.monotonic()
+        self.done.append(step.id)
+        self.notes += notes
+        locked = step.locked
+        if locked is not None:
+            before = self.lockfile.resources.get(step.address)
+            locked = replace(locked, pending=before.pending if before else None)
+        self.take(StepDone(step.id, step.address, phase, locked, step.removes, notes))
+
+
+def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, tuple[Locked, Pending]]:
+    """The intent of every resource with a step that changes it, merged with an intent that a crash left."""
+    found: dict[Address, tuple[Locked, Pending]] = {}
+    by_address: dict[Address, list[Step]] = {}
+    for step in plan.steps:
+        by_address.setdefault(step.address, []).append(step)
+    for change in plan.changes:
+        steps = by_address.get(change.address, [])
+        if not any(s.locked is not None or s.removes for s in steps):
+            continue
+        before = lockfile.resources.get(change.address) if lockfile else None
+        wanted = change.locked
+        phases = tuple(dict.fromkeys(s.phase.name.lower() for s in steps))
+        if change.action is Action.CREATE:
+            phases = ("create", *phases)
+        needs = dict(wanted.needs) if wanted else {}
+        for address, entries in (before.pending.needs if before and before.pending else {}).items():
+            needs[address] = needs.get(address, frozenset()) | entries
+        start = before or replace(wanted, attrs={}, needs={}, shape="") if wanted else before
+        if start is not None:
+            found[change.address] = (start, Pending(phases, wanted.attrs if wanted else {}, needs))
+    return found
+
+
+def _settled(plan: Plan, run: _Run, records: Mapping[Address, Locked]) -> Iterable[tuple[Address, Locked]]:
+    """Take the intent off every resource whose steps all succeeded; what is held back keeps a contract pending."""
+    bad = {name for name, _ in run.failed} | set(run.skipped)
+    held = {c.address: c for c in plan.changes if c.obstacles}
+    touched: dict[Address, bool] = {}
+    for step in plan.steps:
+        touched[step.address] = touched.get(step.address, True) and step.id not in bad
+    for address, whole in touched.items():
+        record = records.get(address)
+        if record is None or not whole:
+            continue
+        pending = None
+        if address in held and record.pending is not None:
+            pending = replace(record.pending, phases=("contract",))
+        if record.pending != pending:
+            yield address, replace(record, pending=pending)

@@ -1,0 +1,45 @@
+"""What steps share while one apply runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fleethub.clients.http import Http
+from fleethub.clients.litellm import LiteLLM
+from fleethub.clients.vault import Vault
+from fleethub.model.event import Event, Waiting
+from fleethub.model.observation import Source
+
+
+class StepError(Exception):
+    """A step did not do what it should; the message is fit to be shown."""
+
+
+@dataclass(slots=True)
+class Context:
+    """``ended`` keeps when a step ended (monotonic seconds); ``emit`` is the event stream."""
+
+    http: Http
+    vault: Vault
+    root: Path
+    lineage: str
+    serial: int
+    emit: Callable[[Event], None]
+    ended: dict[str, float] = field(default_factory=dict)
+
+    def litellm(self, source: Source) -> LiteLLM:
+        """A client of one proxy with its master key."""
+        return LiteLLM(self.http, source.at, self.vault.open(source.credential) if source.credential else None)
+
+    def say(self, text: str, seconds: float) -> None:
+        """Tell whoever watches that something takes time."""
+        self.emit(Waiting(text, seconds))
+
+    def wait(self, seconds: float, text: str) -> None:
+        """Sleep, and say why."""
+        if seconds > 0:
+            self.say(text, seconds)
+            time.sleep(seconds)

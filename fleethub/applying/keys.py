@@ -1,0 +1,126 @@
+"""Key steps: write, read back, prove. Read-merge-write keeps what others keep in a key's metadata."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fleethub.applying.context import Context, StepError
+from fleethub.clients.litellm import LiteLLM, LiteLLMError
+from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
+from fleethub.model.facts import KeyRow
+from fleethub.model.secret import Secret
+from fleethub.resources.key import mark_of
+
+#: LiteLLM keeps per-model limits inside metadata, and drops them when metadata is written without them.
+INSIDE_METADATA = ("model_rpm_limit", "model_tpm_limit")
+POLL = 0.25  # seconds between two questions to one door
+
+
+def put(do: KeyPut, context: Context) -> tuple[str, ...]:
+    """Create or update, then read back; raises StepError when the proxy did not take it as sent."""
+    api, value = context.litellm(do.source), context.vault.open(do.value)
+    rows = _call(api.find, do.alias)
+    mark = {"lineage": context.lineage, "serial": context.serial, "generation": do.generation}
+    if do.create:
+        if rows:
+            raise StepError(f"a key with the alias {do.alias!r} appeared since the plan was made")
+        body: dict[str, Any] = {
+            "key_alias": do.alias,
+            "models": list(do.models or ()),
+            "metadata": {"fleethub": mark},
+            **{name: limit for name, limit in do.limits.items() if limit is not None},
+        }
+        _call(api.generate, body, value)
+    else:
+        row = _ours(rows, do.alias, context)
+        inside = {name: row.metadata[name] for name in INSIDE_METADATA if row.metadata.get(name)}
+        body = {"metadata": {**row.metadata, "fleethub": mark}, **inside, **do.limits}
+        if do.models is not None:
+            body["models"] = list(do.models)
+        if do.unblock:
+            body["blocked"] = False
+        _call(api.update, row.token, body)
+    _read_back(api, do, value)
+    return ()
+
+
+def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
+    """Delete one key of ours; the answer echoes whatever was asked, so look afterwards."""
+    api = context.litellm(do.source)
+    rows = _call(api.find, do.alias)
+    if not rows:
+        return ()
+    _call(api.delete, _ours(rows, do.alias, context).token)
+    if _call(api.find, do.alias):
+        raise StepError("the proxy said that it deleted the key, and still lists it")
+    return ()
+
+
+def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
+    """Ask each door with the key itself, until all of them list the scope or the time is over."""
+    value = context.vault.open(do.value)
+    if do.processes > 1 and not do.created:
+        written = context.ended.get(do.written or "", time.monotonic())
+        context.wait(written + do.ttl - time.monotonic(), f"workers behind one door forget the old scope of {do.alias}")
+    for door in do.doors:
+        _prove_at(door, do, value, context)
+    return ()
+
+
+def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> None:
+    deadline = time.monotonic() + 2 * do.ttl + 10
+    api = LiteLLM(context.http, door, None)
+    lacking: set[str] = set(do.scope)
+    reason, said = "", False
+    while True:
+        try:
+            lacking = set(do.scope) - api.models_seen_by(door, value)
+            reason = f"{door} does not yet give the key {do.alias!r} {', '.join(sorted(lacking))}"
+        except LiteLLMError as error:
+            reason = f"{door} does not take the key {do.alias!r}: {error}"
+        else:
+            if not lacking:
+                return
+        if time.monotonic() >= deadline:
+            raise StepError(f"{reason}; nothing was delivered to its nodes, and the scope stays wide")
+        if not said:
+            context.say(f"waiting until {door} knows the new scope of {do.alias}", 2 * do.ttl + 10)
+            said = True
+        time.sleep(POLL)
+
+
+def _ours(rows: list[KeyRow], alias: str, context: Context) -> KeyRow:
+    if len(rows) != 1:
+        raise StepError(f"{len(rows)} keys have the alias {alias!r} now; plan again")
+    mark = mark_of(rows[0].metadata)
+    if mark is not None and mark.lineage != context.lineage:
+        raise StepError(f"the key {alias!r} carries another fleet's mark now; plan again")
+    if mark is not None and mark.serial > context.serial:
+        raise StepError(f"the key {alias!r} was written by a newer apply meanwhile; git pull, then plan again")
+    return rows[0]
+
+
+def _read_back(api: LiteLLM, do: KeyPut, value: Secret) -> None:
+    rows = _call(api.find, do.alias)
+    if len(rows) != 1:
+        raise StepError(f"{len(rows)} keys have the alias {do.alias!r} after the write")
+    row = rows[0]
+    wrong = [n for n, limit in do.limits.items() if row.limits.get(n) != limit]
+    if row.token != value.sha256():
+        wrong.append("its value")
+    if do.models is not None and set(row.models) != set(do.models):
+        wrong.append("models")
+    if do.unblock and row.blocked:
+        wrong.append("blocked")
+    if mark_of(row.metadata) is None:
+        wrong.append("the mark")
+    if wrong:
+        raise StepError(f"the proxy accepted the write and did not take over {', '.join(wrong)}")
+
+
+def _call(function: Any, *args: Any) -> Any:
+    try:
+        return function(*args)
+    except LiteLLMError as error:
+        raise StepError(str(error)) from None

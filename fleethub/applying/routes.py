@@ -1,0 +1,63 @@
+"""Route steps: store deployments through the proxy's API, prove that every replica lists them."""
+
+from __future__ import annotations
+
+import time
+
+from fleethub.applying.context import Context, StepError
+from fleethub.clients.litellm import LiteLLMError
+from fleethub.model.actions import ProveRoute, RouteDelete, RoutePut
+
+POLL = 0.5  # seconds
+
+
+def put(do: RoutePut, context: Context) -> tuple[str, ...]:
+    """Store the wanted deployments, then remove the ones they replace."""
+    api = context.litellm(do.source)
+    mark = {"lineage": context.lineage, "serial": context.serial, "generation": 1}
+    try:
+        for deployment in do.deployments:
+            api.add_model(
+                {
+                    "model_name": do.alias,
+                    "litellm_params": dict(deployment),
+                    "model_info": {"fleethub": mark},
+                }
+            )
+        for old in do.remove:
+            api.delete_model(old)
+    except LiteLLMError as error:
+        raise StepError(f"{error} (a LiteLLM stores models only with STORE_MODEL_IN_DB=True)") from None
+    return ()
+
+
+def prove(do: ProveRoute, context: Context) -> tuple[str, ...]:
+    """Ask each door as the master until it lists the alias."""
+    api = context.litellm(do.source)
+    for door in do.doors:
+        deadline, said = time.monotonic() + do.timeout, False
+        while True:
+            try:
+                if do.alias in api.models_seen_by(door):
+                    break
+                reason = f"{door} does not list {do.alias!r}"
+            except LiteLLMError as error:
+                reason = f"{door}: {error}"
+            if time.monotonic() >= deadline:
+                raise StepError(reason)
+            if not said:
+                context.say(f"waiting until {door} lists {do.alias}", do.timeout)
+                said = True
+            time.sleep(POLL)
+    return ()
+
+
+def delete(do: RouteDelete, context: Context) -> tuple[str, ...]:
+    """Remove the stored deployments of an alias."""
+    api = context.litellm(do.source)
+    try:
+        for model_id in do.ids:
+            api.delete_model(model_id)
+    except LiteLLMError as error:
+        raise StepError(str(error)) from None
+    return ()

@@ -1,0 +1,115 @@
+"""The command line. Each command is one module, imported when it is called: ``--help`` imports click alone."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from fleethub import __version__
+
+#: command -> what it does, in the order of ``--help``. The module of the same name holds a click command ``cmd``.
+COMMANDS = {
+    "init": "Write a runnable spec, a seed and .gitignore.",
+    "validate": "Check the spec and what is rendered from it, offline.",
+    "schema": "Print the JSON Schema of fleet.toml, for editors.",
+    "render": "Write the nodes' files to a folder, secrets as (sensitive).",
+    "plan": "Read what is there and show what would change.",
+    "apply": "Make it so.",
+    "destroy": "Remove everything that FleetHub made for this fleet.",
+    "status": "Show what runs where, now.",
+    "show": "Show everything about one address.",
+    "demo": "Run the whole story on an embedded stand-in fleet.",
+}
+#: Commands of the design that this version does not have: they say so, instead of "no such command".
+LATER = [
+    "import",
+    "fmt",
+    "drift",
+    "why",
+    "graph",
+    "capacity",
+    "assign",
+    "release",
+    "node",
+    "rotate",
+    "revoke",
+    "verify",
+    "state",
+    "lock",
+    "context",
+    "tangleclaw",
+    "serve",
+]
+
+
+class Lazy(click.Group):
+    """A group that knows its commands' names and one-line helps without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of ``COMMANDS``."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command when it is called."""
+        if name in COMMANDS:
+            command: click.Command = importlib.import_module(f"fleethub.cli.{name}").cmd
+            return command
+        if name in LATER:
+            return click.Command(
+                name,
+                callback=lambda: _later(name),
+                context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+            )
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list for ``--help``."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _later(name: str) -> None:
+    click.echo(f"fleethub {name} is not there yet; see CHANGELOG.md for what this version does", err=True)
+    sys.exit(1)
+
+
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "FLEETHUB"})
+@click.version_option(__version__, prog_name="fleethub")
+@click.option("-C", "folder", default=".", metavar="DIR", help="The fleet's folder (or its fleet.toml).")
+@click.option("--json", "as_json", is_flag=True, help="Print NDJSON for machines; the last line is a summary.")
+@click.option("--no-color", is_flag=True, help="Print without colour (so does NO_COLOR).")
+@click.pass_context
+def cli(ctx: click.Context, folder: str, as_json: bool, no_color: bool) -> None:
+    """Plan and apply for a self-hosted AI inference fleet.
+
+    Exit codes: 0 fine, 1 error or all blocked by unknowns, 2 changes (plan --detailed-exitcode), 3 refused by a
+    finding, 4 stale or behind, 5 locked, 6 partly applied, 70 a bug, 130 interrupted.
+    """
+    ctx.obj = {"folder": folder, "json": as_json, "no_color": no_color}
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Run the command line; ends the process with the command's exit code."""
+    try:
+        cli(args=argv, prog_name="fleethub", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        from fleethub.cli.errors import report
+
+        sys.exit(report(error))
+    sys.exit(0)

@@ -1,0 +1,17 @@
+"""``fleethub destroy``."""
+
+from __future__ import annotations
+
+import click
+
+from fleethub.cli.output import Out, guarded
+from fleethub.cli.running import run_apply
+
+
+@click.command()
+@click.option("--auto-approve", "-y", is_flag=True, help="Do not ask for the fleet's name.")
+@click.pass_obj
+def cmd(options: dict[str, object], auto_approve: bool) -> None:
+    """Remove what FleetHub made for this fleet: nodes' files, then keys and routes. The lockfile's lineage stays."""
+    out = Out(options)
+    guarded(out, lambda: run_apply(out, auto_approve, False, destroy=True))

@@ -1,0 +1,70 @@
+"""Where output goes: colour on a terminal, plain lines elsewhere, NDJSON for machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fleethub.model.exit import Exit
+from fleethub.model.finding import Finding
+from fleethub.views.style import Style
+
+
+class Out:
+    """Made from the global options. ``ctx.obj`` of the command line."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.path = Path(options["folder"])
+        self.json: bool = options["json"]
+        self.terminal = sys.stdout.isatty()
+        colour = self.terminal and not options["no_color"] and not os.environ.get("NO_COLOR")
+        self.style = Style(colour and os.environ.get("TERM") != "dumb")
+
+    def text(self, text: str) -> None:
+        """A text for people; nothing in ``--json``."""
+        if not self.json:
+            click.echo(text)
+
+    def line(self, data: dict[str, Any]) -> None:
+        """One NDJSON line; nothing without ``--json``."""
+        if self.json:
+            click.echo(json.dumps(data, ensure_ascii=False, default=list))
+
+    def lines(self, data: Iterable[dict[str, Any]]) -> None:
+        """Several NDJSON lines."""
+        for one in data:
+            self.line(one)
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Findings in either form."""
+        from fleethub.views.data import finding_data
+        from fleethub.views.plan import findings_lines
+
+        found = list(findings)
+        self.lines(finding_data(f) for f in found)
+        if found:
+            self.text("\n".join(line.removeprefix("  ") for line in findings_lines(found, self.style)))
+
+
+def guarded(out: Out, work: Callable[[], int]) -> None:
+    """Run a command's body; a wrong spec is shown with every finding, and the process ends with the exit code."""
+    from fleethub.usecases import SpecError
+
+    try:
+        code = work()
+    except SpecError as error:
+        out.findings(error.findings)
+        out.line({"type": "summary", "exit": int(_spec_exit(error.findings)), "findings": len(error.findings)})
+        out.text(f"\n{len(error.findings)} findings; nothing was asked or changed.")
+        code = _spec_exit(error.findings)
+    sys.exit(int(code))
+
+
+def _spec_exit(findings: Iterable[Finding]) -> Exit:
+    return Exit.ERROR

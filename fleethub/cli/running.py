@@ -1,0 +1,106 @@
+"""What apply and destroy share: ask, show progress, say what became of it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from fleethub.cli.output import Out
+from fleethub.model.event import Event
+from fleethub.model.exit import Exit, worst
+from fleethub.model.plan import Plan
+from fleethub.usecases import Decision, Workplace, apply_exit
+from fleethub.views.data import plan_data
+from fleethub.views.events import event_line, result_text
+from fleethub.views.plan import plan_text
+
+
+def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False) -> int:
+    """The body of both commands; returns the exit code."""
+    interactive = sys.stdin.isatty() and not out.json
+    refused = False
+
+    def decide(plan: Plan) -> Decision:
+        nonlocal refused
+        out.text(plan_text(plan, out.style, full))
+        out.lines(plan_data(plan, full))
+        if plan.fatal or not plan.doable:
+            return Decision.STOP
+        if auto_approve:
+            return Decision.APPLY
+        if not interactive:
+            refused = True
+            return Decision.STOP
+        if destroy:
+            typed = click.prompt(f"\nThis removes the fleet. Type its name ({plan.fleet}) to go on", default="")
+            return Decision.APPLY if typed == plan.fleet else Decision.STOP
+        if asks and any(d.repaired for d in plan.drift):
+            if not click.confirm("\nUndo what was changed behind our back (see above)?", default=False):
+                return Decision.WITHOUT_REPAIR
+        return Decision.APPLY if click.confirm("\nApply this plan?", default=False) else Decision.STOP
+
+    with Workplace(out.path) as workplace:
+        policy = workplace.fleet.policy.drift
+        asks = policy is None and interactive and not auto_approve
+        repair = policy == "repair" or asks or destroy or (policy is None and not auto_approve)
+        with progress(out) as show:
+            result = workplace.apply(decide, (show,), repair, destroy)
+    if refused:
+        click.echo("error: not applied: there is no terminal to ask on; add --auto-approve", err=True)
+    code = worst(Exit.ERROR, apply_exit(result)) if refused else apply_exit(result)
+    if result.applied:
+        out.text(result_text(result, out.style))
+    elif not refused and result.plan.doable and not result.plan.fatal:
+        out.text("Not applied.")
+    out.line(
+        {
+            "type": "summary",
+            "exit": int(code),
+            "applied": result.applied,
+            "serial": result.serial,
+            "done": list(result.done),
+            "failed": [list(f) for f in result.failed],
+            "skipped": list(result.skipped),
+            "notes": list(result.notes),
+        }
+    )
+    return code
+
+
+class progress:
+    """A sink of events: NDJSON, or lines; on a terminal a status line tells what is being waited for."""
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+        self._status = None
+        if out.terminal and not out.json and out.style.colour:
+            from rich.console import Console
+
+            self._status = Console().status("")
+
+    def __enter__(self) -> progress:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        from fleethub.model.event import ApplyFinished, ApplyStarted, StepStarted
+        from fleethub.state.journal import as_dict
+
+        if self._out.json:
+            self._out.line(as_dict(event))
+            return
+        line = event_line(event, self._out.style)
+        if line is not None:
+            click.echo(line)
+        if self._status is not None:
+            if isinstance(event, ApplyStarted):
+                self._status.start()
+            elif isinstance(event, StepStarted):
+                self._status.update(f"{event.phase}: {event.says} {event.address}")
+            elif isinstance(event, ApplyFinished):
+                self._status.stop()

@@ -1,0 +1,92 @@
+"""``fleethub show``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from fleethub.cli.output import Out, guarded
+
+
+def _addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Completion: the addresses of the spec and the lockfile, without asking anybody."""
+    from pathlib import Path
+
+    from fleethub.resources.key import scopes
+    from fleethub.spec import load
+    from fleethub.state.format import LockfileError
+    from fleethub.state.store import FileStore
+
+    folder = Path((ctx.find_root().params or {}).get("folder") or ".")
+    found: set[str] = set()
+    fleet = load(folder).fleet
+    if fleet is not None:
+        found |= {f"node.{name}" for name in fleet.nodes}
+        found |= {f"key.{proxy}.{name}" for proxy, name in scopes(fleet)}
+        try:
+            lockfile = FileStore(Path(fleet.root)).read()
+        except LockfileError:
+            lockfile = None
+        found |= {str(a) for a in lockfile.resources} if lockfile else set()
+    return sorted(a for a in found if a.startswith(incomplete))
+
+
+@click.command()
+@click.argument("address", shell_complete=_addresses)
+@click.option("--reveal", is_flag=True, help="Print the value of a key, on a terminal only.")
+@click.pass_obj
+def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
+    """Show what is wanted, was applied and is there of ADDRESS, such as node.volta or key.main.volta."""
+    out = Out(options)
+
+    def work() -> int:
+        from fleethub.model.address import Address
+        from fleethub.model.observation import Unknown
+        from fleethub.usecases import Workplace, plan_exit
+        from fleethub.views.status import show_data, show_text
+
+        try:
+            wanted_address = Address.parse(address)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        with Workplace(out.path) as workplace:
+            if reveal:
+                return _reveal(workplace, wanted_address)
+            made = workplace.plan()
+            if made.plan.fatal:
+                out.findings(made.plan.findings)
+                return plan_exit(made.plan)
+            seen = workplace.observations(made)
+            if wanted_address not in seen:
+                near = ", ".join(str(a) for a in seen if a.kind == wanted_address.kind) or "none of this kind"
+                raise click.UsageError(f"{address} is neither in the spec nor in the lockfile; there are: {near}")
+            locked = made.lockfile.resources.get(wanted_address) if made.lockfile else None
+            data = show_data(wanted_address, made.wanted.get(wanted_address), locked, seen[wanted_address])
+        out.text(show_text(data, out.style))
+        code = 1 if isinstance(seen[wanted_address], Unknown) else 0
+        out.line({**data, "exit": code})
+        return code
+
+    guarded(out, work)
+
+
+def _reveal(workplace: object, address: object) -> int:
+    from fleethub.clients.vault import SecretError
+    from fleethub.model.address import Address
+    from fleethub.usecases import Workplace
+
+    if not isinstance(workplace, Workplace) or not isinstance(address, Address):
+        raise TypeError("a workplace and an address")
+    if not sys.stdout.isatty():
+        raise click.UsageError("--reveal prints a secret, and does so on a terminal only")
+    if address.kind != "key":
+        raise click.UsageError("--reveal is for keys: show key.PROXY.NAME --reveal")
+    try:
+        wanted = workplace.wanted(workplace.fleet, None)
+        click.echo(workplace.reveal(address, wanted).reveal())
+    except KeyError:
+        raise click.UsageError(f"{address} is not in the spec") from None
+    except SecretError as error:
+        raise click.ClickException(str(error)) from None
+    return 0

@@ -1,0 +1,27 @@
+"""``fleethub validate``."""
+
+from __future__ import annotations
+
+import click
+
+from fleethub.cli.output import Out, guarded
+
+
+@click.command()
+@click.pass_obj
+def cmd(options: dict[str, object]) -> None:
+    """Check the spec and render every node, offline: no network, no secret, nothing written."""
+    out = Out(options)
+
+    def work() -> int:
+        from fleethub.usecases import open_fleet
+
+        opened = open_fleet(out.path)
+        fleet = opened.fleet
+        out.findings(opened.findings)
+        counted = {n: len(getattr(fleet, n)) for n in ("proxies", "backends", "models", "nodes", "keys")}
+        out.text(f"{fleet.name} is valid: " + ", ".join(f"{count} {name}" for name, count in counted.items()))
+        out.line({"type": "summary", "exit": 0, "fleet": fleet.name, **counted})
+        return 0
+
+    guarded(out, work)

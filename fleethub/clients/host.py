@@ -1,0 +1,180 @@
+"""A node's target. Folders on this machine now; hosts over SSH come through the same four functions.
+
+A delivery writes the whole new set beside the old one, checks it, and renames it into place in the order
+that was given, the mark last: a reader sees each file old or new, never half.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from fleethub.model.facts import FileReading, HostReading
+from fleethub.model.secret import Blob, Seal
+from fleethub.state.store import replace
+
+MARK = ".fleethub/mark.json"
+LARGEST = 4 << 20  # bytes; a node's file is a few KiB
+
+
+class HostError(Exception):
+    """The target cannot be read or written; the message is fit to be shown."""
+
+
+class Host(Protocol):
+    """What a target can do."""
+
+    def read(self, paths: Sequence[str]) -> HostReading:
+        """Files by path, the mark, the last applied set; raises HostError."""
+
+    def deliver(
+        self,
+        files: Sequence[tuple[str, bytes, int]],
+        mark: Mapping[str, Any],
+        stale: Mapping[str, str],
+        seal: Seal,
+    ) -> None:
+        """Put (path, content, mode) in place in that order, then the mark; raises HostError."""
+
+    def remove(self, files: Mapping[str, str], seal: Seal) -> tuple[str, ...]:
+        """Remove what has the fingerprint it is given with, then the mark; returns what stays. Raises HostError."""
+
+
+def connect(at: str, root: Path) -> Host:
+    """The host of a target: ``at`` as the spec writes it, ``root`` the fleet's folder. Raises HostError."""
+    if "://" in at:
+        raise HostError(f"{at}: delivery over SSH is not there yet; use a folder as the target")
+    return Folder(root / at, root)
+
+
+class Folder:
+    """A target on this machine, inside the fleet's folder."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        self._path, self._root = path, root
+
+    def read(self, paths: Sequence[str]) -> HostReading:
+        """ENOENT is absence; any other error, or a file in the folder's place, is not."""
+        try:
+            if not stat.S_ISDIR(self._path.stat().st_mode):
+                raise HostError(f"{self._path} is not a folder")
+            files = {p: found for p in paths if (found := self._file(self._path / p)) is not None}
+            applied = {
+                p: found.content
+                for p in paths
+                if (found := self._file(self._path / ".fleethub/applied" / p)) is not None and found.content is not None
+            }
+            mark = self._file(self._path / MARK)
+        except FileNotFoundError:
+            return HostReading(exists=False)
+        except OSError as error:
+            raise HostError(f"{self._path}: {error.strerror or error}") from None
+        return HostReading(True, files, _json(mark), applied)
+
+    def deliver(
+        self,
+        files: Sequence[tuple[str, bytes, int]],
+        mark: Mapping[str, Any],
+        stale: Mapping[str, str],
+        seal: Seal,
+    ) -> None:
+        """See ``Host``."""
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            if not self._path.resolve().is_relative_to(self._root.resolve()):
+                raise HostError(f"{self._path} leads out of the fleet's folder through a link")
+            private = self._path / ".fleethub"
+            private.mkdir(mode=0o755, exist_ok=True)
+            incoming = private / "incoming"
+            shutil.rmtree(incoming, ignore_errors=True)
+            incoming.mkdir(mode=0o700)
+            for path, content, mode in files:
+                _write(incoming / path, content, mode)
+            for path, content, _ in files:
+                if hashlib.sha256((incoming / path).read_bytes()).digest() != hashlib.sha256(content).digest():
+                    raise HostError(f"{incoming / path} does not hold what was written")
+            for path, _, _ in files:
+                (self._path / path).parent.mkdir(parents=True, exist_ok=True)
+                (incoming / path).rename(self._path / path)
+            self._remove_ours(stale, seal)
+            applied = private / "applied"
+            applied.mkdir(mode=0o700, exist_ok=True)
+            for path, content, mode in files:
+                (applied / path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                replace(applied / path, content, mode)
+            for path in stale:
+                (applied / path).unlink(missing_ok=True)
+            shutil.rmtree(incoming, ignore_errors=True)
+            replace(self._path / MARK, json.dumps(mark, indent=1, sort_keys=True).encode() + b"\n", 0o644)
+        except OSError as error:
+            raise HostError(f"{error.filename or self._path}: {error.strerror or error}") from None
+
+    def remove(self, files: Mapping[str, str], seal: Seal) -> tuple[str, ...]:
+        """See ``Host``."""
+        try:
+            if not stat.S_ISDIR(self._path.stat().st_mode):
+                raise HostError(f"{self._path} is not a folder")
+            kept = self._remove_ours(files, seal)
+            shutil.rmtree(self._path / ".fleethub", ignore_errors=False)
+            for folder in sorted({(self._path / f).parent for f in files} | {self._path}, reverse=True):
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise HostError(f"{error.filename or self._path}: {error.strerror or error}") from None
+        return kept
+
+    def _remove_ours(self, files: Mapping[str, str], seal: Seal) -> tuple[str, ...]:
+        kept = []
+        for path, fingerprint in files.items():
+            found = self._file(self._path / path)
+            if found is None:
+                continue
+            if found.content is not None and seal.sha256(found.content.sha256()) == fingerprint:
+                (self._path / path).unlink()
+            else:
+                kept.append(path)
+        return tuple(kept)
+
+    def _file(self, path: Path) -> FileReading | None:
+        try:
+            status = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        kind = "link" if stat.S_ISLNK(status.st_mode) else "folder" if stat.S_ISDIR(status.st_mode) else "other"
+        if not stat.S_ISREG(status.st_mode):
+            return FileReading(None, stat.S_IMODE(status.st_mode), kind)
+        if status.st_size > LARGEST:
+            raise HostError(f"{path} has {status.st_size} bytes, which no file of a node has")
+        return FileReading(Blob(path.read_bytes()), stat.S_IMODE(status.st_mode))
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """A new file that has its mode from its first byte, on disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        os.fchmod(descriptor, mode)
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _json(file: FileReading | None) -> Mapping[str, Any] | None:
+    if file is None or file.content is None:
+        return None
+    try:
+        value = json.loads(file.content.reveal())
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,189 @@
+"""Opens references and derives secrets from the seed; everything secret passes through here once.
+
+Derived values: ``sk-`` + base64url(HMAC-SHA256(seed, canonical JSON of purpose, fleet, scope, name, generation)).
+Fingerprints: HMAC-SHA256(k, sha256(content)), k from the seed, so that a digest can be compared without content.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import shlex
+import subprocess
+import threading
+from pathlib import Path
+
+from fleethub.model.secret import Derived, Secret, SecretRef, Slot, Text
+
+SEED = re.compile(r"fhseed1_[A-Za-z0-9_-]{43}")
+COMMAND_SECONDS = 10
+
+
+class SecretError(Exception):
+    """A secret cannot be had; the message names the reference, never a value. ``code`` is a finding's."""
+
+    def __init__(self, message: str, code: str = "secret.unresolved") -> None:
+        self.code = code
+        super().__init__(message)
+
+
+def new_seed() -> str:
+    """A fresh seed in its recognisable form."""
+    return "fhseed1_" + _b64(secrets.token_bytes(32))
+
+
+class Vault:
+    """Secrets of one fleet. Thread-safe; each reference is opened once. ``problems`` keeps what did not open."""
+
+    def __init__(self, root: Path, seed: SecretRef | None) -> None:
+        self._root, self._seed_ref = root, seed
+        self._opened: dict[SecretRef, Secret | SecretError] = {}
+        self._lock = threading.RLock()
+        self._key: bytes | None = None
+
+    @property
+    def problems(self) -> tuple[SecretError, ...]:
+        """Every reference that was asked for and did not open."""
+        return tuple(found for found in self._opened.values() if isinstance(found, SecretError))
+
+    def open(self, slot: Slot) -> Secret:
+        """The secret; raises SecretError."""
+        if isinstance(slot, Derived):
+            return self._derive(slot)
+        with self._lock:
+            if slot not in self._opened:
+                try:
+                    self._opened[slot] = self._resolve(slot)
+                except SecretError as error:
+                    self._opened[slot] = error
+            found = self._opened[slot]
+        if isinstance(found, SecretError):
+            raise found
+        return found
+
+    def fill(self, text: Text) -> bytes:
+        """A file's bytes with every slot opened; raises SecretError, also for what cannot be single-quoted."""
+        parts = []
+        for part in text:
+            if isinstance(part, str):
+                parts.append(part)
+                continue
+            value = self.open(part).reveal()
+            if any(c in value for c in "'\n\r\0"):
+                raise SecretError(f"{part} holds a quote or a line break, which .env cannot carry")
+            parts.append(value)
+        return "".join(parts).encode()
+
+    def seed_fingerprint(self) -> str | None:
+        """The seed's fingerprint, as the lockfile keeps it; None without a seed."""
+        return self.sha256(hashlib.sha256(b"fleethub seed").digest())
+
+    # the Seal protocol
+
+    def slot(self, slot: Slot) -> str | None:
+        """See ``model.secret.Seal``."""
+        try:
+            return self.sha256(hashlib.sha256(self.open(slot).reveal().encode()).digest())
+        except SecretError:
+            return None
+
+    def text(self, text: Text) -> str | None:
+        """See ``model.secret.Seal``."""
+        try:
+            return self.sha256(hashlib.sha256(self.fill(text)).digest())
+        except SecretError:
+            return None
+
+    def sha256(self, digest: bytes) -> str | None:
+        """See ``model.secret.Seal``."""
+        try:
+            key = hmac.digest(self.seed(), b"fleethub:fingerprint:1", "sha256")
+        except SecretError:
+            return None
+        return "fp1:" + hmac.digest(key, digest, "sha256").hex()[:32]
+
+    def seed(self) -> bytes:
+        """The seed's 32 bytes, for deriving; raises SecretError."""
+        with self._lock:
+            if self._key is None:
+                if self._seed_ref is None:
+                    raise SecretError("the spec names no key_seed")
+                value = self.open(self._seed_ref).reveal()
+                if not SEED.fullmatch(value):
+                    raise SecretError(
+                        f"{self._seed_ref} is no seed: it is fhseed1_ and 43 characters of base64url; "
+                        "fleethub init makes one",
+                        "seed.malformed",
+                    )
+                self._key = base64.urlsafe_b64decode(value.removeprefix("fhseed1_") + "=")
+            return self._key
+
+    def _derive(self, slot: Derived) -> Secret:
+        body = [slot.purpose, slot.fleet, slot.scope, slot.name, slot.generation]
+        message = json.dumps(body, separators=(",", ":"), ensure_ascii=True).encode()
+        return Secret("sk-" + _b64(hmac.digest(self.seed(), message, "sha256")))
+
+    def _resolve(self, ref: SecretRef) -> Secret:
+        reasons = []
+        for alternative in ref.alternatives:
+            scheme, _, rest = alternative.partition(":")
+            try:
+                value = {"env": self._env, "file": self._file, "command": self._command}[scheme](rest)
+            except SecretError as error:
+                if error.code != "secret.unresolved":
+                    raise
+                reasons.append(f"{alternative} {error}")
+                continue
+            return Secret(value)
+        raise SecretError("; ".join(reasons))
+
+    def _env(self, name: str) -> str:
+        value = os.environ.get(name, "")
+        if not value:
+            raise SecretError("is not set")
+        return value
+
+    def _file(self, name: str) -> str:
+        path = self._root / Path(name).expanduser()
+        try:
+            mode = path.stat().st_mode
+            value = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise SecretError("does not exist") from None
+        except (OSError, UnicodeDecodeError, RuntimeError) as error:
+            raise SecretError(f"cannot be read ({type(error).__name__})") from None
+        if mode & 0o077:
+            raise SecretError(f"{path} can be read by others; chmod 600 {shlex.quote(str(path))}", "secret.mode")
+        return value.removesuffix("\n")
+
+    def _command(self, line: str) -> str:
+        try:
+            argv = shlex.split(line)
+            done = subprocess.run(  # noqa: S603 - the operator's own command, without a shell
+                argv,
+                capture_output=True,
+                timeout=COMMAND_SECONDS,
+                check=False,
+                cwd=self._root,
+                text=True,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired:
+            raise SecretError(f"took longer than {COMMAND_SECONDS} s") from None
+        except (OSError, ValueError) as error:
+            raise SecretError(f"cannot be run ({type(error).__name__})") from None
+        if done.returncode != 0:
+            raise SecretError(f"ended with {done.returncode}")
+        value = done.stdout.removesuffix("\n")
+        if not value:
+            raise SecretError("printed nothing")
+        return value
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,94 @@
+"""Events: the one stream that journal, terminal, plain lines and NDJSON are sinks of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fleethub.model.address import Address
+from fleethub.model.observation import Applied, Locked, Pending
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyStarted:
+    """Before the first write: the new serial, and what each touched resource is about to become."""
+
+    plan: str
+    fleet: str
+    lineage: str
+    serial: int
+    seed: str
+    applied: Applied
+    pending: Mapping[Address, tuple[Locked, Pending]] = field(default_factory=dict)
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """Written before the step's first request or rename."""
+
+    step: str
+    address: Address
+    phase: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """``locked`` is the lockfile's new record of the resource; ``removed`` takes it out; neither: unchanged."""
+
+    step: str
+    address: Address
+    phase: str
+    locked: Locked | None = None
+    removed: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed:
+    """Why a step did not do what it should; ``skipped`` when it was not tried because another failed."""
+
+    step: str
+    address: Address
+    phase: str
+    reason: str
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A resource whose record changes without a step."""
+
+    address: Address
+    locked: Locked | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something takes time: shown, and not journalled."""
+
+    says: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyFinished:
+    """The end; ``planned`` is each backend's set as it is now."""
+
+    serial: int
+    done: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    planned: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+
+
+Event = ApplyStarted | StepStarted | StepDone | StepFailed | Recorded | Waiting | ApplyFinished
+
+
+class Sink(Protocol):
+    """Takes each event as it happens."""
+
+    def __call__(self, event: Event) -> Any:
+        """Take one event."""

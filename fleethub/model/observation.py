@@ -1,0 +1,145 @@
+"""What was seen, and what was last applied.
+
+``attrs`` of a desired, observed, locked or planned thing have one shape (JSON values under the kind's
+names), so one ``diff`` serves them all. Times are ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fleethub.model.address import Address
+from fleethub.model.finding import Place
+from fleethub.model.secret import SecretRef
+
+Attrs = Mapping[str, Any]
+#: What a resource uses of others: the key or route that it needs -> the models it may call with it.
+Needs = Mapping[Address, frozenset[str]]
+System = Literal["litellm", "ollama", "host", "gpu", "git"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One bulk read: a system at a URL, folder or host. Kept in the lockfile, so a removed block's things can be found.
+
+    ``ask`` names what the read should include beyond the list (models to show, files to read).
+    """
+
+    system: System
+    at: str
+    credential: SecretRef | None = None
+    ask: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> tuple[str, str]:
+        """What two reads must share to be one."""
+        return (self.system, self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """FleetHub's ownership mark on a key or beside a node's files."""
+
+    lineage: str
+    serial: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """It is there. ``attrs`` are compared, ``telemetry`` never is; ``material`` is content for describing only."""
+
+    attrs: Attrs
+    at: str
+    mark: Mark | None = None
+    telemetry: Attrs = field(default_factory=dict)
+    material: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """It was looked for, and is not there."""
+
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It could not be looked at, and why. Neither empty nor fine."""
+
+    reason: str
+    at: str
+
+
+Observation = Seen | Absent | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A thing as the spec wants it.
+
+    ``shape`` digests what ``attrs`` seals, without a secret; ``material`` is what steps and descriptions
+    need beyond attributes (rendered files, the backend's URL).
+    """
+
+    address: Address
+    source: Source
+    attrs: Attrs
+    needs: Needs = field(default_factory=dict)
+    shape: str = ""
+    owner: str = ""
+    protected: bool = False
+    generation: int = 1
+    place: Place | None = None
+    material: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Work that an apply began: the phases still to be done, the attributes it wants, the needs it would have."""
+
+    phases: tuple[str, ...]
+    attrs: Attrs
+    needs: Needs = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What FleetHub last applied to one resource; ``attrs`` are empty while a creation is pending."""
+
+    source: Source
+    attrs: Attrs
+    needs: Needs = field(default_factory=dict)
+    shape: str = ""
+    owner: str = ""
+    protected: bool = False
+    pending: Pending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Who applied what, when: for people; nothing is decided from it."""
+
+    at: str = ""
+    by: str = ""
+    spec: str = ""
+    commit: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lockfile:
+    """``fleet.lock``: what FleetHub last applied to the fleet.
+
+    ``planned`` is the planned set of each backend, ``(model alias, context in tokens)``, for judging growth.
+    """
+
+    fleet: str
+    lineage: str
+    serial: int
+    seed: str
+    resources: Mapping[Address, Locked] = field(default_factory=dict)
+    planned: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    applied: Applied = field(default_factory=Applied)

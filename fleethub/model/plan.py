@@ -1,0 +1,157 @@
+"""Plan values: changes, drift, steps, and the plan that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from fleethub.model.actions import Do
+from fleethub.model.address import Address
+from fleethub.model.finding import Finding
+from fleethub.model.observation import Attrs, Locked
+
+
+class Action(StrEnum):
+    """What becomes of one resource. ``record``: only the lockfile is behind; ``blocked``: wanted, not possible now."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    RECORD = "record"
+    BLOCKED = "blocked"
+
+
+class Why(StrEnum):
+    """What stands in the way of a blocked change, or of a part of one."""
+
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+    POLICY = "policy"
+    WAITS = "waits"
+
+
+class Phase(IntEnum):
+    """The one order of every apply."""
+
+    PREPARE = 0
+    EXPAND = 1
+    PROVE = 2
+    DELIVER = 3
+    ACTIVATE = 4
+    SETTLE = 5
+    CONTRACT = 6
+
+
+class Missing:
+    """The value of a leaf that is not there."""
+
+    def __repr__(self) -> str:
+        return "(absent)"
+
+
+MISSING = Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One changed value; ``path`` from the resource's attributes or into a file. Never holds a secret."""
+
+    path: tuple[str, ...]
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class FileDiff:
+    """A file that changes: unified diff lines with secrets shown as ``(sensitive)``, and what the change causes."""
+
+    path: str
+    lines: tuple[str, ...]
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why something wanted does not happen now; ``what`` says which part (empty: all of it)."""
+
+    why: Why
+    reason: str
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one resource. ``obstacles`` on another action than blocked hold back a part of it."""
+
+    address: Address
+    action: Action
+    leaves: tuple[Leaf, ...] = ()
+    files: tuple[FileDiff, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+    owner: str = ""
+    consequence: str = ""
+    attrs: Attrs = field(default_factory=dict)
+    locked: Locked | None = None  # the record once every step is done; None: the resource leaves the lockfile
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Observed differs from the lockfile: what somebody changed behind our back."""
+
+    address: Address
+    summary: str
+    leaves: tuple[Leaf, ...] = ()
+    repaired: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do. ``after`` names steps that must have succeeded; ``locked`` is the lockfile's record once it is done.
+
+    ``locked`` None with ``removes`` False leaves the record as it is.
+    """
+
+    id: str
+    address: Address
+    phase: Phase
+    do: Do
+    after: tuple[str, ...] = ()
+    locked: Locked | None = None
+    removes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A backend's VRAM in bytes: what was planned before, what is now, what the GPUs have (None: unknown)."""
+
+    backend: str
+    before: int | None
+    after: int | None
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything an operator decides on. ``id`` digests spec, lockfile and what was observed of what changes."""
+
+    id: str
+    fleet: str
+    sentence: str
+    changes: tuple[Change, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    steps: tuple[Step, ...] = ()
+    loads: tuple[Load, ...] = ()
+    planned: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    serial: int = 0
+    lineage: str = ""
+    spec: str = ""
+    notes: tuple[str, ...] = ()
+    fatal: bool = False
+
+    @property
+    def doable(self) -> tuple[Change, ...]:
+        """The changes that this apply would carry out, in whole or in part."""
+        return tuple(c for c in self.changes if c.action is not Action.BLOCKED)

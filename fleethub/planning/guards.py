@@ -1,0 +1,111 @@
+"""What must hold before anything is asked, and before anything is decided: right fleet, right seed, right clone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fleethub.model.address import Address
+from fleethub.model.facts import Facts, HostReading, ProxyReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Lockfile, Mark
+from fleethub.resources.base import Item
+from fleethub.resources.key import marks
+
+FLEET = "fleet"
+
+
+def before_any_request(fleet: Fleet, lockfile: Lockfile | None, seed: str | None) -> list[Finding]:
+    """``fleet.renamed`` and ``seed.mismatch``; ``seed`` is the fingerprint of the seed at hand, None without one."""
+    address = Address(FLEET, fleet.name)
+    if lockfile is None:
+        return []
+    if fleet.name != lockfile.fleet:
+        return [
+            Finding(
+                "fleet.renamed",
+                f"the spec's fleet is {fleet.name!r}, and the lockfile's is {lockfile.fleet!r}: "
+                "every key would be derived anew",
+                address,
+                hint=f"write name = {lockfile.fleet!r} again, or destroy the old fleet first",
+            )
+        ]
+    if seed is not None and lockfile.seed and seed != lockfile.seed:
+        return [
+            Finding(
+                "seed.mismatch",
+                "the seed is not the one that this fleet's keys were derived from; nothing was asked or sent",
+                address,
+                hint="check key_seed in the spec and the file or variable it names; a lost seed needs rotation",
+            )
+        ]
+    return []
+
+
+def after_reading(items: Iterable[Item], lockfile: Lockfile | None, facts: Facts) -> list[Finding]:
+    """``state.lost``, ``state.behind`` and ``key.generation-behind``: this clone must not decide."""
+    found: list[Finding] = []
+    if lockfile is None:
+        lost = [i.address for i in items if i.seen and i.want and _ours_without_lockfile(i)]
+        if lost:
+            named = ", ".join(str(a) for a in lost[:3]) + (" …" if len(lost) > 3 else "")
+            found.append(
+                Finding(
+                    "state.lost",
+                    f"there is no fleet.lock, but {len(lost)} things carry this fleet's marks ({named})",
+                    lost[0],
+                    hint="restore fleet.lock from git (git pull, git checkout) or from .fleethub/backups",
+                )
+            )
+        return found
+    for address, mark in _marks(items, facts):
+        if mark.lineage == lockfile.lineage and mark.serial > lockfile.serial:
+            found.append(
+                Finding(
+                    "state.behind",
+                    f"{address} was written by apply {mark.serial}, and this lockfile knows {lockfile.serial}: "
+                    "somebody applied from another clone",
+                    address,
+                    hint="git pull, then plan again",
+                )
+            )
+            break
+    for item in items:
+        mark_here = item.seen.mark if item.seen else None
+        if (
+            item.want
+            and mark_here
+            and mark_here.lineage == lockfile.lineage
+            and mark_here.generation > item.want.generation
+        ):
+            found.append(
+                Finding(
+                    "key.generation-behind",
+                    f"{item.address} is at generation {mark_here.generation}, and the spec says {item.want.generation}",
+                    item.address,
+                    item.want.place,
+                    f"write generation = {mark_here.generation}, or git pull",
+                )
+            )
+    return found
+
+
+def _ours_without_lockfile(item: Item) -> bool:
+    seen, want = item.seen, item.want
+    if seen is None or want is None or seen.mark is None:
+        return False
+    if item.address.kind == "key":
+        return bool(seen.attrs["value"] == want.attrs["value"])
+    return item.address.kind == "node"
+
+
+def _marks(items: Iterable[Item], facts: Facts) -> Iterable[tuple[Address, Mark]]:
+    for (system, at), reading in facts.readings.items():
+        if system == "litellm" and isinstance(reading, ProxyReading):
+            for row, mark in marks(reading):
+                yield Address("key", f"{at}.{row.alias}"), mark
+        elif isinstance(reading, HostReading):
+            continue
+    for item in items:
+        if item.seen and item.seen.mark:
+            yield item.address, item.seen.mark

@@ -1,0 +1,129 @@
+"""One resource at a time: what should become of it, and what forbids that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleethub.model.finding import Finding, Severity
+from fleethub.model.fleet import Policy
+from fleethub.model.observation import Absent, Lockfile, Unknown
+from fleethub.model.plan import Action, Drift, Leaf, Obstacle, Why
+from fleethub.model.secret import SENSITIVE
+from fleethub.resources import KINDS
+from fleethub.resources.base import Item, differs, managed, record
+from fleethub.resources.diff import diff
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``action`` None: nothing to do. ``obstacles`` block the whole resource."""
+
+    action: Action | None
+    obstacles: tuple[Obstacle, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    drift: Drift | None = None
+
+
+def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -> Verdict:
+    """``repair`` False: what somebody changed by hand is shown, and not undone."""
+    if isinstance(item.have, Unknown):
+        if item.want is None and item.locked is None:
+            return Verdict(None)
+        return Verdict(Action.BLOCKED, (Obstacle(Why.UNKNOWN, item.have.reason),))
+    objections = tuple(KINDS[item.address.kind].objections(item, lockfile))
+    if objections and (item.want is not None or item.locked is not None):
+        why = Why.REFUSED if any(f.severity is Severity.ERROR for f in objections) else Why.POLICY
+        if item.want is None and all(f.code.endswith(("taken", "foreign")) for f in objections):
+            return Verdict(Action.RECORD, findings=())  # no longer ours: only the record goes
+        return Verdict(Action.BLOCKED, tuple(Obstacle(why, f.message) for f in objections), objections)
+    if item.want is None:
+        return _unwanted(item)
+    found = drift(item, repair)
+    revoked = _revoked(item)
+    if revoked and policy.revoked == "stop":
+        return Verdict(Action.BLOCKED, (Obstacle(Why.POLICY, revoked[0].message),), revoked, found)
+    if found and not repair and not revoked:
+        stopped = Finding(
+            "drift.stopped",
+            f"{item.address} was changed by hand: {found.summary}",
+            item.address,
+            item.want.place,
+            'write drift = "repair" in [policy], or apply on a terminal and say yes',
+        )
+        return Verdict(Action.BLOCKED, (Obstacle(Why.POLICY, stopped.message),), (stopped,), found)
+    if isinstance(item.have, Absent):
+        return Verdict(Action.CREATE, findings=revoked, drift=found)
+    seen = item.seen
+    if seen is not None and differs(managed(item), seen.attrs) and not seen.telemetry.get("theirs"):
+        return Verdict(Action.UPDATE, findings=revoked, drift=found)
+    if seen is not None and seen.telemetry.get("theirs"):
+        return Verdict(None)
+    if item.locked != record(item.want):
+        return Verdict(Action.RECORD, drift=found)
+    return Verdict(None, drift=found)
+
+
+def _unwanted(item: Item) -> Verdict:
+    if item.locked is None:
+        return Verdict(None)
+    if item.locked.protected:
+        finding = Finding(
+            "resource.protected",
+            f"{item.address} is protected, and the spec no longer has it",
+            item.address,
+            hint="put it back with protected = false and apply, then remove it",
+        )
+        return Verdict(Action.BLOCKED, (Obstacle(Why.REFUSED, finding.message),), (finding,))
+    return Verdict(Action.RECORD if isinstance(item.have, Absent) else Action.DELETE)
+
+
+def drift(item: Item, repair: bool) -> Drift | None:
+    """What differs between observed and last applied; while an apply is pending nothing is called drift."""
+    locked = item.locked
+    if locked is None or not locked.attrs or (locked.pending and set(locked.pending.phases) != {"contract"}):
+        return None
+    if isinstance(item.have, Absent):
+        what = "the whole folder is gone" if item.address.kind == "node" else "it is gone"
+        return Drift(item.address, what, (), repair)
+    seen = item.seen
+    if seen is None or not differs(locked.attrs, seen.attrs):
+        return None
+    found = diff(locked.attrs, {k: v for k, v in seen.attrs.items() if k in locked.attrs})
+    shown = tuple(_shown(leaf) for leaf in found)
+    names = ", ".join(dict.fromkeys(".".join(leaf.path[:2]) for leaf in shown))
+    return Drift(item.address, f"{names} changed", shown, repair)
+
+
+def _shown(leaf: Leaf) -> Leaf:
+    if leaf.path[-1] == "fingerprint":
+        return Leaf(leaf.path[:-1], "as applied", "changed by hand")
+    if leaf.path == ("value",):
+        return Leaf(leaf.path, SENSITIVE, SENSITIVE)
+    if len(leaf.path) == 2 and leaf.path[0] == "files":
+        gone = not isinstance(leaf.after, dict)
+        return Leaf(leaf.path, "as applied", "gone" if gone else f"a {leaf.after.get('kind', 'file')} in its place")
+    return leaf
+
+
+def _revoked(item: Item) -> tuple[Finding, ...]:
+    """A key that was ours and is deleted or blocked; raising its generation is the operator's consent."""
+    locked, want = item.locked, item.want
+    if item.address.kind != "key" or locked is None or not locked.attrs or want is None:
+        return ()
+    if locked.pending and "create" in locked.pending.phases:
+        return ()
+    gone = isinstance(item.have, Absent)
+    if not gone and not (item.seen and item.seen.attrs.get("blocked")):
+        return ()
+    if gone and locked.shape != want.shape:
+        return ()
+    return (
+        Finding(
+            "key.revoked",
+            f"the key {item.address.alias!r} on {item.address.owner} was {'deleted' if gone else 'blocked'} by hand",
+            item.address,
+            want.place,
+            "git pull, in case another clone did it; to give the node a new key raise generation in "
+            f'[keys.{item.address.alias}]; to bring the same one back write revoked = "restore" in [policy]',
+        ),
+    )

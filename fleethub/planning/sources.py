@@ -1,0 +1,53 @@
+"""Which reads a plan needs: one per proxy, backend and target, of the spec and of the lockfile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from fleethub.capacity import planned_sets
+from fleethub.model.address import Address
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Lockfile, Resource, Source
+from fleethub.resources.key import proxy_source
+
+
+def sources(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None) -> tuple[Source, ...]:
+    """Every source once, with all that anybody asks of it."""
+    found: dict[tuple[str, str], Source] = {}
+    for source in _all(fleet, wanted, lockfile):
+        known = found.get(source.id)
+        if known is None:
+            found[source.id] = source
+        else:
+            ask = tuple(dict.fromkeys((*known.ask, *source.ask)))
+            found[source.id] = replace(known, ask=ask, credential=known.credential or source.credential)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _all(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None) -> Iterable[Source]:
+    for proxy in fleet.proxies.values():
+        yield proxy_source(proxy)
+    planned = planned_sets(fleet)
+    for backend in fleet.backends.values():
+        if backend.ollama is not None:
+            tags = [fleet.models[alias].ollama for alias, _ in planned.get(backend.name, ())]
+            yield Source("ollama", backend.ollama.url, ask=tuple(sorted(tag for tag in tags if tag)))
+        if backend.ssh == "local":
+            yield Source("gpu", "local")
+    for resource in wanted.values():
+        yield resource.source
+    for locked in (lockfile.resources if lockfile else {}).values():
+        ask = tuple(sorted(locked.attrs.get("files", ())))
+        if locked.pending:
+            ask += tuple(sorted(locked.pending.attrs.get("files", ())))
+        yield replace(locked.source, ask=ask)
+    hosts = tuple(
+        f"{resource.source.at}/{path}"
+        for resource in wanted.values()
+        if resource.address.kind == "node" and "://" not in resource.source.at
+        for path in resource.attrs["files"]
+        if path.rpartition("/")[2] == ".env" or path.endswith(".env")
+    )
+    if hosts:
+        yield Source("git", ".", ask=hosts)

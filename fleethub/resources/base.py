@@ -1,0 +1,128 @@
+"""What a kind of managed thing must be able to say. A kind is pure: values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fleethub.model.address import Address
+from fleethub.model.facts import Facts
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Attrs, Locked, Lockfile, Observation, Pending, Resource, Seen
+from fleethub.model.plan import Action, FileDiff, Leaf, Obstacle, Step
+from fleethub.model.secret import Seal
+from fleethub.resources.diff import diff
+
+
+class RenderedNode(Protocol):
+    """What ``rendering.render`` makes of one node (see there); named here so that kinds need not import it."""
+
+    @property
+    def files(self) -> tuple[Any, ...]: ...
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
+    @property
+    def chain(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What kinds derive the wanted state from."""
+
+    fleet: Fleet
+    lockfile: Lockfile | None
+    seal: Seal
+    rendered: Mapping[str, RenderedNode]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One resource under judgement: wanted, observed, last applied; each may be missing, not all at once."""
+
+    address: Address
+    want: Resource | None
+    have: Observation
+    locked: Locked | None
+
+    @property
+    def seen(self) -> Seen | None:
+        """The observation, where there is one."""
+        return self.have if isinstance(self.have, Seen) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What dependents ask of a thing: entries they may be running now, and why it may not shrink yet."""
+
+    running: frozenset[str] = frozenset()
+    refused: Mapping[str, Obstacle] = field(default_factory=dict)  # entry -> why it must not be added
+    delivered: bool = False  # a dependent is delivered in this plan and needs the proof
+    unsettled: tuple[Obstacle, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Steps of one resource (without ``after`` between resources) and what of it is held back."""
+
+    steps: tuple[Step, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+
+
+class Kind(Protocol):
+    """One file per kind; registered in ``resources``."""
+
+    name: str
+
+    def desired(self, inputs: Inputs) -> Iterable[Resource]:
+        """The resources that the spec wants."""
+
+    def observe(
+        self, address: Address, want: Resource | None, locked: Locked | None, facts: Facts, seal: Seal
+    ) -> Observation:
+        """What the facts mean for this address."""
+
+    def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
+        """Findings that forbid touching the thing at all (taken, foreign, duplicate, unprovable)."""
+
+    def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
+        """The changed leaves and files between observed and wanted, without any secret."""
+
+    def steps(self, item: Item, action: Action, uses: Uses) -> Work:
+        """What must be done, in phases."""
+
+
+def managed(item: Item) -> Attrs:
+    """Wanted attributes plus None for what only the lockfile has: those were ours and must go."""
+    want = dict(item.want.attrs) if item.want else {}
+    if item.locked:
+        for name in (*item.locked.attrs, *(item.locked.pending.attrs if item.locked.pending else ())):
+            want.setdefault(name, None)
+    return want
+
+
+def leaves(want: Attrs, have: Attrs) -> tuple[Leaf, ...]:
+    """The values of ``want`` that ``have`` does not have; what only ``have`` has is unmanaged and no difference."""
+    return diff(
+        {k: have[k] for k in want if have.get(k) is not None},
+        {k: v for k, v in want.items() if v is not None},
+    )
+
+
+def differs(want: Attrs, have: Attrs) -> bool:
+    """Whether a managed attribute differs; None and absent are one."""
+    return any(have.get(name) != value for name, value in want.items())
+
+
+def record(want: Resource, attrs: Attrs | None = None, pending: Pending | None = None) -> Locked:
+    """The lockfile's record of a resource with the attributes that it now has."""
+    return Locked(
+        source=want.source,
+        attrs={k: v for k, v in (want.attrs if attrs is None else attrs).items() if v is not None},
+        needs=want.needs,
+        shape=want.shape,
+        owner=want.owner,
+        protected=want.protected,
+        pending=pending,
+    )

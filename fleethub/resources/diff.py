@@ -1,0 +1,60 @@
+"""One diff for everything that has attributes: the changed leaves between two JSON-like values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fleethub.model.plan import MISSING, Leaf
+
+
+def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Leaf, ...]:
+    """Changed leaves in path order; lists of scalars are one leaf, other lists are walked by index.
+
+    Equal values cost a comparison only: deepdiff, which is slow to import and to run, describes what differs.
+    """
+    if before == after:
+        return ()
+    from deepdiff import DeepDiff
+
+    found: dict[tuple[str, ...], Leaf] = {}
+    view = DeepDiff(_plain(before), _plain(after), view="tree", threshold_to_diff_deeper=0, verbose_level=2)
+    for group in view.values():
+        for level in group:
+            path = tuple(str(part) for part in level.path(output_format="list"))
+            path, old, new = _whole_list(path, before, after)
+            found[path] = Leaf(path, old, new)
+    return tuple(found[path] for path in sorted(found))
+
+
+def _whole_list(
+    path: tuple[str, ...], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> tuple[tuple[str, ...], Any, Any]:
+    """Lift a difference inside a list of scalars to the list: "models: [a] -> [a, b]" reads better than an index."""
+    old: Any = before
+    new: Any = after
+    for depth, part in enumerate(path):
+        if any(isinstance(side, list | tuple) and all(_scalar(v) for v in side) for side in (old, new)):
+            return path[:depth], old, new
+        old, new = _at(old, part), _at(new, part)
+    return path, old, new
+
+
+def _at(value: Any, part: str) -> Any:
+    if isinstance(value, Mapping):
+        return value.get(part, MISSING)
+    if isinstance(value, list | tuple) and part.isdigit() and int(part) < len(value):
+        return value[int(part)]
+    return MISSING
+
+
+def _scalar(value: Any) -> bool:
+    return not isinstance(value, list | tuple | Mapping)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value

@@ -1,0 +1,151 @@
+"""How a node's changed file is shown: leaves for JSON and .env, unified lines for ``--full``.
+
+What FleetHub rendered may be shown, for its secrets are slots. What lies on a node may hold a secret
+that somebody typed in, so of it only lines and values are shown that FleetHub wrote before.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from fleethub.model.plan import MISSING, FileDiff, Leaf
+from fleethub.model.secret import SENSITIVE, Blob, Text
+from fleethub.resources.diff import diff
+
+FOREIGN = "(a line that FleetHub did not write)"
+
+
+class RenderedFile(Protocol):
+    """See ``rendering``."""
+
+    @property
+    def role(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def text(self) -> Text: ...
+    @property
+    def mode(self) -> int: ...
+    @property
+    def consequence(self) -> str: ...
+
+
+def describe_file(file: RenderedFile, before: Blob | None, applied: Blob | None) -> tuple[list[Leaf], FileDiff]:
+    """Leaves and unified lines from what is on the node to what was rendered; ``applied`` only if it is ours."""
+    ours = _decode(applied)
+    there = _decode(before)
+    if file.role == "env":
+        found = _env_leaves(file, there)
+        lines = _unified(file.path, _mask_env(there), _mask_env(file.text.display()))
+        if there is not None and not found:
+            found = [Leaf(("files", file.path), SENSITIVE, SENSITIVE)]
+    else:
+        rendered = file.text.display()
+        lines = _unified(file.path, _mask_foreign(there, ours, rendered), rendered)
+        found = _json_leaves(file, there, ours, rendered) if file.role == "openclaw" else []
+        if there is not None and not found:
+            changed = sum(line[0] in "+-" for line in lines[2:]) or 1
+            found = [Leaf(("files", file.path), "as it is", f"{changed} lines changed")]
+    return found, FileDiff(file.path, tuple(lines), file.consequence)
+
+
+def _json_leaves(file: RenderedFile, there: str | None, ours: str | None, rendered: str) -> list[Leaf]:
+    old, known, new = _json(there), _json(ours), _json(rendered)
+    if old is None or new is None:
+        return []
+    safe = _scalars(known or {}) | _scalars(new)
+    return [Leaf((file.path, *leaf.path), _guard(leaf.before, leaf.path, safe), leaf.after) for leaf in diff(old, new)]
+
+
+def _guard(value: Any, path: tuple[str, ...], safe: set[tuple[tuple[str, ...], str]]) -> Any:
+    """A value from a node: numbers and booleans as they are, text only where FleetHub wrote that text there."""
+    if value is MISSING or value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return value if (path, value) in safe else SENSITIVE
+    if isinstance(value, Mapping):
+        return {k: _guard(v, (*path, str(k)), safe) for k, v in value.items()}
+    return [_guard(v, (*path, str(i)), safe) for i, v in enumerate(value)]
+
+
+def _scalars(value: Any, path: tuple[str, ...] = ()) -> set[tuple[tuple[str, ...], str]]:
+    if isinstance(value, str):
+        return {(path, value)}
+    if isinstance(value, Mapping):
+        return set().union(*(_scalars(v, (*path, str(k))) for k, v in value.items()))
+    if isinstance(value, list):
+        return set().union(*(_scalars(v, (*path, str(i))) for i, v in enumerate(value)))
+    return set()
+
+
+def _env_leaves(file: RenderedFile, there: str | None) -> list[Leaf]:
+    """Names that come, go or change; a value is shown only when the spec holds it in clear."""
+    if there is None:
+        return []
+    old, new = _assignments(there), _assignments(file.text.display())
+    found = []
+    for name in sorted(old.keys() | new.keys()):
+        if name not in old:
+            found.append(Leaf((file.path, name), MISSING, new[name]))
+        elif name not in new:
+            found.append(Leaf((file.path, name), SENSITIVE, MISSING))
+        elif SENSITIVE not in new[name] and old[name] != new[name]:
+            # OPENCLAW_IMAGE is FleetHub's own and public; any other old value may have been a secret
+            shown = old[name] if name == "OPENCLAW_IMAGE" and ":" in old[name] else SENSITIVE
+            found.append(Leaf((file.path, name), shown, new[name]))
+    return found
+
+
+def _assignments(text: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip().strip("'") for name, _, value in pairs}
+
+
+def _mask_env(text: str | None) -> str:
+    if text is None:
+        return ""
+    lines = []
+    for line in text.splitlines():
+        name, equals, _ = line.partition("=")
+        lines.append(
+            f"{name}={SENSITIVE}"
+            if equals and not line.startswith("#")
+            else line
+            if not line
+            else "#"
+            if line.startswith("#")
+            else FOREIGN
+        )
+    return "\n".join(lines)
+
+
+def _mask_foreign(there: str | None, ours: str | None, rendered: str) -> str:
+    if there is None:
+        return ""
+    known = set((ours or "").splitlines()) | set(rendered.splitlines())
+    return "\n".join(line if line in known else FOREIGN for line in there.splitlines())
+
+
+def _unified(path: str, before: str, after: str) -> list[str]:
+    return list(
+        difflib.unified_diff(
+            before.splitlines(), after.splitlines(), f"{path} (there)", f"{path} (wanted)", lineterm=""
+        )
+    )
+
+
+def _decode(blob: Blob | None) -> str | None:
+    return blob.reveal().decode(errors="replace") if blob is not None else None
+
+
+def _json(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,242 @@
+"""Nodes: all files of a gateway as one resource, delivered together.
+
+Attributes: ``chain`` (what the config calls, primary first) and ``files``: path -> ``{fingerprint, mode}``.
+A path where something else than a file stands has ``{kind}`` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fleethub import nodetypes
+from fleethub.model.actions import Deliver, NodeFile, RemoveNode, Settle
+from fleethub.model.address import Address
+from fleethub.model.address import key as key_address
+from fleethub.model.address import node as node_address
+from fleethub.model.address import route as route_address
+from fleethub.model.facts import Facts, HostReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet, Node
+from fleethub.model.observation import (
+    Absent,
+    Locked,
+    Lockfile,
+    Mark,
+    Needs,
+    Observation,
+    Resource,
+    Seen,
+    Source,
+    Unknown,
+)
+from fleethub.model.plan import Action, FileDiff, Leaf, Phase, Step
+from fleethub.model.secret import Blob, Seal
+from fleethub.resources.base import Inputs, Item, Uses, Work, differs, leaves, managed, record
+from fleethub.resources.files import describe_file
+from fleethub.resources.key import wiring
+
+
+def node_needs(fleet: Fleet, node: Node) -> Needs:
+    """The keys and routes that a node's chain calls, with the models it calls through each."""
+    needs: dict[Address, frozenset[str]] = {}
+    for proxy, models in wiring(fleet, node).items():
+        needs[key_address(proxy, node.key)] = models
+        for alias in models:
+            needs[route_address(proxy, alias)] = frozenset({alias})
+    return needs
+
+
+class NodeKind:
+    """See the module."""
+
+    name = "node"
+
+    def desired(self, inputs: Inputs) -> Iterable[Resource]:
+        """One resource per node that could be rendered."""
+        for name, node in sorted(inputs.fleet.nodes.items()):
+            rendered = inputs.rendered.get(name)
+            if rendered is None:
+                continue
+            paths = tuple(file.path for file in rendered.files)
+            yield Resource(
+                address=node_address(name),
+                source=Source("host", node.target, ask=paths),
+                attrs={
+                    "chain": list(rendered.chain),
+                    "files": {
+                        file.path: {"fingerprint": inputs.seal.text(file.text), "mode": f"{file.mode:04o}"}
+                        for file in rendered.files
+                    },
+                },
+                needs=node_needs(inputs.fleet, node),
+                shape=" ".join(file.text.shape() for file in rendered.files),
+                owner=node.owner,
+                protected=node.protected,
+                generation=node.generation,
+                place=node.place,
+                material={"node": node, "files": rendered.files},
+            )
+
+    def observe(
+        self, address: Address, want: Resource | None, locked: Locked | None, facts: Facts, seal: Seal
+    ) -> Observation:
+        """The files at the target; nothing of ours there is absence."""
+        source = want.source if want else locked.source if locked else None
+        if source is None:
+            return Absent(facts.at)
+        reading = facts.of(source)
+        if not isinstance(reading, HostReading):
+            reason = reading.reason if isinstance(reading, Unknown) else "not read as a host"
+            return Unknown(reason, facts.at)
+        if want is not None and any(f["fingerprint"] is None for f in want.attrs["files"].values()):
+            return Unknown("a secret of its .env does not resolve, so its files are not known", facts.at)
+        expected = set(want.attrs["files"] if want else ()) | set(locked.attrs.get("files", ()) if locked else ())
+        files: dict[str, Any] = {}
+        for path in sorted(expected & reading.files.keys()):
+            file = reading.files[path]
+            if file.content is None or file.kind != "file":
+                files[path] = {"kind": file.kind}
+            else:
+                files[path] = {"fingerprint": seal.sha256(file.content.sha256()), "mode": f"{file.mode:04o}"}
+        mark = _mark(reading.mark)
+        if not reading.exists or (not files and mark is None):
+            return Absent(facts.at)
+        chain = _chain(want, reading) if want else ()
+        return Seen(
+            attrs={"chain": list(chain), "files": files},
+            at=facts.at,
+            mark=mark,
+            telemetry={"activated": (reading.mark or {}).get("activated")},
+            material={
+                "files": {p: f.content for p, f in reading.files.items() if f.content is not None},
+                "applied": _trusted(reading.applied, locked, seal),
+            },
+        )
+
+    def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
+        """Files or a mark of somebody else at the target."""
+        seen = item.seen
+        if seen is None:
+            return []
+        place = item.want.place if item.want else None
+        lineage = lockfile.lineage if lockfile else ""
+        if seen.mark is not None and seen.mark.lineage != lineage:
+            return [
+                Finding(
+                    "node.foreign",
+                    f"the target is marked by another fleet (lineage {seen.mark.lineage})",
+                    item.address,
+                    place,
+                    "choose another target, or remove the node from the other fleet first",
+                )
+            ]
+        if seen.mark is None and item.locked is None:
+            return [
+                Finding(
+                    "node.target-taken",
+                    f"files that FleetHub did not write are at the target: {', '.join(seen.attrs['files'])}",
+                    item.address,
+                    place,
+                    "move them away, or choose another target; adopting them (fleethub import) is not there yet",
+                )
+            ]
+        return []
+
+    def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
+        """The chain, then the leaves of each file; a removal names the files."""
+        have = item.seen.attrs if item.seen else {}
+        if item.want is None:
+            return leaves(dict.fromkeys(have), have)[:0], ()
+        found = list(leaves({"chain": item.want.attrs["chain"]}, have))
+        diffs: list[FileDiff] = []
+        material = item.seen.material if item.seen else {"files": {}, "applied": {}}
+        for file in item.want.material["files"]:
+            wanted = item.want.attrs["files"][file.path]
+            there = have.get("files", {}).get(file.path)
+            if wanted == there:
+                continue
+            before: Blob | None = material["files"].get(file.path)
+            applied: Blob | None = material["applied"].get(file.path)
+            found_here, diff = describe_file(file, before, applied)
+            if there and there.get("mode") not in (None, wanted["mode"]):
+                found.append(Leaf(("files", file.path, "mode"), there["mode"], wanted["mode"]))
+            if there and "kind" in there:
+                found.append(Leaf(("files", file.path), f"a {there['kind']} in its place", "file"))
+            found += [leaf for leaf in found_here if item.seen is not None]
+            diffs.append(diff)
+        return tuple(found), tuple(diffs)
+
+    def steps(self, item: Item, action: Action, uses: Uses) -> Work:
+        """Deliver and settle; a removed block removes its files."""
+        if item.want is None:
+            locked = item.locked
+            if locked is None:
+                return Work()
+            do = RemoveNode(locked.source, _fingerprints(locked))
+            return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, do, removes=True),))
+        node: Node = item.want.material["node"]
+        since = item.seen.telemetry["activated"] if item.seen else None
+        settle = f"{item.address}/settle"
+        if item.seen is not None and not differs(managed(item), item.seen.attrs):
+            wait = Settle(node.settle, None, since)
+            return Work((Step(settle, item.address, Phase.SETTLE, wait, locked=record(item.want)),))
+        deliver = Step(
+            f"{item.address}/deliver",
+            item.address,
+            Phase.DELIVER,
+            Deliver(
+                item.want.source,
+                tuple(NodeFile(f.path, f.text, f.mode) for f in item.want.material["files"]),
+                node.generation,
+                {p: f for p, f in _fingerprints(item.locked).items() if p not in item.want.attrs["files"]},
+            ),
+            locked=record(item.want),
+        )
+        wait = Settle(node.settle, deliver.id)
+        return Work((deliver, Step(settle, item.address, Phase.SETTLE, wait, after=(deliver.id,))))
+
+
+def running(item: Item) -> Needs:
+    """What the node may be calling right now: what was applied, and what an interrupted apply wanted.
+
+    Not what its config says by itself: a node that edits its own config must not widen its key by that.
+    """
+    found: dict[Address, frozenset[str]] = dict(item.locked.needs) if item.locked else {}
+    for address, entries in (item.locked.pending.needs if item.locked and item.locked.pending else {}).items():
+        found[address] = found.get(address, frozenset()) | entries
+    return found
+
+
+def _fingerprints(locked: Locked | None) -> dict[str, str]:
+    """What FleetHub wrote there, by path."""
+    return {p: f.get("fingerprint", "") for p, f in locked.attrs.get("files", {}).items()} if locked else {}
+
+
+def _mark(raw: Mapping[str, Any] | None) -> Mark | None:
+    if raw is None:
+        return None
+    lineage, serial, generation = raw.get("lineage"), raw.get("serial"), raw.get("generation")
+    if isinstance(lineage, str) and isinstance(serial, int) and isinstance(generation, int):
+        return Mark(lineage, serial, generation)
+    return None
+
+
+def _chain(want: Resource, reading: HostReading) -> tuple[str, ...]:
+    """What the config on the node calls; nothing where there is none or it cannot be understood."""
+    kind = nodetypes.get(want.material["node"].type)
+    for file in want.material["files"]:
+        there = reading.files.get(file.path)
+        if file.role == "openclaw" and kind is not None and there is not None and there.content is not None:
+            return kind.chain(there.content.reveal()) or ()
+    return ()
+
+
+def _trusted(applied: Mapping[str, Blob], locked: Locked | None, seal: Seal) -> dict[str, Blob]:
+    """Of the last applied set, the files that really are what the lockfile says: only those may be shown."""
+    files = locked.attrs.get("files", {}) if locked else {}
+    return {
+        path: blob
+        for path, blob in applied.items()
+        if files.get(path, {}).get("fingerprint") == seal.sha256(blob.sha256())
+    }

@@ -1,0 +1,205 @@
+"""Model aliases on a LiteLLM: checked everywhere, and made through the API where the spec says so.
+
+Attributes: ``deployments``, a list of ``{model, api_base, num_ctx}`` in a fixed order; only stored
+deployments that carry our mark are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import urlsplit
+
+from fleethub.model.actions import ProveRoute, RouteDelete, RoutePut
+from fleethub.model.address import Address
+from fleethub.model.address import route as route_address
+from fleethub.model.facts import Deployment, Facts, ProxyReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet, Model, Proxy
+from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Unknown
+from fleethub.model.plan import Action, FileDiff, Leaf, Phase, Step
+from fleethub.model.secret import Seal
+from fleethub.resources.base import Inputs, Item, Uses, Work, leaves, managed, record
+from fleethub.resources.key import mark_of, proxy_source, scopes
+
+#: Seconds within which every replica must list a stored route: LiteLLM re-reads its database every 30 s.
+ROUTE_TIMEOUT = 90.0
+
+
+def wanted_deployments(fleet: Fleet, model: Model) -> list[dict[str, Any]]:
+    """One deployment per backend; a cloud model has one without api_base."""
+    base: dict[str, Any] = {"model": model.route}
+    rows = []
+    for name in model.backends:
+        ollama = fleet.backends[name].ollama
+        row = dict(base)
+        if ollama is not None and is_ollama(model.route):
+            row |= {"api_base": ollama.url, "num_ctx": model.context}
+        rows.append(row)
+    return sorted(rows or [base], key=lambda row: str(row.get("api_base", "")))
+
+
+def is_ollama(route: str) -> bool:
+    """Whether a route leads to Ollama, so that num_ctx is what decides the context."""
+    return route.startswith(("ollama/", "ollama_chat/"))
+
+
+class RouteKind:
+    """See the module."""
+
+    name = "route"
+
+    def desired(self, inputs: Inputs) -> Iterable[Resource]:
+        """The models that keys name, on proxies with ``manage_routes``."""
+        fleet = inputs.fleet
+        for alias, model in sorted(fleet.models.items()):
+            proxy = fleet.proxies.get(model.proxy or "")
+            if proxy is None or not proxy.manage_routes:
+                continue
+            yield Resource(
+                address=route_address(proxy.name, alias),
+                source=proxy_source(proxy),
+                attrs={"deployments": wanted_deployments(fleet, model)},
+                owner=model.owner,
+                protected=model.protected,
+                place=model.place,
+                material={"proxy": proxy},
+            )
+
+    def observe(
+        self, address: Address, want: Resource | None, locked: Locked | None, facts: Facts, seal: Seal
+    ) -> Observation:
+        """Our stored deployments; an alias of the config file or of somebody else is there, and not ours."""
+        source = want.source if want else locked.source if locked else None
+        reading = facts.of(source) if source else None
+        if not isinstance(reading, ProxyReading):
+            reason = reading.reason if isinstance(reading, Unknown) else "not read as a LiteLLM"
+            return Unknown(f"{source.at if source else '?'}: {reason}", facts.at)
+        rows = [d for d in reading.deployments if d.alias == address.alias]
+        ours = [d for d in rows if d.stored and mark_of(d.info)]
+        if not rows:
+            return Absent(facts.at)
+        shapes = sorted((_shape(d) for d in ours), key=lambda row: str(row.get("api_base", "")))
+        return Seen(
+            attrs={"deployments": shapes} if ours else {},
+            at=facts.at,
+            mark=next((mark_of(d.info) for d in ours), None),
+            telemetry={"theirs": not ours, "ids": tuple(d.id for d in ours)},
+        )
+
+    def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
+        """None: an alias that somebody else defined serves as well, and is left alone."""
+        return []
+
+    def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
+        """Nothing for an alias that is not ours; else the deployments."""
+        if item.seen and item.seen.telemetry["theirs"]:
+            return (), ()
+        return leaves(managed(item), item.seen.attrs if item.seen else {}), ()
+
+    def steps(self, item: Item, action: Action, uses: Uses) -> Work:
+        """Create is an expand that is proved; removal a contract."""
+        ids: tuple[str, ...] = item.seen.telemetry["ids"] if item.seen else ()
+        if item.want is None:
+            if uses.unsettled:
+                return Work(obstacles=uses.unsettled)
+            if item.locked is None:
+                return Work()
+            delete = RouteDelete(item.locked.source, item.address.alias, ids)
+            return Work((Step(f"{item.address}/delete", item.address, Phase.CONTRACT, delete, removes=True),))
+        proxy: Proxy = item.want.material["proxy"]
+        put = RoutePut(item.want.source, item.address.alias, tuple(item.want.attrs["deployments"]), ids)
+        expand = Step(f"{item.address}/expand", item.address, Phase.EXPAND, put, locked=record(item.want))
+        prove = ProveRoute(item.want.source, proxy.doors, item.address.alias, ROUTE_TIMEOUT)
+        return Work((expand, Step(f"{item.address}/prove", item.address, Phase.PROVE, prove, after=(expand.id,))))
+
+
+def findings(fleet: Fleet, facts: Facts) -> list[Finding]:
+    """What is wrong with the aliases that chains and keys name, where their proxy could be read."""
+    found: list[Finding] = []
+    named = sorted({(proxy, alias) for (proxy, _), models in scopes(fleet).items() for alias in models})
+    for proxy_name, alias in named:
+        proxy, model = fleet.proxies[proxy_name], fleet.models[alias]
+        reading = facts.of(proxy_source(proxy))
+        if not isinstance(reading, ProxyReading):
+            continue
+        rows = [d for d in reading.deployments if d.alias == alias]
+        exists = alias in reading.models or any(
+            "*" in d.alias and fnmatchcase(alias, d.alias) for d in reading.deployments
+        )
+        if not exists:
+            if not proxy.manage_routes:
+                found.append(_missing(fleet, model, proxy))
+            continue
+        ours = [d for d in rows if d.stored and mark_of(d.info)]
+        found += _row_findings(fleet, model, proxy, [d for d in rows if d not in ours] if rows else [])
+    return found
+
+
+def _missing(fleet: Fleet, model: Model, proxy: Proxy) -> Finding:
+    lines = ["model_list:"]
+    for row in wanted_deployments(fleet, model):
+        lines += [f"  - model_name: {model.name}", "    litellm_params:"]
+        lines += [f"      {name}: {value}" for name, value in row.items()]
+    return Finding(
+        "route.missing",
+        f"the proxy {proxy.name} has no model {model.name!r}, so every call for it would be refused",
+        route_address(proxy.name, model.name),
+        model.place,
+        f"add this to LiteLLM's config and restart it, or set manage_routes = true in [proxies.{proxy.name}]",
+        tuple(lines),
+    )
+
+
+def _row_findings(fleet: Fleet, model: Model, proxy: Proxy, rows: list[Deployment]) -> list[Finding]:
+    found: list[Finding] = []
+    address = route_address(proxy.name, model.name)
+
+    def add(code: str, message: str, hint: str) -> None:
+        found.append(Finding(code, message, address, model.place, hint))
+
+    if rows and all(d.model != model.route for d in rows):
+        there = ", ".join(sorted({d.model for d in rows}))
+        add(
+            "route.differs",
+            f"{model.name!r} on {proxy.name} leads to {there}, and the spec says {model.route}",
+            "change the route in LiteLLM's config or in the spec",
+        )
+        return found
+    bases = {b.ollama.url for n in model.backends if (b := fleet.backends[n]).ollama is not None}
+    for row in rows:
+        if is_ollama(row.model):
+            if row.num_ctx is None:
+                add(
+                    "route.context-unset",
+                    f"{model.name!r} on {proxy.name} sets no num_ctx, so Ollama chooses the context itself",
+                    f"add num_ctx: {model.context} to its litellm_params",
+                )
+            elif row.num_ctx != model.context:
+                add(
+                    "route.context-differs",
+                    f"{model.name!r} on {proxy.name} loads num_ctx {row.num_ctx}, and the spec says {model.context}",
+                    f"set num_ctx: {model.context} in its litellm_params, or context = {row.num_ctx} in the spec",
+                )
+        if bases and row.api_base and _origin(row.api_base) not in {_origin(b) for b in bases}:
+            add(
+                "route.api-base",
+                f"{model.name!r} on {proxy.name} calls {row.api_base}, and the spec's backend is {', '.join(sorted(bases))}",
+                "fine when both name the same host; else correct one of them",
+            )
+    return list(dict.fromkeys(found))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _shape(d: Deployment) -> Mapping[str, Any]:
+    row: dict[str, Any] = {"model": d.model}
+    if d.api_base is not None:
+        row["api_base"] = d.api_base
+    if d.num_ctx is not None:
+        row["num_ctx"] = d.num_ctx
+    return row

@@ -1,0 +1,148 @@
+"""The journal: every event of an apply as one JSON line, on disk before the next thing happens.
+
+``as_dict`` is also what ``--json`` prints: one form of events for files and machines.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fleethub.model.address import Address
+from fleethub.model.event import (
+    ApplyFinished,
+    ApplyStarted,
+    Event,
+    Recorded,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Waiting,
+)
+from fleethub.model.observation import Applied, Pending
+from fleethub.state.format import decode, encode, encode_needs, plain
+
+TYPES = {
+    ApplyStarted: "apply.started",
+    StepStarted: "step.started",
+    StepDone: "step.done",
+    StepFailed: "step.failed",
+    Recorded: "recorded",
+    Waiting: "waiting",
+    ApplyFinished: "apply.finished",
+}
+
+
+def as_dict(event: Event) -> dict[str, Any]:
+    """An event as plain JSON values, ``type`` first."""
+    out: dict[str, Any] = {"type": TYPES[type(event)]}
+    match event:
+        case ApplyStarted():
+            out |= {
+                "plan": event.plan,
+                "fleet": event.fleet,
+                "lineage": event.lineage,
+                "serial": event.serial,
+            }
+            out |= {"seed": event.seed, "steps": event.steps}
+            out["applied"] = {k: getattr(event.applied, k) for k in ("at", "by", "spec", "commit", "version")}
+            out["pending"] = {
+                str(a): encode(record) | {"pending": _pending(p)} for a, (record, p) in sorted(event.pending.items())
+            }
+        case StepStarted():
+            out |= {
+                "step": event.step,
+                "address": str(event.address),
+                "phase": event.phase,
+                "says": event.says,
+            }
+        case StepDone():
+            out |= {"step": event.step, "address": str(event.address), "phase": event.phase}
+            out |= {"locked": encode(event.locked) if event.locked else None, "removed": event.removed}
+            out["notes"] = list(event.notes)
+        case StepFailed():
+            out |= {"step": event.step, "address": str(event.address), "phase": event.phase}
+            out |= {"reason": event.reason, "skipped": event.skipped}
+        case Recorded():
+            out |= {"address": str(event.address), "locked": encode(event.locked) if event.locked else None}
+        case Waiting():
+            out |= {"says": event.says, "seconds": event.seconds}
+        case ApplyFinished():
+            out |= {"serial": event.serial, "done": list(event.done), "failed": list(event.failed)}
+            out |= {"skipped": list(event.skipped)}
+            out["planned"] = {b: [list(e) for e in entries] for b, entries in sorted(event.planned.items())}
+    return out
+
+
+def from_dict(raw: Mapping[str, Any]) -> Event:
+    """The inverse of ``as_dict`` for what the journal holds; raises KeyError or TypeError on anything else."""
+    kind = raw["type"]
+    if kind == "apply.started":
+        records = {Address.parse(a): decode(r) for a, r in raw["pending"].items()}
+        return ApplyStarted(
+            raw["plan"],
+            raw["fleet"],
+            raw["lineage"],
+            raw["serial"],
+            raw["seed"],
+            Applied(**raw["applied"]),
+            {a: (r, r.pending or Pending((), {})) for a, r in records.items()},
+            raw["steps"],
+        )
+    address = Address.parse(raw["address"]) if "address" in raw else Address("fleet", "-")
+    locked = decode(raw["locked"]) if raw.get("locked") else None
+    if kind == "step.started":
+        return StepStarted(raw["step"], address, raw["phase"], raw["says"])
+    if kind == "step.done":
+        return StepDone(raw["step"], address, raw["phase"], locked, raw["removed"], tuple(raw["notes"]))
+    if kind == "step.failed":
+        return StepFailed(raw["step"], address, raw["phase"], raw["reason"], raw["skipped"])
+    if kind == "recorded":
+        return Recorded(address, locked)
+    if kind == "apply.finished":
+        planned = {b: tuple((e[0], e[1]) for e in entries) for b, entries in raw["planned"].items()}
+        return ApplyFinished(raw["serial"], tuple(raw["done"]), tuple(raw["failed"]), tuple(raw["skipped"]), planned)
+    raise KeyError(f"no event is called {kind!r}")
+
+
+class Journal:
+    """A sink that appends to ``journal.ndjson`` and fsyncs; waiting is not worth a line."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def __call__(self, event: Event) -> None:
+        """Append one event."""
+        if isinstance(event, Waiting):
+            return
+        line = {"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **as_dict(event)}
+        os.write(self._file, json.dumps(line, sort_keys=False).encode() + b"\n")
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """Give the file back."""
+        os.close(self._file)
+
+
+def read(path: Path) -> list[Event]:
+    """The events of a journal; a last line that a crash cut off is left out."""
+    events = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            events.append(from_dict(json.loads(line)))
+        except ValueError:
+            break
+    return events
+
+
+def _pending(pending: Pending) -> dict[str, Any]:
+    return {
+        "phases": list(pending.phases),
+        "attrs": plain(pending.attrs),
+        "needs": encode_needs(pending.needs),
+    }

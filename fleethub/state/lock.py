@@ -1,0 +1,61 @@
+"""One apply at a time in a fleet's folder: flock says who holds it, the file says who that is."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+class LockedError(Exception):
+    """Somebody else is applying; ``holder`` is what they wrote."""
+
+    def __init__(self, holder: dict[str, object]) -> None:
+        self.holder = holder
+        who = f"{holder.get('who', 'somebody')} (pid {holder.get('pid', '?')}, {holder.get('operation', '?')})"
+        super().__init__(f"the fleet is locked by {who} since {holder.get('since', '?')}; wait for it to end")
+
+
+def who() -> str:
+    """``user@host`` of this process."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+@contextmanager
+def local_lock(path: Path, operation: str) -> Iterator[None]:
+    """Hold the lock; a process that dies gives it back. Raises LockedError at once when it is held."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LockedError(_holder(path)) from None
+        os.ftruncate(descriptor, 0)
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        holder = {"who": who(), "pid": os.getpid(), "operation": operation, "since": since}
+        os.write(descriptor, json.dumps(holder).encode())
+        try:
+            yield
+        finally:
+            os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _holder(path: Path) -> dict[str, object]:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}

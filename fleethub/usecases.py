@@ -1,0 +1,292 @@
+"""What FleetHub can do, for whoever asks: command line now, server later. No printing, no parsing of arguments."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from fleethub import __version__
+from fleethub.model.address import Address
+from fleethub.model.event import Event
+from fleethub.model.exit import Exit, worst
+from fleethub.model.facts import Facts
+from fleethub.model.finding import FATAL, Finding, Severity
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Applied, Lockfile, Observation, Resource
+from fleethub.model.plan import Action, Plan, Why
+from fleethub.model.secret import Secret
+from fleethub.rendering import Rendered, load_templates, render
+from fleethub.resources.base import Inputs
+from fleethub.spec import load
+
+
+class SpecError(Exception):
+    """The spec, or what is rendered from it, is wrong: ``findings`` say where and what to do."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        super().__init__(f"{len(findings)} findings")
+
+
+class NotThereYet(Exception):
+    """Part of the design that this version does not do."""
+
+
+class Decision(Enum):
+    """What an operator says to a plan; ``WITHOUT_REPAIR``: plan again and leave drift alone."""
+
+    APPLY = "apply"
+    WITHOUT_REPAIR = "without-repair"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A spec that holds together, rendered; ``findings`` are warnings."""
+
+    fleet: Fleet
+    rendered: Mapping[str, Rendered]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan with what it was made from."""
+
+    plan: Plan
+    wanted: Mapping[Address, Resource]
+    facts: Facts
+    lockfile: Lockfile | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an apply; ``done`` and the like are step ids, ``failed`` with reasons."""
+
+    plan: Plan
+    applied: bool
+    done: tuple[str, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    serial: int = 0
+
+
+def open_fleet(path: Path) -> Opened:
+    """Load, cross-check and render a spec, offline; raises SpecError with every finding at once."""
+    loaded = load(path)
+    if loaded.fleet is None:
+        raise SpecError(loaded.findings)
+    fleet = loaded.fleet
+    templates = load_templates(Path(fleet.root))
+    rendered = {name: render(fleet, node, templates) for name, node in fleet.nodes.items()}
+    findings = (*loaded.findings, *(f for r in rendered.values() for f in r.findings))
+    if any(f.severity is Severity.ERROR for f in findings):
+        raise SpecError(findings)
+    wiring = sorted(name for name, node in fleet.nodes.items() if node.manage == "wiring")
+    if wiring:
+        raise NotThereYet(f'manage = "wiring" (node {wiring[0]}) is not there yet; use manage = "whole"')
+    return Opened(fleet, rendered, findings)
+
+
+class Workplace:
+    """A fleet at hand: its spec, its lockfile, its secrets, a connection pool. Use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        from fleethub.clients.http import Http
+        from fleethub.clients.vault import Vault
+        from fleethub.state.store import FileStore
+
+        self.opened = open_fleet(path)
+        self.fleet = self.opened.fleet
+        self.root = Path(self.fleet.root)
+        self.store = FileStore(self.root)
+        self.vault = Vault(self.root, self.fleet.key_seed)
+        self.http = Http()
+
+    def __enter__(self) -> Workplace:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.http.close()
+
+    def plan(self, repair: bool = True, destroy: bool = False) -> Planned:
+        """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong."""
+        from fleethub.model.observation import Unknown
+        from fleethub.observing import now, observe
+        from fleethub.planning import make_plan, sources
+        from fleethub.planning.guards import before_any_request
+
+        lockfile = self.store.read()
+        fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
+        findings = list(self.opened.findings) if not destroy else []
+        fatal = [*self._seed_findings(), *before_any_request(fleet, lockfile, self.vault.seed_fingerprint())]
+        if any(f.code in FATAL for f in fatal):
+            plan = Plan(
+                "",
+                fleet.name,
+                "Nothing was asked or sent: see the findings.",
+                findings=tuple(fatal),
+                fatal=True,
+            )
+            return Planned(plan, {}, Facts(now()), lockfile)
+        wanted = self.wanted(fleet, lockfile)
+        facts = observe(fleet, sources(fleet, wanted, lockfile), self.http, self.vault)
+        for problem in self.vault.problems:
+            findings.append(
+                Finding(
+                    problem.code,
+                    str(problem),
+                    hint="set it, or correct the reference; what needs it is unknown",
+                )
+            )
+        plan = make_plan(fleet, lockfile, wanted, facts, self.vault, findings, repair)
+        if any(isinstance(r, Unknown) for r in facts.readings.values()):
+            plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
+        return Planned(plan, wanted, facts, lockfile)
+
+    def wanted(self, fleet: Fleet, lockfile: Lockfile | None) -> dict[Address, Resource]:
+        """Every resource that the spec wants."""
+        from fleethub.resources import KINDS
+
+        inputs = Inputs(fleet, lockfile, self.vault, self.opened.rendered)
+        return {r.address: r for kind in KINDS.values() for r in kind.desired(inputs)}
+
+    def apply(
+        self,
+        decide: Callable[[Plan], Decision],
+        sinks: tuple[Callable[[Event], Any], ...] = (),
+        repair: bool = True,
+        destroy: bool = False,
+    ) -> Result:
+        """Lock, plan, ask, carry out. An empty plan writes nothing. Raises state.lock.LockedError."""
+        from fleethub.applying import apply
+        from fleethub.applying.context import Context
+        from fleethub.clients.git import commit
+        from fleethub.observing import now
+        from fleethub.state.journal import Journal
+        from fleethub.state.lock import local_lock, who
+
+        with local_lock(self.store.private / "lock", "destroy" if destroy else "apply"):
+            made = self.plan(repair, destroy)
+            decision = decide(made.plan)
+            if decision is Decision.WITHOUT_REPAIR:
+                made = self.plan(False, destroy)
+                decision = decide(made.plan)
+            plan = made.plan
+            if decision is not Decision.APPLY or plan.fatal or not plan.doable:
+                return Result(plan, applied=False, serial=plan.serial)
+            journal = Journal(self.store.private / "journal.ndjson")
+
+            def emit(event: Event) -> None:
+                for sink in (journal.__call__, *sinks):
+                    sink(event)
+
+            context = Context(
+                http=self.http,
+                vault=self.vault,
+                root=self.root,
+                lineage=plan.lineage or secrets.token_hex(16),
+                serial=plan.serial + 1,
+                emit=emit,
+            )
+            applied = Applied(now(), who(), self.fleet.digest, commit(self.root), __version__)
+            seed = self.vault.seed_fingerprint() or (made.lockfile.seed if made.lockfile else "")
+            try:
+                outcome = apply(plan, made.lockfile, context, applied, seed, self.store.write, emit)
+            finally:
+                journal.close()
+            return Result(
+                plan,
+                True,
+                outcome.done,
+                outcome.failed,
+                outcome.skipped,
+                outcome.notes,
+                outcome.lockfile.serial,
+            )
+
+    def observations(self, made: Planned) -> dict[Address, Observation]:
+        """What was seen of every resource, wanted or last applied."""
+        from fleethub.resources import KINDS
+
+        locked = made.lockfile.resources if made.lockfile else {}
+        return {
+            a: KINDS[a.kind].observe(a, made.wanted.get(a), locked.get(a), made.facts, self.vault)
+            for a in sorted({*made.wanted, *locked})
+        }
+
+    def reveal(self, address: Address, made_from: Mapping[Address, Resource]) -> Secret:
+        """The value of one key, for its user; raises KeyError for what is no key of the spec."""
+        return self.vault.open(made_from[address].material["slot"])
+
+    def _seed_findings(self) -> list[Finding]:
+        from fleethub.clients.vault import SecretError
+
+        if self.fleet.key_seed is None:
+            return []
+        try:
+            self.vault.seed()
+        except SecretError as error:
+            if error.code == "seed.malformed":
+                return [Finding(error.code, str(error), hint="check which file or variable key_seed names")]
+        return []
+
+
+def plan_exit(plan: Plan, detailed: bool = False) -> Exit:
+    """The exit code of a plan."""
+    fatal = [Exit(FATAL[f.code]) for f in plan.findings if f.code in FATAL]
+    if fatal:
+        return worst(*fatal)
+    codes = [Exit.FINE]
+    if any(f.severity is Severity.ERROR for f in plan.findings):
+        codes.append(Exit.REFUSED)
+    if plan.changes and not plan.doable and _has(plan, Why.UNKNOWN):
+        codes.append(Exit.ERROR)
+    if detailed and plan.changes:
+        codes.append(Exit.CHANGES)
+    return worst(*codes)
+
+
+def apply_exit(result: Result) -> Exit:
+    """The exit code of an apply."""
+    if not result.applied:
+        return plan_exit(result.plan)
+    did = bool(result.done) or any(c.action is Action.RECORD for c in result.plan.changes)
+    if result.failed or result.skipped:
+        return Exit.PARTIAL if did else Exit.ERROR
+    refused = any(f.severity is Severity.ERROR for f in result.plan.findings)
+    return Exit.PARTIAL if refused or _has(result.plan, Why.UNKNOWN) else Exit.FINE
+
+
+def _has(plan: Plan, why: Why) -> bool:
+    return any(o.why is why for c in plan.changes for o in c.obstacles)
+
+
+def init(folder: Path, name: str) -> list[Path]:
+    """Write a runnable spec, a seed (0600) and .gitignore; nothing that is there is touched. Returns what was written."""
+    from fleethub.clients.vault import new_seed
+    from fleethub.views.scaffold import GITIGNORE, spec
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+
+    def write(path: Path, text: str, mode: int = 0o644) -> None:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        except FileExistsError:
+            return
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        written.append(path)
+
+    write(folder / "fleet.toml", spec(name))
+    write(folder / ".gitignore", GITIGNORE)
+    if not (folder / "fleet.lock").exists():
+        write(folder / f"{name}.seed", new_seed() + "\n", 0o600)
+    return written

@@ -1,0 +1,82 @@
+"""Plans and findings as plain JSON values: what ``--json`` prints, one object a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleethub.model.finding import Finding
+from fleethub.model.plan import MISSING, Change, Leaf, Plan
+
+
+def finding_data(finding: Finding) -> dict[str, Any]:
+    """A finding."""
+    return {
+        "type": "finding",
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "address": str(finding.address) if finding.address else None,
+        "place": str(finding.place) if finding.place else None,
+        "message": finding.message,
+        "detail": list(finding.detail),
+        "hint": finding.hint,
+    }
+
+
+def leaf_data(leaf: Leaf) -> dict[str, Any]:
+    """A changed value; an absent side is missing."""
+    out: dict[str, Any] = {"path": list(leaf.path)}
+    if leaf.before is not MISSING:
+        out["before"] = leaf.before
+    if leaf.after is not MISSING:
+        out["after"] = leaf.after
+    return out
+
+
+def change_data(change: Change, full: bool = False) -> dict[str, Any]:
+    """A change with its leaves and obstacles."""
+    out: dict[str, Any] = {
+        "type": "change",
+        "address": str(change.address),
+        "action": change.action.value,
+        "owner": change.owner,
+        "leaves": [leaf_data(leaf) for leaf in change.leaves],
+        "obstacles": [{"why": o.why.value, "what": o.what, "reason": o.reason} for o in change.obstacles],
+        "consequence": change.consequence,
+    }
+    if full:
+        out["files"] = [{"path": f.path, "lines": list(f.lines)} for f in change.files]
+    return out
+
+
+def plan_data(plan: Plan, full: bool = False) -> list[dict[str, Any]]:
+    """Changes, drift and findings as lines, then the summary."""
+    lines = [change_data(c, full) for c in plan.changes]
+    lines += [
+        {
+            "type": "drift",
+            "address": str(d.address),
+            "summary": d.summary,
+            "repaired": d.repaired,
+            "leaves": [leaf_data(leaf) for leaf in d.leaves],
+        }
+        for d in plan.drift
+    ]
+    lines += [finding_data(f) for f in plan.findings]
+    lines.append(
+        {
+            "type": "plan",
+            "id": plan.id,
+            "fleet": plan.fleet,
+            "sentence": plan.sentence,
+            "lineage": plan.lineage,
+            "serial": plan.serial,
+            "spec": plan.spec,
+            "changes": len(plan.changes),
+            "steps": [{"id": s.id, "phase": s.phase.name.lower(), "after": list(s.after)} for s in plan.steps],
+            "vram": [
+                {"backend": v.backend, "before": v.before, "after": v.after, "total": v.total} for v in plan.loads
+            ],
+            "notes": list(plan.notes),
+        }
+    )
+    return lines

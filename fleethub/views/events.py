@@ -1,0 +1,47 @@
+"""Events as plain lines, and the three lists at the end of an apply."""
+
+from __future__ import annotations
+
+from fleethub.model.event import ApplyStarted, Event, StepDone, StepFailed, StepStarted, Waiting
+from fleethub.usecases import Result
+from fleethub.views.style import Style
+
+
+def event_line(event: Event, style: Style) -> str | None:
+    """One line for one event; None for what is not worth one."""
+    match event:
+        case ApplyStarted():
+            return f"Apply {event.serial} of {event.fleet}: {event.steps} steps"
+        case StepStarted():
+            return None
+        case StepDone():
+            return f"  {style('good', '✓')} {event.step}"
+        case StepFailed():
+            word = "skipped" if event.skipped else "failed"
+            return f"  {style('error', '✗')} {event.step} {word}: {event.reason}"
+        case Waiting():
+            return style("dim", f"  … {event.says} (up to {event.seconds:.0f} s)")
+        case _:
+            return None
+
+
+def result_text(result: Result, style: Style) -> str:
+    """Done, failed, blocked."""
+    blocked = [c for c in result.plan.changes if c.obstacles]
+    lines = [
+        "",
+        style(
+            "bold",
+            f"Apply {result.serial}: {len(result.done)} steps done, {len(result.failed)} failed, "
+            f"{len(result.skipped)} not tried, {len(blocked)} blocked",
+        ),
+    ]
+    lines += [f"  {style('error', 'failed')}  {step}: {reason}" for step, reason in result.failed]
+    lines += [f"  {style('error', 'not tried')}  {step}" for step in result.skipped]
+    lines += [
+        f"  {style('blocked', 'blocked')}  {c.address}{f' ({o.what})' if o.what else ''}: {o.reason}"
+        for c in blocked
+        for o in c.obstacles
+    ]
+    lines += [f"  note: {note}" for note in result.notes]
+    return "\n".join(lines)

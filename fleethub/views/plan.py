@@ -1,0 +1,144 @@
+"""A plan for people: the sentence, changes by node and proxy with changed leaves only, drift, findings, summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fleethub.capacity.units import gib
+from fleethub.model.finding import Finding, Severity
+from fleethub.model.plan import MISSING, Action, Change, Drift, Leaf, Plan
+from fleethub.planning.summary import plural
+from fleethub.views.style import Style
+
+SIGNS = {
+    Action.CREATE: "+",
+    Action.UPDATE: "~",
+    Action.DELETE: "-",
+    Action.RECORD: "=",
+    Action.BLOCKED: "!",
+}
+WORDS = {Action.RECORD: "  (only the lockfile is behind)", Action.BLOCKED: "  blocked"}
+NAMES = 4  # how many names a folded line shows
+
+
+def plan_text(plan: Plan, style: Style, full: bool = False) -> str:
+    """The whole plan as lines."""
+    lines = [style("bold", plan.sentence)]
+    groups: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        title = "Nodes" if change.address.kind == "node" else f"Proxy {change.address.owner}"
+        groups.setdefault(title, []).append(change)
+    for title in sorted(groups):
+        lines += ["", style("bold", title)]
+        for same in _folded(groups[title]):
+            lines += _change(same, style, full)
+    if plan.drift:
+        lines += ["", style("bold", "Changed behind our back")]
+        for drift in plan.drift:
+            lines += _drift(drift, style)
+    if plan.findings:
+        lines += ["", style("bold", "Findings"), *findings_lines(plan.findings, style)]
+    if plan.loads and plan.changes:
+        lines += ["", style("bold", "VRAM")]
+        for load in plan.loads:
+            after = gib(load.after) if load.after is not None else "unknown"
+            total = gib(load.total) if load.total is not None else "unknown"
+            lines.append(f"  {load.backend}: {after} planned of {total}")
+    if plan.id:
+        lines += ["", f"Plan {plan.id}: {_summary(plan)}"]
+    lines += [style("dim", f"({note})") for note in plan.notes]
+    return "\n".join(lines)
+
+
+def _summary(plan: Plan) -> str:
+    counted = {a: sum(c.action is a for c in plan.changes) for a in Action}
+    words = {
+        Action.CREATE: "to create",
+        Action.UPDATE: "to update",
+        Action.DELETE: "to delete",
+        Action.RECORD: "to record",
+        Action.BLOCKED: "blocked",
+    }
+    shown = [f"{n} {words[a]}" for a, n in counted.items() if n]
+    return ", ".join(shown) + "." if shown else "no changes."
+
+
+def _folded(changes: Iterable[Change]) -> list[list[Change]]:
+    """Changes that differ in nothing but their address become one."""
+    groups: dict[Any, list[Change]] = {}
+    for change in changes:
+        key = (
+            change.address.kind,
+            change.action,
+            tuple((leaf.path, repr(leaf.before), repr(leaf.after)) for leaf in change.leaves),
+            tuple(o.reason.replace(change.address.name, "") for o in change.obstacles),
+            change.consequence,
+        )
+        groups.setdefault(key, []).append(change)
+    return list(groups.values())
+
+
+def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
+    first = same[0]
+    meaning = first.action.value
+    if len(same) == 1:
+        owner = f"  ({first.owner})" if first.owner else ""
+        head = f"{first.address}{owner}"
+    else:
+        names = ", ".join(c.address.alias for c in same[:NAMES]) + (" …" if len(same) > NAMES else "")
+        head = f"{plural(len(same), first.address.kind)}: {names}"
+    consequence = f"  → {first.consequence}" if first.consequence and first.action is not Action.BLOCKED else ""
+    lines = [f"  {style(meaning, SIGNS[first.action])} {head}{WORDS.get(first.action, '')}{style('dim', consequence)}"]
+    if first.action is not Action.RECORD:
+        lines += [f"      {_leaf(leaf)}" for leaf in first.leaves]
+    for obstacle in first.obstacles:
+        what = f"{obstacle.what}: " if obstacle.what else ""
+        lines.append(f"      {style('blocked', '!')} {what}{obstacle.reason}")
+    if full:
+        for change in same:
+            for file in change.files:
+                lines += [f"      {line}" for line in file.lines]
+    return lines
+
+
+def _leaf(leaf: Leaf) -> str:
+    path = ".".join(leaf.path)
+    if isinstance(leaf.before, list) and isinstance(leaf.after, list) and leaf.path == ("models",):
+        gone = [f"-{m}" for m in leaf.before if m not in leaf.after]
+        new = [f"+{m}" for m in leaf.after if m not in leaf.before]
+        return f"{path}: {' '.join((*new, *gone)) or 'order'}"
+    if leaf.before is MISSING:
+        return f"{path}: {_value(leaf.after)}"
+    if leaf.after is MISSING:
+        return f"{path}: {_value(leaf.before)} → (absent)"
+    return f"{path}: {_value(leaf.before)} → {_value(leaf.after)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return ", ".join(value) or "(none)"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _drift(drift: Drift, style: Style) -> list[str]:
+    fate = "will be repaired" if drift.repaired else "stays as it is"
+    lines = [f"  {style('warning', '≠')} {drift.address}: {drift.summary} ({fate})"]
+    return lines + [f"      {_leaf(leaf)}" for leaf in drift.leaves]
+
+
+def findings_lines(findings: Iterable[Finding], style: Style) -> list[str]:
+    """Errors first; place, code, message, detail, hint."""
+    lines = []
+    for finding in sorted(findings, key=lambda f: (f.severity is not Severity.ERROR, str(f.place or ""), f.code)):
+        where = f"{finding.place}: " if finding.place else ""
+        address = f" {finding.address}" if finding.address else ""
+        head = style(finding.severity.value, finding.severity.value)
+        lines.append(f"  {where}{head} {finding.code}{address}: {finding.message}")
+        lines += [f"      {line}" for line in finding.detail]
+        if finding.hint:
+            lines.append(f"      {style('dim', 'hint:')} {finding.hint}")
+    return lines

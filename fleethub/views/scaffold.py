@@ -1,0 +1,54 @@
+"""What ``fleethub init`` writes: a spec that validates as it is."""
+
+from __future__ import annotations
+
+GITIGNORE = """\
+.fleethub/
+*.seed
+.env
+nodes/
+"""
+
+SPEC = """\
+#:schema ./fleet.schema.json
+# A fleet of one GPU host and one node. Change it, then: fleethub validate, fleethub plan, fleethub apply.
+
+[fleet]
+name = "{name}"
+required_version = ">=0.1,<0.2"
+key_seed = ["env:FLEETHUB_SEED", "file:{name}.seed"]
+
+[policy]
+overcommit = "refuse-new"   # refuse | refuse-new (only when it grows) | warn
+drift = "repair"            # or "stop": leave what somebody changed by hand
+reserve = "1 GiB"           # kept free on each GPU
+
+[proxies.main]              # a LiteLLM with a database
+url = "http://127.0.0.1:4000"
+master_key = ["env:LITELLM_MASTER_KEY"]
+
+[backends.gpu-1]            # a host with GPUs, running Ollama
+host = "127.0.0.1"
+proxy = "main"
+gpus = [{{ name = "RTX 4090", vram = "24 GiB" }}]
+[backends.gpu-1.ollama]
+url = "http://127.0.0.1:11434"
+
+[models."llama3.1-8b"]      # the alias in LiteLLM's config
+backends = ["gpu-1"]
+route = "ollama_chat/llama3.1:8b"
+context = 32768             # num_ctx of the route
+params = "8B"               # for as long as it is not pulled
+quant = "Q4_K_M"
+
+[nodes.alpha]               # an OpenClaw gateway; its files go to a folder until you have a host for it
+host = "127.0.0.1"
+target = "nodes/{{name}}"
+image = "ghcr.io/openclaw/openclaw:2026.9.6"
+model = "llama3.1-8b"
+"""
+
+
+def spec(name: str) -> str:
+    """The spec for a fleet called ``name``."""
+    return SPEC.format(name=name)
