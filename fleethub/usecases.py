@@ -269,7 +269,7 @@ def _has(plan: Plan, why: Why) -> bool:
 
 
 def init(folder: Path, name: str) -> list[Path]:
-    """Write a runnable spec, a seed (0600) and .gitignore; nothing that is there is touched. Returns what was written."""
+    """Write a runnable spec, a seed (0600) and .gitignore; what is there stays. Returns what was written."""
     from fleethub.clients.vault import new_seed
     from fleethub.views.scaffold import GITIGNORE, spec
 

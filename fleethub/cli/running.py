@@ -35,9 +35,9 @@ def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False) -
         if destroy:
             typed = click.prompt(f"\nThis removes the fleet. Type its name ({plan.fleet}) to go on", default="")
             return Decision.APPLY if typed == plan.fleet else Decision.STOP
-        if asks and any(d.repaired for d in plan.drift):
-            if not click.confirm("\nUndo what was changed behind our back (see above)?", default=False):
-                return Decision.WITHOUT_REPAIR
+        undo = "\nUndo what was changed behind our back (see above)?"
+        if asks and any(d.repaired for d in plan.drift) and not click.confirm(undo, default=False):
+            return Decision.WITHOUT_REPAIR
         return Decision.APPLY if click.confirm("\nApply this plan?", default=False) else Decision.STOP
 
     with Workplace(out.path) as workplace:

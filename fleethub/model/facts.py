@@ -12,7 +12,7 @@ from fleethub.model.secret import Blob
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One key of a LiteLLM's list. ``token`` is the sha256 hex of the whole key; ``models`` as stored (may be empty: all)."""
+    """One key of a LiteLLM's list. ``token`` is the sha256 hex of the whole key; ``models`` as stored (empty: all)."""
 
     alias: str
     token: str

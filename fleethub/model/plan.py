@@ -108,7 +108,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do. ``after`` names steps that must have succeeded; ``locked`` is the lockfile's record once it is done.
+    """One thing to do. ``after`` names steps that must have succeeded; ``locked`` is the record once it is done.
 
     ``locked`` None with ``removes`` False leaves the record as it is.
     """

@@ -135,12 +135,12 @@ def _gate_nodes(desk: _Desk, env: Iterable[Finding]) -> None:
             gates.append(
                 Obstacle(
                     Why.POLICY,
-                    f"its target moves from {item.locked.source.at}; remove the node in one apply and add it in the next",
+                    f"its target moves from {item.locked.source.at}: remove the node in one apply, add it in the next",
                 )
             )
         models = {hop.model: hop for hop in item.want.material["node"].chain}
         gates += [desk.refused[m] for m in models if m in desk.refused]
-        for thing, entries in item.want.needs.items():
+        for thing, _entries in item.want.needs.items():
             if thing in desk.missing and before.get(thing) is None:
                 gates.append(desk.missing[thing])
             other = desk.verdicts.get(thing)

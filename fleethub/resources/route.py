@@ -185,7 +185,7 @@ def _row_findings(fleet: Fleet, model: Model, proxy: Proxy, rows: list[Deploymen
         if bases and row.api_base and _origin(row.api_base) not in {_origin(b) for b in bases}:
             add(
                 "route.api-base",
-                f"{model.name!r} on {proxy.name} calls {row.api_base}, and the spec's backend is {', '.join(sorted(bases))}",
+                f"{model.name!r} on {proxy.name} calls {row.api_base}; the spec says {', '.join(sorted(bases))}",
                 "fine when both name the same host; else correct one of them",
             )
     return list(dict.fromkeys(found))
