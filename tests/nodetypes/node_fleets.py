@@ -1,4 +1,4 @@
-"""A small fleet built by hand: two LiteLLM proxies, two backends, a cloud model, and a node for each question."""
+"""A small fleet built by hand: two LiteLLM proxies, two backends, a cloud model, a node for each question."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fleethub.model.finding import Place
 from fleethub.model.fleet import Backend, Fleet, Hop, Key, Model, Node, Ollama, Proxy
 from fleethub.model.secret import SecretRef
 
-GIB = 1 << 30
+TELEGRAM = SecretRef(("file:secrets/telegram",))
 MASTER = SecretRef(("env:LITELLM_MASTER_KEY",))
 PLACE = Place("fleet.toml", 40, 1)
 
@@ -29,6 +29,17 @@ MODELS = (
 )  # fmt: skip
 WORKER = (Hop(model="qwen3-32b"), Hop(model="gpt-oss-20b"),
           Hop(model="llama3.1-8b", backend="monad-1", endpoint="ollama"))  # fmt: skip
+
+
+MERGED = {
+    "channels": {"telegram": {"enabled": True, "botToken": "${TELEGRAM_BOT_TOKEN}", "dmPolicy": "pairing"}},
+    "agents": {
+        "ownership": "explicit",
+        "defaults": {"systemAgent": {"agentId": "main"}},
+        "entries": {"main": {}, "scout": {"model": "fleethub-2/gpt-oss-20b"}},
+    },
+    "gateway": {"controlUi": {"allowedOrigins": ["https://mesh.example.ts.net"]}},
+}
 
 
 def node(name: str = "volta", **more: Any) -> Node:
@@ -56,12 +67,9 @@ NODES = {
     "direct-only": node("hermit", chain=(WORKER[2],), uid=1001),
     "merged": node(
         "mesh", manage="wiring", project="mesh-one",
-        files={"compose": "deploy/compose.yaml", "env": "secrets/node.env", "openclaw": "config/openclaw.json"},
-        env={"TELEGRAM_BOT_TOKEN": SecretRef(("file:secrets/telegram",)), "TZ": "Europe/Berlin", "NOTE": "a # $b"},
-        openclaw={"channels": {"telegram": {"enabled": True, "botToken": "${TELEGRAM_BOT_TOKEN}",
-                                            "dmPolicy": "pairing"}},
-                  "agents": {"entries": {"scout": {"model": "fleethub-2/gpt-oss-20b"}}},
-                  "gateway": {"controlUi": {"allowedOrigins": ["https://mesh.example.ts.net"]}}},
+        files={"compose": "deploy/compose.yaml", "env": "own/node.env", "openclaw": "config/openclaw.json"},
+        env={"TELEGRAM_BOT_TOKEN": TELEGRAM, "TZ": "Europe/Berlin", "NOTE": "a # $b"},
+        openclaw=MERGED,
     ),
 }  # fmt: skip
 

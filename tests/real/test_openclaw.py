@@ -1,8 +1,8 @@
-"""The rendered nodes before their real judges: OpenClaw's validator and model list, and Docker Compose's reader.
+"""The rendered nodes before their real judges: OpenClaw's validator and model list, Docker Compose's reader.
 
-    FLEETHUB_OPENCLAW_BIN   the folders for PATH that real/openclaw/setup prints
-    FLEETHUB_COMPOSE_BIN    the program that real/compose/setup prints
-    FLEETHUB_REQUIRE_REAL=1 a missing tool fails instead of skipping
+FLEETHUB_OPENCLAW_BIN   the folders for PATH that real/openclaw/setup prints
+FLEETHUB_COMPOSE_BIN    the program that real/compose/setup prints
+FLEETHUB_REQUIRE_REAL=1 a missing tool fails instead of skipping
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def openclaw(words: list[str], config: Path, variables: dict[str, str], home: Pa
     env = {**variables, "PATH": path, "HOME": str(home), "OPENCLAW_HOME": str(home), "NO_COLOR": "1",
            "OPENCLAW_STATE_DIR": str(home / "state"), "OPENCLAW_CONFIG_PATH": str(config),
            "OPENCLAW_HIDE_BANNER": "1", "OPENCLAW_NO_RESPAWN": "1"}  # fmt: skip
-    done = subprocess.run(["openclaw", *words, "--json"], env=env, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        ["openclaw", *words, "--json"], env=env, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
@@ -78,9 +80,14 @@ def test_openclaw_accepts_the_config_and_sees_the_chain(which, tmp_path):
     assert verdict["warnings"] == []
 
     listed = openclaw(["models", "list"], config, variables, tmp_path)["models"]
-    tags = {tag: row for row in listed for tag in row["tags"] if tag == "default" or tag.startswith("fallback#")}
+    tags = {
+        tag: row for row in listed for tag in row["tags"] if tag == "default" or tag.startswith("fallback#")
+    }
     chain = json.loads(before)["agents"]["defaults"]["model"]
-    expected = {"default": chain["primary"], **{f"fallback#{i}": r for i, r in enumerate(chain["fallbacks"], 1)}}
+    expected = {
+        "default": chain["primary"],
+        **{f"fallback#{i}": r for i, r in enumerate(chain["fallbacks"], 1)},
+    }
     assert {tag: row["key"] for tag, row in tags.items()} == expected
     # available is null where OpenClaw finds no key, as for `ollama-local` on a host that is not local to it
     assert [row["key"] for row in listed if row["available"] is not True] == []
@@ -92,8 +99,9 @@ def compose(which: str, folder: Path, *words: str) -> subprocess.CompletedProces
     argv = nodetypes.get(NODES[which].type).removal(NODES[which])
     assert argv[:2] == ("docker", "compose")
     assert argv[-1] == "down"
-    return subprocess.run([tool("FLEETHUB_COMPOSE_BIN"), *argv[2:-1], *words], cwd=folder, capture_output=True,
-                          text=True, timeout=60, env={"PATH": os.environ["PATH"], "HOME": str(folder)})  # fmt: skip
+    argv = (tool("FLEETHUB_COMPOSE_BIN"), *argv[2:-1], *words)
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    return subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=60, env=env)
 
 
 @pytest.mark.parametrize("which", CONTAINERS)

@@ -35,6 +35,7 @@ def check(config: Mapping[str, Any], variables: frozenset[str]) -> Iterator[Flaw
         for message, hint in check_provider(provider, settings):
             yield Flaw("node.config-check", message, hint)
     yield from _dangling(config)
+    yield from _overridden(config)
     yield from _gateway(jsonc.table(config, "gateway"))
     yield from _variables(config, variables)
     yield from _deadline(config)
@@ -71,6 +72,18 @@ def _named_models(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for ref in jsonc.table(scope, "models"):
             if not ref.endswith("/*"):
                 yield f"a key of {place}.models", ref
+
+
+def _overridden(config: Mapping[str, Any]) -> Iterator[Flaw]:
+    """With entries there is no other agent; one with a model of its own knows no fallbacks (measured)."""
+    entries = jsonc.table(config, "agents", "entries")
+    if len(entries) > 1 and jsonc.at(config, "agents", "ownership") != "explicit":
+        message = "agents.entries has several agents: OpenClaw refuses the config"
+        yield Flaw("node.config-check", message, 'set agents.ownership = "explicit"', warning=True)
+    if entries and all(references(jsonc.at(entry, "model")) for entry in entries.values()):
+        message = f"no agent uses the node's chain: {', '.join(sorted(entries))} name a model of their own"
+        hint = "add an entry without a model, or leave the models away"
+        yield Flaw("node.config-check", message, hint, warning=True)
 
 
 def _ids(settings: Any) -> set[str]:
