@@ -1,0 +1,72 @@
+"""What a type of node has to say about its files. Everything here is a function of values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet, Node
+from fleethub.model.secret import Text
+
+Role = Literal["env", "compose", "openclaw"]
+
+#: The order in which a node's files are rendered and, on the node, renamed into place.
+ROLES: tuple[Role, ...] = ("env", "compose", "openclaw")
+
+
+class Unwired(ValueError):
+    """A node whose chain names something that the fleet does not define; the spec's checks say it earlier."""
+
+
+class NodeType(Protocol):
+    """One type of node. ``roles`` are the files it has, in the order of ``ROLES``."""
+
+    @property
+    def name(self) -> str:
+        """What the spec writes as ``type`` and what its folder of templates is called."""
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The files that a node of this type has."""
+
+    def templates(self) -> Mapping[Role, str]:
+        """File name of each role's template."""
+
+    def paths(self, node: Node) -> Mapping[Role, str]:
+        """Where each file goes, relative to the target."""
+
+    def modes(self) -> Mapping[Role, int]:
+        """Permission bits of each file."""
+
+    def folders(self, node: Node) -> tuple[str, ...]:
+        """Folders below the target that must exist, belonging to the node's uid, before it is activated."""
+
+    def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
+        """All that templates get to see; secrets in it are slots. Raises ``Unwired``."""
+
+    def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
+        """What is wrong with the node's block, before anything is rendered."""
+
+    def finish(self, role: Role, node: Node, text: Text) -> Text:
+        """The final text of a rendered file; raises ValueError when it is not what the file must be."""
+
+    def check(self, fleet: Fleet, node: Node, files: Mapping[Role, Text]) -> tuple[Finding, ...]:
+        """What FleetHub itself finds wrong with the rendered files."""
+
+    def chain(self, config: bytes) -> tuple[str, ...] | None:
+        """The models that a config on a node uses, primary first; None: it cannot be read."""
+
+    def uses(self, config: bytes) -> Mapping[str, frozenset[str]] | None:
+        """The models that a config may ask for with each ``FLEETHUB_KEY_`` variable; None: unreadable."""
+
+    def consequence(
+        self, role: Role, node: Node, before: bytes | None = None, after: bytes | None = None
+    ) -> str:
+        """What the node will do when this file changes."""
+
+    def activation(self, node: Node) -> tuple[str, ...]:
+        """The command, run at the target, that makes the node use its files; empty: none is known."""
+
+    def removal(self, node: Node) -> tuple[str, ...]:
+        """The command, run at the target, that ends the node and keeps its data; empty: none is known."""

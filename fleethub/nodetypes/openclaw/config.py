@@ -1,0 +1,86 @@
+"""What ``openclaw.json`` holds: its template's values, the operator's own settings, canonical bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fleethub.model.fleet import Node
+from fleethub.nodetypes.openclaw.wiring import OLLAMA_KEY, TIMEOUT, Leg, answer, patience
+
+CONTAINER_PORT = 18789
+
+
+def context(node: Node, chain: tuple[Leg, ...], container: bool) -> dict[str, object]:
+    """Values for the template. In a container the gateway listens on its own port, published on the host."""
+    origins = [f"http://{host}:{node.port}" for host in ("127.0.0.1", "localhost")]
+    return {
+        "hops": [hop(leg) for leg in chain],
+        "turn_timeout": patience(len(chain)),
+        "gateway": {
+            "port": CONTAINER_PORT if container else node.port,
+            "bind": "lan" if container else "loopback",
+            "origins": origins,
+        },
+    }
+
+
+def hop(leg: Leg) -> dict[str, object]:
+    """One step of the chain, as the template sees it."""
+    return {
+        "provider": leg.provider,
+        "reference": leg.reference,
+        "url": leg.url,
+        "api": leg.api,
+        "key": f"${{{leg.variable}}}" if leg.variable else OLLAMA_KEY,
+        "timeout": TIMEOUT,
+        "id": leg.id,
+        "label": leg.label,
+        "context": leg.model.context,
+        "answer": answer(leg.model.context),
+        "reasoning": "reasoning" in leg.model.capabilities,
+        "input": ["text", "image"] if "vision" in leg.model.capabilities else ["text"],
+    }
+
+
+def finish(node: Node, text: str) -> str:
+    """The rendered text as JSON with ``[nodes.x.openclaw]`` merged over it; raises ValueError."""
+    try:
+        config = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise ValueError("not a JSON object")
+    try:
+        return dump(merge(config, node.openclaw))
+    except TypeError:
+        raise ValueError("[openclaw] of the spec holds a value without a form in JSON, as a date") from None
+
+
+def dump(config: Mapping[str, Any]) -> str:
+    """The one text of a config: sorted, two spaces, newline at the end."""
+    return json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables by key, everything else replaces, lists too."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(value, Mapping):
+            value = merge(old if isinstance(old, Mapping) else {}, value)
+        merged[key] = value
+    return merged
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} appears twice")
+    return table
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,32 @@
+"""What OpenClaw does when one of its files changes (measured on 2026.9.6, and its page on hot reload)."""
+
+from __future__ import annotations
+
+import shlex
+
+from fleethub.model.fleet import Node
+from fleethub.nodetypes.interface import Role
+from fleethub.nodetypes.openclaw import jsonc
+
+HOT = "hot reload"
+RESTART = "gateway restart"
+RECREATED = "container recreated"
+
+#: Settings that the gateway cannot take over while it runs; it restarts itself.
+COLD = (("port",), ("bind",), ("customBindHost",), ("mode",), ("auth", "mode"), ("tailscale",), ("tls",))
+
+
+def consequence(role: Role, node: Node, container: bool, before: bytes | None, after: bytes | None) -> str:
+    """``before`` and ``after`` of ``openclaw.json`` tell a hot reload from a restart; without them: hot."""
+    if role == "openclaw":
+        return RESTART if before is not None and after is not None and _cold(before, after) else HOT
+    if container:
+        return RECREATED
+    return f"restart by {shlex.join(node.command)}" if node.command else "restart by hand"
+
+
+def _cold(before: bytes, after: bytes) -> bool:
+    old, new = jsonc.read(before), jsonc.read(after)
+    if old is None or new is None:
+        return True
+    return any(jsonc.at(old, "gateway", *path) != jsonc.at(new, "gateway", *path) for path in COLD)

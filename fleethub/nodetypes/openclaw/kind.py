@@ -1,0 +1,121 @@
+"""The OpenClaw node types: what ``interface.NodeType`` asks, put together from the modules beside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from fleethub.model import address
+from fleethub.model.finding import Finding, Severity
+from fleethub.model.fleet import Fleet, Node
+from fleethub.model.secret import Text
+from fleethub.nodetypes.interface import ROLES, Role
+from fleethub.nodetypes.openclaw import block, chain, checks, compose, config, consequence, env, names, wiring
+from fleethub.nodetypes.openclaw.checks import Flaw
+
+_TEMPLATES: dict[Role, str] = {"env": "env.j2", "compose": "compose.yaml.j2", "openclaw": "openclaw.json.j2"}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenClaw:
+    """An OpenClaw gateway, in a container or run by the operator."""
+
+    name: str
+    container: bool
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """No compose file without a container."""
+        return ROLES if self.container else ("env", "openclaw")
+
+    def templates(self) -> Mapping[Role, str]:
+        """One template for each role."""
+        return {role: _TEMPLATES[role] for role in self.roles}
+
+    def paths(self, node: Node) -> Mapping[Role, str]:
+        """The usual places, unless the spec's ``files`` says otherwise."""
+        return {role: node.files.get(role, names.DEFAULT_PATHS[role]) for role in self.roles}
+
+    def modes(self) -> Mapping[Role, int]:
+        """Only ``.env`` holds secrets; the container's user reads the config."""
+        return {role: 0o600 if role == "env" else 0o644 for role in self.roles}
+
+    def folders(self, node: Node) -> tuple[str, ...]:
+        """What OpenClaw writes to."""
+        return ("state", "workspace")
+
+    def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
+        """Everything that the templates of a node may see."""
+        legs = wiring.legs(fleet, node)
+        values: dict[str, object] = {
+            "node": {
+                "name": node.name,
+                "host": node.host,
+                "image": node.image,
+                "uid": node.uid,
+                "owner": node.owner,
+                "labels": dict(node.labels),
+                "manage": node.manage,
+            },
+            "fleet": {"name": fleet.name},
+            **config.context(node, legs, self.container),
+            **env.context(fleet, node, legs, self.container),
+        }
+        return {**values, **compose.context(node, self.paths(node))} if self.container else values
+
+    def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
+        """What is wrong with the node's block."""
+        own = block.check(node, self.paths(node), self.container)
+        flaws = [*own, *block.check_urls(fleet, node, self.container)]
+        return tuple(_findings(node, flaws))
+
+    def finish(self, role: Role, node: Node, text: Text) -> Text:
+        """Only ``.env`` may hold secrets; the config is merged with the spec's and put into one form."""
+        if role == "env":
+            env.variables(text)
+            return text
+        if text.slots:
+            raise ValueError("a secret stands in it; only the env file may hold one")
+        if role == "openclaw":
+            return Text((config.finish(node, text.display()),))
+        if "\nservices:" not in f"\n{text.display()}":
+            raise ValueError("it has no services: not a compose file")
+        return text
+
+    def check(self, fleet: Fleet, node: Node, files: Mapping[Role, Text]) -> tuple[Finding, ...]:
+        """FleetHub's own checks of the config, with the variables that the process will have."""
+        pins = names.PINS if self.container else ()
+        present = frozenset({*env.variables(files["env"]), *pins})
+        flaws = [*checks.check(json.loads(files["openclaw"].display()), present)]
+        return tuple(_findings(node, flaws))
+
+    def chain(self, config: bytes) -> tuple[str, ...] | None:
+        """See ``chain.read_chain``."""
+        return chain.read_chain(config)
+
+    def uses(self, config: bytes) -> Mapping[str, frozenset[str]] | None:
+        """See ``chain.uses``."""
+        return chain.uses(config)
+
+    def consequence(
+        self, role: Role, node: Node, before: bytes | None = None, after: bytes | None = None
+    ) -> str:
+        """See ``consequence.consequence``."""
+        return consequence.consequence(role, node, self.container, before, after)
+
+    def activation(self, node: Node) -> tuple[str, ...]:
+        """Compose recreates what changed; or the spec's command."""
+        if node.command or not self.container:
+            return node.command
+        return compose.argv(self.paths(node), "up", "--detach", "--remove-orphans")
+
+    def removal(self, node: Node) -> tuple[str, ...]:
+        """Volumes and folders stay."""
+        return compose.argv(self.paths(node), "down") if self.container else ()
+
+
+def _findings(node: Node, flaws: list[Flaw]) -> Iterator[Finding]:
+    for flaw in flaws:
+        override = Severity.WARNING if flaw.warning else None
+        yield Finding(flaw.code, flaw.message, address.node(node.name), node.place, flaw.hint, (), override)

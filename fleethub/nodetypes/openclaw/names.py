@@ -1,0 +1,79 @@
+"""The names that FleetHub owns in a node's files, and where the files go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from fleethub.model.fleet import Node
+
+IMAGE = "OPENCLAW_IMAGE"
+TOKEN = "OPENCLAW_GATEWAY_TOKEN"  # noqa: S105
+READONLY = "OPENCLAW_CONFIG_READONLY"
+
+#: Set by FleetHub, in ``.env`` or in the compose file: the process must find its files where we put them.
+PINS = (
+    "HOME",
+    "OPENCLAW_CONFIG_DIR",
+    "OPENCLAW_CONFIG_PATH",
+    "OPENCLAW_HOME",
+    "OPENCLAW_STATE_DIR",
+    "OPENCLAW_WORKSPACE_DIR",
+)
+
+DEFAULT_PATHS = {"env": ".env", "compose": "compose.yaml", "openclaw": "openclaw.json"}
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_variable(name: str) -> bool:
+    """Whether a name can be that of an environment variable."""
+    return _VARIABLE.fullmatch(name) is not None
+
+
+def owned_variable(name: str) -> bool:
+    """Whether ``[nodes.x.env]`` may not set it. COMPOSE_* would redirect Docker Compose itself."""
+    return name in {IMAGE, TOKEN, READONLY, *PINS} or name.startswith(("FLEETHUB_", "COMPOSE_"))
+
+
+def owned_paths(openclaw: Mapping[str, Any]) -> Iterator[str]:
+    """The paths in ``[nodes.x.openclaw]`` that FleetHub owns."""
+    models, agents = _table(openclaw, "models"), _table(_table(openclaw, "agents"), "defaults")
+    if "mode" in models:
+        yield "models.mode"
+    for provider in _table(models, "providers"):
+        if str(provider).startswith("fleethub"):
+            yield f"models.providers.{provider}"
+    for key in ("model", "models"):
+        if key in agents:
+            yield f"agents.defaults.{key}"
+
+
+def _table(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = parent.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def target_folder(target: str) -> str | None:
+    """The target's absolute path on its machine; None where there is none (relative, ``~``)."""
+    path = urlsplit(target).path if "://" in target else target
+    return path.rstrip("/") or "/" if path.startswith("/") and not path.startswith("/~") else None
+
+
+def folder(path: str) -> str:
+    """The folder of a file, relative to the target: ``.`` or ``a/b``."""
+    return str(PurePosixPath(path).parent)
+
+
+def climb(path: str) -> str:
+    """The way from a file's folder back to the target: ``.`` or ``..`` or ``../..``."""
+    depth = len(PurePosixPath(path).parts) - 1
+    return "/".join([".."] * depth) or "."
+
+
+def project(node: Node) -> str:
+    """The node's Compose project."""
+    return node.project or f"openclaw-{node.name}"

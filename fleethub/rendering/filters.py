@@ -1,0 +1,49 @@
+"""The filters that templates have beside Jinja's own: each writes a value so that its file reads it back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fleethub.rendering.slots import Opaque, SlotMisused, quoted
+
+
+class EnvUnquotable(ValueError):
+    """A value that has no single-quoted form in ``.env``."""
+
+
+def to_json(value: Any) -> str:
+    """``json``: sorted, two spaces, so that the same value is always the same text."""
+    return json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def envquote(value: Any) -> str | Opaque:
+    """``envquote``: 'value'. A secret passes; its content is checked when it is opened."""
+    if isinstance(value, Opaque):
+        return quoted(value)
+    if not isinstance(value, str | int):
+        raise TypeError(f"envquote writes text, not {type(value).__name__}")
+    text = str(value)
+    if any(char in text for char in "'\n\r\0"):
+        raise EnvUnquotable("a value with a single quote, a line break or a NUL cannot be written into .env")
+    return f"'{text}'"
+
+
+def to_yaml(value: Any) -> str:
+    """``yaml``: a quoted text (JSON's form is YAML's too), ``$`` doubled so that Compose leaves it alone."""
+    if not isinstance(value, str):
+        value = _plain(value)
+    return json.dumps(value, sort_keys=True, ensure_ascii=False).replace("$", "$$")
+
+
+def _plain(value: Any) -> Any:
+    """Refuses secrets anywhere in a value, and undefined ones by their own error."""
+    if isinstance(value, Opaque):
+        raise SlotMisused('a secret can stand in the env file only: refer to its variable, "${NAME}"')
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return str(value)

@@ -1,0 +1,56 @@
+"""Finds templates: the packaged ones, replaced file by file by a fleet's own. All of the room's reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from fleethub import nodetypes
+
+
+class TemplateText(str):
+    """A template's source that knows where it came from. ``problem`` says why it could not be read."""
+
+    origin: str
+    problem: str
+
+    def __new__(cls, text: str, origin: str, problem: str = "") -> TemplateText:
+        """A text with its origin."""
+        self = super().__new__(cls, text)
+        self.origin, self.problem = origin, problem
+        return self
+
+
+#: (node type, file name) -> source. A plain string will do as a source.
+Templates = Mapping[tuple[str, str], str]
+
+
+def load_templates(fleet_root: Path) -> Templates:
+    """The packaged templates of the registered types, those in ``fleet_root/templates/<type>/`` over them."""
+    found: dict[tuple[str, str], str] = {}
+    for root, label in ((_packaged(), "fleethub:templates"), (fleet_root / "templates", "templates")):
+        for kind in nodetypes.names():
+            found.update(((kind, name), text) for name, text in _read(root / kind, f"{label}/{kind}"))
+    return found
+
+
+def _packaged() -> Path:
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "_templates"
+    return inside if inside.is_dir() else package.parent / "templates"
+
+
+def _read(folder: Path, label: str) -> Iterator[tuple[str, TemplateText]]:
+    if not folder.is_dir():
+        return
+    for path in sorted(folder.glob("*.j2")):
+        origin = f"{label}/{path.name}"
+        try:
+            if not path.resolve().is_relative_to(folder.resolve()):
+                yield path.name, TemplateText("", origin, "it is a link that leads out of its folder")
+                continue
+            yield path.name, TemplateText(path.read_bytes().decode(), origin)
+        except OSError as error:
+            yield path.name, TemplateText("", origin, f"it cannot be read: {error.strerror}")
+        except UnicodeDecodeError:
+            yield path.name, TemplateText("", origin, "it is not UTF-8")

@@ -1,0 +1,128 @@
+"""The rendered nodes before their real judges: OpenClaw's validator and model list, Docker Compose's reader.
+
+FLEETHUB_OPENCLAW_BIN   the folders for PATH that real/openclaw/setup prints
+FLEETHUB_COMPOSE_BIN    the program that real/compose/setup prints
+FLEETHUB_REQUIRE_REAL=1 a missing tool fails instead of skipping
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fleethub import nodetypes
+from fleethub.rendering import Rendered, load_templates, render
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "nodetypes"))
+from node_fleets import NODES, fleet
+
+pytestmark = pytest.mark.real
+TEMPLATES = load_templates(Path("/nonexistent"))
+CONTAINERS = [name for name, node in NODES.items() if node.type == "openclaw-docker"]
+
+
+def tool(variable: str) -> str:
+    value = os.environ.get(variable, "")
+    if not value:
+        reason = f"{variable} is not set: see the docstring of this file"
+        if os.environ.get("FLEETHUB_REQUIRE_REAL") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return value
+
+
+def deliver(which: str, folder: Path) -> tuple[Rendered, dict[str, str]]:
+    """The node's files in a folder, each secret a text of its own; and the variables of its env file."""
+    rendered = render(fleet(), NODES[which], TEMPLATES)
+    assert rendered.findings == ()
+    variables: dict[str, str] = {}
+    for file in rendered.files:
+        text = "".join(p if isinstance(p, str) else f"made-up-{hash(p) % 10**12}" for p in file.text)
+        path = folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        if file.role == "env":
+            pairs = [line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#")]
+            variables = {name: value.strip("'") for name, value in pairs}
+    for name in ("state", "workspace"):
+        (folder / name).mkdir()
+    return rendered, variables
+
+
+def openclaw(words: list[str], config: Path, variables: dict[str, str], home: Path) -> dict:
+    """One call of the real program with nothing of this machine's environment."""
+    path = f"{tool('FLEETHUB_OPENCLAW_BIN')}:{os.environ['PATH']}"
+    env = {**variables, "PATH": path, "HOME": str(home), "OPENCLAW_HOME": str(home), "NO_COLOR": "1",
+           "OPENCLAW_STATE_DIR": str(home / "state"), "OPENCLAW_CONFIG_PATH": str(config),
+           "OPENCLAW_HIDE_BANNER": "1", "OPENCLAW_NO_RESPAWN": "1"}  # fmt: skip
+    done = subprocess.run(
+        ["openclaw", *words, "--json"], env=env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("which", NODES)
+def test_openclaw_accepts_the_config_and_sees_the_chain(which, tmp_path):
+    tool("FLEETHUB_OPENCLAW_BIN")
+    _, variables = deliver(which, tmp_path)
+    kind = nodetypes.get(NODES[which].type)
+    config = tmp_path / kind.paths(NODES[which])["openclaw"]
+    before = config.read_bytes()
+
+    verdict = openclaw(["config", "validate"], config, variables, tmp_path)
+    assert verdict["valid"] is True
+    assert verdict["warnings"] == []
+
+    listed = openclaw(["models", "list"], config, variables, tmp_path)["models"]
+    tags = {
+        tag: row for row in listed for tag in row["tags"] if tag == "default" or tag.startswith("fallback#")
+    }
+    chain = json.loads(before)["agents"]["defaults"]["model"]
+    expected = {
+        "default": chain["primary"],
+        **{f"fallback#{i}": r for i, r in enumerate(chain["fallbacks"], 1)},
+    }
+    assert {tag: row["key"] for tag, row in tags.items()} == expected
+    # available is null where OpenClaw finds no key, as for `ollama-local` on a host that is not local to it
+    assert [row["key"] for row in listed if row["available"] is not True] == []
+    assert config.read_bytes() == before
+
+
+def compose(which: str, folder: Path, *words: str) -> subprocess.CompletedProcess:
+    """The command of the node type with the program and the words exchanged, run at the target."""
+    argv = nodetypes.get(NODES[which].type).removal(NODES[which])
+    assert argv[:2] == ("docker", "compose")
+    assert argv[-1] == "down"
+    argv = (tool("FLEETHUB_COMPOSE_BIN"), *argv[2:-1], *words)
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    return subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=60, env=env)
+
+
+@pytest.mark.parametrize("which", CONTAINERS)
+def test_compose_accepts_the_file_and_reads_what_we_mean(which, tmp_path):
+    tool("FLEETHUB_COMPOSE_BIN")
+    _, variables = deliver(which, tmp_path)
+    quiet = compose(which, tmp_path, "config", "-q")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+
+    done = compose(which, tmp_path, "config", "--format", "json")
+    read = json.loads(done.stdout)
+    service = read["services"]["openclaw-gateway"]
+    assert read["name"] == (NODES[which].project or f"openclaw-{NODES[which].name}")
+    assert service["image"] == NODES[which].image
+    kept = {name: value.replace("$$", "$") for name, value in service["environment"].items()}
+    assert {name: kept[name] for name in variables} == variables
+    mounts = {mount["target"]: mount for mount in service["volumes"]}
+    config = nodetypes.get(NODES[which].type).paths(NODES[which])["openclaw"]
+    assert mounts["/etc/openclaw"]["source"] == str((tmp_path / config).parent)
+    assert mounts["/etc/openclaw"].get("read_only", False) is (NODES[which].manage == "whole")
+    assert mounts["/home/node/.openclaw"]["source"] == str(tmp_path / "state")
+    assert mounts["/home/node/.openclaw/workspace"]["source"] == str(tmp_path / "workspace")
+    assert service["ports"][0]["host_ip"] == "127.0.0.1"
+    assert service["ports"][0]["published"] == str(NODES[which].port)
