@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from fleethub.clients.http import Http
 from fleethub.clients.litellm import LiteLLM
@@ -29,14 +30,20 @@ class Context:
     serial: int
     emit: Callable[[Event], None]
     ended: dict[str, float] = field(default_factory=dict)
+    _said: set[str] = field(default_factory=set)
+    _lock: Lock = field(default_factory=Lock)
 
     def litellm(self, source: Source) -> LiteLLM:
         """A client of one proxy with its master key."""
         return LiteLLM(self.http, source.at, self.vault.open(source.credential) if source.credential else None)
 
     def say(self, text: str, seconds: float) -> None:
-        """Tell whoever watches that something takes time."""
-        self.emit(Waiting(text, seconds))
+        """Tell whoever watches that something takes time; many that wait for the same are one line."""
+        with self._lock:
+            new = text not in self._said
+            self._said.add(text)
+        if new:
+            self.emit(Waiting(text, seconds))
 
     def wait(self, seconds: float, text: str) -> None:
         """Sleep, and say why."""

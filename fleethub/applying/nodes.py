@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 
 from fleethub.applying.context import Context, StepError
-from fleethub.clients.host import HostError, connect
+from fleethub.clients.host import HostError, Parcel, connect
 from fleethub.clients.vault import SecretError
 from fleethub.model.actions import Deliver, RemoveNode, Settle
 
@@ -22,7 +22,8 @@ def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
             "digests": {file.path: context.vault.text(file.text) for file in do.files},
             "activated": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        connect(do.source.at, context.root).deliver(files, mark, do.stale, context.vault)
+        parcel = Parcel(files, mark, do.folders, do.uid, do.stale)
+        connect(do.source.at, context.root).deliver(parcel, context.vault)
     except (HostError, SecretError) as error:
         raise StepError(str(error)) from None
     return ()

@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,20 +28,28 @@ class HostError(Exception):
     """The target cannot be read or written; the message is fit to be shown."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is delivered: (path, content, mode) in the order of renaming, folders that must exist, the mark's JSON.
+
+    ``stale`` maps paths of the last set that are no longer part of it to the fingerprint they were applied with.
+    """
+
+    files: Sequence[tuple[str, bytes, int]]
+    mark: Mapping[str, Any]
+    folders: Sequence[str] = ()
+    uid: int = 1000
+    stale: Mapping[str, str] = field(default_factory=dict)
+
+
 class Host(Protocol):
     """What a target can do."""
 
     def read(self, paths: Sequence[str]) -> HostReading:
         """Files by path, the mark, the last applied set; raises HostError."""
 
-    def deliver(
-        self,
-        files: Sequence[tuple[str, bytes, int]],
-        mark: Mapping[str, Any],
-        stale: Mapping[str, str],
-        seal: Seal,
-    ) -> None:
-        """Put (path, content, mode) in place in that order, then the mark; raises HostError."""
+    def deliver(self, parcel: Parcel, seal: Seal) -> None:
+        """Put the files in place in their order, then the mark; raises HostError."""
 
     def remove(self, files: Mapping[str, str], seal: Seal) -> tuple[str, ...]:
         """Remove what has the fingerprint it is given with, then the mark; returns what stays. Raises HostError."""
@@ -77,14 +86,9 @@ class Folder:
             raise HostError(f"{self._path}: {error.strerror or error}") from None
         return HostReading(True, files, _json(mark), applied)
 
-    def deliver(
-        self,
-        files: Sequence[tuple[str, bytes, int]],
-        mark: Mapping[str, Any],
-        stale: Mapping[str, str],
-        seal: Seal,
-    ) -> None:
+    def deliver(self, parcel: Parcel, seal: Seal) -> None:
         """See ``Host``."""
+        files, stale = parcel.files, parcel.stale
         try:
             self._path.mkdir(parents=True, exist_ok=True)
             if not self._path.resolve().is_relative_to(self._root.resolve()):
@@ -99,6 +103,7 @@ class Folder:
             for path, content, _ in files:
                 if hashlib.sha256((incoming / path).read_bytes()).digest() != hashlib.sha256(content).digest():
                     raise HostError(f"{incoming / path} does not hold what was written")
+            self._make(parcel.folders, parcel.uid)
             for path, _, _ in files:
                 (self._path / path).parent.mkdir(parents=True, exist_ok=True)
                 (incoming / path).rename(self._path / path)
@@ -111,7 +116,7 @@ class Folder:
             for path in stale:
                 (applied / path).unlink(missing_ok=True)
             shutil.rmtree(incoming, ignore_errors=True)
-            replace(self._path / MARK, json.dumps(mark, indent=1, sort_keys=True).encode() + b"\n", 0o644)
+            replace(self._path / MARK, json.dumps(parcel.mark, indent=1, sort_keys=True).encode() + b"\n", 0o644)
         except OSError as error:
             raise HostError(f"{error.filename or self._path}: {error.strerror or error}") from None
 
@@ -130,6 +135,14 @@ class Folder:
         except OSError as error:
             raise HostError(f"{error.filename or self._path}: {error.strerror or error}") from None
         return kept
+
+    def _make(self, folders: Sequence[str], uid: int) -> None:
+        for name in folders:
+            folder = self._path / name
+            if not folder.is_dir():
+                folder.mkdir(parents=True)
+                if os.getuid() == 0:
+                    os.chown(folder, uid, uid)
 
     def _remove_ours(self, files: Mapping[str, str], seal: Seal) -> tuple[str, ...]:
         kept = []

@@ -98,6 +98,8 @@ class Deliver:
     source: Source
     files: tuple[NodeFile, ...]
     generation: int
+    folders: tuple[str, ...] = ()  # below the target, made when missing, belonging to ``uid``
+    uid: int = 1000
     stale: Mapping[str, str] = field(default_factory=dict)  # path -> fingerprint of what is no longer part of it
 
 

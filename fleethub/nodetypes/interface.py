@@ -60,9 +60,7 @@ class NodeType(Protocol):
     def uses(self, config: bytes) -> Mapping[str, frozenset[str]] | None:
         """The models that a config may ask for with each ``FLEETHUB_KEY_`` variable; None: unreadable."""
 
-    def consequence(
-        self, role: Role, node: Node, before: bytes | None = None, after: bytes | None = None
-    ) -> str:
+    def consequence(self, role: Role, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
         """What the node will do when this file changes."""
 
     def activation(self, node: Node) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Policy
@@ -41,7 +41,8 @@ def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -
     found = drift(item, repair)
     revoked = _revoked(item)
     if revoked and policy.revoked == "stop":
-        return Verdict(Action.BLOCKED, (Obstacle(Why.POLICY, revoked[0].message),), revoked, found)
+        left = replace(found, repaired=False) if found else None
+        return Verdict(Action.BLOCKED, (Obstacle(Why.POLICY, revoked[0].message),), revoked, left)
     if found and not repair and not revoked:
         stopped = Finding(
             "drift.stopped",

@@ -35,7 +35,9 @@ def _moves(changes: Iterable[Change]) -> list[str]:
             continue
         for leaf in change.leaves:
             if leaf.path == ("chain",) and isinstance(leaf.before, list) and isinstance(leaf.after, list):
-                before, after = (side[0] if side else "nothing" for side in (leaf.before, leaf.after))
+                if not leaf.before or not leaf.after:
+                    continue
+                before, after = leaf.before[0], leaf.after[0]
                 if before != after:
                     moves.setdefault((before, after), []).append(change.address.name)
     return [f"moves {_names(names)} from {before} to {after}" for (before, after), names in moves.items()]
@@ -66,6 +68,6 @@ def _names(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{len(names)} nodes"
 
 
-def plural(count: int, noun: str) -> str:
-    """``1 key``, ``3 keys``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def plural(count: int, noun: str, several: str = "") -> str:
+    """``1 key``, ``3 keys``; ``several`` where an s will not do."""
+    return f"{count} {noun}" if count == 1 else f"{count} {several or noun + 's'}"

@@ -75,9 +75,7 @@ class Markers:
         pieces = _MARKER.split(output)
         literals, numbers = pieces[::2], [int(n) for n in pieces[1::2]]
         if numbers != list(range(len(self._slots))) or any("\0" in literal for literal in literals):
-            raise SlotMisused(
-                "a NUL character, or a secret that was filtered or dropped after it was put out"
-            )
+            raise SlotMisused("a NUL character, or a secret that was filtered or dropped after it was put out")
         parts: list[str | SecretRef | Derived] = []
         for literal, number in zip(literals, [*numbers, None], strict=True):
             if literal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from fleethub.model.address import Address
@@ -118,7 +118,7 @@ def differs(want: Attrs, have: Attrs) -> bool:
 def record(want: Resource, attrs: Attrs | None = None, pending: Pending | None = None) -> Locked:
     """The lockfile's record of a resource with the attributes that it now has."""
     return Locked(
-        source=want.source,
+        source=replace(want.source, ask=()),
         attrs={k: v for k, v in (want.attrs if attrs is None else attrs).items() if v is not None},
         needs=want.needs,
         shape=want.shape,

@@ -184,6 +184,8 @@ class KeyKind:
 
     def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
         """Scope as lists, limits as numbers; the value only as changed or not."""
+        if item.want is None:
+            return (), ()
         have = item.seen.attrs if item.seen else {}
         shown = []
         for leaf in leaves(managed(item), have):

@@ -161,6 +161,8 @@ class NodeKind:
             found_here, diff = describe_file(file, before, applied)
             if there and there.get("mode") not in (None, wanted["mode"]):
                 found.append(Leaf(("files", file.path, "mode"), there["mode"], wanted["mode"]))
+            if there is None and item.seen is not None:
+                found.append(Leaf(("files", file.path), "not there", "written"))
             if there and "kind" in there:
                 found.append(Leaf(("files", file.path), f"a {there['kind']} in its place", "file"))
             found += [leaf for leaf in found_here if item.seen is not None]
@@ -181,6 +183,7 @@ class NodeKind:
         if item.seen is not None and not differs(managed(item), item.seen.attrs):
             wait = Settle(node.settle, None, since)
             return Work((Step(settle, item.address, Phase.SETTLE, wait, locked=record(item.want)),))
+        kind = nodetypes.get(node.type)
         deliver = Step(
             f"{item.address}/deliver",
             item.address,
@@ -189,6 +192,8 @@ class NodeKind:
                 item.want.source,
                 tuple(NodeFile(f.path, f.text, f.mode) for f in item.want.material["files"]),
                 node.generation,
+                kind.folders(node) if kind else (),
+                node.uid,
                 {p: f for p, f in _fingerprints(item.locked).items() if p not in item.want.attrs["files"]},
             ),
             locked=record(item.want),

@@ -20,6 +20,7 @@ SIGNS = {
     Action.BLOCKED: "!",
 }
 WORDS = {Action.RECORD: "  (only the lockfile is behind)", Action.BLOCKED: "  blocked"}
+WIDE = 80  # characters of a nested value; ``--full`` shows the file itself
 NAMES = 4  # how many names a folded line shows
 
 
@@ -104,7 +105,7 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
 
 
 def _leaf(leaf: Leaf) -> str:
-    path = ".".join(leaf.path)
+    path = _path(leaf.path)
     if isinstance(leaf.before, list) and isinstance(leaf.after, list) and leaf.path == ("models",):
         gone = [f"-{m}" for m in leaf.before if m not in leaf.after]
         new = [f"+{m}" for m in leaf.after if m not in leaf.before]
@@ -116,12 +117,21 @@ def _leaf(leaf: Leaf) -> str:
     return f"{path}: {_value(leaf.before)} → {_value(leaf.after)}"
 
 
+def _path(path: tuple[str, ...]) -> str:
+    """``models``; ``.env``; ``openclaw.json agents.defaults.model``: a file's name stands apart from what is in it."""
+    parts = path[1:] if path[0] == "files" else path
+    if len(parts) > 1 and "." in parts[0]:
+        return f"{parts[0]} {'.'.join(parts[1:])}"
+    return ".".join(parts)
+
+
 def _value(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(v, str) for v in value):
         return ", ".join(value) or "(none)"
-    return json.dumps(value, ensure_ascii=False, default=str)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= WIDE else f"{text[0]}… {plural(len(value), 'entry', 'entries')}{text[-1]}"
 
 
 def _drift(drift: Drift, style: Style) -> list[str]:

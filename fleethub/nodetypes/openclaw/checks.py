@@ -46,9 +46,7 @@ def _dangling(config: Mapping[str, Any]) -> Iterator[Flaw]:
     for place, ref in _named_models(config):
         provider, _, model = ref.partition("/")
         if not provider or not model:
-            yield Flaw(
-                "node.dangling-model", f"{place} is {ref!r}, without a provider", "write provider/model"
-            )
+            yield Flaw("node.dangling-model", f"{place} is {ref!r}, without a provider", "write provider/model")
         elif provider not in providers:
             yield Flaw("node.dangling-model", f"{place} is {ref!r}: there is no provider {provider!r}")
         elif model not in _ids(providers[provider]):

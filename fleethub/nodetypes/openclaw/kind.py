@@ -98,9 +98,7 @@ class OpenClaw:
         """See ``chain.uses``."""
         return chain.uses(config)
 
-    def consequence(
-        self, role: Role, node: Node, before: bytes | None = None, after: bytes | None = None
-    ) -> str:
+    def consequence(self, role: Role, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
         """See ``consequence.consequence``."""
         return consequence.consequence(role, node, self.container, before, after)
 

@@ -13,9 +13,7 @@ from fleethub.nodetypes.openclaw.wiring import OLLAMA_KEY, TIMEOUT_MIN
 #: OpenClaw's word for "no key needed", which it honours only for a host that it takes for a local one.
 _MARKER = "ollama-local"
 _DOCKER = ("host.docker.internal", "docker.orb.internal", "host.orb.internal")
-_PRIVATE = tuple(
-    ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
-)
+_PRIVATE = tuple(ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"))
 
 Problem = tuple[str, str]
 
@@ -26,9 +24,7 @@ def check_provider(name: str, settings: Any) -> Iterator[Problem]:
     yield from _door(place, settings)
     timeout = number(jsonc.at(settings, "timeoutSeconds"))
     if timeout is not None and timeout < TIMEOUT_MIN:
-        message = (
-            f"{place}.timeoutSeconds is {timeout:g}: a model that hangs ends the run, no fallback is asked"
-        )
+        message = f"{place}.timeoutSeconds is {timeout:g}: a model that hangs ends the run, no fallback is asked"
         yield message, f"set it to {TIMEOUT_MIN} or more"
     models = jsonc.at(settings, "models")
     if not isinstance(models, list) or not models:
