@@ -40,12 +40,12 @@ def settle(do: Settle, context: Context) -> tuple[str, ...]:
 
 
 def remove(do: RemoveNode, context: Context) -> tuple[str, ...]:
-    """Remove what is still as applied; what somebody changed stays, and is named."""
+    """Remove what is still as applied; what somebody changed, and OpenClaw's own data, stays and is named."""
     try:
         kept = connect(do.source.at, context.root).remove(do.files, context.vault)
     except HostError as error:
         raise StepError(str(error)) from None
-    return tuple(f"{do.source.at}/{path} was changed by hand and stays" for path in kept)
+    return (f"{do.source.at}: {', '.join(kept)} stays",) if kept else ()
 
 
 def _age(since: str | None) -> float:

@@ -125,16 +125,16 @@ class Folder:
         try:
             if not stat.S_ISDIR(self._path.stat().st_mode):
                 raise HostError(f"{self._path} is not a folder")
-            kept = self._remove_ours(files, seal)
+            self._remove_ours(files, seal)
             shutil.rmtree(self._path / ".fleethub", ignore_errors=False)
             for folder in sorted({(self._path / f).parent for f in files} | {self._path}, reverse=True):
                 if folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()
+            return tuple(sorted(f.name for f in self._path.iterdir())) if self._path.is_dir() else ()
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise HostError(f"{error.filename or self._path}: {error.strerror or error}") from None
-        return kept
 
     def _make(self, folders: Sequence[str], uid: int) -> None:
         for name in folders:
@@ -144,17 +144,12 @@ class Folder:
                 if os.getuid() == 0:
                     os.chown(folder, uid, uid)
 
-    def _remove_ours(self, files: Mapping[str, str], seal: Seal) -> tuple[str, ...]:
-        kept = []
+    def _remove_ours(self, files: Mapping[str, str], seal: Seal) -> None:
+        """Remove the files that still are what was applied; what somebody changed stays."""
         for path, fingerprint in files.items():
             found = self._file(self._path / path)
-            if found is None:
-                continue
-            if found.content is not None and seal.sha256(found.content.sha256()) == fingerprint:
+            if found and found.content is not None and seal.sha256(found.content.sha256()) == fingerprint:
                 (self._path / path).unlink()
-            else:
-                kept.append(path)
-        return tuple(kept)
 
     def _file(self, path: Path) -> FileReading | None:
         try:

@@ -147,7 +147,7 @@ class NodeKind:
         """The chain, then the leaves of each file; a removal names the files."""
         have = item.seen.attrs if item.seen else {}
         if item.want is None:
-            return leaves(dict.fromkeys(have), have)[:0], ()
+            return (), ()
         found = list(leaves({"chain": item.want.attrs["chain"]}, have))
         diffs: list[FileDiff] = []
         material = item.seen.material if item.seen else {"files": {}, "applied": {}}
@@ -165,7 +165,7 @@ class NodeKind:
                 found.append(Leaf(("files", file.path), "not there", "written"))
             if there and "kind" in there:
                 found.append(Leaf(("files", file.path), f"a {there['kind']} in its place", "file"))
-            found += [leaf for leaf in found_here if item.seen is not None]
+            found += found_here if there is not None else []
             diffs.append(diff)
         return tuple(found), tuple(diffs)
 
