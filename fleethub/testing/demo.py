@@ -1,0 +1,210 @@
+"""The story of ``fleethub demo``: a stand-in fleet on this machine, and the commands that an operator types.
+
+Two LiteLLM replicas, an Ollama and three nodes' folders; real HTTP on the loopback, the real command line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fleethub.testing.catalog import MODELS
+from fleethub.testing.consumer import Consumer
+from fleethub.testing.litellm import Database, LiteLLM
+from fleethub.testing.ollama import Ollama
+
+MASTER = "sk-master-of-the-demo-1234"
+GIB = 1 << 30
+ALIASES = {"qwen3-32b": "qwen3:32b", "gpt-oss-20b": "gpt-oss:20b", "gpt-oss-120b": "gpt-oss:120b"}
+
+SPEC = """\
+[fleet]
+name = "monad"
+key_seed = ["file:monad.seed"]
+
+[policy]
+overcommit = "refuse-new"
+drift = "repair"
+
+[proxies.main]
+url = "{first}"
+replicas = ["{first}", "{second}"]
+key_cache_ttl = "1s"
+master_key = ["env:LITELLM_MASTER_KEY"]
+
+[backends.monad-1]
+host = "127.0.0.1"
+proxy = "main"
+owner = "Monad-1"
+gpus = [{{ name = "RTX 6000 Ada", vram = "48 GiB" }}]
+[backends.monad-1.ollama]
+url = "{ollama}"
+kv_cache_type = "q8_0"
+
+[models.qwen3-32b]
+backends = ["monad-1"]
+route = "ollama_chat/qwen3:32b"
+context = 32768
+
+[models.gpt-oss-20b]
+backends = ["monad-1"]
+route = "ollama_chat/gpt-oss:20b"
+context = 32768
+
+[models.gpt-oss-120b]
+backends = ["monad-1"]
+route = "ollama_chat/gpt-oss:120b"
+context = 32768
+
+[defaults.node]
+target = "nodes/{{name}}"
+image = "ghcr.io/openclaw/openclaw:2026.9.6"
+settle = "1s"
+model = "qwen3-32b"
+fallbacks = ["gpt-oss-20b"]
+
+[nodes.volta]
+host = "volta"
+owner = "Volta"
+
+[nodes.tiltclaw]
+host = "tiltclaw"
+owner = "TiltClaw"
+
+[nodes.rentalclaw]
+host = "rentalclaw"
+owner = "RentalClaw"
+
+[keys.volta]
+rpm = 6000
+max_budget = 20.0
+budget_duration = "30d"
+"""
+
+
+class StandIns:
+    """The servers of the demo; use as a context manager."""
+
+    def __init__(self) -> None:
+        database = Database()
+        self.ollama = Ollama(models=[MODELS[tag] for tag in ALIASES.values()])
+        routes = [
+            {
+                "model_name": alias,
+                "litellm_params": {"model": f"ollama_chat/{tag}", "api_base": self.ollama.url, "num_ctx": 32768},
+                "model_info": {"id": f"dep-{alias}"},
+            }
+            for alias, tag in ALIASES.items()
+        ]
+        self.proxies = [LiteLLM(database, models=routes, master_key=MASTER, cache_ttl=1.0) for _ in range(2)]
+
+    def __enter__(self) -> StandIns:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        for server in (*self.proxies, self.ollama):
+            server.stop()
+
+    def spec(self) -> str:
+        """The fleet's spec with the ports that these servers got."""
+        first, second = (proxy.url for proxy in self.proxies)
+        return SPEC.format(first=first, second=second, ollama=self.ollama.url)
+
+    def edit_key(self, alias: str, **fields: Any) -> None:
+        """What somebody does to a key behind FleetHub's back."""
+        listed = self._admin("GET", f"/key/list?key_alias={alias}&return_full_object=true")
+        self._admin("POST", "/key/update", {"key": listed["keys"][0]["token"], **fields})
+
+    def _admin(self, method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(
+            self.proxies[0].url + path,
+            json.dumps(body).encode() if body is not None else None,
+            {"Authorization": f"Bearer {MASTER}", "Content-Type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+
+def story(folder: Path, run: Callable[..., int], say: Callable[[str], None], keep: Callable[[], None] | None) -> int:
+    """Tell it; ``run`` executes one FleetHub command line in ``folder`` and returns its exit code. 0: all went well."""
+    before = os.environ.get("LITELLM_MASTER_KEY")
+    os.environ["LITELLM_MASTER_KEY"] = MASTER
+    try:
+        with StandIns() as fleet:
+            wrong = _chapters(folder, fleet, run, say)
+            say(f"\nThe fleet's folder stays: {folder}")
+            say(f"Offline commands work there as it is, such as: fleethub -C {folder} render -o /tmp/rendered")
+            if keep is not None:
+                say("The stand-ins run until Ctrl-C. In another terminal:")
+                say(f"  export LITELLM_MASTER_KEY={MASTER}; cd {folder}; fleethub status")
+                keep()
+            else:
+                say("To go on by yourself with the servers running: fleethub demo --keep")
+    finally:
+        if before is None:
+            del os.environ["LITELLM_MASTER_KEY"]
+        else:
+            os.environ["LITELLM_MASTER_KEY"] = before
+    for text in wrong:
+        say(f"The demo went wrong: {text}")
+    return 1 if wrong else 0
+
+
+def _chapters(folder: Path, fleet: StandIns, run: Callable[..., int], say: Callable[[str], None]) -> list[str]:
+    wrong: list[str] = []
+    spec = folder / "fleet.toml"
+
+    def expect(code: int, *argv: str) -> None:
+        got = run(*argv)
+        if got != code:
+            wrong.append(f"fleethub {' '.join(argv)} ended with {got}, not {code}")
+
+    say("# One GPU host, two LiteLLM replicas, three OpenClaw nodes: stand-ins on this machine, real HTTP.")
+    run("init", "monad")
+    spec.write_text(fleet.spec())
+    expect(0, "validate")
+    expect(0, "plan")
+    expect(0, "apply", "--auto-approve")
+    say("\n# The same plan again: nothing to do.")
+    expect(0, "plan", "--detailed-exitcode")
+
+    say("\n# Somebody narrows Volta's key behind our back. Its fallback would be refused at run time: 403.")
+    fleet.edit_key("volta", models=["qwen3-32b"])
+    expect(2, "plan", "--detailed-exitcode")
+    expect(0, "apply", "--auto-approve")
+
+    say("\n# Two large models on one GPU evict each other. TiltClaw is wired to a second one:")
+    good = spec.read_text()
+    spec.write_text(good.replace('owner = "TiltClaw"', 'owner = "TiltClaw"\nmodel = "gpt-oss-120b"'))
+    expect(3, "plan")
+    say("\n# Refused, with the sum. The spec goes back.")
+    spec.write_text(good)
+
+    say(
+        "\n# Volta moves to a smaller model, while its agent calls without pause, on both replicas."
+    )
+    spec.write_text(re.sub(r'(owner = "Volta")', r'\1\nmodel = "gpt-oss-20b"\nfallbacks = []', good))
+    with Consumer(folder / "nodes/volta", tuple(proxy.url for proxy in fleet.proxies)) as agent:
+        _until(lambda: agent.calls > 20)
+        expect(0, "apply", "--auto-approve")
+        seen = agent.calls
+        _until(lambda: agent.calls > seen + 20)
+    models = ", ".join(f"{count} to {model}" for model, count in agent.models.items())
+    say(f"\n# Volta's agent made {agent.calls} calls ({models}): {len(agent.denied)} were denied.")
+    if agent.denied or len(agent.models) != 2:
+        wrong.append(f"denied {agent.denied[:3]}, models {dict(agent.models)}, broken {agent.broken[:3]}")
+    expect(0, "plan", "--detailed-exitcode")
+    return wrong
+
+
+def _until(true: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.01)
