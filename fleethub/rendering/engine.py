@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from fleethub.model.secret import Text
 from fleethub.rendering.filters import EnvUnquotable, envquote, to_json, to_yaml
-from fleethub.rendering.slots import Markers, SlotMisused, hide
+from fleethub.rendering.slots import Markers, OutputRefused, hide
 
 #: Bounds of one rendering: characters of output, steps of all ``range`` together, characters of one product.
 OUTPUT_MAX = 1 << 20
@@ -50,6 +50,10 @@ class _Environment(ImmutableSandboxedEnvironment):
             if operator == "*" and hasattr(one, "__len__") and len(one) * abs(int(other)) > PRODUCT_MAX:
                 raise SecurityError("a text or list repeated too often")
         return super().call_binop(context, operator, left, right)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """None: ``format`` is an attribute like others, and refused below."""
+        return None
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """No methods of texts that pad or format without a bound."""
@@ -133,5 +137,5 @@ def _explain(error: Exception) -> str:
         return f"there is no template {error.name!r} of this node type"
     if isinstance(error, RecursionError):
         return "it calls or includes itself without end"
-    known = isinstance(error, TemplateError | SlotMisused | EnvUnquotable)
+    known = isinstance(error, TemplateError | OutputRefused | EnvUnquotable)
     return str(error) if known else f"{type(error).__name__}: {error}"

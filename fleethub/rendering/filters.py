@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fleethub.rendering.slots import Opaque, SlotMisused, quoted
+from fleethub.rendering.slots import Opaque, OutputRefused, quoted
 
 
 class EnvUnquotable(ValueError):
@@ -39,7 +39,7 @@ def to_yaml(value: Any) -> str:
 def _plain(value: Any) -> Any:
     """Refuses secrets anywhere in a value, and undefined ones by their own error."""
     if isinstance(value, Opaque):
-        raise SlotMisused('a secret can stand in the env file only: refer to its variable, "${NAME}"')
+        raise OutputRefused('a secret can stand in the env file only: refer to its variable, "${NAME}"')
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -12,12 +12,12 @@ from typing import NoReturn
 
 from fleethub.model.secret import Derived, SecretRef, Slot, Text
 
-_MARKER = re.compile("\0([0-9]+)\0")
+_MARKER = re.compile("\0slot([0-9]+)\0")
 _REFUSED = "a secret can only be put out as it is, {{ value | envquote }}: no test, filter or joining"
 
 
-class SlotMisused(Exception):
-    """A template did something else with a secret than putting it out."""
+class OutputRefused(Exception):
+    """A template puts out what it may not, or does something else with a secret than putting it out."""
 
 
 class Opaque:
@@ -29,7 +29,7 @@ class Opaque:
         self._slot, self._quoted = slot, quoted
 
     def _refuse(self, *_: object) -> NoReturn:
-        raise SlotMisused(_REFUSED)
+        raise OutputRefused(_REFUSED)
 
     __str__ = __repr__ = __format__ = __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = _refuse
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _refuse
@@ -63,11 +63,13 @@ class Markers:
         """Jinja's ``finalize``: what is put out for a value."""
         if isinstance(value, Opaque):
             self._slots.append(value._slot)
-            mark = f"\0{len(self._slots) - 1}\0"
+            mark = f"\0slot{len(self._slots) - 1}\0"
             return f"'{mark}'" if value._quoted else mark
-        text = str(value)
+        text = str(value)  # an undefined value says so here; an `if` without `else` is empty
+        if text and (isinstance(value, bool) or not isinstance(value, str | int | float)):
+            raise OutputRefused(f"a {type(value).__name__} is put out as it is: write {{{{ value | json }}}}")
         if "\0" in text:
-            raise SlotMisused("a NUL character, or a secret that was stored in a block or macro first")
+            raise OutputRefused("a NUL character, or a secret that was stored in a block or macro first")
         return text
 
     def cut(self, output: str) -> Text:
@@ -75,7 +77,13 @@ class Markers:
         pieces = _MARKER.split(output)
         literals, numbers = pieces[::2], [int(n) for n in pieces[1::2]]
         if numbers != list(range(len(self._slots))) or any("\0" in literal for literal in literals):
+<<<<<<< HEAD
             raise SlotMisused("a NUL character, or a secret that was filtered or dropped after it was put out")
+=======
+            raise OutputRefused(
+                "a NUL character, or a secret that was filtered or dropped after it was put out"
+            )
+>>>>>>> 4ed2026fd872f2b402fa9286699bfcfefe571f2c
         parts: list[str | SecretRef | Derived] = []
         for literal, number in zip(literals, [*numbers, None], strict=True):
             if literal:

@@ -187,9 +187,7 @@ def _chapters(folder: Path, fleet: StandIns, run: Callable[..., int], say: Calla
     say("\n# Refused, with the sum. The spec goes back.")
     spec.write_text(good)
 
-    say(
-        "\n# Volta moves to a smaller model, while its agent calls without pause, on both replicas."
-    )
+    say("\n# Volta moves to a smaller model, while its agent calls without pause, on both replicas.")
     spec.write_text(re.sub(r'(owner = "Volta")', r'\1\nmodel = "gpt-oss-20b"\nfallbacks = []', good))
     with Consumer(folder / "nodes/volta", tuple(proxy.url for proxy in fleet.proxies)) as agent:
         _until(lambda: agent.calls > 20)

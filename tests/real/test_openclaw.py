@@ -60,9 +60,7 @@ def openclaw(words: list[str], config: Path, variables: dict[str, str], home: Pa
     env = {**variables, "PATH": path, "HOME": str(home), "OPENCLAW_HOME": str(home), "NO_COLOR": "1",
            "OPENCLAW_STATE_DIR": str(home / "state"), "OPENCLAW_CONFIG_PATH": str(config),
            "OPENCLAW_HIDE_BANNER": "1", "OPENCLAW_NO_RESPAWN": "1"}  # fmt: skip
-    done = subprocess.run(
-        ["openclaw", *words, "--json"], env=env, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run(["openclaw", *words, "--json"], env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
@@ -80,9 +78,7 @@ def test_openclaw_accepts_the_config_and_sees_the_chain(which, tmp_path):
     assert verdict["warnings"] == []
 
     listed = openclaw(["models", "list"], config, variables, tmp_path)["models"]
-    tags = {
-        tag: row for row in listed for tag in row["tags"] if tag == "default" or tag.startswith("fallback#")
-    }
+    tags = {tag: row for row in listed for tag in row["tags"] if tag == "default" or tag.startswith("fallback#")}
     chain = json.loads(before)["agents"]["defaults"]["model"]
     expected = {
         "default": chain["primary"],

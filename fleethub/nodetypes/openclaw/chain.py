@@ -27,12 +27,12 @@ def read_chain(config: bytes) -> tuple[str, ...] | None:
 def references(model: Any) -> list[str]:
     """The references in a model setting of an agent: a text, or primary and fallbacks."""
     if isinstance(model, str):
-        return [model]
+        return [model] if model else []
     if not isinstance(model, dict):
         return []
     fallbacks = model.get("fallbacks")
     listed = [model.get("primary"), *(fallbacks if isinstance(fallbacks, list) else [])]
-    return [ref for ref in listed if isinstance(ref, str)]
+    return [ref for ref in listed if isinstance(ref, str) and ref]
 
 
 def _name(providers: Mapping[str, Any], ref: str) -> str:

@@ -1,0 +1,103 @@
+"""What is read from a config's bytes, rendered or observed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleethub.nodetypes.openclaw.chain import read_chain, uses
+
+
+def config(model, providers):
+    return json.dumps({"agents": {"defaults": {"model": model}}, "models": {"providers": providers}}).encode()
+
+
+LITELLM = {"baseUrl": "http://llm:4000/v1", "apiKey": "${FLEETHUB_KEY_MAIN}", "models": [{"id": "qwen3-32b"}]}
+OLLAMA = {
+    "baseUrl": "http://monad-1:11434",
+    "api": "ollama",
+    "apiKey": "ollama",
+    "models": [{"id": "llama3.1:8b"}],
+}
+
+
+def test_names_of_a_chain():
+    model = {"primary": "fleethub-1/qwen3-32b", "fallbacks": ["fleethub-2/llama3.1:8b", "openai/gpt-5"]}
+    found = read_chain(config(model, {"fleethub-1": LITELLM, "fleethub-2": OLLAMA}))
+    assert found == ("qwen3-32b", "ollama:llama3.1:8b@monad-1:11434", "openai/gpt-5")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [("http://h", "h:80"), ("https://h/", "h:443"), ("http://[::1]:9", "[::1]:9"), ("nonsense", "nonsense"),
+     ("http://h:port", "http://h:port"), (None, "None")],
+)  # fmt: skip
+def test_an_ollamas_address(url, shown):
+    assert read_chain(config("o/m:1", {"o": {"api": "ollama", "baseUrl": url}})) == (f"ollama:m:1@{shown}",)
+
+
+@pytest.mark.parametrize("model", [None, 7, {}, {"fallbacks": "x"}, []])
+def test_no_chain_is_an_empty_one(model):
+    assert read_chain(config(model, {})) == ()
+
+
+def test_comments_and_trailing_commas_are_read():
+    text = b"""// by hand
+    {"agents": {"defaults": {"model": "a//b/*c*/",},}, /* no
+    */ "models": {"providers": {},},}"""
+    assert read_chain(text) == ("a//b/*c*/",)
+
+
+@pytest.mark.parametrize("data", [b"", b"{agents: {}}", b"{'a': 1}", b"[]", b"\xff", b"{", b"[" * 100_000])
+def test_what_cannot_be_read_is_unknown(data):
+    assert read_chain(data) is None
+    assert uses(data) is None
+
+
+@given(st.binary(max_size=80))
+def test_no_bytes_make_it_fail(data):
+    read_chain(data)
+    uses(data)
+
+
+@given(
+    st.recursive(
+        st.none() | st.text(max_size=3) | st.integers(),
+        lambda x: (
+            st.lists(x)
+            | st.dictionaries(
+                st.sampled_from(["models", "providers", "agents", "defaults", "model", "apiKey", "id", "source"]),
+                x,
+            )
+        ),
+        max_leaves=9,
+    )
+)
+def test_no_shape_makes_it_fail(value):  # fmt: skip
+    data = json.dumps(value).encode()
+    read_chain(data)
+    uses(data)
+
+
+def test_uses_holds_what_is_declared_and_what_is_named():
+    providers = {
+        "fleethub-1": LITELLM,
+        "fleethub-2": {**LITELLM, "models": [{"id": "b"}]},
+        "own": {"apiKey": {"source": "env", "provider": "default", "id": "FLEETHUB_KEY_EDGE"}, "models": "?"},
+        "direct": OLLAMA,
+        "other": {"apiKey": "sk-literal", "models": [{"id": "x"}]},
+    }
+    root = json.loads(config({"primary": "fleethub-1/qwen3-32b"}, providers))
+    root["agents"]["entries"] = {"scout": {"model": "fleethub-2/undeclared", "models": {"own/e/f": {}}}}
+    root["agents"]["defaults"]["modelPolicy"] = {"allow": ["fleethub-1/*"]}
+    assert uses(json.dumps(root).encode()) == {
+        "FLEETHUB_KEY_MAIN": {"qwen3-32b", "b", "undeclared"},
+        "FLEETHUB_KEY_EDGE": {"e/f"},
+    }
+
+
+def test_uses_of_a_key_without_models_is_empty_not_absent():
+    assert uses(config(None, {"p": {"apiKey": "${FLEETHUB_KEY_X}"}})) == {"FLEETHUB_KEY_X": frozenset()}

@@ -1,0 +1,185 @@
+"""A node's files as they are written, node by node; and what is said when they cannot be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from node_fleets import NODES, changed, fleet, node
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+
+from fleethub.model.finding import Severity
+from fleethub.model.fleet import Hop
+from fleethub.model.secret import Derived, SecretRef
+from fleethub.rendering import load_templates, render
+
+
+class Plain(SingleFileSnapshotExtension):
+    _write_mode = WriteMode.TEXT
+    file_extension = "txt"
+
+
+def files(rendered):
+    return {file.role: file for file in rendered.files}
+
+
+def codes(rendered):
+    return [finding.code for finding in rendered.findings]
+
+
+@pytest.mark.parametrize("which", NODES)
+def test_files(which, templates, snapshot):
+    rendered = render(fleet(), NODES[which], templates)
+    assert rendered.findings == ()
+    shown = [f"chain: {', '.join(rendered.chain)}"]
+    for file in rendered.files:
+        text = "".join(p if isinstance(p, str) else f"<{p}>" for p in file.text)
+        shown.append(f"##### {file.role}: {file.path} {file.mode:04o} ({file.consequence})\n{text}")
+    assert "\n".join(shown) == snapshot(extension_class=Plain)
+
+
+def test_files_come_in_the_order_in_which_they_are_renamed(templates):
+    assert [f.role for f in render(fleet(), NODES["docker"], templates).files] == [
+        "env",
+        "compose",
+        "openclaw",
+    ]
+    assert [f.role for f in render(fleet(), NODES["native"], templates).files] == ["env", "openclaw"]
+
+
+def test_a_keys_generation_is_its_blocks_and_a_tokens_is_the_nodes(templates):
+    slots = files(render(fleet(), changed(generation=5), templates))["env"].text.slots
+    assert slots == (Derived("gateway", "monad", "", "volta", 5), Derived("key", "monad", "main", "volta", 2))
+
+
+def test_a_native_node_without_an_absolute_target_gets_no_paths(templates):
+    for target in ("nodes/tiltclaw", "ssh://ops@h/~/openclaw"):
+        env = files(render(fleet(), changed("native", target=target), templates))["env"].text.display()
+        assert "OPENCLAW_CONFIG_PATH" not in env
+
+
+plain = st.text(st.characters(exclude_characters="'\n\r\0", codec="utf-8"), max_size=20)
+reference = st.builds(lambda name: SecretRef((f"env:{name}",)), st.text("ABC", min_size=1, max_size=4))
+names = st.text("ABCDEFG_", min_size=1, max_size=8).map(lambda name: f"MY_{name}")
+HOPS = (*NODES["docker"].chain, *NODES["two-proxies"].chain[:1], NODES["two-proxies"].chain[2])
+
+
+@given(
+    st.lists(st.sampled_from(HOPS), min_size=1, max_size=4, unique=True),
+    st.dictionaries(names, st.one_of(plain, reference), max_size=4),
+    st.sampled_from(["openclaw-docker", "openclaw-native"]),
+    st.sampled_from(["whole", "wiring"]),
+)
+def test_rendering_is_deterministic_and_slots_stay_in_the_env_file(templates, chain, env, kind, manage):
+    one = node(type=kind, chain=tuple(chain), env=env, manage=manage)
+    other = node(type=kind, chain=tuple(chain), env=dict(reversed(env.items())), manage=manage)
+    rendered = render(fleet(), one, templates)
+    assert rendered == render(fleet(), other, templates)
+    assert rendered.findings == ()
+    assert len(rendered.chain) == len(chain)
+    for file in rendered.files:
+        assert file.role == "env" or file.text.slots == ()
+    proxied = {hop.model in ("gemma3-27b",) for hop in chain if not hop.direct}
+    references = sum(isinstance(value, SecretRef) for value in env.values())
+    assert len(files(rendered)["env"].text.slots) == 1 + len(proxied) + references
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "code"),
+    [
+        ("compose.yaml.j2", "services: {a: {environment: {T: '{{ gateway_token }}'}}}", "template.output"),
+        ("openclaw.json.j2", '{"a": "{{ keys[0].value }}"}', "template.output"),
+        ("openclaw.json.j2", '{"a": {{ gateway_token | envquote }}}', "template.output"),
+        ("openclaw.json.j2", "{", "template.output"),
+        ("openclaw.json.j2", "[]", "template.output"),
+        ("openclaw.json.j2", '{"a": 1, "a": 2}', "template.output"),
+        ("openclaw.json.j2", '{"a": NaN}', "template.output"),
+        ("compose.yaml.j2", "", "template.output"),
+        ("env.j2", "A B", "template.output"),
+        ("env.j2", "A='1'\nA='2'\n", "template.output"),
+        ("env.j2", "A={{ gateway_token }}\n", "template.output"),
+        ("env.j2", 'A="{{ gateway_token }}"\n', "template.output"),
+        ("env.j2", "A='1'\n", "node.config-check"),
+        ("env.j2", "{{ master_key }}", "template.failed"),
+        ("env.j2", "{{ fleet.key_seed }}", "template.failed"),
+        ("env.j2", "{{ fleet.proxies }}", "template.failed"),
+        ("env.j2", "{{ node.env }}", "template.failed"),
+        ("env.j2", "{% include '/etc/passwd' %}", "template.failed"),
+    ],
+)
+def test_a_fleets_own_template_that_goes_wrong(tmp_path, name, source, code):
+    own = tmp_path / "templates" / "openclaw-docker"
+    own.mkdir(parents=True)
+    (own / name).write_text(source)
+    rendered = render(fleet(), NODES["docker"], load_templates(tmp_path))
+    assert code in codes(rendered)
+    assert all(finding.severity is Severity.ERROR for finding in rendered.findings)
+    if code.startswith("template"):
+        assert f"templates/openclaw-docker/{name}" in rendered.findings[-1].message
+
+
+def test_a_fleets_template_replaces_one_file_and_may_include_its_own(tmp_path):
+    own = tmp_path / "templates" / "openclaw-docker"
+    own.mkdir(parents=True)
+    (own / "openclaw.json.j2").write_text((Path("templates/openclaw-docker/openclaw.json.j2")).read_text())
+    (own / "compose.yaml.j2").write_text("services:\n{% include 'one.j2' %}\n")
+    (own / "one.j2").write_text("  a: {image: {{ node.image | yaml }}}")
+    (tmp_path / "templates" / "unknown-type").mkdir()
+    (tmp_path / "templates" / "unknown-type" / "env.j2").write_text("x")
+    found = load_templates(tmp_path)
+    assert {kind for kind, _ in found} == {"openclaw-docker", "openclaw-native"}
+    rendered = render(fleet(), NODES["docker"], found)
+    assert rendered.findings == ()
+    expected = 'services:\n  a: {image: "ghcr.io/openclaw/openclaw:2026.9.6"}\n'
+    assert files(rendered)["compose"].text.display() == expected
+
+
+def test_templates_that_cannot_be_read_are_findings(tmp_path):
+    own = tmp_path / "templates" / "openclaw-docker"
+    own.mkdir(parents=True)
+    (own / "env.j2").write_bytes(b"\xff\xfe")
+    (own / "compose.yaml.j2").symlink_to("/etc/passwd")
+    rendered = render(fleet(), NODES["docker"], load_templates(tmp_path))
+    assert codes(rendered) == ["template.failed", "template.failed"]
+    assert "not UTF-8" in rendered.findings[0].message
+    assert "leads out of its folder" in rendered.findings[1].message
+
+
+def test_no_template_no_type_no_wiring(templates):
+    less = {key: text for key, text in templates.items() if key[1] != "env.j2"}
+    assert codes(render(fleet(), NODES["docker"], less)) == ["template.missing"]
+    assert codes(render(fleet(), changed(type="vllm"), templates)) == ["template.missing"]
+    for hop in (Hop(model="gone"), Hop(model="llama3.1-8b", backend="gone", endpoint="ollama")):
+        assert codes(render(fleet(), changed(chain=(hop,)), templates)) == ["node.dangling-model"]
+
+
+def test_findings_name_the_node_and_its_place(templates):
+    rendered = render(fleet(), changed(openclaw={"gateway": {"auth": {"mode": "none"}}}), templates)
+    (finding,) = rendered.findings
+    assert finding.code == "node.bind-open"
+    assert str(finding.address) == "node.volta"
+    assert str(finding.place) == "fleet.toml:40:1"
+
+
+def test_an_env_value_that_cannot_be_quoted(templates):
+    rendered = render(fleet(), changed(env={"A": "it's"}), templates)
+    assert codes(rendered) == ["node.env-quote"]
+
+
+def test_a_date_in_the_nodes_openclaw_table(templates):
+    import datetime
+
+    rendered = render(fleet(), changed(openclaw={"a": datetime.date(2026, 1, 1)}), templates)
+    assert codes(rendered) == ["template.output"]
+
+
+def test_merging_replaces_lists_and_goes_into_tables(templates):
+    over = {"gateway": {"controlUi": {"allowedOrigins": []}, "port": 20000}, "tools": {"deny": ["exec"]}}
+    config = json.loads(files(render(fleet(), changed(openclaw=over), templates))["openclaw"].text.display())
+    assert config["gateway"]["controlUi"] == {"allowedOrigins": []}
+    assert config["gateway"]["port"] == 20000
+    assert config["gateway"]["mode"] == "local"
+    assert config["tools"] == {"deny": ["exec"]}
