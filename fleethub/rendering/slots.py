@@ -77,13 +77,7 @@ class Markers:
         pieces = _MARKER.split(output)
         literals, numbers = pieces[::2], [int(n) for n in pieces[1::2]]
         if numbers != list(range(len(self._slots))) or any("\0" in literal for literal in literals):
-<<<<<<< HEAD
-            raise SlotMisused("a NUL character, or a secret that was filtered or dropped after it was put out")
-=======
-            raise OutputRefused(
-                "a NUL character, or a secret that was filtered or dropped after it was put out"
-            )
->>>>>>> 4ed2026fd872f2b402fa9286699bfcfefe571f2c
+            raise OutputRefused("a NUL character, or a secret that was filtered or dropped after it was put out")
         parts: list[str | SecretRef | Derived] = []
         for literal, number in zip(literals, [*numbers, None], strict=True):
             if literal:
