@@ -18,7 +18,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Applied, Lockfile, Observation, Resource
-from fleethub.model.plan import Action, Plan, Why
+from fleethub.model.plan import Action, Plan, Result, Why
 from fleethub.model.secret import Secret
 from fleethub.rendering import Rendered, load_templates, render
 from fleethub.resources.base import Inputs
@@ -62,19 +62,6 @@ class Planned:
     wanted: Mapping[Address, Resource]
     facts: Facts
     lockfile: Lockfile | None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of an apply; ``done`` and the like are step ids, ``failed`` with reasons."""
-
-    plan: Plan
-    applied: bool
-    done: tuple[str, ...] = ()
-    failed: tuple[tuple[str, str], ...] = ()
-    skipped: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    serial: int = 0
 
 
 def open_fleet(path: Path) -> Opened:
@@ -271,7 +258,7 @@ def _has(plan: Plan, why: Why) -> bool:
 def init(folder: Path, name: str) -> list[Path]:
     """Write a runnable spec, a seed (0600) and .gitignore; what is there stays. Returns what was written."""
     from fleethub.clients.vault import new_seed
-    from fleethub.views.scaffold import GITIGNORE, spec
+    from fleethub.spec.scaffold import GITIGNORE, spec
 
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fleethub.capacity.estimate import Estimate, estimate
-from fleethub.capacity.units import gib
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GpuReading, OllamaReading
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source
 from fleethub.model.plan import Load, Obstacle, Why
+from fleethub.model.words import gib
 
 PlannedSet = tuple[tuple[str, int], ...]
 

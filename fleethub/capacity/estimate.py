@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fleethub.capacity.units import BITS, KV_BYTES
-from fleethub.model.facts import OllamaReading
+from fleethub.model.facts import OllamaReading, tagged
 from fleethub.model.fleet import Model, Ollama
 
 
@@ -82,8 +82,3 @@ def kv_bytes(info: Mapping[str, Any], cells: int, kv_type: str) -> int | None:
     windowed = min(padded, -(-(window + 2048) // 256) * 256) if window else padded
     tokens = (layers - sliding) * padded + sliding * windowed
     return round(tokens * kv_heads * (key + value) * KV_BYTES.get(kv_type, KV_BYTES["f16"]))
-
-
-def tagged(name: str) -> str:
-    """Ollama's own form of a name: ``llama3`` is ``llama3:latest``."""
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"

@@ -1,8 +1,6 @@
-"""Bytes for people, and bits per weight of the usual quantisations."""
+"""Bits per weight of the usual quantisations."""
 
 from __future__ import annotations
-
-GIB = 1 << 30
 
 #: Bits per weight over the whole file (measured averages; a dynamic quant of one label differs by several %).
 BITS = {
@@ -34,8 +32,3 @@ KV_BYTES = {
     "q4_0": 0.5625,
     "iq4_nl": 0.5625,
 }
-
-
-def gib(size: float) -> str:
-    """``21.3 GiB``: binary, one decimal."""
-    return f"{size / GIB:.1f} GiB"

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from fleethub.atomic import replace
 from fleethub.model.facts import FileReading, HostReading
 from fleethub.model.secret import Blob, Seal
-from fleethub.state.store import replace
 
 MARK = ".fleethub/mark.json"
 LARGEST = 4 << 20  # bytes; a node's file is a few KiB

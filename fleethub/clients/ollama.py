@@ -6,9 +6,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fleethub.capacity.estimate import tagged
 from fleethub.clients.http import Http, HttpError
-from fleethub.model.facts import Installed, OllamaReading, Resident
+from fleethub.model.facts import Installed, OllamaReading, Resident, tagged
 
 T = TypeVar("T", bound=BaseModel)
 

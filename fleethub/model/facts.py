@@ -131,3 +131,8 @@ class Facts:
     def of(self, source: Source) -> Reading | Unknown:
         """The reading of a source; a source that nobody read is unknown."""
         return self.readings.get(source.id) or Unknown("it was not read", self.at)
+
+
+def tagged(name: str) -> str:
+    """Ollama's own form of a name: ``llama3`` is ``llama3:latest``."""
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"

@@ -155,3 +155,16 @@ class Plan:
     def doable(self) -> tuple[Change, ...]:
         """The changes that this apply would carry out, in whole or in part."""
         return tuple(c for c in self.changes if c.action is not Action.BLOCKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an apply; ``done`` and the like are step ids, ``failed`` with reasons."""
+
+    plan: Plan
+    applied: bool
+    done: tuple[str, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    serial: int = 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleethub.capacity.units import gib
 from fleethub.model.plan import Action, Change, Plan
+from fleethub.model.words import gib, plural
 
 
 def sentence(plan: Plan) -> str:
@@ -66,8 +66,3 @@ def _vram(plan: Plan) -> str:
 
 def _names(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{len(names)} nodes"
-
-
-def plural(count: int, noun: str, several: str = "") -> str:
-    """``1 key``, ``3 keys``; ``several`` where an s will not do."""
-    return f"{count} {noun}" if count == 1 else f"{count} {several or noun + 's'}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from fleethub.atomic import replace
 from fleethub.model.observation import Lockfile
 from fleethub.state.format import LockfileError, dump, load
 
@@ -39,23 +39,3 @@ class FileStore:
                 for stale in sorted(backups.glob("*.lock"))[:-BACKUPS]:
                     stale.unlink()
         replace(self.path, text.encode(), 0o644)
-
-
-def replace(path: Path, data: bytes, mode: int) -> None:
-    """Write a file so that it is there whole or not at all: temp, fsync, rename, fsync of the folder."""
-    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        os.fchmod(descriptor, mode)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temp.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleethub.model.event import ApplyStarted, Event, StepDone, StepFailed, StepStarted, Waiting
-from fleethub.usecases import Result
+from fleethub.model.plan import Result
 from fleethub.views.style import Style
 
 

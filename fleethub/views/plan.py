@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fleethub.capacity.units import gib
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.plan import MISSING, Action, Change, Drift, Leaf, Plan
-from fleethub.planning.summary import plural
+from fleethub.model.words import gib, plural
 from fleethub.views.style import Style
 
 SIGNS = {

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fleethub.capacity.units import gib
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GpuReading, OllamaReading, ProxyReading
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Source, Unknown
 from fleethub.model.plan import Plan
+from fleethub.model.words import gib
 from fleethub.views.style import Style
 
 

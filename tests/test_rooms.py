@@ -1,0 +1,93 @@
+"""The walls: which room may import which, and what only one module may import."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "fleethub"
+
+#: room -> the rooms of ours it may import. ``model`` is every room's.
+ALLOWED = {
+    "model": set(),
+    "spec": set(),
+    "nodetypes": set(),
+    "rendering": {"nodetypes"},
+    "capacity": set(),
+    "resources": {"nodetypes"},
+    "planning": {"resources", "capacity"},
+    "state": {"atomic"},
+    "clients": {"atomic"},
+    "observing": {"clients"},
+    "applying": {"clients", "resources", "state"},
+    "views": {"state"},
+    "usecases": {"spec", "rendering", "resources", "planning", "observing", "applying", "clients", "state"},
+    "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing"},
+    "testing": set(),
+    "atomic": set(),
+}
+PURE = ("model", "resources", "nodetypes", "capacity", "planning")
+#: What a pure room has no use for: network, processes, clock, environment.
+IMPURE = {"httpx", "fabric", "subprocess", "socket", "time", "datetime", "os", "random", "secrets", "threading", "click"}
+#: Third-party packages with one home each.
+HOMES = {
+    "httpx": {"clients/http.py"},
+    "pynvml": {"clients/gpu.py"},
+    "deepdiff": {"resources/diff.py"},
+    "subprocess": {"clients/git.py", "clients/vault.py"},
+    "tomli_w": {"state/format.py"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(p for p in ROOT.rglob("*.py") if p.name != "__main__.py" and p != ROOT / "__init__.py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "fleethub":
+                yield from (f"fleethub.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_stay_within_the_walls(path: Path) -> None:
+    here = room(path)
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "fleethub":
+            there = parts[1]
+            assert there in {here, "model", "__version__", *ALLOWED[here]}, f"{here} may not import {name}"
+        else:
+            if here == "model":
+                assert parts[0] in __import__("sys").stdlib_module_names, f"model is standard library only: {name}"
+            if here in PURE:
+                assert parts[0] not in IMPURE, f"{here} is pure: {name}"
+            homes = HOMES.get(parts[0])
+            if homes is not None:
+                assert str(path.relative_to(ROOT)) in homes, f"{parts[0]} has its home in {homes}"
+
+
+def test_help_imports_click_alone() -> None:
+    import subprocess
+    import sys
+
+    heavy = ["pydantic", "httpx", "jinja2", "rich", "deepdiff", "fabric", "tomllib", "fleethub.usecases"]
+    code = (
+        "import sys\nfrom fleethub.cli import cli\n"
+        "try:\n    cli(['--help'], standalone_mode=True)\nexcept SystemExit: pass\n"
+        f"print([m for m in {heavy!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
