@@ -31,7 +31,19 @@ ALLOWED = {
 }
 PURE = ("model", "resources", "nodetypes", "capacity", "planning")
 #: What a pure room has no use for: network, processes, clock, environment.
-IMPURE = {"httpx", "fabric", "subprocess", "socket", "time", "datetime", "os", "random", "secrets", "threading", "click"}
+IMPURE = {
+    "httpx",
+    "fabric",
+    "subprocess",
+    "socket",
+    "time",
+    "datetime",
+    "os",
+    "random",
+    "secrets",
+    "threading",
+    "click",
+}
 #: Third-party packages with one home each.
 HOMES = {
     "httpx": {"clients/http.py"},

@@ -175,9 +175,9 @@ class _Run:
         self.take(StepDone(step.id, step.address, phase, locked, step.removes, notes))
 
 
-def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, tuple[Locked, Pending]]:
+def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
     """The intent of every resource with a step that changes it, merged with an intent that a crash left."""
-    found: dict[Address, tuple[Locked, Pending]] = {}
+    found: dict[Address, Locked] = {}
     by_address: dict[Address, list[Step]] = {}
     for step in plan.steps:
         by_address.setdefault(step.address, []).append(step)
@@ -195,7 +195,7 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, tuple[Locke
             needs[address] = needs.get(address, frozenset()) | entries
         start = before or replace(wanted, attrs={}, needs={}, shape="") if wanted else before
         if start is not None:
-            found[change.address] = (start, Pending(phases, wanted.attrs if wanted else {}, needs))
+            found[change.address] = replace(start, pending=Pending(phases, wanted.attrs if wanted else {}, needs))
     return found
 
 

@@ -175,7 +175,7 @@ class Vault:
             )
         except subprocess.TimeoutExpired:
             raise SecretError(f"took longer than {COMMAND_SECONDS} s") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, IndexError) as error:
             raise SecretError(f"cannot be run ({type(error).__name__})") from None
         if done.returncode != 0:
             raise SecretError(f"ended with {done.returncode}")

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fleethub.model.address import Address
-from fleethub.model.observation import Applied, Locked, Pending
+from fleethub.model.observation import Applied, Locked
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyStarted:
-    """Before the first write: the new serial, and what each touched resource is about to become."""
+    """Before the first write: the new serial, and the record of each touched resource with its intent pending."""
 
     plan: str
     fleet: str
@@ -20,7 +20,7 @@ class ApplyStarted:
     serial: int
     seed: str
     applied: Applied
-    pending: Mapping[Address, tuple[Locked, Pending]] = field(default_factory=dict)
+    pending: Mapping[Address, Locked] = field(default_factory=dict)
     steps: int = 0
 
 

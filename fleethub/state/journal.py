@@ -23,8 +23,8 @@ from fleethub.model.event import (
     StepStarted,
     Waiting,
 )
-from fleethub.model.observation import Applied, Pending
-from fleethub.state.format import decode, encode, encode_needs, plain
+from fleethub.model.observation import Applied
+from fleethub.state.format import decode, encode
 
 TYPES = {
     ApplyStarted: "apply.started",
@@ -50,9 +50,7 @@ def as_dict(event: Event) -> dict[str, Any]:
             }
             out |= {"seed": event.seed, "steps": event.steps}
             out["applied"] = {k: getattr(event.applied, k) for k in ("at", "by", "spec", "commit", "version")}
-            out["pending"] = {
-                str(a): encode(record) | {"pending": _pending(p)} for a, (record, p) in sorted(event.pending.items())
-            }
+            out["pending"] = {str(a): encode(record) for a, record in sorted(event.pending.items())}
         case StepStarted():
             out |= {
                 "step": event.step,
@@ -82,7 +80,6 @@ def from_dict(raw: Mapping[str, Any]) -> Event:
     """The inverse of ``as_dict`` for what the journal holds; raises KeyError or TypeError on anything else."""
     kind = raw["type"]
     if kind == "apply.started":
-        records = {Address.parse(a): decode(r) for a, r in raw["pending"].items()}
         return ApplyStarted(
             raw["plan"],
             raw["fleet"],
@@ -90,7 +87,7 @@ def from_dict(raw: Mapping[str, Any]) -> Event:
             raw["serial"],
             raw["seed"],
             Applied(**raw["applied"]),
-            {a: (r, r.pending or Pending((), {})) for a, r in records.items()},
+            {Address.parse(a): decode(r) for a, r in raw["pending"].items()},
             raw["steps"],
         )
     address = Address.parse(raw["address"]) if "address" in raw else Address("fleet", "-")
@@ -138,11 +135,3 @@ def read(path: Path) -> list[Event]:
         except ValueError:
             break
     return events
-
-
-def _pending(pending: Pending) -> dict[str, Any]:
-    return {
-        "phases": list(pending.phases),
-        "attrs": plain(pending.attrs),
-        "needs": encode_needs(pending.needs),
-    }

@@ -13,9 +13,7 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
     """The lockfile after one event."""
     match event:
         case ApplyStarted():
-            resources = dict(lockfile.resources) if lockfile else {}
-            for address, (record, pending) in event.pending.items():
-                resources[address] = replace(record, pending=pending)
+            resources = {**(lockfile.resources if lockfile else {}), **event.pending}
             return Lockfile(
                 fleet=event.fleet,
                 lineage=event.lineage,

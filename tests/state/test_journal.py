@@ -1,0 +1,58 @@
+"""Replaying the journal gives the same lockfile, whatever happened, also through the file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone, StepFailed, StepStarted
+from fleethub.state import journal
+from fleethub.state.format import dump, load
+from fleethub.state.reduce import replay
+from tests.state.test_format import addresses, aliases, applieds, names, records
+
+planned = st.dictionaries(names, st.lists(st.tuples(aliases, st.integers(1, 9)), max_size=2).map(tuple), max_size=2)
+started = st.builds(
+    ApplyStarted,
+    names,
+    names,
+    names,
+    st.integers(1, 99),
+    names,
+    applieds,
+    st.dictionaries(addresses, records, max_size=3),
+    st.integers(0, 9),
+)
+steps = st.one_of(
+    st.builds(StepStarted, names, addresses, names, names),
+    st.builds(StepDone, names, addresses, names, st.none() | records, st.booleans(), st.just(("a note",))),
+    st.builds(StepFailed, names, addresses, names, names, st.booleans()),
+    st.builds(Recorded, addresses, st.none() | records),
+)
+finished = st.builds(
+    ApplyFinished, st.integers(1, 99), *[st.lists(names, max_size=2).map(tuple) for _ in range(3)], planned
+)
+
+
+@given(started, st.lists(steps, max_size=8), finished, st.integers(0, 40))
+def test_replay_through_the_file_is_the_same(first: Event, middle: list[Event], last: Event, torn: int) -> None:
+    events = [first, *middle, last]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ".fleethub/journal.ndjson"
+        sink = journal.Journal(path)
+        for event in events:
+            sink(event)
+        sink.close()
+        assert journal.read(path) == events
+        lockfile = replay(None, events)
+        assert lockfile is not None
+        assert replay(None, journal.read(path)) == lockfile
+        assert load(dump(lockfile)) == lockfile
+        # a crash that cut the last line off loses that line and nothing else
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) - 1 - torn])
+        again = journal.read(path)
+        assert again == events[: len(again)]
