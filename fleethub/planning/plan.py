@@ -76,6 +76,7 @@ def make_plan(
     found = (
         *findings,
         *(f for v in desk.verdicts.values() for f in v.findings),
+        *(f for w in work.values() for f in w.findings),
         *routes,
         *env,
         *(f for a in assessments for f in a.findings),

@@ -68,6 +68,7 @@ class Work:
 
     steps: tuple[Step, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 class Kind(Protocol):

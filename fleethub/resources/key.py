@@ -299,7 +299,16 @@ class KeyKind:
                         locked=record(want, {**attrs_now, "models": sorted(final)}),
                     )
                 )
-        return Work(tuple(steps), tuple(obstacles))
+        return Work(tuple(steps), tuple(obstacles), tuple(self._stuck(item) for _ in stuck))
+
+    def _stuck(self, item: Item) -> Finding:
+        return Finding(
+            "key.limit-stuck",
+            f"the LiteLLM of {item.address.owner} cannot clear budget_duration of {item.address.alias!r}",
+            item.address,
+            item.want.place if item.want else None,
+            "upgrade LiteLLM, write a budget_duration again, or delete the key and restore it by policy",
+        )
 
     def _limits(self, item: Item) -> tuple[dict[str, Any], list[Obstacle]]:
         """The limits to send; one that this LiteLLM cannot clear is held back."""

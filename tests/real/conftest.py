@@ -1,0 +1,166 @@
+"""Starts the real LiteLLM proxies, once per run: two replicas on one database, two slow ones on demand."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support import MASTER
+
+HERE = Path(__file__).parent
+VERSION = os.environ.get("FLEETHUB_LITELLM_VERSION", "1.106.2")
+START_SECONDS = 600  # the first start installs; a busy machine takes minutes for a later one
+
+
+class Proxy:
+    """One running replica."""
+
+    def __init__(self, up: str, port: int, pg_port: int, config: Path, log: Path) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fleethub-real"
+        env = {
+            **os.environ,
+            "PORT": str(port),
+            "PG_PORT": str(pg_port),
+            "MASTER_KEY": MASTER,
+            "CONFIG": str(config),
+            "LITELLM_VERSION": VERSION,
+            "ROOT": str(root / ("litellm" if VERSION == "1.106.2" else f"litellm-{VERSION}")),
+            "STORE_MODEL_IN_DB": "True",
+        }
+        with log.open("w") as out:
+            self.process = subprocess.Popen([up], env=env, stdout=out, stderr=out, start_new_session=True)
+
+    def wait(self) -> None:
+        """Until it is ready; a start that fails tells its log."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                pytest.fail(f"the proxy ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}")
+            try:
+                with urllib.request.urlopen(self.url + "/health/readiness", timeout=5) as answer:
+                    if answer.status == 200:
+                        return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.5)
+        pytest.fail(f"the proxy was not ready after {START_SECONDS} s:\n{self.log.read_text()[-3000:]}")
+
+    def stop(self) -> None:
+        """End the script, which ends what it started."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+class Admin:
+    """What an operator does by hand, with the master key."""
+
+    def __init__(self, url: str) -> None:
+        self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {MASTER}"}, timeout=60)
+
+    def rows(self, alias: str | None = None) -> list[dict[str, object]]:
+        params = {"size": 100, "return_full_object": "true", **({"key_alias": alias} if alias else {})}
+        rows: list[dict[str, object]] = self.http.get("/key/list", params=params).json()["keys"]
+        return [r for r in rows if alias is None or r["key_alias"] == alias]
+
+    def row(self, alias: str) -> dict[str, object]:
+        (row,) = self.rows(alias)
+        return row
+
+    def update(self, alias: str, **fields: object) -> None:
+        self.http.post("/key/update", json={"key": self.row(alias)["token"], **fields}).raise_for_status()
+
+    def generate(self, **fields: object) -> str:
+        answer = self.http.post("/key/generate", json=fields)
+        answer.raise_for_status()
+        key: str = answer.json()["key"]
+        return key
+
+    def delete(self, *aliases: str) -> None:
+        tokens = [r["token"] for a in aliases for r in self.rows(a)]
+        if tokens:
+            self.http.post("/key/delete", json={"keys": tokens}).raise_for_status()
+
+    def wipe(self) -> None:
+        while rows := self.rows():
+            self.http.post("/key/delete", json={"keys": [r["token"] for r in rows]}).raise_for_status()
+        for model in self.http.get("/model/info").json()["data"]:
+            if model["model_info"].get("db_model"):
+                self.http.post("/model/delete", json={"id": model["model_info"]["id"]})
+
+
+def chat(url: str, key: str, model: str) -> tuple[int, str]:
+    """Status and error type of one call."""
+    answer = httpx.post(
+        url + "/v1/chat/completions",
+        headers={"Authorization": f"Bearer {key}"},
+        json={"model": model, "messages": [{"role": "user", "content": "ping"}]},
+        timeout=60,
+    )
+    return answer.status_code, "" if answer.status_code == 200 else answer.json()["error"]["type"]
+
+
+def _up() -> str:
+    up = os.environ.get("FLEETHUB_LITELLM_UP")
+    if not up:
+        if os.environ.get("FLEETHUB_REQUIRE_REAL"):
+            pytest.fail("FLEETHUB_REQUIRE_REAL is set, and FLEETHUB_LITELLM_UP is not")
+        pytest.skip("no real LiteLLM: FLEETHUB_LITELLM_UP is not set, see tests/real/README.md")
+    return str(Path(up).resolve())
+
+
+@pytest.fixture(scope="session")
+def logs() -> Path:
+    return Path(tempfile.mkdtemp(prefix="fleethub-litellm-"))
+
+
+@pytest.fixture(scope="session")
+def replicas(logs: Path) -> Iterator[tuple[Proxy, Proxy]]:
+    """Two replicas on one database that cache a key for 3 s."""
+    yield from _pair(logs, 4010, HERE / "litellm.yaml")
+
+
+@pytest.fixture(scope="session")
+def slow_replicas(replicas: tuple[Proxy, Proxy], logs: Path) -> Iterator[tuple[Proxy, Proxy]]:
+    """Two more on the same database, with the default cache of 60 s."""
+    config = logs / "default.yaml"
+    config.write_text((HERE / "litellm.yaml").read_text().replace("  user_api_key_cache_ttl: 3\n", ""))
+    yield from _pair(logs, 4020, config)
+
+
+def _pair(logs: Path, port: int, config: Path) -> Iterator[tuple[Proxy, Proxy]]:
+    up = _up()
+    pg_port = 55450 if VERSION == "1.106.2" else 55451
+    proxies = []
+    try:
+        for offset in (0, 2):
+            proxy = Proxy(up, port + offset, pg_port, config, logs / f"{port + offset}.log")
+            proxies.append(proxy)
+            proxy.wait()
+        first, second = proxies
+        yield first, second
+    finally:
+        for proxy in reversed(proxies):
+            proxy.stop()
+
+
+@pytest.fixture
+def admin(replicas: tuple[Proxy, Proxy]) -> Iterator[Admin]:
+    """A clean proxy for each test."""
+    found = Admin(replicas[0].url)
+    found.wipe()
+    yield found
+    found.http.close()
