@@ -6,7 +6,7 @@ shape is an error with a reason, never a traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -107,7 +107,7 @@ class LiteLLM:
         return ProxyReading(
             models=frozenset(m.id for m in names.data),
             deployments=tuple(_deployment(d) for d in info.data),
-            keys=tuple(row for r in raw if (row := _row(r)).alias),
+            keys=_by_alias(_row(r) for r in raw),
             # 1.82.0 ignores budget_duration = null, and is told by this field's absence
             clears_budget_duration=not raw or any("settings_updated_at" in r for r in raw),
         )
@@ -213,6 +213,14 @@ def _row(raw: dict[str, Any]) -> KeyRow:
         expires=key.expires,
         spend=key.spend,
     )
+
+
+def _by_alias(rows: Iterable[KeyRow]) -> dict[str, tuple[KeyRow, ...]]:
+    found: dict[str, tuple[KeyRow, ...]] = {}
+    for row in rows:
+        if row.alias:
+            found[row.alias] = (*found.get(row.alias, ()), row)
+    return found
 
 
 def _deployment(raw: _Deployment) -> Deployment:

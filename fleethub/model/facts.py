@@ -43,11 +43,11 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class ProxyReading:
-    """A LiteLLM: the aliases that keys may name, its deployments, and all keys."""
+    """A LiteLLM: the aliases that keys may name, its deployments, and all keys by alias (which need not be unique)."""
 
     models: frozenset[str]
     deployments: tuple[Deployment, ...]
-    keys: tuple[KeyRow, ...]
+    keys: Mapping[str, tuple[KeyRow, ...]]
     clears_budget_duration: bool = True
 
 

@@ -43,6 +43,7 @@ def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -
     if revoked and policy.revoked == "stop":
         left = replace(found, repaired=False) if found else None
         return Verdict(Action.BLOCKED, (Obstacle(Why.POLICY, revoked[0].message),), revoked, left)
+    gone = _folder_gone(item) if found else ()
     if found and not repair and not revoked:
         stopped = Finding(
             "drift.stopped",
@@ -51,9 +52,9 @@ def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -
             item.want.place,
             'write drift = "repair" in [policy], or apply on a terminal and say yes',
         )
-        return Verdict(Action.BLOCKED, (Obstacle(Why.POLICY, stopped.message),), (stopped,), found)
+        return Verdict(Action.BLOCKED, (Obstacle(Why.POLICY, stopped.message),), (stopped, *gone), found)
     if isinstance(item.have, Absent):
-        return Verdict(Action.CREATE, findings=revoked, drift=found)
+        return Verdict(Action.CREATE, findings=(*revoked, *gone), drift=found)
     seen = item.seen
     if seen is not None and differs(managed(item), seen.attrs) and not seen.telemetry.get("theirs"):
         return Verdict(Action.UPDATE, findings=revoked, drift=found)
@@ -104,6 +105,13 @@ def _shown(leaf: Leaf) -> Leaf:
         gone = not isinstance(leaf.after, dict)
         return Leaf(leaf.path, "as applied", "gone" if gone else f"a {leaf.after.get('kind', 'file')} in its place")
     return leaf
+
+
+def _folder_gone(item: Item) -> tuple[Finding, ...]:
+    if item.address.kind != "node" or not isinstance(item.have, Absent) or item.want is None:
+        return ()
+    message = f"the whole folder of {item.address} is gone: {item.want.source.at}"
+    return (Finding("node.folder-gone", message, item.address, item.want.place, "is this the machine it lies on?"),)
 
 
 def _revoked(item: Item) -> tuple[Finding, ...]:

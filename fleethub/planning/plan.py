@@ -36,6 +36,7 @@ class _Desk:
     running: dict[Address, Needs]
     refused: dict[str, Obstacle]
     missing: dict[Address, Obstacle]
+    users: dict[Address, list[Address]] = field(default_factory=dict)
     gates: dict[Address, tuple[Obstacle, ...]] = field(default_factory=dict)
 
 
@@ -68,6 +69,9 @@ def make_plan(
             f.address: Obstacle(Why.REFUSED, f.message) for f in routes if f.code == "route.missing" and f.address
         },
     )
+    for consumer, needs in desk.needs.items():
+        for thing in needs:
+            desk.users.setdefault(thing, []).append(consumer)
     _gate_nodes(desk, env)
     work = _work(desk)
     ordered = order({a: w.steps for a, w in work.items()}, desk.needs)
@@ -167,7 +171,7 @@ def _work(desk: _Desk) -> dict[Address, Work]:
     contracting: set[Address] = set()
     for address in sorted(desk.items, key=lambda a: list(KINDS).index(a.kind)):
         item, verdict = desk.items[address], desk.verdicts[address]
-        users = [a for a, needs in desk.needs.items() if address in needs]
+        users = desk.users.get(address, [])
         delivered = any(
             desk.verdicts[a].action in (Action.CREATE, Action.UPDATE)
             and not desk.gates.get(a)

@@ -112,7 +112,7 @@ class KeyKind:
             return Unknown(f"{source.at}: not read as a LiteLLM", facts.at)
         if want is not None and want.attrs["value"] is None:
             return Unknown("the fleet's seed does not resolve, so the key's value is not known", facts.at)
-        rows = [row for row in reading.keys if row.alias == address.alias]
+        rows = reading.keys.get(address.alias, ())
         if not rows:
             return Absent(facts.at)
         row = rows[0]
@@ -339,7 +339,8 @@ def mark_of(metadata: Mapping[str, Any]) -> Mark | None:
 
 def marks(reading: ProxyReading) -> list[tuple[KeyRow, Mark]]:
     """Every marked key of a proxy."""
-    return [(row, mark) for row in reading.keys if (mark := mark_of(row.metadata)) is not None]
+    rows = (row for same in reading.keys.values() for row in same)
+    return [(row, mark) for row in rows if (mark := mark_of(row.metadata)) is not None]
 
 
 def _locked(locked: Locked | None) -> Locked:

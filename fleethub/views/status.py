@@ -123,7 +123,7 @@ def _runs(seen: Observation | None) -> list[str] | None:
 def _proxy(facts: Facts, url: str) -> str:
     reading = facts.of(Source("litellm", url))
     if isinstance(reading, ProxyReading):
-        return f"{len(reading.models)} models, {len(reading.keys)} keys"
+        return f"{len(reading.models)} models, {sum(map(len, reading.keys.values()))} keys"
     return f"unknown: {reading.reason}" if isinstance(reading, Unknown) else "unknown"
 
 

@@ -1,0 +1,108 @@
+"""Benchmarks, as ratios within one run: ``make bench``. Exits 1 when a ratio is over its bound.
+
+* a steady plan of 10, 100 and 1000 nodes on stand-ins: t(1000) / t(100) at most 12
+* ``fleethub --help`` against ``python -c "import click"``: at most 1.7
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from fleethub.testing.litellm import LiteLLM
+
+from tests.support import MASTER, SEED
+
+SIZES = (10, 100, 1000)
+HEAD = """
+[fleet]
+name = "bench"
+key_seed = ["file:fleet.seed"]
+[policy]
+drift = "repair"
+[proxies.main]
+url = "{url}"
+master_key = ["env:LITELLM_MASTER_KEY"]
+[models.one]
+proxy = "main"
+route = "openai/one"
+context = 32768
+[models.two]
+proxy = "main"
+route = "openai/two"
+context = 32768
+[defaults.node]
+target = "nodes/{{name}}"
+image = "ghcr.io/openclaw/openclaw:2026.9.6"
+model = "one"
+fallbacks = ["two"]
+settle = "0s"
+"""
+
+
+def deployment(alias: str) -> dict[str, object]:
+    return {"model_name": alias, "litellm_params": {"model": f"openai/{alias}"}, "model_info": {"id": alias}}
+
+
+def fleethub(folder: Path, *argv: str) -> float:
+    """Seconds of one command in a process of its own, which must succeed."""
+    env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "fleethub", "-C", str(folder), *argv], env=env, capture_output=True, text=True
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode != 0:
+        sys.exit(f"fleethub {' '.join(argv)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return seconds
+
+
+def plans() -> dict[int, float]:
+    """Size -> seconds of a plan that has nothing to do, the best of three."""
+    found = {}
+    for size in SIZES:
+        models = [deployment("one"), deployment("two")]
+        with tempfile.TemporaryDirectory() as name, LiteLLM(models=models, master_key=MASTER) as proxy:
+            folder = Path(name)
+            nodes = "".join(f'[nodes.n{i}]\nhost = "h{i}"\n' for i in range(size))
+            (folder / "fleet.toml").write_text(HEAD.format(url=proxy.url) + nodes)
+            (folder / "fleet.seed").write_text(SEED)
+            (folder / "fleet.seed").chmod(0o600)
+            applied = fleethub(folder, "apply", "--auto-approve")
+            found[size] = min(fleethub(folder, "plan", "--detailed-exitcode") for _ in range(3))
+            print(f"{size:5} nodes: plan {found[size]:.2f} s, first apply {applied:.1f} s", flush=True)
+    return found
+
+
+def start_up() -> float:
+    """The cost of --help over that of importing click, medians of 15, taken in turn."""
+    ours, peer = [], []
+    for _ in range(15):
+        for argv, times in (
+            ([sys.executable, "-m", "fleethub", "--help"], ours),
+            ([sys.executable, "-c", "import click"], peer),
+        ):
+            start = time.perf_counter()
+            subprocess.run(argv, check=True, capture_output=True)
+            times.append(time.perf_counter() - start)
+    mine, theirs = sorted(ours)[7], sorted(peer)[7]
+    print(f"--help {mine * 1000:.0f} ms, python -c 'import click' {theirs * 1000:.0f} ms: {mine / theirs:.2f}")
+    return mine / theirs
+
+
+def main() -> int:
+    """Print the figures; 1 when a bound is broken."""
+    times = plans()
+    growth = times[1000] / times[100]
+    print(f"t(1000) / t(100) = {growth:.1f} (at most 12)")
+    ratio = start_up()
+    print(f"start-up ratio {ratio:.2f} (at most 1.7)")
+    return int(growth > 12 or ratio > 1.7)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
