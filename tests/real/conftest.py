@@ -12,9 +12,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.proxies import Admin, Times
 from tests.support import MASTER
 
 HERE = Path(__file__).parent
@@ -63,54 +63,6 @@ class Proxy:
             self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
-
-
-class Admin:
-    """What an operator does by hand, with the master key."""
-
-    def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {MASTER}"}, timeout=60)
-
-    def rows(self, alias: str | None = None) -> list[dict[str, object]]:
-        params = {"size": 100, "return_full_object": "true", **({"key_alias": alias} if alias else {})}
-        rows: list[dict[str, object]] = self.http.get("/key/list", params=params).json()["keys"]
-        return [r for r in rows if alias is None or r["key_alias"] == alias]
-
-    def row(self, alias: str) -> dict[str, object]:
-        (row,) = self.rows(alias)
-        return row
-
-    def update(self, alias: str, **fields: object) -> None:
-        self.http.post("/key/update", json={"key": self.row(alias)["token"], **fields}).raise_for_status()
-
-    def generate(self, **fields: object) -> str:
-        answer = self.http.post("/key/generate", json=fields)
-        answer.raise_for_status()
-        key: str = answer.json()["key"]
-        return key
-
-    def delete(self, *aliases: str) -> None:
-        tokens = [r["token"] for a in aliases for r in self.rows(a)]
-        if tokens:
-            self.http.post("/key/delete", json={"keys": tokens}).raise_for_status()
-
-    def wipe(self) -> None:
-        while rows := self.rows():
-            self.http.post("/key/delete", json={"keys": [r["token"] for r in rows]}).raise_for_status()
-        for model in self.http.get("/model/info").json()["data"]:
-            if model["model_info"].get("db_model"):
-                self.http.post("/model/delete", json={"id": model["model_info"]["id"]})
-
-
-def chat(url: str, key: str, model: str) -> tuple[int, str]:
-    """Status and error type of one call."""
-    answer = httpx.post(
-        url + "/v1/chat/completions",
-        headers={"Authorization": f"Bearer {key}"},
-        json={"model": model, "messages": [{"role": "user", "content": "ping"}]},
-        timeout=60,
-    )
-    return answer.status_code, "" if answer.status_code == 200 else answer.json()["error"]["type"]
 
 
 def _up() -> str:
@@ -164,3 +116,13 @@ def admin(replicas: tuple[Proxy, Proxy]) -> Iterator[Admin]:
     found.wipe()
     yield found
     found.http.close()
+
+
+@pytest.fixture
+def version() -> str:
+    return VERSION
+
+
+@pytest.fixture
+def times() -> Times:
+    return Times("3s", "1s")

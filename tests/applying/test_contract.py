@@ -1,0 +1,47 @@
+"""The contract on the stand-in, in both versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fleethub.testing.litellm import Database, LiteLLM
+
+from tests.contract import *  # noqa: F403 - the tests themselves
+from tests.proxies import Admin, Times
+from tests.support import MASTER
+
+MODELS = [
+    {"model_name": name, "litellm_params": {"model": f"openai/{name}"}, "model_info": {"id": f"dep-{name}"}}
+    for name in ("qwen3-32b", "gemma3-27b", "llama4-scout", "gpt-oss-20b")
+]
+
+
+@pytest.fixture(params=["1.106.2", "1.82.0"])
+def version(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def times() -> Times:
+    return Times("500ms", "200ms")
+
+
+@pytest.fixture
+def replicas(version: str) -> Iterator[tuple[LiteLLM, LiteLLM]]:
+    database = Database()
+    first, second = (
+        LiteLLM(database, models=MODELS, master_key=MASTER, cache_ttl=0.5, version=version, store_models=True)
+        for _ in range(2)
+    )
+    yield first, second
+    second.stop()
+    first.stop()
+
+
+@pytest.fixture
+def admin(replicas: tuple[LiteLLM, LiteLLM]) -> Iterator[Admin]:
+    found = Admin(replicas[0].url)
+    yield found
+    found.http.close()
