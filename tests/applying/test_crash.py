@@ -1,0 +1,136 @@
+"""kill -9 after any request or rename of an apply: the node is never denied, and the next plan understands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fleethub.testing.litellm import LiteLLM
+
+from tests.applying.test_contract import MODELS
+from tests.proxies import Admin
+from tests.support import MASTER, Place
+
+SPEC = """
+[fleet]
+name = "monad"
+key_seed = ["file:fleet.seed"]
+[policy]
+drift = "repair"
+[proxies.main]
+url = "{url}"
+key_cache_ttl = "200ms"
+master_key = ["env:LITELLM_MASTER_KEY"]
+[models.qwen3-32b]
+proxy = "main"
+route = "openai/qwen3-32b"
+context = 32768
+[models.gemma3-27b]
+proxy = "main"
+route = "openai/gemma3-27b"
+context = 32768
+[nodes.volta]
+host = "volta"
+target = "nodes/{{name}}"
+image = "ghcr.io/openclaw/openclaw:2026.9.6"
+settle = "0s"
+model = "qwen3-32b"
+"""
+#: Runs one apply that kills itself after the given number of requests and renames; a number too high lets it end.
+DYING = """
+import os, pathlib, signal, sys
+from fleethub.clients.http import Http
+left = int(sys.argv[1])
+def dies(owner, name):
+    real = getattr(owner, name)
+    def call(*args, **kwargs):
+        global left
+        found = real(*args, **kwargs)
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+    setattr(owner, name, call)
+dies(Http, "request")
+dies(pathlib.Path, "rename")
+dies(pathlib.Path, "replace")
+dies(pathlib.Path, "unlink")
+from fleethub.cli import main
+main(["-C", sys.argv[2], "apply", "--auto-approve"])
+"""
+EVERY = 1 if int(os.environ.get("FLEETHUB_EXAMPLES", "60")) >= 500 else 4
+
+
+def dying_apply(place: Place, after: int) -> bool:
+    """True when it was killed, False when it came to its end, which must be a good one."""
+    env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
+    argv = [sys.executable, "-c", DYING, str(after), str(place.folder)]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True)
+    if done.returncode == -signal.SIGKILL:
+        return True
+    assert done.returncode == 0, done.stdout + done.stderr
+    return False
+
+
+def wired(place: Place) -> str | None:
+    """The model that the node's config names now."""
+    path = place.folder / "nodes/volta/openclaw.json"
+    if not path.exists():
+        return None
+    primary: str = json.loads(path.read_text())["agents"]["defaults"]["model"]["primary"]
+    return primary.partition("/")[2]
+
+
+def understood(place: Place, admin: Admin) -> None:
+    model = wired(place)
+    if model is not None:
+        assert model in admin.row("volta")["models"]  # type: ignore[operator]
+    out = place.run("plan")
+    assert place.code == 0, out
+    assert "behind our back" not in out
+    place.apply()
+    place.plan_is_empty()
+    assert admin.row("volta")["models"] == [wired(place)]
+    assert all(record.pending is None for record in place.lockfile.resources.values())
+
+
+@pytest.mark.parametrize("swap", [False, True], ids=["first", "swap"])
+def test_killed_after_every_request_and_rename(tmp_path: Path, swap: bool) -> None:
+    killed = 0
+    for after in range(1, 200, EVERY):
+        with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
+            admin = Admin(proxy.url)
+            place = Place(tmp_path / str(after), SPEC.format(url=proxy.url))
+            if swap:
+                place.apply()
+                place.edit('model = "qwen3-32b"', 'model = "gemma3-27b"')
+            alive = not dying_apply(place, after)
+            understood(place, admin)
+            admin.http.close()
+        if alive:
+            break
+        killed += 1
+    assert killed * EVERY >= 15
+
+
+def test_killed_and_then_wanted_otherwise(tmp_path: Path) -> None:
+    """The spec changes between the crash and the next apply: what the node runs stays allowed throughout."""
+    for after in range(5, 200, 3 * EVERY):
+        with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
+            admin = Admin(proxy.url)
+            place = Place(tmp_path / str(after), SPEC.format(url=proxy.url))
+            place.apply()
+            place.edit('model = "qwen3-32b"', 'model = "gemma3-27b"')
+            alive = not dying_apply(place, after)
+            assert wired(place) in admin.row("volta")["models"]  # type: ignore[operator]
+            place.edit('model = "gemma3-27b"', 'model = "qwen3-32b"')
+            understood(place, admin)
+            admin.http.close()
+        if alive:
+            return
+    pytest.fail("the apply never came to its end")
