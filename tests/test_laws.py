@@ -1,0 +1,270 @@
+"""The laws on random fleets: plan after apply is empty or blocked, the journal replays, nothing ever is a traceback."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleethub.testing.catalog import MODELS as CATALOG
+from fleethub.testing.litellm import LiteLLM
+from fleethub.testing.ollama import Ollama
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleethub.model.exit import Exit
+from fleethub.state import journal
+from fleethub.state.reduce import replay
+from tests.proxies import Admin
+from tests.support import MASTER, Place
+
+ALIASES = ("qwen3-32b", "gpt-oss-20b", "gpt-oss-120b", "llama3.1-8b")
+TAGS = {
+    "qwen3-32b": "qwen3:32b",
+    "gpt-oss-20b": "gpt-oss:20b",
+    "gpt-oss-120b": "gpt-oss:120b",
+    "llama3.1-8b": "llama3.1:8b",
+}
+HEAD = """
+[fleet]
+name = "laws"
+key_seed = ["file:fleet.seed"]
+[policy]
+drift = "{drift}"
+revoked = "{revoked}"
+overcommit = "{overcommit}"
+[proxies.main]
+url = "{proxy}"
+key_cache_ttl = "10ms"
+master_key = ["env:LITELLM_MASTER_KEY"]
+[backends.gpu]
+host = "gpu"
+proxy = "main"
+gpus = [{{ name = "RTX 6000 Ada", vram = "48 GiB" }}]
+[backends.gpu.ollama]
+url = "{ollama}"
+[defaults.node]
+target = "nodes/{{name}}"
+image = "ghcr.io/openclaw/openclaw:2026.9.6"
+settle = "0s"
+"""
+
+
+class World:
+    """One proxy and one Ollama for a whole test; each example starts them clean."""
+
+    def __init__(self) -> None:
+        self.ollama = Ollama(models=[CATALOG[tag] for tag in TAGS.values()])
+        routes = [
+            {
+                "model_name": alias,
+                "litellm_params": {"model": f"ollama_chat/{tag}", "api_base": self.ollama.url, "num_ctx": 32768},
+                "model_info": {"id": alias},
+            }
+            for alias, tag in TAGS.items()
+        ]
+        self.proxy = LiteLLM(models=routes, master_key=MASTER, cache_ttl=0.01)
+        self.admin = Admin(self.proxy.url)
+
+    def stop(self) -> None:
+        self.admin.http.close()
+        self.proxy.stop()
+        self.ollama.stop()
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    found = World()
+    yield found
+    found.stop()
+
+
+chains = st.lists(st.sampled_from(ALIASES), min_size=1, max_size=3, unique=True)
+limits = st.fixed_dictionaries(
+    {}, optional={"rpm": st.integers(1, 99), "max_budget": st.floats(0, 9), "budget_duration": st.just('"30d"')}
+)
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> str:
+    """The changing part of a spec: models, nodes, keys."""
+    lines = []
+    for alias, tag in TAGS.items():
+        lines += [f'[models."{alias}"]', 'backends = ["gpu"]', f'route = "ollama_chat/{tag}"', "context = 32768"]
+    nodes = draw(st.dictionaries(st.sampled_from("abc"), chains, max_size=3))
+    for name, (first, *rest) in sorted(nodes.items()):
+        lines += [f"[nodes.{name}]", f'host = "{name}"', f'model = "{first}"', f"fallbacks = {json.dumps(rest)}"]
+        if draw(st.booleans()):
+            lines.append('key = "shared"')
+    for name in sorted(draw(st.sets(st.sampled_from(["a", "b", "shared"]), max_size=2))):
+        lines += [f"[keys.{name}]", *(f"{k} = {v}" for k, v in draw(limits).items())]
+        if draw(st.booleans()):
+            lines.append(f"also = {json.dumps(draw(chains))}")
+    return "\n".join(lines)
+
+
+meddling = st.lists(
+    st.tuples(
+        st.sampled_from(["narrow", "widen", "delete", "block", "file", "mode", "folder", "away"]),
+        st.sampled_from("abc"),
+    ),
+    max_size=3,
+)
+
+
+def meddle(what: str, name: str, place: Place, admin: Admin) -> None:
+    """Somebody's hand."""
+    folder = place.folder / "nodes" / name
+    for row in admin.rows(name):
+        if what == "delete":
+            admin.delete(name)
+        elif what == "narrow":
+            admin.update(name, models=row["models"][:1])  # type: ignore[index]
+        elif what == "widen":
+            admin.update(name, models=[*row["models"], "gpt-oss-120b"])  # type: ignore[misc]
+        elif what == "block":
+            admin.update(name, blocked=True)
+    if not (folder / "openclaw.json").is_file():
+        return
+    if what == "file":
+        (folder / "openclaw.json").write_text('{"agents": 1}')
+    elif what == "mode":
+        (folder / ".env").chmod(0o644)
+    elif what == "folder":
+        folder.rename(place.folder / f"gone-{name}-{len(list(place.folder.iterdir()))}")
+    elif what == "away":
+        folder.rename(place.folder / f"away-{name}-{len(list(place.folder.iterdir()))}")
+        folder.write_text("a file in the folder's place")
+
+
+@given(st.data())
+def test_plan_after_apply_is_empty_or_blocked(world: World, data: st.DataObject) -> None:
+    world.admin.wipe()
+    with tempfile.TemporaryDirectory() as name:
+        place = Place(Path(name) / "fleet", "")
+        head = HEAD.format(
+            proxy=world.proxy.url,
+            ollama=world.ollama.url,
+            drift=data.draw(st.sampled_from(["repair", "stop"])),
+            revoked=data.draw(st.sampled_from(["stop", "restore"])),
+            overcommit=data.draw(st.sampled_from(["refuse", "refuse-new", "warn"])),
+        )
+        for _ in range(data.draw(st.integers(1, 3))):
+            place.write(head + data.draw(fleets()))
+            place.run("apply", "--auto-approve")
+            assert place.code in (Exit.FINE, Exit.ERROR, Exit.REFUSED, Exit.PARTIAL), place.out
+            after = place.json("plan")
+            assert all(line["action"] == "blocked" for line in after if line["type"] == "change"), place.out
+            assert all(line["obstacles"] for line in after if line["type"] == "change")
+            if (place.folder / "fleet.lock").exists():
+                assert replay(None, journal.read(place.folder / ".fleethub/journal.ndjson")) == place.lockfile
+            before = place.bytes()
+            place.run("apply", "--auto-approve")
+            assert place.bytes() == before
+            for what, node in data.draw(meddling):
+                meddle(what, node, place, world.admin)
+
+
+SPEC = """[models."qwen3-32b"]
+backends = ["gpu"]
+route = "ollama_chat/qwen3:32b"
+context = 32768
+[models."llama3.1-8b"]
+backends = ["gpu"]
+route = "ollama_chat/llama3.1:8b"
+context = 32768
+[nodes.a]
+host = "a"
+model = "qwen3-32b"
+fallbacks = ["llama3.1-8b"]
+[keys.a]
+rpm = 60
+[keys.web]
+models = ["llama3.1-8b"]
+"""
+
+
+@given(st.data())
+def test_a_mutated_spec_is_never_a_traceback(world: World, data: st.DataObject) -> None:
+    text = (
+        HEAD.format(
+            proxy=world.proxy.url, ollama=world.ollama.url, drift="repair", revoked="stop", overcommit="refuse-new"
+        )
+        + SPEC
+    )
+    lines = text.splitlines()
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        how = data.draw(st.sampled_from(["drop", "double", "value", "cut", "insert"]))
+        if how == "drop":
+            del lines[at : at + 1]
+        elif how == "double":
+            lines.insert(at, lines[at])
+        elif how == "value":
+            values = st.sampled_from(
+                ['""', "0", "-1", "[]", "{}", "1979-05-27", "nan", '"\\u0000"', '"../.."', "[[[]]]", '"é"']
+            )
+            lines[at] = lines[at].partition("=")[0] + "= " + data.draw(values)
+        elif how == "cut":
+            lines[at] = lines[at][: data.draw(st.integers(0, len(lines[at])))]
+        else:
+            lines.insert(at, data.draw(st.text(max_size=12).filter(lambda t: "\r" not in t)))
+    with tempfile.TemporaryDirectory() as name:
+        place = Place(Path(name) / "fleet", "")
+        (place.folder / "fleet.toml").write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+        place.run(data.draw(st.sampled_from(["validate", "plan", "status"])))
+        assert place.code in (Exit.FINE, Exit.ERROR, Exit.REFUSED), place.out
+        assert "Traceback" not in place.out
+
+
+def mangled(value: Any, draw: st.DrawFn) -> Any:
+    """Another JSON value in one place of this one."""
+    other = draw(st.sampled_from([None, 0, -1, 10**30, "", "x", [], {}, [None], {"data": 1}, True, 1.5]))
+    if isinstance(value, dict) and value and draw(st.booleans()):
+        key = draw(st.sampled_from(sorted(value)))
+        return {**value, key: mangled(value[key], draw)}
+    if isinstance(value, list) and value and draw(st.booleans()):
+        at = draw(st.integers(0, len(value) - 1))
+        return [*value[:at], mangled(value[at], draw), *value[at + 1 :]]
+    return other
+
+
+@given(st.data())
+def test_a_mangled_answer_is_never_a_traceback(world: World, data: st.DataObject) -> None:
+    world.admin.wipe()
+    victims = data.draw(st.sets(st.sampled_from(["/key/list", "/v1/models", "/model/info", "/health/readiness",
+                                                 "/key/generate", "/key/update", "/api/tags", "/api/ps", "/api/show",
+                                                 "/api/version"]), min_size=1, max_size=3))  # fmt: skip
+    bodies: dict[str, bytes] = {}
+
+    def mangle(path: str, body: bytes) -> bytes:
+        path = path.partition("?")[0]
+        if path not in victims:
+            return body
+        if path not in bodies:
+            how = data.draw(st.sampled_from(["json", "cut", "bytes"]))
+            if how == "json":
+                bodies[path] = json.dumps(mangled(json.loads(body), data.draw)).encode()
+            elif how == "cut":
+                bodies[path] = body[: data.draw(st.integers(0, len(body)))]
+            else:
+                bodies[path] = data.draw(st.binary(max_size=9))
+        return bodies[path]
+
+    head = HEAD.format(
+        proxy=world.proxy.url, ollama=world.ollama.url, drift="repair", revoked="stop", overcommit="refuse-new"
+    )
+    with tempfile.TemporaryDirectory() as name:
+        place = Place(Path(name) / "fleet", head + SPEC)
+        if data.draw(st.booleans()):
+            place.apply()
+        world.proxy.mangle = world.ollama.mangle = mangle
+        try:
+            place.run(*data.draw(st.sampled_from([("plan",), ("apply", "--auto-approve"), ("status",)])))
+        finally:
+            world.proxy.mangle = world.ollama.mangle = None
+        assert place.code in (Exit.FINE, Exit.ERROR, Exit.REFUSED, Exit.STALE, Exit.PARTIAL), place.out
+        assert "Traceback" not in place.out
