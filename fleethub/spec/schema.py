@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 
-from fleethub.spec import values as v
+from fleethub.spec import fields as v
+from fleethub.spec.values import bad
 
 
 class Table(BaseModel):
@@ -34,7 +35,8 @@ class FleetTable(Table):
     name: v.Name = Field(description="The fleet's name; keys are derived from it, so it stays for good")
     required_version: v.Specifiers | None = Field(None, description="Which FleetHub may read this: PEP 440")
     key_seed: v.Reference | None = Field(
-        None, description="Reference to the seed of all derived keys (env:, file:, command:), or a list of them"
+        None,
+        description="Reference to the seed of all derived keys (env:, file:, command:), or a list of them",
     )
 
 
@@ -47,7 +49,9 @@ class PolicyTable(Table):
     drift: Literal["repair", "stop"] | None = Field(
         None, description="What was changed by hand: repair or stop; not written: asked on a terminal"
     )
-    revoked: Literal["stop", "restore"] = Field("stop", description="A key deleted or blocked by hand: stop or restore")
+    revoked: Literal["stop", "restore"] = Field(
+        "stop", description="A key deleted or blocked by hand: stop or restore"
+    )
     reserve: v.Size | None = Field(None, description='VRAM kept free on each GPU, like "1 GiB" (default)')
 
 
@@ -57,10 +61,16 @@ class ProxyTable(Block):
     url: v.Url = Field(description="The URL that nodes use")
     admin_url: v.Url | None = Field(None, description="The URL that FleetHub uses; default: url")
     replicas: list[v.Url] = Field([], description="Every replica's own URL, when there are several")
-    key_cache_ttl: v.Duration | None = Field(None, description='LiteLLM\'s user_api_key_cache_ttl, like "60s" (default)')
-    master_key: v.Reference = Field(description="Reference to the master key (env:, file:, command:), or a list of them")
+    key_cache_ttl: v.Duration | None = Field(
+        None, description='LiteLLM\'s user_api_key_cache_ttl, like "60s" (default)'
+    )
+    master_key: v.Reference = Field(
+        description="Reference to the master key (env:, file:, command:), or a list of them"
+    )
     manage_routes: bool = Field(False, description="true: FleetHub may add and remove routes through the API")
-    processes: int = Field(1, ge=1, le=10_000, description="Workers or hidden replicas behind one URL, 1 or more")
+    processes: int = Field(
+        1, ge=1, le=10_000, description="Workers or hidden replicas behind one URL, 1 or more"
+    )
 
 
 class GpuTable(Table):
@@ -75,18 +85,25 @@ class OllamaTable(Table):
 
     url: v.Url = Field(description="The URL of Ollama")
     num_parallel: int = Field(1, ge=1, le=1024, description="OLLAMA_NUM_PARALLEL, 1 to 1024")
-    max_loaded_models: int = Field(0, ge=0, le=1024, description="OLLAMA_MAX_LOADED_MODELS; 0: Ollama's own default")
-    kv_cache_type: Literal["f16", "q8_0", "q4_0"] = Field("f16", description="OLLAMA_KV_CACHE_TYPE: f16, q8_0 or q4_0")
+    max_loaded_models: int = Field(
+        0, ge=0, le=1024, description="OLLAMA_MAX_LOADED_MODELS; 0: Ollama's own default"
+    )
+    kv_cache_type: Literal["f16", "q8_0", "q4_0"] = Field(
+        "f16", description="OLLAMA_KV_CACHE_TYPE: f16, q8_0 or q4_0"
+    )
 
 
 class BackendTable(Block):
     """A host with GPUs."""
 
     host: v.Host = Field(description="The host's name or address")
-    proxy: v.Name | None = Field(None, description="The proxy that fronts it; none: only direct hops reach it")
+    proxy: v.Name | None = Field(
+        None, description="The proxy that fronts it; none: only direct hops reach it"
+    )
     ssh: v.SshHost | None = Field(
-        None, description='"user@host" to read nvidia-smi and Ollama\'s settings, "local" for this machine; '
-        "none: only what is declared is known"
+        None,
+        description='"user@host" to read nvidia-smi and Ollama\'s settings, "local" for this machine; '
+        "none: only what is declared is known",
     )
     endpoints: dict[v.Name, v.Url] = Field({}, description="Further URLs by name, for via =")
     gpus: list[GpuTable] = Field([], description='The GPUs: [{ name = "RTX 6000 Ada", vram = "48 GiB" }]')
@@ -96,13 +113,19 @@ class BackendTable(Block):
 class ModelTable(Block):
     """A model alias that keys and nodes name."""
 
-    backends: list[v.Name] = Field([], description="Which backends serve it; none, with a proxy: a cloud model")
+    backends: list[v.Name] = Field(
+        [], description="Which backends serve it; none, with a proxy: a cloud model"
+    )
     proxy: v.Name | None = Field(None, description="The proxy of a cloud model (one without backends)")
     route: v.Line = Field(description='LiteLLM\'s model, like "ollama_chat/qwen3:32b"')
     ollama: v.Line | None = Field(None, description="Its tag on Ollama; default: the route after its first /")
-    context: int = Field(ge=1, le=100_000_000, description="Tokens of context that the route really loads (num_ctx)")
+    context: int = Field(
+        ge=1, le=100_000_000, description="Tokens of context that the route really loads (num_ctx)"
+    )
     quant: v.Label | None = Field(None, description='Quantisation, like "Q4_K_M": for what is not installed')
-    vram: v.PositiveSize | None = Field(None, description='Size in VRAM, like "21 GiB": for what is not installed')
+    vram: v.PositiveSize | None = Field(
+        None, description='Size in VRAM, like "21 GiB": for what is not installed'
+    )
     params: v.Params | None = Field(None, description='Parameters, like "32B": for what is not installed')
     capabilities: list[v.Label] = Field([], description='What it can do, like ["tools", "reasoning"]')
 
@@ -112,7 +135,8 @@ class Fallback(Table):
 
     model: v.Label = Field(description="The model's alias")
     via: v.Line | None = Field(
-        None, description='Round the proxy: "ollama" or an endpoint of its first backend, or "BACKEND.ENDPOINT"'
+        None,
+        description='Round the proxy: "ollama" or an endpoint of its first backend, or "BACKEND.ENDPOINT"',
     )
 
 
@@ -120,7 +144,7 @@ def _fallback(value: Any) -> Any:
     if isinstance(value, str):
         return {"model": value}
     if not isinstance(value, dict):
-        raise v.bad("spec.value", 'must be a model\'s alias or { model = "…", via = "…" }')
+        raise bad("spec.value", 'must be a model\'s alias or { model = "…", via = "…" }')
     return value
 
 
@@ -138,11 +162,16 @@ class RoleTable(Block):
     host: v.Host | None = Field(None, description="The host that the node runs on")
     type: v.Name | None = Field(None, description='The folder of templates; default "openclaw-docker"')
     target: v.Line | None = Field(
-        None, description='Where its files go: "ssh://user@host/path" or a folder of the fleet; {host} and {name} expand'
+        None,
+        description='Where its files go: "ssh://user@host/path" or a folder; {host} and {name} expand',
     )
-    image: v.Line | None = Field(None, description="The container image with its tag; {host} and {name} expand")
+    image: v.Line | None = Field(
+        None, description="The container image with its tag; {host} and {name} expand"
+    )
     model: v.Label | None = Field(None, description="The primary model's alias")
-    fallbacks: list[Annotated[Fallback, BeforeValidator(_fallback, json_schema_input_type=v.Label | Fallback)]] = Field(
+    fallbacks: list[
+        Annotated[Fallback, BeforeValidator(_fallback, json_schema_input_type=v.Label | Fallback)]
+    ] = Field(
         [], description='Fallbacks in order: aliases or { model = "…", via = "…" }; [] empties a role\'s'
     )
     key: v.Name | None = Field(None, description="The key it uses; default: the node's own name")
@@ -156,14 +185,23 @@ class RoleTable(Block):
     activate: Literal["auto", "never"] | None = Field(
         None, description="auto (default): restart when needed; never: a human does"
     )
-    command: list[v.Line] | None = Field(None, description="Arguments of the activation's own command, as a list")
-    settle: v.Duration | None = Field(None, description='How long it must be well after activation, like "10s"')
-    timeout: v.PositiveDuration | None = Field(None, description='How long activation may take, like "60s"')
-    generation: int | None = Field(None, ge=1, le=2**31 - 1, description="Generation of its gateway token, 1 or more")
-    env: dict[v.EnvName, v.EnvValue] = Field(
-        {}, description='Variables: references (env:, file:, command:), or { value = "…" } for what is no secret'
+    command: list[v.Line] | None = Field(
+        None, description="Arguments of the activation's own command, as a list"
     )
-    openclaw: dict[str, Any] = Field({}, description="Merged over the rendered openclaw.json: channels and the like")
+    settle: v.Duration | None = Field(
+        None, description='How long it must be well after activation, like "10s"'
+    )
+    timeout: v.PositiveDuration | None = Field(None, description='How long activation may take, like "60s"')
+    generation: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="Generation of its gateway token, 1 or more"
+    )
+    env: dict[v.EnvName, v.EnvValue] = Field(
+        {},
+        description='Variables: references (env:, file:, command:), or { value = "…" } for what is no secret',
+    )
+    openclaw: dict[str, Any] = Field(
+        {}, description="Merged over the rendered openclaw.json: channels and the like"
+    )
 
 
 class NodeTable(RoleTable):
@@ -184,7 +222,9 @@ class KeyTable(Block):
     rpm: int | None = Field(None, ge=0, le=2**53, description="Requests per minute")
     tpm: int | None = Field(None, ge=0, le=2**53, description="Tokens per minute")
     max_budget: float | None = Field(None, ge=0, description="Budget in the proxy's currency")
-    budget_duration: v.Period | None = Field(None, description='After which the budget starts anew, like "30d"')
+    budget_duration: v.Period | None = Field(
+        None, description='After which the budget starts anew, like "30d"'
+    )
     also: list[v.Label] = Field([], description="Models beyond what the wiring needs")
     models: list[v.Label] = Field([], description="The scope of a key that no node uses")
     generation: int = Field(1, ge=1, le=2**31 - 1, description="Raised to rotate the key; never lowered")
@@ -194,7 +234,9 @@ class Spec(Table):
     """A FleetHub fleet: fleet.toml."""
 
     fleet: FleetTable
-    include: list[v.Line] = Field([], description='Further files, like ["nodes/*.toml"]; only in the main file')
+    include: list[v.Line] = Field(
+        [], description='Further files, like ["nodes/*.toml"]; only in the main file'
+    )
     policy: PolicyTable = Field(default_factory=PolicyTable)
     proxies: dict[v.Name, ProxyTable] = Field({}, description="LiteLLM proxies by name")
     backends: dict[v.Name, BackendTable] = Field({}, description="Hosts with GPUs by name")
@@ -202,7 +244,9 @@ class Spec(Table):
     defaults: DefaultsTable = Field(default_factory=DefaultsTable)
     roles: dict[v.Name, RoleTable] = Field({}, description="Roles of nodes by name")
     nodes: dict[v.Name, NodeTable] = Field({}, description="OpenClaw gateways by name")
-    keys: dict[v.Name, KeyTable] = Field({}, description="Limits of keys by name; a node's key has the node's name")
+    keys: dict[v.Name, KeyTable] = Field(
+        {}, description="Limits of keys by name; a node's key has the node's name"
+    )
 
 
 class _Authoring(GenerateJsonSchema):

@@ -10,11 +10,10 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, LiteralString
+from typing import Any, LiteralString
 from urllib.parse import urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from fleethub.model.secret import SecretRef
@@ -53,7 +52,8 @@ def _quantity(value: object, units: dict[str, Any], what: str, example: str) -> 
     match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?) ?([A-Za-z]+)", value) if isinstance(value, str) else None
     if match is None or match[2] not in units or not match[1].isascii():
         raise bad("spec.value", f"must be a {what} like {example}", f"units: {names}")
-    return Fraction(match[1]) * units[match[2]]
+    amount: Fraction = Fraction(match[1]) * units[match[2]]
+    return amount
 
 
 def size(value: object) -> int:
@@ -137,7 +137,7 @@ def env_value(value: object) -> SecretRef | Plain:
     if isinstance(value, dict):
         text = value.get("value")
         if set(value) != {"value"} or not isinstance(text, str):
-            raise bad("spec.value", "must be a reference or { value = \"…\" }", REFERENCE_HELP)
+            raise bad("spec.value", 'must be a reference or { value = "…" }', REFERENCE_HELP)
         if re.search(r"[\x00\n\r]", text):
             raise bad("spec.value", "must be one line: a .env file holds no line breaks")
         return Plain(text)
@@ -160,7 +160,8 @@ def one_line(value: str) -> str:
     return value
 
 
-def _label(value: str) -> str:
+def label(value: str) -> str:
+    """One line of at most 128 characters."""
     if len(value) > 128:
         raise bad("spec.value", "must be at most 128 characters")
     return one_line(value)
@@ -175,7 +176,9 @@ def name(value: str) -> str:
     return value
 
 
-def _matching(pattern: str, message: str, hint: str = "") -> Callable[[str], str]:
+def matching(pattern: str, message: str, hint: str = "") -> Callable[[str], str]:
+    """A check that text has a form."""
+
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value) or len(value) > 255:
             raise bad("spec.value", message, hint)
@@ -189,72 +192,7 @@ def specifiers(value: str) -> str:
     try:
         SpecifierSet(value)
     except InvalidSpecifier:
-        raise bad("spec.value", "must be version specifiers (PEP 440)", 'write it like ">=0.1,<0.2"') from None
+        raise bad(
+            "spec.value", "must be version specifiers (PEP 440)", 'write it like ">=0.1,<0.2"'
+        ) from None
     return value
-
-
-def _text(pattern: str, *examples: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
-
-
-def _units(units: dict[str, Any]) -> str:
-    return rf"^\d+(\.\d+)? ?({'|'.join(units)})$"
-
-
-_REFERENCE = {"type": "string", "pattern": "^(env|file|command):.+$"}
-_REFERENCES: dict[str, Any] = {
-    "anyOf": [_REFERENCE, {"type": "array", "items": _REFERENCE, "minItems": 1}],
-    "examples": ["env:LITELLM_MASTER_KEY"],
-}
-_PLAIN = {
-    "type": "object",
-    "properties": {"value": {"type": "string"}},
-    "required": ["value"],
-    "additionalProperties": False,
-}
-
-Size = Annotated[int, PlainValidator(size), _text(_units(SIZE_UNITS), "1 GiB")]
-PositiveSize = Annotated[int, PlainValidator(positive_size), _text(_units(SIZE_UNITS), "48 GiB")]
-Params = Annotated[int, PlainValidator(params), _text(_units(PARAM_UNITS), "32B", "0.6B")]
-Duration = Annotated[float, PlainValidator(duration), _text(_units(TIME_UNITS), "60s", "5m")]
-PositiveDuration = Annotated[float, PlainValidator(positive_duration), _text(_units(TIME_UNITS), "60s")]
-Url = Annotated[str, PlainValidator(url), _text("^https?://[^@?#]+$", "http://llm.example.ts.net:4000")]
-Reference = Annotated[SecretRef, PlainValidator(reference), WithJsonSchema(_REFERENCES)]
-EnvValue = Annotated[
-    SecretRef | Plain,
-    PlainValidator(env_value),
-    WithJsonSchema({"anyOf": [*_REFERENCES["anyOf"], _PLAIN]}),
-]
-Line = Annotated[str, AfterValidator(one_line), WithJsonSchema({"type": "string", "minLength": 1})]
-Label = Annotated[
-    str, AfterValidator(_label), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128})
-]
-Name = Annotated[str, AfterValidator(name), _text(f"^{NAME}$")]
-EnvName = Annotated[
-    str,
-    AfterValidator(_matching(ENV_NAME, "is no name of a variable", "allowed: letters, digits and _")),
-    _text(f"^{ENV_NAME}$"),
-]
-Host = Annotated[
-    str,
-    AfterValidator(_matching(HOST, "must be a host's name or address", 'write it like "volta.example.ts.net"')),
-    _text(f"^{HOST}$", "volta.example.ts.net"),
-]
-SshHost = Annotated[
-    str,
-    AfterValidator(
-        _matching(rf"(?:{USER}@)?{HOST}(?::\d{{1,5}})?", 'must be "user@host", "user@host:port" or "local"')
-    ),
-    _text(rf"^({USER}@)?{HOST}(:\d{{1,5}})?$", "ops@monad-1.example.ts.net", "local"),
-]
-Period = Annotated[
-    str,
-    AfterValidator(_matching(r"[1-9]\d{0,5}(s|m|h|d|w|mo)", 'must be a period like "30d"', "units: s, m, h, d, w, mo")),
-    _text(r"^[1-9]\d*(s|m|h|d|w|mo)$", "30d"),
-]
-Project = Annotated[
-    str,
-    AfterValidator(_matching(r"[a-z0-9][a-z0-9_-]*", "must be lower-case letters, digits, - and _")),
-    _text("^[a-z0-9][a-z0-9_-]*$"),
-]
-Specifiers = Annotated[str, AfterValidator(specifiers), WithJsonSchema({"type": "string", "examples": [">=0.1,<0.2"]})]
