@@ -1,0 +1,59 @@
+"""How the spec's findings are worded: names shown safely, nearest names, and no secret in any text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from fleethub.model.address import Address
+from fleethub.model.finding import Finding, Place
+from fleethub.model.secret import SENSITIVE
+from fleethub.spec.positions import KeyPath
+from fleethub.spec.values import CONTROL, SECRET
+
+
+def finding(
+    code: str, message: str, place: Place | None, hint: str = "", address: Address | None = None
+) -> Finding:
+    """A finding in whose text everything that looks like a secret is blotted out."""
+    return Finding(code, redacted(message), address, place, redacted(hint))
+
+
+def redacted(text: str) -> str:
+    """The text without what looks like a secret and without control characters."""
+    return CONTROL.sub("�", SECRET.sub(SENSITIVE, text))
+
+
+def shown(name: str) -> str:
+    """A name as a message shows it: quoted, short, printable."""
+    # Blotted out before it is cut, or half a secret would no longer look like one.
+    name = redacted(name)
+    return f'"{name if len(name) <= 60 else name[:57] + "…"}"'
+
+
+def dotted(path: KeyPath) -> str:
+    """A key path as TOML writes it, list indices in brackets."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            plain = re.fullmatch(r"[A-Za-z0-9_-]{1,60}", part)
+            text += ("." if text else "") + (
+                part if plain else json.dumps(shown(part)[1:-1], ensure_ascii=False)
+            )
+    return text
+
+
+def nearest(name: str, known: Iterable[str], what: str = "") -> str:
+    """A hint: the nearest known name, or what there is."""
+    choice = sorted(known)
+    close = get_close_matches(name[:60], [k for k in choice if len(k) <= 128], n=1)
+    if close:
+        return f"did you mean {shown(close[0])}?"
+    if not choice:
+        return f"no {what} is defined" if what else ""
+    listed = ", ".join(choice[:8]) + (", …" if len(choice) > 8 else "")
+    return f"there {'is' if len(choice) == 1 else 'are'}: {listed}"

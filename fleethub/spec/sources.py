@@ -1,0 +1,220 @@
+"""The files of a spec, read and joined to one document in which every key still knows its place.
+
+The only module of the room that reads files, and it reads none outside the fleet's folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fleethub.model.finding import Finding, Place
+from fleethub.spec import report
+from fleethub.spec.positions import KeyPath, Spot, TooDeep, scan
+
+MAIN = "fleet.toml"
+MAX_BYTES = 1 << 20
+ONLY_MAIN = ("fleet", "policy", "include")
+
+
+@dataclass
+class Sources:
+    """The joined document. ``places`` maps a key path to the places of its key and of its value."""
+
+    root: Path
+    doc: dict[str, Any] = field(default_factory=dict)
+    places: dict[KeyPath, tuple[Place, Place]] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def key(self, path: KeyPath) -> Place | None:
+        """Where the key of a path stands, or the nearest thing above it."""
+        return self._place(path, 0)
+
+    def at(self, path: KeyPath) -> Place | None:
+        """Where the value of a path stands, or the nearest thing above it."""
+        return self._place(path, 1)
+
+    def _place(self, path: KeyPath, which: int) -> Place | None:
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places[path][which] if path else None
+
+    @property
+    def digest(self) -> str:
+        """Over the names and bytes of all files."""
+        total = hashlib.sha256()
+        for name, data in sorted(self.files.items()):
+            total.update(f"{len(name.encode())} {len(data)} {name}\n".encode() + data)
+        return "sha256:" + total.hexdigest()
+
+    def complain(self, code: str, message: str, place: Place | None, hint: str = "") -> None:
+        """Add a finding."""
+        self.findings.append(report.finding(code, message, place, hint))
+
+
+def read_main(path: Path) -> Sources:
+    """Read fleet.toml alone: ``path`` is the file or its folder."""
+    main = path / MAIN if path.is_dir() else path
+    sources = Sources(main.parent.resolve())
+    if document := _read(sources, main, main.name):
+        _join(sources, *document, main=True)
+    return sources
+
+
+def read_includes(sources: Sources) -> None:
+    """Read what ``include`` names, and join it."""
+    patterns = sources.doc.get("include", [])
+    if not isinstance(patterns, list):
+        return  # the schema says so
+    for number, pattern in enumerate(patterns):
+        place = sources.at(("include", number))
+        for file in _matches(sources, pattern, place) if isinstance(pattern, str) else ():
+            name = file.relative_to(sources.root).as_posix()
+            if not name.isprintable():
+                sources.complain(
+                    "spec.include", f"{report.shown(ascii(name))} is no usable name of a file", place
+                )
+            elif name not in sources.files and (document := _read(sources, file, name)):
+                _join(sources, *document, main=False)
+
+
+def _matches(sources: Sources, pattern: str, place: Place | None) -> Iterable[Path]:
+    wild = bool(re.search(r"[*?\[]", pattern))
+    if pattern.startswith(("/", "~")) or "\\" in pattern or ".." in pattern.split("/"):
+        sources.complain(
+            "spec.include",
+            "an include may not leave the fleet's folder",
+            place,
+            "write a path below it, without ..",
+        )
+        return []
+    try:
+        found = sorted(sources.root.glob(pattern)) if wild else [sources.root / pattern]
+        found = [f for f in found if not wild or (f.is_file() and not _hidden(f.relative_to(sources.root)))]
+        outside = [f for f in found if not f.resolve().is_relative_to(sources.root)]
+        absent = [f for f in found if not f.exists()]
+    except (ValueError, IndexError, NotImplementedError, OSError, RuntimeError):
+        sources.complain(
+            "spec.include", "an include that is no usable pattern", place, 'write it like "nodes/*.toml"'
+        )
+        return []
+    if outside:
+        sources.complain(
+            "spec.include",
+            "an include leads out of the fleet's folder by a symbolic link",
+            place,
+            "move the file here",
+        )
+    elif absent:
+        sources.complain(
+            "spec.include",
+            f"there is no file {report.shown(pattern)}",
+            place,
+            "create it, or take it out of include (a pattern with * may match nothing)",
+        )
+    return [f for f in found if f not in outside and f not in absent]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _read(
+    sources: Sources, file: Path, name: str
+) -> tuple[dict[str, Any], dict[KeyPath, tuple[Place, Place]]] | None:
+    """The document and its places; a finding and None for whatever is wrong with it."""
+    start = Place(name, 1, 1)
+    try:
+        if not file.is_file():
+            missing = "is no file" if file.exists() else "does not exist"
+            sources.complain(
+                "spec.unreadable", f"{name} {missing}", start, "fleethub init writes a first one"
+            )
+            return None
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "its name is unusable"
+        sources.complain("spec.unreadable", f"{name} cannot be read: {why}", start)
+        return None
+    if len(data) > MAX_BYTES:
+        sources.complain("spec.unreadable", f"{name} is larger than 1 MiB", start, "is it the right file?")
+        return None
+    sources.files[name] = data
+    try:
+        text = data.decode().replace("\r\n", "\n")
+        document = tomllib.loads(text)
+        found = scan(text)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
+        sources.complain("spec.syntax", "is not UTF-8", Place(name, line, column), "save the file as UTF-8")
+    except TooDeep as error:
+        sources.complain("spec.value", f"is {error}", Place(name, *error.spot))
+    except RecursionError:
+        sources.complain("spec.value", "is nested too deeply", start)
+    except ValueError as error:  # TOMLDecodeError, and an integer of thousands of digits
+        message, spot = _syntax(error, data.decode())
+        hint = "save the file without a byte order mark" if data.startswith(b"\xef\xbb\xbf") else ""
+        sources.complain("spec.syntax", message, Place(name, *spot), hint)
+    else:
+        return document, {p: (Place(name, *x.key), Place(name, *x.value)) for p, x in found.items()}
+    return None
+
+
+def _syntax(error: ValueError, text: str) -> tuple[str, Spot]:
+    if not isinstance(error, tomllib.TOMLDecodeError):
+        return "has a number that is too long", (1, 1)
+    message = f"not TOML: {error}"
+    if match := re.search(r" \(at line (\d+), column (\d+)\)$", message):
+        return message[: match.start()], (int(match[1]), int(match[2]))
+    last = text.rstrip("\n").rpartition("\n")[2]
+    ended = message.removesuffix(" (at end of document)")
+    return f"{ended}: the file ends too early", (text.rstrip("\n").count("\n") + 1, len(last) + 1)
+
+
+def _join(
+    sources: Sources, doc: dict[str, Any], places: dict[KeyPath, tuple[Place, Place]], main: bool
+) -> None:
+    """Join one file's tables: by name, and the same name twice is an error."""
+    taken: set[KeyPath] = set()
+    for group, table in doc.items():
+        if not main and group in ONLY_MAIN:
+            sources.complain(
+                "spec.include",
+                f"{group} stands only in {MAIN}",
+                places[group,][0],
+                "move it to the main file",
+            )
+            continue
+        mine = sources.doc.get(group)
+        if mine is None:
+            sources.doc[group] = table
+            taken.add((group,))
+        elif isinstance(mine, dict) and isinstance(table, dict):
+            for name, block in table.items():
+                if name in mine:
+                    _twice(sources, (group, name), places[group, name][0])
+                else:
+                    mine[name] = block
+                    taken.add((group, name))
+        else:
+            _twice(sources, (group,), places[group,][0])
+    for path, place in places.items():
+        if path[:1] in taken or path[:2] in taken:
+            sources.places[path] = place
+
+
+def _twice(sources: Sources, path: KeyPath, place: Place) -> None:
+    sources.complain(
+        "spec.duplicate",
+        f"{report.dotted(path)} is also defined at {sources.key(path)}",
+        place,
+        "keep one of the two",
+    )

@@ -1,0 +1,177 @@
+"""A document into tables: pydantic's errors as findings, and the rest of the spec still checked.
+
+A value that is wrong is reported and taken out, and the tables are read again without it, so that one
+typing error does not hide what the cross-checks would find. What lost something is ``damaged``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from fleethub.model.finding import Finding
+from fleethub.spec import report
+from fleethub.spec.positions import KeyPath
+from fleethub.spec.schema import Spec
+from fleethub.spec.sources import Sources
+from fleethub.spec.values import SECRET
+
+ROUNDS = 5
+OWN = ("spec.value", "spec.name", "spec.literal-secret")
+WRONG_TYPE = {
+    "string_type": "must be text in quotes",
+    "int_type": "must be a whole number",
+    "int_parsing_size": "is too large",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+}
+LIMITS = {
+    "ge": "must be {} or more",
+    "gt": "must be more than {}",
+    "le": "must be {} or less",
+    "lt": "must be less than {}",
+}
+
+
+@dataclass
+class Damage:
+    """What was taken out (``gone``), and the tables that it was taken from: those cannot be judged whole."""
+
+    paths: set[KeyPath] = field(default_factory=set)
+    gone: set[KeyPath] = field(default_factory=set)
+
+    def hurt(self, *path: str) -> bool:
+        """True when the table, or the whole group it stands in, lost something."""
+        return path in self.paths or path[:1] in self.paths
+
+
+def literal_secrets(sources: Sources, damage: Damage) -> None:
+    """Report whatever looks like a secret, anywhere, and take it out of the document."""
+    for path in list(_secrets(sources.doc, ())):
+        place = sources.at(path) or sources.key(path)
+        sources.complain(
+            "spec.literal-secret",
+            f"{report.dotted(path)} holds a secret",
+            place,
+            "take it out, make a new one, and write a reference (env:, file:, command:); "
+            "what was in a file once may be in git's history",
+        )
+        _prune(sources.doc, path, damage)
+
+
+def _secrets(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+    if isinstance(value, str) and SECRET.search(value):
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in items:
+        if isinstance(key, str) and SECRET.search(key):
+            yield (*path, key)
+        else:
+            yield from _secrets(child, (*path, key))
+
+
+def validate(sources: Sources, damage: Damage) -> Spec | None:
+    """The tables, without what is wrong; None when too little is left to judge."""
+    for _ in range(ROUNDS):
+        try:
+            return Spec.model_validate(sources.doc)
+        except ValidationError as errors:
+            for error in errors.errors(include_url=False, include_input=False):
+                path = _real(error["loc"], sources)
+                if error["type"] != "missing" or path not in damage.gone:
+                    sources.findings.append(_finding(error, path, sources))
+                _prune(sources.doc, path, damage, whole=error["type"] == "missing")
+    return None
+
+
+def _real(loc: KeyPath, sources: Sources) -> KeyPath:
+    """An error's location without pydantic's own marks."""
+    if loc and loc[-1] == "[key]" and loc not in sources.places:
+        return loc[:-1]
+    return loc
+
+
+def _prune(doc: dict[str, Any], path: KeyPath, damage: Damage, whole: bool = False) -> None:
+    """Take a value out: a table's field, or (``whole``: a field is missing) the table itself."""
+    group = path[0]
+    single = group in ("fleet", "policy", "include")
+    gone = path[: 1 if group == "include" else 2 if single or (whole and len(path) == 3) else 3]
+    damage.gone.add(gone)
+    damage.paths.add(path[: 1 if single else 2])
+    parent: Any = doc
+    for part in gone[:-1]:
+        parent = parent.get(part) if isinstance(parent, dict) else None
+    if isinstance(parent, dict):
+        parent.pop(gone[-1], None)
+    if group == "fleet":
+        doc["fleet"] = {"name": "unnamed", **doc.get("fleet", {})}
+
+
+def _finding(error: ErrorDetails, path: KeyPath, sources: Sources) -> Finding:
+    kind, context = error["type"], error.get("ctx", {})
+    what = report.dotted(path)
+    known = schema_of(path)
+    hint = (known.description or "") if isinstance(known, FieldInfo) else ""
+    if kind == "extra_forbidden":
+        table = schema_of(path[:-1])
+        model = table_of(table)
+        names = model.model_fields if model else ()
+        where = f"in {report.dotted(path[:-1])}" if path[:-1] else "at the top of the spec"
+        message = f"{report.shown(str(path[-1]))} is no key {where}"
+        return report.finding(
+            "spec.unknown-key", message, sources.key(path), report.nearest(str(path[-1]), names)
+        )
+    if kind == "missing":
+        return report.finding("spec.missing", f"{what} is missing", sources.at(path[:-1]), hint)
+    if kind in OWN:
+        place = sources.key(path) if kind == "spec.name" and path in sources.places else sources.at(path)
+        return report.finding(kind, f"{what} {context['message']}", place, context["hint"] or hint)
+    message = WRONG_TYPE.get(kind, "")
+    if kind == "literal_error":
+        message = f"must be {context['expected']}"
+    for limit, text in LIMITS.items():
+        if limit in context:
+            message = text.format(context[limit])
+    return report.finding("spec.value", f"{what} {message or 'is not allowed here'}", sources.at(path), hint)
+
+
+def schema_of(path: KeyPath) -> Any:
+    """The field, or the type, that the schema has at a key path; None where it has none."""
+    here: Any = Spec
+    for part in path:
+        model = table_of(here)
+        if model is not None:
+            here = model.model_fields.get(str(part))
+        else:
+            arguments = get_args(_bare(here))
+            here = arguments[-1] if arguments else None
+    return here
+
+
+def table_of(thing: Any) -> type[BaseModel] | None:
+    """The table's class behind a field or a type, if it is a table."""
+    bare = _bare(thing)
+    return bare if isinstance(bare, type) and issubclass(bare, BaseModel) else None
+
+
+def _bare(thing: Any) -> Any:
+    """A type without Annotated, ``| None`` and the field around it."""
+    if isinstance(thing, FieldInfo):
+        return _bare(thing.annotation)
+    if hasattr(thing, "__metadata__"):
+        return _bare(thing.__origin__)
+    if get_origin(thing) in (Union, UnionType):
+        inner = [a for a in get_args(thing) if a is not type(None)]
+        return _bare(inner[0]) if len(inner) == 1 else None
+    return thing
