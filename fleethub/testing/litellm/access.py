@@ -1,0 +1,194 @@
+"""Who is calling, and what they may do: bearer checks, a key's effective scope, and its limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from fleethub.testing.litellm.database import Row, token_of
+from fleethub.testing.litellm.errors import denied, error
+from fleethub.testing.litellm.replica import Replica
+from fleethub.testing.server import Answer, Refused, Request
+
+EVERYTHING = {"all-proxy-models", "*"}
+LLM_ROUTES = ("/v1/models", "/models", "/v1/chat/completions", "/chat/completions")
+#: Names that LiteLLM's cost map knows, with which it shows a provider's wildcard. The real map has hundreds.
+COST_MAP = (
+    "gpt-4o",
+    "gpt-4o-mini",
+    "gpt-4.1",
+    "gpt-5.4",
+    "gpt-5-nano",
+    "o1",
+    "o3",
+    "gpt-image-1",
+    "whisper-1",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """``row`` is None for the master key."""
+
+    row: Row | None
+
+    @property
+    def admin(self) -> bool:
+        """True for the master key."""
+        return self.row is None
+
+
+def authenticate(replica: Replica, request: Request) -> Caller:
+    """Who sent this; raises the proxy's own refusals."""
+    given = request.headers.get("authorization")
+    if given is not None:
+        scheme, _, value = given.partition(" ")
+        if scheme.lower() != "bearer" or not value:
+            text = "Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix."
+            raise error(401, text, "auth_error")
+    else:
+        value = request.headers.get("x-api-key", "")
+    if not value:
+        raise error(401, "Authentication Error, No api key passed in.", "auth_error")
+    if value == replica.master_key:
+        return Caller(None)
+    if not value.startswith("sk-"):
+        text = "LiteLLM Virtual Key expected. Received=****, expected to start with 'sk-'."
+        raise error(401, f"Authentication Error, {text}" if replica.old else text, "auth_error")
+    row = replica.key(token_of(value))
+    if row is None:
+        text = (
+            f"Authentication Error, Invalid proxy server token passed. Received API Key = sk-...{value[-4:]},"
+            f" Key Hash (Token) ={token_of(value)}. Unable to find token in cache or"
+            " `LiteLLM_VerificationTokenTable`"
+        )
+        raise error(401, text, "token_not_found_in_db", "key")
+    if row["blocked"]:
+        who = "you're admin" if replica.old else "you're an admin"
+        text = f"Authentication Error, Key is blocked. Update via `/key/unblock` if {who}."
+        raise error(401, text, "auth_error")
+    if "llm_api_routes" in row["allowed_routes"] and not _llm_route(replica, request.path):
+        text = (
+            "Virtual key is not allowed to call this route. Only allowed to call routes: ['llm_api_routes']."
+            f" Tried to call route: {request.path}"
+        )
+        raise Refused(Answer({"detail": text}, 403))
+    return Caller(row)
+
+
+def _llm_route(replica: Replica, path: str) -> bool:
+    return path in LLM_ROUTES or (not replica.old and path in ("/model/info", "/v1/model/info"))
+
+
+def require_admin(replica: Replica, request: Request) -> None:
+    """Only the master key writes keys and teams; then only a proxy with a database can."""
+    caller = authenticate(replica, request)
+    if not caller.admin:
+        who = "unknown" if replica.old else "*******"
+        text = (
+            "Authentication Error, Only proxy admin can be used to generate, delete, update info for new"
+            f" keys/users/teams. Route={request.path}. Your role=unknown. Your user_id={who}"
+        )
+        raise error(401, text, "auth_error")
+    replica.require_database()
+
+
+def check_model(replica: Replica, row: Row, model: Any) -> None:
+    """The key's scope, then its team's."""
+    if not _may(replica, row["models"], row, model):
+        raise denied(replica.version, "key", row["models"], model)
+    team = _team(replica, row)
+    if team and team["models"] and not _may(replica, team["models"], None, model):
+        raise denied(replica.version, "team", team["models"], model)
+
+
+def check_limits(replica: Replica, row: Row, model: str | None) -> None:
+    """Expiry and budget; ``model`` None when no model is called. 1.82.0 lets a free model (all here) pass."""
+    now = replica.now()
+    if row["expires"] and row["expires"] <= now:
+        text = f"Authentication Error - Expired Key. Key Expiry time {row['expires']} and current time {now}"
+        raise error(400 if replica.old else 401, text, "expired_key", row["key_name"])
+    budget = row["max_budget"]
+    if budget is None or row["spend"] < budget or (replica.old and model):
+        return
+    cost = f"Current cost: {row['spend']}, Max budget: {budget}"
+    who = "" if replica.old else f"Key={row['key_alias'] or 'key'} ({row['key_name']}) "
+    text = f"Budget has been exceeded! {who}{cost}"
+    raise error(400 if replica.old else 422, text, "budget_exceeded", None)
+
+
+def check_rate(replica: Replica, row: Row, model: str) -> None:
+    """Requests per minute, of the key and of the model within it; each replica counts alone."""
+    per_model = ((row["metadata"] or {}).get("model_rpm_limit") or {}).get(model)
+    for what, name, limit in (
+        ("api_key", row["token"], row["rpm_limit"]),
+        ("model_per_key", f"{row['token']}:{model}", per_model),
+    ):
+        if limit is None:
+            continue
+        now = replica.clock()
+        since, count = replica.hits.get(name, (now, 0))
+        if now - since >= 60:
+            since, count = now, 0
+        if count >= limit:
+            resets = replica.now() + timedelta(seconds=60 - (now - since))
+            text = (
+                f"Rate limit exceeded for {what}: {name}. Limit type: requests. Current limit: {limit},"
+                f" Remaining: 0. Limit resets at: {resets:%Y-%m-%d %H:%M:%S} UTC"
+            )
+            if replica.old:
+                raise error(429, text, "None")
+            raise error(429, text, "throttling_error", None)
+        replica.hits[name] = (since, count + 1)
+
+
+def visible(replica: Replica, caller: Caller) -> list[str]:
+    """The ids of GET /v1/models. A name of the key's list is shown whether it exists or not."""
+    every = [m["model_name"] for m in replica.models()]
+    if caller.row is None:
+        return _expand(replica, every)
+    row = caller.row
+    allowed: list[str] = row["models"]
+    if "all-team-models" in allowed or not allowed:
+        team = _team(replica, row)
+        allowed = team["models"] if team and team["models"] else every
+    if "all-proxy-models" in allowed:
+        allowed = every
+    names: list[str] = []
+    for name in allowed:
+        names += _group(replica, name) or [name]
+    if not replica.old:
+        names = [n for n in names if n != "no-default-models"]
+    return _expand(replica, names)
+
+
+def _expand(replica: Replica, names: list[str]) -> list[str]:
+    """A provider's wildcard becomes the names of the cost map; 1.106.2 hides the pattern itself."""
+    plain = [n for n in names if replica.old or "*" not in n]
+    return list(dict.fromkeys(plain + [e for n in names for e in expansions(n)]))
+
+
+def expansions(name: str) -> list[str]:
+    """What the cost map knows below a wildcard."""
+    return [f"openai/{known}" for known in COST_MAP] if name == "openai/*" else []
+
+
+def _may(replica: Replica, allowed: list[str], row: Row | None, model: Any) -> bool:
+    if not allowed or EVERYTHING & set(allowed):
+        return True
+    if row and "all-team-models" in allowed:
+        team = _team(replica, row)
+        return not team or _may(replica, team["models"], None, model)
+    names = {name for entry in allowed for name in _group(replica, entry) or [entry]}
+    return model in names or any("*" in name and fnmatchcase(str(model), name) for name in names)
+
+
+def _group(replica: Replica, name: str) -> list[str]:
+    models = replica.models()
+    return [m["model_name"] for m in models if name in m["model_info"].get("access_groups", [])]
+
+
+def _team(replica: Replica, row: Row) -> Row | None:
+    return replica.database.teams.get(row["team_id"]) if row["team_id"] else None

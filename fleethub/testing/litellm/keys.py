@@ -1,0 +1,192 @@
+"""The endpoints that write keys and teams, with their traps."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from fleethub.testing.litellm import rows
+from fleethub.testing.litellm.access import require_admin
+from fleethub.testing.litellm.body import IN_METADATA, Body, check, check_unique, read, reset_at, seconds
+from fleethub.testing.litellm.database import ADMIN, Row, new_row, token_of
+from fleethub.testing.litellm.errors import detail, error, invalid
+from fleethub.testing.litellm.replica import Replica
+from fleethub.testing.server import Answer, Request
+
+#: Columns that a request may set as they are.
+PLAIN = (
+    "key_alias models spend max_budget user_id team_id max_parallel_requests tpm_limit rpm_limit permissions"
+    " aliases config allowed_routes blocked access_group_ids budget_duration"
+)
+
+
+def generate(replica: Replica, request: Request) -> Answer:
+    """POST /key/generate."""
+    require_admin(replica, request)
+    body = read(replica, request)
+    check(replica, body, update=False)
+    value = body.get("key") or "sk-" + secrets.token_urlsafe(16)
+    _check_value(replica, value)
+    if any(not isinstance(name, str) for name in body.get("models") or []):
+        raise error(500, "Internal Server Error", "internal_server_error")
+    now = replica.now()
+    row = new_row(value, now)
+    _apply(replica, row, {name: item for name, item in body.items() if item is not None})
+    if body.get("key_type") == "llm_api":
+        row.update(key_type="llm_api", allowed_routes=["llm_api_routes"])
+    with replica.database.lock:
+        check_unique(replica, body.get("key_alias"))
+        replica.database.keys.setdefault(row["token"], row)  # the trap: an existing value keeps its row
+    return Answer(rows.generated(row, replica.version, value))
+
+
+def update(replica: Replica, request: Request) -> Answer:
+    """POST /key/update: what is present changes, and only that."""
+    require_admin(replica, request)
+    body = read(replica, request)
+    with replica.database.lock:
+        row, given = _target(replica, body)
+        alias = body.get("key_alias")
+        if alias is not None and alias != row["key_alias"]:
+            check_unique(replica, alias, row["token"])
+        check(replica, body, update=True)
+        models = body.get("models", [])
+        if models is None or any(not isinstance(name, str) for name in models):
+            text = (
+                "Authentication Error, Unable to match input value to any allowed input type for the field."
+                " Parse errors: [`data.models`: A value is required but not set]"
+            )
+            raise error(400, text, "auth_error")
+        row["metadata"] = row["metadata"] or {}
+        _apply(replica, row, body)
+        row["updated_at"] = row["settings_updated_at"] = replica.now()
+        replica.forget(row["token"])
+        return Answer(rows.updated(row, replica.version, given))
+
+
+def delete(replica: Replica, request: Request) -> Answer:
+    """POST /key/delete: says it deleted all that was asked for as soon as it found one of them."""
+    require_admin(replica, request)
+    body = read(replica, request)
+    if body.get("keys") is None and body.get("key_aliases") is None:
+        msg = "Value error, At least one of 'keys' or 'key_aliases' must be provided."
+        raise invalid(replica.version, "value_error", ["body"], msg, body, error={})
+    asked = body["keys"] if body.get("keys") is not None else body["key_aliases"]
+    database, now = replica.database, replica.now()
+    master = token_of(replica.master_key) if replica.old else "litellm_proxy_master_key"
+    with database.lock:
+        if body.get("keys") is not None:
+            found = [t for t in dict.fromkeys(token_of(str(k)) for k in asked) if t in database.keys]
+        else:
+            found = [t for t, row in database.keys.items() if row["key_alias"] in asked]
+        if not found:
+            param = "None" if replica.old else None
+            raise detail(404, "No keys found", "internal_server_error", param)
+        for token in found:
+            row = database.keys.pop(token)
+            row.update(id=str(uuid.uuid4()), deleted_at=now, deleted_by=ADMIN)
+            row.update(deleted_by_api_key=master, litellm_changed_by=None)
+            database.deleted.append(row)
+            replica.forget(token)
+    return Answer({"deleted_keys": asked})
+
+
+def block(replica: Replica, request: Request) -> Answer:
+    """POST /key/block and /key/unblock."""
+    require_admin(replica, request)
+    body = read(replica, request)
+    if body.get("key") is None:
+        raise invalid(replica.version, "missing", ["body", "key"], "Field required", body)
+    with replica.database.lock:
+        row = replica.database.keys.get(token_of(body["key"]))
+        if row is None and replica.old:
+            text = (
+                f"Authentication Error, Invalid proxy server token passed. key={token_of(body['key'])},"
+                " not found in db. Create key via `/key/generate` call."
+            )
+            raise error(401, text, "token_not_found_in_db", "key")
+        if row is None:
+            raise error(404, "Key not found.", "not_found_error", "key")
+        row["blocked"] = request.path == "/key/block"
+        row["updated_at"] = row["settings_updated_at"] = replica.now()
+        replica.forget(row["token"])
+        show = rows.blocking if row["blocked"] else rows.unblocked
+        return Answer(show(row, replica.version))
+
+
+def new_team(replica: Replica, request: Request) -> Answer:
+    """POST /team/new: enough of a team for a key to carry its id."""
+    require_admin(replica, request)
+    body = read(replica, request)
+    team: dict[str, Any] = {
+        "team_alias": body.get("team_alias"),
+        "team_id": body.get("team_id") or str(uuid.uuid4()),
+        "metadata": body.get("metadata") or {},
+        "models": body.get("models") or [],
+        "blocked": False,
+        "spend": 0.0,
+        "max_budget": body.get("max_budget"),
+        "members_with_roles": [{"user_id": ADMIN, "user_email": None, "role": "admin"}],
+    }
+    with replica.database.lock:
+        replica.database.teams[team["team_id"]] = team
+    return Answer(team)
+
+
+def _check_value(replica: Replica, value: str) -> None:
+    param = "None" if replica.old else None
+    if not value.startswith("sk-"):
+        shown = f"{value[:4]}****{value[-4:]}"
+        text = f"Invalid key format. LiteLLM Virtual Key must start with 'sk-'. Received: {shown}"
+        raise detail(400, text, "internal_server_error", param)
+    if len(value) < 16 and not replica.old:
+        text = "Invalid key format. LiteLLM Virtual Key must be at least 16 characters long."
+        raise detail(400, text, "internal_server_error", param)
+
+
+def _target(replica: Replica, body: Body) -> tuple[Row, str]:
+    """The row that an update means, and how the caller named it."""
+    given, alias = body.get("key"), body.get("key_alias")
+    if given is None and replica.old:
+        raise invalid(replica.version, "missing", ["body", "key"], "Field required", body)
+    if given is not None:
+        row = replica.database.keys.get(token_of(given))
+        if row is not None:
+            return row, given
+        if replica.old:
+            text = "Authentication Error: invalid user key - user key does not exist in db."
+            raise error(401, f"{text} User Key={given}", "auth_error")
+        raise error(404, "Key not found.", "not_found_error", "key")
+    if alias is None:
+        msg = "Value error, either key or key_alias must be provided"
+        raise invalid(replica.version, "value_error", ["body"], msg)
+    named = replica.database.by_alias(alias)
+    if not named:
+        text = f"Key not found. No key with key_alias='{alias}'."
+        raise error(404, text, "not_found_error", "key_alias")
+    if len(named) > 1:
+        text = f"Multiple keys share key_alias='{alias}', so it cannot be used as an identifier."
+        raise error(400, text, "bad_request_error", "key_alias")
+    return named[0], named[0]["token"]
+
+
+def _apply(replica: Replica, row: Row, body: Body) -> None:
+    """Write the fields that are present. An absent field stays; a null clears, with the exceptions."""
+    now = replica.now()
+    if "metadata" in body:
+        row["metadata"] = copy.deepcopy(body["metadata"])  # as a whole: limits per model go with it
+    for name in IN_METADATA:
+        if body.get(name) is not None:
+            row["metadata"] = {**(row["metadata"] or {}), name: copy.deepcopy(body[name])}
+    for name in PLAIN.split():
+        if name not in body or (name == "budget_duration" and body[name] is None and replica.old):
+            continue
+        row[name] = copy.deepcopy(body[name])
+        if name == "budget_duration":
+            row["budget_reset_at"] = reset_at(body[name], now) if body[name] else None
+    if "duration" in body:
+        length = seconds(body["duration"] or "")
+        row["expires"] = None if length is None else now + timedelta(seconds=length)

@@ -1,0 +1,182 @@
+"""The stand-in itself: one replica of a LiteLLM proxy behind its socket."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any
+
+from fleethub.testing.litellm import access, keys, models, reading
+from fleethub.testing.litellm.database import Database
+from fleethub.testing.litellm.errors import error
+from fleethub.testing.litellm.replica import DatabaseState, Replica, Version
+from fleethub.testing.server import Answer, Request, Server
+
+MASTER_KEY = "sk-master-0123456789abcdef"
+
+_CALLS = itertools.count(1)
+
+
+class LiteLLM(Server):
+    """A replica. Those that share a ``database`` are replicas of one proxy, each with its own cache of keys.
+
+    ``models`` is the config's model_list. ``cache_ttl`` and ``model_sync`` are seconds of ``clock``.
+    ``traffic_renews_cache`` is LiteLLM's issue 25553: calls keep a stale key alive. ``cost_per_call`` is what
+    a served call adds to a key's spend.
+    """
+
+    mutating = frozenset(
+        ("POST", path)
+        for path in (
+            "/key/generate",
+            "/key/update",
+            "/key/delete",
+            "/key/block",
+            "/key/unblock",
+            "/model/new",
+            "/model/update",
+            "/model/delete",
+            "/team/new",
+        )
+    )
+
+    def __init__(
+        self,
+        database: Database | None = None,
+        *,
+        models: Sequence[dict[str, Any]] = (),
+        master_key: str = MASTER_KEY,
+        cache_ttl: float = 60.0,
+        version: Version = "1.106.2",
+        store_models: bool = False,
+        model_sync: float = 2.0,
+        traffic_renews_cache: bool = False,
+        cost_per_call: float = 0.00001,
+        clock: Callable[[], float] = time.monotonic,
+        port: int = 0,
+    ) -> None:
+        super().__init__(port)
+        self.master_key = master_key
+        self.replica = Replica(
+            database=database or Database(),
+            version=version,
+            master_key=master_key,
+            config_models=list(models),
+            cache_ttl=cache_ttl,
+            model_sync=model_sync,
+            store_models=store_models,
+            traffic_renews_cache=traffic_renews_cache,
+            cost_per_call=cost_per_call,
+            clock=clock,
+        )
+        self._route()
+        self.start()
+
+    @property
+    def database(self) -> Database:
+        """What this replica shares with others."""
+        return self.replica.database
+
+    @property
+    def database_state(self) -> DatabaseState:
+        """connected, none (the proxy was started without one) or disconnected; may be set at any time."""
+        return self.replica.database_state
+
+    @database_state.setter
+    def database_state(self, state: DatabaseState) -> None:
+        self.replica.database_state = state
+
+    def _route(self) -> None:
+        handlers: dict[str, Callable[[Replica, Request], Answer]] = {
+            "GET /health/liveliness": lambda _, __: Answer("I'm alive!"),
+            "GET /health/readiness": readiness,
+            "GET /v1/models": models.list_models,
+            "GET /models": models.list_models,
+            "GET /model/info": models.model_info,
+            "GET /v1/model/info": models.model_info,
+            "POST /model/new": models.new_model,
+            "POST /model/update": models.update_model,
+            "POST /model/delete": models.delete_model,
+            "GET /key/list": reading.list_keys,
+            "GET /key/info": reading.key_info,
+            "POST /v2/key/info": reading.keys_info,
+            "POST /key/generate": keys.generate,
+            "POST /key/update": keys.update,
+            "POST /key/delete": keys.delete,
+            "POST /key/block": keys.block,
+            "POST /key/unblock": keys.block,
+            "POST /team/new": keys.new_team,
+            "POST /v1/chat/completions": chat,
+            "POST /chat/completions": chat,
+        }
+        for route, handler in handlers.items():
+            method, path = route.split()
+            self.routes[method, path] = partial(handler, self.replica)
+
+
+def readiness(replica: Replica, request: Request) -> Answer:
+    """GET /health/readiness, without authentication. Only 1.82.0 tells its version here."""
+    if replica.database_state == "disconnected":
+        return Answer({"status": "healthy", "db": "disconnected"}, 503)
+    known = replica.database_state == "connected"
+    body: dict[str, Any] = {"status": "healthy", "db": "connected" if known else "Not connected"}
+    if replica.old:
+        body.update(status="connected" if known else "healthy", cache=None, litellm_version=replica.version)
+    return Answer(body)
+
+
+def chat(replica: Replica, request: Request) -> Answer:
+    """POST /v1/chat/completions: the call that tells the truth about a scope."""
+    caller = access.authenticate(replica, request)
+    try:
+        body = json.loads(request.body)
+    except ValueError as fault:
+        text = f"Invalid JSON payload: {fault}"
+        raise error(400, text, "invalid_request_error", "request_body") from None
+    model = body.get("model")
+    if caller.row is not None:
+        access.check_model(replica, caller.row, model)
+        access.check_limits(replica, caller.row, str(model))
+        access.check_rate(replica, caller.row, str(model))
+    deployment = _deployment(replica, model)
+    if deployment is None:
+        more = f" Received Model Group={model}\nAvailable Model Group Fallbacks=None"
+        more = (
+            f".{more}"
+            if replica.old
+            else f"\n\nLiteLLM: model group '{model}' failed with the error above. No fallback was attempted."
+        )
+        text = (
+            f"litellm.BadRequestError: You passed in model={model}. There are no healthy deployments for this"
+        )
+        kind = None if replica.old else "invalid_request_error"
+        raise error(400, f"{text} model{more}", kind, None)
+    if caller.row is not None:
+        replica.used(caller.row["token"])
+    answer = {
+        "id": f"chatcmpl-{next(_CALLS):012d}",
+        "created": int(replica.now().timestamp()),
+        "model": model,
+        "object": "chat.completion",
+        "choices": [
+            {
+                "finish_reason": "stop",
+                "index": 0,
+                "message": {"content": f"hi from {model}", "role": "assistant"},
+            }
+        ],
+        "usage": {"completion_tokens": 20, "prompt_tokens": 10, "total_tokens": 30},
+    }
+    headers = {"x-litellm-version": replica.version, "x-litellm-model-id": deployment["model_info"]["id"]}
+    return Answer(answer, headers=headers)
+
+
+def _deployment(replica: Replica, model: Any) -> dict[str, Any] | None:
+    """The first deployment of that name, else of a pattern that takes it in."""
+    known = replica.models()
+    exact = [m for m in known if m["model_name"] == model]
+    return next(iter(exact + [m for m in known if fnmatchcase(str(model), m["model_name"])]), None)

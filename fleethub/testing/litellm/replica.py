@@ -1,0 +1,140 @@
+"""The state of one replica: what it shares with others, its own cache of keys, and its own view of models."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from fleethub.testing.litellm.database import Database, ModelEntry, Row
+from fleethub.testing.litellm.errors import error
+from fleethub.testing.server import Refused
+
+Version = Literal["1.106.2", "1.82.0"]
+DatabaseState = Literal["connected", "none", "disconnected"]
+
+
+@dataclass(slots=True)
+class Cached:
+    """A key as this replica remembers it."""
+
+    row: Row
+    at: float
+
+
+@dataclass(slots=True, eq=False)
+class Replica:
+    """``clock``, in seconds, drives cache, sync, limits and dates alike; for the rest see ``LiteLLM``."""
+
+    database: Database
+    version: Version
+    master_key: str
+    config_models: list[dict[str, Any]]
+    cache_ttl: float
+    model_sync: float
+    store_models: bool
+    traffic_renews_cache: bool
+    cost_per_call: float
+    clock: Callable[[], float]
+    database_state: DatabaseState = "connected"
+    cache: dict[str, Cached] = field(default_factory=dict)
+    hits: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _started: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        self._started = (time.time(), self.clock())
+        self.config_models = [_with_id(m) for m in self.config_models]
+
+    @property
+    def old(self) -> bool:
+        """True for 1.82.0."""
+        return self.version == "1.82.0"
+
+    def now(self) -> datetime:
+        """The time of day: real when the replica was made, then as the clock goes. In whole milliseconds."""
+        wall, clock = self._started
+        moment = datetime.fromtimestamp(wall, UTC) + timedelta(seconds=self.clock() - clock)
+        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+    def require_database(self) -> None:
+        """What every management endpoint meets first."""
+        if self.database_state == "disconnected":
+            text = "Authentication Error, Can't reach database server at `127.0.0.1:5432`"
+            raise error(500, text, "internal_server_error")
+        if self.database_state == "none":
+            text = "DB not connected. See https://docs.litellm.ai/docs/proxy/virtual_keys"
+            raise error(500, text, "internal_server_error")
+
+    def key(self, token: str) -> Row | None:
+        """The key as this replica believes it to be: its cache while that is young, else the database."""
+        now = self.clock()
+        cached = self.cache.get(token)
+        if cached and now - cached.at < self.cache_ttl:
+            return cached.row
+        if self.database_state != "connected":
+            raise self._no_database()
+        with self.database.lock:
+            row = copy.deepcopy(self.database.keys.get(token))
+        if row is None:
+            self.cache.pop(token, None)
+        else:
+            self.cache[token] = Cached(row, now)
+        return row
+
+    def _no_database(self) -> Refused:
+        if self.database_state == "none":
+            return error(400, "No connected db.", "no_db_connection")
+        text = "Authentication Error, Can't reach database server at `127.0.0.1:5432`"
+        return error(503, text, "no_db_connection")
+
+    def forget(self, token: str) -> None:
+        """Drop a key from this replica's cache; the other replicas keep theirs."""
+        self.cache.pop(token, None)
+
+    def used(self, token: str) -> None:
+        """A call was served: spend and times move in the database, and perhaps the stale row lives on."""
+        cached = self.cache.get(token)
+        if cached and self.traffic_renews_cache:
+            cached.at = self.clock()
+        if cached:
+            cached.row["spend"] += self.cost_per_call
+        with self.database.lock:
+            row = self.database.keys.get(token)
+            if row is not None and self.database_state == "connected":
+                row["spend"] += self.cost_per_call
+                row["total_spend"] += self.cost_per_call
+                row["updated_at"] = row["last_active"] = self.now()
+
+    def models(self) -> list[dict[str, Any]]:
+        """The deployments this replica knows: the config's, then those of the database that it has seen."""
+        return self.config_models + list(self.stored_models().values())
+
+    def stored_models(self) -> dict[str, dict[str, Any]]:
+        """The database's deployments by id; another replica's writes come ``model_sync`` seconds later."""
+        now = self.clock()
+        seen: dict[str, dict[str, Any]] = {}
+        with self.database.lock:
+            for name, entries in self.database.models.items():
+                known = [e for e in entries if e.writer == id(self) or now - e.at >= self.model_sync]
+                if known and known[-1].deployment is not None:
+                    seen[name] = known[-1].deployment
+        return seen
+
+    def store_model(self, name: str, deployment: dict[str, Any] | None) -> None:
+        """Write a deployment, or its deletion."""
+        with self.database.lock:
+            entries = self.database.models.setdefault(name, [])
+            entries.append(ModelEntry(copy.deepcopy(deployment), id(self), self.clock()))
+
+
+def _with_id(model: dict[str, Any]) -> dict[str, Any]:
+    """A deployment without an id gets a digest of what it is, as LiteLLM gives it."""
+    model = copy.deepcopy(model)
+    digest = hashlib.sha256(json.dumps(model, sort_keys=True, default=str).encode()).hexdigest()
+    model["model_info"] = {"id": digest, "db_model": False, **model.get("model_info", {})}
+    return model
