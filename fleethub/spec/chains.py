@@ -49,9 +49,7 @@ def proxy_of(spec: Spec, model: ModelTable) -> str | Wrong | None:
     proxies = sorted({spec.backends[b].proxy or "" for b in model.backends if b in spec.backends})
     if len(proxies) > 1:
         listed = ", ".join(p or "none" for p in proxies)
-        return Wrong(
-            f"its backends have different proxies: {listed}", "make two models of it, one for each proxy"
-        )
+        return Wrong(f"its backends have different proxies: {listed}", "make two models of it, one for each proxy")
     common = (proxies[0] or None) if proxies else None
     if model.proxy is not None and model.proxy != common:
         return Wrong(
@@ -67,9 +65,7 @@ def hop(spec: Spec, entry: Entry) -> Hop | Wrong:
         return Hop(model=entry.model)
     backends = spec.models[entry.model].backends
     if not backends:
-        return Wrong(
-            f"{shown(entry.model)} is on no backend, so it can only be reached through its proxy", "drop via"
-        )
+        return Wrong(f"{shown(entry.model)} is on no backend, so it can only be reached through its proxy", "drop via")
     backend, dot, endpoint = entry.via.partition(".")
     if not dot:
         backend, endpoint = backends[0], entry.via

@@ -29,9 +29,7 @@ class Scene:
     defined: Mapping[str, frozenset[str]]
     complete: bool  # no file of the spec was missing or unreadable
 
-    def say(
-        self, code: str, message: str, path: KeyPath, hint: str = "", address: Address | None = None
-    ) -> None:
+    def say(self, code: str, message: str, path: KeyPath, hint: str = "", address: Address | None = None) -> None:
         """Report something about the value at a path."""
         self.sources.findings.append(report.finding(code, message, self.sources.at(path), hint, address))
 
@@ -151,16 +149,12 @@ def _keys(scene: Scene) -> None:
                     continue
                 if proxy_of(spec, spec.models[alias]) is None:
                     message = f"{report.shown(alias)} is on no proxy, so no key can allow it"
-                    scene.say(
-                        "chain.no-proxy", message, path, "take it out of the key; a direct hop needs no key"
-                    )
+                    scene.say("chain.no-proxy", message, path, "take it out of the key; a direct hop needs no key")
 
 
 def _distinct(scene: Scene, items: Iterable[str], path: KeyPath) -> None:
     seen = set()
     for i, item in enumerate(items):
         if item in seen:
-            scene.say(
-                "spec.duplicate", f"{report.shown(item)} is listed twice", (*path, i), "keep one of the two"
-            )
+            scene.say("spec.duplicate", f"{report.shown(item)} is listed twice", (*path, i), "keep one of the two")
         seen.add(item)

@@ -66,9 +66,7 @@ EnvValue = Annotated[
     WithJsonSchema({"anyOf": [*_REFERENCES["anyOf"], _PLAIN]}),
 ]
 Line = Annotated[str, AfterValidator(one_line), WithJsonSchema({"type": "string", "minLength": 1})]
-Label = Annotated[
-    str, AfterValidator(label), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128})
-]
+Label = Annotated[str, AfterValidator(label), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128})]
 Name = Annotated[str, AfterValidator(name), _text(f"^{NAME}$")]
 EnvName = Annotated[
     str,
@@ -77,23 +75,17 @@ EnvName = Annotated[
 ]
 Host = Annotated[
     str,
-    AfterValidator(
-        matching(HOST, "must be a host's name or address", 'write it like "volta.example.ts.net"')
-    ),
+    AfterValidator(matching(HOST, "must be a host's name or address", 'write it like "volta.example.ts.net"')),
     _text(f"^{HOST}$", "volta.example.ts.net"),
 ]
 SshHost = Annotated[
     str,
-    AfterValidator(
-        matching(rf"(?:{USER}@)?{HOST}(?::\d{{1,5}})?", 'must be "user@host", "user@host:port" or "local"')
-    ),
+    AfterValidator(matching(rf"(?:{USER}@)?{HOST}(?::\d{{1,5}})?", 'must be "user@host", "user@host:port" or "local"')),
     _text(rf"^({USER}@)?{HOST}(:\d{{1,5}})?$", "ops@monad-1.example.ts.net", "local"),
 ]
 Period = Annotated[
     str,
-    AfterValidator(
-        matching(r"[1-9]\d{0,5}(s|m|h|d|w|mo)", 'must be a period like "30d"', "units: s, m, h, d, w, mo")
-    ),
+    AfterValidator(matching(r"[1-9]\d{0,5}(s|m|h|d|w|mo)", 'must be a period like "30d"', "units: s, m, h, d, w, mo")),
     _text(r"^[1-9]\d*(s|m|h|d|w|mo)$", "30d"),
 ]
 Project = Annotated[
@@ -101,6 +93,4 @@ Project = Annotated[
     AfterValidator(matching(r"[a-z0-9][a-z0-9_-]*", "must be lower-case letters, digits, - and _")),
     _text("^[a-z0-9][a-z0-9_-]*$"),
 ]
-Specifiers = Annotated[
-    str, AfterValidator(specifiers), WithJsonSchema({"type": "string", "examples": [">=0.1,<0.2"]})
-]
+Specifiers = Annotated[str, AfterValidator(specifiers), WithJsonSchema({"type": "string", "examples": [">=0.1,<0.2"]})]

@@ -78,18 +78,14 @@ def _version(sources: Sources) -> Finding | None:
     fleet = sources.doc.get("fleet")
     wanted = fleet.get("required_version") if isinstance(fleet, dict) else None
     try:
-        met = not isinstance(wanted, str) or SpecifierSet(wanted).contains(
-            fleethub.__version__, prereleases=True
-        )
+        met = not isinstance(wanted, str) or SpecifierSet(wanted).contains(fleethub.__version__, prereleases=True)
     except InvalidSpecifier:
         return None  # the schema says so
     if met:
         return None
     message = f"this fleet wants FleetHub {wanted}, and this is {fleethub.__version__}"
     place = sources.at(("fleet", "required_version"))
-    return report.finding(
-        "spec.version", message, place, "install a FleetHub that fits, or change required_version"
-    )
+    return report.finding("spec.version", message, place, "install a FleetHub that fits, or change required_version")
 
 
 def _sorted(findings: list[Finding]) -> list[Finding]:

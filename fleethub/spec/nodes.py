@@ -23,9 +23,7 @@ from fleethub.spec.targets import (
 )
 from fleethub.spec.values import Plain
 
-OWNED_ENV = re.compile(
-    r"FLEETHUB_.*|OPENCLAW_(GATEWAY_TOKEN|IMAGE|CONFIG_PATH|STATE_DIR|CONFIG_READONLY|HOME)"
-)
+OWNED_ENV = re.compile(r"FLEETHUB_.*|OPENCLAW_(GATEWAY_TOKEN|IMAGE|CONFIG_PATH|STATE_DIR|CONFIG_READONLY|HOME)")
 DEFAULT_PORT = 18789
 
 
@@ -55,7 +53,7 @@ class NodeCheck:
         hints = {
             "host": "write host = on the node",
             "model": "write model = on the node, its role or [defaults.node]",
-            "target": 'write target = "ssh://user@{host}/srv/openclaw/{name}" or a folder, in [defaults.node]',
+            "target": 'write target = "ssh://user@{host}/srv/openclaw/{name}" or a folder',
             "image": 'write image = "ghcr.io/openclaw/openclaw:VERSION", in [defaults.node]',
         }
         for key, hint in hints.items():
@@ -94,8 +92,7 @@ class NodeCheck:
 
     def twice(self, way: Hop, first: Entry, second: Entry) -> None:
         told = [
-            f"{entry} ({self.draft.origin(entry.path, self.scene.sources) or 'its own'})"
-            for entry in (first, second)
+            f"{entry} ({self.draft.origin(entry.path, self.scene.sources) or 'its own'})" for entry in (first, second)
         ]
         self.say(
             "chain.duplicate",
@@ -158,9 +155,7 @@ class NodeCheck:
     def variables(self) -> None:
         for name, value in self.values.get("env", {}).items():
             if OWNED_ENV.fullmatch(name):
-                self.say(
-                    "node.owned-path", f"env sets {name}, which FleetHub owns", ("env", name), "take it out"
-                )
+                self.say("node.owned-path", f"env sets {name}, which FleetHub owns", ("env", name), "take it out")
             if isinstance(value, Plain):
                 self.expanded(("env", name), value.value)
 
@@ -186,9 +181,7 @@ def check_nodes(scene: Scene, drafts: list[Draft]) -> None:
             other = targets.setdefault(place_of(target), draft.name)
             if other != draft.name:
                 message = f"nodes {other} and {draft.name} have the same target"
-                node.say(
-                    "target.duplicate", message, ("target",), "use {name} in it, or write one target for each"
-                )
+                node.say("target.duplicate", message, ("target",), "use {name} in it, or write one target for each")
         host = draft.values.get("host")
         if host is None or scene.damage.hurt("nodes", draft.name):
             continue

@@ -14,9 +14,7 @@ from fleethub.spec.positions import KeyPath
 from fleethub.spec.values import CONTROL, SECRET
 
 
-def finding(
-    code: str, message: str, place: Place | None, hint: str = "", address: Address | None = None
-) -> Finding:
+def finding(code: str, message: str, place: Place | None, hint: str = "", address: Address | None = None) -> Finding:
     """A finding in whose text everything that looks like a secret is blotted out."""
     return Finding(code, redacted(message), address, place, redacted(hint))
 
@@ -41,9 +39,7 @@ def dotted(path: KeyPath) -> str:
             text += f"[{part}]"
         else:
             plain = re.fullmatch(r"[A-Za-z0-9_-]{1,60}", part)
-            text += ("." if text else "") + (
-                part if plain else json.dumps(shown(part)[1:-1], ensure_ascii=False)
-            )
+            text += ("." if text else "") + (part if plain else json.dumps(shown(part)[1:-1], ensure_ascii=False))
     return text
 
 

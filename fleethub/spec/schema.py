@@ -49,9 +49,7 @@ class PolicyTable(Table):
     drift: Literal["repair", "stop"] | None = Field(
         None, description="What was changed by hand: repair or stop; not written: asked on a terminal"
     )
-    revoked: Literal["stop", "restore"] = Field(
-        "stop", description="A key deleted or blocked by hand: stop or restore"
-    )
+    revoked: Literal["stop", "restore"] = Field("stop", description="A key deleted or blocked by hand: stop or restore")
     reserve: v.Size | None = Field(None, description='VRAM kept free on each GPU, like "1 GiB" (default)')
 
 
@@ -68,9 +66,7 @@ class ProxyTable(Block):
         description="Reference to the master key (env:, file:, command:), or a list of them"
     )
     manage_routes: bool = Field(False, description="true: FleetHub may add and remove routes through the API")
-    processes: int = Field(
-        1, ge=1, le=10_000, description="Workers or hidden replicas behind one URL, 1 or more"
-    )
+    processes: int = Field(1, ge=1, le=10_000, description="Workers or hidden replicas behind one URL, 1 or more")
 
 
 class GpuTable(Table):
@@ -85,21 +81,15 @@ class OllamaTable(Table):
 
     url: v.Url = Field(description="The URL of Ollama")
     num_parallel: int = Field(1, ge=1, le=1024, description="OLLAMA_NUM_PARALLEL, 1 to 1024")
-    max_loaded_models: int = Field(
-        0, ge=0, le=1024, description="OLLAMA_MAX_LOADED_MODELS; 0: Ollama's own default"
-    )
-    kv_cache_type: Literal["f16", "q8_0", "q4_0"] = Field(
-        "f16", description="OLLAMA_KV_CACHE_TYPE: f16, q8_0 or q4_0"
-    )
+    max_loaded_models: int = Field(0, ge=0, le=1024, description="OLLAMA_MAX_LOADED_MODELS; 0: Ollama's own default")
+    kv_cache_type: Literal["f16", "q8_0", "q4_0"] = Field("f16", description="OLLAMA_KV_CACHE_TYPE: f16, q8_0 or q4_0")
 
 
 class BackendTable(Block):
     """A host with GPUs."""
 
     host: v.Host = Field(description="The host's name or address")
-    proxy: v.Name | None = Field(
-        None, description="The proxy that fronts it; none: only direct hops reach it"
-    )
+    proxy: v.Name | None = Field(None, description="The proxy that fronts it; none: only direct hops reach it")
     ssh: v.SshHost | None = Field(
         None,
         description='"user@host" to read nvidia-smi and Ollama\'s settings, "local" for this machine; '
@@ -113,19 +103,13 @@ class BackendTable(Block):
 class ModelTable(Block):
     """A model alias that keys and nodes name."""
 
-    backends: list[v.Name] = Field(
-        [], description="Which backends serve it; none, with a proxy: a cloud model"
-    )
+    backends: list[v.Name] = Field([], description="Which backends serve it; none, with a proxy: a cloud model")
     proxy: v.Name | None = Field(None, description="The proxy of a cloud model (one without backends)")
     route: v.Line = Field(description='LiteLLM\'s model, like "ollama_chat/qwen3:32b"')
     ollama: v.Line | None = Field(None, description="Its tag on Ollama; default: the route after its first /")
-    context: int = Field(
-        ge=1, le=100_000_000, description="Tokens of context that the route really loads (num_ctx)"
-    )
+    context: int = Field(ge=1, le=100_000_000, description="Tokens of context that the route really loads (num_ctx)")
     quant: v.Label | None = Field(None, description='Quantisation, like "Q4_K_M": for what is not installed')
-    vram: v.PositiveSize | None = Field(
-        None, description='Size in VRAM, like "21 GiB": for what is not installed'
-    )
+    vram: v.PositiveSize | None = Field(None, description='Size in VRAM, like "21 GiB": for what is not installed')
     params: v.Params | None = Field(None, description='Parameters, like "32B": for what is not installed')
     capabilities: list[v.Label] = Field([], description='What it can do, like ["tools", "reasoning"]')
 
@@ -165,13 +149,9 @@ class RoleTable(Block):
         None,
         description='Where its files go: "ssh://user@host/path" or a folder; {host} and {name} expand',
     )
-    image: v.Line | None = Field(
-        None, description="The container image with its tag; {host} and {name} expand"
-    )
+    image: v.Line | None = Field(None, description="The container image with its tag; {host} and {name} expand")
     model: v.Label | None = Field(None, description="The primary model's alias")
-    fallbacks: list[
-        Annotated[Fallback, BeforeValidator(_fallback, json_schema_input_type=v.Label | Fallback)]
-    ] = Field(
+    fallbacks: list[Annotated[Fallback, BeforeValidator(_fallback, json_schema_input_type=v.Label | Fallback)]] = Field(
         [], description='Fallbacks in order: aliases or { model = "…", via = "…" }; [] empties a role\'s'
     )
     key: v.Name | None = Field(None, description="The key it uses; default: the node's own name")
@@ -185,23 +165,15 @@ class RoleTable(Block):
     activate: Literal["auto", "never"] | None = Field(
         None, description="auto (default): restart when needed; never: a human does"
     )
-    command: list[v.Line] | None = Field(
-        None, description="Arguments of the activation's own command, as a list"
-    )
-    settle: v.Duration | None = Field(
-        None, description='How long it must be well after activation, like "10s"'
-    )
+    command: list[v.Line] | None = Field(None, description="Arguments of the activation's own command, as a list")
+    settle: v.Duration | None = Field(None, description='How long it must be well after activation, like "10s"')
     timeout: v.PositiveDuration | None = Field(None, description='How long activation may take, like "60s"')
-    generation: int | None = Field(
-        None, ge=1, le=2**31 - 1, description="Generation of its gateway token, 1 or more"
-    )
+    generation: int | None = Field(None, ge=1, le=2**31 - 1, description="Generation of its gateway token, 1 or more")
     env: dict[v.EnvName, v.EnvValue] = Field(
         {},
         description='Variables: references (env:, file:, command:), or { value = "…" } for what is no secret',
     )
-    openclaw: dict[str, Any] = Field(
-        {}, description="Merged over the rendered openclaw.json: channels and the like"
-    )
+    openclaw: dict[str, Any] = Field({}, description="Merged over the rendered openclaw.json: channels and the like")
 
 
 class NodeTable(RoleTable):
@@ -222,9 +194,7 @@ class KeyTable(Block):
     rpm: int | None = Field(None, ge=0, le=2**53, description="Requests per minute")
     tpm: int | None = Field(None, ge=0, le=2**53, description="Tokens per minute")
     max_budget: float | None = Field(None, ge=0, description="Budget in the proxy's currency")
-    budget_duration: v.Period | None = Field(
-        None, description='After which the budget starts anew, like "30d"'
-    )
+    budget_duration: v.Period | None = Field(None, description='After which the budget starts anew, like "30d"')
     also: list[v.Label] = Field([], description="Models beyond what the wiring needs")
     models: list[v.Label] = Field([], description="The scope of a key that no node uses")
     generation: int = Field(1, ge=1, le=2**31 - 1, description="Raised to rotate the key; never lowered")
@@ -234,9 +204,7 @@ class Spec(Table):
     """A FleetHub fleet: fleet.toml."""
 
     fleet: FleetTable
-    include: list[v.Line] = Field(
-        [], description='Further files, like ["nodes/*.toml"]; only in the main file'
-    )
+    include: list[v.Line] = Field([], description='Further files, like ["nodes/*.toml"]; only in the main file')
     policy: PolicyTable = Field(default_factory=PolicyTable)
     proxies: dict[v.Name, ProxyTable] = Field({}, description="LiteLLM proxies by name")
     backends: dict[v.Name, BackendTable] = Field({}, description="Hosts with GPUs by name")
@@ -244,9 +212,7 @@ class Spec(Table):
     defaults: DefaultsTable = Field(default_factory=DefaultsTable)
     roles: dict[v.Name, RoleTable] = Field({}, description="Roles of nodes by name")
     nodes: dict[v.Name, NodeTable] = Field({}, description="OpenClaw gateways by name")
-    keys: dict[v.Name, KeyTable] = Field(
-        {}, description="Limits of keys by name; a node's key has the node's name"
-    )
+    keys: dict[v.Name, KeyTable] = Field({}, description="Limits of keys by name; a node's key has the node's name")
 
 
 class _Authoring(GenerateJsonSchema):

@@ -77,9 +77,7 @@ def read_includes(sources: Sources) -> None:
         for file in _matches(sources, pattern, place) if isinstance(pattern, str) else ():
             name = file.relative_to(sources.root).as_posix()
             if not name.isprintable():
-                sources.complain(
-                    "spec.include", f"{report.shown(ascii(name))} is no usable name of a file", place
-                )
+                sources.complain("spec.include", f"{report.shown(ascii(name))} is no usable name of a file", place)
             elif name not in sources.files and (document := _read(sources, file, name)):
                 _join(sources, *document, main=False)
 
@@ -100,9 +98,7 @@ def _matches(sources: Sources, pattern: str, place: Place | None) -> Iterable[Pa
         outside = [f for f in found if not f.resolve().is_relative_to(sources.root)]
         absent = [f for f in found if not f.exists()]
     except (ValueError, IndexError, NotImplementedError, OSError, RuntimeError):
-        sources.complain(
-            "spec.include", "an include that is no usable pattern", place, 'write it like "nodes/*.toml"'
-        )
+        sources.complain("spec.include", "an include that is no usable pattern", place, 'write it like "nodes/*.toml"')
         return []
     if outside:
         sources.complain(
@@ -125,17 +121,13 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _read(
-    sources: Sources, file: Path, name: str
-) -> tuple[dict[str, Any], dict[KeyPath, tuple[Place, Place]]] | None:
+def _read(sources: Sources, file: Path, name: str) -> tuple[dict[str, Any], dict[KeyPath, tuple[Place, Place]]] | None:
     """The document and its places; a finding and None for whatever is wrong with it."""
     start = Place(name, 1, 1)
     try:
         if not file.is_file():
             missing = "is no file" if file.exists() else "does not exist"
-            sources.complain(
-                "spec.unreadable", f"{name} {missing}", start, "fleethub init writes a first one"
-            )
+            sources.complain("spec.unreadable", f"{name} {missing}", start, "fleethub init writes a first one")
             return None
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -179,9 +171,7 @@ def _syntax(error: ValueError, text: str) -> tuple[str, Spot]:
     return f"{ended}: the file ends too early", (text.rstrip("\n").count("\n") + 1, len(last) + 1)
 
 
-def _join(
-    sources: Sources, doc: dict[str, Any], places: dict[KeyPath, tuple[Place, Place]], main: bool
-) -> None:
+def _join(sources: Sources, doc: dict[str, Any], places: dict[KeyPath, tuple[Place, Place]], main: bool) -> None:
     """Join one file's tables: by name, and the same name twice is an error."""
     taken: set[KeyPath] = set()
     for group, table in doc.items():

@@ -96,9 +96,7 @@ def _folder(text: str, root: Path) -> str:
         raise outside
     inside = path.relative_to(root)
     if not inside.parts or inside.parts[0] in RESERVED:
-        raise Refused(
-            "must be a folder of the node's own", f"not the fleet's folder itself, nor {', '.join(RESERVED)}"
-        )
+        raise Refused("must be a folder of the node's own", f"not the fleet's folder itself, nor {', '.join(RESERVED)}")
     if any(part.startswith("-") for part in inside.parts):
         raise Refused("has a part that starts with -", "rename the folder")
     return inside.as_posix()

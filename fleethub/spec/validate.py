@@ -129,9 +129,7 @@ def _finding(error: ErrorDetails, path: KeyPath, sources: Sources) -> Finding:
         names = model.model_fields if model else ()
         where = f"in {report.dotted(path[:-1])}" if path[:-1] else "at the top of the spec"
         message = f"{report.shown(str(path[-1]))} is no key {where}"
-        return report.finding(
-            "spec.unknown-key", message, sources.key(path), report.nearest(str(path[-1]), names)
-        )
+        return report.finding("spec.unknown-key", message, sources.key(path), report.nearest(str(path[-1]), names))
     if kind == "missing":
         return report.finding("spec.missing", f"{what} is missing", sources.at(path[:-1]), hint)
     if kind in OWN:

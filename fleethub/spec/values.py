@@ -192,7 +192,5 @@ def specifiers(value: str) -> str:
     try:
         SpecifierSet(value)
     except InvalidSpecifier:
-        raise bad(
-            "spec.value", "must be version specifiers (PEP 440)", 'write it like ">=0.1,<0.2"'
-        ) from None
+        raise bad("spec.value", "must be version specifiers (PEP 440)", 'write it like ">=0.1,<0.2"') from None
     return value

@@ -8,7 +8,7 @@ import hashlib
 import uuid
 from typing import Any
 
-from fleethub.testing.litellm.access import authenticate, check_limits, expansions, visible
+from fleethub.testing.litellm.access import Caller, authenticate, check_limits, expansions, visible
 from fleethub.testing.litellm.body import read
 from fleethub.testing.litellm.database import ADMIN
 from fleethub.testing.litellm.errors import detail, invalid, unhandled
@@ -91,13 +91,15 @@ def update_model(replica: Replica, request: Request) -> Answer:
 
 
 def delete_model(replica: Replica, request: Request) -> Answer:
-    """POST /model/delete {"id"}: only what is in the database."""
-    _require_writer(replica, request)
+    """POST /model/delete {"id"}: only what is in the database; looks for it before it asks who is calling."""
+    caller = authenticate(replica, request)
+    replica.require_database()
     body = read(replica, request)
     if body.get("id") is None:
         raise invalid(replica.version, "missing", ["body", "id"], "Field required", body)
     with replica.database.lock:
         _latest(replica, body["id"])
+        _require_admin(caller)
         if not replica.store_models:
             raise _wrapped(500, NOT_STORED)
         replica.store_model(body["id"], None)
@@ -107,11 +109,15 @@ def delete_model(replica: Replica, request: Request) -> Answer:
 def _require_writer(replica: Replica, request: Request) -> None:
     caller = authenticate(replica, request)
     replica.require_database()
+    _require_admin(caller)
+
+
+def _require_admin(caller: Caller) -> None:
     if not caller.admin:
         text = (
             "User does not have permission to make this model call. Your role=internal_user. You can only"
-            " make model calls if you are a PROXY_ADMIN or if you are a team admin, by specifying a team_id in the"
-            " model_info."
+            " make model calls if you are a PROXY_ADMIN or if you are a team admin, by specifying a team_id"
+            " in the model_info."
         )
         raise _wrapped(403, text)
 
@@ -139,9 +145,7 @@ def _expand(replica: Replica, model: dict[str, Any]) -> list[dict[str, Any]]:
     names = expansions(model["model_name"])
     if not names:
         return [model]
-    shown = [
-        {**model, "model_name": n, "litellm_params": {**model["litellm_params"], "model": n}} for n in names
-    ]
+    shown = [{**model, "model_name": n, "litellm_params": {**model["litellm_params"], "model": n}} for n in names]
     return [model, *shown] if replica.old else shown
 
 
@@ -151,9 +155,7 @@ def _shown(replica: Replica, model: dict[str, Any]) -> dict[str, Any]:
     info = {"db_model": False, **model["model_info"], **dict.fromkeys(UNKNOWN_COSTS)}
     info.update(key=parameters["model"], litellm_provider=provider, supported_openai_params=["max_tokens"])
     if not replica.old:
-        info.update(
-            member_auto_router=False, access_via_team_ids=[], direct_access=True, pricing_overrides=[]
-        )
+        info.update(member_auto_router=False, access_via_team_ids=[], direct_access=True, pricing_overrides=[])
         if info["db_model"]:
             info["blocked"] = False
     return {
