@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.applying import apply as applying
+from fleethub.applying.run import HANDLERS
 from fleethub.model.actions import ProveKey
 from fleethub.testing.consumer import Consumer
 from tests.proxies import Admin, Door, Times, chat
@@ -190,7 +190,7 @@ def test_without_the_proof_a_swap_denies_calls(
     """The same test with the prove step broken on purpose: it must notice."""
     place = Place(tmp_path / "fleet", spec(times, *replicas))
     place.apply()
-    monkeypatch.setitem(applying.HANDLERS, ProveKey, lambda do, context: ())
+    monkeypatch.setitem(HANDLERS, ProveKey, lambda do, context: ())
     agent = swap(place, tuple(p.url for p in replicas))
     assert agent.denied
     assert {kind for _, _, kind in agent.denied} == {"key_model_access_denied"}

@@ -103,11 +103,10 @@ def apply(
     save(run.lockfile)
     for phase in Phase:
         run.phase([s for s in plan.steps if s.phase is phase], context, WORKERS.get(phase, 8))
-    records: Mapping[Address, Locked] = run.lockfile.resources
     for change in plan.changes:
         if change.action is Action.RECORD:
             run.take(Recorded(change.address, change.locked))
-    for address, record in _settled(plan, run, records):
+    for address, record in _settled(plan, run, run.lockfile.resources):
         run.take(Recorded(address, record))
     run.take(
         ApplyFinished(
