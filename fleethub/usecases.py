@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ from fleethub.model.plan import Action, Plan, Result, Why
 from fleethub.model.secret import Secret
 from fleethub.rendering import Rendered, load_templates, render
 from fleethub.resources.base import Inputs
-from fleethub.spec import load
+from fleethub.spec import json_schema, load
 
 
 class SpecError(Exception):
@@ -273,6 +274,7 @@ def init(folder: Path, name: str) -> list[Path]:
         written.append(path)
 
     write(folder / "fleet.toml", spec(name))
+    write(folder / "fleet.schema.json", json.dumps(json_schema(), indent=2) + "\n")
     write(folder / ".gitignore", GITIGNORE)
     if not (folder / "fleet.lock").exists():
         write(folder / f"{name}.seed", new_seed() + "\n", 0o600)

@@ -12,7 +12,7 @@ from fleethub import __version__
 
 #: command -> what it does, in the order of ``--help``. The module of the same name holds a click command ``cmd``.
 COMMANDS = {
-    "init": "Write a runnable spec, a seed and .gitignore.",
+    "init": "Write a runnable spec, its schema, a seed and .gitignore.",
     "validate": "Check the spec and what is rendered from it, offline.",
     "schema": "Print the JSON Schema of fleet.toml, for editors.",
     "render": "Write the nodes' files to a folder, secrets as (sensitive).",

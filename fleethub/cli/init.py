@@ -14,7 +14,7 @@ from fleethub.cli.output import Out
 @click.argument("name", required=False)
 @click.pass_obj
 def cmd(options: dict[str, object], name: str | None) -> None:
-    """Write a runnable fleet.toml, a seed (0600) and .gitignore into the fleet's folder.
+    """Write a runnable fleet.toml, its schema, a seed (0600) and .gitignore into the fleet's folder.
 
     What is there is left as it is; beside a lockfile no seed is made, for its keys have one already.
     """

@@ -13,6 +13,7 @@ import click
 
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
+from fleethub.model.words import plural
 from fleethub.views.style import Style
 
 
@@ -59,12 +60,8 @@ def guarded(out: Out, work: Callable[[], int]) -> None:
     try:
         code = work()
     except SpecError as error:
+        code = Exit.ERROR
         out.findings(error.findings)
-        out.line({"type": "summary", "exit": int(_spec_exit(error.findings)), "findings": len(error.findings)})
-        out.text(f"\n{len(error.findings)} findings; nothing was asked or changed.")
-        code = _spec_exit(error.findings)
+        out.line({"type": "summary", "exit": int(code), "findings": len(error.findings)})
+        out.text(f"\n{plural(len(error.findings), 'finding')}; nothing was asked or changed.")
     sys.exit(int(code))
-
-
-def _spec_exit(findings: Iterable[Finding]) -> Exit:
-    return Exit.ERROR

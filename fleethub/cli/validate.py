@@ -14,13 +14,16 @@ def cmd(options: dict[str, object]) -> None:
     out = Out(options)
 
     def work() -> int:
+        from fleethub.model.words import plural
         from fleethub.usecases import open_fleet
 
         opened = open_fleet(out.path)
         fleet = opened.fleet
         out.findings(opened.findings)
         counted = {n: len(getattr(fleet, n)) for n in ("proxies", "backends", "models", "nodes", "keys")}
-        out.text(f"{fleet.name} is valid: " + ", ".join(f"{count} {name}" for name, count in counted.items()))
+        words = {"proxies": ("proxy", "proxies")}
+        shown = [plural(n, *words.get(name, (name.removesuffix("s"),))) for name, n in counted.items()]
+        out.text(f"{fleet.name} is valid: " + ", ".join(shown))
         out.line({"type": "summary", "exit": 0, "fleet": fleet.name, **counted})
         return 0
 

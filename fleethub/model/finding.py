@@ -111,11 +111,9 @@ CODES: dict[str, tuple[Severity, str]] = {
     "capacity.exceeded": (E, "the planned models do not fit into the backend's VRAM"),
     "capacity.unknown": (W, "the size of a planned model, or the VRAM, is not known"),
     # nodes
-    "node.unreadable": (W, "a node cannot be observed"),
     "node.target-taken": (E, "files without FleetHub's mark are at the target"),
     "node.foreign": (E, "the target carries another fleet's mark"),
     "node.folder-gone": (W, "the node's whole folder is gone"),
-    "node.files-kept": (W, "files at the target that FleetHub did not write stay"),
     # policy
     "resource.protected": (E, "a protected resource would be deleted"),
     "drift.stopped": (W, "something was changed by hand, and the policy says not to repair it unasked"),

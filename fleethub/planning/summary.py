@@ -19,7 +19,7 @@ def sentence(plan: Plan) -> str:
     text = "; ".join(parts) if parts else "Nothing can be done now"
     text = text[0].upper() + text[1:]
     vram = _vram(plan)
-    if vram:
+    if vram and parts:
         text += f"; VRAM {vram}"
     text += f"; {len(deleted)} deleted" if deleted else "; nothing is deleted"
     if blocked:
