@@ -10,15 +10,15 @@ from random import Random
 from typing import Any
 
 import pytest
-from fleethub.testing.catalog import MODELS as CATALOG
-from fleethub.testing.litellm import LiteLLM
-from fleethub.testing.ollama import Ollama
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.model.exit import Exit
 from fleethub.state import journal
 from fleethub.state.reduce import replay
+from fleethub.testing.catalog import ALL
+from fleethub.testing.litellm import LiteLLM
+from fleethub.testing.ollama import Ollama
 from tests.proxies import Admin
 from tests.support import MASTER, Place
 
@@ -58,7 +58,7 @@ class World:
     """One proxy and one Ollama for a whole test; each example starts them clean."""
 
     def __init__(self) -> None:
-        self.ollama = Ollama(models=[CATALOG[tag] for tag in TAGS.values()])
+        self.ollama = Ollama(models=ALL)
         routes = [
             {
                 "model_name": alias,

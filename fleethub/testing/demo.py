@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fleethub.testing.catalog import MODELS
+from fleethub.testing.catalog import ALL
 from fleethub.testing.consumer import Consumer
 from fleethub.testing.litellm import Database, LiteLLM
 from fleethub.testing.ollama import Ollama
@@ -93,7 +93,7 @@ class StandIns:
 
     def __init__(self) -> None:
         database = Database()
-        self.ollama = Ollama(models=[MODELS[tag] for tag in ALIASES.values()])
+        self.ollama = Ollama(models=ALL)
         routes = [
             {
                 "model_name": alias,

@@ -150,7 +150,9 @@ def chat(replica: Replica, request: Request) -> Answer:
             if replica.old
             else f"\n\nLiteLLM: model group '{model}' failed with the error above. No fallback was attempted."
         )
-        text = f"litellm.BadRequestError: You passed in model={model}. There are no healthy deployments for this"
+        text = (
+            f"litellm.BadRequestError: You passed in model={model}. There are no healthy deployments for this"
+        )
         kind = None if replica.old else "invalid_request_error"
         raise error(400, f"{text} model{more}", kind, None)
     if caller.row is not None:
