@@ -66,13 +66,11 @@ def _names(scene: Scene) -> None:
         if group == "roles":
             continue
         seen: dict[str, str] = {}
-        for name in scene.defined[group]:
-            seen.setdefault(name.casefold(), name)
-        for name in sorted(scene.defined[group]):
-            other = min(n for n in scene.defined[group] if n.casefold() == name.casefold())
+        for name in sorted(scene.defined[group], key=lambda n: (scene.sources.key((group, n)), n)):
+            other = seen.setdefault(name.casefold(), name)
             if other != name:
-                place = scene.sources.key((group, name))
                 message = f"{report.shown(name)} and {report.shown(other)} differ by case alone"
+                place = scene.sources.key((group, name))
                 scene.sources.complain("spec.name-case", message, place, "rename one of them")
 
 

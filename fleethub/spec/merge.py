@@ -17,7 +17,7 @@ TABLES = ("labels", "env", "files", "openclaw")
 
 @dataclass(frozen=True)
 class Draft:
-    """A node after merging. ``values`` has only what some layer says; ``layers``: the node's own path first."""
+    """A node after merging. ``values`` has only what some layer says; ``layers``: its own path first."""
 
     name: str
     values: Mapping[str, Any]

@@ -55,7 +55,7 @@ class NodeCheck:
         hints = {
             "host": "write host = on the node",
             "model": "write model = on the node, its role or [defaults.node]",
-            "target": 'write target = "ssh://user@{host}/srv/openclaw/{name}" or a folder, in [defaults.node]',
+            "target": 'write target = "ssh://user@{host}/srv/openclaw/{name}" or a folder',
             "image": 'write image = "ghcr.io/openclaw/openclaw:VERSION", in [defaults.node]',
         }
         for key, hint in hints.items():
@@ -76,7 +76,7 @@ class NodeCheck:
             if not way.direct and proxy_of(spec, model) is None:
                 self.say(
                     "chain.no-proxy",
-                    f"{shown(entry.model)} is on no proxy, and {entry} names no endpoint",
+                    f"{shown(entry.model)} ({entry}) is on no proxy and names no endpoint",
                     entry.path,
                     'write { model = …, via = "ollama" }, or give its backend a proxy',
                 )

@@ -55,5 +55,5 @@ def nearest(name: str, known: Iterable[str], what: str = "") -> str:
         return f"did you mean {shown(close[0])}?"
     if not choice:
         return f"no {what} is defined" if what else ""
-    listed = ", ".join(choice[:8]) + (", …" if len(choice) > 8 else "")
+    listed = ", ".join(choice[:24]) + (", …" if len(choice) > 24 else "")
     return f"there {'is' if len(choice) == 1 else 'are'}: {listed}"
