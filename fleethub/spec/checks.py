@@ -117,8 +117,9 @@ def _role(scene: Scene, path: KeyPath, table: RoleTable) -> None:
 
 
 def _written(scene: Scene, path: KeyPath, entry: Entry) -> KeyPath:
-    """A fallback is a string or a table: where its model's name stands."""
-    return entry.model_path if (*path, *entry.model_path) in scene.sources.places else entry.path
+    """An entry is a string or a table: where its model's name stands."""
+    inner = (*entry.path, "model")
+    return inner if (*path, *inner) in scene.sources.places else entry.path
 
 
 def _hurt(scene: Scene, alias: str) -> bool:

@@ -134,6 +134,7 @@ def _read(
     try:
         if not file.is_file():
             missing = "is no file" if file.exists() else "does not exist"
+            hint = "fleethub init writes a first one" if name == sources.main else ""
             sources.complain(
                 "spec.unreadable",
                 f"{name} {missing}",

@@ -40,7 +40,7 @@ role = "worker"
 
 @pytest.fixture
 def spec(tmp_path: Path):
-    """Write a fleet's files and load it. With ``add`` the small fleet gets more lines, with ``swap`` others."""
+    """Write a fleet's files and load it. ``add`` and ``swap`` change the small fleet."""
 
     def write(text: str | bytes | None = None, *, add: str = "", swap=(), **files: str) -> Loaded:
         body = SMALL if text is None else text

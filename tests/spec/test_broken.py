@@ -57,7 +57,8 @@ CASES: dict[str, tuple[str, dict]] = {
     "wrong-types": (
         "spec.value",
         {
-            "add": 'port = "80"\nuid = 1.5\nprotected = "yes"\nowner = 3\nfallbacks = "x"\nenv = 1\nsettle = 10\n'
+            "add": 'port = "80"\nuid = 1.5\nprotected = "yes"\nowner = 3\nfallbacks = "x"\nenv = 1\n'
+            "settle = 10\n"
             'manage = "half"\n[policy]\nreserve = "1 gib"\novercommit = true\n[keys.k]\nmax_budget = nan\n'
             'rpm = -1\nbudget_duration = "30 days"\n[keys.l]\nmodels = ["small", 3]\ngeneration = 0\n'
         },
@@ -69,7 +70,8 @@ CASES: dict[str, tuple[str, dict]] = {
     "wrong-size": (
         "spec.value",
         {
-            "add": '[backends.x]\nhost = "x y"\nssh = "-oProxyCommand=x"\ngpus = [{ name = "a", vram = 48 }, 3]\n'
+            "add": '[backends.x]\nhost = "x y"\nssh = "-oProxyCommand=x"\n'
+            'gpus = [{ name = "a", vram = 48 }, 3]\n'
         },
     ),
     "wrong-huge": ("spec.value", {"add": f"port = 0x{'f' * 5000}\nsettle = 1979-05-27\n"}),
@@ -185,8 +187,10 @@ CASES: dict[str, tuple[str, dict]] = {
     "owned-openclaw": (
         "node.owned-path",
         {
-            "add": "[nodes.volta.openclaw]\ngateway.port = 1\ngateway.auth.mode = 'x'\nmodels.mode = 'merge'\n"
-            "models.providers.fleethub-x = {}\nmodels.providers.mine.api = 'x'\nagents.defaults.models.a = 1\n"
+            "add": "[nodes.volta.openclaw]\ngateway.port = 1\ngateway.auth.mode = 'x'\n"
+            "models.mode = 'merge'\n"
+            "models.providers.fleethub-x = {}\nmodels.providers.mine.api = 'x'\n"
+            "agents.defaults.models.a = 1\n"
             "agents.defaults.model = 'a/b'\nagents.defaults.workspace = '/w'\n"
         },
     ),
