@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fleethub.model.address import Address
 from fleethub.spec import report
 from fleethub.spec.chains import Entry, Wrong, entries, hop, proxy_of
 from fleethub.spec.openclaw import not_json, secrets_as_text
@@ -29,11 +28,10 @@ class Scene:
     defined: Mapping[str, frozenset[str]]
     complete: bool  # no file of the spec was missing or unreadable
 
-    def say(
-        self, code: str, message: str, path: KeyPath, hint: str = "", address: Address | None = None
-    ) -> None:
+    def say(self, code: str, message: str, path: KeyPath, hint: str = "") -> None:
         """Report something about the value at a path."""
-        self.sources.findings.append(report.finding(code, message, self.sources.at(path), hint, address))
+        place, address = self.sources.at(path), report.address_of(path)
+        self.sources.findings.append(report.finding(code, message, place, hint, address))
 
     def refer(self, group: str, name: str | None, path: KeyPath) -> bool:
         """True when a name is defined and unbroken; says so when it is not defined."""

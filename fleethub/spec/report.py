@@ -11,7 +11,7 @@ from fleethub.model.address import Address
 from fleethub.model.finding import Finding, Place
 from fleethub.model.secret import SENSITIVE
 from fleethub.spec.positions import KeyPath
-from fleethub.spec.values import CONTROL, SECRET
+from fleethub.spec.values import SECRET
 
 
 def finding(
@@ -22,8 +22,15 @@ def finding(
 
 
 def redacted(text: str) -> str:
-    """The text without what looks like a secret and without control characters."""
-    return CONTROL.sub("�", SECRET.sub(SENSITIVE, text))
+    """The text without what looks like a secret and without what a terminal would obey."""
+    text = SECRET.sub(SENSITIVE, text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)
+
+
+def address_of(path: KeyPath) -> Address | None:
+    """What a key path is part of, as far as it has an address of its own."""
+    kinds = {"proxies": "proxy", "backends": "backend", "nodes": "node"}
+    return Address(kinds[str(path[0])], str(path[1])) if len(path) > 1 and path[0] in kinds else None
 
 
 def shown(name: str) -> str:

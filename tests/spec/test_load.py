@@ -212,3 +212,11 @@ def test_line_ends_of_windows(spec):
 def test_prereleases_satisfy_required_version(spec, monkeypatch):
     monkeypatch.setattr("fleethub.__version__", "0.2.0.dev3")
     assert spec(swap=[('"small"\n[p', '"small"\nrequired_version = ">=0.1,<0.3"\n[p')]).fleet
+
+
+def test_a_bad_name_is_shown_where_it_stands_and_findings_name_their_block(spec):
+    loaded = spec(swap=[('proxy = "main"', 'proxy = "Main"')], add='[nodes.Bad]\nhost = "x"\nrole = "worker"\n')
+    assert [(str(f.place), f.code, str(f.address)) for f in loaded.findings] == [
+        ("fleet.toml:8:9", "spec.name", "backend.gpu"),
+        ("fleet.toml:29:8", "spec.name", "node.Bad"),
+    ]
