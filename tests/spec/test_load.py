@@ -215,7 +215,9 @@ def test_prereleases_satisfy_required_version(spec, monkeypatch):
 
 
 def test_a_bad_name_is_shown_where_it_stands_and_findings_name_their_block(spec):
-    loaded = spec(swap=[('proxy = "main"', 'proxy = "Main"')], add='[nodes.Bad]\nhost = "x"\nrole = "worker"\n')
+    loaded = spec(
+        swap=[('proxy = "main"', 'proxy = "Main"')], add='[nodes.Bad]\nhost = "x"\nrole = "worker"\n'
+    )
     assert [(str(f.place), f.code, str(f.address)) for f in loaded.findings] == [
         ("fleet.toml:8:9", "spec.name", "backend.gpu"),
         ("fleet.toml:29:8", "spec.name", "node.Bad"),
