@@ -8,12 +8,12 @@ from typing import Any
 from fleethub.model.fleet import Hop
 from fleethub.spec.positions import KeyPath
 from fleethub.spec.report import nearest, shown
-from fleethub.spec.schema import Fallback, ModelTable, Spec
+from fleethub.spec.schema import HopTable, ModelTable, Spec
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Why a look-up fails; ``blame`` is what it failed for, relative to where it was written."""
+    """Why a look-up fails. An empty message: because of something that is reported elsewhere."""
 
     message: str
     hint: str = ""
@@ -27,18 +27,13 @@ class Entry:
     model: str
     via: str | None = None
 
-    @property
-    def model_path(self) -> KeyPath:
-        """Where the model's name stands."""
-        return self.path if self.path == ("model",) else (*self.path, "model")
-
     def __str__(self) -> str:
         return "model" if self.path == ("model",) else f"fallback {int(self.path[1]) + 1}"
 
 
-def entries(model: str | None, fallbacks: list[Fallback]) -> list[Entry]:
+def entries(model: HopTable | None, fallbacks: list[HopTable]) -> list[Entry]:
     """A chain's entries, the primary first."""
-    first = [Entry(("model",), model)] if model is not None else []
+    first = [Entry(("model",), model.model, model.via)] if model else []
     return first + [Entry(("fallbacks", i), f.model, f.via) for i, f in enumerate(fallbacks)]
 
 
@@ -49,7 +44,9 @@ def proxy_of(spec: Spec, model: ModelTable) -> str | Wrong | None:
     proxies = sorted({spec.backends[b].proxy or "" for b in model.backends if b in spec.backends})
     if len(proxies) > 1:
         listed = ", ".join(p or "none" for p in proxies)
-        return Wrong(f"its backends have different proxies: {listed}", "make two models of it, one for each proxy")
+        return Wrong(
+            f"has backends on different proxies: {listed}", "make two models of it, one for each proxy"
+        )
     common = (proxies[0] or None) if proxies else None
     if model.proxy is not None and model.proxy != common:
         return Wrong(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fleethub.model.address import Address
 from fleethub.spec import report
 from fleethub.spec.chains import Entry, Wrong, entries, hop, proxy_of
 from fleethub.spec.openclaw import not_json, secrets_as_text
@@ -29,9 +28,10 @@ class Scene:
     defined: Mapping[str, frozenset[str]]
     complete: bool  # no file of the spec was missing or unreadable
 
-    def say(self, code: str, message: str, path: KeyPath, hint: str = "", address: Address | None = None) -> None:
+    def say(self, code: str, message: str, path: KeyPath, hint: str = "") -> None:
         """Report something about the value at a path."""
-        self.sources.findings.append(report.finding(code, message, self.sources.at(path), hint, address))
+        place, address = self.sources.at(path), report.address_of(path)
+        self.sources.findings.append(report.finding(code, message, place, hint, address))
 
     def refer(self, group: str, name: str | None, path: KeyPath) -> bool:
         """True when a name is defined and unbroken; says so when it is not defined."""
@@ -64,13 +64,11 @@ def _names(scene: Scene) -> None:
         if group == "roles":
             continue
         seen: dict[str, str] = {}
-        for name in scene.defined[group]:
-            seen.setdefault(name.casefold(), name)
-        for name in sorted(scene.defined[group]):
-            other = min(n for n in scene.defined[group] if n.casefold() == name.casefold())
+        for name in sorted(scene.defined[group], key=lambda n: (scene.sources.key((group, n)), n)):
+            other = seen.setdefault(name.casefold(), name)
             if other != name:
-                place = scene.sources.key((group, name))
                 message = f"{report.shown(name)} and {report.shown(other)} differ by case alone"
+                place = scene.sources.key((group, name))
                 scene.sources.complain("spec.name-case", message, place, "rename one of them")
 
 
@@ -117,8 +115,9 @@ def _role(scene: Scene, path: KeyPath, table: RoleTable) -> None:
 
 
 def _written(scene: Scene, path: KeyPath, entry: Entry) -> KeyPath:
-    """A fallback is a string or a table: where its model's name stands."""
-    return entry.model_path if (*path, *entry.model_path) in scene.sources.places else entry.path
+    """An entry is a string or a table: where its model's name stands."""
+    inner = (*entry.path, "model")
+    return inner if (*path, *inner) in scene.sources.places else entry.path
 
 
 def _hurt(scene: Scene, alias: str) -> bool:

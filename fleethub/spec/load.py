@@ -83,7 +83,7 @@ def _version(sources: Sources) -> Finding | None:
         return None  # the schema says so
     if met:
         return None
-    message = f"this fleet wants FleetHub {wanted}, and this is {fleethub.__version__}"
+    message = f"this fleet wants FleetHub {report.shown(str(wanted))}, and this is {fleethub.__version__}"
     place = sources.at(("fleet", "required_version"))
     return report.finding("spec.version", message, place, "install a FleetHub that fits, or change required_version")
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
-from fleethub.model import address
 from fleethub.model.fleet import Hop
 from fleethub.spec.chains import Entry, Wrong, entries, hop, proxy_of
 from fleethub.spec.checks import SMALL_CONTEXT, Scene, sound
 from fleethub.spec.merge import Draft
 from fleethub.spec.openclaw import owned_paths
 from fleethub.spec.positions import KeyPath
-from fleethub.spec.report import dotted, finding, shown
+from fleethub.spec.report import address_of, dotted, finding, shown
 from fleethub.spec.targets import (
     Refused,
     default_files,
@@ -38,8 +37,9 @@ class NodeCheck:
     def say(self, code: str, message: str, path: KeyPath, hint: str = "") -> None:
         """Report something about the value at a path of the node, where it was written."""
         source = self.draft.source(path, self.scene.sources)
-        owner = address.node(self.draft.name) if source[0] == "nodes" else None
-        self.scene.sources.findings.append(finding(code, message, self.scene.sources.at(source), hint, owner))
+        self.scene.sources.findings.append(
+            finding(code, message, self.scene.sources.at(source), hint, address_of(source))
+        )
 
     def run(self) -> None:
         """Everything about this node alone."""
@@ -74,7 +74,7 @@ class NodeCheck:
             if not way.direct and proxy_of(spec, model) is None:
                 self.say(
                     "chain.no-proxy",
-                    f"{shown(entry.model)} is on no proxy, and {entry} names no endpoint",
+                    f"{shown(entry.model)} ({entry}) is on no proxy and names no endpoint",
                     entry.path,
                     'write { model = …, via = "ollama" }, or give its backend a proxy',
                 )

@@ -11,7 +11,7 @@ from fleethub.model.address import Address
 from fleethub.model.finding import Finding, Place
 from fleethub.model.secret import SENSITIVE
 from fleethub.spec.positions import KeyPath
-from fleethub.spec.values import CONTROL, SECRET
+from fleethub.spec.values import SECRET
 
 
 def finding(code: str, message: str, place: Place | None, hint: str = "", address: Address | None = None) -> Finding:
@@ -20,8 +20,15 @@ def finding(code: str, message: str, place: Place | None, hint: str = "", addres
 
 
 def redacted(text: str) -> str:
-    """The text without what looks like a secret and without control characters."""
-    return CONTROL.sub("�", SECRET.sub(SENSITIVE, text))
+    """The text without what looks like a secret and without what a terminal would obey."""
+    text = SECRET.sub(SENSITIVE, text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)
+
+
+def address_of(path: KeyPath) -> Address | None:
+    """What a key path is part of, as far as it has an address of its own."""
+    kinds = {"proxies": "proxy", "backends": "backend", "nodes": "node"}
+    return Address(kinds[str(path[0])], str(path[1])) if len(path) > 1 and path[0] in kinds else None
 
 
 def shown(name: str) -> str:
@@ -51,5 +58,5 @@ def nearest(name: str, known: Iterable[str], what: str = "") -> str:
         return f"did you mean {shown(close[0])}?"
     if not choice:
         return f"no {what} is defined" if what else ""
-    listed = ", ".join(choice[:8]) + (", …" if len(choice) > 8 else "")
+    listed = ", ".join(choice[:24]) + (", …" if len(choice) > 24 else "")
     return f"there {'is' if len(choice) == 1 else 'are'}: {listed}"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
+from pydantic_core.core_schema import DictSchema, NullableSchema, WithDefaultSchema
 
 from fleethub.spec import fields as v
 from fleethub.spec.values import bad
@@ -114,8 +114,8 @@ class ModelTable(Block):
     capabilities: list[v.Label] = Field([], description='What it can do, like ["tools", "reasoning"]')
 
 
-class Fallback(Table):
-    """One fallback: a model, and how to reach it."""
+class HopTable(Table):
+    """One step of a chain: a model, and how to reach it."""
 
     model: v.Label = Field(description="The model's alias")
     via: v.Line | None = Field(
@@ -124,12 +124,15 @@ class Fallback(Table):
     )
 
 
-def _fallback(value: Any) -> Any:
+def _hop(value: Any) -> Any:
     if isinstance(value, str):
         return {"model": value}
     if not isinstance(value, dict):
         raise bad("spec.value", 'must be a model\'s alias or { model = "…", via = "…" }')
     return value
+
+
+Hop = Annotated[HopTable, BeforeValidator(_hop, json_schema_input_type=v.Label | HopTable)]
 
 
 class FilesTable(Table):
@@ -149,9 +152,11 @@ class RoleTable(Block):
         None,
         description='Where its files go: "ssh://user@host/path" or a folder; {host} and {name} expand',
     )
-    image: v.Line | None = Field(None, description="The container image with its tag; {host} and {name} expand")
-    model: v.Label | None = Field(None, description="The primary model's alias")
-    fallbacks: list[Annotated[Fallback, BeforeValidator(_fallback, json_schema_input_type=v.Label | Fallback)]] = Field(
+    image: v.Line | None = Field(
+        None, description="The container image with its tag; {host} and {name} expand"
+    )
+    model: Hop | None = Field(None, description='The primary model: an alias, or { model = "…", via = "…" }')
+    fallbacks: list[Hop] = Field(
         [], description='Fallbacks in order: aliases or { model = "…", via = "…" }; [] empties a role\'s'
     )
     key: v.Name | None = Field(None, description="The key it uses; default: the node's own name")
@@ -220,6 +225,10 @@ class _Authoring(GenerateJsonSchema):
 
     def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
+
+    def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
+        json_schema = super().dict_schema(schema)
+        return json_schema | ({"additionalProperties": False} if "patternProperties" in json_schema else {})
 
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
         json_schema = super().default_schema(schema)

@@ -27,23 +27,24 @@ class Sources:
     """The joined document. ``places`` maps a key path to the places of its key and of its value."""
 
     root: Path
+    main: str
     doc: dict[str, Any] = field(default_factory=dict)
     places: dict[KeyPath, tuple[Place, Place]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
-    def key(self, path: KeyPath) -> Place | None:
+    def key(self, path: KeyPath) -> Place:
         """Where the key of a path stands, or the nearest thing above it."""
         return self._place(path, 0)
 
-    def at(self, path: KeyPath) -> Place | None:
+    def at(self, path: KeyPath) -> Place:
         """Where the value of a path stands, or the nearest thing above it."""
         return self._place(path, 1)
 
-    def _place(self, path: KeyPath, which: int) -> Place | None:
+    def _place(self, path: KeyPath, which: int) -> Place:
         while path and path not in self.places:
             path = path[:-1]
-        return self.places[path][which] if path else None
+        return self.places[path][which] if path else Place(self.main, 1, 1)
 
     @property
     def digest(self) -> str:
@@ -61,7 +62,7 @@ class Sources:
 def read_main(path: Path) -> Sources:
     """Read fleet.toml alone: ``path`` is the file or its folder."""
     main = path / MAIN if path.is_dir() else path
-    sources = Sources(main.parent.resolve())
+    sources = Sources(main.parent.resolve(), main.name)
     if document := _read(sources, main, main.name):
         _join(sources, *document, main=True)
     return sources
@@ -74,7 +75,7 @@ def read_includes(sources: Sources) -> None:
         return  # the schema says so
     for number, pattern in enumerate(patterns):
         place = sources.at(("include", number))
-        for file in _matches(sources, pattern, place) if isinstance(pattern, str) else ():
+        for file in _matches(sources, pattern, place) if isinstance(pattern, str) and pattern.strip() else ():
             name = file.relative_to(sources.root).as_posix()
             if not name.isprintable():
                 sources.complain("spec.include", f"{report.shown(ascii(name))} is no usable name of a file", place)
@@ -127,7 +128,13 @@ def _read(sources: Sources, file: Path, name: str) -> tuple[dict[str, Any], dict
     try:
         if not file.is_file():
             missing = "is no file" if file.exists() else "does not exist"
-            sources.complain("spec.unreadable", f"{name} {missing}", start, "fleethub init writes a first one")
+            hint = "fleethub init writes a first one" if name == sources.main else ""
+            sources.complain(
+                "spec.unreadable",
+                f"{name} {missing}",
+                start,
+                "fleethub init writes a first one" if name == sources.main else "",
+            )
             return None
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -162,7 +169,9 @@ def _read(sources: Sources, file: Path, name: str) -> tuple[dict[str, Any], dict
 
 def _syntax(error: ValueError, text: str) -> tuple[str, Spot]:
     if not isinstance(error, tomllib.TOMLDecodeError):
-        return "has a number that is too long", (1, 1)
+        match = re.search(r"\d[\d_]{4000}", text)
+        before = text[: match.start()] if match else ""
+        return "has a number that is too long", (before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
     message = f"not TOML: {error}"
     if match := re.search(r" \(at line (\d+), column (\d+)\)$", message):
         return message[: match.start()], (int(match[1]), int(match[2]))

@@ -120,28 +120,31 @@ def _prune(doc: dict[str, Any], path: KeyPath, damage: Damage, whole: bool = Fal
 
 def _finding(error: ErrorDetails, path: KeyPath, sources: Sources) -> Finding:
     kind, context = error["type"], error.get("ctx", {})
-    what = report.dotted(path)
+    what, last = report.dotted(path), str(path[-1])
     known = schema_of(path)
     hint = (known.description or "") if isinstance(known, FieldInfo) else ""
+    code, place = "spec.value", sources.at(path)
     if kind == "extra_forbidden":
-        table = schema_of(path[:-1])
-        model = table_of(table)
-        names = model.model_fields if model else ()
+        model = table_of(schema_of(path[:-1])) if path[:-1] else Spec
         where = f"in {report.dotted(path[:-1])}" if path[:-1] else "at the top of the spec"
-        message = f"{report.shown(str(path[-1]))} is no key {where}"
-        return report.finding("spec.unknown-key", message, sources.key(path), report.nearest(str(path[-1]), names))
-    if kind == "missing":
-        return report.finding("spec.missing", f"{what} is missing", sources.at(path[:-1]), hint)
-    if kind in OWN:
-        place = sources.key(path) if kind == "spec.name" and path in sources.places else sources.at(path)
-        return report.finding(kind, f"{what} {context['message']}", place, context["hint"] or hint)
-    message = WRONG_TYPE.get(kind, "")
-    if kind == "literal_error":
-        message = f"must be {context['expected']}"
-    for limit, text in LIMITS.items():
-        if limit in context:
-            message = text.format(context[limit])
-    return report.finding("spec.value", f"{what} {message or 'is not allowed here'}", sources.at(path), hint)
+        message = f"{report.shown(last)} is no key {where}"
+        hint = report.nearest(last, model.model_fields if model else ())
+        code, place = "spec.unknown-key", sources.key(path)
+    elif kind == "missing":
+        code, message, place = "spec.missing", f"{what} is missing", sources.at(path[:-1])
+    elif kind in OWN:
+        code, message, hint = kind, f"{what} {context['message']}", context["hint"] or hint
+        if error["loc"] != path:  # it is the key that is wrong
+            place = sources.key(path)
+    else:
+        problem = WRONG_TYPE.get(kind, "is not allowed here")
+        if kind == "literal_error":
+            problem = f"must be {context['expected']}"
+        problem = next(
+            (text.format(context[limit]) for limit, text in LIMITS.items() if limit in context), problem
+        )
+        message = f"{what} {problem}"
+    return report.finding(code, message, place, hint, report.address_of(path))
 
 
 def schema_of(path: KeyPath) -> Any:

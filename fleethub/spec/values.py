@@ -154,9 +154,9 @@ def env_value(value: object) -> SecretRef | Plain:
 
 
 def one_line(value: str) -> str:
-    """Text without line breaks or control characters, and not empty."""
-    if not value.strip() or CONTROL.search(value):
-        raise bad("spec.value", "must be text: not empty, on one line, without control characters")
+    """Text without line breaks, control characters or marks that turn it round; not empty."""
+    if not value.strip() or not value.isprintable():
+        raise bad("spec.value", "must be text: not empty, on one line, of visible characters and spaces")
     return value
 
 
