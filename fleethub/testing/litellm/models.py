@@ -8,7 +8,7 @@ import hashlib
 import uuid
 from typing import Any
 
-from fleethub.testing.litellm.access import authenticate, check_limits, expansions, visible
+from fleethub.testing.litellm.access import Caller, authenticate, check_limits, expansions, visible
 from fleethub.testing.litellm.body import read
 from fleethub.testing.litellm.database import ADMIN
 from fleethub.testing.litellm.errors import detail, invalid, unhandled
@@ -91,13 +91,15 @@ def update_model(replica: Replica, request: Request) -> Answer:
 
 
 def delete_model(replica: Replica, request: Request) -> Answer:
-    """POST /model/delete {"id"}: only what is in the database."""
-    _require_writer(replica, request)
+    """POST /model/delete {"id"}: only what is in the database; looks for it before it asks who is calling."""
+    caller = authenticate(replica, request)
+    replica.require_database()
     body = read(replica, request)
     if body.get("id") is None:
         raise invalid(replica.version, "missing", ["body", "id"], "Field required", body)
     with replica.database.lock:
         _latest(replica, body["id"])
+        _require_admin(caller)
         if not replica.store_models:
             raise _wrapped(500, NOT_STORED)
         replica.store_model(body["id"], None)
@@ -107,11 +109,15 @@ def delete_model(replica: Replica, request: Request) -> Answer:
 def _require_writer(replica: Replica, request: Request) -> None:
     caller = authenticate(replica, request)
     replica.require_database()
+    _require_admin(caller)
+
+
+def _require_admin(caller: Caller) -> None:
     if not caller.admin:
         text = (
             "User does not have permission to make this model call. Your role=internal_user. You can only"
-            " make model calls if you are a PROXY_ADMIN or if you are a team admin, by specifying a team_id in the"
-            " model_info."
+            " make model calls if you are a PROXY_ADMIN or if you are a team admin, by specifying a team_id"
+            " in the model_info."
         )
         raise _wrapped(403, text)
 

@@ -104,7 +104,7 @@ def unblocked(row: Row, version: str) -> Row:
 
 def updated(row: Row, version: str, given: str) -> Row:
     """The answer of /key/update: the row, and the key as the caller named it."""
-    more = {"policies": [], **dict.fromkeys(TABLES)}
+    more: Row = {"policies": [], **dict.fromkeys(TABLES)}
     return _shown({"key": given, **row, **more}, version, zulu=False)
 
 
