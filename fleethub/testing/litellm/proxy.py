@@ -24,7 +24,8 @@ _CALLS = itertools.count(1)
 class LiteLLM(Server):
     """A replica. Those that share a ``database`` are replicas of one proxy, each with its own cache of keys.
 
-    ``models`` is the config's model_list. ``cache_ttl`` and ``model_sync`` are seconds of ``clock``.
+    ``models`` is the config's model_list. ``cache_ttl`` and ``model_sync`` are seconds of ``clock``; a real
+    1.106.2 looks for new models every 30 s.
     ``traffic_renews_cache`` is LiteLLM's issue 25553: calls keep a stale key alive. ``cost_per_call`` is what
     a served call adds to a key's spend.
     """
