@@ -58,7 +58,7 @@ def key_info(replica: Replica, request: Request) -> Answer:
 
 
 def keys_info(replica: Replica, request: Request) -> Answer:
-    """POST /v2/key/info: echoes what was asked; the infos have an order of their own, and unknown ones lack."""
+    """POST /v2/key/info: echoes what was asked; infos come in another order, unknown ones lack."""
     authenticate(replica, request)
     replica.require_database()
     body = read(replica, request)
