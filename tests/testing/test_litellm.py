@@ -4,7 +4,9 @@ The expectations were compared with real proxies of both versions.
 """
 
 import hashlib
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -95,12 +97,19 @@ def test_generating_an_existing_value_echoes_but_changes_nothing(admin):
     assert (info(admin, KEY)["key_alias"], info(admin, KEY)["models"]) == ("node-a", ["qwen3-30b"])
 
 
-def test_alias_is_unique_unless_two_inserts_race(admin, proxy):
+def test_alias_is_unique(admin):
     make(admin, key_alias="node-a")
     answer = admin.post("/key/generate", json={"key": OTHER, "key_alias": "node-a"})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "key_alias")
-    proxy.database.add(OTHER, key_alias="node-a")
-    assert admin.get("/key/list", params={"key_alias": "node-a"}).json()["total_count"] == 2
+
+
+def test_parallel_generates_share_an_alias(admin, proxy):
+    proxy.replica.after_alias_check = threading.Barrier(2, timeout=10).wait
+    with ThreadPoolExecutor(2) as pool:
+        bodies = [{"key": value, "key_alias": "race"} for value in (KEY, OTHER)]
+        answers = list(pool.map(lambda body: admin.post("/key/generate", json=body), bodies))
+    assert [a.status_code for a in answers] == [200, 200]
+    assert admin.get("/key/list", params={"key_alias": "race"}).json()["total_count"] == 2
 
 
 @pytest.mark.parametrize(
