@@ -61,7 +61,7 @@ def _tensors(numbers: dict[str, Any], quant: str, vocabulary: int, width: int) -
     heads, kv = numbers["attention.head_count"], numbers["attention.head_count_kv"]
     key = numbers.get("attention.key_length", width // heads)
     kv = max(kv) if isinstance(kv, list) else kv
-    found = [
+    found: list[Model] = [
         {"name": "token_embd.weight", "type": kind, "shape": [width, vocabulary]},
         {"name": "output.weight", "type": "Q6_K" if kind == "Q4_K" else "Q8_0", "shape": [width, vocabulary]},
     ]
@@ -109,7 +109,9 @@ def _numbers(
 TOOLS = ("completion", "tools")
 Q4 = ("Q4_K_M", 15)
 MXFP4 = ("MXFP4", 4)
-QWEN = 'repeat_penalty                 1\nstop                           "<|im_end|>"\ntemperature                    0.6'
+QWEN = """repeat_penalty                 1
+stop                           "<|im_end|>"
+temperature                    0.6"""
 
 QWEN3_32B = _model(
     "qwen3:32b",

@@ -104,12 +104,17 @@ def check_model(replica: Replica, row: Row, model: Any) -> None:
         raise denied(replica.version, "team", team["models"], model)
 
 
-def check_limits(replica: Replica, row: Row, model: str | None) -> None:
-    """Expiry and budget; ``model`` None when no model is called. 1.82.0 lets a free model (all here) pass."""
+def check_expiry(replica: Replica, row: Row) -> None:
+    """Refuse a key whose time is over."""
     now = replica.now()
     if row["expires"] and row["expires"] <= now:
         text = f"Authentication Error - Expired Key. Key Expiry time {row['expires']} and current time {now}"
         raise error(400 if replica.old else 401, text, "expired_key", row["key_name"])
+
+
+def check_limits(replica: Replica, row: Row, model: str | None) -> None:
+    """Expiry and budget; ``model`` None when no model is called. 1.82.0 lets a free model (all here) pass."""
+    check_expiry(replica, row)
     budget = row["max_budget"]
     if budget is None or row["spend"] < budget or (replica.old and model):
         return

@@ -39,6 +39,9 @@ def generate(replica: Replica, request: Request) -> Answer:
         row.update(key_type="llm_api", allowed_routes=["llm_api_routes"])
     with replica.database.lock:
         check_unique(replica, body.get("key_alias"))
+    if replica.after_alias_check:
+        replica.after_alias_check()
+    with replica.database.lock:
         replica.database.keys.setdefault(row["token"], row)  # the trap: an existing value keeps its row
     return Answer(rows.generated(row, replica.version, value))
 

@@ -8,7 +8,14 @@ import hashlib
 import uuid
 from typing import Any
 
-from fleethub.testing.litellm.access import Caller, authenticate, check_limits, expansions, visible
+from fleethub.testing.litellm.access import (
+    Caller,
+    authenticate,
+    check_expiry,
+    check_limits,
+    expansions,
+    visible,
+)
 from fleethub.testing.litellm.body import read
 from fleethub.testing.litellm.database import ADMIN
 from fleethub.testing.litellm.errors import detail, invalid, unhandled
@@ -39,7 +46,7 @@ def model_info(replica: Replica, request: Request) -> Answer:
     """GET /model/info: one row per deployment that the caller sees; several of one name are balanced."""
     caller = authenticate(replica, request)
     if caller.row is not None:
-        check_limits(replica, caller.row, None)
+        check_expiry(replica, caller.row)
     wanted = request.query.get("litellm_model_id")
     if wanted:
         found = [m for m in replica.models() if m["model_info"]["id"] == wanted]

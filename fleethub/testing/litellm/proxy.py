@@ -14,7 +14,7 @@ from fleethub.testing.litellm import access, keys, models, reading
 from fleethub.testing.litellm.database import Database
 from fleethub.testing.litellm.errors import error
 from fleethub.testing.litellm.replica import DatabaseState, Replica, Version
-from fleethub.testing.server import Answer, Request, Server
+from fleethub.testing.server import Answer, Refused, Request, Server
 
 MASTER_KEY = "sk-master-0123456789abcdef"
 
@@ -24,7 +24,8 @@ _CALLS = itertools.count(1)
 class LiteLLM(Server):
     """A replica. Those that share a ``database`` are replicas of one proxy, each with its own cache of keys.
 
-    ``models`` is the config's model_list. ``cache_ttl`` and ``model_sync`` are seconds of ``clock``.
+    ``models`` is the config's model_list. ``cache_ttl`` and ``model_sync`` are seconds of ``clock``; a real
+    1.106.2 looks for new models every 30 s.
     ``traffic_renews_cache`` is LiteLLM's issue 25553: calls keep a stale key alive. ``cost_per_call`` is what
     a served call adds to a key's spend.
     """
@@ -144,17 +145,7 @@ def chat(replica: Replica, request: Request) -> Answer:
         access.check_rate(replica, caller.row, str(model))
     deployment = _deployment(replica, model)
     if deployment is None:
-        more = f" Received Model Group={model}\nAvailable Model Group Fallbacks=None"
-        more = (
-            f".{more}"
-            if replica.old
-            else f"\n\nLiteLLM: model group '{model}' failed with the error above. No fallback was attempted."
-        )
-        text = (
-            f"litellm.BadRequestError: You passed in model={model}. There are no healthy deployments for this"
-        )
-        kind = None if replica.old else "invalid_request_error"
-        raise error(400, f"{text} model{more}", kind, None)
+        raise _no_deployment(replica, model)
     if caller.row is not None:
         replica.used(caller.row["token"])
     answer = {
@@ -173,6 +164,17 @@ def chat(replica: Replica, request: Request) -> Answer:
     }
     headers = {"x-litellm-version": replica.version, "x-litellm-model-id": deployment["model_info"]["id"]}
     return Answer(answer, headers=headers)
+
+
+def _no_deployment(replica: Replica, model: Any) -> Refused:
+    """A model that does not exist, asked for by a caller who may name any."""
+    text = f"litellm.BadRequestError: You passed in model={model}."
+    text += " There are no healthy deployments for this model"
+    if replica.old:
+        more = f". Received Model Group={model}\nAvailable Model Group Fallbacks=None"
+        return error(400, text + more, None, None)
+    more = f"\n\nLiteLLM: model group '{model}' failed with the error above. No fallback was attempted."
+    return error(400, text + more, "invalid_request_error", None)
 
 
 def _deployment(replica: Replica, model: Any) -> dict[str, Any] | None:

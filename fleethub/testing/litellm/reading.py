@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fleethub.testing.litellm import rows
-from fleethub.testing.litellm.access import authenticate
+from fleethub.testing.litellm.access import authenticate, check_expiry
 from fleethub.testing.litellm.body import read
 from fleethub.testing.litellm.database import Row, token_of
 from fleethub.testing.litellm.errors import detail, error, invalid
@@ -45,6 +45,8 @@ def list_keys(replica: Replica, request: Request) -> Answer:
 def key_info(replica: Replica, request: Request) -> Answer:
     """GET /key/info: by value or hash, never by alias; any key may ask, about any key."""
     caller = authenticate(replica, request)
+    if caller.row is not None:
+        check_expiry(replica, caller.row)
     replica.require_database()
     given = request.query.get("key")
     if given is None:
@@ -56,7 +58,7 @@ def key_info(replica: Replica, request: Request) -> Answer:
 
 
 def keys_info(replica: Replica, request: Request) -> Answer:
-    """POST /v2/key/info: echoes what was asked; the infos of unknown keys are missing, so places shift."""
+    """POST /v2/key/info: echoes what was asked; infos come in another order, unknown ones lack."""
     authenticate(replica, request)
     replica.require_database()
     body = read(replica, request)
@@ -66,11 +68,10 @@ def keys_info(replica: Replica, request: Request) -> Answer:
         raise invalid(replica.version, "value_error", ["body"], msg, body, error={})
     infos = []
     with replica.database.lock:
-        for token in map(token_of, asked):
-            row = replica.database.keys.get(token)
-            if row is not None:
-                shown = rows.info(row, replica.version, replica.now())
-                infos.append({"token": token, **shown} if replica.old else shown)
+        for token in sorted({token_of(str(name)) for name in asked} & set(replica.database.keys)):
+            shown = rows.info(replica.database.keys[token], replica.version, replica.now())
+            shown.pop("status", None)
+            infos.append({"token": token, **shown} if replica.old else shown)
     return Answer({"key": asked, "info": infos})
 
 

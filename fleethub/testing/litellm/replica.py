@@ -42,6 +42,7 @@ class Replica:
     cost_per_call: float
     clock: Callable[[], float]
     database_state: DatabaseState = "connected"
+    after_alias_check: Callable[[], None] | None = None  # called between the check of an alias and the insert
     cache: dict[str, Cached] = field(default_factory=dict)
     hits: dict[str, tuple[float, int]] = field(default_factory=dict)
     _started: tuple[float, float] = (0.0, 0.0)

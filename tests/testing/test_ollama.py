@@ -1,0 +1,133 @@
+"""The Ollama stand-in speaks as Ollama does, and its catalog adds up."""
+
+import httpx
+import pytest
+
+from fleethub.testing import catalog
+from fleethub.testing.ollama import GIB, Ollama
+
+
+@pytest.fixture
+def ollama(clock):
+    with Ollama([*catalog.ALL, catalog.PER_LAYER], clock=clock) as server:
+        yield server
+        assert server.faults == []
+
+
+@pytest.fixture
+def client(ollama, connect):
+    return connect(ollama)
+
+
+def load(client, model, **more):
+    return client.post("/api/generate", json={"model": model, **more})
+
+
+def residents(client):
+    return {m["name"]: m for m in client.get("/api/ps").json()["models"]}
+
+
+def test_version_and_tags(client):
+    assert client.get("/api/version").json() == {"version": "0.32.1"}
+    tags = {m["name"]: m for m in client.get("/api/tags").json()["models"]}
+    qwen = tags["qwen3:32b"]
+    assert qwen["model"] == "qwen3:32b"
+    assert qwen["details"]["quantization_level"] == "Q4_K_M"
+    assert (qwen["details"]["context_length"], qwen["details"]["embedding_length"]) == (40960, 5120)
+    assert "tools" in qwen["capabilities"]
+
+
+def test_show_hides_arrays_unless_verbose(client):
+    short = client.post("/api/show", json={"model": "hybrid:9b"}).json()
+    full = client.post("/api/show", json={"model": "hybrid:9b", "verbose": True}).json()
+    name = "nemotron_h.attention.head_count_kv"
+    assert short["model_info"][name] is None
+    assert short["model_info"]["tokenizer.ggml.tokens"] is None
+    assert full["model_info"][name] == [0, 8, 0, 8, 0, 8, 0, 8]
+    assert short["tensors"] == full["tensors"]
+    assert short["tensors"][0] == {"name": "token_embd.weight", "type": "Q4_K", "shape": [4096, 131072]}
+
+
+def test_show_tells_parameters_as_text(client):
+    shown = client.post("/api/show", json={"model": "qwen3:32b"}).json()
+    assert [line.split()[0] for line in shown["parameters"].splitlines()] == [
+        "repeat_penalty",
+        "stop",
+        "temperature",
+    ]
+    assert shown["model_info"]["qwen3.attention.key_length"] == 128
+    llama = client.post("/api/show", json={"model": "llama3.1:8b"}).json()["model_info"]
+    assert "llama.attention.key_length" not in llama
+
+
+def test_load_prolong_and_unload(client, clock):
+    assert client.get("/api/ps").json() == {"models": []}
+    answer = load(client, "llama3.1:8b", options={"num_ctx": 8192}, keep_alive="10m")
+    assert (answer.json()["done_reason"], answer.json()["response"]) == ("load", "")
+    one = residents(client)["llama3.1:8b"]
+    assert one["context_length"] == 8192
+    assert one["size"] == one["size_vram"] == 4_920_753_328 + 8192 * 32 * 8 * 128 * 2 * 2
+    clock.now += 601
+    assert residents(client) == {}
+    load(client, "llama3.1:8b")
+    assert load(client, "llama3.1:8b", keep_alive=0).json()["done_reason"] == "unload"
+    assert residents(client) == {}
+
+
+def test_context_automatic_clamped_and_changed(client):
+    load(client, "qwen3:32b")
+    assert residents(client)["qwen3:32b"]["context_length"] == 40960  # 262144 by VRAM, cut to the model's
+    load(client, "qwen3:32b", options={"num_ctx": 4096})
+    assert residents(client)["qwen3:32b"]["context_length"] == 4096
+
+
+def test_forever_sorts_first_and_what_does_not_fit_spills(client):
+    load(client, "llama3.1:8b", options={"num_ctx": 4096})
+    load(client, "gpt-oss:120b", options={"num_ctx": 8192}, keep_alive=-1)
+    listed = client.get("/api/ps").json()["models"]
+    assert [m["name"] for m in listed] == ["gpt-oss:120b", "llama3.1:8b"]
+    assert listed[0]["expires_at"].startswith("2319")
+    assert listed[0]["size_vram"] < listed[0]["size"]
+    assert sum(m["size_vram"] for m in listed) <= 48 * GIB
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "error"),
+    [
+        ("/api/show", {"model": "x"}, 404, "model 'x:latest' not found"),
+        ("/api/generate", {"model": "x"}, 404, "model 'x' not found"),
+        ("/api/generate", {"model": "qwen3:32b", "keep_alive": "soon"}, 400, 'time: invalid duration "soon"'),
+        ("/api/show", {}, 400, "model is required"),
+    ],
+)
+def test_errors(client, path, body, status, error):
+    answer = client.post(path, json=body)
+    assert (answer.status_code, answer.json()) == (status, {"error": error})
+
+
+def test_a_prompt_is_answered(client):
+    answer = client.post(
+        "/api/chat", json={"model": "qwen3:32b", "messages": [{"role": "user", "content": "x"}]}
+    )
+    assert answer.json()["message"]["content"] == "hi from qwen3:32b"
+    assert set(residents(client)) == {"qwen3:32b"}
+
+
+def test_unknown_path_is_plain_text(ollama):
+    assert httpx.get(f"{ollama.url}/nowhere").text == "404 page not found"
+
+
+@pytest.mark.parametrize("model", catalog.ALL, ids=lambda m: m["name"])
+def test_catalog_adds_up(model):
+    """The listed tensors hold most of the parameters, and the file is what its quantisation makes of them."""
+    info = model["model_info"]
+    count = info["general.parameter_count"]
+    listed = 0
+    for tensor in model["tensors"]:
+        product = 1
+        for side in tensor["shape"]:
+            product *= side
+        listed += product
+    assert 0.85 < listed / count < 1.1
+    bits = 8 * model["size"] / count
+    assert 4.2 < bits < 5.4
