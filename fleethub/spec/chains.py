@@ -44,9 +44,7 @@ def proxy_of(spec: Spec, model: ModelTable) -> str | Wrong | None:
     proxies = sorted({spec.backends[b].proxy or "" for b in model.backends if b in spec.backends})
     if len(proxies) > 1:
         listed = ", ".join(p or "none" for p in proxies)
-        return Wrong(
-            f"has backends on different proxies: {listed}", "make two models of it, one for each proxy"
-        )
+        return Wrong(f"has backends on different proxies: {listed}", "make two models of it, one for each proxy")
     common = (proxies[0] or None) if proxies else None
     if model.proxy is not None and model.proxy != common:
         return Wrong(

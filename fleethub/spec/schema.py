@@ -152,9 +152,7 @@ class RoleTable(Block):
         None,
         description='Where its files go: "ssh://user@host/path" or a folder; {host} and {name} expand',
     )
-    image: v.Line | None = Field(
-        None, description="The container image with its tag; {host} and {name} expand"
-    )
+    image: v.Line | None = Field(None, description="The container image with its tag; {host} and {name} expand")
     model: Hop | None = Field(None, description='The primary model: an alias, or { model = "…", via = "…" }')
     fallbacks: list[Hop] = Field(
         [], description='Fallbacks in order: aliases or { model = "…", via = "…" }; [] empties a role\'s'

@@ -140,9 +140,7 @@ def _finding(error: ErrorDetails, path: KeyPath, sources: Sources) -> Finding:
         problem = WRONG_TYPE.get(kind, "is not allowed here")
         if kind == "literal_error":
             problem = f"must be {context['expected']}"
-        problem = next(
-            (text.format(context[limit]) for limit, text in LIMITS.items() if limit in context), problem
-        )
+        problem = next((text.format(context[limit]) for limit, text in LIMITS.items() if limit in context), problem)
         message = f"{what} {problem}"
     return report.finding(code, message, place, hint, report.address_of(path))
 

@@ -186,9 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         data = (
-            answer.body
-            if isinstance(answer.body, bytes)
-            else json.dumps(answer.body, separators=(",", ":")).encode()
+            answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body, separators=(",", ":")).encode()
         )
         if owner.mangle:
             data = owner.mangle(path, data)

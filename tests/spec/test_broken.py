@@ -69,10 +69,7 @@ CASES: dict[str, tuple[str, dict]] = {
     ),
     "wrong-size": (
         "spec.value",
-        {
-            "add": '[backends.x]\nhost = "x y"\nssh = "-oProxyCommand=x"\n'
-            'gpus = [{ name = "a", vram = 48 }, 3]\n'
-        },
+        {"add": '[backends.x]\nhost = "x y"\nssh = "-oProxyCommand=x"\ngpus = [{ name = "a", vram = 48 }, 3]\n'},
     ),
     "wrong-huge": ("spec.value", {"add": f"port = 0x{'f' * 5000}\nsettle = 1979-05-27\n"}),
     "wrong-url": (
@@ -168,9 +165,7 @@ CASES: dict[str, tuple[str, dict]] = {
     "model-proxies": (
         "model.proxies",
         {
-            "swap": [
-                ('backends = ["gpu"]\nroute = "ollama_chat/s', 'backends = ["gpu", "lone"]\nroute = "s')
-            ],
+            "swap": [('backends = ["gpu"]\nroute = "ollama_chat/s', 'backends = ["gpu", "lone"]\nroute = "s')],
             "add": LONE,
         },
     ),
@@ -206,9 +201,7 @@ def test_broken(case, spec, snapshot):
     loaded = spec(**arguments)
     assert code in [f.code for f in loaded.findings]
     assert (loaded.fleet is None) == any(f.severity is Severity.ERROR for f in loaded.findings)
-    lines = [
-        f"{f.place} {f.code} {f.message}" + (f"\n    {f.hint}" if f.hint else "") for f in loaded.findings
-    ]
+    lines = [f"{f.place} {f.code} {f.message}" + (f"\n    {f.hint}" if f.hint else "") for f in loaded.findings]
     assert all(f.place for f in loaded.findings)
     assert not any("canary" in line for line in lines)
     assert "\n".join(lines) == snapshot

@@ -102,9 +102,7 @@ def test_mutations_never_raise(data):
 
 
 def leaves(value, path=()):
-    items = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
-    )
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     if items is None:
         yield path
         return
@@ -155,13 +153,9 @@ SECRET_PLACES = [
 
 
 @pytest.mark.parametrize(("old", "new"), SECRET_PLACES)
-@pytest.mark.parametrize(
-    "secret", ["canary", "hunter2 canary!", "canary:x", "sk-canary", "env:canary x", "Canary{x}"]
-)
+@pytest.mark.parametrize("secret", ["canary", "hunter2 canary!", "canary:x", "sk-canary", "env:canary x", "Canary{x}"])
 def test_a_secret_by_its_place_is_never_shown(old, new, secret):
     assert old in EXAMPLE
-    loaded = judge(
-        EXAMPLE.replace(old, new.replace("{}", secret).replace("{{", "{").replace("}}", "}")).encode()
-    )
+    loaded = judge(EXAMPLE.replace(old, new.replace("{}", secret).replace("{{", "{").replace("}}", "}")).encode())
     assert loaded.fleet is None
     assert "canary" not in repr(loaded.findings).lower()

@@ -122,10 +122,7 @@ def test_targets_are_folders_of_the_fleet_too(spec, tmp_path):
     assert spec(add=f'target = "{tmp_path}/out/x"\n').fleet.nodes["volta"].target == "out/x"
     (tmp_path / "away").symlink_to("/tmp")
     assert [f.code for f in spec(add='target = "away/x"\n').findings] == ["target.outside"]
-    assert (
-        spec(add='target = "ssh://{host}:22/srv//x/"\n').fleet.nodes["volta"].target
-        == "ssh://volta.example/srv/x"
-    )
+    assert spec(add='target = "ssh://{host}:22/srv//x/"\n').fleet.nodes["volta"].target == "ssh://volta.example/srv/x"
 
 
 def test_wiring_leaves_the_gateway_to_the_node(spec):
@@ -215,9 +212,7 @@ def test_prereleases_satisfy_required_version(spec, monkeypatch):
 
 
 def test_a_bad_name_is_shown_where_it_stands_and_findings_name_their_block(spec):
-    loaded = spec(
-        swap=[('proxy = "main"', 'proxy = "Main"')], add='[nodes.Bad]\nhost = "x"\nrole = "worker"\n'
-    )
+    loaded = spec(swap=[('proxy = "main"', 'proxy = "Main"')], add='[nodes.Bad]\nhost = "x"\nrole = "worker"\n')
     assert [(str(f.place), f.code, str(f.address)) for f in loaded.findings] == [
         ("fleet.toml:8:9", "spec.name", "backend.gpu"),
         ("fleet.toml:29:8", "spec.name", "node.Bad"),

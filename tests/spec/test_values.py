@@ -43,10 +43,7 @@ def test_read(parse, text, value):
 @pytest.mark.parametrize(
     ("parse", "canary"),
     [
-        *[
-            (v.size, x)
-            for x in (48, 1.5, True, "48", "48 gib", "-1 GiB", "1e3 GiB", "٣ GiB", "", None, [], "9" * 99)
-        ],
+        *[(v.size, x) for x in (48, 1.5, True, "48", "48 gib", "-1 GiB", "1e3 GiB", "٣ GiB", "", None, [], "9" * 99)],
         *[(v.positive_size, x) for x in ("0 GiB",)],
         *[(v.params, x) for x in ("32", "0B", "32 GiB", 32)],
         *[(v.duration, x) for x in (60, "60", "1 w", "s")],
@@ -68,14 +65,8 @@ def test_read(parse, text, value):
             (v.reference, x)
             for x in ("canary", "", "env:", "env:a b", "ENV:A", "env:A=b", "file: ", "command:'", [], [3], 3)
         ],
-        *[
-            (v.reference, x)
-            for x in (["env:A", "canary"], {"value": "canary"}, "file:a\nb", None, [["env:A"]])
-        ],
-        *[
-            (v.env_value, x)
-            for x in ("canary", {}, {"value": 3}, {"value": "a", "b": 1}, {"value": "a\nb"}, 3)
-        ],
+        *[(v.reference, x) for x in (["env:A", "canary"], {"value": "canary"}, "file:a\nb", None, [["env:A"]])],
+        *[(v.env_value, x) for x in ("canary", {}, {"value": 3}, {"value": "a", "b": 1}, {"value": "a\nb"}, 3)],
     ],
 )
 def test_refused(parse, canary):
@@ -92,9 +83,7 @@ def test_a_bare_env_value_says_how_to_write_what_is_no_secret():
     assert "{ value =" in caught.value.context["hint"]
 
 
-@pytest.mark.parametrize(
-    "text", ["sk-0123456789abcdef", "x sk-abcdefghijklmnop", "fhseed1_x", "Bearer=sk-" + "a" * 20]
-)
+@pytest.mark.parametrize("text", ["sk-0123456789abcdef", "x sk-abcdefghijklmnop", "fhseed1_x", "Bearer=sk-" + "a" * 20])
 def test_secrets_by_look(text):
     assert v.SECRET.search(text)
 

@@ -367,9 +367,7 @@ def test_denial_texts(admin, proxy, connect, version):
         assert kind(answer) == "key_model_access_denied"
         if version == OLD:
             assert answer.status_code == 401
-            assert answer.json()["error"]["message"].startswith(
-                "key not allowed to access model. This key can"
-            )
+            assert answer.json()["error"]["message"].startswith("key not allowed to access model. This key can")
         else:
             assert answer.status_code == 403
             assert answer.json()["error"]["message"].startswith(f"The requested model '{model}' is not avail")

@@ -106,9 +106,7 @@ def test_errors(client, path, body, status, error):
 
 
 def test_a_prompt_is_answered(client):
-    answer = client.post(
-        "/api/chat", json={"model": "qwen3:32b", "messages": [{"role": "user", "content": "x"}]}
-    )
+    answer = client.post("/api/chat", json={"model": "qwen3:32b", "messages": [{"role": "user", "content": "x"}]})
     assert answer.json()["message"]["content"] == "hi from qwen3:32b"
     assert set(residents(client)) == {"qwen3:32b"}
 

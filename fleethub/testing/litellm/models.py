@@ -152,9 +152,7 @@ def _expand(replica: Replica, model: dict[str, Any]) -> list[dict[str, Any]]:
     names = expansions(model["model_name"])
     if not names:
         return [model]
-    shown = [
-        {**model, "model_name": n, "litellm_params": {**model["litellm_params"], "model": n}} for n in names
-    ]
+    shown = [{**model, "model_name": n, "litellm_params": {**model["litellm_params"], "model": n}} for n in names]
     return [model, *shown] if replica.old else shown
 
 
@@ -164,9 +162,7 @@ def _shown(replica: Replica, model: dict[str, Any]) -> dict[str, Any]:
     info = {"db_model": False, **model["model_info"], **dict.fromkeys(UNKNOWN_COSTS)}
     info.update(key=parameters["model"], litellm_provider=provider, supported_openai_params=["max_tokens"])
     if not replica.old:
-        info.update(
-            member_auto_router=False, access_via_team_ids=[], direct_access=True, pricing_overrides=[]
-        )
+        info.update(member_auto_router=False, access_via_team_ids=[], direct_access=True, pricing_overrides=[])
         if info["db_model"]:
             info["blocked"] = False
     return {
