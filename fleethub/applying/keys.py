@@ -63,12 +63,11 @@ def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
     if do.processes > 1 and not do.created:
         written = context.ended.get(do.written or "", time.monotonic())
         context.wait(written + do.ttl - time.monotonic(), f"workers behind one door forget the old scope of {do.alias}")
-    for door in do.doors:
-        _prove_at(door, do, value, context)
-    return ()
+    return tuple(note for door in do.doors if (note := _prove_at(door, do, value, context)))
 
 
-def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> None:
+def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> str | None:
+    """None when the door lists the scope; a note when it can only be waited for. Raises StepError."""
     deadline = time.monotonic() + 2 * do.ttl + 10
     api = LiteLLM(context.http, door, None)
     lacking: set[str] = set(do.scope)
@@ -78,10 +77,15 @@ def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> None:
             lacking = set(do.scope) - api.models_seen_by(door, value)
             reason = f"{door} does not yet give the key {do.alias!r} {', '.join(sorted(lacking))}"
         except LiteLLMError as error:
+            if error.kind == "budget_exceeded":
+                # it cannot be asked, and refuses every call until its budget is reset: the cache is older by then
+                written = context.ended.get(do.written or "", time.monotonic())
+                context.wait(written + do.ttl - time.monotonic(), f"{door} forgets the old scope of {do.alias}")
+                return f"{do.alias} is over its budget at {door}: its scope could not be asked, only waited for"
             reason = f"{door} does not take the key {do.alias!r}: {error}"
         else:
             if not lacking:
-                return
+                return None
         if time.monotonic() >= deadline:
             raise StepError(f"{reason}; nothing was delivered to its nodes, and the scope stays wide")
         if not said:

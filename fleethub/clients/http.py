@@ -26,6 +26,11 @@ class Answer:
     status: int
     body: Any
 
+    def kind(self) -> str:
+        """LiteLLM's ``error.type``; empty without one."""
+        error = self.body.get("error") if isinstance(self.body, dict) else None
+        return str(error.get("type") or "") if isinstance(error, dict) else ""
+
     def reason(self) -> str:
         """What the server said was wrong, from either of LiteLLM's two error shapes."""
         text = ""
@@ -44,13 +49,12 @@ class Answer:
 
 
 class Http:
-    """A pooled client; safe to use from many threads. Connecting is tried twice, a request is sent once."""
+    """A pooled client; safe to use from many threads."""
 
     def __init__(self, limit: int = 64) -> None:
         self._client = httpx.Client(
             timeout=httpx.Timeout(READ, connect=CONNECT, pool=None),
             limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
-            transport=None,
             follow_redirects=False,
         )
 
@@ -62,19 +66,25 @@ class Http:
         token: Secret | None = None,
         json: Any = None,
         params: dict[str, Any] | None = None,
-        timeout: float | None = None,
+        again: bool = False,
     ) -> Answer:
-        """Send one request; raises HttpError. ``timeout`` in seconds replaces the usual one for the answer."""
+        """Send one request; raises HttpError.
+
+        A kept connection may have been closed by the server meanwhile: a GET, and a POST that may be sent
+        ``again``, is then repeated once.
+        """
         headers = {"Authorization": f"Bearer {token.reveal()}"} if token is not None else {}
+
+        def send() -> httpx.Response:
+            return self._client.request(method, url, headers=headers, json=json, params=params)
+
         try:
-            response = self._client.request(
-                method,
-                url,
-                headers=headers,
-                json=json,
-                params=params,
-                timeout=httpx.Timeout(timeout or READ, connect=CONNECT, pool=None),
-            )
+            try:
+                response = send()
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                if method != "GET" and not again:
+                    raise
+                response = send()
         except httpx.TimeoutException as error:
             what = "connecting" if isinstance(error, httpx.ConnectTimeout) else "the answer"
             raise HttpError(f"timed out waiting for {what}") from None

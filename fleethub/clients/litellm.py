@@ -21,10 +21,13 @@ PAGES = 1000  # a server that never ends its list is not followed for ever
 
 
 class LiteLLMError(Exception):
-    """A call did not do what it should; the message is fit to be shown. ``status`` is 0 without an answer."""
+    """A call did not do what it should; the message is fit to be shown.
 
-    def __init__(self, message: str, status: int = 0) -> None:
-        self.status = status
+    ``status`` is 0 without an answer; ``kind`` is LiteLLM's ``error.type``, which differs less between versions.
+    """
+
+    def __init__(self, message: str, status: int = 0, kind: str = "") -> None:
+        self.status, self.kind = status, kind
         super().__init__(message)
 
 
@@ -118,17 +121,24 @@ class LiteLLM:
         return [row for row in rows if row.alias == alias]
 
     def generate(self, body: dict[str, Any], value: Secret) -> None:
-        """Create a key. Trap: an existing value answers 200 and changes nothing, so the caller reads back."""
-        self._call("POST", "/key/generate", json=body | {"key": value.reveal()})
+        """Create a key. Trap: an existing value answers 200 and changes nothing, so the caller reads back.
+
+        For the same reason no answer at all is no error here: what counts is what is there afterwards.
+        """
+        try:
+            self._call("POST", "/key/generate", json=body | {"key": value.reveal()})
+        except LiteLLMError as error:
+            if error.status:
+                raise
 
     def update(self, token: str, body: dict[str, Any]) -> None:
         """Change a key by its hash; 1.82.0 knows no update by alias."""
-        self._call("POST", "/key/update", json=body | {"key": token})
+        self._call("POST", "/key/update", json=body | {"key": token}, again=True)
 
     def delete(self, token: str) -> None:
         """Delete one key by its hash (by alias it would delete every key of that alias); gone is fine."""
         try:
-            self._call("POST", "/key/delete", json={"keys": [token]})
+            self._call("POST", "/key/delete", json={"keys": [token]}, again=True)
         except LiteLLMError as error:
             if error.status != 404:
                 raise
@@ -185,7 +195,7 @@ def _good(answer: Answer, auth: bool = True) -> Any:
         return answer.body
     if answer.status not in (200, 201):
         hint = " (is the master key right?)" if answer.status == 401 and auth else ""
-        raise LiteLLMError(answer.reason() + hint, answer.status)
+        raise LiteLLMError(answer.reason() + hint, answer.status, answer.kind())
     return answer.body
 
 

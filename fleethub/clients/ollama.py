@@ -78,7 +78,7 @@ class Ollama:
 
     def _get(self, kind: type[T], method: str, path: str, body: Any = None) -> T:
         try:
-            answer = self._http.request(method, self._url + path, json=body)
+            answer = self._http.request(method, self._url + path, json=body, again=True)
         except HttpError as error:
             raise OllamaError(str(error)) from None
         if answer.status != 200:
