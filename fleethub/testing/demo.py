@@ -21,7 +21,12 @@ from fleethub.testing.ollama import Ollama
 
 MASTER = "sk-master-of-the-demo-1234"
 GIB = 1 << 30
-ALIASES = {"qwen3-32b": "qwen3:32b", "gpt-oss-20b": "gpt-oss:20b", "gpt-oss-120b": "gpt-oss:120b"}
+ALIASES = {
+    "qwen3-32b": "qwen3:32b",
+    "gpt-oss-20b": "gpt-oss:20b",
+    "gpt-oss-120b": "gpt-oss:120b",
+    "llama3.1-8b": "llama3.1:8b",
+}
 
 SPEC = """\
 [fleet]
@@ -60,6 +65,11 @@ context = 32768
 [models.gpt-oss-120b]
 backends = ["monad-1"]
 route = "ollama_chat/gpt-oss:120b"
+context = 32768
+
+[models."llama3.1-8b"]
+backends = ["monad-1"]
+route = "ollama_chat/llama3.1:8b"
 context = 32768
 
 [defaults.node]
@@ -187,8 +197,8 @@ def _chapters(folder: Path, fleet: StandIns, run: Callable[..., int], say: Calla
     say("\n# Refused, with the sum. The spec goes back.")
     spec.write_text(good)
 
-    say("\n# Volta moves to a smaller model, while its agent calls without pause, on both replicas.")
-    spec.write_text(re.sub(r'(owner = "Volta")', r'\1\nmodel = "gpt-oss-20b"\nfallbacks = []', good))
+    say("\n# Volta moves to a model that its key never had, while its agent calls without pause, on both replicas.")
+    spec.write_text(re.sub(r'(owner = "Volta")', r'\1\nmodel = "llama3.1-8b"\nfallbacks = []', good))
     with Consumer(folder / "nodes/volta", tuple(proxy.url for proxy in fleet.proxies)) as agent:
         _until(lambda: agent.calls > 20)
         expect(0, "apply", "--auto-approve")
