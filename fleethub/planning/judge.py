@@ -92,7 +92,7 @@ def drift(item: Item, repair: bool) -> Drift | None:
         return None
     found = diff(locked.attrs, {k: v for k, v in seen.attrs.items() if k in locked.attrs})
     shown = tuple(_shown(leaf) for leaf in found)
-    names = ", ".join(dict.fromkeys(".".join(leaf.path[:2]) for leaf in shown))
+    names = ", ".join(dict.fromkeys(leaf.path[1] if leaf.path[0] == "files" else leaf.path[0] for leaf in shown))
     return Drift(item.address, f"{names} changed", shown, repair)
 
 

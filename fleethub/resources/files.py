@@ -33,18 +33,21 @@ class RenderedFile(Protocol):
     def consequence(self) -> str: ...
 
 
-def describe_file(file: RenderedFile, before: Blob | None, applied: Blob | None) -> tuple[list[Leaf], FileDiff]:
+def describe_file(
+    node: str, file: RenderedFile, before: Blob | None, applied: Blob | None
+) -> tuple[list[Leaf], FileDiff]:
     """Leaves and unified lines from what is on the node to what was rendered; ``applied`` only if it is ours."""
     ours = _decode(applied)
     there = _decode(before)
     if file.role == "env":
         found = _env_leaves(file, there)
-        lines = _unified(file.path, _mask_env(there), _mask_env(file.text.display()))
+        known = set(file.text.display().splitlines())
+        lines = _unified(f"{node}/{file.path}", _mask_env(there, known), _mask_env(file.text.display(), known))
         if there is not None and not found:
             found = [Leaf(("files", file.path), SENSITIVE, SENSITIVE)]
     else:
         rendered = file.text.display()
-        lines = _unified(file.path, _mask_foreign(there, ours, rendered), rendered)
+        lines = _unified(f"{node}/{file.path}", _mask_foreign(there, ours, rendered), rendered)
         found = _json_leaves(file, there, ours, rendered) if file.role == "openclaw" else []
         if there is not None and not found:
             changed = sum(line[0] in "+-" for line in lines[2:]) or 1
@@ -104,22 +107,16 @@ def _assignments(text: str) -> dict[str, str]:
     return {name.strip(): value.strip().strip("'") for name, _, value in pairs}
 
 
-def _mask_env(text: str | None) -> str:
-    if text is None:
-        return ""
-    lines = []
-    for line in text.splitlines():
+def _mask_env(text: str | None, known: set[str]) -> str:
+    """Names without values; a line that is no assignment only where FleetHub writes the same."""
+    shown = []
+    for line in (text or "").splitlines():
         name, equals, _ = line.partition("=")
-        lines.append(
-            f"{name}={SENSITIVE}"
-            if equals and not line.startswith("#")
-            else line
-            if not line
-            else "#"
-            if line.startswith("#")
-            else FOREIGN
-        )
-    return "\n".join(lines)
+        if equals and not line.startswith("#"):
+            shown.append(f"{name}={SENSITIVE}")
+        else:
+            shown.append(line if line in known else FOREIGN)
+    return "\n".join(shown)
 
 
 def _mask_foreign(there: str | None, ours: str | None, rendered: str) -> str:

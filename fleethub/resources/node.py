@@ -158,7 +158,7 @@ class NodeKind:
                 continue
             before: Blob | None = material["files"].get(file.path)
             applied: Blob | None = material["applied"].get(file.path)
-            found_here, diff = describe_file(file, before, applied)
+            found_here, diff = describe_file(item.address.name, file, before, applied)
             if there and there.get("mode") not in (None, wanted["mode"]):
                 found.append(Leaf(("files", file.path, "mode"), there["mode"], wanted["mode"]))
             if there is None and item.seen is not None:
