@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
@@ -33,6 +36,17 @@ class TemplateProblem(Exception):
     def __init__(self, code: str, message: str, origin: str, line: int) -> None:
         super().__init__(message)
         self.code, self.message, self.origin, self.line = code, message, origin, line
+
+
+@dataclass(slots=True)
+class _Rendering:
+    """What one rendering has put out and spent; the compiled templates are shared."""
+
+    markers: Markers = field(default_factory=Markers)
+    steps: int = 0
+
+
+_CURRENT: ContextVar[_Rendering] = ContextVar("rendering")
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -68,49 +82,50 @@ def render_text(sources: Mapping[str, str], name: str, context: Mapping[str, obj
     problem = getattr(sources[name], "problem", "")
     if problem or "\0" in "".join(sources.values()):
         raise TemplateProblem("template.failed", problem or "a NUL character in a template", origins[name], 0)
-    markers = Markers()
-    environment = _environment(sources, origins, markers)
+    environment = _environment(tuple(sorted((file, str(text), origins[file]) for file, text in sources.items())))
+    rendering = _Rendering()
+    token = _CURRENT.set(rendering)
     try:
         output = _bounded(environment, name, {key: hide(value) for key, value in context.items()})
-        return markers.cut(output)
+        return rendering.markers.cut(output)
     except TemplateSyntaxError as error:
         origin = error.filename or origins[name]
         raise TemplateProblem("template.failed", str(error.message), origin, error.lineno) from None
     except Exception as error:  # a template can raise whatever Python can
         raise _problem(error, origins, name) from None
+    finally:
+        _CURRENT.reset(token)
 
 
-def _environment(sources: Mapping[str, str], origins: Mapping[str, str], markers: Markers) -> _Environment:
+@lru_cache(maxsize=16)
+def _environment(sources: tuple[tuple[str, str, str], ...]) -> _Environment:
+    """One per set of (file, text, origin): compiling templates is what costs, and a fleet has many nodes."""
+    found = {file: (text, origin) for file, text, origin in sources}
+
     def load(name: str) -> tuple[str, str, Callable[[], bool]] | None:
-        return (str(sources[name]), origins[name], lambda: True) if name in sources else None
+        return (*found[name], lambda: True) if name in found else None
 
     environment = _Environment(
         undefined=StrictUndefined,
         autoescape=False,
         keep_trailing_newline=True,
-        finalize=markers.put,
+        finalize=lambda value: _CURRENT.get().markers.put(value),
         loader=FunctionLoader(load),
-        cache_size=0,
     )
-    environment.globals = {name: environment.globals[name] for name in _GLOBALS} | {"range": _range()}
+    environment.globals = {name: environment.globals[name] for name in _GLOBALS} | {"range": _range}
     for name in _UNWANTED:
         environment.filters.pop(name)
     environment.filters.update({"json": to_json, "tojson": to_json, "envquote": envquote, "yaml": to_yaml})
     return environment
 
 
-def _range() -> Callable[..., range]:
-    spent = 0
-
-    def bounded(*bounds: int) -> range:
-        nonlocal spent
-        steps = range(*bounds)
-        spent += len(steps)
-        if spent > RANGE_MAX:
-            raise SecurityError(f"more than {RANGE_MAX} steps of range")
-        return steps
-
-    return bounded
+def _range(*bounds: int) -> range:
+    steps = range(*bounds)
+    rendering = _CURRENT.get()
+    rendering.steps += len(steps)
+    if rendering.steps > RANGE_MAX:
+        raise SecurityError(f"more than {RANGE_MAX} steps of range")
+    return steps
 
 
 def _bounded(environment: _Environment, name: str, context: Mapping[str, object]) -> str:
