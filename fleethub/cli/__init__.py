@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from typing import Any
+from typing import NoReturn
 
 import click
 
@@ -91,25 +92,20 @@ def cli(ctx: click.Context, folder: str, as_json: bool, no_color: bool) -> None:
     ctx.obj = {"folder": folder, "json": as_json, "no_color": no_color}
 
 
-def main(argv: list[str] | None = None) -> Any:
+def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line; ends the process with the command's exit code."""
     try:
         cli(args=argv, prog_name="fleethub", standalone_mode=False)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(1)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()
+        # the reader has gone; Python would complain once more when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except SystemExit:
-        raise
     except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
         from fleethub.cli.errors import report
 
-        sys.exit(report(error))
+        sys.exit(report(error, as_json="--json" in (sys.argv[1:] if argv is None else argv)))
     sys.exit(0)

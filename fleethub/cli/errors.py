@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import traceback
 
@@ -10,23 +11,35 @@ import click
 from fleethub.model.exit import Exit
 
 
-def report(error: BaseException) -> int:
-    """Say what is wrong, and give the exit code. What nobody foresaw is a bug of ours: 70."""
+def report(error: BaseException, as_json: bool = False) -> int:
+    """Say what is wrong, with ``--json`` as the last line too, and give the exit code."""
+    code, message = _judge(error)
+    if isinstance(error, click.ClickException):
+        error.show()
+    else:
+        click.echo(message, err=True)
+    if as_json:
+        click.echo(json.dumps({"type": "summary", "exit": int(code), "error": message}))
+    return code
+
+
+def _judge(error: BaseException) -> tuple[Exit, str]:
+    """Exit code and message; what nobody foresaw is a bug of ours: 70."""
     from fleethub.state.format import LockfileError
     from fleethub.state.lock import LockedError
     from fleethub.usecases import NotThereYet
 
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return Exit.INTERRUPTED, "interrupted; the next plan sees what was done"
+    if isinstance(error, click.ClickException):
+        return Exit.ERROR, error.format_message()
     if isinstance(error, LockedError):
-        click.echo(f"error: {error}", err=True)
-        return Exit.LOCKED
+        return Exit.LOCKED, f"error: {error}"
     if isinstance(error, LockfileError | NotThereYet | OSError):
-        click.echo(f"error: {error}", err=True)
-        return Exit.ERROR
-    # a traceback's source lines hold no values, so no secret; the message of an unforeseen error might
-    where = traceback.extract_tb(error.__traceback__)
-    click.echo(f"fleethub has a bug ({type(error).__name__}); nothing more was done. Please report:", err=True)
-    for frame in where[-6:]:
-        click.echo(f"  {os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}", err=True)  # noqa: PTH119
+        return Exit.ERROR, f"error: {error}"
     if os.environ.get("FLEETHUB_DEBUG"):
         traceback.print_exception(error)
-    return Exit.BUG
+    # source lines hold no values, so no secret; the message of an unforeseen error might
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    where = [f"  {os.path.basename(f.filename)}:{f.lineno} in {f.name}" for f in frames]  # noqa: PTH119
+    return Exit.BUG, "\n".join((f"fleethub has a bug ({type(error).__name__}); please report:", *where))
