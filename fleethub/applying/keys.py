@@ -68,40 +68,30 @@ def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
 
 def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> str | None:
     """None when the door lists the scope; a note when it can only be waited for. Raises StepError."""
-    start, said, quiet = time.monotonic(), False, False
-    while (lacking := _lacking(door, do, value, context)) is not None:
-        if isinstance(lacking, _OverBudget):
-            # it cannot be asked, and refuses every call until its budget is reset: the cache is older by then
-            written = context.ended.get(do.written or "", time.monotonic())
-            context.wait(written + do.ttl - time.monotonic(), f"{door} forgets the old scope of {do.alias}")
-            return f"{do.alias} is over its budget at {door}: its scope could not be asked, only waited for"
-        past = time.monotonic() - start
-        if past >= 2 * do.ttl + 10:
-            raise StepError(f"{lacking}; nothing was delivered to its nodes, and the scope stays wide")
+    deadline = time.monotonic() + 2 * do.ttl + 10
+    api = LiteLLM(context.http, door, None)
+    lacking: set[str] = set(do.scope)
+    reason, said = "", False
+    while True:
+        try:
+            lacking = set(do.scope) - api.models_seen_by(door, value)
+            reason = f"{door} does not yet give the key {do.alias!r} {', '.join(sorted(lacking))}"
+        except LiteLLMError as error:
+            if error.kind == "budget_exceeded":
+                # it cannot be asked, and refuses every call until its budget is reset: the cache is older by then
+                written = context.ended.get(do.written or "", time.monotonic())
+                context.wait(written + do.ttl - time.monotonic(), f"{door} forgets the old scope of {do.alias}")
+                return f"{do.alias} is over its budget at {door}: its scope could not be asked, only waited for"
+            reason = f"{door} does not take the key {do.alias!r}: {error}"
+        else:
+            if not lacking:
+                return None
+        if time.monotonic() >= deadline:
+            raise StepError(f"{reason}; nothing was delivered to its nodes, and the scope stays wide")
         if not said:
             context.say(f"waiting until {door} knows the new scope of {do.alias}", 2 * do.ttl + 10)
             said = True
-        if past > do.ttl + 1 and not quiet:
-            # LiteLLM 1.82.0 keeps a cached key for another ttl whenever it is used, also by our question
-            quiet = True
-            time.sleep(do.ttl + 0.5)
-        else:
-            time.sleep(POLL)
-    return None
-
-
-class _OverBudget(str):
-    """The door refuses to tell, because the key is over its budget."""
-
-
-def _lacking(door: str, do: ProveKey, value: Secret, context: Context) -> str | None:
-    """One question: None when the door lists the whole scope, else what is wrong."""
-    try:
-        lacking = set(do.scope) - LiteLLM(context.http, door, None).models_seen_by(door, value)
-    except LiteLLMError as error:
-        reason = f"{door} does not take the key {do.alias!r}: {error}"
-        return _OverBudget(reason) if error.kind == "budget_exceeded" else reason
-    return f"{door} does not yet give the key {do.alias!r} {', '.join(sorted(lacking))}" if lacking else None
+        time.sleep(POLL)
 
 
 def _ours(rows: list[KeyRow], alias: str, context: Context) -> KeyRow:

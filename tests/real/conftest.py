@@ -39,6 +39,9 @@ class Proxy:
             "ROOT": str(root / ("litellm" if VERSION == "1.106.2" else f"litellm-{VERSION}")),
             "STORE_MODEL_IN_DB": "True",
         }
+        if VERSION.startswith("1.82"):
+            # it caches keys for a minute whatever user_api_key_cache_ttl says; only this changes that
+            env["DEFAULT_MANAGEMENT_OBJECT_IN_MEMORY_CACHE_TTL"] = "3"
         with log.open("w") as out:
             self.process = subprocess.Popen([up], env=env, stdout=out, stderr=out, start_new_session=True)
 

@@ -38,7 +38,6 @@ def list_models(replica: Replica, request: Request) -> Answer:
     caller = authenticate(replica, request)
     if caller.row is not None:
         check_limits(replica, caller.row, None)
-        replica.renew(caller.row["token"])
     common = {"object": "model", "created": 1677610602, "owned_by": "openai"}
     return Answer({"data": [{"id": name, **common} for name in visible(replica, caller)], "object": "list"})
 

@@ -26,8 +26,7 @@ class LiteLLM(Server):
 
     ``models`` is the config's model_list. ``cache_ttl`` and ``model_sync`` are seconds of ``clock``; a real
     1.106.2 looks for new models every 30 s.
-    ``traffic_renews_cache`` is LiteLLM's issue 25553: calls keep a stale key alive; seen on 1.82.0 (its default
-    here) and not on 1.106.2. ``cost_per_call`` is what
+    ``traffic_renews_cache`` is LiteLLM's issue 25553: calls keep a stale key alive. ``cost_per_call`` is what
     a served call adds to a key's spend.
     """
 
@@ -56,7 +55,7 @@ class LiteLLM(Server):
         version: Version = "1.106.2",
         store_models: bool = False,
         model_sync: float = 2.0,
-        traffic_renews_cache: bool | None = None,
+        traffic_renews_cache: bool = False,
         cost_per_call: float = 0.00001,
         clock: Callable[[], float] = time.monotonic,
         port: int = 0,
@@ -71,7 +70,7 @@ class LiteLLM(Server):
             cache_ttl=cache_ttl,
             model_sync=model_sync,
             store_models=store_models,
-            traffic_renews_cache=version == "1.82.0" if traffic_renews_cache is None else traffic_renews_cache,
+            traffic_renews_cache=traffic_renews_cache,
             cost_per_call=cost_per_call,
             clock=clock,
         )

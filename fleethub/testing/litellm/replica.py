@@ -97,16 +97,11 @@ class Replica:
         """Drop a key from this replica's cache; the other replicas keep theirs."""
         self.cache.pop(token, None)
 
-    def renew(self, token: str) -> None:
-        """A request passed all checks: 1.82.0 then caches the row that it used anew, for another ttl."""
+    def used(self, token: str) -> None:
+        """A call was served: spend and times move in the database, and perhaps the stale row lives on."""
         cached = self.cache.get(token)
         if cached and self.traffic_renews_cache:
             cached.at = self.clock()
-
-    def used(self, token: str) -> None:
-        """A call was served: spend and times move in the database, and perhaps the stale row lives on."""
-        self.renew(token)
-        cached = self.cache.get(token)
         if cached:
             cached.row["spend"] += self.cost_per_call
         with self.database.lock:
