@@ -13,13 +13,14 @@ from typing import Any
 
 from fleethub import __version__
 from fleethub.model.address import Address
+from fleethub.model.address import node as node_address
 from fleethub.model.event import Event
 from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Applied, Lockfile, Observation, Resource
-from fleethub.model.plan import Action, Plan, Result, Why
+from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
 from fleethub.rendering import Rendered, load_templates, render
 from fleethub.resources.base import Inputs
@@ -76,10 +77,30 @@ def open_fleet(path: Path) -> Opened:
     findings = (*loaded.findings, *(f for r in rendered.values() for f in r.findings))
     if any(f.severity is Severity.ERROR for f in findings):
         raise SpecError(findings)
+    if forbidden := _forbidden(fleet):
+        raise SpecError(tuple(forbidden))
     wiring = sorted(name for name, node in fleet.nodes.items() if node.manage == "wiring")
     if wiring:
         raise NotThereYet(f'manage = "wiring" (node {wiring[0]}) is not there yet; use manage = "whole"')
     return Opened(fleet, rendered, findings)
+
+
+def _forbidden(fleet: Fleet) -> list[Finding]:
+    """Nodes whose variables name the seed or a master key: neither ever belongs on a node."""
+    guarded = {a for proxy in fleet.proxies.values() for a in proxy.master_key.alternatives}
+    guarded |= set(fleet.key_seed.alternatives if fleet.key_seed else ())
+    return [
+        Finding(
+            "node.env-forbidden",
+            f"{variable} would give the node the seed or a proxy's master key",
+            node_address(node.name),
+            node.place,
+            "a node has its own key already, in FLEETHUB_KEY_<PROXY>",
+        )
+        for node in fleet.nodes.values()
+        for variable, value in node.env.items()
+        if not isinstance(value, str) and guarded & set(value.alternatives)
+    ]
 
 
 class Workplace:
@@ -94,7 +115,8 @@ class Workplace:
         self.fleet = self.opened.fleet
         self.root = Path(self.fleet.root)
         self.store = FileStore(self.root)
-        self.vault = Vault(self.root, self.fleet.key_seed)
+        masters = (proxy.master_key for proxy in self.fleet.proxies.values())
+        self.vault = Vault(self.root, self.fleet.key_seed, tuple(masters))
         self.http = Http()
 
     def __enter__(self) -> Workplace:
@@ -108,21 +130,16 @@ class Workplace:
         from fleethub.model.observation import Unknown
         from fleethub.observing import now, observe
         from fleethub.planning import make_plan, sources
-        from fleethub.planning.guards import before_any_request
 
         lockfile = self.store.read()
+        if destroy and lockfile is None:
+            return self.plan(repair)  # tells a lost lockfile from a fleet that was never applied
         fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
+        if destroy and lockfile is not None:
+            lockfile = self._protected(lockfile)
         findings = list(self.opened.findings) if not destroy else []
-        fatal = [*self._seed_findings(), *before_any_request(fleet, lockfile, self.vault.seed_fingerprint())]
-        if any(f.code in FATAL for f in fatal):
-            plan = Plan(
-                "",
-                fleet.name,
-                "Nothing was asked or sent: see the findings.",
-                findings=tuple(fatal),
-                fatal=True,
-            )
-            return Planned(plan, {}, Facts(now()), lockfile)
+        if (refused := self.refused()) is not None:
+            return Planned(refused, {}, Facts(now()), lockfile)
         wanted = self.wanted(fleet, lockfile)
         facts = observe(fleet, sources(fleet, wanted, lockfile), self.http, self.vault)
         for problem in self.vault.problems:
@@ -137,6 +154,17 @@ class Workplace:
         if any(isinstance(r, Unknown) for r in facts.readings.values()):
             plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
         return Planned(plan, wanted, facts, lockfile)
+
+    def refused(self) -> Plan | None:
+        """A plan that says why nothing may be asked or sent (the wrong seed, another name), or None."""
+        from fleethub.planning.guards import before_any_request
+
+        lockfile = self.store.read()
+        fatal = [*self._seed_findings(), *before_any_request(self.fleet, lockfile, self.vault.seed_fingerprint())]
+        if not fatal:
+            return None
+        says = "Nothing was asked or sent: see the findings."
+        return Plan("", self.fleet.name, says, findings=tuple(fatal), fatal=True)
 
     def wanted(self, fleet: Fleet, lockfile: Lockfile | None) -> dict[Address, Resource]:
         """Every resource that the spec wants."""
@@ -167,13 +195,20 @@ class Workplace:
                 made = self.plan(False, destroy)
                 decision = decide(made.plan)
             plan = made.plan
-            if decision is not Decision.APPLY or plan.fatal or not plan.doable:
+            nothing = plan.fatal or not plan.doable or (destroy and made.lockfile is None)
+            if decision is not Decision.APPLY or nothing:
                 return Result(plan, applied=False, serial=plan.serial)
             journal = Journal(self.store.private / "journal.ndjson")
 
+            showing = list(sinks)
+
             def emit(event: Event) -> None:
-                for sink in (journal.__call__, *sinks):
-                    sink(event)
+                journal(event)
+                for sink in list(showing):
+                    try:
+                        sink(event)
+                    except Exception:  # who watches must not decide what becomes of the nodes
+                        showing.remove(sink)
 
             context = Context(
                 http=self.http,
@@ -204,14 +239,24 @@ class Workplace:
         from fleethub.resources import KINDS
 
         locked = made.lockfile.resources if made.lockfile else {}
+        lineage = made.lockfile.lineage if made.lockfile else ""
         return {
-            a: KINDS[a.kind].observe(a, made.wanted.get(a), locked.get(a), made.facts, self.vault)
+            a: KINDS[a.kind].observe(a, made.wanted.get(a), locked.get(a), made.facts, self.vault, lineage)
             for a in sorted({*made.wanted, *locked})
         }
 
-    def reveal(self, address: Address, made_from: Mapping[Address, Resource]) -> Secret:
+    def reveal(self, address: Address) -> Secret:
         """The value of one key, for its user; raises KeyError for what is no key of the spec."""
-        return self.vault.open(made_from[address].material["slot"])
+        return self.vault.open(self.wanted(self.fleet, None)[address].material["slot"])
+
+    def _protected(self, lockfile: Lockfile) -> Lockfile:
+        """The lockfile with what the spec protects by now, though no apply has recorded it yet."""
+        wanted = self.wanted(self.fleet, lockfile)
+        kept = {
+            address: replace(record, protected=record.protected or (address in wanted and wanted[address].protected))
+            for address, record in lockfile.resources.items()
+        }
+        return replace(lockfile, resources=kept)
 
     def _seed_findings(self) -> list[Finding]:
         from fleethub.clients.vault import SecretError
@@ -234,7 +279,7 @@ def plan_exit(plan: Plan, detailed: bool = False) -> Exit:
     codes = [Exit.FINE]
     if any(f.severity is Severity.ERROR for f in plan.findings):
         codes.append(Exit.REFUSED)
-    if plan.changes and not plan.doable and _has(plan, Why.UNKNOWN):
+    elif plan.changes and not plan.doable and _has(plan, Why.UNKNOWN):
         codes.append(Exit.ERROR)
     if detailed and plan.changes:
         codes.append(Exit.CHANGES)
@@ -245,9 +290,8 @@ def apply_exit(result: Result) -> Exit:
     """The exit code of an apply."""
     if not result.applied:
         return plan_exit(result.plan)
-    did = bool(result.done) or any(c.action is Action.RECORD for c in result.plan.changes)
     if result.failed or result.skipped:
-        return Exit.PARTIAL if did else Exit.ERROR
+        return Exit.PARTIAL
     refused = any(f.severity is Severity.ERROR for f in result.plan.findings)
     return Exit.PARTIAL if refused or _has(result.plan, Why.UNKNOWN) else Exit.FINE
 
@@ -275,7 +319,14 @@ def init(folder: Path, name: str) -> list[Path]:
 
     write(folder / "fleet.toml", spec(name))
     write(folder / "fleet.schema.json", json.dumps(json_schema(), indent=2) + "\n")
-    write(folder / ".gitignore", GITIGNORE)
-    if not (folder / "fleet.lock").exists():
+    ignore = folder / ".gitignore"
+    write(ignore, "")
+    lines = ignore.read_text(encoding="utf-8").splitlines()
+    missing = [line for line in GITIGNORE.splitlines() if line not in lines]
+    if missing:
+        ignore.write_text("\n".join((*lines, *missing)) + "\n", encoding="utf-8")
+        written += [ignore] if ignore not in written else []
+    wants_seed = f"file:{name}.seed" in (folder / "fleet.toml").read_text(encoding="utf-8")
+    if wants_seed and not (folder / "fleet.lock").exists():
         write(folder / f"{name}.seed", new_seed() + "\n", 0o600)
     return written

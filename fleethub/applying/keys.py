@@ -23,11 +23,16 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     rows = _call(api.find, do.alias)
     mark = {"lineage": context.lineage, "serial": context.serial, "generation": do.generation}
     if do.create:
+        if do.replaces is not None and len(rows) == 1 and _sealed(rows[0], context) == do.replaces:
+            _call(api.delete, rows[0].token)
+            rows = _call(api.find, do.alias)
+        if not do.models:
+            raise StepError("a key without models would reach all of them; this is a bug of FleetHub's")
         if rows:
             raise StepError(f"a key with the alias {do.alias!r} appeared since the plan was made")
         body: dict[str, Any] = {
             "key_alias": do.alias,
-            "models": list(do.models or ()),
+            "models": list(do.models),
             "metadata": {"fleethub": mark},
             **{name: limit for name, limit in do.limits.items() if limit is not None},
         }
@@ -51,10 +56,13 @@ def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
     rows = _call(api.find, do.alias)
     if not rows:
         return ()
-    _call(api.delete, _ours(rows, do.alias, context).token)
-    if _call(api.find, do.alias):
+    mine = [row for row in rows if _sealed(row, context) in do.values]
+    for row in mine:
+        _call(api.delete, row.token)
+    left = _call(api.find, do.alias)
+    if any(_sealed(row, context) in do.values for row in left):
         raise StepError("the proxy said that it deleted the key, and still lists it")
-    return ()
+    return (f"a key {do.alias!r} that FleetHub did not make stays",) if left else ()
 
 
 def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
@@ -92,6 +100,10 @@ def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> str |
             context.say(f"waiting until {door} knows the new scope of {do.alias}", 2 * do.ttl + 10)
             said = True
         time.sleep(POLL)
+
+
+def _sealed(row: KeyRow, context: Context) -> str | None:
+    return context.vault.sha256(bytes.fromhex(row.token))
 
 
 def _ours(rows: list[KeyRow], alias: str, context: Context) -> KeyRow:

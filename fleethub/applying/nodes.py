@@ -22,7 +22,7 @@ def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
             "digests": {file.path: context.vault.text(file.text) for file in do.files},
             "activated": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        parcel = Parcel(files, mark, do.folders, do.uid, do.stale)
+        parcel = Parcel(files, mark, do.folders, do.uid, do.expects, do.stale)
         connect(do.source.at, context.root).deliver(parcel, context.vault)
     except (HostError, SecretError) as error:
         raise StepError(str(error)) from None

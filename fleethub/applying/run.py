@@ -110,7 +110,11 @@ def apply(
         run.take(Recorded(address, record))
     run.take(
         ApplyFinished(
-            context.serial, tuple(run.done), tuple(i for i, _ in run.failed), tuple(run.skipped), plan.planned
+            context.serial,
+            tuple(run.done),
+            tuple(i for i, _ in run.failed),
+            tuple(run.skipped),
+            _planned(plan, lockfile, run),
         )
     )
     save(run.lockfile)
@@ -196,6 +200,18 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
         if start is not None:
             found[change.address] = replace(start, pending=Pending(phases, wanted.attrs if wanted else {}, needs))
     return found
+
+
+def _planned(plan: Plan, lockfile: Lockfile | None, run: _Run) -> Mapping[str, tuple[tuple[str, int], ...]]:
+    """The planned sets; when something failed, a newcomer counts as admitted only if a key reaches it by now."""
+    if not run.failed and not run.skipped:
+        return plan.planned
+    before = lockfile.planned if lockfile else {}
+    reached = {m for record in run.lockfile.resources.values() for m in record.attrs.get("models", ())}
+    return {
+        backend: tuple(e for e in entries if e in before.get(backend, ()) or e[0] in reached)
+        for backend, entries in plan.planned.items()
+    }
 
 
 def _settled(plan: Plan, run: _Run, records: Mapping[Address, Locked]) -> Iterable[tuple[Address, Locked]]:

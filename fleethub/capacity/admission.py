@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fleethub.capacity.estimate import Estimate, estimate
 from fleethub.model.address import Address
@@ -109,10 +109,10 @@ def _vram(backend: Backend, facts: Facts) -> tuple[int | None, str]:
 def _sum(fleet: Fleet, backend: Backend, reading: OllamaReading | None, planned: PlannedSet) -> int | None:
     """The sum of an earlier set; None when one of its models is unknown by now."""
     sizes = [
-        estimate(fleet.models[a], backend.ollama, reading).total
+        estimate(replace(fleet.models[a], context=c), backend.ollama, reading).total
         if a in fleet.models and backend.ollama is not None
         else None
-        for a, _ in planned
+        for a, c in planned
     ]
     known = [size for size in sizes if size is not None]
     return sum(known) if len(known) == len(sizes) else None

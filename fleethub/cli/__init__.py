@@ -73,11 +73,10 @@ class Lazy(click.Group):
 
 
 def _later(name: str) -> None:
-    click.echo(f"fleethub {name} is not there yet; see CHANGELOG.md for what this version does", err=True)
-    sys.exit(1)
+    raise click.ClickException(f"fleethub {name} is not there yet; see CHANGELOG.md for what this version does")
 
 
-@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "FLEETHUB"})
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="fleethub")
 @click.option("-C", "folder", default=".", metavar="DIR", help="The fleet's folder (or its fleet.toml).")
 @click.option("--json", "as_json", is_flag=True, help="Print NDJSON for machines; the last line is a summary.")

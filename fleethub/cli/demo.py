@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from fleethub.cli.output import Out
+from fleethub.model.exit import Exit
 
 
 @click.command()
@@ -30,6 +31,8 @@ def cmd(options: dict[str, object], keep: bool) -> None:
         try:
             main(["-C", str(folder), *flags, *argv])
         except SystemExit as stop:
+            if stop.code == Exit.INTERRUPTED:
+                raise KeyboardInterrupt from None
             return int(stop.code or 0)
         return 0
 

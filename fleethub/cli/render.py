@@ -33,6 +33,9 @@ def cmd(options: dict[str, object], node: str | None, target: Path) -> None:
         chosen = [node] if node is not None else sorted(opened.rendered)
         written = []
         for name in chosen:
+            if (target / name / ".fleethub").exists():
+                message = f"{target / name} is a living node's folder; render to another one"
+                raise click.UsageError(message)
             for file in opened.rendered[name].files:
                 path = target / name / file.path
                 path.parent.mkdir(parents=True, exist_ok=True)

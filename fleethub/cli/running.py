@@ -101,6 +101,8 @@ class progress:
             if isinstance(event, ApplyStarted):
                 self._status.start()
             elif isinstance(event, StepStarted):
-                self._status.update(f"{event.phase}: {event.says} {event.address}")
+                from rich.text import Text
+
+                self._status.update(Text(f"{event.phase}: {event.says} {event.address}"))
             elif isinstance(event, ApplyFinished):
                 self._status.stop()

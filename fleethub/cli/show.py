@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from fleethub.cli.output import Out, guarded
+
+if TYPE_CHECKING:
+    from fleethub.model.address import Address
+    from fleethub.usecases import Workplace
 
 
 def _addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -52,7 +57,9 @@ def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
             raise click.UsageError(str(error)) from None
         with Workplace(out.path) as workplace:
             if reveal:
-                return _reveal(workplace, wanted_address)
+                if out.json or not sys.stdout.isatty():
+                    raise click.UsageError("--reveal prints a secret, and does so on a terminal only")
+                return _reveal(out, workplace, wanted_address)
             made = workplace.plan()
             if made.plan.fatal:
                 out.findings(made.plan.findings)
@@ -71,20 +78,18 @@ def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
     guarded(out, work)
 
 
-def _reveal(workplace: object, address: object) -> int:
+def _reveal(out: Out, workplace: Workplace, address: Address) -> int:
     from fleethub.clients.vault import SecretError
-    from fleethub.model.address import Address
-    from fleethub.usecases import Workplace
+    from fleethub.usecases import plan_exit
 
-    if not isinstance(workplace, Workplace) or not isinstance(address, Address):
-        raise TypeError("a workplace and an address")
-    if not sys.stdout.isatty():
-        raise click.UsageError("--reveal prints a secret, and does so on a terminal only")
     if address.kind != "key":
         raise click.UsageError("--reveal is for keys: show key.PROXY.NAME --reveal")
+    refused = workplace.refused()
+    if refused is not None:
+        out.findings(refused.findings)
+        return plan_exit(refused)
     try:
-        wanted = workplace.wanted(workplace.fleet, None)
-        click.echo(workplace.reveal(address, wanted).reveal())
+        click.echo(workplace.reveal(address).reveal())
     except KeyError:
         raise click.UsageError(f"{address} is not in the spec") from None
     except SecretError as error:

@@ -40,13 +40,17 @@ def commit(folder: Path) -> str:
 
 def _inside_work_tree(folder: Path) -> bool:
     try:
-        return _run(folder, ["rev-parse", "--is-inside-work-tree"], (0, 128)).strip() == "true"
+        return _run(folder, ["rev-parse", "--is-inside-work-tree"], (0,)).strip() == "true"
     except FileNotFoundError:
         return False
+    except GitError as error:
+        if "not a git repository" in str(error):
+            return False
+        raise  # "dubious ownership" and the like: there is one, and git does not tell
 
 
 def _run(folder: Path, argv: list[str], good: tuple[int, ...], data: str | None = None) -> str:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {"LC_ALL": "C"}
     try:
         done = subprocess.run(  # noqa: S603 - argv is ours, never a shell
             ["git", "-C", str(folder), *argv],  # noqa: S607 - the operator's git

@@ -32,6 +32,7 @@ class HostError(Exception):
 class Parcel:
     """What is delivered: (path, content, mode) in the order of renaming, folders that must exist, the mark's JSON.
 
+    ``expects`` maps paths to the fingerprint that must be there (None: no file of that content is known), and
     ``stale`` maps paths of the last set that are no longer part of it to the fingerprint they were applied with.
     """
 
@@ -39,6 +40,7 @@ class Parcel:
     mark: Mapping[str, Any]
     folders: Sequence[str] = ()
     uid: int = 1000
+    expects: Mapping[str, str | None] = field(default_factory=dict)
     stale: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -73,6 +75,7 @@ class Folder:
         try:
             if not stat.S_ISDIR(self._path.stat().st_mode):
                 raise HostError(f"{self._path} is not a folder")
+            self._stay_inside()
             files = {p: found for p in paths if (found := self._file(self._path / p)) is not None}
             applied = {
                 p: found.content
@@ -91,8 +94,8 @@ class Folder:
         files, stale = parcel.files, parcel.stale
         try:
             self._path.mkdir(parents=True, exist_ok=True)
-            if not self._path.resolve().is_relative_to(self._root.resolve()):
-                raise HostError(f"{self._path} leads out of the fleet's folder through a link")
+            self._stay_inside()
+            self._unchanged(parcel.expects, seal)
             private = self._path / ".fleethub"
             private.mkdir(mode=0o755, exist_ok=True)
             incoming = private / "incoming"
@@ -125,8 +128,9 @@ class Folder:
         try:
             if not stat.S_ISDIR(self._path.stat().st_mode):
                 raise HostError(f"{self._path} is not a folder")
+            self._stay_inside()
             self._remove_ours(files, seal)
-            shutil.rmtree(self._path / ".fleethub", ignore_errors=False)
+            self._remove_private()
             for folder in sorted({(self._path / f).parent for f in files} | {self._path}, reverse=True):
                 if folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()
@@ -135,6 +139,27 @@ class Folder:
             return ()
         except OSError as error:
             raise HostError(f"{error.filename or self._path}: {error.strerror or error}") from None
+
+    def _stay_inside(self) -> None:
+        if not self._path.resolve().is_relative_to(self._root.resolve()):
+            raise HostError(f"{self._path} leads out of the fleet's folder through a link")
+
+    def _unchanged(self, expects: Mapping[str, str | None], seal: Seal) -> None:
+        """What was written since the plan was made is somebody's work: it is not overwritten."""
+        for path, fingerprint in expects.items():
+            found = self._file(self._path / path)
+            now = seal.sha256(found.content.sha256()) if found and found.content is not None else None
+            if now != fingerprint:
+                raise HostError(f"{self._path / path} changed since the plan was made; plan again")
+
+    def _remove_private(self) -> None:
+        private = self._path / ".fleethub"
+        for name in ("applied", "incoming"):
+            if (private / name).exists():
+                shutil.rmtree(private / name)
+        (private / "mark.json").unlink(missing_ok=True)
+        if private.is_dir() and not any(private.iterdir()):
+            private.rmdir()
 
     def _make(self, folders: Sequence[str], uid: int) -> None:
         for name in folders:
@@ -148,7 +173,12 @@ class Folder:
         """Remove the files that still are what was applied; what somebody changed stays."""
         for path, fingerprint in files.items():
             found = self._file(self._path / path)
-            if found and found.content is not None and seal.sha256(found.content.sha256()) == fingerprint:
+            if found is None or found.content is None:
+                continue
+            now = seal.sha256(found.content.sha256())
+            if now is None:
+                raise HostError(f"without the seed it cannot be told whether {self._path / path} is FleetHub's")
+            if now == fingerprint:
                 (self._path / path).unlink()
 
     def _file(self, path: Path) -> FileReading | None:

@@ -5,14 +5,17 @@ An error's text never holds a header, a body that was sent, or more than a littl
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from json import loads
 from typing import Any
 
 import httpx
 
 from fleethub.model.secret import Secret
 
-CONNECT, READ = 3.0, 15.0  # seconds
+CONNECT, READ, WHOLE = 3.0, 15.0, 60.0  # seconds: to connect, for each piece of an answer, for all of it
+LARGEST = 64 << 20  # bytes of an answer
 
 
 class HttpError(Exception):
@@ -45,6 +48,7 @@ class Answer:
                 text = str(detail[0].get("msg", ""))
         # LiteLLM echoes hashes of what it was sent: the first clause says enough
         text = text.partition("Received API Key")[0].split("\n")[0][:160].strip()
+        text = "".join(c for c in text if c.isprintable())
         return f"HTTP {self.status}" + (f": {text}" if text else "")
 
 
@@ -67,24 +71,32 @@ class Http:
         json: Any = None,
         params: dict[str, Any] | None = None,
         again: bool = False,
+        secrets: tuple[Secret, ...] = (),
     ) -> Answer:
         """Send one request; raises HttpError.
 
         A kept connection may have been closed by the server meanwhile: a GET, and a POST that may be sent
-        ``again``, is then repeated once.
+        ``again``, is then repeated once. ``secrets`` are those in the body, so that an error cannot echo them.
         """
         headers = {"Authorization": f"Bearer {token.reveal()}"} if token is not None else {}
 
-        def send() -> httpx.Response:
-            return self._client.request(method, url, headers=headers, json=json, params=params)
+        def send() -> tuple[int, bytes]:
+            """Status and body; a server that drips or never ends is not listened to for ever."""
+            end, data = time.monotonic() + WHOLE, b""
+            with self._client.stream(method, url, headers=headers, json=json, params=params) as answer:
+                for chunk in answer.iter_bytes():
+                    data += chunk
+                    if time.monotonic() > end or len(data) > LARGEST:
+                        raise HttpError("the answer is too slow or too large")
+                return answer.status_code, data
 
         try:
             try:
-                response = send()
+                status, data = send()
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
                 if method != "GET" and not again:
                     raise
-                response = send()
+                status, data = send()
         except httpx.TimeoutException as error:
             what = "connecting" if isinstance(error, httpx.ConnectTimeout) else "the answer"
             raise HttpError(f"timed out waiting for {what}") from None
@@ -93,10 +105,13 @@ class Http:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, UnicodeError) as error:
             raise HttpError(f"no usable answer ({type(error).__name__})") from None
         try:
-            body = response.json()
+            body = loads(data)
         except (ValueError, RecursionError):
             body = None
-        return Answer(response.status_code, body)
+        sent = [secret.reveal() for secret in (token, *secrets) if secret is not None]
+        if status >= 400 and any(value.encode() in data for value in sent):
+            body = None  # it says back what it was sent: nothing of it is shown
+        return Answer(status, body)
 
     def close(self) -> None:
         """Close the pool."""

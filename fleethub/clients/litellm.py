@@ -126,7 +126,7 @@ class LiteLLM:
         For the same reason no answer at all is no error here: what counts is what is there afterwards.
         """
         try:
-            self._call("POST", "/key/generate", json=body | {"key": value.reveal()})
+            self._call("POST", "/key/generate", json=body | {"key": value.reveal()}, secrets=(value,))
         except LiteLLMError as error:
             if error.status:
                 raise

@@ -40,8 +40,10 @@ def new_seed() -> str:
 class Vault:
     """Secrets of one fleet. Thread-safe; each reference is opened once. ``problems`` keeps what did not open."""
 
-    def __init__(self, root: Path, seed: SecretRef | None) -> None:
+    def __init__(self, root: Path, seed: SecretRef | None, guarded: tuple[SecretRef, ...] = ()) -> None:
         self._root, self._seed_ref = root, seed
+        self._guarded = (*guarded, seed) if seed else guarded
+        self._unfit: dict[str, SecretError] = {}
         self._opened: dict[SecretRef, Secret | SecretError] = {}
         self._lock = threading.RLock()
         self._key: bytes | None = None
@@ -49,7 +51,7 @@ class Vault:
     @property
     def problems(self) -> tuple[SecretError, ...]:
         """Every reference that was asked for and did not open."""
-        return tuple(found for found in self._opened.values() if isinstance(found, SecretError))
+        return (*(found for found in self._opened.values() if isinstance(found, SecretError)), *self._unfit.values())
 
     def open(self, slot: Slot) -> Secret:
         """The secret; raises SecretError."""
@@ -75,9 +77,26 @@ class Vault:
                 continue
             value = self.open(part).reveal()
             if any(c in value for c in "'\n\r\0"):
-                raise SecretError(f"{part} holds a quote or a line break, which .env cannot carry")
+                raise self._refuse(part, "holds a quote or a line break, which .env cannot carry")
+            if isinstance(part, SecretRef) and self._is_guarded(value):
+                raise self._refuse(part, "is the seed or a proxy's master key, which no node may have")
             parts.append(value)
         return "".join(parts).encode()
+
+    def _refuse(self, part: Slot, why: str) -> SecretError:
+        error = SecretError(f"{part} {why}")
+        self._unfit[str(part)] = error
+        return error
+
+    def _is_guarded(self, value: str) -> bool:
+        """Whether a value is one that must not leave this machine, by whatever reference it came."""
+        for ref in self._guarded:
+            try:
+                if self.open(ref).reveal() == value:
+                    return True
+            except SecretError:
+                continue
+        return False
 
     def seed_fingerprint(self) -> str | None:
         """The seed's fingerprint, as the lockfile keeps it; None without a seed."""

@@ -25,14 +25,16 @@ class KeyPut:
     generation: int
     create: bool
     unblock: bool = False
+    replaces: str | None = None  # the fingerprint of a revoked key that goes first
 
 
 @dataclass(frozen=True, slots=True)
 class KeyDelete:
-    """Delete a key that carries our mark."""
+    """Delete a key whose value has one of our fingerprints; another one of that alias is left alone."""
 
     source: Source
     alias: str
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Deliver:
     generation: int
     folders: tuple[str, ...] = ()  # below the target, made when missing, belonging to ``uid``
     uid: int = 1000
+    expects: Mapping[str, str | None] = field(default_factory=dict)  # path -> fingerprint that the plan saw there
     stale: Mapping[str, str] = field(default_factory=dict)  # path -> fingerprint of what is no longer part of it
 
 

@@ -81,6 +81,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "node.config-check": (E, "the rendered config fails one of FleetHub's own checks"),
     "node.env-quote": (E, "a value that cannot be written single-quoted into .env"),
     "node.env-tracked": (E, "git tracks, or does not ignore, a node's .env"),
+    "node.env-forbidden": (E, "a node's variable names the seed or a master key"),
     # secrets
     "seed.malformed": (E, "the seed is not fhseed1_ and 43 characters of base64url"),
     "seed.mismatch": (E, "the seed is not the one that the lockfile's keys were derived from"),

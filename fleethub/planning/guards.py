@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleethub.model.address import Address
-from fleethub.model.facts import Facts, HostReading, ProxyReading
+from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Mark
@@ -96,16 +96,17 @@ def _ours_without_lockfile(item: Item) -> bool:
         return False
     if item.address.kind == "key":
         return bool(seen.attrs["value"] == want.attrs["value"])
-    return item.address.kind == "node"
+    # a seal is this fleet's own: one file with our fingerprint is proof enough
+    files = want.attrs.get("files", {})
+    return any(there == files.get(path) for path, there in seen.attrs.get("files", {}).items())
 
 
 def _marks(items: Iterable[Item], facts: Facts) -> Iterable[tuple[Address, Mark]]:
+    names = {i.want.source.at: i.address.owner for i in items if i.want and i.address.kind == "key"}
     for (system, at), reading in facts.readings.items():
         if system == "litellm" and isinstance(reading, ProxyReading):
             for row, mark in marks(reading):
-                yield Address("key", f"{at}.{row.alias}"), mark
-        elif isinstance(reading, HostReading):
-            continue
+                yield Address("key", f"{names.get(at, at)}.{row.alias}"), mark
     for item in items:
         if item.seen and item.seen.mark:
             yield item.address, item.seen.mark

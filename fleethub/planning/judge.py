@@ -38,7 +38,10 @@ def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -
         return Verdict(Action.BLOCKED, tuple(Obstacle(why, f.message) for f in objections), objections)
     if item.want is None:
         return _unwanted(item)
-    found = drift(item, repair)
+    seen = item.seen
+    # what somebody changed into just what the spec wants is no drift to repair or to stop at: it is recorded
+    as_wanted = seen is not None and not differs(managed(item), seen.attrs)
+    found = None if as_wanted else drift(item, repair)
     revoked = _revoked(item)
     if revoked and policy.revoked == "stop":
         left = replace(found, repaired=False) if found else None
@@ -55,7 +58,6 @@ def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -
         return Verdict(Action.BLOCKED, (Obstacle(Why.POLICY, stopped.message),), (stopped, *gone), found)
     if isinstance(item.have, Absent):
         return Verdict(Action.CREATE, findings=(*revoked, *gone), drift=found)
-    seen = item.seen
     if seen is not None and differs(managed(item), seen.attrs) and not seen.telemetry.get("theirs"):
         return Verdict(Action.UPDATE, findings=revoked, drift=found)
     if seen is not None and seen.telemetry.get("theirs"):
@@ -84,6 +86,8 @@ def drift(item: Item, repair: bool) -> Drift | None:
     locked = item.locked
     if locked is None or not locked.attrs or (locked.pending and set(locked.pending.phases) != {"contract"}):
         return None
+    if item.want is not None and item.want.source.id != locked.source.id:
+        return None  # it was applied somewhere else
     if isinstance(item.have, Absent):
         what = "the whole folder is gone" if item.address.kind == "node" else "it is gone"
         return Drift(item.address, what, (), repair)
@@ -124,8 +128,12 @@ def _revoked(item: Item) -> tuple[Finding, ...]:
     gone = isinstance(item.have, Absent)
     if not gone and not (item.seen and item.seen.attrs.get("blocked")):
         return ()
-    if gone and locked.shape != want.shape:
+    if locked.shape != want.shape:
         return ()
+    if gone and locked.source.id != want.source.id:
+        moved = f"the key {item.address.alias!r} was made at {locked.source.at}, and is not at {want.source.at}"
+        hint = "if that is another LiteLLM, give the proxy another name in the spec, so that the old keys are removed"
+        return (Finding("key.revoked", moved, item.address, want.place, hint),)
     return (
         Finding(
             "key.revoked",

@@ -8,21 +8,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fleethub.capacity import Assessment, assess, planned_sets
+from fleethub.capacity import assess, planned_sets
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GitReading
 from fleethub.model.finding import FATAL, Finding
-from fleethub.model.fleet import Fleet
+from fleethub.model.fleet import Fleet, Hop
 from fleethub.model.observation import Lockfile, Needs, Resource, Seen, Source, Unknown
 from fleethub.model.plan import Action, Change, Obstacle, Phase, Plan, Step, Why
 from fleethub.model.secret import Seal
 from fleethub.planning.guards import after_reading
 from fleethub.planning.judge import Verdict, judge
 from fleethub.planning.order import order
+from fleethub.planning.sources import secret_paths
 from fleethub.planning.summary import sentence
 from fleethub.resources import KINDS
 from fleethub.resources.base import Item, Uses, Work, record
-from fleethub.resources.node import running
+from fleethub.resources.node import rewires, running, touches_wiring
 from fleethub.resources.route import findings as route_findings
 
 
@@ -34,7 +35,7 @@ class _Desk:
     verdicts: dict[Address, Verdict]
     needs: dict[Address, Needs]
     running: dict[Address, Needs]
-    refused: dict[str, Obstacle]
+    refused: dict[tuple[str, str], Obstacle]  # (backend, alias) that must not be wired
     missing: dict[Address, Obstacle]
     users: dict[Address, list[Address]] = field(default_factory=dict)
     gates: dict[Address, tuple[Obstacle, ...]] = field(default_factory=dict)
@@ -58,21 +59,22 @@ def make_plan(
         assess(fleet, b, facts, lockfile.planned.get(b.name, ()) if lockfile else ()) for b in fleet.backends.values()
     ]
     routes = route_findings(fleet, facts)
-    env = _env_findings(fleet, wanted, facts)
+    env = _env_findings(wanted, facts)
     desk = _Desk(
         items=items,
         verdicts={a: judge(item, lockfile, fleet.policy, repair) for a, item in items.items()},
         needs={a: _needs(item) for a, item in items.items()},
         running={a: running(item) for a, item in items.items() if a.kind == "node"},
-        refused={alias: why for a in assessments for alias, why in a.refused.items()},
+        refused={(a.load.backend, alias): why for a in assessments for alias, why in a.refused.items()},
         missing={
             f.address: Obstacle(Why.REFUSED, f.message) for f in routes if f.code == "route.missing" and f.address
         },
     )
+    _let_go(desk)
     for consumer, needs in desk.needs.items():
         for thing in needs:
             desk.users.setdefault(thing, []).append(consumer)
-    _gate_nodes(desk, env)
+    _gate_nodes(desk, env, fleet)
     work = _work(desk)
     ordered = order({a: w.steps for a, w in work.items()}, desk.needs)
     changes = [c for a in items if (c := _change(desk, a, work[a])) is not None]
@@ -84,10 +86,10 @@ def make_plan(
         *routes,
         *env,
         *(f for a in assessments for f in a.findings),
-        *_unreadable(fleet, items, facts),
+        *_unreadable(fleet, facts),
     )
     plan = Plan(
-        id=_identity(fleet, lockfile, changes, items),
+        id=_identity(fleet, lockfile, changes, items, ordered),
         fleet=fleet.name,
         sentence="",
         changes=tuple(changes),
@@ -110,7 +112,7 @@ def _items(
     items = {}
     for address in sorted({*wanted, *locked}):
         want, record_ = wanted.get(address), locked.get(address)
-        have = KINDS[address.kind].observe(address, want, record_, facts, seal)
+        have = KINDS[address.kind].observe(address, want, record_, facts, seal, lockfile.lineage if lockfile else "")
         items[address] = Item(address, want, have, record_)
     return items
 
@@ -127,7 +129,31 @@ def _needs(item: Item) -> Needs:
     return found
 
 
-def _gate_nodes(desk: _Desk, env: Iterable[Finding]) -> None:
+def _let_go(desk: _Desk) -> None:
+    """What is wanted no more and yet used by what is wanted is not deleted: only its record goes.
+
+    A route of a proxy whose models are no longer managed; a node's target that another block took over.
+    """
+    kept = {a: i for a, i in desk.items.items() if i.want is not None}
+    used = {thing for item in kept.values() for thing in (item.want.needs if item.want else ())}
+    takers = {i.want.source.id: a for a, i in kept.items() if i.want and a.kind == "node"}
+    for address, verdict in list(desk.verdicts.items()):
+        item = desk.items[address]
+        if verdict.action is not Action.DELETE or item.locked is None:
+            continue
+        taker = takers.get(item.locked.source.id) if address.kind == "node" else None
+        if taker is not None:  # what runs there now still uses what the old block gave it
+            desk.needs[taker] = _union(desk.needs[taker], desk.needs[address])
+            desk.running[taker] = _union(desk.running[taker], desk.running[address])
+        if taker is not None or address in used:
+            desk.verdicts[address] = replace(verdict, action=Action.RECORD)
+
+
+def _union(one: Needs, other: Needs) -> Needs:
+    return {a: one.get(a, frozenset()) | other.get(a, frozenset()) for a in {*one, *other}}
+
+
+def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet) -> None:
     """Hold back deliveries whose models are refused, whose keys cannot be proved, or whose .env git would take."""
     tracked = {f.address: Obstacle(Why.REFUSED, f.message) for f in env}
     for address, item in desk.items.items():
@@ -144,25 +170,23 @@ def _gate_nodes(desk: _Desk, env: Iterable[Finding]) -> None:
                 )
             )
         models = {hop.model: hop for hop in item.want.material["node"].chain}
-        gates += [desk.refused[m] for m in models if m in desk.refused]
-        for thing, _entries in item.want.needs.items():
+        if rewires(item):
+            gates += [
+                why for (backend, alias), why in desk.refused.items() if _reaches(models.get(alias), backend, fleet)
+            ]
+        for thing in item.want.needs:
             if thing in desk.missing and before.get(thing) is None:
                 gates.append(desk.missing[thing])
             other = desk.verdicts.get(thing)
-            if other and other.action is Action.BLOCKED and _touches_chain(item):
+            if other and other.action is Action.BLOCKED and touches_wiring(item):
                 why = Why.UNKNOWN if any(o.why is Why.UNKNOWN for o in other.obstacles) else Why.WAITS
                 gates.append(Obstacle(why, f"waits for {thing}: {other.obstacles[0].reason}"))
         desk.gates[address] = tuple(dict.fromkeys(gates))
 
 
-def _touches_chain(item: Item) -> bool:
-    """Whether the delivery changes what the node calls or with what: then it needs a proof."""
-    if item.seen is None or item.want is None:
-        return True
-    if item.seen.attrs["chain"] != item.want.attrs["chain"]:
-        return True
-    env = [p for p in item.want.attrs["files"] if p.endswith(".env")]
-    return any(item.want.attrs["files"][p] != item.seen.attrs["files"].get(p) for p in env)
+def _reaches(hop: Hop | None, backend: str, fleet: Fleet) -> bool:
+    """Whether a node's hop may load its model on a backend."""
+    return hop is not None and backend in ((hop.backend,) if hop.backend else fleet.models[hop.model].backends)
 
 
 def _work(desk: _Desk) -> dict[Address, Work]:
@@ -177,7 +201,7 @@ def _work(desk: _Desk) -> dict[Address, Work]:
             and not desk.gates.get(a)
             and a.kind == "node"
             and address in (desk.items[a].want.needs if desk.items[a].want else {})  # type: ignore[union-attr]
-            and _touches_chain(desk.items[a])
+            and touches_wiring(desk.items[a])
             for a in users
         )
         uses = Uses(
@@ -202,14 +226,15 @@ def _work(desk: _Desk) -> dict[Address, Work]:
 
 
 def _refused_entries(desk: _Desk, item: Item) -> dict[str, Obstacle]:
-    """Which entries of a key may not be added: refused by capacity, or missing on the proxy."""
-    if item.want is None or item.address.kind != "key":
-        return {}
+    """Which entries of a key or route may not be added: refused by capacity, or missing on the proxy."""
+    refused = {alias: why for (_, alias), why in desk.refused.items()}
+    if item.address.kind == "route":
+        return {a: why for a, why in refused.items() if a == item.address.alias}
     found = {}
-    for thing, entries in item.want.needs.items():
+    for thing, entries in (item.want.needs if item.want else {}).items():
         for entry in entries:
-            if entry in desk.refused:
-                found[entry] = desk.refused[entry]
+            if entry in refused:
+                found[entry] = refused[entry]
             elif thing in desk.missing:
                 found[entry] = desk.missing[thing]
     return found
@@ -251,31 +276,31 @@ def _change(desk: _Desk, address: Address, work: Work) -> Change | None:
     )
 
 
-def _env_findings(fleet: Fleet, wanted: Mapping[Address, Resource], facts: Facts) -> list[Finding]:
+def _env_findings(wanted: Mapping[Address, Resource], facts: Facts) -> list[Finding]:
+    """Nodes whose secrets git has, would take, or (where it cannot be asked) might take."""
     reading = facts.readings.get(Source("git", ".").id)
-    if not isinstance(reading, GitReading):
+    if reading is None:
         return []
     found = []
     for address, resource in wanted.items():
-        if address.kind != "node":
-            continue
-        for path in resource.attrs["files"]:
-            full = f"{resource.source.at}/{path}"
-            how = "tracks" if full in reading.tracked else "would not ignore" if full in reading.unignored else ""
-            if how:
-                found.append(
-                    Finding(
-                        "node.env-tracked",
-                        f"git {how} {full}, which holds this node's secrets",
-                        address,
-                        resource.place,
-                        f"add .env to .gitignore{f', and git rm --cached {full}' if how == 'tracks' else ''}",
-                    )
-                )
+        for full in secret_paths(resource):
+            if isinstance(reading, GitReading):
+                how = "tracks" if full in reading.tracked else "would not ignore" if full in reading.unignored else ""
+                if not how:
+                    continue
+                message = f"git {how} {full}, which holds this node's secrets"
+                untrack = f", and git rm --cached {full}" if how == "tracks" else ""
+                hint = f"write .env and .fleethub/ (or {full}) into .gitignore{untrack}"
+            else:
+                reason = reading.reason if isinstance(reading, Unknown) else "not read"
+                message = f"whether git would take {full}, which holds this node's secrets, is not known: {reason}"
+                hint = "make git answer in the fleet's folder, then plan again"
+            found.append(Finding("node.env-tracked", message, address, resource.place, hint))
+            break
     return found
 
 
-def _unreadable(fleet: Fleet, items: Mapping[Address, Item], facts: Facts) -> list[Finding]:
+def _unreadable(fleet: Fleet, facts: Facts) -> list[Finding]:
     """One finding per system that could not be read; a node's own reason is on its change."""
     found = []
     for proxy in fleet.proxies.values():
@@ -308,22 +333,35 @@ def _unreadable(fleet: Fleet, items: Mapping[Address, Item], facts: Facts) -> li
 
 
 def _planned_after(fleet: Fleet, lockfile: Lockfile | None, desk: _Desk) -> dict[str, tuple[tuple[str, int], ...]]:
-    """Each backend's set once this plan is applied: without the newcomers that were refused."""
-    return {
-        backend: kept
-        for backend, entries in planned_sets(fleet).items()
-        if (kept := tuple(e for e in entries if e[0] not in desk.refused))
-    }
+    """Each backend's set once this plan is applied: without what was refused, with what that should have replaced."""
+    before = lockfile.planned if lockfile else {}
+    wanted = planned_sets(fleet)
+    found = {}
+    for backend in sorted({*wanted, *before}):
+        held = {alias for where, alias in desk.refused if where == backend}
+        entries = [e for e in wanted.get(backend, ()) if e[0] not in held]
+        entries += [e for e in before.get(backend, ()) if e[0] in held]
+        if entries:
+            found[backend] = tuple(sorted(entries))
+    return found
 
 
-def _identity(fleet: Fleet, lockfile: Lockfile | None, changes: Sequence[Change], items: Mapping[Address, Item]) -> str:
-    """Digest of spec, lockfile and the observation of what changes: the same plan has the same id."""
+def _identity(
+    fleet: Fleet,
+    lockfile: Lockfile | None,
+    changes: Sequence[Change],
+    items: Mapping[Address, Item],
+    steps: Sequence[Step],
+) -> str:
+    """Digest of spec, lockfile, what was observed of what changes, and the steps: the same plan has the same id."""
+    seen = {a: item.seen for a, item in items.items()}
     body: dict[str, Any] = {
         "spec": fleet.digest,
         "state": [lockfile.lineage, lockfile.serial] if lockfile else [],
         "changes": [
-            [str(c.address), c.action, dict(seen.attrs) if (seen := items[c.address].seen) else None] for c in changes
+            [str(c.address), c.action, dict(there.attrs) if (there := seen[c.address]) else None] for c in changes
         ],
+        "steps": [[s.id, repr(s.do)] for s in steps],
     }
     return hashlib.sha256(json.dumps(body, sort_keys=True, default=list).encode()).hexdigest()[:12]
 
@@ -339,6 +377,3 @@ def _empty(fleet: Fleet, lockfile: Lockfile | None, findings: Sequence[Finding])
         spec=fleet.digest,
         fatal=True,
     )
-
-
-__all__ = ["Assessment", "Step", "make_plan"]

@@ -42,12 +42,14 @@ def _all(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | 
         if locked.pending:
             ask += tuple(sorted(locked.pending.attrs.get("files", ())))
         yield replace(locked.source, ask=ask)
-    hosts = tuple(
-        f"{resource.source.at}/{path}"
-        for resource in wanted.values()
-        if resource.address.kind == "node" and "://" not in resource.source.at
-        for path in resource.attrs["files"]
-        if path.rpartition("/")[2] == ".env" or path.endswith(".env")
-    )
-    if hosts:
-        yield Source("git", ".", ask=hosts)
+    secret = tuple(path for resource in wanted.values() for path in secret_paths(resource))
+    if secret:
+        yield Source("git", ".", ask=secret)
+
+
+def secret_paths(resource: Resource) -> tuple[str, ...]:
+    """Files with a node's secrets, relative to the fleet's folder; none for what lies on another machine."""
+    if resource.address.kind != "node" or "://" in resource.source.at:
+        return ()
+    paths = [file.path for file in resource.material["files"] if file.role == "env"]
+    return tuple(f"{resource.source.at}/{below}{path}" for path in paths for below in ("", ".fleethub/applied/"))

@@ -15,13 +15,13 @@ def sentence(plan: Plan) -> str:
     if not plan.changes:
         return "Nothing to do: the fleet is as the spec says."
     parts = [*_moves(doable), *_counts(doable)]
-    deleted = [c for c in doable if c.action is Action.DELETE]
     text = "; ".join(parts) if parts else "Nothing can be done now"
     text = text[0].upper() + text[1:]
     vram = _vram(plan)
     if vram and parts:
         text += f"; VRAM {vram}"
-    text += f"; {len(deleted)} deleted" if deleted else "; nothing is deleted"
+    if not any(c.action is Action.DELETE for c in doable):
+        text += "; nothing is deleted"
     if blocked:
         text += f"; {len(blocked)} blocked"
     return text + "."
@@ -46,9 +46,8 @@ def _moves(changes: Iterable[Change]) -> list[str]:
 def _counts(changes: Iterable[Change]) -> list[str]:
     counted: dict[tuple[str, str], int] = {}
     for change in changes:
-        if change.action is not Action.DELETE:
-            key = (change.action.value, change.address.kind)
-            counted[key] = counted.get(key, 0) + 1
+        key = (change.action.value, change.address.kind)
+        counted[key] = counted.get(key, 0) + 1
     return [f"{action}s {plural(n, kind)}" for (action, kind), n in sorted(counted.items())]
 
 

@@ -80,9 +80,15 @@ class Kind(Protocol):
         """The resources that the spec wants."""
 
     def observe(
-        self, address: Address, want: Resource | None, locked: Locked | None, facts: Facts, seal: Seal
+        self,
+        address: Address,
+        want: Resource | None,
+        locked: Locked | None,
+        facts: Facts,
+        seal: Seal,
+        lineage: str,
     ) -> Observation:
-        """What the facts mean for this address."""
+        """What the facts mean for this address; ``lineage`` is this fleet's, empty before its first apply."""
 
     def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
         """Findings that forbid touching the thing at all (taken, foreign, duplicate, unprovable)."""

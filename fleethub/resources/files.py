@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from fleethub.model.plan import MISSING, FileDiff, Leaf
 from fleethub.model.secret import SENSITIVE, Blob, Text
+from fleethub.model.words import plural
 from fleethub.resources.diff import diff
 
 FOREIGN = "(a line that FleetHub did not write)"
@@ -40,8 +41,9 @@ def describe_file(
     ours = _decode(applied)
     there = _decode(before)
     if file.role == "env":
-        found = _env_leaves(file, there)
+        found = _env_leaves(file, there, ours)
         known = set(file.text.display().splitlines())
+        known |= {f"{name}=" for name in (*_assignments(file.text.display()), *_assignments(ours or ""))}
         lines = _unified(f"{node}/{file.path}", _mask_env(there, known), _mask_env(file.text.display(), known))
         if there is not None and not found:
             found = [Leaf(("files", file.path), SENSITIVE, SENSITIVE)]
@@ -60,45 +62,60 @@ def _json_leaves(file: RenderedFile, there: str | None, ours: str | None, render
     if old is None or new is None:
         return []
     safe = _scalars(known or {}) | _scalars(new)
-    return [Leaf((file.path, *leaf.path), _guard(leaf.before, leaf.path, safe), leaf.after) for leaf in diff(old, new)]
+    paths = {path[:depth] for path, _ in safe for depth in range(len(path) + 1)}
+    found, foreign = [], 0
+    for leaf in diff(old, new):
+        if leaf.path in paths:
+            found.append(Leaf((file.path, *leaf.path), _guard(leaf.before, leaf.path, safe), leaf.after))
+        else:
+            foreign += 1
+    if foreign:
+        found.append(Leaf((file.path,), f"{plural(foreign, 'value')} that FleetHub did not write", MISSING))
+    return found
 
 
 def _guard(value: Any, path: tuple[str, ...], safe: set[tuple[tuple[str, ...], str]]) -> Any:
-    """A value from a node: numbers and booleans as they are, text only where FleetHub wrote that text there."""
-    if value is MISSING or value is None or isinstance(value, bool | int | float):
+    """A value from a node: as it is only where FleetHub wrote just that there."""
+    if value is MISSING or value is None or isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        return value if (path, value) in safe else SENSITIVE
+    if isinstance(value, str | int | float):
+        return value if (path, str(value)) in safe else SENSITIVE
     if isinstance(value, Mapping):
-        return {k: _guard(v, (*path, str(k)), safe) for k, v in value.items()}
+        return {k: _guard(v, (*path, str(k)), safe) for k, v in value.items() if _known((*path, str(k)), safe)}
     return [_guard(v, (*path, str(i)), safe) for i, v in enumerate(value)]
 
 
+def _known(path: tuple[str, ...], safe: set[tuple[tuple[str, ...], str]]) -> bool:
+    return any(known[: len(path)] == path for known, _ in safe)
+
+
 def _scalars(value: Any, path: tuple[str, ...] = ()) -> set[tuple[tuple[str, ...], str]]:
-    if isinstance(value, str):
-        return {(path, value)}
+    """Every scalar with its path, as text."""
     if isinstance(value, Mapping):
-        return set().union(*(_scalars(v, (*path, str(k))) for k, v in value.items()))
+        return {(path, "")} | set().union(*(_scalars(v, (*path, str(k))) for k, v in value.items()))
     if isinstance(value, list):
-        return set().union(*(_scalars(v, (*path, str(i))) for i, v in enumerate(value)))
-    return set()
+        return {(path, "")} | set().union(*(_scalars(v, (*path, str(i))) for i, v in enumerate(value)))
+    return {(path, str(value))}
 
 
-def _env_leaves(file: RenderedFile, there: str | None) -> list[Leaf]:
-    """Names that come, go or change; a value is shown only when the spec holds it in clear."""
+def _env_leaves(file: RenderedFile, there: str | None, ours: str | None) -> list[Leaf]:
+    """Names that come, go or change, where FleetHub wrote or writes them; values only where the spec holds them."""
     if there is None:
         return []
-    old, new = _assignments(there), _assignments(file.text.display())
+    old, new, known = _assignments(there), _assignments(file.text.display()), _assignments(ours or "")
     found = []
-    for name in sorted(old.keys() | new.keys()):
+    foreign = [name for name in old if name not in new and name not in known]
+    for name in sorted((old.keys() | new.keys()) - set(foreign)):
         if name not in old:
             found.append(Leaf((file.path, name), MISSING, new[name]))
         elif name not in new:
             found.append(Leaf((file.path, name), SENSITIVE, MISSING))
         elif SENSITIVE not in new[name] and old[name] != new[name]:
-            # OPENCLAW_IMAGE is FleetHub's own and public; any other old value may have been a secret
-            shown = old[name] if name == "OPENCLAW_IMAGE" and ":" in old[name] else SENSITIVE
+            # the image is FleetHub's own and public; any other value may have been a secret before
+            shown = old[name] if name == "OPENCLAW_IMAGE" and known.get(name) == old[name] else SENSITIVE
             found.append(Leaf((file.path, name), shown, new[name]))
+    if foreign:
+        found.append(Leaf((file.path,), f"{plural(len(foreign), 'line')} that FleetHub did not write", MISSING))
     return found
 
 
@@ -112,7 +129,7 @@ def _mask_env(text: str | None, known: set[str]) -> str:
     shown = []
     for line in (text or "").splitlines():
         name, equals, _ = line.partition("=")
-        if equals and not line.startswith("#"):
+        if equals and f"{name}=" in known:
             shown.append(f"{name}={SENSITIVE}")
         else:
             shown.append(line if line in known else FOREIGN)

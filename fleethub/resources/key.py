@@ -101,7 +101,13 @@ class KeyKind:
             )
 
     def observe(
-        self, address: Address, want: Resource | None, locked: Locked | None, facts: Facts, seal: Seal
+        self,
+        address: Address,
+        want: Resource | None,
+        locked: Locked | None,
+        facts: Facts,
+        seal: Seal,
+        lineage: str,
     ) -> Observation:
         """The row with the alias; several, or a row of somebody else, are told by ``objections``."""
         source = (want or _locked(locked)).source
@@ -153,19 +159,20 @@ class KeyKind:
             )
         lineage = lockfile.lineage if lockfile else ""
         same_value = item.want is not None and seen.attrs["value"] == item.want.attrs["value"]
+        ours = seen.attrs["value"] in _values(item)
         if seen.mark is not None and seen.mark.lineage != lineage and not (same_value and lockfile is None):
             return finding(
                 "key.foreign",
                 f"the key {alias!r} on {proxy} is marked by another fleet (lineage {seen.mark.lineage})",
                 "give this fleet's key another name (key = on the node), or let the other fleet go of it",
             )
-        if seen.mark is None and not same_value and not (item.locked and item.locked.attrs):
+        if not ours:
             return finding(
                 "key.alias-taken",
-                f"a key that FleetHub did not make already has the alias {alias!r} on {proxy}",
+                f"a key that FleetHub did not make has the alias {alias!r} on {proxy}",
                 "rename it in LiteLLM or use another key name; adopting it (fleethub import) is not there yet",
             )
-        if not same_value and item.want is not None:
+        if not same_value and item.want is not None and not seen.attrs["blocked"]:
             return finding(
                 "key.generation-raised",
                 f"the key {alias!r} on {proxy} is alive with another value than generation "
@@ -173,7 +180,7 @@ class KeyKind:
                 f"write generation = {seen.mark.generation if seen.mark else 1} in [keys.{alias}]",
             )
         wild = [m for m in seen.attrs["models"] if "*" in m or m in WILDCARDS]
-        if seen.telemetry["bound_to"] or wild:
+        if item.want is not None and (seen.telemetry["bound_to"] or wild):
             what = ", ".join((*seen.telemetry["bound_to"], *wild))
             return finding(
                 "key.unprovable",
@@ -209,7 +216,7 @@ class KeyKind:
             id=f"{item.address}/delete",
             address=item.address,
             phase=Phase.CONTRACT,
-            do=KeyDelete(_locked(item.locked).source, item.address.alias),
+            do=KeyDelete(_locked(item.locked).source, item.address.alias, tuple(sorted(_values(item)))),
             removes=True,
         )
         return Work((step,))
@@ -221,12 +228,16 @@ class KeyKind:
         wanted = frozenset(want.attrs["models"])
         have_models = frozenset(have.get("models", ()))
         everything = bool(have_models & {ALL, "all-proxy-models"})
-        held = {m: why for m, why in uses.refused.items() if m in wanted - have_models and not everything}
+        held = {
+            m: why for m, why in uses.refused.items() if m in wanted - have_models - uses.running and not everything
+        }
         obstacles = [held[m] for m in sorted(held)]
         addable = (wanted - held.keys()) | uses.running
         wide = have_models | addable
-        if wide - {NOTHING}:
+        if wide - {NOTHING} or not wide:
             wide = wide - {NOTHING}
+        if not wide and item.seen is None:  # nothing of it may be had: no key, for an empty list means all models
+            return Work(obstacles=tuple(obstacles))
         limits, stuck = self._limits(item)
         obstacles += stuck
         attrs_now: dict[str, Any] = {k: v for k, v in managed(item).items() if v is not None}
@@ -234,6 +245,10 @@ class KeyKind:
         steps: list[Step] = []
         expand_id = None
         write_models = None if everything or wide == have_models else tuple(sorted(wide))
+        # only a blocked key gets here with another value: its generation was raised, nobody can be using it
+        renewed = item.seen is not None and have.get("value") != want.attrs["value"]
+        if renewed:
+            write_models, limits = tuple(sorted(wide)), {n: want.attrs.get(n) for n in LIMITS}
         remark = item.seen is None or not have.get("marked") or bool(have.get("blocked"))
         if write_models or limits or remark:
             expand_id = f"{item.address}/expand"
@@ -250,8 +265,9 @@ class KeyKind:
                         write_models,
                         limits,
                         want.generation,
-                        create=item.seen is None,
+                        create=item.seen is None or renewed,
                         unblock=bool(have.get("blocked")),
+                        replaces=str(have["value"]) if renewed else None,
                     ),
                     locked=record(want, {**attrs_now, "models": list(scope)}),
                 )
@@ -270,12 +286,12 @@ class KeyKind:
                         ttl=proxy.key_cache_ttl,
                         processes=proxy.processes,
                         written=expand_id,
-                        created=item.seen is None,
+                        created=item.seen is None or renewed,
                     ),
                     after=(expand_id,) if expand_id else (),
                 )
             )
-        final = wanted - held.keys() or frozenset({NOTHING})
+        final = (wanted - held.keys()) | (uses.running & wanted) or frozenset({NOTHING})
         if everything or wide != final:
             if uses.unsettled:
                 narrow = ", ".join(sorted(have_models - wanted)) or "the scope"
@@ -324,6 +340,14 @@ class KeyKind:
             else:
                 limits[name] = value
         return limits, stuck
+
+
+def _values(item: Item) -> set[str]:
+    """Fingerprints that a key of ours may have: wanted, last applied, or begun."""
+    sides = [item.want.attrs if item.want else {}]
+    if item.locked:
+        sides += [item.locked.attrs, item.locked.pending.attrs if item.locked.pending else {}]
+    return {str(side["value"]) for side in sides if side.get("value")}
 
 
 def mark_of(metadata: Mapping[str, Any]) -> Mark | None:

@@ -64,6 +64,7 @@ class NodeKind:
                 source=Source("host", node.target, ask=paths),
                 attrs={
                     "chain": list(rendered.chain),
+                    "marked": True,
                     "files": {
                         file.path: {"fingerprint": inputs.seal.text(file.text), "mode": f"{file.mode:04o}"}
                         for file in rendered.files
@@ -79,7 +80,13 @@ class NodeKind:
             )
 
     def observe(
-        self, address: Address, want: Resource | None, locked: Locked | None, facts: Facts, seal: Seal
+        self,
+        address: Address,
+        want: Resource | None,
+        locked: Locked | None,
+        facts: Facts,
+        seal: Seal,
+        lineage: str,
     ) -> Observation:
         """The files at the target; nothing of ours there is absence."""
         source = want.source if want else locked.source if locked else None
@@ -91,7 +98,9 @@ class NodeKind:
             return Unknown(reason, facts.at)
         if want is not None and any(f["fingerprint"] is None for f in want.attrs["files"].values()):
             return Unknown("a secret of its .env does not resolve, so its files are not known", facts.at)
-        expected = set(want.attrs["files"] if want else ()) | set(locked.attrs.get("files", ()) if locked else ())
+        if want is None and seal.sha256(b"") is None:
+            return Unknown("the fleet's seed does not resolve, so which files are FleetHub's is not known", facts.at)
+        expected = set(want.attrs["files"] if want else ()) | _fingerprints(locked).keys()
         files: dict[str, Any] = {}
         for path in sorted(expected & reading.files.keys()):
             file = reading.files[path]
@@ -104,7 +113,7 @@ class NodeKind:
             return Absent(facts.at)
         chain = _chain(want, reading) if want else ()
         return Seen(
-            attrs={"chain": list(chain), "files": files},
+            attrs={"chain": list(chain), "files": files, "marked": _marks(reading.mark, files)},
             at=facts.at,
             mark=mark,
             telemetry={"activated": (reading.mark or {}).get("activated")},
@@ -129,6 +138,17 @@ class NodeKind:
                     item.address,
                     place,
                     "choose another target, or remove the node from the other fleet first",
+                )
+            ]
+        folders = [path for path, file in seen.attrs["files"].items() if file.get("kind") == "folder"]
+        if folders and item.want is not None:
+            return [
+                Finding(
+                    "node.target-taken",
+                    f"a folder stands where a file must be: {item.want.source.at}/{folders[0]}",
+                    item.address,
+                    place,
+                    "move it away",
                 )
             ]
         if seen.mark is None and item.locked is None:
@@ -169,6 +189,12 @@ class NodeKind:
             diffs.append(diff)
         return tuple(found), tuple(diffs)
 
+    def _expected(self, item: Item) -> dict[str, str | None]:
+        """What lies there by the plan's own reading: a delivery that finds something else leaves it alone."""
+        there = item.seen.attrs["files"] if item.seen else {}
+        paths = item.want.attrs["files"] if item.want else {}
+        return {path: there.get(path, {}).get("fingerprint") for path in paths}
+
     def steps(self, item: Item, action: Action, uses: Uses) -> Work:
         """Deliver and settle; a removed block removes its files."""
         if item.want is None:
@@ -194,12 +220,30 @@ class NodeKind:
                 node.generation,
                 kind.folders(node) if kind else (),
                 node.uid,
+                self._expected(item),
                 {p: f for p, f in _fingerprints(item.locked).items() if p not in item.want.attrs["files"]},
             ),
             locked=record(item.want),
         )
         wait = Settle(node.settle, deliver.id)
         return Work((deliver, Step(settle, item.address, Phase.SETTLE, wait, after=(deliver.id,))))
+
+
+def touches_wiring(item: Item) -> bool:
+    """Whether a delivery changes what the node calls, where, or with which key: then it needs a proof."""
+    return any(file.role in ("env", "openclaw") for file in _changed(item))
+
+
+def _changed(item: Item) -> list[Any]:
+    if item.want is None:
+        return []
+    there = item.seen.attrs["files"] if item.seen else {}
+    return [file for file in item.want.material["files"] if there.get(file.path) != item.want.attrs["files"][file.path]]
+
+
+def rewires(item: Item) -> bool:
+    """Whether a delivery changes the config itself, not only its environment."""
+    return any(file.role == "openclaw" for file in _changed(item))
 
 
 def running(item: Item) -> Needs:
@@ -214,8 +258,18 @@ def running(item: Item) -> Needs:
 
 
 def _fingerprints(locked: Locked | None) -> dict[str, str]:
-    """What FleetHub wrote there, by path."""
-    return {p: f.get("fingerprint", "") for p, f in locked.attrs.get("files", {}).items()} if locked else {}
+    """What FleetHub wrote there, or began to write, by path."""
+    if locked is None:
+        return {}
+    begun = locked.pending.attrs.get("files", {}) if locked.pending else {}
+    return {p: str(f.get("fingerprint", "")) for p, f in {**begun, **locked.attrs.get("files", {})}.items()}
+
+
+def _marks(mark: Mapping[str, Any] | None, files: Mapping[str, Any]) -> bool:
+    """Whether the mark is of this very set: a delivery that broke off before its mark is not one that has settled."""
+    digests = mark.get("digests") if mark else None
+    there = {path: file["fingerprint"] for path, file in files.items() if "fingerprint" in file}
+    return isinstance(digests, Mapping) and {p: f for p, f in digests.items() if p in there} == there
 
 
 def _mark(raw: Mapping[str, Any] | None) -> Mark | None:

@@ -51,7 +51,7 @@ class RouteKind:
     name = "route"
 
     def desired(self, inputs: Inputs) -> Iterable[Resource]:
-        """The models that keys name, on proxies with ``manage_routes``."""
+        """The models of the spec that are on proxies with ``manage_routes``."""
         fleet = inputs.fleet
         for alias, model in sorted(fleet.models.items()):
             proxy = fleet.proxies.get(model.proxy or "")
@@ -68,7 +68,13 @@ class RouteKind:
             )
 
     def observe(
-        self, address: Address, want: Resource | None, locked: Locked | None, facts: Facts, seal: Seal
+        self,
+        address: Address,
+        want: Resource | None,
+        locked: Locked | None,
+        facts: Facts,
+        seal: Seal,
+        lineage: str,
     ) -> Observation:
         """Our stored deployments; an alias of the config file or of somebody else is there, and not ours."""
         source = want.source if want else locked.source if locked else None
@@ -77,7 +83,7 @@ class RouteKind:
             reason = reading.reason if isinstance(reading, Unknown) else "not read as a LiteLLM"
             return Unknown(f"{source.at if source else '?'}: {reason}", facts.at)
         rows = [d for d in reading.deployments if d.alias == address.alias]
-        ours = [d for d in rows if d.stored and mark_of(d.info)]
+        ours = [d for d in rows if d.stored and (mark := mark_of(d.info)) and mark.lineage == lineage]
         if not rows:
             return Absent(facts.at)
         shapes = sorted((_shape(d) for d in ours), key=lambda row: str(row.get("api_base", "")))
@@ -108,6 +114,8 @@ class RouteKind:
                 return Work()
             delete = RouteDelete(item.locked.source, item.address.alias, ids)
             return Work((Step(f"{item.address}/delete", item.address, Phase.CONTRACT, delete, removes=True),))
+        if refused := tuple(uses.refused.values()):
+            return Work(obstacles=refused)  # what it would load is what must not be loaded
         proxy: Proxy = item.want.material["proxy"]
         put = RoutePut(item.want.source, item.address.alias, tuple(item.want.attrs["deployments"]), ids)
         expand = Step(f"{item.address}/expand", item.address, Phase.EXPAND, put, locked=record(item.want))

@@ -14,6 +14,7 @@ from fleethub.spec.sources import Sources
 from fleethub.spec.validate import Damage
 
 SMALL_CONTEXT = 16_384
+MAGIC = ("all-proxy-models", "all-team-models", "no-default-models", "all-model-access-groups")
 GROUPS = ("proxies", "backends", "models", "roles", "nodes", "keys")
 ONE = {"proxies": "proxy", "backends": "backend", "models": "model", "roles": "role"}
 
@@ -84,6 +85,11 @@ def _backends(scene: Scene) -> None:
 def _models(scene: Scene) -> None:
     for alias, model in scene.spec.models.items():
         path: KeyPath = ("models", alias)
+        if "*" in alias or alias in MAGIC:
+            message = (
+                f"{report.shown(alias)} means more than one model to LiteLLM, so no key could be proved"
+            )
+            scene.say("spec.name", message, path, "give the model a name of its own")
         _distinct(scene, model.backends, (*path, "backends"))
         found = [scene.refer("backends", b, (*path, "backends", i)) for i, b in enumerate(model.backends)]
         scene.refer("proxies", model.proxy, (*path, "proxy"))

@@ -182,6 +182,11 @@ def check_nodes(scene: Scene, drafts: list[Draft]) -> None:
             if other != draft.name:
                 message = f"nodes {other} and {draft.name} have the same target"
                 node.say("target.duplicate", message, ("target",), "use {name} in it, or write one target for each")
+            outer = next((t for t in targets if place_of(target).startswith(t + "/")), None)
+            inner = next((t for t in targets if t.startswith(place_of(target) + "/")), None)
+            if outer or inner:
+                message = f"one of the targets of {targets[outer or inner or '']} and {draft.name} lies in the other"
+                node.say("target.duplicate", message, ("target",), "give each node a folder of its own")
         host = draft.values.get("host")
         if host is None or scene.damage.hurt("nodes", draft.name):
             continue

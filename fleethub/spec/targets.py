@@ -95,7 +95,7 @@ def _folder(text: str, root: Path) -> str:
     if not path.is_relative_to(root):
         raise outside
     inside = path.relative_to(root)
-    if not inside.parts or inside.parts[0] in RESERVED:
+    if not inside.parts or set(inside.parts) & set(RESERVED):
         raise Refused("must be a folder of the node's own", f"not the fleet's folder itself, nor {', '.join(RESERVED)}")
     if any(part.startswith("-") for part in inside.parts):
         raise Refused("has a part that starts with -", "rename the folder")

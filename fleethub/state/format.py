@@ -51,6 +51,8 @@ def load(text: str) -> Lockfile:
             f"fleet.lock is not TOML ({error}); take it from git again, or from .fleethub/backups"
         ) from error
     found = document.get("format")
+    if found is None:
+        raise LockfileError("fleet.lock is empty or damaged; take it from git again, or from .fleethub/backups")
     if found != FORMAT:
         raise LockfileError(f"fleet.lock has format {found!r}, and this FleetHub reads {FORMAT}; upgrade FleetHub")
     try:
@@ -59,7 +61,7 @@ def load(text: str) -> Lockfile:
             lineage=_text(document["lineage"]),
             serial=_number(document["serial"]),
             seed=_text(document["seed"]),
-            resources={Address.parse(a): decode(r) for a, r in document.get("resource", {}).items()},
+            resources={_address(a): decode(r) for a, r in document.get("resource", {}).items()},
             planned={
                 backend: tuple((_text(e["model"]), _number(e["context"])) for e in entries)
                 for backend, entries in document.get("planned", {}).items()
@@ -97,6 +99,10 @@ def encode(record: Locked) -> dict[str, Any]:
 def decode(raw: Mapping[str, Any]) -> Locked:
     """The inverse of ``encode``; raises KeyError, TypeError or ValueError on anything else."""
     source, pending = raw["source"], raw.get("pending")
+    if source["system"] not in ("litellm", "host"):
+        raise ValueError(f"{source['system']!r} is no system")
+    for attrs in (raw["attrs"], pending["attrs"] if pending is not None else {}):
+        _check_files(attrs.get("files", {}))
     credential = source.get("credential")
     return Locked(
         source=Source(
@@ -135,6 +141,20 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
     return value
+
+
+def _check_files(files: Any) -> None:
+    """A node's files by path: relative, each with a table."""
+    for path, file in files.items():
+        if not isinstance(file, dict) or path.startswith("/") or ".." in path.split("/"):
+            raise ValueError(f"{path!r} is no file of a node")
+
+
+def _address(text: str) -> Address:
+    address = Address.parse(text)
+    if address.kind not in ("key", "route", "node"):
+        raise ValueError(f"{text!r} is nothing that a lockfile records")
+    return address
 
 
 def _text(value: Any) -> str:

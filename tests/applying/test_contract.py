@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fleethub.testing.litellm import Database, LiteLLM
 
+from fleethub.testing.litellm import Database, LiteLLM
 from tests.contract import *  # noqa: F403 - the tests themselves
 from tests.proxies import Admin, Times
 from tests.support import MASTER

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from fleethub.testing.litellm import LiteLLM
 
+from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
 from tests.proxies import Admin
 from tests.support import MASTER, Place

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 from fleethub.testing.litellm import LiteLLM
-
 from tests.support import MASTER, SEED
 
 SIZES = (10, 100, 1000)
