@@ -86,9 +86,7 @@ def _models(scene: Scene) -> None:
     for alias, model in scene.spec.models.items():
         path: KeyPath = ("models", alias)
         if "*" in alias or alias in MAGIC:
-            message = (
-                f"{report.shown(alias)} means more than one model to LiteLLM, so no key could be proved"
-            )
+            message = f"{report.shown(alias)} means more than one model to LiteLLM, so no key could be proved"
             scene.say("spec.name", message, path, "give the model a name of its own")
         _distinct(scene, model.backends, (*path, "backends"))
         found = [scene.refer("backends", b, (*path, "backends", i)) for i, b in enumerate(model.backends)]

@@ -1,0 +1,377 @@
+"""Stories that once went wrong: what is not ours stays, no key is ever empty, no node is told what was not proved."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleethub.clients.host import HostError
+from fleethub.model.exit import Exit
+from fleethub.testing.litellm import LiteLLM
+from fleethub.testing.ollama import Ollama
+from tests.proxies import Admin, chat
+from tests.support import MASTER, Place
+from tests.test_laws import HEAD, TAGS, World
+
+MODELS = "\n".join(
+    f'[models."{alias}"]\nbackends = ["gpu"]\nroute = "ollama_chat/{tag}"\ncontext = 32768'
+    for alias, tag in TAGS.items()
+)
+NODE = '\n[nodes.a]\nhost = "a"\nmodel = "qwen3-32b"\n'
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    found = World()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def admin(world: World) -> Admin:
+    world.admin.wipe()
+    return world.admin
+
+
+@pytest.fixture
+def place(world: World, admin: Admin, tmp_path: Path) -> Place:
+    urls = {"proxy": world.proxy.url, "ollama": world.ollama.url}
+    head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="refuse-new")
+    return Place(tmp_path / "fleet", head + MODELS + NODE)
+
+
+def test_a_key_whose_models_are_all_refused_is_not_made(place: Place, admin: Admin) -> None:
+    place.apply()
+    place.write((place.folder / "fleet.toml").read_text() + '[nodes.b]\nhost = "b"\nmodel = "gpt-oss-120b"\n')
+    place.run("apply", "--auto-approve", code=Exit.REFUSED)
+    assert admin.rows("b") == []
+
+
+def test_a_key_made_by_hand_in_the_place_of_ours_is_not_deleted(place: Place, admin: Admin) -> None:
+    place.apply()
+    admin.delete("a")
+    admin.generate(key_alias="a", models=["qwen3-32b"])
+    assert "key.alias-taken" in place.run("plan", code=Exit.REFUSED)
+    place.edit(NODE, "")
+    place.apply()
+    assert len(admin.rows("a")) == 1
+    place.run("destroy", "--auto-approve", code=0)
+    assert len(admin.rows("a")) == 1
+
+
+def test_an_env_file_of_another_name_is_still_gated(place: Place, admin: Admin, world: World) -> None:
+    place.edit('model = "qwen3-32b"\n', 'model = "qwen3-32b"\nfiles = { env = "gateway.vars" }\n')
+    place.apply()
+    admin.generate(key_alias="taken", models=["qwen3-32b"])
+    before = (place.folder / "nodes/a/gateway.vars").read_bytes()
+    place.edit('host = "a"', 'host = "a"\nkey = "taken"')
+    place.run("apply", "--auto-approve", code=Exit.REFUSED)
+    assert (place.folder / "nodes/a/gateway.vars").read_bytes() == before
+    assert len(admin.rows("a")) == 1
+
+
+def test_a_proxy_that_moves_to_where_the_key_is_not_rewires_nobody(place: Place, world: World) -> None:
+    place.apply()
+    before = (place.folder / "nodes/a/openclaw.json").read_bytes()
+    with LiteLLM(models=world.proxy.replica.config_models, master_key=MASTER) as other:
+        place.edit(world.proxy.url, other.url)
+        assert "was made at" in place.run("apply", "--auto-approve")
+    assert (place.folder / "nodes/a/openclaw.json").read_bytes() == before
+
+
+def test_a_renamed_node_keeps_the_files_of_the_same_target(place: Place, admin: Admin) -> None:
+    place.edit('host = "a"', 'host = "a"\ntarget = "nodes/{host}"')
+    place.apply()
+    place.edit("[nodes.a]", "[nodes.alpha]")
+    place.apply()
+    place.plan_is_empty()
+    assert (place.folder / "nodes/a/openclaw.json").exists()
+    assert admin.rows("a") == []
+    assert admin.row("alpha")["models"] == ["qwen3-32b"]
+
+
+def test_routes_that_are_no_longer_managed_stay_for_who_uses_them(tmp_path: Path) -> None:
+    spec = """
+[fleet]
+name = "r"
+key_seed = ["file:fleet.seed"]
+[proxies.main]
+url = "{url}"
+key_cache_ttl = "10ms"
+manage_routes = true
+master_key = ["env:LITELLM_MASTER_KEY"]
+[models.cl]
+proxy = "main"
+route = "openai/cl"
+context = 32768
+[nodes.a]
+host = "a"
+target = "nodes/a"
+image = "i:1"
+settle = "0s"
+model = "cl"
+"""
+    with LiteLLM(master_key=MASTER, store_models=True) as proxy:
+        place = Place(tmp_path / "fleet", spec.format(url=proxy.url))
+        place.apply()
+        place.edit("manage_routes = true\n", "")
+        place.apply()
+        assert chat(proxy.url, place.env("a")["FLEETHUB_KEY_MAIN"], "cl")[0] == 200
+        place.plan_is_empty()
+
+
+def test_another_fleets_routes_are_left_alone(tmp_path: Path) -> None:
+    spec = """
+[fleet]
+name = "{name}"
+key_seed = ["file:fleet.seed"]
+[proxies.main]
+url = "{url}"
+manage_routes = true
+master_key = ["env:LITELLM_MASTER_KEY"]
+[models.m]
+proxy = "main"
+route = "openai/{name}"
+context = 32768
+[keys.{name}]
+models = ["m"]
+"""
+    with LiteLLM(master_key=MASTER, store_models=True) as proxy:
+        for name in ("one", "two"):
+            Place(tmp_path / name, spec.format(name=name, url=proxy.url)).apply()
+        shown = Admin(proxy.url).http.get("/model/info").json()["data"]
+        assert [m["litellm_params"]["model"] for m in shown] == ["openai/one"]
+
+
+def test_a_delivery_that_broke_off_before_its_mark_is_made_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fleethub.clients import host
+
+    place.apply()
+    place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
+    with monkeypatch.context() as broken:
+
+        def fails(path: Path, data: bytes, mode: int) -> None:
+            raise HostError("the disk is full")
+
+        broken.setattr(host, "replace", fails)
+        place.run("apply", "--auto-approve", code=Exit.PARTIAL)
+    assert "node.a" in place.run("plan", "--detailed-exitcode", code=Exit.CHANGES)
+    assert "~ node.a" in place.out
+    place.apply()
+    place.plan_is_empty()
+
+
+def test_without_the_seed_nothing_is_removed_or_forgotten(place: Place, admin: Admin) -> None:
+    place.apply()
+    (place.folder / "fleet.seed").rename(place.folder / "elsewhere")
+    place.run("destroy", "--auto-approve")
+    assert place.code in (Exit.ERROR, Exit.PARTIAL)
+    assert (place.folder / "nodes/a/.env").exists()
+    assert "node.a" in (place.folder / "fleet.lock").read_text()
+    (place.folder / "elsewhere").rename(place.folder / "fleet.seed")
+    place.run("destroy", "--auto-approve", code=0)
+    assert not (place.folder / "nodes/a/.env").exists()
+
+
+def test_destroy_heeds_protection_and_a_lost_lockfile(place: Place) -> None:
+    place.apply()
+    place.edit('host = "a"', 'host = "a"\nprotected = true')
+    assert "resource.protected" in place.run("destroy", "--auto-approve")
+    assert (place.folder / "nodes/a/.env").exists()
+    (place.folder / "fleet.lock").unlink()
+    assert "state.lost" in place.run("destroy", "--auto-approve", code=Exit.STALE)
+
+
+def test_neither_seed_nor_master_key_reaches_a_node(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.edit('host = "a"', 'host = "a"\nenv = { X = "env:LITELLM_MASTER_KEY" }')
+    assert "node.env-forbidden" in place.run("validate", code=Exit.ERROR)
+    monkeypatch.setenv("OTHER_NAME", MASTER)
+    place.edit('env:LITELLM_MASTER_KEY" }', 'env:OTHER_NAME" }')
+    out = place.run("apply", "--auto-approve", code=Exit.PARTIAL)
+    assert "which no node may have" in out
+    assert not (place.folder / "nodes/a/.env").exists()
+
+
+@pytest.mark.parametrize("alias", ["all-proxy-models", "gpt-*", "*"])
+def test_names_that_mean_more_than_one_model_are_refused(place: Place, alias: str) -> None:
+    text = (place.folder / "fleet.toml").read_text()
+    place.write(text + f'[models."{alias}"]\nproxy = "main"\nroute = "openai/x"\ncontext = 32768\n')
+    assert "spec.name" in place.run("validate", code=Exit.ERROR)
+
+
+def test_targets_do_not_nest(place: Place) -> None:
+    for target in ("nodes/a/.fleethub/x", "nodes/a/b"):
+        text = (place.folder / "fleet.toml").read_text()
+        place.write(text + f'[nodes.b]\nhost = "b"\nmodel = "qwen3-32b"\ntarget = "{target}"\n')
+        place.run("validate", code=Exit.ERROR)
+        place.write(text)
+
+
+def test_git_is_asked_about_every_file_with_secrets(place: Place) -> None:
+    subprocess.run(["git", "init", "-q", str(place.folder)], check=True)
+    (place.folder / ".gitignore").write_text(".env\n")
+    assert "node.env-tracked" not in place.run("plan")
+    place.edit('host = "a"', 'host = "a"\nfiles = { env = "gateway.vars" }')
+    assert "node.env-tracked" in place.run("plan", code=Exit.REFUSED)
+    (place.folder / ".gitignore").write_text("nodes/*/gateway.vars\n")
+    assert ".fleethub/applied/gateway.vars" in place.run("plan", code=Exit.REFUSED)
+    (place.folder / ".gitignore").write_text("nodes/\n")
+    place.run("plan", code=0)
+    (place.folder / ".git/index").write_bytes(b"garbage")
+    assert "is not known" in place.run("plan", code=Exit.REFUSED)
+
+
+def test_a_larger_context_is_growth(place: Place, world: World) -> None:
+    place.apply()
+    place.edit("context = 32768", "context = 131072")  # of the first model, which node a runs
+    assert "capacity.exceeded" in place.run("plan", code=Exit.REFUSED)
+
+
+def test_what_a_refused_spec_leaves_running_stays_admitted(place: Place, admin: Admin) -> None:
+    place.apply()
+    place.edit('model = "qwen3-32b"', 'model = "gpt-oss-120b"')
+    place.run("apply", "--auto-approve", code=Exit.REFUSED)
+    place.edit('model = "gpt-oss-120b"', 'model = "qwen3-32b"')
+    place.edit("openclaw:2026.9.6", "openclaw:2026.9.7")
+    place.apply()
+    assert place.env("a")["OPENCLAW_IMAGE"].endswith("2026.9.7")
+    place.plan_is_empty()
+
+
+def test_a_blocked_key_comes_back_with_a_raised_generation(place: Place, admin: Admin) -> None:
+    place.apply()
+    value = place.env("a")["FLEETHUB_KEY_MAIN"]
+    admin.update("a", blocked=True)
+    assert "key.revoked" in place.apply()
+    place.write((place.folder / "fleet.toml").read_text() + "[keys.a]\ngeneration = 2\n")
+    place.apply()
+    assert place.env("a")["FLEETHUB_KEY_MAIN"] != value
+    assert not admin.row("a")["blocked"]
+    place.plan_is_empty()
+
+
+def test_a_hand_change_to_what_the_spec_wants_is_only_recorded(place: Place, admin: Admin) -> None:
+    place.apply()
+    place.edit('drift = "repair"', 'drift = "stop"')
+    place.write((place.folder / "fleet.toml").read_text() + "[keys.a]\nrpm = 7\n")
+    admin.update("a", rpm_limit=7)
+    place.apply()
+    place.plan_is_empty()
+
+
+def test_a_watcher_that_goes_away_does_not_stop_an_apply(place: Place) -> None:
+    from fleethub.usecases import Decision, Workplace
+
+    def gone(event: object) -> None:
+        raise BrokenPipeError
+
+    import os
+
+    os.environ["LITELLM_MASTER_KEY"] = MASTER
+    with Workplace(place.folder) as workplace:
+        result = workplace.apply(lambda plan: Decision.APPLY, (gone,))
+    del os.environ["LITELLM_MASTER_KEY"]
+    assert not result.failed
+    place.plan_is_empty()
+
+
+def test_a_proxy_that_echoes_the_master_key_does_not_get_it_shown(place: Place, world: World) -> None:
+    world.proxy.mangle = lambda path, body: body
+    try:
+        place.apply()
+    finally:
+        world.proxy.mangle = None
+    import http.server
+    import threading
+
+    class Echo(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(400)
+            self.end_headers()
+            said = {"error": {"message": f"bad header {self.headers.get('Authorization')}"}}
+            self.wfile.write(json.dumps(said).encode())
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    place.edit(world.proxy.url, f"http://127.0.0.1:{server.server_port}")
+    out = place.run("plan", code=Exit.ERROR)
+    server.shutdown()
+    server.server_close()
+    assert MASTER not in out
+    assert "HTTP 400" in out
+
+
+def test_files_written_while_the_operator_thinks_are_not_overwritten(place: Place) -> None:
+    import os
+
+    from fleethub.usecases import Decision, Workplace
+
+    def decide(plan: object) -> Decision:
+        (place.folder / "nodes/a").mkdir(parents=True)
+        (place.folder / "nodes/a/.env").write_text("MINE='1'\n")
+        return Decision.APPLY
+
+    os.environ["LITELLM_MASTER_KEY"] = MASTER
+    with Workplace(place.folder) as workplace:
+        result = workplace.apply(decide)
+    del os.environ["LITELLM_MASTER_KEY"]
+    assert any("changed since the plan was made" in why for _, why in result.failed)
+    assert (place.folder / "nodes/a/.env").read_text() == "MINE='1'\n"
+
+
+def test_an_odd_lockfile_is_damaged_not_a_bug(place: Place) -> None:
+    place.apply()
+    text = (place.folder / "fleet.lock").read_text()
+    for old, new in (
+        ('"node.a"', '"backend.a"'),
+        ('system = "host"', 'system = "bogus"'),
+        ('".env"', '"/etc/passwd"'),
+        (text, ""),
+    ):
+        assert old in text
+        (place.folder / "fleet.lock").write_text(text.replace(old, new))
+        assert "damaged" in place.run("plan", code=Exit.ERROR)
+
+
+def test_render_does_not_overwrite_living_nodes(place: Place) -> None:
+    place.apply()
+    before = place.bytes()
+    place.run("render", "-o", str(place.folder / "nodes"), code=Exit.ERROR)
+    assert place.bytes() == before
+
+
+def test_two_models_on_an_ollama_without_a_proxy(tmp_path: Path) -> None:
+    spec = """
+[fleet]
+name = "direct"
+key_seed = ["file:fleet.seed"]
+[backends.gpu]
+host = "gpu"
+gpus = [{{ name = "RTX 6000 Ada", vram = "48 GiB" }}]
+[backends.gpu.ollama]
+url = "{url}"
+[models."llama3.1-8b"]
+backends = ["gpu"]
+route = "ollama_chat/llama3.1:8b"
+context = 32768
+[nodes.a]
+host = "a"
+target = "nodes/a"
+image = "i:1"
+settle = "0s"
+model = {{ model = "llama3.1-8b", via = "ollama" }}
+"""
+    from fleethub.testing.catalog import ALL
+
+    with Ollama(models=ALL) as ollama:
+        place = Place(tmp_path / "fleet", spec.format(url=ollama.url))
+        place.apply()
+        place.plan_is_empty()
+        assert "FLEETHUB_KEY_MAIN" not in place.env("a")
