@@ -140,7 +140,7 @@ class Workplace:
         findings = list(self.opened.findings) if not destroy else []
         if (refused := self.refused()) is not None:
             return Planned(refused, {}, Facts(now()), lockfile)
-        wanted = self.wanted(fleet, lockfile)
+        wanted = self.wanted(fleet)
         facts = observe(fleet, sources(fleet, wanted, lockfile), self.http, self.vault)
         for problem in self.vault.problems:
             findings.append(
@@ -166,11 +166,11 @@ class Workplace:
         says = "Nothing was asked or sent: see the findings."
         return Plan("", self.fleet.name, says, findings=tuple(fatal), fatal=True)
 
-    def wanted(self, fleet: Fleet, lockfile: Lockfile | None) -> dict[Address, Resource]:
+    def wanted(self, fleet: Fleet) -> dict[Address, Resource]:
         """Every resource that the spec wants."""
         from fleethub.resources import KINDS
 
-        inputs = Inputs(fleet, lockfile, self.vault, self.opened.rendered)
+        inputs = Inputs(fleet, self.vault, self.opened.rendered)
         return {r.address: r for kind in KINDS.values() for r in kind.desired(inputs)}
 
     def apply(
@@ -247,11 +247,11 @@ class Workplace:
 
     def reveal(self, address: Address) -> Secret:
         """The value of one key, for its user; raises KeyError for what is no key of the spec."""
-        return self.vault.open(self.wanted(self.fleet, None)[address].material["slot"])
+        return self.vault.open(self.wanted(self.fleet)[address].material["slot"])
 
     def _protected(self, lockfile: Lockfile) -> Lockfile:
         """The lockfile with what the spec protects by now, though no apply has recorded it yet."""
-        wanted = self.wanted(self.fleet, lockfile)
+        wanted = self.wanted(self.fleet)
         kept = {
             address: replace(record, protected=record.protected or (address in wanted and wanted[address].protected))
             for address, record in lockfile.resources.items()

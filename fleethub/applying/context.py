@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 from fleethub.clients.http import Http
 from fleethub.clients.litellm import LiteLLM
 from fleethub.clients.vault import Vault
-from fleethub.model.event import Event, Waiting
+from fleethub.model.event import Event as Happening
+from fleethub.model.event import Waiting
 from fleethub.model.observation import Source
 
 
@@ -28,8 +28,9 @@ class Context:
     root: Path
     lineage: str
     serial: int
-    emit: Callable[[Event], None]
+    emit: Callable[[Happening], None]
     ended: dict[str, float] = field(default_factory=dict)
+    stop: Event = field(default_factory=Event)
     _said: set[str] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
@@ -49,4 +50,9 @@ class Context:
         """Sleep, and say why."""
         if seconds > 0:
             self.say(text, seconds)
-            time.sleep(seconds)
+            self.pause(seconds)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep; an interrupt ends it, and the step with it."""
+        if self.stop.wait(seconds):
+            raise StepError("interrupted")

@@ -99,7 +99,7 @@ def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> str |
         if not said:
             context.say(f"waiting until {door} knows the new scope of {do.alias}", 2 * do.ttl + 10)
             said = True
-        time.sleep(POLL)
+        context.pause(POLL)
 
 
 def _sealed(row: KeyRow, context: Context) -> str | None:

@@ -48,7 +48,7 @@ def prove(do: ProveRoute, context: Context) -> tuple[str, ...]:
             if not said:
                 context.say(f"waiting until {door} lists {do.alias}", do.timeout)
                 said = True
-            time.sleep(POLL)
+            context.pause(POLL)
     return ()
 
 

@@ -101,8 +101,12 @@ def apply(
         )
     )
     save(run.lockfile)
-    for phase in Phase:
-        run.phase([s for s in plan.steps if s.phase is phase], context, WORKERS.get(phase, 8))
+    try:
+        for phase in Phase:
+            run.phase([s for s in plan.steps if s.phase is phase], context, WORKERS.get(phase, 8))
+    except KeyboardInterrupt:
+        save(run.lockfile)  # with what is pending: the next plan goes on from there
+        raise
     for change in plan.changes:
         if change.action is Action.RECORD:
             run.take(Recorded(change.address, change.locked))
@@ -148,10 +152,19 @@ class _Run:
         left = list(steps)
         while left:
             waiting = {s.id for s in left}
-            ready = [s for s in left if not waiting & set(s.after)] or left
-            left = [s for s in left if s not in ready]
+            ready = [s for s in left if waiting.isdisjoint(s.after)] or left
+            taken = {s.id for s in ready}
+            left = [s for s in left if s.id not in taken]
             with ThreadPoolExecutor(max_workers=max(1, min(workers, len(ready)))) as pool:
-                list(pool.map(lambda s: self._step(s, context), ready))
+                running = [pool.submit(self._step, step, context) for step in ready]
+                try:
+                    for future in running:
+                        future.result()
+                except KeyboardInterrupt:
+                    context.say("interrupted: requests under way are finished, waits are not", 0)
+                    context.stop.set()
+                    pool.shutdown(cancel_futures=True)
+                    raise
 
     def _step(self, step: Step, context: Context) -> None:
         phase = step.phase.name.lower()

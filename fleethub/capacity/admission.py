@@ -24,7 +24,6 @@ class Assessment:
     load: Load
     findings: tuple[Finding, ...] = ()
     refused: Mapping[str, Obstacle] = field(default_factory=dict)
-    estimates: tuple[Estimate, ...] = ()
 
 
 def planned_sets(fleet: Fleet) -> dict[str, PlannedSet]:
@@ -42,9 +41,8 @@ def planned_sets(fleet: Fleet) -> dict[str, PlannedSet]:
     return {b: tuple((a, fleet.models[a].context) for a in sorted(aliases)) for b, aliases in sorted(named.items())}
 
 
-def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet) -> Assessment:
-    """Judge the planned set of a backend against the set of the lockfile, ``before``."""
-    after = planned_sets(fleet).get(backend.name, ())
+def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, after: PlannedSet) -> Assessment:
+    """Judge the planned set of a backend, ``after``, against the set of the lockfile, ``before``."""
     if backend.ollama is None or not (after or before):
         return Assessment(Load(backend.name, None, None, None))
     raw = facts.of(Source("ollama", backend.ollama.url))
@@ -74,9 +72,9 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet) -> 
             obstacle = Obstacle(Why.UNKNOWN, finding.message)
             new = newcomers if total is None else [e.model for e in unknown if e.model in newcomers]
             held = {} if policy == "warn" else dict.fromkeys(new, obstacle)
-            return Assessment(load, (finding,), held, tuple(estimates.values()))
+            return Assessment(load, (finding,), held)
     if total is None or sum_after + reserve <= total:
-        return Assessment(load, (), {}, tuple(estimates.values()))
+        return Assessment(load)
     grows = bool(newcomers) and (sum_before is None or sum_after > sum_before)
     refuse = policy == "refuse" or (policy == "refuse-new" and grows)
     observed = "" if reading is not None else " (not observed)"
@@ -93,7 +91,7 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet) -> 
     )
     obstacle = Obstacle(Why.REFUSED, finding.message)
     refused = dict.fromkeys(newcomers, obstacle) if refuse else {}
-    return Assessment(load, (finding,), refused, tuple(estimates.values()))
+    return Assessment(load, (finding,), refused)
 
 
 def _vram(backend: Backend, facts: Facts) -> tuple[int | None, str]:

@@ -55,8 +55,9 @@ def make_plan(
     fatal = after_reading(items.values(), lockfile, facts)
     if any(f.code in FATAL for f in fatal):
         return _empty(fleet, lockfile, (*findings, *fatal))
+    before, after = lockfile.planned if lockfile else {}, planned_sets(fleet)
     assessments = [
-        assess(fleet, b, facts, lockfile.planned.get(b.name, ()) if lockfile else ()) for b in fleet.backends.values()
+        assess(fleet, b, facts, before.get(b.name, ()), after.get(b.name, ())) for b in fleet.backends.values()
     ]
     routes = route_findings(fleet, facts)
     env = _env_findings(wanted, facts)
@@ -213,7 +214,7 @@ def _work(desk: _Desk) -> dict[Address, Work]:
         active = verdict.action in (Action.CREATE, Action.UPDATE, Action.DELETE) and not desk.gates.get(address)
         provable = delivered and address.kind == "key" and verdict.action in (None, Action.RECORD)
         if active or provable:
-            work[address] = KINDS[address.kind].steps(item, verdict.action or Action.UPDATE, uses)
+            work[address] = KINDS[address.kind].steps(item, uses)
         else:
             work[address] = Work()
         if any(step.phase is Phase.CONTRACT for step in work[address].steps):
@@ -221,7 +222,7 @@ def _work(desk: _Desk) -> dict[Address, Work]:
     for address in contracting:
         item = desk.items[address]
         if not work[address].steps and item.want is not None and isinstance(item.have, Seen):
-            work[address] = KINDS["node"].steps(item, Action.RECORD, Uses())
+            work[address] = KINDS["node"].steps(item, Uses())
     return work
 
 

@@ -10,8 +10,8 @@ from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Attrs, Locked, Lockfile, Observation, Pending, Resource, Seen
-from fleethub.model.plan import Action, FileDiff, Leaf, Obstacle, Step
+from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Pending, Resource, Seen
+from fleethub.model.plan import FileDiff, Leaf, Obstacle, Step
 from fleethub.model.secret import Seal
 from fleethub.resources.diff import diff
 
@@ -32,7 +32,6 @@ class Inputs:
     """What kinds derive the wanted state from."""
 
     fleet: Fleet
-    lockfile: Lockfile | None
     seal: Seal
     rendered: Mapping[str, RenderedNode]
 
@@ -96,8 +95,18 @@ class Kind(Protocol):
     def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
         """The changed leaves and files between observed and wanted, without any secret."""
 
-    def steps(self, item: Item, action: Action, uses: Uses) -> Work:
+    def steps(self, item: Item, uses: Uses) -> Work:
         """What must be done, in phases."""
+
+
+def parse_mark(raw: Any) -> Mark | None:
+    """Our mark in what a key's metadata or a node's mark file holds; anything that is not one is no mark."""
+    if not isinstance(raw, Mapping):
+        return None
+    lineage, serial, generation = raw.get("lineage"), raw.get("serial"), raw.get("generation")
+    if isinstance(lineage, str) and isinstance(serial, int) and isinstance(generation, int):
+        return Mark(lineage, serial, generation)
+    return None
 
 
 def managed(item: Item) -> Attrs:

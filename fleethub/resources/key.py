@@ -27,9 +27,9 @@ from fleethub.model.observation import (
     Source,
     Unknown,
 )
-from fleethub.model.plan import Action, FileDiff, Leaf, Obstacle, Phase, Step, Why
+from fleethub.model.plan import FileDiff, Leaf, Obstacle, Phase, Step, Why
 from fleethub.model.secret import Derived, Seal
-from fleethub.resources.base import Inputs, Item, Uses, Work, leaves, managed, record
+from fleethub.resources.base import Inputs, Item, Uses, Work, leaves, managed, parse_mark, record
 
 LIMITS = ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")
 #: LiteLLM reads an empty list as "all models"; we never send that, and show it by this name.
@@ -203,7 +203,7 @@ class KeyKind:
             shown.append(leaf)
         return tuple(shown), ()
 
-    def steps(self, item: Item, action: Action, uses: Uses) -> Work:
+    def steps(self, item: Item, uses: Uses) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
         if item.want is None:
             return self._delete(item, uses)
@@ -351,14 +351,8 @@ def _values(item: Item) -> set[str]:
 
 
 def mark_of(metadata: Mapping[str, Any]) -> Mark | None:
-    """Our mark in a key's metadata; anything that is not one is no mark."""
-    raw = metadata.get("fleethub")
-    if not isinstance(raw, Mapping):
-        return None
-    lineage, serial, generation = raw.get("lineage"), raw.get("serial"), raw.get("generation")
-    if isinstance(lineage, str) and isinstance(serial, int) and isinstance(generation, int):
-        return Mark(lineage, serial, generation)
-    return None
+    """Our mark in a key's metadata, or in a deployment's info."""
+    return parse_mark(metadata.get("fleethub"))
 
 
 def marks(reading: ProxyReading) -> list[tuple[KeyRow, Mark]]:

@@ -22,7 +22,6 @@ from fleethub.model.observation import (
     Absent,
     Locked,
     Lockfile,
-    Mark,
     Needs,
     Observation,
     Resource,
@@ -30,9 +29,9 @@ from fleethub.model.observation import (
     Source,
     Unknown,
 )
-from fleethub.model.plan import Action, FileDiff, Leaf, Phase, Step
+from fleethub.model.plan import FileDiff, Leaf, Phase, Step
 from fleethub.model.secret import Blob, Seal
-from fleethub.resources.base import Inputs, Item, Uses, Work, differs, leaves, managed, record
+from fleethub.resources.base import Inputs, Item, Uses, Work, differs, leaves, managed, parse_mark, record
 from fleethub.resources.files import describe_file
 from fleethub.resources.key import wiring
 
@@ -108,7 +107,7 @@ class NodeKind:
                 files[path] = {"kind": file.kind}
             else:
                 files[path] = {"fingerprint": seal.sha256(file.content.sha256()), "mode": f"{file.mode:04o}"}
-        mark = _mark(reading.mark)
+        mark = parse_mark(reading.mark)
         if not reading.exists or (not files and mark is None):
             return Absent(facts.at)
         chain = _chain(want, reading) if want else ()
@@ -195,7 +194,7 @@ class NodeKind:
         paths = item.want.attrs["files"] if item.want else {}
         return {path: there.get(path, {}).get("fingerprint") for path in paths}
 
-    def steps(self, item: Item, action: Action, uses: Uses) -> Work:
+    def steps(self, item: Item, uses: Uses) -> Work:
         """Deliver and settle; a removed block removes its files."""
         if item.want is None:
             locked = item.locked
@@ -270,15 +269,6 @@ def _marks(mark: Mapping[str, Any] | None, files: Mapping[str, Any]) -> bool:
     digests = mark.get("digests") if mark else None
     there = {path: file["fingerprint"] for path, file in files.items() if "fingerprint" in file}
     return isinstance(digests, Mapping) and {p: f for p, f in digests.items() if p in there} == there
-
-
-def _mark(raw: Mapping[str, Any] | None) -> Mark | None:
-    if raw is None:
-        return None
-    lineage, serial, generation = raw.get("lineage"), raw.get("serial"), raw.get("generation")
-    if isinstance(lineage, str) and isinstance(serial, int) and isinstance(generation, int):
-        return Mark(lineage, serial, generation)
-    return None
 
 
 def _chain(want: Resource, reading: HostReading) -> tuple[str, ...]:

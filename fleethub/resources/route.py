@@ -18,7 +18,7 @@ from fleethub.model.facts import Deployment, Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Model, Proxy
 from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Unknown
-from fleethub.model.plan import Action, FileDiff, Leaf, Phase, Step
+from fleethub.model.plan import FileDiff, Leaf, Phase, Step
 from fleethub.model.secret import Seal
 from fleethub.resources.base import Inputs, Item, Uses, Work, leaves, managed, record
 from fleethub.resources.key import mark_of, proxy_source, scopes
@@ -104,7 +104,7 @@ class RouteKind:
             return (), ()
         return leaves(managed(item), item.seen.attrs if item.seen else {}), ()
 
-    def steps(self, item: Item, action: Action, uses: Uses) -> Work:
+    def steps(self, item: Item, uses: Uses) -> Work:
         """Create is an expand that is proved; removal a contract."""
         ids: tuple[str, ...] = item.seen.telemetry["ids"] if item.seen else ()
         if item.want is None:

@@ -20,7 +20,8 @@ def event_line(event: Event, style: Style) -> str | None:
             word = "skipped" if event.skipped else "failed"
             return f"  {style('error', '✗')} {event.step} {word}: {event.reason}"
         case Waiting():
-            return style("dim", f"  … {event.says} (up to {event.seconds:.0f} s)")
+            limit = f" (up to {event.seconds:.0f} s)" if event.seconds else ""
+            return style("dim", f"  … {event.says}{limit}")
         case _:
             return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.capacity import assess, estimate
+from fleethub.capacity import assess, estimate, planned_sets
 from fleethub.capacity.estimate import kv_bytes
 from fleethub.model.facts import Facts, Installed, OllamaReading, Resident
 from fleethub.model.finding import Severity
@@ -49,7 +49,8 @@ def facts(reading: OllamaReading | Unknown | None = None) -> Facts:
 
 
 def judge(f: Fleet, before: tuple[str, ...] = (), reading: OllamaReading | Unknown | None = None):
-    return assess(f, f.backends["gpu"], facts(reading), tuple((n, 32768) for n in before))
+    after = planned_sets(f).get("gpu", ())
+    return assess(f, f.backends["gpu"], facts(reading), tuple((n, 32768) for n in before), after)
 
 
 def test_what_fits_is_silent() -> None:

@@ -1,0 +1,37 @@
+"""Ctrl-C during an apply: waits end at once, exit 130, and the next plan goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from fleethub.testing.litellm import LiteLLM
+from tests.applying.test_contract import MODELS
+from tests.applying.test_crash import SPEC
+from tests.support import MASTER, Place
+
+
+def test_ctrl_c_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path) -> None:
+    with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
+        place = Place(tmp_path / "fleet", SPEC.format(url=proxy.url).replace('settle = "0s"', 'settle = "60s"'))
+        env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
+        argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "apply", "--auto-approve"]
+        process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "settle on their new config" in line:
+                break
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.wait(timeout=30) == 130
+        assert time.monotonic() - start < 30
+        assert "interrupted" in rest
+        place.edit('settle = "60s"', 'settle = "0s"')
+        assert "to record" in place.run("plan", code=0)
+        place.apply()
+        place.plan_is_empty()
