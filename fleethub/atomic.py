@@ -6,10 +6,9 @@ import os
 from pathlib import Path
 
 
-def replace(path: Path, data: bytes, mode: int) -> None:
-    """Write a file so that it is there whole or not at all: temp, fsync, rename, fsync of the folder."""
-    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+def create(path: Path, data: bytes, mode: int) -> None:
+    """A new file that has its mode from its first byte, on disk when this returns; raises FileExistsError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         os.fchmod(descriptor, mode)
         view = memoryview(data)
@@ -18,6 +17,13 @@ def replace(path: Path, data: bytes, mode: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def replace(path: Path, data: bytes, mode: int) -> None:
+    """Write a file so that it is there whole or not at all: temp, fsync, rename, fsync of the folder."""
+    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temp.unlink(missing_ok=True)
+    create(temp, data, mode)
     temp.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -23,7 +23,7 @@ from fleethub.model.observation import Applied, Lockfile, Observation, Resource
 from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
 from fleethub.rendering import Rendered, load_templates, render
-from fleethub.resources.base import Inputs
+from fleethub.resources.base import Inputs, Sight
 from fleethub.spec import json_schema, load
 
 
@@ -239,9 +239,9 @@ class Workplace:
         from fleethub.resources import KINDS
 
         locked = made.lockfile.resources if made.lockfile else {}
-        lineage = made.lockfile.lineage if made.lockfile else ""
+        sight = Sight(made.facts, self.vault, made.lockfile.lineage if made.lockfile else "")
         return {
-            a: KINDS[a.kind].observe(a, made.wanted.get(a), locked.get(a), made.facts, self.vault, lineage)
+            a: KINDS[a.kind].observe(a, made.wanted.get(a), locked.get(a), sight)
             for a in sorted({*made.wanted, *locked})
         }
 

@@ -375,3 +375,26 @@ model = {{ model = "llama3.1-8b", via = "ollama" }}
         place.apply()
         place.plan_is_empty()
         assert "FLEETHUB_KEY_MAIN" not in place.env("a")
+
+
+def test_a_backend_and_its_nodes_removed_in_one_commit(place: Place, admin: Admin) -> None:
+    place.apply()
+    text = (place.folder / "fleet.toml").read_text()
+    place.write(text[: text.index("[backends.gpu]")])
+    out = place.run("plan", code=0)
+    assert "Deletes 1 key; deletes 1 node." in out
+    place.apply()
+    place.plan_is_empty()
+    assert admin.rows() == []
+    assert not place.lockfile.resources
+    assert not place.lockfile.planned
+    assert not (place.folder / "nodes/a/.env").exists()
+
+
+def test_a_proxy_and_all_its_things_removed_in_one_commit(place: Place, admin: Admin) -> None:
+    place.apply()
+    text = (place.folder / "fleet.toml").read_text()
+    place.write(text[: text.index("[proxies.main]")])
+    place.apply()
+    place.plan_is_empty()
+    assert admin.rows() == []

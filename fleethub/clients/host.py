@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from fleethub.atomic import replace
+from fleethub.atomic import create, replace
 from fleethub.model.facts import FileReading, HostReading
 from fleethub.model.secret import Blob, Seal
 
@@ -102,7 +102,8 @@ class Folder:
             shutil.rmtree(incoming, ignore_errors=True)
             incoming.mkdir(mode=0o700)
             for path, content, mode in files:
-                _write(incoming / path, content, mode)
+                (incoming / path).parent.mkdir(parents=True, exist_ok=True)
+                create(incoming / path, content, mode)
             for path, content, _ in files:
                 if hashlib.sha256((incoming / path).read_bytes()).digest() != hashlib.sha256(content).digest():
                     raise HostError(f"{incoming / path} does not hold what was written")
@@ -192,20 +193,6 @@ class Folder:
         if status.st_size > LARGEST:
             raise HostError(f"{path} has {status.st_size} bytes, which no file of a node has")
         return FileReading(Blob(path.read_bytes()), stat.S_IMODE(status.st_mode))
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """A new file that has its mode from its first byte, on disk when this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        os.fchmod(descriptor, mode)
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _json(file: FileReading | None) -> Mapping[str, Any] | None:

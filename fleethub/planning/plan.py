@@ -22,7 +22,7 @@ from fleethub.planning.order import order
 from fleethub.planning.sources import secret_paths
 from fleethub.planning.summary import sentence
 from fleethub.resources import KINDS
-from fleethub.resources.base import Item, Uses, Work, record
+from fleethub.resources.base import Item, Sight, Uses, Work, record
 from fleethub.resources.node import rewires, running, touches_wiring
 from fleethub.resources.route import findings as route_findings
 
@@ -110,10 +110,11 @@ def _items(
     wanted: Mapping[Address, Resource], lockfile: Lockfile | None, facts: Facts, seal: Seal
 ) -> dict[Address, Item]:
     locked = lockfile.resources if lockfile else {}
+    sight = Sight(facts, seal, lockfile.lineage if lockfile else "")
     items = {}
     for address in sorted({*wanted, *locked}):
         want, record_ = wanted.get(address), locked.get(address)
-        have = KINDS[address.kind].observe(address, want, record_, facts, seal, lockfile.lineage if lockfile else "")
+        have = KINDS[address.kind].observe(address, want, record_, sight)
         items[address] = Item(address, want, have, record_)
     return items
 

@@ -37,6 +37,15 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """What kinds look with; ``lineage`` is this fleet's, empty before its first apply."""
+
+    facts: Facts
+    seal: Seal
+    lineage: str
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One resource under judgement: wanted, observed, last applied; each may be missing, not all at once."""
 
@@ -78,16 +87,8 @@ class Kind(Protocol):
     def desired(self, inputs: Inputs) -> Iterable[Resource]:
         """The resources that the spec wants."""
 
-    def observe(
-        self,
-        address: Address,
-        want: Resource | None,
-        locked: Locked | None,
-        facts: Facts,
-        seal: Seal,
-        lineage: str,
-    ) -> Observation:
-        """What the facts mean for this address; ``lineage`` is this fleet's, empty before its first apply."""
+    def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
+        """What the facts mean for this address."""
 
     def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
         """Findings that forbid touching the thing at all (taken, foreign, duplicate, unprovable)."""

@@ -13,7 +13,7 @@ from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.address import route as route_address
-from fleethub.model.facts import Facts, KeyRow, ProxyReading
+from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Key, Node, Proxy
 from fleethub.model.observation import (
@@ -28,8 +28,8 @@ from fleethub.model.observation import (
     Unknown,
 )
 from fleethub.model.plan import FileDiff, Leaf, Obstacle, Phase, Step, Why
-from fleethub.model.secret import Derived, Seal
-from fleethub.resources.base import Inputs, Item, Uses, Work, leaves, managed, parse_mark, record
+from fleethub.model.secret import Derived
+from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, leaves, managed, parse_mark, record
 
 LIMITS = ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")
 #: LiteLLM reads an empty list as "all models"; we never send that, and show it by this name.
@@ -100,37 +100,29 @@ class KeyKind:
                 material={"slot": slot, "proxy": proxy},
             )
 
-    def observe(
-        self,
-        address: Address,
-        want: Resource | None,
-        locked: Locked | None,
-        facts: Facts,
-        seal: Seal,
-        lineage: str,
-    ) -> Observation:
+    def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
         """The row with the alias; several, or a row of somebody else, are told by ``objections``."""
         source = (want or _locked(locked)).source
-        reading = facts.of(source)
+        reading = sight.facts.of(source)
         if isinstance(reading, Unknown):
             return Unknown(f"{source.at}: {reading.reason}", reading.at)
         if not isinstance(reading, ProxyReading):
-            return Unknown(f"{source.at}: not read as a LiteLLM", facts.at)
+            return Unknown(f"{source.at}: not read as a LiteLLM", sight.facts.at)
         if want is not None and want.attrs["value"] is None:
-            return Unknown("the fleet's seed does not resolve, so the key's value is not known", facts.at)
+            return Unknown("the fleet's seed does not resolve, so the key's value is not known", sight.facts.at)
         rows = reading.keys.get(address.alias, ())
         if not rows:
-            return Absent(facts.at)
+            return Absent(sight.facts.at)
         row = rows[0]
         return Seen(
             attrs={
                 "models": sorted(set(row.models)) or [ALL],
-                "value": seal.sha256(bytes.fromhex(row.token)),
+                "value": sight.seal.sha256(bytes.fromhex(row.token)),
                 "blocked": row.blocked,
                 "marked": mark_of(row.metadata) is not None,
                 **{name: value for name, value in row.limits.items() if value is not None},
             },
-            at=facts.at,
+            at=sight.facts.at,
             mark=mark_of(row.metadata),
             telemetry={
                 "spend": row.spend,

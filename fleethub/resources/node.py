@@ -15,7 +15,7 @@ from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.address import node as node_address
 from fleethub.model.address import route as route_address
-from fleethub.model.facts import Facts, HostReading
+from fleethub.model.facts import HostReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.observation import (
@@ -31,7 +31,7 @@ from fleethub.model.observation import (
 )
 from fleethub.model.plan import FileDiff, Leaf, Phase, Step
 from fleethub.model.secret import Blob, Seal
-from fleethub.resources.base import Inputs, Item, Uses, Work, differs, leaves, managed, parse_mark, record
+from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, differs, leaves, managed, parse_mark, record
 from fleethub.resources.files import describe_file
 from fleethub.resources.key import wiring
 
@@ -78,27 +78,21 @@ class NodeKind:
                 material={"node": node, "files": rendered.files},
             )
 
-    def observe(
-        self,
-        address: Address,
-        want: Resource | None,
-        locked: Locked | None,
-        facts: Facts,
-        seal: Seal,
-        lineage: str,
-    ) -> Observation:
+    def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
         """The files at the target; nothing of ours there is absence."""
         source = want.source if want else locked.source if locked else None
         if source is None:
-            return Absent(facts.at)
-        reading = facts.of(source)
+            return Absent(sight.facts.at)
+        reading = sight.facts.of(source)
         if not isinstance(reading, HostReading):
             reason = reading.reason if isinstance(reading, Unknown) else "not read as a host"
-            return Unknown(reason, facts.at)
+            return Unknown(reason, sight.facts.at)
         if want is not None and any(f["fingerprint"] is None for f in want.attrs["files"].values()):
-            return Unknown("a secret of its .env does not resolve, so its files are not known", facts.at)
-        if want is None and seal.sha256(b"") is None:
-            return Unknown("the fleet's seed does not resolve, so which files are FleetHub's is not known", facts.at)
+            return Unknown("a secret of its .env does not resolve, so its files are not known", sight.facts.at)
+        if want is None and sight.seal.sha256(b"") is None:
+            return Unknown(
+                "the fleet's seed does not resolve, so which files are FleetHub's is not known", sight.facts.at
+            )
         expected = set(want.attrs["files"] if want else ()) | _fingerprints(locked).keys()
         files: dict[str, Any] = {}
         for path in sorted(expected & reading.files.keys()):
@@ -106,19 +100,19 @@ class NodeKind:
             if file.content is None or file.kind != "file":
                 files[path] = {"kind": file.kind}
             else:
-                files[path] = {"fingerprint": seal.sha256(file.content.sha256()), "mode": f"{file.mode:04o}"}
+                files[path] = {"fingerprint": sight.seal.sha256(file.content.sha256()), "mode": f"{file.mode:04o}"}
         mark = parse_mark(reading.mark)
         if not reading.exists or (not files and mark is None):
-            return Absent(facts.at)
+            return Absent(sight.facts.at)
         chain = _chain(want, reading) if want else ()
         return Seen(
             attrs={"chain": list(chain), "files": files, "marked": _marks(reading.mark, files)},
-            at=facts.at,
+            at=sight.facts.at,
             mark=mark,
             telemetry={"activated": (reading.mark or {}).get("activated")},
             material={
                 "files": {p: f.content for p, f in reading.files.items() if f.content is not None},
-                "applied": _trusted(reading.applied, locked, seal),
+                "applied": _trusted(reading.applied, locked, sight.seal),
             },
         )
 

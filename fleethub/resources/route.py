@@ -19,8 +19,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Model, Proxy
 from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Unknown
 from fleethub.model.plan import FileDiff, Leaf, Phase, Step
-from fleethub.model.secret import Seal
-from fleethub.resources.base import Inputs, Item, Uses, Work, leaves, managed, record
+from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, leaves, managed, record
 from fleethub.resources.key import mark_of, proxy_source, scopes
 
 #: Seconds within which every replica must list a stored route: LiteLLM re-reads its database every 30 s.
@@ -67,29 +66,21 @@ class RouteKind:
                 material={"proxy": proxy},
             )
 
-    def observe(
-        self,
-        address: Address,
-        want: Resource | None,
-        locked: Locked | None,
-        facts: Facts,
-        seal: Seal,
-        lineage: str,
-    ) -> Observation:
+    def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
         """Our stored deployments; an alias of the config file or of somebody else is there, and not ours."""
         source = want.source if want else locked.source if locked else None
-        reading = facts.of(source) if source else None
+        reading = sight.facts.of(source) if source else None
         if not isinstance(reading, ProxyReading):
             reason = reading.reason if isinstance(reading, Unknown) else "not read as a LiteLLM"
-            return Unknown(f"{source.at if source else '?'}: {reason}", facts.at)
+            return Unknown(f"{source.at if source else '?'}: {reason}", sight.facts.at)
         rows = [d for d in reading.deployments if d.alias == address.alias]
-        ours = [d for d in rows if d.stored and (mark := mark_of(d.info)) and mark.lineage == lineage]
+        ours = [d for d in rows if d.stored and (mark := mark_of(d.info)) and mark.lineage == sight.lineage]
         if not rows:
-            return Absent(facts.at)
+            return Absent(sight.facts.at)
         shapes = sorted((_shape(d) for d in ours), key=lambda row: str(row.get("api_base", "")))
         return Seen(
             attrs={"deployments": shapes} if ours else {},
-            at=facts.at,
+            at=sight.facts.at,
             mark=next((mark_of(d.info) for d in ours), None),
             telemetry={"theirs": not ours, "ids": tuple(d.id for d in ours)},
         )
