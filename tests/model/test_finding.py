@@ -14,7 +14,7 @@ def table() -> str:
     lines = [
         "# Findings",
         "",
-        "An error refuses what needs it; a warning never changes the exit code. Exit 3 unless the last column says more.",
+        "An error refuses what needs it (exit 3, or as the last column says); a warning never changes the exit code.",
         "",
         "| code | severity | what it means | exit |",
         "|---|---|---|---|",
