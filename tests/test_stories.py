@@ -398,3 +398,19 @@ def test_a_proxy_and_all_its_things_removed_in_one_commit(place: Place, admin: A
     place.apply()
     place.plan_is_empty()
     assert admin.rows() == []
+
+
+def test_a_node_that_changes_its_key_is_not_told_a_key_that_could_not_be_made(place: Place, admin: Admin) -> None:
+    """Its model is refused as a newcomer on a second backend, so the new key is not made either."""
+    place.apply()
+    text = (place.folder / "fleet.toml").read_text()
+    small = '[backends.small]\nhost = "small"\nproxy = "main"\ngpus = [{ name = "tiny", vram = "8 GiB" }]\n'
+    url = text.partition("[backends.gpu.ollama]\nurl = ")[2].partition("\n")[0]
+    text = text.replace("[backends.gpu]", f"{small}[backends.small.ollama]\nurl = {url}\n[backends.gpu]")
+    text = text.replace('backends = ["gpu"]', 'backends = ["gpu", "small"]', 1)
+    place.write(text.replace('host = "a"', 'host = "a"\nkey = "other"'))
+    before = place.env("a")
+    place.run("apply", "--auto-approve", code=Exit.REFUSED)
+    assert place.env("a") == before
+    assert admin.row("a")["models"] == ["qwen3-32b"]
+    assert admin.rows("other") == []

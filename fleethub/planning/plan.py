@@ -180,9 +180,16 @@ def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet) -> None:
             if thing in desk.missing and before.get(thing) is None:
                 gates.append(desk.missing[thing])
             other = desk.verdicts.get(thing)
-            if other and other.action is Action.BLOCKED and touches_wiring(item):
+            if not touches_wiring(item):
+                continue
+            if other and other.action is Action.BLOCKED:
                 why = Why.UNKNOWN if any(o.why is Why.UNKNOWN for o in other.obstacles) else Why.WAITS
                 gates.append(Obstacle(why, f"waits for {thing}: {other.obstacles[0].reason}"))
+            elif thing.kind == "key":  # a key that may not gain what the node needs of it cannot be proved
+                key = desk.items[thing]
+                held = _refused_entries(desk, key)
+                have = key.seen.attrs["models"] if key.seen else ()
+                gates += [held[m] for m in sorted(item.want.needs[thing]) if m in held and m not in have]
         desk.gates[address] = tuple(dict.fromkeys(gates))
 
 

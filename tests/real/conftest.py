@@ -98,7 +98,7 @@ def slow_replicas(replicas: tuple[Proxy, Proxy], logs: Path) -> Iterator[tuple[P
 
 def _pair(logs: Path, port: int, config: Path) -> Iterator[tuple[Proxy, Proxy]]:
     up = _up()
-    pg_port = 55450 if VERSION == "1.106.2" else 55451
+    pg_port = 15450 if VERSION == "1.106.2" else 15451  # below the range that outgoing connections take
     proxies = []
     try:
         for offset in (0, 2):
