@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ class StepError(Exception):
 
 @dataclass(slots=True)
 class Context:
-    """``ended`` keeps when a step ended (monotonic seconds); ``emit`` is the event stream."""
+    """``began`` and ``ended``: when the apply began and each step ended (monotonic seconds). ``emit``: the events."""
 
     http: Http
     vault: Vault
@@ -29,6 +30,7 @@ class Context:
     lineage: str
     serial: int
     emit: Callable[[Happening], None]
+    began: float = field(default_factory=time.monotonic)
     ended: dict[str, float] = field(default_factory=dict)
     stop: Event = field(default_factory=Event)
     _said: set[str] = field(default_factory=set)
@@ -38,6 +40,10 @@ class Context:
         """A client of one proxy with its master key."""
         return LiteLLM(self.http, source.at, self.vault.open(source.credential) if source.credential else None)
 
+    def since(self, step: str | None) -> float:
+        """When a step ended; for what this apply did not do itself, when it began."""
+        return self.ended.get(step or "", self.began)
+
     def say(self, text: str, seconds: float) -> None:
         """Tell whoever watches that something takes time; many that wait for the same are one line."""
         with self._lock:
@@ -45,6 +51,10 @@ class Context:
             self._said.add(text)
         if new:
             self.emit(Waiting(text, seconds))
+
+    def outlast(self, step: str | None, seconds: float, text: str) -> None:
+        """Wait until ``seconds`` have passed since a step ended."""
+        self.wait(self.since(step) + seconds - time.monotonic(), text)
 
     def wait(self, seconds: float, text: str) -> None:
         """Sleep, and say why."""

@@ -69,8 +69,7 @@ def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
     """Ask each door with the key itself, until all of them list the scope or the time is over."""
     value = context.vault.open(do.value)
     if do.processes > 1 and not do.created:
-        written = context.ended.get(do.written or "", time.monotonic())
-        context.wait(written + do.ttl - time.monotonic(), f"workers behind one door forget the old scope of {do.alias}")
+        context.outlast(do.written, do.ttl, f"workers behind one door forget the old scope of {do.alias}")
     return tuple(note for door in do.doors if (note := _prove_at(door, do, value, context)))
 
 
@@ -87,8 +86,7 @@ def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> str |
         except LiteLLMError as error:
             if error.kind == "budget_exceeded":
                 # it cannot be asked, and refuses every call until its budget is reset: the cache is older by then
-                written = context.ended.get(do.written or "", time.monotonic())
-                context.wait(written + do.ttl - time.monotonic(), f"{door} forgets the old scope of {do.alias}")
+                context.outlast(do.written, do.ttl, f"{door} forgets the old scope of {do.alias}")
                 return f"{do.alias} is over its budget at {door}: its scope could not be asked, only waited for"
             reason = f"{door} does not take the key {do.alias!r}: {error}"
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 
 from fleethub.applying.context import Context, StepError
@@ -31,11 +30,8 @@ def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
 
 def settle(do: Settle, context: Context) -> tuple[str, ...]:
     """Wait until ``seconds`` have passed since the delivery; nodes that settle together share the wait."""
-    if do.delivered is not None:
-        left = context.ended.get(do.delivered, time.monotonic()) + do.seconds - time.monotonic()
-    else:
-        left = do.seconds - _age(do.since)
-    context.wait(left, "nodes settle on their new config")
+    passed = 0.0 if do.delivered is not None else _age(do.since)
+    context.outlast(do.delivered, do.seconds - passed, "nodes settle on their new config")
     return ()
 
 
