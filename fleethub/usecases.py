@@ -216,6 +216,7 @@ class Workplace:
                 root=self.root,
                 lineage=plan.lineage or secrets.token_hex(16),
                 serial=plan.serial + 1,
+                apply=secrets.token_hex(4),
                 emit=emit,
             )
             applied = Applied(now(), who(), self.fleet.digest, commit(self.root), __version__)

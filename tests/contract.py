@@ -95,7 +95,9 @@ def test_keys_have_scope_limits_and_mark(applied: Place, admin: Admin) -> None:
     for alias, scope in SCOPES.items():
         row = admin.row(alias)
         assert set(row["models"]) == scope  # type: ignore[call-overload]
-        assert row["metadata"]["fleethub"] == {"lineage": applied.lockfile.lineage, "serial": 1, "generation": 1}  # type: ignore[index]
+        mark = row["metadata"]["fleethub"]  # type: ignore[index]
+        lockfile = applied.lockfile
+        assert mark == {"lineage": lockfile.lineage, "serial": 1, "generation": 1, "apply": lockfile.apply}
     volta = admin.row("volta")
     limits = {n: volta[n] for n in ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")}
     assert limits == {"rpm_limit": 6000, "tpm_limit": 200_000_000, "max_budget": 20.0, "budget_duration": "30d"}

@@ -414,3 +414,17 @@ def test_a_node_that_changes_its_key_is_not_told_a_key_that_could_not_be_made(pl
     assert place.env("a") == before
     assert admin.row("a")["models"] == ["qwen3-32b"]
     assert admin.rows("other") == []
+
+
+def test_two_clones_that_reach_the_same_serial_are_told_apart(place: Place, admin: Admin, tmp_path: Path) -> None:
+    text = (place.folder / "fleet.toml").read_text()
+    place.write(text + '[keys.web]\nmodels = ["llama3.1-8b"]\n[keys.old]\nmodels = ["llama3.1-8b"]\n')
+    place.apply()
+    other = place.clone(tmp_path / "other")
+    place.edit('[keys.old]\nmodels = ["llama3.1-8b"]\n', "")
+    place.apply()  # a delete leaves no mark
+    other.edit('[keys.web]\nmodels = ["llama3.1-8b"]', '[keys.web]\nmodels = ["qwen3-32b"]')
+    other.apply()
+    assert place.lockfile.serial == other.lockfile.serial == 2
+    assert "state.behind" in place.run("apply", "--auto-approve", code=Exit.STALE)
+    assert admin.row("web")["models"] == ["qwen3-32b"]

@@ -29,12 +29,17 @@ class Context:
     root: Path
     lineage: str
     serial: int
+    apply: str
     emit: Callable[[Happening], None]
     began: float = field(default_factory=time.monotonic)
     ended: dict[str, float] = field(default_factory=dict)
     stop: Event = field(default_factory=Event)
     _said: set[str] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
+
+    def mark(self, generation: int) -> dict[str, object]:
+        """The mark of this apply, as keys, deployments and nodes carry it."""
+        return {"lineage": self.lineage, "serial": self.serial, "generation": generation, "apply": self.apply}
 
     def litellm(self, source: Source) -> LiteLLM:
         """A client of one proxy with its master key."""

@@ -21,7 +21,7 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     """Create or update, then read back; raises StepError when the proxy did not take it as sent."""
     api, value = context.litellm(do.source), context.vault.open(do.value)
     rows = _call(api.find, do.alias)
-    mark = {"lineage": context.lineage, "serial": context.serial, "generation": do.generation}
+    mark = context.mark(do.generation)
     if do.create:
         if do.replaces is not None and len(rows) == 1 and _sealed(rows[0], context) == do.replaces:
             _call(api.delete, rows[0].token)

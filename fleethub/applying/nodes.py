@@ -15,9 +15,7 @@ def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
     try:
         files = [(file.path, context.vault.fill(file.text), file.mode) for file in do.files]
         mark = {
-            "lineage": context.lineage,
-            "serial": context.serial,
-            "generation": do.generation,
+            **context.mark(do.generation),
             "digests": {file.path: context.vault.text(file.text) for file in do.files},
             "activated": datetime.now(UTC).isoformat(timespec="seconds"),
         }

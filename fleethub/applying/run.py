@@ -95,6 +95,7 @@ def apply(
             lineage=context.lineage,
             serial=context.serial,
             seed=seed,
+            apply=context.apply,
             applied=applied,
             pending=_pending(plan, lockfile),
             steps=len(plan.steps),

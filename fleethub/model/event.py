@@ -19,6 +19,7 @@ class ApplyStarted:
     lineage: str
     serial: int
     seed: str
+    apply: str
     applied: Applied
     pending: Mapping[Address, Locked] = field(default_factory=dict)
     steps: int = 0

@@ -40,11 +40,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """FleetHub's ownership mark on a key or beside a node's files."""
+    """FleetHub's ownership mark on a key or beside a node's files; ``apply`` is the random id of who wrote it."""
 
     lineage: str
     serial: int
     generation: int
+    apply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class Lockfile:
     """``fleet.lock``: what FleetHub last applied to the fleet.
 
     ``planned`` is the planned set of each backend, ``(model alias, context in tokens)``, for judging growth.
+    ``apply`` is the random id of the apply that reached ``serial``: two clones may reach the same number.
     """
 
     fleet: str
@@ -143,3 +145,4 @@ class Lockfile:
     resources: Mapping[Address, Locked] = field(default_factory=dict)
     planned: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     applied: Applied = field(default_factory=Applied)
+    apply: str = ""

@@ -59,11 +59,15 @@ def after_reading(items: Iterable[Item], lockfile: Lockfile | None, facts: Facts
             )
         return found
     for address, mark in _marks(items, facts):
-        if mark.lineage == lockfile.lineage and mark.serial > lockfile.serial:
+        if mark.lineage != lockfile.lineage:
+            continue
+        twin = mark.serial == lockfile.serial and mark.apply != lockfile.apply
+        if mark.serial > lockfile.serial or twin:
+            known = f"another apply {lockfile.serial}" if twin else f"none after {lockfile.serial}"
             found.append(
                 Finding(
                     "state.behind",
-                    f"{address} was written by apply {mark.serial}, and this lockfile knows {lockfile.serial}: "
+                    f"{address} was written by apply {mark.serial} ({mark.apply}), and this lockfile knows {known}: "
                     "somebody applied from another clone",
                     address,
                     hint="git pull, then plan again",

@@ -106,7 +106,8 @@ def parse_mark(raw: Any) -> Mark | None:
         return None
     lineage, serial, generation = raw.get("lineage"), raw.get("serial"), raw.get("generation")
     if isinstance(lineage, str) and isinstance(serial, int) and isinstance(generation, int):
-        return Mark(lineage, serial, generation)
+        written_by = raw.get("apply", "")
+        return Mark(lineage, serial, generation, written_by if isinstance(written_by, str) else "")
     return None
 
 

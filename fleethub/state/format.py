@@ -27,6 +27,7 @@ def dump(lockfile: Lockfile) -> str:
         "fleet": lockfile.fleet,
         "lineage": lockfile.lineage,
         "serial": lockfile.serial,
+        "apply": lockfile.apply,
         "seed": lockfile.seed,
         "applied": {
             name: getattr(lockfile.applied, name)
@@ -61,6 +62,7 @@ def load(text: str) -> Lockfile:
             lineage=_text(document["lineage"]),
             serial=_number(document["serial"]),
             seed=_text(document["seed"]),
+            apply=_text(document.get("apply", "")),
             resources={_address(a): decode(r) for a, r in document.get("resource", {}).items()},
             planned={
                 backend: tuple((_text(e["model"]), _number(e["context"])) for e in entries)

@@ -48,7 +48,7 @@ def as_dict(event: Event) -> dict[str, Any]:
                 "lineage": event.lineage,
                 "serial": event.serial,
             }
-            out |= {"seed": event.seed, "steps": event.steps}
+            out |= {"seed": event.seed, "apply": event.apply, "steps": event.steps}
             out["applied"] = {k: getattr(event.applied, k) for k in ("at", "by", "spec", "commit", "version")}
             out["pending"] = {str(a): encode(record) for a, record in sorted(event.pending.items())}
         case StepStarted():
@@ -86,6 +86,7 @@ def from_dict(raw: Mapping[str, Any]) -> Event:
             raw["lineage"],
             raw["serial"],
             raw["seed"],
+            raw["apply"],
             Applied(**raw["applied"]),
             {Address.parse(a): decode(r) for a, r in raw["pending"].items()},
             raw["steps"],

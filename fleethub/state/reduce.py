@@ -19,6 +19,7 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
                 lineage=event.lineage,
                 serial=event.serial,
                 seed=event.seed,
+                apply=event.apply,
                 resources=resources,
                 planned=lockfile.planned if lockfile else {},
                 applied=event.applied,

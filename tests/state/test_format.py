@@ -38,6 +38,7 @@ lockfiles = st.builds(
     st.dictionaries(addresses, records, max_size=4),
     st.dictionaries(names, st.lists(st.tuples(aliases, st.integers(1, 10**6)), max_size=3).map(tuple), max_size=3),
     applieds,
+    names,
 )
 
 

@@ -22,6 +22,7 @@ started = st.builds(
     names,
     st.integers(1, 99),
     names,
+    names,
     applieds,
     st.dictionaries(addresses, records, max_size=3),
     st.integers(0, 9),
