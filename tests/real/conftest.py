@@ -39,7 +39,7 @@ class Proxy:
             "ROOT": str(root / ("litellm" if VERSION == "1.106.2" else f"litellm-{VERSION}")),
             "STORE_MODEL_IN_DB": "True",
         }
-        if VERSION.startswith("1.82"):
+        if VERSION.startswith("1.82") and "user_api_key_cache_ttl" in config.read_text():
             # it caches keys for a minute whatever user_api_key_cache_ttl says; only this changes that
             env["DEFAULT_MANAGEMENT_OBJECT_IN_MEMORY_CACHE_TTL"] = "3"
         with log.open("w") as out:

@@ -9,15 +9,11 @@ import pytest
 from tests.contract import *  # noqa: F403 - the tests themselves
 from tests.contract import spec, swap
 from tests.proxies import Admin, Door, Times
-from tests.real.conftest import VERSION
 from tests.support import Place
 
 pytestmark = pytest.mark.real
 
 
-@pytest.mark.skipif(
-    VERSION != "1.106.2", reason="once is enough: it takes minutes, and the cache is the same in 1.82.0"
-)
 def test_a_swap_denies_no_call_with_the_default_cache(
     tmp_path: Path, slow_replicas: tuple[Door, Door], admin: Admin
 ) -> None:
