@@ -51,9 +51,9 @@ def test_an_example_runs(example: Path, tmp_path: Path, servers: list[LiteLLM | 
         text = text.replace(f'"{backend["ollama"]["url"]}"', f'"{servers[-1].url}"')
     database = Database()
     routes = deployments(spec, urls)
-    for port in sorted(set(re.findall(r"http://127\.0\.0\.1:(400\d)", text))):
+    for url in sorted(set(re.findall(r'"http://127\.0\.0\.1:400\d"', text))):
         servers.append(LiteLLM(database, models=routes, master_key=MASTER, cache_ttl=0.1))
-        text = text.replace(f"http://127.0.0.1:{port}", servers[-1].url)
+        text = text.replace(url, f'"{servers[-1].url}"')
     text = text.replace('image = "ghcr', 'settle = "0s"\nimage = "ghcr')
     place = Place(tmp_path / "fleet", text.replace(f"file:{example.name}.seed", "file:fleet.seed"))
     shutil.copy(example / ".gitignore", place.folder / ".gitignore")
