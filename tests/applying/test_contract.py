@@ -25,14 +25,14 @@ def version(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def times() -> Times:
-    return Times("500ms", "200ms")
+    return Times("1500ms", "200ms")
 
 
 @pytest.fixture
 def replicas(version: str) -> Iterator[tuple[LiteLLM, LiteLLM]]:
     database = Database()
     first, second = (
-        LiteLLM(database, models=MODELS, master_key=MASTER, cache_ttl=0.5, version=version, store_models=True)
+        LiteLLM(database, models=MODELS, master_key=MASTER, cache_ttl=1.5, version=version, store_models=True)
         for _ in range(2)
     )
     yield first, second
