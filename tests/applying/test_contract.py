@@ -25,14 +25,27 @@ def version(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def times() -> Times:
-    return Times("1500ms", "200ms")
+    return Times("500ms", "200ms")
 
 
 @pytest.fixture
-def replicas(version: str) -> Iterator[tuple[LiteLLM, LiteLLM]]:
-    database = Database()
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+def replicas(version: str, database: Database) -> Iterator[tuple[LiteLLM, LiteLLM]]:
+    yield from pair(version, database, 0.5)
+
+
+@pytest.fixture
+def slow_replicas(version: str, database: Database) -> Iterator[tuple[LiteLLM, LiteLLM]]:
+    yield from pair(version, database, 60)
+
+
+def pair(version: str, database: Database, ttl: float) -> Iterator[tuple[LiteLLM, LiteLLM]]:
     first, second = (
-        LiteLLM(database, models=MODELS, master_key=MASTER, cache_ttl=1.5, version=version, store_models=True)
+        LiteLLM(database, models=MODELS, master_key=MASTER, cache_ttl=ttl, version=version, store_models=True)
         for _ in range(2)
     )
     yield first, second
