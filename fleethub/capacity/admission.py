@@ -98,7 +98,7 @@ def _vram(backend: Backend, facts: Facts) -> tuple[int | None, str]:
     if backend.ssh == "local":
         reading = facts.of(Source("gpu", "local"))
         if isinstance(reading, GpuReading) and reading.gpus:
-            return sum(total for _, total, _ in reading.gpus), "NVML"
+            return sum(gpu.total for gpu in reading.gpus), "NVML"
     if backend.gpus:
         return sum(gpu.vram for gpu in backend.gpus), "declared"
     return None, ""

@@ -48,7 +48,11 @@ def estimate(model: Model, server: Ollama, reading: OllamaReading | None) -> Est
         installed = next((v for k, v in reading.installed.items() if tagged(k) == tagged(tag)), None)
         if installed is not None:
             rows = [Row("weights", installed.size, "file size: /api/tags")]
-            cache = kv_bytes(installed.info or {}, model.context * server.num_parallel, server.kv_cache_type)
+            cache = kv_bytes(
+                installed.shown.info if installed.shown else {},
+                model.context * server.num_parallel,
+                server.kv_cache_type,
+            )
             if cache is not None:
                 rows.append(Row(f"KV cache {server.kv_cache_type}", cache, "estimated: /api/show"))
             return Estimate(model.name, tuple(rows))

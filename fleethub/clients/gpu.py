@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleethub.model.facts import GpuReading
+from fleethub.model.facts import GpuReading, GpuState
 
 
 class GpuError(Exception):
@@ -23,7 +23,8 @@ def read() -> GpuReading:
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
             name = pynvml.nvmlDeviceGetName(handle)
             memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-            found.append((name if isinstance(name, str) else name.decode(), int(memory.total), int(memory.free)))
+            name = name if isinstance(name, str) else name.decode()
+            found.append(GpuState(name, int(memory.total), int(memory.used), int(memory.free)))
         return GpuReading(tuple(found))
     except pynvml.NVMLError as error:
         raise GpuError(f"NVML: {error}") from None

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fleethub.clients.http import Http, HttpError
-from fleethub.model.facts import Installed, OllamaReading, Resident, tagged
+from fleethub.model.facts import Installed, OllamaReading, Resident, Shown, tagged
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -69,10 +69,10 @@ class Ollama:
         wanted = {tagged(tag) for tag in ask}
         installed = {}
         for tag in tags:
-            info = None
+            shown = None
             if tagged(tag.name) in wanted:
-                info = self._get(_Show, "POST", "/api/show", {"model": tag.name}).model_info
-            installed[tag.name] = Installed(tag.size, tag.digest, tag.details.quantization_level, info)
+                shown = Shown(self._get(_Show, "POST", "/api/show", {"model": tag.name}).model_info or {})
+            installed[tag.name] = Installed(tag.size, tag.digest, tag.details.quantization_level, shown)
         residents = tuple(Resident(r.name, r.size, r.size_vram, r.digest, r.context_length) for r in running)
         return OllamaReading(version, installed, residents)
 

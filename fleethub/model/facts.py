@@ -52,13 +52,37 @@ class ProxyReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor of a model: its GGML type in capitals (``Q4_K``) and its shape as the file has it."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a server or a GGUF header tells of a model: ``general.*`` and ``<arch>.*`` keys with their arrays.
+
+    Without the vocabulary. ``parameters`` are the Modelfile's (``num_ctx``, as text); ``projector`` the vision
+    part's own keys, ``tensors`` empty on servers that do not list them.
+    """
+
+    info: Mapping[str, Any]
+    tensors: tuple[Tensor, ...] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+    projector: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Installed:
-    """A model on an Ollama's disk; ``size`` in bytes. ``info`` is ``/api/show``'s model_info when it was asked for."""
+    """A model on an Ollama's disk; ``size`` of its blobs in bytes. ``shown`` is there when it was asked for."""
 
     size: int
     digest: str
     quant: str | None = None
-    info: Mapping[str, Any] | None = None
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +94,7 @@ class Resident:
     size_vram: int
     digest: str
     context: int | None = None
+    until: str = ""  # when it expires, as the server writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +129,54 @@ class HostReading:
 
 
 @dataclass(frozen=True, slots=True)
-class GpuReading:
-    """GPUs by NVML: (name, total bytes, free bytes)."""
+class GpuState:
+    """One GPU now; sizes in bytes. ``used`` counts every process, and what the driver keeps."""
 
-    gpus: tuple[tuple[str, int, int], ...]
+    name: str
+    total: int
+    used: int
+    free: int
+    uuid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProcess:
+    """A process on a GPU; ``used`` in bytes, None where the driver does not tell."""
+
+    pid: int
+    name: str
+    gpu: str  # the GPU's uuid
+    used: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuReading:
+    """The machine of a backend: GPUs and their processes, and Ollama's settings in its environment.
+
+    ``settings`` holds ``OLLAMA_*`` variables alone; None: they could not be told. ``by`` is "NVML" or "nvidia-smi".
+    """
+
+    gpus: tuple[GpuState, ...]
+    processes: tuple[GpuProcess, ...] = ()
+    settings: Mapping[str, str] | None = None
+    by: str = "NVML"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLoad:
+    """What a load really took, seen in ``/api/ps`` and remembered: the server's own buffers in bytes.
+
+    Its key is all that decides the size: the model's digest, context per slot, parallel slots, KV type and the
+    server's version.
+    """
+
+    digest: str
+    context: int
+    parallel: int
+    kv_type: str
+    version: str
+    bytes: int
+    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +192,11 @@ Reading = ProxyReading | OllamaReading | HostReading | GpuReading | GitReading
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that one command read, by ``Source.id``; ``at`` is when (ISO 8601, UTC)."""
+    """All that one command read, by ``Source.id``; ``at`` is when (ISO 8601, UTC). ``loads``: measured sizes."""
 
     at: str
     readings: Mapping[tuple[str, str], Reading | Unknown] = field(default_factory=dict)
+    loads: tuple[MeasuredLoad, ...] = ()
 
     def of(self, source: Source) -> Reading | Unknown:
         """The reading of a source; a source that nobody read is unknown."""

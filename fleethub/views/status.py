@@ -131,7 +131,7 @@ def _backend(facts: Facts, url: str | None, declared: int, ssh: str | None) -> s
     total = gib(declared) + " declared" if declared else "VRAM not declared"
     gpu = facts.of(Source("gpu", "local")) if ssh == "local" else None
     if isinstance(gpu, GpuReading):
-        free, size = sum(f for _, _, f in gpu.gpus), sum(t for _, t, _ in gpu.gpus)
+        free, size = sum(g.free for g in gpu.gpus), sum(g.total for g in gpu.gpus)
         total = f"{gib(size)} by NVML, {gib(free)} free"
     elif isinstance(gpu, Unknown):
         total += f" (NVML: {gpu.reason})"
