@@ -60,7 +60,7 @@ model = "gemma3-27b"
 host = "rentalclaw"
 model = "qwen3-32b"
 [keys.volta]
-rpm = 6000
+rpm = 60000
 tpm = 200_000_000
 max_budget = 20.0
 budget_duration = "30d"
@@ -101,7 +101,7 @@ def test_keys_have_scope_limits_and_mark(applied: Place, admin: Admin) -> None:
         assert mark == {"lineage": lockfile.lineage, "serial": 1, "generation": 1, "apply": lockfile.apply}
     volta = admin.row("volta")
     limits = {n: volta[n] for n in ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")}
-    assert limits == {"rpm_limit": 6000, "tpm_limit": 200_000_000, "max_budget": 20.0, "budget_duration": "30d"}
+    assert limits == {"rpm_limit": 60000, "tpm_limit": 200_000_000, "max_budget": 20.0, "budget_duration": "30d"}
 
 
 def test_each_nodes_key_reaches_its_models_and_no_others(applied: Place, replicas: tuple[Door, Door]) -> None:
@@ -137,7 +137,7 @@ def test_an_alias_that_is_taken_is_refused_and_left_alone(place: Place, admin: A
 def test_foreign_metadata_and_per_model_limits_stay(applied: Place, admin: Admin) -> None:
     mine = {**admin.row("volta")["metadata"], "note": "by hand"}  # type: ignore[dict-item]
     admin.update("volta", metadata=mine, model_rpm_limit={"gemma3-27b": 5})
-    applied.edit("rpm = 6000", "rpm = 5000")
+    applied.edit("rpm = 60000", "rpm = 5000")
     applied.apply()
     metadata = admin.row("volta")["metadata"]
     assert metadata["note"] == "by hand"  # type: ignore[index]
@@ -201,7 +201,7 @@ def test_without_the_proof_a_swap_denies_calls(
 
 
 def test_a_limit_removed_from_the_spec_is_gone(applied: Place, admin: Admin) -> None:
-    applied.edit("rpm = 6000\ntpm = 200_000_000\nmax_budget = 20.0\n", "")
+    applied.edit("rpm = 60000\ntpm = 200_000_000\nmax_budget = 20.0\n", "")
     applied.apply()
     row = admin.row("volta")
     assert [row[n] for n in ("rpm_limit", "tpm_limit", "max_budget")] == [None, None, None]
@@ -273,7 +273,7 @@ def test_a_deleted_key_comes_back_with_another_value_when_its_generation_is_rais
 ) -> None:
     value = applied.env("volta")["FLEETHUB_KEY_MAIN"]
     admin.delete("volta")
-    applied.edit("rpm = 6000", "rpm = 6000\ngeneration = 2")
+    applied.edit("rpm = 60000", "rpm = 60000\ngeneration = 2")
     applied.apply()
     fresh = applied.env("volta")["FLEETHUB_KEY_MAIN"]
     assert fresh != value

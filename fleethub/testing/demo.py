@@ -92,7 +92,7 @@ host = "rentalclaw"
 owner = "RentalClaw"
 
 [keys.volta]
-rpm = 6000
+rpm = 60000
 max_budget = 20.0
 budget_duration = "30d"
 """
