@@ -13,14 +13,26 @@ from fleethub.capacity.run import Run, pad, ubatch
 from fleethub.capacity.shape import Shape
 
 MIB = 1 << 20
-#: Largest (measured - masks) / model of the measured loads of an era, rounded up.
-FACTOR_NEW = 1.05
-FACTOR_OLD = 1.05
-#: CUDA's context grows with the chip: MiB per multiprocessor.
-CUDA_PER_MULTIPROCESSOR = 4.25
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What was fitted on measured loads, each the largest that was seen, rounded up.
+
+    ``factor_new`` and ``factor_old``: compute without its masks, measured / model, by era. ``per_multiprocessor``:
+    MiB of CUDA's own memory for each of the chip's multiprocessors (0: not fitted). ``vulkan``: MiB per GPU.
+    """
+
+    factor_new: float = 1.1
+    factor_old: float = 1.1
+    per_multiprocessor: float = 4.5
+    vulkan: int = 100
+
+
+FITTED = Fitted()
 #: MiB beside the buffers. 451-456 were measured on the largest consumer card, 751 with four GPUs and vision.
-OVERHEAD = {"cuda": 500, "rocm": 500, "vulkan": 100, "metal": 200}
-OVERHEAD_SEVERAL = 250
+OVERHEAD = {"cuda": 500, "rocm": 500, "metal": 200}
+OVERHEAD_MORE = 260
 #: Copies of the masks that a pipeline over several GPUs may keep on each.
 COPIES = 8
 
@@ -40,11 +52,11 @@ class Compute:
         return self.graph * (gpus - 1) + self.graph_last + self.mask * gpus
 
 
-def compute(shape: Shape, run: Run) -> Compute:
+def compute(shape: Shape, run: Run, fitted: Fitted = FITTED) -> Compute:
     """What one load computes in, on each of its GPUs."""
     u = ubatch(run)
     body, said = _body(shape, run, u)
-    factor = FACTOR_NEW if run.new_compute else FACTOR_OLD
+    factor = fitted.factor_new if run.new_compute else fitted.factor_old
     last, said_last = body, said
     if not run.new_compute:  # a row of logits for every token of the batch
         output = 4 * u * (shape.n_vocab + shape.n_embd)
@@ -105,16 +117,17 @@ def _mask(shape: Shape, run: Run, u: int) -> tuple[int, str]:
     return size * u * cells * copies, f"{size} bytes x batch {u:,} x {cells:,} cells{many}"
 
 
-def overhead(shape: Shape, run: Run) -> tuple[int, str]:
+def overhead(shape: Shape, run: Run, fitted: Fitted = FITTED) -> tuple[int, str]:
     """Bytes that the runtime takes on each GPU outside all buffers, and why."""
-    size = OVERHEAD.get(run.runtime, max(OVERHEAD.values()))
+    if run.runtime == "vulkan":
+        return fitted.vulkan * MIB, f"{fitted.vulkan} MiB (vulkan)"
+    size = OVERHEAD.get(run.runtime, OVERHEAD["cuda"])
     said = f"{size} MiB ({run.runtime})"
-    if run.runtime == "cuda":
-        many = multiprocessors(run.device)
-        if many:
-            size = round(CUDA_PER_MULTIPROCESSOR * many)
-            said = f"{CUDA_PER_MULTIPROCESSOR:g} MiB x {many} multiprocessors"
-        if run.gpus > 1 or (shape.vision and run.vision):
-            size = max(size, OVERHEAD["cuda"]) + OVERHEAD_SEVERAL
-            said = f"{size} MiB (cuda, several GPUs or vision)"
+    many = multiprocessors(run.device) if run.runtime == "cuda" else None
+    if many and fitted.per_multiprocessor:
+        size = round(fitted.per_multiprocessor * many)
+        said = f"{fitted.per_multiprocessor:g} MiB x {many} multiprocessors"
+    if run.runtime != "metal" and (run.gpus > 1 or (shape.vision and run.vision)):
+        size = max(size, OVERHEAD["cuda"]) + OVERHEAD_MORE
+        said = f"{size} MiB ({run.runtime}, with vision or over several GPUs)"
     return size * MIB, said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleethub.capacity.compute import compute, overhead
+from fleethub.capacity.compute import FITTED, Fitted, compute, overhead
 from fleethub.capacity.kv import kv_bytes, layer_bytes, layer_detail
 from fleethub.capacity.layers import Kind, Layers
 from fleethub.capacity.run import Run
@@ -19,12 +19,12 @@ LOW, HIGH = 0.7, 1.1
 AGAIN = 1.02
 
 
-def estimate(shape: Shape, run: Run, measured: MeasuredLoad | None = None) -> Estimate:
+def estimate(shape: Shape, run: Run, measured: MeasuredLoad | None = None, fitted: Fitted = FITTED) -> Estimate:
     """What this model takes on its GPUs when it is run so; every shape has an answer.
 
     ``measured``, when it is of the same context, slots and KV type, stands for all buffers; the overhead stays.
     """
-    base, said = overhead(shape, run)
+    base, said = overhead(shape, run, fitted)
     beside = Row(
         f"overhead of {run.gpus} GPU{'s' if run.gpus > 1 else ''}",
         base * run.gpus,
@@ -35,7 +35,7 @@ def estimate(shape: Shape, run: Run, measured: MeasuredLoad | None = None) -> Es
     if measured is not None and measured.bytes > 0 and _same(run, measured):
         seen = Row("buffers", measured.bytes, Sure.MEASURED, f"/api/ps of {measured.at}", f"server {measured.version}")
         return Estimate((seen, beside), measured.bytes, round(measured.bytes * AGAIN + base * run.gpus * HIGH))
-    rows = (*_rows(shape, run), beside)
+    rows = (*_rows(shape, run, fitted), beside)
     low = high = 0.0
     for row in rows:
         least, most = _spread(shape, row)
@@ -60,12 +60,12 @@ def _spread(shape: Shape, row: Row) -> tuple[float, float]:
     return LOW, HIGH
 
 
-def _rows(shape: Shape, run: Run) -> list[Row]:
+def _rows(shape: Shape, run: Run, fitted: Fitted) -> list[Row]:
     rows = [Row("weights", shape.weights, shape.sure, shape.source, shape.detail)]
     rows += [_kept(shape, one, run) for one in shape.layers]
     if not shape.layers:
         rows.append(Row("KV cache", 0, Sure.EXACT, "the model's facts", "; ".join(shape.notes)))
-    work = compute(shape, run)
+    work = compute(shape, run, fitted)
     graph = work.graph * (run.gpus - 1) + work.graph_last
     rows.append(Row("compute", graph, Sure.ESTIMATED, "model of the server", work.detail))
     rows.append(Row("attention mask", work.mask * run.gpus, Sure.ESTIMATED, "model of the server", work.mask_detail))

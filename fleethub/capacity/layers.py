@@ -191,7 +191,7 @@ def _is_recurrent(block: Mapping[str, Tensor]) -> bool:
 def _recurrent(keys: Keys, layers: int, widths: list[tuple[int, int, int]]) -> list[bool]:
     """Which layers keep a state; layers of a hybrid that do not attend lose their KV heads in ``widths``."""
     every = keys.size("full_attention_interval") or INTERVAL.get(keys.arch)
-    if every:
+    if every and all(heads for heads, _, _ in widths):
         for i in range(layers):
             if (i + 1) % every:
                 widths[i] = (0, 0, 0)
