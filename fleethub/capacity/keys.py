@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,6 @@ from fleethub.model.facts import Shown, Tensor
 
 #: No published model comes near; beyond it a number is a mistake or an attack.
 LARGEST = 1 << 24
-_BLOCK = re.compile(r"blk\.(\d{1,5})\.(.+)")
 
 
 class UntoldError(Exception):
@@ -28,9 +26,10 @@ class Keys:
         self.info, self.arch, self.shown = info, arch, shown
         self.blocks: dict[int, dict[str, Tensor]] = {}
         for tensor in shown.tensors:
-            found = _BLOCK.fullmatch(tensor.name)
-            if found:
-                self.blocks.setdefault(int(found[1]), {})[found[2]] = tensor
+            index, part = block_of(tensor.name)
+            if index is not None:
+                self.blocks.setdefault(index, {})[part] = tensor
+        self._parts = {part for block in self.blocks.values() for part in block}
 
     def raw(self, name: str) -> Any:
         """The value as it stands, None when absent or null."""
@@ -74,7 +73,7 @@ class Keys:
 
     def any_tensor(self, *parts: str) -> bool:
         """Whether a block has a tensor whose name begins with one of ``parts``."""
-        return any(name.startswith(parts) for block in self.blocks.values() for name in block)
+        return any(name.startswith(parts) for name in self._parts)
 
 
 def whole(value: Any) -> int | None:
@@ -82,3 +81,12 @@ def whole(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
         value = int(value)
     return value if type(value) is int and 0 <= value <= LARGEST else None
+
+
+def block_of(name: str) -> tuple[int | None, str]:
+    """``blk.7.attn_k.weight`` is (7, "attn_k.weight"); any other tensor's name is (None, name)."""
+    if name.startswith("blk."):
+        _, number, part = (*name.split(".", 2), "", "")[:3]
+        if number.isascii() and number.isdigit() and len(number) < 6:
+            return int(number), part
+    return None, name

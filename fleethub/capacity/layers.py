@@ -201,7 +201,10 @@ def _recurrent(keys: Keys, layers: int, widths: list[tuple[int, int, int]]) -> l
     inner = keys.per_layer("feed_forward_length", layers)
     varied = inner is not None and len(set(inner)) > 1
     silent = [heads == 0 and not (varied and inner and inner[i]) for i, (heads, _, _) in enumerate(widths)]
-    if any(silent) or not keys.has("ssm.state_size"):
+    stateful = keys.has("ssm.state_size") or keys.has("shortconv.l_cache")
+    if keys.arch == "deci" or (all(silent) and not stateful):
+        return [False] * layers  # layers without attention that keep nothing, or a nonsensical zero
+    if any(silent) or not stateful:
         return silent
     return [True] * layers  # attention and state side by side in every layer
 

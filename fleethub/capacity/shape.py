@@ -106,9 +106,8 @@ def why_unknown(shown: Shown, size: int) -> str:
 
 def _read(shown: Shown, size: int) -> Shape:
     keys = Keys(shown)
+    blocks, width = keys.need("block_count"), keys.need("embedding_length")
     memory = memory_of(keys)
-    blocks = keys.need("block_count")
-    width = keys.need("embedding_length")
     heads = keys.largest("attention.head_count") or max(memory.heads_max, 1)
     main = blocks - min(keys.count("nextn_predict_layers") or 0, blocks - 1)
     weights = weights_of(keys, size, main)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fleethub.capacity.keys import Keys, UntoldError, whole
+from fleethub.capacity.keys import Keys, UntoldError, block_of
 from fleethub.capacity.quant import bits_per_weight, tensor_bytes
 from fleethub.model.capacity import Sure
 from fleethub.model.facts import Tensor
@@ -83,16 +83,11 @@ def _sums(tensors: Sequence[Tensor], main: int) -> _Sums | None:
                 sums.twice = size
         elif name.startswith("per_layer_token_embd"):
             sums.cpu += size
-        elif name.startswith("blk.") and (whole(_index(name)) or 0) >= main:
+        elif (block_of(name)[0] or 0) >= main:
             sums.draft += size
         else:
             sums.gpu += size
     return sums
-
-
-def _index(name: str) -> int:
-    number = name.split(".", 2)[1]
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 0
 
 
 def _has_vision(keys: Keys) -> bool:
