@@ -32,7 +32,7 @@ class Weights:
 
 def weights_of(keys: Keys, size: int, main: int) -> Weights:
     """From the tensor list when it is whole, else the file. ``main``: blocks that are not for drafting."""
-    sums = _sums(keys.shown.tensors, main) if keys.shown.tensors else None
+    sums = _sums(keys.shown.tensors, main, bool(keys.count("nextn_predict_layers"))) if keys.shown.tensors else None
     size = size if type(size) is int and size > 0 else 0
     vision = _has_vision(keys)
     if sums is not None:
@@ -65,7 +65,7 @@ class _Sums:
     draft: int = 0
 
 
-def _sums(tensors: Sequence[Tensor], main: int) -> _Sums | None:
+def _sums(tensors: Sequence[Tensor], main: int, drafts: bool) -> _Sums | None:
     """None when a tensor's type or shape is not known: the file's size is then the better number."""
     sums = _Sums()
     tied = not any(t.name == "output.weight" for t in tensors)
@@ -83,7 +83,7 @@ def _sums(tensors: Sequence[Tensor], main: int) -> _Sums | None:
                 sums.twice = size
         elif name.startswith("per_layer_token_embd"):
             sums.cpu += size
-        elif (block_of(name)[0] or 0) >= main:
+        elif drafts and (block_of(name)[0] or 0) >= main:
             sums.draft += size
         else:
             sums.gpu += size

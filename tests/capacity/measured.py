@@ -99,7 +99,7 @@ def load(row: dict[str, str | None]) -> Load:
             value = float(text(name))
         except ValueError:
             return None
-        return value if math.isfinite(value) and value >= 0 else None
+        return value if 0 <= value < 1e15 else None
 
     def whole(name: str) -> int | None:
         value = number(name)
@@ -108,8 +108,8 @@ def load(row: dict[str, str | None]) -> Load:
     arch = re.split(r"[\s(]", text("arch"))[0] or "unknown"
     run = _run(text, whole)
     kv_lacks = [n for n in ("layers", "attn_layers_global", "kv_heads", "head_dim_k", "ctx_total") if whole(n) is None]
-    if whole("head_dim_v") is None:
-        kv_lacks.append("head_dim_v")
+    kv_lacks += [n for n in ("head_dim_v",) if whole(n) is None]
+    kv_lacks += [n for n in ("layers",) if (whole(n) or 0) > 4096]
     if whole("attn_layers_swa"):
         kv_lacks += [n for n in ("swa_window",) if not whole(n)]
     total_lacks = [n for n in ("n_embd",) if not whole(n)]
