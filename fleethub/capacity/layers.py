@@ -53,7 +53,10 @@ class Layers:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a model's layers keep. ``draft``: of the layers that only predict further tokens. ``notes``: assumed."""
+    """What a model's layers keep. ``draft``: of the layers that only predict further tokens.
+
+    ``heads_min`` and ``heads_max`` are KV heads as the file has them; ``notes`` say what was assumed.
+    """
 
     layers: tuple[Layers, ...]
     draft: tuple[Layers, ...]
@@ -75,6 +78,7 @@ def memory_of(keys: Keys) -> Memory:
         return Memory((), (), heads, heads, ("an encoder: nothing is kept between tokens",))
     sliding = _sliding(keys, main, notes)
     widths = _widths(keys, main, sliding)
+    told = [heads for heads, _, _ in widths]  # as the file has them: a scheduler does not know which layers attend
     recurrent = _recurrent(keys, main, widths)
     state = _state(keys, notes) if any(recurrent) else 0
     cross = _cross(keys, main, notes)
@@ -90,11 +94,9 @@ def memory_of(keys: Keys) -> Memory:
     groups = tuple(
         Layers(one.kind, n, one.kv_heads, one.head_k, one.head_v, one.window, one.state) for one, n in found.items()
     )
-    attending = [heads for heads, _, _ in widths if heads] or [0]
     lookahead = max((g for g in groups if g.kind is not Kind.RECURRENT), key=_width, default=None)
     extra = () if lookahead is None or not draft else (_with_count(lookahead, draft),)
-    lowest = 0 if any(not heads for heads, _, _ in widths) else min(attending)
-    return Memory(groups, extra, lowest, max(attending), tuple(notes))
+    return Memory(groups, extra, min(told), max(told), tuple(notes))
 
 
 def _with_count(one: Layers, count: int) -> Layers:

@@ -37,7 +37,8 @@ class Shape:
     """One model. Sizes in bytes, everything else in elements or counts; 0 is "none" or "not told".
 
     ``layers`` what each kind of layer keeps, ``draft_layers`` of those that predict further tokens; ``kv_heads_min``
-    counts layers without attention as 0, as the server does. ``wide``: the widest vector between attention's parts.
+    and ``_max`` as the file has them, which is what the server's scheduler reckons with. ``wide``: the widest vector
+    between attention's parts.
     ``weights`` lie on the GPUs, ``weights_cpu`` beside them; ``low`` and ``high`` are the factors between which the
     weights lie. ``limit``: the context it was trained for. ``single_slot``: Ollama forces parallel to 1.
     ``notes``: what had to be assumed of its KV cache.

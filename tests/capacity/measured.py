@@ -133,14 +133,25 @@ def load(row: dict[str, str | None]) -> Load:
         else:
             if weights is not None:
                 shape = replace(shape, sure=Sure.EXACT, source="the server's log", low=1.0)
-            draft = number("draft_mib")
-            if draft:  # the row has the bytes of the draft's layers, not their shape
-                shape = replace(shape, draft_weights=round(draft * MIB))
+            shape, run = _with_draft(shape, run, number)
     return Load(
         *(text("id"), text("model"), shape, run, number("kv_mib"), number("rs_mib"), number("compute_mib")),
         *(number("buffers_total_mib"), number("smi_after_load_delta_mib"), number("ollama_size_gb")),
         *(tuple(kv_lacks), tuple(kv_lacks + total_lacks)),
     )
+
+
+def _with_draft(shape: Shape, run: Run, number: Any) -> tuple[Shape, Run]:
+    """A row has the bytes of the draft's layers, not their shape; how many drafts are kept shows in the state."""
+    draft, state = number("draft_mib"), number("rs_mib")
+    if not draft:
+        return shape, run
+    alone = state_bytes(shape, run) / MIB
+    if alone and state:
+        run = replace(run, draft=max(round(state / alone) - 1, 0))
+    parts = [number(name) or 0 for name in ("weights_gpu_mib", "kv_mib", "rs_mib", "compute_mib")]
+    apart = number("smi_after_load_delta_mib") is None and (number("buffers_total_mib") or 0) < sum(parts) + draft / 2
+    return (shape if apart else replace(shape, draft_weights=round(draft * MIB))), run
 
 
 def _run(text: Any, whole: Any) -> Run:

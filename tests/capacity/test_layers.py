@@ -207,6 +207,7 @@ def test_hybrids_attend_in_every_fourth_and_keep_a_state(
     assert mib(found, 8192) == blocks // 4 * 32.0
     assert found.single_slot
     assert found.recurrent
+    assert (found.kv_heads_min, found.kv_heads_max) == (4, 4)  # as the file has them
 
 
 def test_a_hybrid_with_heads_per_layer() -> None:

@@ -116,3 +116,19 @@ def test_a_row_with_odd_cells_is_read(changed: dict[str, str], index: int) -> No
 def test_a_row_says_what_it_lacks(column: str) -> None:
     row = next(csv.DictReader(OWN.open(newline="")))
     assert column in load({**row, column: ""}).kv_lacks
+
+
+@others
+@pytest.mark.parametrize(("buffers", "counted"), [("6007.07", False), ("6807.07", True)])
+def test_a_rows_draft_counts_where_the_measurement_has_it(buffers: str, counted: bool) -> None:
+    row = next(csv.DictReader(OWN.open(newline="")))
+    changed = {"draft_mib": "800", "rs_mib": "603", "buffers_total_mib": buffers, "smi_after_load_delta_mib": ""}
+    parts = {"weights_gpu_mib": "4731.63"}  # as much less as the state of two drafts takes more
+    one = load({**row, **changed, **parts})
+    assert one.run.draft == 2
+    assert our_state(one) == pytest.approx(603)
+    assert one.judged
+    assert one.shape is not None
+    assert bool(one.shape.draft_weights) is counted
+    assert one.measured is not None
+    assert 0 <= one.ours() - one.measured <= limit(one.measured)
