@@ -36,11 +36,10 @@ TYPICAL = (
 class Shape:
     """One model. Sizes in bytes, everything else in elements or counts; 0 is "none" or "not told".
 
-    ``layers`` what each kind of layer keeps, ``draft_layers`` of those that predict further tokens; ``kv_heads_min``
-    and ``_max`` as the file has them, which is what the server's scheduler reckons with. ``wide``: the widest vector
-    between attention's parts.
-    ``weights`` lie on the GPUs, ``weights_cpu`` beside them; ``low`` and ``high`` are the factors between which the
-    weights lie. ``limit``: the context it was trained for. ``single_slot``: Ollama forces parallel to 1.
+    ``layers`` what each kind of layer keeps, ``draft_layers`` of those that predict further tokens;
+    ``head_count_kv_min`` and ``_max`` as the file has them, which is what the server's scheduler reckons with.
+    ``wide``: the widest vector between attention's parts. ``weights`` lie on the GPUs, ``weights_cpu`` beside them;
+    ``low`` and ``high`` are the factors between which they lie. ``context_length``: what it was trained for. ``single``: Ollama forces parallel to 1.
     ``notes``: what had to be assumed of its KV cache.
     """
 
@@ -48,8 +47,8 @@ class Shape:
     layers: tuple[Layers, ...]
     block_count: int
     head_count: int
-    kv_heads_min: int
-    kv_heads_max: int
+    head_count_kv_min: int
+    head_count_kv_max: int
     n_embd: int
     n_ff: int
     n_vocab: int
@@ -68,8 +67,8 @@ class Shape:
     projector_graph: int = 0
     draft_weights: int = 0
     draft_layers: tuple[Layers, ...] = ()
-    limit: int | None = None
-    single_slot: bool = False
+    context_length: int = 0
+    single: bool = False
     params: int = 0
     kv_sure: Sure = Sure.EXACT
     notes: tuple[str, ...] = ()
@@ -120,8 +119,8 @@ def _read(shown: Shown, size: int) -> Shape:
         layers=memory.layers,
         block_count=blocks,
         head_count=heads,
-        kv_heads_min=memory.heads_min,
-        kv_heads_max=memory.heads_max,
+        head_count_kv_min=memory.heads_min,
+        head_count_kv_max=memory.heads_max,
         n_embd=width,
         n_ff=inner,
         n_vocab=_vocabulary(keys),
@@ -140,8 +139,8 @@ def _read(shown: Shown, size: int) -> Shape:
         projector_graph=_projector_graph(keys, bool(weights.projector)),
         draft_weights=weights.draft,
         draft_layers=memory.draft,
-        limit=keys.size("context_length"),
-        single_slot=keys.arch in SINGLE_SLOT or embedding,
+        context_length=keys.count("context_length") or 0,
+        single=keys.arch in SINGLE_SLOT or embedding,
         params=params if type(params) is int and 0 < params < 1 << 50 else 0,
         kv_sure=Sure.ESTIMATED if memory.notes and memory.layers else Sure.EXACT,
         notes=memory.notes,
@@ -194,8 +193,8 @@ def shape_of_params(params: int, quant: str) -> Shape:
         layers=(Layers(Kind.GLOBAL, layers, kv, head, head),),
         block_count=layers,
         head_count=heads,
-        kv_heads_min=kv,
-        kv_heads_max=kv,
+        head_count_kv_min=kv,
+        head_count_kv_max=kv,
         n_embd=width,
         n_ff=inner,
         n_vocab=151936,

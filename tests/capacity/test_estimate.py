@@ -155,7 +155,7 @@ def test_the_motivating_model() -> None:
     found = shape_of(*of_catalog(catalog.QWEN3_32B))
     assert found is not None
     assert kv_bytes(found, Run(32768)) == 8 * GIB
-    assert found.limit == 40960
+    assert found.context_length == 40960
     assert found.head_count == 64
 
 

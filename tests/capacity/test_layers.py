@@ -145,7 +145,7 @@ def test_gemma4_has_other_heads_in_its_windows() -> None:
     assert by_kind[Kind.GLOBAL].head_k == 512
     assert by_kind[Kind.SLIDING].head_k == 256
     assert kv_bytes(found, run) / MIB == 2048.0  # 128 global + 1920 of 6144 cells
-    assert (found.kv_heads_min, found.kv_heads_max) == (1, 8)
+    assert (found.head_count_kv_min, found.head_count_kv_max) == (1, 8)
 
 
 def test_an_array_that_was_not_sent_is_read_from_the_tensors() -> None:
@@ -205,9 +205,9 @@ def test_hybrids_attend_in_every_fourth_and_keep_a_state(
     assert state_bytes(found, Run(4096, parallel=4)) == 4 * state_bytes(found, Run(4096))
     assert state_bytes(found, Run(4096, draft=2)) == 3 * state_bytes(found, Run(4096))
     assert mib(found, 8192) == blocks // 4 * 32.0
-    assert found.single_slot
+    assert found.single
     assert found.recurrent
-    assert (found.kv_heads_min, found.kv_heads_max) == (4, 4)  # as the file has them
+    assert (found.head_count_kv_min, found.head_count_kv_max) == (4, 4)  # as the file has them
 
 
 def test_a_hybrid_with_heads_per_layer() -> None:
@@ -216,7 +216,7 @@ def test_a_hybrid_with_heads_per_layer() -> None:
     found = shape("nemotron_h", 4, 4096, 32, heads, 128, feed_forward_length=inner, **ssm)
     assert kinds(found) == {Kind.RECURRENT: 2, Kind.GLOBAL: 1}  # the fourth only feeds forward
     assert state_bytes(found, Run(4096)) == 2 * (3 * (8192 + 2 * 8 * 128) + 128 * 8192) * 4
-    assert found.kv_heads_min == 0
+    assert found.head_count_kv_min == 0
 
 
 def test_a_hybrid_that_does_not_tell_its_state_gets_a_usual_one() -> None:
@@ -252,7 +252,7 @@ def test_cross_attention_keeps_the_image_whatever_the_context() -> None:
     assert kv_bytes(found, Run(8192)) == text + image
     assert kv_bytes(found, Run(8192, kv_type="q8_0")) == text * 1.0625 / 2 + image
     assert kinds(shape("mllama", 40, 4096, 32, 8)) == kinds(found)  # the array was not sent
-    assert found.single_slot
+    assert found.single
 
 
 def test_draft_layers_are_apart() -> None:
@@ -270,7 +270,7 @@ def test_an_encoder_keeps_nothing_and_says_so() -> None:
     found = shape_of(told, 1 << 28)
     assert found is not None
     assert kv_bytes(found, Run(512)) == 0
-    assert found.single_slot
+    assert found.single
     row = next(r for r in estimate(found, Run(512)).rows if r.what == "KV cache")
     assert row.bytes == 0
     assert "encoder" in row.detail
