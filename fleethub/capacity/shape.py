@@ -39,7 +39,8 @@ class Shape:
     ``layers`` what each kind of layer keeps, ``draft_layers`` of those that predict further tokens;
     ``head_count_kv_min`` and ``_max`` as the file has them, which is what the server's scheduler reckons with.
     ``wide``: the widest vector between attention's parts. ``weights`` lie on the GPUs, ``weights_cpu`` beside them;
-    ``low`` and ``high`` are the factors between which they lie. ``context_length``: what it was trained for. ``single``: Ollama forces parallel to 1.
+    ``low`` and ``high`` are the factors between which they lie. ``context_length``: what it was trained for.
+    ``single``: Ollama forces parallel to 1.
     ``notes``: what had to be assumed of its KV cache.
     """
 
