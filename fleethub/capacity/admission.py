@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from fleethub.capacity.estimate import Estimate, estimate
+from fleethub.capacity.first import Estimate, estimate
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GpuReading, OllamaReading
 from fleethub.model.finding import Finding, Severity

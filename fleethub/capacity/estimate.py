@@ -1,88 +1,120 @@
-"""Bytes of one load, row by row, each with its source. The seam of the full model: same answer type, finer rows.
-
-Sources in order of trust: a resident of the same tag and context (measured), the file plus a KV cache from
-the model's facts, the spec's ``vram``, the spec's ``params`` and ``quant``.
-"""
+"""Bytes of one load, row by row, each with its source and its arithmetic."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from fleethub.capacity.compute import FITTED, Fitted, compute, overhead
+from fleethub.capacity.kv import kv_bytes, layer_bytes, layer_detail
+from fleethub.capacity.layers import Kind, Layers
+from fleethub.capacity.run import Run
+from fleethub.capacity.shape import Shape
+from fleethub.model.capacity import Estimate, Row, Sure
+from fleethub.model.facts import MeasuredLoad
 
-from fleethub.capacity.units import BITS, KV_BYTES
-from fleethub.model.facts import OllamaReading, tagged
-from fleethub.model.fleet import Model, Ollama
+__all__ = ["Run", "estimate", "kv_bytes", "per_gpu"]
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One summand in bytes; ``source`` says where it is from and how sure that is."""
-
-    what: str
-    bytes: int
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """``rows`` empty: not known, and ``reason`` says why."""
-
-    model: str
-    rows: tuple[Row, ...] = ()
-    reason: str = ""
-
-    @property
-    def total(self) -> int | None:
-        """Sum of the rows in bytes; None when unknown."""
-        return sum(row.bytes for row in self.rows) if self.rows else None
+MIB = 1 << 20
+#: What an estimated row may be of what it says. Its number is already the careful end.
+LOW, HIGH = 0.7, 1.1
+#: A measured load is seen again within this.
+AGAIN = 1.02
 
 
-def estimate(model: Model, server: Ollama, reading: OllamaReading | None) -> Estimate:
-    """What a load of ``model`` takes on this server; ``reading`` None when the server could not be read."""
-    tag = model.ollama or ""
-    if reading is not None:
-        for resident in reading.residents:
-            if tagged(resident.tag) == tagged(tag) and resident.context == model.context and resident.size:
-                return Estimate(model.name, (Row("resident", resident.size, "measured: /api/ps"),))
-        installed = next((v for k, v in reading.installed.items() if tagged(k) == tagged(tag)), None)
-        if installed is not None:
-            rows = [Row("weights", installed.size, "file size: /api/tags")]
-            cache = kv_bytes(
-                installed.shown.info if installed.shown else {},
-                model.context * server.num_parallel,
-                server.kv_cache_type,
+def estimate(shape: Shape, run: Run, measured: MeasuredLoad | None = None, fitted: Fitted = FITTED) -> Estimate:
+    """What this model takes on its GPUs when it is run so; every shape has an answer.
+
+    ``measured``, when it is of the same context, slots and KV type, stands for all buffers; the overhead stays.
+    """
+    base, said = overhead(shape, run, fitted)
+    beside = Row(
+        f"overhead of {run.gpus} GPU{'s' if run.gpus > 1 else ''}",
+        base * run.gpus,
+        Sure.ESTIMATED,
+        "model of the runtime",
+        f"{said}, on each",
+    )
+    if measured is not None and measured.bytes > 0 and _same(run, measured):
+        seen = Row("buffers", measured.bytes, Sure.MEASURED, f"/api/ps of {measured.at}", f"server {measured.version}")
+        return Estimate((seen, beside), measured.bytes, round(measured.bytes * AGAIN + base * run.gpus * HIGH))
+    rows = (*_rows(shape, run, fitted), beside)
+    low = high = 0.0
+    for row in rows:
+        least, most = _spread(shape, row)
+        low, high = low + row.bytes * least, high + row.bytes * most
+    return Estimate(rows, int(low), max(round(high), sum(row.bytes for row in rows)))
+
+
+def _same(run: Run, measured: MeasuredLoad) -> bool:
+    key = (measured.context, measured.parallel, measured.kv_type.lower())
+    return key == (run.context, run.parallel, run.kv_type.lower())
+
+
+def _spread(shape: Shape, row: Row) -> tuple[float, float]:
+    if row.sure is not Sure.ESTIMATED:
+        return 1.0, 1.0
+    if row.what == "weights":
+        return shape.low, shape.high
+    if row.what.startswith(("projector", "draft", "overhead")):
+        return 0.0, HIGH
+    if row.what.startswith(("KV", "recurrent")):
+        return 0.4, 1.0 if shape.arch != "typical" else 2.0
+    return LOW, HIGH
+
+
+def _rows(shape: Shape, run: Run, fitted: Fitted) -> list[Row]:
+    rows = [Row("weights", shape.weights, shape.sure, shape.source, shape.detail)]
+    rows += [_kept(shape, one, run) for one in shape.layers]
+    if not shape.layers:
+        rows.append(Row("KV cache", 0, Sure.EXACT, "the model's facts", "; ".join(shape.notes)))
+    work = compute(shape, run, fitted)
+    graph = work.graph * (run.gpus - 1) + work.graph_last
+    rows.append(Row("compute", graph, Sure.ESTIMATED, "model of the server", work.detail))
+    rows.append(Row("attention mask", work.mask * run.gpus, Sure.ESTIMATED, "model of the server", work.mask_detail))
+    if run.vision and shape.projector:
+        rows.append(Row("projector", shape.projector, Sure.EXACT, shape.source, "the vision part's own weights"))
+    if run.vision and shape.projector_graph:
+        rows.append(
+            Row(
+                "projector's graph",
+                shape.projector_graph,
+                Sure.ESTIMATED,
+                "model of the server",
+                "4 x (image pixels x 3 + width x patches + patches squared x heads)",
             )
-            if cache is not None:
-                rows.append(Row(f"KV cache {server.kv_cache_type}", cache, "estimated: /api/show"))
-            return Estimate(model.name, tuple(rows))
-    if model.vram is not None:
-        return Estimate(model.name, (Row("declared", model.vram, "spec: vram"),))
-    if model.params is not None:
-        bits = BITS.get((model.quant or "Q4_K_M").upper(), BITS["Q8_0"])
-        size = round(model.params * bits / 8)
-        return Estimate(model.name, (Row("weights", size, "estimated: params x quant, without a KV cache"),))
-    where = "is not installed there" if reading is not None else "could not be looked up (the backend does not answer)"
-    return Estimate(model.name, reason=f"{tag or model.name} {where}, and the spec gives neither vram nor params")
+        )
+    if shape.draft_weights or (run.draft and shape.draft_layers):
+        rows.append(_draft(shape, run))
+    return rows
 
 
-def kv_bytes(info: Mapping[str, Any], cells: int, kv_type: str) -> int | None:
-    """KV cache of ``cells`` tokens over all slots; None when the model's facts do not tell its shape."""
-    arch = info.get("general.architecture")
+def _kept(shape: Shape, one: Layers, run: Run) -> Row:
+    detail = "; ".join((layer_detail(one, run), *shape.notes))
+    what = "recurrent state" if one.kind is Kind.RECURRENT else f"KV cache, {one.kind.value}"
+    return Row(what, layer_bytes(one, run), shape.kv_sure, "the model's facts", detail)
 
-    def fact(name: str) -> int | None:
-        value = info.get(f"{arch}.{name}")
-        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
-    layers, heads, width = fact("block_count"), fact("attention.head_count"), fact("embedding_length")
-    kv_heads = fact("attention.head_count_kv") or heads
-    head = width // heads if heads and width else None
-    key, value = fact("attention.key_length") or head, fact("attention.value_length") or head
-    if not (layers and kv_heads and key and value):
-        return None
-    padded = -(-cells // 256) * 256
-    window = fact("attention.sliding_window")
-    sliding = {"gemma3": layers * 5 // 6, "gptoss": layers // 2, "gpt-oss": layers // 2}.get(str(arch), 0)
-    windowed = min(padded, -(-(window + 2048) // 256) * 256) if window else padded
-    tokens = (layers - sliding) * padded + sliding * windowed
-    return round(tokens * kv_heads * (key + value) * KV_BYTES.get(kv_type, KV_BYTES["f16"]))
+def _draft(shape: Shape, run: Run) -> Row:
+    size, said = shape.draft_weights, "weights of the layers that predict further tokens"
+    if run.draft:
+        size += sum(layer_bytes(one, run) for one in shape.draft_layers)
+        said += ", and their KV cache"
+    return Row("draft", size, Sure.EXACT if run.draft else Sure.ESTIMATED, shape.source, said)
+
+
+def per_gpu(shape: Shape, run: Run) -> tuple[int, ...]:
+    """The estimate as it lies on each GPU, in bytes; the sum is the estimate's total.
+
+    Weights, caches and states follow the layers, shared out as evenly as whole layers go, the first GPU first;
+    compute and overhead are on each, the projector on the first, the output layer's compute on the last.
+    """
+    work, (base, _) = compute(shape, run), overhead(shape, run)
+    total = estimate(shape, run).total or 0
+    seeing = (shape.projector + shape.projector_graph) if run.vision else 0
+    shared = total - work.total(run.gpus) - base * run.gpus - seeing
+    found, units, given = [], shape.block_count + 1, 0
+    for i in range(run.gpus):
+        upto = -(-units * (i + 1) // run.gpus)
+        part = shared * min(upto, units) // units - given
+        given += part
+        own = (work.graph_last if i == run.gpus - 1 else work.graph) + work.mask + base
+        found.append(part + own + (seeing if i == 0 else 0))
+    return tuple(found)

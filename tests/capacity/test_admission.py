@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.capacity import assess, estimate, planned_sets
-from fleethub.capacity.estimate import kv_bytes
+from fleethub.capacity.first import kv_bytes
 from fleethub.model.facts import Facts, Installed, OllamaReading, Resident
 from fleethub.model.finding import Severity
 from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Model, Node, Ollama, Policy, Proxy

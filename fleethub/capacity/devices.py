@@ -1,0 +1,29 @@
+"""Multiprocessors of NVIDIA's GPUs, as NVIDIA publishes them: CUDA's own memory grows with their number."""
+
+from __future__ import annotations
+
+import re
+
+#: What the name holds, without "NVIDIA", "GeForce" and "RTX" -> streaming multiprocessors. A laptop's chip of the
+#: same name has fewer, so this is an upper bound.
+MULTIPROCESSORS = {
+    **{"5090": 170, "5080": 84, "5070 ti": 70, "5070": 48, "5060 ti": 36, "5060": 30, "5050": 20},
+    **{"4090": 128, "4080 super": 80, "4080": 76, "4070 ti super": 66, "4070 ti": 60, "4070 super": 56, "4070": 46},
+    **{"4060 ti": 34, "4060": 24, "3090 ti": 84, "3090": 82, "3080 ti": 80, "3080": 70, "3070 ti": 48, "3070": 46},
+    **{"3060 ti": 38, "3060": 30, "3050": 20, "2080 ti": 68, "2080 super": 48, "2080": 46, "2070": 40, "2060": 34},
+    **{"1080 ti": 28, "1080": 20, "1070 ti": 19, "1070": 15, "1060": 10},
+    **{"pro 6000": 188, "6000 ada": 142, "5000 ada": 100, "4500 ada": 60, "4000 ada": 48},
+    **{"a6000": 84, "a5000": 64, "a4500": 56, "a4000": 48, "a2000": 26},
+    **{"b200": 148, "h200": 132, "h100": 132, "a100": 108, "l40s": 142, "l40": 142, "a40": 84, "a30": 56},
+    **{"a10": 72, "l4": 58, "v100": 80, "p100": 56, "t4": 40, "p40": 30},
+}
+_LONGEST_FIRST = sorted(MULTIPROCESSORS, key=lambda name: (-len(name), name))
+
+
+def multiprocessors(name: str) -> int | None:
+    """Of the GPU that a driver or an operator calls so; None for one that is not in the table."""
+    words = re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()
+    for known in _LONGEST_FIRST:
+        if re.search(rf"\b{known}\b", words):
+            return MULTIPROCESSORS[known]
+    return None
