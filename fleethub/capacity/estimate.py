@@ -36,6 +36,7 @@ def kv_bytes(shape: Shape, run: Run) -> int:
 def estimate(shape: Shape, run: Run, measured: MeasuredLoad | None = None) -> Estimate:
     """Rows, total and range."""
     overhead = Row("overhead per GPU", run.gpus * (500 << 20), Sure.ESTIMATED, "CUDA's runtime")
+    rows: tuple[Row, ...]
     if measured is not None:
         rows = (Row("buffers", measured.bytes, Sure.MEASURED, "/api/ps"), overhead)
     else:
