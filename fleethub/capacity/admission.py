@@ -199,7 +199,7 @@ class _Judge:
             )
             check = self._spill(load, others, load.all + room * self.count, free)
             checks.append(check if check.holds == anywhere else replace(check, holds=anywhere))
-        if all(c.holds for c in checks):
+        if all(c.holds for c in checks) or piled + self.reserve > self.total - self.overhead:
             return checks
         totals = [size for _, size in self.server.gpus]
         seen = walk(self.rules, loads, totals, self.server.overhead, self.server.spread)
@@ -214,7 +214,9 @@ class _Judge:
             f = seen.spills
             shown = self._spill(f.load, f.order[:-1], f.need, f.limit)
             return [*(c for c in checks if c.holds and c.model != f.load.name), shown]
-        self.notes.append("how models are spread over the GPUs is not certain, so the careful answer is given")
+        self.notes.append(
+            "not every way that the models may land on the GPUs was followed: the careful answer is given"
+        )
         return [c if c.holds else replace(c, order=()) for c in checks]
 
     def _never_tight(self, load: Weighed, room: int) -> bool:
@@ -223,12 +225,13 @@ class _Judge:
 
     def _preflight(self, load: Weighed, others: tuple[str, ...], need: int, limit: int, free: int) -> Check:
         beside = ", ".join(others)
+        whom = f"one of {beside}" if len(others) > 1 else beside
         rule = f" (80 % of {gib(free)} free)" if free and limit < free else ""
         says = (
             f"{load.name} after {beside}: the server reckons {gib(need)}, within {gib(limit)}{rule}: all stay"
             if need <= limit
-            else f"{load.name} after {beside}: the server reckons {gib(need)} and gives {gib(limit)}{rule}, so one of "
-            f"{beside} is evicted"
+            else f"{load.name} after {beside}: the server reckons {gib(need)} and gives {gib(limit)}{rule}, so {whom} "
+            "is evicted"
         )
         return Check("preflight", load.name, need, limit, need <= limit, says, (*others, load.name))
 

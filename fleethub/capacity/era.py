@@ -20,7 +20,7 @@ class Era(StrEnum):
     UNKNOWN = "unknown"
 
 
-_VERSION = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,6}))?(?:[-+.].*)?")
+_VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,6}))?(?:[-+.].*)?")
 
 
 def era_of(version: str | None) -> Era:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from fleethub.capacity.rules import Rules, Weighed
 
-#: How many states are looked at; beyond that the careful answer is given.
-BUDGET = 2000
+#: How many states are looked at, and of how many models; beyond that the careful answer is given.
+BUDGET = 400
+MODELS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,10 @@ class Walk:
 def walk(rules: Rules, loads: Sequence[Weighed], totals: Sequence[int], overhead: int, spread: bool) -> Walk:
     """Try every order and every choice among GPUs that would take a model alone, up to the first eviction."""
     found = Walk()
+    if len(loads) > MODELS:
+        return Walk(complete=False)
     seen: set[tuple[frozenset[int], tuple[int, ...]]] = set()
-    stack: list[tuple[tuple[int, ...], tuple[int, ...]]] = [((), tuple(totals))]
+    stack: list[tuple[tuple[int, ...], tuple[int, ...]]] = [((), tuple(sorted(totals)))]
     while stack and found.evicts is None:
         order, frees = stack.pop()
         state = (frozenset(order), frees)
@@ -50,13 +53,15 @@ def walk(rules: Rules, loads: Sequence[Weighed], totals: Sequence[int], overhead
             if at in order:
                 continue
             names = (*(loads[i].name for i in order), load.name)
-            alone = [] if spread else [g for g, f in enumerate(frees) if rules.accepts(load, f - overhead)]
+            # GPUs with the same room are one choice
+            each = {f: g for g, f in enumerate(frees)}
+            alone = [] if spread else [g for f, g in each.items() if rules.accepts(load, f - overhead)]
             room = rules.room(load)
             for gpu in alone:
                 if load.one + room > frees[gpu] and found.spills is None:
                     found.spills = Failure("spill", load, load.one + room, frees[gpu], names)
                 left = (*frees[:gpu], max(frees[gpu] - load.one, 0), *frees[gpu + 1 :])
-                stack.append(((*order, at), left))
+                stack.append(((*order, at), tuple(sorted(left))))
             if alone:
                 continue
             every = sum(frees) - overhead * len(frees)
@@ -69,5 +74,7 @@ def walk(rules: Rules, loads: Sequence[Weighed], totals: Sequence[int], overhead
             if load.all > sum(usable) and found.spills is None:
                 found.spills = Failure("spill", load, load.all + room * len(frees), sum(frees), names)
             share = min(load.all / max(sum(usable), 1), 1.0)
-            stack.append(((*order, at), tuple(f - round(u * share) for f, u in zip(frees, usable, strict=True))))
+            stack.append(
+                ((*order, at), tuple(sorted(f - round(u * share) for f, u in zip(frees, usable, strict=True))))
+            )
     return found
