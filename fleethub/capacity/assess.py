@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from textwrap import wrap
 
 from fleethub.capacity.admission import WORSE, admit
 from fleethub.capacity.context import effective_context
@@ -18,6 +19,8 @@ from fleethub.model.plan import Load, Obstacle, Why
 from fleethub.model.words import gib, plural
 
 PlannedSet = tuple[Planned, ...]
+#: Columns of a detail's line, so that with a plan's indent it stays within 100.
+WIDE = 94
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,8 @@ class _Judge:
         refuse = self.policy == "refuse" or (self.policy == "refuse-new" and self._worse())
         if refuse and self.policy == "refuse-new":
             hint += '; overcommit = "warn" in [policy] lets it through'
-        detail = (*table(self.verdict), *(c.says for c in more), *self.verdict.notes)
+        said = (*(c.says for c in more), *self.verdict.notes)
+        detail = (*table(self.verdict), *(line for text in said for line in wrap(text, WIDE, subsequent_indent="  ")))
         severity = Severity.ERROR if refuse else Severity.WARNING
         self.findings.append(self._finding(code, message, hint, detail, severity))
         if refuse:
@@ -297,11 +301,13 @@ def _mismatches(fleet: Fleet, backend: Backend, server: Server, facts: Facts, af
 
 
 def table(verdict: Verdict, alias: str = "") -> tuple[str, ...]:
-    """The arithmetic as lines of at most 94 characters: one per load, its rows, the reserve, the sum."""
-    loads = [p for p in verdict.placed if not alias or p.model == alias]
+    """The arithmetic of the primaries, or of one model: one line per load, its rows, the reserve, the sum."""
+    loads = [p for p in verdict.placed if p.model == alias or (not alias and p.primary)]
     lines = []
     for load in sorted(loads, key=lambda p: (not p.primary, -(p.estimate.total or 0), p.model)):
         kind = "" if load.primary else ", fallback"
+        most = _bytes(load) or 0
+        kind += f", at most {gib(most)}" if most > (load.estimate.total or 0) else ""
         if load.estimate.total is None:
             lines.append(f"{'?':>10}  {load.model}: {load.estimate.reason}")
             continue
@@ -312,8 +318,9 @@ def table(verdict: Verdict, alias: str = "") -> tuple[str, ...]:
         lines += [f"{'':>14}{text}" for text in _wrapped(rows)]
     gpus = len(verdict.gpus)
     lines.append(f"{gib(verdict.reserve):>10}  reserve on {plural(gpus, 'GPU')} (policy)")
-    need = (verdict.need or 0 if not alias else sum(p.estimate.total or 0 for p in loads)) + verdict.reserve
-    if verdict.need is not None and verdict.total is not None:
+    sizes = [_bytes(p) for p in loads]
+    if None not in sizes and verdict.total is not None:
+        need = sum(size or 0 for size in sizes) + verdict.reserve
         there = f"{gib(verdict.total)} there ({verdict.total_from})"
         over = need - verdict.total
         lines.append(f"{gib(need):>10}  needed; {there}{f': {gib(over)} too much' if over > 0 else ''}")

@@ -93,8 +93,8 @@ class Verdict:
 
     ``fit`` is of the primaries together (and "does not fit" where a fallback has no room even alone);
     ``fallbacks`` are each fallback's with the primaries, one at a time. ``need`` is the most that must be there
-    at once, reserve included: the primaries and the largest fallback. ``gpus`` are (name, total); ``notes`` say
-    what was assumed (an unknown era, nothing observed).
+    at once, without the reserve: the primaries and the largest fallback. ``reserve`` is that of all GPUs,
+    ``gpus`` are (name, total); ``notes`` say what was assumed (an unknown era, nothing observed).
     """
 
     backend: str

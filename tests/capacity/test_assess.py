@@ -186,3 +186,16 @@ def test_admission_never_over_commits(sizes: dict[str, int | None], before: dict
         grew = sum(s or 0 for s in sizes.values()) > sum((sizes.get(n) or s) for n, s in before.items())
         assert again.verdict is not None
         assert again.verdict.fit is Fit.FITS or not grew
+
+
+def test_a_larger_context_is_growth() -> None:
+    """Nothing else says how it is loaded, so the spec's context counts."""
+    q = model("q", ollama="qwen3:32b", context=16384)
+    f = fleet({"q": q, "r": model("r", vram=20 * GIB)}, node("a", "q"), node("b", "r"))
+    seen = facts(OllamaReading("0.32.1", {"qwen3:32b": installed(QWEN3_32B)}, ()))
+    before = planned_sets(fleet({"q": replace(q, context=4096), "r": f.models["r"]}, *f.nodes.values()))["gpu"]
+    before = tuple(replace(p, bytes=20 * GIB) for p in before)
+    f.models["q"] = replace(q, context=40960)  # type: ignore[index]
+    found = judge(f, before, seen)
+    assert codes(found) == [("capacity.exceeded", E)]
+    assert found.refused.keys() == {"q"}
