@@ -225,10 +225,11 @@ def test_git_is_asked_about_every_file_with_secrets(place: Place) -> None:
     assert "is not known" in place.run("plan", code=Exit.REFUSED)
 
 
-def test_a_larger_context_is_growth(place: Place, world: World) -> None:
+def test_a_larger_context_that_the_route_does_not_load_is_no_growth(place: Place, world: World) -> None:
     place.apply()
     place.edit("context = 32768", "context = 131072")  # of the first model, which node a runs
-    assert "capacity.exceeded" in place.run("plan", code=Exit.REFUSED)
+    assert "route.context-differs" in place.run("plan", code=Exit.FINE)
+    assert "capacity." not in place.out
 
 
 def test_what_a_refused_spec_leaves_running_stays_admitted(place: Place, admin: Admin) -> None:

@@ -71,6 +71,7 @@ class Placed:
     preflight: int | None = None
     room: int = 1 << 30
     primary: bool = True
+    split: Estimate | None = None  # over all GPUs of the machine, where there are several
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,9 @@ class Check:
 class Verdict:
     """What a backend does with a planned set in any load order. ``need`` and ``total`` None: unknown.
 
+    ``fit`` is of the primaries together (and "does not fit" where a fallback has no room even alone);
+    ``fallbacks`` are each fallback's with the primaries, one at a time. ``need`` is the most that must be there
+    at once, without the reserve: the primaries and the largest fallback. ``reserve`` is that of all GPUs,
     ``gpus`` are (name, total); ``notes`` say what was assumed (an unknown era, nothing observed).
     """
 
@@ -105,3 +109,25 @@ class Verdict:
     era: str = ""
     reason: str = ""
     notes: tuple[str, ...] = ()
+    fallbacks: tuple[tuple[str, Fit], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One entry of a backend's planned set, as the lockfile keeps it.
+
+    ``bytes`` are what was last reckoned with (None: not known). They are there for judging growth once the model's
+    block is gone; ``same`` leaves them out: a set stays the same set when its sizes are measured anew.
+    """
+
+    model: str
+    context: int
+    primary: bool = True
+    tag: str = ""  # its name on Ollama; empty in entries of an earlier lockfile, which then match any
+    bytes: int | None = None
+
+    def same(self, other: Planned) -> bool:
+        """Whether both stand for the same load, be it as a primary or as a fallback."""
+        return (self.model, self.context) == (other.model, other.context) and (
+            self.tag == other.tag or not (self.tag and other.tag)
+        )
