@@ -9,8 +9,8 @@ from fleethub.model.facts import GpuReading, MeasuredLoad, OllamaReading, Readin
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source, Unknown
 
-#: From here on ``/api/ps`` tells what was allocated; before, the server's own estimate.
-MEASURES = (0, 13)
+#: Versions (from, below) whose ``/api/ps`` tells what was allocated; others tell their own estimate, or are not known.
+MEASURES = (((0, 13), (0, 25)), ((0, 30), (10_000, 0)))
 
 
 def measured(fleet: Fleet, readings: Mapping[tuple[str, str], Reading | Unknown], at: str) -> Iterator[MeasuredLoad]:
@@ -27,7 +27,7 @@ def measured(fleet: Fleet, readings: Mapping[tuple[str, str], Reading | Unknown]
         parallel, kv_type = backend.ollama.num_parallel, backend.ollama.kv_cache_type
         if isinstance(machine, GpuReading) and machine.settings is not None:
             parallel = _positive(machine.settings.get("OLLAMA_NUM_PARALLEL", ""), 1)
-            kv_type = machine.settings.get("OLLAMA_KV_CACHE_TYPE") or "f16"
+            kv_type = machine.settings.get("OLLAMA_KV_CACHE_TYPE", "").lower() or "f16"
         if kv_type == "?":  # set to something that is no plain word: the key would be a guess
             continue
         files = {model.digest: model.size for model in reading.installed.values()}
@@ -46,7 +46,7 @@ def measures(version: str) -> bool:
     if match is None:
         return False
     found = (int(match[1]), int(match[2]))
-    return found != (0, 0) and found >= MEASURES
+    return any(low <= found < high for low, high in MEASURES)
 
 
 def _positive(text: str, otherwise: int) -> int:
