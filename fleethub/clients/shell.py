@@ -189,7 +189,8 @@ class Remote:
                 hop.client.close()
 
     def _exec(self, command: str, data: bytes) -> Output:
-        channel = self._connection.client.get_transport().open_session(timeout=CONNECT)
+        transport = self._connection.client.get_transport()
+        channel = transport.open_session(timeout=CONNECT)
         try:
             channel.exec_command(command)
             out, err, rest, spoken = bytearray(), bytearray(), memoryview(data), False
@@ -216,10 +217,10 @@ class Remote:
                 ended = channel.exit_status_ready() and (channel.eof_received or channel.closed)
                 if ended and not channel.recv_ready() and not channel.recv_stderr_ready():
                     break
-                if channel.closed:
-                    raise ShellError(f"{self._address}: the connection broke while a script ran")
                 time.sleep(0.004)
             code = channel.recv_exit_status()
+            if code < 0 and not transport.is_active():  # paramiko takes a cut for an end
+                raise ShellError(f"{self._address}: the connection broke while a script ran")
             return Output(code, bytes(out), bytes(err))
         finally:
             channel.close()
@@ -270,7 +271,8 @@ def _connect(address: str) -> Any:
                 if known.is_file():
                     hop.client.load_system_host_keys(str(known))
             hop.connect_timeout = hop.connect_timeout or CONNECT
-            hop.connect_kwargs |= {"banner_timeout": CONNECT, "auth_timeout": CONNECT, "channel_timeout": CONNECT}
+            waits = {"banner_timeout": CONNECT, "auth_timeout": CONNECT, "channel_timeout": CONNECT}
+            hop.connect_kwargs = {**hop.connect_kwargs, **waits}
         watchdog = _watchdog(connection, LOGIN, late)
         connection.open()
     except Exception as error:  # resolver, socket, protocol, keys, configuration: each stack has its own types
@@ -319,7 +321,9 @@ def _says(error: Exception, address: str) -> str:
                 f"the host key of {error.hostname} is not the one in known_hosts, and somebody may be in between. "
                 f"If the machine was set up anew, remove the old key (ssh-keygen -R '{error.hostname}') and {by_hand}"
             )
-        case paramiko.AuthenticationException():
+        case paramiko.AuthenticationException() | paramiko.SSHException() if isinstance(
+            error, paramiko.AuthenticationException
+        ) or "No authentication methods" in str(error):
             return (
                 "the login was refused: no key of the agent or of ~/.ssh is accepted; "
                 f"add one to its authorized_keys and try {_ssh_command(address)}"
@@ -330,7 +334,7 @@ def _says(error: Exception, address: str) -> str:
             return "cannot connect (" + "; ".join(sorted({_plain(e) for e in error.errors.values()})) + ")"
         case TimeoutError():
             return f"no answer within {CONNECT:g} s"
-        case paramiko.SSHException() if "banner" in str(error):
+        case paramiko.SSHException() if "banner" in str(error) or "No existing session" in str(error):
             return f"something listens there, but it does not answer as an SSH server within {CONNECT:g} s"
     return f"cannot connect ({_plain(error)})"
 
