@@ -259,10 +259,10 @@ def _connect(address: str) -> Any:
         def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
             raise _UnknownHost(hostname)
 
+    user, host, port = _parts(address)
     late = threading.Event()
     watchdog = None
     try:
-        user, host, port = _parts(address)
         connection = Connection(host, user=user, port=port, config=Config())
         for hop in _hops(connection):
             # fabric would take any key of a host that it does not know
@@ -295,7 +295,7 @@ class _UnknownHost(Exception):
 def _parts(address: str) -> tuple[str | None, str, int | None]:
     match = re.fullmatch(r"(?:([^@]+)@)?(\[[^]]+\]|[^:@]+)(?::(\d+))?", address)
     if match is None or match[2].startswith("-"):
-        raise ValueError("not user@host or user@host:port")
+        raise ShellError(f"{address}: is not user@host or user@host:port")
     return match[1], match[2].strip("[]"), int(match[3]) if match[3] else None
 
 
