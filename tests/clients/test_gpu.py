@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -246,3 +247,45 @@ def test_without_nvml_this_machine_says_so(machine: Machine, monkeypatch: pytest
     assert reading.problem == "NVML: NVML Shared Library Not Found"
     assert reading.settings == {"OLLAMA_NUM_PARALLEL": "2"}
     assert os.environ["PATH"].encode() not in machine.said
+
+
+def test_nvml_with_its_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's functions replaced one by one, with its own error types: there is no GPU in CI."""
+    import pynvml
+
+    def process(pid: int, used: int | None) -> SimpleNamespace:
+        return SimpleNamespace(pid=pid, usedGpuMemory=used)
+
+    def named(pid: int) -> bytes:
+        if pid == 3:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+        return b"/usr/bin/python3 --key hunter2"
+
+    def refused(handle: object) -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+
+    told = {
+        "nvmlInit": lambda: None,
+        "nvmlShutdown": lambda: None,
+        "nvmlDeviceGetCount": lambda: 1,
+        "nvmlDeviceGetHandleByIndex": lambda index: index,
+        "nvmlDeviceGetName": lambda handle: b"NVIDIA H100",
+        "nvmlDeviceGetUUID": lambda handle: "GPU-h",
+        "nvmlDeviceGetMemoryInfo": lambda handle: SimpleNamespace(total=80, used=30, free=50),
+        "nvmlDeviceGetComputeRunningProcesses": lambda handle: [process(2, 20), process(3, None)],
+        "nvmlDeviceGetGraphicsRunningProcesses": lambda handle: [process(2, 20)],
+        "nvmlSystemGetProcessName": named,
+    }
+    for function, answer in told.items():
+        monkeypatch.setattr(pynvml, function, answer)
+    gpus, processes = gpu.nvml()
+    assert gpus == (GpuState("NVIDIA H100", 80, 30, 50, "GPU-h"),)
+    assert [(p.pid, p.name, p.gpu, p.used) for p in processes] == [
+        (2, "/usr/bin/python3", "GPU-h", 20),
+        (3, "", "GPU-h", None),
+    ]
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetComputeRunningProcesses", refused)
+    assert [p.pid for p in gpu.nvml()[1]] == [2]
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", refused)
+    with pytest.raises(GpuError, match="NVML: Not Supported"):
+        gpu.nvml()
