@@ -21,7 +21,7 @@ ALLOWED = {
     "planning": {"resources", "capacity"},
     "state": {"atomic"},
     "clients": {"atomic"},
-    "observing": {"clients"},
+    "observing": {"clients", "atomic"},
     "applying": {"clients", "resources", "state"},
     "views": {"state"},
     "usecases": {"spec", "rendering", "resources", "planning", "observing", "applying", "clients", "state"},
@@ -49,7 +49,9 @@ HOMES = {
     "httpx": {"clients/http.py"},
     "pynvml": {"clients/gpu.py"},
     "deepdiff": {"resources/diff.py"},
-    "subprocess": {"clients/git.py", "clients/vault.py"},
+    "subprocess": {"clients/git.py", "clients/vault.py", "clients/shell.py"},
+    "fabric": {"clients/shell.py"},
+    "paramiko": {"clients/shell.py"},
     "tomli_w": {"state/format.py"},
 }
 

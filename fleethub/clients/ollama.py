@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fleethub.clients.http import Http, HttpError
-from fleethub.model.facts import Installed, OllamaReading, Resident, Shown, tagged
+from fleethub.model.facts import Installed, OllamaReading, Resident, Shown, Tensor, tagged
 
 T = TypeVar("T", bound=BaseModel)
+
+LONGEST = 4096  # elements of an array of facts: one a layer; what is longer is a vocabulary
+MOST_TENSORS = 100_000
+MOST_SIDES = 8
 
 
 class OllamaError(Exception):
     """The server gave no usable answer; the message is fit to be shown."""
+
+
+class ShownCache(Protocol):
+    """Remembers the facts of models, which never change for one digest."""
+
+    def get(self, digest: str) -> Shown | None:
+        """The facts, or None."""
+
+    def put(self, digest: str, shown: Shown) -> None:
+        """Remember them; never raises."""
+
+
+def _zero(value: Any) -> Any:
+    return 0 if value is None else value
+
+
+def _empty(value: Any) -> Any:
+    return "" if value is None else value
+
+
+Bytes = Annotated[int, BeforeValidator(_zero), Field(ge=0, lt=1 << 53)]
+Line = Annotated[str, BeforeValidator(_empty), Field(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class _Lenient(BaseModel):
@@ -21,18 +48,18 @@ class _Lenient(BaseModel):
 
 
 class _Version(_Lenient):
-    version: str
+    version: Line
 
 
 class _Details(_Lenient):
-    quantization_level: str | None = None
+    quantization_level: Line | None = None
 
 
 class _Tag(_Lenient):
-    name: str
-    size: int = 0
-    digest: str = ""
-    details: _Details = _Details()
+    name: Line
+    size: Bytes = 0
+    digest: Line = ""
+    details: _Details | None = None
 
 
 class _Tags(_Lenient):
@@ -40,11 +67,12 @@ class _Tags(_Lenient):
 
 
 class _Running(_Lenient):
-    name: str
-    size: int = 0
-    size_vram: int = 0
-    digest: str = ""
-    context_length: int | None = None
+    name: Line
+    size: Bytes = 0
+    size_vram: Bytes = 0
+    digest: Line = ""
+    context_length: Annotated[int, Field(ge=0, lt=1 << 40)] | None = None
+    expires_at: Line = ""
 
 
 class _Ps(_Lenient):
@@ -52,14 +80,18 @@ class _Ps(_Lenient):
 
 
 class _Show(_Lenient):
-    model_info: dict[str, Any] | None = None
+    model_info: Any = None
+    tensors: Any = None
+    parameters: Any = None
+    capabilities: Any = None
+    projector_info: Any = None
 
 
 class Ollama:
-    """One Ollama server."""
+    """One Ollama server; with a cache, what it has already told of a model is not asked again."""
 
-    def __init__(self, http: Http, url: str) -> None:
-        self._http, self._url = http, url
+    def __init__(self, http: Http, url: str, cache: ShownCache | None = None) -> None:
+        self._http, self._url, self._cache = http, url, cache
 
     def read(self, ask: tuple[str, ...]) -> OllamaReading:
         """Everything, with ``/api/show`` for each asked tag that is installed; raises OllamaError."""
@@ -69,23 +101,97 @@ class Ollama:
         wanted = {tagged(tag) for tag in ask}
         installed = {}
         for tag in tags:
-            shown = None
-            if tagged(tag.name) in wanted:
-                shown = Shown(self._get(_Show, "POST", "/api/show", {"model": tag.name}).model_info or {})
-            installed[tag.name] = Installed(tag.size, tag.digest, tag.details.quantization_level, shown)
-        residents = tuple(Resident(r.name, r.size, r.size_vram, r.digest, r.context_length) for r in running)
+            shown = self._shown(tag) if tagged(tag.name) in wanted else None
+            quant = tag.details.quantization_level if tag.details else None
+            installed[tag.name] = Installed(tag.size, tag.digest, quant, shown)
+        residents = tuple(
+            Resident(r.name, r.size, r.size_vram, r.digest, r.context_length or None, r.expires_at) for r in running
+        )
         return OllamaReading(version, installed, residents)
 
-    def _get(self, kind: type[T], method: str, path: str, body: Any = None) -> T:
-        try:
-            answer = self._http.request(method, self._url + path, json=body, again=True)
-        except HttpError as error:
-            raise OllamaError(str(error)) from None
+    def _shown(self, tag: _Tag) -> Shown | None:
+        """A model's facts; None when the server lists it and yet cannot show it (removed meanwhile, damaged)."""
+        if self._cache is not None and tag.digest and (known := self._cache.get(tag.digest)) is not None:
+            return known
+        body = {"model": tag.name, "verbose": True}  # without it every array is null
+        answer = self._ask("POST", "/api/show", body)
+        if answer.status != 200:
+            return None
+        shown = shown_of(self._valid(_Show, "/api/show", answer.body))
+        if self._cache is not None and tag.digest and shown.info:
+            self._cache.put(tag.digest, shown)
+        return shown
+
+    def _get(self, kind: type[T], method: str, path: str) -> T:
+        answer = self._ask(method, path)
         if answer.status != 200:
             raise OllamaError(f"{path}: {answer.reason()}")
+        return self._valid(kind, path, answer.body)
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
         try:
-            return kind.model_validate(answer.body)
-        except ValidationError as error:
+            return self._http.request(method, self._url + path, json=body, again=True)
+        except HttpError as error:
+            raise OllamaError(str(error)) from None
+
+    def _valid(self, kind: type[T], path: str, body: Any) -> T:
+        try:
+            return kind.model_validate(body)
+        except (ValidationError, RecursionError) as error:
+            if isinstance(error, RecursionError):
+                raise OllamaError(f"unexpected answer of {path}: nested without end") from None
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the answer"
             raise OllamaError(f"unexpected answer of {path}: {where}: {first['msg']}") from None
+
+
+def shown_of(answer: _Show) -> Shown:
+    """The parts of ``/api/show`` that decide a size. What is not of its right type is left out, not guessed at."""
+    return Shown(
+        facts(answer.model_info),
+        tensors(answer.tensors),
+        parameters(answer.parameters),
+        tuple(c for c in answer.capabilities if isinstance(c, str)) if isinstance(answer.capabilities, list) else (),
+        facts(answer.projector_info),
+    )
+
+
+def facts(info: Any) -> Mapping[str, Any]:
+    """Scalars, and lists of scalars; without the vocabulary."""
+    found: dict[str, Any] = {}
+    for key, value in info.items() if isinstance(info, dict) else ():
+        if key.startswith("tokenizer.") or len(key) > 256:
+            continue
+        if isinstance(value, list):
+            if len(value) <= LONGEST and all(isinstance(v, bool | int | float | str) for v in value):
+                found[key] = value
+        elif isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= LONGEST):
+            found[key] = value
+    return found
+
+
+def tensors(listed: Any) -> tuple[Tensor, ...]:
+    """All tensors, or none: a sum over some of them would be too small."""
+    if not isinstance(listed, list) or len(listed) > MOST_TENSORS:
+        return ()
+    found = []
+    for entry in listed:
+        match entry:
+            case {"name": str(name), "type": str(kind), "shape": list(shape)} if 0 < len(shape) <= MOST_SIDES and all(
+                isinstance(s, int) and not isinstance(s, bool) and 0 < s < 1 << 40 for s in shape
+            ):
+                found.append(Tensor(name, kind.upper(), tuple(shape)))
+            case _:
+                return ()
+    return tuple(found)
+
+
+def parameters(text: Any) -> Mapping[str, str]:
+    """A Modelfile's parameters from their text, ``key value`` a line; what repeats (``stop``) has a line each."""
+    found: dict[str, str] = {}
+    for line in text.splitlines()[:LONGEST] if isinstance(text, str) else ():
+        key, _, value = line.strip().partition(" ")
+        value = value.strip()
+        if key and value:
+            found[key] = f"{found[key]}\n{value}" if key in found else value
+    return found

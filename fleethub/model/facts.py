@@ -154,12 +154,15 @@ class GpuReading:
     """The machine of a backend: GPUs and their processes, and Ollama's settings in its environment.
 
     ``settings`` holds ``OLLAMA_*`` variables alone; None: they could not be told. ``by`` is "NVML" or "nvidia-smi".
+    ``gpus`` empty: ``problem`` says why. ``settings_from`` says where the settings are from, or why there are none.
     """
 
     gpus: tuple[GpuState, ...]
     processes: tuple[GpuProcess, ...] = ()
     settings: Mapping[str, str] | None = None
     by: str = "NVML"
+    problem: str = ""
+    settings_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +195,16 @@ Reading = ProxyReading | OllamaReading | HostReading | GpuReading | GitReading
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that one command read, by ``Source.id``; ``at`` is when (ISO 8601, UTC). ``loads``: measured sizes."""
+    """All that one command read, by ``Source.id``; ``at`` is when (ISO 8601, UTC). ``loads``: measured sizes.
+
+    ``remembered``: what was installed on an Ollama that does not answer now, by its URL, as an earlier command
+    saw it; without residents. Nothing in it was observed by this command.
+    """
 
     at: str
     readings: Mapping[tuple[str, str], Reading | Unknown] = field(default_factory=dict)
     loads: tuple[MeasuredLoad, ...] = ()
+    remembered: Mapping[str, OllamaReading] = field(default_factory=dict)
 
     def of(self, source: Source) -> Reading | Unknown:
         """The reading of a source; a source that nobody read is unknown."""

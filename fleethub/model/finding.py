@@ -109,6 +109,12 @@ CODES: dict[str, tuple[Severity, str]] = {
     "route.differs": (W, "the alias exists, but leads to another model"),
     # backends
     "backend.unreadable": (W, "a backend cannot be observed; it is judged from the spec alone"),
+    "backend.machine-unread": (
+        W,
+        "a backend's machine does not tell its GPUs or Ollama's settings; the spec's are taken",
+    ),
+    "backend.gpus-differ": (W, "the declared GPUs are not those of the machine"),
+    "backend.settings-differ": (W, "a declared setting is not what Ollama runs with"),
     "capacity.exceeded": (E, "the planned models do not fit into the backend's VRAM"),
     "capacity.evicts": (E, "the models fit, and yet their server would evict one for another"),
     "capacity.spills": (E, "layers of a planned model would go to the CPU in silence"),
@@ -117,6 +123,10 @@ CODES: dict[str, tuple[Severity, str]] = {
         "one model is asked for with several contexts, so that it is loaded anew each time",
     ),
     "capacity.unknown": (W, "the size of a planned model, or the VRAM, is not known"),
+    "capacity.spilled": (W, "layers of a loaded model are on the CPU"),
+    "capacity.unplanned": (W, "a model is loaded that nobody planned"),
+    "capacity.foreign": (W, "a process that is not Ollama's holds VRAM"),
+    "capacity.estimate-off": (W, "a live load takes more or less than the range that was reckoned"),
     # nodes
     "node.target-taken": (E, "files without FleetHub's mark are at the target"),
     "node.foreign": (E, "the target carries another fleet's mark"),

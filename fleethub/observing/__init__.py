@@ -6,23 +6,27 @@ One source that does not answer becomes Unknown with its reason; it delays nobod
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Semaphore
 
 from fleethub.clients import git, gpu, host
 from fleethub.clients.http import Http
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.clients.ollama import Ollama, OllamaError
+from fleethub.clients.shell import Shells
 from fleethub.clients.vault import SecretError, Vault
-from fleethub.model.facts import Facts, Reading
+from fleethub.model.facts import Facts, OllamaReading, Reading, tagged
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source, System, Unknown
+from fleethub.observing.cache import Cache
+from fleethub.observing.loads import measured
 
 WORKERS = 32
 #: Reads of one system that may run at the same time.
-LIMITS: dict[System, int] = {"litellm": 8, "ollama": 16, "host": 32, "gpu": 1, "git": 1}
+LIMITS: dict[System, int] = {"litellm": 8, "ollama": 16, "host": 32, "gpu": 16, "git": 1}
 
 ERRORS = (LiteLLMError, OllamaError, host.HostError, gpu.GpuError, git.GitError, SecretError)
 
@@ -32,11 +36,17 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def observe(fleet: Fleet, sources: Iterable[Source], http: Http, vault: Vault) -> Facts:
-    """Read all sources concurrently."""
-    from pathlib import Path
-
+def observe(fleet: Fleet, sources: Iterable[Source], http: Http, vault: Vault, shells: Shells | None = None) -> Facts:
+    """Read all sources concurrently. ``shells`` keeps connections for later; without it they are closed here."""
+    if shells is None:
+        shells = Shells()
+        try:
+            return observe(fleet, sources, http, vault, shells)
+        finally:
+            shells.close()
+    machines = shells
     root = Path(fleet.root)
+    cache = Cache(root)
     at = now()
     gates: dict[System, Semaphore] = defaultdict(lambda: Semaphore(4))
     gates |= {system: Semaphore(limit) for system, limit in LIMITS.items()}
@@ -45,11 +55,15 @@ def observe(fleet: Fleet, sources: Iterable[Source], http: Http, vault: Vault) -
         master = vault.open(source.credential) if source.credential else None
         return LiteLLM(http, source.at, master).read()
 
+    def machine(source: Source) -> Reading:
+        shell = machines.at(source.at)
+        return gpu.read_local(shell) if source.at == "local" else gpu.read_remote(shell)
+
     readers: dict[System, Callable[[Source], Reading]] = {
         "litellm": litellm,
-        "ollama": lambda source: Ollama(http, source.at).read(source.ask),
+        "ollama": lambda source: Ollama(http, source.at, cache).read(source.ask),
         "host": lambda source: host.connect(source.at, root).read(source.ask),
-        "gpu": lambda source: gpu.read(),
+        "gpu": machine,
         "git": lambda source: git.read(root, source.ask),
     }
 
@@ -63,4 +77,20 @@ def observe(fleet: Fleet, sources: Iterable[Source], http: Http, vault: Vault) -
     wanted = list(sources)
     with ThreadPoolExecutor(max_workers=min(WORKERS, max(len(wanted), 1))) as pool:
         readings = dict(zip((s.id for s in wanted), pool.map(read, wanted), strict=True))
-    return Facts(at, readings)
+    loads = cache.remember_loads(measured(fleet, readings, at))
+    return Facts(at, readings, loads, _remembered(wanted, readings, cache))
+
+
+def _remembered(
+    wanted: Iterable[Source], readings: Mapping[tuple[str, str], Reading | Unknown], cache: Cache
+) -> dict[str, OllamaReading]:
+    """Keep what the Ollamas that answer have installed, and recall it for those that do not."""
+    recalled = {}
+    for source in wanted:
+        reading = readings[source.id]
+        if isinstance(reading, OllamaReading):
+            asked = {tagged(tag) for tag in source.ask}
+            cache.remember_installed(source.at, reading, [t for t in reading.installed if tagged(t) in asked])
+        elif source.system == "ollama" and (known := cache.installed(source.at)) is not None:
+            recalled[source.at] = known
+    return recalled

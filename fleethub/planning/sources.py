@@ -33,7 +33,7 @@ def _all(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | 
         if backend.ollama is not None:
             tags = [fleet.models[p.model].ollama for p in planned.get(backend.name, ())]
             yield Source("ollama", backend.ollama.url, ask=tuple(sorted(tag for tag in tags if tag)))
-        if backend.ssh == "local":  # a host's GPUs over SSH are read where the client can
+        if backend.ssh:
             yield Source("gpu", backend.ssh)
     for resource in wanted.values():
         yield resource.source

@@ -108,6 +108,7 @@ class Workplace:
 
     def __init__(self, path: Path) -> None:
         from fleethub.clients.http import Http
+        from fleethub.clients.shell import Shells
         from fleethub.clients.vault import Vault
         from fleethub.state.store import FileStore
 
@@ -118,12 +119,14 @@ class Workplace:
         masters = (proxy.master_key for proxy in self.fleet.proxies.values())
         self.vault = Vault(self.root, self.fleet.key_seed, tuple(masters))
         self.http = Http()
+        self.shells = Shells()
 
     def __enter__(self) -> Workplace:
         return self
 
     def __exit__(self, *args: object) -> None:
         self.http.close()
+        self.shells.close()
 
     def plan(self, repair: bool = True, destroy: bool = False) -> Planned:
         """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong."""
@@ -141,7 +144,7 @@ class Workplace:
         if (refused := self.refused()) is not None:
             return Planned(refused, {}, Facts(now()), lockfile)
         wanted = self.wanted(fleet)
-        facts = observe(fleet, sources(fleet, wanted, lockfile), self.http, self.vault)
+        facts = observe(fleet, sources(fleet, wanted, lockfile), self.http, self.vault, self.shells)
         for problem in self.vault.problems:
             findings.append(
                 Finding(

@@ -129,12 +129,14 @@ def _proxy(facts: Facts, url: str) -> str:
 
 def _backend(facts: Facts, url: str | None, declared: int, ssh: str | None) -> str:
     total = gib(declared) + " declared" if declared else "VRAM not declared"
-    gpu = facts.of(Source("gpu", "local")) if ssh == "local" else None
-    if isinstance(gpu, GpuReading):
-        free, size = sum(g.free for g in gpu.gpus), sum(g.total for g in gpu.gpus)
-        total = f"{gib(size)} by NVML, {gib(free)} free"
-    elif isinstance(gpu, Unknown):
-        total += f" (NVML: {gpu.reason})"
+    machine = facts.of(Source("gpu", ssh)) if ssh else None
+    if isinstance(machine, GpuReading) and machine.gpus:
+        free, size = sum(g.free for g in machine.gpus), sum(g.total for g in machine.gpus)
+        total = f"{gib(size)} by {machine.by}, {gib(free)} free"
+    elif isinstance(machine, GpuReading):
+        total += f" ({machine.problem})"
+    elif isinstance(machine, Unknown):
+        total += f" ({machine.reason})"
     if url is None:
         return total
     reading = facts.of(Source("ollama", url))

@@ -1,0 +1,337 @@
+"""A backend's machine over a real sshd: GPUs, settings, host keys, refusals, and machines that hang.
+
+The sshd is one of our own on the loopback, with its own keys, ended by its pid; nothing of this machine's changes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fleethub.clients import gpu, shell
+from fleethub.clients.machine import script
+from fleethub.clients.shell import Remote, ShellError, Shells
+
+pytestmark = pytest.mark.real
+PORTS = range(15460, 15500)  # below the range that outgoing connections take
+CANARY = "canary-of-the-remote-environment"
+GIB = 1 << 30
+
+NVIDIA_SMI = """#!/bin/sh
+case $1 in
+  --query-gpu=*) echo '0, GPU-aa, NVIDIA RTX 6000 Ada Generation, 49140, 20480, 28660';;
+  *) echo 'GPU-aa, 4711, /usr/lib/ollama/llama-server, 20000'; echo 'GPU-aa, 99, python3, [N/A]';;
+esac
+"""
+SYSTEMCTL = f"""#!/bin/sh
+case "$*" in
+  *ActiveState*) printf 'ActiveState=active\\nMainPID=MAIN\\n';;
+  *EnvironmentFiles*) printf 'EnvironmentFiles=\\n';;
+  *) printf '%s' 'Environment=OLLAMA_NUM_PARALLEL=4 "OPENAI_API_KEY={CANARY} OLLAMA_MAX_QUEUE=9"'
+     printf ' %s\\n' 'OLLAMA_API_KEY={CANARY}';;
+esac
+"""
+
+
+def _sshd() -> str:
+    found = os.environ.get("FLEETHUB_SSHD") or shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if not found or not shutil.which("ssh-keygen"):
+        if os.environ.get("FLEETHUB_REQUIRE_REAL"):
+            pytest.fail("FLEETHUB_REQUIRE_REAL is set, and there is no sshd (apt-get install openssh-server)")
+        pytest.skip("no real sshd: FLEETHUB_SSHD is not set and none is on PATH, see tests/real/README.md")
+    return found
+
+
+@dataclass
+class Machine:
+    """A running sshd and what its sessions find; ``home`` is the operator's, with ~/.ssh."""
+
+    port: int
+    home: Path
+    bin: Path
+    known: str
+    user: str
+
+    @property
+    def address(self) -> str:
+        return f"{self.user}@127.0.0.1:{self.port}"
+
+    def tool(self, name: str, text: str) -> None:
+        path = self.bin / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def known_hosts(self, text: str) -> None:
+        (self.home / ".ssh/known_hosts").write_text(text)
+
+
+def _key(path: Path) -> str:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    kind, key, *_ = path.with_suffix(".pub").read_text().split()
+    return f"{kind} {key}"
+
+
+def _free() -> int:
+    for port in PORTS:
+        with socket.socket() as trial:
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    pytest.fail("no port is free for the sshd")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    sshd = _sshd()
+    folder = tmp_path_factory.mktemp("sshd")
+    home, tools = folder / "home", folder / "bin"
+    (home / ".ssh").mkdir(parents=True, mode=0o700)
+    tools.mkdir()
+    # sshd of Debian wants its folder for unprivileged children; a container may not have made it yet
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    host_key, operator = _key(folder / "host"), _key(home / ".ssh/id_ed25519")
+    (folder / "authorized").write_text(operator + "\n")
+    port = _free()
+    (folder / "conf").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
+        f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
+        f"PermitRootLogin prohibit-password\nSetEnv PATH={tools}:/usr/bin:/bin\n"
+    )
+    process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "conf")], stderr=(folder / "log").open("w"))
+    try:
+        end = time.monotonic() + 20
+        while time.monotonic() < end and process.poll() is None:
+            with socket.socket() as trial:
+                if trial.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        assert process.poll() is None, (folder / "log").read_text()
+        user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+        yield Machine(port, home, tools, f"[127.0.0.1]:{port} {host_key}\n", user)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def machine(server: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setenv("HOME", str(server.home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    server.known_hosts(server.known)
+    (server.home / ".ssh/config").unlink(missing_ok=True)
+    for old in server.bin.iterdir():
+        old.unlink()
+    server.tool("nvidia-smi", NVIDIA_SMI)
+    server.tool("systemctl", SYSTEMCTL.replace("MAIN", "1234"))
+    return server
+
+
+@pytest.fixture
+def shells() -> Iterator[Shells]:
+    found = Shells()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty /proc for the script: which Ollamas run on this machine is nobody's business here."""
+    found = tmp_path / "proc"
+    found.mkdir()
+    monkeypatch.setattr(gpu, "script", lambda gpus: script(gpus, str(found)))
+    return found
+
+
+def test_gpus_processes_and_settings_in_one_go(machine: Machine, shells: Shells, proc: Path) -> None:
+    reading = gpu.read_remote(shells.at(machine.address))
+    (card,) = reading.gpus
+    assert (card.name, card.total, card.uuid) == ("NVIDIA RTX 6000 Ada Generation", 49140 << 20, "GPU-aa")
+    assert [(p.pid, p.used) for p in reading.processes] == [(4711, 20000 << 20), (99, None)]
+    assert reading.settings == {"OLLAMA_NUM_PARALLEL": "4"}
+    assert reading.settings_from == "systemctl show ollama"
+    assert reading.by == "nvidia-smi"
+
+
+def test_the_environment_of_the_real_process_wins_and_its_secrets_stay(
+    machine: Machine, shells: Shells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of sh that is called ollama and serves; what the connection carries is looked at as a whole."""
+    shutil.copy(Path("/bin/sh").resolve(), tmp_path / "ollama")
+    (tmp_path / "serve").write_text("sleep 120\n")
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "OPENAI_API_KEY": CANARY,
+        "OLLAMA_API_KEY": CANARY,
+        "OLLAMA_KV_CACHE_TYPE": "q8_0",
+        "OLLAMA_ORIGINS": CANARY,
+        "TRICK": f"{CANARY}\nOLLAMA_NUM_PARALLEL=9",
+    }
+    carried: list[bytes] = []
+    real = Remote.run
+
+    def watched(self: Remote, text: str, stdin: bytes = b"", timeout: float = 20.0) -> shell.Output:
+        answer = real(self, text, stdin, timeout)
+        carried.append(answer.out + answer.err)
+        return answer
+
+    monkeypatch.setattr(Remote, "run", watched)
+    process = subprocess.Popen([tmp_path / "ollama", "serve"], cwd=tmp_path, env=env, start_new_session=True)
+    try:
+        machine.tool("systemctl", SYSTEMCTL.replace("MAIN", str(process.pid)))
+        reading = gpu.read_remote(shells.at(machine.address))
+        if "servers run there" in reading.settings_from:
+            pytest.skip("an Ollama of somebody else runs on this machine")
+        assert reading.settings == {"OLLAMA_KV_CACHE_TYPE": "q8_0"}
+        assert reading.settings_from == f"the environment of pid {process.pid}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert carried
+    assert not any(CANARY.encode() in data for data in carried)
+
+
+def test_one_connection_serves_many_scripts_and_threads(machine: Machine, shells: Shells) -> None:
+    answers: list[bytes] = []
+
+    def ask(number: int) -> None:
+        answers.append(shells.at(machine.address).run("cat; printf ' %s' $PPID", b"n%d" % number).out)
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(a.split()[0] for a in answers) == sorted(b"n%d" % n for n in range(8))
+
+
+def test_large_input_and_output_and_exit_code(machine: Machine, shells: Shells) -> None:
+    data = os.urandom(1 << 20)
+    answer = shells.at(machine.address).run("cat; echo no >&2; exit 7", data)
+    assert (answer.code, answer.out, answer.err) == (7, data, b"no\n")
+    assert shells.at(machine.address).run("head -c 3", data).out == data[:3]
+    with pytest.raises(ShellError, match="more than 4 MiB"):
+        shells.at(machine.address).run("yes")
+    assert shells.at(machine.address).run("echo again").out == b"again\n"
+
+
+def test_an_alias_of_the_ssh_config(machine: Machine, shells: Shells) -> None:
+    other = machine.home / "elsewhere"
+    other.write_text(machine.known)
+    machine.known_hosts("")
+    (machine.home / ".ssh/config").write_text(
+        f"Host monad\n  HostName 127.0.0.1\n  Port {machine.port}\n  User {machine.user}\n"
+        f"  IdentityFile {machine.home}/.ssh/id_ed25519\n  UserKnownHostsFile {other}\n"
+        f"Host behind\n  HostName 127.0.0.1\n  Port {machine.port}\n  User {machine.user}\n"
+        f"  ProxyJump monad\n  UserKnownHostsFile {other}\n"
+        f"Host fooled\n  HostName 127.0.0.1\n  Port {machine.port}\n  User {machine.user}\n"
+        f"  ProxyJump stranger\n  UserKnownHostsFile {other}\n"
+        f"Host stranger\n  HostName 127.0.0.1\n  Port {machine.port}\n  User {machine.user}\n"
+    )
+    assert shells.at("monad").run("echo hello").out == b"hello\n"
+    assert shells.at("behind").run("echo hello").out == b"hello\n"
+    with pytest.raises(ShellError, match="is not known"):  # the jump host's key is checked as well
+        shells.at("fooled").run("echo hello")
+
+
+def test_an_unknown_host(machine: Machine, shells: Shells) -> None:
+    machine.known_hosts("")
+    with pytest.raises(ShellError) as caught:
+        shells.at(machine.address).run("echo hello")
+    assert "is not known" in str(caught.value)
+    assert f"ssh -p {machine.port} {machine.user}@127.0.0.1" in str(caught.value)
+    assert (machine.home / ".ssh/known_hosts").read_text() == ""
+
+
+def test_another_host_key(machine: Machine, shells: Shells, tmp_path: Path) -> None:
+    machine.known_hosts(f"[127.0.0.1]:{machine.port} {_key(tmp_path / 'other')}\n")
+    with pytest.raises(ShellError, match=r"is not the one in known_hosts.*ssh-keygen -R"):
+        shells.at(machine.address).run("echo hello")
+
+
+def test_a_refused_login(machine: Machine, shells: Shells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "stranger"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh/known_hosts").write_text(machine.known)
+    monkeypatch.setenv("HOME", str(home))
+    with pytest.raises(ShellError, match="login was refused"):
+        shells.at(machine.address).run("echo hello")
+    _key(home / ".ssh/id_ed25519")
+    with pytest.raises(ShellError, match="login was refused"):
+        shells.at(machine.address).run("echo hello")
+
+
+def test_a_script_that_hangs(machine: Machine, shells: Shells) -> None:
+    started = time.monotonic()
+    with pytest.raises(ShellError, match="did not end within 1 s"):
+        shells.at(machine.address).run("sleep 60", timeout=1)
+    assert time.monotonic() - started < 10
+    assert shells.at(machine.address).run("echo again").out == b"again\n"
+
+
+def _silent(connection: socket.socket) -> None:
+    time.sleep(30)
+
+
+def _dripping(connection: socket.socket) -> None:
+    for _ in range(60):
+        connection.sendall(b"not yet\r\n")
+        time.sleep(0.5)
+
+
+def _half(connection: socket.socket) -> None:
+    connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+    time.sleep(30)
+
+
+@pytest.mark.parametrize("behaves", [_silent, _dripping, _half], ids=lambda f: f.__name__)
+def test_a_host_that_hangs(
+    behaves: Callable[[socket.socket], None], machine: Machine, shells: Shells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell, "CONNECT", 1.0)
+    monkeypatch.setattr(shell, "LOGIN", 4.0)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", _free()))
+        listener.listen()
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                try:
+                    behaves(connection)
+                except OSError:
+                    return
+
+        threading.Thread(target=serve, daemon=True).start()
+        started = time.monotonic()
+        with pytest.raises(ShellError) as caught:
+            shells.at(f"ops@127.0.0.1:{listener.getsockname()[1]}").run("echo hello")
+        assert time.monotonic() - started < 12
+        assert "within" in str(caught.value)
+
+
+def test_nobody_listens_and_no_such_name(machine: Machine, shells: Shells) -> None:
+    with pytest.raises(ShellError, match="cannot connect"):
+        shells.at(f"ops@127.0.0.1:{_free()}").run("echo hello")
+    with pytest.raises(ShellError, match="name is not known"):
+        shells.at("ops@nowhere.invalid").run("echo hello")
+
+
+def test_a_driver_that_fails(machine: Machine, shells: Shells, proc: Path) -> None:
+    machine.tool("nvidia-smi", "#!/bin/sh\necho 'NVIDIA-SMI has failed: no driver'; exit 9\n")
+    reading = gpu.read_remote(shells.at(machine.address))
+    assert reading.gpus == ()
+    assert "ended with 9: NVIDIA-SMI has failed" in reading.problem
+    assert reading.settings == {"OLLAMA_NUM_PARALLEL": "4"}
