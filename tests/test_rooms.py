@@ -51,6 +51,8 @@ HOMES = {
     "deepdiff": {"resources/diff.py"},
     "subprocess": {"clients/git.py", "clients/vault.py"},
     "tomli_w": {"state/format.py"},
+    "gguf": {"clients/gguf.py"},
+    "numpy": {"clients/gguf.py"},
 }
 
 
@@ -95,7 +97,7 @@ def test_help_imports_click_alone() -> None:
     import subprocess
     import sys
 
-    heavy = ["pydantic", "httpx", "jinja2", "rich", "deepdiff", "fabric", "tomllib", "fleethub.usecases"]
+    heavy = ["pydantic", "httpx", "jinja2", "rich", "deepdiff", "fabric", "tomllib", "numpy", "fleethub.usecases"]
     code = (
         "import sys\nfrom fleethub.cli import cli\n"
         "try:\n    cli(['--help'], standalone_mode=True)\nexcept SystemExit: pass\n"
