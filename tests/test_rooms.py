@@ -24,7 +24,7 @@ ALLOWED = {
     "observing": {"clients"},
     "applying": {"clients", "resources", "state"},
     "views": {"state"},
-    "usecases": {"spec", "rendering", "resources", "planning", "observing", "applying", "clients", "state"},
+    "usecases": {"capacity", "spec", "rendering", "resources", "planning", "observing", "applying", "clients", "state"},
     "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing"},
     "testing": set(),
     "atomic": set(),

@@ -114,7 +114,7 @@ def _reader(path: Path) -> Any:
         def _past(self, offset: int, count: int) -> int:
             """Where ``count`` strings end."""
             length = struct.Struct("<Q" if self.byte_order == "I" else ">Q")
-            data = memoryview(self.data)
+            data: Any = self.data
             try:
                 for _ in range(count):
                     offset += 8 + length.unpack_from(data, offset)[0]
