@@ -45,7 +45,8 @@ def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) 
     """The whole answer; ``others`` False: no remedies and no search for a largest context. Raises AskError."""
     scene = scene_of(fleet, facts, question)
     mine, verdict = scene.judge()
-    loose = tuple(h for h in held(fleet, scene.backend, facts) if h.alias is None and not _same(h.tag, scene.model))
+    loaded = held(fleet, scene.backend, facts)
+    loose = tuple(h for h in loaded if h.alias is None and not _same(h.tag, scene.model))
     beside = None
     if loose:
         more = [_resident(scene.server, h, facts) for h in loose]
@@ -56,6 +57,7 @@ def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) 
         verdict,
         admit(scene.server, scene.neighbours(scene.server)),
         beside,
+        loaded,
         loose,
         limit=limit_of(scene.shape),
         notes=_notes(question, scene, server_of(fleet, scene.backend, facts)),

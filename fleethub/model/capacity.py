@@ -190,9 +190,10 @@ class Remedy:
 class Answer:
     """Can a backend hold a model beside its planned set? ``verdict`` says it, for ``placed`` as it was asked.
 
-    ``beside`` is the verdict with the residents ``unplanned`` as well, None when there are none. ``before``: the
-    planned set without the model. ``largest`` context in tokens that fits, and that rounded down to a multiple of
-    1024; None: none does, or the size of a context is not known (``largest_reason``).
+    ``held`` is what is loaded there now, ``unplanned`` those of it that nobody planned nor asked about; ``beside``
+    is the verdict with them as well, None when there are none. ``before``: the planned set without the model.
+    ``largest`` context in tokens that fits, ``rounded`` down to a multiple of 1024; None: none does, or the size of a
+    context is not known (``largest_reason``). ``limit`` is the model's own, ``unobserved`` why nothing was read.
     """
 
     backend: str
@@ -200,10 +201,11 @@ class Answer:
     verdict: Verdict
     before: Verdict
     beside: Verdict | None = None
+    held: tuple[Held, ...] = ()
     unplanned: tuple[Held, ...] = ()
     largest: int | None = None
     rounded: int | None = None
-    limit: int | None = None  # the model's own context limit
+    limit: int | None = None
     largest_reason: str = ""
     remedies: tuple[Remedy, ...] = ()
     notes: tuple[str, ...] = ()

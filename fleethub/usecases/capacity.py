@@ -67,6 +67,8 @@ def overview(looked: Looked, backend: str | None = None) -> tuple[Report, ...]:
     fleet = looked.fleet
     if backend is not None and backend not in fleet.backends:
         raise AskError(f"no backend is called {backend!r}; there are: {', '.join(sorted(fleet.backends)) or 'none'}")
+    if backend is not None and fleet.backends[backend].ollama is None:
+        raise AskError(f"{backend} has no Ollama in the spec: write [backends.{backend}.ollama] with its url")
     chosen = [fleet.backends[backend]] if backend is not None else list(fleet.backends.values())
     return tuple(report(fleet, b, looked.facts) for b in chosen if b.ollama is not None)
 

@@ -48,6 +48,8 @@ def answer_text(answer: Answer, style: Style) -> str:
     if beside:
         lines += ["", style("bold", "Planned beside it"), *_neighbours(beside)]
     lines += ["", style("bold", "Checks"), *_checks(verdict, style)] if verdict.checks else []
+    if answer.held:
+        lines += ["", style("bold", "Loaded there now"), *(f"  {line}" for line in _residents(answer.held, style, ""))]
     if answer.beside is not None:
         lines += ["", style("bold", "With what is loaded now and nobody planned"), *_beside(answer, style)]
     if answer.before.fit not in (Fit.FITS, Fit.UNKNOWN) and verdict.fit is not Fit.FITS:
@@ -138,7 +140,8 @@ def answer_data(answer: Answer) -> dict[str, Any]:
         "model": placed_data(answer.placed),
         "verdict": verdict_data(answer.verdict),
         "without": answer.before.fit.value,
-        "unplanned": [held_data(h) for h in answer.unplanned],
+        "residents": [held_data(h) for h in answer.held],
+        "unplanned": [h.tag for h in answer.unplanned],
         "with_unplanned": verdict_data(answer.beside) if answer.beside is not None else None,
         "largest_context": answer.largest,
         "largest_rounded": answer.rounded,
@@ -207,7 +210,7 @@ def _report(report: Report, style: Style, width: int, blocks: bool) -> list[str]
         lines.append(f"  {bar.gpu:<{name}}  [{bar_text(bar, cells, style, blocks)}]")
         lines.append(f"  {'':<{name}}  {_legend(bar)}")
     if verdict.placed:
-        lines += [f"  {line}" for line in _clipped(_models(verdict.placed), width - 2)]
+        lines += [f"  {line}" for line in _models(verdict.placed, width - 2)]
     lines += [f"  {line}" for line in _residents(report.held, style)]
     lines += findings_lines(report.findings, style)
     return lines + [style("dim", f"  ({note})") for note in verdict.notes]
@@ -220,16 +223,25 @@ def _legend(bar: Bar) -> str:
     return ", ".join(said) + (f"; {gib(bar.used)} in use now" if bar.used is not None else "")
 
 
-def _models(loads: Iterable[Placed]) -> list[str]:
+def _models(loads: Sequence[Placed], width: int) -> list[str]:
+    """The table of planned models; the columns that matter least go first where it is too wide."""
     rows: list[Sequence[str]] = [("MODEL", "CONTEXT", "DECIDED BY", "WEIGHTS", "KV", "REST", "TOTAL", "SURE")]
     for p in loads:
         weights, cache, rest = _split(p.estimate)
         total = p.estimate.total
         name = p.model + ("" if p.primary else " (fallback)")
         sizes = [f"{n / (1 << 30):.1f}" if n else "-" for n in (weights, cache, rest)]
-        shown = (gib(total), _sure(p.estimate)) if total is not None else ("unknown", p.estimate.reason)
+        shown = (gib(total), _sure(p.estimate)) if total is not None else ("unknown", "")
         rows.append((name, f"{p.context:,}", p.context_from, *sizes, *shown))
-    return _table(rows, right=(1, 3, 4, 5, 6))
+    columns: Sequence[int] = range(8)
+    for dropped in ((), (2,), (3, 4, 5), (7,), (1,)):
+        columns = [c for c in columns if c not in dropped]
+        right = tuple(i for i, c in enumerate(columns) if c in (1, 3, 4, 5, 6))
+        lines = _table([[row[c] for c in columns] for row in rows], right)
+        if max(map(len, lines)) <= width:
+            break
+    why = [f"{p.model}: {p.estimate.reason}" for p in loads if p.estimate.total is None]
+    return [*_clipped(lines, width), *why]
 
 
 def _split(estimate: Estimate) -> tuple[int, int, int]:
@@ -243,12 +255,12 @@ def _sure(estimate: Estimate) -> str:
     return max((row.sure for row in estimate.rows), key=SURE.index).value
 
 
-def _residents(held: Sequence[Held], style: Style) -> list[str]:
+def _residents(held: Sequence[Held], style: Style, prefix: str = "loaded: ") -> list[str]:
     lines = []
     for h in held:
         who = f" ({h.alias})" if h.alias else style("warning", " (nobody planned it)")
         context = f", context {h.context:,}" if h.context else ""
-        lines.append(f"loaded: {h.tag}{who} {gib(h.size_vram)}{context}{_spill(h)}")
+        lines.append(f"{prefix}{h.tag}{who} {gib(h.size_vram)}{context}{_spill(h)}")
     return lines
 
 
@@ -309,11 +321,11 @@ def _sides(check: Check) -> str:
 
 def _beside(answer: Answer, style: Style) -> list[str]:
     assert answer.beside is not None
-    lines = [f"  {h.tag}: {gib(h.size_vram)}{_spill(h)}" for h in answer.unplanned]
+    names = ", ".join(f"{h.tag} ({gib(h.size_vram)})" for h in answer.unplanned)
     broken = next((c for c in answer.beside.checks if not c.holds), None)
-    why = f": {broken.model} {_sides(broken)}, {broken.says}" if broken else ""
+    why = f": {broken.says} ({_sides(broken)})" if broken else ""
     warned = "" if answer.beside.fit is Fit.FITS else "; this passes when it is unloaded"
-    return [*lines, f"  {_fit(answer.beside, style)}{why}{warned}"]
+    return [f"  {names}: {_fit(answer.beside, style)}{why}{warned}"]
 
 
 def _largest(answer: Answer) -> str:
@@ -344,4 +356,4 @@ def _table(rows: Sequence[Sequence[str]], right: tuple[int, ...] = ()) -> list[s
 
 
 def _clipped(lines: Iterable[str], width: int) -> list[str]:
-    return [line if len(line) <= width else line[: max(width - 1, 1)] + "…" for line in lines]
+    return [line if len(line) <= width else line[: max(width - 3, 1)] + "..." for line in lines]

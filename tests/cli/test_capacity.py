@@ -142,6 +142,31 @@ def test_what_cannot_be_asked(place: Place, argv: tuple[str, ...], says: str) ->
     assert says in place.run("capacity", *argv, code=Exit.ERROR)
 
 
+def test_names_complete(place: Place) -> None:
+    """What a shell asks for: backends, then the models that take VRAM."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "_FLEETHUB_COMPLETE": "bash_complete"}
+
+    def complete(*words: str) -> str:
+        line = {
+            "COMP_WORDS": " ".join(("fleethub", "-C", str(place.folder), *words)),
+            "COMP_CWORD": str(len(words) + 2),
+        }
+        argv = [sys.executable, "-m", "fleethub"]
+        return subprocess.run(argv, env=env | line, capture_output=True, text=True, check=False).stdout
+
+    assert complete("capacity", "t").split() == ["plain,tiny"]
+    assert complete("capacity", "gpu", "q").split() == ["plain,qwen3-32b"]
+
+
+def test_a_terminal_that_knows_ascii_alone(place: Place) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
+    for more in ((), ("gpu", "gpt-oss:120b"), ("--place", "qwen3-32b")):
+        argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "capacity", *more]
+        done = subprocess.run(argv, env=env, capture_output=True)
+        assert done.returncode in (0, Exit.REFUSED), done.stderr.decode()
+        done.stdout.decode("ascii")
+
+
 def test_a_wrong_spec(place: Place) -> None:
     place.edit("[fleet]", "[fleets]")
     assert "spec." in place.run("capacity", code=Exit.ERROR)
