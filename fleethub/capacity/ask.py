@@ -10,7 +10,7 @@ from fleethub.capacity.assess import planned_sets
 from fleethub.capacity.placing import placed
 from fleethub.capacity.remedies import Scene, limit_of, most, remedies
 from fleethub.capacity.server import Server, server_of
-from fleethub.capacity.shape import Shape, shape_of
+from fleethub.capacity.shape import Shape, shape_of, shape_of_params
 from fleethub.model.capacity import Answer, Estimate, Fit, Held, Lever, Placed, Rank, Remedy, Row, Sure, Verdict
 from fleethub.model.facts import Facts, OllamaReading, Resident, tagged
 from fleethub.model.fleet import Backend, Fleet, Model
@@ -105,6 +105,8 @@ def scene_of(fleet: Fleet, facts: Facts, question: Question) -> Scene:
         if alias != model.name and not _same(fleet.models[alias].ollama or alias, model)
     )
     shape = question.shape or shape_anywhere(facts, model, backend)
+    if shape is None and model.vram is None and model.params is not None:
+        shape = shape_of_params(model.params, model.quant or "Q4_K_M")
     return Scene(fleet, facts, backend, server, model, question.context, shape, rest)
 
 
