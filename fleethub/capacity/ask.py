@@ -98,11 +98,11 @@ def scene_of(fleet: Fleet, facts: Facts, question: Question) -> Scene:
     server = server_of(fleet, backend, facts)
     server = replace(server, parallel=question.parallel or server.parallel, kv_type=question.kv_type or server.kv_type)
     planned = planned_sets(fleet).get(backend.name, ())
-    model = _model(fleet, facts, question, tuple(alias for alias, *_ in planned))
+    model = _model(fleet, facts, question, tuple(p.model for p in planned))
     rest = tuple(
-        (fleet.models[alias], primary)
-        for alias, _, primary in planned
-        if alias != model.name and not _same(fleet.models[alias].ollama or alias, model)
+        (fleet.models[p.model], p.primary)
+        for p in planned
+        if p.model != model.name and not _same(fleet.models[p.model].ollama or p.model, model)
     )
     shape = question.shape or shape_anywhere(facts, model, backend)
     if shape is None and model.vram is None and model.params is not None:
@@ -127,7 +127,7 @@ def held(fleet: Fleet, backend: Backend, facts: Facts) -> tuple[Held, ...]:
     if not isinstance(reading, OllamaReading):
         return ()
     planned = planned_sets(fleet).get(backend.name, ())
-    aliases = {tagged(fleet.models[alias].ollama or alias): alias for alias, *_ in planned}
+    aliases = {tagged(fleet.models[p.model].ollama or p.model): p.model for p in planned}
     return tuple(_held(r, aliases.get(tagged(r.tag))) for r in reading.residents)
 
 
@@ -205,9 +205,16 @@ def _elsewhere(fleet: Fleet, facts: Facts, question: Question, asked: int) -> tu
 
 
 def _headroom(verdict: Verdict) -> int | None:
-    if verdict.need is None or verdict.total is None:
+    """What stays free beside the primaries, the largest fallback and the reserve."""
+    if verdict.total is None or any(p.estimate.total is None for p in verdict.placed):
         return None
-    return verdict.total - verdict.need - verdict.reserve
+    first = sum(upper(p) for p in verdict.placed if p.primary)
+    return verdict.total - verdict.reserve - first - max((upper(p) for p in verdict.placed if not p.primary), default=0)
+
+
+def upper(load: Placed) -> int:
+    """The most that a load takes, which is what admission counts; 0 when its size is not known."""
+    return max(load.estimate.high, load.estimate.total or 0)
 
 
 def _notes(question: Question, scene: Scene, now: Server) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleethub.capacity.admission import admit
-from fleethub.capacity.ask import held, unobserved
+from fleethub.capacity.ask import held, unobserved, upper
 from fleethub.capacity.assess import assess, planned_sets
 from fleethub.capacity.placing import placed
 from fleethub.capacity.server import Server, server_of
@@ -19,10 +19,9 @@ def report(fleet: Fleet, backend: Backend, facts: Facts) -> Report:
     """Judge the backend's planned set as if all of it were new, so that the lockfile does not soften the answer."""
     server = server_of(fleet, backend, facts)
     planned = planned_sets(fleet).get(backend.name, ())
-    loads = [placed(server, fleet.models[alias], facts, primary=primary) for alias, _, primary in planned]
-    verdict = admit(server, loads)
+    verdict = admit(server, [placed(server, fleet.models[p.model], facts, primary=p.primary) for p in planned])
     seen = held(fleet, backend, facts)
-    findings = assess(fleet, backend, facts, (), tuple((a, c) for a, c, _ in planned)).findings
+    findings = assess(fleet, backend, facts, (), planned).findings
     reading = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None
     gpus = bars(server, verdict, seen, reading if isinstance(reading, GpuReading) else None)
     return Report(backend.name, verdict, gpus, seen, findings, unobserved(backend, facts))
@@ -32,7 +31,8 @@ def bars(server: Server, verdict: Verdict, seen: tuple[Held, ...], reading: GpuR
     """What lies on each GPU when all that is planned is loaded, the largest first.
 
     A load goes to the roomiest GPU when it fits there whole, else over all of them by their room. So the split is
-    the likely one; the sums are exact. Loads of unknown size are in no bar.
+    the likely one; the sums are those of admission: the upper ends, and of fallbacks that are not loaded only the
+    largest. Loads of unknown size are in no bar.
     """
     used = [gpu.used for gpu in reading.gpus] if reading and len(reading.gpus) == len(server.gpus) else []
     found = [
@@ -40,7 +40,13 @@ def bars(server: Server, verdict: Verdict, seen: tuple[Held, ...], reading: GpuR
         for i, (name, total) in enumerate(server.gpus)
     ]
     loaded = {h.alias for h in seen}
-    parts = [(p.estimate.total or 0, "resident" if p.model in loaded else "planned") for p in verdict.placed]
+    waiting = [p for p in verdict.placed if not p.primary]
+    spare = max(waiting, key=upper, default=None)
+    parts = [
+        (upper(p), "resident" if p.model in loaded else "planned")
+        for p in verdict.placed
+        if p.primary or p is spare or p.model in loaded
+    ]
     parts += [(h.size_vram, "unplanned") for h in seen if h.alias is None]
     for size, kind in sorted(parts, reverse=True):
         for i, share in _shares([bar.headroom for bar in found], size, server.spread):

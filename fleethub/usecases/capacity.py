@@ -12,6 +12,7 @@ from pathlib import Path
 from fleethub.capacity.ask import AskError, Question, ask, rank
 from fleethub.capacity.report import report
 from fleethub.capacity.shape import Shape, shape_of, shape_of_params
+from fleethub.capacity.units import BITS
 from fleethub.model.capacity import Answer, Fit, Rank, Report
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
@@ -101,10 +102,10 @@ def given_shape(params: int | None, quant: str | None, file: Path | None) -> Sha
         return shape
     if params is None:
         return None
-    try:
-        return shape_of_params(params, quant or "Q4_K_M")
-    except (KeyError, ValueError):
-        raise AskError(f"no quantisation is called {quant!r}; write one like Q4_K_M, Q8_0 or F16") from None
+    label = (quant or "Q4_K_M").upper()
+    if label not in BITS:
+        raise AskError(f"no quantisation is called {quant!r}; there are: {', '.join(sorted(BITS))}")
+    return shape_of_params(params, label)
 
 
 def overview_exit(reports: Iterable[Report]) -> Exit:

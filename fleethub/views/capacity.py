@@ -42,12 +42,18 @@ def answer_text(answer: Answer, style: Style) -> str:
     beside = [p for p in verdict.placed if p.model != mine.model]
     lines = [f"{style('bold', _sentence(answer, beside))}  {_fit(verdict, style)}"]
     lines += [f"  {verdict.reason}"] if verdict.reason else []
-    if answer.unobserved:
-        lines.append(f"  not observed ({answer.unobserved}): judged from the spec and what is remembered")
+    for name, fit in verdict.fallbacks:
+        if fit is not Fit.FITS and verdict.fit is Fit.FITS:
+            lines.append(f"  {style('warning', 'but')} when the fallback {name} is loaded beside it: {fit.value}")
+    lines += [f"  not observed: {answer.unobserved}"] if answer.unobserved else []
     lines += ["", style("bold", f"{_named(mine)}: {_load(mine)}"), *_rows(mine.estimate)]
     if beside:
         lines += ["", style("bold", "Planned beside it"), *_neighbours(beside)]
-    lines += ["", style("bold", "Checks"), *_checks(verdict, style)] if verdict.checks else []
+    later = {name for name, _ in verdict.fallbacks}
+    checks = [c for c in verdict.checks if c.model not in later]
+    lines += ["", style("bold", "Checks"), *_checks(checks, style)] if checks else []
+    if verdict.fallbacks:
+        lines += ["", style("bold", "Fallbacks, one at a time"), *_fallbacks(verdict, style)]
     if answer.held:
         lines += ["", style("bold", "Loaded there now"), *(f"  {line}" for line in _residents(answer.held, style, ""))]
     if answer.beside is not None:
@@ -103,6 +109,7 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason or None,
         "models": [placed_data(p) for p in verdict.placed],
         "checks": [asdict(check) for check in verdict.checks],
+        "fallbacks": dict(verdict.fallbacks),
         "notes": list(verdict.notes),
     }
 
@@ -200,10 +207,10 @@ def _fit(verdict: Verdict, style: Style) -> str:
 def _report(report: Report, style: Style, width: int, blocks: bool) -> list[str]:
     verdict = report.verdict
     there = f"{gib(verdict.total)} {verdict.total_from}".rstrip() if verdict.total is not None else "unknown GPUs"
-    planned = f"{gib(verdict.need)} planned" if verdict.need is not None else "the planned set's size is not known"
+    planned = f"{gib(verdict.need)} needed" if verdict.need is not None else "what is planned is of unknown size"
     planned = planned if verdict.placed else "nothing planned"
     lines = [f"{style('bold', report.backend)}: {_fit(verdict, style)}, {planned} of {there}"]
-    lines += [f"  not observed ({report.unobserved}): judged from the spec"] if report.unobserved else []
+    lines += [f"  not observed: {report.unobserved}"] if report.unobserved else []
     name = max((len(bar.gpu) for bar in report.bars), default=0)
     for bar in report.bars:
         cells = max(10, min(LONGEST, width - name - 6))
@@ -270,7 +277,7 @@ def _spill(held: Held) -> str:
 
 def _sentence(answer: Answer, beside: Sequence[Placed]) -> str:
     can = {Fit.FITS: "can hold", Fit.UNKNOWN: "may or may not hold"}.get(answer.verdict.fit, "cannot hold")
-    names = ", ".join(p.model for p in beside)
+    names = ", ".join(p.model for p in beside if p.primary)
     return f"{answer.backend} {can} {answer.placed.model}" + (f" beside {names}:" if names else " alone:")
 
 
@@ -303,27 +310,40 @@ def _neighbours(beside: Iterable[Placed]) -> list[str]:
     return [f"  {line}" for line in _table(rows)]
 
 
-def _checks(verdict: Verdict, style: Style) -> list[str]:
-    rows = [(c.rule, c.model, _sides(c), c.says) for c in verdict.checks]
+def _checks(checks: Sequence[Check], style: Style) -> list[str]:
+    """Each rule with both sides; of what is broken the sentence too, and the loads that show it."""
+    rows = [(c.rule, c.model, _sides(c)) for c in checks]
     lines = []
-    for line, check in zip(_table(rows), verdict.checks, strict=True):
+    for line, check in zip(_table(rows), checks, strict=True):
         mark = style("good", "ok    ") if check.holds else style("error", "broken")
         lines.append(f"  {mark}  {line}")
-        if check.order and not check.holds:
-            lines.append(f"          loaded in this order: {', then '.join(check.order)}")
+        if not check.holds:
+            lines.append(f"          {check.says}")
+            if len(check.order) > 1:
+                lines.append(f"          when loaded in this order: {', then '.join(check.order)}")
     return lines
 
 
 def _sides(check: Check) -> str:
-    number = str if check.rule == "count" else gib
-    return f"{number(check.need)} {'<=' if check.need <= check.limit else '>'} {number(check.limit)}"
+    plain = check.rule in ("count", "context")  # of models, in tokens
+    need, limit = (f"{n:,}" if plain else gib(n) for n in (check.need, check.limit))
+    return f"{need} {'<=' if check.need <= check.limit else '>'} {limit}"
+
+
+def _fallbacks(verdict: Verdict, style: Style) -> list[str]:
+    """What becomes of each fallback beside the primaries, and the first rule that it breaks."""
+    lines = []
+    for name, fit in verdict.fallbacks:
+        broken = next((c for c in verdict.checks if c.model == name and not c.holds), None)
+        lines.append(f"  {name}: {style(COLOURS[fit], fit.value)}" + (f": {broken.says}" if broken else ""))
+    return lines
 
 
 def _beside(answer: Answer, style: Style) -> list[str]:
     assert answer.beside is not None
     names = ", ".join(f"{h.tag} ({gib(h.size_vram)})" for h in answer.unplanned)
     broken = next((c for c in answer.beside.checks if not c.holds), None)
-    why = f": {broken.says} ({_sides(broken)})" if broken else ""
+    why = f": {broken.says}" if broken else ""
     warned = "" if answer.beside.fit is Fit.FITS else "; this passes when it is unloaded"
     return [f"  {names}: {_fit(answer.beside, style)}{why}{warned}"]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fleethub.capacity.ask import AskError, Question, ask, held, rank, scene_of
+from fleethub.capacity.ask import AskError, Question, ask, held, rank, scene_of, upper
 from fleethub.capacity.report import report
 from fleethub.capacity.shape import shape_of_params
 from fleethub.model.capacity import Fit, Lever
@@ -127,16 +127,16 @@ def test_a_bar_adds_up_and_tells_what_is_loaded() -> None:
     f = two(48, chain=("q", "o"))
     found = report(f, f.backends["gpu"], seen)
     (bar,) = found.bars
-    sizes = {p.model: p.estimate.total for p in found.verdict.placed}
+    sizes = {p.model: upper(p) for p in found.verdict.placed}
     assert (bar.resident, bar.planned, bar.unplanned) == (sizes["o"], sizes["q"], 6 * GIB)
-    assert bar.headroom == 47 * GIB - sum(s or 0 for s in sizes.values()) - 6 * GIB
+    assert bar.headroom == 47 * GIB - sum(sizes.values()) - 6 * GIB
     assert [h.alias for h in held(f, f.backends["gpu"], seen)] == ["o", None]
 
 
 def test_bars_of_several_gpus_hold_each_byte_once() -> None:
     f = fleet([backend("gpu", 24, 24)], [model("q", "qwen3:32b", "gpu", context=40960)], {"n": ("q",)})
     found = report(f, f.backends["gpu"], SEEN)
-    assert sum(bar.planned for bar in found.bars) == found.verdict.placed[0].estimate.total
+    assert sum(bar.planned for bar in found.bars) == upper(found.verdict.placed[0])
     assert all(bar.planned for bar in found.bars)  # 18.8 GiB of weights and 10 GiB of cache are more than one card
 
 

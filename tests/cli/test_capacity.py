@@ -66,7 +66,7 @@ def test_the_overview(place: Place, ollama: Ollama) -> None:
     assert "gpu: fits" in out
     assert "nobody planned it" in out
     assert "tiny: fits, nothing planned" in out
-    assert "not observed (cannot connect" in out
+    assert "not observed: cannot connect" in out
     assert place.run("capacity", "tiny", code=0).count("planned of") == 1
     assert "\x1b" not in out
 

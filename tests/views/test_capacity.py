@@ -60,11 +60,13 @@ CHECKS = (
     Check("physical", "", 61 * GIB, 48 * GIB, False, "the set and the reserve"),
     Check("preflight", "new", 25 * GIB, 12 * GIB, False, "the server's own rule", ("qwen3-32b", "gpt-oss-20b", "new")),
     Check("count", "", 3, 3, True, "models at once"),
+    Check("preflight", "gpt-oss-20b", 13 * GIB, 9 * GIB, False, "gpt-oss-20b after the others evicts one", ("a", "b")),
 )
 FITS = Verdict(
     "monad-1", Fit.FITS, (BIG, SMALL), (), (("card", 48 * GIB),), GIB, 37 * GIB, 48 * GIB, "declared", "current"
 )
 EXCEEDS = replace(FITS, fit=Fit.EXCEEDS, placed=(BIG, SMALL, NEW), checks=CHECKS, need=60 * GIB, notes=("a note",))
+EXCEEDS = replace(EXCEEDS, fallbacks=(("gpt-oss-20b", Fit.EVICTS),))
 UNKNOWN = Verdict(
     "far",
     Fit.UNKNOWN,
@@ -125,6 +127,15 @@ def test_overview(width: int, blocks: bool, snapshot: SnapshotAssertion) -> None
 
 def test_answer(snapshot: SnapshotAssertion) -> None:
     assert answer_text(ANSWER, PLAIN) == snapshot
+
+
+def test_an_answer_with_a_fallback_that_does_not_go_with_it() -> None:
+    verdict = replace(EXCEEDS, fit=Fit.FITS, checks=CHECKS[2:])
+    text = answer_text(replace(ANSWER, verdict=verdict, beside=None, remedies=()), PLAIN)
+    assert (
+        "can hold new beside qwen3-32b:  fits\n  but when the fallback gpt-oss-20b is loaded beside it: evicts" in text
+    )
+    assert "gpt-oss-20b: evicts: gpt-oss-20b after the others evicts one" in text
 
 
 def test_an_answer_that_is_not_known(snapshot: SnapshotAssertion) -> None:
