@@ -27,6 +27,7 @@ from fleethub.model.actions import (
     Settle,
 )
 from fleethub.model.address import Address
+from fleethub.model.capacity import Planned
 from fleethub.model.event import (
     ApplyFinished,
     ApplyStarted,
@@ -216,14 +217,14 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
     return found
 
 
-def _planned(plan: Plan, lockfile: Lockfile | None, run: _Run) -> Mapping[str, tuple[tuple[str, int], ...]]:
+def _planned(plan: Plan, lockfile: Lockfile | None, run: _Run) -> Mapping[str, tuple[Planned, ...]]:
     """The planned sets; when something failed, a newcomer counts as admitted only if a key reaches it by now."""
     if not run.failed and not run.skipped:
         return plan.planned
     before = lockfile.planned if lockfile else {}
     reached = {m for record in run.lockfile.resources.values() for m in record.attrs.get("models", ())}
     return {
-        backend: tuple(e for e in entries if e in before.get(backend, ()) or e[0] in reached)
+        backend: tuple(e for e in entries if any(e.same(b) for b in before.get(backend, ())) or e.model in reached)
         for backend, entries in plan.planned.items()
     }
 

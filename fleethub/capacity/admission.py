@@ -1,130 +1,243 @@
-"""May this set of models be on this backend? First form: the sum of the loads and the reserve against the GPUs."""
+"""What a server does with a planned set, in any load order: fits, spills, evicts, does not fit, unknown.
+
+Every load counts with the upper end of its range. Primaries are judged together, each fallback with them, one at
+a time. One GPU: exact, and linear in the models, because every rule is hardest when all others are loaded.
+Several GPUs: first what suffices wherever things land, then (small sets) every order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from fleethub.capacity.estimate import Estimate, estimate
-from fleethub.model.address import Address
-from fleethub.model.facts import Facts, GpuReading, OllamaReading
-from fleethub.model.finding import Finding, Severity
-from fleethub.model.fleet import Backend, Fleet
-from fleethub.model.observation import Source
-from fleethub.model.plan import Load, Obstacle, Why
-from fleethub.model.words import gib
+from fleethub.capacity.era import Era, era_note
+from fleethub.capacity.orders import walk
+from fleethub.capacity.rules import Rules, Weighed, weigh
+from fleethub.capacity.server import Server
+from fleethub.model.capacity import Check, Fit, Placed, Verdict
+from fleethub.model.facts import tagged
+from fleethub.model.words import gib, plural
 
-PlannedSet = tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """A backend's verdict: its sum before and after, findings, and which newcomers may not be wired (alias -> why)."""
-
-    load: Load
-    findings: tuple[Finding, ...] = ()
-    refused: Mapping[str, Obstacle] = field(default_factory=dict)
-
-
-def planned_sets(fleet: Fleet) -> dict[str, PlannedSet]:
-    """Backend -> (model, context) of every model that a chain or a key names and that the backend serves."""
-    named: dict[str, set[str]] = {}
-    for node in fleet.nodes.values():
-        for hop in node.chain:
-            targets = (hop.backend,) if hop.backend else fleet.models[hop.model].backends
-            for backend in targets:
-                named.setdefault(backend, set()).add(hop.model)
-    for key in fleet.keys.values():
-        for alias in (*key.also, *key.models):
-            for backend in fleet.models[alias].backends:
-                named.setdefault(backend, set()).add(alias)
-    return {b: tuple((a, fleet.models[a].context) for a in sorted(aliases)) for b, aliases in sorted(named.items())}
+#: From best to worst; unknown stands apart.
+WORSE = (Fit.FITS, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)
+#: Rule of a check that fails -> what becomes of the set.
+MEANS = {
+    "physical": Fit.EXCEEDS,
+    "preflight": Fit.EVICTS,
+    "count": Fit.EVICTS,
+    "context": Fit.EVICTS,
+    "spill": Fit.SPILLS,
+}
 
 
-def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, after: PlannedSet) -> Assessment:
-    """Judge the planned set of a backend, ``after``, against the set of the lockfile, ``before``."""
-    if backend.ollama is None or not (after or before):
-        return Assessment(Load(backend.name, None, None, None))
-    raw = facts.of(Source("ollama", backend.ollama.url))
-    reading = raw if isinstance(raw, OllamaReading) else None
-    total, total_source = _vram(backend, facts)
-    estimates = {a: estimate(fleet.models[a], backend.ollama, reading) for a, _ in after}
-    unknown = [e for e in estimates.values() if e.total is None]
-    sum_after = sum(e.total or 0 for e in estimates.values())
-    sum_before = _sum(fleet, backend, reading, before)
-    newcomers = [a for a, c in after if (a, c) not in before]
-    gpus = max(len(backend.gpus), 1)
-    reserve = fleet.policy.reserve * gpus
-    load = Load(backend.name, sum_before, None if unknown else sum_after, total)
-    address = Address("backend", backend.name)
-    policy = fleet.policy.overcommit
-    if total is None or unknown:
-        exceeded = total is not None and sum_after + reserve > total
-        if not exceeded:
-            reason = "; ".join(e.reason for e in unknown) or "its GPUs are neither declared nor readable"
-            finding = Finding(
-                "capacity.unknown",
-                f"whether the models of {backend.name} fit is not known: {reason}",
-                address,
-                backend.place,
-                "declare gpus on the backend" if total is None else 'pull the model there, or give it vram = "… GiB"',
-            )
-            obstacle = Obstacle(Why.UNKNOWN, finding.message)
-            new = newcomers if total is None else [e.model for e in unknown if e.model in newcomers]
-            held = {} if policy == "warn" else dict.fromkeys(new, obstacle)
-            return Assessment(load, (finding,), held)
-    if total is None or sum_after + reserve <= total:
-        return Assessment(load)
-    grows = bool(newcomers) and (sum_before is None or sum_after > sum_before)
-    refuse = policy == "refuse" or (policy == "refuse-new" and grows)
-    observed = "" if reading is not None else " (not observed)"
-    finding = Finding(
-        "capacity.exceeded",
-        f"{backend.name} has {gib(total)} of VRAM{observed}, and what is planned for it needs "
-        f"{gib(sum_after + reserve)}",
-        address,
-        backend.place,
-        "wire fewer models there, a smaller context or quant, or another backend"
-        + ("" if policy != "refuse-new" else '; overcommit = "warn" in [policy] lets it through'),
-        _arithmetic(list(estimates.values()), reserve, gpus, total, total_source),
-        Severity.ERROR if refuse else Severity.WARNING,
+def worst(fits: Iterable[Fit]) -> Fit:
+    """The worst of several; fits when there are none."""
+    return max(fits, key=WORSE.index, default=Fit.FITS)
+
+
+def admit(server: Server, planned: Sequence[Placed]) -> Verdict:
+    """The verdict on a planned set. Pure; the order of ``planned`` does not matter."""
+    loads, checks = _distinct(planned)
+    known = [p for p in loads if p.estimate.total is not None]
+    unknown = [p for p in loads if p.estimate.total is None]
+    total, rules = server.total, Rules.of(server)
+    weighed = [weigh(p, rules.flash) for p in known]
+    first = [w for w in weighed if w.placed.primary]
+    rest = [w for w in weighed if not w.placed.primary]
+    need = sum(w.one for w in first) + max((w.one for w in rest), default=0)
+    verdict = Verdict(
+        backend=server.name,
+        fit=Fit.UNKNOWN,
+        placed=tuple(planned),
+        checks=tuple(checks),
+        gpus=server.gpus,
+        reserve=server.reserve * len(server.gpus),
+        need=None if unknown else need,
+        total=total,
+        total_from=server.total_from,
+        era=server.era.value,
+        notes=_notes(server, weighed),
     )
-    obstacle = Obstacle(Why.REFUSED, finding.message)
-    refused = dict.fromkeys(newcomers, obstacle) if refuse else {}
-    return Assessment(load, (finding,), refused)
+    if total is None:
+        return replace(verdict, reason="its GPUs are neither declared nor readable") if loads else _empty(verdict)
+    judge = _Judge(server, rules, total)
+    checks += judge.together(first)
+    fallbacks: list[tuple[str, Fit]] = []
+    for load in rest:
+        fit, more = judge.beside(load, first)
+        fallbacks.append((load.name, fit))
+        checks += more
+    fallbacks += [(p.model, Fit.UNKNOWN) for p in unknown if not p.primary]
+    mine = {w.name for w in rest}
+    fit = worst(MEANS[c.rule] for c in checks if not c.holds and (c.model not in mine or MEANS[c.rule] is Fit.EXCEEDS))
+    reason = "; ".join(p.estimate.reason for p in unknown)
+    if fit is not Fit.EXCEEDS and any(p.primary for p in unknown):
+        fit = Fit.UNKNOWN  # even what is known to be evicted might be so by a size that is not known
+    notes = (*verdict.notes, *judge.notes)
+    return replace(
+        verdict,
+        fit=fit,
+        checks=tuple(checks),
+        reason=reason,
+        notes=tuple(dict.fromkeys(notes)),
+        fallbacks=tuple(sorted(fallbacks)),
+    )
 
 
-def _vram(backend: Backend, facts: Facts) -> tuple[int | None, str]:
-    if backend.ssh == "local":
-        reading = facts.of(Source("gpu", "local"))
-        if isinstance(reading, GpuReading) and reading.gpus:
-            return sum(gpu.total for gpu in reading.gpus), "NVML"
-    if backend.gpus:
-        return sum(gpu.vram for gpu in backend.gpus), "declared"
-    return None, ""
+def _empty(verdict: Verdict) -> Verdict:
+    return replace(verdict, fit=Fit.FITS)
 
 
-def _sum(fleet: Fleet, backend: Backend, reading: OllamaReading | None, planned: PlannedSet) -> int | None:
-    """The sum of an earlier set; None when one of its models is unknown by now."""
-    sizes = [
-        estimate(replace(fleet.models[a], context=c), backend.ollama, reading).total
-        if a in fleet.models and backend.ollama is not None
-        else None
-        for a, c in planned
-    ]
-    known = [size for size in sizes if size is not None]
-    return sum(known) if len(known) == len(sizes) else None
+def _distinct(planned: Sequence[Placed]) -> tuple[list[Placed], list[Check]]:
+    """One load per tag, the largest, in a fixed order; a check that fails for a tag with several contexts."""
+    tags: dict[str, list[Placed]] = {}
+    for load in sorted(planned, key=lambda p: (p.model, p.context)):
+        tags.setdefault(tagged(load.tag), []).append(load)
+    loads, checks = [], []
+    for tag, same in sorted(tags.items()):
+        sizes = sorted({p.context for p in same})
+        largest = max(same, key=lambda p: (p.estimate.total is None, p.estimate.high, p.preflight or 0))
+        loads.append(replace(largest, primary=any(p.primary for p in same)))
+        if len(sizes) > 1:
+            says = f"{tag} is asked for with contexts {', '.join(map(str, sizes))}: each change loads it anew"
+            names = tuple(p.model for p in same)
+            checks.append(Check("context", largest.model, sizes[-1], sizes[0], False, says, names))
+    return loads, checks
 
 
-def _arithmetic(estimates: list[Estimate], reserve: int, gpus: int, total: int, source: str) -> tuple[str, ...]:
-    lines = []
-    for e in sorted(estimates, key=lambda e: -(e.total or 0)):
-        if e.total is None:
-            lines.append(f"{'?':>10}  {e.model}: {e.reason}")
-            continue
-        parts = " + ".join(f"{row.what} {gib(row.bytes)} ({row.source})" for row in e.rows)
-        lines.append(f"{gib(e.total):>10}  {e.model}: {parts}")
-    lines.append(f"{gib(reserve):>10}  reserve on {gpus} GPU{'s' if gpus > 1 else ''} (policy)")
-    need = sum(e.total or 0 for e in estimates) + reserve
-    lines.append(f"{gib(need):>10}  needed; {gib(total)} there ({source}): {gib(need - total)} too much")
-    return tuple(lines)
+def _notes(server: Server, loads: Sequence[Weighed]) -> tuple[str, ...]:
+    notes = [era_note(server.era, server.version)] if server.observed or server.era is not Era.UNKNOWN else []
+    if not server.observed:
+        notes.append("not observed: judged from the spec, by the strictest of the known schedulers' rules")
+    rough = [w.name for w in loads if w.placed.preflight is None]
+    if rough:
+        notes.append(f"what the server reckons for {', '.join(sorted(rough))} is taken from the size in the spec")
+    if any(w.one > (w.placed.estimate.total or 0) for w in loads):
+        notes.append("each load counts with the upper end of its range")
+    return tuple(n for n in notes if n)
+
+
+@dataclass
+class _Judge:
+    """One server's rules put to sets of loads; ``notes`` gather what had to be assumed."""
+
+    server: Server
+    rules: Rules
+    total: int
+
+    def __post_init__(self) -> None:
+        self.notes: list[str] = []
+        self.count = len(self.server.gpus)
+        self.overhead = self.server.overhead * self.count
+        self.reserve = self.server.reserve * self.count
+
+    def together(self, loads: Sequence[Weighed]) -> list[Check]:
+        """Every check of a set whose models must all stay."""
+        if not loads:
+            return []
+        names = tuple(w.name for w in loads)
+        checks = [self._physical(loads, names[0] if len(names) == 1 else "")]
+        limit = self.server.count_limit
+        if len(loads) > 1:
+            says = f"{plural(len(loads), 'model')} at once, and the server keeps {limit}"
+            checks.append(Check("count", "", len(loads), limit, len(loads) <= limit, says, names))
+        return checks + (self._one_gpu(loads) if self.count == 1 else self._several(loads))
+
+    def beside(self, load: Weighed, first: Sequence[Weighed]) -> tuple[Fit, list[Check]]:
+        """A fallback: what becomes of it and the primaries, and the checks that say so, under its name."""
+        alone = self._physical([load], load.name)
+        if not alone.holds:
+            return Fit.EXCEEDS, [alone]
+        known = {(c.rule, c.model) for c in self.together(first) if not c.holds}
+        found = self.together([*first, load])
+        broken = [c for c in found if not c.holds and (c.rule, c.model) not in known]
+        own = [replace(c, model=load.name) for c in broken if c.rule != "physical"]
+        if broken and not own:  # no rule of the server's stops it: the bytes that are missing go to the CPU
+            own = [replace(c, model=load.name, rule="spill") for c in broken]
+        if own:
+            return worst(MEANS[c.rule] for c in own), own
+        return Fit.FITS, [c for c in found if c.model == load.name]
+
+    def _physical(self, loads: Sequence[Weighed], model: str) -> Check:
+        need, limit = sum(w.one for w in loads) + self.reserve, self.total - self.overhead
+        whose = loads[0].name if len(loads) == 1 else plural(len(loads), "model")
+        says = (
+            f"{whose} and the reserve need {gib(need)} of {gib(limit)}"
+            if need <= limit
+            else f"{whose} and the reserve need {gib(need)}, and there is {gib(limit)}"
+        )
+        return Check("physical", model, need, limit, need <= limit, says, tuple(w.name for w in loads))
+
+    def _one_gpu(self, loads: Sequence[Weighed]) -> list[Check]:
+        every, checks = sum(w.one for w in loads), []
+        for load in loads:
+            others = tuple(w.name for w in loads if w is not load)
+            free = self.total - (every - load.one)
+            holds = True
+            if others:
+                need, limit = self.rules.asks(load, free - self.overhead, 1)
+                holds = need <= limit
+                checks.append(self._preflight(load, others, need, limit, free - self.overhead))
+            if holds:  # else it evicts, and what is left then is another state
+                checks.append(self._spill(load, others, load.one + self.rules.room(load), free))
+        return checks
+
+    def _several(self, loads: Sequence[Weighed]) -> list[Check]:
+        """What suffices wherever the models land; where that is not so, every order."""
+        every, checks = sum(w.all for w in loads), []
+        smallest = min(size for _, size in self.server.gpus)
+        piled = sum(w.one for w in loads)
+        for load in loads:
+            others = tuple(w.name for w in loads if w is not load)
+            free = self.total - (every - load.all)
+            room = self.rules.room(load)
+            if others:
+                need, limit = self.rules.asks(load, free - self.overhead, self.count)
+                checks.append(self._preflight(load, others, need, limit, free - self.overhead))
+            anywhere = piled + room <= smallest or (
+                load.all + room * self.count <= free and self._never_tight(load, room)
+            )
+            check = self._spill(load, others, load.all + room * self.count, free)
+            checks.append(check if check.holds == anywhere else replace(check, holds=anywhere))
+        if all(c.holds for c in checks):
+            return checks
+        totals = [size for _, size in self.server.gpus]
+        seen = walk(self.rules, loads, totals, self.server.overhead, self.server.spread)
+        if seen.evicts is not None:
+            f = seen.evicts
+            shown = self._preflight(f.load, f.order[:-1], f.need, f.limit, 0)
+            return [*(c for c in checks if c.holds and c.model != f.load.name), shown]
+        if seen.complete and not seen.split:
+            if seen.spills is None:
+                says = "finds its place in every load order"
+                return [c if c.holds else replace(c, holds=True, says=f"{c.model} {says}") for c in checks]
+            f = seen.spills
+            shown = self._spill(f.load, f.order[:-1], f.need, f.limit)
+            return [*(c for c in checks if c.holds and c.model != f.load.name), shown]
+        self.notes.append("how models are spread over the GPUs is not certain, so the careful answer is given")
+        return [c if c.holds else replace(c, order=()) for c in checks]
+
+    def _never_tight(self, load: Weighed, room: int) -> bool:
+        """Whether a GPU that takes it alone by the server's rule has room for it by its bytes, too."""
+        return self.server.spread or not self.rules.accepts(load, load.one + room - 1)
+
+    def _preflight(self, load: Weighed, others: tuple[str, ...], need: int, limit: int, free: int) -> Check:
+        beside = ", ".join(others)
+        rule = f" (80 % of {gib(free)} free)" if free and limit < free else ""
+        says = (
+            f"{load.name} after {beside}: the server reckons {gib(need)}, within {gib(limit)}{rule}: all stay"
+            if need <= limit
+            else f"{load.name} after {beside}: the server reckons {gib(need)} and gives {gib(limit)}{rule}, so one of "
+            f"{beside} is evicted"
+        )
+        return Check("preflight", load.name, need, limit, need <= limit, says, (*others, load.name))
+
+    def _spill(self, load: Weighed, others: tuple[str, ...], need: int, free: int) -> Check:
+        after = f" after {', '.join(others)}" if others else " alone"
+        says = (
+            f"{load.name}{after}: with what must stay free {gib(need)} of {gib(free)}"
+            if need <= free
+            else f"{load.name}{after}: with what must stay free {gib(need)}, and {gib(free)} is left: layers go to the "
+            "CPU in silence"
+        )
+        return Check("spill", load.name, need, free, need <= free, says, (*others, load.name))

@@ -73,6 +73,7 @@ class Placed:
     preflight: int | None = None
     room: int = 1 << 30
     primary: bool = True
+    split: Estimate | None = None  # over all GPUs of the machine, where there are several
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,10 @@ class Check:
 class Verdict:
     """What a backend does with a planned set in any load order. ``need`` and ``total`` None: unknown.
 
-    ``gpus`` are (name, total); ``notes`` say what was assumed (an unknown era, nothing observed).
+    ``fit`` is of the primaries together (and "does not fit" where a fallback has no room even alone);
+    ``fallbacks`` are each fallback's with the primaries, one at a time. ``need`` is the most that must be there
+    at once, reserve included: the primaries and the largest fallback. ``gpus`` are (name, total); ``notes`` say
+    what was assumed (an unknown era, nothing observed).
     """
 
     backend: str
@@ -107,6 +111,28 @@ class Verdict:
     era: str = ""
     reason: str = ""
     notes: tuple[str, ...] = ()
+    fallbacks: tuple[tuple[str, Fit], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One entry of a backend's planned set, as the lockfile keeps it.
+
+    ``bytes`` are what was last reckoned with (None: not known). They are there for judging growth once the model's
+    block is gone; ``same`` leaves them out: a set stays the same set when its sizes are measured anew.
+    """
+
+    model: str
+    context: int
+    primary: bool = True
+    tag: str = ""  # its name on Ollama; empty in entries of an earlier lockfile, which then match any
+    bytes: int | None = None
+
+    def same(self, other: Planned) -> bool:
+        """Whether both stand for the same load, be it as a primary or as a fallback."""
+        return (self.model, self.context) == (other.model, other.context) and (
+            self.tag == other.tag or not (self.tag and other.tag)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fleethub.model.address import Address
+from fleethub.model.capacity import Planned
 from fleethub.model.observation import Applied, Locked
 
 
@@ -82,7 +83,7 @@ class ApplyFinished:
     done: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-    planned: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    planned: Mapping[str, tuple[Planned, ...]] = field(default_factory=dict)
 
 
 Event = ApplyStarted | StepStarted | StepDone | StepFailed | Recorded | Waiting | ApplyFinished

@@ -110,6 +110,12 @@ CODES: dict[str, tuple[Severity, str]] = {
     # backends
     "backend.unreadable": (W, "a backend cannot be observed; it is judged from the spec alone"),
     "capacity.exceeded": (E, "the planned models do not fit into the backend's VRAM"),
+    "capacity.evicts": (E, "the models fit, and yet their server would evict one for another"),
+    "capacity.spills": (E, "layers of a planned model would go to the CPU in silence"),
+    "capacity.context-mismatch": (
+        W,
+        "one model is asked for with several contexts, so that it is loaded anew each time",
+    ),
     "capacity.unknown": (W, "the size of a planned model, or the VRAM, is not known"),
     # nodes
     "node.target-taken": (E, "files without FleetHub's mark are at the target"),

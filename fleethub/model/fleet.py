@@ -62,12 +62,20 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ollama:
-    """An Ollama server and the settings that its API does not tell. ``max_loaded_models`` 0: its own default."""
+    """An Ollama server and the settings that its API does not tell.
+
+    ``max_loaded_models`` and ``context_length`` 0: its own default. ``flash_attention`` None: by itself.
+    ``gpu_overhead`` is bytes it leaves free on each GPU.
+    """
 
     url: str
     num_parallel: int = 1
     max_loaded_models: int = 0
     kv_cache_type: str = "f16"
+    context_length: int = 0
+    flash_attention: bool | None = None
+    gpu_overhead: int = 0
+    sched_spread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

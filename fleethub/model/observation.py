@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fleethub.model.address import Address
+from fleethub.model.capacity import Planned
 from fleethub.model.finding import Place
 from fleethub.model.secret import SecretRef
 
@@ -134,7 +135,7 @@ class Applied:
 class Lockfile:
     """``fleet.lock``: what FleetHub last applied to the fleet.
 
-    ``planned`` is the planned set of each backend, ``(model alias, context in tokens)``, for judging growth.
+    ``planned`` is the planned set of each backend, for judging growth.
     ``apply`` is the random id of the apply that reached ``serial``: two clones may reach the same number.
     """
 
@@ -143,6 +144,6 @@ class Lockfile:
     serial: int
     seed: str
     resources: Mapping[Address, Locked] = field(default_factory=dict)
-    planned: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    planned: Mapping[str, tuple[Planned, ...]] = field(default_factory=dict)
     applied: Applied = field(default_factory=Applied)
     apply: str = ""

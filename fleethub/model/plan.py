@@ -9,6 +9,7 @@ from typing import Any
 
 from fleethub.model.actions import Do
 from fleethub.model.address import Address
+from fleethub.model.capacity import Planned, Verdict
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Attrs, Locked
 
@@ -124,12 +125,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A backend's VRAM in bytes: what was planned before, what is now, what the GPUs have (None: unknown)."""
+    """A backend's VRAM in bytes: what was planned before, what is now, what the GPUs have (None: unknown).
+
+    ``verdict`` is what its server does with the set after.
+    """
 
     backend: str
     before: int | None
     after: int | None
     total: int | None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     steps: tuple[Step, ...] = ()
     loads: tuple[Load, ...] = ()
-    planned: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    planned: Mapping[str, tuple[Planned, ...]] = field(default_factory=dict)
     serial: int = 0
     lineage: str = ""
     spec: str = ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from fleethub.capacity import assess, planned_sets
 from fleethub.model.address import Address
+from fleethub.model.capacity import Planned
 from fleethub.model.facts import Facts, GitReading
 from fleethub.model.finding import FATAL, Finding
 from fleethub.model.fleet import Fleet, Hop
@@ -98,7 +99,7 @@ def make_plan(
         findings=tuple(dict.fromkeys(found)),
         steps=ordered,
         loads=tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None),
-        planned=_planned_after(fleet, lockfile, desk),
+        planned=_planned_after({a.load.backend: a.planned for a in assessments}, before, desk),
         serial=lockfile.serial if lockfile else 0,
         lineage=lockfile.lineage if lockfile else "",
         spec=fleet.digest,
@@ -341,17 +342,17 @@ def _unreadable(fleet: Fleet, facts: Facts) -> list[Finding]:
     return found
 
 
-def _planned_after(fleet: Fleet, lockfile: Lockfile | None, desk: _Desk) -> dict[str, tuple[tuple[str, int], ...]]:
+def _planned_after(
+    wanted: Mapping[str, tuple[Planned, ...]], before: Mapping[str, tuple[Planned, ...]], desk: _Desk
+) -> dict[str, tuple[Planned, ...]]:
     """Each backend's set once this plan is applied: without what was refused, with what that should have replaced."""
-    before = lockfile.planned if lockfile else {}
-    wanted = planned_sets(fleet)
     found = {}
     for backend in sorted({*wanted, *before}):
         held = {alias for where, alias in desk.refused if where == backend}
-        entries = [e for e in wanted.get(backend, ()) if e[0] not in held]
-        entries += [e for e in before.get(backend, ()) if e[0] in held]
+        entries = [p for p in wanted.get(backend, ()) if p.model not in held]
+        entries += [p for p in before.get(backend, ()) if p.model in held]
         if entries:
-            found[backend] = tuple(sorted(entries))
+            found[backend] = tuple(sorted(entries, key=lambda p: (p.model, p.context)))
     return found
 
 

@@ -31,10 +31,10 @@ def _all(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | 
     planned = planned_sets(fleet)
     for backend in fleet.backends.values():
         if backend.ollama is not None:
-            tags = [fleet.models[alias].ollama for alias, _ in planned.get(backend.name, ())]
+            tags = [fleet.models[p.model].ollama for p in planned.get(backend.name, ())]
             yield Source("ollama", backend.ollama.url, ask=tuple(sorted(tag for tag in tags if tag)))
-        if backend.ssh == "local":
-            yield Source("gpu", "local")
+        if backend.ssh == "local":  # a host's GPUs over SSH are read where the client can
+            yield Source("gpu", backend.ssh)
     for resource in wanted.values():
         yield resource.source
     for locked in (lockfile.resources if lockfile else {}).values():

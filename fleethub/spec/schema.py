@@ -83,6 +83,12 @@ class OllamaTable(Table):
     num_parallel: int = Field(1, ge=1, le=1024, description="OLLAMA_NUM_PARALLEL, 1 to 1024")
     max_loaded_models: int = Field(0, ge=0, le=1024, description="OLLAMA_MAX_LOADED_MODELS; 0: Ollama's own default")
     kv_cache_type: Literal["f16", "q8_0", "q4_0"] = Field("f16", description="OLLAMA_KV_CACHE_TYPE: f16, q8_0 or q4_0")
+    context_length: int = Field(
+        0, ge=0, le=100_000_000, description="OLLAMA_CONTEXT_LENGTH in tokens; 0: automatic, by the VRAM"
+    )
+    flash_attention: bool | None = Field(None, description="OLLAMA_FLASH_ATTENTION; not written: automatic")
+    gpu_overhead: v.Size | None = Field(None, description='OLLAMA_GPU_OVERHEAD on each GPU, like "0.5 GiB" (default 0)')
+    sched_spread: bool = Field(False, description="OLLAMA_SCHED_SPREAD: every model over all GPUs")
 
 
 class BackendTable(Block):

@@ -9,6 +9,7 @@ from typing import Any
 import tomli_w
 
 from fleethub.model.address import Address
+from fleethub.model.capacity import Planned
 from fleethub.model.observation import Applied, Locked, Lockfile, Needs, Pending, Source
 from fleethub.model.secret import SecretRef
 
@@ -35,8 +36,7 @@ def dump(lockfile: Lockfile) -> str:
             if getattr(lockfile.applied, name)
         },
         "planned": {
-            backend: [{"model": alias, "context": context} for alias, context in entries]
-            for backend, entries in sorted(lockfile.planned.items())
+            backend: [encode_planned(e) for e in entries] for backend, entries in sorted(lockfile.planned.items())
         },
         "resource": {str(a): encode(r) for a, r in sorted(lockfile.resources.items())},
     }
@@ -65,7 +65,7 @@ def load(text: str) -> Lockfile:
             apply=_text(document.get("apply", "")),
             resources={_address(a): decode(r) for a, r in document.get("resource", {}).items()},
             planned={
-                backend: tuple((_text(e["model"]), _number(e["context"])) for e in entries)
+                backend: tuple(decode_planned(e) for e in entries)
                 for backend, entries in document.get("planned", {}).items()
             },
             applied=Applied(**{k: _text(v) for k, v in document.get("applied", {}).items()}),
@@ -134,6 +134,30 @@ def encode_needs(needs: Needs) -> dict[str, list[str]]:
 
 def decode_needs(raw: Mapping[str, Any]) -> dict[Address, frozenset[str]]:
     return {Address.parse(a): frozenset(map(_text, entries)) for a, entries in raw.items()}
+
+
+def encode_planned(entry: Planned) -> dict[str, Any]:
+    """One entry of a planned set as plain values."""
+    out: dict[str, Any] = {"model": entry.model, "context": entry.context}
+    if not entry.primary:
+        out["fallback"] = True
+    if entry.tag:
+        out["tag"] = entry.tag
+    if entry.bytes is not None:
+        out["bytes"] = entry.bytes
+    return out
+
+
+def decode_planned(raw: Mapping[str, Any]) -> Planned:
+    """The inverse; what an earlier FleetHub wrote has model and context alone, and counts as a primary."""
+    size = raw.get("bytes")
+    return Planned(
+        _text(raw["model"]),
+        _number(raw["context"]),
+        not raw.get("fallback", False),
+        _text(raw.get("tag", "")),
+        None if size is None else _number(size),
+    )
 
 
 def plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.model.address import Address
+from fleethub.model.capacity import Planned
 from fleethub.model.event import (
     ApplyFinished,
     ApplyStarted,
@@ -24,7 +25,7 @@ from fleethub.model.event import (
     Waiting,
 )
 from fleethub.model.observation import Applied
-from fleethub.state.format import decode, encode
+from fleethub.state.format import decode, decode_planned, encode, encode_planned
 
 TYPES = {
     ApplyStarted: "apply.started",
@@ -72,7 +73,7 @@ def as_dict(event: Event) -> dict[str, Any]:
         case ApplyFinished():
             out |= {"serial": event.serial, "done": list(event.done), "failed": list(event.failed)}
             out |= {"skipped": list(event.skipped)}
-            out["planned"] = {b: [list(e) for e in entries] for b, entries in sorted(event.planned.items())}
+            out["planned"] = {b: [encode_planned(e) for e in entries] for b, entries in sorted(event.planned.items())}
     return out
 
 
@@ -102,9 +103,14 @@ def from_dict(raw: Mapping[str, Any]) -> Event:
     if kind == "recorded":
         return Recorded(address, locked)
     if kind == "apply.finished":
-        planned = {b: tuple((e[0], e[1]) for e in entries) for b, entries in raw["planned"].items()}
+        planned = {b: tuple(_planned(e) for e in entries) for b, entries in raw["planned"].items()}
         return ApplyFinished(raw["serial"], tuple(raw["done"]), tuple(raw["failed"]), tuple(raw["skipped"]), planned)
     raise KeyError(f"no event is called {kind!r}")
+
+
+def _planned(raw: Any) -> Planned:
+    """An entry of a planned set; an earlier FleetHub wrote ``[model, context]``."""
+    return Planned(raw[0], raw[1]) if isinstance(raw, list) else decode_planned(raw)
 
 
 class Journal:

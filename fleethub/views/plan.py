@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fleethub.model.capacity import Fit
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.plan import MISSING, Action, Change, Drift, Leaf, Plan
+from fleethub.model.plan import MISSING, Action, Change, Drift, Leaf, Load, Plan
 from fleethub.model.words import gib, plural
 from fleethub.views.style import Style
 
@@ -42,14 +43,23 @@ def plan_text(plan: Plan, style: Style, full: bool = False) -> str:
         lines += ["", style("bold", "Findings"), *findings_lines(plan.findings, style)]
     if plan.loads and plan.changes:
         lines += ["", style("bold", "VRAM")]
-        for load in plan.loads:
-            after = gib(load.after) if load.after is not None else "unknown"
-            total = gib(load.total) if load.total is not None else "unknown"
-            lines.append(f"  {load.backend}: {after} planned of {total}")
+        lines += [f"  {_load(load)}" for load in plan.loads]
     if plan.id:
         lines += ["", f"Plan {plan.id}: {_summary(plan)}"]
     lines += [style("dim", f"({note})") for note in plan.notes]
     return "\n".join(lines)
+
+
+def _load(load: Load) -> str:
+    """``gpu: 33.4 GiB planned of 48.0 GiB (declared): fits; fallback b evicts``."""
+    after = gib(load.after) if load.after is not None else "unknown"
+    total = gib(load.total) if load.total is not None else "unknown"
+    verdict = load.verdict
+    if verdict is None:
+        return f"{load.backend}: {after} planned of {total}"
+    by = f" ({verdict.total_from})" if verdict.total_from else ""
+    beside = [f"fallback {alias} {fit}" for alias, fit in verdict.fallbacks if fit is not Fit.FITS]
+    return "; ".join((f"{load.backend}: {after} planned of {total}{by}: {verdict.fit}", *beside))
 
 
 def _summary(plan: Plan) -> str:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.model.address import Address
+from fleethub.model.capacity import Planned
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending, Source
 from fleethub.model.secret import SecretRef
 from fleethub.state.format import LockfileError, dump, load
@@ -29,6 +30,9 @@ sources = st.builds(
 pending = st.builds(Pending, st.lists(names, max_size=3).map(tuple), attrs, needs)
 records = st.builds(Locked, sources, attrs, needs, aliases, aliases, st.booleans(), st.none() | pending)
 applieds = st.builds(Applied, names, names, names, names, names)
+planneds = st.builds(
+    Planned, aliases, st.integers(1, 10**6), st.booleans(), st.just("") | aliases, st.none() | st.integers(0, 2**50)
+)
 lockfiles = st.builds(
     Lockfile,
     names,
@@ -36,7 +40,7 @@ lockfiles = st.builds(
     st.integers(0, 10**6),
     names,
     st.dictionaries(addresses, records, max_size=4),
-    st.dictionaries(names, st.lists(st.tuples(aliases, st.integers(1, 10**6)), max_size=3).map(tuple), max_size=3),
+    st.dictionaries(names, st.lists(planneds, max_size=3).map(tuple), max_size=3),
     applieds,
     names,
 )
@@ -64,3 +68,16 @@ def test_damage_is_an_error_and_no_traceback(lockfile: Lockfile, data: st.DataOb
 def test_a_newer_format_is_refused() -> None:
     with pytest.raises(LockfileError, match="upgrade FleetHub"):
         load("format = 2\n")
+
+
+def test_planned_entries_of_an_earlier_fleethub_are_read() -> None:
+    """Model and context alone: of any tag, a primary, of a size that nobody wrote down."""
+    text = dump(Lockfile("f", "l", 1, "s", planned={"gpu": (Planned("a", 8192, False, "a:latest", 5),)}))
+    (entry,) = load(text).planned["gpu"]
+    assert entry == Planned("a", 8192, False, "a:latest", 5)
+    header = text.split("[planned]")[0]
+    (early,) = load(header + '[planned]\ngpu = [{ model = "a", context = 8192 }]\n').planned["gpu"]
+    assert early == Planned("a", 8192, True, "", None)
+    assert early.same(entry)
+    assert not early.same(Planned("a", 4096))
+    assert not entry.same(Planned("a", 8192, False, "b:latest"))

@@ -12,9 +12,9 @@ from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, S
 from fleethub.state import journal
 from fleethub.state.format import dump, load
 from fleethub.state.reduce import replay
-from tests.state.test_format import addresses, aliases, applieds, names, records
+from tests.state.test_format import addresses, applieds, names, planneds, records
 
-planned = st.dictionaries(names, st.lists(st.tuples(aliases, st.integers(1, 9)), max_size=2).map(tuple), max_size=2)
+planned = st.dictionaries(names, st.lists(planneds, max_size=2).map(tuple), max_size=2)
 started = st.builds(
     ApplyStarted,
     names,

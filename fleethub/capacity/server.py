@@ -1,0 +1,113 @@
+"""A backend's server as it would load: GPUs, version and settings, observed where they could be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fleethub.capacity.era import Era, era_of
+from fleethub.model.facts import Facts, GpuReading, OllamaReading, ProxyReading
+from fleethub.model.fleet import Backend, Fleet, Ollama
+from fleethub.model.observation import Source
+
+TRUE = ("1", "t", "true")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """All that decides what a load becomes there. Sizes in bytes; ``context_length`` and ``max_loaded`` 0: automatic.
+
+    ``gpus`` are (name, total), empty when unknown; ``total_from`` says by whom. ``reserve`` and ``overhead`` are
+    per GPU. ``reading`` and ``proxy`` are what its Ollama and the proxy before it answered (None: nothing).
+    """
+
+    name: str
+    gpus: tuple[tuple[str, int], ...]
+    total_from: str = ""
+    version: str | None = None
+    era: Era = Era.UNKNOWN
+    parallel: int = 1
+    max_loaded: int = 0
+    kv_type: str = "f16"
+    context_length: int = 0
+    flash: bool | None = None
+    overhead: int = 0
+    spread: bool = False
+    reserve: int = 1 << 30
+    observed: bool = False
+    runtime: str = "cuda"
+    url: str = ""
+    routes_ours: bool = False  # the proxy's routes are FleetHub's, so that the spec decides their context
+    reading: OllamaReading | None = None
+    proxy: ProxyReading | None = None
+
+    @property
+    def total(self) -> int | None:
+        """VRAM of all GPUs; None when they are unknown."""
+        return sum(size for _, size in self.gpus) if self.gpus else None
+
+    @property
+    def count_limit(self) -> int:
+        """How many models may be loaded at once: OLLAMA_MAX_LOADED_MODELS, or 3 for each GPU."""
+        return self.max_loaded or 3 * max(len(self.gpus), 1)
+
+
+def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
+    """The server of a backend; what was observed wins over what is declared."""
+    ollama = backend.ollama or Ollama(url="")
+    raw = facts.of(Source("ollama", ollama.url))
+    reading = raw if isinstance(raw, OllamaReading) else None
+    machine = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None
+    seen = machine if isinstance(machine, GpuReading) else None
+    proxy = fleet.proxies.get(backend.proxy or "")
+    routes = facts.of(Source("litellm", proxy.admin_url)) if proxy else None
+    if seen is not None and seen.gpus:
+        gpus, total_from = tuple((g.name, g.total) for g in seen.gpus), seen.by
+    else:
+        gpus, total_from = tuple((g.name, g.vram) for g in backend.gpus), "declared" if backend.gpus else ""
+    version = reading.version if reading is not None else None
+    return Server(
+        name=backend.name,
+        gpus=gpus,
+        total_from=total_from,
+        version=version,
+        era=era_of(version),
+        **_settings(ollama, seen.settings if seen is not None else None),
+        reserve=fleet.policy.reserve,
+        observed=reading is not None,
+        url=ollama.url,
+        routes_ours=bool(proxy and proxy.manage_routes),
+        reading=reading,
+        proxy=routes if isinstance(routes, ProxyReading) else None,
+    )
+
+
+def _settings(declared: Ollama, seen: Mapping[str, str] | None) -> dict[str, Any]:
+    """The server's settings; an environment that was read counts whole: what is not in it is at its default."""
+    if seen is None:
+        return {
+            "parallel": declared.num_parallel,
+            "max_loaded": declared.max_loaded_models,
+            "kv_type": declared.kv_cache_type,
+            "context_length": declared.context_length,
+            "flash": declared.flash_attention,
+            "overhead": declared.gpu_overhead,
+            "spread": declared.sched_spread,
+        }
+    flash = seen.get("OLLAMA_FLASH_ATTENTION", "").strip().lower()
+    return {
+        "parallel": _number(seen, "NUM_PARALLEL") or 1,
+        "max_loaded": _number(seen, "MAX_LOADED_MODELS"),
+        "kv_type": seen.get("OLLAMA_KV_CACHE_TYPE", "").strip().lower() or "f16",
+        "context_length": _number(seen, "CONTEXT_LENGTH"),
+        "flash": flash in TRUE if flash else None,
+        "overhead": _number(seen, "GPU_OVERHEAD"),
+        "spread": seen.get("OLLAMA_SCHED_SPREAD", "").strip().lower() in TRUE,
+    }
+
+
+def _number(settings: Mapping[str, str], name: str) -> int:
+    """A plain whole number; Ollama takes anything else (``8G``) for its default."""
+    text = settings.get(f"OLLAMA_{name}", "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
