@@ -205,11 +205,11 @@ def _elsewhere(fleet: Fleet, facts: Facts, question: Question, asked: int) -> tu
 
 
 def _headroom(verdict: Verdict) -> int | None:
-    """What stays free beside the primaries, the largest fallback and the reserve."""
-    if verdict.total is None or any(p.estimate.total is None for p in verdict.placed):
+    """What stays free beside the primaries and the reserve; fallbacks come and go."""
+    first = [p for p in verdict.placed if p.primary]
+    if verdict.total is None or any(p.estimate.total is None for p in first):
         return None
-    first = sum(upper(p) for p in verdict.placed if p.primary)
-    return verdict.total - verdict.reserve - first - max((upper(p) for p in verdict.placed if not p.primary), default=0)
+    return verdict.total - verdict.reserve - sum(upper(p) for p in first)
 
 
 def upper(load: Placed) -> int:

@@ -74,9 +74,11 @@ def places_text(ranks: Sequence[Rank], style: Style) -> str:
     for rank in ranks:
         verdict = rank.answer.verdict
         free = gib(rank.headroom) + " free" if rank.headroom is not None and rank.headroom >= 0 else ""
-        beside = len(verdict.placed) - 1
-        said = rank.reason or f"beside {plural(beside, 'model')}" if beside else rank.reason or "alone"
-        said += "" if not rank.answer.unobserved else "; not observed"
+        beside = [p.model for p in verdict.placed if p.primary and p.model != model]
+        said = rank.reason or (f"beside {', '.join(beside)}" if beside else "alone")
+        apart = [name for name, fit in verdict.fallbacks if fit is not Fit.FITS]
+        said += f"; not with the fallback {', '.join(apart)}" if apart and verdict.fit is Fit.FITS else ""
+        said += "; not observed" if rank.answer.unobserved else ""
         rows.append((rank.answer.backend, verdict.fit.value, free, f"{rank.answer.placed.context:,} tokens", said))
     colours = [COLOURS[rank.answer.verdict.fit] for rank in ranks]
     for line, colour, row in zip(_table(rows), colours, rows, strict=True):

@@ -103,7 +103,7 @@ def admission() -> float:
     tags = tuple(CATALOG)[:5]
     names = [f"m{i}" for i in range(20)]
     models = [model(name, tags[i % 5], "b0", context=4096 * (1 + i % 8)) for i, name in enumerate(names)]
-    backends = [backend(f"b{i}", *[80] * (1 + i % 8), max_loaded_models=20) for i in range(100)]
+    backends = [backend(f"b{i}", *[160] * (1 + i % 8), max_loaded_models=20) for i in range(100)]
     spec = fleet(backends, models, {})
     seen = facts(**{b.name: tags for b in backends})
     times, fits = [], set()
