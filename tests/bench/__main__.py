@@ -12,13 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from fleethub.capacity.admission import admit
 from fleethub.capacity.placing import placed
 from fleethub.capacity.server import server_of
+from fleethub.model.facts import Facts, OllamaReading
 from fleethub.testing.litellm import LiteLLM
-from tests.capacity.asking import CATALOG, backend, facts, fleet, model
+from tests.capacity.asking import CATALOG, backend, fleet, installed, model
 from tests.support import MASTER, SEED
 
 SIZES = (10, 100, 1000)
@@ -99,21 +102,27 @@ def start_up() -> float:
 
 
 def admission() -> float:
-    """Seconds to place 20 models of five shapes on each of 100 backends and to judge each set, the best of three."""
-    tags = tuple(CATALOG)[:5]
-    names = [f"m{i}" for i in range(20)]
-    models = [model(name, tags[i % 5], "b0", context=4096 * (1 + i % 8)) for i, name in enumerate(names)]
-    backends = [backend(f"b{i}", *[160] * (1 + i % 8), max_loaded_models=20) for i in range(100)]
+    """Seconds to place 20 models of six shapes on each of 100 backends and to judge each set, the best of three.
+
+    Backends of one to eight GPUs, from far too small to roomy; of the models one to twenty are primaries.
+    """
+    shapes = list(installed(*CATALOG).values())
+    disk = {f"m{i}:latest": replace(shapes[i % len(shapes)], digest=f"sha256:{i}") for i in range(20)}
+    models = [model(f"m{i}", f"m{i}", "b0", context=4096 * (1 + i % 4)) for i in range(20)]
+    backends = [backend(f"b{i}", *[24 * (1 + i)] * (1 + i % 8), max_loaded_models=20) for i in range(100)]
     spec = fleet(backends, models, {})
-    seen = facts(**{b.name: tags for b in backends})
-    times, fits = [], set()
+    seen = Facts("now", {("ollama", f"http://{b.name}"): OllamaReading("0.32.1", disk, ()) for b in backends})
+    times: list[float] = []
+    fits: Counter[str] = Counter()
     for _ in range(3):
-        start = time.perf_counter()
-        for one in backends:
+        start, fits = time.perf_counter(), Counter()
+        for n, one in enumerate(backends):
             server = server_of(spec, one, seen)
-            fits.add(admit(server, [placed(server, m, seen, primary=i < 10) for i, m in enumerate(models)]).fit)
+            loads = [placed(server, m, seen, primary=i <= n % 20) for i, m in enumerate(models)]
+            fits[admit(server, loads).fit.value] += 1
         times.append(time.perf_counter() - start)
-    print(f"admission of 100 backends x 20 models {min(times):.2f} s ({', '.join(sorted(fits))})")
+    counted = ", ".join(f"{n} {fit}" for fit, n in sorted(fits.items()))
+    print(f"admission of 100 backends x 20 models {min(times):.2f} s ({counted})")
     return min(times)
 
 
