@@ -22,6 +22,7 @@ COMMANDS = {
     "destroy": "Remove everything that FleetHub made for this fleet.",
     "status": "Show what runs where, now.",
     "show": "Show everything about one address.",
+    "capacity": "Show what fits in VRAM, and what would make it fit.",
     "demo": "Run the whole story on an embedded stand-in fleet.",
 }
 #: Commands of the design that this version does not have: they say so, instead of "no such command".
@@ -31,7 +32,6 @@ LATER = [
     "drift",
     "why",
     "graph",
-    "capacity",
     "assign",
     "release",
     "node",

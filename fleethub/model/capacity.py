@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fleethub.model.finding import Finding
+
 
 class Sure(StrEnum):
     """How sure a number is, from surest to least: seen on the server, counted from facts, computed by a model of it."""
@@ -131,3 +133,115 @@ class Planned:
         return (self.model, self.context) == (other.model, other.context) and (
             self.tag == other.tag or not (self.tag and other.tag)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A model that a backend has loaded now, in bytes; what ``size_vram`` lacks of ``size`` is on the CPU.
+
+    ``alias``: the planned model that it is, None when nobody planned it. ``until``: when it expires, as the server
+    writes it.
+    """
+
+    tag: str
+    size: int
+    size_vram: int
+    context: int | None = None
+    alias: str | None = None
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One GPU in bytes; what is planned and loaded is ``resident``, what is planned and not loaded ``planned``.
+
+    ``unplanned`` is loaded and planned by nobody, ``reserve`` is kept free, ``used`` is what the driver counts in
+    all (None: nobody read it).
+    """
+
+    gpu: str
+    total: int
+    resident: int
+    planned: int
+    unplanned: int
+    reserve: int
+    used: int | None = None
+
+    @property
+    def headroom(self) -> int:
+        """What is left; below zero it is too much."""
+        return self.total - self.resident - self.planned - self.unplanned - self.reserve
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A backend as it is planned and as it is: verdict of its planned set, GPUs, residents, findings.
+
+    ``unobserved`` says why the server could not be read; empty when it was.
+    """
+
+    backend: str
+    verdict: Verdict
+    bars: tuple[Bar, ...] = ()
+    held: tuple[Held, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    unobserved: str = ""
+
+
+class Lever(StrEnum):
+    """What a remedy changes, from cheapest to dearest."""
+
+    CONTEXT = "context"
+    KV_TYPE = "kv_type"
+    QUANT = "quant"
+    PARALLEL = "num_parallel"
+    LOADED = "max_loaded_models"
+    BACKEND = "backend"
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A change that makes a model fit, proved by ``verdict``. ``values`` are what to set, by lever.
+
+    ``cost`` says what else it changes: a server-wide setting, a model of less quality.
+    """
+
+    values: tuple[tuple[Lever, str | int], ...]
+    says: str
+    verdict: Verdict
+    cost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Can a backend hold a model beside its planned set? ``verdict`` says it, for ``placed`` as it was asked.
+
+    ``held`` is what is loaded there now, ``unplanned`` those of it that nobody planned nor asked about; ``beside``
+    is the verdict with them as well, None when there are none. ``before``: the planned set without the model.
+    ``largest`` context in tokens that fits, ``rounded`` down to a multiple of 1024; None: none does, or the size of a
+    context is not known (``largest_reason``). ``limit`` is the model's own, ``unobserved`` why nothing was read.
+    """
+
+    backend: str
+    placed: Placed
+    verdict: Verdict
+    before: Verdict
+    beside: Verdict | None = None
+    held: tuple[Held, ...] = ()
+    unplanned: tuple[Held, ...] = ()
+    largest: int | None = None
+    rounded: int | None = None
+    limit: int | None = None
+    largest_reason: str = ""
+    remedies: tuple[Remedy, ...] = ()
+    notes: tuple[str, ...] = ()
+    unobserved: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """One backend as a place for a model: the answer without remedies; ``headroom`` in bytes is what stays free."""
+
+    answer: Answer
+    headroom: int | None
+    reason: str = ""

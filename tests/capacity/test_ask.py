@@ -1,0 +1,221 @@
+"""Questions: what is proposed holds, the largest context is the largest, unknown stays unknown, places are ranked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from fleethub.capacity.ask import AskError, Question, ask, held, rank, scene_of, upper
+from fleethub.capacity.report import report
+from fleethub.capacity.shape import shape_of_params
+from fleethub.model.capacity import Fit, Lever
+from fleethub.model.facts import Facts, Resident
+from fleethub.model.fleet import Fleet
+from tests.capacity.asking import CATALOG, GIB, backend, facts, fleet, model
+
+TAGS = ("qwen3:32b", "gpt-oss:20b", "llama3.1:8b")
+SEEN = facts(gpu=TAGS)
+BIG = shape_of_params(32_000_000_000, "Q8_0")
+
+
+def two(vram: int = 48, *, chain: tuple[str, ...] = ("q",), context: int = 32768, **settings: object) -> Fleet:
+    """One backend, with qwen3-32b planned on it."""
+    models = [model("q", "qwen3:32b", "gpu", context=context), model("o", "gpt-oss:20b", "gpu")]
+    return fleet([backend("gpu", vram, **settings)], models, {"n": chain})
+
+
+def test_a_small_model_beside_a_large_one_fits() -> None:
+    answer = ask(two(80, kv_cache_type="q8_0"), SEEN, Question("gpu", "llama3.1:8b", 8192))
+    assert answer.verdict.fit is Fit.FITS
+    assert [p.model for p in answer.verdict.placed] == ["q", "llama3.1:8b"]
+    assert answer.placed.context == 8192
+    assert answer.remedies == ()
+    assert answer.rounded is not None
+    assert answer.rounded >= 8192
+
+
+def test_a_planned_model_is_not_counted_twice() -> None:
+    for name in ("q", "qwen3:32b"):
+        answer = ask(two(), SEEN, Question("gpu", name, 4096))
+        assert [p.model for p in answer.verdict.placed] == ["q"]
+        assert answer.placed.context == 4096
+        assert answer.before.placed == ()
+
+
+def test_what_cannot_fit_says_so_and_finds_another_backend() -> None:
+    f = two(48)
+    f = replace(f, backends={**f.backends, "far": backend("far", 96), "tiny": backend("tiny", 8)})
+    answer = ask(f, SEEN, Question("gpu", "new", 8192, shape=BIG))
+    assert answer.verdict.fit is not Fit.FITS
+    assert answer.remedies[-1].values == ((Lever.BACKEND, "far"),)
+    assert "not observed" in answer.remedies[-1].cost
+
+
+def test_unknown_stays_unknown_and_nothing_is_proposed() -> None:
+    nothing = Facts("now")
+    answer = ask(two(48), nothing, Question("gpu", "q", 4096))
+    assert answer.verdict.fit is Fit.UNKNOWN
+    assert (answer.largest, answer.remedies) == (None, ())
+    assert answer.unobserved
+    bare = fleet([backend("gpu")], [model("q", "qwen3:32b", "gpu")], {"n": ("q",)})
+    answer = ask(bare, SEEN, Question("gpu", "q"))
+    assert answer.verdict.fit is Fit.UNKNOWN
+    assert answer.largest is None
+
+
+def test_a_neighbour_of_unknown_size_makes_the_whole_unknown() -> None:
+    answer = ask(two(48), facts(gpu=("gpt-oss:20b",)), Question("gpu", "o", 4096))
+    assert answer.verdict.fit is Fit.UNKNOWN
+    assert answer.largest is None
+    assert answer.remedies == ()
+
+
+def test_what_nobody_planned_is_a_second_answer() -> None:
+    loose = Resident("llama3.1:8b", 40 * GIB, 40 * GIB, "sha256:1", 131072)
+    seen = facts({"gpu": (loose,)}, gpu=TAGS)
+    answer = ask(two(48, kv_cache_type="q8_0"), seen, Question("gpu", "q", 8192))
+    assert answer.verdict.fit is Fit.FITS
+    assert [h.tag for h in answer.unplanned] == ["llama3.1:8b"]
+    assert answer.beside is not None
+    assert answer.beside.fit is not Fit.FITS
+    # what is asked about is no stranger to itself
+    assert ask(two(48), seen, Question("gpu", "llama3.1:8b", 8192)).unplanned == ()
+
+
+def test_settings_of_the_server_are_asked_for_all() -> None:
+    answer = ask(two(48), SEEN, Question("gpu", "llama3.1:8b", 8192, parallel=2, kv_type="q4_0"))
+    assert {(p.parallel, p.kv_type) for p in answer.verdict.placed} == {(2, "q4_0")}
+    assert "whole server" in answer.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        (Question("nope", "q"), "no backend is called 'nope'; there are: gpu"),
+        (Question("gpu", "unheard-of"), "neither in the spec nor installed .*--params"),
+        (Question("gpu", "q", shape=BIG), "is in the spec already"),
+        (Question("gpu", "cloud"), "is a cloud model"),
+    ],
+)
+def test_what_cannot_be_asked(question: Question, says: str) -> None:
+    f = two()
+    cloud = replace(model("cloud", "x"), ollama=None, backends=())
+    with pytest.raises(AskError, match=says):
+        ask(replace(f, models={**f.models, "cloud": cloud}), SEEN, question)
+
+
+def test_ranking_puts_room_first_and_certain_refusals_last() -> None:
+    backends = [backend("small", 4), backend("none"), backend("large", 96), backend("gpu", 48)]
+    f = fleet(backends, [model("q", "qwen3:32b", "gpu")], {"n": ("q",)})
+    ranked = rank(f, SEEN, Question("", "llama3.1:8b", 8192))
+    assert [r.answer.backend for r in ranked] == ["large", "gpu", "none", "small"]
+    assert [r.answer.verdict.fit for r in ranked[:3]] == [Fit.FITS, Fit.FITS, Fit.UNKNOWN]
+    assert ranked[0].headroom > ranked[1].headroom > 0  # type: ignore[operator]
+    assert ranked[3].answer.verdict.fit is not Fit.FITS
+    assert ranked[3].reason
+
+
+def test_a_bar_adds_up_and_tells_what_is_loaded() -> None:
+    residents = (
+        Resident("gpt-oss:20b", 13 * GIB, 13 * GIB, CATALOG["gpt-oss:20b"]["digest"], 32768),
+        Resident("llama3.1:8b", 6 * GIB, 6 * GIB, "x", 4096),
+    )
+    seen = facts({"gpu": residents}, gpu=TAGS)
+    f = two(48, chain=("q", "o"))
+    found = report(f, f.backends["gpu"], seen)
+    (bar,) = found.bars
+    sizes = {p.model: upper(p) for p in found.verdict.placed}
+    assert (bar.resident, bar.planned, bar.unplanned) == (sizes["o"], sizes["q"], 6 * GIB)
+    assert bar.headroom == 47 * GIB - sum(sizes.values()) - 6 * GIB
+    assert [h.alias for h in held(f, f.backends["gpu"], seen)] == ["o", None]
+
+
+def test_bars_of_several_gpus_hold_each_byte_once() -> None:
+    f = fleet([backend("gpu", 24, 24)], [model("q", "qwen3:32b", "gpu", context=40960)], {"n": ("q",)})
+    found = report(f, f.backends["gpu"], SEEN)
+    assert sum(bar.planned for bar in found.bars) == upper(found.verdict.placed[0])
+    assert all(bar.planned for bar in found.bars)  # 18.8 GiB of weights and 10 GiB of cache are more than one card
+
+
+WORLDS = {
+    "vram": st.sampled_from([8, 12, 16, 24, 32, 48, 80]),
+    "parallel": st.integers(1, 4),
+    "kv": st.sampled_from(["f16", "q8_0", "q4_0"]),
+    "loaded": st.integers(0, 3),
+    "planned": st.sets(st.sampled_from(["q", "o", "l"])),
+    "asked": st.sampled_from(["q", "o", "l", "new"]),
+    "context": st.integers(1, 140_000) | st.none(),
+}
+
+
+def world(vram: int, parallel: int, kv: str, loaded: int, planned: set[str]) -> Fleet:
+    models = [model(a, t, "gpu", context=8192) for a, t in zip("qol", TAGS, strict=True)]
+    there = backend("gpu", vram, num_parallel=parallel, kv_cache_type=kv, max_loaded_models=loaded)
+    return fleet([there, backend("far", 64)], models, {f"n{a}": (a,) for a in sorted(planned)})
+
+
+def question(asked: str, context: int | None) -> Question:
+    return Question("gpu", asked, context, shape=shape_of_params(7_000_000_000, "Q8_0") if asked == "new" else None)
+
+
+@given(**WORLDS)
+@settings(max_examples=60)
+def test_every_change_holds_when_it_is_made(
+    vram: int, parallel: int, kv: str, loaded: int, planned: set[str], asked: str, context: int | None
+) -> None:
+    """Each remedy put to a fleet, or a question, that has it: the plain answer is then that it fits."""
+    f, q = world(vram, parallel, kv, loaded, planned), question(asked, context)
+    answer = ask(f, SEEN, q)
+    assume(answer.verdict.fit is not Fit.FITS)
+    for remedy in answer.remedies:
+        values = dict(remedy.values)
+        server = f.backends["gpu"].ollama
+        assert server is not None
+        server = replace(
+            server,
+            kv_cache_type=str(values.get(Lever.KV_TYPE, server.kv_cache_type)),
+            num_parallel=int(values.get(Lever.PARALLEL, server.num_parallel)),
+            max_loaded_models=int(values.get(Lever.LOADED, server.max_loaded_models)),
+        )
+        changed = replace(f, backends={**f.backends, "gpu": replace(f.backends["gpu"], ollama=server)})
+        then = replace(
+            q,
+            context=int(values.get(Lever.CONTEXT, answer.placed.context)),
+            backend=str(values.get(Lever.BACKEND, q.backend)),
+        )
+        if Lever.QUANT in values:
+            assert remedy.verdict.fit is Fit.FITS
+            now, before = remedy.verdict.placed[-1].estimate, answer.placed.estimate
+            assert (now.total or 0) < (before.total or 0)
+        else:
+            assert ask(changed, SEEN, then, others=False).verdict.fit is Fit.FITS, remedy.says
+
+
+@given(**WORLDS)
+@settings(max_examples=60)
+def test_the_largest_context_fits_and_the_next_does_not(
+    vram: int, parallel: int, kv: str, loaded: int, planned: set[str], asked: str, context: int | None
+) -> None:
+    f, q = world(vram, parallel, kv, loaded, planned), question(asked, context)
+    answer = ask(f, SEEN, q)
+
+    def fits(tokens: int) -> bool:
+        return ask(f, SEEN, replace(q, context=tokens), others=False).verdict.fit is Fit.FITS
+
+    if answer.largest is None:
+        assert answer.largest_reason
+        assert not fits(1)
+        return
+    assert fits(answer.largest)
+    assert answer.largest == answer.limit or not fits(answer.largest + 1)
+    if answer.rounded is not None:
+        assert answer.rounded % 1024 == 0
+        assert answer.largest - 1024 < answer.rounded <= answer.largest
+        assert fits(answer.rounded)
+
+
+def test_a_scene_knows_the_model_by_its_tag() -> None:
+    assert scene_of(two(), SEEN, Question("gpu", "qwen3:32b")).model.name == "q"
