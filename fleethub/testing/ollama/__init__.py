@@ -5,11 +5,12 @@ it is there to judge. ``fleethub.testing.catalog`` has models for it.
 """
 
 from fleethub.testing.ollama.eras import preflight
-from fleethub.testing.ollama.scheduler import Event, Gpu, Loaded, Outcome, Scheduler
+from fleethub.testing.ollama.scheduler import Scheduler
 from fleethub.testing.ollama.server import Ollama
 from fleethub.testing.ollama.settings import GIB, MIB, Settings
 from fleethub.testing.ollama.shape import Shape, shape_of
 from fleethub.testing.ollama.size import COMPUTE, COPIES, OVERHEAD, OVERHEAD_VISION, TrueSize, Truth, true_size
+from fleethub.testing.ollama.values import Event, Gpu, Loaded, Outcome
 
 __all__ = [
     "COMPUTE",

@@ -100,7 +100,8 @@ def by_engine(load: Load, free: Sequence[int], s: Settings, backoff: float, *, e
         usable = [int(free[g] * (1 - backoff)) for g in chosen]
         believed = replace(shown, overhead=0)  # its reserve stands for the runtime
         how = split(believed, usable, RESERVED + s.gpu_overhead, most=load.layers, greedy=True)
-        if not how.spilled(shown):
+        wanted = len(shown.items) if load.layers is None else min(load.layers, len(shown.items))
+        if sum(how.layers) == wanted and (how.projector or not shown.projector):
             return Decision(True, chosen, how, true, shown)
     return Decision(False, chosen, how, true, shown)
 

@@ -8,92 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from fleethub.testing.ollama.eras import Decision, Load, by_engine, by_llama_server
 from fleethub.testing.ollama.settings import GIB, Settings, duration, era_of
 from fleethub.testing.ollama.shape import Shape, shape_of
 from fleethub.testing.ollama.size import Truth
+from fleethub.testing.ollama.values import Asked, Event, Gpu, Loaded, Outcome
 
 STEPS = (262144, 32768, 4096)
 #: Options of a request that belong to the runner; all others (temperature, ...) load nothing anew.
 RUNNER = ("num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread")
-
-
-@dataclass(slots=True)
-class Gpu:
-    """Bytes. ``foreign``: what other processes hold at this moment; Ollama sees it as not free."""
-
-    total: int
-    foreign: int = 0
-
-
-class Event(NamedTuple):
-    """``(evicted, who, for whom)``, ``(reloaded, who, (context before, after))``, ``(spilled, who, bytes)``,
-    ``(stepped, who, (context before, after))``, ``(loaded, who, gpus)``, ``(expired | unloaded, who, None)``,
-    ``(queued, who, waits for)``, ``(refused | failed, who, why)``."""
-
-    what: str
-    model: str
-    more: Any = None
-
-
-@dataclass(slots=True)
-class Loaded:
-    """A resident: ``size`` and ``size_vram`` as /api/ps tells them, ``taken`` the truth per GPU, in bytes."""
-
-    name: str
-    size: int
-    size_vram: int
-    context_length: int
-    asked: tuple[Any, ...]  # what the load was for: another one loads it anew
-    gpus: tuple[int, ...]
-    tracked: Mapping[int, int]
-    taken: Mapping[int, int]
-    spilled: int
-    parallel: int
-    batch: int
-    stay: float
-    expires: float
-    uses: int = 0
-    doomed: str | None = None  # who waits for it to go
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """``what``: kept, loaded, reloaded, queued, refused (503) or failed (500). ``taken``: true bytes per GPU.
-
-    ``spilled``: bytes that went to the CPU; ``stepped``: contexts given up for lack of memory.
-    """
-
-    what: str
-    model: str
-    ticket: int
-    context: int = 0
-    evicted: tuple[str, ...] = ()
-    gpus: tuple[int, ...] = ()
-    taken: Mapping[int, int] = field(default_factory=dict)
-    size: int = 0
-    size_vram: int = 0
-    spilled: int = 0
-    stepped: tuple[int, ...] = ()
-    waits_for: str | None = None
-
-
-@dataclass(slots=True)
-class _Asked:
-    ticket: int
-    shape: Shape
-    num_ctx: int | None
-    options: Mapping[str, Any]
-    keep_alive: float | None
-    busy: bool
-    evicted: list[str] = field(default_factory=list)
-    stepped: list[int] = field(default_factory=list)
-    before: int | None = None  # the context of the load that this one replaces
-    cleared: bool = False
-    backoff: float = 0.0
 
 
 class Scheduler:
@@ -121,7 +46,7 @@ class Scheduler:
         self.era = era_of(version)
         self.truth, self.truths = truth or Truth(), dict(truths or {})
         self.residents: dict[str, Loaded] = {}
-        self.queue: list[_Asked] = []
+        self.queue: list[Asked] = []
         self.log: list[Event] = []
         self.clock = clock
         self._tickets = 0
@@ -149,13 +74,14 @@ class Scheduler:
         self.sweep()
         self._tickets += 1
         stay = None if keep_alive is None else duration(keep_alive)
-        asked = _Asked(self._tickets, self.shapes[model], num_ctx, options or {}, stay, busy)
+        asked = Asked(self._tickets, self.shapes[model], num_ctx, options or {}, stay, busy)
         if self.queue:
             return self._queued(asked, self.queue[0].shape.name)
         return self._served(asked)
 
     def done(self, model: str) -> list[Outcome]:
         """One use of a model has ended; answers the outcomes of requests that waited for it."""
+        before = len(self.residents)
         self.sweep()
         resident = self.residents[model]
         resident.uses -= 1
@@ -163,20 +89,23 @@ class Scheduler:
             resident.expires = self.clock() + resident.stay
             if resident.doomed or not resident.stay:
                 self._drop(resident)
-        return self._drained()
+        # That a model became idle wakes nobody; that one was unloaded does.
+        return self._drained() if len(self.residents) < before else []
 
     def hold(self, model: str) -> None:
         """A resident comes into use without a request of its own."""
         self.residents[model].uses += 1
 
-    def unload(self, model: str) -> None:
-        """What keep_alive 0 does: at once, or after its last use."""
+    def unload(self, model: str) -> list[Outcome]:
+        """What keep_alive 0 does: at once, or after its last use; answers the outcomes of those that waited."""
         resident = self.residents.get(model)
         if resident and resident.uses:
             resident.stay = 0.0
         elif resident:
             del self.residents[model]
             self.log.append(Event("unloaded", model))
+            return self._drained()
+        return []
 
     def cancel(self, ticket: int) -> list[Outcome]:
         """Whoever waits has gone away; answers the outcomes of those that had waited behind."""
@@ -210,11 +139,11 @@ class Scheduler:
     def _clamped(self, shape: Shape, context: int) -> int:
         return min(max(context, 2048) if shape.vision else context, shape.limit)
 
-    def _served(self, asked: _Asked) -> Outcome:
+    def _served(self, asked: Asked) -> Outcome:
         found = self._tried(asked)
         return found if isinstance(found, Outcome) else self._queued(asked, found)
 
-    def _queued(self, asked: _Asked, waits_for: str) -> Outcome:
+    def _queued(self, asked: Asked, waits_for: str) -> Outcome:
         name = asked.shape.name
         if len(self.queue) >= self.settings.max_queue:
             self.log.append(Event("refused", name, "maximum pending requests exceeded"))
@@ -233,12 +162,12 @@ class Scheduler:
             served.append(found)
         return served
 
-    def _tried(self, asked: _Asked) -> Outcome | str:
+    def _tried(self, asked: Asked) -> Outcome | str:
         """An outcome, or the name of the model in use that has to go first."""
         shape, name = asked.shape, asked.shape.name
         while True:
             context, automatic = self.context_of(name, asked.num_ctx)
-            runner = (context, *(asked.options.get(key) for key in RUNNER))
+            runner = (context, *(_option(asked, key) for key in RUNNER))
             resident = self.residents.get(name)
             if resident and resident.asked == runner and not resident.doomed:
                 return self._kept(asked, resident)
@@ -279,11 +208,10 @@ class Scheduler:
                 return Outcome("failed", name, asked.ticket, evicted=tuple(asked.evicted))
             return self._loaded(asked, load, decision, runner)
 
-    def _load(self, asked: _Asked, context: int) -> Load:
+    def _load(self, asked: Asked, context: int) -> Load:
         shape = asked.shape
         flash = self.settings.flash_attention
         flash = flash if flash is not None else self.era != "estimate"
-        layers = asked.options.get("num_gpu")
         return Load(
             shape,
             context,
@@ -291,8 +219,8 @@ class Scheduler:
             self.settings.kv_cache_type if flash else "f16",  # a quantised cache needs flash attention
             flash,
             self.truths.get(shape.name, self.truth),
-            layers if layers is not None and layers >= 0 else None,
-            asked.options.get("num_batch"),
+            _option(asked, "num_gpu"),
+            _option(asked, "num_batch"),
         )
 
     def _decided(self, load: Load, backoff: float) -> Decision | None:
@@ -311,14 +239,14 @@ class Scheduler:
         taken = decision.split.taken(decision.true)
         return any(t > max(0, self.really_free(g)) for g, t in zip(decision.gpus, taken, strict=True))
 
-    def _kept(self, asked: _Asked, resident: Loaded) -> Outcome:
+    def _kept(self, asked: Asked, resident: Loaded) -> Outcome:
         if asked.keep_alive is not None:
             resident.stay = asked.keep_alive
         resident.expires = self.clock() + resident.stay
         resident.uses += asked.busy
         return self._outcome("kept", asked, resident)
 
-    def _loaded(self, asked: _Asked, load: Load, decision: Decision | None, runner: tuple[Any, ...]) -> Outcome:
+    def _loaded(self, asked: Asked, load: Load, decision: Decision | None, runner: tuple[Any, ...]) -> Outcome:
         name = asked.shape.name
         stay = self.settings.keep_alive if asked.keep_alive is None else asked.keep_alive
         if decision is None:
@@ -347,7 +275,7 @@ class Scheduler:
             self.log.append(Event("spilled", name, spilled))
         return self._outcome("loaded" if asked.before is None else "reloaded", asked, resident)
 
-    def _outcome(self, what: str, asked: _Asked, resident: Loaded) -> Outcome:
+    def _outcome(self, what: str, asked: Asked, resident: Loaded) -> Outcome:
         return Outcome(
             *(what, resident.name, asked.ticket, resident.context_length, tuple(asked.evicted), resident.gpus),
             *(dict(resident.taken), resident.size, resident.size_vram, resident.spilled, tuple(asked.stepped)),
@@ -358,7 +286,7 @@ class Scheduler:
         order = sorted(self.residents.values(), key=lambda r: (r.stay, self.shapes[r.name].path))
         return next((r for r in order if not r.uses), order[0])
 
-    def _gone(self, resident: Loaded, asked: _Asked) -> bool:
+    def _gone(self, resident: Loaded, asked: Asked) -> bool:
         """Unload it for a request; False while it is in use, and it goes when that ends."""
         if asked.shape.name != resident.name and resident.name not in asked.evicted:
             asked.evicted.append(resident.name)
@@ -378,3 +306,9 @@ class Scheduler:
             self.log.append(Event("evicted", resident.name, resident.doomed))
         else:
             self.log.append(Event("unloaded", resident.name))
+
+
+def _option(asked: Asked, key: str) -> Any:
+    """None where the server decides, which -1 says too."""
+    value = asked.options.get(key)
+    return None if value == -1 else value

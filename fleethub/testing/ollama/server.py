@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fleethub.testing.ollama.scheduler import Gpu, Loaded, Outcome, Scheduler
+from fleethub.testing.ollama.scheduler import Scheduler
 from fleethub.testing.ollama.settings import FOREVER, GIB, Settings, duration
 from fleethub.testing.ollama.shape import shape_of
 from fleethub.testing.ollama.size import Truth
+from fleethub.testing.ollama.values import Gpu, Loaded, Outcome
 from fleethub.testing.server import Answer, Refused, Request, Server
 
 YEAR_2319 = datetime(2319, 3, 5, tzinfo=UTC)
@@ -95,8 +96,11 @@ class Ollama(Server):
     def _done(self, name: str) -> None:
         with self._changed:
             if name in self.residents:
-                self._waited |= {o.ticket: o for o in self.scheduler.done(name)}
-            self._changed.notify_all()
+                self._told(self.scheduler.done(name))
+
+    def _told(self, served: Sequence[Outcome]) -> None:
+        self._waited |= {outcome.ticket: outcome for outcome in served}
+        self._changed.notify_all()
 
     def _known(self, model: dict[str, Any]) -> None:
         """Shapes are read when they are needed: most servers of a test never load anything."""
@@ -168,7 +172,7 @@ class Ollama(Server):
         asked = bool(body.get("prompt") or body.get("messages"))
         if ends and not asked:
             with self._changed:
-                self.scheduler.unload(model["name"])
+                self._told(self.scheduler.unload(model["name"]))
             outcome = None
         else:
             outcome = self._scheduled(model, _options(body), keep_alive)
@@ -191,8 +195,7 @@ class Ollama(Server):
             if outcome.what == "queued":
                 ticket = outcome.ticket
                 if not self._changed.wait_for(lambda: ticket in self._waited, self.patience):
-                    self._waited |= {o.ticket: o for o in self.scheduler.cancel(ticket)}
-                    self._changed.notify_all()
+                    self._told(self.scheduler.cancel(ticket))
                     raise Refused(Answer({"error": BUSY}, 503))
                 outcome = self._waited.pop(ticket)
         if outcome.what == "refused":
