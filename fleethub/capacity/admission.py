@@ -41,7 +41,7 @@ def admit(server: Server, planned: Sequence[Placed]) -> Verdict:
     known = [p for p in loads if p.estimate.total is not None]
     unknown = [p for p in loads if p.estimate.total is None]
     total, rules = server.total, Rules.of(server)
-    weighed = [weigh(p, rules.flash) for p in known]
+    weighed = [weigh(p, server.era) for p in known]
     first = [w for w in weighed if w.placed.primary]
     rest = [w for w in weighed if not w.placed.primary]
     need = sum(w.one for w in first) + max((w.one for w in rest), default=0)
@@ -108,7 +108,7 @@ def _distinct(planned: Sequence[Placed]) -> tuple[list[Placed], list[Check]]:
 def _notes(server: Server, loads: Sequence[Weighed]) -> tuple[str, ...]:
     notes = [era_note(server.era, server.version)] if server.observed or server.era is not Era.UNKNOWN else []
     if not server.observed:
-        notes.append("not observed: judged from the spec, by the strictest of the known schedulers' rules")
+        notes.append("not observed: judged from the spec, by the strictest of the rules since 0.13")
     rough = [w.name for w in loads if w.placed.preflight is None]
     if rough:
         notes.append(f"what the server reckons for {', '.join(sorted(rough))} is taken from the size in the spec")

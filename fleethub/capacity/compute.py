@@ -33,6 +33,8 @@ FITTED = Fitted()
 #: MiB beside the buffers. 451-456 were measured on the largest consumer card, 751 with four GPUs and vision.
 OVERHEAD = {"cuda": 500, "rocm": 500, "metal": 200}
 OVERHEAD_MORE = 260
+#: The most that was seen on one GPU without vision: 254 and 561 were measured on one and the same card.
+OVERHEAD_MOST = 565
 #: Copies of the masks that a pipeline over several GPUs may keep on each.
 COPIES = 8
 
@@ -131,3 +133,8 @@ def overhead(shape: Shape, run: Run, fitted: Fitted = FITTED) -> tuple[int, str]
         size = max(size, OVERHEAD["cuda"]) + OVERHEAD_MORE
         said = f"{size} MiB ({run.runtime}, with vision or over several GPUs)"
     return size * MIB, said
+
+
+def overhead_most(run: Run) -> int:
+    """The most that the runtime was seen to take on one GPU, in bytes; 0 where nothing beyond its model was seen."""
+    return OVERHEAD_MOST * MIB if run.runtime in ("cuda", "rocm") else 0

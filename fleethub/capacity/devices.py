@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 #: What the name holds, without "NVIDIA", "GeForce" and "RTX" -> streaming multiprocessors. A laptop's chip of the
 #: same name has fewer, so this is an upper bound.
@@ -27,3 +28,27 @@ def multiprocessors(name: str) -> int | None:
         if re.search(rf"\b{known}\b", words):
             return MULTIPROCESSORS[known]
     return None
+
+
+#: Words of a GPU's name -> the library that drives it; NVIDIA's have none of these.
+RUNTIMES = (
+    ("metal", r"apple|\bm[1-9]\b"),
+    ("rocm", r"amd|radeon|instinct|\brx\b|\bmi\d{2,3}\w?\b"),
+    ("vulkan", r"intel|\barc\b"),
+)
+
+
+def runtime_of(names: Iterable[str]) -> str:
+    """The library that such GPUs are driven by: metal, rocm, vulkan, else cuda."""
+    text = " ".join(names).lower()
+    if "nvidia" in text or "rtx" in text:
+        return "cuda"
+    return next((library for library, words in RUNTIMES if re.search(words, text)), "cuda")
+
+
+def heaviest(names: Iterable[str]) -> str:
+    """The one with most multiprocessors; empty when one of them is not in the table, or there is none."""
+    counts = {name: multiprocessors(name) for name in names}
+    if not counts or None in counts.values():
+        return ""
+    return max(counts, key=lambda name: counts[name] or 0)

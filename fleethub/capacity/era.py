@@ -11,7 +11,7 @@ class Era(StrEnum):
 
     ``current`` (0.30 and later): llama-server underneath, the 80 % rule. ``engine`` (0.13 to 0.24): its own
     engine's measured allocations. ``old`` (0.12 and before): the same by estimates. ``unknown``: nothing was
-    read, or what lies between them; the worst of the known rules is taken.
+    read, or what lies between them; the worst of the rules since 0.13 is taken.
     """
 
     CURRENT = "current"
@@ -43,4 +43,4 @@ def era_note(era: Era, version: str | None) -> str:
     if era is not Era.UNKNOWN:
         return ""
     said = f"says version {version!r}" if version else "did not tell its version"
-    return f"the server {said}, so the strictest of the known schedulers' rules is taken"
+    return f"the server {said}, so the strictest of the rules since 0.13 is taken"

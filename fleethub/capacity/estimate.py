@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fleethub.capacity.compute import FITTED, Fitted, compute, overhead
+from fleethub.capacity.compute import overhead_most as most_overhead
 from fleethub.capacity.kv import kv_bytes, layer_bytes, layer_detail
 from fleethub.capacity.layers import Kind, Layers
 from fleethub.capacity.run import Run
@@ -10,37 +13,38 @@ from fleethub.capacity.shape import Shape
 from fleethub.model.capacity import Estimate, Row, Sure
 from fleethub.model.facts import MeasuredLoad
 
-__all__ = ["Run", "estimate", "kv_bytes", "per_gpu"]
+__all__ = ["OUTSIDE", "Run", "estimate", "kv_bytes", "per_gpu"]
 
 MIB = 1 << 20
 #: What an estimated row may be of what it says. Its number is already the careful end.
 LOW, HIGH = 0.7, 1.1
 #: A measured load is seen again within this.
 AGAIN = 1.02
+#: Rows that a server's own sum of its buffers does not hold.
+OUTSIDE = ("projector", "overhead")
 
 
 def estimate(shape: Shape, run: Run, measured: MeasuredLoad | None = None, fitted: Fitted = FITTED) -> Estimate:
     """What this model takes on its GPUs when it is run so; every shape has an answer.
 
-    ``measured``, when it is of the same context, slots and KV type, stands for all buffers; the overhead stays.
+    ``measured``, when it is of the same context, slots and KV type, stands for the server's buffers; a projector and
+    the overhead stay.
     """
-    base, said = overhead(shape, run, fitted)
-    beside = Row(
-        f"overhead of {run.gpus} GPU{'s' if run.gpus > 1 else ''}",
-        base * run.gpus,
-        Sure.ESTIMATED,
-        "model of the runtime",
-        f"{said}, on each",
-    )
+    rows = [*(_rows(shape, run, fitted)), _overhead(shape, run, fitted)]
     if measured is not None and measured.bytes > 0 and _same(run, measured):
         seen = Row("buffers", measured.bytes, Sure.MEASURED, f"/api/ps of {measured.at}", f"server {measured.version}")
-        return Estimate((seen, beside), measured.bytes, round(measured.bytes * AGAIN + base * run.gpus * HIGH))
-    rows = (*_rows(shape, run, fitted), beside)
-    low = high = 0.0
-    for row in rows:
-        least, most = _spread(shape, row)
-        low, high = low + row.bytes * least, high + row.bytes * most
-    return Estimate(rows, int(low), max(round(high), sum(row.bytes for row in rows)))
+        # what the server adds up leaves out the part that sees, and the runtime
+        rows = [replace(seen, most=round(measured.bytes * AGAIN))] + [r for r in rows if r.what.startswith(OUTSIDE)]
+    low = sum(row.bytes if row.least is None else row.least for row in rows)
+    high = sum(row.bytes if row.most is None else row.most for row in rows)
+    return Estimate(tuple(rows), low, high)
+
+
+def _overhead(shape: Shape, run: Run, fitted: Fitted) -> Row:
+    base, said = overhead(shape, run, fitted)
+    what = f"overhead of {run.gpus} GPU{'s' if run.gpus > 1 else ''}"
+    most = max(round(base * HIGH), most_overhead(run)) * run.gpus
+    return Row(what, base * run.gpus, Sure.ESTIMATED, "model of the runtime", f"{said}, on each", 0, most)
 
 
 def _same(run: Run, measured: MeasuredLoad) -> bool:
@@ -48,48 +52,54 @@ def _same(run: Run, measured: MeasuredLoad) -> bool:
     return key == (run.context, run.parallel, run.kv_type.lower())
 
 
-def _spread(shape: Shape, row: Row) -> tuple[float, float]:
-    if row.sure is not Sure.ESTIMATED:
-        return 1.0, 1.0
-    if row.what == "weights":
-        return shape.low, shape.high
-    if row.what.startswith(("projector", "draft", "overhead")):
-        return 0.0, HIGH
-    if row.what.startswith(("KV", "recurrent")):
-        return 0.4, 1.0 if shape.arch != "typical" else 2.0
-    return LOW, HIGH
-
-
 def _rows(shape: Shape, run: Run, fitted: Fitted) -> list[Row]:
-    rows = [Row("weights", shape.weights, shape.sure, shape.source, shape.detail)]
+    weights = Row("weights", shape.weights, shape.sure, shape.source, shape.detail)
+    rows = [weights if shape.sure is not Sure.ESTIMATED else _within(weights, shape.low, shape.high)]
     rows += [_kept(shape, one, run) for one in shape.layers]
     if not shape.layers:
         rows.append(Row("KV cache", 0, Sure.EXACT, "the model's facts", "; ".join(shape.notes)))
-    work = compute(shape, run, fitted)
-    graph = work.graph * (run.gpus - 1) + work.graph_last
-    rows.append(Row("compute", graph, Sure.ESTIMATED, "model of the server", work.detail))
-    rows.append(Row("attention mask", work.mask * run.gpus, Sure.ESTIMATED, "model of the server", work.mask_detail))
+    rows += _compute(shape, run, fitted)
     if run.vision and shape.projector:
         rows.append(Row("projector", shape.projector, Sure.EXACT, shape.source, "the vision part's own weights"))
     if run.vision and shape.projector_graph:
-        rows.append(
-            Row(
-                "projector's graph",
-                shape.projector_graph,
-                Sure.ESTIMATED,
-                "model of the server",
-                "4 x (image pixels x 3 + width x patches + patches squared x heads)",
-            )
-        )
+        detail = "4 x (image pixels x 3 + width x patches + patches squared x heads)"
+        graph = Row("projector's graph", shape.projector_graph, Sure.ESTIMATED, "model of the server", detail)
+        rows.append(_within(graph, 0.0, HIGH))
     if shape.draft_weights or (run.draft and shape.draft_layers):
         rows.append(_draft(shape, run))
     return rows
 
 
+def _within(row: Row, least: float, most: float) -> Row:
+    return replace(row, least=int(row.bytes * least), most=max(round(row.bytes * most), row.bytes))
+
+
+def _compute(shape: Shape, run: Run, fitted: Fitted) -> tuple[Row, Row]:
+    """Graph and masks. Loads of several slots were measured with one slot's cells; published rules count all slots."""
+    work = compute(shape, run, fitted)
+    graph = work.graph * (run.gpus - 1) + work.graph_last
+    rows = (
+        Row("compute", graph, Sure.ESTIMATED, "model of the server", work.detail),
+        Row("attention mask", work.mask * run.gpus, Sure.ESTIMATED, "model of the server", work.mask_detail),
+    )
+    if run.parallel == 1 or run.unified:
+        return _within(rows[0], LOW, HIGH), _within(rows[1], LOW, HIGH)
+    every = compute(shape, replace(run, unified=True), fitted)
+    upper = every.graph * (run.gpus - 1) + every.graph_last, every.mask * run.gpus
+    first, second = (
+        replace(row, least=int(row.bytes * LOW), most=round(max(size, row.bytes) * HIGH))
+        for row, size in zip(rows, upper, strict=True)
+    )
+    return first, second
+
+
 def _kept(shape: Shape, one: Layers, run: Run) -> Row:
     detail = "; ".join((layer_detail(one, run), *shape.notes))
     what = "recurrent state" if one.kind is Kind.RECURRENT else f"KV cache, {one.kind.value}"
-    return Row(what, layer_bytes(one, run), shape.kv_sure, "the model's facts", detail)
+    row = Row(what, layer_bytes(one, run), shape.kv_sure, "the model's facts", detail)
+    if shape.kv_sure is not Sure.ESTIMATED:
+        return row
+    return _within(row, 0.4, 1.0 if shape.arch != "typical" else 2.0)
 
 
 def _draft(shape: Shape, run: Run) -> Row:
@@ -97,7 +107,8 @@ def _draft(shape: Shape, run: Run) -> Row:
     if run.draft:
         size += sum(layer_bytes(one, run) for one in shape.draft_layers)
         said += ", and their KV cache"
-    return Row("draft", size, Sure.EXACT if run.draft else Sure.ESTIMATED, shape.source, said)
+    row = Row("draft", size, Sure.EXACT if run.draft else Sure.ESTIMATED, shape.source, said)
+    return row if run.draft else _within(row, 0.0, HIGH)
 
 
 def per_gpu(shape: Shape, run: Run) -> tuple[int, ...]:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from fleethub.capacity.context import effective_context, installed_of, trained
 from fleethub.capacity.era import Era
 from fleethub.capacity.estimate import Run, estimate
-from fleethub.capacity.preflight import preflight
+from fleethub.capacity.preflight import batch_of, guessed, preflight
 from fleethub.capacity.server import Server
-from fleethub.capacity.shape import Shape, shape_of, shape_of_params
+from fleethub.capacity.shape import Shape, shape_of, shape_of_params, why_unknown
 from fleethub.model.capacity import Estimate, Placed, Row, Sure
-from fleethub.model.facts import Facts, MeasuredLoad
+from fleethub.model.facts import Facts, Installed, MeasuredLoad
 from fleethub.model.fleet import Model
 
 #: What llama-server keeps free on each GPU, beside the projector.
@@ -38,28 +38,27 @@ def placed(
         shape = shape_of(shown, installed.size)
     if shape is None and model.vram is None and model.params is not None and installed is None:
         shape = shape_of_params(model.params, model.quant or "Q4_K_M")
-    slots = parallel or server.parallel
     embedding = "embedding" in {*model.capabilities, *(shown.capabilities if shown else ())}
-    if embedding or (shape is not None and shape.single):
-        slots = 1
-    cache = kv_type or server.kv_type
-    flash = server.flash is not False
-    if not flash:
-        cache = "f16"  # a quantised cache needs flash attention; without it the server falls back
+    embedding = embedding or (shape is not None and shape.embedding)
+    slots = 1 if embedding or (shape is not None and shape.single) else parallel or server.parallel
+    flash = server.flash if server.flash is not None else server.era is not Era.OLD
+    # a quantised cache needs flash attention; without it the server falls back
+    cache = (kv_type or server.kv_type) if flash else "f16"
     out = Placed(model.name, model.ollama or model.name, tokens, source, slots, cache, Estimate(), primary=primary)
     if shape is None:
-        return replace(out, estimate=_declared(server, model, installed is not None))
+        return replace(out, estimate=_declared(server, model, installed))
     limit = trained(shown)
     if context is not None and limit:
         out = replace(out, context=min(context, limit))
+    cells, current = out.context * slots, server.era is Era.CURRENT
+    batch = batch_of(cells, flash=flash) if server.era is not Era.OLD and not embedding else 512
     run = Run(
-        out.context,
-        slots,
-        cache,
-        new_compute=server.era is Era.CURRENT,
+        *(out.context, slots, cache),
+        new_compute=current,
         flash=flash,
+        batch=min(2048, cells) if embedding and current else None,
         runtime=server.runtime,
-        vision=bool(shape.projector),
+        device=server.device,
     )
     seen = _measured(facts.loads, installed.digest, out, server.version) if installed else None
     several = len(server.gpus) > 1
@@ -67,18 +66,20 @@ def placed(
         out,
         estimate=estimate(shape, run, seen),
         split=estimate(shape, replace(run, gpus=len(server.gpus)), seen) if several else None,
-        preflight=preflight(shape, out.context * slots, flash=flash),
+        preflight=guessed(shape, run) if server.era is Era.OLD else preflight(shape, cells, batch),
+        batch=batch,
         room=SPILL_ROOM + shape.projector,
     )
 
 
-def _declared(server: Server, model: Model, installed: bool) -> Estimate:
+def _declared(server: Server, model: Model, installed: Installed | None) -> Estimate:
     """The spec's own size, where nothing better is known."""
     if model.vram is not None:
         return Estimate((Row("declared", model.vram, Sure.ESTIMATED, "spec: vram"),), model.vram, model.vram)
     tag = model.ollama or model.name
-    if installed:
-        return Estimate(reason=f"what {server.name} tells of {tag} does not say its shape, and the spec gives no vram")
+    if installed is not None:
+        why = why_unknown(installed.shown, installed.size) if installed.shown else "it was not told"
+        return Estimate(reason=f"the shape of {tag} on {server.name} is not known ({why}), and the spec gives no vram")
     where = f"is not installed on {server.name}" if server.observed else "could not be looked up: no answer from there"
     return Estimate(reason=f"{tag} {where}, and the spec gives neither vram nor params")
 

@@ -1,18 +1,23 @@
 """What the server's own scheduler reckons with before it loads a model. Sizes in bytes.
 
 It is not what the load takes: a cache's quantisation, a key length of its own, sliding windows and projectors
-are left out, so that it lies above the truth for some models and GiBs below it for others.
+are left out, so that it lies above the truth for some models and GiBs below it for others. Read at Ollama's
+``server/sched.go`` and ``llm/llama_server.go`` of August 2026.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fleethub.capacity.era import Era
+from fleethub.capacity.kv import kv_bytes
+from fleethub.capacity.run import Run
 from fleethub.capacity.shape import Shape
 
 MIB = 1 << 20
-#: batch -> what the current era adds to file and cache, and the share of the free memory it may then fill.
+#: batch -> what the current era adds to file and cache, and the per cent of free memory that these may fill for it.
 SURCHARGE = {512: 0, 1024: 768 * MIB, 2048: 2048 * MIB}
-SHARE = {1024: (75, 100), 2048: (60, 100)}
+SHARE = {1024: 75, 2048: 60}
 #: What the older eras leave free on each GPU.
 MARGIN = 457 * MIB
 MARGIN_METAL = 512 * MIB
@@ -25,26 +30,34 @@ def batch_of(cells: int, *, flash: bool = True) -> int:
     return 1024 if cells <= 32768 else 2048
 
 
-def base(shape: Shape, cells: int) -> int:
-    """File and cache by the scheduler's own rule: f16, the smallest number of KV heads, the embedding's width."""
-    head = shape.n_embd / max(shape.head_count, 1)
-    return shape.file_bytes + round(2 * shape.block_count * shape.head_count_kv_min * head * cells * 2)
+def preflight(shape: Shape, cells: int, batch: int) -> int:
+    """P of the current era: file, cache (f16, the smallest number of KV heads, the embedding's width), surcharge."""
+    head = shape.n_embd // max(shape.head_count, 1)
+    cache = 2 * shape.block_count * max(shape.head_count_kv_min, 1) * head * cells * 2
+    return shape.file_bytes + cache + SURCHARGE[batch]
 
 
-def preflight(shape: Shape, cells: int, *, flash: bool = True) -> int:
-    """P of the current era with the batch that this context asks for."""
-    return base(shape, cells) + SURCHARGE[batch_of(cells, flash=flash)]
+def lowered(base: int, batch: int, free: int) -> tuple[int, int]:
+    """(P, batch) in ``free`` bytes, from P without its surcharge: the batch is lowered until there is room for it.
 
-
-def lowered(size: int, cells: int, free: int, *, flash: bool = True) -> tuple[int, int]:
-    """(P, batch) in ``free`` bytes: the batch is lowered while P would fill too much. ``size`` is ``base``."""
-    batch = batch_of(cells, flash=flash)
+    So it is never the batch that makes the server evict.
+    """
     while batch in SHARE:
-        part, whole = SHARE[batch]
-        if (size + SURCHARGE[batch]) * whole <= free * part:
+        if base * 100 <= free * SHARE[batch] and base + SURCHARGE[batch] <= free * 8 // 10:
             break
         batch //= 2
-    return size + SURCHARGE[batch], batch
+    return base + SURCHARGE[batch], batch
+
+
+def guessed(shape: Shape, run: Run) -> int:
+    """What a server up to 0.12 takes a load for: its cache, and a graph by one formula, on one GPU."""
+    cells, batch = run.context * run.parallel, 512
+    graph = 4 * batch * (1 + 4 * shape.n_embd + cells * (1 + shape.head_count))
+    output = 4 * batch * (shape.n_embd + shape.n_vocab)
+    layers = shape.layers
+    if shape.arch.startswith("gpt"):  # it does not know how short their windows are
+        layers = tuple(replace(one, window=max(one.window, 4096)) if one.window else one for one in layers)
+    return shape.file_bytes + kv_bytes(replace(shape, layers=layers), run) + max(graph, output)
 
 
 def margin(era: Era, runtime: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleethub.capacity.era import Era
-from fleethub.capacity.preflight import SURCHARGE, batch_of, lowered, margin
+from fleethub.capacity.preflight import SURCHARGE, lowered, margin
 from fleethub.capacity.server import Server
 from fleethub.model.capacity import Placed
 
@@ -19,7 +19,6 @@ class Weighed:
     one: int
     all: int
     base: int
-    cells: int
 
     @property
     def name(self) -> str:
@@ -27,13 +26,14 @@ class Weighed:
         return self.placed.model
 
 
-def weigh(load: Placed, flash: bool) -> Weighed:
+def weigh(load: Placed, era: Era) -> Weighed:
     """Numbers of a load whose size is known. Where its preflight is not, its size stands for file and cache."""
     one = max(load.estimate.high, load.estimate.total or 0)
     split = max(load.split.high, load.split.total or 0) if load.split and load.split.total is not None else one
-    cells = load.context * load.parallel
-    base = one if load.preflight is None else load.preflight - SURCHARGE[batch_of(cells, flash=flash)]
-    return Weighed(load, one, max(one, split), base, cells)
+    if era is Era.OLD and load.preflight is not None:  # it loads by what it believes
+        one, split = max(one, load.preflight), max(split, load.preflight + split - one)
+    base = one if load.preflight is None else load.preflight - SURCHARGE[load.batch]
+    return Weighed(load, one, max(one, split), base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +41,19 @@ class Rules:
     """One server's rules."""
 
     era: Era
-    flash: bool
     margin: int
+    overhead: int
 
     @staticmethod
     def of(server: Server) -> Rules:
-        """The rules of a server's era; of an unknown one all of them."""
-        return Rules(server.era, server.flash is not False, margin(server.era, server.runtime))
+        """The rules of a server's era; of an unknown one all since 0.13."""
+        return Rules(server.era, margin(server.era, server.runtime), server.overhead)
 
     def asks(self, load: Weighed, free: int, gpus: int) -> tuple[int, int]:
         """(need, limit) of the strictest rule before a load, with ``free`` bytes on ``gpus`` GPUs."""
         found = []
         if self.era in (Era.CURRENT, Era.UNKNOWN):
-            found.append((lowered(load.base, load.cells, free, flash=self.flash)[0], free * 8 // 10))
+            found.append((lowered(load.base, load.placed.batch, free)[0], free * 8 // 10))
         if self.era is not Era.CURRENT:
             found.append(((load.one if gpus == 1 else load.all) + self.margin * gpus, free))
         return min(found, key=lambda pair: pair[1] - pair[0])
@@ -65,4 +65,4 @@ class Rules:
 
     def room(self, load: Weighed) -> int:
         """What must stay free on each GPU beside it, or layers go to the CPU."""
-        return self.margin if self.era in (Era.ENGINE, Era.OLD) else load.placed.room
+        return self.overhead + (self.margin if self.era in (Era.ENGINE, Era.OLD) else load.placed.room)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fleethub.capacity.devices import heaviest, runtime_of
 from fleethub.capacity.era import Era, era_of
 from fleethub.model.facts import Facts, GpuReading, OllamaReading, ProxyReading
 from fleethub.model.fleet import Backend, Fleet, Ollama
@@ -19,7 +20,8 @@ class Server:
     """All that decides what a load becomes there. Sizes in bytes; ``context_length`` and ``max_loaded`` 0: automatic.
 
     ``gpus`` are (name, total), empty when unknown; ``total_from`` says by whom. ``reserve`` and ``overhead`` are
-    per GPU. ``reading`` and ``proxy`` are what its Ollama and the proxy before it answered (None: nothing).
+    per GPU. ``reading`` and ``proxy`` are what its Ollama and the proxy before it answered (None: nothing);
+    ``reading`` is an earlier command's where ``observed`` is False.
     """
 
     name: str
@@ -36,11 +38,20 @@ class Server:
     spread: bool = False
     reserve: int = 1 << 30
     observed: bool = False
-    runtime: str = "cuda"
     url: str = ""
     routes_ours: bool = False  # the proxy's routes are FleetHub's, so that the spec decides their context
     reading: OllamaReading | None = None
     proxy: ProxyReading | None = None
+
+    @property
+    def runtime(self) -> str:
+        """The library that its GPUs are driven by, told from their names."""
+        return runtime_of(name for name, _ in self.gpus)
+
+    @property
+    def device(self) -> str:
+        """The GPU on which a runtime takes most."""
+        return heaviest(name for name, _ in self.gpus)
 
     @property
     def total(self) -> int | None:
@@ -57,7 +68,8 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
     """The server of a backend; what was observed wins over what is declared."""
     ollama = backend.ollama or Ollama(url="")
     raw = facts.of(Source("ollama", ollama.url))
-    reading = raw if isinstance(raw, OllamaReading) else None
+    observed = isinstance(raw, OllamaReading)
+    reading = raw if isinstance(raw, OllamaReading) else facts.remembered.get(ollama.url)
     machine = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None
     seen = machine if isinstance(machine, GpuReading) else None
     proxy = fleet.proxies.get(backend.proxy or "")
@@ -75,7 +87,7 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
         era=era_of(version),
         **_settings(ollama, seen.settings if seen is not None else None),
         reserve=fleet.policy.reserve,
-        observed=reading is not None,
+        observed=observed,
         url=ollama.url,
         routes_ours=bool(proxy and proxy.manage_routes),
         reading=reading,

@@ -40,7 +40,7 @@ class Shape:
     ``head_count_kv_min`` and ``_max`` as the file has them, which is what the server's scheduler reckons with.
     ``wide``: the widest vector between attention's parts. ``weights`` lie on the GPUs, ``weights_cpu`` beside them;
     ``low`` and ``high`` are the factors between which they lie. ``context_length``: what it was trained for.
-    ``single``: Ollama forces parallel to 1.
+    ``single``: Ollama forces parallel to 1; ``embedding``: it only embeds.
     ``notes``: what had to be assumed of its KV cache.
     """
 
@@ -70,6 +70,7 @@ class Shape:
     draft_layers: tuple[Layers, ...] = ()
     context_length: int = 0
     single: bool = False
+    embedding: bool = False
     params: int = 0
     kv_sure: Sure = Sure.EXACT
     notes: tuple[str, ...] = ()
@@ -142,6 +143,7 @@ def _read(shown: Shown, size: int) -> Shape:
         draft_layers=memory.draft,
         context_length=keys.count("context_length") or 0,
         single=keys.arch in SINGLE_SLOT or embedding,
+        embedding=embedding or keys.arch in ENCODERS,
         params=params if type(params) is int and 0 < params < 1 << 50 else 0,
         kv_sure=Sure.ESTIMATED if memory.notes and memory.layers else Sure.EXACT,
         notes=memory.notes,

@@ -18,13 +18,18 @@ class Sure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One summand of a load; ``source`` says where it is from, ``detail`` writes the arithmetic out."""
+    """One summand of a load; ``source`` says where it is from, ``detail`` writes the arithmetic out.
+
+    ``least`` and ``most`` are the range that it lies in (None: it is ``bytes``).
+    """
 
     what: str
     bytes: int
     sure: Sure
     source: str
     detail: str = ""
+    least: int | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,9 @@ class Fit(StrEnum):
 class Placed:
     """A model as it would be loaded. ``context`` in tokens per slot, ``context_from`` what decides it.
 
-    ``preflight`` is what the server's own scheduler reckons with; ``room`` what must stay free beside it (its
-    projector included); ``primary``: it must always stay loaded, not just now and then as a fallback.
+    ``preflight`` is what the server's own scheduler reckons with, ``batch`` (tokens) the one it takes where there is
+    room; ``room`` what must stay free beside it (its projector included); ``primary``: it must always stay loaded,
+    not just now and then as a fallback.
     """
 
     model: str
@@ -74,6 +80,7 @@ class Placed:
     room: int = 1 << 30
     primary: bool = True
     split: Estimate | None = None  # over all GPUs of the machine, where there are several
+    batch: int = 512
 
 
 @dataclass(frozen=True, slots=True)

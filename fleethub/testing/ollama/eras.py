@@ -53,13 +53,15 @@ def preflight(shape: Shape, total: int, batch: int | None = None) -> int:
 
 
 def lowered(shape: Shape, total: int, available: int) -> int:
-    """The micro-batch after a look at the room: 2048 needs a preflight within 60 % of it, 1024 within 75 %."""
-    batch = batch_for(total)
-    if batch == 2048 and preflight(shape, total, 2048) * 100 > 60 * available:
-        batch = 1024
-    if batch == 1024 and preflight(shape, total, 1024) * 100 > 75 * available:
-        batch = 512
-    return batch
+    """The micro-batch after a look at the room: file and cache within 60 % of it for 2048, within 75 % for 1024, and
+    with the batch's own addition within 80 %."""
+    bare = preflight(shape, total, 512)
+    for batch, share in ((2048, 60), (1024, 75)):
+        if batch > batch_for(total):
+            continue
+        if bare * 100 <= share * available and preflight(shape, total, batch) * 10 <= 8 * available:
+            return batch
+    return 512
 
 
 def by_llama_server(
@@ -67,15 +69,18 @@ def by_llama_server(
 ) -> Decision:
     """0.30 and later. ``free`` as the scheduler counts it, ``real`` as llama-server's own -fit reads it."""
     total = load.context * load.parallel
-    need = preflight(load.shape, total, None if load.flash else 512)
+    bare = preflight(load.shape, total, 512)  # a GPU is chosen before the batch is
     best = max(range(len(free)), key=lambda g: free[g])
-    alone = not s.sched_spread and need * 10 <= 8 * free[best]
+    alone = not s.sched_spread and bare * 10 <= 8 * free[best]
     chosen = (best,) if alone else tuple(range(len(free)))
     available = sum(free[g] for g in chosen)
-    if load.flash:
+    if load.shape.embedding:
+        batch = min(2048, total)
+    elif load.flash:
         batch = lowered(load.shape, total, available)
     else:
         batch = 256 if total > 4096 and min(totals[g] for g in chosen) <= 8 * GIB else 512
+    need = preflight(load.shape, total, 512 if load.shape.embedding else batch)
     true = load.size(batch, len(chosen), True)
     left = [real[g] for g in chosen]
     how = split(true, left, s.fit_target + s.gpu_overhead, most=load.layers)

@@ -110,7 +110,7 @@ def shape_of(model: dict[str, Any]) -> Shape:
         vocabulary=model["tensors"][0]["shape"][1],
         used=value("expert_used_count"),
         expert=value("expert_feed_forward_length"),
-        min_kv=min(kvs),
+        min_kv=max(min(kvs), 1),
         max_heads=max(many),
         limit=model["context_length"],
         num_ctx=int(setting[1]) if setting else None,
