@@ -169,18 +169,36 @@ class _Judge:
         return Check("physical", model, need, limit, need <= limit, says, tuple(w.name for w in loads))
 
     def _one_gpu(self, loads: Sequence[Weighed]) -> list[Check]:
+        """Each load as the last one: every rule is hardest then. Where one breaks, the first step that does."""
         every, checks = sum(w.one for w in loads), []
         for load in loads:
-            others = tuple(w.name for w in loads if w is not load)
-            free = self.total - (every - load.one)
-            holds = True
-            if others:
-                need, limit = self.rules.asks(load, free - self.overhead, 1)
-                holds = need <= limit
-                checks.append(self._preflight(load, others, need, limit, free - self.overhead))
-            if holds:  # else it evicts, and what is left then is another state
-                checks.append(self._spill(load, others, load.one + self.rules.room(load), free))
+            before = [w for w in loads if w is not load]
+            found = self._steps(load, before, self.total - (every - load.one))
+            if not all(c.holds for c in found):
+                found = self._first_broken([*before, load])
+            checks += [c for c in found if c not in checks]
         return checks
+
+    def _steps(self, load: Weighed, before: Sequence[Weighed], free: int) -> list[Check]:
+        """What a load asks of one GPU on which so much is free."""
+        others = tuple(w.name for w in before)
+        found = []
+        if others:
+            need, limit = self.rules.asks(load, free, 1)
+            found.append(self._preflight(load, others, need, limit))
+        if not found or found[0].holds:  # else it evicts, and what is left then is another state
+            found.append(self._spill(load, others, self.rules.wants(load), free))
+        return found
+
+    def _first_broken(self, order: Sequence[Weighed]) -> list[Check]:
+        """The checks of the first load of an order that breaks a rule; what comes after it meets another state."""
+        free = self.total
+        for at, load in enumerate(order):
+            found = self._steps(load, order[:at], free)
+            if not all(c.holds for c in found):
+                return found
+            free -= load.one
+        return []
 
     def _several(self, loads: Sequence[Weighed]) -> list[Check]:
         """What suffices wherever the models land; where that is not so, every order."""
@@ -190,43 +208,42 @@ class _Judge:
         for load in loads:
             others = tuple(w.name for w in loads if w is not load)
             free = self.total - (every - load.all)
-            room = self.rules.room(load)
             if others:
-                need, limit = self.rules.asks(load, free - self.overhead, self.count)
-                checks.append(self._preflight(load, others, need, limit, free - self.overhead))
-            anywhere = piled + room <= smallest or (
-                load.all + room * self.count <= free and self._never_tight(load, room)
-            )
-            check = self._spill(load, others, load.all + room * self.count, free)
+                need, limit = self.rules.asks(load, free, self.count)
+                checks.append(self._preflight(load, others, need, limit))
+            alone, spread = self.rules.wants(load), self.rules.wants(load, self.count)
+            anywhere = piled - load.one + alone <= smallest or (spread <= free and self._never_tight(load, alone))
+            check = self._spill(load, others, spread, free)
             checks.append(check if check.holds == anywhere else replace(check, holds=anywhere))
-        if all(c.holds for c in checks) or piled + self.reserve > self.total - self.overhead:
+        if all(c.holds for c in checks):
             return checks
+        careful = [c if c.holds else replace(c, order=()) for c in checks]
+        if piled + self.reserve > self.total - self.overhead:
+            return careful
         totals = [size for _, size in self.server.gpus]
-        seen = walk(self.rules, loads, totals, self.server.overhead, self.server.spread)
-        if seen.evicts is not None:
-            f = seen.evicts
-            shown = self._preflight(f.load, f.order[:-1], f.need, f.limit, 0)
-            return [*(c for c in checks if c.holds and c.model != f.load.name), shown]
-        if seen.complete and not seen.split:
-            if seen.spills is None:
-                says = "finds its place in every load order"
-                return [c if c.holds else replace(c, holds=True, says=f"{c.model} {says}") for c in checks]
-            f = seen.spills
-            shown = self._spill(f.load, f.order[:-1], f.need, f.limit)
-            return [*(c for c in checks if c.holds and c.model != f.load.name), shown]
+        seen = walk(self.rules, loads, totals, self.server.spread, exact=True)
+        broken = seen.evicts or seen.spills
+        if broken is not None:
+            say = self._preflight if broken.rule == "preflight" else self._spill
+            shown = say(broken.load, broken.order[:-1], broken.need, broken.limit)
+            shown = replace(shown, order=()) if broken.rough else shown
+            return [*(c for c in checks if c.holds and c.model != broken.load.name), shown]
+        if seen.clean and walk(self.rules, loads, totals, self.server.spread, exact=False).clean:
+            says = "finds its place in every load order"
+            return [c if c.holds else replace(c, holds=True, says=f"{c.model} {says}") for c in checks]
         self.notes.append(
             "not every way that the models may land on the GPUs was followed: the careful answer is given"
         )
-        return [c if c.holds else replace(c, order=()) for c in checks]
+        return careful
 
-    def _never_tight(self, load: Weighed, room: int) -> bool:
+    def _never_tight(self, load: Weighed, alone: int) -> bool:
         """Whether a GPU that takes it alone by the server's rule has room for it by its bytes, too."""
-        return self.server.spread or not self.rules.accepts(load, load.one + room - 1)
+        return self.server.spread or not self.rules.accepts(load, alone - 1)
 
-    def _preflight(self, load: Weighed, others: tuple[str, ...], need: int, limit: int, free: int) -> Check:
+    def _preflight(self, load: Weighed, others: tuple[str, ...], need: int, limit: int) -> Check:
         beside = ", ".join(others)
         whom = f"one of {beside}" if len(others) > 1 else beside
-        rule = f" (80 % of {gib(free)} free)" if free and limit < free else ""
+        rule = f" (80 % of {gib(limit * 10 // 8)} free)" if self.rules.era is Era.CURRENT else ""
         says = (
             f"{load.name} after {beside}: the server reckons {gib(need)}, within {gib(limit)}{rule}: all stay"
             if need <= limit

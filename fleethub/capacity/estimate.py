@@ -13,13 +13,15 @@ from fleethub.capacity.shape import Shape
 from fleethub.model.capacity import Estimate, Row, Sure
 from fleethub.model.facts import MeasuredLoad
 
-__all__ = ["OUTSIDE", "Run", "estimate", "kv_bytes", "per_gpu"]
+__all__ = ["OUTSIDE", "Run", "estimate", "kv_bytes", "largest_layer", "per_gpu"]
 
 MIB = 1 << 20
 #: What an estimated row may be of what it says. Its number is already the careful end.
 LOW, HIGH = 0.7, 1.1
 #: A measured load is seen again within this.
 AGAIN = 1.02
+#: A layer's weights against the mean of all, and bytes per weight of an output layer, at the most.
+LAYER, OUTPUT = 1.5, 1.0625
 #: Rows that a server's own sum of its buffers does not hold.
 OUTSIDE = ("projector", "overhead")
 
@@ -109,6 +111,14 @@ def _draft(shape: Shape, run: Run) -> Row:
         said += ", and their KV cache"
     row = Row("draft", size, Sure.EXACT if run.draft else Sure.ESTIMATED, shape.source, said)
     return row if run.draft else _within(row, 0.0, HIGH)
+
+
+def largest_layer(shape: Shape, run: Run) -> int:
+    """Bytes that the largest layer, or the output's, takes with its cache, at the most: it lies whole on one GPU."""
+    cache = max((layer_bytes(one, run) // max(one.count, 1) for one in shape.layers), default=0)
+    each = round(shape.weights * LAYER / max(shape.block_count, 1))
+    weight = max(OUTPUT, LAYER * shape.weights / shape.params) if shape.params else 2
+    return max(each + cache, round(shape.n_vocab * shape.n_embd * weight))
 
 
 def per_gpu(shape: Shape, run: Run) -> tuple[int, ...]:

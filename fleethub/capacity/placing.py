@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fleethub.capacity.context import effective_context, installed_of, trained
 from fleethub.capacity.era import Era
-from fleethub.capacity.estimate import Run, estimate
+from fleethub.capacity.estimate import Run, estimate, largest_layer
 from fleethub.capacity.preflight import batch_of, guessed, preflight
 from fleethub.capacity.server import Server
 from fleethub.capacity.shape import Shape, shape_of, shape_of_params, why_unknown
@@ -15,7 +15,7 @@ from fleethub.model.capacity import Estimate, Placed, Row, Sure
 from fleethub.model.facts import Facts, Installed, MeasuredLoad
 from fleethub.model.fleet import Model
 
-#: What llama-server keeps free on each GPU, beside the projector.
+#: What llama-server keeps free on each GPU, beside a projector, which the estimate holds.
 SPILL_ROOM = 1 << 30
 
 
@@ -61,15 +61,24 @@ def placed(
         device=server.device,
     )
     seen = _measured(facts.loads, installed.digest, out, server.version) if installed else None
-    several = len(server.gpus) > 1
+    several, every = len(server.gpus) > 1, replace(run, gpus=max(len(server.gpus), 1))
     return replace(
         out,
-        estimate=estimate(shape, run, seen),
-        split=estimate(shape, replace(run, gpus=len(server.gpus)), seen) if several else None,
-        preflight=guessed(shape, run) if server.era is Era.OLD else preflight(shape, cells, batch),
+        estimate=_estimate(server, shape, run, seen),
+        split=_estimate(server, shape, every, seen) if several else None,
+        layer=largest_layer(shape, run) if several else 0,
+        preflight=guessed(shape, every) if server.era is Era.OLD else preflight(shape, cells, batch),
         batch=batch,
-        room=SPILL_ROOM + shape.projector,
+        room=SPILL_ROOM,
     )
+
+
+def _estimate(server: Server, shape: Shape, run: Run, seen: MeasuredLoad | None) -> Estimate:
+    """Of an unknown era the larger one."""
+    found = estimate(shape, run, seen)
+    if server.era is Era.UNKNOWN:
+        found = max(found, estimate(shape, replace(run, new_compute=True), seen), key=lambda e: e.high)
+    return found
 
 
 def _declared(server: Server, model: Model, installed: Installed | None) -> Estimate:

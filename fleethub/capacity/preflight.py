@@ -50,14 +50,15 @@ def lowered(base: int, batch: int, free: int) -> tuple[int, int]:
 
 
 def guessed(shape: Shape, run: Run) -> int:
-    """What a server up to 0.12 takes a load for: its cache, and a graph by one formula, on one GPU."""
+    """What a server up to 0.12 takes a load for: its cache, and a graph on each GPU by one formula."""
     cells, batch = run.context * run.parallel, 512
     graph = 4 * batch * (1 + 4 * shape.n_embd + cells * (1 + shape.head_count))
     output = 4 * batch * (shape.n_embd + shape.n_vocab)
     layers = shape.layers
     if shape.arch.startswith("gpt"):  # it does not know how short their windows are
         layers = tuple(replace(one, window=max(one.window, 4096)) if one.window else one for one in layers)
-    return shape.file_bytes + kv_bytes(replace(shape, layers=layers), run) + max(graph, output)
+    cache = kv_bytes(replace(shape, layers=layers), run)
+    return shape.weights + shape.projector + cache + max(graph, output) * run.gpus
 
 
 def margin(era: Era, runtime: str) -> int:

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from fleethub.capacity.era import Era
 from fleethub.capacity.preflight import SURCHARGE, lowered, margin
 from fleethub.capacity.server import Server
-from fleethub.model.capacity import Placed
+from fleethub.model.capacity import Estimate, Placed
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """A load in numbers. ``one`` is what it takes on one GPU, ``all`` when it is spread; both the upper end of
-    their range, so that "fits" holds for all of it. ``base`` is the preflight without its batch."""
+    their range, so that "fits" holds for all of it. ``buffers`` and ``buffers_all`` are what of it a server before
+    0.30 counts beforehand. ``base`` is the preflight without its batch."""
 
     placed: Placed
     one: int
     all: int
+    buffers: int
+    buffers_all: int
     base: int
 
     @property
@@ -28,17 +31,33 @@ class Weighed:
 
 def weigh(load: Placed, era: Era) -> Weighed:
     """Numbers of a load whose size is known. Where its preflight is not, its size stands for file and cache."""
-    one = max(load.estimate.high, load.estimate.total or 0)
-    split = max(load.split.high, load.split.total or 0) if load.split and load.split.total is not None else one
+    split = load.split if load.split is not None and load.split.total is not None else load.estimate
+    one, every = (max(e.high, e.total or 0) for e in (load.estimate, split))
+    every = max(one, every)
+    buffers, buffers_all = one - _runtime(load.estimate), every - _runtime(split)
     if era is Era.OLD and load.preflight is not None:  # it loads by what it believes
-        one, split = max(one, load.preflight), max(split, load.preflight + split - one)
+        buffers, buffers_all = max(buffers, load.preflight), max(buffers_all, load.preflight)
+        one, every = max(one, buffers), max(every, buffers_all)
     base = one if load.preflight is None else load.preflight - SURCHARGE[load.batch]
-    return Weighed(load, one, max(one, split), base)
+    return Weighed(load, one, every, buffers, buffers_all, base)
+
+
+def _runtime(estimate: Estimate) -> int:
+    return sum(row.bytes if row.most is None else row.most for row in estimate.rows if row.what.startswith("overhead"))
+
+
+#: What must be free beside a projector, or it stays on the CPU.
+PROJECTOR_ROOM = 1 << 30
+
+
+def uneven(load: Weighed, gpus: int) -> int:
+    """What stays empty because a layer lies whole on one of several GPUs, in bytes at the most."""
+    return load.placed.layer * gpus if gpus > 1 else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One server's rules."""
+    """One server's rules. ``margin`` and ``overhead`` (the setting) stay free on each GPU."""
 
     era: Era
     margin: int
@@ -53,9 +72,10 @@ class Rules:
         """(need, limit) of the strictest rule before a load, with ``free`` bytes on ``gpus`` GPUs."""
         found = []
         if self.era in (Era.CURRENT, Era.UNKNOWN):
-            found.append((lowered(load.base, load.placed.batch, free)[0], free * 8 // 10))
+            left = max(free - self.overhead * gpus, 0)
+            found.append((lowered(load.base, load.placed.batch, left)[0], left * 8 // 10))
         if self.era is not Era.CURRENT:
-            found.append(((load.one if gpus == 1 else load.all) + self.margin * gpus, free))
+            found.append((self._whole(load, gpus), free))
         return min(found, key=lambda pair: pair[1] - pair[0])
 
     def accepts(self, load: Weighed, free: int, gpus: int = 1) -> bool:
@@ -63,6 +83,20 @@ class Rules:
         need, limit = self.asks(load, free, gpus)
         return need <= limit
 
-    def room(self, load: Weighed) -> int:
-        """What must stay free on each GPU beside it, or layers go to the CPU."""
-        return self.overhead + (self.margin if self.era in (Era.ENGINE, Era.OLD) else load.placed.room)
+    def wants(self, load: Weighed, gpus: int = 1) -> int:
+        """Bytes that must be free for it over ``gpus`` GPUs, or layers go to the CPU."""
+        found = 0
+        if self.era in (Era.CURRENT, Era.UNKNOWN):
+            found = (load.one if gpus == 1 else load.all) + uneven(load, gpus)
+            found += (load.placed.room + self.overhead) * gpus
+        if self.era is not Era.CURRENT:
+            found = max(found, self._whole(load, gpus))
+        return found
+
+    def _whole(self, load: Weighed, gpus: int) -> int:
+        """Before 0.30: buffers and a margin that stands for the runtime, which may take more."""
+        size, buffers = (load.one, load.buffers) if gpus == 1 else (load.all, load.buffers_all)
+        room = (self.margin + self.overhead) * gpus
+        if any(row.what == "projector" for row in load.placed.estimate.rows):
+            room = max(room, PROJECTOR_ROOM)
+        return max(size, buffers + room) + uneven(load, gpus)

@@ -127,7 +127,7 @@ def _read(shown: Shown, size: int) -> Shape:
         n_ff=inner,
         n_vocab=_vocabulary(keys),
         weights=weights.gpu,
-        file_bytes=size if type(size) is int and size > 0 else weights.gpu + weights.cpu,
+        file_bytes=(size if type(size) is int and size > 0 else weights.gpu + weights.cpu) - weights.beside,
         sure=weights.sure,
         source=weights.source,
         detail=weights.detail,

@@ -17,7 +17,10 @@ HEADER = 64 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Bytes by place. ``low`` and ``high``: the factors of ``gpu`` it lies between; ``detail``: the arithmetic."""
+    """Bytes by place; ``beside``: of a projector that has a file of its own.
+
+    ``low`` and ``high``: the factors of ``gpu`` it lies between; ``detail``: the arithmetic.
+    """
 
     gpu: int
     cpu: int
@@ -28,6 +31,7 @@ class Weights:
     detail: str
     low: float = 1.0
     high: float = 1.0
+    beside: int = 0
 
 
 def weights_of(keys: Keys, size: int, main: int) -> Weights:
@@ -38,15 +42,17 @@ def weights_of(keys: Keys, size: int, main: int) -> Weights:
     if sums is not None:
         text = sums.gpu + sums.cpu + sums.draft - sums.twice
         beside = size - text - sums.projector
+        apart = 0
         if vision and not sums.projector and 0 < beside <= max(text // 2, 4 << 30):
-            sums.projector, beside = beside, 0  # a separate projector file: what the blobs hold beside the text
+            sums.projector, apart, beside = beside, beside, 0  # what the blobs hold beside the text
         if not size or beside <= max(HEADER, size // 50):
             said = f"{len(keys.shown.tensors)} tensors" + (
                 f", {_mib(sums.cpu)} of them stay on the CPU" * bool(sums.cpu)
             )
             said += f"; the embedding of {_mib(sums.twice)} is on both sides" * bool(sums.twice)
             return Weights(
-                sums.gpu, sums.cpu, sums.projector, sums.draft, Sure.EXACT, "tensor list", f"sum over {said}"
+                *(sums.gpu, sums.cpu, sums.projector, sums.draft, Sure.EXACT, "tensor list", f"sum over {said}"),
+                beside=apart,
             )
     if not size:
         raise UntoldError("neither its tensors nor its file size are known")

@@ -65,7 +65,7 @@ class Placed:
     """A model as it would be loaded. ``context`` in tokens per slot, ``context_from`` what decides it.
 
     ``preflight`` is what the server's own scheduler reckons with, ``batch`` (tokens) the one it takes where there is
-    room; ``room`` what must stay free beside it (its projector included); ``primary``: it must always stay loaded,
+    room; ``room`` what must stay free beside it; ``primary``: it must always stay loaded,
     not just now and then as a fallback.
     """
 
@@ -81,6 +81,7 @@ class Placed:
     primary: bool = True
     split: Estimate | None = None  # over all GPUs of the machine, where there are several
     batch: int = 512
+    layer: int = 0  # its largest layer, which lies whole on one of several GPUs; bytes
 
 
 @dataclass(frozen=True, slots=True)

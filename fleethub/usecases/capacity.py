@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleethub.capacity.ask import AskError, Question, ask, rank
+from fleethub.capacity.quant import BITS
 from fleethub.capacity.report import report
 from fleethub.capacity.shape import Shape, shape_of, shape_of_params
-from fleethub.capacity.quant import BITS
 from fleethub.model.capacity import Answer, Fit, Rank, Report
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts

@@ -80,7 +80,7 @@ def by_llama_server(
         batch = lowered(load.shape, total, available)
     else:
         batch = 256 if total > 4096 and min(totals[g] for g in chosen) <= 8 * GIB else 512
-    need = preflight(load.shape, total, 512 if load.shape.embedding else batch)
+    need = preflight(load.shape, total, 512 if load.shape.embedding else max(batch, 512))
     true = load.size(batch, len(chosen), True)
     left = [real[g] for g in chosen]
     how = split(true, left, s.fit_target + s.gpu_overhead, most=load.layers)

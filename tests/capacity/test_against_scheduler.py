@@ -1,0 +1,242 @@
+"""Admission against a server that schedules by the published rules: random fleets, every order of loads.
+
+Whenever admission says that a set fits, nothing is evicted, spilled or refused, wherever in the measured ranges the
+loads' true sizes lie. Each other verdict names a load order, and that order shows it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import assume, event, given, note
+from hypothesis import strategies as st
+
+from fleethub.capacity import Server, admit, placed
+from fleethub.capacity.era import Era, era_of
+from fleethub.model.capacity import Check, Fit, Placed
+from fleethub.model.facts import Facts, OllamaReading
+from fleethub.model.fleet import Model
+from fleethub.testing.catalog import ALL
+from fleethub.testing.ollama import COMPUTE, COPIES, OVERHEAD, OVERHEAD_VISION, Scheduler, Settings, Truth, true_size
+from tests.capacity.support import GIB, installed
+
+CATALOG = {entry["name"]: entry for entry in ALL}
+READING = {tag: installed(entry) for tag, entry in CATALOG.items()}
+FACTS = Facts("now")
+MIB = 1 << 20
+BAD = ("evicted", "spilled", "reloaded", "failed", "stepped", "refused", "queued")
+#: The largest catalog models fit no card; most sets are of those that do.
+TAGS = sorted(CATALOG, key=lambda tag: CATALOG[tag]["size"])
+CONTEXTS = (4096, 8192, 16384, 20480, 32768, 65536, 131072)
+VERSIONS = ("0.32.1", "0.32.1", "0.32.1", "0.30.0", "0.18.0", "0.12.1", "0.27.3")
+
+
+@dataclass(frozen=True)
+class World:
+    """A server as it is set up, and the loads that are planned for it (tag -> context, the first ones primaries)."""
+
+    gpus: tuple[int, ...]
+    version: str
+    settings: Settings
+    reserve: int
+    loads: tuple[tuple[str, int], ...]
+
+    @property
+    def server(self) -> Server:
+        s = self.settings
+        return Server(
+            "gpu",
+            tuple((f"card {n}", size) for n, size in enumerate(self.gpus)),
+            "declared",
+            self.version,
+            era_of(self.version),
+            parallel=s.num_parallel,
+            max_loaded=s.max_loaded_models,
+            kv_type=s.kv_cache_type,
+            flash=s.flash_attention,
+            overhead=s.gpu_overhead,
+            spread=s.sched_spread,
+            reserve=self.reserve,
+            observed=True,
+            reading=OllamaReading(self.version, READING, ()),
+        )
+
+    def planned(self, primaries: int = 99) -> list[Placed]:
+        return [
+            placed(
+                self.server,
+                Model(name=tag, backends=("gpu",), route="", ollama=tag, context=context),
+                FACTS,
+                context=context,
+                primary=at < primaries,
+            )
+            for at, (tag, context) in enumerate(self.loads)
+        ]
+
+    def schedulers(self, **truth: Any) -> list[Scheduler]:
+        """Of an unknown era one of each that it may be."""
+        models = [CATALOG[tag] for tag, _ in self.loads]
+        versions = ("0.18.0", "0.32.1") if self.server.era is Era.UNKNOWN else (self.version,)
+        return [Scheduler(models, list(self.gpus), self.settings, version=v, **truth) for v in versions]
+
+
+def tight(world: World, part: float | None) -> World:
+    """The same set on GPUs scaled so that all together have ``part`` of what it needs: where verdicts change."""
+    if part is None:
+        return world
+    need = sum(load.estimate.high for load in world.planned())
+    scale = need * part / sum(world.gpus)
+    return replace(world, gpus=tuple(max(round(size * scale), 4 * GIB) for size in world.gpus))
+
+
+def sets(cards: st.SearchStrategy[tuple[int, ...]]) -> st.SearchStrategy[World]:
+    settings = st.builds(
+        Settings,
+        num_parallel=st.sampled_from([1, 1, 2, 4]),
+        max_loaded_models=st.sampled_from([0, 0, 0, 1, 2, 3]),
+        kv_cache_type=st.sampled_from(["f16", "f16", "q8_0", "q4_0"]),
+        flash_attention=st.sampled_from([None, None, None, True, False]),
+        gpu_overhead=st.sampled_from([0, 0, 0, GIB]),
+        sched_spread=st.sampled_from([False, False, False, True]),
+    )
+    loads = st.lists(
+        st.tuples(st.sampled_from(TAGS), st.sampled_from(CONTEXTS)), min_size=1, max_size=4, unique_by=lambda x: x[0]
+    ).map(tuple)
+    worlds = st.builds(World, cards, st.sampled_from(VERSIONS), settings, st.sampled_from([0, GIB]), loads)
+    return st.builds(tight, worlds, st.none() | st.floats(0.95, 2.0))
+
+
+ONE = st.sampled_from([8, 12, 16, 24, 32, 48, 80, 96, 141]).map(lambda size: (size * GIB,))
+SEVERAL = st.lists(st.sampled_from([8, 12, 16, 24, 32, 48, 80]), min_size=2, max_size=4).map(
+    lambda sizes: tuple(size * GIB for size in sizes)
+)
+TRUTHS = st.builds(
+    Truth,
+    compute=st.sampled_from(COMPUTE) | st.floats(*COMPUTE),
+    overhead=st.sampled_from(OVERHEAD) | st.integers(*OVERHEAD),
+    overhead_vision=st.sampled_from(OVERHEAD_VISION) | st.integers(*OVERHEAD_VISION),
+    copies=st.sampled_from(COPIES) | st.integers(*COPIES),
+)
+
+
+def happened(
+    scheduler: Scheduler, contexts: Mapping[str, int], order: Sequence[str], batches: Mapping[str, int] | None = None
+) -> list[Any]:
+    """What went wrong when the models were asked for in this order."""
+    for tag in order:
+        scheduler.request(tag, contexts[tag], {"num_batch": batches[tag]} if batches else None)
+    return [e for e in scheduler.log if e.what in BAD]
+
+
+def stays(world: World, truths: Mapping[str, Truth], names: Sequence[str]) -> None:
+    contexts = dict(world.loads)
+    for order in itertools.islice(itertools.permutations(names), 24):
+        for scheduler in world.schedulers(truths=truths):
+            assert happened(scheduler, contexts, (*order, *reversed(order), *order)) == [], order
+            assert set(scheduler.residents) == set(names)
+
+
+def truths_of(data: st.DataObject, world: World) -> dict[str, Truth]:
+    return {tag: data.draw(TRUTHS, label=tag) for tag, _ in world.loads}
+
+
+@given(sets(ONE), st.data())
+def test_what_fits_on_one_gpu_stays_in_every_order(world: World, data: st.DataObject) -> None:
+    fit = admit(world.server, world.planned()).fit
+    event(fit.value)
+    if fit is Fit.FITS:
+        stays(world, truths_of(data, world), [tag for tag, _ in world.loads])
+
+
+@given(sets(SEVERAL), st.data())
+def test_what_fits_on_several_gpus_stays_in_every_order(world: World, data: st.DataObject) -> None:
+    fit = admit(world.server, world.planned()).fit
+    event(fit.value)
+    if fit is Fit.FITS:
+        stays(world, truths_of(data, world), [tag for tag, _ in world.loads])
+
+
+@given(sets(ONE | SEVERAL), st.integers(1, 2), st.data())
+def test_a_fallback_that_fits_disturbs_no_primary(world: World, primaries: int, data: st.DataObject) -> None:
+    verdict = admit(world.server, world.planned(primaries))
+    if verdict.fit is not Fit.FITS:
+        return
+    first = [tag for tag, _ in world.loads[:primaries]]
+    for tag, fit in verdict.fallbacks:
+        event(fit.value)
+        if fit is Fit.FITS:
+            stays(world, truths_of(data, world), [*first, tag])
+
+
+def upper(world: World, load: Placed) -> Truth:
+    """The truth in which a load takes, on one GPU, exactly the upper end of its range."""
+    flash = world.settings.flash_attention
+    flash = flash if flash is not None else world.server.era is not Era.OLD
+    current = world.server.era in (Era.CURRENT, Era.UNKNOWN)
+    size = true_size(
+        CATALOG[load.tag],
+        load.context,
+        load.parallel,
+        load.kv_type,
+        batch=batch_of(world, load),
+        flash=flash,
+        new=current,
+        truth=Truth(compute=1.0),
+    )
+    runtime = max(row.most or row.bytes for row in load.estimate.rows if row.what.startswith("overhead"))
+    working = size.compute + size.tail
+    more = load.estimate.high - runtime - (size.taken - size.overhead)
+    return Truth(compute=(working + more) / working, overhead=runtime, overhead_vision=runtime)
+
+
+def batch_of(world: World, load: Placed) -> int:
+    """The batch that admission reckons with: a server with little room takes a smaller one, if nobody fixed it."""
+    if world.server.era not in (Era.CURRENT, Era.UNKNOWN) or "embedding" not in CATALOG[load.tag]["capabilities"]:
+        return load.batch
+    return min(2048, load.context)
+
+
+def shown(world: World, check: Check, loads: Mapping[str, Placed]) -> list[Any]:
+    """Each rule by itself: what the number of models alone would evict hides the others."""
+    contexts = dict(world.loads)
+    if check.rule != "count":
+        world = replace(world, settings=replace(world.settings, max_loaded_models=9))
+    truths = {tag: upper(world, load) for tag, load in loads.items()}
+    batches = {tag: batch_of(world, load) for tag, load in loads.items()}
+    return [e for s in world.schedulers(truths=truths) for e in happened(s, contexts, check.order, batches)]
+
+
+def has_witnesses(world: World) -> None:
+    """Of the oldest servers both their guess and the truth count, whichever is larger: no one world shows that."""
+    assume(world.server.era is not Era.OLD)
+    world = replace(world, reserve=0)
+    loads = {p.tag: p for p in world.planned()}
+    for check in admit(world.server, list(loads.values())).checks:
+        if check.holds or not check.order:
+            continue
+        event(check.rule)
+        note(check.says)
+        seen = shown(world, check, loads)
+        if check.rule == "preflight":
+            assert ("evicted", check.model) in [(e.what, e.more) for e in seen], (check, seen)
+        elif check.rule == "count":
+            assert any(e.what == "evicted" for e in seen), (check, seen)
+        elif check.rule == "spill":
+            assert ("spilled", check.model) in [e[:2] for e in seen], (check, seen)
+        elif check.need > check.limit + world.settings.gpu_overhead * len(world.gpus):
+            assert seen, check
+
+
+@given(sets(ONE))
+def test_each_refusal_has_an_order_that_shows_it(world: World) -> None:
+    """With every load at the upper end of its range, which is what admission counts with."""
+    has_witnesses(world)
+
+
+@given(sets(SEVERAL))
+def test_each_refusal_on_several_gpus_that_names_an_order_is_shown_by_it(world: World) -> None:
+    """Where not every way of landing was followed, the careful answer names no order."""
+    has_witnesses(world)
