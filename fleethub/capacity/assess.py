@@ -8,6 +8,7 @@ from textwrap import wrap
 
 from fleethub.capacity.admission import WORSE, admit
 from fleethub.capacity.context import effective_context
+from fleethub.capacity.live import live_findings
 from fleethub.capacity.placing import placed
 from fleethub.capacity.server import Server, server_of
 from fleethub.model.address import Address
@@ -69,7 +70,8 @@ def planned_sets(fleet: Fleet) -> dict[str, PlannedSet]:
 def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, after: PlannedSet) -> Assessment:
     """Judge the planned set of a backend, ``after``, against the set of the lockfile, ``before``."""
     if backend.ollama is None or not (after or before):
-        return Assessment(Load(backend.name, None, None, None), planned=after)
+        findings = live_findings(fleet, backend, facts, ())
+        return Assessment(Load(backend.name, None, None, None), findings, planned=after)
     server = server_of(fleet, backend, facts)
     loads = {p.model: placed(server, fleet.models[p.model], facts, primary=p.primary) for p in after}
     loads |= _asked_directly(fleet, server, facts, loads)
@@ -81,8 +83,20 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, aft
     promoted = [p.model for p in after if p.primary and any(p.same(b) and not b.primary for b in before)]
     judge = _Judge(fleet, backend, server, verdict, earlier, (*newcomers, *promoted))
     judge.run()
-    findings = (*judge.findings, *_mismatches(fleet, backend, server, facts, after))
+    live = live_findings(fleet, backend, facts, tuple(loads.values()), _reckoned(fleet, server, facts, loads))
+    findings = (*judge.findings, *_mismatches(fleet, backend, server, facts, after), *live)
     return Assessment(load, findings, judge.refused, verdict, planned)
+
+
+def _reckoned(fleet: Fleet, server: Server, facts: Facts, loads: Mapping[str, Placed]) -> tuple[Placed, ...]:
+    """The same loads as they would be estimated if none had ever been measured."""
+    plain = replace(facts, loads=())
+    return tuple(
+        placed(server, fleet.models[p.model], plain, context=p.context, primary=p.primary)
+        if any(row.sure is Sure.MEASURED for row in p.estimate.rows)
+        else p
+        for p in loads.values()
+    )
 
 
 def _bytes(load: Placed) -> int | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
+from fleethub.capacity.settings import SETTINGS
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed, Sure
 from fleethub.model.facts import Facts, GpuReading, OllamaReading, Resident, tagged
@@ -19,7 +18,6 @@ MIB = 1 << 20
 TOLERANCE = 0.02
 #: What a desktop or a monitor takes is not worth a warning.
 NOTICEABLE = 64 * MIB
-TRUE = ("1", "t", "true")
 
 
 def live_findings(
@@ -104,53 +102,8 @@ def _gpus(backend: Backend, machine: GpuReading) -> Iterator[Finding]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    """A field of ``Ollama`` and how its variable's text is read; ``write`` gives it as the spec writes it."""
-
-    field: str
-    parse: Callable[[str], Any]
-    write: Callable[[Any], str] = str
-    plain: Callable[[Any], str] = str  # the variable's text for a declared value
-
-    @property
-    def variable(self) -> str:
-        return f"OLLAMA_{self.field.upper()}"
-
-
-def _whole(text: str) -> int:
-    """A plain whole number; Ollama takes anything else (``8G``) for its default."""
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
-
-
-def _yes(text: str) -> bool:
-    return text.strip().lower() in TRUE
-
-
-def _toml(value: Any) -> str:
-    return {True: "true", False: "false"}.get(value, str(value))
-
-
-def _flag(value: Any) -> str:
-    return "1" if value else "0"
-
-
-SETTINGS = (
-    _Setting("num_parallel", lambda text: _whole(text) or 1),
-    _Setting("max_loaded_models", _whole),
-    _Setting("kv_cache_type", lambda text: text.strip().lower() or "f16", lambda value: f'"{value}"'),
-    _Setting("context_length", _whole),
-    _Setting("flash_attention", lambda text: _yes(text) if text.strip() else None, _toml, _flag),
-    _Setting("gpu_overhead", _whole, lambda value: f'"{value / MIB:g} MiB"'),
-    _Setting("sched_spread", _yes, _toml, _flag),
-)
-
-
 def _settings(backend: Backend, seen: Mapping[str, str], source: str) -> Iterator[Finding]:
     for setting in SETTINGS:
-        if not hasattr(backend.ollama, setting.field):
-            continue
         declared = getattr(backend.ollama, setting.field)
         text = seen.get(setting.variable)
         real = setting.parse(text or "")
@@ -216,13 +169,14 @@ def _off(backend: Backend, server: OllamaReading, reckoned: Sequence[Placed]) ->
         estimate = load.estimate
         if not estimate.rows or any(row.sure is Sure.MEASURED for row in estimate.rows):
             continue
-        outside = sum(row.bytes for row in estimate.rows if row.what.startswith("overhead"))
+        inside = [row for row in estimate.rows if not row.what.startswith("overhead")]
+        low = sum(row.bytes if row.least is None else row.least for row in inside if row.what != "projector")
+        high = sum(row.bytes if row.most is None else row.most for row in inside)
         for resident in server.residents:
             same = tagged(resident.tag) == tagged(load.tag) and resident.context == load.context
             unread = resident.size == files.get(resident.digest)  # the server says so when it could not measure
             if not same or unread or not 0 < resident.size == resident.size_vram:
                 continue
-            low, high = estimate.low - outside, estimate.high - outside
             if low <= resident.size <= high:
                 continue
             more = resident.size > high

@@ -8,11 +8,17 @@ from typing import Any
 
 from fleethub.capacity.devices import heaviest, runtime_of
 from fleethub.capacity.era import Era, era_of
+from fleethub.capacity.settings import SETTINGS, read
 from fleethub.model.facts import Facts, GpuReading, OllamaReading, ProxyReading
 from fleethub.model.fleet import Backend, Fleet, Ollama
 from fleethub.model.observation import Source
 
-TRUE = ("1", "t", "true")
+#: A setting's field in the spec -> here.
+OURS = {
+    **{"num_parallel": "parallel", "max_loaded_models": "max_loaded", "kv_cache_type": "kv_type"},
+    **{"context_length": "context_length", "flash_attention": "flash", "gpu_overhead": "overhead"},
+    **{"sched_spread": "spread"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,30 +102,5 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
 
 
 def _settings(declared: Ollama, seen: Mapping[str, str] | None) -> dict[str, Any]:
-    """The server's settings; an environment that was read counts whole: what is not in it is at its default."""
-    if seen is None:
-        return {
-            "parallel": declared.num_parallel,
-            "max_loaded": declared.max_loaded_models,
-            "kv_type": declared.kv_cache_type,
-            "context_length": declared.context_length,
-            "flash": declared.flash_attention,
-            "overhead": declared.gpu_overhead,
-            "spread": declared.sched_spread,
-        }
-    flash = seen.get("OLLAMA_FLASH_ATTENTION", "").strip().lower()
-    return {
-        "parallel": _number(seen, "NUM_PARALLEL") or 1,
-        "max_loaded": _number(seen, "MAX_LOADED_MODELS"),
-        "kv_type": seen.get("OLLAMA_KV_CACHE_TYPE", "").strip().lower() or "f16",
-        "context_length": _number(seen, "CONTEXT_LENGTH"),
-        "flash": flash in TRUE if flash else None,
-        "overhead": _number(seen, "GPU_OVERHEAD"),
-        "spread": seen.get("OLLAMA_SCHED_SPREAD", "").strip().lower() in TRUE,
-    }
-
-
-def _number(settings: Mapping[str, str], name: str) -> int:
-    """A plain whole number; Ollama takes anything else (``8G``) for its default."""
-    text = settings.get(f"OLLAMA_{name}", "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+    found = read(seen) if seen is not None else {s.field: getattr(declared, s.field) for s in SETTINGS}
+    return {OURS[field]: value for field, value in found.items()}
