@@ -33,11 +33,11 @@ MODEL = Resident("m:latest", 10 * GIB, 10 * GIB, "ab" * 32, 4096)
 
 
 def load(low: float = 9.5, high: float = 10.9, sure: Sure = Sure.ESTIMATED, tag: str = "m") -> Placed:
-    """Ten GiB and half a GiB of overhead, in a range of GiB."""
+    """Ten GiB, whose cache makes the range (in GiB), and half a GiB of overhead, which no buffer holds."""
     rows = (
         Row("weights", 8 * GIB, Sure.EXACT, "tensors"),
-        Row("KV cache", 2 * GIB, sure, "facts"),
-        Row("overhead", GIB // 2, Sure.ESTIMATED, "CUDA"),
+        Row("KV cache", 2 * GIB, sure, "facts", "", round((low - 8) * GIB), round((high - 8) * GIB)),
+        Row("overhead of 1 GPU", GIB // 2, Sure.ESTIMATED, "CUDA", "", 0, GIB),
     )
     estimate = Estimate(rows, round(low * GIB), round(high * GIB))
     return Placed("alias", tag, 4096, "route", 2, "q8_0", estimate)
@@ -160,11 +160,11 @@ def test_foreign_processes() -> None:
 
 def test_an_estimate_that_the_load_contradicts() -> None:
     """The range is compared without the overhead, which no buffer of the server holds."""
-    assert look(placed=(load(high=10.5),)) == ()
-    finding = only(look(placed=(load(high=10.4),)), "capacity.estimate-off")
+    assert look(placed=(load(high=10.0),)) == ()
+    finding = only(look(placed=(load(high=9.9),)), "capacity.estimate-off")
     assert "takes 10.00 GiB, with a context of 4096 tokens, 0.10 GiB more than was reckoned" in finding.message
     finding = only(look(placed=(load(low=11.0, high=12.0),)), "capacity.estimate-off")
-    assert "0.50 GiB less than was reckoned (10.50 to 11.50 GiB" in finding.message
+    assert "1.00 GiB less than was reckoned (11.00 to 12.00 GiB" in finding.message
     assert len(finding.detail) == 3
 
 

@@ -204,15 +204,15 @@ def test_a_backend_that_is_down_is_remembered(tmp_path: Path) -> None:
         backend = Backend(name="b", host="h", ollama=Ollama(url=url))
         fleet = Fleet(name="f", root=str(tmp_path), digest="", key_seed=None, backends={"b": backend})
         source = Source("ollama", url, ask=("qwen3:32b",))
-        server.loaded_size = lambda model, context: (30 * GIB, 30 * GIB)
         server.load("qwen3:32b", 4096)
+        (resident,) = server.residents.values()
         http, vault = Http(), Vault(tmp_path, None)
         up = observe(fleet, [source], http, vault)
     down = observe(fleet, [source], http, vault)
     http.close()
     before = up.readings[source.id]
     assert isinstance(before, OllamaReading)
-    assert (up.remembered, [load.bytes for load in up.loads]) == ({}, [30 * GIB])
+    assert (up.remembered, [load.bytes for load in up.loads]) == ({}, [resident.size])
     assert not isinstance(down.of(source), OllamaReading)
     assert down.remembered[url].installed == {"qwen3:32b": before.installed["qwen3:32b"]}
     assert down.remembered[url].installed["qwen3:32b"].shown is not None

@@ -37,9 +37,9 @@ def events(server, *kinds):
 
 
 def beside(first, second, share, context=8192, **more):
-    """A server whose GPU leaves ``second`` exactly ``share`` of its preflight beside the loaded ``first``."""
+    """A server whose GPU leaves ``second`` exactly ``share`` of its file and cache beside the loaded ``first``."""
     taken = sum(scheduler(1000 * GIB, **more).request(first, context).taken.values())
-    need = preflight(SHAPES[second], context)
+    need = preflight(SHAPES[second], context, 512)  # a batch that does not fit is lowered: it evicts nobody
     server = scheduler(taken + int(need * share) + 1, **more)
     server.request(first, context)
     return server
@@ -108,7 +108,9 @@ def test_1_preflight_knows_no_kv_type_no_window_and_no_projector():
     assert shape.file < catalog.QWEN3_VL_4B["size"]
     quantised = beside(QWEN8, LLAMA, 1.2, env={"OLLAMA_KV_CACHE_TYPE": "q4_0"})
     assert quantised.request(LLAMA, 8192).evicted == (QWEN8,)
-    assert preflight(SHAPES[catalog.PER_LAYER["name"]], 4096) == SHAPES["hybrid:9b"].file  # MIN(head_count_kv) is 0
+    hybrid = SHAPES[catalog.PER_LAYER["name"]]  # MIN(head_count_kv) is 0, which counts as 1
+    cache = 2 * len(hybrid.layers) * hybrid.width * 4096 * 2 // hybrid.max_heads
+    assert preflight(hybrid, 4096) == hybrid.file + cache
 
 
 # --- 2: eviction --------------------------------------------------------------------------------------------
@@ -269,10 +271,12 @@ def test_6_batch_by_the_context_of_all_slots(context, batch):
 
 @pytest.mark.parametrize(
     ("context", "share", "batch"),
-    [(8192, 0.75, 1024), (8192, 0.76, 512), (40960, 0.60, 2048), (40960, 0.61, 1024)],
+    [(8192, 0.80, 1024), (8192, 0.81, 512), (40960, 0.60, 2048), (40960, 0.61, 1024)],
 )
 def test_6_batch_is_lowered_where_there_is_little_room(context, share, batch):
-    server = scheduler(int(preflight(SHAPES[QWEN8], context) / share) + 1)
+    """2048: file and cache within 60 %; 1024: with its own 768 MiB within 80 %, which is stricter than 75 % here."""
+    need = preflight(SHAPES[QWEN8], context, 1024 if context == 8192 else 512)
+    server = scheduler(int(need / share) + 1)
     server.request(QWEN8, context)
     assert server.residents[QWEN8].batch == batch
 
