@@ -156,6 +156,9 @@ class _Judge:
             own = [replace(c, model=load.name, rule="spill") for c in broken]
         if own:
             return worst(MEANS[c.rule] for c in own), own
+        if known:  # the primaries do not even go together
+            found = worst(MEANS[rule] for rule, _ in known)
+            return (Fit.EVICTS if found is Fit.EXCEEDS else found), []
         return Fit.FITS, [c for c in found if c.model == load.name]
 
     def _physical(self, loads: Sequence[Weighed], model: str) -> Check:

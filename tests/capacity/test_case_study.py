@@ -1,33 +1,17 @@
 """The case study: two 32B models (Qwen3-32B's shape, Q4_K_M, one slot each) on one GPU of 48 GiB.
 
 What each takes and what the server reckons with are two numbers: the file and a cache of 8 KV heads of 128, against
-the file and a cache of 8 heads of 5120 / 64 = 80, always f16. docs: README, "Will it fit?". In GiB, both models alike;
-"both" is the upper end of what they take, beside it 1 GiB of reserve; "gives" is 80 % of what is free beside the other.
+the file and a cache of 8 heads of 5120 / 64 = 80, always f16. In GiB; "both" is the upper end of what the two take,
+beside 1 GiB of reserve; "gives" is 80 % of what is free beside the other one.
 
-==== ======= ============= ======== ======= =====================================
-KV   context both together reckons  gives   becomes
-==== ======= ============= ======== ======= =====================================
-f16    8192  42.0          19.7     21.6    both stay
-f16   12288  44.0          20.3     20.8    both stay
-f16   16384  46.0          20.9     20.0    the bytes fit, and each evicts the other
-f16   20480  48.1          21.5     19.2    the bytes do not fit
-f16   32768  54.1          23.4     16.8    the bytes do not fit
-q8_0  16384  42.3          20.9     21.5    both stay
-q8_0  20480  43.4          21.5     21.1    the bytes fit, and each evicts the other
-q8_0  32768  46.6          23.4     19.8    the bytes fit, and each evicts the other
-q8_0  40960  49.8          24.7     18.5    the bytes do not fit
-q4_0  20480  40.9          21.5     22.1    both stay
-q4_0  24576  41.4          22.2     21.8    the bytes fit, and each evicts the other
-q4_0  32768  42.6          23.4     21.4    the bytes fit, and each evicts the other
-q4_0  40960  44.8          24.7     20.5    the bytes fit, and each evicts the other
-==== ======= ============= ======== ======= =====================================
-
-``fleethub.testing.ollama``, which schedules by the published rules, does the same with loads of that size.
+``CAPACITY.md`` in fleets/monad has the table; the stand-in, which schedules by the published rules, does the same with
+loads of that size.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -112,6 +96,16 @@ def test_a_server_that_schedules_by_the_rules_does_the_same(kv: str, context: in
         server.request(name, context)
     bad = {e.what for e in server.log} & {"evicted", "spilled", "failed"}
     assert bad == (set() if fit is Fit.FITS else {"evicted"})
+
+
+def test_the_table_in_the_documentation() -> None:
+    said = {Fit.FITS: "both stay", Fit.EVICTS: "each evicts the other", Fit.EXCEEDS: "the bytes do not fit"}
+    text = (Path(__file__).parents[2] / "fleets/monad/CAPACITY.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith(("| f16", "| q8_0", "| q4_0"))]
+    assert rows == [
+        f"| {kv} | {context:,} | {both:.1f} | {reckons:.1f} | {gives:.1f} | {said[fit]} |"
+        for kv, context, both, reckons, gives, fit in CASES
+    ]
 
 
 def test_a_quantised_cache_makes_room_and_does_not_stop_the_evicting() -> None:
