@@ -157,8 +157,8 @@ class _Judge:
         if own:
             return worst(MEANS[c.rule] for c in own), own
         if known:  # the primaries do not even go together
-            found = worst(MEANS[rule] for rule, _ in known)
-            return (Fit.EVICTS if found is Fit.EXCEEDS else found), []
+            fit = worst(MEANS[rule] for rule, _ in known)
+            return (Fit.EVICTS if fit is Fit.EXCEEDS else fit), []
         return Fit.FITS, [c for c in found if c.model == load.name]
 
     def _physical(self, loads: Sequence[Weighed], model: str) -> Check:
