@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 #: What the name holds, without "NVIDIA", "GeForce" and "RTX" -> streaming multiprocessors. A laptop's chip of the
 #: same name has fewer, so this is an upper bound.
@@ -21,6 +22,7 @@ MULTIPROCESSORS = {
 _LONGEST_FIRST = sorted(MULTIPROCESSORS, key=lambda name: (-len(name), name))
 
 
+@cache
 def multiprocessors(name: str) -> int | None:
     """Of the GPU that a driver or an operator calls so; None for one that is not in the table."""
     words = re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()

@@ -194,8 +194,10 @@ def _chapters(folder: Path, fleet: StandIns, run: Callable[..., int], say: Calla
     good = spec.read_text()
     spec.write_text(good.replace('owner = "TiltClaw"', 'owner = "TiltClaw"\nmodel = "gpt-oss-120b"'))
     expect(3, "plan")
-    say("\n# Refused, with the sum. The spec goes back.")
+    say("\n# Refused, with the sum. The spec goes back. Asked before, the answer would have been:")
     spec.write_text(good)
+    expect(3, "capacity", "monad-1", "qwen3-coder:30b")
+    expect(0, "capacity", "monad-1", "llama3.1-8b")
 
     say("\n# Volta moves to a model that its key never had, while its agent calls without pause, on both replicas.")
     spec.write_text(re.sub(r'(owner = "Volta")', r'\1\nmodel = "llama3.1-8b"\nfallbacks = []', good))
