@@ -11,6 +11,7 @@ import pytest
 
 from fleethub.clients.host import HostError
 from fleethub.model.exit import Exit
+from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import LiteLLM
 from fleethub.testing.ollama import Ollama
 from tests.proxies import Admin, chat
@@ -429,3 +430,37 @@ def test_two_clones_that_reach_the_same_serial_are_told_apart(place: Place, admi
     assert place.lockfile.serial == other.lockfile.serial == 2
     assert "state.behind" in place.run("apply", "--auto-approve", code=Exit.STALE)
     assert admin.row("web")["models"] == ["qwen3-32b"]
+
+
+def test_what_is_loaded_counts_is_said_and_is_remembered(tmp_path: Path) -> None:
+    """Measured sizes replace estimates, a stranger and a spill are told, and a server that is down is not forgotten."""
+    ollama = Ollama(models=ALL, vram=24 << 30)
+    params = {"api_base": ollama.url, "num_ctx": 4096}
+    routes = [{"model_name": a, "litellm_params": {"model": f"ollama_chat/{t}", **params}} for a, t in TAGS.items()]
+    with LiteLLM(models=routes, master_key=MASTER, cache_ttl=0.01) as proxy:
+        urls = {"proxy": proxy.url, "ollama": ollama.url}
+        head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="refuse-new")
+        place = Place(tmp_path / "fleet", head.replace('"48 GiB"', '"24 GiB"') + MODELS + NODE)
+        place.apply()
+        assert "Nothing to do" in place.run("plan", code=Exit.FINE)
+
+        ollama.load("qwen3:32b", 4096)
+        ollama.load("nomic-embed-text:latest", 2048)
+        resident, stranger = ollama.residents.values()
+        text = place.run("plan", code=Exit.FINE)
+        assert "capacity.unplanned" in text
+        assert stranger.name in text
+        assert "capacity.estimate-off" not in text
+        assert f'"bytes": {resident.size}' in place.run("--json", "capacity", "gpu", code=Exit.FINE)
+        assert "measured" in place.run("capacity", "gpu", code=Exit.FINE)
+
+        ollama.residents.clear()
+        ollama.load("qwen3:32b", 32768)
+        (resident,) = ollama.residents.values()
+        assert resident.spilled
+        assert "capacity.spilled" in place.run("plan", code=Exit.FINE)
+
+        ollama.stop()
+        text = place.run("capacity", "gpu", code=Exit.FINE)
+        assert "not observed: judged from what an earlier command saw" in text
+        assert "measured" in text

@@ -108,7 +108,9 @@ def _distinct(planned: Sequence[Placed]) -> tuple[list[Placed], list[Check]]:
 def _notes(server: Server, loads: Sequence[Weighed]) -> tuple[str, ...]:
     notes = [era_note(server.era, server.version)] if server.observed or server.era is not Era.UNKNOWN else []
     if not server.observed:
-        notes.append("not observed: judged from the spec, by the strictest of the rules since 0.13")
+        seen = "what an earlier command saw" if server.reading is not None else "the spec"
+        strict = ", by the strictest of the rules since 0.13" if server.era is Era.UNKNOWN else ""
+        notes.append(f"not observed: judged from {seen}{strict}")
     rough = [w.name for w in loads if w.placed.preflight is None]
     if rough:
         notes.append(f"what the server reckons for {', '.join(sorted(rough))} is taken from the size in the spec")

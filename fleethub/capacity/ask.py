@@ -197,7 +197,7 @@ def _elsewhere(fleet: Fleet, facts: Facts, question: Question, asked: int) -> tu
             ((Lever.BACKEND, place.answer.backend),),
             f"on {place.answer.backend}" + (f", {gib(place.headroom)} stay free" if place.headroom is not None else ""),
             place.answer.verdict,
-            "" if not place.answer.unobserved else "not observed: judged from the spec",
+            "" if not place.answer.unobserved else "not observed",
         )
         for place in places
         if place.answer.verdict.fit is Fit.FITS and place.answer.backend != question.backend

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Semaphore
+from types import MappingProxyType
 
 from fleethub.clients import git, gpu, host
 from fleethub.clients.http import Http
@@ -36,12 +37,22 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def observe(fleet: Fleet, sources: Iterable[Source], http: Http, vault: Vault, shells: Shells | None = None) -> Facts:
-    """Read all sources concurrently. ``shells`` keeps connections for later; without it they are closed here."""
+def observe(
+    fleet: Fleet,
+    sources: Iterable[Source],
+    http: Http,
+    vault: Vault,
+    shells: Shells | None = None,
+    silent: Mapping[tuple[str, str], str] = MappingProxyType({}),
+) -> Facts:
+    """Read all sources concurrently. ``shells`` keeps connections for later; without it they are closed here.
+
+    ``silent``: sources that are known not to answer (``Source.id``), and why; they are not asked.
+    """
     if shells is None:
         shells = Shells()
         try:
-            return observe(fleet, sources, http, vault, shells)
+            return observe(fleet, sources, http, vault, shells, silent)
         finally:
             shells.close()
     machines = shells
@@ -68,6 +79,8 @@ def observe(fleet: Fleet, sources: Iterable[Source], http: Http, vault: Vault, s
     }
 
     def read(source: Source) -> Reading | Unknown:
+        if source.id in silent:
+            return Unknown(silent[source.id], at)
         with gates[source.system]:
             try:
                 return readers[source.system](source)

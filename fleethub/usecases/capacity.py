@@ -18,7 +18,7 @@ from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Source, Unknown
+from fleethub.model.observation import Source
 from fleethub.spec import load
 from fleethub.usecases import SpecError
 
@@ -44,7 +44,7 @@ def look(path: Path, name: str | None = None) -> Looked:
     """
     from fleethub.clients.http import Http
     from fleethub.clients.vault import Vault
-    from fleethub.observing import now, observe
+    from fleethub.observing import observe
     from fleethub.planning.sources import sources
 
     loaded = load(path)
@@ -56,11 +56,10 @@ def look(path: Path, name: str | None = None) -> Looked:
     vault = Vault(Path(fleet.root), None, tuple(proxy.master_key for proxy in fleet.proxies.values()))
     http = Http()
     try:
-        facts = observe(fleet, [s for s in wanted if s.id not in silent], http, vault)
+        facts = observe(fleet, wanted, http, vault, silent=silent)
     finally:
         http.close()
-    missing = {key: Unknown(reason, now()) for key, reason in silent.items()}
-    return Looked(fleet, replace(facts, readings={**facts.readings, **missing}), loaded.findings)
+    return Looked(fleet, facts, loaded.findings)
 
 
 def overview(looked: Looked, backend: str | None = None) -> tuple[Report, ...]:

@@ -255,13 +255,17 @@ def _models(loads: Sequence[Placed], width: int) -> list[str]:
 
 def _split(estimate: Estimate) -> tuple[int, int, int]:
     weights = sum(row.bytes for row in estimate.rows if row.what.startswith("weights"))
-    cache = sum(row.bytes for row in estimate.rows if row.what.startswith("KV"))
+    cache = sum(row.bytes for row in estimate.rows if row.what.startswith(("KV", "recurrent")))
     return weights, cache, sum(row.bytes for row in estimate.rows) - weights - cache
 
 
 def _sure(estimate: Estimate) -> str:
-    """The least sure of the rows."""
-    return max((row.sure for row in estimate.rows), key=SURE.index).value
+    """Measured when the server's own sum is there; else of the weights and caches, for all else is always estimated."""
+    rows = [row.sure for row in estimate.rows]
+    if Sure.MEASURED in rows:
+        return Sure.MEASURED.value
+    main = [row.sure for row in estimate.rows if row.what.startswith(("weights", "KV", "recurrent"))]
+    return max(main or rows, key=SURE.index).value
 
 
 def _residents(held: Sequence[Held], style: Style, prefix: str = "loaded: ") -> list[str]:

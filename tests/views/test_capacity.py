@@ -105,7 +105,7 @@ ANSWER = Answer(
     limit=131072,
     remedies=(
         Remedy(((Lever.CONTEXT, 20480),), "a context of 20,480 instead of 65,536", FITS),
-        Remedy(((Lever.BACKEND, "far"),), "on far, 9.0 GiB stay free", FITS, "not observed: judged from the spec"),
+        Remedy(((Lever.BACKEND, "far"),), "on far, 9.0 GiB stay free", FITS, "not observed"),
     ),
     notes=("parallel slots are a setting of the whole server",),
 )
