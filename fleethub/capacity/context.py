@@ -14,10 +14,11 @@ VISION_MINIMUM = 2048
 AUTOMATIC = ((47 << 30, 262144), (23 << 30, 32768), (0, 4096))
 
 
-def automatic(total: int | None) -> int:
-    """Ollama's own default for so much VRAM; unknown VRAM counts as much, which is the careful answer."""
-    if total is None:
+def automatic(server: Server) -> int:
+    """Ollama's own default for its VRAM less its overhead; unknown VRAM counts as much, which is the careful answer."""
+    if server.total is None:
         return AUTOMATIC[0][1]
+    total = max(server.total - server.overhead * len(server.gpus), 0)
     return next(tokens for least, tokens in AUTOMATIC if total >= least)
 
 
@@ -76,7 +77,7 @@ def _unasked(server: Server, model: Model) -> tuple[int, str]:
         return int(text), "Modelfile"
     if server.context_length:
         return server.context_length, "OLLAMA_CONTEXT_LENGTH"
-    return automatic(server.total), "Ollama's automatic default"
+    return automatic(server), "Ollama's automatic default"
 
 
 def _rows(server: Server, model: Model) -> list[Deployment]:

@@ -68,7 +68,7 @@ def unasked_context(server: Server, model: Model) -> tuple[int, str]:
         return int(text), "Modelfile"
     if server.context_length:
         return server.context_length, "OLLAMA_CONTEXT_LENGTH"
-    return automatic(server.total), "Ollama's automatic default"
+    return automatic(server), "Ollama's automatic default"
 
 
 def limit_of(shape: Shape | None) -> int | None:

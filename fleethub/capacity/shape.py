@@ -14,7 +14,7 @@ from fleethub.model.facts import Shown
 #: Ollama loads these with one slot, whatever OLLAMA_NUM_PARALLEL says.
 SINGLE_SLOT = (
     *("mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe"),
-    *("nemotron_h", "nemotron_h_moe", *ENCODERS),
+    *("nemotron_h", "nemotron_h_moe", "nemotron_h_omni", *ENCODERS),
 )
 #: A vocabulary that few models exceed, for those that do not tell theirs.
 USUAL_VOCABULARY = 262144

@@ -46,6 +46,10 @@ def test_a_route_that_says_nothing_leaves_it_to_modelfile_setting_and_automatic(
     assert found == (5000, "OLLAMA_CONTEXT_LENGTH")
     assert context(proxy(row(None)), gpus=(24,)) == (32768, "Ollama's automatic default")
     assert context(proxy(row(None)), gpus=(16,)) == (4096, "Ollama's automatic default")
+    f = fleet({"qwen3:32b": MODEL}, node("a", "qwen3:32b"), gpus=(24,), ollama={"gpu_overhead": 2 << 30})
+    seen = facts(read(), proxy=proxy(row(None)))
+    found = effective_context(server_of(f, f.backends["gpu"], seen), MODEL, seen)
+    assert found == (4096, "Ollama's automatic default"), "what the setting keeps free is no VRAM to it"
     assert context(proxy(row(None)), gpus=(48,))[0] == 40960
 
 

@@ -59,7 +59,7 @@ class Scheduler:
     @property
     def automatic(self) -> int:
         """The context of a model for which nobody set any."""
-        total = sum(gpu.total for gpu in self.gpus)
+        total = sum(gpu.total - self.settings.gpu_overhead for gpu in self.gpus)
         return 262144 if total >= 47 * GIB else 32768 if total >= 23 * GIB else 4096
 
     def request(

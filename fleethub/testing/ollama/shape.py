@@ -10,7 +10,7 @@ from fleethub.testing.catalog.tensors import tensor_bytes
 
 #: Every how many layers one attends to everything; the others slide over a window.
 GLOBAL_EVERY = {"gemma3": 6, "gptoss": 2, "gpt-oss": 2}
-SINGLE = ("mllama", "qwen3vl", "qwen35", "qwen3next", "lfm2", "nemotron_h")  # and their ...moe
+SINGLE = ("mllama", "qwen3vl", "qwen35", "qwen3next", "lfm2", "nemotron_h", "nemotron_h_omni")  # and their ...moe
 
 
 @dataclass(frozen=True, slots=True)
