@@ -182,7 +182,8 @@ def test_the_case_study_without_its_network(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "fleethub", "-C", str(tmp_path / "monad"), "capacity"]
     start = time.monotonic()
     done = subprocess.run(argv, env=env, capture_output=True, text=True)
-    assert time.monotonic() - start < 2
+    # alone it takes half a second; one silent name server or connection alone would take longer than this
+    assert time.monotonic() - start < 15
     assert "not observed" in done.stdout
     assert done.returncode in (0, Exit.REFUSED), done.stdout + done.stderr
     assert not (tmp_path / "monad/.fleethub").exists()
