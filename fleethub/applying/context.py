@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event, Lock
 
+from fleethub.clients.host import Hosts
 from fleethub.clients.http import Http
 from fleethub.clients.litellm import LiteLLM
 from fleethub.clients.vault import Vault
@@ -26,11 +26,13 @@ class Context:
 
     http: Http
     vault: Vault
-    root: Path
+    hosts: Hosts
     lineage: str
     serial: int
     apply: str
     emit: Callable[[Happening], None]
+    parallel: int  # nodes that are delivered to and activated at a time
+    max_failures: int  # nodes that may not come up with their new set before the rest is left alone
     began: float = field(default_factory=time.monotonic)
     ended: dict[str, float] = field(default_factory=dict)
     stop: Event = field(default_factory=Event)

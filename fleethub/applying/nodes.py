@@ -1,29 +1,108 @@
-"""Node steps: deliver the files, wait until the node has settled, remove what a dropped block left."""
+"""Node steps: deliver the files, activate them, wait until the node has settled, remove what a dropped block left."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from fleethub.applying.context import Context, StepError
-from fleethub.clients.host import HostError, Parcel, connect
+from fleethub.clients.host import Activation, HostError, Parcel, Target
 from fleethub.clients.vault import SecretError
-from fleethub.model.actions import Deliver, RemoveNode, Settle
+from fleethub.model.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
+
+HOT = 5.0  # seconds in which a gateway that runs answers
+ANSWERS = ("healthy", "unasked")
+
+
+class NotActivated(StepError):
+    """The node has the new set and does not work with it."""
 
 
 def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
-    """Fill the secrets in, put the files in place, the mark last. A folder is activated by the rename."""
+    """Fill the secrets in, let the node check the set, put the files in place, the mark last."""
     try:
         files = [(file.path, context.vault.fill(file.text), file.mode) for file in do.files]
-        mark = {
-            **context.mark(do.generation),
-            "digests": {file.path: context.vault.text(file.text) for file in do.files},
-            "activated": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        parcel = Parcel(files, mark, do.folders, do.uid, do.expects, do.stale)
-        connect(do.source.at, context.root).deliver(parcel, context.vault)
+        mark = _mark(do, context, activated=do.activated)
+        parcel = Parcel(
+            files=files,
+            mark=mark,
+            folders=do.folders,
+            uid=do.uid,
+            expects=do.expects,
+            stale=do.stale,
+            keep=do.keep,
+            checks=do.checks,
+            restart=do.restart,
+            port=do.port,
+        )
+        unchecked = context.hosts.at(do.source.at).deliver(parcel)
     except (HostError, SecretError) as error:
+        raise StepError(_safe(str(error), do.files, context)) from None
+    return tuple(f"{name}: not at hand on every node; FleetHub's own checks were made" for name in unchecked)
+
+
+def activate(do: Activate, context: Context) -> tuple[str, ...]:
+    """Make the node use its set, and write so into its mark; a node that does not come up gets its old set back."""
+    try:
+        target = context.hosts.at(do.source.at)
+        problem = _start(do, target)
+        if problem:
+            raise NotActivated(_safe(f"{problem}; {_back(do, target)}", do.files, context))
+        target.stamp(_mark(do, context, activated=True))
+    except HostError as error:
         raise StepError(str(error)) from None
     return ()
+
+
+def _mark(do: Deliver | Activate, context: Context, activated: bool) -> dict[str, object]:
+    digests = {file.path: context.vault.text(file.text) for file in do.files}
+    mark = {**context.mark(do.generation), "digests": digests}
+    return {**mark, "activated": _now()} if activated else mark
+
+
+def _safe(message: str, files: Iterable[NodeFile], context: Context) -> str:
+    """A message with words of a program that read the node's secrets: not passed on when one of them is in it."""
+    secrets = {context.vault.open(slot).reveal() for file in files for slot in file.text.slots}
+    if any(secret in message for secret in secrets if len(secret) > 3):
+        return "a program on the node failed, and what it said holds a secret: run it there by hand"
+    return message
+
+
+def _start(do: Activate, target: Target) -> str:
+    """What is wrong; empty when the gateway answers."""
+    if do.hot:
+        done = target.activate((), do.port, HOT, fresh=False)
+        if done.health in ANSWERS:
+            return ""
+        if not do.argv:
+            return f"the gateway does not answer at 127.0.0.1:{do.port}/healthz"
+        return _problem(target.activate(do.argv, do.port, do.timeout, fresh=False), do)
+    return _problem(target.activate(do.argv, do.port, do.timeout, do.fresh), do)
+
+
+def _problem(done: Activation, do: Activate) -> str:
+    if done.code:
+        return f"{do.argv[0]} ended with {done.code}{f' ({done.said})' if done.said else ''}"
+    if done.health == "silent":
+        return f"the gateway did not answer at 127.0.0.1:{do.port}/healthz within {do.timeout:g} s"
+    if done.health == "old":
+        return f"the process at port {do.port} is still the one from before, which does not know the new set"
+    return ""
+
+
+def _back(do: Activate, target: Target) -> str:
+    """Put the old set back and activate it; says what became of it."""
+    try:
+        if not target.back(do.port):
+            return "there is no older set to put back: its files stay, and the next apply activates them again"
+        problem = _start(do, target)
+        mark = target.read(()).mark
+        if problem or mark is None:
+            return f"the old set is back, and does not work either ({problem}): look at it by hand"
+        target.stamp({**mark, "activated": _now()})
+    except HostError as error:
+        return f"and the old set could not be put back ({error}): look at it by hand"
+    return "the old set is back, and answers"
 
 
 def settle(do: Settle, context: Context) -> tuple[str, ...]:
@@ -36,10 +115,14 @@ def settle(do: Settle, context: Context) -> tuple[str, ...]:
 def remove(do: RemoveNode, context: Context) -> tuple[str, ...]:
     """Remove what is still as applied; what somebody changed, and OpenClaw's own data, stays and is named."""
     try:
-        kept = connect(do.source.at, context.root).remove(do.files, context.vault)
+        kept = context.hosts.at(do.source.at).remove(do.files, do.argv)
     except HostError as error:
         raise StepError(str(error)) from None
     return (f"{do.source.at}: {', '.join(kept)} stays",) if kept else ()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _age(since: str | None) -> float:

@@ -6,7 +6,7 @@ A step runs when every step it comes after succeeded; one that failed holds back
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -16,6 +16,7 @@ from fleethub.applying import keys, nodes, routes
 from fleethub.applying.context import Context, StepError
 from fleethub.clients.vault import SecretError
 from fleethub.model.actions import (
+    Activate,
     Deliver,
     KeyDelete,
     KeyPut,
@@ -39,6 +40,7 @@ from fleethub.model.event import (
 )
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending
 from fleethub.model.plan import Action, Phase, Plan, Step
+from fleethub.model.words import plural
 from fleethub.state.reduce import reduce
 
 HANDLERS: dict[type, Callable[[Any, Context], tuple[str, ...]]] = {
@@ -49,6 +51,7 @@ HANDLERS: dict[type, Callable[[Any, Context], tuple[str, ...]]] = {
     ProveRoute: routes.prove,
     RouteDelete: routes.delete,
     Deliver: nodes.deliver,
+    Activate: nodes.activate,
     Settle: nodes.settle,
     RemoveNode: nodes.remove,
 }
@@ -62,6 +65,7 @@ SAYS = {
     ProveRoute: "prove route",
     RouteDelete: "remove route",
     Deliver: "deliver",
+    Activate: "activate",
     Settle: "settle",
     RemoveNode: "remove",
 }
@@ -105,7 +109,10 @@ def apply(
     save(run.lockfile)
     try:
         for phase in Phase:
-            run.phase([s for s in plan.steps if s.phase is phase], context, WORKERS.get(phase, 8))
+            if phase is Phase.DELIVER:
+                run.waves(plan.steps, context)
+            elif phase is not Phase.ACTIVATE:
+                run.phase([s for s in plan.steps if s.phase is phase], context, WORKERS.get(phase, 8))
     except KeyboardInterrupt:
         save(run.lockfile)  # with what is pending: the next plan goes on from there
         raise
@@ -124,7 +131,9 @@ def apply(
         )
     )
     save(run.lockfile)
-    return Outcome(run.lockfile, tuple(run.done), tuple(run.failed), tuple(run.skipped), tuple(run.notes))
+    return Outcome(
+        run.lockfile, tuple(run.done), tuple(run.failed), tuple(run.skipped), tuple(dict.fromkeys(run.notes))
+    )
 
 
 class _Run:
@@ -136,6 +145,7 @@ class _Run:
         self.failed: list[tuple[str, str]] = []
         self.skipped: list[str] = []
         self.notes: list[str] = []
+        self.broken = 0  # nodes that do not come up with their new set
 
     @property
     def lockfile(self) -> Lockfile:
@@ -149,6 +159,35 @@ class _Run:
             self._emit(event)
             self._lockfile = reduce(self._lockfile, event)
 
+    def waves(self, steps: Sequence[Step], context: Context) -> None:
+        """Deliver and activate: one node first, then as many at a time as may be; too many that fail end it.
+
+        A node that cannot be delivered to is its own trouble; one that does not come up may be the new set's.
+        """
+        starting = {s.address for s in steps if s.phase is Phase.ACTIVATE}
+        rolling = [s for s in steps if s.phase in (Phase.DELIVER, Phase.ACTIVATE)]
+        self.phase([s for s in rolling if s.address not in starting], context, context.parallel)
+        queue, size, canary = sorted(starting), 1, True
+        while queue:
+            wave, queue = set(queue[:size]), queue[size:]
+            for phase in (Phase.DELIVER, Phase.ACTIVATE):
+                self.phase([s for s in rolling if s.address in wave and s.phase is phase], context, context.parallel)
+            if self.broken > context.max_failures:
+                left = [s for s in rolling if s.address in queue]
+                self.leave(left, f"{plural(self.broken, 'node')} did not come up with the new files")
+                return
+            done = set(self.done)
+            canary = canary and not any(
+                s.id in done for s in rolling if s.address in wave and s.phase is Phase.ACTIVATE
+            )
+            size = 1 if canary else context.parallel
+
+    def leave(self, steps: Sequence[Step], reason: str) -> None:
+        """Steps that are not tried."""
+        for step in steps:
+            self.skipped.append(step.id)
+            self.take(StepFailed(step.id, step.address, step.phase.name.lower(), reason, skipped=True))
+
     def phase(self, steps: list[Step], context: Context, workers: int) -> None:
         """Run one phase's steps, in as many rounds as they depend on each other."""
         left = list(steps)
@@ -158,8 +197,8 @@ class _Run:
             taken = {s.id for s in ready}
             left = [s for s in left if s.id not in taken]
             with ThreadPoolExecutor(max_workers=max(1, min(workers, len(ready)))) as pool:
-                running = [pool.submit(self._step, step, context) for step in ready]
-                try:
+                try:  # from the first step on: one that only waits is already under way while others are handed in
+                    running = [pool.submit(self._step, step, context) for step in ready]
                     for future in running:
                         future.result()
                 except KeyboardInterrupt:
@@ -172,14 +211,13 @@ class _Run:
         phase = step.phase.name.lower()
         broken = set(self.skipped) | {name for name, _ in self.failed}
         if lost := broken & set(step.after):
-            self.skipped.append(step.id)
-            reason = f"{sorted(lost)[0]} was not done"
-            self.take(StepFailed(step.id, step.address, phase, reason, skipped=True))
+            self.leave([step], f"{sorted(lost)[0]} was not done")
             return
         self.take(StepStarted(step.id, step.address, phase, SAYS[type(step.do)]))
         try:
             notes = HANDLERS[type(step.do)](step.do, context)
         except (StepError, SecretError) as error:
+            self.broken += isinstance(error, nodes.NotActivated)
             self.failed.append((step.id, str(error)))
             self.take(StepFailed(step.id, step.address, phase, str(error)))
             return
@@ -201,7 +239,7 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
         by_address.setdefault(step.address, []).append(step)
     for change in plan.changes:
         steps = by_address.get(change.address, [])
-        if not any(s.locked is not None or s.removes for s in steps):
+        if not any(s.locked is not None or s.removes or s.phase is Phase.DELIVER for s in steps):
             continue
         before = lockfile.resources.get(change.address) if lockfile else None
         wanted = change.locked
@@ -236,9 +274,10 @@ def _settled(plan: Plan, run: _Run, records: Mapping[Address, Locked]) -> Iterab
     touched: dict[Address, bool] = {}
     for step in plan.steps:
         touched[step.address] = touched.get(step.address, True) and step.id not in bad
+    recorded = {step.address for step in plan.steps if step.locked is not None or step.removes}
     for address, whole in touched.items():
         record = records.get(address)
-        if record is None or not whole:
+        if record is None or not whole or address not in recorded:
             continue
         pending = None
         if address in held and record.pending is not None:

@@ -6,6 +6,7 @@ import click
 
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import run_apply
+from fleethub.usecases import Pace
 
 
 @click.command()
@@ -15,9 +16,26 @@ from fleethub.cli.running import run_apply
     is_flag=True,
     help="Do not ask. Drift is left alone unless the policy says repair.",
 )
+@click.option(
+    "--parallel",
+    type=click.IntRange(1, 128),
+    default=16,
+    show_default=True,
+    help="Nodes that are delivered to and activated at a time, after the first.",
+)
+@click.option(
+    "--max-failures",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Nodes that may fail to come up with their new files before the rest is left alone.",
+)
 @click.option("--full", is_flag=True, help="Show unified diffs of files.")
 @click.pass_obj
-def cmd(options: dict[str, object], auto_approve: bool, full: bool) -> None:
-    """Plan, ask, and carry the plan out: widen keys, prove them, deliver files, settle, narrow keys."""
+def cmd(options: dict[str, object], auto_approve: bool, parallel: int, max_failures: int, full: bool) -> None:
+    """Plan, ask, and carry the plan out: widen keys, prove them, deliver files, activate, settle, narrow keys.
+
+    One node goes first; one that does not come up with its new files gets its old ones back, and stops the rest.
+    """
     out = Out(options)
-    guarded(out, lambda: run_apply(out, auto_approve, full))
+    guarded(out, lambda: run_apply(out, auto_approve, full, pace=Pace(parallel, max_failures)))

@@ -10,13 +10,13 @@ from fleethub.cli.output import Out
 from fleethub.model.event import Event
 from fleethub.model.exit import Exit, worst
 from fleethub.model.plan import Plan
-from fleethub.usecases import Decision, Workplace, apply_exit
+from fleethub.usecases import Decision, Pace, Workplace, apply_exit
 from fleethub.views.data import plan_data
 from fleethub.views.events import event_line, result_text
 from fleethub.views.plan import plan_text
 
 
-def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False) -> int:
+def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False, pace: Pace | None = None) -> int:
     """The body of both commands; returns the exit code."""
     interactive = sys.stdin.isatty() and not out.json
     refused = False
@@ -45,7 +45,7 @@ def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False) -
         asks = policy is None and interactive and not auto_approve
         repair = policy == "repair" or asks or destroy or (policy is None and not auto_approve)
         with progress(out) as show:
-            result = workplace.apply(decide, (show,), repair, destroy)
+            result = workplace.apply(decide, (show,), repair, destroy, pace or Pace())
     if refused:
         click.echo("error: not applied: there is no terminal to ask on; add --auto-approve", err=True)
     code = worst(Exit.ERROR, apply_exit(result)) if refused else apply_exit(result)

@@ -21,6 +21,7 @@ from typing import IO, Any, Protocol
 
 CONNECT = 5.0  # seconds for the TCP connection, and for each answer of the login
 LOGIN = 15.0  # seconds for a login as a whole, jump hosts included
+AT_ONCE = 6  # scripts on one connection: an sshd allows ten sessions
 LARGEST = 4 << 20  # bytes of standard output
 LARGEST_ERROR = 64 << 10  # bytes of standard error that are kept
 #: The whole environment that a local script gets: what else is in ours may be a secret.
@@ -150,25 +151,28 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 class Remote:
-    """A machine over SSH, as ``~/.ssh/config`` and the agent reach it; one thread at a time uses its connection."""
+    """A machine over SSH, as ``~/.ssh/config`` and the agent reach it: one connection, ``AT_ONCE`` scripts on it."""
 
     def __init__(self, address: str) -> None:
         self._address = address
         self._connection: Any = None
         self._lock = threading.Lock()
+        self._gate = threading.Semaphore(AT_ONCE)
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
         """See ``Shell``."""
         code = script.encode()
-        with self._lock:
-            if self._connection is None:
-                self._connection = _connect(self._address)
+        with self._gate:
+            with self._lock:
+                if self._connection is None:
+                    self._connection = _connect(self._address)
+                connection = self._connection
             late = threading.Event()
-            watchdog = _watchdog(self._connection, timeout, late)
+            watchdog = _watchdog(connection, timeout, late)
             try:
-                return self._exec(REMOTE.format(len(code)), code + stdin)
+                return self._exec(connection, REMOTE.format(len(code)), code + stdin)
             except Exception as error:  # whatever paramiko raises: the connection is of no more use
-                self._drop()
+                self._drop(connection)
                 if late.is_set():
                     raise ShellError(f"{self._address}: a script did not end within {timeout:g} s") from None
                 if isinstance(error, ShellError):
@@ -179,17 +183,18 @@ class Remote:
 
     def close(self) -> None:
         """Close the connection, and those to its jump hosts."""
-        with self._lock:
-            self._drop()
+        self._drop(self._connection)
 
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
+    def _drop(self, connection: Any) -> None:
+        with self._lock:
+            if self._connection is connection:
+                self._connection = None
         for hop in _hops(connection):
             with suppress(Exception):
                 hop.client.close()
 
-    def _exec(self, command: str, data: bytes) -> Output:
-        transport = self._connection.client.get_transport()
+    def _exec(self, connection: Any, command: str, data: bytes) -> Output:
+        transport = connection.client.get_transport()
         channel = transport.open_session(timeout=CONNECT)
         try:
             channel.exec_command(command)

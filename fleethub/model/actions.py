@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fleethub.model.observation import Source
-from fleethub.model.secret import Derived, Text
+from fleethub.model.secret import Blob, Derived, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +94,56 @@ class NodeFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """A command on the node that judges a new set before it is renamed; it runs in the folder of that set.
+
+    A word that begins with ``@set@`` is a path in that folder. Without success of ``when``, the check is not made.
+    ``json``: it must print ``"valid": true`` and no warnings, as OpenClaw's validator does.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    when: tuple[str, ...] = ()
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver:
-    """Put a node's files in place, all or none visible as the set they are, with the mark last."""
+    """Put a node's files in place, all or none visible as the set they are, with the mark last.
+
+    ``restart``: the process must be a new one before it uses the set. ``activated``: the rename is all it takes.
+    """
 
     source: Source
     files: tuple[NodeFile, ...]
     generation: int
     folders: tuple[str, ...] = ()  # below the target, made when missing, belonging to ``uid``
     uid: int = 1000
-    expects: Mapping[str, str | None] = field(default_factory=dict)  # path -> fingerprint that the plan saw there
-    stale: Mapping[str, str] = field(default_factory=dict)  # path -> fingerprint of what is no longer part of it
+    expects: Mapping[str, Blob | None] = field(default_factory=dict)  # path -> what the plan saw there
+    stale: Mapping[str, Blob] = field(default_factory=dict)  # path -> what lies there and is no longer part of it
+    keep: frozenset[str] = frozenset()  # paths that lie there as wanted
+    checks: tuple[Check, ...] = ()
+    restart: bool = True
+    activated: bool = True
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Activate:
+    """Make a node's process use its set: run ``argv`` at the target, wait for its health, write ``activated``.
+
+    ``hot``: the running gateway takes the set over by itself, ``argv`` only starts one that does not answer.
+    ``fresh``: what answers must be another process than before.
+    """
+
+    source: Source
+    argv: tuple[str, ...]
+    port: int
+    timeout: float  # seconds until it must answer
+    generation: int
+    files: tuple[NodeFile, ...] = ()  # the set
+    hot: bool = False
+    fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +157,18 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class RemoveNode:
-    """Remove files that still have the fingerprint that was applied, then the mark; others stay and are named."""
+    """Run ``argv`` at the target, remove files that still are as the plan saw them, then the mark; others stay."""
 
     source: Source
-    files: Mapping[str, str]
+    files: Mapping[str, Blob]
+    argv: tuple[str, ...] = ()
 
 
-Do = KeyPut | KeyDelete | ProveKey | RoutePut | ProveRoute | RouteDelete | Deliver | Settle | RemoveNode
+Do = KeyPut | KeyDelete | ProveKey | RoutePut | ProveRoute | RouteDelete | Deliver | Activate | Settle | RemoveNode
 
 __all__ = [
+    "Activate",
+    "Check",
     "Deliver",
     "Do",
     "KeyDelete",

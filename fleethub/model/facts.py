@@ -113,19 +113,37 @@ class FileReading:
     content: Blob | None
     mode: int
     kind: str = "file"
+    owner: int | None = None  # uid
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of a Compose project: the project's name and folder, and the host's ports that it takes."""
+
+    project: str
+    folder: str
+    running: bool
+    ports: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class HostReading:
     """A node's target: files by relative path (absent ones are missing), the mark's JSON, the last applied set.
 
-    ``exists`` is False when the folder itself is absent. ``others`` names unmarked things that lie there.
+    ``exists`` is False when the folder itself is absent. Of the machine, where it was asked: ``tools`` on its PATH,
+    ``listens`` (port -> its sockets), ``containers``. ``compose``: the files that Docker Compose takes by itself.
+    ``listener``: the sockets on the node's port when the last set came that needs a new process.
     """
 
     exists: bool
     files: Mapping[str, FileReading] = field(default_factory=dict)
     mark: Mapping[str, Any] | None = None
     applied: Mapping[str, Blob] = field(default_factory=dict)
+    tools: frozenset[str] = frozenset()
+    compose: tuple[str, ...] = ()
+    listens: Mapping[int, str] = field(default_factory=dict)
+    containers: tuple[Container, ...] = ()
+    listener: str = ""
 
 
 @dataclass(frozen=True, slots=True)

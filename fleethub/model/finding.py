@@ -130,6 +130,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     # nodes
     "node.target-taken": (E, "files without FleetHub's mark are at the target"),
     "node.foreign": (E, "the target carries another fleet's mark"),
+    "node.no-docker": (E, "the node's machine has no docker to start it with"),
+    "node.port-clash": (E, "something else listens on the node's port"),
+    "compose.second-file": (E, "another compose file lies at the target, which would start a second stack"),
+    "compose.project-changes": (E, "the Compose project is another than the one that runs there"),
     "node.folder-gone": (W, "the node's whole folder is gone"),
     # policy
     "resource.protected": (E, "a protected resource would be deleted"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
+from fleethub.model.actions import Check
+from fleethub.model.facts import HostReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
@@ -57,14 +59,17 @@ class NodeType(Protocol):
     def chain(self, config: bytes) -> tuple[str, ...] | None:
         """The models that a config on a node uses, primary first; None: it cannot be read."""
 
-    def uses(self, config: bytes) -> Mapping[str, frozenset[str]] | None:
-        """The models that a config may ask for with each ``FLEETHUB_KEY_`` variable; None: unreadable."""
-
     def consequence(self, role: Role, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
         """What the node will do when this file changes."""
 
     def activation(self, node: Node) -> tuple[str, ...]:
         """The command, run at the target, that makes the node use its files; empty: none is known."""
 
-    def removal(self, node: Node) -> tuple[str, ...]:
-        """The command, run at the target, that ends the node and keeps its data; empty: none is known."""
+    def project(self, node: Node) -> str:
+        """What the node's processes are grouped under on its machine; empty: nothing groups them."""
+
+    def validation(self, node: Node) -> tuple[Check, ...]:
+        """The commands on the node that judge a set of files before it is put in place."""
+
+    def machine(self, node: Node, reading: HostReading, applied: bool) -> tuple[Finding, ...]:
+        """What on the node's machine is in its way; ``applied``: FleetHub has put the node there before."""

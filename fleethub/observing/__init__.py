@@ -13,7 +13,8 @@ from pathlib import Path
 from threading import Semaphore
 from types import MappingProxyType
 
-from fleethub.clients import git, gpu, host
+from fleethub.clients import git, gpu
+from fleethub.clients.host import HostError, Hosts
 from fleethub.clients.http import Http
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.clients.ollama import Ollama, OllamaError
@@ -29,7 +30,7 @@ WORKERS = 32
 #: Reads of one system that may run at the same time.
 LIMITS: dict[System, int] = {"litellm": 8, "ollama": 16, "host": 32, "gpu": 16, "git": 1}
 
-ERRORS = (LiteLLMError, OllamaError, host.HostError, gpu.GpuError, git.GitError, SecretError)
+ERRORS = (LiteLLMError, OllamaError, HostError, gpu.GpuError, git.GitError, SecretError)
 
 
 def now() -> str:
@@ -57,6 +58,7 @@ def observe(
             shells.close()
     machines = shells
     root = Path(fleet.root)
+    hosts = Hosts(machines, root)
     cache = Cache(root)
     at = now()
     gates: dict[System, Semaphore] = defaultdict(lambda: Semaphore(4))
@@ -73,7 +75,7 @@ def observe(
     readers: dict[System, Callable[[Source], Reading]] = {
         "litellm": litellm,
         "ollama": lambda source: Ollama(http, source.at, cache).read(source.ask),
-        "host": lambda source: host.connect(source.at, root).read(source.ask),
+        "host": lambda source: hosts.at(source.at).read(source.ask),
         "gpu": machine,
         "git": lambda source: git.read(root, source.ask),
     }

@@ -95,7 +95,12 @@ def drift(item: Item, repair: bool) -> Drift | None:
     if seen is None or not differs(locked.attrs, seen.attrs):
         return None
     found = diff(locked.attrs, {k: v for k, v in seen.attrs.items() if k in locked.attrs})
-    shown = tuple(_shown(leaf) for leaf in found)
+    finer = KINDS[item.address.kind].drifted(item)
+    told = {leaf.path[0] for leaf in finer}
+    # the mark is of the whole set: where a file differs, it says nothing more
+    rest = [leaf for leaf in found if leaf.path != ("marked",) or len(found) == 1]
+    shown = tuple(_shown(leaf) for leaf in rest if leaf.path[-1] != "fingerprint" or leaf.path[1] not in told)
+    shown += finer
     names = ", ".join(dict.fromkeys(leaf.path[1] if leaf.path[0] == "files" else leaf.path[0] for leaf in shown))
     return Drift(item.address, f"{names} changed", shown, repair)
 

@@ -11,8 +11,8 @@ from typing import Any
 from fleethub.capacity import assess, planned_sets
 from fleethub.model.address import Address
 from fleethub.model.capacity import Planned
-from fleethub.model.facts import Facts, GitReading
-from fleethub.model.finding import FATAL, Finding
+from fleethub.model.facts import Facts, GitReading, HostReading
+from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet, Hop
 from fleethub.model.observation import Lockfile, Needs, Resource, Seen, Source, Unknown
 from fleethub.model.plan import Action, Change, Obstacle, Phase, Plan, Step, Why
@@ -24,7 +24,15 @@ from fleethub.planning.sources import secret_paths
 from fleethub.planning.summary import sentence
 from fleethub.resources import KINDS
 from fleethub.resources.base import Item, Sight, Uses, Work, record
-from fleethub.resources.node import rewires, running, touches_wiring
+from fleethub.resources.node import (
+    machine_findings,
+    restart_by_hand,
+    rewires,
+    running,
+    touches_wiring,
+    unused_until_restart,
+    waits_for_hand,
+)
 from fleethub.resources.route import findings as route_findings
 
 
@@ -61,7 +69,7 @@ def make_plan(
         assess(fleet, b, facts, before.get(b.name, ()), after.get(b.name, ())) for b in fleet.backends.values()
     ]
     routes = route_findings(fleet, facts)
-    env = _env_findings(wanted, facts)
+    env = [*_env_findings(wanted, facts), *_machine_findings(wanted, facts, lockfile)]
     desk = _Desk(
         items=items,
         verdicts={a: judge(item, lockfile, fleet.policy, repair) for a, item in items.items()},
@@ -158,12 +166,14 @@ def _union(one: Needs, other: Needs) -> Needs:
 
 def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet) -> None:
     """Hold back deliveries whose models are refused, whose keys cannot be proved, or whose .env git would take."""
-    tracked = {f.address: Obstacle(Why.REFUSED, f.message) for f in env}
+    tracked = {f.address: Obstacle(Why.REFUSED, f.message) for f in env if f.severity is Severity.ERROR}
     for address, item in desk.items.items():
         verdict = desk.verdicts[address]
         if address.kind != "node" or item.want is None or verdict.action not in (Action.CREATE, Action.UPDATE):
             continue
         gates = [tracked[address]] if address in tracked else []
+        if (waits := waits_for_hand(item)) is not None:
+            gates.append(waits)
         before = item.locked.needs if item.locked else {}
         if item.locked and item.locked.source.id != item.want.source.id and item.locked.attrs:
             gates.append(
@@ -259,6 +269,8 @@ def _unsettled(desk: _Desk, consumer: Address) -> tuple[Obstacle, ...]:
         return (Obstacle(Why.WAITS, f"waits for {consumer}: {reason.reason}"),)
     if isinstance(item.have, Unknown):
         return (Obstacle(Why.WAITS, f"waits for {consumer}: {item.have.reason}"),)
+    if verdict.action in (Action.CREATE, Action.UPDATE) and unused_until_restart(item):
+        return (Obstacle(Why.WAITS, f"waits for {consumer}: {restart_by_hand(item).reason}"),)
     return ()
 
 
@@ -308,6 +320,14 @@ def _env_findings(wanted: Mapping[Address, Resource], facts: Facts) -> list[Find
             found.append(Finding("node.env-tracked", message, address, resource.place, hint))
             break
     return found
+
+
+def _machine_findings(wanted: Mapping[Address, Resource], facts: Facts, lockfile: Lockfile | None) -> Iterable[Finding]:
+    """What on a node's machine is in its way, where the machine could be read."""
+    for address, resource in wanted.items():
+        reading = facts.of(resource.source)
+        if address.kind == "node" and isinstance(reading, HostReading):
+            yield from machine_findings(resource, reading, lockfile.resources.get(address) if lockfile else None)
 
 
 def _unreadable(fleet: Fleet, facts: Facts) -> list[Finding]:

@@ -96,6 +96,9 @@ class Kind(Protocol):
     def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
         """The changed leaves and files between observed and wanted, without any secret."""
 
+    def drifted(self, item: Item) -> tuple[Leaf, ...]:
+        """What in the thing differs from what was applied, finer than its attributes; without any secret."""
+
     def steps(self, item: Item, uses: Uses) -> Work:
         """What must be done, in phases."""
 

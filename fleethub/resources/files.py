@@ -57,6 +57,33 @@ def describe_file(
     return found, FileDiff(file.path, tuple(lines), file.consequence)
 
 
+def describe_drift(path: str, there: Blob, applied: Blob) -> list[Leaf]:
+    """What somebody changed in a file; only what FleetHub wrote is shown of it."""
+    old, new = _decode(applied) or "", _decode(there) or ""
+    before, after = _json(old), _json(new)
+    if before is not None and after is not None:
+        safe = _scalars(before)
+        paths = {p[:depth] for p, _ in safe for depth in range(len(p) + 1)}
+        found = [
+            Leaf((path, *leaf.path), leaf.before, _guard(leaf.after, leaf.path, safe))
+            for leaf in diff(before, after)
+            if leaf.path in paths
+        ]
+        foreign = sum(leaf.path not in paths for leaf in diff(before, after))
+        if foreign:
+            found.append(Leaf((path,), MISSING, f"{plural(foreign, 'value')} that FleetHub did not write"))
+        return found
+    had, has = _assignments(old), _assignments(new)
+    if not path.endswith(".env"):
+        known = set(old.splitlines())
+        changed = sum(line not in known for line in new.splitlines()) or 1
+        return [Leaf((path,), "as applied", f"{plural(changed, 'line')} changed")]
+    found = [Leaf((path, n), SENSITIVE, SENSITIVE if n in has else MISSING) for n in had if has.get(n) != had[n]]
+    if added := len(has.keys() - had.keys()):
+        found.append(Leaf((path,), MISSING, f"{plural(added, 'line')} that FleetHub did not write"))
+    return found
+
+
 def _json_leaves(file: RenderedFile, there: str | None, ours: str | None, rendered: str) -> list[Leaf]:
     old, known, new = _json(there), _json(ours), _json(rendered)
     if old is None or new is None:

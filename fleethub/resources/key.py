@@ -195,6 +195,10 @@ class KeyKind:
             shown.append(leaf)
         return tuple(shown), ()
 
+    def drifted(self, item: Item) -> tuple[Leaf, ...]:
+        """Its attributes say all."""
+        return ()
+
     def steps(self, item: Item, uses: Uses) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
         if item.want is None:

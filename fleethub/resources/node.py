@@ -1,16 +1,19 @@
 """Nodes: all files of a gateway as one resource, delivered together.
 
 Attributes: ``chain`` (what the config calls, primary first) and ``files``: path -> ``{fingerprint, mode}``.
-A path where something else than a file stands has ``{kind}`` instead.
+A path where something else than a file stands has ``{kind}`` instead. On a host also ``activated`` (its process
+uses this set) and ``project`` (what its containers are grouped under).
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from fleethub import nodetypes
-from fleethub.model.actions import Deliver, NodeFile, RemoveNode, Settle
+from fleethub.model.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.address import node as node_address
@@ -29,10 +32,10 @@ from fleethub.model.observation import (
     Source,
     Unknown,
 )
-from fleethub.model.plan import FileDiff, Leaf, Phase, Step
+from fleethub.model.plan import FileDiff, Leaf, Obstacle, Phase, Step, Why
 from fleethub.model.secret import Blob, Seal
 from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, differs, leaves, managed, parse_mark, record
-from fleethub.resources.files import describe_file
+from fleethub.resources.files import describe_drift, describe_file
 from fleethub.resources.key import wiring
 
 
@@ -64,6 +67,7 @@ class NodeKind:
                 attrs={
                     "chain": list(rendered.chain),
                     "marked": True,
+                    **_host_attrs(node),
                     "files": {
                         file.path: {"fingerprint": inputs.seal.text(file.text), "mode": f"{file.mode:04o}"}
                         for file in rendered.files
@@ -105,11 +109,20 @@ class NodeKind:
         if not reading.exists or (not files and mark is None):
             return Absent(sight.facts.at)
         chain = _chain(want, reading) if want else ()
+        marked = _marks(reading.mark, files)
         return Seen(
-            attrs={"chain": list(chain), "files": files, "marked": _marks(reading.mark, files)},
+            attrs={
+                "chain": list(chain),
+                "files": files,
+                "marked": marked,
+                **_host_seen(want, locked, reading),
+            },
             at=sight.facts.at,
             mark=mark,
-            telemetry={"activated": (reading.mark or {}).get("activated")},
+            telemetry={
+                "activated": (reading.mark or {}).get("activated"),
+                "listening": want is not None and want.material["node"].port in reading.listens,
+            },
             material={
                 "files": {p: f.content for p, f in reading.files.items() if f.content is not None},
                 "applied": _trusted(reading.applied, locked, sight.seal),
@@ -131,6 +144,17 @@ class NodeKind:
                     item.address,
                     place,
                     "choose another target, or remove the node from the other fleet first",
+                )
+            ]
+        had, has = (side.attrs.get("project") if side else None for side in (item.locked, item.want))
+        if had and has and had != has:
+            return [
+                Finding(
+                    "compose.project-changes",
+                    f"its Compose project was {had!r}, and would be {has!r}: a second stack beside the first",
+                    item.address,
+                    place,
+                    f'write project = "{had}", or remove the node in one apply and add it in the next',
                 )
             ]
         folders = [path for path, file in seen.attrs["files"].items() if file.get("kind") == "folder"]
@@ -162,6 +186,8 @@ class NodeKind:
         if item.want is None:
             return (), ()
         found = list(leaves({"chain": item.want.attrs["chain"]}, have))
+        if have.get("activated") is False and item.want.attrs.get("activated"):
+            found.append(Leaf(("activated",), "not yet", "with this set"))
         diffs: list[FileDiff] = []
         material = item.seen.material if item.seen else {"files": {}, "applied": {}}
         for file in item.want.material["files"]:
@@ -182,11 +208,19 @@ class NodeKind:
             diffs.append(diff)
         return tuple(found), tuple(diffs)
 
-    def _expected(self, item: Item) -> dict[str, str | None]:
-        """What lies there by the plan's own reading: a delivery that finds something else leaves it alone."""
-        there = item.seen.attrs["files"] if item.seen else {}
-        paths = item.want.attrs["files"] if item.want else {}
-        return {path: there.get(path, {}).get("fingerprint") for path in paths}
+    def drifted(self, item: Item) -> tuple[Leaf, ...]:
+        """The fields of each file that are no longer as they were applied, where the applied set is at hand."""
+        if item.seen is None:
+            return ()
+        there, applied = item.seen.material["files"], item.seen.material["applied"]
+        known = _fingerprints(item.locked)
+        changed = (p for p, f in item.seen.attrs["files"].items() if f.get("fingerprint") != known.get(p))
+        return tuple(
+            leaf
+            for path in changed
+            if path in there and path in applied
+            for leaf in describe_drift(path, there[path], applied[path])
+        )
 
     def steps(self, item: Item, uses: Uses) -> Work:
         """Deliver and settle; a removed block removes its files."""
@@ -194,7 +228,8 @@ class NodeKind:
             locked = item.locked
             if locked is None:
                 return Work()
-            do = RemoveNode(locked.source, _fingerprints(locked))
+            down = nodetypes.removal(str(locked.attrs.get("project", "")))
+            do = RemoveNode(locked.source, _ours(item), down)
             return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, do, removes=True),))
         node: Node = item.want.material["node"]
         since = item.seen.telemetry["activated"] if item.seen else None
@@ -203,23 +238,154 @@ class NodeKind:
             wait = Settle(node.settle, None, since)
             return Work((Step(settle, item.address, Phase.SETTLE, wait, locked=record(item.want)),))
         kind = nodetypes.get(node.type)
+        files = tuple(NodeFile(f.path, f.text, f.mode) for f in item.want.material["files"])
+        host = _is_host(node)
+        restart = host and needs_restart(item)
+        activate = Activate(
+            item.want.source,
+            kind.activation(node) if kind else (),
+            node.port,
+            node.timeout,
+            node.generation,
+            files,
+            hot=not restart and all(file.role == "openclaw" for file in _changed(item)),
+            fresh=restart,
+        )
+        start = Step(f"{item.address}/activate", item.address, Phase.ACTIVATE, activate, locked=record(item.want))
+        if not _to_deliver(item):
+            wait = Settle(node.settle, start.id)
+            return Work((start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
+        there = item.seen.material["files"] if item.seen else {}
+        mine = _ours(item)
+        changed = {file.path for file in _changed(item)}
         deliver = Step(
             f"{item.address}/deliver",
             item.address,
             Phase.DELIVER,
             Deliver(
                 item.want.source,
-                tuple(NodeFile(f.path, f.text, f.mode) for f in item.want.material["files"]),
+                files,
                 node.generation,
                 kind.folders(node) if kind else (),
                 node.uid,
-                self._expected(item),
-                {p: f for p, f in _fingerprints(item.locked).items() if p not in item.want.attrs["files"]},
+                expects={path: there.get(path) for path in item.want.attrs["files"]},
+                stale={path: blob for path, blob in mine.items() if path not in item.want.attrs["files"]},
+                keep=frozenset(item.want.attrs["files"]) - changed,
+                checks=kind.validation(node) if kind and host else (),
+                restart=restart,
+                activated=not host,
+                port=node.port if host else 0,
             ),
-            locked=record(item.want),
+            locked=None if host else record(item.want),
         )
-        wait = Settle(node.settle, deliver.id)
-        return Work((deliver, Step(settle, item.address, Phase.SETTLE, wait, after=(deliver.id,))))
+        if not host:
+            wait = Settle(node.settle, deliver.id)
+            return Work((deliver, Step(settle, item.address, Phase.SETTLE, wait, after=(deliver.id,))))
+        if by_hand(item):
+            waits = unused_until_restart(item)
+            deliver = deliver if waits else replace(deliver, locked=record(item.want))
+            return Work((deliver,), (restart_by_hand(item),) if waits else ())
+        wait = Settle(node.settle, start.id)
+        start = replace(start, after=(deliver.id,))
+        return Work((deliver, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
+
+
+def _is_host(node: Node) -> bool:
+    return "://" in node.target
+
+
+def _to_deliver(item: Item) -> bool:
+    """Whether files or mark are not those that are wanted; otherwise only the process is behind."""
+    return item.seen is None or not item.seen.attrs["marked"] or bool(_changed(item) or _stale(item))
+
+
+def _stale(item: Item) -> set[str]:
+    return set(_ours(item)) - set(item.want.attrs["files"] if item.want else ())
+
+
+def _ours(item: Item) -> dict[str, Blob]:
+    """Of what lies there, the files that still are as FleetHub wrote them."""
+    if item.seen is None:
+        return {}
+    known, there = _fingerprints(item.locked), item.seen.attrs["files"]
+    blobs: Mapping[str, Blob] = item.seen.material["files"]
+    return {p: blobs[p] for p, f in known.items() if p in blobs and there.get(p, {}).get("fingerprint") == f}
+
+
+def needs_restart(item: Item) -> bool:
+    """Whether its process must be a new one for what is wanted: a changed config is taken over while it runs, and
+    files that are put back as they were applied are what it runs with.
+    """
+    if item.want is None or item.locked is None or not item.locked.attrs:
+        return True
+    applied, wanted = item.locked.attrs.get("files", {}), item.want.attrs["files"]
+    files = (f.path for f in item.want.material["files"] if f.role != "openclaw")
+    return any(applied.get(p, {}).get("fingerprint") != wanted[p]["fingerprint"] for p in files)
+
+
+def by_hand(item: Item) -> bool:
+    """Whether somebody else restarts the node: the spec says never, or gives no command."""
+    if item.want is None or item.address.kind != "node":
+        return False
+    node: Node = item.want.material["node"]
+    kind = nodetypes.get(node.type)
+    return _is_host(node) and (node.activate == "never" or kind is None or not kind.activation(node))
+
+
+def unused_until_restart(item: Item) -> bool:
+    """Whether a delivery leaves a process running that knows only the old set, until somebody restarts it."""
+    listening = item.seen is not None and item.seen.telemetry.get("listening", False)
+    return by_hand(item) and needs_restart(item) and listening
+
+
+def restart_by_hand(item: Item) -> Obstacle:
+    """What such a node waits for."""
+    node: Node = item.want.material["node"]  # type: ignore[union-attr]
+    kind = nodetypes.get(node.type)
+    argv = kind.activation(node) if kind else ()
+    folder = "/" + node.target.split("/", 3)[3]
+    how = f"there: cd {shlex.quote(folder)} && {shlex.join(argv)}" if argv else "there, with its new variables"
+    return Obstacle(Why.WAITS, f"waits until {node.name} is seen restarted; restart it {how}", "activation")
+
+
+def waits_for_hand(item: Item) -> Obstacle | None:
+    """Set when the node has what is wanted, and only its restart by hand is missing."""
+    behind = item.seen is not None and item.seen.attrs.get("activated") is False
+    return restart_by_hand(item) if behind and by_hand(item) and not _to_deliver(item) else None
+
+
+def _host_attrs(node: Node) -> dict[str, Any]:
+    if not _is_host(node):
+        return {}
+    kind = nodetypes.get(node.type)
+    project = kind.project(node) if kind else ""
+    return {"activated": True, **({"project": project} if project else {})}
+
+
+def _host_seen(want: Resource | None, locked: Locked | None, reading: HostReading) -> dict[str, Any]:
+    """``project`` is what was applied: it cannot be seen where nothing runs."""
+    if want is None or "activated" not in want.attrs:
+        return {"project": locked.attrs["project"]} if locked and "project" in locked.attrs else {}
+    node: Node = want.material["node"]
+    item = Item(want.address, want, Absent(""), locked)
+    if by_hand(item):
+        now = reading.listens.get(node.port, "").strip()
+        activated = not reading.listener or (reading.listener not in (now, "?"))
+    else:
+        activated = bool((reading.mark or {}).get("activated"))
+    before = locked.attrs.get("project") if locked and locked.attrs else want.attrs.get("project")
+    return {"activated": activated, **({"project": before} if before else {})}
+
+
+def machine_findings(resource: Resource, reading: HostReading, locked: Locked | None) -> tuple[Finding, ...]:
+    """What on the node's machine is in its way."""
+    node: Node = resource.material["node"]
+    kind = nodetypes.get(node.type)
+    if kind is None or not _is_host(node):
+        return ()
+    known = _fingerprints(locked)
+    others = tuple(name for name in reading.compose if name not in known)
+    return kind.machine(node, replace(reading, compose=others), applied=locked is not None)
 
 
 def touches_wiring(item: Item) -> bool:

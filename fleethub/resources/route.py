@@ -95,6 +95,10 @@ class RouteKind:
             return (), ()
         return leaves(managed(item), item.seen.attrs if item.seen else {}), ()
 
+    def drifted(self, item: Item) -> tuple[Leaf, ...]:
+        """Its attributes say all."""
+        return ()
+
     def steps(self, item: Item, uses: Uses) -> Work:
         """Create is an expand that is proved; removal a contract."""
         ids: tuple[str, ...] = item.seen.telemetry["ids"] if item.seen else ()

@@ -48,6 +48,14 @@ class Decision(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How many nodes are touched at a time, and how many may not come up before the rest is left alone."""
+
+    parallel: int = 16
+    max_failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A spec that holds together, rendered; ``findings`` are warnings."""
 
@@ -182,11 +190,13 @@ class Workplace:
         sinks: tuple[Callable[[Event], Any], ...] = (),
         repair: bool = True,
         destroy: bool = False,
+        pace: Pace = Pace(),
     ) -> Result:
         """Lock, plan, ask, carry out. An empty plan writes nothing. Raises state.lock.LockedError."""
         from fleethub.applying import apply
         from fleethub.applying.context import Context
         from fleethub.clients.git import commit
+        from fleethub.clients.host import Hosts
         from fleethub.observing import now
         from fleethub.state.journal import Journal
         from fleethub.state.lock import local_lock, who
@@ -216,11 +226,13 @@ class Workplace:
             context = Context(
                 http=self.http,
                 vault=self.vault,
-                root=self.root,
+                hosts=Hosts(self.shells, self.root),
                 lineage=plan.lineage or secrets.token_hex(16),
                 serial=plan.serial + 1,
                 apply=secrets.token_hex(4),
                 emit=emit,
+                parallel=pace.parallel,
+                max_failures=pace.max_failures,
             )
             applied = Applied(now(), who(), self.fleet.digest, commit(self.root), __version__)
             seed = self.vault.seed_fingerprint() or (made.lockfile.seed if made.lockfile else "")

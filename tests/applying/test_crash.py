@@ -115,7 +115,7 @@ def test_killed_after_every_request_and_rename(tmp_path: Path, swap: bool) -> No
         if alive:
             break
         killed += 1
-    assert killed * EVERY >= 15
+    assert killed * EVERY >= 8  # the renames at a node are in test_host.py and test_delivery.py
 
 
 def test_killed_and_then_wanted_otherwise(tmp_path: Path) -> None:

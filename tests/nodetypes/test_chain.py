@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.nodetypes.openclaw.chain import read_chain, uses
+from fleethub.nodetypes.openclaw.chain import read_chain
 
 
 def config(model, providers):
@@ -54,13 +54,11 @@ def test_comments_and_trailing_commas_are_read():
 @pytest.mark.parametrize("data", [b"", b"{agents: {}}", b"{'a': 1}", b"[]", b"\xff", b"{", b"[" * 100_000])
 def test_what_cannot_be_read_is_unknown(data):
     assert read_chain(data) is None
-    assert uses(data) is None
 
 
 @given(st.binary(max_size=80))
 def test_no_bytes_make_it_fail(data):
     read_chain(data)
-    uses(data)
 
 
 @given(
@@ -79,25 +77,3 @@ def test_no_bytes_make_it_fail(data):
 def test_no_shape_makes_it_fail(value):  # fmt: skip
     data = json.dumps(value).encode()
     read_chain(data)
-    uses(data)
-
-
-def test_uses_holds_what_is_declared_and_what_is_named():
-    providers = {
-        "fleethub-1": LITELLM,
-        "fleethub-2": {**LITELLM, "models": [{"id": "b"}]},
-        "own": {"apiKey": {"source": "env", "provider": "default", "id": "FLEETHUB_KEY_EDGE"}, "models": "?"},
-        "direct": OLLAMA,
-        "other": {"apiKey": "sk-literal", "models": [{"id": "x"}]},
-    }
-    root = json.loads(config({"primary": "fleethub-1/qwen3-32b"}, providers))
-    root["agents"]["entries"] = {"scout": {"model": "fleethub-2/undeclared", "models": {"own/e/f": {}}}}
-    root["agents"]["defaults"]["modelPolicy"] = {"allow": ["fleethub-1/*"]}
-    assert uses(json.dumps(root).encode()) == {
-        "FLEETHUB_KEY_MAIN": {"qwen3-32b", "b", "undeclared"},
-        "FLEETHUB_KEY_EDGE": {"e/f"},
-    }
-
-
-def test_uses_of_a_key_without_models_is_empty_not_absent():
-    assert uses(config(None, {"p": {"apiKey": "${FLEETHUB_KEY_X}"}})) == {"FLEETHUB_KEY_X": frozenset()}

@@ -8,6 +8,7 @@ import pytest
 from node_fleets import NODES, changed
 
 from fleethub import nodetypes
+from fleethub.nodetypes import removal
 from fleethub.nodetypes.openclaw import wiring
 
 DOCKER, NATIVE = nodetypes.get("openclaw-docker"), nodetypes.get("openclaw-native")
@@ -47,13 +48,13 @@ def test_commands_are_run_at_the_target():
     assert DOCKER.activation(NODES["docker"]) == (
         "docker", "compose", "--env-file", ".env", "-f", "compose.yaml", "up", "--detach", "--remove-orphans",
     )  # fmt: skip
-    assert DOCKER.removal(NODES["merged"]) == (
-        "docker", "compose", "--env-file", "own/node.env", "-f", "deploy/compose.yaml", "down",
+    assert removal(DOCKER.project(NODES["docker"])) == (
+        "docker", "compose", "--project-name", "openclaw-docker", "down", "--remove-orphans",
     )  # fmt: skip
     assert DOCKER.activation(changed(command=("make", "up"))) == ("make", "up")
     assert NATIVE.activation(NODES["native"]) == ("systemctl", "--user", "restart", "openclaw")
     assert NATIVE.activation(changed("native", command=())) == ()
-    assert NATIVE.removal(NODES["native"]) == ()
+    assert (NATIVE.project(NODES["native"]), removal("")) == ("", ())
 
 
 def test_the_time_a_hanging_model_costs_is_as_measured():

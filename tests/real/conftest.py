@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.proxies import Admin, Times
+from tests.real.sshd import machine, server
 from tests.support import MASTER
+
+__all__ = ["machine", "server"]  # fixtures
 
 HERE = Path(__file__).parent
 VERSION = os.environ.get("FLEETHUB_LITELLM_VERSION", "1.106.2")

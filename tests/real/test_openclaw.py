@@ -92,10 +92,9 @@ def test_openclaw_accepts_the_config_and_sees_the_chain(which, tmp_path):
 
 def compose(which: str, folder: Path, *words: str) -> subprocess.CompletedProcess:
     """The command of the node type with the program and the words exchanged, run at the target."""
-    argv = nodetypes.get(NODES[which].type).removal(NODES[which])
+    argv = nodetypes.get(NODES[which].type).activation(NODES[which])
     assert argv[:2] == ("docker", "compose")
-    assert argv[-1] == "down"
-    argv = (tool("FLEETHUB_COMPOSE_BIN"), *argv[2:-1], *words)
+    argv = (tool("FLEETHUB_COMPOSE_BIN"), *argv[2 : argv.index("up")], *words)
     env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     return subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=60, env=env)
 

@@ -13,7 +13,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,9 +20,9 @@ import pytest
 from fleethub.clients import gpu, shell
 from fleethub.clients.machine import script
 from fleethub.clients.shell import Remote, ShellError, Shells
+from tests.real.sshd import Machine, free, key
 
 pytestmark = pytest.mark.real
-PORTS = range(15460, 15500)  # below the range that outgoing connections take
 CANARY = "canary-of-the-remote-environment"
 GIB = 1 << 30
 
@@ -43,100 +42,11 @@ esac
 """
 
 
-def _sshd() -> str:
-    found = os.environ.get("FLEETHUB_SSHD") or shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-    if not found or not shutil.which("ssh-keygen"):
-        if os.environ.get("FLEETHUB_REQUIRE_REAL"):
-            pytest.fail("FLEETHUB_REQUIRE_REAL is set, and there is no sshd (apt-get install openssh-server)")
-        pytest.skip("no real sshd: FLEETHUB_SSHD is not set and none is on PATH, see tests/real/README.md")
-    return found
-
-
-@dataclass
-class Machine:
-    """A running sshd and what its sessions find; ``home`` is the operator's, with ~/.ssh."""
-
-    port: int
-    home: Path
-    bin: Path
-    known: str
-    user: str
-
-    @property
-    def address(self) -> str:
-        return f"{self.user}@127.0.0.1:{self.port}"
-
-    def tool(self, name: str, text: str) -> None:
-        path = self.bin / name
-        path.write_text(text)
-        path.chmod(0o755)
-
-    def known_hosts(self, text: str) -> None:
-        (self.home / ".ssh/known_hosts").write_text(text)
-
-
-def _key(path: Path) -> str:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
-    kind, key, *_ = path.with_suffix(".pub").read_text().split()
-    return f"{kind} {key}"
-
-
-def _free() -> int:
-    for port in PORTS:
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    pytest.fail("no port is free for the sshd")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    sshd = _sshd()
-    folder = tmp_path_factory.mktemp("sshd")
-    home, tools = folder / "home", folder / "bin"
-    (home / ".ssh").mkdir(parents=True, mode=0o700)
-    tools.mkdir()
-    # sshd of Debian wants its folder for unprivileged children; a container may not have made it yet
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    host_key, operator = _key(folder / "host"), _key(home / ".ssh/id_ed25519")
-    (folder / "authorized").write_text(operator + "\n")
-    port = _free()
-    (folder / "conf").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
-        f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-        f"PermitRootLogin prohibit-password\nSetEnv PATH={tools}:/usr/bin:/bin\n"
-    )
-    process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "conf")], stderr=(folder / "log").open("w"))
-    try:
-        end = time.monotonic() + 20
-        while time.monotonic() < end and process.poll() is None:
-            with socket.socket() as trial:
-                if trial.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        assert process.poll() is None, (folder / "log").read_text()
-        user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
-        yield Machine(port, home, tools, f"[127.0.0.1]:{port} {host_key}\n", user)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
 @pytest.fixture
-def machine(server: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    monkeypatch.setenv("HOME", str(server.home))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    server.known_hosts(server.known)
-    (server.home / ".ssh/config").unlink(missing_ok=True)
-    for old in server.bin.iterdir():
-        old.unlink()
-    server.tool("nvidia-smi", NVIDIA_SMI)
-    server.tool("systemctl", SYSTEMCTL.replace("MAIN", "1234"))
-    return server
+def gpus(machine: Machine) -> Machine:
+    machine.tool("nvidia-smi", NVIDIA_SMI)
+    machine.tool("systemctl", SYSTEMCTL.replace("MAIN", "1234"))
+    return machine
 
 
 @pytest.fixture
@@ -155,8 +65,8 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return found
 
 
-def test_gpus_processes_and_settings_in_one_go(machine: Machine, shells: Shells, proc: Path) -> None:
-    reading = gpu.read_remote(shells.at(machine.address))
+def test_gpus_processes_and_settings_in_one_go(gpus: Machine, shells: Shells, proc: Path) -> None:
+    reading = gpu.read_remote(shells.at(gpus.address))
     (card,) = reading.gpus
     assert (card.name, card.total, card.uuid) == ("NVIDIA RTX 6000 Ada Generation", 49140 << 20, "GPU-aa")
     assert [(p.pid, p.used) for p in reading.processes] == [(4711, 20000 << 20), (99, None)]
@@ -256,7 +166,7 @@ def test_an_unknown_host(machine: Machine, shells: Shells) -> None:
 
 
 def test_another_host_key(machine: Machine, shells: Shells, tmp_path: Path) -> None:
-    machine.known_hosts(f"[127.0.0.1]:{machine.port} {_key(tmp_path / 'other')}\n")
+    machine.known_hosts(f"[127.0.0.1]:{machine.port} {key(tmp_path / 'other')}\n")
     with pytest.raises(ShellError, match=r"is not the one in known_hosts.*ssh-keygen -R"):
         shells.at(machine.address).run("echo hello")
 
@@ -268,7 +178,7 @@ def test_a_refused_login(machine: Machine, shells: Shells, tmp_path: Path, monke
     monkeypatch.setenv("HOME", str(home))
     with pytest.raises(ShellError, match="login was refused"):
         shells.at(machine.address).run("echo hello")
-    _key(home / ".ssh/id_ed25519")
+    key(home / ".ssh/id_ed25519")
     with pytest.raises(ShellError, match="login was refused"):
         shells.at(machine.address).run("echo hello")
 
@@ -303,7 +213,7 @@ def test_a_host_that_hangs(
     monkeypatch.setattr(shell, "CONNECT", 1.0)
     monkeypatch.setattr(shell, "LOGIN", 4.0)
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", _free()))
+        listener.bind(("127.0.0.1", free()))
         listener.listen()
 
         def serve() -> None:
@@ -324,14 +234,14 @@ def test_a_host_that_hangs(
 
 def test_nobody_listens_and_no_such_name(machine: Machine, shells: Shells) -> None:
     with pytest.raises(ShellError, match="cannot connect"):
-        shells.at(f"ops@127.0.0.1:{_free()}").run("echo hello")
+        shells.at(f"ops@127.0.0.1:{free()}").run("echo hello")
     with pytest.raises(ShellError, match="name is not known"):
         shells.at("ops@nowhere.invalid").run("echo hello")
 
 
-def test_a_driver_that_fails(machine: Machine, shells: Shells, proc: Path) -> None:
-    machine.tool("nvidia-smi", "#!/bin/sh\necho 'NVIDIA-SMI has failed: no driver'; exit 9\n")
-    reading = gpu.read_remote(shells.at(machine.address))
+def test_a_driver_that_fails(gpus: Machine, shells: Shells, proc: Path) -> None:
+    gpus.tool("nvidia-smi", "#!/bin/sh\necho 'NVIDIA-SMI has failed: no driver'; exit 9\n")
+    reading = gpu.read_remote(shells.at(gpus.address))
     assert reading.gpus == ()
     assert "ended with 9: NVIDIA-SMI has failed" in reading.problem
     assert reading.settings == {"OLLAMA_NUM_PARALLEL": "4"}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from fleethub.nodetypes.openclaw import jsonc
 
-_KEY = re.compile(r"\$?\{?(FLEETHUB_KEY_[A-Z0-9_]+)\}?")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -53,40 +51,6 @@ def address(url: Any) -> str:
         return f"{host}:{parts.port or _PORTS.get(parts.scheme, 0)}"
     except ValueError:
         return str(url)
-
-
-def uses(config: bytes) -> Mapping[str, frozenset[str]] | None:
-    """For each ``FLEETHUB_KEY_`` variable the models that the config may ask for with it: what its providers
-    declare, and what anything in the config names under them (OpenClaw sends an undeclared id too).
-    """
-    root = jsonc.read(config)
-    if root is None:
-        return None
-    found: dict[str, set[str]] = {}
-    named = [text for text in strings(root) if "/" in text]
-    for provider, settings in jsonc.table(root, "models", "providers").items():
-        variable = key_variable(jsonc.at(settings, "apiKey"))
-        if variable is None:
-            continue
-        ids = found.setdefault(variable, set())
-        ids.update(text[len(provider) + 1 :] for text in named if text.startswith(f"{provider}/"))
-        ids.update(model["id"] for model in declared(settings))
-        ids.discard("*")
-    return {variable: frozenset(ids) for variable, ids in found.items()}
-
-
-def key_variable(api_key: Any) -> str | None:
-    """The FLEETHUB_KEY_ variable that an ``apiKey`` takes its value from."""
-    name = api_key.get("id") if isinstance(api_key, dict) and api_key.get("source") == "env" else api_key
-    match = _KEY.fullmatch(name) if isinstance(name, str) else None
-    return match[1] if match else None
-
-
-def declared(settings: Any) -> list[dict[str, Any]]:
-    """The models that a provider declares, those without an id left out."""
-    models = jsonc.at(settings, "models")
-    listed = models if isinstance(models, list) else []
-    return [model for model in listed if isinstance(model, dict) and isinstance(model.get("id"), str)]
 
 
 def strings(value: Any) -> Iterator[str]:

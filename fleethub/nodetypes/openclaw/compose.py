@@ -35,6 +35,11 @@ def context(node: Node, paths: Mapping[Role, str]) -> dict[str, object]:
     }
 
 
+def removal(project: str) -> tuple[str, ...]:
+    """Ends a project and keeps its volumes and folders. By its name: its files may be gone or changed."""
+    return ("docker", "compose", "--project-name", project, "down", "--remove-orphans") if project else ()
+
+
 def _join(up: str, path: str) -> str:
     return up if path == "." else f"{up}/{path}"
 

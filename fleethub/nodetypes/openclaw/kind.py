@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fleethub.model import address
+from fleethub.model.actions import Check
+from fleethub.model.facts import HostReading
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
 from fleethub.nodetypes.interface import ROLES, Role
-from fleethub.nodetypes.openclaw import block, chain, checks, compose, config, consequence, env, names, wiring
+from fleethub.nodetypes.openclaw import block, chain, checks, compose, config, consequence, env, machine, names, wiring
 from fleethub.nodetypes.openclaw.checks import Flaw
 
 _TEMPLATES: dict[Role, str] = {"env": "env.j2", "compose": "compose.yaml.j2", "openclaw": "openclaw.json.j2"}
@@ -94,10 +96,6 @@ class OpenClaw:
         """See ``chain.read_chain``."""
         return chain.read_chain(config)
 
-    def uses(self, config: bytes) -> Mapping[str, frozenset[str]] | None:
-        """See ``chain.uses``."""
-        return chain.uses(config)
-
     def consequence(self, role: Role, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
         """See ``consequence.consequence``."""
         return consequence.consequence(role, node, self.container, before, after)
@@ -108,9 +106,18 @@ class OpenClaw:
             return node.command
         return compose.argv(self.paths(node), "up", "--detach", "--remove-orphans")
 
-    def removal(self, node: Node) -> tuple[str, ...]:
-        """Volumes and folders stay."""
-        return compose.argv(self.paths(node), "down") if self.container else ()
+    def project(self, node: Node) -> str:
+        """The Compose project."""
+        return names.project(node) if self.container else ""
+
+    def validation(self, node: Node) -> tuple[Check, ...]:
+        """See ``machine.validation``."""
+        return machine.validation(node, self.paths(node), self.container)
+
+    def machine(self, node: Node, reading: HostReading, applied: bool) -> tuple[Finding, ...]:
+        """See ``machine.check``."""
+        flaws = [*machine.check(node, self.paths(node), self.container, reading, applied)]
+        return tuple(_findings(node, flaws))
 
 
 def _findings(node: Node, flaws: list[Flaw]) -> Iterator[Finding]:

@@ -1,0 +1,10 @@
+"""A node's target: a folder on this machine, or one on a host over SSH. Both run the same scripts.
+
+A delivery puts the whole new set beside the old one, checks it, and commits it by one rename; from then on whoever
+comes next finishes what is left: a node has its old set or its new one. See ``scripts`` for the steps on the node.
+"""
+
+from fleethub.clients.host.parcel import Check, HostError, Parcel
+from fleethub.clients.host.target import Activation, Hosts, Target
+
+__all__ = ["Activation", "Check", "HostError", "Hosts", "Parcel", "Target"]

@@ -1,0 +1,104 @@
+"""What is delivered to a target, and how it travels: one tar archive, each file with its mode and its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fleethub.model.actions import Check
+from fleethub.model.secret import Blob
+
+__all__ = ["Check", "HostError", "Parcel"]
+
+
+class HostError(Exception):
+    """The target cannot be read or written; the message is fit to be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is delivered: (path, content, mode) in the order of renaming, folders that must exist, the mark's JSON.
+
+    ``expects`` maps paths to what must be there (None: no file), and ``stale`` maps paths of the last set that are
+    no longer part of it to what was there. ``keep``: paths that lie there as wanted and are not renamed again.
+    ``restart``: the process must be a new one before it uses the set. ``port``: where it listens.
+    """
+
+    files: Sequence[tuple[str, bytes, int]]
+    mark: Mapping[str, Any]
+    folders: Sequence[str] = ()
+    uid: int = 1000
+    expects: Mapping[str, Blob | None] = field(default_factory=dict)
+    stale: Mapping[str, Blob] = field(default_factory=dict)
+    keep: frozenset[str] = frozenset()
+    checks: Sequence[Check] = ()
+    restart: bool = True
+    port: int = 0
+
+    def pack(self) -> bytes:
+        """The archive: ``set/`` the whole set with its mark, ``files/`` what is to be renamed, lists for the script."""
+        set_ = [(f"set/{path}", content, mode) for path, content, mode in self.files]
+        set_.append(("set/.fleethub/mark.json", mark_bytes(self.mark), 0o644))
+        new = [(f"files/{path}", content, mode) for path, content, mode in self.files if path not in self.keep]
+        order = [path for path, _, _ in self.files if path not in self.keep]
+        lists = {
+            "order": _lines(order),
+            "folders": _lines(self.folders),
+            "expects": _sums({p: b for p, b in self.expects.items() if b is not None}),
+            "absent": _lines(p for p, b in self.expects.items() if b is None),
+            "stale": _sums(self.stale),
+            "checks": "".join(_check(c) for c in self.checks).encode(),
+            "sums": b"".join(_sum(hashlib.sha256(content).hexdigest(), name) for name, content, _ in (*set_, *new)),
+        }
+        return archive([*((name, data, 0o600) for name, data in lists.items()), *set_, *new])
+
+
+def _check(check: Check) -> str:
+    """Lines: a name, ``json`` or ``plain``, the words of the condition, the words of the command, each list closed."""
+    kind = "json" if check.json else "plain"
+    return "\n".join((check.name, kind, *check.when, "", *check.argv, "")) + "\n"
+
+
+def _lines(paths: Any) -> bytes:
+    return "".join(f"{path}\n" for path in paths).encode()
+
+
+def _sums(blobs: Mapping[str, Blob]) -> bytes:
+    return b"".join(_sum(blob.sha256().hex(), path) for path, blob in blobs.items())
+
+
+def _sum(digest: str, path: str) -> bytes:
+    """A line as ``sha256sum -c`` reads it."""
+    return f"{digest}  {path}\n".encode()
+
+
+def mark_bytes(mark: Mapping[str, Any]) -> bytes:
+    """The mark as the node keeps it."""
+    return json.dumps(mark, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def archive(entries: Sequence[tuple[str, bytes, int]]) -> bytes:
+    """A tar of files in their order, their folders 0700."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        made: set[str] = set()
+        for name, data, mode in entries:
+            parts = name.split("/")[:-1]
+            for depth in range(1, len(parts) + 1):
+                folder = "/".join(parts[:depth])
+                if folder not in made:
+                    made.add(folder)
+                    tar.addfile(_entry(folder, 0o700, tarfile.DIRTYPE, 0))
+            tar.addfile(_entry(name, mode, tarfile.REGTYPE, len(data)), io.BytesIO(data))
+    return out.getvalue()
+
+
+def _entry(name: str, mode: int, kind: bytes, size: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.mode, entry.type, entry.size = mode, kind, size
+    return entry

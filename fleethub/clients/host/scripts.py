@@ -1,0 +1,313 @@
+"""What runs at a target: POSIX sh, with the tools of any Linux, BusyBox or macOS. What varies comes on standard input.
+
+``.fleethub/`` at the target:
+
+* ``incoming/``  a delivery that is being received and checked; worth nothing
+* ``next/``      the same folder after one rename: committed. Whoever comes next goes on with ``forward``
+* ``applied/``   the set that was applied last, with its mark: what drift is told by
+* ``previous/``  the set before it: what a node gets back that does not come up
+* ``lock/``      who writes here now
+* ``mark.json``  the mark of what lies there, renamed last
+
+A script answers on standard output, one thing per line, and ends with 0; ``error TEXT`` is a refusal.
+"""
+
+from __future__ import annotations
+
+#: Reads the target's path, and goes there; the functions that several scripts need.
+_COMMON = r"""
+umask 077
+PATH=$PATH:/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin
+COPYFILE_DISABLE=1; export PATH COPYFILE_DISABLE
+here=.fleethub
+held=
+say() { printf '%s\n' "$*"; }
+sums() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
+settle() { sync "$@" 2>/dev/null || sync; }
+fail() { say "error $*"; exit 0; }
+alive() { if [ -d /proc/self ]; then [ -d "/proc/$1" ]; else kill -0 "$1" 2>/dev/null; fi; }
+free() { rm -rf "$here/lock"; }
+lock() {
+  waited=0
+  until mkdir "$here/lock" 2>/dev/null; do
+    [ -d "$here/lock" ] || fail "cannot write to $PWD/$here"
+    pid=; read -r pid who 2>/dev/null <"$here/lock/holder"
+    dead=
+    if [ -n "$pid" ]; then alive "$pid" || dead=1; elif [ $waited -ge 3 ]; then dead=1; fi
+    if [ -n "$dead" ]; then
+      mv "$here/lock" "$here/stale.$$" 2>/dev/null && rm -rf "$here/stale.$$"
+    elif [ $waited -ge 15 ]; then
+      fail "${who:-somebody} is writing there now (process $pid); if not, remove $PWD/$here/lock"
+    else
+      waited=$((waited + 1)); sleep 1
+    fi
+  done
+  trap free EXIT
+  held=1
+  say "$$ $holder" 2>/dev/null >"$here/lock/holder" || fail "no space left for $PWD/$here/lock/holder"
+}
+# the sockets that listen on a port: another process has another one
+listener() {
+  [ "$1" -gt 0 ] || return 0
+  if [ -r /proc/net/tcp ]; then
+    hex=$(printf ':%04X' "$1")
+    grep -h " 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ at _ _ _ _ _ _ _ inode _; do
+      case $at in *"$hex") printf '%s ' "$inode";; esac
+    done
+  else
+    say '?'
+  fi
+}
+# finishes a committed delivery; every line of it may be done twice
+forward() {
+  trap '' HUP PIPE INT TERM
+  while IFS= read -r path; do
+    [ -f "$here/next/files/$path" ] || continue
+    case $path in */*) (umask 022; mkdir -p "${path%/*}") || return 1;; esac
+    if [ -d "$path" ] && [ ! -L "$path" ]; then return 1; fi
+    mv -f "$here/next/files/$path" "$path" || return 1
+  done <"$here/next/order"
+  while IFS= read -r line; do
+    path=${line#*  }
+    if [ -f "$path" ] && [ ! -L "$path" ] && say "$line" | sums -c >/dev/null 2>&1; then rm -f "$path" || return 1; fi
+  done <"$here/next/stale"
+  if [ -d "$here/next/set" ]; then
+    if [ -d "$here/applied" ]; then rm -rf "$here/previous" && mv "$here/applied" "$here/previous" || return 1; fi
+    mv "$here/next/set" "$here/applied" || return 1
+  fi
+  cp -p "$here/applied/.fleethub/mark.json" "$here/mark.tmp" && mv -f "$here/mark.tmp" "$here/mark.json" || return 1
+  settle . "$here"
+  rm -rf "$here/next"
+}
+"""
+
+#: Input: path, ``1`` to look at the machine too, who asks, the files' paths, an empty line.
+#: Output: lines, then ``end``, then a tar of what can be read.
+READ = (
+    _COMMON
+    + r"""
+IFS= read -r target; IFS= read -r machine; IFS= read -r holder
+say fleethub 1
+# absence is only told where it can be seen
+gone() {
+  up=$1
+  while [ ! -e "$up" ] && [ ! -L "$up" ]; do
+    case $up in */*) up=${up%/*};; *) up=.;; esac
+    [ -n "$up" ] || up=/
+  done
+  [ -d "$up" ] || fail "$up is not a folder"
+  [ -x "$up" ] || fail "no permission to look into $up"
+}
+if [ "$machine" = 1 ]; then
+  for tool in docker openclaw curl wget; do command -v $tool >/dev/null && say "tool $tool"; done
+  [ -r /proc/net/tcp ] && grep -h " 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+    while read -r _ at _ _ _ _ _ _ _ inode _; do say "listens ${at##*:} $inode"; done
+  if command -v docker >/dev/null; then
+    bounded=; command -v timeout >/dev/null && bounded='timeout 10'
+    p=com.docker.compose.project
+    $bounded docker ps -a --filter label=$p --format \
+      "container	{{.Label \"$p\"}}	{{.Label \"$p.working_dir\"}}	{{.State}}	{{.Ports}}" 2>/dev/null ||
+      say "silent docker"
+  fi
+fi
+if [ ! -d "$target" ]; then
+  if [ -e "$target" ] || [ -L "$target" ]; then fail "$target is not a folder"; fi
+  gone "$target"; say absent; say end; exit 0
+fi
+cd "$target" 2>/dev/null || fail "no permission to look into $target"
+if [ -d $here/lock ] && [ -w $here ]; then lock; fi
+if [ -d $here/next ]; then
+  [ -w $here ] || fail "a delivery was committed and not finished, and only its user can finish it"
+  [ -n "$held" ] || lock
+  if [ -d $here/next ]; then forward && say forwarded || fail "a committed delivery cannot be finished"; fi
+fi
+for name in compose.yaml compose.yml docker-compose.yaml docker-compose.yml; do
+  [ -f $name ] && say "compose $name"
+done
+set --
+while IFS= read -r path && [ -n "$path" ]; do
+  if [ -L "$path" ]; then say "kind link $path"
+  elif [ -f "$path" ]; then
+    [ -r "$path" ] || fail "no permission to read $target/$path"
+    set -- "$@" "./$path"
+  elif [ -d "$path" ]; then say "kind folder $path"
+  elif [ -e "$path" ]; then say "kind other $path"
+  else gone "$path"; fi
+  old=$here/applied/$path
+  if [ -f "$old" ] && [ ! -L "$old" ] && [ -r "$old" ]; then set -- "$@" "./$old"; fi
+done
+for path in $here/mark.json $here/applied/.fleethub/listener; do
+  if [ -f $path ] && [ -r $path ]; then set -- "$@" "./$path"; fi
+done
+say end
+[ $# -eq 0 ] || tar -cf - "$@"
+"""
+)
+
+#: Input: path, port, ``1`` where a restart is needed, uid, who delivers; then the archive of ``Parcel.pack``.
+DELIVER = (
+    _COMMON
+    + r"""
+IFS= read -r target; IFS= read -r port; IFS= read -r restart; IFS= read -r uid; IFS= read -r holder
+(umask 022; mkdir -p "$target/$here") || fail "cannot make $target/$here"
+cd "$target" || fail "no permission to look into $target"
+lock
+if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
+in=$here/incoming
+refuse() { rm -rf $in; fail "$@"; }
+rm -rf $in && mkdir $in || fail "cannot write to $target/$here"
+(cd $in && exec tar -xpmof -) || refuse "its files did not arrive whole"
+[ -f $in/sums ] && (cd $in && sums -c sums >/dev/null 2>&1) || refuse "its files did not arrive whole"
+changed="changed since the plan was made; plan again"
+if [ -s $in/expects ] && ! bad=$(sums -c $in/expects 2>/dev/null); then
+  refuse "$(say "$bad" | sed -n 's/: FAILED.*//p' | sed -n 1p) $changed"
+fi
+while IFS= read -r path; do
+  if [ -f "$path" ] && [ ! -L "$path" ]; then refuse "$path $changed"; fi
+done <$in/absent
+while IFS= read -r path; do
+  [ -d "$path" ] && continue
+  (umask 022; mkdir -p "$path") || refuse "cannot make $target/$path"
+  if [ "$(id -u)" = 0 ]; then chown "$uid:$uid" "$path"; fi
+done <$in/folders
+while IFS= read -r name && IFS= read -r kind; do
+  set --; while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
+  unmet=; "$@" </dev/null >/dev/null 2>&1 || unmet=1
+  set --
+  while IFS= read -r word && [ -n "$word" ]; do
+    case $word in @set@*) word=$target/$in/set${word#@set@};; esac
+    set -- "$@" "$word"
+  done
+  if [ -n "$unmet" ]; then say "unchecked $name"; continue; fi
+  said=$(cd $in/set && "$@" 2>&1 </dev/null); code=$?
+  if [ $kind = json ]; then
+    case $(say "$said" | tr -d ' \n\t') in *'"valid":true'*'"warnings":[]'*) ;; *) [ $code -ne 0 ] || code=1;; esac
+  fi
+  [ $code -eq 0 ] || refuse "$name ended with $code: $(say "$said" | tail -n 20 | tr '\n' ' ')"
+  say "checked $name"
+done <$in/checks
+kept=applied/.fleethub/listener
+if [ "$restart" = 1 ]; then listener "$port" >$in/set/.fleethub/listener
+elif [ -f $here/$kept ]; then cp -p $here/$kept $in/set/.fleethub/listener; fi || refuse "no space left at $target"
+set --
+while IFS= read -r line; do set -- "$@" "$in/${line#*  }"; done <$in/sums
+settle "$@" $in
+mv $in $here/next || refuse "cannot commit the delivery"
+forward || fail "committed, and not finished: the next contact goes on"
+say delivered
+"""
+)
+
+#: Input: path, port, seconds, ``1`` where the process must be a new one, who asks; the command's words, an empty line.
+#: Output: ``command CODE``, its last lines; ``healthy`` or ``silent``; ``old`` where the process is the same as before.
+RUN = (
+    _COMMON
+    + r"""
+IFS= read -r target; IFS= read -r port; IFS= read -r seconds; IFS= read -r fresh; IFS= read -r holder
+cd "$target" || fail "no permission to look into $target"
+lock
+if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
+set --
+while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
+if [ $# -gt 0 ]; then
+  command -v "$1" >/dev/null || fail "there is no $1 on this machine"
+  said=$("$@" 2>&1 </dev/null); code=$?
+  say "command $code $(say "$said" | tail -n 5 | tr '\n' ' ')"
+  [ $code -eq 0 ] || exit 0
+fi
+[ "$port" -gt 0 ] || exit 0
+ask() {
+  if command -v curl >/dev/null; then curl -fsS -m 3 -o /dev/null "http://127.0.0.1:$port/healthz"
+  elif command -v wget >/dev/null; then wget -q -T 3 -O /dev/null "http://127.0.0.1:$port/healthz"
+  else fail "neither curl nor wget is on this machine, so its health cannot be asked"; fi
+}
+before=; [ "$fresh" = 1 ] && [ -f $here/applied/.fleethub/listener ] && before=$(cat $here/applied/.fleethub/listener)
+[ "$before" != '?' ] || before=
+end=$(($(date +%s) + seconds)); state=silent
+while :; do
+  if ask 2>/dev/null; then
+    state=healthy
+    now=$(listener "$port")
+    if [ -z "$before" ] || [ -z "$now" ] || [ "$now" != "$before" ]; then say healthy; exit 0; fi
+    state=old
+  fi
+  [ "$(date +%s)" -lt $end ] || break
+  sleep 0.2 2>/dev/null || sleep 1
+done
+say $state
+"""
+)
+
+#: Input: path, who asks, then the new mark.
+STAMP = (
+    _COMMON
+    + r"""
+IFS= read -r target; IFS= read -r holder
+cd "$target" || fail "no permission to look into $target"
+lock
+umask 022
+cat >$here/mark.tmp && settle $here/mark.tmp && mv -f $here/mark.tmp $here/mark.json || fail "cannot write the mark"
+say stamped
+"""
+)
+
+#: Input: path, port, who asks. The set before the last one becomes the next one.
+BACK = (
+    _COMMON
+    + r"""
+IFS= read -r target; IFS= read -r port; IFS= read -r holder
+cd "$target" || fail "no permission to look into $target"
+lock
+if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
+if [ ! -d $here/previous ]; then say none; exit 0; fi
+in=$here/incoming
+rm -rf $in && mkdir $in && cp -Rp $here/previous $in/set && cp -Rp $here/previous $in/files ||
+  fail "no space left at $target"
+rm -rf $in/files/.fleethub
+(cd $in/files && find . -type f | sed 's|^\./||' | sort) >$in/order && : >$in/stale &&
+  listener "$port" >$in/set/.fleethub/listener || fail "no space left at $target"
+# what only the newer set has goes, where it still is as applied
+(cd $here/applied && find . -path ./.fleethub -prune -o -type f -print | sed 's|^\./||') | while IFS= read -r path; do
+  [ -f "$in/files/$path" ] || (cd $here/applied && sums "$path") >>$in/stale
+done
+settle $in
+mv $in $here/next && forward || fail "committed, and not finished: the next contact goes on"
+rm -rf $here/previous
+say back
+"""
+)
+
+#: Input: path, who asks; words of the command that ends the node, an empty line; sums of what may go, an empty line.
+#: Output: ``command …``, then ``stays NAME`` for what is left.
+REMOVE = (
+    _COMMON
+    + r"""
+IFS= read -r target; IFS= read -r holder
+if [ ! -e "$target" ] && [ ! -L "$target" ]; then say removed; exit 0; fi
+[ -d "$target" ] || fail "$target is not a folder"
+cd "$target" || fail "no permission to look into $target"
+set --
+while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
+if [ -d $here ]; then lock; fi
+if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
+if [ $# -gt 0 ]; then
+  command -v "$1" >/dev/null || fail "there is no $1 on this machine"
+  said=$("$@" 2>&1 </dev/null); code=$?
+  [ $code -eq 0 ] || fail "$1 ended with $code: $(say "$said" | tail -n 5 | tr '\n' ' ')"
+fi
+while IFS= read -r line && [ -n "$line" ]; do
+  path=${line#*  }
+  [ -f "$path" ] && [ ! -L "$path" ] || continue
+  if say "$line" | sums -c >/dev/null 2>&1; then rm -f "$path" || fail "cannot remove $target/$path"; fi
+  while case $path in */*) true;; *) false;; esac; do path=${path%/*}; rmdir "$path" 2>/dev/null || break; done
+done
+rm -rf $here/incoming $here/applied $here/previous || fail "cannot remove $target/$here"
+rm -f $here/mark.json; free; trap - EXIT
+rmdir $here 2>/dev/null
+for name in * .[!.]* ..?*; do
+  if [ -e "$name" ] || [ -L "$name" ]; then say "stays $name"; fi
+done
+cd / && rmdir "$target" 2>/dev/null
+say removed
+"""
+)

@@ -1,0 +1,223 @@
+"""A target's operations: each is one script on its machine, and what it answered as a value."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import json
+import os
+import re
+import socket
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fleethub.clients.host import scripts
+from fleethub.clients.host.parcel import HostError, Parcel, mark_bytes
+from fleethub.clients.shell import Shell, ShellError, Shells
+from fleethub.model.facts import Container, FileReading, HostReading
+from fleethub.model.secret import Blob
+
+MARK = ".fleethub/mark.json"
+APPLIED = ".fleethub/applied/"
+LISTENER = f"{APPLIED}.fleethub/listener"
+READ, WRITE = 30.0, 180.0  # seconds for a script; a check of the files on the node may start a container
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What became of a node's command: ``health`` is healthy, silent, old (the same process as before) or unasked."""
+
+    code: int | None
+    said: str
+    health: str
+
+
+class Hosts:
+    """The targets of one command; connections are those of ``shells``. ``root`` is the fleet's folder."""
+
+    def __init__(self, shells: Shells, root: Path) -> None:
+        self._shells, self._root = shells, root
+
+    def at(self, target: str) -> Target:
+        """The target as the spec writes it: ``ssh://user@host:port/path``, or a folder below the fleet's."""
+        if "://" not in target:
+            return Target(self._shells.at("local"), str(self._root / target), inside=self._root)
+        address, path = split(target)
+        return Target(self._shells.at(address), path, remote=address)
+
+
+def split(target: str) -> tuple[str, str]:
+    """``user@host:port`` and the path of an ``ssh://`` target; raises HostError."""
+    match = re.fullmatch(r"ssh://([^/]+)(/.+)", target)
+    if match is None:
+        raise HostError(f"{target} is not ssh://user@host/path")
+    return match[1], match[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One folder on one machine; ``inside`` is the folder that it must not lead out of."""
+
+    shell: Shell
+    path: str
+    remote: str = ""
+    inside: Path | None = None
+
+    def read(self, paths: Sequence[str]) -> HostReading:
+        """Files by path, the mark, the last applied set, and what the machine tells; raises HostError.
+
+        A delivery that was committed and broken off is finished first.
+        """
+        asked = tuple(dict.fromkeys(paths))
+        head = [self.path, "1" if self.remote else "", _who(), *asked, ""]
+        lines, data = self._run(scripts.READ, head, b"", READ)
+        return _reading(lines, data, asked)
+
+    def deliver(self, parcel: Parcel) -> tuple[str, ...]:
+        """Put the files in place in their order, then the mark; returns the checks that could not be made there.
+
+        Raises HostError; then the node has the set that it had, or the new one once somebody contacts it again.
+        """
+        head = [self.path, str(parcel.port), "1" if parcel.restart else "", str(parcel.uid), _who()]
+        lines, _ = self._run(scripts.DELIVER, head, parcel.pack(), WRITE)
+        self._ended(lines, "delivered")
+        return tuple(line.partition(" ")[2] for line in lines if line.startswith("unchecked "))
+
+    def activate(self, argv: Sequence[str], port: int, timeout: float, fresh: bool) -> Activation:
+        """Run a command at the target and wait until the gateway answers; ``fresh``: as another process than before."""
+        head = [self.path, str(port), str(max(1, round(timeout))), "1" if fresh else "", _who(), *argv, ""]
+        lines, _ = self._run(scripts.RUN, head, b"", timeout + WRITE)
+        command = next((line.split(" ", 2)[1:] for line in lines if line.startswith("command ")), None)
+        health = next((line for line in lines if line in ("healthy", "silent", "old")), "unasked")
+        code = int(command[0]) if command else None
+        return Activation(code, command[1].strip() if command and len(command) > 1 else "", health)
+
+    def stamp(self, mark: Mapping[str, Any]) -> None:
+        """Replace the mark."""
+        lines, _ = self._run(scripts.STAMP, [self.path, _who()], mark_bytes(mark), READ)
+        self._ended(lines, "stamped")
+
+    def back(self, port: int) -> bool:
+        """Put the set before the last one back; False where there is none."""
+        lines, _ = self._run(scripts.BACK, [self.path, str(port), _who()], b"", WRITE)
+        if "none" in lines:
+            return False
+        self._ended(lines, "back")
+        return True
+
+    def remove(self, files: Mapping[str, Blob], argv: Sequence[str] = ()) -> tuple[str, ...]:
+        """Run ``argv``, remove what still is as given, then the mark; returns the names of what stays."""
+        sums = [f"{blob.sha256().hex()}  {path}" for path, blob in files.items()]
+        lines, _ = self._run(scripts.REMOVE, [self.path, _who(), *argv, "", *sums, ""], b"", WRITE)
+        self._ended(lines, "removed")
+        return tuple(sorted(line.partition(" ")[2] for line in lines if line.startswith("stays ")))
+
+    def _run(self, script: str, head: Iterable[str], data: bytes, timeout: float) -> tuple[list[str], bytes]:
+        """The lines of a script's answer, and what follows after ``end``; raises HostError."""
+        self._stay_inside()
+        stdin = "".join(f"{line}\n" for line in head).encode() + data
+        try:
+            done = self.shell.run(script, stdin, timeout)
+        except ShellError as error:
+            raise HostError(str(error)) from None
+        text, _, rest = done.out.partition(b"\nend\n") if done.out.startswith(b"fleethub ") else (done.out, b"", b"")
+        lines = text.decode(errors="replace").splitlines()
+        problem = next((line.partition(" ")[2] for line in lines if line.startswith("error ")), "")
+        if problem or done.code != 0:
+            why = _last(done.err)
+            said = problem or f"a script ended with {done.code}"
+            raise HostError(f"{self.remote + ': ' if self.remote else ''}{said}{f' ({why})' if why else ''}")
+        return lines, rest
+
+    def _ended(self, lines: Sequence[str], word: str) -> None:
+        if word not in lines:
+            raise HostError(f"{self.remote or self.path}: the script ended before it was done")
+
+    def _stay_inside(self) -> None:
+        if self.inside is None:
+            return
+        try:
+            path = Path(self.path).resolve()
+        except (OSError, RuntimeError) as error:
+            raise HostError(f"{self.path}: {getattr(error, 'strerror', None) or error}") from None
+        if not path.is_relative_to(self.inside.resolve()):
+            raise HostError(f"{self.path} leads out of the fleet's folder through a link")
+
+
+def _who() -> str:
+    """Who holds a lock on the node, for people."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.getuid())
+    return re.sub(r"[^\w.@-]", "?", f"{name}@{socket.gethostname()}")
+
+
+def _last(err: bytes) -> str:
+    """The last line of standard error, short and printable: tar, mkdir or mv say there what failed."""
+    lines = [line for line in err.decode(errors="replace").splitlines() if line.strip()]
+    # "sh: 1: " and "tar: " are noise; "Exiting with failure status" tells nothing
+    told = [line for line in lines if "xiting with failure" not in line]
+    return "".join(c for c in (told or lines or [""])[-1] if c.isprintable())[:200]
+
+
+def _reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostReading:
+    found = [line.partition(" ") for line in lines]
+    kinds = [rest.partition(" ") for word, _, rest in found if word == "kind"]
+    files = {path: FileReading(None, 0, kind) for kind, _, path in kinds if path in asked}
+    loose = _unpack(data)
+    files |= {path: loose[path] for path in asked if path in loose}
+    mark = loose.get(MARK)
+    old = {p: f.content for p in asked if (f := loose.get(APPLIED + p)) is not None and f.content is not None}
+    listener = loose.get(LISTENER)
+    listens: dict[int, str] = {}
+    for word, _, rest in found:
+        if word == "listens" and re.fullmatch(r"[0-9A-F]{4} \d+", rest):
+            port = int(rest[:4], 16)
+            listens[port] = f"{listens.get(port, '')}{rest[5:]} "
+    return HostReading(
+        exists="absent" not in lines,
+        files=files,
+        mark=_json(mark),
+        applied=old,
+        tools=frozenset(rest for word, _, rest in found if word == "tool"),
+        compose=tuple(rest for word, _, rest in found if word == "compose"),
+        listens=listens,
+        containers=tuple(_containers(lines)),
+        listener=listener.content.reveal().decode(errors="replace").strip() if listener and listener.content else "",
+    )
+
+
+def _containers(lines: Sequence[str]) -> Iterable[Container]:
+    for line in lines:
+        parts = line.split("\t")
+        if parts[0] == "container" and len(parts) == 5:
+            ports = frozenset(int(p) for p in re.findall(r":(\d{1,5})->", parts[4]))
+            yield Container(parts[1], parts[2], parts[3] == "running", ports)
+
+
+def _unpack(data: bytes) -> dict[str, FileReading]:
+    if not data:
+        return {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+            return {
+                entry.name.removeprefix("./"): FileReading(Blob(content.read()), entry.mode & 0o7777, owner=entry.uid)
+                for entry in tar
+                if entry.isreg() and (content := tar.extractfile(entry)) is not None
+            }
+    except (tarfile.TarError, OSError, EOFError):
+        raise HostError("what it sent cannot be read: its files changed meanwhile; try again") from None
+
+
+def _json(file: FileReading | None) -> Mapping[str, Any] | None:
+    if file is None or file.content is None:
+        return None
+    try:
+        value = json.loads(file.content.reveal())
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

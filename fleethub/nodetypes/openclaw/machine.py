@@ -1,0 +1,75 @@
+"""What a node's machine has to say: programs that judge a new set there, and what stands in the node's way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from fleethub.model.actions import Check
+from fleethub.model.facts import HostReading
+from fleethub.model.fleet import Node
+from fleethub.nodetypes.interface import Role
+from fleethub.nodetypes.openclaw.checks import Flaw
+from fleethub.nodetypes.openclaw.compose import CONFIG_HOME, argv
+from fleethub.nodetypes.openclaw.names import folder, project, target_folder
+
+VALIDATE = ("config", "validate", "--json")
+#: The set is in a folder of its own while it is judged: the config's path of the node's .env is overridden.
+HERE = "@set@/"
+
+
+def validation(node: Node, paths: Mapping[Role, str], container: bool) -> tuple[Check, ...]:
+    """Compose reads its file; OpenClaw of the node's own version reads the config, where it is there already."""
+    config = paths["openclaw"]
+    if not container:
+        env = (f"OPENCLAW_CONFIG_PATH={HERE}{config}", f"OPENCLAW_STATE_DIR={HERE}.state")
+        load = 'set -a; . "$0" || exit; set +a; exec env "$@"'
+        words = ("sh", "-c", load, f"{HERE}{paths['env']}", *env, "openclaw", *VALIDATE)
+        return (Check("openclaw config validate", words, ("sh", "-c", "command -v openclaw"), json=True),)
+    inside = f"{CONFIG_HOME}/{config.rpartition('/')[2]}"
+    home = folder(config)
+    mount = f"{HERE}{home}" if home != "." else HERE.rstrip("/")
+    run = ["docker", "run", "--rm", "--network", "none", "--env-file", f"{HERE}{paths['env']}"]
+    run += ["-e", f"OPENCLAW_CONFIG_PATH={inside}", "-v", mount, node.image, "node", "dist/index.js", *VALIDATE]
+    mounted = tuple(f"{word}:{CONFIG_HOME}:ro" if word == mount else word for word in run)
+    return (
+        Check("docker compose config", argv(paths, "config", "--quiet"), ("docker", "compose", "version")),
+        # an image that is not there yet would be pulled, for minutes: then FleetHub's own checks must do
+        Check("openclaw config validate", mounted, ("docker", "image", "inspect", node.image), json=True),
+    )
+
+
+def check(
+    node: Node, paths: Mapping[Role, str], container: bool, reading: HostReading, applied: bool
+) -> Iterator[Flaw]:
+    """A second stack beside an old one, another's port, a missing program."""
+    if node.activate == "auto" and container and "docker" not in reading.tools:
+        message = f"{node.host} has no docker, so the node cannot be started"
+        yield Flaw("node.no-docker", message, 'install it, or write activate = "never"')
+    if container:
+        yield from _stacks(node, paths, reading)
+    yield from _port(node, container, reading, applied)
+
+
+def _stacks(node: Node, paths: Mapping[Role, str], reading: HostReading) -> Iterator[Flaw]:
+    here = target_folder(node.target)
+    for name in reading.compose:
+        if name != paths["compose"]:
+            message = f"a second compose file lies at the target: {name}, beside {paths['compose']}"
+            hint = f'write files = {{ compose = "{name}" }}, or move it away'
+            yield Flaw("compose.second-file", message, hint)
+    others = {c.project for c in reading.containers if c.folder == here} - {project(node)}
+    for other in sorted(others):
+        message = f"the Compose project {other!r} runs from the target's folder, and the node's is {project(node)!r}"
+        hint = f'write project = "{other}", or end it first: docker compose -p {other} down'
+        yield Flaw("compose.project-changes", message, hint)
+
+
+def _port(node: Node, container: bool, reading: HostReading, applied: bool) -> Iterator[Flaw]:
+    takers = {c.project for c in reading.containers if c.running and node.port in c.ports}
+    if others := sorted(takers - {project(node)}):
+        yield Flaw(
+            "node.port-clash", f"port {node.port} is taken by the Compose project {others[0]!r}", "choose a port"
+        )
+    elif node.port in reading.listens and not applied and not (container and takers):
+        message = f"something listens on port {node.port} of {node.host} already"
+        yield Flaw("node.port-clash", message, "end it, or choose another port for the node")

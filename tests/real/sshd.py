@@ -1,0 +1,112 @@
+"""A real sshd of our own on the loopback, with its own keys, ended by its pid; nothing of this machine's changes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PORTS = range(15460, 15500)  # below the range that outgoing connections take
+
+
+def find() -> str:
+    found = os.environ.get("FLEETHUB_SSHD") or shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if not found or not shutil.which("ssh-keygen"):
+        if os.environ.get("FLEETHUB_REQUIRE_REAL"):
+            pytest.fail("FLEETHUB_REQUIRE_REAL is set, and there is no sshd (apt-get install openssh-server)")
+        pytest.skip("no real sshd: FLEETHUB_SSHD is not set and none is on PATH, see tests/real/README.md")
+    return found
+
+
+@dataclass
+class Machine:
+    """A running sshd and what its sessions find; ``home`` is the operator's, with ~/.ssh."""
+
+    port: int
+    home: Path
+    bin: Path
+    known: str
+    user: str
+
+    @property
+    def address(self) -> str:
+        return f"{self.user}@127.0.0.1:{self.port}"
+
+    def tool(self, name: str, text: str) -> None:
+        path = self.bin / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def known_hosts(self, text: str) -> None:
+        (self.home / ".ssh/known_hosts").write_text(text)
+
+
+def key(path: Path) -> str:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    kind, public, *_ = path.with_suffix(".pub").read_text().split()
+    return f"{kind} {public}"
+
+
+def free() -> int:
+    for port in PORTS:
+        with socket.socket() as trial:
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    pytest.fail("no port is free for the sshd")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    sshd = find()
+    folder = tmp_path_factory.mktemp("sshd")
+    home, tools = folder / "home", folder / "bin"
+    (home / ".ssh").mkdir(parents=True, mode=0o700)
+    tools.mkdir()
+    (folder / "remote").mkdir()  # a home without start-up files: those of root run at every exec, and may hang
+    # sshd of Debian wants its folder for unprivileged children; a container may not have made it yet
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    host_key, operator = key(folder / "host"), key(home / ".ssh/id_ed25519")
+    (folder / "authorized").write_text(operator + "\n")
+    port = free()
+    (folder / "conf").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
+        f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
+        f"MaxStartups 300\nPermitRootLogin prohibit-password\n"
+        f"SetEnv PATH={tools}:/usr/bin:/bin HOME={folder}/remote\n"
+    )
+    process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "conf")], stderr=(folder / "log").open("w"))
+    try:
+        end = time.monotonic() + 20
+        while time.monotonic() < end and process.poll() is None:
+            with socket.socket() as trial:
+                if trial.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        assert process.poll() is None, (folder / "log").read_text()
+        user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+        yield Machine(port, home, tools, f"[127.0.0.1]:{port} {host_key}\n", user)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def machine(server: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setenv("HOME", str(server.home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    server.known_hosts(server.known)
+    (server.home / ".ssh/config").unlink(missing_ok=True)
+    for old in server.bin.iterdir():
+        old.unlink()
+    return server
