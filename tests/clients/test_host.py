@@ -228,8 +228,11 @@ def test_a_living_holder_is_waited_for_and_named(node: Target, tmp_path: Path, m
     lock.mkdir()
     (lock / "holder").write_text(f"{os.getpid()} somebody@else\n")
     monkeypatch.setattr(scripts, "DELIVER", scripts.DELIVER.replace("sleep 1", ":"))
-    with pytest.raises(HostError, match="somebody@else is writing there now"):
-        node.deliver(parcel(NEW))
+    monkeypatch.setattr(scripts, "READ", scripts.READ.replace("sleep 1", ":"))
+    for operation in (lambda: node.deliver(parcel(NEW)), lambda: node.read(PATHS)):
+        with pytest.raises(HostError, match="somebody@else is writing there now"):
+            operation()
+    shutil.rmtree(lock)
     assert contents(node) == of(OLD)
 
 

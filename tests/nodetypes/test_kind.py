@@ -49,7 +49,7 @@ def test_commands_are_run_at_the_target():
         "docker", "compose", "--env-file", ".env", "-f", "compose.yaml", "up", "--detach", "--remove-orphans",
     )  # fmt: skip
     assert removal(DOCKER.project(NODES["docker"])) == (
-        "docker", "compose", "--project-name", "openclaw-docker", "down", "--remove-orphans",
+        "docker", "compose", "--project-name", "openclaw-volta", "down", "--remove-orphans",
     )  # fmt: skip
     assert DOCKER.activation(changed(command=("make", "up"))) == ("make", "up")
     assert NATIVE.activation(NODES["native"]) == ("systemctl", "--user", "restart", "openclaw")

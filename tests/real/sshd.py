@@ -13,7 +13,13 @@ from pathlib import Path
 
 import pytest
 
-PORTS = range(15460, 15500)  # below the range that outgoing connections take
+
+def worker() -> int:
+    """Which of several test processes this is: each has ports of its own, below those of outgoing connections."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+
+
+PORTS = range(15460 + 10 * worker(), 15470 + 10 * worker())
 
 
 def find() -> str:
