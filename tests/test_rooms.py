@@ -19,17 +19,21 @@ ALLOWED = {
     "capacity": set(),
     "resources": {"nodetypes"},
     "planning": {"resources", "capacity"},
+    "verifying": {"nodetypes"},
     "state": {"atomic"},
     "clients": {"atomic"},
     "observing": {"clients", "atomic"},
     "applying": {"clients", "resources", "state"},
     "views": {"state"},
-    "usecases": {"capacity", "spec", "rendering", "resources", "planning", "observing", "applying", "clients", "state"},
+    "usecases": {
+        *("capacity", "spec", "rendering", "resources", "nodetypes", "planning", "verifying"),
+        *("observing", "applying", "clients", "state"),
+    },
     "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing"},
     "testing": set(),
     "atomic": set(),
 }
-PURE = ("model", "resources", "nodetypes", "capacity", "planning")
+PURE = ("model", "resources", "nodetypes", "capacity", "planning", "verifying")
 #: What a pure room has no use for: network, processes, clock, environment.
 IMPURE = {
     "httpx",

@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "Show what runs where, now.",
     "show": "Show everything about one address.",
     "capacity": "Show what fits in VRAM, and what would make it fit.",
+    "verify": "Ask with each node's own key whether its chain works.",
     "demo": "Run the whole story on an embedded stand-in fleet.",
 }
 #: Commands of the design that this version does not have: they say so, instead of "no such command".
@@ -37,7 +38,6 @@ LATER = [
     "node",
     "rotate",
     "revoke",
-    "verify",
     "state",
     "lock",
     "context",

@@ -5,6 +5,8 @@ An error's text never holds a header, a body that was sent, or more than a littl
 
 from __future__ import annotations
 
+import socket
+import ssl
 import time
 from dataclasses import dataclass
 from json import loads
@@ -15,11 +17,20 @@ import httpx
 from fleethub.model.secret import Secret
 
 CONNECT, READ, WHOLE = 3.0, 15.0, 60.0  # seconds: to connect, for each piece of an answer, for all of it
+CONNECT_LONG = 5.0  # seconds to connect, where a request has a limit of its own
+USUAL = httpx.Timeout(READ, connect=CONNECT, pool=None)
 LARGEST = 64 << 20  # bytes of an answer
 
 
 class HttpError(Exception):
-    """No usable answer: refused, timed out, or not HTTP. The message is fit to be shown."""
+    """No usable answer: refused, timed out, or not HTTP. The message is fit to be shown.
+
+    ``why`` is resolve, connect, silent (no connection in time), hangs (connected, no answer in time) or other.
+    """
+
+    def __init__(self, message: str, why: str = "other") -> None:
+        self.why = why
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,7 @@ class Http:
 
     def __init__(self, limit: int = 64) -> None:
         self._client = httpx.Client(
-            timeout=httpx.Timeout(READ, connect=CONNECT, pool=None),
+            timeout=USUAL,
             limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
             follow_redirects=False,
         )
@@ -72,22 +83,27 @@ class Http:
         params: dict[str, Any] | None = None,
         again: bool = False,
         secrets: tuple[Secret, ...] = (),
+        limit: float | None = None,
     ) -> Answer:
-        """Send one request; raises HttpError.
+        """Send one request; raises HttpError. ``limit``: seconds for all of it, instead of the usual time-outs.
 
         A kept connection may have been closed by the server meanwhile: a GET, and a POST that may be sent
         ``again``, is then repeated once. ``secrets`` are those in the body, so that an error cannot echo them.
         """
         headers = {"Authorization": f"Bearer {token.reveal()}"} if token is not None else {}
+        whole = WHOLE if limit is None else limit
+        waits = USUAL if limit is None else httpx.Timeout(limit, connect=min(CONNECT_LONG, limit), pool=None)
 
         def send() -> tuple[int, bytes]:
             """Status and body; a server that drips or never ends is not listened to for ever."""
-            end, data = time.monotonic() + WHOLE, b""
-            with self._client.stream(method, url, headers=headers, json=json, params=params) as answer:
+            end, data = time.monotonic() + whole, b""
+            with self._client.stream(method, url, headers=headers, json=json, params=params, timeout=waits) as answer:
                 for chunk in answer.iter_bytes():
                     data += chunk
-                    if time.monotonic() > end or len(data) > LARGEST:
+                    if len(data) > LARGEST:
                         raise HttpError("the answer is too slow or too large")
+                    if time.monotonic() > end:
+                        raise HttpError("the answer is too slow or too large", "hangs")
                 return answer.status_code, data
 
         try:
@@ -98,10 +114,11 @@ class Http:
                     raise
                 status, data = send()
         except httpx.TimeoutException as error:
-            what = "connecting" if isinstance(error, httpx.ConnectTimeout) else "the answer"
-            raise HttpError(f"timed out waiting for {what}") from None
+            connecting = isinstance(error, httpx.ConnectTimeout)
+            what = "connecting" if connecting else "the answer"
+            raise HttpError(f"timed out waiting for {what}", "silent" if connecting else "hangs") from None
         except httpx.ConnectError as error:
-            raise HttpError(f"cannot connect ({_os_reason(error)})") from None
+            raise HttpError(f"cannot connect ({_os_reason(error)})", _connect_reason(error)) from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, UnicodeError) as error:
             raise HttpError(f"no usable answer ({type(error).__name__})") from None
         try:
@@ -121,3 +138,15 @@ class Http:
 def _os_reason(error: httpx.ConnectError) -> str:
     text = str(error)
     return text.partition("] ")[2] or text or "no reason given"
+
+
+def _connect_reason(error: httpx.ConnectError) -> str:
+    """A name that is not known, a refusal, or something after the connection (TLS)."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return "resolve"
+        if isinstance(cause, ssl.SSLError):
+            return "other"
+        cause = cause.__cause__ or cause.__context__
+    return "connect"

@@ -384,6 +384,28 @@ def test_a_team_denies_and_the_list_does_not_tell(admin, proxy, connect, version
     assert say(node, "gemma3-27b").status_code == 200
 
 
+def test_a_key_joins_only_a_team_that_has_its_models(admin, proxy, connect, version):
+    team = admin.post("/team/new", json={"team_alias": "t", "models": ["qwen3-30b"]}).json()["team_id"]
+    token = make(admin, models=["qwen3-30b", "gemma3-27b"])
+    denied = admin.post("/key/update", json={"key": token, "team_id": team})
+    assert (denied.status_code, kind(denied)) == (401 if version == OLD else 403, "team_model_access_denied")
+    both = {"team_id": team, "models": ["qwen3-30b", "gemma3-27b"]}
+    assert admin.post("/team/update", json=both).json()["data"]["models"] == both["models"]
+    assert admin.post("/key/update", json={"key": token, "team_id": team}).status_code == 200
+    assert admin.post("/team/update", json={**both, "models": ["qwen3-30b"]}).status_code == 200
+    node = connect(proxy, KEY)
+    assert names(node) == ["qwen3-30b", "gemma3-27b"]
+    assert kind(say(node, "gemma3-27b")) == "team_model_access_denied"
+    assert admin.post("/key/update", json={"key": token, "models": ["all-team-models"]}).status_code == 200
+    assert names(node) == ["qwen3-30b"]
+    assert kind(say(node, "gemma3-27b")) == "team_model_access_denied"
+    assert admin.post("/key/update", json={"key": token, "team_id": "nope"}).status_code == 404
+    assert admin.post("/team/delete", json={"team_ids": [team]}).json() == {"deleted_teams": [team]}
+    assert admin.post("/team/delete", json={"team_ids": [team]}).status_code == 404
+    assert admin.post("/team/update", json=both).status_code == 404
+    assert node.get("/v1/models").status_code == 401  # its keys go with it
+
+
 def test_expired(admin, proxy, connect, clock, version):
     make(admin, duration="30s")
     node = connect(proxy, KEY)

@@ -97,10 +97,11 @@ def require_admin(replica: Replica, request: Request) -> None:
 
 def check_model(replica: Replica, row: Row, model: Any) -> None:
     """The key's scope, then its team's."""
-    if not _may(replica, row["models"], row, model):
-        raise denied(replica.version, "key", row["models"], model)
     team = _team(replica, row)
-    if team and team["models"] and not _may(replica, team["models"], None, model):
+    follows = team is not None and "all-team-models" in row["models"]  # then it is the team that denies
+    if not follows and not may(replica, row["models"], row, model):
+        raise denied(replica.version, "key", row["models"], model)
+    if team and team["models"] and not may(replica, team["models"], None, model):
         raise denied(replica.version, "team", team["models"], model)
 
 
@@ -180,12 +181,13 @@ def expansions(name: str) -> list[str]:
     return [f"openai/{known}" for known in COST_MAP] if name == "openai/*" else []
 
 
-def _may(replica: Replica, allowed: list[str], row: Row | None, model: Any) -> bool:
+def may(replica: Replica, allowed: list[str], row: Row | None, model: Any) -> bool:
+    """Whether a list of models allows one; ``row`` is the key whose list it is."""
     if not allowed or EVERYTHING & set(allowed):
         return True
     if row and "all-team-models" in allowed:
         team = _team(replica, row)
-        return not team or _may(replica, team["models"], None, model)
+        return not team or may(replica, team["models"], None, model)
     names = {name for entry in allowed for name in _group(replica, entry) or [entry]}
     return model in names or any("*" in name and fnmatchcase(str(model), name) for name in names)
 

@@ -1,19 +1,18 @@
-"""The endpoints that write keys and teams, with their traps."""
+"""The endpoints that write keys, with their traps."""
 
 from __future__ import annotations
 
 import copy
 import secrets
-import uuid
 from datetime import timedelta
-from typing import Any
 
 from fleethub.testing.litellm import rows
 from fleethub.testing.litellm.access import require_admin
 from fleethub.testing.litellm.body import IN_METADATA, Body, check, check_unique, read, reset_at, seconds
-from fleethub.testing.litellm.database import ADMIN, Row, new_row, token_of
+from fleethub.testing.litellm.database import Row, new_row, token_of
 from fleethub.testing.litellm.errors import detail, error, invalid
 from fleethub.testing.litellm.replica import Replica
+from fleethub.testing.litellm.teams import check_joining
 from fleethub.testing.server import Answer, Request
 
 #: Columns that a request may set as they are.
@@ -56,6 +55,7 @@ def update(replica: Replica, request: Request) -> Answer:
         if alias is not None and alias != row["key_alias"]:
             check_unique(replica, alias, row["token"])
         check(replica, body, update=True)
+        check_joining(replica, row, body)
         models = body.get("models", [])
         if models is None or any(not isinstance(name, str) for name in models):
             text = (
@@ -78,8 +78,7 @@ def delete(replica: Replica, request: Request) -> Answer:
         msg = "Value error, At least one of 'keys' or 'key_aliases' must be provided."
         raise invalid(replica.version, "value_error", ["body"], msg, body, error={})
     asked = body["keys"] if body.get("keys") is not None else body["key_aliases"]
-    database, now = replica.database, replica.now()
-    master = token_of(replica.master_key) if replica.old else "litellm_proxy_master_key"
+    database = replica.database
     with database.lock:
         if body.get("keys") is not None:
             found = [t for t in dict.fromkeys(token_of(str(k)) for k in asked) if t in database.keys]
@@ -89,11 +88,7 @@ def delete(replica: Replica, request: Request) -> Answer:
             param = "None" if replica.old else None
             raise detail(404, "No keys found", "internal_server_error", param)
         for token in found:
-            row = database.keys.pop(token)
-            row.update(id=str(uuid.uuid4()), deleted_at=now, deleted_by=ADMIN)
-            row.update(deleted_by_api_key=master, litellm_changed_by=None)
-            database.deleted.append(row)
-            replica.forget(token)
+            replica.archive(token)
     return Answer({"deleted_keys": asked})
 
 
@@ -118,25 +113,6 @@ def block(replica: Replica, request: Request) -> Answer:
         replica.forget(row["token"])
         show = rows.blocking if row["blocked"] else rows.unblocked
         return Answer(show(row, replica.version))
-
-
-def new_team(replica: Replica, request: Request) -> Answer:
-    """POST /team/new: enough of a team for a key to carry its id."""
-    require_admin(replica, request)
-    body = read(replica, request)
-    team: dict[str, Any] = {
-        "team_alias": body.get("team_alias"),
-        "team_id": body.get("team_id") or str(uuid.uuid4()),
-        "metadata": body.get("metadata") or {},
-        "models": body.get("models") or [],
-        "blocked": False,
-        "spend": 0.0,
-        "max_budget": body.get("max_budget"),
-        "members_with_roles": [{"user_id": ADMIN, "user_email": None, "role": "admin"}],
-    }
-    with replica.database.lock:
-        replica.database.teams[team["team_id"]] = team
-    return Answer(team)
 
 
 def _check_value(replica: Replica, value: str) -> None:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-from fleethub.testing.litellm import access, keys, models, reading
+from fleethub.testing.litellm import access, keys, models, reading, teams
 from fleethub.testing.litellm.database import Database
 from fleethub.testing.litellm.errors import error
 from fleethub.testing.litellm.replica import DatabaseState, Replica, Version
@@ -42,6 +42,8 @@ class LiteLLM(Server):
             "/model/update",
             "/model/delete",
             "/team/new",
+            "/team/update",
+            "/team/delete",
         )
     )
 
@@ -110,7 +112,9 @@ class LiteLLM(Server):
             "POST /key/delete": keys.delete,
             "POST /key/block": keys.block,
             "POST /key/unblock": keys.block,
-            "POST /team/new": keys.new_team,
+            "POST /team/new": teams.new_team,
+            "POST /team/update": teams.update_team,
+            "POST /team/delete": teams.delete_teams,
             "POST /v1/chat/completions": chat,
             "POST /chat/completions": chat,
         }

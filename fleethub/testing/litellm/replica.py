@@ -6,12 +6,13 @@ import copy
 import hashlib
 import json
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from fleethub.testing.litellm.database import Database, ModelEntry, Row
+from fleethub.testing.litellm.database import ADMIN, Database, ModelEntry, Row, token_of
 from fleethub.testing.litellm.errors import error
 from fleethub.testing.server import Refused
 
@@ -96,6 +97,15 @@ class Replica:
     def forget(self, token: str) -> None:
         """Drop a key from this replica's cache; the other replicas keep theirs."""
         self.cache.pop(token, None)
+
+    def archive(self, token: str) -> None:
+        """Delete a key, which keeps its row readable; under the database's lock."""
+        row = self.database.keys.pop(token)
+        master = token_of(self.master_key) if self.old else "litellm_proxy_master_key"
+        row.update(id=str(uuid.uuid4()), deleted_at=self.now(), deleted_by=ADMIN)
+        row.update(deleted_by_api_key=master, litellm_changed_by=None)
+        self.database.deleted.append(row)
+        self.forget(token)
 
     def used(self, token: str) -> None:
         """A call was served: spend and times move in the database, and perhaps the stale row lives on."""

@@ -1,0 +1,63 @@
+"""``fleethub verify``."""
+
+from __future__ import annotations
+
+import click
+
+from fleethub.cli.output import Out, guarded
+
+
+def _nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from pathlib import Path
+
+    from fleethub.spec import load
+
+    fleet = load(Path((ctx.find_root().params or {}).get("folder") or ".")).fleet
+    return sorted(n for n in (fleet.nodes if fleet else ()) if n.startswith(incomplete))
+
+
+@click.command()
+@click.argument("nodes", nargs=-1, metavar="[NODE]...", shell_complete=_nodes)
+@click.option("--live", is_flag=True, help="Call each model for one token too; a cold model is loaded by it.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(1, 3600),
+    metavar="SECONDS",
+    help="With --live: how long one call may take (120 when left out).",
+)
+@click.pass_obj
+def cmd(options: dict[str, object], nodes: tuple[str, ...], live: bool, timeout: float | None) -> None:
+    """Ask with each node's own key whether its chain works. Changes nothing.
+
+    Asks every replica and every Ollama that a node calls directly: from the node where its target is on SSH, else
+    from here. Exit 3 when something is wrong, 1 when something could not be asked and nothing worse was found.
+    """
+    out = Out(options)
+    if timeout is not None and not live:
+        raise click.UsageError("--timeout goes with --live: verify NODE --live --timeout 300")
+
+    def work() -> int:
+        from fleethub.usecases import Workplace, plan_exit
+        from fleethub.usecases import verify as use
+        from fleethub.views.verify import summary_data, verify_data, verify_text
+
+        with Workplace(out.path) as workplace:
+            if (refused := workplace.refused()) is not None:
+                out.findings(refused.findings)
+                code = plan_exit(refused)
+                out.line(summary_data((), refused.findings, int(code)))
+                return code
+            try:
+                report = use.verify(workplace, nodes, (timeout or 120.0) if live else None)
+            except use.VerifyError as error:
+                raise click.UsageError(str(error)) from None
+        code = use.verify_exit(report)
+        out.text(verify_text(report.nodes, report.findings, out.style))
+        for node in report.nodes:
+            out.lines(verify_data(node))
+        if out.json:
+            out.findings(report.findings)
+        out.line(summary_data(report.nodes, report.findings, int(code)))
+        return code
+
+    guarded(out, work)

@@ -1,0 +1,101 @@
+"""What a proxy or an Ollama answers to a node's own key: calls from here, and how any answer is read.
+
+Nothing of an answer is shown but its status, LiteLLM's error type and one clause of the message, without what
+looks like a key or a digest of one: LiteLLM repeats both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.model.secret import Secret
+from fleethub.model.verify import Call, Failure, Reply
+
+AT_ONCE = 8
+#: What a header can carry without being quoted; a key of LiteLLM's has nothing else.
+KEY = re.compile(r"[A-Za-z0-9._~+/=:@-]+")
+_FAILURES = {"resolve": Failure.RESOLVE, "connect": Failure.CONNECT, "silent": Failure.SILENT, "hangs": Failure.HANGS}
+_KEYLIKE = re.compile(r"sk-[^\s'\",;)]+|\b[0-9a-fA-F]{16,}\b")
+
+
+def ask_here(http: Http, calls: Sequence[Call], keys: Mapping[str, Secret]) -> tuple[Reply, ...]:
+    """Make the calls from this machine: lists at once, then one model after the other. Without its key none is made."""
+    replies: dict[int, Reply] = {}
+    first = [(i, call) for i, call in enumerate(calls) if call.after is None]
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        answers = pool.map(lambda pair: _ask(http, pair[1], keys), first)
+        replies.update(zip((i for i, _ in first), answers, strict=True))
+    for i, call in enumerate(calls):
+        if call.after is not None:
+            before = replies.get(call.after)
+            skip = before is None or before.status == 0
+            replies[i] = Reply(failure=Failure.SKIPPED) if skip else _ask(http, call, keys)
+    return tuple(replies[i] for i in range(len(calls)))
+
+
+def _ask(http: Http, call: Call, keys: Mapping[str, Secret]) -> Reply:
+    if call.variable and call.variable not in keys:
+        return Reply(failure=Failure.SKIPPED)
+    body = json.loads(call.body) if call.body else None
+    method = "POST" if call.body else "GET"
+    try:
+        answer = http.request(method, call.url, token=keys.get(call.variable), json=body, limit=call.limit)
+    except HttpError as error:
+        return Reply(failure=_FAILURES.get(error.why, Failure.OTHER), says=clean(str(error)))
+    return read(call, answer)
+
+
+def read(call: Call, answer: Answer) -> Reply:
+    """An answer with its meaning: the names of a list, or why there is none."""
+    if not 200 <= answer.status < 300:
+        says = answer.reason().removeprefix(f"HTTP {answer.status}").removeprefix(": ")
+        return Reply(answer.status, kind=clean(answer.kind()), says=clean(says))
+    body: Any = answer.body if isinstance(answer.body, dict) else {}
+    match call.wants:
+        case "models":
+            names = _names(body.get("data"), "id")
+        case "tags":
+            names = _names(body.get("models") or [], "name") if "models" in body else None
+        case "chat":
+            names = frozenset() if isinstance(body.get("choices"), list) else None
+        case "generate":
+            names = frozenset() if body.get("done") is True else None
+    if names is None:
+        return Reply(answer.status, Failure.SHAPE, says=f"HTTP {answer.status}, {Failure.SHAPE.value}")
+    return Reply(answer.status, names=names)
+
+
+def _names(listed: Any, field: str) -> frozenset[str] | None:
+    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+        return None
+    return frozenset(str(entry[field]) for entry in listed if field in entry)
+
+
+def clean(text: str) -> str:
+    """A server's words without keys and digests."""
+    return "".join(c for c in _KEYLIKE.sub("…", text) if c.isprintable())[:160].strip()
+
+
+def variables(env: bytes, names: Sequence[str]) -> dict[str, tuple[str, Secret | None]]:
+    """State (see ``KeySeen``) and value of variables of a ``.env``; the last line of a name counts.
+
+    The script for nodes (``node_script``) reads it by the same rule.
+    """
+    found = dict.fromkeys(names, "")
+    seen = set()
+    for line in env.decode("latin-1").split("\n"):
+        name, equals, value = line.removesuffix("\r").removeprefix("export ").partition("=")
+        if equals and name in found:
+            seen.add(name)
+            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+            found[name] = value[1:-1] if quoted else value
+    out: dict[str, tuple[str, Secret | None]] = {}
+    for name, value in found.items():
+        state = "absent" if name not in seen else "empty" if not value else "ok" if KEY.fullmatch(value) else "odd"
+        out[name] = (state, Secret(value) if state == "ok" else None)
+    return out

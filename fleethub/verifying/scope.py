@@ -1,0 +1,128 @@
+"""Why a key may not call a model, or why a call that it may make fails: one model at one door that answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from fleethub.model.facts import KeyRow, ProxyReading
+from fleethub.model.verify import Check, Failure, Master, Reply
+from fleethub.verifying.words import Problem
+
+DENIED = "_model_access_denied"
+#: How the versions of LiteLLM say that a name leads nowhere, to a caller who may name any.
+_NO_MODEL = re.compile(r"invalid model name|no healthy deployments|model_not_found", re.IGNORECASE)
+_EVERY = {"all-proxy-models", "*"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known of a key on its proxy: the master's view, whether it is the right key, what other doors list."""
+
+    key: str
+    master: Master | None
+    same: bool | None
+    elsewhere: frozenset[str] = frozenset()
+
+    @property
+    def reading(self) -> ProxyReading | None:
+        """The proxy as its master sees it, where that could be read."""
+        found = self.master.reading if self.master else None
+        return found if isinstance(found, ProxyReading) else None
+
+    @property
+    def row(self) -> KeyRow | None:
+        """The key's own row."""
+        rows = self.reading.keys.get(self.key, ()) if self.reading else ()
+        token = self.master.token if self.master else None
+        return next((row for row in rows if token in (None, row.token)), None)
+
+    def exists(self, alias: str) -> bool | None:
+        """Whether the proxy has the alias; a wildcard route has it too. None: not known."""
+        if self.reading is None:
+            return None
+        return alias in self.reading.models or any(fnmatchcase(alias, d.alias) for d in self.reading.deployments)
+
+
+def judge_proxy(check: Check, listed: bool, live: Reply | None, sight: Sight) -> Iterator[Problem]:
+    """A door that gave its list. A call that was answered outweighs the list: a wildcard shows no names."""
+    if live is not None and live.good:
+        return
+    if live is None or live.failure is Failure.SKIPPED:
+        if not listed:
+            yield from _lacking(check, sight)
+        elif sight.exists(check.name) is False:  # LiteLLM lists a key's names whether they lead anywhere or not
+            yield Problem("verify.model-missing", check.proxy, check.name)
+        return
+    holder, denied, _ = live.kind.partition(DENIED)
+    if denied and holder != "key":
+        yield Problem("verify.team-scope", check.proxy, check.name, holder)
+    elif denied or (live.status == 401):  # wget does not give the body of a 401; the list took the same key
+        yield from _lacking(check, sight)
+    elif (held := held_back(live, check.proxy)) is not None:
+        yield held
+    elif live.failure is Failure.HANGS:
+        yield Problem("verify.hangs", check.door, check.name, proxy=check.proxy)
+    elif live.status in (400, 404) and _NO_MODEL.search(live.says) and not sight.exists(check.name):
+        yield Problem("verify.model-missing", check.proxy, check.name)
+    else:
+        yield Problem("verify.model-error", check.door, check.name, told(live), check.proxy)
+
+
+def judge_ollama(check: Check, listed: bool, live: Reply | None) -> Iterator[Problem]:
+    """A direct hop to an Ollama that gave its tags."""
+    if not listed or (live is not None and live.status == 404):
+        yield Problem("verify.tag-missing", check.door, check.name)
+    elif live is None or live.good or live.failure is Failure.SKIPPED:
+        return
+    elif live.failure is Failure.HANGS:
+        yield Problem("verify.hangs", check.door, check.name)
+    else:
+        yield Problem("verify.model-error", check.door, check.name, told(live))
+
+
+def held_back(reply: Reply, proxy: str) -> Problem | None:
+    """A limit of the key."""
+    if reply.kind == "budget_exceeded":
+        return Problem("verify.budget", proxy, says=told(reply), proxy=proxy)
+    if reply.status == 429:
+        return Problem("verify.rate-limited", proxy, says=told(reply), proxy=proxy)
+    return None
+
+
+def told(reply: Reply) -> str:
+    """Status and words of an answer."""
+    if not reply.status or reply.failure is not None:
+        return reply.says or (reply.failure.value if reply.failure else "no answer")
+    return f"HTTP {reply.status}" + (f": {reply.says}" if reply.says else "")
+
+
+def _lacking(check: Check, sight: Sight) -> Iterator[Problem]:
+    """The key's list lacks the model: whose list, or which cache?"""
+    alias, proxy = check.name, check.proxy
+    if sight.same is False:  # another key has another scope: what is wrong is the key
+        return
+    row = sight.row
+    if sight.exists(alias) is False:
+        yield Problem("verify.model-missing", proxy, alias)
+    elif sight.reading is None and alias in sight.elsewhere:
+        yield Problem("verify.cache-stale", check.door, alias, proxy=proxy)
+    elif sight.reading is None:
+        unsure = "; or no such model is there: the master key could not be asked"
+        yield Problem("verify.key-scope", proxy, alias, unsure, proxy)
+    elif row is None:
+        yield Problem(
+            "verify.key-refused", proxy, says="it is not in its database, and a replica remembers it", proxy=proxy
+        )
+    elif _team(row) and (not row.models or {alias, "all-team-models", *_EVERY} & set(row.models)):
+        yield Problem("verify.team-scope", proxy, alias, "team")
+    elif not row.models or {alias, *_EVERY} & set(row.models):
+        yield Problem("verify.cache-stale", check.door, alias, proxy=proxy)
+    else:
+        yield Problem("verify.key-scope", proxy, alias, proxy=proxy)
+
+
+def _team(row: KeyRow) -> bool:
+    return any(bound.startswith("team ") for bound in row.bound_to)

@@ -1,0 +1,128 @@
+"""What nodes can do with their own keys: a table per node, then what is wrong and what to type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fleethub.model.finding import Finding, Severity
+from fleethub.model.verify import Failure, Origin, Reply, Row, Verified
+from fleethub.model.words import plural
+from fleethub.views.data import finding_data
+from fleethub.views.plan import findings_lines
+from fleethub.views.style import Style
+
+
+def verify_text(nodes: Sequence[Verified], findings: Sequence[Finding], style: Style) -> str:
+    """Every node with its rows and findings, then one sentence about all of them."""
+    lines: list[str] = []
+    for node in nodes:
+        where = f"from here: {node.note}" if node.note else "from the node"
+        lines += [f"{style('bold', node.node)}  ({where})", *_table(node.rows, style)]
+        lines += findings_lines(node.findings, style)
+        lines.append("")
+    if findings:
+        lines += [*findings_lines(findings, style), ""]
+    return "\n".join((*lines, _sentence(nodes, style)))
+
+
+def verify_data(node: Verified) -> list[dict[str, Any]]:
+    """A node's rows and findings as JSON values."""
+    rows = [
+        {
+            "type": "check",
+            "node": node.node,
+            "model": row.check.model,
+            "proxy": row.check.proxy or None,
+            "door": row.check.door,
+            "from": "node" if row.origin is Origin.NODE else "here",
+            "listed": row.listed,
+            "list": _reply_data(row.listing),
+            "live": _reply_data(row.live) if row.live is not None else None,
+        }
+        for row in node.rows
+    ]
+    return [*rows, *(finding_data(f) for f in node.findings)]
+
+
+def summary_data(nodes: Sequence[Verified], findings: Sequence[Finding], code: int) -> dict[str, Any]:
+    """The last line of ``--json``."""
+    found = [*findings, *(f for node in nodes for f in node.findings)]
+    return {
+        "type": "summary",
+        "exit": code,
+        "nodes": {node.node: _state(node) for node in nodes},
+        "checks": sum(len(node.rows) for node in nodes),
+        "findings": len(found),
+    }
+
+
+def _table(rows: Sequence[Row], style: Style) -> list[str]:
+    if not rows:
+        return ["  calls no model"]
+    live = any(row.live is not None for row in rows)
+    cells = []
+    for row in rows:
+        check = row.check
+        via = f"{check.proxy} {check.door}" if check.proxy else check.door
+        mixed = len({r.origin for r in rows}) > 1 and row.origin is Origin.HERE
+        cells.append((check.model, via + (" (from here)" if mixed else ""), _listed(row), _live(row)))
+    wide = [max(len(line[column]) for line in cells) for column in range(3)]
+    out = []
+    for (model, via, listed, answer), row in zip(cells, rows, strict=True):
+        good = bool(row.listed) or (row.live is not None and row.live.good)
+        text = f"  {model:{wide[0]}}  {via:{wide[1]}}  {style('good' if good else 'error', f'{listed:{wide[2]}}')}"
+        if live:
+            text += "  " + style("good" if row.live is not None and row.live.good else "error", answer)
+        out.append(text.rstrip())
+    return out
+
+
+def _listed(row: Row) -> str:
+    if row.listed is not None:
+        return "listed" if row.listed else "not listed"
+    return _word(row.listing)
+
+
+def _live(row: Row) -> str:
+    if row.live is None:
+        return ""
+    return "answers" if row.live.good else _word(row.live)
+
+
+def _word(reply: Reply) -> str:
+    if reply.failure is Failure.SHAPE or (reply.failure is None and reply.status):
+        return f"HTTP {reply.status}"
+    return reply.failure.value if reply.failure else "no answer"
+
+
+def _reply_data(reply: Reply) -> dict[str, Any]:
+    return {
+        "ok": reply.good,
+        "status": reply.status or None,
+        "failure": reply.failure.name.lower() if reply.failure else None,
+        "kind": reply.kind or None,
+        "says": reply.says or None,
+    }
+
+
+def _state(node: Verified) -> str:
+    if any(f.severity is Severity.ERROR for f in node.findings):
+        return "wrong"
+    return "unknown" if node.unknown else "fine"
+
+
+def _sentence(nodes: Sequence[Verified], style: Style) -> str:
+    states = [_state(node) for node in nodes]
+    if not nodes:
+        return "The fleet has no nodes."
+    said = [
+        style(colour, f"{states.count(state)} {words}")
+        for state, words, colour in (
+            ("fine", "fine", "good"),
+            ("wrong", "with something wrong", "error"),
+            ("unknown", "that could not be asked in full", "warning"),
+        )
+        if state in states
+    ]
+    return f"{plural(len(nodes), 'node')} verified: {', '.join(said)}."

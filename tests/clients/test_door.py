@@ -1,0 +1,120 @@
+"""Reading a node's .env by one rule here and on the node, and answers that are not what they should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleethub.clients.door import clean, read, variables
+from fleethub.clients.http import Answer
+from fleethub.clients.node_script import ask_node, digest
+from fleethub.clients.shell import Local, Output, ShellError
+from fleethub.model.verify import Call, Failure
+
+KEY = "sk-abcdefghijklmnop"
+LINES = [
+    f"A='{KEY}'",
+    f'A="{KEY}"',
+    f"A={KEY}",
+    f"export A='{KEY}'",
+    f"A='{KEY}'\r",
+    "A='other'",
+    "A=",
+    "A=''",
+    "A='",
+    "A='two words'",
+    "A='half\"",
+    "A=$(id)",
+    "A='`id`'",
+    "A=back\\slash",
+    "A=sk-ü",
+    "# A=comment",
+    " A=indented",
+    "AA=longer",
+    "B='b'",
+    "",
+    "nonsense",
+]
+
+
+def on_a_node(folder: Path, data: bytes) -> dict[str, tuple[str, str]]:
+    (folder / ".env").write_bytes(data)
+    return ask_node(Local(), str(folder), ".env", ("A", "B"), ()).keys
+
+
+@given(lines=st.lists(st.sampled_from(LINES), max_size=4), end=st.sampled_from(["", "\n"]))
+def test_the_node_reads_its_variables_as_we_do(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str], end: str
+) -> None:
+    data = ("\n".join(lines) + end).encode()
+    there = on_a_node(tmp_path_factory.mktemp("node"), data)
+    for name, (state, value) in variables(data, ("A", "B")).items():
+        assert there[name] == (state, digest(value) if value else "-"), (data, name)
+
+
+def test_no_file_and_what_is_none(tmp_path: Path) -> None:
+    assert ask_node(Local(), str(tmp_path), ".env", ("A",), ()).keys == {"A": ("no-file", "-")}
+    (tmp_path / ".env").mkdir()
+    assert ask_node(Local(), str(tmp_path), ".env", ("A",), ()).keys == {"A": ("unreadable", "-")}
+
+
+def test_values_of_the_spec_are_no_commands(tmp_path: Path) -> None:
+    folder = tmp_path / 'it\'s $(touch pwned) "`id`" ; &'
+    folder.mkdir()
+    (folder / ".env").write_text(f"A='{KEY}'\n")
+    url = "http://127.0.0.1:9/'$(touch${IFS}pwned)'`id`?{a,b}[1-3];&"
+    call = Call("chat", url, "A", 2, '{"model": "$(touch pwned)\'\\\\"}')
+    said = ask_node(Local(), str(folder), ".env", ("A",), (call,))
+    assert said.keys["A"][0] == "ok"
+    assert said.replies[0].failure is Failure.CONNECT
+    assert not list(tmp_path.rglob("pwned"))
+    assert not Path("pwned").exists()
+    with pytest.raises(ShellError, match="line break"):
+        ask_node(Local(), "a\nb", ".env", (), ())
+
+
+class Says:
+    """A node whose login shell has its own way."""
+
+    def __init__(self, out: bytes) -> None:
+        self.out = out
+
+    def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
+        return Output(0, self.out, b"")
+
+
+@pytest.mark.parametrize(
+    "out",
+    [
+        b"",
+        b"Welcome to volta!\n",
+        b"tool curl\n",
+        b"tool curl\ncall 0 0 200 1 999999\n{}\nend\n",
+        b"tool curl\ncall 7 0 200 1 2\n{}\nend\n",
+        b"tool curl\ncall 0 0 200 1 x\n{}\nend\n",
+        b"tool curl\n\xff\xfe\nend\n",
+        b"failed the node has no room for a temporary folder\n",
+    ],
+)
+def test_what_is_not_the_scripts_answer(out: bytes) -> None:
+    call = Call("models", "http://x", "", 1)
+    with pytest.raises(ShellError, match=r"breaks off|no room"):
+        ask_node(Says(out), "/srv", ".env", (), (call,))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, [], {}, {"data": 3}, {"data": ["x"]}, {"models": {"a": 1}}, {"done": False}, {"choices": None}, "text"],
+)
+@pytest.mark.parametrize("wants", ["models", "tags", "chat", "generate"])
+def test_a_good_status_with_something_else(body: object, wants: str) -> None:
+    call = Call(wants, "http://x", "", 1)  # type: ignore[arg-type]
+    assert read(call, Answer(200, body)).failure is Failure.SHAPE
+
+
+def test_an_answer_without_keys_and_digests() -> None:
+    text = f"Rate limit exceeded for api_key: {'ab12' * 16}. Received sk-...c-Tg, {KEY}, \x1b[31mred"
+    assert clean(text) == "Rate limit exceeded for api_key: …. Received …, …, [31mred"
