@@ -139,11 +139,11 @@ class _Case:
     def folder(self) -> Asked:
         """The ``.env`` is on this machine, and so the calls are made from it."""
         from fleethub.clients.door import variables
-        from fleethub.clients.host import HostError, connect
+        from fleethub.clients.host import HostError, Hosts
 
         note = "its target is a folder of this machine"
         try:
-            file = connect(self.node.target, self.place.root).read((self.env,)).files.get(self.env)
+            file = Hosts(self.place.shells, self.place.root).at(self.node.target).read((self.env,)).files.get(self.env)
         except HostError as error:
             return self.here(note, self.derived, unread=f"its {self.env} cannot be read: {error}")
         if file is None or file.content is None:

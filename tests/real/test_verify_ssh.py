@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -13,23 +12,12 @@ import pytest
 
 from fleethub.clients.shell import Remote
 from fleethub.model.exit import Exit
-from tests.real import test_ssh
-from tests.real.test_ssh import Machine, machine, server
+from tests.real.sshd import Machine
 from tests.support import Place
 from tests.verifying.fleet import Town
 
-__all__ = ["machine", "server"]
 pytestmark = pytest.mark.real
 BROKEN = "#!/bin/sh\necho 'cannot open shared object file' >&2; exit 127\n"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ports_of_its_own() -> Iterator[None]:
-    """Another sshd may start at the same moment, in another worker of pytest-xdist."""
-    first = 15500 + 10 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(test_ssh, "PORTS", range(first, first + 10))
-        yield
 
 
 @pytest.fixture
@@ -53,8 +41,8 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     carried: list[bytes] = []
     original = Remote._exec
 
-    def spy(self: Remote, command: str, data: bytes) -> Any:
-        output = original(self, command, data)
+    def spy(self: Remote, connection: Any, command: str, data: bytes) -> Any:
+        output = original(self, connection, command, data)
         carried.extend([command.encode() + data, output.out + output.err])
         return output
 
