@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 LITELLM_UP ?= ../shared/real/litellm/up
 
-.PHONY: demo test test-real lint bench clean
+.PHONY: demo test test-real lint bench bench-ssh clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,11 @@ lint: $(VENV)/.ready  ## style and types
 
 bench: $(VENV)/.ready  ## ratios against a peer in the same run
 	$(BIN)/python -m tests.bench
+
+bench-ssh: $(VENV)/.ready  ## pushes and plans over a real sshd, against pyinfra (installed into a folder of its own)
+	test -x $(VENV)/pyinfra/bin/pyinfra || $(PYTHON) -m venv $(VENV)/pyinfra
+	$(VENV)/pyinfra/bin/python -m pip install --quiet --disable-pip-version-check pyinfra==3.10.0
+	$(BIN)/python -m tests.bench.ssh --pyinfra $(abspath $(VENV))/pyinfra/bin/pyinfra
 
 clean:
 	rm -rf $(VENV)

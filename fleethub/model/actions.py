@@ -97,7 +97,7 @@ class NodeFile:
 class Check:
     """A command on the node that judges a new set before it is renamed; it runs in the folder of that set.
 
-    A word that begins with ``@set@`` is a path in that folder. Without success of ``when``, the check is not made.
+    ``@set@`` in a word stands for the path of that folder. Without success of ``when``, the check is not made.
     ``json``: it must print ``"valid": true`` and no warnings, as OpenClaw's validator does.
     """
 

@@ -131,8 +131,8 @@ class HostReading:
     """A node's target: files by relative path (absent ones are missing), the mark's JSON, the last applied set.
 
     ``exists`` is False when the folder itself is absent. Of the machine, where it was asked: ``tools`` on its PATH,
-    ``listens`` (port -> its sockets), ``containers``. ``compose``: the files that Docker Compose takes by itself.
-    ``listener``: the sockets on the node's port when the last set came that needs a new process.
+    ``listens`` (port -> its sockets), ``containers``, ``uid`` of the login. ``compose``: the files that Docker Compose
+    takes by itself. ``listener``: the sockets on the node's port when the last set came that needs a new process.
     """
 
     exists: bool
@@ -143,6 +143,7 @@ class HostReading:
     compose: tuple[str, ...] = ()
     listens: Mapping[int, str] = field(default_factory=dict)
     containers: tuple[Container, ...] = ()
+    uid: int = 0
     listener: str = ""
 
 

@@ -148,7 +148,7 @@ def test_a_check_on_the_node_refuses_a_set(node: Target, tmp_path: Path) -> None
     with pytest.raises(HostError, match=r"the judge ended with 15: \S*/n/.fleethub/incoming/set a: 2"):
         node.deliver(parcel(NEW, checks=[bad]))
     assert contents(node) == of(OLD)
-    word = Check("its path", ("test", "-f", "@set@/.env"))
+    word = Check("its path", ("sh", "-c", 'test -f "${0#PLACE=}"', "PLACE=@set@/.env"))
     missing = Check("a tool", ("no-such-tool",), when=("sh", "-c", "command -v no-such-tool"))
     assert node.deliver(parcel(NEW, checks=[word, missing])) == ("a tool",)
     assert contents(node) == of(NEW)

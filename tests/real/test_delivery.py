@@ -418,6 +418,26 @@ def test_compose_refuses_before_anything_is_renamed(far: Far) -> None:
     assert far.file("volta", "compose.yaml") == old
 
 
+def test_the_nodes_own_openclaw_refuses_before_anything_is_renamed(far: Far) -> None:
+    """A gateway without a container; what FleetHub's own checks let through, and the validator does not."""
+    found = os.environ.get("FLEETHUB_OPENCLAW_BIN")
+    if not found:
+        if os.environ.get("FLEETHUB_REQUIRE_REAL"):
+            pytest.fail("FLEETHUB_REQUIRE_REAL is set, and FLEETHUB_OPENCLAW_BIN is not")
+        pytest.skip("FLEETHUB_OPENCLAW_BIN is not set: see test_openclaw.py")
+    far.machine.tool("openclaw", f'#!/bin/sh\nPATH={found}:$PATH OPENCLAW_NO_RESPAWN=1 exec openclaw "$@"\n')
+    far.add("volta", *ports(1), type='"openclaw-native"')
+    out = far.place.apply()
+    assert "not at hand" not in out
+    old = far.file("volta")
+    far.place.edit("[nodes.volta]\n", "[nodes.volta]\nopenclaw = { channels = { nowhere = { enabled = true } } }\n")
+    out = far.place.run("apply", "--auto-approve", code=Exit.PARTIAL)
+    assert "openclaw config validate ended with 1" in out
+    assert "nowhere" in out
+    assert far.file("volta") == old
+    assert sorted(p.name for p in (far.root / "volta/.fleethub").iterdir()) == ["applied", "mark.json"]
+
+
 def test_no_secret_in_a_process_list_or_anywhere_else(far: Far, tmp_path: Path) -> None:
     far.add("volta", *ports(1))
     seen = tmp_path / "seen"

@@ -99,6 +99,7 @@ gone() {
   [ -x "$up" ] || fail "no permission to look into $up"
 }
 if [ "$machine" = 1 ]; then
+  say "uid $(id -u)"
   for tool in docker openclaw curl wget; do command -v $tool >/dev/null && say "tool $tool"; done
   [ -r /proc/net/tcp ] && grep -h " 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null |
     while read -r _ at _ _ _ _ _ _ _ inode _; do say "listens ${at##*:} $inode"; done
@@ -175,7 +176,7 @@ while IFS= read -r name && IFS= read -r kind; do
   unmet=; "$@" </dev/null >/dev/null 2>&1 || unmet=1
   set --
   while IFS= read -r word && [ -n "$word" ]; do
-    case $word in @set@*) word=$target/$in/set${word#@set@};; esac
+    case $word in *@set@*) word=${word%%@set@*}$target/$in/set${word#*@set@};; esac
     set -- "$@" "$word"
   done
   if [ -n "$unmet" ]; then say "unchecked $name"; continue; fi

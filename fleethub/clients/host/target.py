@@ -24,6 +24,7 @@ MARK = ".fleethub/mark.json"
 APPLIED = ".fleethub/applied/"
 LISTENER = f"{APPLIED}.fleethub/listener"
 READ, WRITE = 30.0, 180.0  # seconds for a script; a check of the files on the node may start a container
+START = 900.0  # seconds for a command that may pull an image
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Target:
     def activate(self, argv: Sequence[str], port: int, timeout: float, fresh: bool) -> Activation:
         """Run a command at the target and wait until the gateway answers; ``fresh``: as another process than before."""
         head = [self.path, str(port), str(max(1, round(timeout))), "1" if fresh else "", _who(), *argv, ""]
-        lines, _ = self._run(scripts.RUN, head, b"", timeout + WRITE)
+        lines, _ = self._run(scripts.RUN, head, b"", timeout + START)
         command = next((line.split(" ", 2)[1:] for line in lines if line.startswith("command ")), None)
         health = next((line for line in lines if line in ("healthy", "silent", "old")), "unasked")
         code = int(command[0]) if command else None
@@ -187,6 +188,7 @@ def _reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostRea
         compose=tuple(rest for word, _, rest in found if word == "compose"),
         listens=listens,
         containers=tuple(_containers(lines)),
+        uid=int(next((rest for word, _, rest in found if word == "uid" and rest.isdecimal()), "0")),
         listener=listener.content.reveal().decode(errors="replace").strip() if listener and listener.content else "",
     )
 

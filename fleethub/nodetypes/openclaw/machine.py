@@ -21,7 +21,7 @@ def validation(node: Node, paths: Mapping[Role, str], container: bool) -> tuple[
     """Compose reads its file; OpenClaw of the node's own version reads the config, where it is there already."""
     config = paths["openclaw"]
     if not container:
-        env = (f"OPENCLAW_CONFIG_PATH={HERE}{config}", f"OPENCLAW_STATE_DIR={HERE}.state")
+        env = (f"OPENCLAW_CONFIG_PATH={HERE}{config}", f"OPENCLAW_STATE_DIR={HERE}../state")
         load = 'set -a; . "$0" || exit; set +a; exec env "$@"'
         words = ("sh", "-c", load, f"{HERE}{paths['env']}", *env, "openclaw", *VALIDATE)
         return (Check("openclaw config validate", words, ("sh", "-c", "command -v openclaw"), json=True),)
@@ -45,6 +45,11 @@ def check(
     if node.activate == "auto" and container and "docker" not in reading.tools:
         message = f"{node.host} has no docker, so the node cannot be started"
         yield Flaw("node.no-docker", message, 'install it, or write activate = "never"')
+    if container and reading.uid not in (0, node.uid):
+        message = (
+            f"the login on {node.host} has uid {reading.uid}: the container, as {node.uid}, cannot write to its state"
+        )
+        yield Flaw("node.uid-differs", message, f"write uid = {reading.uid}, or log in as root", warning=True)
     if container:
         yield from _stacks(node, paths, reading)
     yield from _port(node, container, reading, applied)
