@@ -7,6 +7,7 @@ FLEETHUB_REQUIRE_REAL=1 a missing tool fails instead of skipping
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -17,11 +18,18 @@ import pytest
 
 from fleethub import nodetypes
 from fleethub.rendering import Rendered, load_templates, render
+from fleethub.usecases import open_fleet
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "nodetypes"))
 from node_fleets import NODES, fleet
 
 pytestmark = pytest.mark.real
+ROOT = Path(__file__).parents[2]
+WRITTEN = [
+    (path.parent, name)
+    for path in sorted((*ROOT.glob("examples/*/fleet.toml"), *ROOT.glob("fleets/*/fleet.toml")))
+    for name in sorted(open_fleet(path).fleet.nodes)
+]
 TEMPLATES = load_templates(Path("/nonexistent"))
 CONTAINERS = [name for name, node in NODES.items() if node.type == "openclaw-docker"]
 
@@ -40,6 +48,11 @@ def deliver(which: str, folder: Path) -> tuple[Rendered, dict[str, str]]:
     """The node's files in a folder, each secret a text of its own; and the variables of its env file."""
     rendered = render(fleet(), NODES[which], TEMPLATES)
     assert rendered.findings == ()
+    return rendered, write(rendered, folder)
+
+
+def write(rendered: Rendered, folder: Path) -> dict[str, str]:
+    """The files of a node below a folder; returns the variables of its env file."""
     variables: dict[str, str] = {}
     for file in rendered.files:
         text = "".join(p if isinstance(p, str) else f"made-up-{hash(p) % 10**12}" for p in file.text)
@@ -51,7 +64,7 @@ def deliver(which: str, folder: Path) -> tuple[Rendered, dict[str, str]]:
             variables = {name: value.strip("'") for name, value in pairs}
     for name in ("state", "workspace"):
         (folder / name).mkdir()
-    return rendered, variables
+    return variables
 
 
 def openclaw(words: list[str], config: Path, variables: dict[str, str], home: Path) -> dict:
@@ -69,8 +82,10 @@ def openclaw(words: list[str], config: Path, variables: dict[str, str], home: Pa
 def test_openclaw_accepts_the_config_and_sees_the_chain(which, tmp_path):
     tool("FLEETHUB_OPENCLAW_BIN")
     _, variables = deliver(which, tmp_path)
-    kind = nodetypes.get(NODES[which].type)
-    config = tmp_path / kind.paths(NODES[which])["openclaw"]
+    judged(tmp_path / nodetypes.get(NODES[which].type).paths(NODES[which])["openclaw"], variables, tmp_path)
+
+
+def judged(config: Path, variables: dict[str, str], tmp_path: Path) -> None:
     before = config.read_bytes()
 
     verdict = openclaw(["config", "validate"], config, variables, tmp_path)
@@ -88,6 +103,24 @@ def test_openclaw_accepts_the_config_and_sees_the_chain(which, tmp_path):
     # available is null where OpenClaw finds no key, as for `ollama-local` on a host that is not local to it
     assert [row["key"] for row in listed if row["available"] is not True] == []
     assert config.read_bytes() == before
+
+
+@pytest.mark.parametrize("which", WRITTEN, ids=lambda w: f"{w[0].name}-{w[1]}")
+def test_every_example_and_fleet_is_accepted(which, tmp_path):
+    """Each node: OpenClaw's validator and chain, and Compose where it has a compose file."""
+    tool("FLEETHUB_OPENCLAW_BIN")
+    folder, name = which
+    opened = open_fleet(folder / "fleet.toml")
+    node = opened.fleet.nodes[name]
+    kind = nodetypes.get(node.type)
+    variables = write(opened.rendered[name], tmp_path)
+    judged(tmp_path / kind.paths(node)["openclaw"], variables, tmp_path)
+    if "compose" in kind.paths(node):
+        argv = kind.activation(dataclasses.replace(node, command=()))
+        argv = (tool("FLEETHUB_COMPOSE_BIN"), *argv[2 : argv.index("up")], "config", "-q")
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        quiet = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=env)
+        assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
 
 
 def compose(which: str, folder: Path, *words: str) -> subprocess.CompletedProcess:

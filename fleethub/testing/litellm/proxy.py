@@ -167,7 +167,24 @@ def chat(replica: Replica, request: Request) -> Answer:
         "usage": {"completion_tokens": 20, "prompt_tokens": 10, "total_tokens": 30},
     }
     headers = {"x-litellm-version": replica.version, "x-litellm-model-id": deployment["model_info"]["id"]}
+    if body.get("stream") is True:
+        usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        return Answer(_streamed(answer, usage), headers={**headers, "content-type": "text/event-stream; charset=utf-8"})
     return Answer(answer, headers=headers)
+
+
+def _streamed(answer: dict[str, Any], usage: bool) -> bytes:
+    """The same as server-sent events: the words, the end, then the usage where it was asked for."""
+    head = {"id": answer["id"], "created": answer["created"], "model": answer["model"]}
+    head["object"] = "chat.completion.chunk"
+    words = answer["choices"][0]["message"]["content"]
+    chunks: list[dict[str, Any]] = [
+        {**head, "choices": [{"index": 0, "delta": {"role": "assistant", "content": words}}]},
+        {**head, "choices": [{"finish_reason": "stop", "index": 0, "delta": {}}]},
+    ]
+    if usage:
+        chunks.append({**head, "choices": [{"index": 0, "delta": {}}], "usage": answer["usage"]})
+    return b"".join(f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks) + b"data: [DONE]\n\n"
 
 
 def _no_deployment(replica: Replica, model: Any) -> Refused:
