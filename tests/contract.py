@@ -8,6 +8,7 @@ key cache and the nodes' settle time, as the spec writes them).
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -151,11 +152,27 @@ def swap(place: Place, doors: tuple[str, ...]) -> Consumer:
     with Consumer(place.folder / "nodes/volta", doors) as agent:
         _calls(agent, 10)
         place.edit('model = "qwen3-32b"\nfallbacks = ["gemma3-27b"]', 'model = "gpt-oss-20b"')
+        place.run("apply", "--auto-approve")
+        if place.code == 0:
+            _calls(agent, 10)
+    if place.code != 0:
+        # LiteLLM's issue 25553, seen once in some ten runs: traffic that never pauses keeps an old scope alive
+        assert _real_old(), place.out
+        assert "does not yet give the key" in place.out
+        assert set(agent.models) == {"qwen3-32b"}
         place.apply()
-        _calls(agent, 10)
+        with Consumer(place.folder / "nodes/volta", doors) as later:
+            _calls(later, 10)
+        agent.models.update(later.models)
+        agent.denied.extend(later.denied)
     assert not agent.broken
     assert set(agent.models) <= {"qwen3-32b", "gpt-oss-20b"}
     return agent
+
+
+def _real_old() -> bool:
+    real = bool(os.environ.get("FLEETHUB_LITELLM_UP"))
+    return real and os.environ.get("FLEETHUB_LITELLM_VERSION", "").startswith("1.82")
 
 
 def _calls(agent: Consumer, more: int) -> None:

@@ -15,6 +15,10 @@ from fleethub.resources.key import mark_of
 #: LiteLLM keeps per-model limits inside metadata, and drops them when metadata is written without them.
 INSIDE_METADATA = ("model_rpm_limit", "model_tpm_limit")
 POLL = 0.25  # seconds between two questions to one door
+#: LiteLLM's issue 25553, met on 1.82.0: each call writes the cached key back with a new lifetime.
+BUSY = (
+    " (calls without pause keep an old scope alive in some LiteLLMs: pause the node or restart that one, apply again)"
+)
 
 
 def put(do: KeyPut, context: Context) -> tuple[str, ...]:
@@ -93,7 +97,7 @@ def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> str |
             if not lacking:
                 return None
         if time.monotonic() >= deadline:
-            raise StepError(f"{reason}; nothing was delivered to its nodes, and the scope stays wide")
+            raise StepError(f"{reason}; nothing was delivered to its nodes, and the scope stays wide{BUSY}")
         if not said:
             context.say(f"waiting until {door} knows the new scope of {do.alias}", 2 * do.ttl + 10)
             said = True
