@@ -3,7 +3,7 @@
 * push of 3 files to 20 hosts: FleetHub, a bare fabric loop that writes and fsyncs the same, OpenSSH, pyinfra ``-y``
 * a plan of 100 hosts that has nothing to do: FleetHub, pyinfra ``--dry --diff`` of the same three files
 
-All hosts are addresses of this machine's loopback behind one sshd, so the server's work is in every figure.
+All hosts are names for one sshd on this machine's loopback, so the server's work is in every figure.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ context = 32768
 vram = "1 GiB"
 [defaults.node]
 type = "openclaw-native"
-target = "ssh://{user}@{{host}}:{port}{root}/{{name}}"
+target = "ssh://{user}@{{host}}{root}/{{name}}"
 model = {{ model = "one", via = "ollama" }}
 settle = "0s"
 """
 
 
 def address(number: int) -> str:
-    """A loopback address for each host."""
-    return f"127.0.1.{number + 1}"
+    """A name for each host, which ~/.ssh/config leads to the one sshd."""
+    return f"host{number}"
 
 
 class Server:
-    """One sshd that answers at every address; HOME is replaced while it runs."""
+    """One sshd under many names; HOME is replaced while it runs."""
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
@@ -69,12 +69,14 @@ class Server:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         public, operator = key(folder / "host"), key(self.home / ".ssh/id_ed25519")
         (folder / "authorized").write_text(operator + "\n")
-        (self.home / ".ssh/known_hosts").write_text("".join(f"[{address(n)}]:{PORT} {public}\n" for n in range(PLAN)))
-        listen = "".join(f"ListenAddress {address(n)}\n" for n in range(PLAN))
+        (self.home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{PORT} {public}\n")
+        names = "".join(f"Host {address(n)}\n  HostName 127.0.0.1\n  Port {PORT}\n" for n in range(PLAN))
+        (self.home / ".ssh/config").write_text(names)
         (folder / "conf").write_text(
-            f"Port {PORT}\n{listen}HostKey {folder}/host\nPidFile {folder}/pid\nMaxStartups 300\n"
+            f"Port {PORT}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\nMaxStartups 300\n"
             f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
             f"PermitRootLogin prohibit-password\nSetEnv PATH=/usr/bin:/bin HOME={folder}/remote\n"
+            "Subsystem sftp internal-sftp\n"
         )
         self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "conf")],
                                         stderr=(folder / "log").open("w"))  # fmt: skip
@@ -88,8 +90,8 @@ class Server:
     def ssh(self, number: int, command: str, data: bytes) -> subprocess.CompletedProcess[bytes]:
         """One OpenSSH client of its own."""
         known = f"UserKnownHostsFile={self.home}/.ssh/known_hosts"
-        argv = ["ssh", "-F", "none", "-i", f"{self.home}/.ssh/id_ed25519", "-o", known, "-o", "BatchMode=yes",
-                "-p", str(PORT), f"{self.user}@{address(number)}", command]  # fmt: skip
+        argv = ["ssh", "-F", f"{self.home}/.ssh/config", "-i", f"{self.home}/.ssh/id_ed25519", "-o", known,
+                "-o", "BatchMode=yes", f"{self.user}@{address(number)}", command]  # fmt: skip
         return subprocess.run(argv, input=data, capture_output=True)
 
 
@@ -117,7 +119,7 @@ def ours(server: Server, root: str) -> None:
     shells = Shells()
     hosts = Hosts(shells, Path("/"))
     parcel = Parcel(FILES, {"serial": 1})
-    everywhere(lambda n: hosts.at(f"ssh://{server.user}@{address(n)}:{PORT}{root}/{n}").deliver(parcel), PUSH)
+    everywhere(lambda n: hosts.at(f"ssh://{server.user}@{address(n)}{root}/{n}").deliver(parcel), PUSH)
     shells.close()
 
 
@@ -132,7 +134,7 @@ def bare(server: Server, root: str) -> None:
 
     def one(number: int) -> None:
         folder = f"{root}/{number}"
-        connection = Connection(address(number), user=server.user, port=PORT)
+        connection = Connection(address(number), user=server.user)
         connection.open()
         channel = connection.transport.open_session()
         channel.exec_command(
@@ -156,7 +158,12 @@ def openssh(server: Server, root: str) -> None:
 
 def pyinfra(program: str, server: Server, folder: Path, root: str, count: int, *flags: str) -> None:
     """The same three files by pyinfra."""
-    settings = {"ssh_user": server.user, "ssh_port": PORT, "ssh_key": f"{server.home}/.ssh/id_ed25519"}
+    settings = {
+        "ssh_hostname": "127.0.0.1",
+        "ssh_user": server.user,
+        "ssh_port": PORT,
+        "ssh_key": f"{server.home}/.ssh/id_ed25519",
+    }
     hosts = [(address(n), settings) for n in range(count)]
     (folder / "inventory.py").write_text(f"hosts = {hosts!r}\n")
     puts = ""
@@ -210,7 +217,7 @@ def run(folder: Path, server: Server, program: str) -> int:
     fleet = folder / "fleet"
     fleet.mkdir()
     nodes = "".join(f'[nodes.n{n}]\nhost = "{address(n)}"\n' for n in range(PLAN))
-    (fleet / "fleet.toml").write_text(SPEC.format(user=server.user, port=PORT, root=folder / "srv") + nodes)
+    (fleet / "fleet.toml").write_text(SPEC.format(user=server.user, root=folder / "srv") + nodes)
     (fleet / "fleet.seed").write_text(SEED)
     (fleet / "fleet.seed").chmod(0o600)
     fleethub(fleet, "apply", "--auto-approve", "--parallel", "32")
