@@ -11,11 +11,14 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -195,6 +198,8 @@ class Remote:
 
     def _exec(self, connection: Any, command: str, data: bytes) -> Output:
         transport = connection.client.get_transport()
+        with suppress(OSError, AttributeError):  # Linux: acknowledge at once what the server waits for
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         channel = transport.open_session(timeout=CONNECT)
         try:
             channel.exec_command(command)
@@ -268,7 +273,7 @@ def _connect(address: str) -> Any:
     late = threading.Event()
     watchdog = None
     try:
-        connection = Connection(host, user=user, port=port, config=Config())
+        connection = Connection(host, user=user, port=port, config=_config(*_ssh_files(), Config))
         for hop in _hops(connection):
             # fabric would take any key of a host that it does not know
             hop.client.set_missing_host_key_policy(Strict())
@@ -277,7 +282,7 @@ def _connect(address: str) -> Any:
                     hop.client.load_system_host_keys(str(known))
             hop.connect_timeout = hop.connect_timeout or CONNECT
             waits = {"banner_timeout": CONNECT, "auth_timeout": CONNECT, "channel_timeout": CONNECT}
-            hop.connect_kwargs = {**hop.connect_kwargs, **waits}
+            hop.connect_kwargs = {**hop.connect_kwargs, **waits, "transport_factory": _prompt(paramiko.Transport)}
         watchdog = _watchdog(connection, LOGIN, late)
         connection.open()
     except Exception as error:  # resolver, socket, protocol, keys, configuration: each stack has its own types
@@ -291,6 +296,32 @@ def _connect(address: str) -> Any:
         if watchdog is not None:
             watchdog.cancel()
     return connection
+
+
+def _ssh_files() -> tuple[str, int]:
+    """Which ~/.ssh/config it is, and when it was written."""
+    path = Path("~/.ssh/config").expanduser()
+    try:
+        return str(path), path.stat().st_mtime_ns
+    except OSError:
+        return str(path), 0
+
+
+@lru_cache(maxsize=1)
+def _config(path: str, written: int, make: Callable[[], Any]) -> Any:
+    """Fabric's settings with ~/.ssh/config in them: read once, not for each of a hundred hosts."""
+    return make()
+
+
+def _prompt(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Transports that send at once: a login has many small messages, and each could wait 40 ms for an ACK."""
+
+    def transport(sock: Any, **kwargs: Any) -> Any:
+        with suppress(OSError, AttributeError):  # through a jump host it is a channel
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return make(sock, **kwargs)
+
+    return transport
 
 
 class _UnknownHost(Exception):
@@ -312,8 +343,6 @@ def _known_hosts(config: Any) -> list[Path]:
 
 def _says(error: Exception, address: str) -> str:
     """What went wrong, and what to do."""
-    import socket
-
     import paramiko
     from paramiko.ssh_exception import NoValidConnectionsError
 
