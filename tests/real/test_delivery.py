@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.applying import nodes
 from fleethub.clients import shell
 from fleethub.clients.host import HostError, Hosts, Parcel
 from fleethub.clients.shell import Shells
@@ -282,13 +281,6 @@ def test_hosts_in_trouble_hold_up_nobody_else(far: Far, tmp_path: Path, monkeypa
     monkeypatch.setattr(shell, "CONNECT", 1.0)
     monkeypatch.setattr(shell, "LOGIN", 3.0)
     machine, user = far.machine, far.machine.user
-    key(machine.home / "stranger")
-    config = "".join(
-        f"Host {name}\n  HostName 127.0.0.1\n  Port {machine.port}\n  {more}\n"
-        for name, more in (("refuses", f"IdentityFile {machine.home}/stranger\n  IdentitiesOnly yes"),)
-    )
-    (machine.home / ".ssh/config").write_text(config)
-    # paramiko takes every key of ~/.ssh where no identity is named: this host offers only the stranger's
     machine.known_hosts(f"{machine.known}[localhost]:{machine.port} {key(tmp_path / 'other')}\n")
     # a file may have no more than 1 KiB in this folder: what a full disk or a quota does to tar
     machine.tool("tar", '#!/bin/sh\ncase $PWD in */full/*) ulimit -f 1;; esac\nexec /usr/bin/tar "$@"\n')
@@ -309,7 +301,7 @@ def test_hosts_in_trouble_hold_up_nobody_else(far: Far, tmp_path: Path, monkeypa
             far.add(name, next(taken), target=f'"ssh://{address}{root}/{name}"')
         out = far.place.run("apply", "--auto-approve", code=Exit.PARTIAL)
     for words in (
-        "node.wrong-key: the host key of",
+        "the host key of",
         "is not the one in known_hosts",
         "node.hangs",
         "does not answer as an SSH server",
@@ -317,7 +309,7 @@ def test_hosts_in_trouble_hold_up_nobody_else(far: Far, tmp_path: Path, monkeypa
         "cannot make /sys/fleethub-test/read-only",
         "its files did not arrive whole",
     ):
-        assert words in " ".join(out.split()) or words.split(": ")[-1] in out, f"{words}\n{out}"
+        assert words in out, f"{words}\n{out}"
     assert far.primary("good") == far.primary("fine") == "one"
     assert not (far.root / "full/openclaw.json").exists()
 
@@ -458,4 +450,3 @@ def test_the_mark_tells_when_it_was_activated(far: Far) -> None:
     far.add("volta", *ports(1))
     far.place.apply()
     assert "activated" in json.loads(far.file("volta", ".fleethub/mark.json"))
-    assert nodes.HOT < 10
