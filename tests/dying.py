@@ -8,7 +8,7 @@ from pathlib import Path
 NAMES = ("mkdir", "mv", "cp", "rm", "tar", "sync", "cat", "sha256sum", "rmdir", "chown")
 #: ``kill -9 0`` ends the process group, which is the session's own; ``cut`` ends the sshd above it.
 PROGRAM = """#!/bin/sh
-n=$(($(cat {count} 2>/dev/null || echo 0) + 1)); echo $n >{count}
+echo >>{count}; n=$(($(wc -l <{count})))
 case "$(cat {at})" in
   "$n before") {kill};;
   "$n after") {real} "$@"; {kill};;
@@ -17,7 +17,7 @@ exec {real} "$@"
 """
 KILL = "kill -9 0"
 #: The connection goes, the script goes on as far as it can.
-CUT = "kill -9 $(ps -o ppid= -p $(ps -o sid= -p $$)) 2>/dev/null"
+CUT = 'p=$(ps -o ppid= -p $(ps -o sid= -p $$)); case "$(ps -o comm= -p $p)" in sshd*) kill -9 $p;; esac 2>/dev/null'
 
 
 class Dying:
@@ -43,7 +43,11 @@ class Dying:
         self._count.unlink(missing_ok=True)
         self._at.write_text(f"{n} {when}")
 
-    def disarm(self) -> int:
-        """No more deaths; returns how many programs ran."""
+    def disarm(self) -> None:
+        """No more deaths."""
         self._at.write_text("never")
-        return int(self._count.read_text() or 0) if self._count.exists() else 0
+
+    @property
+    def ran(self) -> int:
+        """Programs since ``at``: a line each, so that it may be read while a script goes on."""
+        return len(self._count.read_text()) if self._count.exists() else 0

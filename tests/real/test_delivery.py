@@ -203,8 +203,9 @@ def test_broken_at_every_point_the_node_has_one_set_whole(
         dying.at(n, "before")
         with suppress(HostError):
             target.deliver(Parcel((*NEW, big), {"serial": 2}))
-        ran = dying.disarm()
+        dying.disarm()
         reading = target.read(PATHS)  # waits for a script that goes on without its connection
+        ran = dying.ran
         serial = (reading.mark or {})["serial"]
         serials.add(serial)
         there = [(p, f.content.reveal(), f.mode) for p, f in reading.files.items() if f.content]
