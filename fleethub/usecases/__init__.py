@@ -22,6 +22,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Applied, Lockfile, Observation, Resource
 from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
+from fleethub.model.survey import Survey
 from fleethub.rendering import Rendered, load_templates, render
 from fleethub.resources.base import Inputs, Sight
 from fleethub.spec import json_schema, load
@@ -260,6 +261,12 @@ class Workplace:
             a: KINDS[a.kind].observe(a, made.wanted.get(a), locked.get(a), sight)
             for a in sorted({*made.wanted, *locked})
         }
+
+    def survey(self, made: Planned) -> Survey:
+        """The fleet as one value, from a plan and what it was made from."""
+        from fleethub.planning import survey
+
+        return survey(self.fleet, made.lockfile, made.wanted, made.facts, made.plan, self.observations(made))
 
     def reveal(self, address: Address) -> Secret:
         """The value of one key, for its user; raises KeyError for what is no key of the spec."""
