@@ -365,7 +365,7 @@ def _unreadable(fleet: Fleet, facts: Facts) -> list[Finding]:
 
 
 def _fits(assessments: Iterable[Assessment], lockfile: Lockfile | None) -> dict[str, str]:
-    """What is said of each backend's set once this plan is applied; where a newcomer is refused, what was said before."""
+    """What is said of each backend's set after this plan; where a newcomer is refused, what was said before."""
     before = lockfile.fits if lockfile else {}
     said = {a.load.backend: before.get(a.load.backend, "") if a.refused else _fit(a) for a in assessments}
     return {backend: fit for backend, fit in sorted(said.items()) if fit}
