@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from fleethub.model.words import flat
+
 LARGEST = 4000  # characters of what is printed, envelope included
 STALE = 3600.0  # seconds after which an observation is called stale
 LONGEST = 280  # characters of a line
@@ -160,5 +162,5 @@ def _age(seconds: float | None) -> str:
 
 
 def _clip(text: str, most: int) -> str:
-    flat = " ".join(text.split()) if "\n" in text else text
-    return flat if len(flat) <= most else flat[: max(most - 1, 0)] + "…"
+    line = flat(text)
+    return line if len(line) <= most else line[: max(most - 1, 0)] + "…"

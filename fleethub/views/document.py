@@ -14,7 +14,7 @@ from fleethub.model.address import Address
 from fleethub.model.capacity import Fit, Planned
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Locked, Lockfile
-from fleethub.model.words import GIB, plural
+from fleethub.model.words import GIB, flat, plural
 
 NAME = "FLEETHUB.md"
 LARGEST = 4096  # bytes
@@ -210,4 +210,4 @@ def _clipped(line: str) -> str:
 
 def _plain(text: str) -> str:
     """Without what could open a fence, a tag or a comment; the backticks of our own commands stay."""
-    return text.replace("<", "‹").replace(">", "›").replace("```", "'''")
+    return flat(text).replace("<", "‹").replace(">", "›").replace("```", "'''")

@@ -15,7 +15,7 @@ from fleethub.model.capacity import Planned
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending, Source
 from fleethub.spec import load
-from fleethub.views.document import LARGEST, document, ours, same
+from fleethub.views.document import LARGEST, PURPOSE, document, ours, same
 
 ROOT = Path(__file__).parents[2]
 MONAD = load(ROOT / "fleets/monad").fleet
@@ -107,7 +107,9 @@ def test_it_is_small_and_has_no_fence_whatever_names_there_are(names: dict[str, 
     body = text.partition("\n")[2]
     assert "```" not in body
     assert "<" not in body
-    assert body.count("\n## ") == 6
+    assert len(re.findall("^## ", body, re.M)) == 6
+    ours_alone = (PURPOSE, "Change the spec by a command")
+    assert all(not line or line.startswith(("- ", "# ", "## ", *ours_alone)) for line in body.split("\n"))
     assert text.endswith("one apply at a time.\n")
 
 
