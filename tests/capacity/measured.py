@@ -107,8 +107,8 @@ def load(row: dict[str, str | None]) -> Load:
 
     arch = re.split(r"[\s(]", text("arch"))[0] or "unknown"
     run = _run(text, whole)
-    kv_lacks = [n for n in ("layers", "attn_layers_global", "kv_heads", "head_dim_k", "ctx_total") if whole(n) is None]
-    kv_lacks += [n for n in ("head_dim_v",) if whole(n) is None]
+    kv_lacks = [n for n in ("attn_layers_global", "kv_heads", "head_dim_v") if whole(n) is None]
+    kv_lacks += [n for n in ("layers", "head_dim_k", "ctx_total") if not whole(n)]
     kv_lacks += [n for n in ("layers",) if (whole(n) or 0) > 4096]
     if whole("attn_layers_swa"):
         kv_lacks += [n for n in ("swa_window",) if not whole(n)]
