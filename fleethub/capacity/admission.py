@@ -65,6 +65,8 @@ def admit(server: Server, planned: Sequence[Placed]) -> Verdict:
     fallbacks: list[tuple[str, Fit]] = []
     for load in rest:
         fit, more = judge.beside(load, first)
+        if fit is Fit.FITS and any(p.primary for p in unknown):
+            fit = Fit.UNKNOWN  # nobody knows what it would be beside
         fallbacks.append((load.name, fit))
         checks += more
     fallbacks += [(p.model, Fit.UNKNOWN) for p in unknown if not p.primary]

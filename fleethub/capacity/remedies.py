@@ -77,12 +77,13 @@ def limit_of(shape: Shape | None) -> int | None:
 
 
 def most(scene: Scene, server: Server | None = None) -> tuple[int | None, int | None, str]:
-    """The largest context that fits, that in whole steps of 1024, and why there is none."""
+    """The largest context that fits, that in whole steps of 1024, and why there is none, or none larger is known."""
     on = server or scene.server
     limit = limit_of(scene.shape) or FAR
     least, full = scene.mine(on, 1), scene.mine(on, limit)
     if least.estimate.total is None:
         return None, None, least.estimate.reason
+    untold = full.estimate.total is None
     if (least.estimate.total, least.preflight) == (full.estimate.total, full.preflight):
         return None, None, "what a context takes of it is not known"
     neighbours = scene.neighbours(on)
@@ -95,7 +96,9 @@ def most(scene: Scene, server: Server | None = None) -> tuple[int | None, int | 
     if found is None:
         return None, None, "it does not fit with any context"
     rounded = found // STEP * STEP
-    return found, rounded if rounded and fits(rounded) else None, ""
+    more = untold and scene.mine(on, found + 1).estimate.total is None
+    reason = "what a larger one takes is not known" if more else ""
+    return found, rounded if rounded and fits(rounded) else None, reason
 
 
 def _largest(fits: Callable[[int], bool], limit: int) -> int | None:

@@ -18,7 +18,8 @@ SINGLE_SLOT = (
 )
 #: A vocabulary that few models exceed, for those that do not tell theirs.
 USUAL_VOCABULARY = 262144
-#: Published dense models: parameters, layers, width, feed-forward, heads, KV heads, elements per head.
+#: Published dense models: parameters, layers, width, feed-forward, heads, KV heads, elements per head. The last row is
+#: taken for anything larger, too.
 TYPICAL = (
     (500_000_000, 24, 1024, 4864, 16, 8, 64),
     (1_800_000_000, 28, 2048, 8960, 16, 8, 128),
@@ -28,7 +29,7 @@ TYPICAL = (
     (35_000_000_000, 64, 5120, 27648, 64, 8, 128),
     (80_000_000_000, 80, 8192, 29568, 64, 8, 128),
     (130_000_000_000, 88, 12288, 28672, 96, 8, 128),
-    (1 << 62, 126, 16384, 53248, 128, 8, 128),
+    (405_000_000_000, 126, 16384, 53248, 128, 8, 128),
 )
 
 
@@ -189,7 +190,7 @@ def shape_of_params(params: int, quant: str) -> Shape:
     """
     if params <= 0:
         raise ValueError(f"a model of {params} parameters has no size")
-    _, layers, width, inner, heads, kv, head = next(row for row in TYPICAL if params <= row[0])
+    _, layers, width, inner, heads, kv, head = next((row for row in TYPICAL if params <= row[0]), TYPICAL[-1])
     weights = of_params(params, quant)
     return Shape(
         arch="typical",

@@ -360,7 +360,9 @@ def _largest(answer: Answer) -> str:
     limit = " (the model's limit)" if answer.largest == answer.limit else ""
     shown = answer.rounded or answer.largest
     exact = f" (exactly {answer.largest:,})" if shown != answer.largest else ""
-    return f"Largest context that fits: {shown:,}{exact}{limit}."
+    known = "that is known to fit" if answer.largest_reason else "that fits"
+    more = f"; {answer.largest_reason}" if answer.largest_reason else ""
+    return f"Largest context {known}: {shown:,}{exact}{limit}{more}."
 
 
 def _remedies(remedies: Sequence[Remedy], verdict: Verdict, style: Style) -> list[str]:
@@ -368,7 +370,8 @@ def _remedies(remedies: Sequence[Remedy], verdict: Verdict, style: Style) -> lis
         if verdict.fit is Fit.UNKNOWN:
             return ["Nothing is proposed: what is not known cannot be judged."]
         return ["Nothing that can be changed here makes it fit; take a model out of the plan, or a larger GPU."]
-    lines = ["", style("bold", "What would make it fit, cheapest first")]
+    head = "What is known to fit" if verdict.fit is Fit.UNKNOWN else "What would make it fit"
+    lines = ["", style("bold", f"{head}, cheapest first")]
     return lines + [f"  {n}. {r.says}" + (f" ({r.cost})" if r.cost else "") for n, r in enumerate(remedies, 1)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -71,6 +72,31 @@ def test_a_neighbour_of_unknown_size_makes_the_whole_unknown() -> None:
     assert answer.verdict.fit is Fit.UNKNOWN
     assert answer.largest is None
     assert answer.remedies == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "fit"),
+    [
+        ({}, Fit.FITS),
+        ({"context": 8192, "kv_type": "q4_0"}, Fit.FITS),
+        ({"context": 32769}, Fit.UNKNOWN),
+        ({"parallel": 2}, Fit.UNKNOWN),
+        ({"kv_type": "f16"}, Fit.UNKNOWN),
+    ],
+)
+def test_a_size_in_the_spec_holds_for_what_it_was_written_for(more: dict[str, Any], fit: Fit) -> None:
+    """``vram = "25 GiB"`` is with the spec's context, slots and cache: of more than these it says nothing."""
+    there = backend("gpu", 48, kv_cache_type="q8_0")
+    f = fleet([there], [model("q", "qwen3:32b", "gpu", vram=25 * GIB)], {"n": ("q",)})
+    answer = ask(f, Facts("now"), Question("gpu", "q", **more))
+    assert answer.verdict.fit is fit
+    if "context" in more:
+        assert (answer.largest, answer.largest_reason) == (32768, "what a larger one takes is not known")
+    if fit is Fit.UNKNOWN:
+        assert "the spec gives vram = 25.0 GiB for qwen3:32b with a context of 32,768" in answer.verdict.reason
+    # more than there is at all does not fit, whatever else is so
+    f = replace(f, backends={"gpu": backend("gpu", 24, kv_cache_type="q8_0")})
+    assert ask(f, Facts("now"), Question("gpu", "q", **more)).verdict.fit is Fit.EXCEEDS
 
 
 def test_what_nobody_planned_is_a_second_answer() -> None:

@@ -274,6 +274,13 @@ def test_nothing_installed_is_a_typical_model() -> None:
         shape_of_params(0, "Q4_K_M")
 
 
+@pytest.mark.parametrize("params", [1, 405 * 10**9, 405 * 10**9 + 1, 10**27])
+def test_every_number_of_parameters_has_a_size(params: int) -> None:
+    one = shape_of_params(params, "Q4_K_M")
+    assert one.weights == -(-round(params * 4.85) // 8)
+    assert kv_bytes(one, Run(4096)) > 0
+
+
 # what others wrote
 
 

@@ -143,6 +143,10 @@ def test_an_answer_that_is_not_known(snapshot: SnapshotAssertion) -> None:
         "far", UNKNOWN.placed[0], UNKNOWN, UNKNOWN, largest_reason="it is not installed there", unobserved="timed out"
     )
     assert answer_text(bare, PLAIN) == snapshot
+    known = replace(bare, largest=32768, rounded=32768, largest_reason="what a larger one takes is not known")
+    text = answer_text(replace(known, remedies=ANSWER.remedies[:1]), PLAIN)
+    assert "Largest context that is known to fit: 32,768; what a larger one takes is not known." in text
+    assert "What is known to fit, cheapest first" in text
 
 
 def test_places(snapshot: SnapshotAssertion) -> None:
