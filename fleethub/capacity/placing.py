@@ -62,7 +62,8 @@ def placed(
         runtime=server.runtime,
         device=server.device,
     )
-    seen = _measured(facts.loads, installed.digest, out, server.version) if installed else None
+    mine = installed is not None and not shape.quant  # else what was measured is another file
+    seen = _measured(facts.loads, installed.digest, out, server.version) if installed and mine else None
     several, every = len(server.gpus) > 1, replace(run, gpus=max(len(server.gpus), 1))
     return replace(
         out,
@@ -94,7 +95,8 @@ def _declared(server: Server, model: Model, installed: Installed | None, load: P
             asked = f"a context of {load.context:,}, {plural(load.parallel, 'slot')} and KV {load.kv_type}"
             return Estimate(
                 reason=f"the spec gives vram = {gib(model.vram)} for {tag} with a context of {model.context:,}, "
-                f"{plural(slots, 'slot')} and KV {cache}; what {asked} take is not known (params = … in its place tells it roughly)"
+                f"{plural(slots, 'slot')} and KV {cache}; what {asked} take is not known "
+                "(params = … in its place tells it roughly)"
             )
         return Estimate((Row("declared", model.vram, Sure.ESTIMATED, "spec: vram"),), model.vram, model.vram)
     if installed is not None:

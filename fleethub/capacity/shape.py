@@ -42,7 +42,7 @@ class Shape:
     ``wide``: the widest vector between attention's parts. ``weights`` lie on the GPUs, ``weights_cpu`` beside them;
     ``low`` and ``high`` are the factors between which they lie. ``context_length``: what it was trained for.
     ``single``: Ollama forces parallel to 1; ``embedding``: it only embeds.
-    ``notes``: what had to be assumed of its KV cache.
+    ``notes``: what had to be assumed of its KV cache. ``quant``: the one it is reckoned in where no file is of it.
     """
 
     arch: str
@@ -75,6 +75,7 @@ class Shape:
     params: int = 0
     kv_sure: Sure = Sure.EXACT
     notes: tuple[str, ...] = ()
+    quant: str = ""
 
     @property
     def vision(self) -> bool:
@@ -213,6 +214,7 @@ def shape_of_params(params: int, quant: str) -> Shape:
         params=params,
         kv_sure=Sure.ESTIMATED,
         notes=(f"a typical dense model of {params / 1e9:.3g} B parameters: {layers} layers, {kv} KV heads of {head}",),
+        quant=quant,
     )
 
 
@@ -235,4 +237,5 @@ def requantised(shape: Shape, quant: str) -> Shape:
         detail=weights.detail,
         low=weights.low,
         high=weights.high,
+        quant=quant,
     )
