@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from fleethub.capacity.context import effective_context, installed_of, trained
 from fleethub.capacity.era import Era
-from fleethub.capacity.estimate import Run, estimate, largest_layer
+from fleethub.capacity.estimate import Run, estimate, largest_layer, per_gpu
 from fleethub.capacity.preflight import batch_of, guessed, preflight
 from fleethub.capacity.quant import kv_element
+from fleethub.capacity.rules import Rules, weigh
 from fleethub.capacity.server import Server
 from fleethub.capacity.shape import Shape, shape_of, shape_of_params, why_unknown
 from fleethub.model.capacity import Estimate, Placed, Row, Sure
@@ -65,7 +66,7 @@ def placed(
     mine = installed is not None and not shape.quant  # else what was measured is another file
     seen = _measured(facts.loads, installed.digest, out, server.version) if installed and mine else None
     several, every = len(server.gpus) > 1, replace(run, gpus=max(len(server.gpus), 1))
-    return replace(
+    out = replace(
         out,
         estimate=_estimate(server, shape, run, seen),
         split=_estimate(server, shape, every, seen) if several else None,
@@ -74,6 +75,20 @@ def placed(
         batch=batch,
         room=SPILL_ROOM,
     )
+    return _spread(server, out, shape, every)
+
+
+def _spread(server: Server, load: Placed, shape: Shape, run: Run) -> Placed:
+    """A load that no GPU takes alone, even when nothing else is there: its estimate is the one over all GPUs."""
+    if load.split is None:
+        return load
+    rules, largest = Rules.of(server), max(total for _, total in server.gpus)
+    if not server.spread and rules.accepts(weigh(load, server.era), largest):
+        return load
+    parts = per_gpu(shape, run, [total for _, total in server.gpus])
+    high, whole = load.split.high, sum(parts)
+    most = [part * high // whole for part in parts]
+    return replace(load, estimate=load.split, parts=(high - sum(most[1:]), *most[1:]))
 
 
 def _estimate(server: Server, shape: Shape, run: Run, seen: MeasuredLoad | None) -> Estimate:

@@ -82,6 +82,7 @@ class Placed:
     split: Estimate | None = None  # over all GPUs of the machine, where there are several
     batch: int = 512
     layer: int = 0  # its largest layer, which lies whole on one of several GPUs; bytes
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

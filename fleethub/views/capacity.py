@@ -46,7 +46,7 @@ def answer_text(answer: Answer, style: Style) -> str:
         if fit is not Fit.FITS and verdict.fit is Fit.FITS:
             lines.append(f"  {style('warning', 'but')} when the fallback {name} is loaded beside it: {fit.value}")
     lines += [f"  not observed: {answer.unobserved}"] if answer.unobserved else []
-    lines += ["", style("bold", f"{_named(mine)}: {_load(mine)}"), *_rows(mine.estimate)]
+    lines += ["", style("bold", f"{_named(mine)}: {_load(mine)}"), *_rows(mine.estimate), *_parts(mine)]
     if beside:
         lines += ["", style("bold", "Planned beside it"), *_neighbours(beside)]
     later = {name for name, _ in verdict.fallbacks}
@@ -130,6 +130,7 @@ def placed_data(placed: Placed) -> dict[str, Any]:
         "bytes": placed.estimate.total,
         "low": placed.estimate.low if placed.estimate.rows else None,
         "high": placed.estimate.high if placed.estimate.rows else None,
+        "per_gpu": list(placed.parts) or None,
         "reason": placed.estimate.reason or None,
         "rows": [asdict(row) for row in placed.estimate.rows],
     }
@@ -305,6 +306,13 @@ def _rows(estimate: Estimate) -> list[str]:
         return [f"  {estimate.reason}"]
     rows = [(_size(r.bytes), r.what, r.sure.value, r.source, r.detail) for r in estimate.rows]
     return [f"  {line}" for line in _table(rows, right=(0,))]
+
+
+def _parts(placed: Placed) -> list[str]:
+    """What it takes of each GPU, where it lies on all."""
+    if not placed.parts:
+        return []
+    return [f"  No GPU takes it alone; at most {' + '.join(map(gib, placed.parts))} on them in turn."]
 
 
 def _size(size: int) -> str:

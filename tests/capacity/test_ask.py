@@ -160,11 +160,25 @@ def test_a_bar_adds_up_and_tells_what_is_loaded() -> None:
     assert [h.alias for h in held(f, f.backends["gpu"], seen)] == ["o", None]
 
 
-def test_bars_of_several_gpus_hold_each_byte_once() -> None:
+def test_what_no_gpu_takes_alone_is_reckoned_over_all_of_them() -> None:
+    """18 GiB of weights and 10 GiB of cache are more than one card: what each of the two needs anew counts twice."""
     f = fleet([backend("gpu", 24, 24)], [model("q", "qwen3:32b", "gpu", context=40960)], {"n": ("q",)})
     found = report(f, f.backends["gpu"], SEEN)
-    assert sum(bar.planned for bar in found.bars) == upper(found.verdict.placed[0])
-    assert all(bar.planned for bar in found.bars)  # 18.8 GiB of weights and 10 GiB of cache are more than one card
+    (load,) = found.verdict.placed
+    assert any(row.what == "overhead of 2 GPUs" for row in load.estimate.rows)
+    assert sum(load.parts) == upper(load) == found.verdict.need
+    assert tuple(bar.planned for bar in found.bars) == load.parts
+    assert 0.9 < load.parts[1] / load.parts[0] < 1.1
+    assert all(bar.planned for bar in found.bars)
+    # what one card holds is on one card, be there another or not
+    (small,) = report(two(24, context=4096), two(24).backends["gpu"], SEEN).verdict.placed
+    answer = ask(replace(f, nodes={}), SEEN, Question("gpu", "llama3.1:8b", 8192))
+    assert (answer.placed.parts, small.parts) == ((), ())
+    assert "overhead of 1 GPU" in {row.what for row in answer.placed.estimate.rows}
+    # unless the server is told to spread everything
+    spread = replace(f, nodes={}, backends={"gpu": backend("gpu", 24, 48, sched_spread=True)})
+    parts = ask(spread, SEEN, Question("gpu", "llama3.1:8b", 8192)).placed.parts
+    assert 0 < parts[0] < parts[1]
 
 
 WORLDS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -406,12 +407,20 @@ def test_a_quantised_cache_is_never_larger(one: Shape, run: Run, kind: str) -> N
     assert kv_bytes(one, replace(plain, kv_type=kind)) <= kv_bytes(one, plain)
 
 
-@given(SHAPES, RUNS)
-def test_the_gpus_hold_it_all_and_each_some(one: Shape, run: Run) -> None:
-    parts = per_gpu(one, run)
+@given(SHAPES, RUNS, st.none() | st.randoms())
+def test_the_gpus_hold_it_all_and_each_some(one: Shape, run: Run, dice: random.Random | None) -> None:
+    parts = per_gpu(one, run, [dice.randint(1, 96) * GIB for _ in range(run.gpus)] if dice else ())
     assert len(parts) == run.gpus
     assert sum(parts) == total(one, run)
     assert all(part >= overhead(one, run)[0] for part in parts)
+
+
+def test_a_larger_gpu_takes_more_layers() -> None:
+    one, run = shape(*QWEN3_8B), Run(8192, gpus=2)
+    even, uneven = per_gpu(one, run), per_gpu(one, run, (48 * GIB, 16 * GIB))
+    assert even[0] == pytest.approx(even[1], rel=0.05)
+    base = overhead(one, run)[0]
+    assert (uneven[0] - base) / (uneven[1] - base) == pytest.approx(3, rel=0.1)
 
 
 @given(SHAPES, RUNS)
