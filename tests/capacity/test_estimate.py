@@ -217,6 +217,14 @@ def test_overhead(run: Run, mib: int) -> None:
     assert overhead(shape(*QWEN3_8B), run)[0] == mib * MIB
 
 
+@pytest.mark.parametrize(("device", "mib"), [("RTX 3080 20GB", 565), ("RTX 4090", 576), ("", 565)])
+def test_a_draft_has_a_second_context(device: str, mib: int) -> None:
+    one = shape(*QWEN3_8B)
+    assert overhead(one, Run(8192, device=device, draft=2))[0] == mib * MIB
+    assert overhead(replace(one, draft_weights=GIB), Run(8192, device=device))[0] == mib * MIB
+    assert overhead(one, Run(8192, device=device, draft=2, runtime="vulkan"))[0] == 100 * MIB
+
+
 @pytest.mark.parametrize(
     ("name", "count"),
     [("NVIDIA GeForce RTX 4070 Ti SUPER", 66), ("RTX 4070", 46), ("NVIDIA H100 80GB HBM3", 132), ("RTX 6000 Ada", 142),
