@@ -23,8 +23,8 @@ import pytest
 
 from fleethub.nodetypes.openclaw.wiring import hang
 from fleethub.testing.litellm import LiteLLM
+from tests.ports import free
 from tests.proxies import Admin
-from tests.real.sshd import worker
 from tests.support import MASTER, Place
 
 pytestmark = pytest.mark.real
@@ -123,7 +123,7 @@ class Town:
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     openclaw_path()
-    port = 15310 + 10 * worker()
+    (port,) = free()
     with LiteLLM(models=MODELS, master_key=MASTER, cache_ttl=0.1) as proxy:
         place = Place(tmp_path / "fleet", SPEC.format(url=proxy.url, port=port))
         place.apply()
