@@ -56,6 +56,7 @@ HOMES = {
     "subprocess": {"clients/git.py", "clients/vault.py", "clients/shell.py"},
     "fabric": {"clients/shell.py", "clients/ssh_config.py"},
     "paramiko": {"clients/shell.py", "clients/ssh_config.py"},
+    "jsonschema": {"nodetypes/openclaw/published.py"},
     "tomli_w": {"state/format.py"},
     "gguf": {"clients/gguf.py"},
     "numpy": {"clients/gguf.py"},

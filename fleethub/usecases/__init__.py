@@ -23,7 +23,7 @@ from fleethub.model.observation import Applied, Lockfile, Observation, Resource
 from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
 from fleethub.model.survey import Survey
-from fleethub.rendering import Rendered, load_templates, render
+from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.resources.base import Inputs, Sight
 from fleethub.spec import json_schema, load
 
@@ -81,8 +81,8 @@ def open_fleet(path: Path) -> Opened:
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
-    templates = load_templates(Path(fleet.root))
-    rendered = {name: render(fleet, node, templates) for name, node in fleet.nodes.items()}
+    templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
+    rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
     findings = (*loaded.findings, *(f for r in rendered.values() for f in r.findings))
     if any(f.severity is Severity.ERROR for f in findings):
         raise SpecError(findings)
