@@ -50,10 +50,13 @@ class Decision(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many nodes are touched at a time, and how many may not come up before the rest is left alone."""
+    """How many nodes are touched at a time, how many may not come up before the rest is left alone; how many sources
+    are read at a time.
+    """
 
     parallel: int = 16
     max_failures: int = 0
+    reads: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ class Workplace:
         self.http.close()
         self.shells.close()
 
-    def plan(self, repair: bool = True, destroy: bool = False) -> Planned:
+    def plan(self, repair: bool = True, destroy: bool = False, pace: Pace = Pace()) -> Planned:
         """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong."""
         from fleethub.model.observation import Unknown
         from fleethub.observing import now, observe
@@ -145,7 +148,7 @@ class Workplace:
 
         lockfile = self.store.read()
         if destroy and lockfile is None:
-            return self.plan(repair)  # tells a lost lockfile from a fleet that was never applied
+            return self.plan(repair, pace=pace)  # tells a lost lockfile from a fleet that was never applied
         fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
         if destroy and lockfile is not None:
             lockfile = self._protected(lockfile)
@@ -153,7 +156,8 @@ class Workplace:
         if (refused := self.refused()) is not None:
             return Planned(refused, {}, Facts(now()), lockfile)
         wanted = self.wanted(fleet)
-        facts = observe(fleet, sources(fleet, wanted, lockfile), self.http, self.vault, self.shells)
+        asked = sources(fleet, wanted, lockfile)
+        facts = observe(fleet, asked, self.http, self.vault, self.shells, parallel=pace.reads)
         for problem in self.vault.problems:
             findings.append(
                 Finding(
@@ -203,10 +207,10 @@ class Workplace:
         from fleethub.state.lock import local_lock, who
 
         with local_lock(self.store.private / "lock", "destroy" if destroy else "apply"):
-            made = self.plan(repair, destroy)
+            made = self.plan(repair, destroy, pace)
             decision = decide(made.plan)
             if decision is Decision.WITHOUT_REPAIR:
-                made = self.plan(False, destroy)
+                made = self.plan(False, destroy, pace)
                 decision = decide(made.plan)
             plan = made.plan
             nothing = plan.fatal or not plan.doable or (destroy and made.lockfile is None)
