@@ -24,11 +24,14 @@ def cmd(options: dict[str, object], parallel: int, full: bool, detailed_exitcode
 
     def work() -> int:
         from fleethub.usecases import Pace, Workplace, plan_exit
+        from fleethub.usecases.sessions import remember
         from fleethub.views.data import plan_data
         from fleethub.views.plan import plan_text
 
         with Workplace(out.path) as workplace:
-            plan = workplace.plan(workplace.fleet.policy.drift != "stop", pace=Pace(reads=parallel)).plan
+            made = workplace.plan(workplace.fleet.policy.drift != "stop", pace=Pace(reads=parallel))
+            remember(workplace, made)
+        plan = made.plan
         code = plan_exit(plan, detailed_exitcode)
         out.text(plan_text(plan, out.style, full))
         lines = plan_data(plan, full)
