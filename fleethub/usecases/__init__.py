@@ -254,7 +254,7 @@ class Workplace:
             finally:
                 journal.close()
             notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile))
-            remember(self, self.plan(repair))
+            remember(self, self.plan(repair, pace=pace))
             return Result(
                 plan,
                 True,

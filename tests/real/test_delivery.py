@@ -120,7 +120,7 @@ def test_one_login_for_an_apply_and_one_exec_for_each_step(far: Far) -> None:
         log = far.machine.log()[before:]
         return log.count("Accepted publickey"), log.count("Starting session: command")
 
-    each = 4  # read, deliver, activate and ask its health, stamp the mark
+    each = 5  # read, deliver, activate and ask its health, stamp the mark; read again, for what sessions are told
     assert counted(far.place.apply) == (1, 3 * each)
     assert counted(far.place.plan_is_empty) == (1, 3)
     far.place.edit('model = "one"', 'model = "two"')
