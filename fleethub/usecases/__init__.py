@@ -23,7 +23,7 @@ from fleethub.model.observation import Applied, Lockfile, Observation, Resource
 from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
 from fleethub.model.survey import Survey
-from fleethub.rendering import Rendered, load_templates, render
+from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.resources.base import Inputs, Sight
 from fleethub.spec import json_schema, load
 
@@ -50,10 +50,13 @@ class Decision(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many nodes are touched at a time, and how many may not come up before the rest is left alone."""
+    """How many nodes are touched at a time, how many may not come up before the rest is left alone; how many sources
+    are read at a time.
+    """
 
     parallel: int = 16
     max_failures: int = 0
+    reads: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,8 @@ def open_fleet(path: Path) -> Opened:
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
-    templates = load_templates(Path(fleet.root))
-    rendered = {name: render(fleet, node, templates) for name, node in fleet.nodes.items()}
+    templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
+    rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
     findings = (*loaded.findings, *(f for r in rendered.values() for f in r.findings))
     if any(f.severity is Severity.ERROR for f in findings):
         raise SpecError(findings)
@@ -139,7 +142,7 @@ class Workplace:
         self.http.close()
         self.shells.close()
 
-    def plan(self, repair: bool = True, destroy: bool = False) -> Planned:
+    def plan(self, repair: bool = True, destroy: bool = False, pace: Pace = Pace()) -> Planned:
         """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong."""
         from fleethub.model.observation import Unknown
         from fleethub.observing import now, observe
@@ -147,7 +150,7 @@ class Workplace:
 
         lockfile = self.store.read()
         if destroy and lockfile is None:
-            return self.plan(repair)  # tells a lost lockfile from a fleet that was never applied
+            return self.plan(repair, pace=pace)  # tells a lost lockfile from a fleet that was never applied
         fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
         if destroy and lockfile is not None:
             lockfile = self._protected(lockfile)
@@ -155,7 +158,8 @@ class Workplace:
         if (refused := self.refused()) is not None:
             return Planned(refused, {}, Facts(now()), lockfile)
         wanted = self.wanted(fleet)
-        facts = observe(fleet, sources(fleet, wanted, lockfile), self.http, self.vault, self.shells)
+        asked = sources(fleet, wanted, lockfile)
+        facts = observe(fleet, asked, self.http, self.vault, self.shells, parallel=pace.reads)
         for problem in self.vault.problems:
             findings.append(
                 Finding(
@@ -209,10 +213,10 @@ class Workplace:
         from fleethub.usecases.sessions import publish, remember
 
         with local_lock(self.store.private / "lock", "destroy" if destroy else "apply"):
-            made = self.plan(repair, destroy)
+            made = self.plan(repair, destroy, pace)
             decision = decide(made.plan)
             if decision is Decision.WITHOUT_REPAIR:
-                made = self.plan(False, destroy)
+                made = self.plan(False, destroy, pace)
                 decision = decide(made.plan)
             plan = made.plan
             nothing = plan.fatal or not plan.doable or (destroy and made.lockfile is None)
@@ -250,7 +254,7 @@ class Workplace:
             finally:
                 journal.close()
             notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile))
-            remember(self, self.plan(repair))
+            remember(self, self.plan(repair, pace=pace))
             return Result(
                 plan,
                 True,
