@@ -55,17 +55,18 @@ def render(fleet: Fleet, node: Node, templates: Templates) -> Rendered:
         return _failed(node, "node.dangling-model", str(error))
     texts: dict[Role, Text] = {}
     sources = {name: text for (owner, name), text in templates.items() if owner == node.type}
-    for role, name in kind.templates().items():
+    roles, names = kind.roles(node), kind.templates()
+    for role in roles:
         try:
-            texts[role] = _one(kind, node, role, sources, name, context)
+            texts[role] = _one(kind, node, role, sources, names[role], context)
         except TemplateProblem as problem:
             findings.append(_finding(node, problem))
-    if len(texts) == len(kind.roles):
+    if len(texts) == len(roles):
         findings += kind.check(fleet, node, texts)
     paths, modes = kind.paths(node), kind.modes()
     files = tuple(
         RenderedFile(role, paths[role], texts[role], modes[role], kind.consequence(role, node))
-        for role in kind.roles
+        for role in roles
         if role in texts
     )
     config = texts.get("openclaw")

@@ -47,8 +47,9 @@ def _check_paths(paths: Mapping[Role, str]) -> Iterator[Flaw]:
         pure = PurePosixPath(path)
         if pure.is_absolute() or ".." in pure.parts or not pure.parts or str(pure) != path or "\0" in path:
             yield Flaw("node.config-check", f"files.{role} is {path!r}, not a plain path below the target")
-        elif pure.parts[0] in (".fleethub", "state", "workspace"):
-            yield Flaw("node.config-check", f"files.{role} is {path!r}, but {pure.parts[0]}/ is not for it")
+        elif pure.parts[0] in (".fleethub", "state", "workspace") and (role, path) != ("fleethub", names.GUIDE):
+            hint = f"in workspace/ it can be {names.GUIDE} only" if role == "fleethub" else ""
+            yield Flaw("node.config-check", f"files.{role} is {path!r}, but {pure.parts[0]}/ is not for it", hint)
     if len(set(paths.values())) < len(paths):
         yield Flaw("node.config-check", "two of the node's files have the same path")
 
