@@ -18,5 +18,6 @@ settings.load_profile("fleethub")
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("FLEETHUB_SEED", "LITELLM_MASTER_KEY", "NO_COLOR", "FORCE_COLOR"):
+    ours = ("FLEETHUB_SEED", "LITELLM_MASTER_KEY", "NO_COLOR", "FORCE_COLOR")
+    for name in (*ours, "TANGLECLAW_API", "TANGLECLAW_PROJECT_ID", "TANGLECLAW_LAUNCH_ID"):
         monkeypatch.delenv(name, raising=False)

@@ -24,6 +24,7 @@ COMMANDS = {
     "show": "Show everything about one address.",
     "capacity": "Show what fits in VRAM, and what would make it fit.",
     "verify": "Ask with each node's own key whether its chain works.",
+    "tangleclaw": "Tell TangleClaw, and every coding session at its start.",
     "demo": "Run the whole story on an embedded stand-in fleet.",
 }
 #: Commands of the design that this version does not have: they say so, instead of "no such command".
@@ -41,7 +42,6 @@ LATER = [
     "state",
     "lock",
     "context",
-    "tangleclaw",
     "serve",
 ]
 
