@@ -97,10 +97,10 @@ def document(client: TangleClaw, found: Group, root: Path) -> tuple[Step, Docume
     return Step("document", Outcome.REGISTERED, _shown(made.path)), made
 
 
-def describe(client: TangleClaw, one: Document) -> tuple[Step, bool]:
-    """Newer versions print nothing but the description: it says what to run."""
+def describe(client: TangleClaw, one: Document, made: bool) -> tuple[Step, bool]:
+    """Newer versions print nothing but the description: it says what to run. ``made``: it came with the document."""
     if one.description == DESCRIPTION:
-        return Step("description", Outcome.ALREADY), True
+        return Step("description", Outcome.REGISTERED if made else Outcome.ALREADY), True
     client.describe(one.id, DESCRIPTION)
     return Step("description", Outcome.REGISTERED), True
 

@@ -27,9 +27,9 @@ BASE = "http://localhost:3101"
 GROUP = "AI Inference"
 NOTIFY = 2.0  # seconds for all of it: whoever rewrites the document waits for it
 GAP = (
-    'TangleClaw 5.14 writes no shared document into CLAUDE.md at a launch: it waits for an "id" in the project\'s '
-    ".tangleclaw/project.json that nothing sets. FleetHub does not edit that file (it is committed, the id is of one "
-    "machine); the hook reaches those sessions: fleethub tangleclaw install-hook"
+    'TangleClaw 5.14 writes no shared document into CLAUDE.md: it waits for an "id" in .tangleclaw/project.json, which '
+    "nothing sets (and FleetHub leaves that committed file alone). What reaches those sessions is the hook: "
+    "fleethub tangleclaw install-hook"
 )
 
 
@@ -94,9 +94,10 @@ def register(root: Path, way: Door, group: str = GROUP, members: Sequence[int] =
             log.skip("description")
         else:
             kept.write(root / ".fleethub", Registration(base, found.id, document.id, document.path, token))
-            log.run("description", partial(steps.describe, client, document))
-    if before is not None and before.base != base:
-        log.notes.append(f"it stays registered with {before.base}, where it was before")
+            made = log.steps[-1].outcome is Outcome.REGISTERED
+            log.run("description", partial(steps.describe, client, document, made))
+            if before is not None and (before.base, before.group) != (base, found.id):
+                log.notes.append(f"what was registered before, at {before.base}, stays there: nothing was taken back")
     log.notes += steps.beside(found, root)
     return log.report()
 
@@ -115,11 +116,11 @@ def status(root: Path, way: Door, group: str = GROUP) -> Report:
             if found is None:
                 log.skip("document")
             else:
-                log.run("document", partial(steps.known_document, client, found, root))
+                registered = log.run("document", partial(steps.known_document, client, found, root))
+                if registered is not None and way.binding is None:
+                    log.notes.append(GAP)
     if not (root / steps.FILE).is_file():
         log.notes.append(f"there is no {steps.FILE} in {root} yet: fleethub apply writes it")
-    if way.binding is None:
-        log.notes.append(GAP)
     log.notes += steps.beside(found, root)
     return log.report()
 

@@ -14,7 +14,7 @@ from fleethub.model.secret import SecretRef
 from fleethub.model.tangleclaw import Binding, Notified, Outcome, Report
 from fleethub.state.tangleclaw import Registration, RegistrationError
 from fleethub.testing.server import Record
-from fleethub.testing.tangleclaw import Project, TangleClaw
+from fleethub.testing.tangleclaw import Group, Project, TangleClaw
 from fleethub.usecases import tangleclaw as use
 from fleethub.usecases.registering import DESCRIPTION
 from fleethub.usecases.tangleclaw import Door, Unusable
@@ -55,7 +55,7 @@ def test_register_makes_everything_once(server: TangleClaw, root: Path) -> None:
     first = use.register(root, way, members=(7, 8))
     assert first.fine
     steps = {"group": REGISTERED, "member 7": REGISTERED, "member 8": REGISTERED, "document": REGISTERED}
-    assert outcomes(first) == {**steps, "description": ALREADY}
+    assert outcomes(first) == {**steps, "description": REGISTERED}
     (group,), (document,) = server.state.groups.values(), server.state.documents.values()
     assert (group.name, group.shared_dir, group.members) == ("AI Inference", str(root), {7, 8})
     assert (document.name, document.path) == ("FLEETHUB", str(root / "FLEETHUB.md"))
@@ -152,6 +152,14 @@ def test_a_race_for_the_group_and_the_document_is_no_conflict(server: TangleClaw
     assert (len(server.state.groups), len(server.state.documents)) == (1, 1)
 
 
+def test_a_second_group_is_pointed_out(server: TangleClaw, root: Path) -> None:
+    use.register(root, Door(server.url))
+    report = use.register(root, Door(server.url), "Elsewhere")
+    assert report.fine
+    assert any("stays there" in note for note in report.notes)
+    assert len(server.state.documents) == 2
+
+
 def test_other_documents_of_the_folder_are_pointed_out(server: TangleClaw, root: Path) -> None:
     (root / "README.md").write_text("")
     report = use.register(root, Door(server.url))
@@ -229,6 +237,10 @@ def test_newer_ones_outside_a_pane(root: Path) -> None:
         assert str(root) in report.steps[0].hint
         assert any("works without it" in note for note in report.notes)
         assert len(server.requests) == 1
+        operator = Group("AI Inference", None, str(root), members={7})
+        server.state.groups[operator.id] = operator
+        server.launch(7)
+        assert [document.path for document in server.state.documents.values()] == [str(root / "FLEETHUB.md")]
 
 
 def test_newer_ones_in_a_pane(root: Path) -> None:
