@@ -13,6 +13,7 @@ from fleethub.model.exit import Exit
 from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import LiteLLM
 from fleethub.testing.ollama import Ollama
+from fleethub.testing.tangleclaw import Project, TangleClaw
 from tests.proxies import Admin, chat
 from tests.support import MASTER, Place
 from tests.test_laws import HEAD, TAGS, World
@@ -516,3 +517,18 @@ def test_a_removed_node_takes_its_text_along(place: Place) -> None:
     place.edit(NODE + GUIDE, "")
     place.apply()
     assert not (place.folder / "nodes/a/workspace/FLEETHUB.md").exists()
+
+
+def test_an_apply_tells_tangleclaw_when_the_document_changed_and_only_then(place: Place) -> None:
+    place.apply()
+    with TangleClaw(projects=[Project(7, "alpha", listening=True)]) as server:
+        place.run("tangleclaw", "register", "--api", server.url, "--member", "7", code=0)
+        place.apply()
+        assert server.state.notified == []
+        place.edit('model = "qwen3-32b"\n', 'model = "gpt-oss-20b"\n')
+        assert "TangleClaw was told; 1 live session" in place.apply()
+        assert server.state.notified == ["FLEETHUB"]
+        place.edit('model = "gpt-oss-20b"\n', 'model = "qwen3-32b"\n')
+        server.stop()
+        assert "TangleClaw was not told (unreachable" in place.apply()
+    assert "a: qwen3-32b" in (place.folder / "FLEETHUB.md").read_text()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from fleethub.model.words import plural
+
 
 class Outcome(Enum):
     """How a step ended. ``UNREGISTERED``: taken back, or (in a status) not there."""
@@ -71,5 +73,5 @@ class Notified:
         if self.outcome is None:
             return ""
         if self.outcome is Outcome.REGISTERED:
-            return f"TangleClaw was told; {self.sessions} live sessions take it up now"
+            return f"TangleClaw was told; {plural(self.sessions, 'live session')} heard of it"
         return f"TangleClaw was not told ({self.outcome.value}: {self.detail}); sessions see the file when they start"

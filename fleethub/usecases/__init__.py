@@ -22,6 +22,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Applied, Lockfile, Observation, Resource
 from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
+from fleethub.model.survey import Survey
 from fleethub.rendering import Rendered, load_templates, render
 from fleethub.resources.base import Inputs, Sight
 from fleethub.spec import json_schema, load
@@ -57,11 +58,12 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A spec that holds together, rendered; ``findings`` are warnings."""
+    """A spec that holds together, rendered; ``findings`` are warnings, ``files`` the spec's, below its folder."""
 
     fleet: Fleet
     rendered: Mapping[str, Rendered]
     findings: tuple[Finding, ...]
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def open_fleet(path: Path) -> Opened:
     wiring = sorted(name for name, node in fleet.nodes.items() if node.manage == "wiring")
     if wiring:
         raise NotThereYet(f'manage = "wiring" (node {wiring[0]}) is not there yet; use manage = "whole"')
-    return Opened(fleet, rendered, findings)
+    files = tuple(str(file.relative_to(fleet.root)) for file in loaded.files)
+    return Opened(fleet, rendered, findings, files)
 
 
 def _forbidden(fleet: Fleet) -> list[Finding]:
@@ -192,7 +195,10 @@ class Workplace:
         destroy: bool = False,
         pace: Pace = Pace(),
     ) -> Result:
-        """Lock, plan, ask, carry out. An empty plan writes nothing. Raises state.lock.LockedError."""
+        """Lock, plan, ask, carry out. An empty plan writes nothing. Raises state.lock.LockedError.
+
+        What sessions are told is kept in either case; after an apply everything is read once more for it.
+        """
         from fleethub.applying import apply
         from fleethub.applying.context import Context
         from fleethub.clients.git import commit
@@ -200,6 +206,7 @@ class Workplace:
         from fleethub.observing import now
         from fleethub.state.journal import Journal
         from fleethub.state.lock import local_lock, who
+        from fleethub.usecases.sessions import publish, remember
 
         with local_lock(self.store.private / "lock", "destroy" if destroy else "apply"):
             made = self.plan(repair, destroy)
@@ -210,6 +217,8 @@ class Workplace:
             plan = made.plan
             nothing = plan.fatal or not plan.doable or (destroy and made.lockfile is None)
             if decision is not Decision.APPLY or nothing:
+                if not destroy:
+                    remember(self, made)
                 return Result(plan, applied=False, serial=plan.serial)
             journal = Journal(self.store.private / "journal.ndjson")
 
@@ -240,13 +249,15 @@ class Workplace:
                 outcome = apply(plan, made.lockfile, context, applied, seed, self.store.write, emit)
             finally:
                 journal.close()
+            notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile))
+            remember(self, self.plan(repair))
             return Result(
                 plan,
                 True,
                 outcome.done,
                 outcome.failed,
                 outcome.skipped,
-                outcome.notes,
+                notes,
                 outcome.lockfile.serial,
             )
 
@@ -260,6 +271,12 @@ class Workplace:
             a: KINDS[a.kind].observe(a, made.wanted.get(a), locked.get(a), sight)
             for a in sorted({*made.wanted, *locked})
         }
+
+    def survey(self, made: Planned) -> Survey:
+        """The fleet as one value, from a plan and what it was made from."""
+        from fleethub.planning import survey
+
+        return survey(self.fleet, made.lockfile, made.wanted, made.facts, made.plan, self.observations(made))
 
     def reveal(self, address: Address) -> Secret:
         """The value of one key, for its user; raises KeyError for what is no key of the spec."""
