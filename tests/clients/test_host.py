@@ -322,7 +322,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_committed
     folder.mkdir()
     folder.chmod(0o555)
     guided = (*NEW, ("workspace/FLEETHUB.md", b"text", 0o644))
-    with pytest.raises(HostError, match="no permission to write to .*/workspace"):
+    with pytest.raises(HostError, match=r"no permission to write to .*/workspace"):
         node.deliver(parcel(guided, 2))
     assert contents(node) == of(OLD)
     folder.chmod(0o755)
