@@ -26,6 +26,7 @@ COMMANDS = {
     "context": "Tell a session what there is and what is wrong, from that.",
     "capacity": "Show what fits in VRAM, and what would make it fit.",
     "verify": "Ask with each node's own key whether its chain works.",
+    "tangleclaw": "Tell TangleClaw, and every coding session at its start.",
     "demo": "Run the whole story on an embedded stand-in fleet.",
 }
 #: Commands of the design that this version does not have: they say so, instead of "no such command".
@@ -42,7 +43,6 @@ LATER = [
     "revoke",
     "state",
     "lock",
-    "tangleclaw",
     "serve",
 ]
 
