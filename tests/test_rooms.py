@@ -57,6 +57,7 @@ HOMES = {
     "fabric": {"clients/shell.py"},
     "paramiko": {"clients/shell.py"},
     "tomli_w": {"state/format.py"},
+    "tomlkit": {"spec/edit.py", "spec/pages.py"},
     "gguf": {"clients/gguf.py"},
     "numpy": {"clients/gguf.py"},
 }
