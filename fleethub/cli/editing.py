@@ -37,6 +37,17 @@ def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return sorted(n for n in (fleet.models if fleet else ()) if n.startswith(incomplete))
 
 
+def roles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Completion: the spec's roles."""
+    import tomllib
+
+    from fleethub.spec import load
+
+    spec = load(Path((ctx.find_root().params or {}).get("folder") or "."))
+    texts = [data.decode() for data in spec.texts.values()] if spec.fleet else []
+    return sorted(r for text in texts for r in tomllib.loads(text).get("roles", {}) if r.startswith(incomplete))
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The options that all edits have."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +24,7 @@ from fleethub.model.secret import Secret
 from fleethub.model.survey import Survey
 from fleethub.rendering import Rendered, load_templates, render
 from fleethub.resources.base import Inputs, Sight
-from fleethub.spec import Overlay, json_schema, load
+from fleethub.spec import Overlay, load
 
 
 class SpecError(Exception):
@@ -342,35 +340,3 @@ def apply_exit(result: Result) -> Exit:
 
 def _has(plan: Plan, why: Why) -> bool:
     return any(o.why is why for c in plan.changes for o in c.obstacles)
-
-
-def init(folder: Path, name: str) -> list[Path]:
-    """Write a runnable spec, a seed (0600) and .gitignore; what is there stays. Returns what was written."""
-    from fleethub.clients.vault import new_seed
-    from fleethub.spec.scaffold import GITIGNORE, spec
-
-    folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-
-    def write(path: Path, text: str, mode: int = 0o644) -> None:
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        except FileExistsError:
-            return
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        written.append(path)
-
-    write(folder / "fleet.toml", spec(name))
-    write(folder / "fleet.schema.json", json.dumps(json_schema(), indent=2) + "\n")
-    ignore = folder / ".gitignore"
-    write(ignore, "")
-    lines = ignore.read_text(encoding="utf-8").splitlines()
-    missing = [line for line in GITIGNORE.splitlines() if line not in lines]
-    if missing:
-        ignore.write_text("\n".join((*lines, *missing)) + "\n", encoding="utf-8")
-        written += [ignore] if ignore not in written else []
-    wants_seed = f"file:{name}.seed" in (folder / "fleet.toml").read_text(encoding="utf-8")
-    if wants_seed and not (folder / "fleet.lock").exists():
-        write(folder / f"{name}.seed", new_seed() + "\n", 0o600)
-    return written
