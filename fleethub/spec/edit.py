@@ -226,10 +226,11 @@ class _Desk:
                 _get(before, path[:-1], {}).pop(path[-1], None)
             else:
                 _in(before, path[:-1])[path[-1]] = value
+        blamed = next((path[2:] for path in changes if page.sections(path[:3])), ())
         try:
             after = tomllib.loads(page.text.replace("\r\n", "\n"))
         except tomllib.TOMLDecodeError as error:
-            raise self._by_hand(page.name, block) from error
+            raise self._by_hand(page.name, block, blamed) from error
         self.docs[page.name] = copy.deepcopy(after)
         for path in changes:  # an empty table in the way to what was taken out may be there or not
             for length in range(len(path) - 1, 0, -1):
@@ -237,7 +238,7 @@ class _Desk:
                     if _get(doc, path[:length]) == {}:
                         _get(doc, path[: length - 1]).pop(path[length - 1])
         if after != before:
-            raise self._by_hand(page.name, block)
+            raise self._by_hand(page.name, block, blamed)
         self.files[page.name] = page.text.encode()
         self.touched[page.name] = None
 
