@@ -58,6 +58,7 @@ HOMES = {
     "paramiko": {"clients/shell.py", "clients/ssh_config.py"},
     "jsonschema": {"nodetypes/openclaw/published.py"},
     "tomli_w": {"state/format.py"},
+    "tomlkit": {"spec/edit.py", "spec/pages.py"},
     "gguf": {"clients/gguf.py"},
     "numpy": {"clients/gguf.py"},
 }
