@@ -24,6 +24,7 @@ COMMANDS = {
     "show": "Show everything about one address.",
     "capacity": "Show what fits in VRAM, and what would make it fit.",
     "verify": "Ask with each node's own key whether its chain works.",
+    "serve": "Serve the fleet's state over HTTP, with a page for people.",
     "demo": "Run the whole story on an embedded stand-in fleet.",
 }
 #: Commands of the design that this version does not have: they say so, instead of "no such command".
@@ -42,7 +43,6 @@ LATER = [
     "lock",
     "context",
     "tangleclaw",
-    "serve",
 ]
 
 

@@ -137,8 +137,15 @@ class Workplace:
         self.http.close()
         self.shells.close()
 
-    def plan(self, repair: bool = True, destroy: bool = False) -> Planned:
-        """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong."""
+    def plan(
+        self, repair: bool = True, destroy: bool = False, facts: Facts | None = None, every_model: bool = False
+    ) -> Planned:
+        """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong.
+
+        With ``facts`` of an earlier read nothing is read: what they do not tell is unknown. ``every_model``: have
+        each Ollama show all that it has installed, for questions about models that nobody planned.
+        """
+        from fleethub.clients.ollama import EVERY
         from fleethub.model.observation import Unknown
         from fleethub.observing import now, observe
         from fleethub.planning import make_plan, sources
@@ -151,9 +158,13 @@ class Workplace:
             lockfile = self._protected(lockfile)
         findings = list(self.opened.findings) if not destroy else []
         if (refused := self.refused()) is not None:
-            return Planned(refused, {}, Facts(now()), lockfile)
+            return Planned(refused, {}, facts or Facts(now()), lockfile)
         wanted = self.wanted(fleet)
-        facts = observe(fleet, sources(fleet, wanted, lockfile), self.http, self.vault, self.shells)
+        if facts is None:
+            asked = sources(fleet, wanted, lockfile)
+            if every_model:
+                asked = tuple(replace(s, ask=(*s.ask, EVERY)) if s.system == "ollama" else s for s in asked)
+            facts = observe(fleet, asked, self.http, self.vault, self.shells)
         for problem in self.vault.problems:
             findings.append(
                 Finding(
