@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fleethub.model.capacity import Answer, Rank, Report
 from fleethub.server.answers import CapacityAnswer, ErrorAnswer, FleetAnswer, Health, PlanAnswer, observation, plan_body
 from fleethub.server.bodies import CapacityQuery
 from fleethub.server.errors import Refusal, json_response
@@ -79,6 +80,16 @@ def fleet_response(site: Site, view: Any, matches: str) -> Response:
 
 def capacity_data(seen: use.Looked, asked: CapacityQuery) -> dict[str, Any]:
     """One of backends, answer and places; raises Refusal."""
+    found = question_of(seen, asked)
+    if isinstance(found, Answer):
+        return {"answer": answer_data(found)}
+    reports = [report_data(r) for r in found if isinstance(r, Report)]
+    places = [rank_data(r) for r in found if isinstance(r, Rank)]
+    return {"places": places} if asked.model else {"backends": reports}
+
+
+def question_of(seen: use.Looked, asked: CapacityQuery) -> Answer | tuple[Report, ...] | tuple[Rank, ...]:
+    """One model on one backend; without a backend all places for it; without a model all backends. Raises Refusal."""
     about_one = ("context", "parallel", "kv_type", "params", "quant")
     loose = [name for name in about_one if getattr(asked, name) is not None and asked.model is None]
     if loose:
@@ -89,17 +100,12 @@ def capacity_data(seen: use.Looked, asked: CapacityQuery) -> dict[str, Any]:
         raise Refusal("NOT_FOUND", f"no backend is called {asked.backend!r}", known=sorted(seen.fleet.backends))
     try:
         if asked.model is None:
-            return {"backends": [report_data(r) for r in use.overview(seen, asked.backend)]}
-        size = use.given_params(asked.params) if asked.params else None
-        shape = use.given_shape(size, asked.quant, None)
-        question = use.Question(
-            asked.backend or "", asked.model, asked.context, asked.parallel, asked.kv_type, shape
-        )
-        if asked.backend is None:
-            return {"places": [rank_data(rank) for rank in use.places(seen, question)]}
-        return {"answer": answer_data(use.ask_one(seen, question))}
+            return use.overview(seen, asked.backend)
+        shape = use.given_shape(use.given_params(asked.params) if asked.params else None, asked.quant, None)
+        question = use.Question(asked.backend or "", asked.model, asked.context, asked.parallel, asked.kv_type, shape)
+        return use.ask_one(seen, question) if asked.backend is not None else use.places(seen, question)
     except use.AskError as error:
         if error.absent and asked.model is not None:
-            known = f"{asked.model} is neither in the spec nor installed on a backend that answers"
-            raise Refusal("NOT_FOUND", f"{known}: describe it with params=32B&quant=Q4_K_M") from None
+            absent = f"{asked.model} is neither in the spec nor installed on a backend that answers"
+            raise Refusal("NOT_FOUND", f"{absent}: describe it with params=32B&quant=Q4_K_M") from None
         raise Refusal("QUESTION", str(error)) from None
