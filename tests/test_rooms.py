@@ -27,7 +27,7 @@ ALLOWED = {
     "views": {"state"},
     "usecases": {
         *("capacity", "spec", "rendering", "resources", "nodetypes", "planning", "verifying"),
-        *("observing", "applying", "clients", "state"),
+        *("observing", "applying", "clients", "state", "views", "atomic"),
     },
     "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing"},
     "testing": set(),

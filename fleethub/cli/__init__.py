@@ -22,6 +22,8 @@ COMMANDS = {
     "destroy": "Remove everything that FleetHub made for this fleet.",
     "status": "Show what runs where, now.",
     "show": "Show everything about one address.",
+    "observe": "Read the fleet and keep what sessions are told of it.",
+    "context": "Tell a session what there is and what is wrong, from that.",
     "capacity": "Show what fits in VRAM, and what would make it fit.",
     "verify": "Ask with each node's own key whether its chain works.",
     "serve": "Serve the fleet's state over HTTP, with a page for people.",
@@ -41,7 +43,6 @@ LATER = [
     "revoke",
     "state",
     "lock",
-    "context",
     "tangleclaw",
 ]
 

@@ -17,11 +17,14 @@ def cmd(options: dict[str, object], full: bool, detailed_exitcode: bool) -> None
 
     def work() -> int:
         from fleethub.usecases import Workplace, plan_exit
+        from fleethub.usecases.sessions import remember
         from fleethub.views.data import plan_data
         from fleethub.views.plan import plan_text
 
         with Workplace(out.path) as workplace:
-            plan = workplace.plan(repair=workplace.fleet.policy.drift != "stop").plan
+            made = workplace.plan(repair=workplace.fleet.policy.drift != "stop")
+            remember(workplace, made)
+        plan = made.plan
         code = plan_exit(plan, detailed_exitcode)
         out.text(plan_text(plan, out.style, full))
         lines = plan_data(plan, full)

@@ -15,12 +15,14 @@ def cmd(options: dict[str, object]) -> None:
 
     def work() -> int:
         from fleethub.usecases import Workplace, plan_exit
+        from fleethub.usecases.sessions import remember
         from fleethub.views.status import status_text
         from fleethub.views.survey import survey_data
 
         with Workplace(out.path) as workplace:
             made = workplace.plan()
             seen = workplace.survey(made)
+            remember(workplace, made)
         code = plan_exit(made.plan)
         out.text(status_text(seen, out.style))
         if made.plan.findings:

@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from functools import cache
 from json import loads
 from typing import Any
 
@@ -63,11 +64,18 @@ class Answer:
         return f"HTTP {self.status}" + (f": {text}" if text else "")
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that are trusted here, read once in a process: reading them takes longer than a small plan."""
+    return httpx.create_ssl_context()
+
+
 class Http:
     """A pooled client; safe to use from many threads."""
 
     def __init__(self, limit: int = 64) -> None:
         self._client = httpx.Client(
+            verify=_trusted(),
             timeout=USUAL,
             limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
             follow_redirects=False,

@@ -58,11 +58,12 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A spec that holds together, rendered; ``findings`` are warnings."""
+    """A spec that holds together, rendered; ``findings`` are warnings, ``files`` the spec's, below its folder."""
 
     fleet: Fleet
     rendered: Mapping[str, Rendered]
     findings: tuple[Finding, ...]
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def open_fleet(path: Path) -> Opened:
     wiring = sorted(name for name, node in fleet.nodes.items() if node.manage == "wiring")
     if wiring:
         raise NotThereYet(f'manage = "wiring" (node {wiring[0]}) is not there yet; use manage = "whole"')
-    return Opened(fleet, rendered, findings)
+    files = tuple(str(file.relative_to(fleet.root)) for file in loaded.files)
+    return Opened(fleet, rendered, findings, files)
 
 
 def _forbidden(fleet: Fleet) -> list[Finding]:
@@ -204,7 +206,10 @@ class Workplace:
         destroy: bool = False,
         pace: Pace = Pace(),
     ) -> Result:
-        """Lock, plan, ask, carry out. An empty plan writes nothing. Raises state.lock.LockedError."""
+        """Lock, plan, ask, carry out. An empty plan writes nothing. Raises state.lock.LockedError.
+
+        What sessions are told is kept in either case; after an apply everything is read once more for it.
+        """
         from fleethub.applying import apply
         from fleethub.applying.context import Context
         from fleethub.clients.git import commit
@@ -212,6 +217,7 @@ class Workplace:
         from fleethub.observing import now
         from fleethub.state.journal import Journal
         from fleethub.state.lock import local_lock, who
+        from fleethub.usecases.sessions import publish, remember
 
         with local_lock(self.store.private / "lock", "destroy" if destroy else "apply"):
             made = self.plan(repair, destroy)
@@ -222,6 +228,8 @@ class Workplace:
             plan = made.plan
             nothing = plan.fatal or not plan.doable or (destroy and made.lockfile is None)
             if decision is not Decision.APPLY or nothing:
+                if not destroy:
+                    remember(self, made)
                 return Result(plan, applied=False, serial=plan.serial)
             journal = Journal(self.store.private / "journal.ndjson")
 
@@ -252,13 +260,15 @@ class Workplace:
                 outcome = apply(plan, made.lockfile, context, applied, seed, self.store.write, emit)
             finally:
                 journal.close()
+            notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile))
+            remember(self, self.plan(repair))
             return Result(
                 plan,
                 True,
                 outcome.done,
                 outcome.failed,
                 outcome.skipped,
-                outcome.notes,
+                notes,
                 outcome.lockfile.serial,
             )
 
