@@ -27,7 +27,7 @@ ALLOWED = {
     "views": {"state"},
     "usecases": {
         *("capacity", "spec", "rendering", "resources", "nodetypes", "planning", "verifying"),
-        *("observing", "applying", "clients", "state"),
+        *("observing", "applying", "clients", "state", "atomic"),
     },
     "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing"},
     "testing": set(),
@@ -57,6 +57,7 @@ HOMES = {
     "fabric": {"clients/shell.py"},
     "paramiko": {"clients/shell.py"},
     "tomli_w": {"state/format.py"},
+    "tomlkit": {"spec/edit.py", "spec/pages.py"},
     "gguf": {"clients/gguf.py"},
     "numpy": {"clients/gguf.py"},
 }

@@ -77,11 +77,13 @@ class Proposal:
 
     ``before`` and ``after`` are digests of the spec. ``findings`` refuse the edit (ownership, protection, a spec that
     would not hold together); ``conflicts`` are the capacity errors that it adds, with their arithmetic in ``detail``.
-    ``entry`` is the whole entry of another owner, whether that refuses the edit or is overridden by ``force``;
-    ``displaced`` that owner, where it is. ``plan`` is what would follow; None where the edit is refused before one.
+    ``overcommit`` is the policy that judged the conflicts. ``entry`` is the whole entry of another owner, whether that
+    refuses the edit or is overridden by ``force``; ``displaced`` that owner, where it is. ``plan`` is what would
+    follow; None where the edit is refused before one.
     """
 
     action: str
+    says: str
     address: Address
     project: str
     force: bool
@@ -89,6 +91,7 @@ class Proposal:
     main: str
     before: str
     after: str = ""
+    overcommit: str = ""
     files: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
     diff: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -32,7 +32,10 @@ BY_HAND = "it is written in a form that is not edited by command"
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The files that change (None: the file goes) by name, and in words what is done beyond what was asked for."""
+    """The files that change (None: the file goes) by name, in the order in which they are safely written one by one.
+
+    ``notes`` say in words what is done beyond what was asked for.
+    """
 
     files: Mapping[str, bytes | None]
     notes: tuple[str, ...] = ()
@@ -52,7 +55,7 @@ def edited(spec: Loaded, edit: Edit, owner: str = "") -> Edited:
         desk.release(spec.fleet.nodes[edit.node])
     else:
         desk.set(spec.fleet.nodes[edit.node], edit, owner)
-    return Edited({n: d for n, d in desk.files.items() if d != spec.texts.get(n)}, tuple(desk.notes))
+    return Edited({n: desk.files[n] for n in desk.touched if desk.files[n] != spec.texts.get(n)}, tuple(desk.notes))
 
 
 class _Desk:
@@ -62,6 +65,7 @@ class _Desk:
         self.fleet = fleet
         self.files: dict[str, bytes | None] = {**files}
         self.main = next(iter(files))
+        self.touched: dict[str, None] = {}
         self.notes: list[str] = []
         self.docs = {name: tomllib.loads(data.decode().replace("\r\n", "\n")) for name, data in files.items()}
 
@@ -86,6 +90,7 @@ class _Desk:
         patterns = [p for p in self.docs[self.main].get("include", []) if isinstance(p, str)]
         if own not in self.files and any(matches(pattern, own) for pattern in patterns):
             self.files[own] = text.encode()
+            self.touched[own] = None
             return
         page = self._page(self.main)
         self._keep(page.inserted(len(page.lines), text), {("nodes", name, *p): v for p, v in given.items()})
@@ -234,6 +239,7 @@ class _Desk:
         if after != before:
             raise self._by_hand(page.name, block)
         self.files[page.name] = page.text.encode()
+        self.touched[page.name] = None
 
 
 def _paths(fields: Fields) -> dict[Names, Any]:

@@ -17,7 +17,7 @@ from fleethub.spec.checks import GROUPS, Scene, check
 from fleethub.spec.merge import drafts
 from fleethub.spec.nodes import check_nodes
 from fleethub.spec.resolve import resolve
-from fleethub.spec.sources import MAIN, Overlay, Sources, read_includes, read_main
+from fleethub.spec.sources import MAIN, Overlay, Sources, digest, read_includes, read_main
 from fleethub.spec.validate import Damage, literal_secrets, validate
 from fleethub.spec.values import SECRET
 
@@ -33,6 +33,11 @@ class Loaded:
     findings: tuple[Finding, ...]
     files: tuple[Path, ...]
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def digest(self) -> str:
+        """Over the names and bytes of all files that were read."""
+        return digest(self.texts)
 
 
 def load(path: Path, overlay: Overlay = MappingProxyType({})) -> Loaded:
