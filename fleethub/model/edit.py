@@ -125,3 +125,14 @@ class Written:
     digest: str
     commit: str = ""
     notes: tuple[str, ...] = ()
+
+
+class NotCommitted(Exception):
+    """The spec is edited, and git made no commit of it; ``written`` is what was written."""
+
+    def __init__(self, written: Written, reason: str) -> None:
+        self.written = written
+        super().__init__(
+            f"the spec IS edited ({', '.join(written.files)}), but git made no commit: {reason}; "
+            "commit it by hand, or take it back with git checkout"
+        )

@@ -21,6 +21,7 @@ from fleethub.model.edit import (
     Assign,
     Edit,
     EditError,
+    NotCommitted,
     Proposal,
     Register,
     Release,
@@ -41,17 +42,6 @@ __all__ = [
     "Assign", "EditError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged", "Written",
     "entry_of", "propose", "refuse", "write",
 ]  # fmt: skip
-
-
-class NotCommitted(Exception):
-    """The spec is edited, and git made no commit of it; ``written`` is what was written."""
-
-    def __init__(self, written: Written, reason: str) -> None:
-        self.written = written
-        super().__init__(
-            f"the spec IS edited ({', '.join(written.files)}), but git made no commit: {reason}; "
-            "commit it by hand, or take it back with git checkout"
-        )
 
 
 def propose(path: Path, edit: Edit, project: str = "", force: bool = False, facts: Facts | None = None) -> Proposal:
