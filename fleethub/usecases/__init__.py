@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fleethub import __version__
@@ -19,13 +20,13 @@ from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Applied, Lockfile, Observation, Resource
+from fleethub.model.observation import Applied, Lockfile, Observation, Resource, Source
 from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
 from fleethub.model.survey import Survey
 from fleethub.rendering import Rendered, load_templates, render
 from fleethub.resources.base import Inputs, Sight
-from fleethub.spec import json_schema, load
+from fleethub.spec import Overlay, json_schema, load
 
 
 class SpecError(Exception):
@@ -76,9 +77,12 @@ class Planned:
     lockfile: Lockfile | None
 
 
-def open_fleet(path: Path) -> Opened:
-    """Load, cross-check and render a spec, offline; raises SpecError with every finding at once."""
-    loaded = load(path)
+def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
+    """Load, cross-check and render a spec, offline; raises SpecError with every finding at once.
+
+    ``overlay``: files that are judged as if they were so on disk (see ``spec.load``).
+    """
+    loaded = load(path, overlay)
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
@@ -117,13 +121,13 @@ def _forbidden(fleet: Fleet) -> list[Finding]:
 class Workplace:
     """A fleet at hand: its spec, its lockfile, its secrets, a connection pool. Use as a context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, overlay: Overlay = MappingProxyType({})) -> None:
         from fleethub.clients.http import Http
         from fleethub.clients.shell import Shells
         from fleethub.clients.vault import Vault
         from fleethub.state.store import FileStore
 
-        self.opened = open_fleet(path)
+        self.opened = open_fleet(path, overlay)
         self.fleet = self.opened.fleet
         self.root = Path(self.fleet.root)
         self.store = FileStore(self.root)
@@ -147,14 +151,13 @@ class Workplace:
         With ``facts`` of an earlier read nothing is read: what they do not tell is unknown. ``every_model``: have
         each Ollama show all that it has installed, for questions about models that nobody planned.
         """
-        from fleethub.clients.ollama import EVERY
         from fleethub.model.observation import Unknown
-        from fleethub.observing import now, observe
+        from fleethub.observing import now
         from fleethub.planning import make_plan, sources
 
         lockfile = self.store.read()
         if destroy and lockfile is None:
-            return self.plan(repair)  # tells a lost lockfile from a fleet that was never applied
+            return self.plan(repair, facts=facts)  # tells a lost lockfile from a fleet that was never applied
         fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
         if destroy and lockfile is not None:
             lockfile = self._protected(lockfile)
@@ -165,8 +168,10 @@ class Workplace:
         if facts is None:
             asked = sources(fleet, wanted, lockfile)
             if every_model:
+                from fleethub.clients.ollama import EVERY
+
                 asked = tuple(replace(s, ask=(*s.ask, EVERY)) if s.system == "ollama" else s for s in asked)
-            facts = observe(fleet, asked, self.http, self.vault, self.shells)
+            facts = self.read(asked)
         for problem in self.vault.problems:
             findings.append(
                 Finding(
@@ -179,6 +184,12 @@ class Workplace:
         if any(isinstance(r, Unknown) for r in facts.readings.values()):
             plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
         return Planned(plan, wanted, facts, lockfile)
+
+    def read(self, sources: Iterable[Source]) -> Facts:
+        """Ask all of them, now."""
+        from fleethub.observing import observe
+
+        return observe(self.fleet, sources, self.http, self.vault, self.shells)
 
     def refused(self) -> Plan | None:
         """A plan that says why nothing may be asked or sent (the wrong seed, another name), or None."""
