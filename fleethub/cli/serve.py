@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from fleethub.model.secret import Secret
 
 TOKEN = re.compile(r"fhsk_[A-Za-z0-9_-]{43}")
-MAKE = """python3 -c 'import secrets; print("fhsk_" + secrets.token_urlsafe(32))' > fleethub.token; chmod 600 fleethub.token"""
-PATIENCE = 2.0  # seconds for a read that is under way when the server stops
+MAKE = "(umask 077; python3 -c 'import secrets; print(\"fhsk_\" + secrets.token_urlsafe(32))' > fleethub.token)"
+GRACE = 5  # seconds for requests that are under way when the server stops
+PATIENCE = 2.0  # seconds for a read of the network that is
 
 
 def _interval(ctx: click.Context, param: click.Parameter, value: str) -> float:
@@ -75,17 +76,13 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
                     raise SpecError(view.findings)
                 raise click.ClickException(view.problem)
             app = build(site, Door(frozenset({host.lower().rstrip(".")}), secret))
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    app, log_config=None, access_log=False, server_header=False, lifespan="off",
-                    timeout_graceful_shutdown=5, ws="none",
-                )  # fmt: skip
-            )
+            quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
+            config = uvicorn.Config(app, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE, **quiet)
             url = _url(host, listening)
             out.text(f"{view.survey.fleet} is served at {url} (Ctrl-C stops)")
             out.line({"type": "serving", "fleet": view.survey.fleet, "url": url, "pid": os.getpid()})
             sys.stdout.flush()
-            return _serve(server, listening, site.hub, interval)
+            return _serve(uvicorn.Server(config), listening, site.hub, interval)
 
     guarded(out, work)
 

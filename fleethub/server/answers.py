@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from fleethub.model.capacity import Bar
 from fleethub.model.finding import Finding
 from fleethub.model.plan import Plan
-from fleethub.model.survey import Survey, SurveyedBackend, SurveyedNode
+from fleethub.model.survey import Survey, SurveyedBackend
 from fleethub.server.errors import CODES
 from fleethub.usecases.hub import View
 from fleethub.views.data import finding_data, plan_data
@@ -59,7 +59,6 @@ def _shape(name: str, of: type, **others: Any) -> type[BaseModel]:
 
 GpuAnswer = _shape("Gpu", Bar, headroom=int)
 BackendAnswer = _shape("Backend", SurveyedBackend, gpus=list[GpuAnswer])  # type: ignore[valid-type]
-NodeAnswer = _shape("Node", SurveyedNode)
 FleetAnswer = _shape(
     "Fleet",
     Survey,
@@ -98,17 +97,17 @@ class CapacityAnswer(Answered):
 class WriteAnswer(Answered):
     """What was written into the spec; nothing is applied. ``next`` says what the next apply does.
 
-    ``forced`` holds what ``force`` overrode. ``node`` is the entry now, null once it is released.
+    ``forced`` says whose entry ``force`` took over. ``node`` is the entry now, null once it is released.
     """
 
-    action: Literal["assign", "release", "register", "renew"]
+    action: Literal["assign", "release", "register", "set"]
     project: str
     changed: bool
     spec: str
     diff: list[str]
     notes: list[str]
     forced: dict[str, Any] | None
-    node: NodeAnswer | None  # type: ignore[valid-type]
+    node: dict[str, Any] | None
     plan: dict[str, Any] | None
     next: str
 
@@ -146,11 +145,6 @@ def plan_body(view: View, stale_after: float) -> dict[str, Any]:
 def plan_summary(plan: Plan | None) -> dict[str, Any] | None:
     """What would follow, in short."""
     return plan_data(plan)[-1] if plan is not None else None
-
-
-def node_data(node: SurveyedNode) -> dict[str, Any]:
-    """A node's whole entry."""
-    return asdict(node)
 
 
 def findings_data(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
 
     project: Annotated[Label, Field(description="who asks: the entry's owner, or who wants to be", examples=["Volta"])]
-    force: Annotated[bool, Field(description="take another's entry over, or exceed the VRAM; it is recorded")] = False
+    force: Annotated[bool, Field(description="take another's entry over; it is recorded with whose it was")] = False
 
 
 class AssignBody(Body):

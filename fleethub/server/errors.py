@@ -12,8 +12,10 @@ from starlette.responses import Response
 CODES: dict[str, tuple[int, str]] = {
     "BAD_REQUEST": (400, "the body is not JSON"),
     "VALIDATION": (400, "a field is missing, unknown, of the wrong type or out of range; `problems` say where"),
-    "QUESTION": (409, "a question about capacity that does not go with this fleet (a cloud model, a host without Ollama)"),
-    "SPEC_REFUSED": (400, "the edit would make a spec that does not hold together; `findings` say why"),
+    "QUESTION": (
+        409,
+        "a question that does not go with this fleet (a cloud model, a host without Ollama)",
+    ),
     "UNAUTHORIZED": (401, "no `Authorization: Bearer` header, or a malformed one"),
     "INVALID_SERVICE_TOKEN": (401, "another token than the server's"),
     "HOST_NOT_SERVED": (403, "a Host header that is neither loopback, an address, nor the name given with --host"),
@@ -22,12 +24,14 @@ CODES: dict[str, tuple[int, str]] = {
     "METHOD_NOT_ALLOWED": (405, "the route is there, for another method"),
     "OWNED": (409, "the entry is another project's; `owner` is the whole entry"),
     "CAPACITY_CONFLICT": (409, "the backend would not hold it; `capacity` is the arithmetic"),
-    "REFUSED": (409, "a finding of severity error that the edit would bring; `findings`"),
+    "REFUSED": (409, "the edited spec would not hold together, or what it edits is protected; `findings` say why"),
     "STALE": (409, "the spec was changed by somebody else meanwhile; read it and ask again"),
+    "LOCKED": (409, "another edit is being written; ask again"),
     "BODY_TOO_LARGE": (413, "more than 64 KiB"),
     "JSON_BODY_REQUIRED": (415, "a browser's write that is not application/json"),
     "INTERNAL_ERROR": (500, "a bug of FleetHub's; the server's log says where"),
-    "SPEC_BROKEN": (503, "the spec has not held together since the server started; `findings`"),
+    "SPEC_BROKEN": (503, "the spec does not hold together; `findings` say where"),
+    "UNWRITABLE": (503, "the spec's files cannot be written"),
 }
 
 
@@ -40,9 +44,7 @@ class Refusal(Exception):
 
     def response(self) -> Response:
         """As JSON, with the code's own status."""
-        return json_response(
-            {**self.more, "error": self.message, "code": self.code}, CODES[self.code][0], self.headers
-        )
+        return json_response({**self.more, "error": self.message, "code": self.code}, CODES[self.code][0], self.headers)
 
 
 def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

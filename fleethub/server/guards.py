@@ -11,11 +11,11 @@ import hmac
 import ipaddress
 import json
 import logging
+import re
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/healthz",)  # who watches a server has no token, and learns nothing but that it lives
 PAGES = ("/",)  # what people open in a browser, which can be asked to show its own sign-in
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^][:/@?#\s]+)(?::\d*)?")
 LARGEST = 64 << 10  # bytes of a body
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -80,8 +81,8 @@ class Guards:
         except Exception as error:
             log.error("%s %s failed: %s", scope["method"], scope["path"], _where(error))
             if not started:
-                refusal = Refusal("INTERNAL_ERROR", "FleetHub has a bug; the server's log says where")
-                await refusal.response()(scope, receive, sending)
+                bug = Refusal("INTERNAL_ERROR", "FleetHub has a bug; the server's log says where")
+                await bug.response()(scope, receive, sending)
 
 
 def _host(headers: Headers, served: Iterable[str]) -> None:
@@ -100,17 +101,15 @@ def _host(headers: Headers, served: Iterable[str]) -> None:
 
 def hostname(netloc: str) -> str:
     """The name in a Host header, without port, brackets and trailing dot; empty for what is none."""
-    try:
-        return (urlsplit(f"//{netloc}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+    found = HOST.fullmatch(netloc.lower())
+    return found[1].strip("[]").rstrip(".") if found else ""
 
 
 def _site(headers: Headers) -> None:
     """A browser says on whose behalf it asks; other programs send neither header."""
-    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
-    if site == "cross-site" or foreign:
+    origin = headers.get("origin")
+    own = origin is None or origin.lower().partition("://")[2] == headers.get("host", "").lower()
+    if headers.get("sec-fetch-site") == "cross-site" or not own:
         raise Refusal("CROSS_SITE_FORBIDDEN", "a page of another site may not write here")
 
 

@@ -86,7 +86,7 @@ def ago(seconds: float) -> str:
     """``12 s``, ``4 min``, ``26 h``, ``3 days``; the script says it in the same words."""
     for size, unit in ((86400 * 2, 86400), (3600 * 2, 3600), (60 * 2, 60)):
         if seconds >= size:
-            return f"{int(seconds // unit)} { {86400: 'days', 3600: 'h', 60: 'min'}[unit]}"
+            return f"{int(seconds // unit)} { {86400: 'days', 3600: 'h', 60: 'min'}[unit] }"
     return f"{int(seconds)} s"
 
 
@@ -122,6 +122,7 @@ def _parts(survey: Survey) -> dict[str, Any]:
         "blocked": [c for c in survey.changes if c.action == "blocked"],
         "planned": [c for c in survey.changes if c.action != "blocked"],
         "unknown_nodes": states["unknown"],
+        "unknowns": sum(t.state == "unknown" for t in (*survey.proxies, *survey.backends, *survey.nodes, *survey.keys)),
         "owners": len({n.owner for n in survey.nodes if n.owner}),
         "headroom": sum(b.headroom or 0 for b in known) if known else None,
         "total": sum(b.total or 0 for b in known),

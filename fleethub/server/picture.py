@@ -108,7 +108,6 @@ def wiring(survey: Survey) -> Wiring:
             drawn.append(box)
             boxes[kind, name] = box
     edges = []
-    aliases = {m.name: m for m in survey.models}
     for names, chain, _, through in groups:
         start = boxes["node", _title(names)]
         for proxy in through:
@@ -120,14 +119,14 @@ def wiring(survey: Survey) -> Wiring:
             if direct and ("backend", backend) in boxes:
                 edges.append(_edge(start, boxes["backend", backend], "direct", f"{start.name} calls {model} directly"))
     primaries = {chain[0] for _, chain, _, _ in groups if chain}
-    for model in used:
-        kind = "primary" if model.name in primaries or model.keys else "fallback"
-        box = boxes["model", model.name]
-        if aliases[model.name].proxy in proxies:
-            edges.append(_edge(boxes["proxy", model.proxy or ""], box, kind, f"{model.proxy} serves {model.name}"))
+    for alias in used:
+        kind = "primary" if alias.name in primaries or alias.keys else "fallback"
+        box = boxes["model", alias.name]
+        if alias.proxy is not None and alias.proxy in proxies:
+            edges.append(_edge(boxes["proxy", alias.proxy], box, kind, f"{alias.proxy} serves {alias.name}"))
         edges += [
-            _edge(box, boxes["backend", name], kind, f"{model.name} runs on {name}")
-            for name in model.backends
+            _edge(box, boxes["backend", name], kind, f"{alias.name} runs on {name}")
+            for name in alias.backends
             if name in backends
         ]
     says = (

@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from fleethub.model.survey import Survey
 from fleethub.spec import load
 from fleethub.state.format import LockfileError
 from fleethub.usecases import NotThereYet, Planned, SpecError, Workplace
+from fleethub.usecases.sessions import keep
 
 log = logging.getLogger(__name__)
 NEVER = "Never observed: nothing has been read yet, so nothing is known."
@@ -93,8 +95,7 @@ class Hub:
             signature = self._sign()
             try:
                 with Workplace(self._path) as workplace:
-                    # the first look must not wait for what nobody asked about yet
-                    made = workplace.plan(every_model=self._view.facts is not None)
+                    made = workplace.plan(every_model=True)  # so that a question about any needs no request
                     taken = time.monotonic()
                     survey = workplace.survey(made)
                     asked = bool(made.facts.readings) or not made.plan.fatal
@@ -112,6 +113,9 @@ class Hub:
                     self._publish(workplace, made, survey, taken, signature)
                 else:
                     self._plan_anew()
+            if asked and not made.plan.fatal:
+                with suppress(OSError):  # a folder that cannot be written to is served all the same
+                    keep(survey, workplace.opened.files)
         return self.current()
 
     def run(self, interval: float, stop: threading.Event) -> None:
