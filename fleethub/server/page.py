@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fleethub.model.capacity import Answer, Fit, Rank
-from fleethub.model.survey import Survey, SurveyedNode
+from fleethub.model.survey import Survey, SurveyedKey, SurveyedNode
 from fleethub.model.words import gib, plural
 from fleethub.server import picture
 from fleethub.server.bodies import CapacityQuery
@@ -28,6 +28,7 @@ from fleethub.server.site import Site, looked
 from fleethub.usecases.hub import View
 
 REFRESH = 15  # seconds
+TONES = ("bad", "unknown", "pending", "good")
 #: fit -> (tone, words)
 FITS = {
     Fit.FITS: ("good", "fits"),
@@ -58,7 +59,7 @@ def page_response(view: View, given: Mapping[str, str], stale_after: float) -> R
     stale = view.age is not None and view.age > stale_after
     text = _template().render(
         nonce=nonce, view=view, survey=view.survey, given=given, stale=stale, stale_after=stale_after, refresh=REFRESH,
-        age=None if view.age is None else int(view.age), **answered, **(_parts(view.survey) if view.survey else {}),
+        age=None if view.age is None else int(view.age), **answered, **(_parts(view.survey, view.facts is not None) if view.survey else {}),
     )  # fmt: skip
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; "
@@ -90,19 +91,30 @@ def ago(seconds: float) -> str:
     return f"{int(seconds)} s"
 
 
-def status_of(node: SurveyedNode, observed: bool) -> tuple[str, str, str]:
-    """Tone, word and sentence for a node; the worst first, and unknown is never good."""
+def status_of(
+    thing: SurveyedNode | SurveyedKey, observed: bool, keys: Iterable[SurveyedKey] = ()
+) -> tuple[str, str, str]:
+    """Tone, word and sentence for a node or key; the worst first, and unknown is never good.
+
+    A node is no better than the ``keys`` that it calls with.
+    """
     if not observed:
         return "unknown", "not observed", ""
-    if node.state == "unknown":
-        return "unknown", "unknown", node.reason
-    if node.drift:
-        return "bad", "drift", node.drift
-    if node.change == "blocked":
-        return "bad", "blocked", "; ".join(node.waits)
-    if node.change:
-        return "pending", f"{node.change} planned", "; ".join(node.waits)
-    return ("good", "as planned", "") if node.state == "there" else ("unknown", node.state, node.reason)
+    if thing.state == "unknown":
+        return "unknown", "unknown", thing.reason
+    if thing.drift:
+        return "bad", "drift", thing.drift
+    if thing.change == "blocked":
+        return "bad", "blocked", "; ".join(thing.waits)
+    if thing.change:
+        return "pending", f"{thing.change} planned", "; ".join(thing.waits)
+    if thing.state != "there":
+        return "unknown", thing.state, thing.reason
+    for key in keys:
+        tone, word, why = status_of(key, observed)
+        if tone != "good":
+            return tone, f"key: {word}", why
+    return "good", "as planned", ""
 
 
 def fit_of(value: str) -> tuple[str, str]:
@@ -110,10 +122,14 @@ def fit_of(value: str) -> tuple[str, str]:
     return FITS[Fit(value)] if value else ("unknown", "not known")
 
 
-def _parts(survey: Survey) -> dict[str, Any]:
-    """What the template would otherwise have to count."""
+def _parts(survey: Survey, observed: bool) -> dict[str, Any]:
+    """What the template would otherwise have to count; nodes in trouble come first."""
     severities = Counter(f.severity.value for f in survey.findings)
     states = Counter(n.state for n in survey.nodes)
+    keys: dict[str, list[SurveyedKey]] = {}
+    for key in survey.keys:
+        keys.setdefault(key.name, []).append(key)
+    rows = [(node, status_of(node, observed, keys.get(node.key, ()))) for node in survey.nodes]
     known = [b for b in survey.backends if b.headroom is not None and b.state == "there"]
     return {
         "errors": severities["error"],
@@ -127,6 +143,7 @@ def _parts(survey: Survey) -> dict[str, Any]:
         "headroom": sum(b.headroom or 0 for b in known) if known else None,
         "total": sum(b.total or 0 for b in known),
         "unseen_backends": sum(1 for b in survey.backends if b.url and b.state != "there"),
+        "rows": sorted(rows, key=lambda row: TONES.index(row[1][0])),
         "loose_keys": [k for k in survey.keys if not k.nodes],
         "wiring": picture.wiring(survey),
         "askable": [b.name for b in survey.backends if b.url],

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fleethub.model.capacity import Bar
-from fleethub.model.survey import Survey, SurveyedNode
+from fleethub.model.survey import Survey, SurveyedBackend, SurveyedNode
 from fleethub.model.words import gib, plural
 
 PARTS = ("resident", "planned", "unplanned", "reserve")
@@ -95,7 +95,7 @@ def wiring(survey: Survey) -> Wiring:
         "node": [(_title(names), _chain(chain), state) for names, chain, state, _ in groups],
         "proxy": [(p.name, "LiteLLM", p.state) for p in survey.proxies],
         "model": [(m.name, f"{m.context:,} tokens", "there") for m in used],
-        "backend": [(b.name, b.fit or b.state, _trouble(b.state, b.fit)) for b in survey.backends],
+        "backend": [(b.name, _said(b), _trouble(b)) for b in survey.backends],
     }
     height = max((len(rows) for rows in columns.values()), default=1) * ROW + 44
     boxes: dict[tuple[str, str], Box] = {}
@@ -154,8 +154,14 @@ def _state(node: SurveyedNode) -> str:
     return "trouble" if node.drift or node.change == "blocked" else node.state
 
 
-def _trouble(state: str, fit: str) -> str:
-    return "trouble" if fit not in ("", "fits", "unknown") else state
+def _trouble(backend: SurveyedBackend) -> str:
+    return "trouble" if backend.placed and backend.fit not in ("", "fits", "unknown") else backend.state
+
+
+def _said(backend: SurveyedBackend) -> str:
+    if backend.state != "there":
+        return "not observed"
+    return f"plan: {backend.fit}" if backend.placed else "nothing planned"
 
 
 def _title(names: Sequence[str]) -> str:
