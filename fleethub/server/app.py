@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from fleethub import __version__
-from fleethub.server.errors import Refusal
+from fleethub.server.errors import BUG, Refusal
 from fleethub.server.guards import Door, Guards
 from fleethub.server.page import page
 from fleethub.server.reading import reading
@@ -41,6 +41,7 @@ def api(site: Site) -> FastAPI:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _bug)
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -68,6 +69,10 @@ async def _http(request: Request, error: Exception) -> Response:
         message = f"{request.method} is not what {request.url.path} answers"
         return Refusal("METHOD_NOT_ALLOWED", message, error.headers).response()
     return Refusal("BAD_REQUEST", "the request cannot be read").response()
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    return BUG.response()
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

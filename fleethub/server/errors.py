@@ -47,6 +47,9 @@ class Refusal(Exception):
         return json_response({**self.more, "error": self.message, "code": self.code}, CODES[self.code][0], self.headers)
 
 
+BUG = Refusal("INTERNAL_ERROR", "FleetHub has a bug; the server's log says where")
+
+
 def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """JSON that no cache keeps: what is observed changes."""
     content = json.dumps(body, ensure_ascii=False, default=list).encode()

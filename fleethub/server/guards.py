@@ -21,7 +21,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleethub.model.secret import Secret
-from fleethub.server.errors import Refusal
+from fleethub.server.errors import BUG, Refusal
 
 log = logging.getLogger(__name__)
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -81,8 +81,7 @@ class Guards:
         except Exception as error:
             log.error("%s %s failed: %s", scope["method"], scope["path"], _where(error))
             if not started:
-                bug = Refusal("INTERNAL_ERROR", "FleetHub has a bug; the server's log says where")
-                await bug.response()(scope, receive, sending)
+                await BUG.response()(scope, receive, sending)
 
 
 def _host(headers: Headers, served: Iterable[str]) -> None:

@@ -163,7 +163,7 @@ def _refusal(view: View, proposal: edits.Proposal, models: Iterable[str]) -> Ref
 
 
 def _conflict(view: View, finding: Finding, models: Iterable[str]) -> dict[str, Any]:
-    """One backend's arithmetic, and for each model asked for what would fit there."""
+    """One backend's arithmetic (the finding's detail), and for each model asked for what would fit there."""
     backend = finding.address.name if finding.address else ""
     answers = []
     for model in dict.fromkeys(models):
@@ -173,4 +173,4 @@ def _conflict(view: View, finding: Finding, models: Iterable[str]) -> dict[str, 
             answers.append(answer_data(use.ask_one(looked(view), use.Question(backend, model))))
         except use.AskError:
             continue
-    return {"backend": backend, "finding": finding_data(finding), "lines": list(finding.detail), "answers": answers}
+    return {"backend": backend, "finding": finding_data(finding), "answers": answers}
