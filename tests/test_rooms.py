@@ -29,7 +29,8 @@ ALLOWED = {
         *("capacity", "spec", "rendering", "resources", "nodetypes", "planning", "verifying"),
         *("observing", "applying", "clients", "state", "views", "atomic"),
     },
-    "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing"},
+    "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing", "server"},
+    "server": {"usecases", "views"},
     "testing": set(),
     "atomic": set(),
 }
@@ -60,6 +61,8 @@ HOMES = {
     "tomli_w": {"state/format.py"},
     "tomlkit": {"spec/edit.py", "spec/pages.py"},
     "gguf": {"clients/gguf.py"},
+    "fastapi": {"server/app.py", "server/page.py", "server/reading.py", "server/writing.py"},
+    "uvicorn": {"cli/serve.py"},
     "numpy": {"clients/gguf.py"},
 }
 

@@ -145,9 +145,18 @@ class Workplace:
         self.shells.close()
 
     def plan(
-        self, repair: bool = True, destroy: bool = False, pace: Pace = Pace(), facts: Facts | None = None
+        self,
+        repair: bool = True,
+        destroy: bool = False,
+        pace: Pace = Pace(),
+        facts: Facts | None = None,
+        every_model: bool = False,
     ) -> Planned:
-        """Read what is there, or take ``facts``, and plan. Sends nothing when the seed or the fleet's name is wrong."""
+        """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong.
+
+        With ``facts`` of an earlier read nothing is read: what they do not tell is unknown. ``every_model``: have
+        each Ollama show all that it has installed, for questions about models that nobody planned.
+        """
         from fleethub.model.observation import Unknown
         from fleethub.observing import now
         from fleethub.planning import make_plan, sources
@@ -160,10 +169,15 @@ class Workplace:
             lockfile = self._protected(lockfile)
         findings = list(self.opened.findings) if not destroy else []
         if (refused := self.refused()) is not None:
-            return Planned(refused, {}, Facts(now()), lockfile)
+            return Planned(refused, {}, facts or Facts(now()), lockfile)
         wanted = self.wanted(fleet)
         if facts is None:
-            facts = self.read(sources(fleet, wanted, lockfile), pace)
+            asked = sources(fleet, wanted, lockfile)
+            if every_model:
+                from fleethub.clients.ollama import EVERY
+
+                asked = tuple(replace(s, ask=(*s.ask, EVERY)) if s.system == "ollama" else s for s in asked)
+            facts = self.read(asked, pace)
         for problem in self.vault.problems:
             findings.append(
                 Finding(
