@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from fleethub.model.actions import Check
 from fleethub.model.facts import HostReading
@@ -53,8 +53,13 @@ class NodeType(Protocol):
     def finish(self, role: Role, node: Node, text: Text) -> Text:
         """The final text of a rendered file; raises ValueError when it is not what the file must be."""
 
-    def check(self, fleet: Fleet, node: Node, files: Mapping[Role, Text]) -> tuple[Finding, ...]:
-        """What FleetHub itself finds wrong with the rendered files."""
+    def schema(self, node: Node) -> str:
+        """File name of the published JSON Schema that the node's config is held against; empty: none is known."""
+
+    def check(
+        self, fleet: Fleet, node: Node, files: Mapping[Role, Text], schema: Mapping[str, Any] | None = None
+    ) -> tuple[Finding, ...]:
+        """What FleetHub itself finds wrong with the rendered files; ``schema`` where it is at hand."""
 
     def chain(self, config: bytes) -> tuple[str, ...] | None:
         """The models that a config on a node uses, primary first; None: it cannot be read."""

@@ -134,6 +134,7 @@ class NodeKind:
             telemetry={
                 "activated": (reading.mark or {}).get("activated"),
                 "listening": want is not None and want.material["node"].port in reading.listens,
+                **({"tools": dict(reading.tools)} if reading.tools else {}),
             },
             material={
                 "files": {p: f.content for p, f in reading.files.items() if f.content is not None},

@@ -115,7 +115,9 @@ class ModelTable(Block):
     ollama: v.Line | None = Field(None, description="Its tag on Ollama; default: the route after its first /")
     context: int = Field(ge=1, le=100_000_000, description="Tokens of context that the route really loads (num_ctx)")
     quant: v.Label | None = Field(None, description='Quantisation, like "Q4_K_M": for what is not installed')
-    vram: v.PositiveSize | None = Field(None, description='Size in VRAM, like "21 GiB": for what is not installed')
+    vram: v.PositiveSize | None = Field(
+        None, description='VRAM with this context, like "21 GiB": for what is not installed'
+    )
     params: v.Params | None = Field(None, description='Parameters, like "32B": for what is not installed')
     capabilities: list[v.Label] = Field([], description='What it can do, like ["tools", "reasoning"]')
 

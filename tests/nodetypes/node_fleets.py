@@ -67,6 +67,7 @@ NODES = {
     "guided": node("scribe", files={"fleethub": "workspace/FLEETHUB.md"}, owner="",
                    chain=(Hop(model="gemma3-27b"), *WORKER)),
     "direct-only": node("hermit", chain=(WORKER[2],), uid=1001),
+    "upstream": node("delta", files={"compose": "docker-compose.yml", "openclaw": "state/openclaw.json"}, port=19159),
     "merged": node(
         "mesh", manage="wiring", project="mesh-one",
         files={"compose": "deploy/compose.yaml", "env": "own/node.env", "openclaw": "config/openclaw.json"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fleethub.model import address
 from fleethub.model.actions import Check
@@ -24,6 +25,7 @@ from fleethub.nodetypes.openclaw import (
     guide,
     machine,
     names,
+    published,
     wiring,
 )
 from fleethub.nodetypes.openclaw.checks import Flaw
@@ -106,11 +108,21 @@ class OpenClaw:
             raise ValueError("it has no services: not a compose file")
         return text
 
-    def check(self, fleet: Fleet, node: Node, files: Mapping[Role, Text]) -> tuple[Finding, ...]:
-        """FleetHub's own checks of the config, with the variables that the process will have."""
+    def schema(self, node: Node) -> str:
+        """Of the image's version: what runs without a container is not pinned by the spec."""
+        of = published.version(node.image) if self.container else ""
+        return f"openclaw-{of}.json" if of else ""
+
+    def check(
+        self, fleet: Fleet, node: Node, files: Mapping[Role, Text], schema: Mapping[str, Any] | None = None
+    ) -> tuple[Finding, ...]:
+        """FleetHub's own checks of the config, with the variables that the process will have, and OpenClaw's schema."""
         pins = names.PINS if self.container else ()
         present = frozenset({*env.variables(files["env"]), *pins})
-        flaws = [*checks.check(json.loads(files["openclaw"].display()), present)]
+        written = json.loads(files["openclaw"].display())
+        flaws = [*checks.check(written, present)]
+        if schema is not None:
+            flaws += published.check(written, schema, published.version(node.image))
         return tuple(_findings(node, flaws))
 
     def chain(self, config: bytes) -> tuple[str, ...] | None:

@@ -1,0 +1,40 @@
+"""The history of edits: one JSON line per edit that was written, and per one that its entry's owner stood against.
+
+Names and digests only, never a field's value: no secret can get in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+
+def append(path: Path, line: Mapping[str, Any]) -> None:
+    """Add a line with the time before it, on disk when this returns; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = json.dumps({"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}).encode() + b"\n"
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(file, data)
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines, oldest first; what a crash cut off is left out. Raises OSError, but not for an absent file."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
