@@ -17,9 +17,11 @@ def append(path: Path, line: Mapping[str, Any]) -> None:
     """Add a line with the time before it, on disk when this returns; raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = json.dumps({"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}).encode() + b"\n"
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(file, data)
+        end = os.fstat(file).st_size
+        torn = end and os.pread(file, 1, end - 1) != b"\n"
+        os.write(file, b"\n" + data if torn else data)
         os.fsync(file)
     finally:
         os.close(file)

@@ -218,7 +218,8 @@ def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
             except git.GitError as error:
                 problem = str(error)
         _record(proposal, by, says=proposal.says, commit=made)
-    written = Written(names, proposal.after, made, notes)
+    removed = tuple(name for name, data in proposal.files.items() if data is None)
+    written = Written(names, proposal.after, removed, made, notes)
     if problem:
         raise NotCommitted(written, problem)
     return written
