@@ -286,6 +286,26 @@ def test_what_cannot_be_written_whole_is_put_back(fleet: Path, monkeypatch: pyte
     assert files(fleet) == before
 
 
+def test_what_cannot_be_recorded_is_not_written(fleet: Path) -> None:
+    proposal = ask(fleet, Release("volta"))
+    (fleet / ".fleethub/history.ndjson").mkdir(parents=True)
+    before = files(fleet)
+    with pytest.raises(IsADirectoryError):
+        write(proposal)
+    assert files(fleet) == before
+
+
+def test_without_a_plan_nothing_is_written(fleet: Path) -> None:
+    """What an edit would do is not known where another fleet's seed lies."""
+    (fleet / "fleet.seed").write_text("fhseed1_short\n")
+    found = ask(fleet, Assign("volta", "gpt-oss-20b"))
+    assert found.plan is not None
+    assert [f.code for f in found.plan.findings] == ["seed.malformed"]
+    assert found.refused
+    with pytest.raises(ValueError, match="refused"):
+        write(found)
+
+
 def test_line_ends_of_windows_stay(fleet: Path) -> None:
     (fleet / "nodes/volta.toml").write_bytes(VOLTA.replace("\n", "\r\n").encode())
     write(ask(fleet, Assign("volta", "gpt-oss-20b")))
