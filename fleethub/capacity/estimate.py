@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from fleethub.capacity.compute import FITTED, Fitted, compute, overhead
 from fleethub.capacity.compute import overhead_most as most_overhead
@@ -121,19 +123,20 @@ def largest_layer(shape: Shape, run: Run) -> int:
     return max(each + cache, round(shape.n_vocab * shape.n_embd * weight))
 
 
-def per_gpu(shape: Shape, run: Run) -> tuple[int, ...]:
+def per_gpu(shape: Shape, run: Run, rooms: Sequence[int] = ()) -> tuple[int, ...]:
     """The estimate as it lies on each GPU, in bytes; the sum is the estimate's total.
 
-    Weights, caches and states follow the layers, shared out as evenly as whole layers go, the first GPU first;
-    compute and overhead are on each, the projector on the first, the output layer's compute on the last.
+    Weights, caches and states follow the layers, shared out by the GPUs' ``rooms`` (bytes; none: evenly) as far as
+    whole layers go; compute and overhead are on each, the projector on the first, the output's compute on the last.
     """
     work, (base, _) = compute(shape, run), overhead(shape, run)
     total = estimate(shape, run).total or 0
     seeing = (shape.projector + shape.projector_graph) if run.vision else 0
     shared = total - work.total(run.gpus) - base * run.gpus - seeing
+    ends = list(accumulate(rooms or [1] * run.gpus))
     found, units, given = [], shape.block_count + 1, 0
-    for i in range(run.gpus):
-        upto = -(-units * (i + 1) // run.gpus)
+    for i, end in enumerate(ends):
+        upto = -(-units * end // max(ends[-1], 1))
         part = shared * min(upto, units) // units - given
         given += part
         own = (work.graph_last if i == run.gpus - 1 else work.graph) + work.mask + base

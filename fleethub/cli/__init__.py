@@ -29,6 +29,8 @@ COMMANDS = {
     "release": "Take a node out of the spec.",
     "node": "Register a node, or set its fields, in the spec.",
     "verify": "Ask with each node's own key whether its chain works.",
+    "tangleclaw": "Tell TangleClaw, and every coding session at its start.",
+    "serve": "Serve the fleet's state over HTTP, with a page for people.",
     "demo": "Run the whole story on an embedded stand-in fleet.",
 }
 #: Commands of the design that this version does not have: they say so, instead of "no such command".
@@ -42,8 +44,6 @@ LATER = [
     "revoke",
     "state",
     "lock",
-    "tangleclaw",
-    "serve",
 ]
 
 

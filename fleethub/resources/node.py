@@ -38,6 +38,9 @@ from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, differs, le
 from fleethub.resources.files import describe_drift, describe_file
 from fleethub.resources.key import wiring
 
+#: The files that a running process takes over by itself: its config, and the text that its agents read.
+WITHOUT_RESTART = ("openclaw", "fleethub")
+
 
 def node_needs(fleet: Fleet, node: Node) -> Needs:
     """The keys and routes that a node's chain calls, with the models it calls through each."""
@@ -122,6 +125,7 @@ class NodeKind:
             telemetry={
                 "activated": (reading.mark or {}).get("activated"),
                 "listening": want is not None and want.material["node"].port in reading.listens,
+                **({"tools": dict(reading.tools)} if reading.tools else {}),
             },
             material={
                 "files": {p: f.content for p, f in reading.files.items() if f.content is not None},
@@ -176,6 +180,16 @@ class NodeKind:
                     item.address,
                     place,
                     "move them away, or choose another target; adopting them (fleethub import) is not there yet",
+                )
+            ]
+        if foreign := _foreign(item):
+            return [
+                Finding(
+                    "node.target-taken",
+                    f"a file that FleetHub did not write is where it would put one: {', '.join(foreign)}",
+                    item.address,
+                    place,
+                    "move it away, or give the node's files another path",
                 )
             ]
         return []
@@ -248,7 +262,7 @@ class NodeKind:
             node.timeout,
             node.generation,
             files,
-            hot=not restart and all(file.role == "openclaw" for file in _changed(item)),
+            hot=not restart and all(file.role in WITHOUT_RESTART for file in _changed(item)),
             fresh=restart,
         )
         start = Step(f"{item.address}/activate", item.address, Phase.ACTIVATE, activate, locked=record(item.want))
@@ -299,6 +313,14 @@ def _to_deliver(item: Item) -> bool:
     return item.seen is None or not item.seen.attrs["marked"] or bool(_changed(item) or _stale(item))
 
 
+def _foreign(item: Item) -> list[str]:
+    """Files of somebody else in the place of one that the node gets only now."""
+    if item.seen is None or item.want is None or item.locked is None or not item.locked.attrs:
+        return []
+    there, wanted, known = item.seen.attrs["files"], item.want.attrs["files"], _fingerprints(item.locked)
+    return [path for path in wanted if path in there and path not in known and there[path] != wanted[path]]
+
+
 def _stale(item: Item) -> set[str]:
     return set(_ours(item)) - set(item.want.attrs["files"] if item.want else ())
 
@@ -319,7 +341,7 @@ def needs_restart(item: Item) -> bool:
     if item.want is None or item.locked is None or not item.locked.attrs:
         return True
     applied, wanted = item.locked.attrs.get("files", {}), item.want.attrs["files"]
-    files = (f.path for f in item.want.material["files"] if f.role != "openclaw")
+    files = (f.path for f in item.want.material["files"] if f.role not in WITHOUT_RESTART)
     return any(applied.get(p, {}).get("fingerprint") != wanted[p]["fingerprint"] for p in files)
 
 

@@ -22,7 +22,7 @@ from fleethub.model.observation import Applied, Lockfile, Observation, Resource,
 from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
 from fleethub.model.survey import Survey
-from fleethub.rendering import Rendered, load_templates, render
+from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.resources.base import Inputs, Sight
 from fleethub.spec import Overlay, load
 
@@ -49,10 +49,13 @@ class Decision(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many nodes are touched at a time, and how many may not come up before the rest is left alone."""
+    """How many nodes are touched at a time, how many may not come up before the rest is left alone; how many sources
+    are read at a time.
+    """
 
     parallel: int = 16
     max_failures: int = 0
+    reads: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,8 @@ def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
-    templates = load_templates(Path(fleet.root))
-    rendered = {name: render(fleet, node, templates) for name, node in fleet.nodes.items()}
+    templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
+    rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
     findings = (*loaded.findings, *(f for r in rendered.values() for f in r.findings))
     if any(f.severity is Severity.ERROR for f in findings):
         raise SpecError(findings)
@@ -141,24 +144,40 @@ class Workplace:
         self.http.close()
         self.shells.close()
 
-    def plan(self, repair: bool = True, destroy: bool = False, facts: Facts | None = None) -> Planned:
-        """Read what is there, or take ``facts``, and plan. Sends nothing when the seed or the fleet's name is wrong."""
+    def plan(
+        self,
+        repair: bool = True,
+        destroy: bool = False,
+        pace: Pace = Pace(),
+        facts: Facts | None = None,
+        every_model: bool = False,
+    ) -> Planned:
+        """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong.
+
+        With ``facts`` of an earlier read nothing is read: what they do not tell is unknown. ``every_model``: have
+        each Ollama show all that it has installed, for questions about models that nobody planned.
+        """
         from fleethub.model.observation import Unknown
         from fleethub.observing import now
         from fleethub.planning import make_plan, sources
 
         lockfile = self.store.read()
         if destroy and lockfile is None:
-            return self.plan(repair, facts=facts)  # tells a lost lockfile from a fleet that was never applied
+            return self.plan(repair, pace=pace, facts=facts)  # a lost lockfile, or a fleet that was never applied
         fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
         if destroy and lockfile is not None:
             lockfile = self._protected(lockfile)
         findings = list(self.opened.findings) if not destroy else []
         if (refused := self.refused()) is not None:
-            return Planned(refused, {}, Facts(now()), lockfile)
+            return Planned(refused, {}, facts or Facts(now()), lockfile)
         wanted = self.wanted(fleet)
         if facts is None:
-            facts = self.read(sources(fleet, wanted, lockfile))
+            asked = sources(fleet, wanted, lockfile)
+            if every_model:
+                from fleethub.clients.ollama import EVERY
+
+                asked = tuple(replace(s, ask=(*s.ask, EVERY)) if s.system == "ollama" else s for s in asked)
+            facts = self.read(asked, pace)
         for problem in self.vault.problems:
             findings.append(
                 Finding(
@@ -172,11 +191,11 @@ class Workplace:
             plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
         return Planned(plan, wanted, facts, lockfile)
 
-    def read(self, sources: Iterable[Source]) -> Facts:
+    def read(self, sources: Iterable[Source], pace: Pace = Pace()) -> Facts:
         """Ask all of them, now."""
         from fleethub.observing import observe
 
-        return observe(self.fleet, sources, self.http, self.vault, self.shells)
+        return observe(self.fleet, sources, self.http, self.vault, self.shells, parallel=pace.reads)
 
     def refused(self) -> Plan | None:
         """A plan that says why nothing may be asked or sent (the wrong seed, another name), or None."""
@@ -218,10 +237,10 @@ class Workplace:
         from fleethub.usecases.sessions import publish, remember
 
         with local_lock(self.store.private / "lock", "destroy" if destroy else "apply"):
-            made = self.plan(repair, destroy)
+            made = self.plan(repair, destroy, pace)
             decision = decide(made.plan)
             if decision is Decision.WITHOUT_REPAIR:
-                made = self.plan(False, destroy)
+                made = self.plan(False, destroy, pace)
                 decision = decide(made.plan)
             plan = made.plan
             nothing = plan.fatal or not plan.doable or (destroy and made.lockfile is None)
@@ -259,7 +278,7 @@ class Workplace:
             finally:
                 journal.close()
             notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile))
-            remember(self, self.plan(repair))
+            remember(self, self.plan(repair, pace=pace))
             return Result(
                 plan,
                 True,

@@ -33,7 +33,8 @@ def look(path: Path, edit: Register, given: Mapping[str, str]) -> tuple[Register
         return edit, ()
     node = fleet.nodes[edit.node]
     kind = nodetypes.get(node.type)
-    roles = [r for r in nodetypes.ROLES if kind is None or r in kind.roles]
+    has = kind.roles(node) if kind else nodetypes.ROLES
+    roles = [role for role in has if role in nodetypes.USUAL]  # a text for its agents is FleetHub's own
     if wrong := sorted(set(given) - set(roles)):
         raise EditError("bad-field", f"a node of type {node.type} has no {wrong[0]} file")
     below = {role: _below(node, Path(fleet.root), text) for role, text in given.items()}

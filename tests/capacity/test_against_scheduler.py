@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
 from hypothesis import assume, event, given, note
 from hypothesis import strategies as st
 
@@ -66,13 +67,7 @@ class World:
 
     def planned(self, primaries: int = 99) -> list[Placed]:
         return [
-            placed(
-                self.server,
-                Model(name=tag, backends=("gpu",), route="", ollama=tag, context=context),
-                FACTS,
-                context=context,
-                primary=at < primaries,
-            )
+            placed(self.server, model(tag, tag, context), FACTS, context=context, primary=at < primaries)
             for at, (tag, context) in enumerate(self.loads)
         ]
 
@@ -81,6 +76,10 @@ class World:
         models = [CATALOG[tag] for tag, _ in self.loads]
         versions = ("0.18.0", "0.32.1") if self.server.era is Era.UNKNOWN else (self.version,)
         return [Scheduler(models, list(self.gpus), self.settings, version=v, **truth) for v in versions]
+
+
+def model(alias: str, tag: str, context: int) -> Model:
+    return Model(name=alias, backends=("gpu",), route="", ollama=tag, context=context)
 
 
 def tight(world: World, part: float | None) -> World:
@@ -172,7 +171,7 @@ def test_a_fallback_that_fits_disturbs_no_primary(world: World, primaries: int, 
 
 
 def upper(world: World, load: Placed) -> Truth:
-    """The truth in which a load takes, on one GPU, exactly the upper end of its range."""
+    """The truth in which a load takes, where it lies, exactly the upper end of its range."""
     flash = world.settings.flash_attention
     flash = flash if flash is not None else world.server.era is not Era.OLD
     current = world.server.era in (Era.CURRENT, Era.UNKNOWN)
@@ -184,11 +183,12 @@ def upper(world: World, load: Placed) -> Truth:
         batch=batch_of(world, load),
         flash=flash,
         new=current,
+        gpus=max(len(load.parts), 1),
         truth=Truth(compute=1.0),
     )
-    runtime = max(row.most or row.bytes for row in load.estimate.rows if row.what.startswith("overhead"))
-    working = size.compute + size.tail
-    more = load.estimate.high - runtime - (size.taken - size.overhead)
+    runtime = max(row.most or row.bytes for row in load.estimate.rows if row.what.startswith("overhead")) // size.gpus
+    working = size.compute * size.gpus + size.tail
+    more = load.estimate.high - runtime * size.gpus - (size.taken - size.overhead * size.gpus)
     return Truth(compute=(working + more) / working, overhead=runtime, overhead_vision=runtime)
 
 
@@ -215,6 +215,7 @@ def has_witnesses(world: World) -> None:
     world = replace(world, reserve=0)
     loads = {p.tag: p for p in world.planned()}
     for check in admit(world.server, list(loads.values())).checks:
+        assert check.holds or check.order or len(world.gpus) > 1, check
         if check.holds or not check.order:
             continue
         event(check.rule)
@@ -228,6 +229,55 @@ def has_witnesses(world: World) -> None:
             assert ("spilled", check.model) in [e[:2] for e in seen], (check, seen)
         elif check.need > check.limit + world.settings.gpu_overhead * len(world.gpus):
             assert seen, check
+
+
+LARGE = (("qwen3:32b", 16384), ("gemma3:27b", 16384))
+SHOWN = [
+    ("0.32.1", 48, {}, LARGE, Fit.EVICTS, "preflight"),
+    ("0.32.1", 80, {"max_loaded_models": 1}, LARGE, Fit.EVICTS, "count"),
+    ("0.32.1", 8, {}, (("nomic-embed-text:latest", 8192), ("llama3.1:8b", 8192)), Fit.SPILLS, "spill"),
+    ("0.32.1", 24, {}, (("qwen3:32b", 32768),), Fit.EXCEEDS, "physical"),
+    ("0.32.1", 40, {}, LARGE, Fit.EXCEEDS, "physical"),
+    ("0.18.0", 12, {}, (("gemma3:4b", 4096), ("qwen3.5:9b", 4096)), Fit.EVICTS, "preflight"),
+    ("0.18.0", 80, {"max_loaded_models": 1}, LARGE, Fit.EVICTS, "count"),
+    ("0.18.0", 24, {}, (("qwen3:32b", 32768),), Fit.EXCEEDS, "spill"),
+    ("0.12.1", 80, {}, (("qwen3:32b", 16384), ("gpt-oss:120b", 16384)), Fit.EXCEEDS, "preflight"),
+    ("0.12.1", 80, {"max_loaded_models": 1}, LARGE, Fit.EVICTS, "count"),
+    ("0.12.1", 24, {}, (("qwen3:32b", 32768),), Fit.EXCEEDS, "spill"),
+    ("0.27.3", 48, {}, LARGE, Fit.EVICTS, "preflight"),
+    ("0.27.3", 8, {}, (("nomic-embed-text:latest", 8192), ("llama3.1:8b", 8192)), Fit.SPILLS, "spill"),
+]
+
+
+@pytest.mark.parametrize(("version", "gpu", "settings", "loads", "fit", "rule"), SHOWN)
+def test_each_verdict_by_name_of_each_era(
+    version: str, gpu: int, settings: dict[str, Any], loads: tuple[tuple[str, int], ...], fit: Fit, rule: str
+) -> None:
+    """The order that the verdict names, put to a server of that era: what the rule says happens."""
+    world = World((gpu * GIB,), version, Settings(**settings), 0, loads)
+    planned = {p.tag: p for p in world.planned()}
+    verdict = admit(world.server, list(planned.values()))
+    assert verdict.fit is fit
+    checks = [c for c in verdict.checks if not c.holds and c.rule == rule]
+    assert checks
+    for check in checks:
+        seen = [e.what for e in shown(world, check, planned)]
+        assert {"spill": "spilled", "physical": seen[0]}.get(rule, "evicted") in seen
+        assert check.order[-1] == check.model or not check.model
+
+
+def test_one_tag_asked_for_with_two_contexts_is_loaded_anew_at_every_turn() -> None:
+    world = World((48 * GIB,), "0.32.1", Settings(), 0, (("qwen3:8b", 8192),))
+    (one,) = world.planned()
+    other = placed(world.server, model("agents", "qwen3:8b", 16384), FACTS, context=16384)
+    verdict = admit(world.server, [one, other])
+    (check,) = [c for c in verdict.checks if not c.holds]
+    assert (verdict.fit, check.rule, (check.limit, check.need)) == (Fit.EVICTS, "context", (8192, 16384))
+    assert "each change loads it anew" in check.says
+    (scheduler,) = world.schedulers()
+    for context in (8192, 16384) * 2:
+        scheduler.request("qwen3:8b", context)
+    assert [e.more for e in scheduler.log if e.what == "reloaded"] == [(8192, 16384), (16384, 8192), (8192, 16384)]
 
 
 @given(sets(ONE))
