@@ -133,10 +133,13 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: names below the fleet's folder, the spec's digest now, the git commit (empty: none)."""
+    """What changed: names below the fleet's folder (``removed``: those of them that are gone), the spec's digest now,
+    the git commit (empty: none).
+    """
 
     files: tuple[str, ...]
     digest: str
+    removed: tuple[str, ...] = ()
     commit: str = ""
     notes: tuple[str, ...] = ()
 

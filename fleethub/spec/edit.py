@@ -24,7 +24,7 @@ from fleethub.spec.load import Loaded
 from fleethub.spec.merge import TABLES
 from fleethub.spec.pages import Page
 from fleethub.spec.sources import matches
-from fleethub.spec.values import NAME
+from fleethub.spec.values import NAME, SECRET
 
 Names = tuple[str, ...]
 BY_HAND = "it is written in a form that is not edited by command"
@@ -71,7 +71,7 @@ class _Desk:
 
     def add(self, name: str, fields: Fields) -> None:
         """A new block, in a file of its own where the spec includes such files."""
-        if not re.fullmatch(NAME, name) or len(name) > 63:
+        if not re.fullmatch(NAME, name) or len(name) > 63 or SECRET.search(name):
             shown = report.shown(name)
             raise EditError("bad-name", f"{shown} is no name: lower-case letters, digits and dashes, at most 63")
         given = {path: value for path, value in _paths(fields).items() if value is not None}

@@ -94,10 +94,26 @@ def _state(one: Located, style: Style) -> str:
     return f"{one.path} {style('warning' if one.state != 'absent' else 'dim', one.state)}"
 
 
+def written_data(written: Written | None) -> dict[str, Any]:
+    """The part of a summary that says what was written; None: nothing."""
+    found = written or Written((), "")
+    return {
+        "written": bool(found.files),
+        "files": list(found.files),
+        "removed": list(found.removed),
+        "commit": found.commit,
+        "notes": list(found.notes),
+    }
+
+
 def written_text(written: Written) -> str:
     """What was written, and what comes next."""
-    commit = f", committed as {written.commit}" if written.commit else ""
-    lines = [f"Wrote {', '.join(written.files)}{commit}.", *(f"note: {note}" for note in written.notes)]
+    kept = [name for name in written.files if name not in written.removed]
+    done = [f"wrote {', '.join(kept)}"] if kept else []
+    done += [f"removed {', '.join(written.removed)}"] if written.removed else []
+    done += [f"committed as {written.commit}"] if written.commit else []
+    says = "; ".join(done)
+    lines = [f"{says[:1].upper()}{says[1:]}.", *(f"note: {note}" for note in written.notes)]
     return "\n".join((*lines, "Next: fleethub apply"))
 
 
