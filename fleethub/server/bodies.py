@@ -68,7 +68,7 @@ class NodeBody(Body):
     image: Line | None = None
     owner: Annotated[Label, Field(description="left out: the project")] | None = None
     key: Name | None = None
-    port: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=65535)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)] | None = None
     labels: Annotated[dict[Name, Label], Field(json_schema_extra={"additionalProperties": False})] | None = None
 
 
