@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 FORMAT = 1
 LOCKFILE = "fleet.lock"
@@ -57,7 +57,7 @@ def read(folder: Path) -> tuple[dict[str, Any] | None, str]:
     return brief, " and ".join(said)
 
 
-def _whole(brief: Any) -> bool:
+def _whole(brief: Any) -> TypeGuard[dict[str, Any]]:
     """Whether it is of this format, down to the values that are shown: one damaged cache must not hide other fleets."""
     return (
         isinstance(brief, dict)

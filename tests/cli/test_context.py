@@ -144,6 +144,32 @@ def test_a_damaged_cache_of_one_fleet_hides_no_other(place: Place, tmp_path: Pat
     assert done.stderr == ""
 
 
+def test_a_released_node_is_told_until_it_is_taken_down(place: Place) -> None:
+    place.apply()
+    place.run("release", "volta", "--project", "Volta", "--yes", code=0)
+    place.run("observe", code=0)
+    text = place.run("context")
+    assert "volta runs qwen3-32b, and is no longer in the spec (delete planned)" in text
+    assert "without a node" not in text
+    assert "  volta (Volta): qwen3-32b, no longer in the spec  [delete planned]" in place.run("status")
+    (place.folder / "nodes/volta/openclaw.json").write_text("{}")
+    place.run("observe")
+    assert "volta runs what is unknown, and is no longer in the spec" in place.run("context")
+    place.write((place.folder / "fleet.toml").read_text())
+    place.apply()
+    assert "volta" not in place.run("context").partition("\n\n")[2]
+
+
+def test_a_config_that_cannot_be_understood_runs_what_is_unknown(place: Place) -> None:
+    place.apply()
+    (place.folder / "nodes/volta/openclaw.json").write_text("{ no JSON")
+    place.run("observe", code=0)
+    text = place.run("context")
+    assert "volta runs what is unknown, for its config cannot be understood; the spec says qwen3-32b" in text
+    assert "nothing" not in text.partition("Consumers")[2].partition("Models")[0]
+    assert "  volta (Volta): there: its config cannot be understood  [update planned]" in place.run("status")
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1}', '{"format": 1, "files": {}, "trouble": 3}', "\0"])
 def test_a_damaged_cache_never_fails_a_session(place: Place, tmp_path: Path, damage: str) -> None:
     (place.folder / ".fleethub").mkdir()
