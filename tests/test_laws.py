@@ -189,6 +189,7 @@ models = ["llama3.1-8b"]
 
 @given(st.data())
 def test_a_mutated_spec_is_never_a_traceback(world: World, data: st.DataObject) -> None:
+    world.admin.wipe()  # keys that another law left there would rightly be a lost lockfile
     text = (
         HEAD.format(
             proxy=world.proxy.url, ollama=world.ollama.url, drift="repair", revoked="stop", overcommit="refuse-new"

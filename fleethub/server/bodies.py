@@ -11,7 +11,12 @@ from fleethub.usecases.capacity import QUANTS
 #: The spec's own form of a name: fleet, node, backend, key.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=63)]
 Host = Annotated[str, Field(pattern=r"^([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])$", max_length=253)]
-Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]
+#: Latin, Greek, Cyrillic, Japanese, Chinese and Korean: what is surely printable, whoever's tables one asks.
+_SEEN = (
+    "!-~\u00a1-\u00ac\u00ae-\u0377\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u052f"
+    "\u3041-\u3096\u3099-\u30ff\u4e00-\u9ffc\uac00-\ud7a3"
+)
+Label = Annotated[str, Field(pattern=f"^[{_SEEN}]([ {_SEEN}]*[{_SEEN}])?$", max_length=128)]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=256)]
 
 
@@ -21,6 +26,11 @@ Quant = Annotated[
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
     Field(json_schema_extra={"enum": list(QUANTS)}, pattern=f"^({'|'.join(QUANTS)})$"),
 ]
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 18789.0 is 18789."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Body(BaseModel):
@@ -58,8 +68,8 @@ class NodeBody(Body):
     image: Line | None = None
     owner: Annotated[Label, Field(description="left out: the project")] | None = None
     key: Name | None = None
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    labels: dict[Name, Label] | None = None
+    port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)] | None = None
+    labels: Annotated[dict[Name, Label], Field(json_schema_extra={"additionalProperties": False})] | None = None
 
 
 class CapacityQuery(BaseModel):

@@ -14,7 +14,7 @@ CODES: dict[str, tuple[int, str]] = {
     "VALIDATION": (400, "a field is missing, unknown, of the wrong type or out of range; `problems` say where"),
     "QUESTION": (
         409,
-        "a question that does not go with this fleet (a cloud model, a host without Ollama)",
+        "a question whose parts do not go together, or not with this fleet (a cloud model)",
     ),
     "UNAUTHORIZED": (401, "no `Authorization: Bearer` header, or a malformed one"),
     "INVALID_SERVICE_TOKEN": (401, "another token than the server's"),

@@ -25,6 +25,9 @@ GUARDED: Errors = {
 BROKEN: Errors = {503: {"model": ErrorAnswer, "description": "The spec has never held together since the start"}}
 INVALID: Errors = {400: {"model": ErrorAnswer, "description": "Something is not as it must be; `problems` say what"}}
 ABSENT: Errors = {404: {"model": ErrorAnswer, "description": "A name that nothing has"}}
+AMISS: Errors = {
+    409: {"model": ErrorAnswer, "description": "A question that goes neither together nor with this fleet"}
+}
 AGED = {"Age": {"description": "Seconds since the observation", "schema": {"type": "integer", "minimum": 0}}}
 
 
@@ -46,7 +49,7 @@ def reading(site: Site) -> APIRouter:
 
     @router.get(
         "/api/fleet/capacity",
-        responses={200: {"model": CapacityAnswer}, **INVALID, **ABSENT, **BROKEN},
+        responses={200: {"model": CapacityAnswer}, **INVALID, **ABSENT, **AMISS, **BROKEN},
         summary="What fits into the VRAM",
     )
     def capacity(asked: Annotated[CapacityQuery, Query()]) -> Response:
@@ -93,9 +96,9 @@ def question_of(seen: use.Looked, asked: CapacityQuery) -> Answer | tuple[Report
     about_one = ("context", "parallel", "kv_type", "params", "quant")
     loose = [name for name in about_one if getattr(asked, name) is not None and asked.model is None]
     if loose:
-        raise Refusal("VALIDATION", f"{loose[0]} is about one model: name it with model=", problems=[])
+        raise Refusal("QUESTION", f"{loose[0]} is about one model: name it with model=")
     if asked.quant is not None and asked.params is None:
-        raise Refusal("VALIDATION", "quant goes with params: params=32B&quant=Q4_K_M", problems=[])
+        raise Refusal("QUESTION", "quant goes with params: params=32B&quant=Q4_K_M")
     if asked.backend is not None and asked.backend not in seen.fleet.backends:
         raise Refusal("NOT_FOUND", f"no backend is called {asked.backend!r}", known=sorted(seen.fleet.backends))
     try:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from fleethub.capacity import Server, admit, placed
 from fleethub.capacity.era import Era, era_of
-from fleethub.model.capacity import Check, Fit, Placed
-from fleethub.model.facts import Facts, OllamaReading
+from fleethub.model.capacity import Check, Fit, Placed, Sure
+from fleethub.model.facts import Facts, MeasuredLoad, OllamaReading
 from fleethub.model.fleet import Model
 from fleethub.testing.catalog import ALL
 from fleethub.testing.ollama import COMPUTE, COPIES, OVERHEAD, OVERHEAD_VISION, Scheduler, Settings, Truth, true_size
@@ -65,9 +65,9 @@ class World:
             reading=OllamaReading(self.version, READING, ()),
         )
 
-    def planned(self, primaries: int = 99) -> list[Placed]:
+    def planned(self, primaries: int = 99, facts: Facts = FACTS) -> list[Placed]:
         return [
-            placed(self.server, model(tag, tag, context), FACTS, context=context, primary=at < primaries)
+            placed(self.server, model(tag, tag, context), facts, context=context, primary=at < primaries)
             for at, (tag, context) in enumerate(self.loads)
         ]
 
@@ -156,6 +156,56 @@ def test_what_fits_on_several_gpus_stays_in_every_order(world: World, data: st.D
     event(fit.value)
     if fit is Fit.FITS:
         stays(world, truths_of(data, world), [tag for tag, _ in world.loads])
+
+
+def measured(world: World, truths: Mapping[str, Truth], order: Sequence[str]) -> Facts:
+    """What /api/ps told when the models were loaded in this order, each as it was first seen."""
+    (scheduler,) = world.schedulers(truths=truths)
+    plain = {p.tag: p for p in world.planned()}
+    seen: dict[str, MeasuredLoad] = {}
+    for tag in order:
+        scheduler.request(tag, dict(world.loads)[tag])
+        for one in scheduler.residents.values():
+            if one.size == one.size_vram:
+                load = plain[one.name]
+                key = (CATALOG[one.name]["digest"], load.context, load.parallel, load.kv_type, world.version)
+                seen.setdefault(one.name, MeasuredLoad(*key, one.size, "then"))
+    return Facts("now", loads=tuple(seen.values()))
+
+
+@given(sets(ONE), st.data())
+def test_what_fits_by_measured_sizes_stays_in_every_order(world: World, data: st.DataObject) -> None:
+    assume(world.server.era in (Era.CURRENT, Era.ENGINE))  # the others' sizes are no measurements
+    truths, tags = truths_of(data, world), [tag for tag, _ in world.loads]
+    planned = world.planned(facts=measured(world, truths, data.draw(st.permutations(tags), label="seen so")))
+    event(f"{sum(p.estimate.rows[0].sure is Sure.MEASURED for p in planned)} measured")
+    fit = admit(world.server, planned).fit
+    event(fit.value)
+    if fit is Fit.FITS:
+        stays(world, truths, tags)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "loads"),
+    [
+        (25.01, (("gemma3:4b", 65536), ("qwen3.5:9b", 65536))),
+        (31.65, (("gemma3:4b", 65536), ("gpt-oss:20b", 65536))),
+        (25.14, (("qwen3.5:9b", 32768), ("llama3.1:8b", 65536))),
+    ],
+)
+def test_what_was_measured_where_room_was_little_may_take_more(gpu: float, loads: tuple[tuple[str, int], ...]) -> None:
+    """The second one was seen with a smaller batch; loaded first it takes a larger one, and the other meets that."""
+    world = World((round(gpu * GIB),), "0.32.1", Settings(), 0, loads)
+    tags = [tag for tag, _ in loads]
+    truths = {tag: Truth(compute=COMPUTE[1], overhead=OVERHEAD[1]) for tag in tags}
+    seen = measured(world, truths, tags)
+    assert len(seen.loads) == 2
+    (scheduler,) = world.schedulers(truths=truths)
+    assert happened(scheduler, dict(loads), tags) == []
+    assert happened(scheduler, dict(loads), (*tags, *tags[::-1])) == []
+    again = world.schedulers(truths=truths)[0]
+    assert happened(again, dict(loads), tags[::-1]) != []
+    assert admit(world.server, world.planned(facts=seen)).fit is not Fit.FITS
 
 
 @given(sets(ONE | SEVERAL), st.integers(1, 2), st.data())
