@@ -37,12 +37,12 @@ from fleethub.spec import Loaded, load
 from fleethub.spec.edit import edited
 from fleethub.spec.report import redacted, shown
 from fleethub.state.history import History
-from fleethub.state.lock import local_lock, who
+from fleethub.state.lock import LockedError, local_lock, who
 from fleethub.usecases import Planned, SpecError, Workplace
 
 __all__ = [
-    "Assign", "EditError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged", "Written",
-    "entry_of", "propose", "refuse", "write",
+    "Assign", "EditError", "LockedError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged",
+    "Written", "entry_of", "propose", "refuse", "write",
 ]  # fmt: skip
 
 #: Below the fleet's folder.
