@@ -16,7 +16,14 @@ settings.register_profile(
 settings.load_profile("fleethub")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_config(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The user's list of fleets, and what else lies in the user's configuration, is not the tests' to change."""
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("FLEETHUB_SEED", "LITELLM_MASTER_KEY", "NO_COLOR", "FORCE_COLOR"):
+    names = ("FLEETHUB_SEED", "LITELLM_MASTER_KEY", "NO_COLOR", "FORCE_COLOR", "FLEETHUB_PROJECT")
+    for name in (*names, *(n for n in os.environ if n.startswith("TANGLECLAW_"))):
         monkeypatch.delenv(name, raising=False)

@@ -27,9 +27,10 @@ ALLOWED = {
     "views": {"state"},
     "usecases": {
         *("capacity", "spec", "rendering", "resources", "nodetypes", "planning", "verifying"),
-        *("observing", "applying", "clients", "state"),
+        *("observing", "applying", "clients", "state", "views", "atomic"),
     },
-    "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing"},
+    "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing", "server"},
+    "server": {"usecases", "views"},
     "testing": set(),
     "atomic": set(),
 }
@@ -54,10 +55,14 @@ HOMES = {
     "pynvml": {"clients/gpu.py"},
     "deepdiff": {"resources/diff.py"},
     "subprocess": {"clients/git.py", "clients/vault.py", "clients/shell.py"},
-    "fabric": {"clients/shell.py"},
-    "paramiko": {"clients/shell.py"},
+    "fabric": {"clients/shell.py", "clients/ssh_config.py"},
+    "paramiko": {"clients/shell.py", "clients/ssh_config.py"},
+    "jsonschema": {"nodetypes/openclaw/published.py"},
     "tomli_w": {"state/format.py"},
+    "tomlkit": {"spec/edit.py", "spec/pages.py"},
     "gguf": {"clients/gguf.py"},
+    "fastapi": {"server/app.py", "server/page.py", "server/reading.py", "server/writing.py"},
+    "uvicorn": {"cli/serve.py"},
     "numpy": {"clients/gguf.py"},
 }
 

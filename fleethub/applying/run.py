@@ -128,6 +128,7 @@ def apply(
             tuple(i for i, _ in run.failed),
             tuple(run.skipped),
             _planned(plan, lockfile, run),
+            plan.fits,
         )
     )
     save(run.lockfile)

@@ -23,7 +23,11 @@ ORDER = (Fit.FITS, Fit.UNKNOWN, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)
 
 
 class AskError(Exception):
-    """The question has no answer as it is put; the message says how to put it."""
+    """The question has no answer as it is put; the message says how to put it. ``absent``: a name nothing has."""
+
+    def __init__(self, message: str, absent: bool = False) -> None:
+        self.absent = absent
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def scene_of(fleet: Fleet, facts: Facts, question: Question) -> Scene:
     backend = fleet.backends.get(question.backend)
     if backend is None:
         known = ", ".join(sorted(fleet.backends)) or "none"
-        raise AskError(f"no backend is called {question.backend!r}; there are: {known}")
+        raise AskError(f"no backend is called {question.backend!r}; there are: {known}", absent=True)
     if backend.ollama is None:
         raise AskError(f"{backend.name} has no Ollama in the spec: write [backends.{backend.name}.ollama] with its url")
     server = server_of(fleet, backend, facts)
@@ -177,7 +181,8 @@ def _model(fleet: Fleet, facts: Facts, question: Question, planned: Iterable[str
                 return stranger
     raise AskError(
         f"{name} is neither in the spec nor installed on a backend that answers: "
-        "say how large it is (--params 32B --quant Q4_K_M), or give its file (--gguf FILE)"
+        "say how large it is (--params 32B --quant Q4_K_M), or give its file (--gguf FILE)",
+        absent=True,
     )
 
 

@@ -15,17 +15,20 @@ def cmd(options: dict[str, object]) -> None:
 
     def work() -> int:
         from fleethub.usecases import Workplace, plan_exit
-        from fleethub.views.status import status_data, status_text
+        from fleethub.usecases.sessions import remember
+        from fleethub.views.status import status_text
+        from fleethub.views.survey import survey_data
 
         with Workplace(out.path) as workplace:
             made = workplace.plan()
-            data = status_data(workplace.fleet, made.lockfile, workplace.observations(made), made.facts, made.plan)
+            seen = workplace.survey(made)
+            remember(workplace, made)
         code = plan_exit(made.plan)
-        out.text(status_text(data, out.style))
+        out.text(status_text(seen, out.style))
         if made.plan.findings:
             out.text("")
         out.findings(made.plan.findings)
-        out.line({**data, "exit": int(code)})
+        out.line({"type": "status", **survey_data(seen), "exit": int(code)})
         return code
 
     guarded(out, work)

@@ -77,13 +77,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class ApplyFinished:
-    """The end; ``planned`` is each backend's set as it is now."""
+    """The end; ``planned`` is each backend's set as it is now, ``fits`` what its server does with it."""
 
     serial: int
     done: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     planned: Mapping[str, tuple[Planned, ...]] = field(default_factory=dict)
+    fits: Mapping[str, str] = field(default_factory=dict)
 
 
 Event = ApplyStarted | StepStarted | StepDone | StepFailed | Recorded | Waiting | ApplyFinished

@@ -135,7 +135,7 @@ class Applied:
 class Lockfile:
     """``fleet.lock``: what FleetHub last applied to the fleet.
 
-    ``planned`` is the planned set of each backend, for judging growth.
+    ``planned`` is the planned set of each backend, for judging growth; ``fits`` what was said of it, for readers.
     ``apply`` is the random id of the apply that reached ``serial``: two clones may reach the same number.
     """
 
@@ -147,3 +147,4 @@ class Lockfile:
     planned: Mapping[str, tuple[Planned, ...]] = field(default_factory=dict)
     applied: Applied = field(default_factory=Applied)
     apply: str = ""
+    fits: Mapping[str, str] = field(default_factory=dict)

@@ -150,6 +150,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     loads: tuple[Load, ...] = ()
     planned: Mapping[str, tuple[Planned, ...]] = field(default_factory=dict)
+    fits: Mapping[str, str] = field(default_factory=dict)  # what each backend's server does with its ``planned`` set
     serial: int = 0
     lineage: str = ""
     spec: str = ""

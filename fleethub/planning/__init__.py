@@ -2,5 +2,6 @@
 
 from fleethub.planning.plan import make_plan
 from fleethub.planning.sources import sources
+from fleethub.planning.survey import survey
 
-__all__ = ["make_plan", "sources"]
+__all__ = ["make_plan", "sources", "survey"]

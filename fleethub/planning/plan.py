@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fleethub.capacity import assess, planned_sets
+from fleethub.capacity.assess import Assessment
 from fleethub.model.address import Address
 from fleethub.model.capacity import Planned
 from fleethub.model.facts import Facts, GitReading, HostReading
@@ -24,8 +25,7 @@ from fleethub.planning.sources import secret_paths
 from fleethub.planning.summary import sentence
 from fleethub.resources import KINDS
 from fleethub.resources.base import Item, Sight, Uses, Work, record
-from fleethub.resources.node import (
-    machine_findings,
+from fleethub.resources.delivery import (
     restart_by_hand,
     rewires,
     running,
@@ -33,6 +33,7 @@ from fleethub.resources.node import (
     unused_until_restart,
     waits_for_hand,
 )
+from fleethub.resources.node import machine_findings
 from fleethub.resources.route import findings as route_findings
 
 
@@ -107,6 +108,7 @@ def make_plan(
         findings=tuple(dict.fromkeys(found)),
         steps=ordered,
         loads=tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None),
+        fits=_fits(assessments, lockfile),
         planned=_planned_after({a.load.backend: a.planned for a in assessments}, before, desk),
         serial=lockfile.serial if lockfile else 0,
         lineage=lockfile.lineage if lockfile else "",
@@ -360,6 +362,17 @@ def _unreadable(fleet: Fleet, facts: Facts) -> list[Finding]:
                 )
             )
     return found
+
+
+def _fits(assessments: Iterable[Assessment], lockfile: Lockfile | None) -> dict[str, str]:
+    """What is said of each backend's set after this plan; where a newcomer is refused, what was said before."""
+    before = lockfile.fits if lockfile else {}
+    said = {a.load.backend: before.get(a.load.backend, "") if a.refused else _fit(a) for a in assessments}
+    return {backend: fit for backend, fit in sorted(said.items()) if fit}
+
+
+def _fit(assessment: Assessment) -> str:
+    return assessment.verdict.fit.value if assessment.verdict is not None and assessment.planned else ""
 
 
 def _planned_after(

@@ -38,6 +38,7 @@ def dump(lockfile: Lockfile) -> str:
         "planned": {
             backend: [encode_planned(e) for e in entries] for backend, entries in sorted(lockfile.planned.items())
         },
+        "fits": dict(sorted(lockfile.fits.items())),
         "resource": {str(a): encode(r) for a, r in sorted(lockfile.resources.items())},
     }
     return HEADER + tomli_w.dumps(document)
@@ -68,6 +69,7 @@ def load(text: str) -> Lockfile:
                 backend: tuple(decode_planned(e) for e in entries)
                 for backend, entries in document.get("planned", {}).items()
             },
+            fits={_text(b): _text(fit) for b, fit in document.get("fits", {}).items()},
             applied=Applied(**{k: _text(v) for k, v in document.get("applied", {}).items()}),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -74,6 +74,7 @@ def as_dict(event: Event) -> dict[str, Any]:
             out |= {"serial": event.serial, "done": list(event.done), "failed": list(event.failed)}
             out |= {"skipped": list(event.skipped)}
             out["planned"] = {b: [encode_planned(e) for e in entries] for b, entries in sorted(event.planned.items())}
+            out["fits"] = dict(sorted(event.fits.items()))
     return out
 
 
@@ -104,7 +105,8 @@ def from_dict(raw: Mapping[str, Any]) -> Event:
         return Recorded(address, locked)
     if kind == "apply.finished":
         planned = {b: tuple(_planned(e) for e in entries) for b, entries in raw["planned"].items()}
-        return ApplyFinished(raw["serial"], tuple(raw["done"]), tuple(raw["failed"]), tuple(raw["skipped"]), planned)
+        done, failed, skipped = (tuple(raw[name]) for name in ("done", "failed", "skipped"))
+        return ApplyFinished(raw["serial"], done, failed, skipped, planned, dict(raw.get("fits", {})))
     raise KeyError(f"no event is called {kind!r}")
 
 

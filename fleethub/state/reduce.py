@@ -22,6 +22,7 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
                 apply=event.apply,
                 resources=resources,
                 planned=lockfile.planned if lockfile else {},
+                fits=lockfile.fits if lockfile else {},
                 applied=event.applied,
             )
         case StepDone() | Recorded() if lockfile is not None:
@@ -33,7 +34,7 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
                 resources[event.address] = event.locked
             return replace(lockfile, resources=resources)
         case ApplyFinished() if lockfile is not None:
-            return replace(lockfile, planned=event.planned)
+            return replace(lockfile, planned=event.planned, fits=event.fits)
         case _:
             return lockfile
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fleethub import __version__
@@ -19,12 +18,13 @@ from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Applied, Lockfile, Observation, Resource
+from fleethub.model.observation import Applied, Lockfile, Observation, Resource, Source
 from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
-from fleethub.rendering import Rendered, load_templates, render
+from fleethub.model.survey import Survey
+from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.resources.base import Inputs, Sight
-from fleethub.spec import json_schema, load
+from fleethub.spec import Overlay, load
 
 
 class SpecError(Exception):
@@ -49,19 +49,23 @@ class Decision(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many nodes are touched at a time, and how many may not come up before the rest is left alone."""
+    """How many nodes are touched at a time, how many may not come up before the rest is left alone; how many sources
+    are read at a time.
+    """
 
     parallel: int = 16
     max_failures: int = 0
+    reads: int = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A spec that holds together, rendered; ``findings`` are warnings."""
+    """A spec that holds together, rendered; ``findings`` are warnings, ``files`` the spec's, below its folder."""
 
     fleet: Fleet
     rendered: Mapping[str, Rendered]
     findings: tuple[Finding, ...]
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +78,17 @@ class Planned:
     lockfile: Lockfile | None
 
 
-def open_fleet(path: Path) -> Opened:
-    """Load, cross-check and render a spec, offline; raises SpecError with every finding at once."""
-    loaded = load(path)
+def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
+    """Load, cross-check and render a spec, offline; raises SpecError with every finding at once.
+
+    ``overlay``: files that are judged as if they were so on disk (see ``spec.load``).
+    """
+    loaded = load(path, overlay)
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
-    templates = load_templates(Path(fleet.root))
-    rendered = {name: render(fleet, node, templates) for name, node in fleet.nodes.items()}
+    templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
+    rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
     findings = (*loaded.findings, *(f for r in rendered.values() for f in r.findings))
     if any(f.severity is Severity.ERROR for f in findings):
         raise SpecError(findings)
@@ -90,7 +97,8 @@ def open_fleet(path: Path) -> Opened:
     wiring = sorted(name for name, node in fleet.nodes.items() if node.manage == "wiring")
     if wiring:
         raise NotThereYet(f'manage = "wiring" (node {wiring[0]}) is not there yet; use manage = "whole"')
-    return Opened(fleet, rendered, findings)
+    files = tuple(str(file.relative_to(fleet.root)) for file in loaded.files)
+    return Opened(fleet, rendered, findings, files)
 
 
 def _forbidden(fleet: Fleet) -> list[Finding]:
@@ -114,13 +122,13 @@ def _forbidden(fleet: Fleet) -> list[Finding]:
 class Workplace:
     """A fleet at hand: its spec, its lockfile, its secrets, a connection pool. Use as a context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, overlay: Overlay = MappingProxyType({})) -> None:
         from fleethub.clients.http import Http
         from fleethub.clients.shell import Shells
         from fleethub.clients.vault import Vault
         from fleethub.state.store import FileStore
 
-        self.opened = open_fleet(path)
+        self.opened = open_fleet(path, overlay)
         self.fleet = self.opened.fleet
         self.root = Path(self.fleet.root)
         self.store = FileStore(self.root)
@@ -136,23 +144,40 @@ class Workplace:
         self.http.close()
         self.shells.close()
 
-    def plan(self, repair: bool = True, destroy: bool = False) -> Planned:
-        """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong."""
+    def plan(
+        self,
+        repair: bool = True,
+        destroy: bool = False,
+        pace: Pace = Pace(),
+        facts: Facts | None = None,
+        every_model: bool = False,
+    ) -> Planned:
+        """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong.
+
+        With ``facts`` of an earlier read nothing is read: what they do not tell is unknown. ``every_model``: have
+        each Ollama show all that it has installed, for questions about models that nobody planned.
+        """
         from fleethub.model.observation import Unknown
-        from fleethub.observing import now, observe
+        from fleethub.observing import now
         from fleethub.planning import make_plan, sources
 
         lockfile = self.store.read()
         if destroy and lockfile is None:
-            return self.plan(repair)  # tells a lost lockfile from a fleet that was never applied
+            return self.plan(repair, pace=pace, facts=facts)  # a lost lockfile, or a fleet that was never applied
         fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
         if destroy and lockfile is not None:
             lockfile = self._protected(lockfile)
         findings = list(self.opened.findings) if not destroy else []
         if (refused := self.refused()) is not None:
-            return Planned(refused, {}, Facts(now()), lockfile)
+            return Planned(refused, {}, facts or Facts(now()), lockfile)
         wanted = self.wanted(fleet)
-        facts = observe(fleet, sources(fleet, wanted, lockfile), self.http, self.vault, self.shells)
+        if facts is None:
+            asked = sources(fleet, wanted, lockfile)
+            if every_model:
+                from fleethub.clients.ollama import EVERY
+
+                asked = tuple(replace(s, ask=(*s.ask, EVERY)) if s.system == "ollama" else s for s in asked)
+            facts = self.read(asked, pace)
         for problem in self.vault.problems:
             findings.append(
                 Finding(
@@ -165,6 +190,12 @@ class Workplace:
         if any(isinstance(r, Unknown) for r in facts.readings.values()):
             plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
         return Planned(plan, wanted, facts, lockfile)
+
+    def read(self, sources: Iterable[Source], pace: Pace = Pace()) -> Facts:
+        """Ask all of them, now."""
+        from fleethub.observing import observe
+
+        return observe(self.fleet, sources, self.http, self.vault, self.shells, parallel=pace.reads)
 
     def refused(self) -> Plan | None:
         """A plan that says why nothing may be asked or sent (the wrong seed, another name), or None."""
@@ -192,7 +223,10 @@ class Workplace:
         destroy: bool = False,
         pace: Pace = Pace(),
     ) -> Result:
-        """Lock, plan, ask, carry out. An empty plan writes nothing. Raises state.lock.LockedError."""
+        """Lock, plan, ask, carry out. An empty plan writes nothing. Raises state.lock.LockedError.
+
+        What sessions are told is kept in either case; after an apply everything is read once more for it.
+        """
         from fleethub.applying import apply
         from fleethub.applying.context import Context
         from fleethub.clients.git import commit
@@ -200,16 +234,19 @@ class Workplace:
         from fleethub.observing import now
         from fleethub.state.journal import Journal
         from fleethub.state.lock import local_lock, who
+        from fleethub.usecases.sessions import publish, remember
 
         with local_lock(self.store.private / "lock", "destroy" if destroy else "apply"):
-            made = self.plan(repair, destroy)
+            made = self.plan(repair, destroy, pace)
             decision = decide(made.plan)
             if decision is Decision.WITHOUT_REPAIR:
-                made = self.plan(False, destroy)
+                made = self.plan(False, destroy, pace)
                 decision = decide(made.plan)
             plan = made.plan
             nothing = plan.fatal or not plan.doable or (destroy and made.lockfile is None)
             if decision is not Decision.APPLY or nothing:
+                if not destroy:
+                    remember(self, made)
                 return Result(plan, applied=False, serial=plan.serial)
             journal = Journal(self.store.private / "journal.ndjson")
 
@@ -240,13 +277,15 @@ class Workplace:
                 outcome = apply(plan, made.lockfile, context, applied, seed, self.store.write, emit)
             finally:
                 journal.close()
+            notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile))
+            remember(self, self.plan(repair, pace=pace))
             return Result(
                 plan,
                 True,
                 outcome.done,
                 outcome.failed,
                 outcome.skipped,
-                outcome.notes,
+                notes,
                 outcome.lockfile.serial,
             )
 
@@ -260,6 +299,12 @@ class Workplace:
             a: KINDS[a.kind].observe(a, made.wanted.get(a), locked.get(a), sight)
             for a in sorted({*made.wanted, *locked})
         }
+
+    def survey(self, made: Planned) -> Survey:
+        """The fleet as one value, from a plan and what it was made from."""
+        from fleethub.planning import survey
+
+        return survey(self.fleet, made.lockfile, made.wanted, made.facts, made.plan, self.observations(made))
 
     def reveal(self, address: Address) -> Secret:
         """The value of one key, for its user; raises KeyError for what is no key of the spec."""
@@ -314,35 +359,3 @@ def apply_exit(result: Result) -> Exit:
 
 def _has(plan: Plan, why: Why) -> bool:
     return any(o.why is why for c in plan.changes for o in c.obstacles)
-
-
-def init(folder: Path, name: str) -> list[Path]:
-    """Write a runnable spec, a seed (0600) and .gitignore; what is there stays. Returns what was written."""
-    from fleethub.clients.vault import new_seed
-    from fleethub.spec.scaffold import GITIGNORE, spec
-
-    folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-
-    def write(path: Path, text: str, mode: int = 0o644) -> None:
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        except FileExistsError:
-            return
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        written.append(path)
-
-    write(folder / "fleet.toml", spec(name))
-    write(folder / "fleet.schema.json", json.dumps(json_schema(), indent=2) + "\n")
-    ignore = folder / ".gitignore"
-    write(ignore, "")
-    lines = ignore.read_text(encoding="utf-8").splitlines()
-    missing = [line for line in GITIGNORE.splitlines() if line not in lines]
-    if missing:
-        ignore.write_text("\n".join((*lines, *missing)) + "\n", encoding="utf-8")
-        written += [ignore] if ignore not in written else []
-    wants_seed = f"file:{name}.seed" in (folder / "fleet.toml").read_text(encoding="utf-8")
-    if wants_seed and not (folder / "fleet.lock").exists():
-        write(folder / f"{name}.seed", new_seed() + "\n", 0o600)
-    return written

@@ -21,15 +21,17 @@ from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
 from fleethub.spec import load
+from fleethub.spec.values import params as params_of
 from fleethub.usecases import SpecError
 
 if TYPE_CHECKING:
     from fleethub.clients.reach import Silence
 
 __all__ = [
-    "AskError", "Looked", "Question", "ask_one", "given_shape", "look", "overview", "overview_exit",
-    "places", "places_exit", "verdict_exit",
+    "QUANTS", "AskError", "Looked", "Question", "ask_one", "given_params", "given_shape", "look", "overview",
+    "overview_exit", "places", "places_exit", "verdict_exit",
 ]  # fmt: skip
+QUANTS = tuple(sorted(BITS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,14 @@ def ask_one(looked: Looked, question: Question) -> Answer:
 def places(looked: Looked, question: Question) -> tuple[Rank, ...]:
     """All backends as places for the model, best first; raises AskError."""
     return rank(looked.fleet, looked.facts, question)
+
+
+def given_params(text: str) -> int:
+    """``32B`` as a number, by the spec's own rule; raises AskError."""
+    try:
+        return params_of(text)
+    except ValueError as error:
+        raise AskError(f"{error}: write it like 32B or 1.5B") from None
 
 
 def given_shape(params: int | None, quant: str | None, file: Path | None) -> Shape | None:

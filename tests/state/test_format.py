@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.model.address import Address
-from fleethub.model.capacity import Planned
+from fleethub.model.capacity import Fit, Planned
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending, Source
 from fleethub.model.secret import SecretRef
 from fleethub.state.format import LockfileError, dump, load
@@ -43,6 +43,7 @@ lockfiles = st.builds(
     st.dictionaries(names, st.lists(planneds, max_size=3).map(tuple), max_size=3),
     applieds,
     names,
+    st.dictionaries(names, st.sampled_from([fit.value for fit in Fit]), max_size=3),
 )
 
 

@@ -1,0 +1,86 @@
+"""``fleethub context``: read at the start of every session, so it imports next to nothing and never fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from fleethub.state.context import read
+from fleethub.views.context import Known, context
+
+FORMATS = ["text", "markdown", "claude-hook"]
+MAIN = "fleet.toml"
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.pass_obj
+def cmd(options: dict[str, object], form: str) -> None:
+    """Tell a session which fleet there is, what is wrong with it, and what concerns the session's own project.
+
+    Reads what the last observation left (fleethub observe, plan, apply, serve), asks nobody, and prints at most 4,000
+    characters. Fleets: the one of this folder and those of the list in ~/.config/fleethub/fleets. Prints nothing where
+    there is none. What is one's own is told by FLEETHUB_PROJECT, TANGLECLAW_PROJECT_ID, .tangleclaw/project.json and
+    the names of the working directory, compared with nodes' names, owners and labels. Exits 0 always.
+    """
+    try:
+        given, here = Path(str(options["folder"])), _here()
+        folders = [_folder(given)] if given != Path() else list(_folders(here))
+        text = context([_known(f) for f in folders], _mine(here), form)
+        if text:
+            click.echo(text)
+    except Exception as error:  # a session must start whatever became of this cache
+        click.echo(f"fleethub context: {type(error).__name__}; run fleethub observe", err=True)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed
+        return Path("/")
+
+
+def _folder(path: Path) -> Path:
+    """``-C`` takes a folder or its fleet.toml."""
+    return (path.parent if path.is_file() else path).resolve()
+
+
+def _folders(here: Path) -> Iterable[Path]:
+    """The fleet that the working directory lies in, then the listed ones; each once."""
+    from fleethub.state.fleets import known
+
+    inside = [folder.resolve() for folder in (here, *here.parents) if (folder / MAIN).is_file()][:1]
+    return dict.fromkeys((*inside, *known()))
+
+
+def _known(folder: Path) -> Known:
+    if not (folder / MAIN).is_file():
+        return Known(str(folder), None, None, why="its folder is not there now")
+    brief, since = read(folder)
+    if brief is None:
+        return Known(str(folder), None, None)
+    try:
+        age = time.time() - datetime.fromisoformat(brief["at"]).timestamp()
+    except (KeyError, TypeError, ValueError):
+        age = None
+    return Known(str(folder), brief, age, since)
+
+
+def _mine(here: Path) -> frozenset[str]:
+    """Names by which the session's own project may be called, casefolded."""
+    names = [os.environ.get("FLEETHUB_PROJECT", ""), os.environ.get("TANGLECLAW_PROJECT_ID", ""), *here.parts[1:]]
+    for folder in (here, *here.parents):
+        try:
+            project = json.loads((folder / ".tangleclaw" / "project.json").read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(project, dict):
+            names += [str(project[k]) for k in ("id", "name") if isinstance(project.get(k), str | int)]
+        break
+    return frozenset(name.casefold() for name in names if name)

@@ -1,0 +1,51 @@
+"""``fleethub observe``."""
+
+from __future__ import annotations
+
+import click
+
+from fleethub.cli.output import Out, guarded
+from fleethub.model.words import plural
+
+
+@click.command()
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing when all went well (for cron and timers).")
+@click.pass_obj
+def cmd(options: dict[str, object], quiet: bool) -> None:
+    """Read the whole fleet and keep what sessions are told of it: fleethub context asks nobody itself.
+
+    Run it every few minutes, from cron or a systemd timer; fleethub serve does it by itself. Also writes FLEETHUB.md
+    again where it differs from what was applied. Changes nothing else. Exits 0 however the fleet is, and 1 when
+    it could not look: fleethub plan says more.
+    """
+    out = Out(options)
+
+    def work() -> int:
+        from fleethub.usecases import Workplace, plan_exit
+        from fleethub.usecases.sessions import observe
+
+        with Workplace(out.path) as workplace:
+            seen = observe(workplace)
+        if seen.survey is None:
+            out.findings(seen.findings)
+            code = plan_exit(seen.plan)
+            out.line({"type": "summary", "exit": int(code), "findings": len(seen.findings)})
+            return code
+        survey = seen.survey
+        states = [thing.state for things in (survey.backends, survey.nodes, survey.keys) for thing in things]
+        errors = sum(f.severity.value == "error" for f in survey.findings)
+        counts = {
+            "drift": len(survey.drift),
+            "unknown": states.count("unknown"),
+            "errors": errors,
+            "changes": len(survey.changes),
+        }
+        if not quiet:
+            told = f"{counts['drift']} drifted, {counts['unknown']} unknown, {plural(counts['errors'], 'error')}"
+            out.text(f"{survey.fleet} observed at {survey.at}: {told}. {survey.sentence}")
+            for note in seen.notes:
+                out.text(f"  {note}")
+        out.line({"type": "summary", "exit": 0, "at": survey.at, **counts, "notes": list(seen.notes)})
+        return 0
+
+    guarded(out, work)

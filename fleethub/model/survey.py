@@ -1,0 +1,168 @@
+"""A survey: the whole fleet as spec, lockfile and one observation have it, as one value for every reader.
+
+``status``, the context of sessions, the HTTP API and the page show it; nobody computes it anew. It holds no secret.
+Sizes in bytes, times ISO 8601 in UTC. ``state`` of a thing is "there", "absent" or "unknown"; then ``reason`` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fleethub.model.capacity import Bar, Held, Planned
+from fleethub.model.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedProxy:
+    """A LiteLLM; ``models`` and ``keys`` are counts, None while it is unknown. ``url`` is what nodes use."""
+
+    name: str
+    url: str
+    owner: str
+    state: str
+    reason: str = ""
+    models: int | None = None
+    keys: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedBackend:
+    """A GPU host. ``fit`` judges its planned set; ``need`` is the most of it at once, without ``reserve``.
+
+    ``total`` None: neither declared nor read; ``total_from`` and ``machine`` say who told. ``version`` is Ollama's.
+    ``url`` None: no Ollama. ``endpoints`` are others, by name. ``headroom`` sums the GPUs', None: unknown.
+    """
+
+    name: str
+    host: str
+    url: str | None
+    owner: str
+    proxy: str | None
+    state: str
+    reason: str = ""
+    version: str = ""
+    fit: str = ""
+    need: int | None = None
+    total: int | None = None
+    total_from: str = ""
+    machine: str = ""
+    reserve: int = 0
+    headroom: int | None = None
+    placed: tuple[Planned, ...] = ()
+    gpus: tuple[Bar, ...] = ()
+    residents: tuple[Held, ...] = ()
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedModel:
+    """A model alias; ``nodes`` and ``keys`` (without nodes) are who names it."""
+
+    name: str
+    route: str
+    context: int
+    proxy: str | None
+    backends: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedFile:
+    """One of a node's files: its role (compose, env, openclaw, …) and its path below the target."""
+
+    role: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedNode:
+    """A consumer. ``chain`` is what the spec wants, primary first; ``runs`` what its config calls (None: unknown).
+
+    ``change`` is what a plan would do with it ("" for nothing), ``waits`` why it cannot now, ``drift`` what somebody
+    changed by hand. ``key`` is its key's alias on each of ``proxies``.
+    """
+
+    name: str
+    owner: str
+    host: str
+    type: str
+    target: str
+    key: str
+    chain: tuple[str, ...]
+    state: str
+    port: int
+    reason: str = ""
+    runs: tuple[str, ...] | None = None
+    change: str = ""
+    waits: tuple[str, ...] = ()
+    drift: str = ""
+    proxies: tuple[str, ...] = ()
+    files: tuple[SurveyedFile, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedKey:
+    """A LiteLLM key; ``models`` is its scope as seen, None while unknown or absent. ``nodes`` share it."""
+
+    address: str
+    proxy: str
+    name: str
+    owner: str
+    state: str
+    reason: str = ""
+    models: tuple[str, ...] | None = None
+    nodes: tuple[str, ...] = ()
+    change: str = ""
+    waits: tuple[str, ...] = ()
+    drift: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedDrift:
+    """What somebody changed behind FleetHub's back; ``repaired``: the next apply undoes it."""
+
+    address: str
+    says: str
+    repaired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedChange:
+    """What a plan would do with one resource; ``waits`` says why not all of it can be done now."""
+
+    address: str
+    action: str
+    waits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The fleet ``at`` a moment. ``spec`` is the digest of the spec that was read, ``serial`` the lockfile's.
+
+    ``applied_at`` and ``applied_by`` are empty before the first apply. ``fatal``: nothing was asked, see the findings.
+    """
+
+    fleet: str
+    root: str
+    at: str
+    spec: str
+    serial: int
+    sentence: str
+    plan: str  # the plan's id
+    applied_at: str = ""
+    applied_by: str = ""
+    applied_spec: str = ""
+    fatal: bool = False
+    proxies: tuple[SurveyedProxy, ...] = ()
+    backends: tuple[SurveyedBackend, ...] = ()
+    models: tuple[SurveyedModel, ...] = ()
+    nodes: tuple[SurveyedNode, ...] = ()
+    keys: tuple[SurveyedKey, ...] = ()
+    drift: tuple[SurveyedDrift, ...] = ()
+    changes: tuple[SurveyedChange, ...] = ()
+    findings: tuple[Finding, ...] = ()

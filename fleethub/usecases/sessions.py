@@ -1,0 +1,94 @@
+"""What sessions are told: the brief that ``fleethub context`` reads, and FLEETHUB.md beside the spec."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Lockfile
+from fleethub.model.plan import Plan
+from fleethub.model.survey import Survey
+from fleethub.usecases import Planned, Workplace
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What ``observe`` saw; ``survey`` None: nothing was asked, and ``findings`` say why. ``notes`` are for people."""
+
+    plan: Plan
+    survey: Survey | None
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def observe(workplace: Workplace) -> Observed:
+    """Read everything, keep the brief, and put FLEETHUB.md right. Raises OSError when the brief cannot be written."""
+    made = workplace.plan()
+    if made.plan.fatal:
+        return Observed(made.plan, None, made.plan.findings)
+    survey = workplace.survey(made)
+    keep(survey, workplace.opened.files)
+    notes = [*publish(workplace.fleet, made.lockfile), *_listed(workplace.root)]
+    return Observed(made.plan, survey, made.plan.findings, tuple(notes))
+
+
+def keep(survey: Survey, files: Iterable[str]) -> None:
+    """Write the brief of a survey; ``files`` are the spec's, relative to its folder. Raises OSError."""
+    from fleethub.state.context import save
+    from fleethub.views.brief import brief
+
+    save(Path(survey.root), brief(survey), files)
+
+
+def remember(workplace: Workplace, made: Planned) -> None:
+    """Keep the brief of a plan that was made anyway; a folder that cannot be written to is left alone."""
+    if made.plan.fatal:
+        return
+    try:
+        keep(workplace.survey(made), workplace.opened.files)
+    except OSError:
+        return
+
+
+def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
+    """Write FLEETHUB.md where what was applied reads differently from it, and tell the TangleClaw that it is
+    registered with; says what was done, or why not.
+
+    Only a spec that is the applied one can name what was applied: another one leaves the file as it is.
+    """
+    from fleethub.atomic import replace
+    from fleethub.usecases.tangleclaw import binding, notify
+    from fleethub.views.document import NAME, document, ours, same
+
+    if lockfile is None or lockfile.applied.spec != fleet.digest:
+        return ()
+    path = Path(fleet.root) / NAME
+    text = document(fleet, lockfile)
+    try:
+        there = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+        if there is not None and not ours(there):
+            return (f"{NAME} was not written by FleetHub and is left alone",)
+        if there is not None and same(there, text):
+            return ()
+        replace(path, text.encode(), 0o644)
+    except OSError as error:
+        return (f"{NAME} could not be written: {error.strerror}",)
+    told = notify(Path(fleet.root), binding(os.environ)).note()
+    return (f"{NAME} tells what was applied", *([told] if told else []))
+
+
+def _listed(folder: Path) -> Iterable[str]:
+    """The user's list of fleets has this one from its first observation on, so that sessions elsewhere find it."""
+    from fleethub.state.fleets import remember as list_it
+
+    try:
+        new = list_it(folder)
+    except (OSError, RuntimeError) as error:
+        yield f"the list of fleets could not be written ({error}): sessions elsewhere do not find this fleet"
+        return
+    if new:
+        yield f"{folder} is now in your list of fleets, so that sessions everywhere are told of it"

@@ -1,0 +1,136 @@
+"""What a session is told of a fleet, made from a survey: the content of ``.fleethub/context.json``.
+
+Lines are made here, once; ``views.context`` only chooses among them, so that a session's start costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fleethub.model.finding import Finding, Severity
+from fleethub.model.survey import Survey, SurveyedBackend, SurveyedNode
+from fleethub.model.words import gib
+
+
+def brief(survey: Survey) -> dict[str, Any]:
+    """Plain values: ``trouble`` and ``consumers`` carry the names by which a session knows its own."""
+    return {
+        "fleet": survey.fleet,
+        "at": survey.at,
+        "serial": survey.serial,
+        "applied_at": survey.applied_at,
+        "applied_by": survey.applied_by,
+        "pending": survey.sentence if survey.changes else "",
+        "trouble": [*_drift(survey), *_unknown(survey), *_findings(survey.findings), *_waiting(survey)],
+        "consumers": [*(_consumer(node) for node in survey.nodes), *_keys(survey)],
+        "backends": [_backend(backend) for backend in survey.backends],
+        "models": [
+            f"{m.name}: {m.context:,} tokens, {', '.join(m.backends) or m.proxy or 'nowhere'}" for m in survey.models
+        ],
+        "proxies": [f"{p.name}: {p.url}" + (f" (unknown: {p.reason})" if p.reason else "") for p in survey.proxies],
+    }
+
+
+def _drift(survey: Survey) -> Iterable[dict[str, Any]]:
+    for drift in survey.drift:
+        then = "the next apply undoes it" if drift.repaired else "left alone until somebody decides"
+        yield {"kind": "drift", "about": drift.address, "line": f"{drift.address}: {drift.says} by hand; {then}"}
+
+
+def _unknown(survey: Survey) -> Iterable[dict[str, Any]]:
+    """What could not be looked at, one line per reason: a dead proxy makes all of its keys unknown."""
+    reasons: dict[str, list[str]] = {}
+    for backend in survey.backends:
+        if backend.state == "unknown":
+            reasons.setdefault(backend.reason, []).append(f"backend.{backend.name}")
+    for node in survey.nodes:
+        if node.state == "unknown":
+            reasons.setdefault(node.reason, []).append(f"node.{node.name}")
+    for key in survey.keys:
+        if key.state == "unknown":
+            reasons.setdefault(key.reason, []).append(key.address)
+    for reason, names in reasons.items():
+        yield {"kind": "unknown", "about": " ".join(names), "line": f"{_few(names)}: {reason}"}
+
+
+def _findings(findings: Iterable[Finding]) -> Iterable[dict[str, Any]]:
+    """Errors first. What could not be read is told under unknown."""
+    for finding in sorted(findings, key=lambda f: f.severity is not Severity.ERROR):
+        if not finding.code.endswith(".unreadable"):
+            hint = f" → {finding.hint}" if finding.hint else ""
+            about = str(finding.address) if finding.address else ""
+            yield {
+                "kind": finding.severity.value,
+                "about": about,
+                "line": f"{finding.code}{f' {about}' if about else ''}: {finding.message}{hint}",
+            }
+
+
+def _waiting(survey: Survey) -> Iterable[dict[str, Any]]:
+    """Changes that cannot be made now, one line per reason; what is unknown is told as that."""
+    told = {f"backend.{b.name}" for b in survey.backends if b.state == "unknown"}
+    told |= {f"node.{n.name}" for n in survey.nodes if n.state == "unknown"}
+    told |= {k.address for k in survey.keys if k.state == "unknown"}
+    reasons: dict[str, list[str]] = {}
+    for change in survey.changes:
+        if change.action == "blocked" and change.address not in told:
+            reasons.setdefault("; ".join(change.waits), []).append(change.address)
+    for reason, names in reasons.items():
+        line = f"{_few(names)}: wanted, and cannot be changed now: {reason}"
+        yield {"kind": "blocked", "about": " ".join(names), "line": line}
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _consumer(node: SurveyedNode) -> dict[str, Any]:
+    """One line for all, and the lines that its own session gets besides."""
+    owner = f" ({node.owner})" if node.owner and node.owner.casefold() != node.name.casefold() else ""
+    chain = _chain(node.chain)
+    runs = node.runs
+    planned = node.change if node.change == "blocked" else f"{node.change} planned"
+    if node.state == "unknown":
+        says = f"what it runs is unknown; the spec says {chain}"
+    elif runs is None:
+        says = f"not there yet; the spec says {chain}"
+    elif node.change in ("", "record"):
+        says = f"runs {_chain(runs)}"
+    else:
+        says = f"runs {_chain(runs) or 'nothing'}; the spec says {chain} ({planned})"
+    more = [f"has the key {node.key} on {', '.join(node.proxies)}"] if node.proxies else []
+    files = ", ".join(f"{f.role}: {f.path}" for f in node.files)
+    more.append(f"has its files, written by FleetHub, in {node.target}" + (f" ({files})" if files else ""))
+    names = [node.name, node.owner, *node.labels.values()]
+    about = f"node.{node.name}"
+    return {"names": [n for n in names if n], "about": about, "who": f"{node.name}{owner}", "says": says, "more": more}
+
+
+def _keys(survey: Survey) -> Iterable[dict[str, Any]]:
+    """Keys that no node uses: consumers of another kind."""
+    for key in survey.keys:
+        if not key.nodes:
+            scope = ", ".join(key.models) if key.models is not None else key.reason or key.state
+            names = [n for n in (key.name, key.owner) if n]
+            says = f"a key on {key.proxy} without a node, reaches {scope}"
+            yield {"names": names, "about": key.address, "who": key.name, "says": says, "more": []}
+
+
+def _chain(chain: Iterable[str]) -> str:
+    first, *rest = list(chain) or [""]
+    return f"{first}, then {', '.join(rest)}" if rest else first
+
+
+def _backend(backend: SurveyedBackend) -> str:
+    """``monad-1 (host): 36.6 of 48.0 GiB planned, fits, 10.4 GiB left; loaded now: qwen3:32b``."""
+    if backend.url is None:
+        return f"{backend.name} ({backend.host}): no Ollama in the spec"
+    need = gib(backend.need) if backend.need is not None else "an unknown amount"
+    total = gib(backend.total) if backend.total is not None else "unknown VRAM"
+    left = f", {gib(backend.headroom)} left" if backend.headroom is not None and backend.headroom >= 0 else ""
+    planned = f"{need} of {total} planned, {backend.fit}{left}" if backend.placed else f"nothing planned, {total}"
+    if backend.state != "there":
+        return f"{backend.name} ({backend.host}): {planned}; what is loaded is unknown"
+    loaded = ", ".join(held.tag for held in backend.residents) or "nothing"
+    return f"{backend.name} ({backend.host}): {planned}; loaded now: {loaded}"

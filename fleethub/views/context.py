@@ -1,0 +1,175 @@
+"""What a session reads at its start: briefs of the known fleets as a text of at most 4,000 characters.
+
+Standard library only, and little of it: this is on the path of every session's start.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from fleethub.model.words import flat
+
+LARGEST = 4000  # characters of what is printed, envelope included
+STALE = 3600.0  # seconds after which an observation is called stale
+LONGEST = 280  # characters of a line
+MOST = 8  # names of consumers of which one line says the same
+SHARE = {"trouble": 1400, "yours": 900}  # characters that a section may take of a full text
+ENOUGH = 300  # characters that are kept for the headline of each further fleet
+
+ACT = (
+    "fleethub status: what runs now and what a plan would change",
+    "fleethub capacity BACKEND MODEL: ask before wiring a model",
+    "fleethub assign NODE MODEL --project YOU: rewire a node in the spec",
+    "fleethub plan, then fleethub apply: carry the spec out; never edit a node's files by hand",
+)
+
+
+class Known(NamedTuple):
+    """A fleet that the user has: its folder, its brief (None: ``why`` says why not), seconds since it was observed.
+
+    ``since`` says what changed on disk since then.
+    """
+
+    folder: str
+    brief: dict[str, Any] | None
+    age: float | None
+    since: str = ""
+    why: str = "never observed"
+
+
+def context(fleets: Sequence[Known], mine: frozenset[str], form: str) -> str:
+    """The text; ``mine`` are names of the session's project, casefolded; ``form``: text, markdown or claude-hook.
+
+    Empty where there is no fleet. Fleets with something of one's own come first.
+    """
+    if not fleets:
+        return ""
+    ordered = sorted(fleets, key=lambda known: not _own(known, mine))
+    room = LARGEST
+    while True:
+        text = _fit(ordered, mine, form != "text", max(room, 0))
+        shown = text if form != "claude-hook" else _envelope(text)
+        if len(shown) <= LARGEST:
+            return shown
+        room -= len(shown) - LARGEST  # what JSON escapes takes room of its own
+
+
+def _envelope(text: str) -> str:
+    """What a SessionStart hook of Claude Code prints so that several hooks can add to one session."""
+    output = {"hookEventName": "SessionStart", "additionalContext": text}
+    return json.dumps({"hookSpecificOutput": output}, ensure_ascii=False)
+
+
+def _fit(fleets: Sequence[Known], mine: frozenset[str], markdown: bool, room: int) -> str:
+    """The first fleets whole as far as there is room; each further one has at least its headline, or is counted."""
+    parts: list[str] = []
+    for at, known in enumerate(fleets):
+        later = min(len(fleets) - at - 1, 3)
+        left = room - sum(len(part) + 2 for part in parts) - ENOUGH * later
+        if at > 3 or left < ENOUGH:
+            parts.append(f"… and {len(fleets) - at} more fleets: fleethub -C FOLDER context")
+            break
+        parts.append(_fleet(known, mine, markdown, left))
+    return "\n\n".join(parts)[:room]
+
+
+def _fleet(known: Known, mine: frozenset[str], markdown: bool, room: int) -> str:
+    brief = known.brief
+    if brief is None:
+        head = _title(f"Inference fleet at {_clip(known.folder, 120)} (FleetHub): {known.why}", markdown)
+        return f"{head}\nNothing is known of it here. Next: fleethub observe, in that folder."
+    applied = f"apply {brief['serial']} at {brief['applied_at']} by {brief['applied_by']}"
+    lines = [
+        _title(_clip(f"Inference fleet {brief['fleet']} (FleetHub), {_age(known.age)}", LONGEST), markdown),
+        _clip(f"Folder {known.folder}; {applied if brief['serial'] else 'never applied'}.", LONGEST),
+    ]
+    if known.since:
+        lines.append(f"Since then {known.since}: run fleethub observe.")
+    if brief["pending"]:
+        lines.append(_clip(f"A plan would now say: {brief['pending']}", LONGEST))
+    own = [c for c in brief["consumers"] if _is(c["names"], mine)]
+    others = _grouped(c for c in brief["consumers"] if not _is(c["names"], mine))
+    about = {c["about"] for c in own}
+    trouble = sorted(brief["trouble"], key=lambda t: about.isdisjoint(t["about"].split()))
+    act = _section("How to act", ACT, markdown, room)
+    left = room - sum(len(line) + 1 for line in lines) - sum(len(line) + 1 for line in act)
+    wanted = [
+        ("Drift and findings", [f"{t['kind']}: {t['line']}" for t in trouble], SHARE["trouble"]),
+        ("Yours", [f"{c['who']} {said}" for c in own for said in (c["says"], *c["more"])], SHARE["yours"]),
+        ("Backends", brief["backends"], left),
+        ("Other consumers" if own else "Consumers", others, left),
+        ("Models", brief["models"], left),
+        ("Proxies", brief["proxies"], left),
+    ]
+    if not trouble:
+        lines.append("No drift and no open findings.")
+        left -= len(lines[-1]) + 1
+    for title, entries, share in wanted:
+        section = _section(title, entries, markdown, min(share, left))
+        left -= sum(len(line) + 1 for line in section)
+        lines += section
+    return "\n".join((*lines, *act)) if left >= 0 else "\n".join(lines)
+
+
+def _grouped(consumers: Iterable[dict[str, Any]]) -> list[str]:
+    """One line for all consumers of which the same is said."""
+    groups: dict[str, list[str]] = {}
+    for consumer in consumers:
+        groups.setdefault(consumer["says"], []).append(consumer["who"])
+    return [f"{_few(who)} {says}" for says, who in groups.items()]
+
+
+def _few(names: list[str]) -> str:
+    """Names, of many only some, so that what is said of them is not cut off; "each" where they are several."""
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return ", ".join(names[:MOST]) + (f"{more}: each" if len(names) > 1 else "")
+
+
+def _section(title: str, entries: Iterable[str], markdown: bool, room: int) -> list[str]:
+    """As many lines as there is room for, and how many are left out; where not even one fits, how many there are."""
+    listed = [_clip(entry, LONGEST) for entry in entries]
+    if not listed:
+        return []
+    lines = ["", f"## {title}" if markdown else f"{title}:"]
+    used = len(lines[1]) + 2
+    for at, entry in enumerate(listed):
+        line = f"{'- ' if markdown else '  '}{entry}"
+        more = f"{'- ' if markdown else '  '}… and {len(listed) - at} more: fleethub status"
+        spare = len(more) + 1 if at < len(listed) - 1 else 0
+        if used + len(line) + 1 + spare > room:
+            counted = f"{title}: {len(listed)}, see fleethub status"
+            whole, short = used + len(more) + 1 <= room, len(counted) + 1 <= room
+            return [*lines, more] if at and whole else [counted] if short else []
+        lines.append(line)
+        used += len(line) + 1
+    return lines
+
+
+def _title(text: str, markdown: bool) -> str:
+    return f"# {text}" if markdown else text
+
+
+def _own(known: Known, mine: frozenset[str]) -> bool:
+    return known.brief is not None and any(_is(c["names"], mine) for c in known.brief["consumers"])
+
+
+def _is(names: Iterable[str], mine: frozenset[str]) -> bool:
+    return any(name.casefold() in mine for name in names)
+
+
+def _age(seconds: float | None) -> str:
+    """``observed 3 min ago``; ``STALE: observed 26 h ago``; a time that is ahead of this clock is no age."""
+    if seconds is None or seconds < -60:
+        return "observed at a time that this machine's clock cannot tell"
+    seconds = max(seconds, 0.0)
+    units = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
+    size, unit = next(((s, u) for s, u in units if seconds >= 2 * s or s == 1))
+    ago = f"observed {int(seconds // size)} {unit} ago"
+    return f"STALE: {ago}" if seconds > STALE else ago
+
+
+def _clip(text: str, most: int) -> str:
+    line = flat(text)
+    return line if len(line) <= most else line[: max(most - 1, 0)] + "…"

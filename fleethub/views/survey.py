@@ -1,0 +1,22 @@
+"""A survey as plain JSON values: what ``status --json`` prints and ``GET /api/fleet`` answers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from fleethub.model.survey import Survey
+from fleethub.views.data import finding_data
+
+
+def survey_data(survey: Survey) -> dict[str, Any]:
+    """The whole survey; sizes in bytes, times ISO 8601 in UTC. Things are lists, each with its name."""
+    out = asdict(survey)
+    out["backends"] = [backend | {"gpus": _bars(backend["gpus"])} for backend in out["backends"]]
+    out["findings"] = [finding_data(f) for f in survey.findings]
+    return out
+
+
+def _bars(gpus: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+    parts = ("resident", "planned", "unplanned", "reserve")
+    return [bar | {"headroom": bar["total"] - sum(bar[part] for part in parts)} for bar in gpus]

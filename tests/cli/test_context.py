@@ -1,0 +1,173 @@
+"""``observe`` and ``context`` as a user and a session run them: real processes, real files, no network for context."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import Place, recorded
+from tests.test_laws import HEAD, World
+from tests.views.test_text import MODELS
+
+NODES = """
+[nodes.volta]
+host = "volta"
+model = "qwen3-32b"
+owner = "Volta"
+labels = { project = "7" }
+[nodes.tilt]
+host = "tilt"
+model = "qwen3-32b"
+"""
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    found = World()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    world.admin.wipe()
+    urls = {"proxy": world.proxy.url, "ollama": world.ollama.url}
+    head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="refuse-new")
+    return Place(tmp_path / "fleet", head + MODELS + NODES)
+
+
+def session(folder: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """``fleethub context`` in a process of its own, as a hook runs it."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("FLEETHUB_", "TANGLECLAW_", "LITELLM_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "fleethub", "context", *argv],
+        cwd=folder,
+        env={**clean, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_silent_where_no_fleet_is_known(tmp_path: Path) -> None:
+    for form in ("text", "claude-hook"):
+        done = session(tmp_path, "--format", form, XDG_CONFIG_HOME=str(tmp_path / "none"))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_from_never_observed_to_drift(place: Place, world: World, tmp_path: Path) -> None:
+    config = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    assert "never observed" in session(place.folder, **config).stdout
+    place.apply()
+    assert "No drift and no open findings." in session(place.folder, **config).stdout
+    (place.folder / "nodes/volta/openclaw.json").write_text("{}")
+    assert "No drift" in session(place.folder, **config).stdout, "context looks at nothing by itself"
+    place.run("observe", code=0)
+    done = session(place.folder, "--format", "claude-hook", **config)
+    text = json.loads(done.stdout)["hookSpecificOutput"]["additionalContext"]
+    assert "drift: node.volta" in text
+    assert len(done.stdout) <= 4001  # and the line's end
+
+
+def test_a_session_elsewhere_finds_the_fleet_and_its_own_node(place: Place, tmp_path: Path) -> None:
+    place.apply()
+    place.run("observe", code=0)
+    elsewhere = tmp_path / "projects" / "somewhere"
+    (elsewhere / ".tangleclaw").mkdir(parents=True)
+    config = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    assert "Yours" not in session(elsewhere, **config).stdout
+    for env in ({"TANGLECLAW_PROJECT_ID": "7"}, {"FLEETHUB_PROJECT": "VOLTA"}):
+        assert "Yours:\n  volta runs qwen3-32b" in session(elsewhere, **config, **env).stdout
+    (elsewhere / ".tangleclaw" / "project.json").write_text('{"name": "Volta", "id": 3}')
+    below = elsewhere / "src"
+    below.mkdir()
+    assert "Yours:\n  volta runs" in session(below, **config).stdout
+
+
+def test_an_edit_after_the_observation_is_told(place: Place, tmp_path: Path) -> None:
+    place.apply()
+    place.edit("[nodes.tilt]", "# a remark\n[nodes.tilt]")
+    done = session(place.folder, XDG_CONFIG_HOME=str(tmp_path / "config"))
+    assert "Since then the spec was edited (fleet.toml): run fleethub observe." in done.stdout
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1}', '{"format": 1, "files": {}, "trouble": 3}', "\0"])
+def test_a_damaged_cache_never_fails_a_session(place: Place, tmp_path: Path, damage: str) -> None:
+    (place.folder / ".fleethub").mkdir()
+    (place.folder / ".fleethub/context.json").write_text(damage)
+    done = session(place.folder, XDG_CONFIG_HOME=str(tmp_path / "config"))
+    assert done.returncode == 0
+    assert "fleethub observe" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_context_imports_next_to_nothing(place: Place) -> None:
+    place.apply()
+    heavy = [
+        "pydantic",
+        "httpx",
+        "jinja2",
+        "rich",
+        "deepdiff",
+        "fabric",
+        "tomllib",
+        "fleethub.usecases",
+        "fleethub.spec",
+    ]
+    code = (
+        "import sys\nfrom fleethub.cli import cli\n"
+        f"try:\n    cli(['-C', {str(place.folder)!r}, 'context'])\nexcept SystemExit: pass\n"
+        f"print([m for m in {heavy!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Inference fleet" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def test_observing_sends_reads_only_and_is_told_when_nothing_answers(place: Place, world: World) -> None:
+    place.apply()
+    before = place.bytes()
+    with recorded() as sent:
+        place.run("observe", code=0)
+    assert {method for method, path in sent if not path.startswith("/api/show")} == {"GET"}
+    assert place.bytes() == before
+    place.edit(world.proxy.url, "http://127.0.0.1:9")
+    summary = place.json("observe")[-1]
+    assert (summary["exit"], summary["unknown"] >= 2) == (0, True)
+    assert "unknown: " in place.run("context")
+
+
+def test_observe_says_when_it_could_not_look(place: Place) -> None:
+    place.apply()
+    good = place.run("context")
+    place.seed("fhseed1_" + "0ther" * 8 + "abc")
+    assert "seed.mismatch" in place.run("observe", code=3)
+    place.write("[fleet")
+    assert "spec.syntax" in place.run("observe", code=1)
+    assert good.splitlines()[-1] in place.run("context"), "what was observed before stays"
+
+
+def test_fleethub_md_comes_with_an_apply_and_only_a_material_change_makes_it_new(place: Place) -> None:
+    path = place.folder / "FLEETHUB.md"
+    assert "FLEETHUB.md" in place.apply()
+    first = path.read_bytes()
+    assert b"qwen3-32b" in first
+    place.edit('model = "qwen3-32b"\nowner = "Volta"', 'model = "qwen3-32b"\nowner = "Volta"\nlabels.x = "y"')
+    place.edit('labels = { project = "7" }\n', "")
+    place.run("observe")
+    assert path.read_bytes() == first, "a spec that was not applied is no reason"
+    place.edit('owner = "Volta"', 'owner = "Volta"\nfallbacks = ["llama3.1-8b"]')
+    place.run("apply", "--auto-approve")
+    assert path.read_bytes() != first
+    path.unlink()
+    assert "FLEETHUB.md tells what was applied" in place.run("observe", code=0)
+    path.write_text("# my own notes\n")
+    assert "left alone" in place.run("observe", code=0)
+    assert path.read_text() == "# my own notes\n"

@@ -1,0 +1,69 @@
+"""Keeping and publishing what sessions are told, where it cannot be done as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleethub.model.observation import Applied, Lockfile
+from fleethub.spec import load
+from fleethub.usecases.sessions import publish
+from tests.support import Place
+from tests.test_laws import HEAD, World
+from tests.views.test_text import MODELS
+
+NODE = '\n[nodes.volta]\nhost = "volta"\nmodel = "qwen3-32b"\n'
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    found = World()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def place(world: World, tmp_path: Path) -> Place:
+    world.admin.wipe()
+    urls = {"proxy": world.proxy.url, "ollama": world.ollama.url}
+    head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="refuse-new")
+    return Place(tmp_path / "fleet", head + MODELS + NODE)
+
+
+def test_a_plan_goes_on_where_nothing_can_be_kept_and_observe_says_so(place: Place) -> None:
+    (place.folder / ".fleethub").write_text("in the way")
+    assert "Creates 1 key" in place.run("plan", code=0)
+    out = place.run("observe", code=1)
+    assert "error: " in out
+    assert ".fleethub" in out
+    assert "Traceback" not in out
+
+
+def test_the_document_is_written_of_the_applied_spec_alone(place: Place) -> None:
+    fleet = load(place.folder).fleet
+    assert fleet is not None
+    state = Lockfile("laws", "l", 1, "s", applied=Applied(spec=fleet.digest))
+    assert publish(fleet, None) == ()
+    assert publish(fleet, Lockfile("laws", "l", 1, "s", applied=Applied(spec="sha256:other"))) == ()
+    assert not (place.folder / "FLEETHUB.md").exists()
+    assert publish(fleet, state) == ("FLEETHUB.md tells what was applied",)
+    assert publish(fleet, state) == ()
+
+
+def test_something_else_of_that_name_stays(place: Place) -> None:
+    fleet = load(place.folder).fleet
+    assert fleet is not None
+    (place.folder / "FLEETHUB.md").mkdir()
+    state = Lockfile("laws", "l", 1, "s", applied=Applied(spec=fleet.digest))
+    (note,) = publish(fleet, state)
+    assert note.startswith("FLEETHUB.md could not be written: ")
+    assert (place.folder / "FLEETHUB.md").is_dir()
+
+
+def test_an_apply_leaves_what_a_session_needs(place: Place) -> None:
+    place.apply()
+    text = place.run("context")
+    assert "volta runs qwen3-32b" in text or "volta: runs qwen3-32b" in text
+    assert "A plan would now say" not in text, "it was observed after the apply, not before it"

@@ -1,0 +1,164 @@
+"""What a session is told: never too long, trouble and one's own first, age and ignorance said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
+
+from fleethub.model.address import Address
+from fleethub.model.facts import Facts
+from fleethub.model.finding import Finding
+from fleethub.model.observation import Seen, Unknown
+from fleethub.model.plan import Action, Change, Drift, Obstacle, Plan, Why
+from fleethub.planning import survey
+from fleethub.spec import load
+from fleethub.views.brief import brief
+from fleethub.views.context import LARGEST, Known, context
+
+ROOT = Path(__file__).parents[2]
+MONAD = load(ROOT / "fleets/monad").fleet
+assert MONAD is not None
+NOBODY: frozenset[str] = frozenset()
+AT = "2026-11-26T10:00:00+00:00"
+FORMS = ["text", "markdown", "claude-hook"]
+
+
+def troubled() -> dict[str, Any]:
+    """A fleet in which everything that can be told is there to be told."""
+    volta, tilt, rental = (Address("node", n) for n in ("volta", "tiltclaw", "rentalclaw"))
+    plan = Plan(
+        "p1",
+        "monad",
+        "Updates 1 node; nothing is deleted; 1 blocked.",
+        changes=(
+            Change(volta, Action.UPDATE),
+            Change(tilt, Action.BLOCKED, obstacles=(Obstacle(Why.REFUSED, "route.main.x is missing"),)),
+        ),
+        drift=(Drift(tilt, ".env changed", repaired=False), Drift(volta, "models changed", repaired=True)),
+        findings=(
+            Finding("key.alias-taken", "somebody else has the alias", Address("key", "main.volta"), hint="import it"),
+            Finding("capacity.evicts", "two models evict each other", Address("backend", "monad-1"), hint="ask"),
+        ),
+    )
+    seen = {
+        volta: Seen({"chain": ["llama3.1-8b"], "files": {}}, AT),
+        tilt: Seen({"chain": ["qwen3-32b"], "files": {}}, AT),
+        rental: Unknown("rentalclaw.example.ts.net: no route to host", AT),
+        Address("key", "main.volta"): Seen({"models": ["qwen3-32b"]}, AT),
+    }
+    made = brief(survey(MONAD, None, {}, Facts(AT), plan, seen))
+    return {**made, "serial": 4, "applied_at": AT, "applied_by": "ops@cursatory"}
+
+
+def known(made: dict[str, Any] | None, age: float | None = 185.0, since: str = "") -> Known:
+    return Known("/shared/monad", made, age, since)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_fleet_with_trouble(form: str, snapshot: SnapshotAssertion) -> None:
+    text = context([known(troubled())], frozenset({"volta"}), form)
+    assert text == snapshot
+    assert len(text) <= LARGEST
+
+
+def test_trouble_comes_first_and_ones_own_before_the_rest() -> None:
+    text = context([known(troubled())], frozenset({"volta"}), "text")
+    assert (
+        text.index("Drift and findings") < text.index("Yours") < text.index("Backends") < text.index("Other consumers")
+    )
+    assert text.index("drift: node.volta") < text.index("drift: node.tiltclaw")
+    other = context([known(troubled())], frozenset({"tiltclaw"}), "text")
+    assert other.index("drift: node.tiltclaw") < other.index("drift: node.volta")
+
+
+def test_unknown_is_told_and_is_neither_fine_nor_absent() -> None:
+    text = context([known(troubled())], NOBODY, "text")
+    assert "unknown: node.rentalclaw: rentalclaw.example.ts.net: no route to host" in text
+    assert "what it runs is unknown; the spec says" in text
+    assert "No drift" not in text
+
+
+@pytest.mark.parametrize(
+    ("age", "says"),
+    [
+        (0.4, "observed 0 s ago"),
+        (185.0, "observed 3 min ago"),
+        (3600.0, "observed 60 min ago"),
+        (3601.0, "STALE: observed 60 min ago"),
+        (26 * 3600.0, "STALE: observed 26 h ago"),
+        (9 * 86400.0, "STALE: observed 9 days ago"),
+        (-3600.0, "cannot tell"),
+        (None, "cannot tell"),
+    ],
+)
+def test_age(age: float | None, says: str) -> None:
+    assert says in context([known(troubled(), age)], NOBODY, "text").splitlines()[0]
+
+
+def test_a_fleet_that_was_never_observed_or_is_not_there() -> None:
+    assert "never observed" in context([known(None, None)], NOBODY, "text")
+    gone = Known("/mnt/away", None, None, why="its folder is not there now")
+    assert "its folder is not there now" in context([gone], NOBODY, "text")
+    assert context([], NOBODY, "claude-hook") == ""
+
+
+def test_what_changed_since_is_told() -> None:
+    text = context([known(troubled(), since="the spec was edited (fleet.toml)")], NOBODY, "text")
+    assert "Since then the spec was edited (fleet.toml): run fleethub observe." in text
+
+
+def test_the_fleet_that_concerns_the_session_comes_first() -> None:
+    strange = {**troubled(), "fleet": "other", "consumers": []}
+    text = context([Known("/b", strange, 1.0), known(troubled())], frozenset({"volta"}), "text")
+    assert text.index("fleet monad") < text.index("fleet other")
+
+
+names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=400)
+briefs = st.builds(
+    lambda trouble, consumers, others, pending: {
+        "fleet": "f",
+        "at": AT,
+        "serial": 3,
+        "applied_at": AT,
+        "applied_by": "x@y",
+        "pending": pending,
+        "trouble": [{"kind": "drift", "about": f"node.{t}", "line": t} for t in trouble],
+        "consumers": [
+            {"names": [c], "about": f"node.{c}", "who": c, "says": f"runs {c}", "more": [c, c]} for c in consumers
+        ],
+        "backends": others,
+        "models": others,
+        "proxies": others,
+    },
+    st.lists(names, max_size=40),
+    st.lists(names, max_size=40),
+    st.lists(names, max_size=20),
+    names,
+)
+
+
+@given(st.lists(st.none() | briefs, min_size=1, max_size=6), st.frozensets(names, max_size=3), st.sampled_from(FORMS))
+def test_never_longer_than_it_may_be(made: list[dict[str, Any] | None], mine: frozenset[str], form: str) -> None:
+    text = context([Known("/x" * 100, one, 5.0) for one in made], mine, form)
+    assert 0 < len(text) <= LARGEST
+    if form == "claude-hook":
+        output = json.loads(text)["hookSpecificOutput"]
+        assert output["hookEventName"] == "SessionStart"
+        assert "Inference fleet" in output["additionalContext"]
+
+
+def test_two_hundred_drifted_nodes_leave_room_for_ones_own() -> None:
+    base = troubled()
+    base["trouble"] = [
+        {"kind": "drift", "about": f"node.n{i}", "line": f"node.n{i}: .env changed by hand"} for i in range(200)
+    ]
+    text = context([known(base)], frozenset({"volta"}), "text")
+    assert "Yours:\n  volta runs llama3.1-8b" in text
+    assert "more: fleethub status" in text
+    assert "How to act:" in text
