@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-LITELLM_UP ?= ../shared/real/litellm/up
+REAL ?= ../shared/real
+LITELLM_UP ?= $(REAL)/litellm/up
 
 .PHONY: demo test test-real lint bench bench-ssh clean
 
@@ -17,8 +18,9 @@ demo: $(VENV)/.ready  ## the main job on an embedded stand-in fleet
 test: $(VENV)/.ready  ## all tests; those of real systems are skipped unless they are pointed at one
 	$(BIN)/python -m pytest -q -n 2
 
-test-real: $(VENV)/.ready  ## against a real LiteLLM; see tests/real/README.md
-	FLEETHUB_REQUIRE_REAL=1 FLEETHUB_LITELLM_UP=$(LITELLM_UP) $(BIN)/python -m pytest -q tests/real
+test-real: $(VENV)/.ready  ## against the real systems, the rows that take minutes too; see tests/real/README.md
+	FLEETHUB_OPENCLAW_BIN=$$($(REAL)/openclaw/setup) FLEETHUB_COMPOSE_BIN=$$($(REAL)/compose/setup) \
+	  FLEETHUB_REQUIRE_REAL=1 FLEETHUB_SLOW=1 FLEETHUB_LITELLM_UP=$(LITELLM_UP) $(BIN)/python -m pytest -q tests/real
 
 lint: $(VENV)/.ready  ## style and types
 	$(BIN)/ruff check .

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from fleethub.capacity.admission import admit
 from fleethub.capacity.assess import planned_sets
 from fleethub.capacity.placing import placed
-from fleethub.capacity.remedies import Scene, limit_of, most, remedies
+from fleethub.capacity.remedies import remedies
+from fleethub.capacity.scene import Scene, limit_of, most
 from fleethub.capacity.server import Server, server_of
 from fleethub.capacity.shape import Shape, shape_of, shape_of_params
 from fleethub.model.capacity import Answer, Estimate, Fit, Held, Lever, Placed, Rank, Remedy, Row, Sure, Verdict
@@ -59,7 +60,7 @@ def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) 
         question.backend,
         mine,
         verdict,
-        admit(scene.server, scene.neighbours(scene.server)),
+        admit(scene.server, scene.neighbours()),
         beside,
         loaded,
         loose,
@@ -73,7 +74,7 @@ def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) 
     answer = replace(answer, largest=largest, rounded=rounded, largest_reason=reason)
     if verdict.fit is Fit.FITS:
         return answer
-    found = remedies(scene, rounded)
+    found = remedies(scene)
     elsewhere = () if verdict.fit is Fit.UNKNOWN else _elsewhere(fleet, facts, question, mine.context)
     return replace(answer, remedies=(*found, *elsewhere))
 
@@ -226,6 +227,6 @@ def _notes(question: Question, scene: Scene, now: Server) -> tuple[str, ...]:
     found = []
     if question.parallel not in (None, now.parallel) or question.kv_type not in (None, now.kv_type):
         found.append("parallel slots and KV type are settings of the whole server: every model was judged with them")
-    if question.context is not None and scene.mine(scene.server).context < question.context:
+    if question.context is not None and scene.mine().context < question.context:
         found.append(f"the model's own limit is below the context that was asked for ({question.context:,})")
     return tuple(found)

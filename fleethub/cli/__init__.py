@@ -29,6 +29,7 @@ COMMANDS = {
     "release": "Take a node out of the spec.",
     "node": "Register a node, or set its fields, in the spec.",
     "verify": "Ask with each node's own key whether its chain works.",
+    "tangleclaw": "Tell TangleClaw, and every coding session at its start.",
     "serve": "Serve the fleet's state over HTTP, with a page for people.",
     "demo": "Run the whole story on an embedded stand-in fleet.",
 }
@@ -43,7 +44,6 @@ LATER = [
     "revoke",
     "state",
     "lock",
-    "tangleclaw",
 ]
 
 

@@ -19,9 +19,7 @@ from fleethub.usecases import Pace
 @click.option(
     "--parallel",
     type=click.IntRange(1, 128),
-    default=16,
-    show_default=True,
-    help="Nodes that are delivered to and activated at a time, after the first.",
+    help="Nodes that are delivered to and activated at a time, after the first (16); and what is read at a time (32).",
 )
 @click.option(
     "--max-failures",
@@ -32,10 +30,13 @@ from fleethub.usecases import Pace
 )
 @click.option("--full", is_flag=True, help="Show unified diffs of files.")
 @click.pass_obj
-def cmd(options: dict[str, object], auto_approve: bool, parallel: int, max_failures: int, full: bool) -> None:
+def cmd(options: dict[str, object], auto_approve: bool, parallel: int | None, max_failures: int, full: bool) -> None:
     """Plan, ask, and carry the plan out: widen keys, prove them, deliver files, activate, settle, narrow keys.
 
     One node goes first; one that does not come up with its new files gets its old ones back, and stops the rest.
     """
     out = Out(options)
-    guarded(out, lambda: run_apply(out, auto_approve, full, pace=Pace(parallel, max_failures)))
+    pace = Pace(max_failures=max_failures)
+    if parallel is not None:
+        pace = Pace(parallel, max_failures, reads=parallel)
+    guarded(out, lambda: run_apply(out, auto_approve, full, pace=pace))

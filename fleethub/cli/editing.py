@@ -14,7 +14,7 @@ from fleethub.cli.output import Out, guarded
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
-    from fleethub.model.edit import Edit
+    from fleethub.model.edit import Edit, Written
     from fleethub.model.fleet import Fleet
 
 
@@ -35,6 +35,17 @@ def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     """Completion: the spec's models."""
     fleet = fleet_of(ctx)
     return sorted(n for n in (fleet.models if fleet else ()) if n.startswith(incomplete))
+
+
+def roles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Completion: the spec's roles."""
+    import tomllib
+
+    from fleethub.spec import load
+
+    spec = load(Path((ctx.find_root().params or {}).get("folder") or "."))
+    texts = [data.decode() for data in spec.texts.values()] if spec.fleet else []
+    return sorted(r for text in texts for r in tomllib.loads(text).get("roles", {}) if r.startswith(incomplete))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,7 @@ def _run(out: Out, edit: Edit, asked: Asked) -> int:
             return _end(out, Exit.FINE)
     written = write(proposal, asked.commit)
     out.text(f"\n{written_text(written)}")
-    return _end(out, Exit.FINE, list(written.files), written.commit, list(written.notes))
+    return _end(out, Exit.FINE, written)
 
 
 def _refusal(plan: Any) -> Exit:
@@ -107,9 +118,8 @@ def _refusal(plan: Any) -> Exit:
     return plan_exit(plan) if plan is not None and plan.fatal else Exit.REFUSED
 
 
-def _end(
-    out: Out, code: Exit, files: list[str] | None = None, commit: str = "", notes: list[str] | None = None
-) -> Exit:
-    written = {"written": bool(files), "files": files or [], "commit": commit, "notes": notes or []}
-    out.line({"type": "summary", "exit": int(code), **written})
+def _end(out: Out, code: Exit, written: Written | None = None) -> Exit:
+    from fleethub.views.edit import written_data
+
+    out.line({"type": "summary", "exit": int(code), **written_data(written)})
     return code

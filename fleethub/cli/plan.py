@@ -8,21 +8,28 @@ from fleethub.cli.output import Out, guarded
 
 
 @click.command()
+@click.option(
+    "--parallel",
+    type=click.IntRange(1, 128),
+    default=32,
+    show_default=True,
+    help="Hosts, proxies and backends that are read at a time.",
+)
 @click.option("--full", is_flag=True, help="Show unified diffs of files.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @click.pass_obj
-def cmd(options: dict[str, object], full: bool, detailed_exitcode: bool) -> None:
+def cmd(options: dict[str, object], parallel: int, full: bool, detailed_exitcode: bool) -> None:
     """Read what is there and show what would change. Changes nothing."""
     out = Out(options)
 
     def work() -> int:
-        from fleethub.usecases import Workplace, plan_exit
+        from fleethub.usecases import Pace, Workplace, plan_exit
         from fleethub.usecases.sessions import remember
         from fleethub.views.data import plan_data
         from fleethub.views.plan import plan_text
 
         with Workplace(out.path) as workplace:
-            made = workplace.plan(repair=workplace.fleet.policy.drift != "stop")
+            made = workplace.plan(workplace.fleet.policy.drift != "stop", pace=Pace(reads=parallel))
             remember(workplace, made)
         plan = made.plan
         code = plan_exit(plan, detailed_exitcode)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -18,9 +17,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import IO, Any, Protocol
+
+from fleethub.clients.ssh_config import known_hosts, settings
 
 CONNECT = 5.0  # seconds for the TCP connection, and for each answer of the login
 LOGIN = 15.0  # seconds for a login as a whole, jump hosts included
@@ -263,7 +262,7 @@ def _hops(connection: Any) -> list[Any]:
 def _connect(address: str) -> Any:
     """A fabric Connection that is logged in; raises ShellError."""
     import paramiko
-    from fabric import Config, Connection
+    from fabric import Connection
 
     class Strict(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
         def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
@@ -273,11 +272,11 @@ def _connect(address: str) -> Any:
     late = threading.Event()
     watchdog = None
     try:
-        connection = Connection(host, user=user, port=port, config=_config(*_ssh_files(), Config))
+        connection = Connection(host, user=user, port=port, config=settings())
         for hop in _hops(connection):
             # fabric would take any key of a host that it does not know
             hop.client.set_missing_host_key_policy(Strict())
-            for known in _known_hosts(hop.ssh_config):
+            for known in known_hosts(hop.ssh_config):
                 if known.is_file():
                     hop.client.load_system_host_keys(str(known))
             hop.connect_timeout = hop.connect_timeout or CONNECT
@@ -296,21 +295,6 @@ def _connect(address: str) -> Any:
         if watchdog is not None:
             watchdog.cancel()
     return connection
-
-
-def _ssh_files() -> tuple[str, int]:
-    """Which ~/.ssh/config it is, and when it was written."""
-    path = Path("~/.ssh/config").expanduser()
-    try:
-        return str(path), path.stat().st_mtime_ns
-    except OSError:
-        return str(path), 0
-
-
-@lru_cache(maxsize=1)
-def _config(path: str, written: int, make: Callable[[], Any]) -> Any:
-    """Fabric's settings with ~/.ssh/config in them: read once, not for each of a hundred hosts."""
-    return make()
 
 
 def _prompt(make: Callable[..., Any]) -> Callable[..., Any]:
@@ -335,12 +319,6 @@ def _parts(address: str) -> tuple[str | None, str, int | None]:
     return match[1], match[2].strip("[]"), int(match[3]) if match[3] else None
 
 
-def _known_hosts(config: Any) -> list[Path]:
-    names = shlex.split(config.get("userknownhostsfile") or "~/.ssh/known_hosts ~/.ssh/known_hosts2")
-    names += shlex.split(config.get("globalknownhostsfile") or "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2")
-    return [Path(name).expanduser() for name in names]
-
-
 def _says(error: Exception, address: str) -> str:
     """What went wrong, and what to do."""
     import paramiko
@@ -355,6 +333,8 @@ def _says(error: Exception, address: str) -> str:
                 f"the host key of {error.hostname} is not the one in known_hosts, and somebody may be in between. "
                 f"If the machine was set up anew, remove the old key (ssh-keygen -R '{error.hostname}') and {by_hand}"
             )
+        case paramiko.PasswordRequiredException():
+            return f"its key is locked by a passphrase: unlock it with ssh-add, and try {_ssh_command(address)}"
         case paramiko.AuthenticationException() | paramiko.SSHException() if isinstance(
             error, paramiko.AuthenticationException
         ) or "No authentication methods" in str(error):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from fleethub.model.address import Address
 from fleethub.model.finding import Finding, Place
@@ -50,6 +50,20 @@ class Register:
 
 Edit = Assign | Release | SetFields | Register
 ACTIONS = {Assign: "assign", Release: "release", SetFields: "set", Register: "register"}
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """One of the files of a node that is taken in: ``role`` compose, env or openclaw, ``path`` below its target.
+
+    ``state``: found, absent, other (something else than a file, or not what the role is) or unknown (it could not be
+    looked at). ``says``: by what it was recognised, or why not; never anything of its content but names.
+    """
+
+    role: str
+    path: str
+    state: Literal["found", "absent", "other", "unknown"]
+    says: str
 
 
 class EditError(Exception):
@@ -119,10 +133,13 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: names below the fleet's folder, the spec's digest now, the git commit (empty: none)."""
+    """What changed: names below the fleet's folder (``removed``: those of them that are gone), the spec's digest now,
+    the git commit (empty: none).
+    """
 
     files: tuple[str, ...]
     digest: str
+    removed: tuple[str, ...] = ()
     commit: str = ""
     notes: tuple[str, ...] = ()
 

@@ -130,16 +130,17 @@ class Container:
 class HostReading:
     """A node's target: files by relative path (absent ones are missing), the mark's JSON, the last applied set.
 
-    ``exists`` is False when the folder itself is absent. Of the machine, where it was asked: ``tools`` on its PATH,
-    ``listens`` (port -> its sockets), ``containers``, ``uid`` of the login. ``compose``: the files that Docker Compose
-    takes by itself. ``listener``: the sockets on the node's port when the last set came that needs a new process.
+    ``exists`` is False when the folder itself is absent. Of the machine, where it was asked: ``tools`` on its PATH with
+    their version where it is asked for (``compose``: Docker's plugin), ``listens`` (port -> its sockets),
+    ``containers``, ``uid`` of the login. ``compose``: the files that Docker Compose takes by itself. ``listener``: the
+    sockets on the node's port when the last set came that needs a new process.
     """
 
     exists: bool
     files: Mapping[str, FileReading] = field(default_factory=dict)
     mark: Mapping[str, Any] | None = None
     applied: Mapping[str, Blob] = field(default_factory=dict)
-    tools: frozenset[str] = frozenset()
+    tools: Mapping[str, str] = field(default_factory=dict)
     compose: tuple[str, ...] = ()
     listens: Mapping[int, str] = field(default_factory=dict)
     containers: tuple[Container, ...] = ()

@@ -79,6 +79,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "node.dangling-model": (E, "the rendered config names a model that it does not define"),
     "node.bind-open": (E, "the gateway listens beyond loopback without authentication"),
     "node.config-check": (E, "the rendered config fails one of FleetHub's own checks"),
+    "node.config-schema": (E, "the rendered config does not fit OpenClaw's JSON Schema of the pinned version"),
     "node.env-quote": (E, "a value that cannot be written single-quoted into .env"),
     "node.env-tracked": (E, "git tracks, or does not ignore, a node's .env"),
     "node.env-forbidden": (E, "a node's variable names the seed or a master key"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from fleethub.model.actions import Check
 from fleethub.model.facts import HostReading
@@ -11,10 +11,11 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
 
-Role = Literal["env", "compose", "openclaw"]
+Role = Literal["env", "compose", "openclaw", "fleethub"]
 
-#: The order in which a node's files are rendered and, on the node, renamed into place.
-ROLES: tuple[Role, ...] = ("env", "compose", "openclaw")
+#: The order in which a node's files are rendered and, on the node, renamed into place. ``fleethub`` is a text for the
+#: node's own agents: no process depends on it.
+ROLES: tuple[Role, ...] = ("env", "compose", "openclaw", "fleethub")
 
 
 class Unwired(ValueError):
@@ -22,15 +23,14 @@ class Unwired(ValueError):
 
 
 class NodeType(Protocol):
-    """One type of node. ``roles`` are the files it has, in the order of ``ROLES``."""
+    """One type of node."""
 
     @property
     def name(self) -> str:
         """What the spec writes as ``type`` and what its folder of templates is called."""
 
-    @property
-    def roles(self) -> tuple[Role, ...]:
-        """The files that a node of this type has."""
+    def roles(self, node: Node) -> tuple[Role, ...]:
+        """The files that a node has, in the order of ``ROLES``."""
 
     def templates(self) -> Mapping[Role, str]:
         """File name of each role's template."""
@@ -53,8 +53,13 @@ class NodeType(Protocol):
     def finish(self, role: Role, node: Node, text: Text) -> Text:
         """The final text of a rendered file; raises ValueError when it is not what the file must be."""
 
-    def check(self, fleet: Fleet, node: Node, files: Mapping[Role, Text]) -> tuple[Finding, ...]:
-        """What FleetHub itself finds wrong with the rendered files."""
+    def schema(self, node: Node) -> str:
+        """File name of the published JSON Schema that the node's config is held against; empty: none is known."""
+
+    def check(
+        self, fleet: Fleet, node: Node, files: Mapping[Role, Text], schema: Mapping[str, Any] | None = None
+    ) -> tuple[Finding, ...]:
+        """What FleetHub itself finds wrong with the rendered files; ``schema`` where it is at hand."""
 
     def chain(self, config: bytes) -> tuple[str, ...] | None:
         """The models that a config on a node uses, primary first; None: it cannot be read."""

@@ -28,7 +28,7 @@ from fleethub.observing.loads import measured
 
 WORKERS = 32
 #: Reads of one system that may run at the same time.
-LIMITS: dict[System, int] = {"litellm": 8, "ollama": 16, "host": 32, "gpu": 16, "git": 1}
+LIMITS: dict[System, int] = {"litellm": 8, "ollama": 16, "host": 128, "gpu": 16, "git": 1}
 
 ERRORS = (LiteLLMError, OllamaError, HostError, gpu.GpuError, git.GitError, SecretError)
 
@@ -45,15 +45,17 @@ def observe(
     vault: Vault,
     shells: Shells | None = None,
     silent: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    parallel: int = WORKERS,
 ) -> Facts:
     """Read all sources concurrently. ``shells`` keeps connections for later; without it they are closed here.
 
-    ``silent``: sources that are known not to answer (``Source.id``), and why; they are not asked.
+    ``parallel``: sources that are read at a time. ``silent``: sources that are known not to answer (``Source.id``),
+    and why; they are not asked.
     """
     if shells is None:
         shells = Shells()
         try:
-            return observe(fleet, sources, http, vault, shells, silent)
+            return observe(fleet, sources, http, vault, shells, silent, parallel)
         finally:
             shells.close()
     machines = shells
@@ -90,7 +92,7 @@ def observe(
                 return Unknown(str(error), at)
 
     wanted = list(sources)
-    with ThreadPoolExecutor(max_workers=min(WORKERS, max(len(wanted), 1))) as pool:
+    with ThreadPoolExecutor(max_workers=min(parallel, max(len(wanted), 1))) as pool:
         readings = dict(zip((s.id for s in wanted), pool.map(read, wanted), strict=True))
     loads = cache.remember_loads(measured(fleet, readings, at))
     return Facts(at, readings, loads, _remembered(wanted, readings, cache))

@@ -52,9 +52,10 @@ def after_reading(items: Iterable[Item], lockfile: Lockfile | None, facts: Facts
             found.append(
                 Finding(
                     "state.lost",
-                    f"there is no fleet.lock, but {len(lost)} things carry this fleet's marks ({named})",
+                    f"there is no fleet.lock, but FleetHub's marks are there already ({named})",
                     lost[0],
-                    hint="restore fleet.lock from git (git pull, git checkout) or from .fleethub/backups",
+                    hint="restore fleet.lock from git (git pull, git checkout) or from .fleethub/backups; "
+                    "where another fleet made them, choose other names and targets",
                 )
             )
         return found

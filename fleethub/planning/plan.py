@@ -25,8 +25,7 @@ from fleethub.planning.sources import secret_paths
 from fleethub.planning.summary import sentence
 from fleethub.resources import KINDS
 from fleethub.resources.base import Item, Sight, Uses, Work, record
-from fleethub.resources.node import (
-    machine_findings,
+from fleethub.resources.delivery import (
     restart_by_hand,
     rewires,
     running,
@@ -34,6 +33,7 @@ from fleethub.resources.node import (
     unused_until_restart,
     waits_for_hand,
 )
+from fleethub.resources.node import machine_findings
 from fleethub.resources.route import findings as route_findings
 
 

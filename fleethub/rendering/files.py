@@ -12,7 +12,7 @@ from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
 from fleethub.nodetypes.interface import NodeType, Role, Unwired
 from fleethub.rendering.engine import TemplateProblem, render_text
-from fleethub.rendering.lookup import Templates
+from fleethub.rendering.lookup import Schemas, Templates, no_schemas
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Rendered:
     chain: tuple[str, ...]
 
 
-def render(fleet: Fleet, node: Node, templates: Templates) -> Rendered:
+def render(fleet: Fleet, node: Node, templates: Templates, schemas: Schemas = no_schemas) -> Rendered:
     """All files of a node. Never raises for what a spec or template says: it becomes a finding."""
     kind = nodetypes.get(node.type)
     if kind is None:
@@ -55,17 +55,23 @@ def render(fleet: Fleet, node: Node, templates: Templates) -> Rendered:
         return _failed(node, "node.dangling-model", str(error))
     texts: dict[Role, Text] = {}
     sources = {name: text for (owner, name), text in templates.items() if owner == node.type}
-    for role, name in kind.templates().items():
+    roles, names = kind.roles(node), kind.templates()
+    for role in roles:
         try:
-            texts[role] = _one(kind, node, role, sources, name, context)
+            texts[role] = _one(kind, node, role, sources, names[role], context)
         except TemplateProblem as problem:
             findings.append(_finding(node, problem))
-    if len(texts) == len(kind.roles):
-        findings += kind.check(fleet, node, texts)
+    if len(texts) == len(roles):
+        try:
+            schema = schemas(kind.schema(node))
+        except ValueError as error:
+            schema, hint = None, f"write it anew: openclaw config schema > schemas/{kind.schema(node)}"
+            findings.append(Finding("node.config-schema", str(error), address.node(node.name), node.place, hint))
+        findings += kind.check(fleet, node, texts, schema)
     paths, modes = kind.paths(node), kind.modes()
     files = tuple(
         RenderedFile(role, paths[role], texts[role], modes[role], kind.consequence(role, node))
-        for role in kind.roles
+        for role in roles
         if role in texts
     )
     config = texts.get("openclaw")

@@ -1,9 +1,12 @@
-"""Finds templates: the packaged ones, replaced file by file by a fleet's own. All of the room's reading."""
+"""Finds templates: the packaged ones, replaced file by file by a fleet's own; and published schemas. All reading."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fleethub import nodetypes
 
@@ -32,6 +35,33 @@ def load_templates(fleet_root: Path) -> Templates:
         for kind in nodetypes.names():
             found.update(((kind, name), text) for name, text in _read(root / kind, f"{label}/{kind}"))
     return found
+
+
+#: File name -> a published JSON Schema, None where there is none; raises ValueError on what is no schema.
+Schemas = Callable[[str], Mapping[str, Any] | None]
+
+
+def load_schemas(fleet_root: Path) -> Schemas:
+    """The schemas in ``fleet_root/schemas/``, each read when it is first asked for."""
+
+    @cache
+    def find(name: str) -> Mapping[str, Any] | None:
+        path = fleet_root / "schemas" / name
+        if not name or not path.is_file():
+            return None
+        try:
+            schema = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise ValueError(f"schemas/{name} cannot be read as JSON ({type(error).__name__})") from None
+        if not isinstance(schema, dict):
+            raise ValueError(f"schemas/{name} is no JSON Schema")
+        return schema
+
+    return find
+
+
+def no_schemas(name: str) -> None:
+    """Where no schema is at hand."""
 
 
 def _packaged() -> Path:

@@ -7,7 +7,6 @@ uses this set) and ``project`` (what its containers are grouped under).
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -32,9 +31,22 @@ from fleethub.model.observation import (
     Source,
     Unknown,
 )
-from fleethub.model.plan import FileDiff, Leaf, Obstacle, Phase, Step, Why
+from fleethub.model.plan import FileDiff, Leaf, Phase, Step
 from fleethub.model.secret import Blob, Seal
 from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, differs, leaves, managed, parse_mark, record
+from fleethub.resources.delivery import (
+    WITHOUT_RESTART,
+    by_hand,
+    changed_files,
+    fingerprints,
+    foreign_paths,
+    is_host,
+    needs_restart,
+    own_files,
+    restart_by_hand,
+    to_deliver,
+    unused_until_restart,
+)
 from fleethub.resources.files import describe_drift, describe_file
 from fleethub.resources.key import wiring
 
@@ -97,7 +109,7 @@ class NodeKind:
             return Unknown(
                 "the fleet's seed does not resolve, so which files are FleetHub's is not known", sight.facts.at
             )
-        expected = set(want.attrs["files"] if want else ()) | _fingerprints(locked).keys()
+        expected = set(want.attrs["files"] if want else ()) | fingerprints(locked).keys()
         files: dict[str, Any] = {}
         for path in sorted(expected & reading.files.keys()):
             file = reading.files[path]
@@ -122,6 +134,7 @@ class NodeKind:
             telemetry={
                 "activated": (reading.mark or {}).get("activated"),
                 "listening": want is not None and want.material["node"].port in reading.listens,
+                **({"tools": dict(reading.tools)} if reading.tools else {}),
             },
             material={
                 "files": {p: f.content for p, f in reading.files.items() if f.content is not None},
@@ -178,6 +191,16 @@ class NodeKind:
                     "move them away, or choose another target; adopting them (fleethub import) is not there yet",
                 )
             ]
+        if foreign := foreign_paths(item):
+            return [
+                Finding(
+                    "node.target-taken",
+                    f"a file that FleetHub did not write is where it would put one: {', '.join(foreign)}",
+                    item.address,
+                    place,
+                    "move it away, or give the node's files another path",
+                )
+            ]
         return []
 
     def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
@@ -213,7 +236,7 @@ class NodeKind:
         if item.seen is None:
             return ()
         there, applied = item.seen.material["files"], item.seen.material["applied"]
-        known = _fingerprints(item.locked)
+        known = fingerprints(item.locked)
         changed = (p for p, f in item.seen.attrs["files"].items() if f.get("fingerprint") != known.get(p))
         return tuple(
             leaf
@@ -229,7 +252,7 @@ class NodeKind:
             if locked is None:
                 return Work()
             down = nodetypes.removal(str(locked.attrs.get("project", "")))
-            do = RemoveNode(locked.source, _ours(item), down)
+            do = RemoveNode(locked.source, own_files(item), down)
             return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, do, removes=True),))
         node: Node = item.want.material["node"]
         since = item.seen.telemetry["activated"] if item.seen else None
@@ -239,7 +262,7 @@ class NodeKind:
             return Work((Step(settle, item.address, Phase.SETTLE, wait, locked=record(item.want)),))
         kind = nodetypes.get(node.type)
         files = tuple(NodeFile(f.path, f.text, f.mode) for f in item.want.material["files"])
-        host = _is_host(node)
+        host = is_host(node)
         restart = host and needs_restart(item)
         activate = Activate(
             item.want.source,
@@ -248,16 +271,16 @@ class NodeKind:
             node.timeout,
             node.generation,
             files,
-            hot=not restart and all(file.role == "openclaw" for file in _changed(item)),
+            hot=not restart and all(file.role in WITHOUT_RESTART for file in changed_files(item)),
             fresh=restart,
         )
         start = Step(f"{item.address}/activate", item.address, Phase.ACTIVATE, activate, locked=record(item.want))
-        if not _to_deliver(item):
+        if not to_deliver(item):
             wait = Settle(node.settle, start.id)
             return Work((start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
         there = item.seen.material["files"] if item.seen else {}
-        mine = _ours(item)
-        changed = {file.path for file in _changed(item)}
+        mine = own_files(item)
+        changed = {file.path for file in changed_files(item)}
         deliver = Step(
             f"{item.address}/deliver",
             item.address,
@@ -290,72 +313,8 @@ class NodeKind:
         return Work((deliver, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
 
 
-def _is_host(node: Node) -> bool:
-    return "://" in node.target
-
-
-def _to_deliver(item: Item) -> bool:
-    """Whether files or mark are not those that are wanted; otherwise only the process is behind."""
-    return item.seen is None or not item.seen.attrs["marked"] or bool(_changed(item) or _stale(item))
-
-
-def _stale(item: Item) -> set[str]:
-    return set(_ours(item)) - set(item.want.attrs["files"] if item.want else ())
-
-
-def _ours(item: Item) -> dict[str, Blob]:
-    """Of what lies there, the files that still are as FleetHub wrote them."""
-    if item.seen is None:
-        return {}
-    known, there = _fingerprints(item.locked), item.seen.attrs["files"]
-    blobs: Mapping[str, Blob] = item.seen.material["files"]
-    return {p: blobs[p] for p, f in known.items() if p in blobs and there.get(p, {}).get("fingerprint") == f}
-
-
-def needs_restart(item: Item) -> bool:
-    """Whether its process must be a new one for what is wanted: a changed config is taken over while it runs, and
-    files that are put back as they were applied are what it runs with.
-    """
-    if item.want is None or item.locked is None or not item.locked.attrs:
-        return True
-    applied, wanted = item.locked.attrs.get("files", {}), item.want.attrs["files"]
-    files = (f.path for f in item.want.material["files"] if f.role != "openclaw")
-    return any(applied.get(p, {}).get("fingerprint") != wanted[p]["fingerprint"] for p in files)
-
-
-def by_hand(item: Item) -> bool:
-    """Whether somebody else restarts the node: the spec says never, or gives no command."""
-    if item.want is None or item.address.kind != "node":
-        return False
-    node: Node = item.want.material["node"]
-    kind = nodetypes.get(node.type)
-    return _is_host(node) and (node.activate == "never" or kind is None or not kind.activation(node))
-
-
-def unused_until_restart(item: Item) -> bool:
-    """Whether a delivery leaves a process running that knows only the old set, until somebody restarts it."""
-    listening = item.seen is not None and item.seen.telemetry.get("listening", False)
-    return by_hand(item) and needs_restart(item) and listening
-
-
-def restart_by_hand(item: Item) -> Obstacle:
-    """What such a node waits for."""
-    node: Node = item.want.material["node"]  # type: ignore[union-attr]
-    kind = nodetypes.get(node.type)
-    argv = kind.activation(node) if kind else ()
-    folder = "/" + node.target.split("/", 3)[3]
-    how = f"there: cd {shlex.quote(folder)} && {shlex.join(argv)}" if argv else "there, with its new variables"
-    return Obstacle(Why.WAITS, f"waits until {node.name} is seen restarted; restart it {how}", "activation")
-
-
-def waits_for_hand(item: Item) -> Obstacle | None:
-    """Set when the node has what is wanted, and only its restart by hand is missing."""
-    behind = item.seen is not None and item.seen.attrs.get("activated") is False
-    return restart_by_hand(item) if behind and by_hand(item) and not _to_deliver(item) else None
-
-
 def _host_attrs(node: Node) -> dict[str, Any]:
-    if not _is_host(node):
+    if not is_host(node):
         return {}
     kind = nodetypes.get(node.type)
     project = kind.project(node) if kind else ""
@@ -381,47 +340,11 @@ def machine_findings(resource: Resource, reading: HostReading, locked: Locked | 
     """What on the node's machine is in its way."""
     node: Node = resource.material["node"]
     kind = nodetypes.get(node.type)
-    if kind is None or not _is_host(node):
+    if kind is None or not is_host(node):
         return ()
-    known = _fingerprints(locked)
+    known = fingerprints(locked)
     others = tuple(name for name in reading.compose if name not in known)
     return kind.machine(node, replace(reading, compose=others), applied=locked is not None)
-
-
-def touches_wiring(item: Item) -> bool:
-    """Whether a delivery changes what the node calls, where, or with which key: then it needs a proof."""
-    return any(file.role in ("env", "openclaw") for file in _changed(item))
-
-
-def _changed(item: Item) -> list[Any]:
-    if item.want is None:
-        return []
-    there = item.seen.attrs["files"] if item.seen else {}
-    return [file for file in item.want.material["files"] if there.get(file.path) != item.want.attrs["files"][file.path]]
-
-
-def rewires(item: Item) -> bool:
-    """Whether a delivery changes the config itself, not only its environment."""
-    return any(file.role == "openclaw" for file in _changed(item))
-
-
-def running(item: Item) -> Needs:
-    """What the node may be calling right now: what was applied, and what an interrupted apply wanted.
-
-    Not what its config says by itself: a node that edits its own config must not widen its key by that.
-    """
-    found: dict[Address, frozenset[str]] = dict(item.locked.needs) if item.locked else {}
-    for address, entries in (item.locked.pending.needs if item.locked and item.locked.pending else {}).items():
-        found[address] = found.get(address, frozenset()) | entries
-    return found
-
-
-def _fingerprints(locked: Locked | None) -> dict[str, str]:
-    """What FleetHub wrote there, or began to write, by path."""
-    if locked is None:
-        return {}
-    begun = locked.pending.attrs.get("files", {}) if locked.pending else {}
-    return {p: str(f.get("fingerprint", "")) for p, f in {**begun, **locked.attrs.get("files", {})}.items()}
 
 
 def _marks(mark: Mapping[str, Any] | None, files: Mapping[str, Any]) -> bool:

@@ -25,7 +25,9 @@ GUARDED: Errors = {
 BROKEN: Errors = {503: {"model": ErrorAnswer, "description": "The spec has never held together since the start"}}
 INVALID: Errors = {400: {"model": ErrorAnswer, "description": "Something is not as it must be; `problems` say what"}}
 ABSENT: Errors = {404: {"model": ErrorAnswer, "description": "A name that nothing has"}}
-AMISS: Errors = {409: {"model": ErrorAnswer, "description": "A question that goes neither together nor with this fleet"}}
+AMISS: Errors = {
+    409: {"model": ErrorAnswer, "description": "A question that goes neither together nor with this fleet"}
+}
 AGED = {"Age": {"description": "Seconds since the observation", "schema": {"type": "integer", "minimum": 0}}}
 
 

@@ -24,7 +24,7 @@ from fleethub.spec.load import Loaded
 from fleethub.spec.merge import TABLES
 from fleethub.spec.pages import Page
 from fleethub.spec.sources import matches
-from fleethub.spec.values import NAME
+from fleethub.spec.values import NAME, SECRET
 
 Names = tuple[str, ...]
 BY_HAND = "it is written in a form that is not edited by command"
@@ -71,7 +71,7 @@ class _Desk:
 
     def add(self, name: str, fields: Fields) -> None:
         """A new block, in a file of its own where the spec includes such files."""
-        if not re.fullmatch(NAME, name) or len(name) > 63:
+        if not re.fullmatch(NAME, name) or len(name) > 63 or SECRET.search(name):
             shown = report.shown(name)
             raise EditError("bad-name", f"{shown} is no name: lower-case letters, digits and dashes, at most 63")
         given = {path: value for path, value in _paths(fields).items() if value is not None}
@@ -226,10 +226,11 @@ class _Desk:
                 _get(before, path[:-1], {}).pop(path[-1], None)
             else:
                 _in(before, path[:-1])[path[-1]] = value
+        blamed = next((path[2:] for path in changes if page.sections(path[:3])), ())
         try:
             after = tomllib.loads(page.text.replace("\r\n", "\n"))
         except tomllib.TOMLDecodeError as error:
-            raise self._by_hand(page.name, block) from error
+            raise self._by_hand(page.name, block, blamed) from error
         self.docs[page.name] = copy.deepcopy(after)
         for path in changes:  # an empty table in the way to what was taken out may be there or not
             for length in range(len(path) - 1, 0, -1):
@@ -237,7 +238,7 @@ class _Desk:
                     if _get(doc, path[:length]) == {}:
                         _get(doc, path[: length - 1]).pop(path[length - 1])
         if after != before:
-            raise self._by_hand(page.name, block)
+            raise self._by_hand(page.name, block, blamed)
         self.files[page.name] = page.text.encode()
         self.touched[page.name] = None
 

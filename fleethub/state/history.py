@@ -13,16 +13,27 @@ from pathlib import Path
 from typing import Any
 
 
-def append(path: Path, line: Mapping[str, Any]) -> None:
-    """Add a line with the time before it, on disk when this returns; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = json.dumps({"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}).encode() + b"\n"
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        os.write(file, data)
-        os.fsync(file)
-    finally:
-        os.close(file)
+class History:
+    """A history that is open for lines. Use as a context manager: what cannot be recorded is not begun."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o664)
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        os.close(self._file)
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        """Add a line with the time before it, on disk when this returns; raises OSError."""
+        data = json.dumps({"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}).encode() + b"\n"
+        end = os.fstat(self._file).st_size
+        torn = end and os.pread(self._file, 1, end - 1) != b"\n"  # a crash cut the last one off
+        os.write(self._file, b"\n" + data if torn else data)
+        os.fsync(self._file)
 
 
 def read(path: Path) -> list[dict[str, Any]]:

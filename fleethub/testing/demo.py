@@ -10,7 +10,8 @@ import os
 import re
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -144,27 +145,36 @@ class StandIns:
 
 def story(folder: Path, run: Callable[..., int], say: Callable[[str], None], keep: Callable[[], None] | None) -> int:
     """Tell it; ``run`` executes one FleetHub command line in ``folder`` and returns its exit code. 0: all went well."""
-    before = os.environ.get("LITELLM_MASTER_KEY")
-    os.environ["LITELLM_MASTER_KEY"] = MASTER
-    try:
-        with StandIns() as fleet:
-            wrong = _chapters(folder, fleet, run, say)
-            say(f"\nThe fleet's folder stays: {folder}")
-            say(f"Offline commands work there as it is, such as: fleethub -C {folder} render -o /tmp/rendered")
-            if keep is not None:
-                say("The stand-ins run until Ctrl-C. In another terminal:")
-                say(f"  export LITELLM_MASTER_KEY={MASTER}; cd {folder}; fleethub status")
-                keep()
-            else:
-                say("To go on by yourself with the servers running: fleethub demo --keep")
-    finally:
-        if before is None:
-            del os.environ["LITELLM_MASTER_KEY"]
+    config = folder / ".config"  # the user's own list of fleets is not the demo's
+    with _environment(LITELLM_MASTER_KEY=MASTER, XDG_CONFIG_HOME=str(config)), StandIns() as fleet:
+        wrong = _chapters(folder, fleet, run, say)
+        say(f"\nThe fleet's folder stays: {folder}")
+        say(f"Offline commands work there as it is, such as: fleethub -C {folder} context")
+        if keep is not None:
+            say("The stand-ins run until Ctrl-C. In another terminal:")
+            say(f"  export LITELLM_MASTER_KEY={MASTER} XDG_CONFIG_HOME={config}; cd {folder}")
+            say("  fleethub status; fleethub serve")
+            keep()
         else:
-            os.environ["LITELLM_MASTER_KEY"] = before
+            say("To go on by yourself with the servers running: fleethub demo --keep")
     for text in wrong:
         say(f"The demo went wrong: {text}")
     return 1 if wrong else 0
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Variables of this process for as long as the story lasts."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _chapters(folder: Path, fleet: StandIns, run: Callable[..., int], say: Callable[[str], None]) -> list[str]:
@@ -188,6 +198,8 @@ def _chapters(folder: Path, fleet: StandIns, run: Callable[..., int], say: Calla
     say("\n# Somebody narrows Volta's key behind our back. Its fallback would be refused at run time: 403.")
     fleet.edit_key("volta", models=["qwen3-32b"])
     expect(2, "plan", "--detailed-exitcode")
+    say("\n# Every session is told so at its start, from what that plan saw:")
+    expect(0, "context")
     expect(0, "apply", "--auto-approve")
 
     say("\n# Two large models on one GPU evict each other. TiltClaw is wired to a second one:")

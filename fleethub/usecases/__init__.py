@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -24,9 +22,9 @@ from fleethub.model.observation import Applied, Lockfile, Observation, Resource,
 from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
 from fleethub.model.survey import Survey
-from fleethub.rendering import Rendered, load_templates, render
+from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.resources.base import Inputs, Sight
-from fleethub.spec import Overlay, json_schema, load
+from fleethub.spec import Overlay, load
 
 
 class SpecError(Exception):
@@ -51,10 +49,13 @@ class Decision(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many nodes are touched at a time, and how many may not come up before the rest is left alone."""
+    """How many nodes are touched at a time, how many may not come up before the rest is left alone; how many sources
+    are read at a time.
+    """
 
     parallel: int = 16
     max_failures: int = 0
+    reads: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
-    templates = load_templates(Path(fleet.root))
-    rendered = {name: render(fleet, node, templates) for name, node in fleet.nodes.items()}
+    templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
+    rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
     findings = (*loaded.findings, *(f for r in rendered.values() for f in r.findings))
     if any(f.severity is Severity.ERROR for f in findings):
         raise SpecError(findings)
@@ -144,7 +145,12 @@ class Workplace:
         self.shells.close()
 
     def plan(
-        self, repair: bool = True, destroy: bool = False, facts: Facts | None = None, every_model: bool = False
+        self,
+        repair: bool = True,
+        destroy: bool = False,
+        pace: Pace = Pace(),
+        facts: Facts | None = None,
+        every_model: bool = False,
     ) -> Planned:
         """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong.
 
@@ -157,7 +163,7 @@ class Workplace:
 
         lockfile = self.store.read()
         if destroy and lockfile is None:
-            return self.plan(repair, facts=facts)  # tells a lost lockfile from a fleet that was never applied
+            return self.plan(repair, pace=pace, facts=facts)  # a lost lockfile, or a fleet that was never applied
         fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
         if destroy and lockfile is not None:
             lockfile = self._protected(lockfile)
@@ -171,7 +177,7 @@ class Workplace:
                 from fleethub.clients.ollama import EVERY
 
                 asked = tuple(replace(s, ask=(*s.ask, EVERY)) if s.system == "ollama" else s for s in asked)
-            facts = self.read(asked)
+            facts = self.read(asked, pace)
         for problem in self.vault.problems:
             findings.append(
                 Finding(
@@ -185,11 +191,11 @@ class Workplace:
             plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
         return Planned(plan, wanted, facts, lockfile)
 
-    def read(self, sources: Iterable[Source]) -> Facts:
+    def read(self, sources: Iterable[Source], pace: Pace = Pace()) -> Facts:
         """Ask all of them, now."""
         from fleethub.observing import observe
 
-        return observe(self.fleet, sources, self.http, self.vault, self.shells)
+        return observe(self.fleet, sources, self.http, self.vault, self.shells, parallel=pace.reads)
 
     def refused(self) -> Plan | None:
         """A plan that says why nothing may be asked or sent (the wrong seed, another name), or None."""
@@ -231,10 +237,10 @@ class Workplace:
         from fleethub.usecases.sessions import publish, remember
 
         with local_lock(self.store.private / "lock", "destroy" if destroy else "apply"):
-            made = self.plan(repair, destroy)
+            made = self.plan(repair, destroy, pace)
             decision = decide(made.plan)
             if decision is Decision.WITHOUT_REPAIR:
-                made = self.plan(False, destroy)
+                made = self.plan(False, destroy, pace)
                 decision = decide(made.plan)
             plan = made.plan
             nothing = plan.fatal or not plan.doable or (destroy and made.lockfile is None)
@@ -272,7 +278,7 @@ class Workplace:
             finally:
                 journal.close()
             notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile))
-            remember(self, self.plan(repair))
+            remember(self, self.plan(repair, pace=pace))
             return Result(
                 plan,
                 True,
@@ -353,35 +359,3 @@ def apply_exit(result: Result) -> Exit:
 
 def _has(plan: Plan, why: Why) -> bool:
     return any(o.why is why for c in plan.changes for o in c.obstacles)
-
-
-def init(folder: Path, name: str) -> list[Path]:
-    """Write a runnable spec, a seed (0600) and .gitignore; what is there stays. Returns what was written."""
-    from fleethub.clients.vault import new_seed
-    from fleethub.spec.scaffold import GITIGNORE, spec
-
-    folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-
-    def write(path: Path, text: str, mode: int = 0o644) -> None:
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        except FileExistsError:
-            return
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        written.append(path)
-
-    write(folder / "fleet.toml", spec(name))
-    write(folder / "fleet.schema.json", json.dumps(json_schema(), indent=2) + "\n")
-    ignore = folder / ".gitignore"
-    write(ignore, "")
-    lines = ignore.read_text(encoding="utf-8").splitlines()
-    missing = [line for line in GITIGNORE.splitlines() if line not in lines]
-    if missing:
-        ignore.write_text("\n".join((*lines, *missing)) + "\n", encoding="utf-8")
-        written += [ignore] if ignore not in written else []
-    wants_seed = f"file:{name}.seed" in (folder / "fleet.toml").read_text(encoding="utf-8")
-    if wants_seed and not (folder / "fleet.lock").exists():
-        write(folder / f"{name}.seed", new_seed() + "\n", 0o600)
-    return written

@@ -36,12 +36,17 @@ from fleethub.model.plan import Plan
 from fleethub.spec import Loaded, load
 from fleethub.spec.edit import edited
 from fleethub.spec.report import redacted, shown
-from fleethub.usecases import SpecError, Workplace, open_fleet
+from fleethub.state.history import History
+from fleethub.state.lock import local_lock, who
+from fleethub.usecases import SpecError, Workplace
 
 __all__ = [
     "Assign", "EditError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged", "Written",
     "entry_of", "propose", "refuse", "write",
 ]  # fmt: skip
+
+#: Below the fleet's folder.
+HISTORY = ".fleethub/history.ndjson"
 
 
 def propose(path: Path, edit: Edit, project: str = "", force: bool = False, facts: Facts | None = None) -> Proposal:
@@ -89,25 +94,30 @@ def propose(path: Path, edit: Edit, project: str = "", force: bool = False, fact
 def _judged(path: Path, spec: Loaded, proposal: Proposal, facts: Facts | None) -> Proposal:
     """The proposal with what the new spec's validation and plan say of it."""
     try:
-        after = open_fleet(path, proposal.files)
+        after = Workplace(path, proposal.files)
     except SpecError as error:
         return replace(proposal, findings=tuple(f for f in error.findings if f.severity is Severity.ERROR))
-    proposal = replace(proposal, after=after.fleet.digest, diff=tuple(_diff(spec.texts, proposal.files)))
-    was, plan = _plans(path, proposal.files, facts)
-    return replace(proposal, plan=plan, conflicts=tuple(_added(was, plan)))
+    with after, Workplace(path) as before:
+        was, plan = _plans(before, after, facts)
+    return replace(
+        proposal,
+        after=after.fleet.digest,
+        diff=tuple(_diff(spec.texts, proposal.files)),
+        plan=plan,
+        conflicts=tuple(_added(was, plan)),
+    )
 
 
-def _plans(path: Path, files: Mapping[str, bytes | None], facts: Facts | None) -> tuple[Plan, Plan]:
+def _plans(before: Workplace, after: Workplace, facts: Facts | None) -> tuple[Plan, Plan]:
     """The plan without the edit and the one with it, from the same facts."""
     from fleethub.planning.sources import merged, sources
 
-    with Workplace(path) as before, Workplace(path, files) as after:
-        repair = after.fleet.policy.drift != "stop"
-        if facts is None and after.refused() is None:
-            lockfile = after.store.read()
-            wanted = (s for w in (after, before) for s in sources(w.fleet, w.wanted(w.fleet), lockfile))
-            facts = after.read(merged(wanted))
-        return before.plan(repair, facts=facts).plan, after.plan(repair, facts=facts).plan
+    repair = after.fleet.policy.drift != "stop"
+    if facts is None and after.refused() is None:
+        lockfile = after.store.read()
+        wanted = (s for w in (after, before) for s in sources(w.fleet, w.wanted(w.fleet), lockfile))
+        facts = after.read(merged(wanted))
+    return before.plan(repair, facts=facts).plan, after.plan(repair, facts=facts).plan
 
 
 def _added(was: Plan, plan: Plan) -> Iterable[Finding]:
@@ -197,7 +207,6 @@ def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
     proposal that is refused. One that changes nothing writes nothing.
     """
     from fleethub.clients import git
-    from fleethub.state.lock import local_lock
 
     if proposal.refused:
         raise ValueError("a refused edit is not written")
@@ -205,7 +214,7 @@ def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
         return Written((), proposal.before)
     root = Path(proposal.root)
     names = tuple(proposal.files)
-    with local_lock(root / ".fleethub/edit.lock", proposal.says):
+    with local_lock(root / ".fleethub/edit.lock", proposal.says), History(root / HISTORY) as log:
         spec = load(root / proposal.main)
         if spec.digest != proposal.before:
             raise SpecChanged("the spec was changed meanwhile, so nothing was written; do it again on what it says now")
@@ -217,8 +226,9 @@ def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
                 made = git.commit_only(root, names, f"fleethub: {proposal.says}")
             except git.GitError as error:
                 problem = str(error)
-        _record(proposal, by, says=proposal.says, commit=made)
-    written = Written(names, proposal.after, made, notes)
+        log.append(_line(proposal, by, says=proposal.says, commit=made))
+    removed = tuple(name for name, data in proposal.files.items() if data is None)
+    written = Written(names, proposal.after, removed, made, notes)
     if problem:
         raise NotCommitted(written, problem)
     return written
@@ -230,15 +240,14 @@ def refuse(proposal: Proposal, by: str = "") -> None:
     Raises OSError.
     """
     if proposal.owned:
-        _record(proposal, by, refused="node.owned", owner=redacted((proposal.entry or {}).get("owner", "")))
+        owner = redacted((proposal.entry or {}).get("owner", ""))
+        with History(Path(proposal.root) / HISTORY) as log:
+            log.append(_line(proposal, by, refused="node.owned", owner=owner))
 
 
-def _record(proposal: Proposal, by: str, **more: str) -> None:
-    """What was refused is named by its action alone: its words were never judged."""
-    from fleethub.state.history import append
-    from fleethub.state.lock import who
-
-    line = {
+def _line(proposal: Proposal, by: str, **more: str) -> dict[str, Any]:
+    """A line of the history. What was refused is named by its action alone: its words were never judged."""
+    return {
         "by": by or who(),
         "project": proposal.project,
         "action": proposal.action,
@@ -247,8 +256,8 @@ def _record(proposal: Proposal, by: str, **more: str) -> None:
         "displaced": redacted(proposal.displaced),
         "before": proposal.before,
         "after": proposal.after,
+        **more,
     }
-    append(Path(proposal.root) / ".fleethub/history.ndjson", {**line, **more})
 
 
 def _put(root: Path, files: Mapping[str, bytes | None], before: Mapping[str, bytes]) -> None:

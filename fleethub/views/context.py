@@ -14,6 +14,7 @@ from fleethub.model.words import flat
 LARGEST = 4000  # characters of what is printed, envelope included
 STALE = 3600.0  # seconds after which an observation is called stale
 LONGEST = 280  # characters of a line
+MOST = 8  # names of consumers of which one line says the same
 SHARE = {"trouble": 1400, "yours": 900}  # characters that a section may take of a full text
 ENOUGH = 300  # characters that are kept for the headline of each further fleet
 
@@ -117,11 +118,17 @@ def _grouped(consumers: Iterable[dict[str, Any]]) -> list[str]:
     groups: dict[str, list[str]] = {}
     for consumer in consumers:
         groups.setdefault(consumer["says"], []).append(consumer["who"])
-    return [f"{', '.join(who)}: {says}" for says, who in groups.items()]
+    return [f"{_few(who)} {says}" for says, who in groups.items()]
+
+
+def _few(names: list[str]) -> str:
+    """Names, of many only some, so that what is said of them is not cut off; "each" where they are several."""
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return ", ".join(names[:MOST]) + (f"{more}: each" if len(names) > 1 else "")
 
 
 def _section(title: str, entries: Iterable[str], markdown: bool, room: int) -> list[str]:
-    """As many lines as there is room for, and how many are left out; nothing where not even one fits."""
+    """As many lines as there is room for, and how many are left out; where not even one fits, how many there are."""
     listed = [_clip(entry, LONGEST) for entry in entries]
     if not listed:
         return []
@@ -132,7 +139,9 @@ def _section(title: str, entries: Iterable[str], markdown: bool, room: int) -> l
         more = f"{'- ' if markdown else '  '}… and {len(listed) - at} more: fleethub status"
         spare = len(more) + 1 if at < len(listed) - 1 else 0
         if used + len(line) + 1 + spare > room:
-            return [*lines, more] if used + len(more) + 1 <= room else []
+            counted = f"{title}: {len(listed)}, see fleethub status"
+            whole, short = used + len(more) + 1 <= room, len(counted) + 1 <= room
+            return [*lines, more] if at and whole else [counted] if short else []
         lines.append(line)
         used += len(line) + 1
     return lines

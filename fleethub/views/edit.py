@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from fleethub.model.edit import Proposal, Written
+from fleethub.model.edit import Located, Proposal, Written
 from fleethub.views.data import finding_data, plan_data
 from fleethub.views.plan import findings_lines, plan_text
 from fleethub.views.style import Style
@@ -17,7 +18,8 @@ def proposal_text(proposal: Proposal, style: Style, full: bool = False) -> str:
         return "\n".join((*lines, "  The spec says so already: nothing to write."))
     lines += [f"  {note}" for note in proposal.notes]
     if proposal.displaced:
-        lines.append(f"  {style('warning', 'taken over')} from {proposal.displaced} by {proposal.project}, by force")
+        by = f"the entry is {proposal.displaced}'s; {proposal.project} overrides that, which is recorded"
+        lines.append(f"  {style('warning', 'by force')}: {by}")
     if proposal.diff:
         lines += ["", *(f"  {_painted(line, style)}" for line in proposal.diff)]
     if proposal.findings:
@@ -67,10 +69,51 @@ def proposal_data(proposal: Proposal, full: bool = False) -> list[dict[str, Any]
     return lines + (plan_data(proposal.plan, full) if proposal.plan is not None else [])
 
 
+def located_text(found: Sequence[Located], style: Style) -> str:
+    """What lies at the target already, a line for each file, and what becomes of it."""
+    if not found:
+        return "Its target was not looked at."
+    lines = [style("bold", "At its target")]
+    lines += [f"  {one.role:8}  {_state(one, style)}: {one.says}" for one in found]
+    if any(one.state in ("found", "other") for one in found):
+        lines.append(
+            "  None of these is changed. A plan leaves files without FleetHub's mark alone: for as long as they are\n"
+            "  there, it blocks the node (node.target-taken)."
+        )
+    return "\n".join(lines)
+
+
+def located_data(one: Located) -> dict[str, Any]:
+    """A file of a node that is taken in."""
+    return {"type": "located", "role": one.role, "path": one.path, "state": one.state, "says": one.says}
+
+
+def _state(one: Located, style: Style) -> str:
+    if one.state == "found":
+        return f"{style('good', one.path)}"
+    return f"{one.path} {style('warning' if one.state != 'absent' else 'dim', one.state)}"
+
+
+def written_data(written: Written | None) -> dict[str, Any]:
+    """The part of a summary that says what was written; None: nothing."""
+    found = written or Written((), "")
+    return {
+        "written": bool(found.files),
+        "files": list(found.files),
+        "removed": list(found.removed),
+        "commit": found.commit,
+        "notes": list(found.notes),
+    }
+
+
 def written_text(written: Written) -> str:
     """What was written, and what comes next."""
-    commit = f", committed as {written.commit}" if written.commit else ""
-    lines = [f"Wrote {', '.join(written.files)}{commit}.", *(f"note: {note}" for note in written.notes)]
+    kept = [name for name in written.files if name not in written.removed]
+    done = [f"wrote {', '.join(kept)}"] if kept else []
+    done += [f"removed {', '.join(written.removed)}"] if written.removed else []
+    done += [f"committed as {written.commit}"] if written.commit else []
+    says = "; ".join(done)
+    lines = [f"{says[:1].upper()}{says[1:]}.", *(f"note: {note}" for note in written.notes)]
     return "\n".join((*lines, "Next: fleethub apply"))
 
 

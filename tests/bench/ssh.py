@@ -20,10 +20,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free
 from tests.real.sshd import key
 from tests.support import SEED
 
-PUSH, PLAN, PORT = 20, 100, 15459
+PUSH, PLAN = 20, 100
+(PORT,) = free()
 GOALS = {"push against pyinfra": (3.0, "at least"), "plan against pyinfra": (4.0, "at least"),
          "push against bare fabric": (1.3, "at most")}  # fmt: skip
 FILES = (

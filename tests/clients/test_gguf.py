@@ -61,9 +61,9 @@ def test_what_it_tells(whole: Path) -> None:
 
 def test_a_large_vocabulary_is_quick(tmp_path: Path) -> None:
     path = write(tmp_path / "wide.gguf", words=150_000)
-    start = time.perf_counter()
+    start = time.process_time()  # whatever else the machine does
     read(path)
-    assert time.perf_counter() - start < 2  # the package alone makes objects for every word: some ten times as long
+    assert time.process_time() - start < 2  # the package alone makes objects for every word: some ten times as long
 
 
 @pytest.mark.parametrize(

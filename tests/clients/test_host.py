@@ -7,7 +7,9 @@ import os
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -204,6 +206,56 @@ def test_a_mark_that_is_no_json_is_no_mark(node: Target, tmp_path: Path) -> None
     assert node.read(PATHS).mark is None
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["the first set", "the next one"])
+def test_a_reading_that_a_delivery_overtakes_is_made_again(
+    first: bool, node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read may be of both sets. The delivery comes as the reading's tar is started, once."""
+    if not first:
+        node.deliver(parcel())
+    (tmp_path / "n").mkdir(exist_ok=True)
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    come, real = tmp_path / "come", shutil.which("tar")
+    (tmp_path / "n/openclaw.json").write_text("{}\n")  # so that there is something to read
+    (tools / "tar").write_text(
+        f"#!/bin/sh\ncase $1 in -cf) mkdir {come} 2>/dev/null && {{ touch {come}/now; "
+        f'while [ -e {come}/now ]; do sleep 0.02; done; }};; esac\nexec {real} "$@"\n'
+    )
+    (tools / "tar").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(node.read, PATHS)
+        end = time.monotonic() + 20
+        while not (come / "now").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        node.deliver(parcel(NEW, serial=2))
+        (come / "now").unlink()
+        found = reading.result(20)
+    assert {p: f.content.reveal() for p, f in found.files.items() if f.content} == of(NEW)
+    assert found.mark is not None
+    assert found.mark["serial"] == 2
+
+
+def test_a_node_that_is_written_again_and_again_is_not_read(node: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.deliver(parcel())
+    monkeypatch.setattr(scripts, "READ", scripts.READ.replace('[ -n "$held" ] ||', "exit 75 ||"))
+    with pytest.raises(HostError, match="delivers there again and again"):
+        node.read(PATHS)
+
+
+def test_a_folder_that_takes_no_lock_is_told(node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.deliver(parcel())
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "mkdir").write_text(f'#!/bin/sh\ncase $* in */lock) exit 1;; esac\nexec {shutil.which("mkdir")} "$@"\n')
+    (tools / "mkdir").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    with pytest.raises(HostError, match="cannot write to"):
+        node.deliver(parcel(NEW))
+    assert contents(node) == of(OLD)
+
+
 def test_two_at_a_time_wait_for_each_other(node: Target, tmp_path: Path) -> None:
     """The one that holds the lock is named to the other, and a holder that is dead counts as none."""
     node.deliver(parcel())
@@ -313,3 +365,18 @@ def test_killed_at_every_program_the_set_is_whole(
             break
     assert outcomes == {"1", "2"}
     assert n > 8
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_committed(node: Target) -> None:
+    node.deliver(parcel())
+    folder = Path(node.path) / "workspace"
+    folder.mkdir()
+    folder.chmod(0o555)
+    guided = (*NEW, ("workspace/FLEETHUB.md", b"text", 0o644))
+    with pytest.raises(HostError, match=r"no permission to write to .*/workspace"):
+        node.deliver(parcel(guided, 2))
+    assert contents(node) == of(OLD)
+    folder.chmod(0o755)
+    node.deliver(parcel(guided, 3))
+    assert (folder / "FLEETHUB.md").read_bytes() == b"text"

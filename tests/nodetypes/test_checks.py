@@ -166,6 +166,13 @@ def test_paths_of_files(path):
     assert [f.code for f in precheck(files={"compose": path})] == ["node.config-check"]
 
 
+@pytest.mark.parametrize(
+    ("path", "fine"), [("state/openclaw.json", True), ("state/a/b", False), ("workspace/x", False)]
+)
+def test_the_config_may_lie_where_openclaw_keeps_it(path, fine):
+    assert [f.code for f in precheck(files={"openclaw": path})] == ([] if fine else ["node.config-check"])
+
+
 def test_names_of_variables_and_projects():
     assert [f.code for f in precheck(env={"A B": "x"})] == ["node.config-check"]
     assert [f.code for f in precheck(project="Mesh One")] == ["node.config-check"]

@@ -10,7 +10,7 @@ from fleethub.model.facts import Container, HostReading
 
 DOCKER, NATIVE = nodetypes.get("openclaw-docker"), nodetypes.get("openclaw-native")
 HOST = {"target": "ssh://ops@volta/srv/openclaw/volta"}
-TOOLS = frozenset({"docker", "curl"})
+TOOLS = {"docker": "", "compose": "2.26.1", "curl": ""}
 
 
 def codes(reading, applied=False, kind=DOCKER, which="docker", **fields):
@@ -30,6 +30,7 @@ def test_nothing_in_the_way():
     ("reading", "code"),
     [
         (HostReading(True), "node.no-docker"),
+        (HostReading(True, tools={"docker": "", "curl": ""}), "node.no-docker"),
         (HostReading(True, tools=TOOLS, uid=1234), "node.uid-differs"),
         (HostReading(True, tools=TOOLS, compose=("docker-compose.yml",)), "compose.second-file"),
         (

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.proxies import Admin, Times
+from tests.real.far import far, hosts
 from tests.real.sshd import machine, server
 from tests.support import MASTER
 
-__all__ = ["machine", "server"]  # fixtures
+__all__ = ["far", "hosts", "machine", "server"]  # fixtures
 
 HERE = Path(__file__).parent
 VERSION = os.environ.get("FLEETHUB_LITELLM_VERSION", "1.106.2")

@@ -13,13 +13,7 @@ from pathlib import Path
 
 import pytest
 
-
-def worker() -> int:
-    """Which of several test processes this is: each has ports of its own, below those of outgoing connections."""
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
-
-
-PORTS = range(15460 + 10 * worker(), 15470 + 10 * worker())
+from tests.ports import free
 
 
 def find() -> str:
@@ -40,6 +34,7 @@ class Machine:
     bin: Path
     known: str
     user: str
+    journal: Path
 
     @property
     def address(self) -> str:
@@ -50,6 +45,10 @@ class Machine:
         path.write_text(text)
         path.chmod(0o755)
 
+    def log(self) -> str:
+        """What sshd wrote."""
+        return self.journal.read_text()
+
     def known_hosts(self, text: str) -> None:
         (self.home / ".ssh/known_hosts").write_text(text)
 
@@ -58,17 +57,6 @@ def key(path: Path) -> str:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
     kind, public, *_ = path.with_suffix(".pub").read_text().split()
     return f"{kind} {public}"
-
-
-def free() -> int:
-    for port in PORTS:
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    pytest.fail("no port is free for the sshd")
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +72,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     host_key, operator = key(folder / "host"), key(home / ".ssh/id_ed25519")
     (folder / "authorized").write_text(operator + "\n")
-    port = free()
+    (port,) = free()
     (folder / "conf").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
         f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-        f"MaxStartups 300\nPermitRootLogin prohibit-password\n"
+        f"MaxStartups 300\nLogLevel VERBOSE\nPermitRootLogin prohibit-password\n"
         f"SetEnv PATH={tools}:/usr/bin:/bin HOME={folder}/remote\n"
     )
     process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "conf")], stderr=(folder / "log").open("w"))
@@ -101,7 +89,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             time.sleep(0.05)
         assert process.poll() is None, (folder / "log").read_text()
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
-        yield Machine(port, home, tools, f"[127.0.0.1]:{port} {host_key}\n", user)
+        yield Machine(port, home, tools, f"[127.0.0.1]:{port} {host_key}\n", user, folder / "log")
     finally:
         process.terminate()
         process.wait(20)

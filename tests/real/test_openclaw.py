@@ -12,12 +12,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fleethub import nodetypes
-from fleethub.rendering import Rendered, load_templates, render
+from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.usecases import open_fleet
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "nodetypes"))
@@ -63,18 +65,18 @@ def write(rendered: Rendered, folder: Path) -> dict[str, str]:
             pairs = [line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#")]
             variables = {name: value.strip("'") for name, value in pairs}
     for name in ("state", "workspace"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)
     return variables
 
 
-def openclaw(words: list[str], config: Path, variables: dict[str, str], home: Path) -> dict:
+def openclaw(words: list[str], config: Path, variables: dict[str, str], home: Path, code: int = 0) -> dict:
     """One call of the real program with nothing of this machine's environment."""
     path = f"{tool('FLEETHUB_OPENCLAW_BIN')}:{os.environ['PATH']}"
     env = {**variables, "PATH": path, "HOME": str(home), "OPENCLAW_HOME": str(home), "NO_COLOR": "1",
            "OPENCLAW_STATE_DIR": str(home / "state"), "OPENCLAW_CONFIG_PATH": str(config),
            "OPENCLAW_HIDE_BANNER": "1", "OPENCLAW_NO_RESPAWN": "1"}  # fmt: skip
     done = subprocess.run(["openclaw", *words, "--json"], env=env, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return json.loads(done.stdout)
 
 
@@ -154,3 +156,45 @@ def test_compose_accepts_the_file_and_reads_what_we_mean(which, tmp_path):
     assert mounts["/home/node/.openclaw/workspace"]["source"] == str(tmp_path / "workspace")
     assert service["ports"][0]["host_ip"] == "127.0.0.1"
     assert service["ports"][0]["published"] == str(NODES[which].port)
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory) -> Callable[[str], Any]:
+    """What ``openclaw config schema`` prints, where FleetHub looks for it."""
+    path = f"{tool('FLEETHUB_OPENCLAW_BIN')}:{os.environ['PATH']}"
+    folder = tmp_path_factory.mktemp("published")
+    (folder / "schemas").mkdir()
+    env = {"PATH": path, "HOME": str(folder), "OPENCLAW_NO_RESPAWN": "1"}
+    done = subprocess.run(["openclaw", "config", "schema"], env=env, capture_output=True, timeout=120, check=True)
+    (folder / "schemas/openclaw-2026.9.6.json").write_bytes(done.stdout)
+    return load_schemas(folder)
+
+
+def test_openclaws_schema_accepts_every_config_that_its_validator_accepts(schema):
+    assert schema("openclaw-2026.9.6.json") is not None
+    for which in CONTAINERS:
+        assert render(fleet(), NODES[which], TEMPLATES, schema).findings == ()
+    for folder, name in WRITTEN:
+        opened = open_fleet(folder / "fleet.toml").fleet
+        found = render(opened, opened.nodes[name], TEMPLATES, schema).findings
+        assert "node.config-schema" not in [f.code for f in found], found
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"_comment": "x"},
+        {"gateway": {"port": "18789"}},
+        {"gateway": {"bind": "0.0.0.0"}},
+        {"models": {"providers": {"own": {"baseUrl": "http://x/v1", "api": "openai", "models": []}}}},
+        {"models": {"providers": {"own": {"baseUrl": "http://x/v1", "apiKey": "x", "models": [{"id": "a"}]}}}},
+        {"agents": {"defaults": {"nothing": 1}}},
+    ],
+)
+def test_what_openclaws_validator_refuses_is_refused_here_by_its_schema(over, schema, tmp_path):
+    node = dataclasses.replace(NODES["docker"], openclaw=over)
+    rendered = render(fleet(), node, TEMPLATES, schema)
+    assert "node.config-schema" in [f.code for f in rendered.findings]
+    variables = write(rendered, tmp_path)
+    config = tmp_path / nodetypes.get(node.type).paths(node)["openclaw"]
+    assert openclaw(["config", "validate"], config, variables, tmp_path, code=1)["valid"] is False

@@ -21,10 +21,12 @@ from typing import Any
 
 import pytest
 
-from fleethub.nodetypes.openclaw.wiring import hang
+from fleethub.nodetypes.openclaw.wiring import RETRY_WINDOW, hang
+from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import LiteLLM
+from fleethub.testing.ollama import Ollama
+from tests.ports import free
 from tests.proxies import Admin
-from tests.real.sshd import worker
 from tests.support import MASTER, Place
 
 pytestmark = pytest.mark.real
@@ -38,6 +40,7 @@ name = "turns"
 key_seed = ["file:fleet.seed"]
 [policy]
 drift = "repair"
+overcommit = "warn"
 [proxies.main]
 url = "{url}"
 key_cache_ttl = "100ms"
@@ -54,6 +57,15 @@ context = 32768
 proxy = "main"
 route = "openai/third"
 context = 32768
+[backends.gpu]
+host = "gpu"
+gpus = [{{ name = "RTX 6000 Ada", vram = "48 GiB" }}]
+[backends.gpu.ollama]
+url = "{ollama}"
+[models.local]
+backends = ["gpu"]
+route = "ollama_chat/llama3.1:8b"
+context = 32768
 [defaults.node]
 target = "nodes/{{name}}"
 settle = "0s"
@@ -66,6 +78,10 @@ image = "ghcr.io/openclaw/openclaw:2026.9.6"
 host = "native"
 type = "openclaw-native"
 port = {port}
+[nodes.direct]
+host = "direct"
+type = "openclaw-native"
+fallbacks = ["second", {{ model = "local", via = "ollama" }}]
 """
 OVERHEAD = 45.0  # seconds that a turn takes on two shared cores without any retry
 
@@ -123,9 +139,9 @@ class Town:
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     openclaw_path()
-    port = 15310 + 10 * worker()
-    with LiteLLM(models=MODELS, master_key=MASTER, cache_ttl=0.1) as proxy:
-        place = Place(tmp_path / "fleet", SPEC.format(url=proxy.url, port=port))
+    (port,) = free()
+    with LiteLLM(models=MODELS, master_key=MASTER, cache_ttl=0.1) as proxy, Ollama(models=ALL) as ollama:
+        place = Place(tmp_path / "fleet", SPEC.format(url=proxy.url, ollama=ollama.url, port=port))
         place.apply()
         home = tmp_path / "home"
         home.mkdir()
@@ -155,6 +171,15 @@ def test_a_primary_that_is_missing_leads_to_the_fallback_at_once(town: Town) -> 
     models[:] = [m for m in models if m["model_name"] != "first"]
     said, passed = town.turn("native")
     assert "hi from second" in said["final"], said
+    assert passed < OVERHEAD
+
+
+def test_a_proxy_that_has_neither_model_leads_to_ollama_itself(town: Town) -> None:
+    """The last hop goes past the proxy, by Ollama's own API."""
+    town.proxy.replica.config_models[:] = []
+    said, passed = town.turn("direct")
+    assert said["ok"] is True, said
+    assert "llama3.1:8b" in str(said["model"])
     assert passed < OVERHEAD
 
 
@@ -206,12 +231,14 @@ def test_a_primary_that_hangs_is_left_within_the_time_of_the_formula(town: Town,
 
 
 @pytest.mark.skipif(not os.environ.get("FLEETHUB_SLOW"), reason="minutes: FLEETHUB_SLOW=1")
-def test_a_proxy_that_is_dead_fails_after_its_retries(town: Town) -> None:
-    """Refused connections: about 75 s for each model of the proxy."""
+@pytest.mark.parametrize("node", ["native", "direct"])
+def test_a_proxy_that_is_dead_is_left_after_its_retries(town: Town, node: str) -> None:
+    """Refused connections: retried for a window of 90 s for each model of the proxy; then Ollama, where it is a hop."""
     town.proxy.stop()
-    said, passed = town.turn("native", timeout=600)
-    assert said["ok"] is not True
-    assert passed < 2 * 90 + OVERHEAD
+    said, passed = town.turn(node, timeout=600)
+    assert (said["ok"] is True) is (node == "direct"), said
+    assert passed < 2 * RETRY_WINDOW + OVERHEAD
+    print(f"a dead proxy, {node}: {passed:.0f} s")
 
 
 def healthy(port: int) -> bool:

@@ -20,7 +20,8 @@ import pytest
 from fleethub.clients import gpu, shell
 from fleethub.clients.machine import script
 from fleethub.clients.shell import Remote, ShellError, Shells
-from tests.real.sshd import Machine, free, key
+from tests.ports import free
+from tests.real.sshd import Machine, key
 
 pytestmark = pytest.mark.real
 CANARY = "canary-of-the-remote-environment"
@@ -156,6 +157,60 @@ def test_an_alias_of_the_ssh_config(machine: Machine, shells: Shells) -> None:
         shells.at("fooled").run("echo hello")
 
 
+@pytest.fixture
+def elsewhere(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that knows the host and has no key; the operator's key lies beside it."""
+    home = tmp_path / "elsewhere"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh/known_hosts").write_text(machine.known)
+    shutil.copy(machine.home / ".ssh/id_ed25519", tmp_path / "key")
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+def test_a_key_of_the_agent(
+    machine: Machine, elsewhere: Path, shells: Shells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = tmp_path / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(door)], stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 20
+        while not door.exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(door))
+        with pytest.raises(ShellError, match="login was refused"):
+            shells.at(machine.address).run("echo hello")
+        subprocess.run(["ssh-add", "-q", str(tmp_path / "key")], check=True)
+        assert shells.at(machine.address).run("echo hello").out == b"hello\n"
+    finally:
+        agent.terminate()
+        agent.wait(20)
+
+
+def test_a_key_that_the_config_names_in_a_file_that_it_includes(
+    machine: Machine, elsewhere: Path, shells: Shells, tmp_path: Path
+) -> None:
+    (elsewhere / ".ssh/conf.d").mkdir()
+    (elsewhere / ".ssh/conf.d/fleet").write_text(
+        f"Host monad-*\n  HostName 127.0.0.1\n  User {machine.user}\nHost monad-1\n  Port {machine.port}\n"
+    )
+    (elsewhere / ".ssh/keys").write_text(f"IdentityFile {tmp_path}/key\n")
+    (elsewhere / ".ssh/config").write_text(
+        'Include conf.d/* "nothing there"\nHost other\n  Port 1\nHost monad-*\n  Include ~/.ssh/keys\n  Port 2\n'
+    )
+    assert shells.at("monad-1").run("echo hello").out == b"hello\n"
+    with pytest.raises(ShellError, match="cannot connect"):
+        shells.at("monad-2").run("echo hello")
+
+
+def test_a_key_that_is_locked(machine: Machine, elsewhere: Path, shells: Shells, tmp_path: Path) -> None:
+    argv = ["ssh-keygen", "-q", "-p", "-N", "a passphrase", "-f", str(tmp_path / "key")]
+    subprocess.run(argv, check=True)
+    shutil.copy(tmp_path / "key", elsewhere / ".ssh/id_ed25519")
+    with pytest.raises(ShellError, match=r"locked by a passphrase: unlock it with ssh-add"):
+        shells.at(machine.address).run("echo hello")
+
+
 def test_an_unknown_host(machine: Machine, shells: Shells) -> None:
     machine.known_hosts("")
     with pytest.raises(ShellError) as caught:
@@ -213,7 +268,7 @@ def test_a_host_that_hangs(
     monkeypatch.setattr(shell, "CONNECT", 1.0)
     monkeypatch.setattr(shell, "LOGIN", 4.0)
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", free()))
+        listener.bind(("127.0.0.1", *free()))
         listener.listen()
 
         def serve() -> None:
@@ -233,8 +288,9 @@ def test_a_host_that_hangs(
 
 
 def test_nobody_listens_and_no_such_name(machine: Machine, shells: Shells) -> None:
+    (port,) = free()
     with pytest.raises(ShellError, match="cannot connect"):
-        shells.at(f"ops@127.0.0.1:{free()}").run("echo hello")
+        shells.at(f"ops@127.0.0.1:{port}").run("echo hello")
     with pytest.raises(ShellError, match="name is not known"):
         shells.at("ops@nowhere.invalid").run("echo hello")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free
 from tests.proxies import Admin
 from tests.real.conftest import Proxy
 from tests.real.sshd import Machine
@@ -38,7 +39,7 @@ context = 32768
 host = "volta"
 type = "openclaw-native"
 target = "ssh://{address}{root}/volta"
-port = 15390
+port = {port}
 settle = "0s"
 model = "qwen3-32b"
 """
@@ -65,7 +66,7 @@ def test_from_an_empty_host_to_an_answer_and_through_a_swap(
     found = openclaw_path().split(":/usr", 1)[0]
     machine.tool("openclaw", f'#!/bin/sh\nPATH={found}:$PATH OPENCLAW_NO_RESPAWN=1 exec openclaw "$@"\n')
     first, second = (proxy.url for proxy in replicas)
-    spec = SPEC.format(first=first, second=second, address=machine.address, root=tmp_path / "srv")
+    spec = SPEC.format(first=first, second=second, address=machine.address, root=tmp_path / "srv", port=free()[0])
     place = Place(tmp_path / "fleet", spec)
     folder, home = tmp_path / "srv/volta", tmp_path / "home"
     home.mkdir()

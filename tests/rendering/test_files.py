@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from fleethub.model.finding import Severity
 from fleethub.model.fleet import Hop
 from fleethub.model.secret import Derived, SecretRef
-from fleethub.rendering import load_templates, render
+from fleethub.rendering import load_schemas, load_templates, render
 
 
 class Plain(SingleFileSnapshotExtension):
@@ -183,3 +184,50 @@ def test_merging_replaces_lists_and_goes_into_tables(templates):
     assert config["gateway"]["port"] == 20000
     assert config["gateway"]["mode"] == "local"
     assert config["tools"] == {"deny": ["exec"]}
+
+
+SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "agents": {"type": "object"},
+        "models": {"type": "object"},
+        "gateway": {"type": "object", "properties": {"port": {"type": "integer"}, "bind": {"enum": ["lan"]}}},
+        "channels": {"additionalProperties": {"type": "object", "required": ["dmPolicy"]}},
+    },
+}
+
+
+def published(folder, schema, **openclaw):
+    (folder / "schemas").mkdir(exist_ok=True)
+    text = schema if isinstance(schema, str) else json.dumps(schema)
+    (folder / "schemas/openclaw-2026.9.6.json").write_text(text)
+    node = replace(NODES["docker"], openclaw=openclaw)
+    return render(fleet(), node, load_templates(folder), load_schemas(folder))
+
+
+def test_a_config_is_held_against_the_published_schema_of_its_version(tmp_path):
+    assert published(tmp_path, SCHEMA, channels={"x": {}}).findings == ()  # the validator gives it its default
+    wrong = {"gateway": {"bind": "canary-value", "port": "canary-value"}, "surplus": 1}
+    found = published(tmp_path, SCHEMA, **wrong).findings
+    assert {f.code for f in found} == {"node.config-schema"}
+    assert sorted(f.message.removeprefix("openclaw.json does not fit OpenClaw 2026.9.6: ") for f in found) == [
+        'gateway.bind: enum must be ["lan"]',
+        'gateway.port: type must be "integer"',
+        "the whole: Additional properties are not allowed ('surplus' was unexpected)",
+    ]
+
+
+def test_another_version_has_another_schema(tmp_path):
+    published(tmp_path, {"required": ["never"]})
+    for image in ("ghcr.io/openclaw/openclaw:2026.9.60", "openclaw/openclaw:latest", "x:2026.9.6-slim@sha256:ab"):
+        node = replace(NODES["docker"], image=image)
+        found = render(fleet(), node, load_templates(tmp_path), load_schemas(tmp_path)).findings
+        assert bool(found) is image.startswith("x:")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100000])
+def test_a_schema_that_is_none_is_told(tmp_path, text):
+    (found,) = published(tmp_path, text).findings
+    assert found.code == "node.config-schema"
+    assert "openclaw config schema > schemas/openclaw-2026.9.6.json" in found.hint

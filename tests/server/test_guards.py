@@ -34,12 +34,16 @@ def code(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json().get("code", "")
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "localhost.", "127.0.0.1:3310", "[::1]:3310", "192.168.1.5"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "localhost.", "127.0.0.1:3310", "[::1]:3310", "192.168.1.5"]
+)
 def test_loopback_and_addresses_are_served(host: str) -> None:
     assert served().get("/api/fleet", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil@127.0.0.1", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil@127.0.0.1", ""]
+)
 def test_a_foreign_host_is_refused(host: str) -> None:
     assert code(served().get("/api/fleet", headers={"Host": host})) == (403, "HOST_NOT_SERVED")
 
@@ -122,7 +126,13 @@ def test_the_token_lets_in(shape: Callable[[str], dict[str, str]]) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"Authorization": TOKEN}, {"Authorization": "Bearer"}, {"Authorization": "Basic !"}, {"Authorization": "Digest x"}],
+    [
+        {},
+        {"Authorization": TOKEN},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Basic !"},
+        {"Authorization": "Digest x"},
+    ],
 )
 def test_no_token_or_none_that_can_be_read(headers: dict[str, str]) -> None:
     answer = served(Door(token=Secret(TOKEN))).get("/api/fleet", headers=headers)

@@ -13,6 +13,7 @@ def test_the_demo(tmp_path: object) -> None:
         "Nothing to do: the fleet is as the spec says.",
         "key.main.volta: models changed (will be repaired)",
         "error capacity.exceeded backend.monad-1",
+        "drift: key.main.volta: models changed by hand; the next apply undoes it",
         "0 were denied",
         "The fleet's folder stays",
     ):

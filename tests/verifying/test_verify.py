@@ -250,16 +250,16 @@ def test_a_model_that_fails_behind_the_proxy(place: Place, town: Town) -> None:
 
 def test_a_call_that_hangs(place: Place, town: Town, hang: Callable[[str], None]) -> None:
     hang("/v1/chat/completions")
-    assert codes(place, "--live", "--timeout", "1") == ["verify.hangs"]
+    assert codes(place, "--live", "--timeout", "4") == ["verify.hangs"]
 
 
 def test_a_call_that_hangs_from_the_node(place: Place, node: Node, hang: Callable[[str], None]) -> None:
     hang("/v1/chat/completions")
-    assert codes(place, "--live", "--timeout", "1") == ["verify.hangs"]
+    assert codes(place, "--live", "--timeout", "4") == ["verify.hangs"]
 
 
 @pytest.fixture
-def hang(town: Town) -> Callable[[str], None]:
+def hang(town: Town) -> Iterator[Callable[[str], None]]:
     """Have the second replica give no answer to a path."""
     import threading
 
@@ -268,12 +268,13 @@ def hang(town: Town) -> Callable[[str], None]:
     def start(path: str) -> None:
         def wait(record: Any) -> None:
             if record.path == path:
-                never.wait(8)
+                never.wait(30)
                 raise ConnectionError
 
         town.second.before = wait
 
-    return start
+    yield start
+    never.set()
 
 
 def test_an_ollama_without_the_model_and_one_that_is_down(place: Place, town: Town) -> None:

@@ -14,6 +14,9 @@ A script answers on standard output, one thing per line, and ends with 0; ``erro
 
 from __future__ import annotations
 
+#: What a reading ends with when a delivery was made meanwhile.
+OVERTAKEN = 75
+
 #: Reads the target's path, and goes there; the functions that several scripts need.
 _COMMON = r"""
 umask 077
@@ -28,9 +31,12 @@ fail() { say "error $*"; exit 0; }
 alive() { if [ -d /proc/self ]; then [ -d "/proc/$1" ]; else kill -0 "$1" 2>/dev/null; fi; }
 free() { rm -rf "$here/lock"; }
 lock() {
-  waited=0
+  waited=0 missed=0
   until mkdir "$here/lock" 2>/dev/null; do
-    [ -d "$here/lock" ] || fail "cannot write to $PWD/$here"
+    if [ ! -d "$here/lock" ]; then  # let go of just now, or nothing can be made here
+      missed=$((missed + 1)); [ $missed -lt 5 ] || fail "cannot write to $PWD/$here"
+      continue
+    fi
     pid=; read -r pid who 2>/dev/null <"$here/lock/holder"
     dead=
     if [ -n "$pid" ]; then alive "$pid" || dead=1; elif [ $waited -ge 3 ]; then dead=1; fi
@@ -82,7 +88,7 @@ forward() {
 """
 
 #: Input: path, ``1`` to look at the machine too, who asks, the files' paths, an empty line.
-#: Output: lines, then ``end``, then a tar of what can be read.
+#: Output: lines, then ``end``, then a tar of what can be read. Ends with OVERTAKEN where it says nothing.
 READ = (
     _COMMON
     + r"""
@@ -100,11 +106,15 @@ gone() {
 }
 if [ "$machine" = 1 ]; then
   say "uid $(id -u)"
+  bounded=; command -v timeout >/dev/null && bounded='timeout 10'
   for tool in docker openclaw curl wget; do command -v $tool >/dev/null && say "tool $tool"; done
+  command -v docker >/dev/null && version=$($bounded docker compose version --short 2>/dev/null </dev/null) &&
+    say "tool compose $version"
+  command -v openclaw >/dev/null && version=$($bounded openclaw --version 2>/dev/null </dev/null) &&
+    say "tool openclaw $version"
   [ -r /proc/net/tcp ] && grep -h " 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null |
     while read -r _ at _ _ _ _ _ _ _ inode _; do say "listens ${at##*:} $inode"; done
   if command -v docker >/dev/null; then
-    bounded=; command -v timeout >/dev/null && bounded='timeout 10'
     p=com.docker.compose.project
     $bounded docker ps -a --filter label=$p --format \
       "container	{{.Label \"$p\"}}	{{.Label \"$p.working_dir\"}}	{{.State}}	{{.Ports}}" 2>/dev/null ||
@@ -122,6 +132,8 @@ if [ -d $here/next ]; then
   [ -n "$held" ] || lock
   if [ -d $here/next ]; then forward && say forwarded || fail "a committed delivery cannot be finished"; fi
 fi
+set_of() { if [ -d $here/next ]; then say next; else ls -id $here/applied 2>/dev/null; fi; }
+before=$(set_of)
 for name in compose.yaml compose.yml docker-compose.yaml docker-compose.yml; do
   [ -f $name ] && say "compose $name"
 done
@@ -141,7 +153,8 @@ for path in $here/mark.json $here/applied/.fleethub/listener; do
   if [ -f $path ] && [ -r $path ]; then set -- "$@" "./$path"; fi
 done
 say end
-[ $# -eq 0 ] || tar -cf - "$@"
+[ $# -eq 0 ] || tar -cf - "$@" || exit
+[ -n "$held" ] || [ "$(set_of)" = "$before" ] || exit 75
 """
 )
 
@@ -187,6 +200,11 @@ while IFS= read -r name && IFS= read -r kind; do
   [ $code -eq 0 ] || refuse "$name ended with $code: $(say "$said" | tail -n 20 | tr '\n' ' ')"
   say "checked $name"
 done <$in/checks
+# nothing is committed that could not be renamed into its folder
+while IFS= read -r path; do
+  case $path in */*) up=${path%/*};; *) up=.;; esac
+  if [ -d "$up" ] && [ ! -w "$up" ]; then refuse "no permission to write to $target/$up"; fi
+done <$in/order
 kept=applied/.fleethub/listener
 if [ "$restart" = 1 ]; then listener "$port" >$in/set/.fleethub/listener
 elif [ -f $here/$kept ]; then cp -p $here/$kept $in/set/.fleethub/listener; fi || refuse "no space left at $target"
@@ -265,8 +283,11 @@ in=$here/incoming
 rm -rf $in && mkdir $in && cp -Rp $here/previous $in/set && cp -Rp $here/previous $in/files ||
   fail "no space left at $target"
 rm -rf $in/files/.fleethub
-(cd $in/files && find . -type f | sed 's|^\./||' | sort) >$in/order && : >$in/stale &&
+(cd $in/files && find . -type f | sed 's|^\./||' | sort) >$in/order && : >$in/stale || fail "no space left at $target"
+# the process from before the newer set is one of the set that comes back: that it stays is no fault
+if [ "$(listener "$port")" != "$(cat $here/applied/.fleethub/listener 2>/dev/null)" ]; then
   listener "$port" >$in/set/.fleethub/listener || fail "no space left at $target"
+fi
 # what only the newer set has goes, where it still is as applied
 (cd $here/applied && find . -path ./.fleethub -prune -o -type f -print | sed 's|^\./||') | while IFS= read -r path; do
   [ -f "$in/files/$path" ] || (cd $here/applied && sums "$path") >>$in/stale

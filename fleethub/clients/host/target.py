@@ -24,7 +24,12 @@ MARK = ".fleethub/mark.json"
 APPLIED = ".fleethub/applied/"
 LISTENER = f"{APPLIED}.fleethub/listener"
 READ, WRITE = 30.0, 180.0  # seconds for a script; a check of the files on the node may start a container
+READINGS = 3  # a delivery may come in between one and the next
 START = 900.0  # seconds for a command that may pull an image
+
+
+class _Overtaken(Exception):
+    """A delivery was made while a target was read: what was read may be of both sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,13 @@ class Target:
         """
         asked = tuple(dict.fromkeys(paths))
         head = [self.path, "1" if self.remote else "", _who(), *asked, ""]
-        lines, data = self._run(scripts.READ, head, b"", READ)
-        return _reading(lines, data, asked)
+        for _ in range(READINGS):
+            try:
+                lines, data = self._run(scripts.READ, head, b"", READ)
+            except _Overtaken:
+                continue
+            return _reading(lines, data, asked)
+        raise HostError(f"{self.remote or self.path}: somebody delivers there again and again; try later")
 
     def deliver(self, parcel: Parcel) -> tuple[str, ...]:
         """Put the files in place in their order, then the mark; returns the checks that could not be made there.
@@ -126,6 +136,8 @@ class Target:
             raise HostError(str(error)) from None
         text, _, rest = done.out.partition(b"\nend\n") if done.out.startswith(b"fleethub ") else (done.out, b"", b"")
         lines = text.decode(errors="replace").splitlines()
+        if done.code == scripts.OVERTAKEN:
+            raise _Overtaken
         problem = next((line.partition(" ")[2] for line in lines if line.startswith("error ")), "")
         if problem or done.code != 0:
             why = _last(done.err)
@@ -184,7 +196,7 @@ def _reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostRea
         files=files,
         mark=_json(mark),
         applied=old,
-        tools=frozenset(rest for word, _, rest in found if word == "tool"),
+        tools=dict(rest.partition(" ")[::2] for word, _, rest in found if word == "tool"),
         compose=tuple(rest for word, _, rest in found if word == "compose"),
         listens=listens,
         containers=tuple(_containers(lines)),

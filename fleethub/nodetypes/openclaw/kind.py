@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fleethub.model import address
 from fleethub.model.actions import Check
@@ -13,10 +14,28 @@ from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
 from fleethub.nodetypes.interface import ROLES, Role
-from fleethub.nodetypes.openclaw import block, chain, checks, compose, config, consequence, env, machine, names, wiring
+from fleethub.nodetypes.openclaw import (
+    block,
+    chain,
+    checks,
+    compose,
+    config,
+    consequence,
+    env,
+    guide,
+    machine,
+    names,
+    published,
+    wiring,
+)
 from fleethub.nodetypes.openclaw.checks import Flaw
 
-_TEMPLATES: dict[Role, str] = {"env": "env.j2", "compose": "compose.yaml.j2", "openclaw": "openclaw.json.j2"}
+_TEMPLATES: dict[Role, str] = {
+    "env": "env.j2",
+    "compose": "compose.yaml.j2",
+    "openclaw": "openclaw.json.j2",
+    "fleethub": "FLEETHUB.md.j2",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +45,23 @@ class OpenClaw:
     name: str
     container: bool
 
-    @property
-    def roles(self) -> tuple[Role, ...]:
-        """No compose file without a container."""
-        return ROLES if self.container else ("env", "openclaw")
+    def roles(self, node: Node) -> tuple[Role, ...]:
+        """No compose file without a container, and a text for its agents only where the spec gives its path."""
+        without = {*(() if self.container else ("compose",)), *(() if "fleethub" in node.files else ("fleethub",))}
+        return tuple(role for role in ROLES if role not in without)
 
     def templates(self) -> Mapping[Role, str]:
         """One template for each role."""
-        return {role: _TEMPLATES[role] for role in self.roles}
+        return _TEMPLATES
 
     def paths(self, node: Node) -> Mapping[Role, str]:
         """The usual places, unless the spec's ``files`` says otherwise."""
-        return {role: node.files.get(role, names.DEFAULT_PATHS[role]) for role in self.roles}
+        places = {**names.DEFAULT_PATHS, **node.files}
+        return {role: places[role] for role in self.roles(node)}
 
     def modes(self) -> Mapping[Role, int]:
         """Only ``.env`` holds secrets; the container's user reads the config."""
-        return {role: 0o600 if role == "env" else 0o644 for role in self.roles}
+        return {role: 0o600 if role == "env" else 0o644 for role in ROLES}
 
     def folders(self, node: Node) -> tuple[str, ...]:
         """What OpenClaw writes to."""
@@ -63,6 +83,7 @@ class OpenClaw:
             "fleet": {"name": fleet.name},
             **config.context(node, legs, self.container),
             **env.context(fleet, node, legs, self.container),
+            "managed": [path for role, path in self.paths(node).items() if role != "fleethub"],
         }
         return {**values, **compose.context(node, self.paths(node))} if self.container else values
 
@@ -81,15 +102,27 @@ class OpenClaw:
             raise ValueError("a secret stands in it; only the env file may hold one")
         if role == "openclaw":
             return Text((config.finish(node, text.display()),))
+        if role == "fleethub":
+            return guide.finish(text)
         if "\nservices:" not in f"\n{text.display()}":
             raise ValueError("it has no services: not a compose file")
         return text
 
-    def check(self, fleet: Fleet, node: Node, files: Mapping[Role, Text]) -> tuple[Finding, ...]:
-        """FleetHub's own checks of the config, with the variables that the process will have."""
+    def schema(self, node: Node) -> str:
+        """Of the image's version: what runs without a container is not pinned by the spec."""
+        of = published.version(node.image) if self.container else ""
+        return f"openclaw-{of}.json" if of else ""
+
+    def check(
+        self, fleet: Fleet, node: Node, files: Mapping[Role, Text], schema: Mapping[str, Any] | None = None
+    ) -> tuple[Finding, ...]:
+        """FleetHub's own checks of the config, with the variables that the process will have, and OpenClaw's schema."""
         pins = names.PINS if self.container else ()
         present = frozenset({*env.variables(files["env"]), *pins})
-        flaws = [*checks.check(json.loads(files["openclaw"].display()), present)]
+        written = json.loads(files["openclaw"].display())
+        flaws = [*checks.check(written, present)]
+        if schema is not None:
+            flaws += published.check(written, schema, published.version(node.image))
         return tuple(_findings(node, flaws))
 
     def chain(self, config: bytes) -> tuple[str, ...] | None:

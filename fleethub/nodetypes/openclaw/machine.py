@@ -28,7 +28,8 @@ def validation(node: Node, paths: Mapping[Role, str], container: bool) -> tuple[
     inside = f"{CONFIG_HOME}/{config.rpartition('/')[2]}"
     home = folder(config)
     mount = f"{HERE}{home}" if home != "." else HERE.rstrip("/")
-    run = ["docker", "run", "--rm", "--network", "none", "--env-file", f"{HERE}{paths['env']}"]
+    # as root: the set is its owner's alone while it is judged, and the image's user is another
+    run = ["docker", "run", "--rm", "--network", "none", "--user", "0:0", "--env-file", f"{HERE}{paths['env']}"]
     run += ["-e", f"OPENCLAW_CONFIG_PATH={inside}", "-v", mount, node.image, "node", "dist/index.js", *VALIDATE]
     mounted = tuple(f"{word}:{CONFIG_HOME}:ro" if word == mount else word for word in run)
     return (
@@ -45,6 +46,9 @@ def check(
     if node.activate == "auto" and container and "docker" not in reading.tools:
         message = f"{node.host} has no docker, so the node cannot be started"
         yield Flaw("node.no-docker", message, 'install it, or write activate = "never"')
+    elif node.activate == "auto" and container and "compose" not in reading.tools:
+        message = f"docker of {node.host} does not know `docker compose`, so the node cannot be started"
+        yield Flaw("node.no-docker", message, 'install its Compose plugin, or write activate = "never"')
     if container and reading.uid not in (0, node.uid):
         message = (
             f"the login on {node.host} has uid {reading.uid}: the container, as {node.uid}, cannot write to its state"

@@ -1,0 +1,40 @@
+"""OpenClaw's own JSON Schema for the version that a node is pinned to: ``openclaw config schema`` prints it.
+
+It is stricter than the validator in one place (measured on 2026.9.6): a channel's required settings have defaults.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fleethub.nodetypes.openclaw.checks import Flaw
+
+_VERSION = re.compile(r":(\d{4}\.\d+\.\d+)\b")
+#: What these say names keys alone, never a value.
+_NAMES = ("additionalProperties", "required", "dependencies", "propertyNames")
+
+
+def version(image: str) -> str:
+    """OpenClaw's version of an image's tag; empty where the tag does not say one."""
+    match = _VERSION.search(image)
+    return match[1] if match else ""
+
+
+def check(config: Mapping[str, Any], schema: Mapping[str, Any], of: str) -> Iterator[Flaw]:
+    """Where a config does not fit the schema of version ``of``; no value of it is shown."""
+    from jsonschema import Draft7Validator
+    from jsonschema.exceptions import best_match
+
+    for error in Draft7Validator(schema).iter_errors(config):
+        worst = best_match([error]) or error
+        path = [str(part) for part in worst.absolute_path]
+        if worst.validator == "required" and path[:1] == ["channels"]:
+            continue
+        said = worst.message
+        if worst.validator not in _NAMES:
+            said = f"{worst.validator} must be {json.dumps(worst.validator_value)}"
+        message = f"openclaw.json does not fit OpenClaw {of}: {'.'.join(path) or 'the whole'}: {said[:200]}"
+        yield Flaw("node.config-schema", message, "correct it in the node's [openclaw], or in the template")

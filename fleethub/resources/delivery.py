@@ -1,0 +1,129 @@
+"""What a node's delivery changes on it, what of what lies there is ours, and whether its process must be a new one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from fleethub import nodetypes
+from fleethub.model.address import Address
+from fleethub.model.fleet import Node
+from fleethub.model.observation import Locked, Needs
+from fleethub.model.plan import Obstacle, Why
+from fleethub.model.secret import Blob
+from fleethub.resources.base import Item
+
+#: The files that a running process takes over by itself: its config, and the text that its agents read.
+WITHOUT_RESTART = ("openclaw", "fleethub")
+
+
+def is_host(node: Node) -> bool:
+    """Whether the node lies on a machine where its process can be started; else it is a folder."""
+    return "://" in node.target
+
+
+def to_deliver(item: Item) -> bool:
+    """Whether files or mark are not those that are wanted; otherwise only the process is behind."""
+    return item.seen is None or not item.seen.attrs["marked"] or bool(changed_files(item) or stale_paths(item))
+
+
+def foreign_paths(item: Item) -> list[str]:
+    """Files of somebody else in the place of one that the node gets only now."""
+    if item.seen is None or item.want is None or item.locked is None or not item.locked.attrs:
+        return []
+    there, wanted, known = item.seen.attrs["files"], item.want.attrs["files"], fingerprints(item.locked)
+    return [path for path in wanted if path in there and path not in known and there[path] != wanted[path]]
+
+
+def stale_paths(item: Item) -> set[str]:
+    """Files of ours that are no longer part of the node."""
+    return set(own_files(item)) - set(item.want.attrs["files"] if item.want else ())
+
+
+def own_files(item: Item) -> dict[str, Blob]:
+    """Of what lies there, the files that still are as FleetHub wrote them."""
+    if item.seen is None:
+        return {}
+    known, there = fingerprints(item.locked), item.seen.attrs["files"]
+    blobs: Mapping[str, Blob] = item.seen.material["files"]
+    return {p: blobs[p] for p, f in known.items() if p in blobs and there.get(p, {}).get("fingerprint") == f}
+
+
+def needs_restart(item: Item) -> bool:
+    """Whether its process must be a new one for what is wanted: a changed config is taken over while it runs, and
+    files that are put back as they were applied are what it runs with.
+    """
+    if item.want is None or item.locked is None or not item.locked.attrs:
+        return True
+    applied, wanted = item.locked.attrs.get("files", {}), item.want.attrs["files"]
+    files = (f.path for f in item.want.material["files"] if f.role not in WITHOUT_RESTART)
+    return any(applied.get(p, {}).get("fingerprint") != wanted[p]["fingerprint"] for p in files)
+
+
+def by_hand(item: Item) -> bool:
+    """Whether somebody else restarts the node: the spec says never, or gives no command."""
+    if item.want is None or item.address.kind != "node":
+        return False
+    node: Node = item.want.material["node"]
+    kind = nodetypes.get(node.type)
+    return is_host(node) and (node.activate == "never" or kind is None or not kind.activation(node))
+
+
+def unused_until_restart(item: Item) -> bool:
+    """Whether a delivery leaves a process running that knows only the old set, until somebody restarts it."""
+    listening = item.seen is not None and item.seen.telemetry.get("listening", False)
+    return by_hand(item) and needs_restart(item) and listening
+
+
+def restart_by_hand(item: Item) -> Obstacle:
+    """What such a node waits for."""
+    node: Node = item.want.material["node"]  # type: ignore[union-attr]
+    kind = nodetypes.get(node.type)
+    argv = kind.activation(node) if kind else ()
+    folder = "/" + node.target.split("/", 3)[3]
+    how = f"there: cd {shlex.quote(folder)} && {shlex.join(argv)}" if argv else "there, with its new variables"
+    return Obstacle(Why.WAITS, f"waits until {node.name} is seen restarted; restart it {how}", "activation")
+
+
+def waits_for_hand(item: Item) -> Obstacle | None:
+    """Set when the node has what is wanted, and only its restart by hand is missing."""
+    behind = item.seen is not None and item.seen.attrs.get("activated") is False
+    return restart_by_hand(item) if behind and by_hand(item) and not to_deliver(item) else None
+
+
+def touches_wiring(item: Item) -> bool:
+    """Whether a delivery changes what the node calls, where, or with which key: then it needs a proof."""
+    return any(file.role in ("env", "openclaw") for file in changed_files(item))
+
+
+def changed_files(item: Item) -> list[Any]:
+    """The rendered files that do not lie there as wanted."""
+    if item.want is None:
+        return []
+    there = item.seen.attrs["files"] if item.seen else {}
+    return [file for file in item.want.material["files"] if there.get(file.path) != item.want.attrs["files"][file.path]]
+
+
+def rewires(item: Item) -> bool:
+    """Whether a delivery changes the config itself, not only its environment."""
+    return any(file.role == "openclaw" for file in changed_files(item))
+
+
+def running(item: Item) -> Needs:
+    """What the node may be calling right now: what was applied, and what an interrupted apply wanted.
+
+    Not what its config says by itself: a node that edits its own config must not widen its key by that.
+    """
+    found: dict[Address, frozenset[str]] = dict(item.locked.needs) if item.locked else {}
+    for address, entries in (item.locked.pending.needs if item.locked and item.locked.pending else {}).items():
+        found[address] = found.get(address, frozenset()) | entries
+    return found
+
+
+def fingerprints(locked: Locked | None) -> dict[str, str]:
+    """What FleetHub wrote there, or began to write, by path."""
+    if locked is None:
+        return {}
+    begun = locked.pending.attrs.get("files", {}) if locked.pending else {}
+    return {p: str(f.get("fingerprint", "")) for p, f in {**begun, **locked.attrs.get("files", {})}.items()}

@@ -1,0 +1,84 @@
+"""``--parallel`` bounds what is read, and what is delivered to, at a time."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleethub.clients.shell import Local
+from tests.support import Place
+
+SPEC = """
+[fleet]
+name = "wide"
+key_seed = ["file:fleet.seed"]
+[policy]
+drift = "repair"
+[backends.gpu]
+host = "gpu"
+gpus = [{ name = "x", vram = "48 GiB" }]
+[backends.gpu.ollama]
+url = "http://127.0.0.1:9"
+[models.one]
+backends = ["gpu"]
+route = "ollama_chat/one"
+context = 32768
+vram = "1 GiB"
+[defaults.node]
+type = "openclaw-native"
+target = "nodes/{name}"
+model = { model = "one", via = "ollama" }
+settle = "0s"
+"""
+NODES = 8
+
+
+class Watch:
+    """How many scripts ran at the same time at most; each waits until ``full`` of them run, or a moment."""
+
+    def __init__(self) -> None:
+        self.now, self.most, self.full = 0, 0, 0
+        self.changed = threading.Condition()
+
+    def run(self, original: Any, args: Any, kwargs: Any) -> Any:
+        with self.changed:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.most >= self.full, 0.3 if self.full > NODES else 20)
+        try:
+            return original(*args, **kwargs)
+        finally:
+            with self.changed:
+                self.now -= 1
+
+    def most_of(self, full: int) -> None:
+        self.most, self.full = 0, full
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    found = Watch()
+    original = Local.run
+    monkeypatch.setattr(Local, "run", lambda *args, **kwargs: found.run(original, args, kwargs))
+    return found
+
+
+def test_reads_and_deliveries_at_a_time(tmp_path: Path, watch: Watch) -> None:
+    place = Place(tmp_path / "fleet", SPEC + "".join(f'[nodes.n{n}]\nhost = "h{n}"\n' for n in range(NODES)))
+    watch.most_of(NODES)
+    place.run("plan", code=0)
+    assert watch.most == NODES  # as many as there are
+    for parallel in (1, 3):
+        watch.most_of(NODES + 1)  # more than come
+        place.run("plan", "--parallel", str(parallel), code=0)
+        assert watch.most <= parallel
+    watch.most_of(NODES + 1)
+    place.run("apply", "--auto-approve", "--parallel", "2", code=0)
+    assert watch.most <= 2
+    place.plan_is_empty()
+    place.run("plan", "--parallel", "0")
+    assert place.code not in (0, 70)
