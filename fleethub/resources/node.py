@@ -75,7 +75,7 @@ class NodeKind:
             paths = tuple(file.path for file in rendered.files)
             yield Resource(
                 address=node_address(name),
-                source=Source("host", node.target, ask=paths),
+                source=Source("host", node.target, ask=(*paths, *_tools(node))),
                 attrs={
                     "chain": list(rendered.chain),
                     "marked": True,
@@ -312,6 +312,12 @@ def running(item: Item) -> Needs:
     for address, entries in (item.locked.pending.needs if item.locked and item.locked.pending else {}).items():
         found[address] = found.get(address, frozenset()) | entries
     return found
+
+
+def _tools(node: Node) -> tuple[str, ...]:
+    """The programs of its machine that are asked for their version and what they run."""
+    kind = nodetypes.get(node.type)
+    return tuple(f"tool:{name}" for name in kind.tools) if kind and is_host(node) else ()
 
 
 def _marks(mark: Mapping[str, Any] | None, files: Mapping[str, Any]) -> bool:

@@ -44,6 +44,11 @@ class OpenClaw:
         """No compose file without a container."""
         return ROLES if self.container else ("env", "openclaw")
 
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Docker, or OpenClaw itself."""
+        return ("docker",) if self.container else ("openclaw",)
+
     def templates(self) -> Mapping[Role, str]:
         """One template for each role."""
         return {role: _TEMPLATES[role] for role in self.roles}
