@@ -269,12 +269,14 @@ def test_a_first_set_that_does_not_come_up_stays_and_is_tried_again(far: Far) ->
 
 
 def test_versions_of_a_nodes_tools_are_told_and_a_missing_one_is_a_finding(far: Far) -> None:
-    far.machine.tool(
-        "openclaw", "#!/bin/sh\ncase $1 in --version) echo 'OpenClaw 2026.9.6 (eb377ac)';; *) exit 0;; esac\n"
+    said = (
+        "case $1 in --version) echo 'OpenClaw 2026.9.6 (eb377ac)';; *) echo '{\"valid\":true,\"warnings\":[]}';; esac"
     )
+    far.machine.tool("openclaw", f"#!/bin/sh\n{said}\n")
     first, second = free(2)
     far.add("volta", first)
     far.add("tilt", second, type='"openclaw-native"')
+    far.place.apply()
 
     def tools(name: str) -> dict[str, str]:
         (told,) = [line for line in far.place.json("show", f"node.{name}") if line["type"] == "show"]
