@@ -100,6 +100,8 @@ def fleets(draw: st.DrawFn) -> str:
         lines += [f"[nodes.{name}]", f'host = "{name}"', f'model = "{first}"', f"fallbacks = {json.dumps(rest)}"]
         if draw(st.booleans()):
             lines.append('key = "shared"')
+        if draw(st.booleans()):
+            lines.append('files = { fleethub = "workspace/FLEETHUB.md" }')
     for name in sorted(draw(st.sets(st.sampled_from(["a", "b", "shared"]), max_size=2))):
         lines += [f"[keys.{name}]", *(f"{k} = {v}" for k, v in draw(limits).items())]
         if draw(st.booleans()):
@@ -187,6 +189,7 @@ models = ["llama3.1-8b"]
 
 @given(st.data())
 def test_a_mutated_spec_is_never_a_traceback(world: World, data: st.DataObject) -> None:
+    world.admin.wipe()  # keys that another law left there would rightly be a lost lockfile
     text = (
         HEAD.format(
             proxy=world.proxy.url, ollama=world.ollama.url, drift="repair", revoked="stop", overcommit="refuse-new"

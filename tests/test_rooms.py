@@ -29,7 +29,8 @@ ALLOWED = {
         *("capacity", "spec", "rendering", "resources", "nodetypes", "planning", "verifying"),
         *("observing", "applying", "clients", "state", "views", "atomic"),
     },
-    "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing"},
+    "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing", "server"},
+    "server": {"usecases", "views"},
     "testing": set(),
     "atomic": set(),
 }
@@ -58,7 +59,10 @@ HOMES = {
     "paramiko": {"clients/shell.py", "clients/ssh_config.py"},
     "jsonschema": {"nodetypes/openclaw/published.py"},
     "tomli_w": {"state/format.py"},
+    "tomlkit": {"spec/edit.py", "spec/pages.py"},
     "gguf": {"clients/gguf.py"},
+    "fastapi": {"server/app.py", "server/page.py", "server/reading.py", "server/writing.py"},
+    "uvicorn": {"cli/serve.py"},
     "numpy": {"clients/gguf.py"},
 }
 

@@ -13,6 +13,7 @@ from fleethub.model.exit import Exit
 from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import LiteLLM
 from fleethub.testing.ollama import Ollama
+from fleethub.testing.tangleclaw import Project, TangleClaw
 from tests.proxies import Admin, chat
 from tests.support import MASTER, Place
 from tests.test_laws import HEAD, TAGS, World
@@ -462,3 +463,72 @@ def test_what_is_loaded_counts_is_said_and_is_remembered(tmp_path: Path) -> None
         text = place.run("capacity", "gpu", code=Exit.FINE)
         assert "not observed: judged from what an earlier command saw" in text
         assert "measured" in text
+
+
+GUIDE = 'files = { fleethub = "workspace/FLEETHUB.md" }\n'
+
+
+def test_a_text_for_the_nodes_agents_comes_stays_and_goes_as_the_other_files_do(place: Place) -> None:
+    place.apply()
+    file = place.folder / "nodes/a/workspace/FLEETHUB.md"
+    place.edit(NODE, NODE + GUIDE)
+    out = place.run("plan", "--detailed-exitcode", code=Exit.CHANGES)
+    assert "read at the next session" in out
+    assert "container recreated" not in out
+    place.apply()
+    place.plan_is_empty()
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert "`qwen3-32b`, by the LiteLLM proxy `main`" in file.read_text()
+    assert place.env("a")["FLEETHUB_KEY_MAIN"] not in file.read_text()
+    file.write_text("an agent's own words")
+    assert "workspace/FLEETHUB.md changed" in place.run("plan", "--detailed-exitcode", code=Exit.CHANGES)
+    place.apply()
+    assert "`qwen3-32b`" in file.read_text()
+    place.edit(GUIDE, "")
+    place.apply()
+    place.plan_is_empty()
+    assert not file.exists()
+
+
+def test_a_text_for_the_nodes_agents_needs_no_proof(place: Place, world: World) -> None:
+    place.apply()
+    place.edit(NODE, NODE + GUIDE)
+    before = len(world.proxy.requests)
+    done = place.json("apply", "--auto-approve")[-1]
+    assert [step.partition("/")[2] for step in done["done"]] == ["deliver", "settle"]
+    assert all(record.method == "GET" for record in world.proxy.requests[before:])
+
+
+def test_a_file_of_somebody_else_is_not_overwritten_by_a_new_one_of_the_node(place: Place) -> None:
+    place.apply()
+    file = place.folder / "nodes/a/workspace/FLEETHUB.md"
+    file.write_text("mine")
+    place.edit(NODE, NODE + GUIDE)
+    assert "node.target-taken" in place.run("apply", "--auto-approve", code=Exit.REFUSED)
+    assert file.read_text() == "mine"
+    file.unlink()
+    place.apply()
+    place.plan_is_empty()
+
+
+def test_a_removed_node_takes_its_text_along(place: Place) -> None:
+    place.edit(NODE, NODE + GUIDE)
+    place.apply()
+    place.edit(NODE + GUIDE, "")
+    place.apply()
+    assert not (place.folder / "nodes/a/workspace/FLEETHUB.md").exists()
+
+
+def test_an_apply_tells_tangleclaw_when_the_document_changed_and_only_then(place: Place) -> None:
+    place.apply()
+    with TangleClaw(projects=[Project(7, "alpha", listening=True)]) as server:
+        place.run("tangleclaw", "register", "--api", server.url, "--member", "7", code=0)
+        place.apply()
+        assert server.state.notified == []
+        place.edit('model = "qwen3-32b"\n', 'model = "gpt-oss-20b"\n')
+        assert "TangleClaw was told; 1 live session" in place.apply()
+        assert server.state.notified == ["FLEETHUB"]
+        place.edit('model = "gpt-oss-20b"\n', 'model = "qwen3-32b"\n')
+        server.stop()
+        assert "TangleClaw was not told (unreachable" in place.apply()
+    assert "a: qwen3-32b" in (place.folder / "FLEETHUB.md").read_text()

@@ -65,6 +65,8 @@ def admit(server: Server, planned: Sequence[Placed]) -> Verdict:
     fallbacks: list[tuple[str, Fit]] = []
     for load in rest:
         fit, more = judge.beside(load, first)
+        if fit is Fit.FITS and any(p.primary for p in unknown):
+            fit = Fit.UNKNOWN  # nobody knows what it would be beside
         fallbacks.append((load.name, fit))
         checks += more
     fallbacks += [(p.model, Fit.UNKNOWN) for p in unknown if not p.primary]
@@ -243,7 +245,8 @@ class _Judge:
 
     def _never_tight(self, load: Weighed, alone: int) -> bool:
         """Whether a GPU that takes it alone by the server's rule has room for it by its bytes, too."""
-        return self.server.spread or not self.rules.accepts(load, alone - 1)
+        largest = max(size for _, size in self.server.gpus)
+        return self.server.spread or not self.rules.accepts(load, min(alone - 1, largest))
 
     def _preflight(self, load: Weighed, others: tuple[str, ...], need: int, limit: int) -> Check:
         beside = ", ".join(others)

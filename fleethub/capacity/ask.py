@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from fleethub.capacity.admission import admit
 from fleethub.capacity.assess import planned_sets
 from fleethub.capacity.placing import placed
-from fleethub.capacity.remedies import Scene, limit_of, most, remedies
+from fleethub.capacity.remedies import remedies
+from fleethub.capacity.scene import Scene, limit_of, most
 from fleethub.capacity.server import Server, server_of
 from fleethub.capacity.shape import Shape, shape_of, shape_of_params
 from fleethub.model.capacity import Answer, Estimate, Fit, Held, Lever, Placed, Rank, Remedy, Row, Sure, Verdict
@@ -22,7 +23,11 @@ ORDER = (Fit.FITS, Fit.UNKNOWN, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)
 
 
 class AskError(Exception):
-    """The question has no answer as it is put; the message says how to put it."""
+    """The question has no answer as it is put; the message says how to put it. ``absent``: a name nothing has."""
+
+    def __init__(self, message: str, absent: bool = False) -> None:
+        self.absent = absent
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) 
         question.backend,
         mine,
         verdict,
-        admit(scene.server, scene.neighbours(scene.server)),
+        admit(scene.server, scene.neighbours()),
         beside,
         loaded,
         loose,
@@ -69,7 +74,7 @@ def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) 
     answer = replace(answer, largest=largest, rounded=rounded, largest_reason=reason)
     if verdict.fit is Fit.FITS:
         return answer
-    found = remedies(scene, rounded)
+    found = remedies(scene)
     elsewhere = () if verdict.fit is Fit.UNKNOWN else _elsewhere(fleet, facts, question, mine.context)
     return replace(answer, remedies=(*found, *elsewhere))
 
@@ -92,7 +97,7 @@ def scene_of(fleet: Fleet, facts: Facts, question: Question) -> Scene:
     backend = fleet.backends.get(question.backend)
     if backend is None:
         known = ", ".join(sorted(fleet.backends)) or "none"
-        raise AskError(f"no backend is called {question.backend!r}; there are: {known}")
+        raise AskError(f"no backend is called {question.backend!r}; there are: {known}", absent=True)
     if backend.ollama is None:
         raise AskError(f"{backend.name} has no Ollama in the spec: write [backends.{backend.name}.ollama] with its url")
     server = server_of(fleet, backend, facts)
@@ -176,7 +181,8 @@ def _model(fleet: Fleet, facts: Facts, question: Question, planned: Iterable[str
                 return stranger
     raise AskError(
         f"{name} is neither in the spec nor installed on a backend that answers: "
-        "say how large it is (--params 32B --quant Q4_K_M), or give its file (--gguf FILE)"
+        "say how large it is (--params 32B --quant Q4_K_M), or give its file (--gguf FILE)",
+        absent=True,
     )
 
 
@@ -221,6 +227,6 @@ def _notes(question: Question, scene: Scene, now: Server) -> tuple[str, ...]:
     found = []
     if question.parallel not in (None, now.parallel) or question.kv_type not in (None, now.kv_type):
         found.append("parallel slots and KV type are settings of the whole server: every model was judged with them")
-    if question.context is not None and scene.mine(scene.server).context < question.context:
+    if question.context is not None and scene.mine().context < question.context:
         found.append(f"the model's own limit is below the context that was asked for ({question.context:,})")
     return tuple(found)

@@ -33,7 +33,8 @@ FITTED = Fitted()
 #: MiB beside the buffers. 451-456 were measured on the largest consumer card, 751 with four GPUs and vision.
 OVERHEAD = {"cuda": 500, "rocm": 500, "metal": 200}
 OVERHEAD_MORE = 260
-#: The most that was seen on one GPU without vision: 254 and 561 were measured on one and the same card.
+#: The most that was seen on one GPU without vision: 254 and 561 were measured on one and the same card. A load with a
+#: draft, which has a second context beside the first, is taken for such a one.
 OVERHEAD_MOST = 565
 #: Copies of the masks that a pipeline over several GPUs may keep on each.
 COPIES = 8
@@ -129,6 +130,9 @@ def overhead(shape: Shape, run: Run, fitted: Fitted = FITTED) -> tuple[int, str]
     if many and fitted.per_multiprocessor:
         size = round(fitted.per_multiprocessor * many)
         said = f"{fitted.per_multiprocessor:g} MiB x {many} multiprocessors"
+    if run.runtime in ("cuda", "rocm") and (run.draft or shape.draft_weights) and size < OVERHEAD_MOST:
+        size = OVERHEAD_MOST
+        said = f"{size} MiB ({run.runtime}, with a draft)"
     if run.runtime != "metal" and (run.gpus > 1 or (shape.vision and run.vision)):
         size = max(size, OVERHEAD["cuda"]) + OVERHEAD_MORE
         said = f"{size} MiB ({run.runtime}, with vision or over several GPUs)"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from fleethub.capacity.compute import FITTED, Fitted, compute, overhead
 from fleethub.capacity.compute import overhead_most as most_overhead
 from fleethub.capacity.kv import kv_bytes, layer_bytes, layer_detail
 from fleethub.capacity.layers import Kind, Layers
-from fleethub.capacity.run import Run
+from fleethub.capacity.run import Run, ubatch
 from fleethub.capacity.shape import Shape
 from fleethub.model.capacity import Estimate, Row, Sure
 from fleethub.model.facts import MeasuredLoad
@@ -24,6 +26,8 @@ AGAIN = 1.02
 LAYER, OUTPUT = 1.5, 1.0625
 #: Rows that a server's own sum of its buffers does not hold.
 OUTSIDE = ("projector", "overhead")
+#: Rows that grow with the batch.
+WORKING = ("compute", "attention mask")
 
 
 def estimate(shape: Shape, run: Run, measured: MeasuredLoad | None = None, fitted: Fitted = FITTED) -> Estimate:
@@ -35,11 +39,27 @@ def estimate(shape: Shape, run: Run, measured: MeasuredLoad | None = None, fitte
     rows = [*(_rows(shape, run, fitted)), _overhead(shape, run, fitted)]
     if measured is not None and measured.bytes > 0 and _same(run, measured):
         seen = Row("buffers", measured.bytes, Sure.MEASURED, f"/api/ps of {measured.at}", f"server {measured.version}")
+        most = round(measured.bytes * AGAIN) + _more_batch(shape, run, fitted, rows, measured.bytes)
         # what the server adds up leaves out the part that sees, and the runtime
-        rows = [replace(seen, most=round(measured.bytes * AGAIN))] + [r for r in rows if r.what.startswith(OUTSIDE)]
+        rows = [replace(seen, most=most)] + [r for r in rows if r.what.startswith(OUTSIDE)]
     low = sum(row.bytes if row.least is None else row.least for row in rows)
     high = sum(row.bytes if row.most is None else row.most for row in rows)
     return Estimate(tuple(rows), low, high)
+
+
+def _more_batch(shape: Shape, run: Run, fitted: Fitted, rows: Sequence[Row], seen: int) -> int:
+    """What a load of ``seen`` bytes may take more another time: where room is little, the server lowers the batch.
+
+    That shows: half the batch computes in less than the least of what the whole one is reckoned with.
+    """
+    inside = [row for row in rows if not row.what.startswith(OUTSIDE)]
+    working = sum(row.bytes - (row.least or 0) for row in inside if row.what in WORKING)
+    if not run.new_compute or seen >= sum(row.bytes for row in inside) - working:
+        return 0
+    small = _rows(shape, replace(run, batch=min(ubatch(run), 512)), fitted)
+    more = sum(row.bytes for row in inside) - sum(row.bytes for row in small if not row.what.startswith(OUTSIDE))
+    most = sum(row.bytes if row.most is None else row.most for row in inside)
+    return max(min(more, most - seen), 0)
 
 
 def _overhead(shape: Shape, run: Run, fitted: Fitted) -> Row:
@@ -121,19 +141,20 @@ def largest_layer(shape: Shape, run: Run) -> int:
     return max(each + cache, round(shape.n_vocab * shape.n_embd * weight))
 
 
-def per_gpu(shape: Shape, run: Run) -> tuple[int, ...]:
+def per_gpu(shape: Shape, run: Run, rooms: Sequence[int] = ()) -> tuple[int, ...]:
     """The estimate as it lies on each GPU, in bytes; the sum is the estimate's total.
 
-    Weights, caches and states follow the layers, shared out as evenly as whole layers go, the first GPU first;
-    compute and overhead are on each, the projector on the first, the output layer's compute on the last.
+    Weights, caches and states follow the layers, shared out by the GPUs' ``rooms`` (bytes; none: evenly) as far as
+    whole layers go; compute and overhead are on each, the projector on the first, the output's compute on the last.
     """
     work, (base, _) = compute(shape, run), overhead(shape, run)
     total = estimate(shape, run).total or 0
     seeing = (shape.projector + shape.projector_graph) if run.vision else 0
     shared = total - work.total(run.gpus) - base * run.gpus - seeing
+    ends = list(accumulate(rooms or [1] * run.gpus))
     found, units, given = [], shape.block_count + 1, 0
-    for i in range(run.gpus):
-        upto = -(-units * (i + 1) // run.gpus)
+    for i, end in enumerate(ends):
+        upto = -(-units * end // max(ends[-1], 1))
         part = shared * min(upto, units) // units - given
         given += part
         own = (work.graph_last if i == run.gpus - 1 else work.graph) + work.mask + base

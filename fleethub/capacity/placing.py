@@ -7,13 +7,16 @@ from dataclasses import replace
 
 from fleethub.capacity.context import effective_context, installed_of, trained
 from fleethub.capacity.era import Era
-from fleethub.capacity.estimate import Run, estimate, largest_layer
+from fleethub.capacity.estimate import Run, estimate, largest_layer, per_gpu
 from fleethub.capacity.preflight import batch_of, guessed, preflight
+from fleethub.capacity.quant import kv_element
+from fleethub.capacity.rules import Rules, weigh
 from fleethub.capacity.server import Server
 from fleethub.capacity.shape import Shape, shape_of, shape_of_params, why_unknown
 from fleethub.model.capacity import Estimate, Placed, Row, Sure
 from fleethub.model.facts import Facts, Installed, MeasuredLoad
 from fleethub.model.fleet import Model
+from fleethub.model.words import gib, plural
 
 #: What llama-server keeps free on each GPU, beside a projector, which the estimate holds.
 SPILL_ROOM = 1 << 30
@@ -46,7 +49,7 @@ def placed(
     cache = (kv_type or server.kv_type) if flash else "f16"
     out = Placed(model.name, model.ollama or model.name, tokens, source, slots, cache, Estimate(), primary=primary)
     if shape is None:
-        return replace(out, estimate=_declared(server, model, installed))
+        return replace(out, estimate=_declared(server, model, installed, out, flash=flash))
     limit = trained(shown)
     if context is not None and limit:
         out = replace(out, context=min(context, limit))
@@ -60,9 +63,10 @@ def placed(
         runtime=server.runtime,
         device=server.device,
     )
-    seen = _measured(facts.loads, installed.digest, out, server.version) if installed else None
+    mine = installed is not None and not shape.quant  # else what was measured is another file
+    seen = _measured(facts.loads, installed.digest, out, server.version) if installed and mine else None
     several, every = len(server.gpus) > 1, replace(run, gpus=max(len(server.gpus), 1))
-    return replace(
+    out = replace(
         out,
         estimate=_estimate(server, shape, run, seen),
         split=_estimate(server, shape, every, seen) if several else None,
@@ -71,6 +75,20 @@ def placed(
         batch=batch,
         room=SPILL_ROOM,
     )
+    return _spread(server, out, shape, every)
+
+
+def _spread(server: Server, load: Placed, shape: Shape, run: Run) -> Placed:
+    """A load that no GPU takes alone, even when nothing else is there: its estimate is the one over all GPUs."""
+    if load.split is None:
+        return load
+    rules, largest = Rules.of(server), max(total for _, total in server.gpus)
+    if not server.spread and rules.accepts(weigh(load, server.era), largest):
+        return load
+    parts = per_gpu(shape, run, [total for _, total in server.gpus])
+    high, whole = load.split.high, sum(parts)
+    most = [part * high // whole for part in parts]
+    return replace(load, estimate=load.split, parts=(high - sum(most[1:]), *most[1:]))
 
 
 def _estimate(server: Server, shape: Shape, run: Run, seen: MeasuredLoad | None) -> Estimate:
@@ -81,11 +99,21 @@ def _estimate(server: Server, shape: Shape, run: Run, seen: MeasuredLoad | None)
     return found
 
 
-def _declared(server: Server, model: Model, installed: Installed | None) -> Estimate:
-    """The spec's own size, where nothing better is known."""
-    if model.vram is not None:
-        return Estimate((Row("declared", model.vram, Sure.ESTIMATED, "spec: vram"),), model.vram, model.vram)
+def _declared(server: Server, model: Model, installed: Installed | None, load: Placed, *, flash: bool) -> Estimate:
+    """The spec's own size, where nothing better is known: it holds for the spec's context and settings, or less."""
     tag = model.ollama or model.name
+    if model.vram is not None:
+        slots, cache = server.sized_for
+        cache = cache if flash else "f16"
+        more = load.context > model.context or load.parallel > slots or kv_element(load.kv_type) > kv_element(cache)
+        if more and model.vram <= (server.total or model.vram):
+            asked = f"a context of {load.context:,}, {plural(load.parallel, 'slot')} and KV {load.kv_type}"
+            return Estimate(
+                reason=f"the spec gives vram = {gib(model.vram)} for {tag} with a context of {model.context:,}, "
+                f"{plural(slots, 'slot')} and KV {cache}; what {asked} take is not known "
+                "(params = … in its place tells it roughly)"
+            )
+        return Estimate((Row("declared", model.vram, Sure.ESTIMATED, "spec: vram"),), model.vram, model.vram)
     if installed is not None:
         why = why_unknown(installed.shown, installed.size) if installed.shown else "it was not told"
         return Estimate(reason=f"the shape of {tag} on {server.name} is not known ({why}), and the spec gives no vram")

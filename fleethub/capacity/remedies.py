@@ -1,198 +1,154 @@
-"""The largest context that fits, and the cheapest changes that make a model fit: each one judged before it is named."""
+"""The cheapest changes that make a model fit: each one judged before it is named."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations, product
+from types import MappingProxyType
+from typing import Any
 
-from fleethub.capacity.admission import admit
-from fleethub.capacity.context import automatic, shown_of
-from fleethub.capacity.placing import placed
-from fleethub.capacity.server import Server
+from fleethub.capacity.scene import FAR, Scene, most
 from fleethub.capacity.shape import Shape, requantised
-from fleethub.model.capacity import Fit, Lever, Placed, Remedy, Verdict
-from fleethub.model.facts import Facts
-from fleethub.model.fleet import Backend, Fleet, Model
+from fleethub.model.capacity import Fit, Lever, Remedy
 from fleethub.model.words import gib
 
-STEP = 1024  # people set contexts in multiples of it
 ROOMY = 16384  # below it an agent's prompt does not fit
-FAR = 1 << 20  # where the search ends for a model that tells no limit
 KV_TYPES = ("q8_0", "q4_0")
 QUANTS = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
+MOST = 6  # what is proposed in all
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """A question with its names resolved: the model, where it is to go, and who is planned there (model, primary)."""
+class Change:
+    """One lever set to ``value``: what of the server becomes another, or the model's ``shape`` in another quant."""
 
-    fleet: Fleet
-    facts: Facts
-    backend: Backend
-    server: Server
-    model: Model
-    context: int | None
-    shape: Shape | None
-    rest: tuple[tuple[Model, bool], ...]
+    lever: Lever
+    value: str | int
+    says: str
+    cost: str
+    server: Mapping[str, Any] = field(default_factory=dict)
+    shape: Shape | None = None
 
-    def neighbours(self, server: Server) -> tuple[Placed, ...]:
-        """The planned set without the model, on this server."""
-        return tuple(placed(server, model, self.facts, primary=primary) for model, primary in self.rest)
-
-    def mine(self, server: Server, context: int | None = None, shape: Shape | None = None) -> Placed:
-        """The model as it would be loaded, never beyond its own limit; what is not given is as it was asked."""
-        tokens, known = context or self.context, shape or self.shape
-        limit = limit_of(known)
-        if tokens and limit:
-            tokens = min(tokens, limit)
-        if tokens is not None or self.model.context:
-            return placed(server, self.model, self.facts, context=tokens, shape=known)
-        tokens, source = unasked_context(server, self.model)
-        tokens = min(tokens, limit or tokens)
-        return replace(placed(server, self.model, self.facts, context=tokens, shape=known), context_from=source)
-
-    def judge(
-        self, server: Server | None = None, context: int | None = None, shape: Shape | None = None
-    ) -> tuple[Placed, Verdict]:
-        """The model beside its neighbours, all of them on ``server``."""
-        on = server or self.server
-        mine = self.mine(on, context, shape)
-        return mine, admit(on, (*self.neighbours(on), mine))
+    def of(self, scene: Scene) -> Scene:
+        """The scene after it."""
+        return replace(scene, server=replace(scene.server, **self.server), shape=self.shape or scene.shape)
 
 
-def unasked_context(server: Server, model: Model) -> tuple[int, str]:
-    """What a model that the spec does not have gets when nobody says a context, and what decides it."""
-    shown = shown_of(server, model)
-    text = shown.parameters.get("num_ctx", "") if shown else ""
-    if text.isascii() and text.isdigit() and 0 < len(text) <= 9 and int(text):
-        return int(text), "Modelfile"
-    if server.context_length:
-        return server.context_length, "OLLAMA_CONTEXT_LENGTH"
-    return automatic(server), "Ollama's automatic default"
+def remedies(scene: Scene) -> tuple[Remedy, ...]:
+    """Changes on this backend alone, cheapest first; several at once only where fewer leave no context to work with."""
+    options = {lever: tuple(make(scene)) for lever, make in MAKE.items()}
+    levers = [Lever.CONTEXT, *(lever for lever, found in options.items() if found)]
+    asked, found = scene.mine().context, list[Remedy]()
+    for count in range(1, len(levers) + 1):
+        for chosen in combinations(levers, count):
+            found += [one for one in _together(scene, options, chosen) if not any(_better(f, one) for f in found)]
+        if any(_context(one, asked) >= min(ROOMY, asked) for one in found):
+            break
+    return tuple(found[:MOST])
 
 
-def limit_of(shape: Shape | None) -> int | None:
-    """The model's own context limit in tokens, None when it is not known."""
-    return shape.context_length or None if shape is not None else None
+def _better(few: Remedy, many: Remedy) -> bool:
+    """Whether what the one changes is a part of what the other does, for no less context."""
+    one, other = ({k: v for k, v in r.values if k is not Lever.CONTEXT} for r in (few, many))
+    return one.items() <= other.items() and _context(few, FAR) >= _context(many, FAR)
 
 
-def most(scene: Scene, server: Server | None = None) -> tuple[int | None, int | None, str]:
-    """The largest context that fits, that in whole steps of 1024, and why there is none."""
-    on = server or scene.server
-    limit = limit_of(scene.shape) or FAR
-    least, full = scene.mine(on, 1), scene.mine(on, limit)
-    if least.estimate.total is None:
-        return None, None, least.estimate.reason
-    if (least.estimate.total, least.preflight) == (full.estimate.total, full.preflight):
-        return None, None, "what a context takes of it is not known"
-    neighbours = scene.neighbours(on)
-
-    def fits(context: int) -> bool:
-        mine = scene.mine(on, context)
-        return mine.context == context and admit(on, (*neighbours, mine)).fit is Fit.FITS
-
-    found = _largest(fits, limit)
-    if found is None:
-        return None, None, "it does not fit with any context"
-    rounded = found // STEP * STEP
-    return found, rounded if rounded and fits(rounded) else None, ""
+def _context(remedy: Remedy, asked: int) -> int:
+    return int(dict(remedy.values).get(Lever.CONTEXT, asked))
 
 
-def _largest(fits: Callable[[int], bool], limit: int) -> int | None:
-    """The largest number up to ``limit`` that fits while the next one does not."""
-    if fits(limit):
-        return limit
-    low, high = 0, limit
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low or None
+def _together(scene: Scene, options: Mapping[Lever, Sequence[Change]], levers: Sequence[Lever]) -> Iterator[Remedy]:
+    """Every way to set just these levers so that it fits; of the quants the best that will do."""
+    quants: Sequence[Change | None] = options[Lever.QUANT] if Lever.QUANT in levers else (None,)
+    rest = [options[lever] for lever in levers if lever not in (Lever.CONTEXT, Lever.QUANT)]
+    for others in product(*rest):
+        best: Remedy | None = None
+        for quant in quants:
+            changes = (*others, quant) if quant else others
+            found, roomy = _smaller(scene, changes) if Lever.CONTEXT in levers else _fitting(scene, changes)
+            best = found or best
+            if roomy:
+                break
+        if best is not None:
+            yield best
 
 
-def remedies(scene: Scene, rounded: int | None) -> tuple[Remedy, ...]:
-    """Changes on this backend alone, cheapest first; two at once only where no single one helps."""
-    asked = scene.mine(scene.server)
-    found = [*_context(scene, scene.server, rounded, asked.context)]
-    found += [*_kv_types(scene), *_quants(scene, asked), *_parallel(scene), *_loaded(scene)]
-    if not found:
-        found = [*_both(scene, asked.context)]
-    return tuple(found)
+def _after(scene: Scene, changes: Sequence[Change]) -> Scene:
+    for change in changes:
+        scene = change.of(scene)
+    return scene
 
 
-def _context(scene: Scene, server: Server, rounded: int | None, asked: int) -> Iterator[Remedy]:
+def _fitting(scene: Scene, changes: Sequence[Change]) -> tuple[Remedy | None, bool]:
+    """The changes as a remedy when it fits with them, and whether it does."""
+    verdict = _after(scene, changes).judge()[1]
+    if verdict.fit is not Fit.FITS:
+        return None, False
+    costs = dict.fromkeys(part for change in changes for part in change.cost.split("; ") if part)
+    values = tuple((change.lever, change.value) for change in changes)
+    return Remedy(values, " and ".join(change.says for change in changes), verdict, "; ".join(costs)), True
+
+
+def _smaller(scene: Scene, changes: Sequence[Change]) -> tuple[Remedy | None, bool]:
+    """The changes with the largest context that fits with them, and whether an agent's prompt fits into that."""
+    asked, after = scene.mine().context, _after(scene, changes)
+    rounded = most(after)[1]
     if rounded is None or rounded >= asked:
-        return
-    verdict = scene.judge(server, rounded)[1]
-    if verdict.fit is Fit.FITS:
-        cost = "too small for an agent's prompt" if rounded < ROOMY else ""
-        says = f"a context of {rounded:,} instead of {asked:,}"
-        yield Remedy(((Lever.CONTEXT, rounded),), says, verdict, cost)
+        return None, False
+    cost = "too small for an agent's prompt" if rounded < ROOMY else ""
+    last = Change(Lever.CONTEXT, rounded, f"a context of {rounded:,} instead of {asked:,}", cost)
+    return _fitting(replace(scene, context=rounded), (*changes, last))[0], rounded >= min(ROOMY, asked)
 
 
-def _kv_types(scene: Scene) -> Iterator[Remedy]:
-    for server, cost in _smaller_caches(scene):
-        verdict = scene.judge(server)[1]
-        if verdict.fit is Fit.FITS:
-            says = f"OLLAMA_KV_CACHE_TYPE={server.kv_type} instead of {scene.server.kv_type}"
-            yield Remedy(((Lever.KV_TYPE, server.kv_type),), says, verdict, cost)
-
-
-def _smaller_caches(scene: Scene) -> Iterator[tuple[Server, str]]:
-    now = scene.mine(scene.server).estimate.total
+def _kv_types(scene: Scene) -> Iterator[Change]:
+    now = scene.mine().estimate.total
     for kv_type in KV_TYPES:
-        server = replace(scene.server, kv_type=kv_type)
-        then = scene.mine(server).estimate.total
+        change = Change(
+            *(Lever.KV_TYPE, kv_type, f"OLLAMA_KV_CACHE_TYPE={kv_type} instead of {scene.server.kv_type}"),
+            _everybody(scene, "needs flash attention"),
+            {"kv_type": kv_type},
+        )
+        then = change.of(scene).mine().estimate.total
         if now is not None and then is not None and then < now:
-            yield server, _everybody(scene, "needs flash attention")
+            yield change
 
 
-def _everybody(scene: Scene, more: str = "") -> str:
+def _everybody(scene: Scene, more: str) -> str:
     names = ", ".join(model.name for model, _ in scene.rest)
     whole = f"a setting of the whole server: also of {names}" if names else "a setting of the whole server"
-    return "; ".join(part for part in (whole, more) if part)
+    return f"{whole}; {more}"
 
 
-def _quants(scene: Scene, asked: Placed) -> Iterator[Remedy]:
-    """The best quant below the present one that fits."""
-    if scene.shape is None or asked.estimate.total is None:
+def _quants(scene: Scene) -> Iterator[Change]:
+    """Every quant below the present one, the best first."""
+    now = scene.mine().estimate.total
+    if scene.shape is None or now is None:
         return
     for quant in QUANTS:
         shape = requantised(scene.shape, quant)
-        mine, verdict = scene.judge(shape=shape)
-        if verdict.fit is Fit.FITS and (mine.estimate.total or 0) < asked.estimate.total:
-            saved = asked.estimate.total - (mine.estimate.total or 0)
-            yield Remedy(
-                ((Lever.QUANT, quant),), f"the model in {quant}, {gib(saved)} smaller", verdict, "answers get worse"
-            )
-            return
+        then = replace(scene, shape=shape).mine().estimate.total or 0
+        if then < now:
+            says = f"the model in {quant}, {gib(now - then)} smaller"
+            yield Change(Lever.QUANT, quant, says, "answers get worse", shape=shape)
 
 
-def _parallel(scene: Scene) -> Iterator[Remedy]:
+def _parallel(scene: Scene) -> Iterator[Change]:
     if scene.server.parallel > 1:
-        verdict = scene.judge(replace(scene.server, parallel=1))[1]
-        if verdict.fit is Fit.FITS:
-            says = f"OLLAMA_NUM_PARALLEL=1 instead of {scene.server.parallel}"
-            cost = _everybody(scene, "requests to one model wait for each other")
-            yield Remedy(((Lever.PARALLEL, 1),), says, verdict, cost)
+        says = f"OLLAMA_NUM_PARALLEL=1 instead of {scene.server.parallel}"
+        cost = _everybody(scene, "requests to one model wait for each other")
+        yield Change(Lever.PARALLEL, 1, says, cost, {"parallel": 1})
 
 
-def _loaded(scene: Scene) -> Iterator[Remedy]:
-    count = len(scene.rest) + 1
-    if 0 < scene.server.max_loaded < count:
-        verdict = scene.judge(replace(scene.server, max_loaded=count))[1]
-        if verdict.fit is Fit.FITS:
-            says = f"OLLAMA_MAX_LOADED_MODELS={count} instead of {scene.server.max_loaded}"
-            yield Remedy(((Lever.LOADED, count),), says, verdict)
+def _loaded(scene: Scene) -> Iterator[Change]:
+    count, now = len(scene.rest) + 1, scene.server.count_limit
+    if now < count:
+        automatic = "" if scene.server.max_loaded else " (automatic)"
+        says = f"OLLAMA_MAX_LOADED_MODELS={count} instead of {now}{automatic}"
+        yield Change(Lever.LOADED, count, says, "", {"max_loaded": count})
 
 
-def _both(scene: Scene, asked: int) -> Iterator[Remedy]:
-    """A smaller cache and a smaller context at once."""
-    for server, cost in _smaller_caches(scene):
-        rounded = most(scene, server)[1]
-        for one in _context(scene, server, rounded, asked):
-            yield Remedy(
-                ((Lever.KV_TYPE, server.kv_type), *one.values),
-                f"OLLAMA_KV_CACHE_TYPE={server.kv_type} and {one.says}",
-                one.verdict,
-                "; ".join(part for part in (cost, one.cost) if part),
-            )
+#: Lever -> the changes that it offers, from cheapest to dearest.
+MAKE: Mapping[Lever, Callable[[Scene], Iterator[Change]]] = MappingProxyType(
+    {Lever.KV_TYPE: _kv_types, Lever.QUANT: _quants, Lever.PARALLEL: _parallel, Lever.LOADED: _loaded}
+)

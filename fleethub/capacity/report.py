@@ -30,9 +30,9 @@ def report(fleet: Fleet, backend: Backend, facts: Facts) -> Report:
 def bars(server: Server, verdict: Verdict, seen: tuple[Held, ...], reading: GpuReading | None) -> tuple[Bar, ...]:
     """What lies on each GPU when all that is planned is loaded, the largest first.
 
-    A load goes to the roomiest GPU when it fits there whole, else over all of them by their room. So the split is
-    the likely one; the sums are those of admission: the upper ends, and of fallbacks that are not loaded only the
-    largest. Loads of unknown size are in no bar.
+    What no GPU takes alone lies as it is shared out over all of them. Another load goes to the roomiest GPU when it
+    fits there whole, else over all by their room: the likely split. The sums are those of admission: the upper ends,
+    and of fallbacks that are not loaded only the largest. Loads of unknown size are in no bar.
     """
     used = [gpu.used for gpu in reading.gpus] if reading and len(reading.gpus) == len(server.gpus) else []
     found = [
@@ -42,14 +42,14 @@ def bars(server: Server, verdict: Verdict, seen: tuple[Held, ...], reading: GpuR
     loaded = {h.alias for h in seen}
     waiting = [p for p in verdict.placed if not p.primary]
     spare = max(waiting, key=upper, default=None)
-    parts = [
-        (upper(p), "resident" if p.model in loaded else "planned")
+    loads = [
+        (upper(p), "resident" if p.model in loaded else "planned", p.parts)
         for p in verdict.placed
         if p.primary or p is spare or p.model in loaded
     ]
-    parts += [(h.size_vram, "unplanned") for h in seen if h.alias is None]
-    for size, kind in sorted(parts, reverse=True):
-        for i, share in _shares([bar.headroom for bar in found], size, server.spread):
+    loads += [(h.size_vram, "unplanned", ()) for h in seen if h.alias is None]
+    for size, kind, parts in sorted(loads, reverse=True):
+        for i, share in enumerate(parts) if parts else _shares([bar.headroom for bar in found], size, server.spread):
             found[i] = replace(found[i], **{kind: getattr(found[i], kind) + share})
     return tuple(found)
 

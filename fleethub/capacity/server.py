@@ -27,7 +27,8 @@ class Server:
 
     ``gpus`` are (name, total), empty when unknown; ``total_from`` says by whom. ``reserve`` and ``overhead`` are
     per GPU. ``reading`` and ``proxy`` are what its Ollama and the proxy before it answered (None: nothing);
-    ``reading`` is an earlier command's where ``observed`` is False.
+    ``reading`` is an earlier command's where ``observed`` is False. ``sized_for`` are the spec's slots and cache type,
+    for which its own sizes (``vram``) were written.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Server:
     routes_ours: bool = False  # the proxy's routes are FleetHub's, so that the spec decides their context
     reading: OllamaReading | None = None
     proxy: ProxyReading | None = None
+    sized_for: tuple[int, str] = (1, "f16")
 
     @property
     def runtime(self) -> str:
@@ -98,6 +100,7 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
         routes_ours=bool(proxy and proxy.manage_routes),
         reading=reading,
         proxy=routes if isinstance(routes, ProxyReading) else None,
+        sized_for=(ollama.num_parallel, ollama.kv_cache_type),
     )
 
 

@@ -18,7 +18,8 @@ SINGLE_SLOT = (
 )
 #: A vocabulary that few models exceed, for those that do not tell theirs.
 USUAL_VOCABULARY = 262144
-#: Published dense models: parameters, layers, width, feed-forward, heads, KV heads, elements per head.
+#: Published dense models: parameters, layers, width, feed-forward, heads, KV heads, elements per head. The last row is
+#: taken for anything larger, too.
 TYPICAL = (
     (500_000_000, 24, 1024, 4864, 16, 8, 64),
     (1_800_000_000, 28, 2048, 8960, 16, 8, 128),
@@ -28,7 +29,7 @@ TYPICAL = (
     (35_000_000_000, 64, 5120, 27648, 64, 8, 128),
     (80_000_000_000, 80, 8192, 29568, 64, 8, 128),
     (130_000_000_000, 88, 12288, 28672, 96, 8, 128),
-    (1 << 62, 126, 16384, 53248, 128, 8, 128),
+    (405_000_000_000, 126, 16384, 53248, 128, 8, 128),
 )
 
 
@@ -41,7 +42,7 @@ class Shape:
     ``wide``: the widest vector between attention's parts. ``weights`` lie on the GPUs, ``weights_cpu`` beside them;
     ``low`` and ``high`` are the factors between which they lie. ``context_length``: what it was trained for.
     ``single``: Ollama forces parallel to 1; ``embedding``: it only embeds.
-    ``notes``: what had to be assumed of its KV cache.
+    ``notes``: what had to be assumed of its KV cache. ``quant``: the one it is reckoned in where no file is of it.
     """
 
     arch: str
@@ -74,6 +75,7 @@ class Shape:
     params: int = 0
     kv_sure: Sure = Sure.EXACT
     notes: tuple[str, ...] = ()
+    quant: str = ""
 
     @property
     def vision(self) -> bool:
@@ -189,7 +191,7 @@ def shape_of_params(params: int, quant: str) -> Shape:
     """
     if params <= 0:
         raise ValueError(f"a model of {params} parameters has no size")
-    _, layers, width, inner, heads, kv, head = next(row for row in TYPICAL if params <= row[0])
+    _, layers, width, inner, heads, kv, head = next((row for row in TYPICAL if params <= row[0]), TYPICAL[-1])
     weights = of_params(params, quant)
     return Shape(
         arch="typical",
@@ -212,6 +214,7 @@ def shape_of_params(params: int, quant: str) -> Shape:
         params=params,
         kv_sure=Sure.ESTIMATED,
         notes=(f"a typical dense model of {params / 1e9:.3g} B parameters: {layers} layers, {kv} KV heads of {head}",),
+        quant=quant,
     )
 
 
@@ -234,4 +237,5 @@ def requantised(shape: Shape, quant: str) -> Shape:
         detail=weights.detail,
         low=weights.low,
         high=weights.high,
+        quant=quant,
     )

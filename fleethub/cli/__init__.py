@@ -25,7 +25,12 @@ COMMANDS = {
     "observe": "Read the fleet and keep what sessions are told of it.",
     "context": "Tell a session what there is and what is wrong, from that.",
     "capacity": "Show what fits in VRAM, and what would make it fit.",
+    "assign": "Give a node another primary model, in the spec.",
+    "release": "Take a node out of the spec.",
+    "node": "Register a node, or set its fields, in the spec.",
     "verify": "Ask with each node's own key whether its chain works.",
+    "tangleclaw": "Tell TangleClaw, and every coding session at its start.",
+    "serve": "Serve the fleet's state over HTTP, with a page for people.",
     "demo": "Run the whole story on an embedded stand-in fleet.",
 }
 #: Commands of the design that this version does not have: they say so, instead of "no such command".
@@ -35,15 +40,10 @@ LATER = [
     "drift",
     "why",
     "graph",
-    "assign",
-    "release",
-    "node",
     "rotate",
     "revoke",
     "state",
     "lock",
-    "tangleclaw",
-    "serve",
 ]
 
 

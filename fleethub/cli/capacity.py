@@ -38,12 +38,12 @@ def _params(ctx: click.Context, param: click.Parameter, value: str | None) -> in
     """``32B`` as a number, by the spec's own rule."""
     if value is None:
         return None
-    from fleethub.spec.values import params
+    from fleethub.usecases.capacity import AskError, given_params
 
     try:
-        return params(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}: write it like 32B or 1.5B") from None
+        return given_params(value)
+    except AskError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command()

@@ -25,6 +25,7 @@ def report(error: BaseException, as_json: bool = False) -> int:
 
 def _judge(error: BaseException) -> tuple[Exit, str]:
     """Exit code and message; what nobody foresaw is a bug of ours: 70."""
+    from fleethub.model.edit import EditError, NotCommitted, SpecChanged
     from fleethub.state.format import LockfileError
     from fleethub.state.lock import LockedError
     from fleethub.usecases import NotThereYet
@@ -35,7 +36,9 @@ def _judge(error: BaseException) -> tuple[Exit, str]:
         return Exit.ERROR, error.format_message()
     if isinstance(error, LockedError):
         return Exit.LOCKED, f"error: {error}"
-    if isinstance(error, LockfileError | NotThereYet | OSError):
+    if isinstance(error, SpecChanged):
+        return Exit.STALE, f"error: {error}"
+    if isinstance(error, LockfileError | NotThereYet | EditError | NotCommitted | OSError):
         return Exit.ERROR, f"error: {error}"
     if os.environ.get("FLEETHUB_DEBUG"):
         traceback.print_exception(error)

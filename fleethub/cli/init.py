@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -12,30 +13,42 @@ from fleethub.cli.output import Out
 
 @click.command()
 @click.argument("name", required=False)
+@click.option(
+    "--shared-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Lay it out in a directory that projects share: nodes in files of their own, the seed in your ~/.config.",
+)
 @click.pass_obj
-def cmd(options: dict[str, object], name: str | None) -> None:
+def cmd(options: dict[str, object], name: str | None, shared_dir: Path | None) -> None:
     """Write a runnable fleet.toml, its schema, a seed (0600) and .gitignore into the fleet's folder.
 
-    What is there is left as it is; beside a lockfile no seed is made, for its keys have one already.
+    What is there is left as it is; beside a lockfile no seed is made, for its keys have one already. The folder joins
+    the list of your fleets (~/.config/fleethub/fleets).
     """
-    from fleethub.usecases import init
+    from fleethub.usecases.init import init
 
     out = Out(options)
-    folder = out.path.resolve()
-    guess = re.sub(r"[^a-z0-9-]+", "-", (name or folder.name).lower()).strip("-") or "fleet"
+    folder = (shared_dir or out.path).resolve()
+    guess = re.sub(r"[^a-z0-9-]+", "-", (name or folder.name).lower()).strip("-")[:63] or "fleet"
     if name is not None and guess != name:
         raise click.UsageError(f"a fleet's name is [a-z0-9][a-z0-9-]*; {guess!r} would do")
-    written = init(folder, guess)
-    for path in written:
+    laid = init(folder, guess, shared_dir is not None)
+    for path in laid.written:
         out.text(f"wrote {_near(path)}")
-    if any(path.suffix == ".seed" for path in written):
+    if laid.new_seed:
         out.text("Keep a copy of the seed in your password store: every key of this fleet is derived from it.")
     elif (folder / "fleet.lock").exists():
         out.text("No seed was made: fleet.lock is here, and its keys were derived from the seed they have.")
-    if not written:
+    elif laid.seed is not None and laid.written:
+        out.text(f"The seed was there already and is used: {_near(laid.seed)}")
+    if not laid.written:
         out.text("Nothing to write: everything is there.")
-    out.text("Next: edit fleet.toml, then fleethub validate")
-    out.line({"type": "summary", "exit": 0, "written": [str(path) for path in written]})
+    for note in laid.notes:
+        out.text(f"note: {note}")
+    where = "" if folder == Path.cwd() else f" -C {shlex.quote(str(_near(folder)))}"
+    out.text(f"Next: edit fleet.toml, then fleethub{where} validate")
+    out.line({"type": "summary", "exit": 0, "written": [str(path) for path in laid.written], "notes": list(laid.notes)})
 
 
 def _near(path: Path) -> Path:

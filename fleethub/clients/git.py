@@ -1,4 +1,4 @@
-"""Git: whether it would take a secret file, and which commit the spec is at."""
+"""Git: whether it would take a secret file, which commit the spec is at, and commits of edits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fleethub.model.facts import GitReading
+
+SECONDS = 20
+COMMIT_SECONDS = 120  # hooks run, and a signature may be asked for
+#: Of git's own variables those that say who commits; the others could lead to another repository.
+KEPT = ("GIT_AUTHOR_", "GIT_COMMITTER_")
 
 
 class GitError(Exception):
@@ -38,6 +43,37 @@ def commit(folder: Path) -> str:
     return head + ("-dirty" if dirty else "")
 
 
+def uncommitted(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:
+    """Of ``paths``, the tracked ones that differ from the last commit. Raises GitError."""
+    if not _inside_work_tree(folder):
+        return ()
+    return tuple(p for p in paths if _run(folder, ["status", "--porcelain", "-z", "-uno", "--", *_exact([p])], (0,)))
+
+
+def commit_only(folder: Path, paths: Sequence[str], message: str) -> str:
+    """Commit the files as they are now and nothing else, whatever is staged; its short id. Raises GitError."""
+    if not _inside_work_tree(folder):
+        raise GitError("the fleet's folder is in no git work tree")
+    listed = set(_run(folder, ["ls-files", "-z", "--", *_exact(paths)], (0,)).split("\0"))
+    new = [p for p in paths if p not in listed and (folder / p).exists()]
+    if new:
+        _run(folder, ["add", "--intent-to-add", "--", *_exact(new)], (0,))
+    known = [p for p in paths if p in listed or p in new]  # what was never committed and is gone is nothing to git
+    if not known:
+        raise GitError("git tracks none of the files")
+    try:
+        _run(folder, ["commit", "--quiet", "--only", "-m", message, "--", *_exact(known)], (0,), seconds=COMMIT_SECONDS)
+    except GitError:
+        if new:
+            _run(folder, ["reset", "--quiet", "--", *_exact(new)], (0, 1, 128))
+        raise
+    return _run(folder, ["rev-parse", "--short=12", "HEAD"], (0,)).strip()
+
+
+def _exact(paths: Sequence[str]) -> list[str]:
+    return [f":(literal){path}" for path in paths]
+
+
 def _inside_work_tree(folder: Path) -> bool:
     try:
         return _run(folder, ["rev-parse", "--is-inside-work-tree"], (0,)).strip() == "true"
@@ -49,15 +85,16 @@ def _inside_work_tree(folder: Path) -> bool:
         raise  # "dubious ownership" and the like: there is one, and git does not tell
 
 
-def _run(folder: Path, argv: list[str], good: tuple[int, ...], data: str | None = None) -> str:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {"LC_ALL": "C"}
+def _run(folder: Path, argv: list[str], good: tuple[int, ...], data: str | None = None, seconds: int = SECONDS) -> str:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith(KEPT)}
+    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
     try:
         done = subprocess.run(  # noqa: S603 - argv is ours, never a shell
             ["git", "-C", str(folder), *argv],  # noqa: S607 - the operator's git
-            input=data,
+            input=data or "",  # never ours: a hook would wait for it
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=seconds,
             check=False,
             env=env,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from json import loads
@@ -87,6 +88,7 @@ class Http:
         url: str,
         *,
         token: Secret | None = None,
+        headers: Mapping[str, str] | None = None,
         json: Any = None,
         params: dict[str, Any] | None = None,
         again: bool = False,
@@ -98,14 +100,14 @@ class Http:
         A kept connection may have been closed by the server meanwhile: a GET, and a POST that may be sent
         ``again``, is then repeated once. ``secrets`` are those in the body, so that an error cannot echo them.
         """
-        headers = {"Authorization": f"Bearer {token.reveal()}"} if token is not None else {}
+        sending = {**(headers or {}), **({"Authorization": f"Bearer {token.reveal()}"} if token is not None else {})}
         whole = WHOLE if limit is None else limit
         waits = USUAL if limit is None else httpx.Timeout(limit, connect=min(CONNECT_LONG, limit), pool=None)
 
         def send() -> tuple[int, bytes]:
             """Status and body; a server that drips or never ends is not listened to for ever."""
             end, data = time.monotonic() + whole, b""
-            with self._client.stream(method, url, headers=headers, json=json, params=params, timeout=waits) as answer:
+            with self._client.stream(method, url, headers=sending, json=json, params=params, timeout=waits) as answer:
                 for chunk in answer.iter_bytes():
                     data += chunk
                     if len(data) > LARGEST:

@@ -15,6 +15,7 @@ T = TypeVar("T", bound=BaseModel)
 LONGEST = 4096  # elements of an array of facts: one a layer; what is longer is a vocabulary
 MOST_TENSORS = 100_000
 MOST_SIDES = 8
+EVERY = "*"  # asked for: every model that is installed
 
 
 class OllamaError(Exception):
@@ -94,14 +95,14 @@ class Ollama:
         self._http, self._url, self._cache = http, url, cache
 
     def read(self, ask: tuple[str, ...]) -> OllamaReading:
-        """Everything, with ``/api/show`` for each asked tag that is installed; raises OllamaError."""
+        """All of it, with ``/api/show`` for each asked tag that is installed (``EVERY``: all); raises OllamaError."""
         version = self._get(_Version, "GET", "/api/version").version
         tags = self._get(_Tags, "GET", "/api/tags").models or []
         running = self._get(_Ps, "GET", "/api/ps").models or []
         wanted = {tagged(tag) for tag in ask}
         installed = {}
         for tag in tags:
-            shown = self._shown(tag) if tagged(tag.name) in wanted else None
+            shown = self._shown(tag) if EVERY in ask or tagged(tag.name) in wanted else None
             quant = tag.details.quantization_level if tag.details else None
             installed[tag.name] = Installed(tag.size, tag.digest, quant, shown)
         residents = tuple(

@@ -24,35 +24,44 @@ class Silence:
     alive: bool = False
 
 
-def silent(urls: Iterable[str], seconds: float = SECONDS) -> dict[str, Silence]:
-    """Of http(s) URLs, those at which nobody answers within ``seconds``, and why.
+class Probe:
+    """Connection attempts to http(s) URLs, under way from now on for ``seconds``.
 
     What is asked through a web proxy (HTTP_PROXY) counts as there.
     """
-    wanted = [url for url in dict.fromkeys(urls) if not _proxied(url)]
-    end = time.monotonic() + seconds
-    found: dict[str, Silence | None] = {}
 
-    def attempt(url: str) -> None:
+    def __init__(self, urls: Iterable[str], seconds: float = SECONDS) -> None:
+        self._seconds, self._end = seconds, time.monotonic() + seconds
+        self._found: dict[str, Silence | None] = {}
+        wanted = [url for url in dict.fromkeys(urls) if not _proxied(url)]
+        # daemon threads: one that hangs in the name server's library must not hold up the end of the process
+        self._threads = {url: threading.Thread(target=self._attempt, args=(url,), daemon=True) for url in wanted}
+        for thread in self._threads.values():
+            thread.start()
+
+    def silent(self) -> dict[str, Silence]:
+        """Those at which nobody answers, and why; waits until each has, or the time is over."""
+        for thread in self._threads.values():
+            thread.join(max(0.0, self._end - time.monotonic()))
+        late = Silence(f"no connection within {self._seconds:g} s")
+        answers = {url: self._found.get(url, late) for url in self._threads}
+        return {url: answer for url, answer in answers.items() if answer is not None}
+
+    def _attempt(self, url: str) -> None:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
-            socket.create_connection((parts.hostname or "", port), timeout=seconds).close()
-            found[url] = None
+            socket.create_connection((parts.hostname or "", port), timeout=self._seconds).close()
+            self._found[url] = None
         except ConnectionRefusedError:
-            found[url] = Silence("cannot connect (connection refused)", alive=True)
+            self._found[url] = Silence("cannot connect (connection refused)", alive=True)
         except (OSError, UnicodeError) as error:
-            found[url] = Silence(f"cannot connect ({getattr(error, 'strerror', None) or 'no answer'})")
+            self._found[url] = Silence(f"cannot connect ({getattr(error, 'strerror', None) or 'no answer'})")
 
-    # daemon threads: one that hangs in the name server's library must not hold up the end of the process
-    threads = [threading.Thread(target=attempt, args=(url,), daemon=True) for url in wanted]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
-    late = Silence(f"no connection within {seconds:g} s")
-    answers = {url: found.get(url, late) for url in wanted}
-    return {url: answer for url, answer in answers.items() if answer is not None}
+
+def silent(urls: Iterable[str], seconds: float = SECONDS) -> dict[str, Silence]:
+    """Of http(s) URLs, those at which nobody answers within ``seconds``, and why."""
+    return Probe(urls, seconds).silent()
 
 
 def _proxied(url: str) -> bool:

@@ -82,6 +82,7 @@ class Placed:
     split: Estimate | None = None  # over all GPUs of the machine, where there are several
     batch: int = 512
     layer: int = 0  # its largest layer, which lies whole on one of several GPUs; bytes
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,8 @@ class Answer:
     ``held`` is what is loaded there now, ``unplanned`` those of it that nobody planned nor asked about; ``beside``
     is the verdict with them as well, None when there are none. ``before``: the planned set without the model.
     ``largest`` context in tokens that fits, ``rounded`` down to a multiple of 1024; None: none does, or the size of a
-    context is not known (``largest_reason``). ``limit`` is the model's own, ``unobserved`` why nothing was read.
+    context is not known (``largest_reason``; beside a number it says why a larger one may fit as well). ``limit`` is
+    the model's own, ``unobserved`` why nothing was read.
     """
 
     backend: str

@@ -131,7 +131,7 @@ class Node(Block):
     """An OpenClaw gateway. ``target`` and ``image`` are expanded; ``chain`` is its models, primary first.
 
     ``env`` values are references or plain text; ``openclaw`` is merged over the rendered config;
-    ``files`` maps compose, env, openclaw to paths below the target. ``settle`` and ``timeout`` in seconds.
+    ``files`` maps compose, env, openclaw, fleethub to paths below the target. ``settle`` and ``timeout`` in seconds.
     """
 
     host: str

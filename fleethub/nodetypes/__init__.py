@@ -5,6 +5,7 @@ Pure: imports the standard library and ``fleethub.model``. ``rendering`` calls a
 
 from fleethub.nodetypes.interface import ROLES, NodeType, Role
 from fleethub.nodetypes.openclaw.compose import removal
+from fleethub.nodetypes.openclaw.recognise import USUAL, recognise
 from fleethub.nodetypes.registry import get, names
 
-__all__ = ["ROLES", "NodeType", "Role", "get", "names", "removal"]
+__all__ = ["ROLES", "USUAL", "NodeType", "Role", "get", "names", "recognise", "removal"]

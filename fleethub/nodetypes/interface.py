@@ -11,10 +11,11 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
 
-Role = Literal["env", "compose", "openclaw"]
+Role = Literal["env", "compose", "openclaw", "fleethub"]
 
-#: The order in which a node's files are rendered and, on the node, renamed into place.
-ROLES: tuple[Role, ...] = ("env", "compose", "openclaw")
+#: The order in which a node's files are rendered and, on the node, renamed into place. ``fleethub`` is a text for the
+#: node's own agents: no process depends on it.
+ROLES: tuple[Role, ...] = ("env", "compose", "openclaw", "fleethub")
 
 
 class Unwired(ValueError):
@@ -22,15 +23,14 @@ class Unwired(ValueError):
 
 
 class NodeType(Protocol):
-    """One type of node. ``roles`` are the files it has, in the order of ``ROLES``."""
+    """One type of node."""
 
     @property
     def name(self) -> str:
         """What the spec writes as ``type`` and what its folder of templates is called."""
 
-    @property
-    def roles(self) -> tuple[Role, ...]:
-        """The files that a node of this type has."""
+    def roles(self, node: Node) -> tuple[Role, ...]:
+        """The files that a node has, in the order of ``ROLES``."""
 
     @property
     def tools(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from fleethub.clients import git, gpu
 from fleethub.clients.host import HostError, Hosts
 from fleethub.clients.http import Http
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
-from fleethub.clients.ollama import Ollama, OllamaError
+from fleethub.clients.ollama import EVERY, Ollama, OllamaError
 from fleethub.clients.shell import Shells
 from fleethub.clients.vault import SecretError, Vault
 from fleethub.model.facts import Facts, OllamaReading, Reading, tagged
@@ -107,7 +107,8 @@ def _remembered(
         reading = readings[source.id]
         if isinstance(reading, OllamaReading):
             asked = {tagged(tag) for tag in source.ask}
-            cache.remember_installed(source.at, reading, [t for t in reading.installed if tagged(t) in asked])
+            told = [t for t in reading.installed if EVERY in source.ask or tagged(t) in asked]
+            cache.remember_installed(source.at, reading, told)
         elif source.system == "ollama" and (known := cache.installed(source.at)) is not None:
             recalled[source.at] = known
     return recalled

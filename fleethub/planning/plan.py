@@ -25,16 +25,16 @@ from fleethub.planning.sources import secret_paths
 from fleethub.planning.summary import sentence
 from fleethub.resources import KINDS
 from fleethub.resources.base import Item, Sight, Uses, Work, record
-from fleethub.resources.node import running
-from fleethub.resources.route import findings as route_findings
-from fleethub.resources.upkeep import (
-    machine_findings,
+from fleethub.resources.delivery import (
     restart_by_hand,
     rewires,
+    running,
     touches_wiring,
     unused_until_restart,
     waits_for_hand,
 )
+from fleethub.resources.node import machine_findings
+from fleethub.resources.route import findings as route_findings
 
 
 @dataclass(slots=True)

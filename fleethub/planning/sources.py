@@ -14,8 +14,13 @@ from fleethub.resources.key import proxy_source
 
 def sources(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None) -> tuple[Source, ...]:
     """Every source once, with all that anybody asks of it."""
+    return merged(_all(fleet, wanted, lockfile))
+
+
+def merged(every: Iterable[Source]) -> tuple[Source, ...]:
+    """Each source once, with all that is asked of it by any."""
     found: dict[tuple[str, str], Source] = {}
-    for source in _all(fleet, wanted, lockfile):
+    for source in every:
         known = found.get(source.id)
         if known is None:
             found[source.id] = source

@@ -55,12 +55,13 @@ def render(fleet: Fleet, node: Node, templates: Templates, schemas: Schemas = no
         return _failed(node, "node.dangling-model", str(error))
     texts: dict[Role, Text] = {}
     sources = {name: text for (owner, name), text in templates.items() if owner == node.type}
-    for role, name in kind.templates().items():
+    roles, names = kind.roles(node), kind.templates()
+    for role in roles:
         try:
-            texts[role] = _one(kind, node, role, sources, name, context)
+            texts[role] = _one(kind, node, role, sources, names[role], context)
         except TemplateProblem as problem:
             findings.append(_finding(node, problem))
-    if len(texts) == len(kind.roles):
+    if len(texts) == len(roles):
         try:
             schema = schemas(kind.schema(node))
         except ValueError as error:
@@ -70,7 +71,7 @@ def render(fleet: Fleet, node: Node, templates: Templates, schemas: Schemas = no
     paths, modes = kind.paths(node), kind.modes()
     files = tuple(
         RenderedFile(role, paths[role], texts[role], modes[role], kind.consequence(role, node))
-        for role in kind.roles
+        for role in roles
         if role in texts
     )
     config = texts.get("openclaw")

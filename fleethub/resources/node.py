@@ -34,21 +34,21 @@ from fleethub.model.observation import (
 from fleethub.model.plan import FileDiff, Leaf, Phase, Step
 from fleethub.model.secret import Blob, Seal
 from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, differs, leaves, managed, parse_mark, record
-from fleethub.resources.files import describe_drift, describe_file
-from fleethub.resources.key import wiring
-from fleethub.resources.upkeep import (
+from fleethub.resources.delivery import (
+    WITHOUT_RESTART,
     by_hand,
-    changed,
+    changed_files,
     fingerprints,
-    host_attrs,
-    host_seen,
+    foreign_paths,
     is_host,
     needs_restart,
-    ours,
+    own_files,
     restart_by_hand,
     to_deliver,
     unused_until_restart,
 )
+from fleethub.resources.files import describe_drift, describe_file
+from fleethub.resources.key import wiring
 
 
 def node_needs(fleet: Fleet, node: Node) -> Needs:
@@ -79,7 +79,7 @@ class NodeKind:
                 attrs={
                     "chain": list(rendered.chain),
                     "marked": True,
-                    **host_attrs(node),
+                    **_host_attrs(node),
                     "files": {
                         file.path: {"fingerprint": inputs.seal.text(file.text), "mode": f"{file.mode:04o}"}
                         for file in rendered.files
@@ -127,7 +127,7 @@ class NodeKind:
                 "chain": list(chain),
                 "files": files,
                 "marked": marked,
-                **host_seen(want, locked, reading),
+                **_host_seen(want, locked, reading),
             },
             at=sight.facts.at,
             mark=mark,
@@ -191,6 +191,16 @@ class NodeKind:
                     "move them away, or choose another target; adopting them (fleethub import) is not there yet",
                 )
             ]
+        if foreign := foreign_paths(item):
+            return [
+                Finding(
+                    "node.target-taken",
+                    f"a file that FleetHub did not write is where it would put one: {', '.join(foreign)}",
+                    item.address,
+                    place,
+                    "move it away, or give the node's files another path",
+                )
+            ]
         return []
 
     def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
@@ -227,10 +237,10 @@ class NodeKind:
             return ()
         there, applied = item.seen.material["files"], item.seen.material["applied"]
         known = fingerprints(item.locked)
-        other = (p for p, f in item.seen.attrs["files"].items() if f.get("fingerprint") != known.get(p))
+        changed = (p for p, f in item.seen.attrs["files"].items() if f.get("fingerprint") != known.get(p))
         return tuple(
             leaf
-            for path in other
+            for path in changed
             if path in there and path in applied
             for leaf in describe_drift(path, there[path], applied[path])
         )
@@ -242,7 +252,7 @@ class NodeKind:
             if locked is None:
                 return Work()
             down = nodetypes.removal(str(locked.attrs.get("project", "")))
-            do = RemoveNode(locked.source, ours(item), down)
+            do = RemoveNode(locked.source, own_files(item), down)
             return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, do, removes=True),))
         node: Node = item.want.material["node"]
         since = item.seen.telemetry["activated"] if item.seen else None
@@ -261,7 +271,7 @@ class NodeKind:
             node.timeout,
             node.generation,
             files,
-            hot=not restart and all(file.role == "openclaw" for file in changed(item)),
+            hot=not restart and all(file.role in WITHOUT_RESTART for file in changed_files(item)),
             fresh=restart,
         )
         start = Step(f"{item.address}/activate", item.address, Phase.ACTIVATE, activate, locked=record(item.want))
@@ -269,8 +279,8 @@ class NodeKind:
             wait = Settle(node.settle, start.id)
             return Work((start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
         there = item.seen.material["files"] if item.seen else {}
-        mine = ours(item)
-        new = {file.path for file in changed(item)}
+        mine = own_files(item)
+        changed = {file.path for file in changed_files(item)}
         deliver = Step(
             f"{item.address}/deliver",
             item.address,
@@ -283,7 +293,7 @@ class NodeKind:
                 node.uid,
                 expects={path: there.get(path) for path in item.want.attrs["files"]},
                 stale={path: blob for path, blob in mine.items() if path not in item.want.attrs["files"]},
-                keep=frozenset(item.want.attrs["files"]) - new,
+                keep=frozenset(item.want.attrs["files"]) - changed,
                 checks=kind.validation(node) if kind and host else (),
                 restart=restart,
                 activated=not host,
@@ -303,15 +313,38 @@ class NodeKind:
         return Work((deliver, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
 
 
-def running(item: Item) -> Needs:
-    """What the node may be calling right now: what was applied, and what an interrupted apply wanted.
+def _host_attrs(node: Node) -> dict[str, Any]:
+    if not is_host(node):
+        return {}
+    kind = nodetypes.get(node.type)
+    project = kind.project(node) if kind else ""
+    return {"activated": True, **({"project": project} if project else {})}
 
-    Not what its config says by itself: a node that edits its own config must not widen its key by that.
-    """
-    found: dict[Address, frozenset[str]] = dict(item.locked.needs) if item.locked else {}
-    for address, entries in (item.locked.pending.needs if item.locked and item.locked.pending else {}).items():
-        found[address] = found.get(address, frozenset()) | entries
-    return found
+
+def _host_seen(want: Resource | None, locked: Locked | None, reading: HostReading) -> dict[str, Any]:
+    """``project`` is what was applied: it cannot be seen where nothing runs."""
+    if want is None or "activated" not in want.attrs:
+        return {"project": locked.attrs["project"]} if locked and "project" in locked.attrs else {}
+    node: Node = want.material["node"]
+    item = Item(want.address, want, Absent(""), locked)
+    if by_hand(item):
+        now = reading.listens.get(node.port, "").strip()
+        activated = not reading.listener or (reading.listener not in (now, "?"))
+    else:
+        activated = bool((reading.mark or {}).get("activated"))
+    before = locked.attrs.get("project") if locked and locked.attrs else want.attrs.get("project")
+    return {"activated": activated, **({"project": before} if before else {})}
+
+
+def machine_findings(resource: Resource, reading: HostReading, locked: Locked | None) -> tuple[Finding, ...]:
+    """What on the node's machine is in its way."""
+    node: Node = resource.material["node"]
+    kind = nodetypes.get(node.type)
+    if kind is None or not is_host(node):
+        return ()
+    known = fingerprints(locked)
+    others = tuple(name for name in reading.compose if name not in known)
+    return kind.machine(node, replace(reading, compose=others), applied=locked is not None)
 
 
 def _tools(node: Node) -> tuple[str, ...]:

@@ -5,5 +5,6 @@ Reads the spec's own files and nothing else; imports pydantic, packaging and ``f
 
 from fleethub.spec.load import Loaded, load
 from fleethub.spec.schema import json_schema
+from fleethub.spec.sources import Overlay
 
-__all__ = ["Loaded", "json_schema", "load"]
+__all__ = ["Loaded", "Overlay", "json_schema", "load"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -16,24 +17,37 @@ from fleethub.spec.checks import GROUPS, Scene, check
 from fleethub.spec.merge import drafts
 from fleethub.spec.nodes import check_nodes
 from fleethub.spec.resolve import resolve
-from fleethub.spec.sources import MAIN, Sources, read_includes, read_main
+from fleethub.spec.sources import MAIN, Overlay, Sources, digest, read_includes, read_main
 from fleethub.spec.validate import Damage, literal_secrets, validate
 from fleethub.spec.values import SECRET
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """``fleet`` is None exactly when a finding is an error. ``files``: those that were read, absolute."""
+    """``fleet`` is None exactly when a finding is an error. ``files``: those that were read, absolute.
+
+    ``texts``: their bytes by their names below the fleet's folder, the main file first.
+    """
 
     fleet: Fleet | None
     findings: tuple[Finding, ...]
     files: tuple[Path, ...]
+    texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def digest(self) -> str:
+        """Over the names and bytes of all files that were read."""
+        return digest(self.texts)
 
 
-def load(path: Path) -> Loaded:
-    """Read a fleet.toml, or the one in a folder, with all that it includes."""
+def load(path: Path, overlay: Overlay = MappingProxyType({})) -> Loaded:
+    """Read a fleet.toml, or the one in a folder, with all that it includes.
+
+    ``overlay``: files by their names below the fleet's folder that are judged as if they were so on disk (None: as
+    if they were not there); nothing is written.
+    """
     try:
-        sources = read_main(path)
+        sources = read_main(path, overlay)
     except (OSError, ValueError, RuntimeError):
         problem = report.finding("spec.unreadable", "the path of the fleet is unusable", Place(MAIN, 1, 1))
         return Loaded(None, (problem,), ())
@@ -41,7 +55,7 @@ def load(path: Path) -> Loaded:
     found = tuple(_sorted(sources.findings))
     files = tuple(sources.root / name for name in sources.files)
     errors = any(f.severity is Severity.ERROR for f in found)
-    return Loaded(None if errors else fleet, found, files)
+    return Loaded(None if errors else fleet, found, files, dict(sources.files))
 
 
 def _judge(sources: Sources) -> Fleet | None:

@@ -123,7 +123,7 @@ class NodeCheck:
                 )
         used: dict[str, str] = {}
         written = self.values.get("files", {})
-        for kind, default in default_files().items():
+        for kind, default in {**default_files(), **{k: f for k, f in written.items() if k == "fleethub"}}.items():
             file = self.expanded(("files", kind), written[kind]) if kind in written else default
             if file is None:
                 continue

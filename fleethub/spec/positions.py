@@ -44,9 +44,25 @@ class Position(NamedTuple):
     value: Spot
 
 
+class Statement(NamedTuple):
+    """A ``[header]`` or a ``key = value``: what it defines, its first line and the line of its end, from 1."""
+
+    path: KeyPath
+    first: int
+    last: int
+    header: bool
+
+
 def scan(text: str) -> dict[KeyPath, Position]:
     """Map every key path of the text (with ``\\n`` line ends) to its position; raises TooDeep."""
     return _Scanner(text).document()
+
+
+def statements(text: str) -> list[Statement]:
+    """The statements of the text (with ``\\n`` line ends) in their order; raises TooDeep."""
+    scanner = _Scanner(text)
+    scanner.document()
+    return scanner.statements
 
 
 class _Scanner:
@@ -56,14 +72,15 @@ class _Scanner:
         self.lines = [0, *(m.end() for m in re.finditer("\n", text))]
         self.found: dict[KeyPath, Position] = {(): Position((1, 1), (1, 1))}
         self.arrays: dict[KeyPath, int] = {}  # arrays of tables, and how many elements were seen
+        self.statements: list[Statement] = []
 
     def document(self) -> dict[KeyPath, Position]:
         base: KeyPath = ()
         while self.skip(_TRIVIA) < len(self.text):
-            if self.text[self.at] == "[":
-                base = self.header()
-            else:
-                self.pair(base)
+            first, header = self.spot(self.at)[0], self.text[self.at] == "["
+            path = self.header() if header else self.pair(base)
+            base = path if header else base
+            self.statements.append(Statement(path, first, self.spot(self.at)[0], header))
         return self.found
 
     def header(self) -> KeyPath:
@@ -86,7 +103,7 @@ class _Scanner:
         self.at += 2 if double else 1
         return path
 
-    def pair(self, path: KeyPath) -> None:
+    def pair(self, path: KeyPath) -> KeyPath:
         *outer, last = self.key()
         for name, at in outer:
             path = self.note((*path, name), at, at)
@@ -95,6 +112,7 @@ class _Scanner:
         self.skip(_BLANK)
         path = self.note((*path, last[0]), last[1], self.at, explicit=True)
         self.value(path)
+        return path
 
     def value(self, path: KeyPath) -> None:
         char = self.text[self.at]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 GITIGNORE = """\
 .fleethub/
 *.seed
 .env
-nodes/
+run/
 """
 
 SPEC = """\
 #:schema ./fleet.schema.json
 # A fleet of one GPU host and one node. Change it, then: fleethub validate, fleethub plan, fleethub apply.
-
+{include}
 [fleet]
 name = "{name}"
 required_version = ">=0.1,<0.2"
-key_seed = ["env:FLEETHUB_SEED", "file:{name}.seed"]
+key_seed = ["env:FLEETHUB_SEED", {seed}]
 
 [policy]
 overcommit = "refuse-new"   # refuse | refuse-new (only when it grows) | warn
@@ -40,15 +42,27 @@ route = "ollama_chat/llama3.1:8b"
 context = 32768             # num_ctx of the route
 params = "8B"               # for as long as it is not pulled
 quant = "Q4_K_M"
+"""
 
+NODE = """\
 [nodes.alpha]               # an OpenClaw gateway; its files go to a folder until you have a host for it
 host = "127.0.0.1"
-target = "nodes/{{name}}"
+target = "run/{name}"
 image = "ghcr.io/openclaw/openclaw:2026.9.6"
 model = "llama3.1-8b"
 """
 
 
 def spec(name: str) -> str:
-    """The spec for a fleet called ``name``."""
-    return SPEC.format(name=name)
+    """The spec for a fleet called ``name``, its seed beside it."""
+    return SPEC.format(name=name, include="", seed=f'"file:{name}.seed"') + "\n" + NODE
+
+
+def shared_spec(name: str, seed: str) -> dict[str, str]:
+    """The files of a fleet that lies in a shared folder: its nodes in files of their own, its seed elsewhere.
+
+    ``seed``: the path of the seed's file, as the spec writes it.
+    """
+    include = '\ninclude = ["nodes/*.toml"]     # one file a node\n'
+    text = SPEC.format(name=name, include=include, seed=json.dumps(f"file:{seed}", ensure_ascii=False))
+    return {"fleet.toml": text, "nodes/alpha.toml": NODE}

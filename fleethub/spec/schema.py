@@ -115,7 +115,9 @@ class ModelTable(Block):
     ollama: v.Line | None = Field(None, description="Its tag on Ollama; default: the route after its first /")
     context: int = Field(ge=1, le=100_000_000, description="Tokens of context that the route really loads (num_ctx)")
     quant: v.Label | None = Field(None, description='Quantisation, like "Q4_K_M": for what is not installed')
-    vram: v.PositiveSize | None = Field(None, description='Size in VRAM, like "21 GiB": for what is not installed')
+    vram: v.PositiveSize | None = Field(
+        None, description='VRAM with this context, like "21 GiB": for what is not installed'
+    )
     params: v.Params | None = Field(None, description='Parameters, like "32B": for what is not installed')
     capabilities: list[v.Label] = Field([], description='What it can do, like ["tools", "reasoning"]')
 
@@ -147,6 +149,9 @@ class FilesTable(Table):
     compose: v.Line | None = Field(None, description="The compose file; default compose.yaml")
     env: v.Line | None = Field(None, description="The environment file; default .env")
     openclaw: v.Line | None = Field(None, description="OpenClaw's configuration; default openclaw.json")
+    fleethub: v.Line | None = Field(
+        None, description="A text that tells the node's agents about it, as workspace/FLEETHUB.md; default: none"
+    )
 
 
 class RoleTable(Block):
@@ -168,7 +173,7 @@ class RoleTable(Block):
         None, description="whole (default): the three files; wiring: only providers, chain and own variables"
     )
     port: int | None = Field(None, ge=1, le=65535, description="The gateway's port on the host, 1 to 65535")
-    files: FilesTable | None = Field(None, description="Paths below the target: compose, env, openclaw")
+    files: FilesTable | None = Field(None, description="Paths below the target: compose, env, openclaw, fleethub")
     uid: int | None = Field(None, ge=0, le=2**31 - 1, description="User id that owns state and workspace")
     project: v.Project | None = Field(None, description="The compose project's name")
     activate: Literal["auto", "never"] | None = Field(

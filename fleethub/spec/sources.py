@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fleethub.model.finding import Finding, Place
@@ -20,6 +22,8 @@ from fleethub.spec.positions import KeyPath, Spot, TooDeep, scan
 MAIN = "fleet.toml"
 MAX_BYTES = 1 << 20
 ONLY_MAIN = ("fleet", "policy", "include")
+#: Files by their names below the fleet's folder, as if they were so on disk; None: as if it were not there.
+Overlay = Mapping[str, bytes | None]
 
 
 @dataclass
@@ -32,6 +36,7 @@ class Sources:
     places: dict[KeyPath, tuple[Place, Place]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    overlay: Overlay = field(default_factory=dict)
 
     def key(self, path: KeyPath) -> Place:
         """Where the key of a path stands, or the nearest thing above it."""
@@ -49,20 +54,25 @@ class Sources:
     @property
     def digest(self) -> str:
         """Over the names and bytes of all files."""
-        total = hashlib.sha256()
-        for name, data in sorted(self.files.items()):
-            total.update(f"{len(name.encode())} {len(data)} {name}\n".encode() + data)
-        return "sha256:" + total.hexdigest()
+        return digest(self.files)
 
     def complain(self, code: str, message: str, place: Place | None, hint: str = "") -> None:
         """Add a finding."""
         self.findings.append(report.finding(code, message, place, hint))
 
 
-def read_main(path: Path) -> Sources:
+def digest(files: Mapping[str, bytes]) -> str:
+    """Over the names and bytes of a spec's files."""
+    total = hashlib.sha256()
+    for name, data in sorted(files.items()):
+        total.update(f"{len(name.encode())} {len(data)} {name}\n".encode() + data)
+    return "sha256:" + total.hexdigest()
+
+
+def read_main(path: Path, overlay: Overlay = MappingProxyType({})) -> Sources:
     """Read fleet.toml alone: ``path`` is the file or its folder."""
     main = path / MAIN if path.is_dir() else path
-    sources = Sources(main.parent.resolve(), main.name)
+    sources = Sources(main.parent.resolve(), main.name, overlay=overlay)
     if document := _read(sources, main, main.name):
         _join(sources, *document, main=True)
     return sources
@@ -96,8 +106,10 @@ def _matches(sources: Sources, pattern: str, place: Place | None) -> Iterable[Pa
     try:
         found = sorted(sources.root.glob(pattern)) if wild else [sources.root / pattern]
         found = [f for f in found if not wild or (f.is_file() and not _hidden(f.relative_to(sources.root)))]
+        if wild:
+            found = _overlaid(sources, pattern, found)
         outside = [f for f in found if not f.resolve().is_relative_to(sources.root)]
-        absent = [f for f in found if not f.exists()]
+        absent = [f for f in found if not _there(sources, f)]
     except (ValueError, IndexError, NotImplementedError, OSError, RuntimeError):
         sources.complain("spec.include", "an include that is no usable pattern", place, 'write it like "nodes/*.toml"')
         return []
@@ -118,6 +130,24 @@ def _matches(sources: Sources, pattern: str, place: Place | None) -> Iterable[Pa
     return [f for f in found if f not in outside and f not in absent]
 
 
+def matches(pattern: str, name: str) -> bool:
+    """Whether an include with ``*`` takes a file that is not on disk yet; one with ``**`` is not asked."""
+    parts, wanted = name.split("/"), pattern.split("/")
+    return len(parts) == len(wanted) and "**" not in wanted and all(map(fnmatchcase, parts, wanted))
+
+
+def _overlaid(sources: Sources, pattern: str, found: Iterable[Path]) -> list[Path]:
+    """The files of a pattern: those on disk but for the ones to be thought away, and the ones to be thought there."""
+    gone = {sources.root / name for name, data in sources.overlay.items() if data is None}
+    new = {sources.root / name for name, data in sources.overlay.items() if data is not None and matches(pattern, name)}
+    return sorted({*found, *new} - gone)
+
+
+def _there(sources: Sources, file: Path) -> bool:
+    name = file.relative_to(sources.root).as_posix()
+    return sources.overlay[name] is not None if name in sources.overlay else file.exists()
+
+
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
@@ -125,8 +155,9 @@ def _hidden(path: Path) -> bool:
 def _read(sources: Sources, file: Path, name: str) -> tuple[dict[str, Any], dict[KeyPath, tuple[Place, Place]]] | None:
     """The document and its places; a finding and None for whatever is wrong with it."""
     start = Place(name, 1, 1)
+    data = sources.overlay.get(name)
     try:
-        if not file.is_file():
+        if data is None and not file.is_file():
             missing = "is no file" if file.exists() else "does not exist"
             hint = "fleethub init writes a first one" if name == sources.main else ""
             sources.complain(
@@ -136,8 +167,9 @@ def _read(sources: Sources, file: Path, name: str) -> tuple[dict[str, Any], dict
                 "fleethub init writes a first one" if name == sources.main else "",
             )
             return None
-        with file.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        if data is None:
+            with file.open("rb") as stream:
+                data = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "its name is unusable"
         sources.complain("spec.unreadable", f"{name} cannot be read: {why}", start)

@@ -37,7 +37,7 @@ def image_problem(text: str) -> str:
 
 
 def default_files() -> dict[str, str]:
-    """Where a node's files lie unless it says otherwise."""
+    """Where a node's files lie unless it says otherwise; a text for its agents (fleethub) only where it says so."""
     return {"compose": "compose.yaml", "env": ".env", "openclaw": "openclaw.json"}
 
 

@@ -153,24 +153,24 @@ def schema_of(path: KeyPath) -> Any:
         if model is not None:
             here = model.model_fields.get(str(part))
         else:
-            arguments = get_args(_bare(here))
+            arguments = get_args(bare(here))
             here = arguments[-1] if arguments else None
     return here
 
 
 def table_of(thing: Any) -> type[BaseModel] | None:
     """The table's class behind a field or a type, if it is a table."""
-    bare = _bare(thing)
-    return bare if isinstance(bare, type) and issubclass(bare, BaseModel) else None
+    kind = bare(thing)
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
-def _bare(thing: Any) -> Any:
+def bare(thing: Any) -> Any:
     """A type without Annotated, ``| None`` and the field around it."""
     if isinstance(thing, FieldInfo):
-        return _bare(thing.annotation)
+        return bare(thing.annotation)
     if hasattr(thing, "__metadata__"):
-        return _bare(thing.__origin__)
+        return bare(thing.__origin__)
     if get_origin(thing) in (Union, UnionType):
         inner = [a for a in get_args(thing) if a is not type(None)]
-        return _bare(inner[0]) if len(inner) == 1 else None
+        return bare(inner[0]) if len(inner) == 1 else None
     return thing

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fleethub import __version__
@@ -19,13 +18,13 @@ from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Applied, Lockfile, Observation, Resource
+from fleethub.model.observation import Applied, Lockfile, Observation, Resource, Source
 from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
 from fleethub.model.survey import Survey
 from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.resources.base import Inputs, Sight
-from fleethub.spec import json_schema, load
+from fleethub.spec import Overlay, load
 
 
 class SpecError(Exception):
@@ -79,9 +78,12 @@ class Planned:
     lockfile: Lockfile | None
 
 
-def open_fleet(path: Path) -> Opened:
-    """Load, cross-check and render a spec, offline; raises SpecError with every finding at once."""
-    loaded = load(path)
+def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
+    """Load, cross-check and render a spec, offline; raises SpecError with every finding at once.
+
+    ``overlay``: files that are judged as if they were so on disk (see ``spec.load``).
+    """
+    loaded = load(path, overlay)
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
@@ -120,13 +122,13 @@ def _forbidden(fleet: Fleet) -> list[Finding]:
 class Workplace:
     """A fleet at hand: its spec, its lockfile, its secrets, a connection pool. Use as a context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, overlay: Overlay = MappingProxyType({})) -> None:
         from fleethub.clients.http import Http
         from fleethub.clients.shell import Shells
         from fleethub.clients.vault import Vault
         from fleethub.state.store import FileStore
 
-        self.opened = open_fleet(path)
+        self.opened = open_fleet(path, overlay)
         self.fleet = self.opened.fleet
         self.root = Path(self.fleet.root)
         self.store = FileStore(self.root)
@@ -142,24 +144,40 @@ class Workplace:
         self.http.close()
         self.shells.close()
 
-    def plan(self, repair: bool = True, destroy: bool = False, pace: Pace = Pace()) -> Planned:
-        """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong."""
+    def plan(
+        self,
+        repair: bool = True,
+        destroy: bool = False,
+        pace: Pace = Pace(),
+        facts: Facts | None = None,
+        every_model: bool = False,
+    ) -> Planned:
+        """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong.
+
+        With ``facts`` of an earlier read nothing is read: what they do not tell is unknown. ``every_model``: have
+        each Ollama show all that it has installed, for questions about models that nobody planned.
+        """
         from fleethub.model.observation import Unknown
-        from fleethub.observing import now, observe
+        from fleethub.observing import now
         from fleethub.planning import make_plan, sources
 
         lockfile = self.store.read()
         if destroy and lockfile is None:
-            return self.plan(repair, pace=pace)  # tells a lost lockfile from a fleet that was never applied
+            return self.plan(repair, pace=pace, facts=facts)  # a lost lockfile, or a fleet that was never applied
         fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
         if destroy and lockfile is not None:
             lockfile = self._protected(lockfile)
         findings = list(self.opened.findings) if not destroy else []
         if (refused := self.refused()) is not None:
-            return Planned(refused, {}, Facts(now()), lockfile)
+            return Planned(refused, {}, facts or Facts(now()), lockfile)
         wanted = self.wanted(fleet)
-        asked = sources(fleet, wanted, lockfile)
-        facts = observe(fleet, asked, self.http, self.vault, self.shells, parallel=pace.reads)
+        if facts is None:
+            asked = sources(fleet, wanted, lockfile)
+            if every_model:
+                from fleethub.clients.ollama import EVERY
+
+                asked = tuple(replace(s, ask=(*s.ask, EVERY)) if s.system == "ollama" else s for s in asked)
+            facts = self.read(asked, pace)
         for problem in self.vault.problems:
             findings.append(
                 Finding(
@@ -172,6 +190,12 @@ class Workplace:
         if any(isinstance(r, Unknown) for r in facts.readings.values()):
             plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
         return Planned(plan, wanted, facts, lockfile)
+
+    def read(self, sources: Iterable[Source], pace: Pace = Pace()) -> Facts:
+        """Ask all of them, now."""
+        from fleethub.observing import observe
+
+        return observe(self.fleet, sources, self.http, self.vault, self.shells, parallel=pace.reads)
 
     def refused(self) -> Plan | None:
         """A plan that says why nothing may be asked or sent (the wrong seed, another name), or None."""
@@ -335,35 +359,3 @@ def apply_exit(result: Result) -> Exit:
 
 def _has(plan: Plan, why: Why) -> bool:
     return any(o.why is why for c in plan.changes for o in c.obstacles)
-
-
-def init(folder: Path, name: str) -> list[Path]:
-    """Write a runnable spec, a seed (0600) and .gitignore; what is there stays. Returns what was written."""
-    from fleethub.clients.vault import new_seed
-    from fleethub.spec.scaffold import GITIGNORE, spec
-
-    folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-
-    def write(path: Path, text: str, mode: int = 0o644) -> None:
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        except FileExistsError:
-            return
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        written.append(path)
-
-    write(folder / "fleet.toml", spec(name))
-    write(folder / "fleet.schema.json", json.dumps(json_schema(), indent=2) + "\n")
-    ignore = folder / ".gitignore"
-    write(ignore, "")
-    lines = ignore.read_text(encoding="utf-8").splitlines()
-    missing = [line for line in GITIGNORE.splitlines() if line not in lines]
-    if missing:
-        ignore.write_text("\n".join((*lines, *missing)) + "\n", encoding="utf-8")
-        written += [ignore] if ignore not in written else []
-    wants_seed = f"file:{name}.seed" in (folder / "fleet.toml").read_text(encoding="utf-8")
-    if wants_seed and not (folder / "fleet.lock").exists():
-        write(folder / f"{name}.seed", new_seed() + "\n", 0o600)
-    return written

@@ -5,9 +5,10 @@ Reads the backends, and the proxies for what their routes set; needs neither the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleethub.capacity.ask import AskError, Question, ask, rank
 from fleethub.capacity.quant import BITS
@@ -20,12 +21,17 @@ from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
 from fleethub.spec import load
+from fleethub.spec.values import params as params_of
 from fleethub.usecases import SpecError
 
+if TYPE_CHECKING:
+    from fleethub.clients.reach import Silence
+
 __all__ = [
-    "AskError", "Looked", "Question", "ask_one", "given_shape", "look", "overview", "overview_exit",
-    "places", "places_exit", "verdict_exit",
+    "QUANTS", "AskError", "Looked", "Question", "ask_one", "given_params", "given_shape", "look", "overview",
+    "overview_exit", "places", "places_exit", "verdict_exit",
 ]  # fmt: skip
+QUANTS = tuple(sorted(BITS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,7 @@ def look(path: Path, name: str | None = None) -> Looked:
 
     Raises SpecError. Hosts that do not answer cost about a second in all.
     """
-    from fleethub.clients.http import Http
-    from fleethub.clients.vault import Vault
-    from fleethub.observing import observe
+    from fleethub.clients.reach import Probe
     from fleethub.planning.sources import sources
 
     loaded = load(path)
@@ -52,7 +56,13 @@ def look(path: Path, name: str | None = None) -> Looked:
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
     wanted = [_asking(s, _tag(fleet, name)) for s in sources(fleet, {}, None)]
-    silent = _silent(fleet, wanted)
+    probe = Probe(s.at for s in wanted if s.system in ("ollama", "litellm"))
+    # what takes long to import is imported while hosts that say nothing are waited for
+    from fleethub.clients.http import Http
+    from fleethub.clients.vault import Vault
+    from fleethub.observing import observe
+
+    silent = _silent(fleet, wanted, probe.silent())
     vault = Vault(Path(fleet.root), None, tuple(proxy.master_key for proxy in fleet.proxies.values()))
     http = Http()
     try:
@@ -81,6 +91,14 @@ def ask_one(looked: Looked, question: Question) -> Answer:
 def places(looked: Looked, question: Question) -> tuple[Rank, ...]:
     """All backends as places for the model, best first; raises AskError."""
     return rank(looked.fleet, looked.facts, question)
+
+
+def given_params(text: str) -> int:
+    """``32B`` as a number, by the spec's own rule; raises AskError."""
+    try:
+        return params_of(text)
+    except ValueError as error:
+        raise AskError(f"{error}: write it like 32B or 1.5B") from None
 
 
 def given_shape(params: int | None, quant: str | None, file: Path | None) -> Shape | None:
@@ -137,15 +155,11 @@ def _asking(source: Source, tag: str | None) -> Source:
     return replace(source, ask=(*source.ask, tag))
 
 
-def _silent(fleet: Fleet, wanted: Iterable[Source]) -> dict[tuple[str, str], str]:
+def _silent(fleet: Fleet, wanted: Sequence[Source], quiet: Mapping[str, Silence]) -> dict[tuple[str, str], str]:
     """Sources that do not answer, and why; a machine that is away is not asked for its GPUs either."""
-    from fleethub.clients.reach import silent
-
-    listed = list(wanted)
-    quiet = silent(s.at for s in listed if s.system in ("ollama", "litellm"))
-    found = {s.id: quiet[s.at].reason for s in listed if s.at in quiet}
+    found = {s.id: quiet[s.at].reason for s in wanted if s.at in quiet}
     for backend in fleet.backends.values():
         silence = quiet.get(backend.ollama.url) if backend.ollama else None
         if backend.ssh not in (None, "local") and silence is not None and not silence.alive:
-            found |= {s.id: silence.reason for s in listed if s.system == "gpu" and s.at == backend.ssh}
+            found |= {s.id: silence.reason for s in wanted if s.system == "gpu" and s.at == backend.ssh}
     return found

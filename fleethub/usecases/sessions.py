@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,11 +55,13 @@ def remember(workplace: Workplace, made: Planned) -> None:
 
 
 def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
-    """Write FLEETHUB.md where what was applied reads differently from it; says what was done, or why not.
+    """Write FLEETHUB.md where what was applied reads differently from it, and tell the TangleClaw that it is
+    registered with; says what was done, or why not.
 
     Only a spec that is the applied one can name what was applied: another one leaves the file as it is.
     """
     from fleethub.atomic import replace
+    from fleethub.usecases.tangleclaw import binding, notify
     from fleethub.views.document import NAME, document, ours, same
 
     if lockfile is None or lockfile.applied.spec != fleet.digest:
@@ -74,7 +77,8 @@ def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
         replace(path, text.encode(), 0o644)
     except OSError as error:
         return (f"{NAME} could not be written: {error.strerror}",)
-    return (f"{NAME} tells what was applied",)
+    told = notify(Path(fleet.root), binding(os.environ)).note()
+    return (f"{NAME} tells what was applied", *([told] if told else []))
 
 
 def _listed(folder: Path) -> Iterable[str]:

@@ -46,7 +46,7 @@ def answer_text(answer: Answer, style: Style) -> str:
         if fit is not Fit.FITS and verdict.fit is Fit.FITS:
             lines.append(f"  {style('warning', 'but')} when the fallback {name} is loaded beside it: {fit.value}")
     lines += [f"  not observed: {answer.unobserved}"] if answer.unobserved else []
-    lines += ["", style("bold", f"{_named(mine)}: {_load(mine)}"), *_rows(mine.estimate)]
+    lines += ["", style("bold", f"{_named(mine)}: {_load(mine)}"), *_rows(mine.estimate), *_parts(mine)]
     if beside:
         lines += ["", style("bold", "Planned beside it"), *_neighbours(beside)]
     later = {name for name, _ in verdict.fallbacks}
@@ -130,6 +130,7 @@ def placed_data(placed: Placed) -> dict[str, Any]:
         "bytes": placed.estimate.total,
         "low": placed.estimate.low if placed.estimate.rows else None,
         "high": placed.estimate.high if placed.estimate.rows else None,
+        "per_gpu": list(placed.parts) or None,
         "reason": placed.estimate.reason or None,
         "rows": [asdict(row) for row in placed.estimate.rows],
     }
@@ -307,6 +308,13 @@ def _rows(estimate: Estimate) -> list[str]:
     return [f"  {line}" for line in _table(rows, right=(0,))]
 
 
+def _parts(placed: Placed) -> list[str]:
+    """What it takes of each GPU, where it lies on all."""
+    if not placed.parts:
+        return []
+    return [f"  No GPU takes it alone; at most {' + '.join(map(gib, placed.parts))} on them in turn."]
+
+
 def _size(size: int) -> str:
     return gib(size) if size >= 100 << 20 else f"{size / (1 << 20):.1f} MiB"
 
@@ -360,7 +368,9 @@ def _largest(answer: Answer) -> str:
     limit = " (the model's limit)" if answer.largest == answer.limit else ""
     shown = answer.rounded or answer.largest
     exact = f" (exactly {answer.largest:,})" if shown != answer.largest else ""
-    return f"Largest context that fits: {shown:,}{exact}{limit}."
+    known = "that is known to fit" if answer.largest_reason else "that fits"
+    more = f"; {answer.largest_reason}" if answer.largest_reason else ""
+    return f"Largest context {known}: {shown:,}{exact}{limit}{more}."
 
 
 def _remedies(remedies: Sequence[Remedy], verdict: Verdict, style: Style) -> list[str]:
@@ -368,7 +378,8 @@ def _remedies(remedies: Sequence[Remedy], verdict: Verdict, style: Style) -> lis
         if verdict.fit is Fit.UNKNOWN:
             return ["Nothing is proposed: what is not known cannot be judged."]
         return ["Nothing that can be changed here makes it fit; take a model out of the plan, or a larger GPU."]
-    lines = ["", style("bold", "What would make it fit, cheapest first")]
+    head = "What is known to fit" if verdict.fit is Fit.UNKNOWN else "What would make it fit"
+    lines = ["", style("bold", f"{head}, cheapest first")]
     return lines + [f"  {n}. {r.says}" + (f" ({r.cost})" if r.cost else "") for n, r in enumerate(remedies, 1)]
 
 

@@ -32,6 +32,7 @@ FILES = {
     "compose": "how its container runs",
     "env": "its LiteLLM key, gateway token and variables: secret, mode 0600, never copy it",
     "openclaw": "which models its gateway calls and in which order; written by FleetHub, so changes go into the spec",
+    "fleethub": "what its own agents are told of it; nothing restarts for it",
 }
 ACT = """\
 ## How to act
@@ -171,9 +172,8 @@ def _files(fleet: Fleet, nodes: Mapping[str, Locked]) -> Iterable[str]:
 
 
 def _role(path: str) -> str:
-    if path.endswith((".yaml", ".yml")):
-        return "compose"
-    return "openclaw" if path.endswith((".json", ".json5")) else "env" if path.endswith(".env") else "other"
+    endings = {(".yaml", ".yml"): "compose", (".json", ".json5"): "openclaw", (".env",): "env", (".md",): "fleethub"}
+    return next((role for ending, role in endings.items() if path.endswith(ending)), "other")
 
 
 def _pattern(fleet: Fleet, name: str, target: str) -> str:

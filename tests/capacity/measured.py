@@ -107,8 +107,8 @@ def load(row: dict[str, str | None]) -> Load:
 
     arch = re.split(r"[\s(]", text("arch"))[0] or "unknown"
     run = _run(text, whole)
-    kv_lacks = [n for n in ("layers", "attn_layers_global", "kv_heads", "head_dim_k", "ctx_total") if whole(n) is None]
-    kv_lacks += [n for n in ("head_dim_v",) if whole(n) is None]
+    kv_lacks = [n for n in ("attn_layers_global", "kv_heads", "head_dim_v") if whole(n) is None]
+    kv_lacks += [n for n in ("layers", "head_dim_k", "ctx_total") if not whole(n)]
     kv_lacks += [n for n in ("layers",) if (whole(n) or 0) > 4096]
     if whole("attn_layers_swa"):
         kv_lacks += [n for n in ("swa_window",) if not whole(n)]
@@ -282,7 +282,8 @@ Weights, KV cache and recurrent state are counted, not fitted. Four numbers are,
 Each is the largest that any load needs, with a step of care on top, so ours lies above what most loads take.
 CUDA's own memory was also measured on loads without a row here (254 MiB on an RTX 3080 20GB, 456 on an RTX 4090), and
 Vulkan's (81 at most); both belong to the fit. 4.5 MiB per multiprocessor holds for one GPU whose name is known; 500 MiB
-stand for any other, and 760 with vision or over several GPUs, where 751 were measured.
+stand for any other, 760 with vision or over several GPUs, where 751 were measured, and 565 with a draft: 561 were seen
+once on the RTX 3080 that took 254, in a configuration that is not told, and a draft has a second context there.
 
 ## What it does not tell
 

@@ -105,6 +105,8 @@ def test_unknown_stands_apart() -> None:
     assert admit(server(48), [load("a", 49), lost]).fit is Fit.EXCEEDS
     assert admit(server(), [load("a", 1)]).fit is Fit.UNKNOWN
     assert admit(server(48), [load("a", 20), replace(lost, primary=False)]).fallbacks == (("x", Fit.UNKNOWN),)
+    beside = [lost, load("f", 10, primary=False), load("g", 49, primary=False)]
+    assert admit(server(48), beside).fallbacks == (("f", Fit.UNKNOWN), ("g", Fit.EXCEEDS))
 
 
 def test_the_upper_end_of_a_range_counts() -> None:

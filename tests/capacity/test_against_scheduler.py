@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
 from hypothesis import assume, event, given, note
 from hypothesis import strategies as st
 
 from fleethub.capacity import Server, admit, placed
 from fleethub.capacity.era import Era, era_of
-from fleethub.model.capacity import Check, Fit, Placed
-from fleethub.model.facts import Facts, OllamaReading
+from fleethub.model.capacity import Check, Fit, Placed, Sure
+from fleethub.model.facts import Facts, MeasuredLoad, OllamaReading
 from fleethub.model.fleet import Model
 from fleethub.testing.catalog import ALL
 from fleethub.testing.ollama import COMPUTE, COPIES, OVERHEAD, OVERHEAD_VISION, Scheduler, Settings, Truth, true_size
@@ -64,15 +65,9 @@ class World:
             reading=OllamaReading(self.version, READING, ()),
         )
 
-    def planned(self, primaries: int = 99) -> list[Placed]:
+    def planned(self, primaries: int = 99, facts: Facts = FACTS) -> list[Placed]:
         return [
-            placed(
-                self.server,
-                Model(name=tag, backends=("gpu",), route="", ollama=tag, context=context),
-                FACTS,
-                context=context,
-                primary=at < primaries,
-            )
+            placed(self.server, model(tag, tag, context), facts, context=context, primary=at < primaries)
             for at, (tag, context) in enumerate(self.loads)
         ]
 
@@ -81,6 +76,10 @@ class World:
         models = [CATALOG[tag] for tag, _ in self.loads]
         versions = ("0.18.0", "0.32.1") if self.server.era is Era.UNKNOWN else (self.version,)
         return [Scheduler(models, list(self.gpus), self.settings, version=v, **truth) for v in versions]
+
+
+def model(alias: str, tag: str, context: int) -> Model:
+    return Model(name=alias, backends=("gpu",), route="", ollama=tag, context=context)
 
 
 def tight(world: World, part: float | None) -> World:
@@ -159,6 +158,56 @@ def test_what_fits_on_several_gpus_stays_in_every_order(world: World, data: st.D
         stays(world, truths_of(data, world), [tag for tag, _ in world.loads])
 
 
+def measured(world: World, truths: Mapping[str, Truth], order: Sequence[str]) -> Facts:
+    """What /api/ps told when the models were loaded in this order, each as it was first seen."""
+    (scheduler,) = world.schedulers(truths=truths)
+    plain = {p.tag: p for p in world.planned()}
+    seen: dict[str, MeasuredLoad] = {}
+    for tag in order:
+        scheduler.request(tag, dict(world.loads)[tag])
+        for one in scheduler.residents.values():
+            if one.size == one.size_vram:
+                load = plain[one.name]
+                key = (CATALOG[one.name]["digest"], load.context, load.parallel, load.kv_type, world.version)
+                seen.setdefault(one.name, MeasuredLoad(*key, one.size, "then"))
+    return Facts("now", loads=tuple(seen.values()))
+
+
+@given(sets(ONE), st.data())
+def test_what_fits_by_measured_sizes_stays_in_every_order(world: World, data: st.DataObject) -> None:
+    assume(world.server.era in (Era.CURRENT, Era.ENGINE))  # the others' sizes are no measurements
+    truths, tags = truths_of(data, world), [tag for tag, _ in world.loads]
+    planned = world.planned(facts=measured(world, truths, data.draw(st.permutations(tags), label="seen so")))
+    event(f"{sum(p.estimate.rows[0].sure is Sure.MEASURED for p in planned)} measured")
+    fit = admit(world.server, planned).fit
+    event(fit.value)
+    if fit is Fit.FITS:
+        stays(world, truths, tags)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "loads"),
+    [
+        (25.01, (("gemma3:4b", 65536), ("qwen3.5:9b", 65536))),
+        (31.65, (("gemma3:4b", 65536), ("gpt-oss:20b", 65536))),
+        (25.14, (("qwen3.5:9b", 32768), ("llama3.1:8b", 65536))),
+    ],
+)
+def test_what_was_measured_where_room_was_little_may_take_more(gpu: float, loads: tuple[tuple[str, int], ...]) -> None:
+    """The second one was seen with a smaller batch; loaded first it takes a larger one, and the other meets that."""
+    world = World((round(gpu * GIB),), "0.32.1", Settings(), 0, loads)
+    tags = [tag for tag, _ in loads]
+    truths = {tag: Truth(compute=COMPUTE[1], overhead=OVERHEAD[1]) for tag in tags}
+    seen = measured(world, truths, tags)
+    assert len(seen.loads) == 2
+    (scheduler,) = world.schedulers(truths=truths)
+    assert happened(scheduler, dict(loads), tags) == []
+    assert happened(scheduler, dict(loads), (*tags, *tags[::-1])) == []
+    again = world.schedulers(truths=truths)[0]
+    assert happened(again, dict(loads), tags[::-1]) != []
+    assert admit(world.server, world.planned(facts=seen)).fit is not Fit.FITS
+
+
 @given(sets(ONE | SEVERAL), st.integers(1, 2), st.data())
 def test_a_fallback_that_fits_disturbs_no_primary(world: World, primaries: int, data: st.DataObject) -> None:
     verdict = admit(world.server, world.planned(primaries))
@@ -172,7 +221,7 @@ def test_a_fallback_that_fits_disturbs_no_primary(world: World, primaries: int, 
 
 
 def upper(world: World, load: Placed) -> Truth:
-    """The truth in which a load takes, on one GPU, exactly the upper end of its range."""
+    """The truth in which a load takes, where it lies, exactly the upper end of its range."""
     flash = world.settings.flash_attention
     flash = flash if flash is not None else world.server.era is not Era.OLD
     current = world.server.era in (Era.CURRENT, Era.UNKNOWN)
@@ -184,11 +233,12 @@ def upper(world: World, load: Placed) -> Truth:
         batch=batch_of(world, load),
         flash=flash,
         new=current,
+        gpus=max(len(load.parts), 1),
         truth=Truth(compute=1.0),
     )
-    runtime = max(row.most or row.bytes for row in load.estimate.rows if row.what.startswith("overhead"))
-    working = size.compute + size.tail
-    more = load.estimate.high - runtime - (size.taken - size.overhead)
+    runtime = max(row.most or row.bytes for row in load.estimate.rows if row.what.startswith("overhead")) // size.gpus
+    working = size.compute * size.gpus + size.tail
+    more = load.estimate.high - runtime * size.gpus - (size.taken - size.overhead * size.gpus)
     return Truth(compute=(working + more) / working, overhead=runtime, overhead_vision=runtime)
 
 
@@ -215,6 +265,7 @@ def has_witnesses(world: World) -> None:
     world = replace(world, reserve=0)
     loads = {p.tag: p for p in world.planned()}
     for check in admit(world.server, list(loads.values())).checks:
+        assert check.holds or check.order or len(world.gpus) > 1, check
         if check.holds or not check.order:
             continue
         event(check.rule)
@@ -228,6 +279,55 @@ def has_witnesses(world: World) -> None:
             assert ("spilled", check.model) in [e[:2] for e in seen], (check, seen)
         elif check.need > check.limit + world.settings.gpu_overhead * len(world.gpus):
             assert seen, check
+
+
+LARGE = (("qwen3:32b", 16384), ("gemma3:27b", 16384))
+SHOWN = [
+    ("0.32.1", 48, {}, LARGE, Fit.EVICTS, "preflight"),
+    ("0.32.1", 80, {"max_loaded_models": 1}, LARGE, Fit.EVICTS, "count"),
+    ("0.32.1", 8, {}, (("nomic-embed-text:latest", 8192), ("llama3.1:8b", 8192)), Fit.SPILLS, "spill"),
+    ("0.32.1", 24, {}, (("qwen3:32b", 32768),), Fit.EXCEEDS, "physical"),
+    ("0.32.1", 40, {}, LARGE, Fit.EXCEEDS, "physical"),
+    ("0.18.0", 12, {}, (("gemma3:4b", 4096), ("qwen3.5:9b", 4096)), Fit.EVICTS, "preflight"),
+    ("0.18.0", 80, {"max_loaded_models": 1}, LARGE, Fit.EVICTS, "count"),
+    ("0.18.0", 24, {}, (("qwen3:32b", 32768),), Fit.EXCEEDS, "spill"),
+    ("0.12.1", 80, {}, (("qwen3:32b", 16384), ("gpt-oss:120b", 16384)), Fit.EXCEEDS, "preflight"),
+    ("0.12.1", 80, {"max_loaded_models": 1}, LARGE, Fit.EVICTS, "count"),
+    ("0.12.1", 24, {}, (("qwen3:32b", 32768),), Fit.EXCEEDS, "spill"),
+    ("0.27.3", 48, {}, LARGE, Fit.EVICTS, "preflight"),
+    ("0.27.3", 8, {}, (("nomic-embed-text:latest", 8192), ("llama3.1:8b", 8192)), Fit.SPILLS, "spill"),
+]
+
+
+@pytest.mark.parametrize(("version", "gpu", "settings", "loads", "fit", "rule"), SHOWN)
+def test_each_verdict_by_name_of_each_era(
+    version: str, gpu: int, settings: dict[str, Any], loads: tuple[tuple[str, int], ...], fit: Fit, rule: str
+) -> None:
+    """The order that the verdict names, put to a server of that era: what the rule says happens."""
+    world = World((gpu * GIB,), version, Settings(**settings), 0, loads)
+    planned = {p.tag: p for p in world.planned()}
+    verdict = admit(world.server, list(planned.values()))
+    assert verdict.fit is fit
+    checks = [c for c in verdict.checks if not c.holds and c.rule == rule]
+    assert checks
+    for check in checks:
+        seen = [e.what for e in shown(world, check, planned)]
+        assert {"spill": "spilled", "physical": seen[0]}.get(rule, "evicted") in seen
+        assert check.order[-1] == check.model or not check.model
+
+
+def test_one_tag_asked_for_with_two_contexts_is_loaded_anew_at_every_turn() -> None:
+    world = World((48 * GIB,), "0.32.1", Settings(), 0, (("qwen3:8b", 8192),))
+    (one,) = world.planned()
+    other = placed(world.server, model("agents", "qwen3:8b", 16384), FACTS, context=16384)
+    verdict = admit(world.server, [one, other])
+    (check,) = [c for c in verdict.checks if not c.holds]
+    assert (verdict.fit, check.rule, (check.limit, check.need)) == (Fit.EVICTS, "context", (8192, 16384))
+    assert "each change loads it anew" in check.says
+    (scheduler,) = world.schedulers()
+    for context in (8192, 16384) * 2:
+        scheduler.request("qwen3:8b", context)
+    assert [e.more for e in scheduler.log if e.what == "reloaded"] == [(8192, 16384), (16384, 8192), (8192, 16384)]
 
 
 @given(sets(ONE))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from fleethub.capacity.ask import AskError, Question, ask, held, rank, scene_of, upper
 from fleethub.capacity.report import report
-from fleethub.capacity.shape import shape_of_params
-from fleethub.model.capacity import Fit, Lever
-from fleethub.model.facts import Facts, Resident
+from fleethub.capacity.shape import requantised, shape_of_params
+from fleethub.model.capacity import Answer, Fit, Lever, Sure
+from fleethub.model.facts import Facts, MeasuredLoad, Resident
 from fleethub.model.fleet import Fleet
-from tests.capacity.asking import CATALOG, GIB, backend, facts, fleet, model
+from tests.capacity.asking import CATALOG, GIB, VERSION, backend, facts, fleet, model
 
 TAGS = ("qwen3:32b", "gpt-oss:20b", "llama3.1:8b")
 SEEN = facts(gpu=TAGS)
@@ -71,6 +73,31 @@ def test_a_neighbour_of_unknown_size_makes_the_whole_unknown() -> None:
     assert answer.verdict.fit is Fit.UNKNOWN
     assert answer.largest is None
     assert answer.remedies == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "fit"),
+    [
+        ({}, Fit.FITS),
+        ({"context": 8192, "kv_type": "q4_0"}, Fit.FITS),
+        ({"context": 32769}, Fit.UNKNOWN),
+        ({"parallel": 2}, Fit.UNKNOWN),
+        ({"kv_type": "f16"}, Fit.UNKNOWN),
+    ],
+)
+def test_a_size_in_the_spec_holds_for_what_it_was_written_for(more: dict[str, Any], fit: Fit) -> None:
+    """``vram = "25 GiB"`` is with the spec's context, slots and cache: of more than these it says nothing."""
+    there = backend("gpu", 48, kv_cache_type="q8_0")
+    f = fleet([there], [model("q", "qwen3:32b", "gpu", vram=25 * GIB)], {"n": ("q",)})
+    answer = ask(f, Facts("now"), Question("gpu", "q", **more))
+    assert answer.verdict.fit is fit
+    if "context" in more:
+        assert (answer.largest, answer.largest_reason) == (32768, "what a larger one takes is not known")
+    if fit is Fit.UNKNOWN:
+        assert "the spec gives vram = 25.0 GiB for qwen3:32b with a context of 32,768" in answer.verdict.reason
+    # more than there is at all does not fit, whatever else is so
+    f = replace(f, backends={"gpu": backend("gpu", 24, kv_cache_type="q8_0")})
+    assert ask(f, Facts("now"), Question("gpu", "q", **more)).verdict.fit is Fit.EXCEEDS
 
 
 def test_what_nobody_planned_is_a_second_answer() -> None:
@@ -133,11 +160,25 @@ def test_a_bar_adds_up_and_tells_what_is_loaded() -> None:
     assert [h.alias for h in held(f, f.backends["gpu"], seen)] == ["o", None]
 
 
-def test_bars_of_several_gpus_hold_each_byte_once() -> None:
+def test_what_no_gpu_takes_alone_is_reckoned_over_all_of_them() -> None:
+    """18 GiB of weights and 10 GiB of cache are more than one card: what each of the two needs anew counts twice."""
     f = fleet([backend("gpu", 24, 24)], [model("q", "qwen3:32b", "gpu", context=40960)], {"n": ("q",)})
     found = report(f, f.backends["gpu"], SEEN)
-    assert sum(bar.planned for bar in found.bars) == upper(found.verdict.placed[0])
-    assert all(bar.planned for bar in found.bars)  # 18.8 GiB of weights and 10 GiB of cache are more than one card
+    (load,) = found.verdict.placed
+    assert any(row.what == "overhead of 2 GPUs" for row in load.estimate.rows)
+    assert sum(load.parts) == upper(load) == found.verdict.need
+    assert tuple(bar.planned for bar in found.bars) == load.parts
+    assert 0.9 < load.parts[1] / load.parts[0] < 1.1
+    assert all(bar.planned for bar in found.bars)
+    # what one card holds is on one card, be there another or not
+    (small,) = report(two(24, context=4096), two(24).backends["gpu"], SEEN).verdict.placed
+    answer = ask(replace(f, nodes={}), SEEN, Question("gpu", "llama3.1:8b", 8192))
+    assert (answer.placed.parts, small.parts) == ((), ())
+    assert "overhead of 1 GPU" in {row.what for row in answer.placed.estimate.rows}
+    # unless the server is told to spread everything
+    spread = replace(f, nodes={}, backends={"gpu": backend("gpu", 24, 48, sched_spread=True)})
+    parts = ask(spread, SEEN, Question("gpu", "llama3.1:8b", 8192)).placed.parts
+    assert 0 < parts[0] < parts[1]
 
 
 WORLDS = {
@@ -161,6 +202,26 @@ def question(asked: str, context: int | None) -> Question:
     return Question("gpu", asked, context, shape=shape_of_params(7_000_000_000, "Q8_0") if asked == "new" else None)
 
 
+def made(f: Fleet, q: Question, values: Mapping[Lever, str | int], context: int) -> tuple[Fleet, Question]:
+    """The fleet, and the question, that have these changes; ``context`` is the present one."""
+    server = f.backends["gpu"].ollama
+    assert server is not None
+    server = replace(
+        server,
+        kv_cache_type=str(values.get(Lever.KV_TYPE, server.kv_cache_type)),
+        num_parallel=int(values.get(Lever.PARALLEL, server.num_parallel)),
+        max_loaded_models=int(values.get(Lever.LOADED, server.max_loaded_models)),
+    )
+    then = replace(
+        q,
+        context=int(values.get(Lever.CONTEXT, context)),
+        backend=str(values.get(Lever.BACKEND, q.backend)),
+    )
+    if Lever.QUANT in values and q.shape is not None:
+        then = replace(then, shape=requantised(q.shape, str(values[Lever.QUANT])))
+    return replace(f, backends={**f.backends, "gpu": replace(f.backends["gpu"], ollama=server)}), then
+
+
 @given(**WORLDS)
 @settings(max_examples=60)
 def test_every_change_holds_when_it_is_made(
@@ -172,26 +233,55 @@ def test_every_change_holds_when_it_is_made(
     assume(answer.verdict.fit is not Fit.FITS)
     for remedy in answer.remedies:
         values = dict(remedy.values)
-        server = f.backends["gpu"].ollama
-        assert server is not None
-        server = replace(
-            server,
-            kv_cache_type=str(values.get(Lever.KV_TYPE, server.kv_cache_type)),
-            num_parallel=int(values.get(Lever.PARALLEL, server.num_parallel)),
-            max_loaded_models=int(values.get(Lever.LOADED, server.max_loaded_models)),
-        )
-        changed = replace(f, backends={**f.backends, "gpu": replace(f.backends["gpu"], ollama=server)})
-        then = replace(
-            q,
-            context=int(values.get(Lever.CONTEXT, answer.placed.context)),
-            backend=str(values.get(Lever.BACKEND, q.backend)),
-        )
-        if Lever.QUANT in values:
+        event(", ".join(values))
+        if Lever.QUANT in values and q.shape is None:  # another file of an installed model
             assert remedy.verdict.fit is Fit.FITS
             now, before = remedy.verdict.placed[-1].estimate, answer.placed.estimate
             assert (now.total or 0) < (before.total or 0)
         else:
-            assert ask(changed, SEEN, then, others=False).verdict.fit is Fit.FITS, remedy.says
+            assert ask(*made_of(f, q, values, answer), others=False).verdict.fit is Fit.FITS, remedy.says
+
+
+def made_of(f: Fleet, q: Question, values: Mapping[Lever, str | int], answer: Answer) -> tuple[Fleet, Facts, Question]:
+    changed, then = made(f, q, values, answer.placed.context)
+    return changed, SEEN, then
+
+
+@given(**WORLDS)
+@settings(max_examples=30)
+def test_where_nothing_is_proposed_nothing_helps(
+    vram: int, parallel: int, kv: str, loaded: int, planned: set[str], asked: str, context: int | None
+) -> None:
+    """Every lever at once, each as far as it goes: one GPU that does not hold that holds nothing in between."""
+    f, q = world(vram, parallel, kv, loaded, planned), question(asked, context)
+    answer = ask(replace(f, backends={"gpu": f.backends["gpu"]}), SEEN, q)
+    assume(answer.verdict.fit is not Fit.FITS)
+    event("nothing" if not answer.remedies else "something")
+    few = min(answer.placed.context, 1024)
+    values = {Lever.KV_TYPE: "q4_0", Lever.PARALLEL: 1, Lever.LOADED: 9, Lever.CONTEXT: few, Lever.QUANT: "Q2_K"}
+    if not answer.remedies and answer.placed.context > 1024:
+        assert ask(*made_of(f, q, values, answer), others=False).verdict.fit is not Fit.FITS
+
+
+def test_several_changes_at_once_where_one_is_not_enough() -> None:
+    """One slot more than the server gives, and bytes too many: each alone is not enough."""
+    there = backend("gpu", 48, max_loaded_models=1)
+    f = fleet([there], [model("q", "qwen3:32b", "gpu", vram=20 * GIB)], {"n": ("q",)})
+    answer = ask(f, Facts("now"), Question("gpu", "new", 8192, shape=shape_of_params(20_000_000_000, "Q8_0")))
+    assert answer.verdict.fit is Fit.EXCEEDS
+    assert answer.largest_reason == "it does not fit with any context"
+    assert answer.remedies[0].values == ((Lever.LOADED, 2), (Lever.QUANT, "Q6_K"))
+    assert answer.remedies[0].says.startswith("OLLAMA_MAX_LOADED_MODELS=2 instead of 1 and the model in Q6_K")
+    assert answer.remedies[0].cost == "answers get worse"
+
+
+def test_a_quant_is_proposed_for_a_model_that_was_measured() -> None:
+    """What was measured is the installed file: a smaller one is smaller."""
+    digest = CATALOG["qwen3:32b"]["digest"]
+    load = MeasuredLoad(digest, 32768, 1, "f16", VERSION, 31 * GIB, "then")
+    answer = ask(two(32), replace(SEEN, loads=(load,)), Question("gpu", "q", 32768))
+    assert answer.placed.estimate.rows[0].sure is Sure.MEASURED
+    assert Lever.QUANT in {lever for r in answer.remedies for lever, _ in r.values}
 
 
 @given(**WORLDS)

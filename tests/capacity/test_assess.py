@@ -134,6 +134,16 @@ def test_unknown_size_blocks_a_newcomer_and_warns_for_what_is() -> None:
     assert (codes(old), old.refused) == ([("capacity.unknown", W)], {})
 
 
+def test_a_route_that_loads_more_than_the_spec_sized_is_of_unknown_size() -> None:
+    """The tag is not installed, and vram was written for 4096 tokens: what 32768 take, nobody said."""
+    f = fleet({"q": model("q", vram=20 * GIB)}, node("n", "q"))
+    assert judge(f, seen=facts(proxy=route(4096))).findings == ()
+    found = judge(f, seen=facts(proxy=route(32768)))
+    assert codes(found) == [("capacity.unknown", W)]
+    assert found.refused["q"].why is Why.UNKNOWN
+    assert "with a context of 4,096, 1 slot and KV f16; what a context of 32,768" in found.findings[0].message
+
+
 def test_an_unreachable_backend_is_judged_from_the_spec_and_said_so() -> None:
     away = facts(Unknown("timed out", "now"))
     found = judge(simple({"a": 60}), seen=away)

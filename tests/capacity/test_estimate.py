@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -216,6 +217,14 @@ def test_overhead(run: Run, mib: int) -> None:
     assert overhead(shape(*QWEN3_8B), run)[0] == mib * MIB
 
 
+@pytest.mark.parametrize(("device", "mib"), [("RTX 3080 20GB", 565), ("RTX 4090", 576), ("", 565)])
+def test_a_draft_has_a_second_context(device: str, mib: int) -> None:
+    one = shape(*QWEN3_8B)
+    assert overhead(one, Run(8192, device=device, draft=2))[0] == mib * MIB
+    assert overhead(replace(one, draft_weights=GIB), Run(8192, device=device))[0] == mib * MIB
+    assert overhead(one, Run(8192, device=device, draft=2, runtime="vulkan"))[0] == 100 * MIB
+
+
 @pytest.mark.parametrize(
     ("name", "count"),
     [("NVIDIA GeForce RTX 4070 Ti SUPER", 66), ("RTX 4070", 46), ("NVIDIA H100 80GB HBM3", 132), ("RTX 6000 Ada", 142),
@@ -272,6 +281,13 @@ def test_nothing_installed_is_a_typical_model() -> None:
     assert kv_bytes(one, Run(8192)) == 2 * GIB
     with pytest.raises(ValueError, match="no size"):
         shape_of_params(0, "Q4_K_M")
+
+
+@pytest.mark.parametrize("params", [1, 405 * 10**9, 405 * 10**9 + 1, 10**27])
+def test_every_number_of_parameters_has_a_size(params: int) -> None:
+    one = shape_of_params(params, "Q4_K_M")
+    assert one.weights == -(-round(params * 4.85) // 8)
+    assert kv_bytes(one, Run(4096)) > 0
 
 
 # what others wrote
@@ -399,12 +415,20 @@ def test_a_quantised_cache_is_never_larger(one: Shape, run: Run, kind: str) -> N
     assert kv_bytes(one, replace(plain, kv_type=kind)) <= kv_bytes(one, plain)
 
 
-@given(SHAPES, RUNS)
-def test_the_gpus_hold_it_all_and_each_some(one: Shape, run: Run) -> None:
-    parts = per_gpu(one, run)
+@given(SHAPES, RUNS, st.none() | st.randoms())
+def test_the_gpus_hold_it_all_and_each_some(one: Shape, run: Run, dice: random.Random | None) -> None:
+    parts = per_gpu(one, run, [dice.randint(1, 96) * GIB for _ in range(run.gpus)] if dice else ())
     assert len(parts) == run.gpus
     assert sum(parts) == total(one, run)
     assert all(part >= overhead(one, run)[0] for part in parts)
+
+
+def test_a_larger_gpu_takes_more_layers() -> None:
+    one, run = shape(*QWEN3_8B), Run(8192, gpus=2)
+    even, uneven = per_gpu(one, run), per_gpu(one, run, (48 * GIB, 16 * GIB))
+    assert even[0] == pytest.approx(even[1], rel=0.05)
+    base = overhead(one, run)[0]
+    assert (uneven[0] - base) / (uneven[1] - base) == pytest.approx(3, rel=0.1)
 
 
 @given(SHAPES, RUNS)

@@ -119,6 +119,13 @@ def test_a_row_says_what_it_lacks(column: str) -> None:
 
 
 @others
+@pytest.mark.parametrize("column", ["layers", "ctx_total", "head_dim_k"])
+def test_a_size_of_zero_is_as_good_as_none(column: str) -> None:
+    row = next(csv.DictReader(OWN.open(newline="")))
+    assert column in load({**row, column: "0", "n_heads": ""}).kv_lacks
+
+
+@others
 @pytest.mark.parametrize(("buffers", "counted"), [("6007.07", False), ("6807.07", True)])
 def test_a_rows_draft_counts_where_the_measurement_has_it(buffers: str, counted: bool) -> None:
     row = next(csv.DictReader(OWN.open(newline="")))

@@ -30,10 +30,15 @@ def place(proxy: LiteLLM, tmp_path: Path) -> Place:
 
 
 def on_terminal(place: Place, command: str, *answers: tuple[str, str]) -> tuple[int, str]:
+    """One of the fleet's commands on a terminal."""
+    return terminal(place, [command], *answers)
+
+
+def terminal(place: Place, words: list[str], *answers: tuple[str, str]) -> tuple[int, str]:
     """Exit code and screen of a command on a terminal of its own, where each question gets its answer."""
     ours, theirs = pty.openpty()
     env = {**os.environ, "LITELLM_MASTER_KEY": MASTER, "TERM": "xterm"}
-    argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), command]
+    argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), *words]
     process = subprocess.Popen(argv, env=env, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True)
     os.close(theirs)
     screen, waiting = "", list(answers)

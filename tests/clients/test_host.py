@@ -365,3 +365,18 @@ def test_killed_at_every_program_the_set_is_whole(
             break
     assert outcomes == {"1", "2"}
     assert n > 8
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_committed(node: Target) -> None:
+    node.deliver(parcel())
+    folder = Path(node.path) / "workspace"
+    folder.mkdir()
+    folder.chmod(0o555)
+    guided = (*NEW, ("workspace/FLEETHUB.md", b"text", 0o644))
+    with pytest.raises(HostError, match=r"no permission to write to .*/workspace"):
+        node.deliver(parcel(guided, 2))
+    assert contents(node) == of(OLD)
+    folder.chmod(0o755)
+    node.deliver(parcel(guided, 3))
+    assert (folder / "FLEETHUB.md").read_bytes() == b"text"

@@ -64,6 +64,8 @@ NODES = {
     "two-proxies": node("rentalclaw", chain=(Hop(model="gemma3-27b"), Hop(model="qwen3-32b"),
                         Hop(model="qwen3-32b", backend="monad-1", endpoint="ollama-tee")), port=19039),
     "cloud": node("cirrus", chain=(Hop(model="claude-sonnet"), Hop(model="qwen3-32b"))),
+    "guided": node("scribe", files={"fleethub": "workspace/FLEETHUB.md"}, owner="",
+                   chain=(Hop(model="gemma3-27b"), *WORKER)),
     "direct-only": node("hermit", chain=(WORKER[2],), uid=1001),
     "upstream": node("delta", files={"compose": "docker-compose.yml", "openclaw": "state/openclaw.json"}, port=19159),
     "merged": node(

@@ -294,3 +294,40 @@ def test_the_mark_tells_when_it_was_activated(far: Far) -> None:
     far.add("volta", *free(1))
     far.place.apply()
     assert "activated" in json.loads(far.file("volta", ".fleethub/mark.json"))
+
+
+def test_a_text_for_the_nodes_agents_restarts_nothing(far: Far) -> None:
+    one, other = free(2)
+    far.add("volta", one)
+    far.add("tiltclaw", other, type='"openclaw-native"')
+    far.place.apply()
+    first, started = far.pid("openclaw-volta"), len(far.docker("up"))
+    process = gateway(other)
+    try:
+        far.place.edit('timeout = "20s"', 'timeout = "20s"\nfiles = { fleethub = "workspace/FLEETHUB.md" }')
+        assert "read at the next session" in far.place.run("plan")
+        far.place.apply()
+        far.place.plan_is_empty()
+    finally:
+        process.kill()
+        process.wait()
+    assert (far.pid("openclaw-volta"), len(far.docker("up"))) == (first, started)
+    for name in ("volta", "tiltclaw"):
+        file = far.root / name / "workspace/FLEETHUB.md"
+        assert oct(file.stat().st_mode) == "0o100644"
+        assert file.parent.stat().st_uid == (1000 if os.geteuid() == 0 else os.geteuid())
+        assert "`one`, by the LiteLLM proxy `main`" in file.read_text()
+    (far.root / "volta/workspace/FLEETHUB.md").unlink()
+    (far.root / "volta/workspace/FLEETHUB.md").symlink_to("/etc/hostname")
+    before = Path("/etc/hostname").read_bytes()
+    assert "a link in its place" in far.place.run("plan")
+    far.place.apply()
+    far.place.plan_is_empty()
+    assert Path("/etc/hostname").read_bytes() == before
+    assert not (far.root / "volta/workspace/FLEETHUB.md").is_symlink()
+    assert far.pid("openclaw-volta") == first
+    far.place.edit('\nfiles = { fleethub = "workspace/FLEETHUB.md" }', "")
+    far.place.apply()
+    far.place.plan_is_empty()
+    assert not (far.root / "volta/workspace/FLEETHUB.md").exists()
+    assert (far.pid("openclaw-volta"), len(far.docker("up"))) == (first, started)

@@ -116,6 +116,8 @@ CASES: dict[str, tuple[str, dict]] = {
         "spec.duplicate",
         {"swap": [('["gpu"]\nroute = "ollama_chat/s', '["gpu", "gpu"]\nroute = "s')]},
     ),
+    "duplicate-guide": ("spec.duplicate", {"add": 'files = { fleethub = "compose.yaml" }\n'}),
+    "wrong-guide": ("spec.value", {"add": 'files = { fleethub = "../FLEETHUB.md" }\n'}),
     "duplicate-files": (
         "spec.duplicate",
         {"add": 'files = { compose = ".env", openclaw = "./compose.yaml/x" }\n'},

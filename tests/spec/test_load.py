@@ -51,7 +51,8 @@ def test_node_over_role_over_defaults(spec):
                 "[roles.worker]\n",
                 "[roles.worker]\nport = 2\nlabels = { b = '2', c = '2' }\n"
                 "openclaw = { x = { a = 1, b = [1, 2] } }\n"
-                "env = { TZ = { value = 'UTC' }, K = 'env:K' }\nfiles = { env = '{name}.env' }\n",
+                "env = { TZ = { value = 'UTC' }, K = 'env:K' }\n"
+                "files = { env = '{name}.env', fleethub = 'workspace/FLEETHUB.md' }\n",
             ),
         ],
         add="port = 3\nlabels = { c = '3' }\nopenclaw = { x = { b = [3] }, y = 1 }\n"
@@ -63,7 +64,7 @@ def test_node_over_role_over_defaults(spec):
     assert node.labels == {"a": "1", "b": "2", "c": "3"}
     assert node.openclaw == {"x": {"a": 1, "b": [3]}, "y": 1}
     assert node.env == {"TZ": "volta.example", "K": SecretRef(("env:K",))}
-    assert node.files == {"env": "volta.env"}
+    assert node.files == {"env": "volta.env", "fleethub": "workspace/FLEETHUB.md"}
     assert node.chain == (hop("big"),)
 
 

@@ -138,11 +138,22 @@ def test_an_answer_with_a_fallback_that_does_not_go_with_it() -> None:
     assert "gpt-oss-20b: evicts: gpt-oss-20b after the others evicts one" in text
 
 
+def test_an_answer_over_several_gpus() -> None:
+    text = answer_text(replace(ANSWER, placed=replace(NEW, parts=(15 * GIB, 14 * GIB))), PLAIN)
+    assert "  No GPU takes it alone; at most 15.0 GiB + 14.0 GiB on them in turn." in text
+    assert "No GPU takes it alone" not in answer_text(ANSWER, PLAIN)
+    assert answer_data(replace(ANSWER, placed=replace(NEW, parts=(2, 1))))["model"]["per_gpu"] == [2, 1]
+
+
 def test_an_answer_that_is_not_known(snapshot: SnapshotAssertion) -> None:
     bare = Answer(
         "far", UNKNOWN.placed[0], UNKNOWN, UNKNOWN, largest_reason="it is not installed there", unobserved="timed out"
     )
     assert answer_text(bare, PLAIN) == snapshot
+    known = replace(bare, largest=32768, rounded=32768, largest_reason="what a larger one takes is not known")
+    text = answer_text(replace(known, remedies=ANSWER.remedies[:1]), PLAIN)
+    assert "Largest context that is known to fit: 32,768; what a larger one takes is not known." in text
+    assert "What is known to fit, cheapest first" in text
 
 
 def test_places(snapshot: SnapshotAssertion) -> None:

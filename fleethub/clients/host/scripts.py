@@ -209,6 +209,11 @@ while IFS= read -r name && IFS= read -r kind; do
   [ $code -eq 0 ] || refuse "$name ended with $code: $(say "$said" | tail -n 20 | tr '\n' ' ')"
   say "checked $name"
 done <$in/checks
+# nothing is committed that could not be renamed into its folder
+while IFS= read -r path; do
+  case $path in */*) up=${path%/*};; *) up=.;; esac
+  if [ -d "$up" ] && [ ! -w "$up" ]; then refuse "no permission to write to $target/$up"; fi
+done <$in/order
 kept=applied/.fleethub/listener
 if [ "$restart" = 1 ]; then listener "$port" >$in/set/.fleethub/listener
 elif [ -f $here/$kept ]; then cp -p $here/$kept $in/set/.fleethub/listener; fi || refuse "no space left at $target"

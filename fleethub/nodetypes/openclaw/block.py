@@ -47,15 +47,21 @@ def _check_paths(paths: Mapping[Role, str]) -> Iterator[Flaw]:
         pure = PurePosixPath(path)
         if pure.is_absolute() or ".." in pure.parts or not pure.parts or str(pure) != path or "\0" in path:
             yield Flaw("node.config-check", f"files.{role} is {path!r}, not a plain path below the target")
-        elif pure.parts[0] in (".fleethub", "state", "workspace") and not (role == "openclaw" and _in_state(pure)):
-            yield Flaw("node.config-check", f"files.{role} is {path!r}, but {pure.parts[0]}/ is not for it")
+        elif pure.parts[0] in (".fleethub", "state", "workspace") and not _may(role, pure):
+            hint = f"in workspace/ it can be {names.GUIDE} only" if role == "fleethub" else ""
+            yield Flaw("node.config-check", f"files.{role} is {path!r}, but {pure.parts[0]}/ is not for it", hint)
     if len(set(paths.values())) < len(paths):
         yield Flaw("node.config-check", "two of the node's files have the same path")
 
 
-def _in_state(path: PurePosixPath) -> bool:
-    """Where OpenClaw itself keeps its config. Not deeper: what lies in there, its process could make a link."""
-    return path.parts[0] == "state" and len(path.parts) == 2
+def _may(role: Role, path: PurePosixPath) -> bool:
+    """What may lie in OpenClaw's own folders: the config where it keeps it itself, and the text for its agents.
+
+    Not deeper in ``state/``: what lies in there, its process could make a link.
+    """
+    return (role, str(path)) == ("fleethub", names.GUIDE) or (
+        role == "openclaw" and path.parts[0] == "state" and len(path.parts) == 2
+    )
 
 
 def check_urls(fleet: Fleet, node: Node, container: bool) -> Iterator[Flaw]:

@@ -37,6 +37,7 @@ def hop(leg: Leg) -> dict[str, object]:
         "timeout": TIMEOUT,
         "id": leg.id,
         "label": leg.label,
+        "proxy": leg.proxy,
         "context": leg.model.context,
         "answer": answer(leg.model.context),
         "reasoning": "reasoning" in leg.model.capabilities,

@@ -11,6 +11,7 @@ from fleethub.nodetypes.openclaw import jsonc
 HOT = "hot reload"
 RESTART = "gateway restart"
 RECREATED = "container recreated"
+READ = "read at the next session"
 
 #: Settings that the gateway cannot take over while it runs; it restarts itself.
 COLD = (("port",), ("bind",), ("customBindHost",), ("mode",), ("auth", "mode"), ("tailscale",), ("tls",))
@@ -20,6 +21,8 @@ def consequence(role: Role, node: Node, container: bool, before: bytes | None, a
     """``before`` and ``after`` of ``openclaw.json`` tell a hot reload from a restart; without them: hot."""
     if role == "openclaw":
         return RESTART if before is not None and after is not None and _cold(before, after) else HOT
+    if role == "fleethub":
+        return READ
     if container:
         return RECREATED
     return f"restart by {shlex.join(node.command)}" if node.command else "restart by hand"

@@ -22,6 +22,7 @@ from fleethub.nodetypes.openclaw import (
     config,
     consequence,
     env,
+    guide,
     machine,
     names,
     published,
@@ -29,7 +30,12 @@ from fleethub.nodetypes.openclaw import (
 )
 from fleethub.nodetypes.openclaw.checks import Flaw
 
-_TEMPLATES: dict[Role, str] = {"env": "env.j2", "compose": "compose.yaml.j2", "openclaw": "openclaw.json.j2"}
+_TEMPLATES: dict[Role, str] = {
+    "env": "env.j2",
+    "compose": "compose.yaml.j2",
+    "openclaw": "openclaw.json.j2",
+    "fleethub": "FLEETHUB.md.j2",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,10 @@ class OpenClaw:
     name: str
     container: bool
 
-    @property
-    def roles(self) -> tuple[Role, ...]:
-        """No compose file without a container."""
-        return ROLES if self.container else ("env", "openclaw")
+    def roles(self, node: Node) -> tuple[Role, ...]:
+        """No compose file without a container, and a text for its agents only where the spec gives its path."""
+        without = {*(() if self.container else ("compose",)), *(() if "fleethub" in node.files else ("fleethub",))}
+        return tuple(role for role in ROLES if role not in without)
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -51,15 +57,16 @@ class OpenClaw:
 
     def templates(self) -> Mapping[Role, str]:
         """One template for each role."""
-        return {role: _TEMPLATES[role] for role in self.roles}
+        return _TEMPLATES
 
     def paths(self, node: Node) -> Mapping[Role, str]:
         """The usual places, unless the spec's ``files`` says otherwise."""
-        return {role: node.files.get(role, names.DEFAULT_PATHS[role]) for role in self.roles}
+        places = {**names.DEFAULT_PATHS, **node.files}
+        return {role: places[role] for role in self.roles(node)}
 
     def modes(self) -> Mapping[Role, int]:
         """Only ``.env`` holds secrets; the container's user reads the config."""
-        return {role: 0o600 if role == "env" else 0o644 for role in self.roles}
+        return {role: 0o600 if role == "env" else 0o644 for role in ROLES}
 
     def folders(self, node: Node) -> tuple[str, ...]:
         """What OpenClaw writes to."""
@@ -81,6 +88,7 @@ class OpenClaw:
             "fleet": {"name": fleet.name},
             **config.context(node, legs, self.container),
             **env.context(fleet, node, legs, self.container),
+            "managed": [path for role, path in self.paths(node).items() if role != "fleethub"],
         }
         return {**values, **compose.context(node, self.paths(node))} if self.container else values
 
@@ -99,6 +107,8 @@ class OpenClaw:
             raise ValueError("a secret stands in it; only the env file may hold one")
         if role == "openclaw":
             return Text((config.finish(node, text.display()),))
+        if role == "fleethub":
+            return guide.finish(text)
         if "\nservices:" not in f"\n{text.display()}":
             raise ValueError("it has no services: not a compose file")
         return text

@@ -26,6 +26,10 @@ PINS = (
 
 DEFAULT_PATHS = {"env": ".env", "compose": "compose.yaml", "openclaw": "openclaw.json"}
 
+#: Where a node's agents find what FleetHub has to tell them: the one file of ours in their workspace. Its other names
+#: are the agents' own, and in a folder below it the node's user could put a link in the folder's place.
+GUIDE = "workspace/FLEETHUB.md"
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

@@ -1,38 +1,47 @@
-"""What a node lacks of its wanted set, files or process, and who brings it there: FleetHub, or somebody by hand."""
+"""What a node's delivery changes on it, what of what lies there is ours, and whether its process must be a new one."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from fleethub import nodetypes
-from fleethub.model.facts import HostReading
-from fleethub.model.finding import Finding
+from fleethub.model.address import Address
 from fleethub.model.fleet import Node
-from fleethub.model.observation import Absent, Locked, Resource
+from fleethub.model.observation import Locked, Needs
 from fleethub.model.plan import Obstacle, Why
 from fleethub.model.secret import Blob
 from fleethub.resources.base import Item
 
+#: The files that a running process takes over by itself: its config, and the text that its agents read.
+WITHOUT_RESTART = ("openclaw", "fleethub")
+
 
 def is_host(node: Node) -> bool:
-    """Whether its target is on a host, where something has to be activated; a folder needs nothing."""
+    """Whether the node lies on a machine where its process can be started; else it is a folder."""
     return "://" in node.target
 
 
 def to_deliver(item: Item) -> bool:
     """Whether files or mark are not those that are wanted; otherwise only the process is behind."""
-    return item.seen is None or not item.seen.attrs["marked"] or bool(changed(item) or stale(item))
+    return item.seen is None or not item.seen.attrs["marked"] or bool(changed_files(item) or stale_paths(item))
 
 
-def stale(item: Item) -> set[str]:
-    """The paths of FleetHub's own that are no longer part of the set."""
-    return set(ours(item)) - set(item.want.attrs["files"] if item.want else ())
+def foreign_paths(item: Item) -> list[str]:
+    """Files of somebody else in the place of one that the node gets only now."""
+    if item.seen is None or item.want is None or item.locked is None or not item.locked.attrs:
+        return []
+    there, wanted, known = item.seen.attrs["files"], item.want.attrs["files"], fingerprints(item.locked)
+    return [path for path in wanted if path in there and path not in known and there[path] != wanted[path]]
 
 
-def ours(item: Item) -> dict[str, Blob]:
+def stale_paths(item: Item) -> set[str]:
+    """Files of ours that are no longer part of the node."""
+    return set(own_files(item)) - set(item.want.attrs["files"] if item.want else ())
+
+
+def own_files(item: Item) -> dict[str, Blob]:
     """Of what lies there, the files that still are as FleetHub wrote them."""
     if item.seen is None:
         return {}
@@ -48,7 +57,7 @@ def needs_restart(item: Item) -> bool:
     if item.want is None or item.locked is None or not item.locked.attrs:
         return True
     applied, wanted = item.locked.attrs.get("files", {}), item.want.attrs["files"]
-    files = (f.path for f in item.want.material["files"] if f.role != "openclaw")
+    files = (f.path for f in item.want.material["files"] if f.role not in WITHOUT_RESTART)
     return any(applied.get(p, {}).get("fingerprint") != wanted[p]["fingerprint"] for p in files)
 
 
@@ -83,48 +92,13 @@ def waits_for_hand(item: Item) -> Obstacle | None:
     return restart_by_hand(item) if behind and by_hand(item) and not to_deliver(item) else None
 
 
-def host_attrs(node: Node) -> dict[str, Any]:
-    """What is wanted of a node on a host beside its files."""
-    if not is_host(node):
-        return {}
-    kind = nodetypes.get(node.type)
-    project = kind.project(node) if kind else ""
-    return {"activated": True, **({"project": project} if project else {})}
-
-
-def host_seen(want: Resource | None, locked: Locked | None, reading: HostReading) -> dict[str, Any]:
-    """The same, as it is seen. ``project`` is what was applied: it cannot be seen where nothing runs."""
-    if want is None or "activated" not in want.attrs:
-        return {"project": locked.attrs["project"]} if locked and "project" in locked.attrs else {}
-    node: Node = want.material["node"]
-    item = Item(want.address, want, Absent(""), locked)
-    if by_hand(item):
-        now = reading.listens.get(node.port, "").strip()
-        activated = not reading.listener or (reading.listener not in (now, "?"))
-    else:
-        activated = bool((reading.mark or {}).get("activated"))
-    before = locked.attrs.get("project") if locked and locked.attrs else want.attrs.get("project")
-    return {"activated": activated, **({"project": before} if before else {})}
-
-
-def machine_findings(resource: Resource, reading: HostReading, locked: Locked | None) -> tuple[Finding, ...]:
-    """What on the node's machine is in its way."""
-    node: Node = resource.material["node"]
-    kind = nodetypes.get(node.type)
-    if kind is None or not is_host(node):
-        return ()
-    known = fingerprints(locked)
-    others = tuple(name for name in reading.compose if name not in known)
-    return kind.machine(node, replace(reading, compose=others), applied=locked is not None)
-
-
 def touches_wiring(item: Item) -> bool:
     """Whether a delivery changes what the node calls, where, or with which key: then it needs a proof."""
-    return any(file.role in ("env", "openclaw") for file in changed(item))
+    return any(file.role in ("env", "openclaw") for file in changed_files(item))
 
 
-def changed(item: Item) -> list[Any]:
-    """The wanted files that do not lie there as they should."""
+def changed_files(item: Item) -> list[Any]:
+    """The rendered files that do not lie there as wanted."""
     if item.want is None:
         return []
     there = item.seen.attrs["files"] if item.seen else {}
@@ -133,7 +107,18 @@ def changed(item: Item) -> list[Any]:
 
 def rewires(item: Item) -> bool:
     """Whether a delivery changes the config itself, not only its environment."""
-    return any(file.role == "openclaw" for file in changed(item))
+    return any(file.role == "openclaw" for file in changed_files(item))
+
+
+def running(item: Item) -> Needs:
+    """What the node may be calling right now: what was applied, and what an interrupted apply wanted.
+
+    Not what its config says by itself: a node that edits its own config must not widen its key by that.
+    """
+    found: dict[Address, frozenset[str]] = dict(item.locked.needs) if item.locked else {}
+    for address, entries in (item.locked.pending.needs if item.locked and item.locked.pending else {}).items():
+        found[address] = found.get(address, frozenset()) | entries
+    return found
 
 
 def fingerprints(locked: Locked | None) -> dict[str, str]:

@@ -1,0 +1,81 @@
+"""``fleethub node``: the entries of nodes in the spec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from fleethub.cli.editing import edits, models, nodes, roles, run_edit
+from fleethub.cli.output import Out
+
+
+@click.group()
+def cmd() -> None:
+    """Register a node, or set its fields, in the spec. Applies nothing."""
+
+
+@cmd.command("set")
+@click.argument("node", shell_complete=nodes)
+@click.argument("fields", nargs=-1, required=True, metavar="FIELD=VALUE…")
+@edits
+@click.pass_obj
+def set_(options: dict[str, object], /, node: str, fields: tuple[str, ...], **asked: Any) -> None:
+    """Write fields into NODE's own block: model, fallbacks, owner, role, image, host, target, port, labels.X …
+
+    Lists are a,b or TOML, tables TOML: fallbacks='[{ model = "m", via = "ollama" }]'. FIELD= takes a field out of the
+    block, so that its role or the defaults hold again.
+    """
+    from fleethub.model.edit import SetFields
+    from fleethub.spec.fieldtext import typed
+
+    pairs: dict[str, Any] = {}
+    for text in fields:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError("write each field as FIELD=VALUE, such as port=18790")
+        if name in pairs:
+            raise click.UsageError("a field is given twice")
+        pairs[name] = typed(name, value)
+    run_edit(options, lambda out: SetFields(node, pairs), **asked)
+
+
+@cmd.command("register")
+@click.argument("name")
+@click.option("--host", help="The host that it runs on.")
+@click.option("--target", help="Where its files lie: ssh://user@host/path or a folder of the fleet.")
+@click.option("--type", "type_", metavar="TYPE", help="openclaw-docker (default) or openclaw-native.")
+@click.option("--model", shell_complete=models, help="Its primary model.")
+@click.option("--role", shell_complete=roles, help="The role that it takes what it does not say from.")
+@click.option("--owner", help="Who it belongs to; default: --project.")
+@click.option("--image", help="Its container image with a tag.")
+@click.option("--port", help="The gateway's port on the host.")
+@click.option("--compose", metavar="PATH", help="Its compose file, below the target or absolute there.")
+@click.option("--env", metavar="PATH", help="Its environment file.")
+@click.option("--openclaw", metavar="PATH", help="Its openclaw.json.")
+@edits
+@click.pass_obj
+def register(options: dict[str, object], /, name: str, **given: Any) -> None:
+    """Add node NAME to the spec, with the places of the files that it has already.
+
+    The target is looked at, and each file told by what is in it; none is changed. What cannot be read is unknown, not
+    absent. A later plan leaves files without FleetHub's mark alone: the node is blocked by node.target-taken for as
+    long as they are there. Registering a node again sets its fields.
+    """
+    from fleethub.model.edit import Edit, Register
+    from fleethub.spec.fieldtext import typed
+    from fleethub.usecases.register import look
+    from fleethub.views.edit import located_data, located_text
+
+    files = {role: path for role in ("compose", "env", "openclaw") if (path := given.pop(role)) is not None}
+    given["type"] = given.pop("type_")
+    wanted = ("host", "target", "type", "model", "role", "owner", "image", "port")
+    fields = {field: typed(field, text) for field in wanted if (text := given.pop(field)) is not None}
+
+    def edit(out: Out) -> Edit:
+        made, found = look(out.path, Register(name, fields), files)
+        out.text(located_text(found, out.style))
+        out.lines(located_data(one) for one in found)
+        return made
+
+    run_edit(options, edit, **given)

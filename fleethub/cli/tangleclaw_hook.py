@@ -1,0 +1,126 @@
+"""``fleethub tangleclaw install-hook`` and ``uninstall-hook``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fleethub.cli.output import Out, guarded
+from fleethub.model.exit import Exit
+
+if TYPE_CHECKING:
+    from fleethub.usecases.hook import Edit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def which(command: F) -> F:
+    """The options that say which settings, and whether to ask."""
+    folder = click.Path(exists=True, file_okay=False, path_type=Path)
+    for option in (
+        click.option("-y", "--yes", is_flag=True, help="Write without asking."),
+        click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing."),
+        click.option("--project", type=folder, metavar="DIR", help="DIR/.claude/settings.local.json instead."),
+        click.option("--user", is_flag=True, help="The user's ~/.claude/settings.json: every session (the default)."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("install-hook", short_help="Show the fleet to every Claude session.")
+@which
+@click.pass_obj
+def install_hook(options: dict[str, object], user: bool, project: Path | None, dry_run: bool, yes: bool) -> None:
+    """Let Claude run fleethub context when a session starts, resumes or is compacted.
+
+    Adds one entry to Claude's settings and changes no other character; a backup of the file is kept beside it.
+    """
+    from fleethub.usecases.hook import hook_command, plan_install
+
+    _run(options, user, project, dry_run, yes, lambda file: plan_install(file, hook_command(_program())))
+
+
+@click.command("uninstall-hook", short_help="Take that hook out again.")
+@which
+@click.pass_obj
+def uninstall_hook(options: dict[str, object], user: bool, project: Path | None, dry_run: bool, yes: bool) -> None:
+    """Take FleetHub's own hook out of Claude's settings, and nothing else."""
+    from fleethub.usecases.hook import plan_uninstall
+
+    _run(options, user, project, dry_run, yes, plan_uninstall)
+
+
+def _run(
+    options: dict[str, object],
+    user: bool,
+    project: Path | None,
+    dry_run: bool,
+    yes: bool,
+    plan: Callable[[Path], Edit],
+) -> None:
+    out = Out(options)
+    if user and project is not None:
+        raise click.UsageError("--user and --project DIR name two files: give one of them")
+
+    def work() -> int:
+        from fleethub.usecases.hook import HookError, carry_out
+
+        try:
+            edit = plan(_settings(project))
+            written = edit.changes and not dry_run and _agreed(out, edit, yes)
+            backup = carry_out(edit) if written else None
+        except HookError as error:
+            raise click.ClickException(str(error)) from None
+        if not edit.changes:
+            out.text(f"{edit.path} is as it should be; nothing was written.")
+        elif not written:
+            out.text("\n".join((*([] if not dry_run else edit.preview), "Nothing was written.")))
+        else:
+            kept = f"; what was there is in {backup}" if backup else ""
+            out.text(f"{edit.path} was {'written' if edit.after is not None else 'removed'}{kept}")
+        code = Exit.FINE if written or dry_run or not edit.changes else Exit.ERROR
+        out.line(
+            {
+                "type": "summary",
+                "exit": int(code),
+                "file": str(edit.path),
+                "changes": edit.changes,
+                "written": written,
+                "backup": str(backup) if backup else None,
+                "preview": list(edit.preview),
+            }
+        )
+        return code
+
+    guarded(out, work)
+
+
+def _agreed(out: Out, edit: Edit, yes: bool) -> bool:
+    out.text("\n".join(edit.preview))
+    if yes:
+        return True
+    if out.json or not sys.stdin.isatty():
+        click.echo("error: not written: there is no terminal to ask on; add -y", err=True)
+        return False
+    return click.confirm(f"\nWrite {edit.path}?", default=False)
+
+
+def _settings(project: Path | None) -> Path:
+    from fleethub.usecases.hook import project_settings, user_settings
+
+    return project_settings(project) if project is not None else user_settings(Path.home())
+
+
+def _program() -> tuple[str, ...]:
+    """The words that start FleetHub from anywhere: a session's PATH need not be this one."""
+    beside = Path(sys.executable).parent / "fleethub"
+    if os.access(beside, os.X_OK):
+        return (str(beside),)
+    found = shutil.which("fleethub")
+    return (str(Path(found).absolute()),) if found else (sys.executable, "-m", "fleethub")

@@ -1,0 +1,178 @@
+"""TangleClaw's API of groups and shared documents, v5.14 and later. Nothing else of it is asked.
+
+Never ``/api/openclaw/connections`` (it tells gateways' tokens) nor ``/api/service-token`` (the token is the operator's
+to give). Shapes are checked with pydantic; an answer of another shape is an error with a reason.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.model.secret import Secret
+from fleethub.model.tangleclaw import Binding, Outcome
+
+SECONDS = 5.0  # for one call; TangleClaw runs on this machine, or near
+T = TypeVar("T", bound=BaseModel)
+
+
+class TangleClawError(Exception):
+    """A call did not do what it should; the message is fit to be shown.
+
+    ``status`` is 0 without an answer; ``code`` is TangleClaw's, empty where it gave none.
+    """
+
+    def __init__(self, message: str, outcome: Outcome, status: int = 0, code: str = "") -> None:
+        self.outcome, self.status, self.code = outcome, status, code
+        super().__init__(message)
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())
+
+
+Shown = Annotated[str, AfterValidator(_printable)]
+Id = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True, populate_by_name=True)
+
+
+class Group(_Shape):
+    """A project group; ``shared_dir`` is the directory whose documents its members see."""
+
+    id: Id
+    name: Shown
+    shared_dir: str | None = Field(None, alias="sharedDir")
+    members: int | None = Field(None, alias="memberCount")
+
+
+class Document(_Shape):
+    """A shared document of a group."""
+
+    id: Id
+    group: str = Field(alias="groupId")
+    name: Shown
+    path: str = Field(alias="filePath")
+    description: str | None = None
+
+
+class _Groups(_Shape):
+    groups: list[Group]
+
+
+class _Documents(_Shape):
+    docs: list[Document]
+
+
+class _Notified(_Shape):
+    count: int = Field(0, alias="notifiedCount")
+
+
+class TangleClaw:
+    """One TangleClaw. All methods raise TangleClawError; ``seconds`` bounds each call."""
+
+    def __init__(
+        self,
+        http: Http,
+        base: str,
+        token: Secret | None = None,
+        binding: Binding | None = None,
+        seconds: float = SECONDS,
+    ) -> None:
+        self._http, self._base, self._token, self._seconds = http, base, token, seconds
+        self._headers = (
+            {"x-tangleclaw-project-id": binding.project, "x-tangleclaw-launch-id": binding.launch} if binding else {}
+        )
+
+    def groups(self) -> list[Group]:
+        """All project groups."""
+        return _shape(_Groups, self._call("GET", "/api/groups")).groups
+
+    def create_group(self, name: str, shared_dir: str) -> Group:
+        """A new group; 409 where the name is taken."""
+        return _shape(Group, self._call("POST", "/api/groups", {"name": name, "sharedDir": shared_dir}))
+
+    def add_member(self, group: str, project: int) -> None:
+        """Make a project a member; again is fine."""
+        self._call("POST", f"/api/groups/{_part(group)}/members", {"projectId": project})
+
+    def documents(self, group: str) -> list[Document]:
+        """The documents of a group."""
+        return _shape(_Documents, self._call("GET", "/api/shared-docs", params={"groupId": group})).docs
+
+    def document(self, document: str) -> Document:
+        """One document."""
+        return _shape(Document, self._call("GET", f"/api/shared-docs/{_part(document)}"))
+
+    def add_document(self, group: str, name: str, path: str, description: str) -> Document:
+        """Register a file by its absolute path, to be referred to; 409 where the group has it."""
+        body = {
+            "groupId": group,
+            "name": name,
+            "filePath": path,
+            "injectIntoConfig": True,
+            "injectMode": "reference",
+            "description": description,
+        }
+        return _shape(Document, self._call("POST", "/api/shared-docs", body))
+
+    def describe(self, document: str, description: str) -> None:
+        """Change a document's description."""
+        self._call("PUT", f"/api/shared-docs/{_part(document)}", {"description": description})
+
+    def remove_document(self, document: str) -> None:
+        """Unregister a document; its file stays."""
+        self._call("DELETE", f"/api/shared-docs/{_part(document)}")
+
+    def notify(self, document: str) -> int:
+        """Tell live sessions that a document changed; returns how many were told."""
+        return _shape(_Notified, self._call("POST", f"/api/shared-docs/{_part(document)}/notify", {})).count
+
+    def _call(self, method: str, path: str, json: Any = None, params: dict[str, Any] | None = None) -> Any:
+        try:
+            answer = self._http.request(
+                method,
+                self._base + path,
+                token=self._token,
+                headers=self._headers,
+                json=json,
+                params=params,
+                limit=self._seconds,
+            )
+        except HttpError as error:
+            raise TangleClawError(str(error), Outcome.UNREACHABLE) from None
+        if answer.status in (200, 201):
+            return answer.body
+        raise _refusal(answer)
+
+
+def _refusal(answer: Answer) -> TangleClawError:
+    body = answer.body if isinstance(answer.body, dict) else {}
+    code = _printable(str(body.get("code") or ""))[:60]
+    if answer.status == 401:
+        outcome = Outcome.AUTH_REQUIRED
+    elif code == "SHARED_DOCS_BINDING_REQUIRED":
+        outcome = Outcome.BINDING_REQUIRED
+    else:
+        outcome = Outcome.REFUSED
+    return TangleClawError(answer.reason(), outcome, answer.status, code)
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _shape(kind: type[T], body: Any) -> T:
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the answer"
+        raise TangleClawError(
+            f"an unexpected answer, so it may be no TangleClaw: {where}: {first['msg']}", Outcome.REFUSED
+        ) from None

@@ -1,0 +1,35 @@
+"""What an existing file at a node's target is, and by what that is seen: names only, never a value of a file."""
+
+from __future__ import annotations
+
+import re
+
+from fleethub.nodetypes.interface import Role
+from fleethub.nodetypes.openclaw import jsonc
+
+#: Where each file usually lies below a gateway's folder, in the order in which it is looked for.
+USUAL: dict[Role, tuple[str, ...]] = {
+    "compose": ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"),
+    "env": (".env",),
+    "openclaw": ("openclaw.json", "state/openclaw.json", ".openclaw/openclaw.json"),
+}
+KNOWN = ("gateway", "models", "agents", "channels", "auth", "tools", "session", "plugins")
+
+
+def recognise(role: Role, data: bytes) -> str:
+    """What shows that a file is the one of that role; empty: nothing in it does."""
+    if role == "openclaw":
+        root = jsonc.read(data)
+        sections = [name for name in KNOWN if name in (root or {})]
+        return f"its sections {', '.join(sections)}" if sections else ""
+    text = data.decode(errors="replace")
+    if role == "compose":
+        if not re.search(r"^services:", text, re.MULTILINE):
+            return ""
+        image = re.search(r"^\s+image:.*openclaw", text, re.MULTILINE | re.IGNORECASE)
+        return "its services:" + (", with an image of OpenClaw" if image else "")
+    names = re.findall(r"^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=", text, re.MULTILINE)
+    ours = [name for name in dict.fromkeys(names) if name.startswith(("OPENCLAW_", "FLEETHUB_KEY_"))]
+    if not names:
+        return ""
+    return f"its {len(names)} variables" + (f", {', '.join(ours[:4])} among them" if ours else "")

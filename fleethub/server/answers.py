@@ -1,0 +1,159 @@
+"""What is answered, as JSON values and as schemas; both are made from the model's own values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from fleethub.model.capacity import Bar
+from fleethub.model.finding import Finding
+from fleethub.model.plan import Plan
+from fleethub.model.survey import Survey, SurveyedBackend
+from fleethub.server.errors import CODES
+from fleethub.usecases.hub import View
+from fleethub.views.data import finding_data, plan_data
+from fleethub.views.survey import survey_data
+
+
+class Answered(BaseModel):
+    """Strict about what is there; a later version may add to it."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class FindingAnswer(Answered):
+    """A diagnosis; ``place`` is file:line:column of the spec, ``hint`` the next thing to do."""
+
+    type: Literal["finding"]
+    code: str
+    severity: Literal["error", "warning"]
+    address: str | None
+    place: str | None
+    message: str
+    detail: list[str]
+    hint: str
+
+
+class Observation(Answered):
+    """How far to trust it. ``at`` null: never observed. ``problem`` empty: it is what spec and network say now.
+
+    Older than ``stale_after`` seconds (see the header ``Age``) nothing should be taken for the present.
+    """
+
+    at: str | None
+    problem: str
+    findings: list[FindingAnswer]
+    stale_after: float
+
+
+def _shape(name: str, of: type, **others: Any) -> type[BaseModel]:
+    """A schema of a dataclass as JSON; ``others`` are the fields that the JSON has in another form."""
+    hints: dict[str, Any] = get_type_hints(of)
+    kinds = {f.name: hints[f.name] for f in fields(of)} | others
+    shown: dict[str, Any] = {field: (kind, ...) for field, kind in kinds.items()}
+    return create_model(name, __base__=Answered, __doc__=of.__doc__, **shown)
+
+
+GpuAnswer = _shape("Gpu", Bar, headroom=int)
+BackendAnswer = _shape("Backend", SurveyedBackend, gpus=list[GpuAnswer])  # type: ignore[valid-type]
+FleetAnswer = _shape(
+    "Fleet",
+    Survey,
+    backends=list[BackendAnswer],  # type: ignore[valid-type]
+    findings=list[FindingAnswer],
+    observation=Observation,
+)
+
+
+class ErrorAnswer(Answered):
+    """Every error."""
+
+    error: str
+    code: Literal[tuple(CODES)]  # type: ignore[valid-type]
+
+
+class PlanAnswer(Answered):
+    """What ``fleethub plan --json`` prints, by kind; ``plan`` is its summary, null before the first observation."""
+
+    observation: Observation
+    plan: dict[str, Any] | None
+    changes: list[dict[str, Any]]
+    drift: list[dict[str, Any]]
+    findings: list[FindingAnswer]
+
+
+class CapacityAnswer(Answered):
+    """One of: ``backends`` (how each is filled), ``answer`` (does the model fit), ``places`` (where it could go)."""
+
+    observation: Observation
+    backends: list[dict[str, Any]] | None = None
+    answer: dict[str, Any] | None = None
+    places: list[dict[str, Any]] | None = None
+
+
+class WriteAnswer(Answered):
+    """What was written into the spec; nothing is applied. ``next`` says what the next apply does.
+
+    ``forced`` says whose entry ``force`` took over. ``node`` is the entry now, null once it is released.
+    """
+
+    action: Literal["assign", "release", "register", "set"]
+    project: str
+    changed: bool
+    spec: str
+    diff: list[str]
+    notes: list[str]
+    forced: dict[str, Any] | None
+    node: dict[str, Any] | None
+    plan: dict[str, Any] | None
+    next: str
+
+
+class Health(Answered):
+    """The server lives, whatever the fleet does."""
+
+    ok: bool
+
+
+def observation(view: View, stale_after: float) -> dict[str, Any]:
+    """How far to trust what is answered."""
+    return {
+        "at": view.facts.at if view.facts else None,
+        "problem": view.problem,
+        "findings": [finding_data(f) for f in view.findings],
+        "stale_after": stale_after,
+    }
+
+
+def fleet_body(view: View, stale_after: float) -> bytes:
+    """The body of GET /api/fleet, made once for each view; empty without a survey."""
+    if view.survey is None:
+        return b""
+    data = {**survey_data(view.survey), "observation": observation(view, stale_after)}
+    return json.dumps(data, ensure_ascii=False, default=list, separators=(",", ":")).encode()
+
+
+def plan_body(view: View, stale_after: float) -> dict[str, Any]:
+    """The body of GET /api/fleet/plan."""
+    out: dict[str, Any] = {"observation": observation(view, stale_after)}
+    return out | _by_kind(view.plan if view.facts or (view.plan and view.plan.fatal) else None)
+
+
+def plan_summary(plan: Plan | None) -> dict[str, Any] | None:
+    """What would follow, in short."""
+    return plan_data(plan)[-1] if plan is not None else None
+
+
+def findings_data(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
+    """Findings as JSON values."""
+    return [finding_data(f) for f in findings]
+
+
+def _by_kind(plan: Plan | None) -> dict[str, Any]:
+    lines = plan_data(plan) if plan is not None else []
+    kinds = {"changes": "change", "drift": "drift", "findings": "finding"}
+    found: dict[str, Any] = {key: [line for line in lines if line["type"] == kind] for key, kind in kinds.items()}
+    return {"plan": lines[-1] if lines else None, **found}

@@ -1,0 +1,83 @@
+"""The application of one fleet: guards, routes, page, and errors in one shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from fleethub import __version__
+from fleethub.server.errors import BUG, Refusal
+from fleethub.server.guards import Door, Guards
+from fleethub.server.page import page
+from fleethub.server.reading import reading
+from fleethub.server.site import Site
+from fleethub.server.writing import writing
+
+ABOUT = """What runs where in one self-hosted inference fleet, whether it fits, and edits of its spec.
+
+Reads have no side effects. Writes edit the spec and never apply: `fleethub apply` does. Every error is
+`{error, code, …}`. `project` says who asks; it is no authentication."""
+
+
+def build(site: Site, door: Door) -> ASGIApp:
+    """Everything behind the guards."""
+    return Guards(api(site), door)
+
+
+def api(site: Site) -> FastAPI:
+    """The routes alone. No page of documentation: it would fetch its scripts from elsewhere."""
+    app = FastAPI(
+        title="FleetHub", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    app.include_router(reading(site))
+    app.include_router(writing(site))
+    app.include_router(page(site))
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _bug)
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        """Without the answer 422, which is 400 here."""
+        schema = make()
+        for path in schema["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return error.response()
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return Refusal("NOT_FOUND", f"there is no {request.url.path}; see /openapi.json").response()
+    if error.status_code == 405:
+        message = f"{request.method} is not what {request.url.path} answers"
+        return Refusal("METHOD_NOT_ALLOWED", message, error.headers).response()
+    return Refusal("BAD_REQUEST", "the request cannot be read").response()
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    return BUG.response()
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Every field at once, each with its place; never the value, which may be a secret by mistake."""
+    assert isinstance(error, RequestValidationError)
+    problems = [{"at": ".".join(map(str, e["loc"])), "problem": str(e["msg"])} for e in error.errors()]
+    first = problems[0] if problems else {"at": "body", "problem": "invalid"}
+    return Refusal("VALIDATION", f"{first['at']}: {first['problem']}", problems=problems).response()

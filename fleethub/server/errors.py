@@ -1,0 +1,56 @@
+"""Every error is ``{error, code, …}``: a sentence for people, a word for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+#: code -> HTTP status, when it is answered. The documentation's table is made from this one.
+CODES: dict[str, tuple[int, str]] = {
+    "BAD_REQUEST": (400, "the body is not JSON"),
+    "VALIDATION": (400, "a field is missing, unknown, of the wrong type or out of range; `problems` say where"),
+    "QUESTION": (
+        409,
+        "a question whose parts do not go together, or not with this fleet (a cloud model)",
+    ),
+    "UNAUTHORIZED": (401, "no `Authorization: Bearer` header, or a malformed one"),
+    "INVALID_SERVICE_TOKEN": (401, "another token than the server's"),
+    "HOST_NOT_SERVED": (403, "a Host header that is neither loopback, an address, nor the name given with --host"),
+    "CROSS_SITE_FORBIDDEN": (403, "a browser asks to write on behalf of another site"),
+    "NOT_FOUND": (404, "no such route, node, model or backend"),
+    "METHOD_NOT_ALLOWED": (405, "the route is there, for another method"),
+    "OWNED": (409, "the entry is another project's; `owner` is the whole entry"),
+    "CAPACITY_CONFLICT": (409, "the backend would not hold it; `capacity` is the arithmetic"),
+    "REFUSED": (409, "the edited spec would not hold together, or what it edits is protected; `findings` say why"),
+    "STALE": (409, "the spec was changed by somebody else meanwhile; read it and ask again"),
+    "LOCKED": (409, "another edit is being written; ask again"),
+    "BODY_TOO_LARGE": (413, "more than 64 KiB"),
+    "JSON_BODY_REQUIRED": (415, "a browser's write that is not application/json"),
+    "INTERNAL_ERROR": (500, "a bug of FleetHub's; the server's log says where"),
+    "SPEC_BROKEN": (503, "the spec does not hold together; `findings` say where"),
+    "UNWRITABLE": (503, "the spec's files cannot be written"),
+}
+
+
+class Refusal(Exception):
+    """An answer that is an error. ``more`` is spread beside ``error`` and ``code``, which it cannot override."""
+
+    def __init__(self, code: str, message: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
+        super().__init__(message)
+        self.code, self.message, self.more, self.headers = code, message, more, headers
+
+    def response(self) -> Response:
+        """As JSON, with the code's own status."""
+        return json_response({**self.more, "error": self.message, "code": self.code}, CODES[self.code][0], self.headers)
+
+
+BUG = Refusal("INTERNAL_ERROR", "FleetHub has a bug; the server's log says where")
+
+
+def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON that no cache keeps: what is observed changes."""
+    content = json.dumps(body, ensure_ascii=False, default=list).encode()
+    return Response(content, status, {"Cache-Control": "no-store", **(headers or {})}, "application/json")

@@ -1,0 +1,185 @@
+"""What is judged before a route sees a request, in this order: Host, site, token, then size and form of the body.
+
+Pure ASGI, because each must hold before any byte of a body is read. They add the headers that every answer has.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import ipaddress
+import json
+import logging
+import re
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fleethub.model.secret import Secret
+from fleethub.server.errors import BUG, Refusal
+
+log = logging.getLogger(__name__)
+SAFE = ("GET", "HEAD", "OPTIONS")
+OPEN = ("/healthz",)  # who watches a server has no token, and learns nothing but that it lives
+PAGES = ("/",)  # what people open in a browser, which can be asked to show its own sign-in
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^][:/@?#\s]+)(?::\d*)?")
+LARGEST = 64 << 10  # bytes of a body
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who is let in. ``hosts`` are names that are served beside loopback's and addresses; ``token`` None: anybody."""
+
+    hosts: frozenset[str] = frozenset()
+    token: Secret | None = None
+
+
+class Guards:
+    """The outermost layer; whatever gets past it is a request that may be answered."""
+
+    def __init__(self, app: ASGIApp, door: Door) -> None:
+        self._app, self._door = app, door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the refusal, or hand on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in ALWAYS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            headers = Headers(scope=scope)
+            _host(headers, self._door.hosts)
+            if scope["method"] not in SAFE:
+                _site(headers)
+            _token(headers, scope["path"], self._door.token)
+            if scope["method"] not in SAFE:
+                receive = await _body(scope, headers, receive)
+            await self._app(scope, receive, sending)
+        except Refusal as refusal:
+            await refusal.response()(scope, receive, sending)
+        except Exception as error:
+            log.error("%s %s failed: %s", scope["method"], scope["path"], _where(error))
+            if not started:
+                await BUG.response()(scope, receive, sending)
+
+
+def _host(headers: Headers, served: Iterable[str]) -> None:
+    """Against DNS rebinding: a page of another name must not reach this server under that name."""
+    name = hostname(headers.get("host", ""))
+    if name == "localhost" or name in served:
+        return
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        raise Refusal(
+            "HOST_NOT_SERVED",
+            f"this server is not called {name[:100]!r}; ask it by its address, or start it with --host and that name",
+        ) from None
+
+
+def hostname(netloc: str) -> str:
+    """The name in a Host header, without port, brackets and trailing dot; empty for what is none."""
+    found = HOST.fullmatch(netloc.lower())
+    return found[1].strip("[]").rstrip(".") if found else ""
+
+
+def _site(headers: Headers) -> None:
+    """A browser says on whose behalf it asks; other programs send neither header."""
+    origin = headers.get("origin")
+    own = origin is None or origin.lower().partition("://")[2] == headers.get("host", "").lower()
+    if headers.get("sec-fetch-site") == "cross-site" or not own:
+        raise Refusal("CROSS_SITE_FORBIDDEN", "a page of another site may not write here")
+
+
+def _token(headers: Headers, path: str, token: Secret | None) -> None:
+    if token is None or path in OPEN:
+        return
+    ask = {"WWW-Authenticate": 'Basic realm="FleetHub", charset="UTF-8"'} if path in PAGES else None
+    scheme, _, rest = headers.get("authorization", "").partition(" ")
+    given = rest.strip()
+    if scheme.lower() == "basic":  # what a browser can send: any user, the token as the password
+        given = _password(given)
+    if scheme.lower() not in ("bearer", "basic") or not given:
+        raise Refusal("UNAUTHORIZED", "Missing or malformed Authorization: Bearer header", ask)
+    if not hmac.compare_digest(given.encode(), token.reveal().encode()):
+        raise Refusal("INVALID_SERVICE_TOKEN", "the token is not this server's", ask)
+
+
+def _password(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+async def _body(scope: Scope, headers: Headers, receive: Receive) -> Receive:
+    """Read the body within its limit and see that it is JSON; returns a ``receive`` that plays it again."""
+    declared = headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > LARGEST:
+        raise _too_large()
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    browser = "origin" in headers or any(name.startswith("sec-fetch-") for name in headers)
+    if browser and kind != "application/json":
+        raise Refusal("JSON_BODY_REQUIRED", "write Content-Type: application/json")
+    data, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        data += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(data) > LARGEST:
+            raise _too_large()
+    if data:
+        try:
+            json.loads(data, parse_constant=_no_number)
+        except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+            raise Refusal("BAD_REQUEST", "the body is not JSON") from None
+    # a program's body is JSON whatever it calls it: curl -d says it is a form
+    kept = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+    scope["headers"] = [*kept, (b"content-type", b"application/json")]
+    played = False
+
+    async def play() -> Message:
+        nonlocal played
+        if played:
+            return await receive()
+        played = True
+        return {"type": "http.request", "body": data, "more_body": False}
+
+    return play
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
+
+
+def _too_large() -> Refusal:
+    return Refusal("BODY_TOO_LARGE", f"a body has at most {LARGEST >> 10} KiB", {"Connection": "close"})
+
+
+def _where(error: Exception) -> str:
+    """Type and lines of code: source holds no values, so no secret, and the message might."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return f"{type(error).__name__} at " + " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames))

@@ -1,0 +1,87 @@
+"""Prometheus' text format of a view: headroom, drift, unknowns, findings, ages. What is unknown has no sample."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from fleethub.model.survey import Survey
+from fleethub.usecases.hub import View
+
+KIND = "text/plain; version=0.0.4; charset=utf-8"
+Sample = tuple[Mapping[str, str], float]
+
+
+def metrics_text(view: View, refreshes: int, failures: int) -> str:
+    """Every family, also without an observation: then ``fleethub_observed`` is 0 and nothing is told of the fleet."""
+    age = view.age
+    families: list[tuple[str, str, str, Iterable[Sample]]] = [
+        ("observed", "gauge", "Whether the fleet was ever observed", [({}, float(age is not None))]),
+        ("observation_age_seconds", "gauge", "Age of the last observation", [({}, age)] if age is not None else []),
+        ("problem", "gauge", "Whether what is shown is not what spec and network say now", [({}, bool(view.problem))]),
+        ("refreshes_total", "counter", "Observations begun since the server started", [({}, refreshes)]),
+        ("refresh_failures_total", "counter", "Observations that failed since then", [({}, failures)]),
+    ]
+    if view.survey is not None and view.facts is not None:
+        families += _fleet(view.survey)
+    return "".join(_family(*family) for family in families)
+
+
+def _fleet(survey: Survey) -> Iterable[tuple[str, str, str, Iterable[Sample]]]:
+    backends = survey.backends
+    bars = [
+        (backend, {"backend": backend.name, "gpu": str(i), "name": bar.gpu}, bar)
+        for backend in backends
+        for i, bar in enumerate(backend.gpus)
+    ]
+    states = Counter(
+        (kind, thing.state)
+        for kind, things in (
+            *(("proxy", survey.proxies), ("backend", backends)),
+            *(("node", survey.nodes), ("key", survey.keys)),
+        )
+        for thing in things
+    )
+    codes = Counter((f.code, f.severity.value) for f in survey.findings)
+    blocked = sum(1 for c in survey.changes if c.action == "blocked")
+    yield "serial", "gauge", "Serial of the lockfile", [({}, survey.serial)]
+    yield "drift", "gauge", "Things that somebody changed by hand", [({}, len(survey.drift))]
+    yield "changes", "gauge", "Changes that a plan would make", [({}, len(survey.changes) - blocked)]
+    yield "blocked", "gauge", "Changes that are wanted and not possible now", [({}, blocked)]
+    unknown = sum(count for (_, state), count in states.items() if state == "unknown")
+    yield "unknown", "gauge", "Things that could not be looked at", [({}, unknown)]
+    yield (
+        *("things", "gauge", "Things by kind and state"),
+        [({"kind": kind, "state": state}, n) for (kind, state), n in sorted(states.items())],
+    )
+    yield (
+        *("findings", "gauge", "Findings by code"),
+        [({"code": code, "severity": severity}, n) for (code, severity), n in sorted(codes.items())],
+    )
+    known = {b.name for b in backends if b.state == "there" and b.headroom is not None}
+    yield (
+        *("backend_headroom_bytes", "gauge", "VRAM left when all that is planned and loaded is there"),
+        [({"backend": b.name}, b.headroom or 0) for b in backends if b.name in known],
+    )
+    yield (
+        *("gpu_headroom_bytes", "gauge", "The same, of each GPU"),
+        [(labels, bar.headroom) for backend, labels, bar in bars if backend.name in known],
+    )
+    yield "gpu_total_bytes", "gauge", "VRAM of each GPU", [(labels, bar.total) for _, labels, bar in bars]
+    yield (
+        *("gpu_used_bytes", "gauge", "VRAM in use as the driver counts it"),
+        [(labels, bar.used) for _, labels, bar in bars if bar.used is not None],
+    )
+
+
+def _family(name: str, kind: str, says: str, samples: Iterable[Sample]) -> str:
+    full = f"fleethub_{name}"
+    lines = [f"# HELP {full} {says}", f"# TYPE {full} {kind}"]
+    for labels, value in samples:
+        inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
+        lines.append(f"{full}{{{inside}}} {float(value):.17g}" if inside else f"{full} {float(value):.17g}")
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -1,0 +1,178 @@
+"""The page at ``/``: rendered here from the same view as the API; a little script refreshes it.
+
+Every name in it is somebody's input: autoescaping is on, attributes are quoted, and the policy runs no other script.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fleethub.model.capacity import Answer, Fit, Rank
+from fleethub.model.survey import Survey, SurveyedKey, SurveyedNode
+from fleethub.model.words import gib, plural
+from fleethub.server import picture
+from fleethub.server.bodies import CapacityQuery
+from fleethub.server.errors import Refusal
+from fleethub.server.reading import question_of
+from fleethub.server.site import Site, looked
+from fleethub.usecases.hub import View
+
+REFRESH = 15  # seconds
+TONES = ("bad", "unknown", "pending", "good")
+#: fit -> (tone, words)
+FITS = {
+    Fit.FITS: ("good", "fits"),
+    Fit.UNKNOWN: ("unknown", "not known"),
+    Fit.SPILLS: ("bad", "spills to the CPU"),
+    Fit.EVICTS: ("bad", "evicts"),
+    Fit.EXCEEDS: ("bad", "does not fit"),
+}
+
+
+def page(site: Site) -> APIRouter:
+    """The route of one fleet."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    def index(request: Request) -> Response:
+        """For people; without script too."""
+        given = {name: value for name, value in request.query_params.items() if value}
+        return page_response(site.hub.current(), given, site.stale_after)
+
+    return router
+
+
+def page_response(view: View, given: Mapping[str, str], stale_after: float) -> Response:
+    """HTML with a policy that lets nothing run or load but its own inline parts."""
+    nonce = secrets.token_urlsafe(16)
+    answered, status = _answered(view, given)
+    stale = view.age is not None and view.age > stale_after
+    text = _template().render(
+        nonce=nonce, view=view, survey=view.survey, given=given, stale=stale, stale_after=stale_after, refresh=REFRESH,
+        age=None if view.age is None else int(view.age), **answered, **(_parts(view.survey, view.facts is not None) if view.survey else {}),
+    )  # fmt: skip
+    policy = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; "
+        "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+    return Response(text, status, headers, "text/html")
+
+
+@cache
+def _template() -> Any:
+    environment = Environment(
+        loader=PackageLoader("fleethub.server", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"gib": gib, "ago": ago, "tokens": lambda n: f"{n:,}"}
+    environment.globals |= {"plural": plural, "bar_of": picture.bar, "status_of": status_of, "fit_of": fit_of}
+    return environment.get_template("page.html")
+
+
+def ago(seconds: float) -> str:
+    """``12 s``, ``4 min``, ``26 h``, ``3 days``; the script says it in the same words."""
+    for size, unit in ((86400 * 2, 86400), (3600 * 2, 3600), (60 * 2, 60)):
+        if seconds >= size:
+            return f"{int(seconds // unit)} { {86400: 'days', 3600: 'h', 60: 'min'}[unit] }"
+    return f"{int(seconds)} s"
+
+
+def status_of(
+    thing: SurveyedNode | SurveyedKey, observed: bool, keys: Iterable[SurveyedKey] = ()
+) -> tuple[str, str, str]:
+    """Tone, word and sentence for a node or key; the worst first, and unknown is never good.
+
+    A node is no better than the ``keys`` that it calls with.
+    """
+    if not observed:
+        return "unknown", "not observed", ""
+    if thing.state == "unknown":
+        return "unknown", "unknown", thing.reason
+    if thing.drift:
+        return "bad", "drift", thing.drift
+    if thing.change == "blocked":
+        return "bad", "blocked", "; ".join(thing.waits)
+    if thing.change:
+        return "pending", f"{thing.change} planned", "; ".join(thing.waits)
+    if thing.state != "there":
+        return "unknown", thing.state, thing.reason
+    for key in keys:
+        tone, word, why = status_of(key, observed)
+        if tone != "good":
+            return tone, f"key: {word}", why
+    return "good", "as planned", ""
+
+
+def fit_of(value: str) -> tuple[str, str]:
+    """Tone and words of a fit."""
+    return FITS[Fit(value)] if value else ("unknown", "not known")
+
+
+def _parts(survey: Survey, observed: bool) -> dict[str, Any]:
+    """What the template would otherwise have to count; nodes in trouble come first."""
+    severities = Counter(f.severity.value for f in survey.findings)
+    states = Counter(n.state for n in survey.nodes)
+    keys: dict[str, list[SurveyedKey]] = {}
+    for key in survey.keys:
+        keys.setdefault(key.name, []).append(key)
+    rows = [(node, status_of(node, observed, keys.get(node.key, ()))) for node in survey.nodes]
+    known = [b for b in survey.backends if b.headroom is not None and b.state == "there"]
+    return {
+        "errors": severities["error"],
+        "warnings": severities["warning"],
+        "findings": sorted(survey.findings, key=lambda f: f.severity.value != "error"),
+        "blocked": [c for c in survey.changes if c.action == "blocked"],
+        "planned": [c for c in survey.changes if c.action != "blocked"],
+        "unknown_nodes": states["unknown"],
+        "unknowns": sum(t.state == "unknown" for t in (*survey.proxies, *survey.backends, *survey.nodes, *survey.keys)),
+        "owners": len({n.owner for n in survey.nodes if n.owner}),
+        "headroom": sum(b.headroom or 0 for b in known) if known else None,
+        "total": sum(b.total or 0 for b in known),
+        "unseen_backends": sum(1 for b in survey.backends if b.url and b.state != "there"),
+        "rows": sorted(rows, key=lambda row: TONES.index(row[1][0])),
+        "loose_keys": [k for k in survey.keys if not k.nodes],
+        "wiring": picture.wiring(survey),
+        "askable": [b.name for b in survey.backends if b.url],
+        "aliases": [m.name for m in survey.models if m.backends],
+    }
+
+
+def _answered(view: View, given: Mapping[str, str]) -> tuple[dict[str, Any], int]:
+    """The form's question, where one was put: an answer, a ranking, or what is wrong with it."""
+    found: dict[str, Any] = {"answer": None, "places": (), "wrong": ""}
+    if not given.get("model"):
+        wrong = "Say which model: an alias of the fleet, or a tag that is installed." if given else ""
+        return found | {"wrong": wrong}, 400 if wrong else 200
+    if view.fleet is None:
+        return found, 200
+    try:
+        asked = question_of(looked(view), CapacityQuery.model_validate(dict(given)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        return found | {"wrong": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, 400
+    except Refusal as refusal:
+        return found | {"wrong": refusal.message}, 400
+    answer = asked if isinstance(asked, Answer) else None
+    places: tuple[Rank, ...] = asked if isinstance(asked, tuple) and asked and isinstance(asked[0], Rank) else ()
+    return found | {"answer": answer, "places": places, "later": _later(answer)}, 200
+
+
+def _later(answer: Answer | None) -> list[str]:
+    """Fallbacks that do not fit beside the primaries, though the primaries do."""
+    if answer is None or answer.verdict.fit is not Fit.FITS:
+        return []
+    return [f"{name}: {fit.value}" for name, fit in answer.verdict.fallbacks if fit is not Fit.FITS]

@@ -1,0 +1,114 @@
+"""Routes that only tell. None has a side effect: what they answer from was read before."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fleethub.model.capacity import Answer, Rank, Report
+from fleethub.server.answers import CapacityAnswer, ErrorAnswer, FleetAnswer, Health, PlanAnswer, observation, plan_body
+from fleethub.server.bodies import CapacityQuery
+from fleethub.server.errors import Refusal, json_response
+from fleethub.server.metrics import KIND, metrics_text
+from fleethub.server.site import Site, age_of, looked, usable
+from fleethub.usecases import capacity as use
+from fleethub.views.capacity import answer_data, rank_data, report_data
+
+Errors = dict[int | str, dict[str, Any]]
+GUARDED: Errors = {
+    401: {"model": ErrorAnswer, "description": "A token is configured, and this is not it"},
+    403: {"model": ErrorAnswer, "description": "A foreign Host, or a write on behalf of another site"},
+}
+BROKEN: Errors = {503: {"model": ErrorAnswer, "description": "The spec has never held together since the start"}}
+INVALID: Errors = {400: {"model": ErrorAnswer, "description": "Something is not as it must be; `problems` say what"}}
+ABSENT: Errors = {404: {"model": ErrorAnswer, "description": "A name that nothing has"}}
+AMISS: Errors = {
+    409: {"model": ErrorAnswer, "description": "A question that goes neither together nor with this fleet"}
+}
+AGED = {"Age": {"description": "Seconds since the observation", "schema": {"type": "integer", "minimum": 0}}}
+
+
+def reading(site: Site) -> APIRouter:
+    """The routes of one fleet."""
+    router = APIRouter(responses=GUARDED)
+    answers: Errors = {200: {"model": FleetAnswer, "headers": AGED}, 304: {"description": "As the ETag says"}}
+
+    @router.get("/api/fleet", responses={**answers, **BROKEN}, summary="The whole fleet")
+    async def fleet(request: Request) -> Response:
+        """Who runs what, where, how full; drift, changes and findings. Sizes in bytes, times in UTC."""
+        return fleet_response(site, usable(await site.view()), request.headers.get("if-none-match", ""))
+
+    @router.get("/api/fleet/plan", responses={200: {"model": PlanAnswer}, **BROKEN}, summary="What would change")
+    async def plan() -> Response:
+        """The plan that the last observation gives; `fleethub apply` reads anew before it does anything."""
+        view = await site.good()
+        return json_response(plan_body(view, site.stale_after), headers=age_of(view))
+
+    @router.get(
+        "/api/fleet/capacity",
+        responses={200: {"model": CapacityAnswer}, **INVALID, **ABSENT, **AMISS, **BROKEN},
+        summary="What fits into the VRAM",
+    )
+    def capacity(asked: Annotated[CapacityQuery, Query()]) -> Response:
+        """Judged from the last observation; a model that is not installed can be described by params and quant."""
+        view = usable(site.hub.current())
+        data = {"observation": observation(view, site.stale_after), **capacity_data(looked(view), asked)}
+        return json_response(data, headers=age_of(view))
+
+    @router.get("/healthz", response_model=Health, summary="Does the server live?")
+    async def healthz() -> Response:
+        """Needs no token and tells nothing of the fleet."""
+        return json_response({"ok": True})
+
+    @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, summary="For Prometheus")
+    async def metrics() -> Response:
+        """Headroom, drift, unknowns, findings, ages."""
+        text = metrics_text(await site.view(), site.hub.refreshes, site.hub.failures)
+        return Response(text, headers={"Content-Type": KIND, "Cache-Control": "no-store"})
+
+    return router
+
+
+def fleet_response(site: Site, view: Any, matches: str) -> Response:
+    """The view's own bytes, or 304 for who has them."""
+    tag = site.etag(view)
+    headers = {"ETag": tag, "Cache-Control": "no-cache", **age_of(view)}
+    if tag in (part.strip().removeprefix("W/") for part in matches.split(",")) or matches.strip() == "*":
+        return Response(status_code=304, headers=headers)
+    return Response(view.body, headers=headers, media_type="application/json")
+
+
+def capacity_data(seen: use.Looked, asked: CapacityQuery) -> dict[str, Any]:
+    """One of backends, answer and places; raises Refusal."""
+    found = question_of(seen, asked)
+    if isinstance(found, Answer):
+        return {"answer": answer_data(found)}
+    reports = [report_data(r) for r in found if isinstance(r, Report)]
+    places = [rank_data(r) for r in found if isinstance(r, Rank)]
+    return {"places": places} if asked.model else {"backends": reports}
+
+
+def question_of(seen: use.Looked, asked: CapacityQuery) -> Answer | tuple[Report, ...] | tuple[Rank, ...]:
+    """One model on one backend; without a backend all places for it; without a model all backends. Raises Refusal."""
+    about_one = ("context", "parallel", "kv_type", "params", "quant")
+    loose = [name for name in about_one if getattr(asked, name) is not None and asked.model is None]
+    if loose:
+        raise Refusal("QUESTION", f"{loose[0]} is about one model: name it with model=")
+    if asked.quant is not None and asked.params is None:
+        raise Refusal("QUESTION", "quant goes with params: params=32B&quant=Q4_K_M")
+    if asked.backend is not None and asked.backend not in seen.fleet.backends:
+        raise Refusal("NOT_FOUND", f"no backend is called {asked.backend!r}", known=sorted(seen.fleet.backends))
+    try:
+        if asked.model is None:
+            return use.overview(seen, asked.backend)
+        shape = use.given_shape(use.given_params(asked.params) if asked.params else None, asked.quant, None)
+        question = use.Question(asked.backend or "", asked.model, asked.context, asked.parallel, asked.kv_type, shape)
+        return use.ask_one(seen, question) if asked.backend is not None else use.places(seen, question)
+    except use.AskError as error:
+        if error.absent and asked.model is not None:
+            absent = f"{asked.model} is neither in the spec nor installed on a backend that answers"
+            raise Refusal("NOT_FOUND", f"{absent}: describe it with params=32B&quant=Q4_K_M") from None
+        raise Refusal("QUESTION", str(error)) from None

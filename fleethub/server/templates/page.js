@@ -1,0 +1,97 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const every = Number(root.dataset.refresh) * 1000;
+  const shown = new Map();
+  const age = document.getElementById("age");
+  const say = document.getElementById("say");
+  const lost = document.getElementById("lost");
+  let since = performance.now();
+  let asking = null;
+
+  const lives = (page) => [...page.querySelectorAll("[data-live]")];
+  for (const part of lives(document)) shown.set(part.id, part.innerHTML);
+
+  function ago(seconds) {
+    if (seconds >= 172800) return Math.floor(seconds / 86400) + " days";
+    if (seconds >= 7200) return Math.floor(seconds / 3600) + " h";
+    if (seconds >= 120) return Math.floor(seconds / 60) + " min";
+    return Math.floor(seconds) + " s";
+  }
+
+  function tick() {
+    if (!age.dataset.age) return;
+    const seconds = Number(age.dataset.age) + (performance.now() - since) / 1000;
+    age.textContent = "observed " + ago(seconds) + " ago";
+    const stale = seconds > Number(age.dataset.stale);
+    document.getElementById("stale").hidden = !stale;
+    document.getElementById("stale-age").textContent = ago(seconds);
+  }
+
+  // What a person opened, typed into or stands on stays as it is.
+  function swap(old, now) {
+    const open = new Set([...old.querySelectorAll("details[open]")].map((d) => d.dataset.key));
+    const focus = old.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+    const scrolled = [...old.querySelectorAll("[data-scroll]")].map((e) => e.scrollLeft);
+    old.replaceChildren(...[...now.childNodes].map((n) => document.importNode(n, true)));
+    for (const d of old.querySelectorAll("details")) d.open = open.has(d.dataset.key);
+    old.querySelectorAll("[data-scroll]").forEach((e, i) => { e.scrollLeft = scrolled[i] || 0; });
+    if (focus) [...old.querySelectorAll("[data-key]")].find((e) => e.dataset.key === focus)?.focus();
+  }
+
+  async function refresh(url) {
+    if (asking) asking.abort();
+    const mine = asking = new AbortController();
+    try {
+      const answer = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-store", signal: mine.signal });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const next = page.getElementById("age");
+      if (!next) throw new Error("HTTP " + answer.status);
+      let changed = false;
+      for (const part of lives(page)) {
+        const old = document.getElementById(part.id);
+        if (!old || shown.get(part.id) === part.innerHTML) continue;
+        shown.set(part.id, part.innerHTML);
+        swap(old, part);
+        changed = true;
+      }
+      age.dataset.age = next.dataset.age;
+      age.textContent = next.textContent;
+      since = performance.now();
+      lost.hidden = true;
+      filter();
+      tick();
+      if (changed) say.textContent = "Updated: " + (document.getElementById("sentence")?.textContent || "");
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      lost.hidden = false;
+    } finally {
+      if (asking === mine) asking = null;
+    }
+  }
+
+  const search = document.getElementById("filter");
+  function filter() {
+    const wanted = search.value.trim().toLowerCase();
+    let count = 0;
+    for (const row of document.querySelectorAll("#node-rows tr")) {
+      row.hidden = wanted !== "" && !row.textContent.toLowerCase().includes(wanted);
+      count += row.hidden ? 0 : 1;
+    }
+    document.getElementById("filtered").textContent = wanted ? count + " shown" : "";
+  }
+  search.parentElement.hidden = false;
+  search.addEventListener("input", filter);
+
+  const form = document.getElementById("ask");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const fields = [...new FormData(form)].filter(([, value]) => value !== "");
+    history.replaceState(null, "", "?" + new URLSearchParams(fields));
+    refresh(location.href);
+  });
+
+  setInterval(tick, 1000);
+  setInterval(() => { if (!document.hidden && !asking) refresh(location.href); }, every);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(location.href); });
+})();

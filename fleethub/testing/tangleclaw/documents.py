@@ -1,0 +1,73 @@
+"""Routes of shared documents. Nobody looks whether a path leads to a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleethub.testing.server import Answer, Request
+from fleethub.testing.tangleclaw.errors import optional, refuse, required
+from fleethub.testing.tangleclaw.state import Document, State
+
+MODES = ("reference", "inline")
+
+
+def find(state: State, number: str) -> Document:
+    """The document, or 404."""
+    if number not in state.documents:
+        raise refuse(404, "NOT_FOUND", "Shared document not found")
+    return state.documents[number]
+
+
+def list_documents(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
+    """GET /api/shared-docs[?groupId=]."""
+    wanted = request.query.get("groupId")
+    return Answer({"docs": [d.data() for d in state.documents.values() if wanted in (None, d.group)]})
+
+
+def create(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
+    """POST /api/shared-docs; a path is there once in a group."""
+    group, name, path = required(body, "groupId", "name", "filePath")
+    if group not in state.groups:
+        raise refuse(404, "NOT_FOUND", "Group not found")
+    one = Document(group, name, path)
+    _take(one, body)
+    if state.registered(group, path):
+        raise refuse(409, "CONFLICT", "A document with this path is already registered in the group")
+    state.documents[one.id] = one
+    return Answer(one.data(), 201)
+
+
+def show(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
+    """GET /api/shared-docs/:id, with its lock; nobody here takes one."""
+    return Answer({**find(state, number).data(), "lock": None})
+
+
+def change(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
+    """PUT /api/shared-docs/:id, partial."""
+    document = find(state, number)
+    _take(document, body)
+    return Answer(document.data())
+
+
+def delete(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
+    """DELETE /api/shared-docs/:id; the file stays."""
+    del state.documents[find(state, number).id]
+    return Answer({"ok": True})
+
+
+def notify(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
+    """POST /api/shared-docs/:id/notify."""
+    document = find(state, number)
+    state.notified.append(document.name)
+    return Answer({"success": True, "notifiedCount": state.listeners(document)})
+
+
+def _take(document: Document, body: dict[str, Any]) -> None:
+    """The fields that a body gives, all of them judged before the first is taken."""
+    mode = body.get("injectMode", document.mode)
+    if mode not in MODES:
+        raise refuse(400, "BAD_REQUEST", f"injectMode must be one of {', '.join(MODES)}")
+    inject = optional(body, "injectIntoConfig", bool, document.inject)
+    description = optional(body, "description", str, document.description)
+    name = required(body, "name")[0] if "name" in body else document.name
+    document.name, document.mode, document.inject, document.description = name, mode, bool(inject), description

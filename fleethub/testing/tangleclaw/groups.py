@@ -1,0 +1,93 @@
+"""Routes of groups and their members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleethub.testing.server import Answer, Request
+from fleethub.testing.tangleclaw.errors import optional, refuse, required
+from fleethub.testing.tangleclaw.state import Group, State
+
+
+def find(state: State, number: str) -> Group:
+    """The group, or 404."""
+    if number not in state.groups:
+        raise refuse(404, "NOT_FOUND", "Group not found")
+    return state.groups[number]
+
+
+def list_groups(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
+    """GET /api/groups."""
+    return Answer({"groups": [state.group_data(group) for group in state.groups.values()]})
+
+
+def create(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
+    """POST /api/groups; a name is there once."""
+    (name,) = required(body, "name")
+    _free(state, name)
+    group = Group(name, optional(body, "description", str), optional(body, "sharedDir", str))
+    state.groups[group.id] = group
+    return Answer(state.group_data(group), 201)
+
+
+def show(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
+    """GET /api/groups/:id."""
+    return Answer(state.group_data(find(state, number)))
+
+
+def change(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
+    """PUT /api/groups/:id, partial."""
+    group = find(state, number)
+    if "name" in body:
+        (name,) = required(body, "name")
+        _free(state, name, group)
+        group.name = name
+    group.description = optional(body, "description", str, group.description)
+    group.shared_dir = optional(body, "sharedDir", str, group.shared_dir)
+    return Answer(state.group_data(group))
+
+
+def delete(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
+    """DELETE /api/groups/:id: its documents go with it, their files stay."""
+    group = find(state, number)
+    del state.groups[group.id]
+    state.documents = {i: d for i, d in state.documents.items() if d.group != group.id}
+    return Answer({"ok": True})
+
+
+def members(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
+    """GET /api/groups/:id/members."""
+    group = find(state, number)
+    known = [state.projects[i] for i in sorted(group.members) if i in state.projects]
+    return Answer({"members": [{"id": project.id, "name": project.name} for project in known]})
+
+
+def add_member(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
+    """POST /api/groups/:id/members; again is fine."""
+    group, project = find(state, number), body.get("projectId")
+    if not isinstance(project, int) or isinstance(project, bool):
+        raise refuse(400, "BAD_REQUEST", "projectId must be a number")
+    if project not in state.projects:
+        raise refuse(404, "NOT_FOUND", "Project not found")
+    group.members.add(project)
+    return Answer({"ok": True})
+
+
+def remove_member(state: State, body: dict[str, Any], request: Request, number: str, project: str) -> Answer:
+    """DELETE /api/groups/:id/members/:projectId."""
+    group = find(state, number)
+    group.members.discard(int(project) if project.isdecimal() else -1)
+    return Answer({"ok": True})
+
+
+def sync(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
+    """POST /api/groups/:id/sync."""
+    group = find(state, number)
+    if not group.shared_dir:
+        raise refuse(400, "BAD_REQUEST", "The group has no shared directory")
+    return Answer(state.sync(group))
+
+
+def _free(state: State, name: str, itself: Group | None = None) -> None:
+    if any(group.name == name and group is not itself for group in state.groups.values()):
+        raise refuse(409, "CONFLICT", f'A group named "{name}" already exists')

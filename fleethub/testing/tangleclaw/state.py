@@ -1,0 +1,140 @@
+"""What the stand-in keeps in its database: projects, groups with members, documents, rules."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(slots=True)
+class Project:
+    """A project; ``listening``: a session of it is live and takes events."""
+
+    id: int
+    name: str
+    path: str = ""
+    listening: bool = False
+
+
+@dataclass(slots=True)
+class Group:
+    """A group of projects. ``created`` as TangleClaw writes a time."""
+
+    name: str
+    description: str | None
+    shared_dir: str | None
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    members: set[int] = field(default_factory=set)
+    created: str = "2026-11-26 12:00:00"
+
+
+@dataclass(slots=True)
+class Document:
+    """A shared document; the pair of group and path is unique."""
+
+    group: str
+    name: str
+    path: str
+    inject: bool = False
+    mode: str = "reference"
+    description: str | None = None
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def data(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {
+            "id": self.id,
+            "groupId": self.group,
+            "name": self.name,
+            "filePath": self.path,
+            "injectIntoConfig": self.inject,
+            "injectMode": self.mode,
+            "description": self.description,
+        }
+
+
+@dataclass(slots=True)
+class Rule:
+    """A session rule of one project."""
+
+    id: int
+    project: int
+    content: str
+    kind: str
+    created_by: str
+    enabled: bool = True
+    versions: int = 1
+
+    @property
+    def status(self) -> str:
+        """What an AI writes waits for the operator."""
+        return "proposed" if self.created_by == "ai" else "active"
+
+    def data(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {
+            "id": self.id,
+            "projectId": self.project,
+            "content": self.content,
+            "enabled": self.enabled,
+            "createdBy": self.created_by,
+            "kind": self.kind,
+            "status": self.status,
+        }
+
+
+class State:
+    """Everything, by id."""
+
+    def __init__(self, projects: tuple[Project, ...]) -> None:
+        self.projects = {project.id: project for project in projects}
+        self.groups: dict[str, Group] = {}
+        self.documents: dict[str, Document] = {}
+        self.rules: dict[int, Rule] = {}
+        self.rule_ids = itertools.count(1)
+        self.notified: list[str] = []
+
+    def group_data(self, group: Group) -> dict[str, Any]:
+        """As the API shows it."""
+        return {
+            "id": group.id,
+            "name": group.name,
+            "description": group.description,
+            "sharedDir": group.shared_dir,
+            "createdAt": group.created,
+            "memberCount": len(group.members),
+            "docCount": sum(d.group == group.id for d in self.documents.values()),
+        }
+
+    def registered(self, group: str, path: str) -> bool:
+        """Whether a group has a document of that path, compared as text."""
+        return any(d.group == group and d.path == path for d in self.documents.values())
+
+    def sync(self, group: Group) -> dict[str, Any]:
+        """Register each ``*.md`` of the shared directory: not below it, and nothing is ever updated or removed."""
+        added, skipped = [], []
+        folder = Path(group.shared_dir or "")
+        try:
+            names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".md") and entry.is_file())
+        except OSError as error:
+            return {"ok": True, "added": [], "skipped": [], "errors": [str(error.strerror)]}
+        for name in names:
+            path = str(folder / name)
+            if self.registered(group.id, path):
+                skipped.append(name)
+                continue
+            one = Document(group.id, name.removesuffix(".md"), path, inject=True)
+            self.documents[one.id] = one
+            added.append(name)
+        return {"ok": True, "added": added, "skipped": skipped, "errors": []}
+
+    def listeners(self, document: Document) -> int:
+        """How many sessions hear of a change: the group's that listen, without the project that holds the file."""
+        return sum(
+            project.listening and not (project.path and Path(document.path).is_relative_to(project.path))
+            for number in self.groups[document.group].members
+            if (project := self.projects.get(number)) is not None
+        )

@@ -1,0 +1,298 @@
+"""Edits of the spec by command or by HTTP: propose, show, write. Nothing here applies anything.
+
+``propose`` reads and judges, and changes nothing. ``write`` writes what was proposed if the spec is still the one that
+it was proposed for; ``refuse`` remembers that somebody wanted what belongs to somebody else.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+from fleethub.atomic import create
+from fleethub.atomic import replace as write_file
+from fleethub.model.address import node as node_address
+from fleethub.model.edit import (
+    ACTIONS,
+    Assign,
+    Edit,
+    EditError,
+    NotCommitted,
+    Proposal,
+    Register,
+    Release,
+    SetFields,
+    SpecChanged,
+    Written,
+)
+from fleethub.model.facts import Facts
+from fleethub.model.finding import Finding, Severity
+from fleethub.model.fleet import Node
+from fleethub.model.plan import Plan
+from fleethub.spec import Loaded, load
+from fleethub.spec.edit import edited
+from fleethub.spec.report import redacted, shown
+from fleethub.state.history import History
+from fleethub.state.lock import local_lock, who
+from fleethub.usecases import SpecError, Workplace
+
+__all__ = [
+    "Assign", "EditError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged", "Written",
+    "entry_of", "propose", "refuse", "write",
+]  # fmt: skip
+
+#: Below the fleet's folder.
+HISTORY = ".fleethub/history.ndjson"
+
+
+def propose(path: Path, edit: Edit, project: str = "", force: bool = False, facts: Facts | None = None) -> Proposal:
+    """What an edit would do, judged as a whole; writes nothing.
+
+    ``project`` is who asks: an entry with an owner may only be edited by that owner (case does not count), or with
+    ``force``, which hands the entry over to ``project``. ``facts``: what to plan with; without them it is read now.
+    Raises SpecError when the spec as it is does not hold together, and EditError.
+    """
+    project = _project(project)
+    spec = load(path)
+    if spec.fleet is None:
+        raise SpecError(spec.findings)
+    node = spec.fleet.nodes.get(edit.node)
+    proposal = Proposal(
+        action="set" if isinstance(edit, Register) and node is not None else ACTIONS[type(edit)],
+        says=redacted(_says(edit)),
+        address=node_address(redacted(edit.node)),
+        project=redacted(project),
+        force=force,
+        root=spec.fleet.root,
+        main=next(iter(spec.texts)),
+        before=spec.fleet.digest,
+        after=spec.fleet.digest,
+        overcommit=spec.fleet.policy.overcommit,
+    )
+    if node is not None:
+        proposal = _owned(proposal, node, project)
+        if isinstance(edit, Release) and node.protected and not proposal.findings:
+            message = f"{node_address(node.name)} is protected, so it is not released"
+            hint = f"fleethub node set {node.name} protected=false, and apply that, first"
+            protected = Finding("resource.protected", message, node_address(node.name), node.place, hint)
+            proposal = replace(proposal, findings=(protected,))
+        if proposal.findings:
+            return proposal
+    elif isinstance(edit, Register) and project and not edit.fields.get("owner"):
+        edit = Register(edit.node, {**edit.fields, "owner": project})
+    made = edited(spec, edit, project if proposal.displaced else "")
+    proposal = replace(proposal, files=made.files, notes=made.notes)
+    if not made.files:
+        return proposal
+    return _judged(path, spec, proposal, facts)
+
+
+def _judged(path: Path, spec: Loaded, proposal: Proposal, facts: Facts | None) -> Proposal:
+    """The proposal with what the new spec's validation and plan say of it."""
+    try:
+        after = Workplace(path, proposal.files)
+    except SpecError as error:
+        return replace(proposal, findings=tuple(f for f in error.findings if f.severity is Severity.ERROR))
+    with after, Workplace(path) as before:
+        was, plan = _plans(before, after, facts)
+    return replace(
+        proposal,
+        after=after.fleet.digest,
+        diff=tuple(_diff(spec.texts, proposal.files)),
+        plan=plan,
+        conflicts=tuple(_added(was, plan)),
+    )
+
+
+def _plans(before: Workplace, after: Workplace, facts: Facts | None) -> tuple[Plan, Plan]:
+    """The plan without the edit and the one with it, from the same facts."""
+    from fleethub.planning.sources import merged, sources
+
+    repair = after.fleet.policy.drift != "stop"
+    if facts is None and after.refused() is None:
+        lockfile = after.store.read()
+        wanted = (s for w in (after, before) for s in sources(w.fleet, w.wanted(w.fleet), lockfile))
+        facts = after.read(merged(wanted))
+    return before.plan(repair, facts=facts).plan, after.plan(repair, facts=facts).plan
+
+
+def _added(was: Plan, plan: Plan) -> Iterable[Finding]:
+    """Capacity errors that the edit brings: those of backends that had none, or whose sum it makes larger."""
+    had = {f.address for f in _capacity(was)}
+    sums = {load.backend: load.after for load in was.loads}
+    for finding in _capacity(plan):
+        name = finding.address.name if finding.address else ""
+        now = next((load.after for load in plan.loads if load.backend == name), None)
+        before = sums.get(name)
+        grew = finding not in was.findings if now is None or before is None else now > before
+        if finding.address not in had or grew:
+            yield finding
+
+
+def _capacity(plan: Plan) -> list[Finding]:
+    return [f for f in plan.findings if f.code.startswith("capacity.") and f.severity is Severity.ERROR]
+
+
+def entry_of(node: Node) -> dict[str, Any]:
+    """A node's whole entry as plain values, for whoever is told that it is not theirs."""
+    return {
+        "node": node.name,
+        "owner": node.owner,
+        "host": node.host,
+        "type": node.type,
+        "target": node.target,
+        "model": str(node.chain[0]),
+        "fallbacks": [str(hop) for hop in node.chain[1:]],
+        "key": node.key,
+        "port": node.port,
+        "labels": dict(node.labels),
+        "protected": node.protected,
+        "place": str(node.place) if node.place else None,
+    }
+
+
+def _owned(proposal: Proposal, node: Node, project: str) -> Proposal:
+    """Judge who asks. Self-declared: it keeps sessions out of each other's way, and is no authentication."""
+    if not node.owner or project.casefold() == node.owner.casefold():
+        return proposal
+    if project and proposal.force:
+        return replace(proposal, entry=entry_of(node), displaced=node.owner)
+    whose = f"{node_address(node.name)} belongs to {node.owner}"
+    mine = f"--project {shlex.quote(node.owner)} (or FLEETHUB_PROJECT) if it is yours"
+    if project:
+        message = f"{whose}, not to {shown(project)}"
+        hint = f"ask {node.owner}; or take it over with --force, which is recorded"
+    elif proposal.force:
+        message, hint = f"{whose}, and no project is named that takes it over", f"{mine}; else --project YOURS --force"
+    else:
+        message, hint = f"{whose}, and no project is named", mine
+    finding = Finding("node.owned", message, node_address(node.name), node.place, hint)
+    return replace(proposal, findings=(finding,), entry=entry_of(node))
+
+
+def _project(name: str) -> str:
+    name = name.strip()
+    if len(name) > 128 or not name.isprintable():
+        raise EditError("bad-project", "a project's name is at most 128 visible characters on one line")
+    return name
+
+
+def _says(edit: Edit) -> str:
+    if isinstance(edit, Assign):
+        return f"assign {edit.model} to {edit.node}"
+    if isinstance(edit, SetFields):
+        return f"set {', '.join(edit.fields)} of {edit.node}"
+    return f"{ACTIONS[type(edit)]} {edit.node}"
+
+
+def _diff(before: Mapping[str, bytes], after: Mapping[str, bytes | None]) -> Iterable[str]:
+    """Unified diff lines, without what a comment may hold of secrets or of what a terminal obeys."""
+    for name, data in after.items():
+        old, new = (text.decode().replace("\r\n", "\n").split("\n") for text in (before.get(name, b""), data or b""))
+        names = (name if name in before else "/dev/null", name if data is not None else "/dev/null")
+        for side in (old, new):
+            if side[-1] == "":
+                side.pop()
+        yield from (redacted(line.replace("\t", "    ")) for line in unified_diff(old, new, *names, lineterm=""))
+
+
+def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
+    """Write a proposal, whole file by whole file, and record it; ``by``: who does (user@host of this process).
+
+    Raises SpecChanged (nothing was written), NotCommitted (all was written), LockedError, OSError; ValueError for a
+    proposal that is refused. One that changes nothing writes nothing.
+    """
+    from fleethub.clients import git
+
+    if proposal.refused:
+        raise ValueError("a refused edit is not written")
+    if not proposal.files:
+        return Written((), proposal.before)
+    root = Path(proposal.root)
+    names = tuple(proposal.files)
+    with local_lock(root / ".fleethub/edit.lock", proposal.says), History(root / HISTORY) as log:
+        spec = load(root / proposal.main)
+        if spec.digest != proposal.before:
+            raise SpecChanged("the spec was changed meanwhile, so nothing was written; do it again on what it says now")
+        notes = _uncommitted(root, names) if commit else ()
+        _put(root, proposal.files, spec.texts)
+        made, problem = "", ""
+        if commit:
+            try:
+                made = git.commit_only(root, names, f"fleethub: {proposal.says}")
+            except git.GitError as error:
+                problem = str(error)
+        log.append(_line(proposal, by, says=proposal.says, commit=made))
+    removed = tuple(name for name, data in proposal.files.items() if data is None)
+    written = Written(names, proposal.after, removed, made, notes)
+    if problem:
+        raise NotCommitted(written, problem)
+    return written
+
+
+def refuse(proposal: Proposal, by: str = "") -> None:
+    """Record that the owner of an entry stood against an edit; for one that is refused otherwise, nothing is recorded.
+
+    Raises OSError.
+    """
+    if proposal.owned:
+        owner = redacted((proposal.entry or {}).get("owner", ""))
+        with History(Path(proposal.root) / HISTORY) as log:
+            log.append(_line(proposal, by, refused="node.owned", owner=owner))
+
+
+def _line(proposal: Proposal, by: str, **more: str) -> dict[str, Any]:
+    """A line of the history. What was refused is named by its action alone: its words were never judged."""
+    return {
+        "by": by or who(),
+        "project": proposal.project,
+        "action": proposal.action,
+        "address": str(proposal.address),
+        "force": proposal.force,
+        "displaced": redacted(proposal.displaced),
+        "before": proposal.before,
+        "after": proposal.after,
+        **more,
+    }
+
+
+def _put(root: Path, files: Mapping[str, bytes | None], before: Mapping[str, bytes]) -> None:
+    """Write them one by one, each whole; when one cannot be written, those before it are put back."""
+    done: list[str] = []
+    try:
+        for name, data in files.items():
+            if name not in before and data is not None:
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                create(root / name, data, 0o644)
+            else:
+                _replace(root / name, data)
+            done.append(name)
+    except OSError as error:
+        for name in reversed(done):
+            _replace(root / name, before.get(name))
+        if isinstance(error, FileExistsError):
+            raise SpecChanged(f"{error.filename} is there already, so nothing was written") from None
+        raise
+
+
+def _replace(path: Path, data: bytes | None) -> None:
+    """The file with new bytes and its old mode; behind a link it is the link's file. None: it goes."""
+    if data is None:
+        path.unlink()
+        return
+    there = path.resolve()
+    write_file(there, data, there.stat().st_mode & 0o7777 if there.exists() else 0o644)
+
+
+def _uncommitted(root: Path, names: Iterable[str]) -> tuple[str, ...]:
+    from fleethub.clients import git
+
+    try:
+        dirty = git.uncommitted(root, tuple(names))
+    except git.GitError:
+        return ()  # the commit itself says what is wrong with git
+    return tuple(f"{name} had changes that were not committed; they are in this commit too" for name in dirty)

@@ -1,0 +1,46 @@
+"""The OpenAPI description holds for whatever is sent: every check of schemathesis, against a served fleet."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fleethub.server.app import api
+from fleethub.server.site import Site
+from tests.server.live import serving
+from tests.support import MASTER, Place
+
+ROUTES = {
+    *("GET /api/fleet", "GET /api/fleet/capacity", "GET /api/fleet/plan", "GET /healthz", "GET /metrics"),
+    *("POST /api/fleet/assign", "POST /api/fleet/nodes", "POST /api/fleet/release"),
+}
+
+
+def test_it_describes_every_route_and_no_error_that_is_not_sent(site: Site) -> None:
+    paths = api(site).openapi()["paths"]
+    assert {f"{method.upper()} {path}" for path, item in paths.items() for method in item} == ROUTES
+    for item in paths.values():
+        for operation in item.values():
+            assert "422" not in operation["responses"]
+            assert operation["summary"]
+
+
+def test_whatever_is_sent_is_answered_as_described(place: Place, tmp_path: Path) -> None:
+    if importlib.util.find_spec("schemathesis") is None:
+        pytest.skip("schemathesis is not installed: pip install schemathesis")
+    examples = str(int(os.environ.get("FLEETHUB_EXAMPLES", "60")) // 4)
+    with serving(place.folder, LITELLM_MASTER_KEY=MASTER) as served:
+        served.observed()
+        url = f"{served.url}openapi.json"
+        command = [sys.executable, "-m", "schemathesis.cli", "run", url, "--checks", "all", "--max-examples", examples]
+        command += ["--seed", "1"]  # a failure can be had again
+        done = subprocess.run([*command, "--no-color"], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+        assert "Tested: 8" in done.stdout
+        _, errors = served.stop()
+    assert "failed:" not in errors, errors

@@ -1,0 +1,213 @@
+"""The page as HTML: honest, hostile names stay text, and no part of it is from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from fleethub.model.capacity import Bar
+from fleethub.server.page import ago, page_response, status_of
+from fleethub.server.picture import bar, wiring
+from fleethub.server.site import Site, site_of
+from tests.server.conftest import client_of
+from tests.support import Place
+from tests.test_laws import World
+
+GIB = 1 << 30
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'><svg onload=alert(1)>"
+
+
+class Page(HTMLParser):
+    """Elements with attributes, in order, and the visible text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def opened(client: TestClient, path: str = "/", status: int = 200) -> Page:
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    return Page(answer.text)
+
+
+def test_who_runs_what(client: TestClient) -> None:
+    text = opened(client).text
+    for said in ("Volta", "qwen3-32b", "as planned", "RTX 6000 Ada", "headroom", "plan fits", "observed 0 s ago"):
+        assert said in text
+
+
+def test_nothing_is_from_elsewhere_and_only_its_own_script_runs(client: TestClient) -> None:
+    answer = client.get("/")
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    nonce = policy["script-src"].removeprefix("'nonce-").removesuffix("'")
+    assert policy["script-src"] == policy["style-src"] == f"'nonce-{nonce}'"
+    for tag, attrs in Page(answer.text).elements:
+        assert not [name for name in attrs if name.startswith("on") or name == "style"], (tag, attrs)
+        if tag in ("script", "style"):
+            assert attrs == {"nonce": nonce}
+        for name in ("src", "href", "action"):
+            assert not (attrs.get(name) or "").startswith(("http", "//", "javascript")), (tag, attrs)
+    assert f"nonce-{nonce}" not in client.get("/").headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("query", ["", "?model=gpt-oss-120b&backend=gpu"])
+def test_hostile_names_stay_text(site: Site, query: str) -> None:
+    view = site.hub.view
+    assert view.survey is not None
+    plain = Page(page_response(view, {}, 180.0).body.decode())
+    node = replace(view.survey.nodes[0], owner=HOSTILE, host=HOSTILE, chain=(HOSTILE, "b"), reason=HOSTILE)
+    model = replace(view.survey.models[0], name=HOSTILE)
+    survey = replace(view.survey, fleet=HOSTILE, nodes=(node,), models=(model, *view.survey.models[1:]))
+    hostile = Page(page_response(replace(view, survey=survey, problem=""), {}, 180.0).body.decode())
+    assert HOSTILE in "".join(hostile.words)
+    tags = {tag for tag, _ in plain.elements}
+    assert {tag for tag, _ in hostile.elements} == tags
+    assert sum(tag == "script" for tag, _ in hostile.elements) == 1
+
+
+def test_a_hostile_question_stays_text(client: TestClient) -> None:
+    page = opened(client, f"/?model={HOSTILE.replace('#', '')}&backend=gpu", 400)
+    assert sum(tag == "script" for tag, _ in page.elements) == 1
+    assert "img" not in {tag for tag, _ in page.elements}
+
+
+def test_labels_headings_and_tables_for_who_does_not_see(client: TestClient) -> None:
+    page = opened(client, "/?model=llama3.1-8b")
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    fields = [a["id"] for tag, a in page.elements if tag in ("input", "select")]
+    assert set(fields) <= {a.get("for") for tag, a in page.elements if tag == "label"}
+    assert page.elements[[t for t, _ in page.elements].index("body") + 1][1]["href"] == "#main"
+    tables = sum(tag == "table" for tag, _ in page.elements)
+    assert tables == sum(tag == "caption" for tag, _ in page.elements) > 0
+    assert all("scope" in attrs for tag, attrs in page.elements if tag == "th")
+    for _, attrs in page.elements:
+        for name in ("aria-labelledby", "list"):
+            assert attrs.get(name, ids[0]) in ids
+
+
+def test_the_form_without_script(client: TestClient) -> None:
+    page = opened(client, "/?backend=gpu&model=gpt-oss-120b&context=&params=")
+    assert "gpt-oss-120b on gpu" in page.text
+    assert "does not fit" in page.text
+    values = {a.get("name"): a.get("value") for tag, a in page.elements if tag == "input"}
+    assert values["model"] == "gpt-oss-120b"
+    assert "best first" in opened(client, "/?model=llama3.1-8b").text
+    assert "neither in the spec nor installed" in opened(client, "/?model=nothing&backend=gpu", 400).text
+    assert "context" in opened(client, "/?model=llama3.1-8b&context=0", 400).text
+    assert "Say which model" in opened(client, "/?backend=gpu", 400).text
+
+
+def test_never_observed(place: Place, master: None) -> None:
+    page = opened(client_of(site_of(place.folder, 60.0)))
+    assert "Never observed" in page.text
+    assert "as planned" not in page.text
+    assert "all seen" not in page.text
+
+
+def test_a_broken_spec_and_a_stale_view(site: Site, place: Place) -> None:
+    client = client_of(site)
+    assert next(a for t, a in opened(client).elements if a.get("id") == "stale").get("hidden", "no") is None
+    place.write("[fleet\n")
+    page = opened(client)
+    assert "does not hold together" in page.text
+    assert "fleet.toml:1" in page.text
+    stale = Page(page_response(site.hub.view, {}, -1.0).body.decode())
+    assert "hidden" not in next(a for _, a in stale.elements if a.get("id") == "stale")
+
+
+def test_an_unseen_backend_is_not_shown_as_empty(place: Place, master: None, world: World) -> None:
+    site = site_of(place.folder, 60.0)
+    place.edit(world.ollama.url, "http://127.0.0.1:9")
+    site.hub.refresh()
+    text = opened(client_of(site)).text
+    assert "not observed" in text
+    assert "Nothing is loaded now" not in text
+    assert re.search(r"loaded now unknown", text)
+
+
+def test_the_state_of_a_node_is_the_worst_of_it(site: Site) -> None:
+    survey = site.hub.view.survey
+    assert survey is not None
+    node, key = survey.nodes[0], survey.keys[0]
+    cases: list[tuple[Any, Any, str]] = [
+        (node, (key,), "as planned"),
+        (replace(node, drift="x"), (), "drift"),
+        (replace(node, change="blocked", waits=("w",)), (), "blocked"),
+        (replace(node, change="update"), (), "update planned"),
+        (replace(node, state="unknown", drift="x"), (), "unknown"),
+        (replace(node, state="absent"), (), "absent"),
+        (node, (replace(key, drift="x"),), "key: drift"),
+        (node, (replace(key, state="unknown"),), "key: unknown"),
+    ]
+    assert [status_of(thing, True, keys)[1] for thing, keys, _ in cases] == [word for *_, word in cases]
+    assert {status_of(thing, True, keys)[0] for thing, keys, _ in cases[1:]}.isdisjoint({"good"})
+    assert status_of(node, False)[:2] == ("unknown", "not observed")
+
+
+def test_ages() -> None:
+    assert [ago(s) for s in (0.4, 119, 120, 7199, 7200, 172799, 172800)] == [
+        *("0 s", "119 s", "2 min", "119 min", "2 h", "47 h", "2 days"),
+    ]
+
+
+def test_bars() -> None:
+    fine = bar(Bar("A", 48 * GIB, 24 * GIB, 12 * GIB, 0, GIB))
+    assert [(s.part, s.start, s.width) for s in fine.segments] == [
+        *(("resident", 0.0, 500.0), ("planned", 500.0, 250.0), ("reserve", 750.0, 20.83)),
+    ]
+    assert fine.limit == 1000
+    assert fine.label == "A, 48.0 GiB: 24.0 GiB resident, 12.0 GiB planned, 1.0 GiB reserve, 11.0 GiB free"
+    over = bar(Bar("A", 24 * GIB, 0, 47 * GIB, 0, GIB))
+    assert over.limit == 500
+    assert over.label.endswith("24.0 GiB too much")
+    assert bar(Bar("A", 0, 0, 0, 0, 0)).segments == ()
+
+
+def test_the_wiring_leads_from_nodes_to_backends(site: Site) -> None:
+    survey = site.hub.view.survey
+    assert survey is not None
+    drawn = wiring(survey)
+    assert {(b.kind, b.name) for b in drawn.boxes} == {
+        *(("node", "a"), ("proxy", "main"), ("model", "qwen3-32b"), ("model", "llama3.1-8b"), ("backend", "gpu")),
+    }
+    assert {e.says for e in drawn.edges} == {
+        *("a calls main", "main serves qwen3-32b", "qwen3-32b runs on gpu"),
+        *("main serves llama3.1-8b", "llama3.1-8b runs on gpu"),
+    }
+    many = replace(survey, nodes=tuple(replace(survey.nodes[0], name=f"n{i}") for i in range(200)))
+    grouped = wiring(many)
+    assert grouped.grouped
+    assert [b.name for b in grouped.boxes if b.kind == "node"] == ["n0 and 199 more"]
+    direct = replace(survey.nodes[0], chain=("qwen3-32b via gpu.ollama",), proxies=())
+    assert "a calls qwen3-32b directly" in {e.says for e in wiring(replace(survey, nodes=(direct,))).edges}
+
+
+def test_the_token_is_asked_for_by_the_browser_itself(site: Site) -> None:
+    from fleethub.model.secret import Secret
+    from fleethub.server.guards import Door
+
+    token = "fhsk_" + "a" * 43
+    client = client_of(site, Door(token=Secret(token)))
+    assert client.get("/").headers["www-authenticate"].startswith("Basic")
+    assert client.get("/", auth=("anyone", token)).status_code == 200

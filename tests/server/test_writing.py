@@ -1,0 +1,215 @@
+"""The routes that edit: ownership, capacity, compare-and-swap, what is recorded, and that nothing is applied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from fleethub.server.site import Site, site_of
+from fleethub.state.history import read
+from tests.server.conftest import client_of
+from tests.support import Place, recorded
+from tests.test_laws import World
+
+
+def post(client: TestClient, what: str, status: int, **body: Any) -> dict[str, Any]:
+    answer = client.post(f"/api/fleet/{what}", json=body)
+    assert answer.status_code == status, answer.text
+    found: dict[str, Any] = answer.json()
+    if status >= 400:
+        assert found["error"]
+        assert found["code"]
+    return found
+
+
+def history(place: Place) -> list[dict[str, Any]]:
+    return read(place.folder / ".fleethub/history.ndjson")
+
+
+def test_assign_edits_the_spec_and_applies_nothing(client: TestClient, place: Place) -> None:
+    files = {name: data for name, data in place.bytes().items() if name != "fleet.toml"}
+    with recorded() as sent:
+        body = post(client, "assign", 200, node="a", model="gpt-oss-20b", project="Volta")
+    assert not [one for one in sent if one[0] != "GET"]
+    assert body["changed"]
+    assert body["node"]["model"] == "gpt-oss-20b"
+    assert '+model = "gpt-oss-20b"' in body["diff"]
+    assert body["plan"]["sentence"].startswith("Moves a from qwen3-32b to gpt-oss-20b")
+    assert "nothing is applied yet" in body["next"]
+    assert {name: data for name, data in place.bytes().items() if name != "fleet.toml"} == files
+    assert 'model = "gpt-oss-20b"' in (place.folder / "fleet.toml").read_text()
+    assert [n["chain"][0] for n in client.get("/api/fleet").json()["nodes"]] == ["gpt-oss-20b"]
+    assert [(h["action"], h["project"], h["address"]) for h in history(place)] == [("assign", "Volta", "node.a")]
+
+
+def test_assigning_what_is_so_already_is_no_conflict(client: TestClient, place: Place) -> None:
+    before = place.bytes()
+    body = post(client, "assign", 200, node="a", model="qwen3-32b", project="volta")
+    assert not body["changed"]
+    assert body["diff"] == []
+    assert place.bytes() == before
+
+
+@pytest.mark.parametrize("what", ["assign", "release", "nodes"])
+def test_anothers_entry_is_refused_with_the_whole_of_it(client: TestClient, place: Place, what: str) -> None:
+    before = place.bytes()
+    more = {"assign": {"node": "a", "model": "gpt-oss-20b"}, "release": {"node": "a"}, "nodes": {"name": "a"}}[what]
+    body = post(client, what, 409, project="TiltClaw", **more)
+    assert body["code"] == "OWNED"
+    owner = body["owner"]
+    assert (owner["node"], owner["owner"], owner["host"], owner["model"]) == ("a", "Volta", "a", "qwen3-32b")
+    assert owner["place"].startswith("fleet.toml:")
+    assert place.bytes() == before
+    assert [(h["refused"], h["owner"]) for h in history(place)] == [("node.owned", "Volta")]
+
+
+def test_force_takes_over_and_is_recorded_with_whose_it_was(client: TestClient, place: Place) -> None:
+    body = post(client, "assign", 200, node="a", model="gpt-oss-20b", project="TiltClaw", force=True)
+    assert body["forced"]["displaced"] == "Volta"
+    assert body["forced"]["owner"]["model"] == "qwen3-32b"
+    assert body["node"]["owner"] == "TiltClaw"
+    assert [(h["force"], h["displaced"], h["project"]) for h in history(place)] == [(True, "Volta", "TiltClaw")]
+
+
+def test_no_room_is_refused_with_the_arithmetic(client: TestClient, place: Place) -> None:
+    before = place.bytes()
+    body = post(client, "assign", 409, node="a", model="gpt-oss-120b", project="Volta")
+    assert body["code"] == "CAPACITY_CONFLICT"
+    (conflict,) = body["capacity"]
+    assert conflict["backend"] == "gpu"
+    assert conflict["finding"]["code"] == "capacity.exceeded"
+    assert any("weights" in line for line in conflict["finding"]["detail"])
+    (answer,) = conflict["answers"]
+    assert answer["largest_context"] is None
+    assert answer["verdict"]["checks"]
+    assert place.bytes() == before
+    assert post(client, "assign", 409, node="a", model="gpt-oss-120b", project="Volta", force=True)["code"] == (
+        "CAPACITY_CONFLICT"
+    ), "force is about owners alone"
+
+
+def test_release_says_that_the_next_apply_deletes(client: TestClient, place: Place) -> None:
+    body = post(client, "release", 200, node="a", project="Volta")
+    assert "the next fleethub apply deletes node.a" in body["next"]
+    assert body["node"] is None
+    assert "[nodes.a]" not in (place.folder / "fleet.toml").read_text()
+    assert (place.folder / "nodes/a/openclaw.json").exists()
+    assert client.get("/api/fleet").json()["nodes"] == []
+    assert post(client, "release", 404, node="a", project="Volta")["code"] == "NOT_FOUND"
+
+
+def test_registering_and_renewing(client: TestClient, place: Place) -> None:
+    fields = {"name": "b", "host": "b.example.ts.net", "model": "llama3.1-8b", "project": "TiltClaw"}
+    body = post(client, "nodes", 201, **fields, labels={"pattern": "A"}, fallbacks=[])
+    assert body["node"]["owner"] == "TiltClaw"
+    assert body["node"]["labels"] == {"pattern": "A"}
+    again = post(client, "nodes", 200, **fields, labels={"pattern": "A"}, fallbacks=[])
+    assert not again["changed"]
+    moved = post(client, "nodes", 200, **fields | {"host": "c.example.ts.net"})
+    assert moved["changed"]
+    assert moved["node"]["host"] == "c.example.ts.net"
+    place.run("validate", code=0)
+    assert post(client, "nodes", 409, **fields | {"project": "Volta"})["code"] == "OWNED"
+
+
+def test_a_node_that_would_not_hold_together_is_refused_with_findings(client: TestClient, place: Place) -> None:
+    before = place.bytes()
+    body = post(client, "nodes", 409, name="b", project="B")
+    assert body["code"] == "REFUSED"
+    assert {f["code"] for f in body["findings"]} == {"spec.missing"}
+    assert place.bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("what", "body"),
+    [
+        ("assign", {"node": "a", "model": "qwen3-32b"}),
+        ("assign", {"node": "a", "model": "qwen3-32b", "project": ""}),
+        ("assign", {"node": "a", "model": 3, "project": "Volta"}),
+        ("assign", {"node": "A!", "model": "qwen3-32b", "project": "Volta"}),
+        ("assign", {"node": "a", "model": "qwen3-32b", "project": "Volta", "force": "true"}),
+        ("assign", {"node": "a", "model": "qwen3-32b", "project": "Volta", "focre": True}),
+        ("release", {"node": "a"}),
+        ("nodes", {"name": "b", "host": "b", "model": "qwen3-32b", "project": "x\ny"}),
+        ("nodes", {"name": "b", "port": "18789", "project": "B"}),
+        ("nodes", {"name": "b", "port": 70000, "project": "B"}),
+        ("nodes", []),
+    ],
+)
+def test_what_is_not_valid_is_refused_with_its_place(
+    client: TestClient, place: Place, what: str, body: dict[str, Any] | list[Any]
+) -> None:
+    before = place.bytes()
+    answer = client.post(f"/api/fleet/{what}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION")
+    assert all(p["at"].startswith("body") for p in answer.json()["problems"])
+    assert place.bytes() == before
+
+
+def test_a_model_or_node_that_is_not_there(client: TestClient) -> None:
+    body = post(client, "assign", 404, node="a", model="qwen4", project="Volta")
+    assert body["known"] == ["gpt-oss-120b", "gpt-oss-20b", "llama3.1-8b", "qwen3-32b"]
+    assert post(client, "assign", 404, node="z", model="qwen3-32b", project="Volta")["code"] == "NOT_FOUND"
+
+
+def test_a_race_that_is_lost_is_stale(client: TestClient, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fleethub.usecases import edit
+
+    original = edit.write
+
+    def late(proposal: Any) -> Any:
+        place.edit("rpm = 60", "rpm = 61")
+        return original(proposal)
+
+    monkeypatch.setattr(edit, "write", late)
+    assert post(client, "assign", 409, node="a", model="gpt-oss-20b", project="Volta")["code"] == "STALE"
+    assert 'model = "qwen3-32b"' in (place.folder / "fleet.toml").read_text()
+
+
+def test_a_spec_that_is_broken_now_is_not_edited(client: TestClient, place: Place) -> None:
+    place.write((place.folder / "fleet.toml").read_text() + "[x\n")
+    body = post(client, "assign", 503, node="a", model="gpt-oss-20b", project="Volta")
+    assert body["code"] == "SPEC_BROKEN"
+    assert body["findings"][0]["code"] == "spec.syntax"
+
+
+def test_the_first_write_looks_before_it_judges(place: Place, master: None) -> None:
+    site = site_of(place.folder, 60.0)
+    assert site.hub.view.facts is None
+    body = post(client_of(site), "assign", 409, node="a", model="gpt-oss-120b", project="Volta")
+    assert body["code"] == "CAPACITY_CONFLICT"
+
+
+def test_a_write_is_not_judged_from_what_is_stale(site: Site, world: World) -> None:
+    site.stale_after = -1.0
+    looked = site.hub.refreshes
+    post(client_of(site), "assign", 200, node="a", model="gpt-oss-20b", project="Volta")
+    assert site.hub.refreshes == looked + 1
+
+
+def test_a_model_that_was_pulled_since_the_last_look_is_looked_at(
+    place: Place, master: None, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = world.ollama.models
+    pulled = models.pop("gpt-oss:120b")
+    try:
+        site = site_of(place.folder, 60.0)
+        site.hub.refresh()
+    finally:
+        models["gpt-oss:120b"] = pulled
+    body = post(client_of(site), "assign", 409, node="a", model="gpt-oss-120b", project="Volta")
+    assert body["code"] == "CAPACITY_CONFLICT"
+
+
+def test_a_spec_that_cannot_be_written_says_so(
+    client: TestClient, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("fleethub.usecases.edit.write_file", denied)
+    body = post(client, "assign", 503, node="a", model="gpt-oss-20b", project="Volta")
+    assert body["code"] == "UNWRITABLE"
+    assert "Permission denied" in body["error"]
