@@ -276,7 +276,9 @@ def _connect(address: str) -> Any:
     late = threading.Event()
     watchdog = None
     try:
-        connection = Connection(host, user=user, port=port, config=settings())
+        # given none, fabric writes a host's key files into the settings, which all hosts share
+        own = {"allow_agent": True}
+        connection = Connection(host, user=user, port=port, config=settings(), connect_kwargs=own)
         for hop in _hops(connection):
             # fabric would take any key of a host that it does not know
             hop.client.set_missing_host_key_policy(Strict())
