@@ -276,9 +276,7 @@ def _connect(address: str) -> Any:
     late = threading.Event()
     watchdog = None
     try:
-        # given none, fabric writes a host's key files into the settings, which all hosts share
-        own = {"allow_agent": True}
-        connection = Connection(host, user=user, port=port, config=settings(), connect_kwargs=own)
+        connection = Connection(host, user=user, port=port, config=settings())
         for hop in _hops(connection):
             # fabric would take any key of a host that it does not know
             hop.client.set_missing_host_key_policy(Strict())

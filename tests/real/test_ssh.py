@@ -216,12 +216,12 @@ def test_a_key_of_one_host_is_not_offered_to_another(
     def ask(name: str) -> None:
         answers.append(shells.at(name).run("echo hello").out)
 
-    threads = [threading.Thread(target=ask, args=(f"right{n}",)) for n in range(12)]
+    threads = [threading.Thread(target=ask, args=(f"right{n}",)) for n in range(40)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [b"hello\n"] * 12
+    assert answers == [b"hello\n"] * 40
     with pytest.raises(ShellError, match="login was refused"):
         shells.at("wrong").run("echo hello")
 
