@@ -270,7 +270,7 @@ def test_a_first_set_that_does_not_come_up_stays_and_is_tried_again(far: Far) ->
 
 def test_versions_of_a_nodes_tools_are_told_and_a_missing_one_is_a_finding(far: Far) -> None:
     said = (
-        "case $1 in --version) echo 'OpenClaw 2026.9.6 (eb377ac)';; *) echo '{\"valid\":true,\"warnings\":[]}';; esac"
+        "case $1 in --version) echo 'OpenClaw 2026.9.6 (eb37)';; *) echo '{\"valid\":true,\"warnings\":[]}';; esac"
     )
     far.machine.tool("openclaw", f"#!/bin/sh\n{said}\n")
     first, second = free(2)
@@ -284,7 +284,7 @@ def test_versions_of_a_nodes_tools_are_told_and_a_missing_one_is_a_finding(far: 
         return found
 
     assert tools("volta")["compose"] == "2.26.1"
-    assert tools("tilt")["openclaw"] == "OpenClaw 2026.9.6 (eb377ac)"
+    assert tools("tilt")["openclaw"] == "OpenClaw 2026.9.6 (eb37)"
     far.machine.tool("docker", "#!/bin/sh\ncase $1 in compose) exit 1;; esac\n")
     out = far.place.run("plan", code=Exit.REFUSED)
     assert out.count("does not know `docker compose`") == 1
