@@ -14,6 +14,7 @@ from fleethub.server.bodies import AssignBody, Body, NodeBody, ReleaseBody
 from fleethub.server.errors import Refusal, json_response
 from fleethub.server.reading import ABSENT, BROKEN, GUARDED, INVALID, Errors
 from fleethub.server.site import Site, looked, usable
+from fleethub.state.lock import LockedError
 from fleethub.usecases import SpecError
 from fleethub.usecases import capacity as use
 from fleethub.usecases import edit as edits
@@ -82,8 +83,6 @@ def _known(view: View, what: str, names: Iterable[str]) -> None:
 
 def _edit(site: Site, view: View, edit: Any, body: Body, models: Iterable[str] = ()) -> Response:
     """Propose, judge, write; raises Refusal."""
-    from fleethub.state.lock import LockedError
-
     try:
         proposal = edits.propose(site.path, edit, body.project, body.force, view.facts)
         if _unjudged(proposal):  # a model may have been pulled since the last look

@@ -240,7 +240,17 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page) -> No
             break
         assert page.run(f"return getComputedStyle({active}).outlineStyle") != "none", seen[-1]
     assert seen[0] == "skip"
-    assert seen[1:] == ["q-backend", "q-model", "q-context", "q-params", "BUTTON", "card picture", "filter", "A", "BODY"]
+    assert seen[1:] == [
+        "q-backend",
+        "q-model",
+        "q-context",
+        "q-params",
+        "BUTTON",
+        "card picture",
+        "filter",
+        "A",
+        "BODY",
+    ]
 
 
 def test_nodes_are_filtered(page: Page) -> None:
