@@ -104,7 +104,7 @@ def _edit(site: Site, view: View, edit: Any, body: Body, models: Iterable[str] =
         ) from None
     except edits.SpecChanged as error:
         raise Refusal("STALE", str(error)) from None
-    except LockedError as error:
+    except edits.LockedError as error:
         raise Refusal("LOCKED", str(error)) from None
     except OSError as error:
         raise Refusal("UNWRITABLE", f"the spec cannot be written: {error.strerror}") from None

@@ -100,9 +100,10 @@ class _Desk:
         fields = self._assigned(node, edit.model) if isinstance(edit, Assign) else dict(edit.fields)
         if owner and owner.casefold() != node.owner.casefold():
             fields["owner"] = owner
-        if "model" in fields and "fallbacks" not in fields:
-            fields |= self._shorter(node, fields["model"])
         file, own = self._own(("nodes", node.name))
+        same_role = fields.get("role", own.get("role")) == own.get("role")
+        if "model" in fields and "fallbacks" not in fields and same_role:
+            fields |= self._shorter(node, fields["model"])
         changes = {path: value for path, value in _paths(fields).items() if _get(own, path) != value}
         page = self._block(file, ("nodes", node.name))
         for path, value in changes.items():

@@ -105,6 +105,13 @@ def test_the_same_model_by_another_way_stays_a_fallback() -> None:
     assert [str(h) for h in new.fleet.nodes["volta"].chain] == ["small via gpu.ollama", "small"]
 
 
+def test_another_roles_fallbacks_are_not_those_of_the_old_one() -> None:
+    roles = '[roles.other]\nmodel = "big"\nfallbacks = ["tiny"]\n'
+    made, new = after(spec(BASE, roles, VOLTA), SetFields("volta", {"role": "other", "model": "small"}))
+    assert [str(h) for h in new.fleet.nodes["volta"].chain] == ["small", "tiny"]
+    assert made.notes == ()
+
+
 @pytest.mark.parametrize(
     "edit", [Assign("volta", "big"), SetFields("volta", {"role": "worker"}), Register("volta", {})]
 )
