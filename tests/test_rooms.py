@@ -30,7 +30,7 @@ ALLOWED = {
         *("observing", "applying", "clients", "state", "views", "atomic"),
     },
     "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing", "server"},
-    "server": {"usecases", "views", "state"},
+    "server": {"usecases", "views"},
     "testing": set(),
     "atomic": set(),
 }

@@ -14,7 +14,6 @@ from fleethub.server.bodies import AssignBody, Body, NodeBody, ReleaseBody
 from fleethub.server.errors import Refusal, json_response
 from fleethub.server.reading import ABSENT, BROKEN, GUARDED, INVALID, Errors
 from fleethub.server.site import Site, looked, usable
-from fleethub.state.lock import LockedError
 from fleethub.usecases import SpecError
 from fleethub.usecases import capacity as use
 from fleethub.usecases import edit as edits
