@@ -70,7 +70,7 @@ def test_what_is_there_stays(home: Path, tmp_path: Path) -> None:
     assert (shared / "fleet.toml").read_text() == "# mine\n"
     assert not (shared / "nodes").exists()
     assert not (home / ".config/fleethub/monad.seed").exists()
-    assert (shared / ".gitignore").read_text() == "mine\n.fleethub/\n*.seed\n.env\nrun/\n"
+    assert (shared / ".gitignore").read_text() == "mine\n.fleethub/\n*.seed\n*.token\n.env\nrun/\n"
     assert "seed" not in out
 
 
