@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -20,11 +21,18 @@ def create(path: Path, data: bytes, mode: int) -> None:
 
 
 def replace(path: Path, data: bytes, mode: int) -> None:
-    """Write a file so that it is there whole or not at all: temp, fsync, rename, fsync of the folder."""
-    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temp.unlink(missing_ok=True)
-    create(temp, data, mode)
-    temp.replace(path)
+    """Write a file so that it is there whole or not at all: temp, fsync, rename, fsync of the folder.
+
+    Of several writers at once, in threads, processes or containers that share the folder, the last one's is there.
+    """
+    # not the pid: threads share it, and so do containers, each with its own pid 1
+    temp = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        create(temp, data, mode)
+        temp.replace(path)
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

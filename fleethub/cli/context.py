@@ -61,10 +61,11 @@ def _folders(here: Path) -> Iterable[Path]:
 
 def _known(folder: Path) -> Known:
     if not (folder / MAIN).is_file():
-        return Known(str(folder), None, None, why="its folder is not there now")
+        hint = "mount its folder; or take its line out of ~/.config/fleethub/fleets, if it is gone for good"
+        return Known(str(folder), None, None, why="its folder is not there now", hint=hint)
     brief, since = read(folder)
     if brief is None:
-        return Known(str(folder), None, None)
+        return Known(str(folder), None, None, why=since)
     try:
         age = time.time() - datetime.fromisoformat(brief["at"]).timestamp()
     except (KeyError, TypeError, ValueError):

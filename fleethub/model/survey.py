@@ -82,6 +82,7 @@ class SurveyedFile:
 class SurveyedNode:
     """A consumer. ``chain`` is what the spec wants, primary first; ``runs`` what its config calls (None: unknown).
 
+    An empty ``chain``: the spec no longer has it, but it was applied and is not taken down yet.
     ``change`` is what a plan would do with it ("" for nothing), ``waits`` why it cannot now, ``drift`` what somebody
     changed by hand. ``key`` is its key's alias on each of ``proxies``.
     """

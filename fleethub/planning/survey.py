@@ -11,7 +11,7 @@ from fleethub.model.address import node as node_address
 from fleethub.model.capacity import Planned
 from fleethub.model.facts import Facts, GpuReading, OllamaReading, ProxyReading
 from fleethub.model.fleet import Backend, Fleet, Node, Proxy
-from fleethub.model.observation import Absent, Lockfile, Observation, Resource, Seen, Source, Unknown
+from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Source, Unknown
 from fleethub.model.plan import Plan
 from fleethub.model.survey import (
     Survey,
@@ -55,8 +55,9 @@ def survey(
         proxies=tuple(_proxy(p, facts) for p in fleet.proxies.values()),
         backends=tuple(_backend(fleet, b, facts, planned.get(b.name, ())) for b in fleet.backends.values()),
         models=_models(fleet),
-        nodes=tuple(
-            _node(fleet, n, wanted.get(node_address(n.name)), seen, changes, drift) for n in fleet.nodes.values()
+        nodes=(
+            *(_node(fleet, n, wanted.get(node_address(n.name)), seen, changes, drift) for n in fleet.nodes.values()),
+            *(_leaving(address, locked, seen, changes, drift) for address, locked in _left(fleet, lockfile)),
         ),
         keys=_keys(fleet, wanted, lockfile, seen, changes, drift),
         drift=tuple(SurveyedDrift(str(d.address), d.summary, d.repaired) for d in plan.drift),
@@ -173,6 +174,9 @@ def _node(
     observed = seen.get(address)
     state, reason = _state(observed)
     change = changes.get(str(address))
+    understood = isinstance(observed, Seen) and observed.telemetry.get("understood", True)
+    if isinstance(observed, Seen) and not understood:
+        reason = "its config cannot be understood"
     return SurveyedNode(
         name=node.name,
         owner=node.owner,
@@ -184,13 +188,49 @@ def _node(
         state=state,
         port=node.port,
         reason=reason,
-        runs=tuple(observed.attrs["chain"]) if isinstance(observed, Seen) else None,
+        runs=tuple(observed.attrs["chain"]) if isinstance(observed, Seen) and understood else None,
         change=change.action if change else "",
         waits=change.waits if change else (),
         drift=drift.get(str(address), ""),
         proxies=tuple(sorted(wiring(fleet, node))),
         files=tuple(SurveyedFile(f.role, f.path) for f in want.material["files"]) if want else (),
         labels=node.labels,
+    )
+
+
+def _left(fleet: Fleet, lockfile: Lockfile | None) -> list[tuple[Address, Locked]]:
+    """Nodes that were applied and are no longer in the spec: until an apply takes them down they are consumers."""
+    resources = lockfile.resources if lockfile else {}
+    return [(a, r) for a, r in sorted(resources.items()) if a.kind == "node" and a.name not in fleet.nodes]
+
+
+def _leaving(
+    address: Address,
+    locked: Locked,
+    seen: Mapping[Address, Observation],
+    changes: Mapping[str, SurveyedChange],
+    drift: Mapping[str, str],
+) -> SurveyedNode:
+    observed, change = seen.get(address), changes.get(str(address))
+    state, reason = _state(observed)
+    # without a block in the spec nothing says which file is the config: but the same bytes call the same models
+    same = isinstance(observed, Seen) and observed.attrs["files"] == locked.attrs.get("files")
+    return SurveyedNode(
+        name=address.name,
+        owner=locked.owner,
+        host="",
+        type="",
+        target=locked.source.at,
+        key="",
+        chain=(),
+        state=state,
+        port=0,
+        reason=reason,
+        runs=tuple(locked.attrs.get("chain", ())) if same else None,
+        change=change.action if change else "",
+        waits=change.waits if change else (),
+        drift=drift.get(str(address), ""),
+        files=(),
     )
 
 
@@ -207,6 +247,10 @@ def _keys(
     users: dict[str, list[str]] = {}
     for node in fleet.nodes.values():
         users.setdefault(node.key, []).append(node.name)
+    for node_left, record in _left(fleet, lockfile):
+        for need in record.needs:
+            if need.kind == "key" and node_left.name not in users.setdefault(need.alias, []):
+                users[need.alias].append(node_left.name)
     found = []
     for address in sorted({*spec, *(a for a in (*wanted, *locked) if a.kind == "key")}):
         observed = seen.get(address)

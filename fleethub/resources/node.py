@@ -120,11 +120,11 @@ class NodeKind:
         mark = parse_mark(reading.mark)
         if not reading.exists or (not files and mark is None):
             return Absent(sight.facts.at)
-        chain = _chain(want, reading) if want else ()
+        chain = _chain(want, reading) if want else None
         marked = _marks(reading.mark, files)
         return Seen(
             attrs={
-                "chain": list(chain),
+                "chain": list(chain or ()),
                 "files": files,
                 "marked": marked,
                 **_host_seen(want, locked, reading),
@@ -133,6 +133,7 @@ class NodeKind:
             mark=mark,
             telemetry={
                 "activated": (reading.mark or {}).get("activated"),
+                "understood": chain is not None,
                 "listening": want is not None and want.material["node"].port in reading.listens,
                 **({"tools": dict(reading.tools)} if reading.tools else {}),
             },
@@ -360,13 +361,13 @@ def _marks(mark: Mapping[str, Any] | None, files: Mapping[str, Any]) -> bool:
     return isinstance(digests, Mapping) and {p: f for p, f in digests.items() if p in there} == there
 
 
-def _chain(want: Resource, reading: HostReading) -> tuple[str, ...]:
-    """What the config on the node calls; nothing where there is none or it cannot be understood."""
+def _chain(want: Resource, reading: HostReading) -> tuple[str, ...] | None:
+    """What the config on the node calls; nothing where there is none, None where it cannot be understood."""
     kind = nodetypes.get(want.material["node"].type)
     for file in want.material["files"]:
         there = reading.files.get(file.path)
         if file.role == "openclaw" and kind is not None and there is not None and there.content is not None:
-            return kind.chain(there.content.reveal()) or ()
+            return kind.chain(there.content.reveal())
     return ()
 
 

@@ -26,13 +26,15 @@ from fleethub.spec.values import SECRET
 class Loaded:
     """``fleet`` is None exactly when a finding is an error. ``files``: those that were read, absolute.
 
-    ``texts``: their bytes by their names below the fleet's folder, the main file first.
+    ``texts``: their bytes by their names below the fleet's folder, the main file first. ``folders``: names of those
+    below it in which an include with ``*`` looks, whether they are there or not.
     """
 
     fleet: Fleet | None
     findings: tuple[Finding, ...]
     files: tuple[Path, ...]
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    folders: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -55,7 +57,7 @@ def load(path: Path, overlay: Overlay = MappingProxyType({})) -> Loaded:
     found = tuple(_sorted(sources.findings))
     files = tuple(sources.root / name for name in sources.files)
     errors = any(f.severity is Severity.ERROR for f in found)
-    return Loaded(None if errors else fleet, found, files, dict(sources.files))
+    return Loaded(None if errors else fleet, found, files, dict(sources.files), tuple(sorted(sources.folders)))
 
 
 def _judge(sources: Sources) -> Fleet | None:

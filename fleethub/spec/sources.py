@@ -11,7 +11,8 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import Path
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
@@ -37,6 +38,7 @@ class Sources:
     files: dict[str, bytes] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     overlay: Overlay = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
 
     def key(self, path: KeyPath) -> Place:
         """Where the key of a path stands, or the nearest thing above it."""
@@ -107,6 +109,9 @@ def _matches(sources: Sources, pattern: str, place: Place | None) -> Iterable[Pa
         found = sorted(sources.root.glob(pattern)) if wild else [sources.root / pattern]
         found = [f for f in found if not wild or (f.is_file() and not _hidden(f.relative_to(sources.root)))]
         if wild:
+            fixed = takewhile(lambda part: not re.search(r"[*?\[]", part), pattern.split("/"))
+            folders = {PurePosixPath(*fixed), *(PurePosixPath(f.relative_to(sources.root)).parent for f in found)}
+            sources.folders |= {str(folder) for folder in folders if folder.parts}
             found = _overlaid(sources, pattern, found)
         outside = [f for f in found if not f.resolve().is_relative_to(sources.root)]
         absent = [f for f in found if not _there(sources, f)]

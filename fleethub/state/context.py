@@ -8,43 +8,87 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 FORMAT = 1
 LOCKFILE = "fleet.lock"
 LARGEST = 16 << 20  # bytes
+_TEXTS = ("fleet", "at", "applied_at", "applied_by", "pending")
+_LINES = ("backends", "models", "proxies")
+#: name -> [mtime in ns, size in bytes]; of a folder (its name ends with a slash) how many files are in it. None: not
+#: there.
+Stamps = Mapping[str, list[int] | None]
 
 
-def save(folder: Path, brief: Mapping[str, Any], files: Iterable[str]) -> None:
-    """Replace it in one rename; ``files`` are the spec's, relative to the folder. Raises OSError."""
+def stamps(folder: Path, names: Iterable[str]) -> Stamps:
+    """How files are now, by their names below a folder. To be taken before they are used: what is made of them later
+    is not of what they have become meanwhile.
+    """
+    return {name: _stamp(folder, name) for name in names}
+
+
+def save(folder: Path, brief: Mapping[str, Any], files: Stamps) -> None:
+    """Replace it in one rename; ``files``: what it was made from, as it was then. Raises OSError."""
     from fleethub.atomic import replace
 
     private = folder / ".fleethub"
     private.mkdir(parents=True, exist_ok=True)
-    stamps = {name: _stamp(folder / name) for name in (*files, LOCKFILE)}
-    data = json.dumps({"format": FORMAT, **brief, "files": stamps}, ensure_ascii=False, separators=(",", ":"))
+    data = json.dumps({"format": FORMAT, **brief, "files": files}, ensure_ascii=False, separators=(",", ":"))
     replace(private / "context.json", data.encode(), 0o644)
 
 
 def read(folder: Path) -> tuple[dict[str, Any] | None, str]:
-    """The brief, None when there is none of this format; and what of its files changed since, in words."""
+    """The brief, and what of its files changed since, in words; None, and why there is none that can be used."""
     path = folder / ".fleethub" / "context.json"
     try:
         brief = json.loads(path.read_bytes()) if path.stat().st_size <= LARGEST else None
-    except (OSError, ValueError, RecursionError):
-        return None, ""
-    if not isinstance(brief, dict) or brief.get("format") != FORMAT or not isinstance(brief.get("files"), dict):
-        return None, ""
-    changed = sorted(name for name, stamp in brief["files"].items() if _stamp(folder / name) != stamp)
+        if not _whole(brief):
+            return None, "what was observed was not kept in a form that can be read"
+        changed = sorted(name for name, stamp in brief["files"].items() if _stamp(folder, name) != stamp)
+    except (FileNotFoundError, NotADirectoryError):
+        return None, "never observed"
+    except OSError as error:
+        return None, f"what was observed cannot be read: {error.strerror}"
+    except (ValueError, RecursionError):
+        return None, "what was observed was not kept in a form that can be read"
     spec = [name for name in changed if name != LOCKFILE]
     said = ["the spec was edited" + (f" ({', '.join(spec)})" if len(spec) < 4 else "")] if spec else []
     said += ["an apply or a git pull changed fleet.lock"] if LOCKFILE in changed else []
     return brief, " and ".join(said)
 
 
-def _stamp(path: Path) -> list[int] | None:
-    """When it was last written (ns) and its size in bytes; None for a file that is not there."""
+def _whole(brief: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether it is of this format, down to the values that are shown: one damaged cache must not hide other fleets."""
+    return (
+        isinstance(brief, dict)
+        and brief.get("format") == FORMAT
+        and isinstance(brief.get("files"), dict)
+        and isinstance(brief.get("serial"), int)
+        and all(isinstance(brief.get(name), str) for name in _TEXTS)
+        and all(_texts(brief.get(name)) for name in _LINES)
+        and _listed(brief.get("trouble"), ("kind", "about", "line"), ())
+        and _listed(brief.get("consumers"), ("about", "who", "says"), ("names", "more"))
+    )
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _listed(value: Any, texts: tuple[str, ...], lists: tuple[str, ...]) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, dict)
+        and all(isinstance(one.get(name), str) for name in texts)
+        and all(_texts(one.get(name)) for name in lists)
+        for one in value
+    )
+
+
+def _stamp(folder: Path, name: str) -> list[int] | None:
+    path = folder / name
     try:
+        if name.endswith("/"):  # its own time would tell of editors' swap files as well
+            return [sum(file.is_file() and not file.name.startswith(".") for file in path.iterdir())]
         found = path.stat()
     except OSError:
         return None

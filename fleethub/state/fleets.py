@@ -1,7 +1,7 @@
 """The user's list of fleets: plain text, one absolute folder a line. Standard library only: it is read at every start.
 
-A list that cannot be read, or a home that cannot be told, is an empty list; a folder that went away stays listed
-until it is forgotten, for a shared directory may be mounted later.
+A list that cannot be read, or a home that cannot be told, is an empty list to a reader. A folder that went away stays
+listed, for a shared directory may be mounted later: its line is the user's to take out, and other lines are, too.
 """
 
 from __future__ import annotations
@@ -21,38 +21,28 @@ def config_home() -> Path:
 def known() -> tuple[Path, ...]:
     """The folders that were remembered, each once, in their order; never raises."""
     try:
-        lines = (config_home() / "fleets").read_text(encoding="utf-8").split("\n")
-    except (OSError, RuntimeError, ValueError):
+        lines = os.fsdecode((config_home() / "fleets").read_bytes()).split("\n")
+    except (OSError, RuntimeError):
         return ()
     return tuple(Path(line) for line in dict.fromkeys(lines) if line.startswith("/") and "\0" not in line)
 
 
 def remember(folder: Path) -> bool:
-    """Add a fleet's folder; True when it is new. Raises OSError, or RuntimeError where there is no home."""
+    """Add a fleet's folder; True when it is new. Raises OSError, or RuntimeError where there is no home.
+
+    The line is appended, so that nothing else in the list is lost: not what could not be read, nor what another
+    process adds at the same time.
+    """
     place = folder.resolve()
     if "\n" in str(place):
         raise OSError("its path holds a line break, so it cannot be listed")
-    listed = known()
-    if place in listed:
+    if place in known():
         return False
-    _write((*listed, place))
-    return True
-
-
-def forget(folder: Path) -> bool:
-    """Take a folder out; True when it was listed. Raises as ``remember`` does."""
-    places = {folder.absolute(), folder.resolve()}
-    listed = known()
-    kept = tuple(f for f in listed if f not in places)
-    if kept == listed:
-        return False
-    _write(kept)
-    return True
-
-
-def _write(folders: tuple[Path, ...]) -> None:
-    from fleethub.atomic import replace
-
     path = config_home() / "fleets"
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace(path, "".join(f"{folder}\n" for folder in folders).encode(), 0o644)
+    with path.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(end - 1, 0))
+        joint = b"\n" if end and file.read() != b"\n" else b""
+        file.write(joint + os.fsencode(place) + b"\n")
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
@@ -24,7 +24,8 @@ from fleethub.model.secret import Secret
 from fleethub.model.survey import Survey
 from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.resources.base import Inputs, Sight
-from fleethub.spec import Overlay, load
+from fleethub.spec import Loaded, Overlay, load
+from fleethub.state.context import LOCKFILE, Stamps, stamps
 
 
 class SpecError(Exception):
@@ -60,22 +61,23 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A spec that holds together, rendered; ``findings`` are warnings, ``files`` the spec's, below its folder."""
+    """A spec that holds together, rendered; ``findings`` are warnings, ``stamps`` of its files and templates."""
 
     fleet: Fleet
     rendered: Mapping[str, Rendered]
     findings: tuple[Finding, ...]
-    files: tuple[str, ...] = ()
+    stamps: Stamps = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan with what it was made from."""
+    """A plan with what it was made from; ``stamps`` are those of the files on disk, from before they were read."""
 
     plan: Plan
     wanted: Mapping[Address, Resource]
     facts: Facts
     lockfile: Lockfile | None
+    stamps: Stamps = field(default_factory=dict)
 
 
 def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
@@ -87,6 +89,7 @@ def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
+    seen = stamps(Path(fleet.root), _read_of(loaded, fleet))
     templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
     rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
     findings = (*loaded.findings, *(f for r in rendered.values() for f in r.findings))
@@ -97,8 +100,17 @@ def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
     wiring = sorted(name for name, node in fleet.nodes.items() if node.manage == "wiring")
     if wiring:
         raise NotThereYet(f'manage = "wiring" (node {wiring[0]}) is not there yet; use manage = "whole"')
-    files = tuple(str(file.relative_to(fleet.root)) for file in loaded.files)
-    return Opened(fleet, rendered, findings, files)
+    return Opened(fleet, rendered, findings, seen)
+
+
+def _read_of(loaded: Loaded, fleet: Fleet) -> Iterable[str]:
+    """What a fleet is made from, by names below its folder: the spec's files, templates, and where more may come."""
+    yield from loaded.texts
+    yield from (f"{folder}/" for folder in loaded.folders)
+    for kind in sorted({node.type for node in fleet.nodes.values()}):
+        own = Path(fleet.root) / "templates" / kind
+        yield f"templates/{kind}/"
+        yield from (f"templates/{kind}/{file.name}" for file in (own.iterdir() if own.is_dir() else ()))
 
 
 def _forbidden(fleet: Fleet) -> list[Finding]:
@@ -161,6 +173,7 @@ class Workplace:
         from fleethub.observing import now
         from fleethub.planning import make_plan, sources
 
+        seen = {**self.opened.stamps, **stamps(self.root, [LOCKFILE])}
         lockfile = self.store.read()
         if destroy and lockfile is None:
             return self.plan(repair, pace=pace, facts=facts)  # a lost lockfile, or a fleet that was never applied
@@ -169,7 +182,7 @@ class Workplace:
             lockfile = self._protected(lockfile)
         findings = list(self.opened.findings) if not destroy else []
         if (refused := self.refused()) is not None:
-            return Planned(refused, {}, facts or Facts(now()), lockfile)
+            return Planned(refused, {}, facts or Facts(now()), lockfile, seen)
         wanted = self.wanted(fleet)
         if facts is None:
             asked = sources(fleet, wanted, lockfile)
@@ -189,7 +202,7 @@ class Workplace:
         plan = make_plan(fleet, lockfile, wanted, facts, self.vault, findings, repair)
         if any(isinstance(r, Unknown) for r in facts.readings.values()):
             plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
-        return Planned(plan, wanted, facts, lockfile)
+        return Planned(plan, wanted, facts, lockfile, seen)
 
     def read(self, sources: Iterable[Source], pace: Pace = Pace()) -> Facts:
         """Ask all of them, now."""

@@ -115,7 +115,7 @@ class Hub:
                     self._plan_anew()
             if asked and not made.plan.fatal:
                 with suppress(OSError):  # a folder that cannot be written to is served all the same
-                    keep(survey, workplace.opened.files)
+                    keep(survey, made.stamps)
         return self.current()
 
     def run(self, interval: float, stop: threading.Event) -> None:
@@ -160,8 +160,10 @@ class Hub:
         """Taken before the files are read: what changes meanwhile is seen by the next look."""
         main = self._path / "fleet.toml" if self._path.is_dir() else self._path
         root = main.parent
-        files = {main, *load(self._path).files}
-        folders = {file.parent for file in files}  # a new file that an include matches changes its folder
+        loaded = load(self._path)
+        files = {main, *loaded.files}
+        # a new file that an include matches changes its folder
+        folders = {*(file.parent for file in files), *(root / name for name in loaded.folders)}
         templates = [root / "templates", *(root / "templates").rglob("*")]
         watched = sorted(str(p) for p in {*files, *folders, *templates, root / "fleet.lock"})
         return tuple((path, _stat(path)) for path in watched)

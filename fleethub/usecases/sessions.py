@@ -12,6 +12,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Plan
 from fleethub.model.survey import Survey
+from fleethub.state.context import Stamps
 from fleethub.usecases import Planned, Workplace
 
 
@@ -31,13 +32,13 @@ def observe(workplace: Workplace) -> Observed:
     if made.plan.fatal:
         return Observed(made.plan, None, made.plan.findings)
     survey = workplace.survey(made)
-    keep(survey, workplace.opened.files)
+    keep(survey, made.stamps)
     notes = [*publish(workplace.fleet, made.lockfile), *_listed(workplace.root)]
     return Observed(made.plan, survey, made.plan.findings, tuple(notes))
 
 
-def keep(survey: Survey, files: Iterable[str]) -> None:
-    """Write the brief of a survey; ``files`` are the spec's, relative to its folder. Raises OSError."""
+def keep(survey: Survey, files: Stamps) -> None:
+    """Write the brief of a survey; ``files``: what its plan was made from, as it was then. Raises OSError."""
     from fleethub.state.context import save
     from fleethub.views.brief import brief
 
@@ -49,7 +50,7 @@ def remember(workplace: Workplace, made: Planned) -> None:
     if made.plan.fatal:
         return
     try:
-        keep(workplace.survey(made), workplace.opened.files)
+        keep(workplace.survey(made), made.stamps)
     except OSError:
         return
 

@@ -91,10 +91,15 @@ def _consumer(node: SurveyedNode) -> dict[str, Any]:
     chain = _chain(node.chain)
     runs = node.runs
     planned = node.change if node.change == "blocked" else f"{node.change} planned"
-    if node.state == "unknown":
+    if not node.chain:
+        left = {"there": f"runs {_chain(runs)}" if runs else "runs what is unknown", "absent": "is gone"}
+        says = f"{left.get(node.state, 'cannot be seen')}, and is no longer in the spec ({planned})"
+    elif node.state == "unknown":
         says = f"what it runs is unknown; the spec says {chain}"
-    elif runs is None:
+    elif node.state == "absent":
         says = f"not there yet; the spec says {chain}"
+    elif runs is None:
+        says = f"runs what is unknown, for {node.reason}; the spec says {chain} ({planned})"
     elif node.change in ("", "record"):
         says = f"runs {_chain(runs)}"
     else:

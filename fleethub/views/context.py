@@ -29,7 +29,7 @@ ACT = (
 class Known(NamedTuple):
     """A fleet that the user has: its folder, its brief (None: ``why`` says why not), seconds since it was observed.
 
-    ``since`` says what changed on disk since then.
+    ``since`` says what changed on disk since then; ``hint`` what to do where there is no brief.
     """
 
     folder: str
@@ -37,6 +37,7 @@ class Known(NamedTuple):
     age: float | None
     since: str = ""
     why: str = "never observed"
+    hint: str = "fleethub observe, in that folder"
 
 
 def context(fleets: Sequence[Known], mine: frozenset[str], form: str) -> str:
@@ -79,14 +80,14 @@ def _fleet(known: Known, mine: frozenset[str], markdown: bool, room: int) -> str
     brief = known.brief
     if brief is None:
         head = _title(f"Inference fleet at {_clip(known.folder, 120)} (FleetHub): {known.why}", markdown)
-        return f"{head}\nNothing is known of it here. Next: fleethub observe, in that folder."
+        return f"{head}\nNothing is known of it here. Next: {known.hint}."
     applied = f"apply {brief['serial']} at {brief['applied_at']} by {brief['applied_by']}"
     lines = [
         _title(_clip(f"Inference fleet {brief['fleet']} (FleetHub), {_age(known.age)}", LONGEST), markdown),
         _clip(f"Folder {known.folder}; {applied if brief['serial'] else 'never applied'}.", LONGEST),
     ]
     if known.since:
-        lines.append(f"Since then {known.since}: run fleethub observe.")
+        lines.append(_clip(f"Since then {known.since}: run fleethub observe.", LONGEST))
     if brief["pending"]:
         lines.append(_clip(f"A plan would now say: {brief['pending']}", LONGEST))
     own = [c for c in brief["consumers"] if _is(c["names"], mine)]

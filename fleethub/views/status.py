@@ -23,7 +23,8 @@ def status_text(survey: Survey, style: Style) -> str:
     for node in survey.nodes:
         runs = ", ".join(node.runs) if node.runs else _state(node.state, node.reason)
         owner = f" ({node.owner})" if node.owner else ""
-        lines.append(f"  {node.name}{owner}: {runs}{_planned(node.change)}")
+        left = "" if node.chain else ", no longer in the spec"
+        lines.append(f"  {node.name}{owner}: {runs}{left}{_planned(node.change)}")
     lines += ["", style("bold", "Keys")]
     for key in survey.keys:
         models = ", ".join(key.models) if key.models is not None else _state(key.state, key.reason)

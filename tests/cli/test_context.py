@@ -8,9 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fleethub.model.facts import Facts
+from fleethub.usecases import Workplace
 from tests.support import Place, recorded
 from tests.test_laws import HEAD, World
 from tests.views.test_text import MODELS
@@ -96,6 +99,75 @@ def test_an_edit_after_the_observation_is_told(place: Place, tmp_path: Path) -> 
     place.edit("[nodes.tilt]", "# a remark\n[nodes.tilt]")
     done = session(place.folder, XDG_CONFIG_HOME=str(tmp_path / "config"))
     assert "Since then the spec was edited (fleet.toml): run fleethub observe." in done.stdout
+
+
+def test_a_node_or_a_template_in_a_new_file_is_told(place: Place) -> None:
+    place.edit("[fleet]", 'include = ["more/*.toml"]\n[fleet]')
+    (place.folder / "more").mkdir()
+    place.apply()
+    assert "Since then" not in place.run("context")
+    (place.folder / "more/new.toml").write_text('[nodes.new]\nhost = "new"\nmodel = "qwen3-32b"\n')
+    assert "Since then the spec was edited (more/)" in place.run("context")
+    (place.folder / "more/new.toml").unlink()
+    (place.folder / "templates/openclaw-docker").mkdir(parents=True)
+    (place.folder / "templates/openclaw-docker/env.j2").write_text("")
+    assert "Since then the spec was edited (templates/openclaw-docker/)" in place.run("context")
+
+
+def test_what_is_edited_while_the_fleet_is_read_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.apply()
+    reading = Workplace.read
+
+    def read(self: Workplace, *args: Any) -> Facts:
+        place.edit("[nodes.tilt]", "# meanwhile\n[nodes.tilt]")
+        return reading(self, *args)
+
+    monkeypatch.setattr(Workplace, "read", read)
+    place.run("observe", code=0)
+    assert "Since then the spec was edited (fleet.toml)" in place.run("context")
+
+
+def test_a_damaged_cache_of_one_fleet_hides_no_other(place: Place, tmp_path: Path) -> None:
+    place.apply()
+    other = tmp_path / "other"
+    (other / ".fleethub").mkdir(parents=True)
+    (other / "fleet.toml").write_text("")
+    (other / ".fleethub/context.json").write_text('{"format": 1, "files": {}, "trouble": 3}')
+    listed = tmp_path / "config/fleethub/fleets"
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    listed.write_bytes(bytes(other) + b"\n/srv/caf\xe9\n" + bytes(place.folder) + b"\n")
+    done = session(tmp_path, XDG_CONFIG_HOME=str(tmp_path / "config"))
+    assert "Inference fleet laws (FleetHub), observed" in done.stdout
+    assert f"{other} (FleetHub): what was observed was not kept in a form" in done.stdout
+    assert "/srv/caf (FleetHub): its folder is not there now" in done.stdout
+    assert "take its line out of ~/.config/fleethub/fleets" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_released_node_is_told_until_it_is_taken_down(place: Place) -> None:
+    place.apply()
+    place.run("release", "volta", "--project", "Volta", "--yes", code=0)
+    place.run("observe", code=0)
+    text = place.run("context")
+    assert "volta runs qwen3-32b, and is no longer in the spec (delete planned)" in text
+    assert "without a node" not in text
+    assert "  volta (Volta): qwen3-32b, no longer in the spec  [delete planned]" in place.run("status")
+    (place.folder / "nodes/volta/openclaw.json").write_text("{}")
+    place.run("observe")
+    assert "volta runs what is unknown, and is no longer in the spec" in place.run("context")
+    place.write((place.folder / "fleet.toml").read_text())
+    place.apply()
+    assert "volta" not in place.run("context").partition("\n\n")[2]
+
+
+def test_a_config_that_cannot_be_understood_runs_what_is_unknown(place: Place) -> None:
+    place.apply()
+    (place.folder / "nodes/volta/openclaw.json").write_text("{ no JSON")
+    place.run("observe", code=0)
+    text = place.run("context")
+    assert "volta runs what is unknown, for its config cannot be understood; the spec says qwen3-32b" in text
+    assert "nothing" not in text.partition("Consumers")[2].partition("Models")[0]
+    assert "  volta (Volta): there: its config cannot be understood  [update planned]" in place.run("status")
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1}', '{"format": 1, "files": {}, "trouble": 3}', "\0"])

@@ -97,7 +97,8 @@ def test_release_says_that_the_next_apply_deletes(client: TestClient, place: Pla
     assert body["node"] is None
     assert "[nodes.a]" not in (place.folder / "fleet.toml").read_text()
     assert (place.folder / "nodes/a/openclaw.json").exists()
-    assert client.get("/api/fleet").json()["nodes"] == []
+    (left,) = client.get("/api/fleet").json()["nodes"]
+    assert (left["name"], left["chain"]) == ("a", []), "it runs until that apply, so it is not passed over in silence"
     assert post(client, "release", 404, node="a", project="Volta")["code"] == "NOT_FOUND"
 
 

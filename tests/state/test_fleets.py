@@ -27,12 +27,13 @@ def test_folders_are_remembered_once_and_in_order(home: Path) -> None:
     assert (home / "config/fleethub/fleets").read_text() == f"{home / 'b'}\n{home / 'a'}\n{home}\n"
 
 
-def test_forgetting_takes_one_out(home: Path) -> None:
-    fleets.remember(home / "a")
-    fleets.remember(home / "b")
-    assert fleets.forget(home / "a")
-    assert not fleets.forget(home / "a")
-    assert fleets.known() == (home / "b",)
+def test_a_line_that_is_no_folder_of_ours_outlives_a_new_one(home: Path) -> None:
+    path = home / "config/fleethub/fleets"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"# mine\n/srv/caf\xe9\n/srv/one")
+    assert fleets.remember(home / "new")
+    assert path.read_bytes() == b"# mine\n/srv/caf\xe9\n/srv/one\n" + bytes(home / "new") + b"\n"
+    assert [bytes(folder) for folder in fleets.known()] == [b"/srv/caf\xe9", b"/srv/one", bytes(home / "new")]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "relative\n./x\n", "# a remark\n", "/a\0b\n", b"\xff\xfe/x\n"])
