@@ -93,7 +93,8 @@ class _Desk:
             self.touched[own] = None
             return
         page = self._page(self.main)
-        self._keep(page.inserted(len(page.lines), text), {("nodes", name, *p): v for p, v in given.items()})
+        changes = {("nodes", name, *path): value for path, value in given.items()} or {("nodes", name): {}}
+        self._keep(page.inserted(len(page.lines), text), changes)
 
     def set(self, node: Node, edit: Assign | SetFields | Register, owner: str) -> None:
         """Write fields into the node's own block, where they are not there already."""

@@ -269,9 +269,7 @@ def test_a_first_set_that_does_not_come_up_stays_and_is_tried_again(far: Far) ->
 
 
 def test_versions_of_a_nodes_tools_are_told_and_a_missing_one_is_a_finding(far: Far) -> None:
-    said = (
-        "case $1 in --version) echo 'OpenClaw 2026.9.6 (eb37)';; *) echo '{\"valid\":true,\"warnings\":[]}';; esac"
-    )
+    said = "case $1 in --version) echo 'OpenClaw 2026.9.6 (eb37)';; *) echo '{\"valid\":true,\"warnings\":[]}';; esac"
     far.machine.tool("openclaw", f"#!/bin/sh\n{said}\n")
     first, second = free(2)
     far.add("volta", first)

@@ -220,6 +220,13 @@ def test_a_new_node_gets_a_file_of_its_own_where_the_spec_includes_such() -> Non
     assert text(made) == BASE + VOLTA + "\n" + block
 
 
+def test_a_new_node_without_fields_is_written_for_the_checks_to_say_what_it_lacks() -> None:
+    for made in (edited(spec(BASE, VOLTA), Register("new", {})), edited(spec(BASE, volta=VOLTA), Register("new", {}))):
+        (written,) = made.files.values()
+        assert written is not None
+        assert tomllib.loads(written.decode())["nodes"]["new"] == {}
+
+
 FORMS = [
     '\n[nodes]\nvolta.host = "v.example"\nvolta.role = "worker"\n',
     '\n[nodes]\nvolta = { host = "v.example", role = "worker" }\n',
