@@ -1,13 +1,77 @@
-"""Files are there whole or not at all, whoever else writes them."""
+"""Files are there whole or not at all: on a full disk, and whoever else writes them."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from fleethub.atomic import replace
+from fleethub.atomic import Lines, replace
+from fleethub.spec.scaffold import GITIGNORE
+from tests.cli.test_streams import RUN, shell
+
+#: No file may grow beyond 1 KiB, which is less than any spec: what a full disk does, and no other process feels it.
+FULL = "ulimit -f 1; "
+
+
+def test_init_without_room_leaves_nothing_and_can_be_done_again(tmp_path: Path) -> None:
+    code, said = shell(tmp_path, f"{FULL}{RUN} init alpha")
+    assert code == 1
+    assert f"File too large: '{tmp_path}/fleet.toml'" in said
+    assert not list(tmp_path.iterdir())
+    assert shell(tmp_path, f"{RUN} init alpha")[0] == 0
+    assert shell(tmp_path, f"{RUN} validate")[0] == 0
+
+
+def test_a_gitignore_of_any_bytes_keeps_them(tmp_path: Path) -> None:
+    assert shell(tmp_path, f"{RUN} init alpha")[0] == 0
+    mine = b"caf\xe9\r\n" + b"x" * 1010
+    (tmp_path / ".gitignore").write_bytes(mine)
+    (tmp_path / ".gitignore").chmod(0o600)
+    code, said = shell(tmp_path, f"{FULL}{RUN} init alpha")
+    assert code == 1
+    assert ".gitignore" in said
+    assert (tmp_path / ".gitignore").read_bytes() == mine
+    assert not list(tmp_path.glob(".*.tmp"))
+    assert shell(tmp_path, f"{RUN} init alpha")[0] == 0
+    assert (tmp_path / ".gitignore").read_bytes() == mine + b"\n" + GITIGNORE.encode()
+    assert (tmp_path / ".gitignore").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cannot_take_its_place_leaves_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "place" / "inside").mkdir(parents=True)
+    with pytest.raises(OSError, match="place"):
+        replace(tmp_path / "place", b"data", 0o644)
+    assert [path.name for path in tmp_path.iterdir()] == ["place"]
+
+
+def test_a_line_that_found_no_room_hides_no_later_one(tmp_path: Path) -> None:
+    script = (
+        "import sys, pathlib; from fleethub.atomic import Lines\n"
+        "Lines(pathlib.Path('log'), 0o600).add(b'first')\n"
+        "try: Lines(pathlib.Path('log'), 0o600).add(b'x' * 2000)\n"
+        "except OSError as error: print(error.filename)\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        ["/bin/bash", "-c", f"{FULL}{sys.executable} script.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("log\n", "")
+    assert (tmp_path / "log").stat().st_size == 1024
+    log = Lines(tmp_path / "log", 0o600)
+    log.add(b"last")
+    log.close()
+    assert (tmp_path / "log").read_bytes().splitlines()[0::2] == [b"first", b"last"]
 
 
 def test_writers_in_threads_of_one_process_do_not_meet(tmp_path: Path) -> None:
@@ -30,10 +94,3 @@ def test_writers_in_threads_of_one_process_do_not_meet(tmp_path: Path) -> None:
     assert len(set(path.read_bytes())) == 1
     assert len(path.read_bytes()) == 9000
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
-
-
-def test_what_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "taken" / "by-a-folder").mkdir(parents=True)
-    with pytest.raises(OSError, match="taken"):
-        replace(tmp_path / "taken", b"secret", 0o600)
-    assert [p.name for p in tmp_path.iterdir()] == ["taken"]

@@ -15,7 +15,7 @@ from fleethub.testing.litellm import LiteLLM
 from fleethub.testing.ollama import Ollama
 from fleethub.testing.tangleclaw import Project, TangleClaw
 from tests.proxies import Admin, chat
-from tests.support import MASTER, Place
+from tests.support import MASTER, Place, recorded
 from tests.test_laws import HEAD, TAGS, World
 
 MODELS = "\n".join(
@@ -175,6 +175,16 @@ def test_without_the_seed_nothing_is_removed_or_forgotten(place: Place, admin: A
     (place.folder / "elsewhere").rename(place.folder / "fleet.seed")
     place.run("destroy", "--auto-approve", code=0)
     assert not (place.folder / "nodes/a/.env").exists()
+
+
+def test_destroy_of_what_was_never_applied_has_nothing_to_do(place: Place, world: World) -> None:
+    with recorded() as sent:
+        out = place.run("destroy", "--auto-approve", code=0)
+    assert "Nothing to destroy" in out
+    assert "create" not in out
+    assert {path for method, path in sent if method != "GET"} <= {"/api/show"}  # Ollama's way of reading
+    place.edit(world.proxy.url, "http://127.0.0.1:9")
+    assert "elsewhere is unknown: http://127.0.0.1:9" in place.run("destroy", "--auto-approve", code=1)
 
 
 def test_destroy_heeds_protection_and_a_lost_lockfile(place: Place) -> None:

@@ -83,16 +83,19 @@ def memory_of(keys: Keys) -> Memory:
     state = _state(keys, notes) if any(recurrent) else 0
     cross = _cross(keys, main, notes)
     keeps = main - _shared(keys, main)
-    found: Counter[Layers] = Counter()
+    found: Counter[tuple[int, int, int, int, bool] | None] = (
+        Counter()
+    )  # layers by what tells them apart, None: recurrent
     for i, (heads, key, value) in enumerate(widths):
         if recurrent[i]:
-            found[Layers(Kind.RECURRENT, 1, state=state)] += 1
+            found[None] += 1
         if heads and i < keeps:
-            found[_one(keys, i, heads, key, value, sliding[i], i in cross)] += 1
+            found[heads, key, value, sliding[i], i in cross] += 1
     if not found:
         raise UntoldError(f"no layer of {keys.arch} has KV heads or a recurrent state: its facts are not usable")
     groups = tuple(
-        Layers(one.kind, n, one.kv_heads, one.head_k, one.head_v, one.window, one.state) for one, n in found.items()
+        Layers(Kind.RECURRENT, n, state=state) if told_by is None else _group(keys, n, *told_by)
+        for told_by, n in found.items()
     )
     lookahead = max((g for g in groups if g.kind is not Kind.RECURRENT), key=_width, default=None)
     extra = () if lookahead is None or not draft else (_with_count(lookahead, draft),)
@@ -107,14 +110,14 @@ def _width(one: Layers) -> int:
     return one.kv_heads * (one.head_k + one.head_v)
 
 
-def _one(keys: Keys, index: int, heads: int, key: int, value: int, window: int, cross: bool) -> Layers:
+def _group(keys: Keys, count: int, heads: int, key: int, value: int, window: int, cross: bool) -> Layers:
     if cross:
-        return Layers(Kind.CROSS, 1, heads, key, value)
+        return Layers(Kind.CROSS, count, heads, key, value)
     rank = keys.size("attention.kv_lora_rank")
     if rank and (keys.has("attention.key_length_mla") or keys.any_tensor("attn_k_b")):
         # K only: the compressed vector and the rotated part; V is a view of it
-        return Layers(Kind.MLA, 1, 1, rank + (keys.size("rope.dimension_count") or 64) + _indexer(keys), 0)
-    return Layers(Kind.SLIDING if window else Kind.GLOBAL, 1, heads, key, value, window)
+        return Layers(Kind.MLA, count, 1, rank + (keys.size("rope.dimension_count") or 64) + _indexer(keys), 0)
+    return Layers(Kind.SLIDING if window else Kind.GLOBAL, count, heads, key, value, window)
 
 
 def _indexer(keys: Keys) -> int:
@@ -152,8 +155,9 @@ def _widths(keys: Keys, layers: int, sliding: list[int]) -> list[tuple[int, int,
     value = keys.size("attention.value_length") or head
     if not key or not value:
         raise UntoldError(f"{keys.arch}.attention.key_length is missing, and head_count cannot stand in for it")
-    keys_of = [(keys.size("attention.key_length_swa") or key) if w else key for w in sliding]
-    values_of = [(keys.size("attention.value_length_swa") or value) if w else value for w in sliding]
+    key_swa = keys.size("attention.key_length_swa") or key
+    value_swa = keys.size("attention.value_length_swa") or value
+    keys_of, values_of = [key_swa if w else key for w in sliding], [value_swa if w else value for w in sliding]
     counts = keys.per_layer("attention.head_count_kv", layers)
     if counts is None and keys.has("attention.head_count_kv"):
         counts = _from_tensors(keys, keys_of, heads)

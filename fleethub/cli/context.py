@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -35,8 +36,11 @@ def cmd(options: dict[str, object], form: str) -> None:
         text = context([_known(f) for f in folders], _mine(here), form)
         if text:
             click.echo(text)
+    except BrokenPipeError:
+        pass  # who asked has gone
     except Exception as error:  # a session must start whatever became of this cache
-        click.echo(f"fleethub context: {type(error).__name__}; run fleethub observe", err=True)
+        with suppress(OSError):
+            click.echo(f"fleethub context: {type(error).__name__}; run fleethub observe", err=True)
 
 
 def _here() -> Path:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -40,7 +44,7 @@ def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False, p
             return Decision.WITHOUT_REPAIR
         return Decision.APPLY if click.confirm("\nApply this plan?", default=False) else Decision.STOP
 
-    with Workplace(out.path) as workplace:
+    with _ended_in_order(), Workplace(out.path) as workplace:
         policy = workplace.fleet.policy.drift
         asks = policy is None and interactive and not auto_approve
         repair = policy == "repair" or asks or destroy or (policy is None and not auto_approve)
@@ -66,6 +70,24 @@ def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False, p
         }
     )
     return code
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM, and SIGHUP unless it is ignored (nohup), do what Ctrl-C does: end with what is pending on record."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    ours = [s for s in (signal.SIGTERM, signal.SIGHUP) if main and signal.getsignal(s) is signal.SIG_DFL]
+    for one in ours:
+        signal.signal(one, stop)
+    try:
+        yield
+    finally:
+        for one in ours:
+            signal.signal(one, signal.SIG_DFL)
 
 
 class progress:

@@ -28,8 +28,12 @@ LARGEST = 4 << 20  # bytes of standard output
 LARGEST_ERROR = 64 << 10  # bytes of standard error that are kept
 #: The whole environment that a local script gets: what else is in ours may be a secret.
 PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
-#: Reads exactly as many bytes as the script has, whatever the login shell is; the rest stays on standard input.
-REMOTE = "sh -c 'script=$(dd bs=1 count={} 2>/dev/null) && eval \"$script\"'"
+#: Reads exactly as many bytes as the script has, whatever the login shell is; the rest stays on standard input. One
+#: read of dd gives what is there by then; byte by byte it would cost milliseconds. Scripts are ASCII.
+REMOTE = (
+    "sh -c 'left={}; script=; while [ $left -gt 0 ]; do part=$(dd bs=$left count=1 2>/dev/null; echo .); "
+    'part=${{part%.}}; [ -n "$part" ] || exit 1; script=$script$part; left=$((left-${{#part}})); done; eval "$script"\''
+)
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks land on the terminal
 
@@ -163,7 +167,7 @@ class Remote:
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
         """See ``Shell``."""
-        code = script.encode()
+        code = script.encode("ascii")
         with self._gate:
             with self._lock:
                 if self._connection is None:

@@ -19,19 +19,23 @@ _LINE = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*?)\s*")
 
 
 def settings() -> Any:
-    """Fabric's settings with the user's and the system's ssh config in them; raises OSError and paramiko's errors."""
+    """Fabric's settings with the user's and the system's ssh config in them; raises OSError and paramiko's errors.
+
+    New ones each time: a Connection writes into its own, key files among it, while others would read them.
+    """
+    from fabric import Config
+
     path = Path("~/.ssh/config").expanduser()
     try:
         written = path.stat().st_mtime_ns
     except OSError:
         written = 0
-    return _settings(str(path), written)
+    return Config(ssh_config=_rules(str(path), written))
 
 
 @lru_cache(maxsize=1)
-def _settings(path: str, written: int) -> Any:
+def _rules(path: str, written: int) -> Any:
     """Read once, not for each of a hundred hosts."""
-    from fabric import Config
     from paramiko import SSHConfig
 
     found = SSHConfig()
@@ -39,7 +43,7 @@ def _settings(path: str, written: int) -> Any:
         if file.is_file():
             for part in parts(file, file.parent):
                 found.parse(StringIO(part))
-    return Config(ssh_config=found)
+    return found
 
 
 def parts(file: Path, folder: Path, block: str = "Host *", depth: int = 0) -> Iterator[str]:

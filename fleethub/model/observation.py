@@ -25,7 +25,8 @@ System = Literal["litellm", "ollama", "host", "gpu", "git"]
 class Source:
     """One bulk read: a system at a URL, folder or host. Kept in the lockfile, so a removed block's things can be found.
 
-    ``ask`` names what the read should include beyond the list (models to show, files to read).
+    ``ask`` names what the read should include beyond the list (models to show, files to read, ``tool:NAME`` of a
+    host's programs).
     """
 
     system: System

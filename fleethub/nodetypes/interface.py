@@ -32,6 +32,10 @@ class NodeType(Protocol):
     def roles(self, node: Node) -> tuple[Role, ...]:
         """The files that a node has, in the order of ``ROLES``."""
 
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The programs on its machine that run it."""
+
     def templates(self) -> Mapping[Role, str]:
         """File name of each role's template."""
 

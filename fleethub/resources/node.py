@@ -75,7 +75,7 @@ class NodeKind:
             paths = tuple(file.path for file in rendered.files)
             yield Resource(
                 address=node_address(name),
-                source=Source("host", node.target, ask=paths),
+                source=Source("host", node.target, ask=(*paths, *_tools(node))),
                 attrs={
                     "chain": list(rendered.chain),
                     "marked": True,
@@ -346,6 +346,12 @@ def machine_findings(resource: Resource, reading: HostReading, locked: Locked | 
     known = fingerprints(locked)
     others = tuple(name for name in reading.compose if name not in known)
     return kind.machine(node, replace(reading, compose=others), applied=locked is not None)
+
+
+def _tools(node: Node) -> tuple[str, ...]:
+    """The programs of its machine that are asked for their version and what they run."""
+    kind = nodetypes.get(node.type)
+    return tuple(f"tool:{name}" for name in kind.tools) if kind and is_host(node) else ()
 
 
 def _marks(mark: Mapping[str, Any] | None, files: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from fleethub import __version__
 from fleethub.server.errors import BUG, Refusal
-from fleethub.server.guards import Door, Guards
+from fleethub.server.guards import OPEN, Door, Guards
 from fleethub.server.page import page
 from fleethub.server.reading import reading
 from fleethub.server.site import Site
@@ -27,11 +27,11 @@ Reads have no side effects. Writes edit the spec and never apply: `fleethub appl
 
 def build(site: Site, door: Door) -> ASGIApp:
     """Everything behind the guards."""
-    return Guards(api(site), door)
+    return Guards(api(site, door), door)
 
 
-def api(site: Site) -> FastAPI:
-    """The routes alone. No page of documentation: it would fetch its scripts from elsewhere."""
+def api(site: Site, door: Door | None = None) -> FastAPI:
+    """The routes, without what guards them. No page of documentation: it would fetch its scripts from elsewhere."""
     app = FastAPI(
         title="FleetHub", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False
     )
@@ -45,11 +45,16 @@ def api(site: Site) -> FastAPI:
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
-        """Without the answer 422, which is 400 here."""
+        """Without the answer 422, which is 400 here, and with the token where there is one."""
         schema = make()
         for path in schema["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
+        if door is not None and door.token is not None:
+            schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            schema["security"] = [{"token": []}]
+            for path in OPEN:
+                schema["paths"][path]["get"]["security"] = []
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -57,10 +57,10 @@ def page_response(view: View, given: Mapping[str, str], stale_after: float) -> R
     nonce = secrets.token_urlsafe(16)
     answered, status = _answered(view, given)
     stale = view.age is not None and view.age > stale_after
-    text = _template().render(
-        nonce=nonce, view=view, survey=view.survey, given=given, stale=stale, stale_after=stale_after, refresh=REFRESH,
-        age=None if view.age is None else int(view.age), **answered, **(_parts(view.survey, view.facts is not None) if view.survey else {}),
-    )  # fmt: skip
+    parts = _parts(view.survey, view.facts is not None) if view.survey else {}
+    told = {"view": view, "survey": view.survey, "given": given, "nonce": nonce, "refresh": REFRESH}
+    age = {"age": None if view.age is None else int(view.age), "stale": stale, "stale_after": stale_after}
+    text = _template().render(**told, **age, **answered, **parts)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; "
         "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -126,6 +126,13 @@ def _parts(survey: Survey, observed: bool) -> dict[str, Any]:
     """What the template would otherwise have to count; nodes in trouble come first."""
     severities = Counter(f.severity.value for f in survey.findings)
     states = Counter(n.state for n in survey.nodes)
+    unknown = [
+        states["unknown"],
+        *(
+            sum(thing.state == "unknown" for thing in things)
+            for things in (survey.proxies, survey.backends, survey.keys)
+        ),
+    ]
     keys: dict[str, list[SurveyedKey]] = {}
     for key in survey.keys:
         keys.setdefault(key.name, []).append(key)
@@ -138,7 +145,7 @@ def _parts(survey: Survey, observed: bool) -> dict[str, Any]:
         "blocked": [c for c in survey.changes if c.action == "blocked"],
         "planned": [c for c in survey.changes if c.action != "blocked"],
         "unknown_nodes": states["unknown"],
-        "unknowns": sum(t.state == "unknown" for t in (*survey.proxies, *survey.backends, *survey.nodes, *survey.keys)),
+        "unknowns": sum(unknown),
         "owners": len({n.owner for n in survey.nodes if n.owner}),
         "headroom": sum(b.headroom or 0 for b in known) if known else None,
         "total": sum(b.total or 0 for b in known),

@@ -82,8 +82,6 @@ def _known(view: View, what: str, names: Iterable[str]) -> None:
 
 def _edit(site: Site, view: View, edit: Any, body: Body, models: Iterable[str] = ()) -> Response:
     """Propose, judge, write; raises Refusal."""
-    from fleethub.state.lock import LockedError
-
     try:
         proposal = edits.propose(site.path, edit, body.project, body.force, view.facts)
         if _unjudged(proposal):  # a model may have been pulled since the last look
@@ -105,7 +103,7 @@ def _edit(site: Site, view: View, edit: Any, body: Body, models: Iterable[str] =
         ) from None
     except edits.SpecChanged as error:
         raise Refusal("STALE", str(error)) from None
-    except LockedError as error:
+    except edits.LockedError as error:
         raise Refusal("LOCKED", str(error)) from None
     except OSError as error:
         raise Refusal("UNWRITABLE", f"the spec cannot be written: {error.strerror}") from None

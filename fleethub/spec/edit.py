@@ -93,16 +93,18 @@ class _Desk:
             self.touched[own] = None
             return
         page = self._page(self.main)
-        self._keep(page.inserted(len(page.lines), text), {("nodes", name, *p): v for p, v in given.items()})
+        changes = {("nodes", name, *path): value for path, value in given.items()} or {("nodes", name): {}}
+        self._keep(page.inserted(len(page.lines), text), changes)
 
     def set(self, node: Node, edit: Assign | SetFields | Register, owner: str) -> None:
         """Write fields into the node's own block, where they are not there already."""
         fields = self._assigned(node, edit.model) if isinstance(edit, Assign) else dict(edit.fields)
         if owner and owner.casefold() != node.owner.casefold():
             fields["owner"] = owner
-        if "model" in fields and "fallbacks" not in fields:
-            fields |= self._shorter(node, fields["model"])
         file, own = self._own(("nodes", node.name))
+        same_role = fields.get("role", own.get("role")) == own.get("role")
+        if "model" in fields and "fallbacks" not in fields and same_role:
+            fields |= self._shorter(node, fields["model"])
         changes = {path: value for path, value in _paths(fields).items() if _get(own, path) != value}
         page = self._block(file, ("nodes", node.name))
         for path, value in changes.items():

@@ -7,6 +7,7 @@ import json
 GITIGNORE = """\
 .fleethub/
 *.seed
+*.token
 .env
 run/
 """

@@ -6,11 +6,12 @@ Names and digests only, never a field's value: no secret can get in.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from fleethub.atomic import Lines
 
 
 class History:
@@ -18,22 +19,17 @@ class History:
 
     def __init__(self, path: Path) -> None:
         """Raises OSError."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o664)
+        self._lines = Lines(path, 0o664)
 
     def __enter__(self) -> History:
         return self
 
     def __exit__(self, *args: object) -> None:
-        os.close(self._file)
+        self._lines.close()
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Add a line with the time before it, on disk when this returns; raises OSError."""
-        data = json.dumps({"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}).encode() + b"\n"
-        end = os.fstat(self._file).st_size
-        torn = end and os.pread(self._file, 1, end - 1) != b"\n"  # a crash cut the last one off
-        os.write(self._file, b"\n" + data if torn else data)
-        os.fsync(self._file)
+        self._lines.add(json.dumps({"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}).encode())
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fleethub.atomic import Lines
 from fleethub.model.address import Address
 from fleethub.model.capacity import Planned
 from fleethub.model.event import (
@@ -119,28 +119,26 @@ class Journal:
     """A sink that appends to ``journal.ndjson`` and fsyncs; waiting is not worth a line."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._lines = Lines(path, 0o600)
 
     def __call__(self, event: Event) -> None:
         """Append one event."""
         if isinstance(event, Waiting):
             return
         line = {"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **as_dict(event)}
-        os.write(self._file, json.dumps(line, sort_keys=False).encode() + b"\n")
-        os.fsync(self._file)
+        self._lines.add(json.dumps(line, sort_keys=False).encode())
 
     def close(self) -> None:
         """Give the file back."""
-        os.close(self._file)
+        self._lines.close()
 
 
 def read(path: Path) -> list[Event]:
-    """The events of a journal; a last line that a crash cut off is left out."""
+    """The events of a journal; a line that a crash or a full disk cut off is left out: what it tells had no effect."""
     events = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             events.append(from_dict(json.loads(line)))
         except ValueError:
-            break
+            continue
     return events

@@ -39,12 +39,15 @@ def local_lock(path: Path, operation: str) -> Iterator[None]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise LockedError(_holder(path)) from None
         os.ftruncate(descriptor, 0)
         since = datetime.now(UTC).isoformat(timespec="seconds")
         holder = {"who": who(), "pid": os.getpid(), "operation": operation, "since": since}
-        os.write(descriptor, json.dumps(holder).encode())
+        try:
+            os.write(descriptor, json.dumps(holder).encode())
+        except OSError as error:  # the disk is full: an apply must not begin
+            raise OSError(error.errno, error.strerror, str(path)) from error
         try:
             yield
         finally:

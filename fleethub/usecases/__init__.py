@@ -176,7 +176,8 @@ class Workplace:
         seen = {**self.opened.stamps, **stamps(self.root, [LOCKFILE])}
         lockfile = self.store.read()
         if destroy and lockfile is None:
-            return self.plan(repair, pace=pace, facts=facts)  # a lost lockfile, or a fleet that was never applied
+            made = self.plan(repair, pace=pace, facts=facts)  # it tells a lost lockfile from a fleet never applied
+            return made if made.plan.fatal else replace(made, plan=_nothing_to_destroy(made))
         fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
         if destroy and lockfile is not None:
             lockfile = self._protected(lockfile)
@@ -343,6 +344,18 @@ class Workplace:
             if error.code == "seed.malformed":
                 return [Finding(error.code, str(error), hint="check which file or variable key_seed names")]
         return []
+
+
+def _nothing_to_destroy(made: Planned) -> Plan:
+    """The plan of a destroy where nothing was applied; a proxy that cannot be read may hold keys of a lost lockfile."""
+    from fleethub.model.observation import Unknown
+
+    readings = made.facts.readings
+    unread = sorted(at for (system, at), r in readings.items() if system == "litellm" and isinstance(r, Unknown))
+    if unread:
+        says = f"Nothing was applied from here; whether something was from elsewhere is unknown: {', '.join(unread)}"
+        return replace(made.plan, sentence=says)
+    return Plan("", made.plan.fleet, "Nothing to destroy: this fleet was never applied.", findings=made.plan.findings)
 
 
 def plan_exit(plan: Plan, detailed: bool = False) -> Exit:

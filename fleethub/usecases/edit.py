@@ -15,6 +15,7 @@ from typing import Any
 
 from fleethub.atomic import create
 from fleethub.atomic import replace as write_file
+from fleethub.capacity import assess, planned_sets
 from fleethub.model.address import node as node_address
 from fleethub.model.edit import (
     ACTIONS,
@@ -32,17 +33,16 @@ from fleethub.model.edit import (
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Node
-from fleethub.model.plan import Plan
 from fleethub.spec import Loaded, load
 from fleethub.spec.edit import edited
 from fleethub.spec.report import redacted, shown
 from fleethub.state.history import History
-from fleethub.state.lock import local_lock, who
-from fleethub.usecases import SpecError, Workplace
+from fleethub.state.lock import LockedError, local_lock, who
+from fleethub.usecases import Planned, SpecError, Workplace
 
 __all__ = [
-    "Assign", "EditError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged", "Written",
-    "entry_of", "propose", "refuse", "write",
+    "Assign", "EditError", "LockedError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged",
+    "Written", "entry_of", "propose", "refuse", "write",
 ]  # fmt: skip
 
 #: Below the fleet's folder.
@@ -97,44 +97,51 @@ def _judged(path: Path, spec: Loaded, proposal: Proposal, facts: Facts | None) -
         after = Workplace(path, proposal.files)
     except SpecError as error:
         return replace(proposal, findings=tuple(f for f in error.findings if f.severity is Severity.ERROR))
-    with after, Workplace(path) as before:
-        was, plan = _plans(before, after, facts)
+    with after:
+        made = _planned(spec, after, facts)
     return replace(
         proposal,
         after=after.fleet.digest,
         diff=tuple(_diff(spec.texts, proposal.files)),
-        plan=plan,
-        conflicts=tuple(_added(was, plan)),
+        plan=made.plan,
+        conflicts=tuple(_added(spec, made)),
     )
 
 
-def _plans(before: Workplace, after: Workplace, facts: Facts | None) -> tuple[Plan, Plan]:
-    """The plan without the edit and the one with it, from the same facts."""
+def _planned(spec: Loaded, after: Workplace, facts: Facts | None) -> Planned:
+    """The plan with the edit; what is read now is read of the models without it too, to tell what it adds."""
     from fleethub.planning.sources import merged, sources
 
     repair = after.fleet.policy.drift != "stop"
-    if facts is None and after.refused() is None:
-        lockfile = after.store.read()
-        wanted = (s for w in (after, before) for s in sources(w.fleet, w.wanted(w.fleet), lockfile))
-        facts = after.read(merged(wanted))
-    return before.plan(repair, facts=facts).plan, after.plan(repair, facts=facts).plan
+    if facts is None and spec.fleet is not None and after.refused() is None:
+        wanted = sources(after.fleet, after.wanted(after.fleet), after.store.read())
+        facts = after.read(merged((*wanted, *sources(spec.fleet, {}, None))))
+    return after.plan(repair, facts=facts)
 
 
-def _added(was: Plan, plan: Plan) -> Iterable[Finding]:
+def _added(spec: Loaded, made: Planned) -> Iterable[Finding]:
     """Capacity errors that the edit brings: those of backends that had none, or whose sum it makes larger."""
-    had = {f.address for f in _capacity(was)}
-    sums = {load.backend: load.after for load in was.loads}
-    for finding in _capacity(plan):
+    if spec.fleet is None or not (found := _capacity(made.plan.findings)):
+        return
+    fleet, planned = spec.fleet, made.lockfile.planned if made.lockfile else {}
+    sets = planned_sets(fleet)
+    was = {
+        name: assess(fleet, backend, made.facts, planned.get(name, ()), sets.get(name, ()))
+        for name, backend in fleet.backends.items()
+    }
+    now = {load.backend: load.after for load in made.plan.loads}
+    for finding in found:
         name = finding.address.name if finding.address else ""
-        now = next((load.after for load in plan.loads if load.backend == name), None)
-        before = sums.get(name)
-        grew = finding not in was.findings if now is None or before is None else now > before
-        if finding.address not in had or grew:
+        had = _capacity(was[name].findings) if name in was else []
+        sums = (was[name].load.after, now.get(name)) if name in was else (None, None)
+        before, after = sums
+        grew = finding not in had if before is None or after is None else after > before
+        if not had or grew:
             yield finding
 
 
-def _capacity(plan: Plan) -> list[Finding]:
-    return [f for f in plan.findings if f.code.startswith("capacity.") and f.severity is Severity.ERROR]
+def _capacity(findings: Iterable[Finding]) -> list[Finding]:
+    return [f for f in findings if f.code.startswith("capacity.") and f.severity is Severity.ERROR]
 
 
 def entry_of(node: Node) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleethub.atomic import create
+from fleethub.atomic import create, replace
 from fleethub.clients.vault import new_seed
 from fleethub.spec import json_schema
 from fleethub.spec.scaffold import GITIGNORE, shared_spec, spec
@@ -66,13 +67,13 @@ def _seed(folder: Path, name: str, shared: bool) -> tuple[Path, str]:
 
 
 def _ignore(path: Path, written: list[Path]) -> None:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        lines = []
-    missing = [line for line in GITIGNORE.splitlines() if line not in lines]
+    there = path.read_bytes() if path.exists() else b""
+    lines = there.splitlines()
+    missing = [line for line in GITIGNORE.encode().splitlines() if line not in lines]
     if missing:
-        path.write_text("\n".join((*lines, *missing)) + "\n", encoding="utf-8")
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+        end = b"" if there.endswith(b"\n") or not there else b"\n"
+        replace(path.resolve(), there + end + b"\n".join(missing) + b"\n", mode)
         written.append(path)
 
 

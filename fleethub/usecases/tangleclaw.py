@@ -66,7 +66,7 @@ def binding(environ: Mapping[str, str]) -> Binding | None:
 
 def fleet_root(path: Path) -> Path:
     """The folder of the fleet at a path (or of its fleet.toml); raises Unusable. A spec with mistakes will do."""
-    folder = path if path.is_dir() else path.parent
+    folder = path.parent if path.is_file() else path
     if not (folder / "fleet.toml").is_file():
         raise Unusable(f"there is no fleet.toml in {folder}; name the fleet's folder with -C, or run fleethub init")
     return folder.resolve()

@@ -1,4 +1,4 @@
-"""Ctrl-C during an apply: waits end at once, exit 130, and the next plan goes on."""
+"""Ctrl-C, or a signal to end, during an apply: waits end at once, exit 130, and the next plan goes on."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
 from tests.applying.test_crash import SPEC
 from tests.support import MASTER, Place
 
 
-def test_ctrl_c_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path, number: signal.Signals) -> None:
     with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
         place = Place(tmp_path / "fleet", SPEC.format(url=proxy.url).replace('settle = "0s"', 'settle = "60s"'))
         env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
@@ -26,7 +29,7 @@ def test_ctrl_c_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path) -> None
             if "settle on their new config" in line:
                 break
         start = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         rest = process.stdout.read()
         assert process.wait(timeout=30) == 130
         assert time.monotonic() - start < 30

@@ -14,7 +14,7 @@ import pytest
 
 from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
-from tests.cli.test_confirm import on_terminal
+from tests.cli.test_confirm import terminal
 from tests.editing import SPEC, VOLTA
 from tests.support import MASTER, Place
 
@@ -91,10 +91,10 @@ def test_a_dry_run_writes_nothing(place: Place) -> None:
 
 
 def test_a_terminal_is_asked_and_without_one_it_is_refused(place: Place) -> None:
-    command = "assign volta gpt-oss-20b --project Volta"
-    code, screen = on_terminal(place, command, ("Write this to the spec?", "n"))
+    command = ["assign", "volta", "gpt-oss-20b", "--project", "Volta"]
+    code, screen = terminal(place, command, ("Write this to the spec?", "n"))
     assert (code, "Not written." in screen, volta(place)) == (0, True, VOLTA)
-    code, screen = on_terminal(place, command, ("Write this to the spec?", "y"))
+    code, screen = terminal(place, command, ("Write this to the spec?", "y"))
     assert code == 0, screen
     assert 'model = "gpt-oss-20b"' in volta(place)
     argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "release", "volta", "--project", "Volta"]

@@ -70,7 +70,7 @@ def test_what_is_there_stays(home: Path, tmp_path: Path) -> None:
     assert (shared / "fleet.toml").read_text() == "# mine\n"
     assert not (shared / "nodes").exists()
     assert not (home / ".config/fleethub/monad.seed").exists()
-    assert (shared / ".gitignore").read_text() == "mine\n.fleethub/\n*.seed\n.env\nrun/\n"
+    assert (shared / ".gitignore").read_text() == "mine\n.fleethub/\n*.seed\n*.token\n.env\nrun/\n"
     assert "seed" not in out
 
 
@@ -99,3 +99,10 @@ def test_a_list_that_cannot_be_written_is_no_error(home: Path, tmp_path: Path) -
     assert "the list of your fleets could not be written" in summary["notes"][0]
     assert (place.folder / "monad.seed").exists()
     assert at(tmp_path).run("init", "monad", "--shared-dir", str(tmp_path / "shared"), code=1).startswith("error:")
+
+
+def test_a_file_is_no_place_for_a_fleet(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "note.txt"
+    file.write_text("mine")
+    assert "note.txt is a file; name the folder" in at(file).run("init", code=1)
+    assert file.read_text() == "mine"

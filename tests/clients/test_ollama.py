@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.clients.http import Http
-from fleethub.clients.ollama import Ollama, OllamaError, facts, parameters, tensors
+from fleethub.clients.ollama import EVERY, Ollama, OllamaError, facts, parameters, tensors
 from fleethub.model.facts import Shown, Tensor
 from fleethub.testing.catalog import ALL
 from fleethub.testing.ollama import Ollama as StandIn
@@ -55,6 +55,12 @@ def test_the_facts_of_the_asked_models(server: StandIn, http: Http) -> None:
     assert shown.parameters == {"num_ctx": "4096", "stop": '"<a>"\n"<b>"'}
     assert shown.capabilities == tuple(given_["capabilities"])
     assert [t for t, m in reading.installed.items() if m.shown] == ["qwen3:32b"]
+
+
+def test_every_model_can_be_asked_for(server: StandIn, http: Http) -> None:
+    reading = Ollama(http, server.url).read(("qwen3:32b", EVERY))
+    assert len(reading.installed) == len(GIVEN)
+    assert all(m.shown for m in reading.installed.values())
 
 
 def test_facts_are_asked_once_per_digest(server: StandIn, http: Http) -> None:

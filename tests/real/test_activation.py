@@ -269,15 +269,23 @@ def test_a_first_set_that_does_not_come_up_stays_and_is_tried_again(far: Far) ->
 
 
 def test_versions_of_a_nodes_tools_are_told_and_a_missing_one_is_a_finding(far: Far) -> None:
-    far.machine.tool("openclaw", "#!/bin/sh\necho 'OpenClaw 2026.9.6 (eb377ac)'\n")
-    far.add("volta", *free())
+    said = "case $1 in --version) echo 'OpenClaw 2026.9.6 (eb37)';; *) echo '{\"valid\":true,\"warnings\":[]}';; esac"
+    far.machine.tool("openclaw", f"#!/bin/sh\n{said}\n")
+    first, second = free(2)
+    far.add("volta", first)
+    far.add("tilt", second, type='"openclaw-native"')
     far.place.apply()
-    (told,) = [line for line in far.place.json("show", "node.volta") if line["type"] == "show"]
-    tools = told["observed"]["telemetry"]["tools"]
-    assert (tools["compose"], tools["openclaw"]) == ("2.26.1", "OpenClaw 2026.9.6 (eb377ac)")
+
+    def tools(name: str) -> dict[str, str]:
+        (told,) = [line for line in far.place.json("show", f"node.{name}") if line["type"] == "show"]
+        found: dict[str, str] = told["observed"]["telemetry"]["tools"]
+        return found
+
+    assert tools("volta")["compose"] == "2.26.1"
+    assert tools("tilt")["openclaw"] == "OpenClaw 2026.9.6 (eb37)"
     far.machine.tool("docker", "#!/bin/sh\ncase $1 in compose) exit 1;; esac\n")
     out = far.place.run("plan", code=Exit.REFUSED)
-    assert "does not know `docker compose`" in out
+    assert out.count("does not know `docker compose`") == 1
 
 
 def test_the_mark_tells_when_it_was_activated(far: Far) -> None:

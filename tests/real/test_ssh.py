@@ -203,6 +203,29 @@ def test_a_key_that_the_config_names_in_a_file_that_it_includes(
         shells.at("monad-2").run("echo hello")
 
 
+def test_a_key_of_one_host_is_not_offered_to_another(
+    machine: Machine, elsewhere: Path, shells: Shells, tmp_path: Path
+) -> None:
+    key(tmp_path / "wrong")
+    (elsewhere / ".ssh/config").write_text(
+        f"Host *\n  HostName 127.0.0.1\n  Port {machine.port}\n  User {machine.user}\n"
+        f"Host right*\n  IdentityFile {tmp_path}/key\nHost wrong\n  IdentityFile {tmp_path}/wrong\n"
+    )
+    answers: list[bytes] = []
+
+    def ask(name: str) -> None:
+        answers.append(shells.at(name).run("echo hello").out)
+
+    threads = [threading.Thread(target=ask, args=(f"right{n}",)) for n in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [b"hello\n"] * 40
+    with pytest.raises(ShellError, match="login was refused"):
+        shells.at("wrong").run("echo hello")
+
+
 def test_a_key_that_is_locked(machine: Machine, elsewhere: Path, shells: Shells, tmp_path: Path) -> None:
     argv = ["ssh-keygen", "-q", "-p", "-N", "a passphrase", "-f", str(tmp_path / "key")]
     subprocess.run(argv, check=True)

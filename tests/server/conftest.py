@@ -16,6 +16,7 @@ from tests.support import MASTER, Place
 from tests.test_laws import HEAD, SPEC, World
 
 OWNED = SPEC.replace('host = "a"', 'host = "a"\nowner = "Volta"')
+ANYBODY = Door()
 ASIDE = """
 [models."gpt-oss-20b"]
 backends = ["gpu"]
@@ -67,6 +68,6 @@ def client(site: Site) -> TestClient:
     return client_of(site)
 
 
-def client_of(site: Site, door: Door = Door()) -> TestClient:
+def client_of(site: Site, door: Door = ANYBODY) -> TestClient:
     """A client of a served fleet, as a program on this machine."""
     return TestClient(build(site, door), base_url="http://localhost:3310", raise_server_exceptions=True)

@@ -17,6 +17,7 @@ from fleethub.model.secret import Secret
 from fleethub.server.guards import ALWAYS, LARGEST, Door, Guards, hostname
 
 TOKEN = "fhsk_" + "a" * 43
+ANYBODY = Door()
 WRITE = {"project": "Volta"}
 
 
@@ -24,7 +25,7 @@ async def echo(request: Request) -> Response:
     return JSONResponse({"method": request.method, "body": (await request.body()).decode()})
 
 
-def served(door: Door = Door(), host: str = "localhost:3310") -> TestClient:
+def served(door: Door = ANYBODY, host: str = "localhost:3310") -> TestClient:
     methods = ["GET", "POST", "PUT", "DELETE", "PATCH"]
     routes = [Route(path, echo, methods=methods) for path in ("/", "/healthz", "/api/fleet")]
     return TestClient(Guards(Starlette(routes=routes), door), base_url=f"http://{host}")

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from fleethub.server.site import Site, site_of
 from fleethub.state.history import read
+from fleethub.state.lock import local_lock
 from tests.server.conftest import client_of
 from tests.support import Place, recorded
 from tests.test_laws import World
@@ -167,6 +168,12 @@ def test_a_race_that_is_lost_is_stale(client: TestClient, place: Place, monkeypa
     monkeypatch.setattr(edit, "write", late)
     assert post(client, "assign", 409, node="a", model="gpt-oss-20b", project="Volta")["code"] == "STALE"
     assert 'model = "qwen3-32b"' in (place.folder / "fleet.toml").read_text()
+
+
+def test_while_another_edit_is_written_the_caller_is_told_to_ask_again(client: TestClient, place: Place) -> None:
+    with local_lock(place.folder / ".fleethub/edit.lock", "another"):
+        body = post(client, "assign", 409, node="a", model="gpt-oss-20b", project="Volta")
+    assert body["code"] == "LOCKED"
 
 
 def test_a_spec_that_is_broken_now_is_not_edited(client: TestClient, place: Place) -> None:

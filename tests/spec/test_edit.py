@@ -105,6 +105,13 @@ def test_the_same_model_by_another_way_stays_a_fallback() -> None:
     assert [str(h) for h in new.fleet.nodes["volta"].chain] == ["small via gpu.ollama", "small"]
 
 
+def test_another_roles_fallbacks_are_not_those_of_the_old_one() -> None:
+    roles = '[roles.other]\nmodel = "big"\nfallbacks = ["tiny"]\n'
+    made, new = after(spec(BASE, roles, VOLTA), SetFields("volta", {"role": "other", "model": "small"}))
+    assert [str(h) for h in new.fleet.nodes["volta"].chain] == ["small", "tiny"]
+    assert made.notes == ()
+
+
 @pytest.mark.parametrize(
     "edit", [Assign("volta", "big"), SetFields("volta", {"role": "worker"}), Register("volta", {})]
 )
@@ -211,6 +218,13 @@ def test_a_new_node_gets_a_file_of_its_own_where_the_spec_includes_such() -> Non
     assert text(made) == BASE + VOLTA + "\n" + block
     made, _ = after(spec(BASE, VOLTA.rstrip("\n")), Register("new", fields), "Me")
     assert text(made) == BASE + VOLTA + "\n" + block
+
+
+def test_a_new_node_without_fields_is_written_for_the_checks_to_say_what_it_lacks() -> None:
+    for made in (edited(spec(BASE, VOLTA), Register("new", {})), edited(spec(BASE, volta=VOLTA), Register("new", {}))):
+        (written,) = made.files.values()
+        assert written is not None
+        assert tomllib.loads(written.decode())["nodes"]["new"] == {}
 
 
 FORMS = [

@@ -39,7 +39,8 @@ def test_before_the_first_look_nothing_is_known_and_nothing_is_asked(place: Plac
     assert sent == []
     assert view.age is None
     assert view.facts is None
-    assert view.plan is not None and view.survey is not None
+    assert view.plan is not None
+    assert view.survey is not None
     assert view.plan.sentence == NEVER
     assert {thing.state for thing in (*view.survey.nodes, *view.survey.keys, *view.survey.proxies)} == {"unknown"}
 
@@ -63,7 +64,8 @@ def test_what_is_planned_anew_asks_nobody(place: Place) -> None:
     with recorded() as sent:
         after = hub.current()
     assert sent == []
-    assert after.plan is not None and after.survey is not None
+    assert after.plan is not None
+    assert after.survey is not None
     assert after.facts is before.facts
     assert after.taken == before.taken
     assert {str(c.address) for c in after.plan.changes} == {"node.a", "key.main.a"}

@@ -87,7 +87,7 @@ forward() {
 }
 """
 
-#: Input: path, ``1`` to look at the machine too, who asks, the files' paths, an empty line.
+#: Input: path; ``machine`` and the programs to be asked, to look at the machine too; who asks; paths; an empty line.
 #: Output: lines, then ``end``, then a tar of what can be read. Ends with OVERTAKEN where it says nothing.
 READ = (
     _COMMON
@@ -104,22 +104,26 @@ gone() {
   [ -d "$up" ] || fail "$up is not a folder"
   [ -x "$up" ] || fail "no permission to look into $up"
 }
-if [ "$machine" = 1 ]; then
-  say "uid $(id -u)"
+if [ -n "$machine" ]; then
   bounded=; command -v timeout >/dev/null && bounded='timeout 10'
   for tool in docker openclaw curl wget; do command -v $tool >/dev/null && say "tool $tool"; done
-  command -v docker >/dev/null && version=$($bounded docker compose version --short 2>/dev/null </dev/null) &&
-    say "tool compose $version"
-  command -v openclaw >/dev/null && version=$($bounded openclaw --version 2>/dev/null </dev/null) &&
-    say "tool openclaw $version"
-  [ -r /proc/net/tcp ] && grep -h " 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null |
-    while read -r _ at _ _ _ _ _ _ _ inode _; do say "listens ${at##*:} $inode"; done
-  if command -v docker >/dev/null; then
-    p=com.docker.compose.project
-    $bounded docker ps -a --filter label=$p --format \
-      "container	{{.Label \"$p\"}}	{{.Label \"$p.working_dir\"}}	{{.State}}	{{.Ports}}" 2>/dev/null ||
-      say "silent docker"
-  fi
+  sed -n \
+    's/^ *[0-9]*: [0-9A-F]*:\([0-9A-F]*\) [^ ]* 0A [^ ]* [^ ]* [^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/listens \1 \2/p' \
+    /proc/net/tcp /proc/net/tcp6 2>/dev/null
+  case $machine in *" openclaw"*)
+    command -v openclaw >/dev/null && version=$($bounded openclaw --version 2>/dev/null </dev/null) &&
+      say "tool openclaw $version"
+  esac
+  case $machine in *" docker"*)
+    say "uid $(id -u)"
+    if command -v docker >/dev/null; then
+      version=$($bounded docker compose version --short 2>/dev/null </dev/null) && say "tool compose $version"
+      p=com.docker.compose.project
+      $bounded docker ps -a --filter label=$p --format \
+        "container	{{.Label \"$p\"}}	{{.Label \"$p.working_dir\"}}	{{.State}}	{{.Ports}}" 2>/dev/null ||
+        say "silent docker"
+    fi
+  esac
 fi
 if [ ! -d "$target" ]; then
   if [ -e "$target" ] || [ -L "$target" ]; then fail "$target is not a folder"; fi
@@ -132,8 +136,13 @@ if [ -d $here/next ]; then
   [ -n "$held" ] || lock
   if [ -d $here/next ]; then forward && say forwarded || fail "a committed delivery cannot be finished"; fi
 fi
-set_of() { if [ -d $here/next ]; then say next; else ls -id $here/applied 2>/dev/null; fi; }
-before=$(set_of)
+# the set that lies there, by its mark, which is renamed last; no program is started for it
+set_of() {
+  which=
+  if [ -d $here/next ]; then which=next
+  elif [ -r $here/mark.json ]; then while IFS= read -r line; do which=$which$line; done <$here/mark.json; fi
+}
+set_of; before=$which
 for name in compose.yaml compose.yml docker-compose.yaml docker-compose.yml; do
   [ -f $name ] && say "compose $name"
 done
@@ -154,7 +163,7 @@ for path in $here/mark.json $here/applied/.fleethub/listener; do
 done
 say end
 [ $# -eq 0 ] || tar -cf - "$@" || exit
-[ -n "$held" ] || [ "$(set_of)" = "$before" ] || exit 75
+set_of; [ -n "$held" ] || [ "$which" = "$before" ] || exit 75
 """
 )
 

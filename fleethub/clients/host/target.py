@@ -21,6 +21,7 @@ from fleethub.model.facts import Container, FileReading, HostReading
 from fleethub.model.secret import Blob
 
 MARK = ".fleethub/mark.json"
+TOOL = "tool:"
 APPLIED = ".fleethub/applied/"
 LISTENER = f"{APPLIED}.fleethub/listener"
 READ, WRITE = 30.0, 180.0  # seconds for a script; a check of the files on the node may start a container
@@ -72,19 +73,21 @@ class Target:
     remote: str = ""
     inside: Path | None = None
 
-    def read(self, paths: Sequence[str]) -> HostReading:
+    def read(self, asked: Sequence[str]) -> HostReading:
         """Files by path, the mark, the last applied set, and what the machine tells; raises HostError.
 
+        ``asked``: paths, and ``tool:NAME`` for a program of the machine that has something to say.
         A delivery that was committed and broken off is finished first.
         """
-        asked = tuple(dict.fromkeys(paths))
-        head = [self.path, "1" if self.remote else "", _who(), *asked, ""]
+        tools = [word.removeprefix(TOOL) for word in asked if word.startswith(TOOL)]
+        paths = tuple(dict.fromkeys(word for word in asked if not word.startswith(TOOL)))
+        head = [self.path, " ".join(("machine", *tools)) if self.remote else "", _who(), *paths, ""]
         for _ in range(READINGS):
             try:
                 lines, data = self._run(scripts.READ, head, b"", READ)
             except _Overtaken:
                 continue
-            return _reading(lines, data, asked)
+            return _reading(lines, data, paths)
         raise HostError(f"{self.remote or self.path}: somebody delivers there again and again; try later")
 
     def deliver(self, parcel: Parcel) -> tuple[str, ...]:

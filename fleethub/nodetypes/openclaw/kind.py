@@ -50,6 +50,11 @@ class OpenClaw:
         without = {*(() if self.container else ("compose",)), *(() if "fleethub" in node.files else ("fleethub",))}
         return tuple(role for role in ROLES if role not in without)
 
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Docker, or OpenClaw itself."""
+        return ("docker",) if self.container else ("openclaw",)
+
     def templates(self) -> Mapping[Role, str]:
         """One template for each role."""
         return _TEMPLATES
