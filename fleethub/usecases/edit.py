@@ -116,11 +116,10 @@ def _planned(spec: Loaded, after: Workplace, facts: Facts | None) -> Planned:
     """The plan with the edit; what is read now is read of the models without it too, to tell what it adds."""
     from fleethub.planning.sources import merged, sources
 
-    repair = after.fleet.policy.drift != "stop"
     if facts is None and spec.fleet is not None and after.refused() is None:
         wanted = sources(after.fleet, after.wanted(after.fleet), after.store.read())
         facts = after.read(merged((*wanted, *sources(spec.fleet, {}, None))))
-    return after.plan(repair, facts=facts)
+    return after.plan(facts=facts)
 
 
 def _added(spec: Loaded, made: Planned) -> Iterable[Finding]:
