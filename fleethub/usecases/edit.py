@@ -12,6 +12,7 @@ from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from fleethub.atomic import create
 from fleethub.atomic import replace as write_file
@@ -167,7 +168,7 @@ def entry_of(node: Node) -> dict[str, Any]:
 
 def _owned(proposal: Proposal, node: Node, project: str) -> Proposal:
     """Judge who asks. Self-declared: it keeps sessions out of each other's way, and is no authentication."""
-    if not node.owner or project.casefold() == node.owner.casefold():
+    if not node.owner or _one(project) == _one(node.owner):
         return proposal
     if project and proposal.force:
         return replace(proposal, entry=entry_of(node), displaced=node.owner)
@@ -175,7 +176,7 @@ def _owned(proposal: Proposal, node: Node, project: str) -> Proposal:
 
 
 def _shared(proposal: Proposal, fleet: Fleet, edit: Edit, project: str) -> Proposal:
-    """Judge who takes the key of others for a node: it would call with their limits, and its chain widen their scope."""
+    """Judge who takes others' key for a node: it would call with their limits, and its chain would widen their scope."""
     name = edit.fields.get("key") if isinstance(edit, SetFields | Register) else None
     node = fleet.nodes.get(edit.node)
     if not isinstance(name, str) or (node is not None and node.key == name):
@@ -184,13 +185,18 @@ def _shared(proposal: Proposal, fleet: Fleet, edit: Edit, project: str) -> Propo
     users = [n for n in fleet.nodes.values() if n.key == name and n.name != edit.node]
     entries = [{"key": name, "owner": key.owner, "place": str(key.place)}] if key else []
     owned = [entry for entry in (*entries, *map(entry_of, users)) if entry["owner"]]
-    if not owned or project.casefold() in {entry["owner"].casefold() for entry in owned}:
+    if not owned or _one(project) in {_one(entry["owner"]) for entry in owned}:
         return proposal
     entry, owner = owned[0], owned[0]["owner"]
     if project and proposal.force:
         return replace(proposal, entry=entry, displaced=proposal.displaced or owner)
     place = key.place if key else users[0].place
     return _refused(proposal, f"the key {name} belongs to", owner, project, entry, place)
+
+
+def _one(name: str) -> str:
+    """A name of a project as it is compared: case, blanks around it and the way accents are encoded do not count."""
+    return normalize("NFC", name.strip().casefold())
 
 
 def _refused(

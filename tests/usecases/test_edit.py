@@ -371,3 +371,17 @@ def test_releasing_a_node_leaves_the_key_of_another(fleet: Path) -> None:
     found = ask(fleet, Release("volta"))
     assert any("stays: it belongs to Billing" in note for note in found.notes)
     assert list(found.files) == ["nodes/volta.toml"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "project", "may"),
+    [
+        (" Volta ", "volta", True),
+        ("M\u00fcller", "mu\u0308ller", True),
+        ("Volta", "V\u043elta", False),  # a Cyrillic o
+    ],
+)
+def test_an_owner_is_known_however_the_name_is_typed(fleet: Path, owner: str, project: str, may: bool) -> None:
+    text = (fleet / "nodes/volta.toml").read_text()
+    (fleet / "nodes/volta.toml").write_text(text.replace('"Volta"', f'"{owner}"'))
+    assert ask(fleet, SetFields("volta", {"port": 18790}), project).owned is not may
