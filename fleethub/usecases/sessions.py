@@ -43,8 +43,10 @@ def observe(workplace: Workplace) -> Observed:
 
 def _asked_no_more(lockfile: Lockfile, plan: Plan) -> Lockfile:
     """As an apply of an empty plan would leave it, which writes nothing: the spec may have moved a backend since, or
-    declared other GPUs. What is unknown just now keeps what was known.
+    declared other GPUs. What is unknown just now keeps what was known; of the applied spec nothing is judged anew.
     """
+    if lockfile.applied.spec == plan.spec:
+        return lockfile
     known = {(backend, p.model, p.context): p.bytes for backend, some in lockfile.planned.items() for p in some}
     planned = {
         backend: tuple(p if p.bytes else replace(p, bytes=known.get((backend, p.model, p.context))) for p in some)
@@ -93,7 +95,7 @@ def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
             return (f"{NAME} was not written by FleetHub and is left alone",)
         if there is not None and same(there, text):
             return ()
-        write_file(path, text.encode(), 0o644)
+        write_file(path.resolve(), text.encode(), 0o644)  # behind a link it is the link's file
     except OSError as error:
         return (f"{NAME} could not be written: {error.strerror}",)
     told = notify(Path(fleet.root), binding(os.environ)).note()

@@ -96,6 +96,13 @@ def test_an_observation_that_an_apply_overtook_writes_no_older_document(
     assert "the spec was edited (fleet.toml) and an apply or a git pull changed fleet.lock" in place.run("context")
 
 
+def test_behind_a_link_it_is_the_links_file(place: Place, tmp_path: Path) -> None:
+    (place.folder / "FLEETHUB.md").symlink_to(tmp_path / "shared.md")
+    place.apply()
+    assert (place.folder / "FLEETHUB.md").is_symlink()
+    assert "- volta: qwen3-32b" in (tmp_path / "shared.md").read_text()
+
+
 def test_something_else_of_that_name_stays(place: Place) -> None:
     fleet = load(place.folder).fleet
     assert fleet is not None
