@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fleethub.capacity.admission import admit
 from fleethub.capacity.ask import held, unobserved, upper
-from fleethub.capacity.assess import assess, planned_sets
+from fleethub.capacity.assess import PlannedSet, assess
 from fleethub.capacity.placing import placed
 from fleethub.capacity.server import Server, server_of
 from fleethub.model.capacity import Bar, Held, Report, Verdict
@@ -15,10 +15,9 @@ from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source
 
 
-def report(fleet: Fleet, backend: Backend, facts: Facts) -> Report:
+def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) -> Report:
     """Judge the backend's planned set as if all of it were new, so that the lockfile does not soften the answer."""
     server = server_of(fleet, backend, facts)
-    planned = planned_sets(fleet).get(backend.name, ())
     verdict = admit(server, [placed(server, fleet.models[p.model], facts, primary=p.primary) for p in planned])
     seen = held(fleet, backend, facts)
     findings = assess(fleet, backend, facts, (), planned).findings

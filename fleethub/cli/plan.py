@@ -29,7 +29,7 @@ def cmd(options: dict[str, object], parallel: int, full: bool, detailed_exitcode
         from fleethub.views.plan import plan_text
 
         with Workplace(out.path) as workplace:
-            made = workplace.plan(workplace.fleet.policy.drift != "stop", pace=Pace(reads=parallel))
+            made = workplace.plan(pace=Pace(reads=parallel))
             remember(workplace, made)
         plan = made.plan
         code = plan_exit(plan, detailed_exitcode)

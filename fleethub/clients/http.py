@@ -22,6 +22,9 @@ CONNECT, READ, WHOLE = 3.0, 15.0, 60.0  # seconds: to connect, for each piece of
 CONNECT_LONG = 5.0  # seconds to connect, where a request has a limit of its own
 USUAL = httpx.Timeout(READ, connect=CONNECT, pool=None)
 LARGEST = 64 << 20  # bytes of an answer
+#: What runs on this machine is asked directly, whatever HTTP_PROXY says: a proxy would get the credential, and take
+#: "localhost" for itself.
+HERE = ("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]")
 
 
 class HttpError(Exception):
@@ -79,6 +82,7 @@ class Http:
             verify=_trusted(),
             timeout=USUAL,
             limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
+            mounts=dict.fromkeys(HERE),
             follow_redirects=False,
         )
 

@@ -104,7 +104,7 @@ def _backend(fleet: Fleet, backend: Backend, facts: Facts, planned: tuple[Planne
     if backend.ollama is None:
         return SurveyedBackend(*head, "there", "no Ollama in the spec", total=declared, endpoints=backend.endpoints)
     reading = facts.of(Source("ollama", backend.ollama.url))
-    found = report(fleet, backend, facts)
+    found = report(fleet, backend, facts, planned)
     verdict = found.verdict
     sizes = {p.model: p.estimate.total for p in verdict.placed}
     return SurveyedBackend(

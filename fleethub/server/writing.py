@@ -141,10 +141,9 @@ def _answer(proposal: edits.Proposal, written: edits.Written, now: View, name: s
 def _refusal(view: View, proposal: edits.Proposal, models: Iterable[str]) -> Refusal:
     """Why a proposal is not written, with all that the caller needs to go on."""
     if proposal.owned:
-        owner = (proposal.entry or {}).get("owner", "")
         return Refusal(
             "OWNED",
-            f"{proposal.address} belongs to {owner}. Ask them, or repeat with force to take it over.",
+            f"{proposal.findings[0].message}. Ask them, or repeat with force to take it over.",
             owner=proposal.entry,
         )
     if proposal.findings:

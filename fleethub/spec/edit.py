@@ -126,6 +126,8 @@ class _Desk:
         where = f"[keys.{key.name}] ({key.place})"
         if users:
             self.notes.append(f"{where} stays: {', '.join(users)} use{'s' if len(users) == 1 else ''} it too")
+        elif key.owner and key.owner.casefold() != node.owner.casefold():
+            self.notes.append(f"{where} stays: it belongs to {key.owner}")
         elif key.also:
             self.notes.append(f"{where} stays, with the scope that also = gives it; take it out when nobody uses it")
         elif key.protected:

@@ -158,7 +158,7 @@ class Workplace:
 
     def plan(
         self,
-        repair: bool = True,
+        repair: bool | None = None,
         destroy: bool = False,
         pace: Pace = Pace(),
         facts: Facts | None = None,
@@ -167,13 +167,15 @@ class Workplace:
         """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong.
 
         With ``facts`` of an earlier read nothing is read: what they do not tell is unknown. ``every_model``: have
-        each Ollama show all that it has installed, for questions about models that nobody planned.
+        each Ollama show all that it has installed, for questions about models that nobody planned. ``repair``: undo
+        what was changed by hand; None: as an apply would, which asks where the policy does not say.
         """
         from fleethub.model.observation import Unknown
         from fleethub.observing import now
         from fleethub.planning import make_plan, sources
 
         seen = {**self.opened.stamps, **stamps(self.root, [LOCKFILE])}
+        repair = self.fleet.policy.drift != "stop" if repair is None else repair
         lockfile = self.store.read()
         if destroy and lockfile is None:
             made = self.plan(repair, pace=pace, facts=facts)  # it tells a lost lockfile from a fleet never applied
@@ -292,7 +294,10 @@ class Workplace:
             finally:
                 journal.close()
             notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile))
-            remember(self, self.plan(repair, pace=pace))
+            try:
+                remember(self, self.plan(pace=pace))
+            except (Exception, KeyboardInterrupt) as error:  # what was done is done, and must be told
+                notes += (f"what sessions are told is not of after this apply ({type(error).__name__})",)
             return Result(
                 plan,
                 True,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleethub.capacity import planned_sets
 from fleethub.capacity.ask import AskError, Question, ask, rank
 from fleethub.capacity.quant import BITS
 from fleethub.capacity.report import report
@@ -80,7 +81,8 @@ def overview(looked: Looked, backend: str | None = None) -> tuple[Report, ...]:
     if backend is not None and fleet.backends[backend].ollama is None:
         raise AskError(f"{backend} has no Ollama in the spec: write [backends.{backend}.ollama] with its url")
     chosen = [fleet.backends[backend]] if backend is not None else list(fleet.backends.values())
-    return tuple(report(fleet, b, looked.facts) for b in chosen if b.ollama is not None)
+    planned = planned_sets(fleet)
+    return tuple(report(fleet, b, looked.facts, planned.get(b.name, ())) for b in chosen if b.ollama is not None)
 
 
 def ask_one(looked: Looked, question: Question) -> Answer:

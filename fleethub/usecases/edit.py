@@ -12,6 +12,7 @@ from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from fleethub.atomic import create
 from fleethub.atomic import replace as write_file
@@ -31,8 +32,8 @@ from fleethub.model.edit import (
     Written,
 )
 from fleethub.model.facts import Facts
-from fleethub.model.finding import Finding, Severity
-from fleethub.model.fleet import Node
+from fleethub.model.finding import Finding, Place, Severity
+from fleethub.model.fleet import Fleet, Node
 from fleethub.spec import Loaded, load
 from fleethub.spec.edit import edited
 from fleethub.spec.report import redacted, shown
@@ -84,7 +85,11 @@ def propose(path: Path, edit: Edit, project: str = "", force: bool = False, fact
             return proposal
     elif isinstance(edit, Register) and project and not edit.fields.get("owner"):
         edit = Register(edit.node, {**edit.fields, "owner": project})
-    made = edited(spec, edit, project if proposal.displaced else "")
+    taker = project if proposal.displaced else ""
+    proposal = _shared(proposal, spec.fleet, edit, project)
+    if proposal.findings:
+        return proposal
+    made = edited(spec, edit, taker)
     proposal = replace(proposal, files=made.files, notes=made.notes)
     if not made.files:
         return proposal
@@ -112,11 +117,10 @@ def _planned(spec: Loaded, after: Workplace, facts: Facts | None) -> Planned:
     """The plan with the edit; what is read now is read of the models without it too, to tell what it adds."""
     from fleethub.planning.sources import merged, sources
 
-    repair = after.fleet.policy.drift != "stop"
     if facts is None and spec.fleet is not None and after.refused() is None:
         wanted = sources(after.fleet, after.wanted(after.fleet), after.store.read())
         facts = after.read(merged((*wanted, *sources(spec.fleet, {}, None))))
-    return after.plan(repair, facts=facts)
+    return after.plan(facts=facts)
 
 
 def _added(spec: Loaded, made: Planned) -> Iterable[Finding]:
@@ -164,21 +168,51 @@ def entry_of(node: Node) -> dict[str, Any]:
 
 def _owned(proposal: Proposal, node: Node, project: str) -> Proposal:
     """Judge who asks. Self-declared: it keeps sessions out of each other's way, and is no authentication."""
-    if not node.owner or project.casefold() == node.owner.casefold():
+    if not node.owner or _one(project) == _one(node.owner):
         return proposal
     if project and proposal.force:
         return replace(proposal, entry=entry_of(node), displaced=node.owner)
-    whose = f"{node_address(node.name)} belongs to {node.owner}"
-    mine = f"--project {shlex.quote(node.owner)} (or FLEETHUB_PROJECT) if it is yours"
+    return _refused(proposal, f"{node_address(node.name)} belongs to", node.owner, project, entry_of(node), node.place)
+
+
+def _shared(proposal: Proposal, fleet: Fleet, edit: Edit, project: str) -> Proposal:
+    """Judge who takes others' key for a node: it would call with their limits, and its chain would widen their scope."""
+    name = edit.fields.get("key") if isinstance(edit, SetFields | Register) else None
+    node = fleet.nodes.get(edit.node)
+    if not isinstance(name, str) or (node is not None and node.key == name):
+        return proposal
+    key = fleet.keys.get(name)
+    users = [n for n in fleet.nodes.values() if n.key == name and n.name != edit.node]
+    entries = [{"key": name, "owner": key.owner, "place": str(key.place)}] if key else []
+    owned = [entry for entry in (*entries, *map(entry_of, users)) if entry["owner"]]
+    if not owned or _one(project) in {_one(entry["owner"]) for entry in owned}:
+        return proposal
+    entry, owner = owned[0], owned[0]["owner"]
+    if project and proposal.force:
+        return replace(proposal, entry=entry, displaced=proposal.displaced or owner)
+    place = key.place if key else users[0].place
+    return _refused(proposal, f"the key {name} belongs to", owner, project, entry, place)
+
+
+def _one(name: str) -> str:
+    """A name of a project as it is compared: case, blanks around it and the way accents are encoded do not count."""
+    return normalize("NFC", name.strip().casefold())
+
+
+def _refused(
+    proposal: Proposal, whose: str, owner: str, project: str, entry: Mapping[str, Any], place: Place | None
+) -> Proposal:
+    mine = f"--project {shlex.quote(owner)} (or FLEETHUB_PROJECT) if it is yours"
     if project:
-        message = f"{whose}, not to {shown(project)}"
-        hint = f"ask {node.owner}; or take it over with --force, which is recorded"
+        message = f"{whose} {owner}, not to {shown(project)}"
+        hint = f"ask {owner}; or take it over with --force, which is recorded"
     elif proposal.force:
-        message, hint = f"{whose}, and no project is named that takes it over", f"{mine}; else --project YOURS --force"
+        message = f"{whose} {owner}, and no project is named that takes it over"
+        hint = f"{mine}; else --project YOURS --force"
     else:
-        message, hint = f"{whose}, and no project is named", mine
-    finding = Finding("node.owned", message, node_address(node.name), node.place, hint)
-    return replace(proposal, findings=(finding,), entry=entry_of(node))
+        message, hint = f"{whose} {owner}, and no project is named", mine
+    finding = Finding("node.owned", message, proposal.address, place, hint)
+    return replace(proposal, findings=(finding,), entry=entry)
 
 
 def _project(name: str) -> str:

@@ -127,13 +127,16 @@ def known_document(client: TangleClaw, found: Group, root: Path) -> tuple[Step, 
     return Step("document", Outcome.REGISTERED, _shown(one.path) + told), one
 
 
-def remove(client: TangleClaw, before: Registration) -> tuple[Step, bool]:
-    """Unregister the document of that id, if it still is the one of that path."""
+def remove(client: TangleClaw, before: Registration, base: str) -> tuple[Step, bool]:
+    """Unregister the document of that id, if it still is the one of that path. ``base``: where it is looked for."""
     try:
         one = client.document(before.document)
     except TangleClawError as error:
         if error.status != 404:
             raise
+        if base != before.base:  # another TangleClaw's not having it says nothing of the one that has
+            hint = f"it was registered at {before.base}: leave --api out"
+            return Step("document", Outcome.MISSING, "it is not there", error.code, hint), False
         return Step("document", Outcome.UNREGISTERED, "it was gone already"), True
     if one.path != before.path:
         detail = f"the document leads to {_shown(one.path)} by now, which is not what was registered from here"

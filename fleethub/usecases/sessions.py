@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fleethub.model.capacity import Fit
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
@@ -33,8 +34,24 @@ def observe(workplace: Workplace) -> Observed:
         return Observed(made.plan, None, made.plan.findings)
     survey = workplace.survey(made)
     keep(survey, made.stamps)
-    notes = [*publish(workplace.fleet, made.lockfile), *_listed(workplace.root)]
+    lockfile = workplace.store.read()  # once more: an apply may have ended while the fleet was read
+    if lockfile is not None and lockfile == made.lockfile and not made.plan.changes:
+        lockfile = _asked_no_more(lockfile, made.plan)
+    notes = [*publish(workplace.fleet, lockfile), *_listed(workplace.root)]
     return Observed(made.plan, survey, made.plan.findings, tuple(notes))
+
+
+def _asked_no_more(lockfile: Lockfile, plan: Plan) -> Lockfile:
+    """As an apply of an empty plan would leave it, which writes nothing: the spec may have moved a backend since, or
+    declared other GPUs. What is unknown just now keeps what was known.
+    """
+    known = {(backend, p.model, p.context): p.bytes for backend, some in lockfile.planned.items() for p in some}
+    planned = {
+        backend: tuple(p if p.bytes else replace(p, bytes=known.get((backend, p.model, p.context))) for p in some)
+        for backend, some in plan.planned.items()
+    }
+    fits = {b: lockfile.fits.get(b, fit) if fit == Fit.UNKNOWN.value else fit for b, fit in plan.fits.items()}
+    return replace(lockfile, planned=planned, fits=fits, applied=replace(lockfile.applied, spec=plan.spec))
 
 
 def keep(survey: Survey, files: Stamps) -> None:
@@ -59,9 +76,10 @@ def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
     """Write FLEETHUB.md where what was applied reads differently from it, and tell the TangleClaw that it is
     registered with; says what was done, or why not.
 
-    Only a spec that is the applied one can name what was applied: another one leaves the file as it is.
+    Only a spec that is the applied one, or asks no more than it, can name what was applied: another one leaves the
+    file as it is.
     """
-    from fleethub.atomic import replace
+    from fleethub.atomic import replace as write_file
     from fleethub.usecases.tangleclaw import binding, notify
     from fleethub.views.document import NAME, document, ours, same
 
@@ -75,7 +93,7 @@ def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
             return (f"{NAME} was not written by FleetHub and is left alone",)
         if there is not None and same(there, text):
             return ()
-        replace(path, text.encode(), 0o644)
+        write_file(path, text.encode(), 0o644)
     except OSError as error:
         return (f"{NAME} could not be written: {error.strerror}",)
     told = notify(Path(fleet.root), binding(os.environ)).note()

@@ -139,7 +139,7 @@ def unregister(root: Path, way: Door) -> Report:
     base = way.base or before.base
     log = steps.Log(base, root)
     with _client(log, _token(way, before, base), way.binding) as client:
-        if client is not None and log.run("document", partial(steps.remove, client, before)):
+        if client is not None and log.run("document", partial(steps.remove, client, before, base)):
             kept.remove(root / ".fleethub")
     return log.report()
 

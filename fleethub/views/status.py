@@ -33,6 +33,8 @@ def status_text(survey: Survey, style: Style) -> str:
 
 
 def _planned(change: str) -> str:
+    if change == "blocked":
+        return "  [blocked]"
     return f"  [{change} planned]" if change else ""
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
+from fleethub.capacity import planned_sets
 from fleethub.capacity.ask import AskError, Question, ask, held, rank, scene_of, upper
 from fleethub.capacity.report import report
 from fleethub.capacity.shape import requantised, shape_of_params
@@ -152,7 +153,7 @@ def test_a_bar_adds_up_and_tells_what_is_loaded() -> None:
     )
     seen = facts({"gpu": residents}, gpu=TAGS)
     f = two(48, chain=("q", "o"))
-    found = report(f, f.backends["gpu"], seen)
+    found = report(f, f.backends["gpu"], seen, planned_sets(f)["gpu"])
     (bar,) = found.bars
     sizes = {p.model: upper(p) for p in found.verdict.placed}
     assert (bar.resident, bar.planned, bar.unplanned) == (sizes["o"], sizes["q"], 6 * GIB)
@@ -163,7 +164,7 @@ def test_a_bar_adds_up_and_tells_what_is_loaded() -> None:
 def test_what_no_gpu_takes_alone_is_reckoned_over_all_of_them() -> None:
     """18 GiB of weights and 10 GiB of cache are more than one card: what each of the two needs anew counts twice."""
     f = fleet([backend("gpu", 24, 24)], [model("q", "qwen3:32b", "gpu", context=40960)], {"n": ("q",)})
-    found = report(f, f.backends["gpu"], SEEN)
+    found = report(f, f.backends["gpu"], SEEN, planned_sets(f)["gpu"])
     (load,) = found.verdict.placed
     assert any(row.what == "overhead of 2 GPUs" for row in load.estimate.rows)
     assert sum(load.parts) == upper(load) == found.verdict.need
@@ -171,7 +172,8 @@ def test_what_no_gpu_takes_alone_is_reckoned_over_all_of_them() -> None:
     assert 0.9 < load.parts[1] / load.parts[0] < 1.1
     assert all(bar.planned for bar in found.bars)
     # what one card holds is on one card, be there another or not
-    (small,) = report(two(24, context=4096), two(24).backends["gpu"], SEEN).verdict.placed
+    less = two(24, context=4096)
+    (small,) = report(less, less.backends["gpu"], SEEN, planned_sets(less)["gpu"]).verdict.placed
     answer = ask(replace(f, nodes={}), SEEN, Question("gpu", "llama3.1:8b", 8192))
     assert (answer.placed.parts, small.parts) == ((), ())
     assert "overhead of 1 GPU" in {row.what for row in answer.placed.estimate.rows}

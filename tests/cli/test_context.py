@@ -170,6 +170,36 @@ def test_a_config_that_cannot_be_understood_runs_what_is_unknown(place: Place) -
     assert "  volta (Volta): there: its config cannot be understood  [update planned]" in place.run("status")
 
 
+def test_drift_that_the_policy_stops_at_is_not_said_to_be_undone(place: Place) -> None:
+    place.edit('drift = "repair"', 'drift = "stop"')
+    place.apply()
+    (place.folder / "nodes/volta/openclaw.json").write_text("{}")
+    for command in ("observe", "status", "plan"):
+        place.run(command)
+        text = place.run("context")
+        assert "left alone until somebody decides" in text, command
+        assert "the next apply undoes it" not in text
+    assert "[blocked planned]" not in place.run("status")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_what_was_applied_is_told_whatever_becomes_of_the_look_afterwards(
+    place: Place, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    reading, asked = Workplace.read, []
+
+    def read(self: Workplace, *args: Any) -> Facts:
+        asked.append(args)
+        if len(asked) > 1:
+            raise error
+        return reading(self, *args)
+
+    monkeypatch.setattr(Workplace, "read", read)
+    *_, summary = place.json("apply", "--auto-approve")
+    assert (summary["exit"], summary["applied"], len(summary["done"]) > 0) == (0, True, True)
+    assert any(f"({error.__name__})" in note for note in summary["notes"])
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1}', '{"format": 1, "files": {}, "trouble": 3}', "\0"])
 def test_a_damaged_cache_never_fails_a_session(place: Place, tmp_path: Path, damage: str) -> None:
     (place.folder / ".fleethub").mkdir()

@@ -173,6 +173,7 @@ def test_release_takes_the_block_its_sub_tables_and_its_comments() -> None:
         ("rpm = 1\n", '\n[nodes.b]\nhost = "b.example"\nrole = "worker"\nkey = "volta"\n', "stays: b uses it too"),
         ('also = ["tiny"]\n', "", "stays, with the scope that also = gives it"),
         ("protected = true\n", "", "stays: it is protected"),
+        ('owner = "Billing"\n', "", "stays: it belongs to Billing"),
     ],
 )
 def test_a_key_that_is_still_needed_stays(key: str, more: str, says: str) -> None:

@@ -346,3 +346,42 @@ def test_without_git_a_commit_is_no_edit_lost(fleet: Path) -> None:
     with pytest.raises(NotCommitted, match="in no git work tree"):
         write(ask(fleet, Assign("volta", "gpt-oss-20b")), commit=True)
     assert "gpt-oss-20b" in (fleet / "nodes/volta.toml").read_text()
+
+
+def test_the_key_of_another_is_not_taken_by_the_back_door(fleet: Path) -> None:
+    with (fleet / "fleet.toml").open("a") as file:
+        file.write('[keys.webui]\nowner = "Web"\nmodels = ["qwen3-32b"]\n')
+    took = ask(fleet, SetFields("free", {"key": "volta"}), "Tilt")
+    assert took.owned
+    assert "the key volta belongs to Volta" in took.findings[0].message
+    assert took.entry is not None
+    assert took.entry["node"] == "volta"
+    new = ask(fleet, Register("new", {"host": "new", "role": "worker", "key": "webui"}), "Tilt")
+    assert new.owned
+    assert (new.entry or {})["owner"] == "Web"
+    assert not ask(fleet, SetFields("free", {"key": "volta"}), "VOLTA").refused
+    forced = ask(fleet, SetFields("free", {"key": "volta"}), "Tilt", force=True)
+    assert (forced.refused, forced.displaced) == (False, "Volta")
+    assert not any("owner" in line for line in forced.diff), "the node was nobody's, and stays so"
+
+
+def test_releasing_a_node_leaves_the_key_of_another(fleet: Path) -> None:
+    text = (fleet / "fleet.toml").read_text()
+    (fleet / "fleet.toml").write_text(text.replace("rpm = 60", 'rpm = 60\nowner = "Billing"'))
+    found = ask(fleet, Release("volta"))
+    assert any("stays: it belongs to Billing" in note for note in found.notes)
+    assert list(found.files) == ["nodes/volta.toml"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "project", "may"),
+    [
+        (" Volta ", "volta", True),
+        ("M\u00fcller", "mu\u0308ller", True),
+        ("Volta", "V\u043elta", False),  # a Cyrillic o
+    ],
+)
+def test_an_owner_is_known_however_the_name_is_typed(fleet: Path, owner: str, project: str, may: bool) -> None:
+    text = (fleet / "nodes/volta.toml").read_text()
+    (fleet / "nodes/volta.toml").write_text(text.replace('"Volta"', f'"{owner}"'))
+    assert ask(fleet, SetFields("volta", {"port": 18790}), project).owned is not may

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fleethub.model.facts import Facts
 from fleethub.model.observation import Applied, Lockfile
 from fleethub.spec import load
+from fleethub.usecases import Workplace
 from fleethub.usecases.sessions import publish
 from tests.support import Place
 from tests.test_laws import HEAD, World
@@ -50,6 +54,46 @@ def test_the_document_is_written_of_the_applied_spec_alone(place: Place) -> None
     assert not (place.folder / "FLEETHUB.md").exists()
     assert publish(fleet, state) == ("FLEETHUB.md tells what was applied",)
     assert publish(fleet, state) == ()
+
+
+def test_the_document_follows_a_spec_that_asks_for_nothing_new(place: Place) -> None:
+    place.apply()
+    document = place.folder / "FLEETHUB.md"
+    place.edit('vram = "48 GiB"', 'vram = "24 GiB"')
+    place.edit('host = "gpu"', 'host = "gpu-moved"')
+    before = place.bytes()
+    place.apply()
+    assert place.bytes() == before, "an empty plan writes nothing outside .fleethub"
+    place.run("observe", code=0)
+    assert "- gpu (gpu-moved): " in document.read_text()
+    assert re.search(r"about \d+ of 24 GiB planned: does not fit", document.read_text())
+    written = document.stat().st_mtime_ns
+    place.run("observe", code=0)
+    assert document.stat().st_mtime_ns == written
+    place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
+    place.edit('host = "gpu-moved"', 'host = "gpu"')
+    place.run("observe", code=0)
+    assert "- gpu (gpu-moved): " in document.read_text(), "what is not applied is not told as if it were"
+
+
+def test_an_observation_that_an_apply_overtook_writes_no_older_document(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.apply()
+    reading, begun = Workplace.read, []
+
+    def read(self: Workplace, *args: Any) -> Facts:
+        found = reading(self, *args)
+        if not begun:
+            begun.append(True)
+            place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
+            place.apply()
+        return found
+
+    monkeypatch.setattr(Workplace, "read", read)
+    place.run("observe", code=0)
+    assert "- volta: gpt-oss-20b" in (place.folder / "FLEETHUB.md").read_text()
+    assert "the spec was edited (fleet.toml) and an apply or a git pull changed fleet.lock" in place.run("context")
 
 
 def test_something_else_of_that_name_stays(place: Place) -> None:

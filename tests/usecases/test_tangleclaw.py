@@ -375,3 +375,14 @@ def test_a_folder_without_a_spec_is_no_fleet(tmp_path: Path, root: Path) -> None
     with pytest.raises(Unusable, match=r"no fleet\.toml"):
         use.fleet_root(tmp_path)
     assert use.fleet_root(root) == use.fleet_root(root / "fleet.toml") == root
+
+
+def test_another_tangleclaw_that_does_not_have_it_is_no_proof_that_it_is_gone(server: TangleClaw, root: Path) -> None:
+    use.register(root, Door(server.url))
+    with TangleClaw(projects=PROJECTS) as other:
+        report = use.unregister(root, Door(other.url))
+    assert outcomes(report) == {"document": Outcome.MISSING}
+    assert server.url in report.steps[0].hint
+    assert record(root)["base"] == server.url
+    assert use.unregister(root, Door()).fine
+    assert server.state.documents == {}

@@ -119,3 +119,17 @@ def test_two_hundred_nodes_are_counted_where_they_are_not_named() -> None:
     text = document(many, lockfile(**nodes))
     assert len(text.encode()) <= LARGEST
     assert re.search(r"… and \d+ more: `fleethub status`", text)
+
+
+def test_it_is_small_in_bytes_too() -> None:
+    owner = "🦙" * 200
+    nodes = {f"n{i}": node(f"n{i}", f"{owner}{i}", [f"{owner}{i}"], {"x.md": {}}) for i in range(9)}
+    fleet = replace(MONAD, backends={"monad-1": replace(MONAD.backends["monad-1"], owner=owner)})
+    text = document(fleet, lockfile(**nodes))
+    assert len(text.encode()) <= LARGEST
+    assert "🦙" in text
+    assert text.endswith("one apply at a time.\n")
+
+
+def test_a_name_cannot_open_a_fence_of_the_other_kind() -> None:
+    assert "~~~" not in document(MONAD, lockfile(a=node("a", "~~~", ["~~~sh"])))

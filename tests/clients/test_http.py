@@ -1,0 +1,66 @@
+"""Where a request goes, whatever the environment says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from fleethub.clients.http import Http, HttpError
+from fleethub.model.secret import Secret
+
+TOKEN = "tcsk_canary-of-this-test"
+
+
+class Proxy(HTTPServer):
+    """An HTTP proxy that keeps what it is asked for, and answers by itself."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str | None]] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Proxy
+
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers.get("Authorization")))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    found = Proxy()
+    thread = Thread(target=found.serve_forever)
+    thread.start()
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{found.server_port}")
+    yield found
+    found.shutdown()
+    thread.join()
+    found.server_close()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_what_runs_here_is_never_asked_through_a_proxy(proxy: Proxy, host: str) -> None:
+    http = Http()
+    with pytest.raises(HttpError):
+        http.request("GET", f"http://{host}:9/api/groups", token=Secret(TOKEN))
+    http.close()
+    assert proxy.asked == []
+
+
+def test_what_runs_elsewhere_is_asked_through_the_operators_proxy(proxy: Proxy) -> None:
+    http = Http()
+    assert http.request("GET", "http://llm.example:4000/health").status == 200
+    http.close()
+    assert proxy.asked == [("http://llm.example:4000/health", None)]
