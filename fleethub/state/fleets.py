@@ -30,8 +30,8 @@ def known() -> tuple[Path, ...]:
 def remember(folder: Path) -> bool:
     """Add a fleet's folder; True when it is new. Raises OSError, or RuntimeError where there is no home."""
     place = folder.resolve()
-    if "\n" in str(place):
-        raise OSError("its path holds a line break, so it cannot be listed")
+    if "\n" in str(place) or not _is_text(place):
+        raise OSError("its path is no line of text in UTF-8, so it cannot be listed")
     listed = known()
     if place in listed:
         return False
@@ -47,6 +47,14 @@ def forget(folder: Path) -> bool:
     if kept == listed:
         return False
     _write(kept)
+    return True
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
     return True
 
 

@@ -265,6 +265,8 @@ def test_fields_in_a_form_of_their_own_are_refused() -> None:
         (Register("a" * 64, {}), "bad-name"),
         (Register("$(id)", {}), "bad-name"),
         (Register("new", {"host": object()}), "bad-field"),
+        (Register("new", {"host": "\udcc3"}), "bad-field"),
+        (SetFields("volta", {"owner": "Zo\udcc3"}), "bad-field"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(edit: Edit, code: str) -> None:
