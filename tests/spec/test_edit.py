@@ -362,6 +362,11 @@ def kept(edit: Edit, pieces: list[tuple[str, str]], end: str) -> list[str]:
             texts += ["# free", ""] if beside and "# free" in piece else [""]
         else:
             texts[-1] += piece.replace("\n", end)
+    last = max((at for at, one in enumerate(texts) if one), default=0)
+    while (
+        gone and last < len(texts) - 1 and texts[last].endswith(end * 2)
+    ):  # blank lines before a last block go with it
+        texts[last] = texts[last].removesuffix(end)
     return [*texts, ""] if isinstance(edit, Register) else texts
 
 
