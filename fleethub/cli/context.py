@@ -59,14 +59,22 @@ def _folders(here: Path) -> Iterable[Path]:
     """The fleet that the working directory lies in, then the listed ones; each once."""
     from fleethub.state.fleets import known
 
-    inside = [folder.resolve() for folder in (here, *here.parents) if (folder / MAIN).is_file()][:1]
+    inside = [folder.resolve() for folder in (here, *here.parents) if not _lacks(folder)][:1]
     return dict.fromkeys((*inside, *known()))
 
 
+def _lacks(folder: Path) -> str:
+    """Why no fleet is told of from a folder; one that cannot be read hides no other."""
+    try:
+        return "" if (folder / MAIN).is_file() else "its folder is not there now"
+    except OSError as error:
+        return f"its folder cannot be read: {error.strerror}"
+
+
 def _known(folder: Path) -> Known:
-    if not (folder / MAIN).is_file():
+    if why := _lacks(folder):
         hint = "mount its folder; or take its line out of ~/.config/fleethub/fleets, if it is gone for good"
-        return Known(str(folder), None, None, why="its folder is not there now", hint=hint)
+        return Known(str(folder), None, None, why=why, hint=hint)
     brief, since = read(folder)
     if brief is None:
         return Known(str(folder), None, None, why=since)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import traceback
 
 import click
@@ -17,6 +18,8 @@ def report(error: BaseException, as_json: bool = False) -> int:
     if isinstance(error, click.ClickException):
         error.show()
     else:
+        if isinstance(error, click.Abort) and error.__cause__ is None and sys.stderr.isatty():
+            click.echo(err=True)  # a question's line is not ended yet
         click.echo(message, err=True)
     if as_json:
         click.echo(json.dumps({"type": "summary", "exit": int(code), "error": message}))

@@ -32,6 +32,10 @@ def cmd(options: dict[str, object], name: str | None, shared_dir: Path | None) -
     folder = (shared_dir or out.path).resolve()
     if folder.is_file():
         raise click.UsageError(f"{_near(folder)} is a file; name the folder that the fleet is to lie in with -C")
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise click.UsageError("the folder's path is not in UTF-8; name another with -C") from None
     guess = re.sub(r"[^a-z0-9-]+", "-", (name or folder.name).lower()).strip("-")[:63] or "fleet"
     if name is not None and guess != name:
         raise click.UsageError(f"a fleet's name is [a-z0-9][a-z0-9-]*; {guess!r} would do")

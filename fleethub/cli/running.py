@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -74,20 +75,34 @@ def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False, p
 
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """SIGTERM, and SIGHUP unless it is ignored (nohup), do what Ctrl-C does: end with what is pending on record."""
+    """SIGTERM, and SIGHUP unless it is ignored (nohup), do what Ctrl-C does: end with what is pending on record.
 
-    def stop(number: int, frame: object) -> None:
+    A second one ends the process at once, which loses no more than a crash.
+    """
+    interrupted = False
+
+    def first(number: int, frame: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        for one in before:
+            signal.signal(one, second)
         raise KeyboardInterrupt
 
-    main = threading.current_thread() is threading.main_thread()
-    ours = [s for s in (signal.SIGTERM, signal.SIGHUP) if main and signal.getsignal(s) is signal.SIG_DFL]
-    for one in ours:
-        signal.signal(one, stop)
+    def second(number: int, frame: object) -> None:
+        os.write(2, b"interrupted again: ended at once; the next plan sees what was done\n")
+        os._exit(Exit.INTERRUPTED)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(one) in (signal.SIG_DFL, signal.default_int_handler):
+                before[one] = signal.signal(one, first)
     try:
         yield
     finally:
-        for one in ours:
-            signal.signal(one, signal.SIG_DFL)
+        if not interrupted:  # else all that is left is to say so
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
 
 class progress:

@@ -22,6 +22,7 @@ from fleethub.model.secret import Derived, Secret, SecretRef, Slot, Text
 
 SEED = re.compile(r"fhseed1_[A-Za-z0-9_-]{43}")
 COMMAND_SECONDS = 10
+LARGEST = 64 << 10  # bytes of a secret
 
 
 class SecretError(Exception):
@@ -171,7 +172,11 @@ class Vault:
         path = self._root / Path(name).expanduser()
         try:
             mode = path.stat().st_mode
-            value = path.read_text(encoding="utf-8")
+            with path.open("rb") as file:  # a device has no end
+                data = file.read(LARGEST + 1)
+            if len(data) > LARGEST:
+                raise SecretError(f"holds more than {LARGEST >> 10} KiB, which is no secret")
+            value = data.decode()
         except FileNotFoundError:
             raise SecretError("does not exist") from None
         except (OSError, UnicodeDecodeError, RuntimeError) as error:

@@ -12,16 +12,16 @@ from fleethub.capacity import assess, planned_sets
 from fleethub.capacity.assess import Assessment
 from fleethub.model.address import Address
 from fleethub.model.capacity import Planned
-from fleethub.model.facts import Facts, GitReading, HostReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet, Hop
-from fleethub.model.observation import Lockfile, Needs, Resource, Seen, Source, Unknown
+from fleethub.model.observation import Lockfile, Needs, Resource, Seen, Unknown
 from fleethub.model.plan import Action, Change, Obstacle, Phase, Plan, Step, Why
 from fleethub.model.secret import Seal
 from fleethub.planning.guards import after_reading
+from fleethub.planning.hazards import env_findings, node_findings, unreadable
 from fleethub.planning.judge import Verdict, judge
 from fleethub.planning.order import order
-from fleethub.planning.sources import secret_paths
 from fleethub.planning.summary import sentence
 from fleethub.resources import KINDS
 from fleethub.resources.base import Item, Sight, Uses, Work, record
@@ -33,7 +33,6 @@ from fleethub.resources.delivery import (
     unused_until_restart,
     waits_for_hand,
 )
-from fleethub.resources.node import machine_findings
 from fleethub.resources.route import findings as route_findings
 
 
@@ -70,7 +69,7 @@ def make_plan(
         assess(fleet, b, facts, before.get(b.name, ()), after.get(b.name, ())) for b in fleet.backends.values()
     ]
     routes = route_findings(fleet, facts)
-    env = [*_env_findings(wanted, facts), *_machine_findings(wanted, facts, lockfile)]
+    env = [*env_findings(wanted, facts), *node_findings(wanted, facts, lockfile)]
     desk = _Desk(
         items=items,
         verdicts={a: judge(item, lockfile, fleet.policy, repair) for a, item in items.items()},
@@ -97,7 +96,7 @@ def make_plan(
         *routes,
         *env,
         *(f for a in assessments for f in a.findings),
-        *_unreadable(fleet, facts),
+        *unreadable(fleet, facts),
     )
     plan = Plan(
         id=_identity(fleet, lockfile, changes, items, ordered),
@@ -298,70 +297,6 @@ def _change(desk: _Desk, address: Address, work: Work) -> Change | None:
         attrs=item.want.attrs if item.want else {},
         locked=record(item.want) if item.want else None,
     )
-
-
-def _env_findings(wanted: Mapping[Address, Resource], facts: Facts) -> list[Finding]:
-    """Nodes whose secrets git has, would take, or (where it cannot be asked) might take."""
-    reading = facts.readings.get(Source("git", ".").id)
-    if reading is None:
-        return []
-    found = []
-    for address, resource in wanted.items():
-        for full in secret_paths(resource):
-            if isinstance(reading, GitReading):
-                how = "tracks" if full in reading.tracked else "would not ignore" if full in reading.unignored else ""
-                if not how:
-                    continue
-                message = f"git {how} {full}, which holds this node's secrets"
-                untrack = f", and git rm --cached {full}" if how == "tracks" else ""
-                hint = f"write .env and .fleethub/ (or {full}) into .gitignore{untrack}"
-            else:
-                reason = reading.reason if isinstance(reading, Unknown) else "not read"
-                message = f"whether git would take {full}, which holds this node's secrets, is not known: {reason}"
-                hint = "make git answer in the fleet's folder, then plan again"
-            found.append(Finding("node.env-tracked", message, address, resource.place, hint))
-            break
-    return found
-
-
-def _machine_findings(wanted: Mapping[Address, Resource], facts: Facts, lockfile: Lockfile | None) -> Iterable[Finding]:
-    """What on a node's machine is in its way, where the machine could be read."""
-    for address, resource in wanted.items():
-        reading = facts.of(resource.source)
-        if address.kind == "node" and isinstance(reading, HostReading):
-            yield from machine_findings(resource, reading, lockfile.resources.get(address) if lockfile else None)
-
-
-def _unreadable(fleet: Fleet, facts: Facts) -> list[Finding]:
-    """One finding per system that could not be read; a node's own reason is on its change."""
-    found = []
-    for proxy in fleet.proxies.values():
-        reading = facts.of(Source("litellm", proxy.admin_url))
-        if isinstance(reading, Unknown):
-            found.append(
-                Finding(
-                    "proxy.unreadable",
-                    f"{proxy.name} ({proxy.admin_url}): {reading.reason}",
-                    Address("proxy", proxy.name),
-                    proxy.place,
-                    "its keys and routes are unknown, so nothing was planned for them",
-                )
-            )
-    for backend in fleet.backends.values():
-        if backend.ollama is None:
-            continue
-        reading = facts.of(Source("ollama", backend.ollama.url))
-        if isinstance(reading, Unknown):
-            found.append(
-                Finding(
-                    "backend.unreadable",
-                    f"{backend.name} ({backend.ollama.url}): {reading.reason}",
-                    Address("backend", backend.name),
-                    backend.place,
-                    "it is judged from the spec alone",
-                )
-            )
-    return found
 
 
 def _fits(assessments: Iterable[Assessment], lockfile: Lockfile | None) -> dict[str, str]:

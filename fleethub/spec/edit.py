@@ -45,16 +45,25 @@ def edited(spec: Loaded, edit: Edit, owner: str = "") -> Edited:
     """Carry an edit out on a spec that holds together; ``owner``: who takes the entry over. Raises EditError."""
     if spec.fleet is None:
         raise ValueError("a spec with errors is not edited")
-    desk = _Desk(spec.fleet, dict(spec.texts))
-    if isinstance(edit, Register) and edit.node not in spec.fleet.nodes:
+    try:
+        return _edited(spec, spec.fleet, edit, owner)
+    except UnicodeEncodeError:  # bytes of the command line that the locale could not read
+        raise EditError(
+            "bad-field", "a value is no text in UTF-8", "run it in a UTF-8 locale: LC_ALL=C.UTF-8"
+        ) from None
+
+
+def _edited(spec: Loaded, fleet: Fleet, edit: Edit, owner: str) -> Edited:
+    desk = _Desk(fleet, dict(spec.texts))
+    if isinstance(edit, Register) and edit.node not in fleet.nodes:
         desk.add(edit.node, {**edit.fields, **({"owner": owner} if owner else {})})
-    elif edit.node not in spec.fleet.nodes:
-        hint = report.nearest(edit.node, spec.fleet.nodes, "node")
+    elif edit.node not in fleet.nodes:
+        hint = report.nearest(edit.node, fleet.nodes, "node")
         raise EditError("unknown-node", f"there is no node {report.shown(edit.node)}", hint)
     elif isinstance(edit, Release):
-        desk.release(spec.fleet.nodes[edit.node])
+        desk.release(fleet.nodes[edit.node])
     else:
-        desk.set(spec.fleet.nodes[edit.node], edit, owner)
+        desk.set(fleet.nodes[edit.node], edit, owner)
     return Edited({n: desk.files[n] for n in desk.touched if desk.files[n] != spec.texts.get(n)}, tuple(desk.notes))
 
 

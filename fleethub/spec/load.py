@@ -51,7 +51,8 @@ def load(path: Path, overlay: Overlay = MappingProxyType({})) -> Loaded:
     try:
         sources = read_main(path, overlay)
     except (OSError, ValueError, RuntimeError):
-        problem = report.finding("spec.unreadable", "the path of the fleet is unusable", Place(MAIN, 1, 1))
+        hint = "name a folder that is there by a path in UTF-8 without control characters"
+        problem = report.finding("spec.unreadable", "the path of the fleet is unusable", Place(MAIN, 1, 1), hint)
         return Loaded(None, (problem,), ())
     fleet = _judge(sources)
     found = tuple(_sorted(sources.findings))

@@ -72,8 +72,11 @@ def digest(files: Mapping[str, bytes]) -> str:
 
 
 def read_main(path: Path, overlay: Overlay = MappingProxyType({})) -> Sources:
-    """Read fleet.toml alone: ``path`` is the file or its folder."""
+    """Read fleet.toml alone: ``path`` is the file or its folder. Raises OSError or ValueError for an unusable path."""
     main = path / MAIN if path.is_dir() else path
+    if not main.name.isprintable():
+        raise ValueError("it is shown in every finding's place")
+    str(main.parent.resolve()).encode()  # nodes' targets are below it, and shells are told of them in UTF-8
     sources = Sources(main.parent.resolve(), main.name, overlay=overlay)
     if document := _read(sources, main, main.name):
         _join(sources, *document, main=True)

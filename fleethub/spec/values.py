@@ -22,7 +22,7 @@ NAME = r"[a-z0-9][a-z0-9-]*"
 HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
 USER = r"[A-Za-z_][A-Za-z0-9._-]*"
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-SECRET = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{13,}|fhseed1_[A-Za-z0-9_-]+)")
+SECRET = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{13,}|fhseed1_[A-Za-z0-9_-]+|fhsk_[A-Za-z0-9_-]{13,})")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 SIZE_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
@@ -120,6 +120,8 @@ def _one_reference(item: object) -> str:
     kind, colon, rest = item.partition(":") if isinstance(item, str) else ("", "", "")
     if not isinstance(item, str) or not colon or kind not in ("env", "file", "command"):
         raise bad("spec.literal-secret", "must be a reference, never the secret itself", REFERENCE_HELP)
+    if SECRET.search(rest):
+        raise bad("spec.literal-secret", f"has what looks like a secret itself after {kind}:", REFERENCE_HELP)
     if not rest.strip() or CONTROL.search(rest):
         raise bad("spec.value", f"has nothing usable after {kind}:", REFERENCE_HELP)
     if kind == "env" and not re.fullmatch(ENV_NAME, rest):

@@ -34,8 +34,8 @@ def remember(folder: Path) -> bool:
     process adds at the same time.
     """
     place = folder.resolve()
-    if "\n" in str(place):
-        raise OSError("its path holds a line break, so it cannot be listed")
+    if "\n" in str(place) or not _is_text(place):
+        raise OSError("its path is no line of text in UTF-8, so it cannot be listed")
     if place in known():
         return False
     path = config_home() / "fleets"
@@ -45,4 +45,12 @@ def remember(folder: Path) -> bool:
         file.seek(max(end - 1, 0))
         joint = b"\n" if end and file.read() != b"\n" else b""
         file.write(joint + os.fsencode(place) + b"\n")
+    return True
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
     return True

@@ -176,7 +176,7 @@ def _owned(proposal: Proposal, node: Node, project: str) -> Proposal:
 
 
 def _shared(proposal: Proposal, fleet: Fleet, edit: Edit, project: str) -> Proposal:
-    """Judge who takes others' key for a node: it would call with their limits, and its chain would widen their scope."""
+    """Judge who takes others' key for a node: it would call with their limits, and widen their scope by its chain."""
     name = edit.fields.get("key") if isinstance(edit, SetFields | Register) else None
     node = fleet.nodes.get(edit.node)
     if not isinstance(name, str) or (node is not None and node.key == name):

@@ -38,3 +38,22 @@ def test_a_signal_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path, numbe
         assert "to record" in place.run("plan", code=0)
         place.apply()
         place.plan_is_empty()
+
+
+def test_more_signals_end_it_at_once_and_the_next_apply_goes_on(tmp_path: Path) -> None:
+    with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
+        place = Place(tmp_path / "fleet", SPEC.format(url=proxy.url).replace('settle = "0s"', 'settle = "60s"'))
+        env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
+        argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "apply", "--auto-approve"]
+        process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "settle on their new config" in line:
+                break
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        assert process.returncode == 130
+        assert "Traceback" not in process.stdout.read()
+        place.edit('settle = "60s"', 'settle = "0s"')
+        place.apply()
+        place.plan_is_empty()

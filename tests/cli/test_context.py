@@ -210,6 +210,19 @@ def test_a_damaged_cache_never_fails_a_session(place: Place, tmp_path: Path, dam
     assert "Traceback" not in done.stderr
 
 
+def test_a_fleet_that_cannot_be_read_hides_no_other(place: Place, tmp_path: Path) -> None:
+    place.apply()
+    long = tmp_path / ("x" * 300)  # what root cannot look into either
+    listed = tmp_path / "config" / "fleethub" / "fleets"
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    listed.write_text(f"{long}\n{place.folder}\n")
+    done = session(tmp_path, XDG_CONFIG_HOME=str(tmp_path / "config"))
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "(FleetHub), observed" in done.stdout
+    assert "its folder cannot be read: File name too long" in done.stdout
+
+
 def test_context_imports_next_to_nothing(place: Place) -> None:
     place.apply()
     heavy = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -106,3 +107,15 @@ def test_a_file_is_no_place_for_a_fleet(home: Path, tmp_path: Path) -> None:
     file.write_text("mine")
     assert "note.txt is a file; name the folder" in at(file).run("init", code=1)
     assert file.read_text() == "mine"
+
+
+def test_a_path_that_is_no_text_is_refused_before_anything_is_written(home: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    assert "not in UTF-8" in at(odd).run("init", "cafe", code=1)
+    assert not list(odd.iterdir())
+    for command in ("validate", "plan", "observe"):
+        assert "path in UTF-8" in at(odd).run(command, code=1)
+    with pytest.raises(OSError, match="cannot be listed"):
+        fleets.remember(odd)
+    assert "path in UTF-8" in at(tmp_path / "a\x1b[31m").run("validate", code=1)

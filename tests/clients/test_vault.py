@@ -103,6 +103,7 @@ def test_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ref: str, v
         ("env:NOT_SET", "env:NOT_SET is not set"),
         ("file:none", "file:none does not exist"),
         ("file:.", "cannot be read"),
+        ("file:/dev/zero", "holds more than 64 KiB"),
         ("command:false", "ended with 1"),
         ("command:true", "printed nothing"),
         ("command:no-such-program-here", "cannot be run"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -26,8 +27,9 @@ HOSTILE = "<script>document.title = 1</script><img src=x onerror=alert(1)>"
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    missing += ["selenium"] if importlib.util.find_spec("selenium") is None else []
     if missing:
-        said = f"{' and '.join(missing)} not installed (Debian: chromium, chromium-driver)"
+        said = f"{' and '.join(missing)} not installed: see tests/real/README.md"
         if os.environ.get("FLEETHUB_REQUIRE_REAL"):
             pytest.fail(f"FLEETHUB_REQUIRE_REAL is set, and {said}")
         pytest.skip(said)

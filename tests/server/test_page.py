@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from syrupy.assertion import SnapshotAssertion
 
 from fleethub.model.capacity import Bar
 from fleethub.server.page import ago, page_response, status_of
@@ -53,6 +54,20 @@ def test_who_runs_what(client: TestClient) -> None:
     text = opened(client).text
     for said in ("Volta", "qwen3-32b", "as planned", "RTX 6000 Ada", "headroom", "plan fits", "observed 0 s ago"):
         assert said in text
+
+
+def test_all_that_it_says(site: Site, place: Place, world: World, snapshot: SnapshotAssertion) -> None:
+    world.admin.update("a", models=["qwen3-32b"])
+    world.ollama.load("gpt-oss:20b", 8192)
+    site.hub.refresh()
+    place.edit('model = "qwen3-32b"', 'model = "gpt-oss-120b"')
+    page = opened(client_of(site), "/?model=gpt-oss-120b")
+    words = "\n".join(line for word in page.words if (line := re.sub(r"\s+", " ", word).strip()))
+    words = words[: words.index('"use strict"')] + words[words.rindex("})();") :]
+    words = re.sub(r":root \{.*?\nFleetHub\n", "FleetHub\n", words, flags=re.S)
+    words = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", words)
+    words = re.sub(r"by \S+@\S+,\n[\d-]+ [\d:]+ UTC", "by WHO, WHEN", words)
+    assert re.sub(r"observed \d+ s ago", "observed N s ago", words) == snapshot
 
 
 def test_nothing_is_from_elsewhere_and_only_its_own_script_runs(client: TestClient) -> None:

@@ -273,6 +273,8 @@ def test_fields_in_a_form_of_their_own_are_refused() -> None:
         (Register("a" * 64, {}), "bad-name"),
         (Register("$(id)", {}), "bad-name"),
         (Register("new", {"host": object()}), "bad-field"),
+        (Register("new", {"host": "\udcc3"}), "bad-field"),
+        (SetFields("volta", {"owner": "Zo\udcc3"}), "bad-field"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(edit: Edit, code: str) -> None:
@@ -368,6 +370,11 @@ def kept(edit: Edit, pieces: list[tuple[str, str]], end: str) -> list[str]:
             texts += ["# free", ""] if beside and "# free" in piece else [""]
         else:
             texts[-1] += piece.replace("\n", end)
+    last = max((at for at, one in enumerate(texts) if one), default=0)
+    while (
+        gone and last < len(texts) - 1 and texts[last].endswith(end * 2)
+    ):  # blank lines before a last block go with it
+        texts[last] = texts[last].removesuffix(end)
     return [*texts, ""] if isinstance(edit, Register) else texts
 
 
