@@ -11,7 +11,6 @@ import json
 import re
 import shlex
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import PurePath
 from typing import Any, NoReturn
 
@@ -48,16 +47,37 @@ def entry(command: str) -> dict[str, Any]:
 
 
 def is_ours(command: object) -> bool:
-    """Whether a hook's command is FleetHub's, by name or by any path."""
+    """Whether a hook's command runs FleetHub's context, by name or by any path, with any of its global options.
+
+    One that only speaks of it, as ``echo run fleethub context`` does, is somebody else's.
+    """
     if not isinstance(command, str):
         return False
-    if "fleethub context" in command:
+    if command.endswith(f"fleethub {ARGUMENTS}"):  # as it is written here, be it quoted or not
         return True
     try:
         words = shlex.split(command)
     except ValueError:
         return False
-    return any(PurePath(a).name == "fleethub" and b == "context" for a, b in pairwise(words))
+    return any(
+        PurePath(word).name == "fleethub" and _starts(words[:at]) and _called(words[at + 1 :]) == "context"
+        for at, word in enumerate(words)
+    )
+
+
+def _starts(before: list[str]) -> bool:
+    """Whether a word after these is a program, not an argument."""
+    last = before[-1] if before else ";"
+    return (
+        last in ("-m", "exec", "env") or last.endswith((";", "&", "|")) or re.match(r"[A-Za-z_]\w*=", last) is not None
+    )
+
+
+def _called(words: list[str]) -> str:
+    """The command of FleetHub's own arguments."""
+    while words and words[0].startswith("-"):
+        words = words[2 if words[0] == "-C" else 1 :]
+    return words[0] if words else ""
 
 
 def install(text: str, command: str) -> str:
