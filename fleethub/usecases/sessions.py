@@ -96,8 +96,8 @@ def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
         if there is not None and same(there, text):
             return ()
         write_file(path.resolve(), text.encode(), 0o644)  # behind a link it is the link's file
-    except OSError as error:
-        return (f"{NAME} could not be written: {error.strerror}",)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+        return (f"{NAME} could not be written: {getattr(error, 'strerror', None) or error}",)
     told = notify(Path(fleet.root), binding(os.environ)).note()
     return (f"{NAME} tells what was applied", *([told] if told else []))
 

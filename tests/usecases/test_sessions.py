@@ -101,6 +101,10 @@ def test_behind_a_link_it_is_the_links_file(place: Place, tmp_path: Path) -> Non
     place.apply()
     assert (place.folder / "FLEETHUB.md").is_symlink()
     assert "- volta: qwen3-32b" in (tmp_path / "shared.md").read_text()
+    (place.folder / "FLEETHUB.md").unlink()
+    (place.folder / "FLEETHUB.md").symlink_to("FLEETHUB.md")
+    place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
+    assert "FLEETHUB.md could not be written: " in place.apply(), "and the apply is told as done"
 
 
 def test_something_else_of_that_name_stays(place: Place) -> None:
