@@ -177,6 +177,21 @@ def test_without_the_seed_nothing_is_removed_or_forgotten(place: Place, admin: A
     assert not (place.folder / "nodes/a/.env").exists()
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [("validate",), ("plan", "--detailed-exitcode"), ("status",), ("show", "node.a"), ("observe",), ("capacity",),
+     ("verify",), ("apply",), ("destroy",), ("init",), ("assign", "a", "nope"), ("show", "node.nobody"), ("nope",)],
+)  # fmt: skip
+def test_the_last_line_for_machines_is_a_summary(place: Place, argv: tuple[str, ...]) -> None:
+    for wrong in (False, True):
+        out = place.run("--json", *argv)
+        lines = [line for line in out.splitlines() if line.startswith("{")]
+        last = json.loads(lines[-1])
+        assert (last["type"], last["exit"]) == ("summary", place.code)
+        if not wrong:
+            place.seed("fhseed1_malformed")
+
+
 def test_destroy_of_what_was_never_applied_has_nothing_to_do(place: Place, world: World) -> None:
     with recorded() as sent:
         out = place.run("destroy", "--auto-approve", code=0)

@@ -34,8 +34,8 @@ def cmd(options: dict[str, object], parallel: int, full: bool, detailed_exitcode
         plan = made.plan
         code = plan_exit(plan, detailed_exitcode)
         out.text(plan_text(plan, out.style, full))
-        lines = plan_data(plan, full)
-        out.lines([*lines[:-1], {**lines[-1], "exit": int(code)}])
+        out.lines(plan_data(plan, full))
+        out.line({"type": "summary", "exit": int(code)})
         return code
 
     guarded(out, work)

@@ -63,6 +63,7 @@ def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
             made = workplace.plan()
             if made.plan.fatal:
                 out.findings(made.plan.findings)
+                out.line({"type": "summary", "exit": int(plan_exit(made.plan))})
                 return plan_exit(made.plan)
             seen = workplace.observations(made)
             if wanted_address not in seen:
@@ -72,7 +73,8 @@ def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
             data = show_data(wanted_address, made.wanted.get(wanted_address), locked, seen[wanted_address])
         out.text(show_text(data, out.style))
         code = 1 if isinstance(seen[wanted_address], Unknown) else 0
-        out.line({**data, "exit": code})
+        out.line(data)
+        out.line({"type": "summary", "exit": code})
         return code
 
     guarded(out, work)

@@ -28,7 +28,8 @@ def cmd(options: dict[str, object]) -> None:
         if made.plan.findings:
             out.text("")
         out.findings(made.plan.findings)
-        out.line({"type": "status", **survey_data(seen), "exit": int(code)})
+        out.line({"type": "status", **survey_data(seen)})
+        out.line({"type": "summary", "exit": int(code)})
         return code
 
     guarded(out, work)

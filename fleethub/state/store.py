@@ -24,8 +24,11 @@ class FileStore:
             return load(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise LockfileError(f"fleet.lock cannot be read: {error}") from error
+        except UnicodeDecodeError as error:
+            message = "fleet.lock is not UTF-8; take it from git again, or from .fleethub/backups"
+            raise LockfileError(message) from error
+        except OSError as error:
+            raise LockfileError(f"fleet.lock cannot be read: {error.strerror} ({self.path})") from error
 
     def write(self, lockfile: Lockfile) -> None:
         """Replace the file in one rename, on disk before this returns; the old one becomes a backup."""

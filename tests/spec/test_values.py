@@ -83,7 +83,10 @@ def test_a_bare_env_value_says_how_to_write_what_is_no_secret():
     assert "{ value =" in caught.value.context["hint"]
 
 
-@pytest.mark.parametrize("text", ["sk-0123456789abcdef", "x sk-abcdefghijklmnop", "fhseed1_x", "Bearer=sk-" + "a" * 20])
+@pytest.mark.parametrize(
+    "text",
+    ["sk-0123456789abcdef", "x sk-abcdefghijklmnop", "fhseed1_x", "Bearer=sk-" + "a" * 20, "env:fhsk_" + "a" * 43],
+)
 def test_secrets_by_look(text):
     assert v.SECRET.search(text)
 

@@ -41,6 +41,12 @@ def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
         FileStore(tmp_path).read()
 
 
+def test_what_is_no_text_says_where_to_get_it_back(tmp_path: Path) -> None:
+    (tmp_path / "fleet.lock").write_bytes(b"\xff\xfe")
+    with pytest.raises(LockfileError, match=r"is not UTF-8; take it from git again, or from \.fleethub/backups"):
+        FileStore(tmp_path).read()
+
+
 def test_the_lock_names_its_holder_and_dies_with_it(tmp_path: Path) -> None:
     path = tmp_path / ".fleethub/lock"
     code = (
