@@ -84,7 +84,7 @@ def run_edit(options: dict[str, object], edit: Callable[[Out], Edit], **asked: A
 
 
 def _run(out: Out, edit: Edit, asked: Asked) -> int:
-    from fleethub.usecases.edit import propose, refuse, write
+    from fleethub.usecases.edit import propose, refuse, uncommitted, write
     from fleethub.views.edit import proposal_data, proposal_text, refusal_text, written_text
 
     proposal = propose(out.path, edit, asked.project, asked.force)
@@ -97,6 +97,8 @@ def _run(out: Out, edit: Edit, asked: Asked) -> int:
         return _end(out, _refusal(proposal.plan))
     if proposal.nothing:
         return _end(out, Exit.FINE)
+    if asked.commit:
+        out.text("".join(f"\nMind that {note}." for note in uncommitted(proposal)))
     if asked.dry_run:
         out.text("\nA dry run: nothing was written.")
         return _end(out, Exit.FINE)

@@ -43,7 +43,7 @@ from fleethub.usecases import Planned, SpecError, Workplace
 
 __all__ = [
     "Assign", "EditError", "LockedError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged",
-    "Written", "entry_of", "propose", "refuse", "write",
+    "Written", "entry_of", "propose", "refuse", "uncommitted", "write",
 ]  # fmt: skip
 
 #: Below the fleet's folder.
@@ -259,7 +259,7 @@ def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
         spec = load(root / proposal.main)
         if spec.digest != proposal.before:
             raise SpecChanged("the spec was changed meanwhile, so nothing was written; do it again on what it says now")
-        notes = _uncommitted(root, names) if commit else ()
+        notes = uncommitted(proposal) if commit else ()
         _put(root, proposal.files, spec.texts)
         made, problem = "", ""
         if commit:
@@ -329,11 +329,12 @@ def _replace(path: Path, data: bytes | None) -> None:
     write_file(there, data, there.stat().st_mode & 0o7777 if there.exists() else 0o644)
 
 
-def _uncommitted(root: Path, names: Iterable[str]) -> tuple[str, ...]:
+def uncommitted(proposal: Proposal) -> tuple[str, ...]:
+    """What a commit of this proposal would take along: changes of the same files that nobody has committed."""
     from fleethub.clients import git
 
     try:
-        dirty = git.uncommitted(root, tuple(names))
+        dirty = git.uncommitted(Path(proposal.root), tuple(proposal.files))
     except git.GitError:
         return ()  # the commit itself says what is wrong with git
-    return tuple(f"{name} had changes that were not committed; they are in this commit too" for name in dirty)
+    return tuple(f"{name} had changes that were not committed; the commit takes them along" for name in dirty)

@@ -325,7 +325,7 @@ def test_a_commit_has_the_edit_and_nothing_else(fleet: Path, git: Any) -> None:
     assert git("status", "--porcelain").splitlines() == [" M fleet.toml", "A  notes.txt"]
     written = write(ask(fleet, Release("volta")), commit=True)
     assert git("show", "--name-status", "--format=", "HEAD").split() == ["M", "fleet.toml", "D", "nodes/volta.toml"]
-    assert written.notes == ("fleet.toml had changes that were not committed; they are in this commit too",)
+    assert written.notes == ("fleet.toml had changes that were not committed; the commit takes them along",)
     assert git("status", "--porcelain").splitlines() == ["A  notes.txt"]
     assert [line["commit"] for line in lines(fleet)][1] == written.commit
 
