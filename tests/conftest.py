@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.test_laws import World
 
 settings.register_profile(
     "fleethub",
@@ -20,6 +25,16 @@ settings.load_profile("fleethub")
 def _own_config(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The user's list of fleets, and what else lies in the user's configuration, is not the tests' to change."""
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """A proxy and an Ollama for the tests of a module; ``World.place`` starts each of them clean."""
+    from tests.test_laws import World
+
+    found = World()
+    yield found
+    found.stop()
 
 
 @pytest.fixture(autouse=True)

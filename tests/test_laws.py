@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -70,17 +68,17 @@ class World:
         self.proxy = LiteLLM(models=routes, master_key=MASTER, cache_ttl=0.01)
         self.admin = Admin(self.proxy.url)
 
+    def place(self, folder: Path, rest: str) -> Place:
+        """A fleet's folder below ``folder``, with ``rest`` after the usual head; nothing of earlier tests is left."""
+        self.admin.wipe()
+        urls = {"proxy": self.proxy.url, "ollama": self.ollama.url}
+        head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="refuse-new")
+        return Place(folder / "fleet", head + rest)
+
     def stop(self) -> None:
         self.admin.http.close()
         self.proxy.stop()
         self.ollama.stop()
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    found = World()
-    yield found
-    found.stop()
 
 
 chains = st.lists(st.sampled_from(ALIASES), min_size=1, max_size=3, unique=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,6 @@ MODELS = "\n".join(
 NODE = '\n[nodes.a]\nhost = "a"\nmodel = "qwen3-32b"\n'
 
 
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    found = World()
-    yield found
-    found.stop()
-
-
 @pytest.fixture
 def admin(world: World) -> Admin:
     world.admin.wipe()
@@ -40,9 +32,7 @@ def admin(world: World) -> Admin:
 
 @pytest.fixture
 def place(world: World, admin: Admin, tmp_path: Path) -> Place:
-    urls = {"proxy": world.proxy.url, "ollama": world.ollama.url}
-    head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="refuse-new")
-    return Place(tmp_path / "fleet", head + MODELS + NODE)
+    return world.place(tmp_path, MODELS + NODE)
 
 
 def test_a_key_whose_models_are_all_refused_is_not_made(place: Place, admin: Admin) -> None:

@@ -44,7 +44,7 @@ def _interval(ctx: click.Context, param: click.Parameter, value: str) -> float:
 def cmd(options: dict[str, object], host: str, port: int, token: str | None, interval: float) -> None:
     """Serve the fleet's state over HTTP, with a page for people. Writes edit the spec; nothing is ever applied.
 
-    Beyond the loopback a token is required. Needs the extra: pip install 'fleethub[server]'.
+    Beyond the loopback a token is required. Needs the extra: pip install '.[server]' in FleetHub's checkout.
     """
     out = Out(options)
 
@@ -57,7 +57,7 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
             from fleethub.server.site import site_of
         except ModuleNotFoundError as error:
             raise click.ClickException(
-                f"serve needs a package that is not there ({error.name}): pip install 'fleethub[server]'"
+                f"serve needs {error.name}, which is not there: pip install '.[server]' in FleetHub's checkout"
             ) from None
         from fleethub.usecases import SpecError
 

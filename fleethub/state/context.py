@@ -14,7 +14,7 @@ FORMAT = 1
 LOCKFILE = "fleet.lock"
 LARGEST = 16 << 20  # bytes
 _TEXTS = ("fleet", "at", "applied_at", "applied_by", "pending")
-_LINES = ("backends", "models", "proxies")
+_LINES = ("backends", "models", "proxies", "refused")
 #: name -> [mtime in ns, size in bytes]; of a folder (its name ends with a slash) how many files are in it. None: not
 #: there.
 Stamps = Mapping[str, list[int] | None]
@@ -29,11 +29,22 @@ def stamps(folder: Path, names: Iterable[str]) -> Stamps:
 
 def save(folder: Path, brief: Mapping[str, Any], files: Stamps) -> None:
     """Replace it in one rename; ``files``: what it was made from, as it was then. Raises OSError."""
+    _write(folder, {"format": FORMAT, **brief, "files": files})
+
+
+def refuse(folder: Path, why: Iterable[str]) -> None:
+    """Say in what was kept why the fleet cannot be looked at now; without that, nothing. Raises OSError."""
+    brief, _ = read(folder)
+    if brief is not None:
+        _write(folder, {**brief, "refused": list(why)})
+
+
+def _write(folder: Path, brief: Mapping[str, Any]) -> None:
     from fleethub.atomic import replace
 
     private = folder / ".fleethub"
     private.mkdir(parents=True, exist_ok=True)
-    data = json.dumps({"format": FORMAT, **brief, "files": files}, ensure_ascii=False, separators=(",", ":"))
+    data = json.dumps(brief, ensure_ascii=False, separators=(",", ":"))
     replace(private / "context.json", data.encode(), 0o644)
 
 

@@ -24,7 +24,7 @@ from fleethub.model.survey import Survey
 from fleethub.spec import load
 from fleethub.state.format import LockfileError
 from fleethub.usecases import NotThereYet, Planned, SpecError, Workplace
-from fleethub.usecases.sessions import keep
+from fleethub.usecases.sessions import keep, refused
 
 log = logging.getLogger(__name__)
 NEVER = "Never observed: nothing has been read yet, so nothing is known."
@@ -113,9 +113,9 @@ class Hub:
                     self._publish(workplace, made, survey, taken, signature)
                 else:
                     self._plan_anew()
-            if asked and not made.plan.fatal:
+            if asked:
                 with suppress(OSError):  # a folder that cannot be written to is served all the same
-                    keep(survey, made.stamps)
+                    keep(survey, made.stamps) if not made.plan.fatal else refused(workplace.root, made.plan)
         return self.current()
 
     def run(self, interval: float, stop: threading.Event) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleethub.model.capacity import Fit
-from fleethub.model.finding import Finding
+from fleethub.model.finding import FATAL, Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Plan
@@ -31,6 +31,7 @@ def observe(workplace: Workplace) -> Observed:
     """Read everything, keep the brief, and put FLEETHUB.md right. Raises OSError when the brief cannot be written."""
     made = workplace.plan()
     if made.plan.fatal:
+        refused(workplace.root, made.plan)
         return Observed(made.plan, None, made.plan.findings)
     survey = workplace.survey(made)
     keep(survey, made.stamps)
@@ -66,12 +67,21 @@ def keep(survey: Survey, files: Stamps) -> None:
 
 def remember(workplace: Workplace, made: Planned) -> None:
     """Keep the brief of a plan that was made anyway; a folder that cannot be written to is left alone."""
-    if made.plan.fatal:
-        return
     try:
-        keep(workplace.survey(made), made.stamps)
+        if made.plan.fatal:
+            refused(workplace.root, made.plan)
+        else:
+            keep(workplace.survey(made), made.stamps)
     except OSError:
         return
+
+
+def refused(root: Path, plan: Plan) -> None:
+    """Add to the brief why nothing can be decided now: sessions go on with what was seen before. Raises OSError."""
+    from fleethub.state.context import refuse
+    from fleethub.views.brief import told
+
+    refuse(root, [told(f) for f in plan.findings if f.code in FATAL])
 
 
 def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:

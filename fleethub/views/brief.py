@@ -22,6 +22,7 @@ def brief(survey: Survey) -> dict[str, Any]:
         "applied_at": survey.applied_at,
         "applied_by": survey.applied_by,
         "pending": survey.sentence if survey.changes else "",
+        "refused": [],  # a later look that was refused is added by ``state.context.refuse``
         "trouble": [*_drift(survey), *_unknown(survey), *_findings(survey.findings), *_waiting(survey)],
         "consumers": [*(_consumer(node) for node in survey.nodes), *_keys(survey)],
         "backends": [_backend(backend) for backend in survey.backends],
@@ -58,13 +59,14 @@ def _findings(findings: Iterable[Finding]) -> Iterable[dict[str, Any]]:
     """Errors first. What could not be read is told under unknown."""
     for finding in sorted(findings, key=lambda f: f.severity is not Severity.ERROR):
         if not finding.code.endswith(".unreadable"):
-            hint = f" → {finding.hint}" if finding.hint else ""
             about = str(finding.address) if finding.address else ""
-            yield {
-                "kind": finding.severity.value,
-                "about": about,
-                "line": f"{finding.code}{f' {about}' if about else ''}: {finding.message}{hint}",
-            }
+            yield {"kind": finding.severity.value, "about": about, "line": told(finding)}
+
+
+def told(finding: Finding) -> str:
+    """A finding as one line, with what to do."""
+    about = f" {finding.address}" if finding.address else ""
+    return f"{finding.code}{about}: {finding.message}" + (f" → {finding.hint}" if finding.hint else "")
 
 
 def _waiting(survey: Survey) -> Iterable[dict[str, Any]]:

@@ -88,6 +88,7 @@ def _fleet(known: Known, mine: frozenset[str], markdown: bool, room: int) -> str
     ]
     if known.since:
         lines.append(_clip(f"Since then {known.since}: run fleethub observe.", LONGEST))
+    lines += [_clip(f"It cannot be looked at now: {why}", LONGEST) for why in brief["refused"][:3]]
     if brief["pending"]:
         lines.append(_clip(f"A plan would now say: {brief['pending']}", LONGEST))
     own = [c for c in brief["consumers"] if _is(c["names"], mine)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -83,11 +84,16 @@ def _folded(changes: Iterable[Change]) -> list[list[Change]]:
             change.address.kind,
             change.action,
             tuple((leaf.path, repr(leaf.before), repr(leaf.after)) for leaf in change.leaves),
-            tuple(o.reason.replace(change.address.name, "") for o in change.obstacles),
+            tuple(_common(o.reason, change) for o in change.obstacles),
             change.consequence,
         )
         groups.setdefault(key, []).append(change)
     return list(groups.values())
+
+
+def _common(reason: str, change: Change) -> str:
+    """A reason without the name of the one that it is about: ``waits for key.main.*``."""
+    return re.sub(rf"(?<![\w-]){re.escape(change.address.alias)}(?![\w-])", "*", reason)
 
 
 def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
@@ -105,7 +111,8 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
         lines += [f"      {_leaf(leaf)}" for leaf in first.leaves]
     for obstacle in first.obstacles:
         what = f"{obstacle.what}: " if obstacle.what else ""
-        lines.append(f"      {style('blocked', '!')} {what}{obstacle.reason}")
+        reason = obstacle.reason if len(same) == 1 else _common(obstacle.reason, first)
+        lines.append(f"      {style('blocked', '!')} {what}{reason}")
     if full:
         for change in same:
             for file in change.files:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 from fleethub.model.facts import Facts
 from fleethub.usecases import Workplace
 from tests.support import Place, recorded
-from tests.test_laws import HEAD, World
+from tests.test_laws import World
 from tests.views.test_text import MODELS
 
 NODES = """
@@ -30,20 +29,10 @@ model = "qwen3-32b"
 """
 
 
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    found = World()
-    yield found
-    found.stop()
-
-
 @pytest.fixture
 def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    world.admin.wipe()
-    urls = {"proxy": world.proxy.url, "ollama": world.ollama.url}
-    head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="refuse-new")
-    return Place(tmp_path / "fleet", head + MODELS + NODES)
+    return world.place(tmp_path, MODELS + NODES)
 
 
 def session(folder: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -267,6 +256,21 @@ def test_observe_says_when_it_could_not_look(place: Place) -> None:
     place.write("[fleet")
     assert "spec.syntax" in place.run("observe", code=1)
     assert good.splitlines()[-1] in place.run("context"), "what was observed before stays"
+
+
+def test_a_session_is_told_that_somebody_applied_from_another_clone(place: Place, tmp_path: Path) -> None:
+    place.apply()
+    other = place.clone(tmp_path / "other")
+    other.edit('model = "qwen3-32b"\nowner', 'model = "llama3.1-8b"\nowner')
+    other.apply()
+    place.run("plan", code=4)
+    text = place.run("context")
+    assert "It cannot be looked at now: state.behind " in text
+    assert "git pull" in text
+    assert "volta" in text, "what was seen before stays"
+    other.push(place)
+    place.run("observe", code=0)
+    assert "cannot be looked at" not in place.run("context")
 
 
 def test_fleethub_md_comes_with_an_apply_and_only_a_material_change_makes_it_new(place: Place) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,12 @@ import pytest
 from fleethub.model.exit import Exit
 from tests.server.live import serving
 from tests.support import MASTER, Place
-from tests.test_laws import HEAD, SPEC, World
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    found = World()
-    yield found
-    found.stop()
+from tests.test_laws import SPEC, World
 
 
 @pytest.fixture
 def place(world: World, tmp_path: Path) -> Place:
-    world.admin.wipe()
-    head = HEAD.format(
-        proxy=world.proxy.url, ollama=world.ollama.url, drift="repair", revoked="stop", overcommit="refuse-new"
-    )
-    found = Place(tmp_path / "fleet", head + SPEC)
+    found = world.place(tmp_path, SPEC)
     found.apply()
     return found
 
@@ -150,4 +138,4 @@ def test_without_the_extra(place: Place) -> None:
     )
     done: Any = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "pip install 'fleethub[server]'" in done.stderr
+    assert "pip install '.[server]'" in done.stderr

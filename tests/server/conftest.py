@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from fleethub.server.app import build
 from fleethub.server.guards import Door
 from fleethub.server.site import Site, site_of
 from tests.support import MASTER, Place
-from tests.test_laws import HEAD, SPEC, World
+from tests.test_laws import SPEC, World
 
 OWNED = SPEC.replace('host = "a"', 'host = "a"\nowner = "Volta"')
 ANYBODY = Door()
@@ -29,22 +28,11 @@ context = 32768
 """
 
 
-@pytest.fixture(scope="session")
-def world() -> Iterator[World]:
-    found = World()
-    yield found
-    found.stop()
-
-
 @pytest.fixture
 def place(world: World, tmp_path: Path) -> Place:
     """The fleet's folder, applied."""
-    world.admin.wipe()
     world.ollama.residents.clear()
-    head = HEAD.format(
-        proxy=world.proxy.url, ollama=world.ollama.url, drift="repair", revoked="stop", overcommit="refuse-new"
-    )
-    found = Place(tmp_path / "fleet", head + OWNED + ASIDE)
+    found = world.place(tmp_path, OWNED + ASIDE)
     found.apply()
     return found
 

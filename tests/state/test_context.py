@@ -25,6 +25,7 @@ BRIEF: dict[str, Any] = {
     "backends": ["monad-1"],
     "models": ["a"],
     "proxies": ["main"],
+    "refused": [],
 }
 NAMES = ("fleet.toml", "nodes/", "nodes/a.toml", "fleet.lock")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,24 +10,13 @@ import pytest
 from fleethub.state.lock import local_lock
 from fleethub.usecases.hub import NEVER, Hub
 from tests.support import MASTER, Place, recorded
-from tests.test_laws import HEAD, SPEC, World
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    found = World()
-    yield found
-    found.stop()
+from tests.test_laws import SPEC, World
 
 
 @pytest.fixture
 def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
-    world.admin.wipe()
-    head = HEAD.format(
-        proxy=world.proxy.url, ollama=world.ollama.url, drift="repair", revoked="stop", overcommit="refuse-new"
-    )
-    found = Place(tmp_path / "fleet", head + SPEC)
+    found = world.place(tmp_path, SPEC)
     found.apply()
     return found
 

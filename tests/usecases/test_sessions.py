@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,15 @@ from fleethub.spec import load
 from fleethub.usecases import Workplace
 from fleethub.usecases.sessions import publish
 from tests.support import Place
-from tests.test_laws import HEAD, World
+from tests.test_laws import World
 from tests.views.test_text import MODELS
 
 NODE = '\n[nodes.volta]\nhost = "volta"\nmodel = "qwen3-32b"\n'
 
 
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    found = World()
-    yield found
-    found.stop()
-
-
 @pytest.fixture
 def place(world: World, tmp_path: Path) -> Place:
-    world.admin.wipe()
-    urls = {"proxy": world.proxy.url, "ollama": world.ollama.url}
-    head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="refuse-new")
-    return Place(tmp_path / "fleet", head + MODELS + NODE)
+    return world.place(tmp_path, MODELS + NODE)
 
 
 def test_a_plan_goes_on_where_nothing_can_be_kept_and_observe_says_so(place: Place) -> None:

@@ -128,6 +128,7 @@ briefs = st.builds(
         "applied_at": AT,
         "applied_by": "x@y",
         "pending": pending,
+        "refused": others,
         "trouble": [{"kind": "drift", "about": f"node.{t}", "line": t} for t in trouble],
         "consumers": [
             {"names": [c], "about": f"node.{c}", "who": c, "says": f"runs {c}", "more": [c, c]} for c in consumers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,20 +40,10 @@ max_budget = 20.0
 """
 
 
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    found = World()
-    yield found
-    found.stop()
-
-
 @pytest.fixture
 def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("TELEGRAM", "canary-telegram-token")
-    world.admin.wipe()
-    urls = {"proxy": world.proxy.url, "ollama": world.ollama.url}
-    head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="refuse-new")
-    return Place(tmp_path / "fleet", head + MODELS + NODES)
+    return world.place(tmp_path, MODELS + NODES)
 
 
 def steady(text: str, place: Place) -> str:
