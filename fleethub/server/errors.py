@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 #: code -> HTTP status, when it is answered. The documentation's table is made from this one.
 CODES: dict[str, tuple[int, str]] = {
-    "BAD_REQUEST": (400, "the body is not JSON"),
+    "BAD_REQUEST": (400, "the body is not JSON, ended early, or has a key twice"),
     "VALIDATION": (400, "a field is missing, unknown, of the wrong type or out of range; `problems` say where"),
     "QUESTION": (
         409,
