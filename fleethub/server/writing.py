@@ -68,9 +68,8 @@ def writing(site: Site) -> APIRouter:
 
 def _view(site: Site) -> View:
     """What a write is judged with: never from nothing, nor from what is stale."""
-    view = usable(site.hub.current())
-    old = view.age is None or view.age > site.stale_after
-    return usable(site.hub.refresh()) if old else view
+    usable(site.hub.current())
+    return usable(site.hub.within(site.stale_after))
 
 
 def _known(view: View, what: str, names: Iterable[str]) -> None:
