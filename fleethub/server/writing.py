@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +24,7 @@ from fleethub.usecases.hub import View
 from fleethub.views.capacity import answer_data
 from fleethub.views.data import finding_data
 
+log = logging.getLogger(__name__)
 WRITES: Errors = {
     **GUARDED,
     **INVALID,
@@ -92,7 +94,7 @@ def _edit(site: Site, edit: Any, body: Body, models: tuple[str, ...]) -> Respons
             view = usable(site.hub.refresh())
             proposal = edits.propose(site.path, edit, body.project, body.force, view.facts)
         if proposal.refused:
-            edits.refuse(proposal)
+            _remember(proposal)
             raise _refusal(view, proposal, models)
         written = edits.write(proposal)
     except SpecError as error:
@@ -114,6 +116,14 @@ def _edit(site: Site, edit: Any, body: Body, models: tuple[str, ...]) -> Respons
     now = site.hub.current()
     new = proposal.action == "register" and not proposal.nothing
     return json_response(_answer(proposal, written, now, edit.node), 201 if new else 200)
+
+
+def _remember(proposal: edits.Proposal) -> None:
+    """Record a refusal; where that cannot be written, who was refused is told why all the same."""
+    try:
+        edits.refuse(proposal)
+    except OSError as error:
+        log.error("a refusal could not be recorded: %s", error.strerror)
 
 
 def _unjudged(proposal: edits.Proposal) -> bool:

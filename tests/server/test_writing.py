@@ -230,6 +230,18 @@ def test_a_spec_that_cannot_be_written_says_so(
     assert "Permission denied" in body["error"]
 
 
+def test_a_refusal_that_cannot_be_recorded_is_still_told_with_the_owner(
+    client: TestClient, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    (place.folder / ".fleethub/history.ndjson").mkdir()
+    body = post(client, "assign", 409, node="a", model="gpt-oss-20b", project="TiltClaw")
+    assert (body["code"], body["owner"]["owner"]) == ("OWNED", "Volta")
+    assert "could not be recorded" in caplog.text
+    before = place.bytes()
+    assert post(client, "assign", 503, node="a", model="gpt-oss-20b", project="Volta")["code"] == "UNWRITABLE"
+    assert place.bytes() == before, "what cannot be recorded is not written"
+
+
 def test_writers_who_wait_for_the_network_do_not_keep_readers_waiting(place: Place) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent, ExitStack() as stack:
         text = (place.folder / "fleet.toml").read_text()
