@@ -5,6 +5,7 @@ Pure ASGI, because each must hold before any byte of a body is read. They add th
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import ipaddress
@@ -20,7 +21,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleethub.model.secret import Secret
-from fleethub.server.errors import BUG, Refusal
+from fleethub.server.errors import BUG, STOPPING, Refusal
 
 log = logging.getLogger(__name__)
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -80,6 +81,9 @@ class Guards:
             await self._app(asked, receive, sending)
         except Refusal as refusal:
             await refusal.response()(scope, receive, sending)
+        except asyncio.CancelledError:  # only the end of the server does that; its own log would be a traceback
+            if not started:
+                await STOPPING.response()(scope, receive, sending)
         except Exception as error:
             log.error("%s %r failed: %s", scope["method"], scope["path"], _where(error))
             if not started:
