@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 #: code -> HTTP status, when it is answered. The documentation's table is made from this one.
 CODES: dict[str, tuple[int, str]] = {
-    "BAD_REQUEST": (400, "the body is not JSON"),
+    "BAD_REQUEST": (400, "the body is not JSON, ended early, or has a key twice"),
     "VALIDATION": (400, "a field is missing, unknown, of the wrong type or out of range; `problems` say where"),
     "QUESTION": (
         409,
@@ -31,6 +31,7 @@ CODES: dict[str, tuple[int, str]] = {
     "JSON_BODY_REQUIRED": (415, "a browser's write that is not application/json"),
     "INTERNAL_ERROR": (500, "a bug of FleetHub's; the server's log says where"),
     "SPEC_BROKEN": (503, "the spec does not hold together; `findings` say where"),
+    "STOPPING": (503, "the server was stopped meanwhile; whether a write was done shows in the spec"),
     "UNWRITABLE": (503, "the spec's files cannot be written"),
 }
 
@@ -48,6 +49,7 @@ class Refusal(Exception):
 
 
 BUG = Refusal("INTERNAL_ERROR", "FleetHub has a bug; the server's log says where")
+STOPPING = Refusal("STOPPING", "the server was stopped meanwhile; look at the spec before you ask again")
 
 
 def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -5,8 +5,8 @@ Pure ASGI, because each must hold before any byte of a body is read. They add th
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import binascii
 import hmac
 import ipaddress
 import json
@@ -21,7 +21,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleethub.model.secret import Secret
-from fleethub.server.errors import BUG, Refusal
+from fleethub.server.errors import BUG, STOPPING, Refusal
 
 log = logging.getLogger(__name__)
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -29,6 +29,7 @@ OPEN = ("/healthz",)  # who watches a server has no token, and learns nothing bu
 PAGES = ("/",)  # what people open in a browser, which can be asked to show its own sign-in
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^][:/@?#\s]+)(?::\d*)?")
 LARGEST = 64 << 10  # bytes of a body
+DIGITS = 20  # of a length; Python refuses to convert thousands of them
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -75,11 +76,16 @@ class Guards:
             _token(headers, scope["path"], self._door.token)
             if scope["method"] not in SAFE:
                 receive = await _body(scope, headers, receive)
-            await self._app(scope, receive, sending)
+            # the server leaves the body of an answer to HEAD out by itself
+            asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+            await self._app(asked, receive, sending)
         except Refusal as refusal:
             await refusal.response()(scope, receive, sending)
+        except asyncio.CancelledError:  # only the end of the server does that; its own log would be a traceback
+            if not started:
+                await STOPPING.response()(scope, receive, sending)
         except Exception as error:
-            log.error("%s %s failed: %s", scope["method"], scope["path"], _where(error))
+            log.error("%s %r failed: %s", scope["method"], scope["path"], _where(error))
             if not started:
                 await BUG.response()(scope, receive, sending)
 
@@ -129,14 +135,14 @@ def _token(headers: Headers, path: str, token: Secret | None) -> None:
 def _password(encoded: str) -> str:
     try:
         return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # neither base64 nor text, or not even ASCII
         return ""
 
 
 async def _body(scope: Scope, headers: Headers, receive: Receive) -> Receive:
     """Read the body within its limit and see that it is JSON; returns a ``receive`` that plays it again."""
     declared = headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > LARGEST:
+    if declared.isdecimal() and (len(declared) > DIGITS or int(declared) > LARGEST):
         raise _too_large()
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     browser = "origin" in headers or any(name.startswith("sec-fetch-") for name in headers)
@@ -145,17 +151,17 @@ async def _body(scope: Scope, headers: Headers, receive: Receive) -> Receive:
     data, more = b"", True
     while more:
         message = await receive()
-        if message["type"] == "http.disconnect":
-            break
+        if message["type"] == "http.disconnect":  # nobody is left to answer, and half an order is none
+            raise Refusal("BAD_REQUEST", "the body ended before its length")
         data += message.get("body", b"")
         more = message.get("more_body", False)
         if len(data) > LARGEST:
             raise _too_large()
     if data:
         try:
-            json.loads(data, parse_constant=_no_number)
+            json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
         except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-            raise Refusal("BAD_REQUEST", "the body is not JSON") from None
+            raise Refusal("BAD_REQUEST", "the body is not JSON, or a key stands twice in it") from None
     # a program's body is JSON whatever it calls it: curl -d says it is a form
     kept = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
     scope["headers"] = [*kept, (b"content-type", b"application/json")]
@@ -173,6 +179,14 @@ async def _body(scope: Scope, headers: Headers, receive: Receive) -> Receive:
 
 def _no_number(name: str) -> None:
     raise ValueError(name)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Two readers may take different ones of a key that stands twice: whose node, whose project?"""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 def _too_large() -> Refusal:

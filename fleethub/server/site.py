@@ -8,6 +8,7 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 
+from fleethub.model.facts import Facts
 from fleethub.server.answers import findings_data, fleet_body
 from fleethub.server.errors import Refusal
 from fleethub.usecases.capacity import Looked
@@ -61,7 +62,5 @@ def age_of(view: View) -> dict[str, str]:
 
 def looked(view: View) -> Looked:
     """A view as something to ask about capacity."""
-    from fleethub.model.facts import Facts
-
     assert view.fleet is not None
     return Looked(view.fleet, view.facts or Facts(""), ())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -21,6 +24,7 @@ from fleethub.usecases.hub import View
 from fleethub.views.capacity import answer_data
 from fleethub.views.data import finding_data
 
+log = logging.getLogger(__name__)
 WRITES: Errors = {
     **GUARDED,
     **INVALID,
@@ -30,65 +34,67 @@ WRITES: Errors = {
     413: {"model": ErrorAnswer, "description": "More than 64 KiB"},
     415: {"model": ErrorAnswer, "description": "A browser's write that is not application/json"},
 }
+WRITERS = 8  # at once: those who wait for a look at the network must not take every thread from the readers
 DONE: Errors = {200: {"model": WriteAnswer}}
 
 
 def writing(site: Site) -> APIRouter:
     """The routes of one fleet."""
     router = APIRouter(prefix="/api/fleet", responses=WRITES)
+    few = CapacityLimiter(WRITERS)
+
+    async def edited(edit: Any, body: Body, models: Iterable[str] = ()) -> Response:
+        return await run_sync(_edit, site, edit, body, tuple(models), limiter=few)
 
     @router.post("/assign", responses=DONE, summary="Give a node another model")
-    def assign(body: AssignBody) -> Response:
+    async def assign(body: AssignBody) -> Response:
         """Makes `model` the first of the node's chain, where its backends hold it; renewing is no conflict."""
-        view = _view(site)
-        _known(view, "model", [body.model])
-        return _edit(site, view, edits.Assign(body.node, body.model), body, [body.model])
+        return await edited(edits.Assign(body.node, body.model), body, [body.model])
 
     @router.post("/release", responses=DONE, summary="Take a node out of the fleet")
-    def release(body: ReleaseBody) -> Response:
+    async def release(body: ReleaseBody) -> Response:
         """Removes the node's block from the spec. The next apply then deletes the node, as `next` says."""
-        return _edit(site, _view(site), edits.Release(body.node), body)
+        return await edited(edits.Release(body.node), body)
 
     @router.post(
         "/nodes",
         responses={**DONE, 201: {"model": WriteAnswer, "description": "A node that was not there"}},
         summary="Register a node, or renew it",
     )
-    def nodes(body: NodeBody) -> Response:
+    async def nodes(body: NodeBody) -> Response:
         """A new node is 201; the owner's own again is 200 and changes only the fields that are sent."""
-        view = _view(site)
-        models = [name for name in (body.model, *(body.fallbacks or ())) if name is not None]
-        _known(view, "model", models)
         sent = body.model_dump(exclude={"name", "project", "force", "labels"}, exclude_none=True)
         fields = sent | {f"labels.{name}": value for name, value in (body.labels or {}).items()}
-        return _edit(site, view, edits.Register(body.name, fields), body, models)
+        models = [name for name in (body.model, *(body.fallbacks or ())) if name is not None]
+        return await edited(edits.Register(body.name, fields), body, models)
 
     return router
 
 
 def _view(site: Site) -> View:
     """What a write is judged with: never from nothing, nor from what is stale."""
-    view = usable(site.hub.current())
-    old = view.age is None or view.age > site.stale_after
-    return usable(site.hub.refresh()) if old else view
+    usable(site.hub.current())
+    return usable(site.hub.within(site.stale_after))
 
 
-def _known(view: View, what: str, names: Iterable[str]) -> None:
+def _known(view: View, models: Iterable[str]) -> None:
     known = view.fleet.models if view.fleet else {}
-    for name in names:
+    for name in models:
         if name not in known:
-            raise Refusal("NOT_FOUND", f"there is no {what} {name!r} in the spec", known=sorted(known))
+            raise Refusal("NOT_FOUND", f"there is no model {name!r} in the spec", known=sorted(known))
 
 
-def _edit(site: Site, view: View, edit: Any, body: Body, models: Iterable[str] = ()) -> Response:
+def _edit(site: Site, edit: Any, body: Body, models: tuple[str, ...]) -> Response:
     """Propose, judge, write; raises Refusal."""
+    view = _view(site)
+    _known(view, models)
     try:
         proposal = edits.propose(site.path, edit, body.project, body.force, view.facts)
         if _unjudged(proposal):  # a model may have been pulled since the last look
             view = usable(site.hub.refresh())
             proposal = edits.propose(site.path, edit, body.project, body.force, view.facts)
         if proposal.refused:
-            edits.refuse(proposal)
+            _remember(proposal)
             raise _refusal(view, proposal, models)
         written = edits.write(proposal)
     except SpecError as error:
@@ -110,6 +116,14 @@ def _edit(site: Site, view: View, edit: Any, body: Body, models: Iterable[str] =
     now = site.hub.current()
     new = proposal.action == "register" and not proposal.nothing
     return json_response(_answer(proposal, written, now, edit.node), 201 if new else 200)
+
+
+def _remember(proposal: edits.Proposal) -> None:
+    """Record a refusal; where that cannot be written, who was refused is told why all the same."""
+    try:
+        edits.refuse(proposal)
+    except OSError as error:
+        log.error("a refusal could not be recorded: %s", error.strerror)
 
 
 def _unjudged(proposal: edits.Proposal) -> bool:

@@ -36,13 +36,18 @@ JITTER = 0.1  # of the interval, so that several servers do not ask in step
 Signature = tuple[tuple[str, tuple[int, int, int] | None], ...]
 
 
+def clock() -> float:
+    """Seconds that nobody sets; where the system tells, those that it slept through count too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """The fleet as far as it is known, all of one moment.
 
     ``fleet``, ``plan`` and ``survey`` are of the last spec that held together, None before there was one. ``facts``
     None: never observed. ``problem`` says why this is not what spec and network say now (``findings``: the spec's
-    own); empty: it is. ``taken`` is when it was observed, on the monotonic clock. ``body`` is what ``encode`` made.
+    own); empty: it is. ``taken`` is when it was observed, by ``clock``. ``body`` is what ``encode`` made.
     """
 
     fleet: Fleet | None = None
@@ -57,7 +62,7 @@ class View:
     @property
     def age(self) -> float | None:
         """Seconds since the observation; None: never observed."""
-        return None if self.taken is None else max(0.0, time.monotonic() - self.taken)
+        return None if self.taken is None else max(0.0, clock() - self.taken)
 
 
 class Hub:
@@ -91,32 +96,47 @@ class Hub:
     def refresh(self) -> View:
         """Read the network, one at a time, and keep what was seen; what goes wrong becomes the view's ``problem``."""
         with self._reading:
-            self.refreshes += 1
-            signature = self._sign()
-            try:
-                with Workplace(self._path) as workplace:
-                    made = workplace.plan(every_model=True)  # so that a question about any needs no request
-                    taken = time.monotonic()
-                    survey = workplace.survey(made)
-                    asked = bool(made.facts.readings) or not made.plan.fatal
-            except BROKEN:
-                asked = False  # planning anew says the same of it
-                self.failures += 1
-            except Exception as error:  # neither a bug nor a full disk may end the server, or pass for a fine fleet
-                asked = False
-                self.failures += 1
+            self._look()
+        return self.current()
+
+    def within(self, seconds: float) -> View:
+        """The view, observed at most so long ago; else the network is read, once for all who wait for it."""
+        if self._older(seconds):
+            with self._reading:
+                if self._older(seconds):  # who waited here may find it done
+                    self._look()
+        return self.current()
+
+    def _older(self, seconds: float) -> bool:
+        age = self._view.age
+        return age is None or age > seconds
+
+    def _look(self) -> None:
+        self.refreshes += 1
+        try:
+            self._observe()
+        except Exception as error:  # neither a bug nor a full disk may end the server, or pass for a fine fleet
+            self.failures += 1
+            if not isinstance(error, BROKEN):  # planning anew says the same of those
                 self._trouble = _said(error)[0]
                 log.error("reading the fleet failed: %s", type(error).__name__)
             with self._planning:
-                if asked:
-                    self._trouble = ""
-                    self._publish(workplace, made, survey, taken, signature)
-                else:
-                    self._plan_anew()
-            if asked:
-                with suppress(OSError):  # a folder that cannot be written to is served all the same
-                    keep(survey, made.stamps) if not made.plan.fatal else refused(workplace.root, made.plan)
-        return self.current()
+                self._plan_anew()
+
+    def _observe(self) -> None:
+        signature = self._sign()
+        with Workplace(self._path) as workplace:
+            made = workplace.plan(every_model=True)  # so that a question about any needs no request
+            taken = clock()
+            survey = workplace.survey(made)
+        with self._planning:
+            if not made.facts.readings and made.plan.fatal:  # refused before anything was asked
+                self._plan_anew()
+                return
+            self._trouble = ""
+            self._publish(workplace, made, survey, taken, signature)
+        with suppress(OSError):  # a folder that cannot be written to is served all the same
+            keep(survey, made.stamps) if not made.plan.fatal else refused(workplace.root, made.plan)
 
     def run(self, interval: float, stop: threading.Event) -> None:
         """Refresh every ``interval`` seconds, with jitter, until ``stop`` is set."""
@@ -126,8 +146,9 @@ class Hub:
 
     def _plan_anew(self) -> None:
         """A view of the files on disk and the last facts; reads no network."""
-        signature, before = self._sign(), self._view
+        signature, before = self._signature, self._view
         try:
+            signature = self._sign()
             with Workplace(self._path) as workplace:
                 made = self._unobserved(workplace) if before.facts is None else workplace.plan(facts=before.facts)
                 self._publish(workplace, made, workplace.survey(made), before.taken, signature)

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -58,6 +59,27 @@ def test_a_hang_does_not_hold_the_end_up(place: Place) -> None:
             assert served.get("/api/fleet")["observation"]["at"] is None
             silent.accept()[0].close()
             assert served.stop()[0] == 0
+
+
+def test_who_waits_for_a_write_is_told_when_the_server_is_stopped(place: Place) -> None:
+    order = b'{"node": "a", "model": "gpt-oss-20b", "project": "Volta"}'
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        text = (place.folder / "fleet.toml").read_text()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        place.write(text.replace('url = "http://', f'url = "{url}" # http://', 1))
+        with (
+            serving(place.folder, LITELLM_MASTER_KEY=MASTER) as served,
+            socket.create_connection(("127.0.0.1", urlsplit(served.url).port)) as asking,
+        ):
+            head = f"POST /api/fleet/assign HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(order)}\r\n\r\n"
+            asking.sendall(head.encode() + order)
+            assert served.get("/healthz") == {"ok": True}
+            code, errors = served.stop()
+            answer = b"".join(iter(lambda: asking.recv(65536), b""))
+    assert code == 0
+    assert "Traceback" not in errors
+    assert b" 503 " in answer.splitlines()[0]
+    assert b'"code": "STOPPING"' in answer
 
 
 def test_an_apply_beside_it_is_seen(place: Place) -> None:

@@ -88,7 +88,9 @@ def test_a_programs_body_is_json_whatever_it_calls_it() -> None:
     assert answer.json()["body"] == '{"a": 1}'
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff", b'{"a": NaN}', b"[" * 20_000])
+@pytest.mark.parametrize(
+    "body", [b"{", b"\xff", b'{"a": NaN}', b"[" * 20_000, b'{"project": "Volta", "project": "TiltClaw"}']
+)
 def test_what_is_not_json(body: bytes) -> None:
     assert code(served().post("/api/fleet", content=body)) == (400, "BAD_REQUEST")
 
@@ -143,8 +145,11 @@ def test_no_token_or_none_that_can_be_read(headers: dict[str, str]) -> None:
 
 
 def test_a_token_that_is_not_ascii_is_wrong_and_no_bug() -> None:
-    answer = served(Door(token=Secret(TOKEN))).get("/api/fleet", headers={"Authorization": "Bearer é".encode()})
+    client = served(Door(token=Secret(TOKEN)))
+    answer = client.get("/api/fleet", headers={"Authorization": "Bearer é".encode()})
     assert code(answer) == (401, "INVALID_SERVICE_TOKEN")
+    answer = client.get("/api/fleet", headers={"Authorization": "Basic é".encode()})
+    assert code(answer) == (401, "UNAUTHORIZED")
 
 
 def test_the_page_asks_a_browser_for_the_token() -> None:
@@ -167,6 +172,38 @@ def test_the_order_host_then_site_then_token_then_body() -> None:
     assert code(client.post("/api/fleet", content=large, headers=everything))[1] == "UNAUTHORIZED"
     everything |= bearer(TOKEN)
     assert code(client.post("/api/fleet", content=b"{", headers=everything))[1] == "JSON_BODY_REQUIRED"
+
+
+async def asked(*messages: dict[str, Any], **headers: str) -> list[int]:
+    """Status of the answer to a POST with these messages; 200 where it came past the guards."""
+    sent: list[int] = []
+    coming = iter(messages)
+
+    async def receive() -> Any:
+        return next(coming)
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("status", 0))
+
+    lines = [
+        (b"host", b"localhost"),
+        *((name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()),
+    ]
+    scope = {"type": "http", "method": "POST", "path": "/api/fleet", "headers": lines}
+    await Guards(Starlette(routes=[Route("/api/fleet", echo, methods=["POST"])]), Door())(scope, receive, send)
+    return sent[:1]
+
+
+@pytest.mark.anyio
+async def test_a_body_that_breaks_off_is_no_order() -> None:
+    whole = {"type": "http.request", "body": b'{"a": 1}', "more_body": False}
+    assert await asked(whole) == [200]
+    assert await asked({**whole, "more_body": True}, {"type": "http.disconnect"}) == [400]
+
+
+@pytest.mark.anyio
+async def test_a_length_of_thousands_of_digits_is_too_large() -> None:
+    assert await asked(content_length="9" * 5000) == [413]
 
 
 @pytest.mark.anyio
@@ -192,6 +229,15 @@ def test_a_bug_is_told_without_what_is_inside(caplog: pytest.LogCaptureFixture) 
     assert code(answer) == (500, "INTERNAL_ERROR")
     assert TOKEN not in answer.text + caplog.text
     assert "RuntimeError at test_guards.py:" in caplog.text
+
+
+def test_a_path_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def breaks(*_: Any) -> None:
+        raise RuntimeError
+
+    TestClient(Guards(breaks, Door()), base_url="http://localhost").get("/x%0aforged")
+    assert len(caplog.messages) == 1
+    assert "\n" not in caplog.messages[0]
 
 
 def test_every_answer_has_the_headers() -> None:

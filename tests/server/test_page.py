@@ -89,11 +89,11 @@ def test_nothing_is_from_elsewhere_and_only_its_own_script_runs(client: TestClie
 def test_hostile_names_stay_text(site: Site, query: str) -> None:
     view = site.hub.view
     assert view.survey is not None
-    plain = Page(page_response(view, {}, 180.0).body.decode())
+    plain = Page(bytes(page_response(view, {}, 180.0).body).decode())
     node = replace(view.survey.nodes[0], owner=HOSTILE, host=HOSTILE, chain=(HOSTILE, "b"), reason=HOSTILE)
     model = replace(view.survey.models[0], name=HOSTILE)
     survey = replace(view.survey, fleet=HOSTILE, nodes=(node,), models=(model, *view.survey.models[1:]))
-    hostile = Page(page_response(replace(view, survey=survey, problem=""), {}, 180.0).body.decode())
+    hostile = Page(bytes(page_response(replace(view, survey=survey, problem=""), {}, 180.0).body).decode())
     assert HOSTILE in "".join(hostile.words)
     tags = {tag for tag, _ in plain.elements}
     assert {tag for tag, _ in hostile.elements} == tags
@@ -147,7 +147,7 @@ def test_a_broken_spec_and_a_stale_view(site: Site, place: Place) -> None:
     page = opened(client)
     assert "does not hold together" in page.text
     assert "fleet.toml:1" in page.text
-    stale = Page(page_response(site.hub.view, {}, -1.0).body.decode())
+    stale = Page(bytes(page_response(site.hub.view, {}, -1.0).body).decode())
     assert "hidden" not in next(a for _, a in stale.elements if a.get("id") == "stale")
 
 

@@ -153,6 +153,11 @@ def test_the_unknown_route_and_the_wrong_method(client: TestClient) -> None:
     assert answer.headers["allow"] == "GET"
 
 
+def test_head_is_answered_as_get_is(client: TestClient) -> None:
+    for path in READS:
+        assert client.head(path).status_code == client.get(path).status_code, path
+
+
 def test_a_bug_in_a_route_is_told_once_and_without_what_is_inside(
     client: TestClient, site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

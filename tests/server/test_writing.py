@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import select
+import socket
+import urllib.request
+from contextlib import ExitStack
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.testclient import TestClient
@@ -11,7 +17,8 @@ from fleethub.server.site import Site, site_of
 from fleethub.state.history import read
 from fleethub.state.lock import local_lock
 from tests.server.conftest import client_of
-from tests.support import Place, recorded
+from tests.server.live import serving
+from tests.support import MASTER, Place, recorded
 from tests.test_laws import World
 
 
@@ -221,3 +228,34 @@ def test_a_spec_that_cannot_be_written_says_so(
     body = post(client, "assign", 503, node="a", model="gpt-oss-20b", project="Volta")
     assert body["code"] == "UNWRITABLE"
     assert "Permission denied" in body["error"]
+
+
+def test_a_refusal_that_cannot_be_recorded_is_still_told_with_the_owner(
+    client: TestClient, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    (place.folder / ".fleethub/history.ndjson").mkdir()
+    body = post(client, "assign", 409, node="a", model="gpt-oss-20b", project="TiltClaw")
+    assert (body["code"], body["owner"]["owner"]) == ("OWNED", "Volta")
+    assert "could not be recorded" in caplog.text
+    before = place.bytes()
+    assert post(client, "assign", 503, node="a", model="gpt-oss-20b", project="Volta")["code"] == "UNWRITABLE"
+    assert place.bytes() == before, "what cannot be recorded is not written"
+
+
+def test_writers_who_wait_for_the_network_do_not_keep_readers_waiting(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent, ExitStack() as stack:
+        text = (place.folder / "fleet.toml").read_text()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        place.write(text.replace('url = "http://', f'url = "{url}" # http://', 1))
+        served = stack.enter_context(serving(place.folder, LITELLM_MASTER_KEY=MASTER))
+        order = json.dumps({"node": "a", "model": "gpt-oss-20b", "project": "Volta"})
+        waiting = []
+        for _ in range(50):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", urlsplit(served.url).port)))
+            head = f"POST /api/fleet/assign HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(order)}\r\n\r\n"
+            one.sendall((head + order).encode())
+            waiting.append(one)
+        with urllib.request.urlopen(served.url, timeout=60) as answer:
+            assert answer.status == 200
+        answered, _, _ = select.select(waiting, [], [], 0)
+        assert answered == []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from fleethub.state.lock import local_lock
-from fleethub.usecases.hub import NEVER, Hub
+from fleethub.usecases.hub import NEVER, Hub, View
 from tests.support import MASTER, Place, recorded
 from tests.test_laws import SPEC, World
 
@@ -154,6 +157,48 @@ def test_a_bug_while_reading_is_told_until_a_look_succeeds(place: Place, monkeyp
         assert "ZeroDivisionError" in hub.current().problem, "planning anew does not make the network readable"
     assert hub.refresh().problem == ""
     assert (hub.refreshes, hub.failures) == (3, 1)
+
+
+def test_whatever_goes_wrong_beside_the_network_is_told_and_ends_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Hub(place.folder)
+    wrong = {"load": OSError(116, "Stale file handle"), "keep": ValueError("surrogates not allowed")}
+    for what, error in wrong.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(f"fleethub.usecases.hub.{what}", Mock(side_effect=error))
+            assert hub.refresh().problem, what
+            assert hub.view.survey is not None
+        assert hub.refresh().problem == ""
+    encoded: list[View] = []
+
+    def encode(view: View) -> bytes:
+        encoded.append(view)
+        if len(encoded) == 2:
+            raise ValueError("surrogates not allowed")
+        return b"{}"
+
+    hub = Hub(place.folder, encode)
+    assert "ValueError" in hub.refresh().problem
+    assert hub.refresh().problem == ""
+
+
+def test_who_needs_a_recent_look_waits_for_one_look_together(place: Place) -> None:
+    hub = Hub(place.folder)
+    with ThreadPoolExecutor(8) as pool:
+        ages = [view.age for view in pool.map(lambda _: hub.within(60), range(8))]
+    assert None not in ages
+    assert hub.refreshes == 1
+    hub.within(-1)
+    assert hub.refreshes == 2
+
+
+def test_a_machine_that_slept_does_not_take_an_old_view_for_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        pytest.skip("this system does not tell how long it slept")
+    clocks = {time.CLOCK_BOOTTIME: 30_000.0, time.CLOCK_MONOTONIC: 60.0}
+    monkeypatch.setattr(time, "clock_gettime", clocks.__getitem__)
+    assert View(taken=30.0).age == 29_970
 
 
 def test_many_readers_plan_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
