@@ -1,7 +1,8 @@
 """Pushes and plans over SSH, as ratios within one run: ``make bench-ssh``, which installs pyinfra beside the project.
 
 * push of 3 files to 20 hosts: FleetHub, a bare fabric loop that writes and fsyncs the same, OpenSSH, pyinfra ``-y``
-* a plan of 100 hosts that has nothing to do: FleetHub, pyinfra ``--dry --diff`` of the same three files
+* a plan of 100 hosts that has nothing to do: FleetHub, pyinfra ``--dry --diff`` of the same three files, and for
+  comparison what 100 logins that do nothing take, by FleetHub's client and by OpenSSH's
 
 All hosts are names for one sshd on this machine's loopback, so the server's work is in every figure.
 """
@@ -125,6 +126,15 @@ def ours(server: Server, root: str) -> None:
     shells.close()
 
 
+def logins(server: Server) -> None:
+    """Log in everywhere by FleetHub's own client, and do nothing there."""
+    from fleethub.clients.shell import Shells
+
+    shells = Shells()
+    everywhere(lambda n: shells.at(f"{server.user}@{address(n)}").run("true"), PLAN)
+    shells.close()
+
+
 def bare(server: Server, root: str) -> None:
     """A loop over fabric that unpacks, syncs and renames."""
     from fabric import Connection
@@ -223,7 +233,11 @@ def run(folder: Path, server: Server, program: str) -> int:
     (fleet / "fleet.seed").write_text(SEED)
     (fleet / "fleet.seed").chmod(0o600)
     fleethub(fleet, "apply", "--auto-approve", "--parallel", "32")
-    plans = {"FleetHub": timed(lambda _: fleethub(fleet, "plan", "--detailed-exitcode"))}
+    plans = {
+        "FleetHub": timed(lambda _: fleethub(fleet, "plan", "--detailed-exitcode")),
+        "its logins alone": timed(lambda _: logins(server)),
+        "OpenSSH's": timed(lambda _: everywhere(lambda n: server.ssh(n, "true", b""), PLAN)),
+    }
     if program:
         root = f"{folder}/steady"
         pyinfra(program, server, folder, root, PLAN, "-y")
