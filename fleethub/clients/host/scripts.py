@@ -178,7 +178,8 @@ lock
 if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
 in=$here/incoming
 refuse() { rm -rf $in; fail "$@"; }
-rm -rf $in && mkdir $in || fail "cannot write to $target/$here"
+if [ -e $in ] || [ -L $in ]; then rm -rf $in; fi
+mkdir $in || fail "cannot write to $target/$here"
 (cd $in && exec tar -xpmof -) || refuse "its files did not arrive whole"
 [ -f $in/sums ] && (cd $in && sums -c sums >/dev/null 2>&1) || refuse "its files did not arrive whole"
 changed="changed since the plan was made; plan again"
