@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from fleethub.capacity.keys import Keys, UntoldError
 from fleethub.capacity.layers import ENCODERS, Kind, Layers, memory_of
@@ -93,8 +94,28 @@ def shape_of(shown: Shown, size: int) -> Shape | None:
 
     Works with and without tensors. ``why_unknown`` says what is missing.
     """
+    return _remembered(_Facts(shown, size))
+
+
+class _Facts:
+    """The very same facts and size: a plan asks for a shape more than once, and reading all layers takes time."""
+
+    __slots__ = ("shown", "size")
+
+    def __init__(self, shown: Shown, size: int) -> None:
+        self.shown, self.size = shown, size
+
+    def __hash__(self) -> int:
+        return hash((id(self.shown), self.size))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Facts) and other.shown is self.shown and other.size == self.size
+
+
+@lru_cache(maxsize=256)
+def _remembered(facts: _Facts) -> Shape | None:
     try:
-        return _read(shown, size)
+        return _read(facts.shown, facts.size)
     except UntoldError:
         return None
 

@@ -97,7 +97,7 @@ def sessions() -> dict[str, float]:
 
 
 def admission() -> float:
-    """Seconds of one processor to place 20 models of six shapes on each of 100 backends and judge each set; best of 3.
+    """Seconds of one processor to place 20 models of six shapes on each of 100 backends and judge each set; best of 5.
 
     Backends of one to eight GPUs, from far too small to roomy; of the models one to twenty are primaries.
     """
@@ -109,7 +109,7 @@ def admission() -> float:
     seen = Facts("now", {("ollama", f"http://{b.name}"): OllamaReading("0.32.1", disk, ()) for b in backends})
     times: list[float] = []
     fits: Counter[str] = Counter()
-    for _ in range(3):
+    for _ in range(5):
         start, fits = time.process_time(), Counter()  # whatever else the machine does
         for n, one in enumerate(backends):
             server = server_of(spec, one, seen)
