@@ -7,7 +7,7 @@ it was proposed for; ``refuse`` remembers that somebody wanted what belongs to s
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
@@ -267,7 +267,12 @@ def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
                 made = git.commit_only(root, names, f"fleethub: {proposal.says}")
             except git.GitError as error:
                 problem = str(error)
-        log.append(_line(proposal, by, says=proposal.says, commit=made))
+        try:
+            log.append(_line(proposal, by, says=proposal.says, commit=made))
+        except OSError:
+            if not made:  # what cannot be recorded is not written; a commit is a record of its own
+                _put_back(root, names, spec.texts)
+            raise
     removed = tuple(name for name, data in proposal.files.items() if data is None)
     written = Written(names, proposal.after, removed, made, notes)
     if problem:
@@ -313,11 +318,15 @@ def _put(root: Path, files: Mapping[str, bytes | None], before: Mapping[str, byt
                 _replace(root / name, data)
             done.append(name)
     except OSError as error:
-        for name in reversed(done):
-            _replace(root / name, before.get(name))
+        _put_back(root, done, before)
         if isinstance(error, FileExistsError):
             raise SpecChanged(f"{error.filename} is there already, so nothing was written") from None
         raise
+
+
+def _put_back(root: Path, names: Sequence[str], before: Mapping[str, bytes]) -> None:
+    for name in reversed(names):
+        _replace(root / name, before.get(name))
 
 
 def _replace(path: Path, data: bytes | None) -> None:

@@ -295,6 +295,21 @@ def test_what_cannot_be_recorded_is_not_written(fleet: Path) -> None:
     assert files(fleet) == before
 
 
+@pytest.mark.parametrize("edit", [Assign("volta", "gpt-oss-20b"), Release("volta")])
+def test_what_the_disk_has_no_room_to_record_is_put_back(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch, edit: Assign | Release
+) -> None:
+    def full(self: history.History, line: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    proposal, before = ask(fleet, edit), files(fleet)
+    assert proposal.files
+    monkeypatch.setattr(history.History, "append", full)
+    with pytest.raises(OSError, match="No space"):
+        write(proposal)
+    assert files(fleet) == before
+
+
 def test_without_a_plan_nothing_is_written(fleet: Path) -> None:
     """What an edit would do is not known where another fleet's seed lies."""
     (fleet / "fleet.seed").write_text("fhseed1_short\n")
