@@ -1,0 +1,114 @@
+"""The kind of LiteLLM's keys: what the spec wants of them, and what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fleethub.model.address import Address
+from fleethub.model.address import key as key_address
+from fleethub.model.address import route as route_address
+from fleethub.model.facts import ProxyReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Key
+from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Unknown
+from fleethub.model.plan import FileDiff, Leaf
+from fleethub.model.secret import Derived
+from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, leaves, managed
+from fleethub.resources.key.attributes import ALL, NOTHING
+from fleethub.resources.key.marks import mark_of, record_of
+from fleethub.resources.key.ownership import objections
+from fleethub.resources.key.scope import proxy_source, scopes
+from fleethub.resources.key.steps import delete, put
+
+
+class KeyKind:
+    """See the module."""
+
+    name = "key"
+
+    def desired(self, inputs: Inputs) -> Iterable[Resource]:
+        """One key per (proxy, name) with a scope."""
+        fleet = inputs.fleet
+        users = {node.key: node for node in reversed(list(fleet.nodes.values()))}
+        for (proxy_name, name), models in sorted(scopes(fleet).items()):
+            proxy = fleet.proxies[proxy_name]
+            block = fleet.keys.get(name) or Key(name=name)
+            user = users.get(name)
+            slot = Derived("key", fleet.name, proxy_name, name, block.generation)
+            yield Resource(
+                address=key_address(proxy_name, name),
+                source=proxy_source(proxy),
+                attrs={
+                    "models": sorted(models) or [NOTHING],
+                    "value": inputs.seal.slot(slot),
+                    "blocked": False,
+                    "marked": True,
+                    **block.limits,
+                },
+                needs={route_address(proxy_name, alias): frozenset({alias}) for alias in sorted(models)},
+                shape=str(slot),
+                owner=block.owner or (user.owner if user else ""),
+                protected=block.protected,
+                generation=block.generation,
+                place=block.place or (user.place if user else None),
+                material={"slot": slot, "proxy": proxy},
+            )
+
+    def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
+        """The row with the alias; several, or a row of somebody else, are told by ``objections``."""
+        source = (want or record_of(locked)).source
+        reading = sight.facts.of(source)
+        if isinstance(reading, Unknown):
+            return Unknown(f"{source.at}: {reading.reason}", reading.at)
+        if not isinstance(reading, ProxyReading):
+            return Unknown(f"{source.at}: not read as a LiteLLM", sight.facts.at)
+        if want is not None and want.attrs["value"] is None:
+            return Unknown("the fleet's seed does not resolve, so the key's value is not known", sight.facts.at)
+        rows = reading.keys.get(address.alias, ())
+        if not rows:
+            return Absent(sight.facts.at)
+        row = rows[0]
+        return Seen(
+            attrs={
+                "models": sorted(set(row.models)) or [ALL],
+                "value": sight.seal.sha256(bytes.fromhex(row.token)),
+                "blocked": row.blocked,
+                "marked": mark_of(row.metadata) is not None,
+                **{name: value for name, value in row.limits.items() if value is not None},
+            },
+            at=sight.facts.at,
+            mark=mark_of(row.metadata),
+            telemetry={
+                "spend": row.spend,
+                "expires": row.expires,
+                "rows": len(rows),
+                "bound_to": row.bound_to,
+                "clears_budget_duration": reading.clears_budget_duration,
+            },
+        )
+
+    def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
+        """Duplicate alias, somebody else's key, a scope that no proof can show."""
+        return objections(item, lockfile)
+
+    def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
+        """Scope as lists, limits as numbers; the value only as changed or not."""
+        if item.want is None:
+            return (), ()
+        have = item.seen.attrs if item.seen else {}
+        shown = []
+        for leaf in leaves(managed(item), have):
+            if leaf.path[0] == "value":
+                continue
+            if leaf.path[0] in ("blocked", "marked") and not item.seen:
+                continue
+            shown.append(leaf)
+        return tuple(shown), ()
+
+    def drifted(self, item: Item) -> tuple[Leaf, ...]:
+        """Its attributes say all."""
+        return ()
+
+    def steps(self, item: Item, uses: Uses) -> Work:
+        """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
+        return delete(item, uses) if item.want is None else put(item, item.want, uses)

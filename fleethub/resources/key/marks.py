@@ -1,0 +1,35 @@
+"""Whose a key is: FleetHub's mark in its metadata, and the fingerprints that its value may have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fleethub.model.facts import KeyRow, ProxyReading
+from fleethub.model.observation import Locked, Mark
+from fleethub.resources.base import Item, parse_mark
+
+
+def values_of(item: Item) -> set[str]:
+    """Fingerprints that a key of ours may have: wanted, last applied, or begun."""
+    sides = [item.want.attrs if item.want else {}]
+    if item.locked:
+        sides += [item.locked.attrs, item.locked.pending.attrs if item.locked.pending else {}]
+    return {str(side["value"]) for side in sides if side.get("value")}
+
+
+def mark_of(metadata: Mapping[str, Any]) -> Mark | None:
+    """Our mark in a key's metadata, or in a deployment's info."""
+    return parse_mark(metadata.get("fleethub"))
+
+
+def marks(reading: ProxyReading) -> list[tuple[KeyRow, Mark]]:
+    """Every marked key of a proxy."""
+    rows = (row for same in reading.keys.values() for row in same)
+    return [(row, mark) for row in rows if (mark := mark_of(row.metadata)) is not None]
+
+
+def record_of(locked: Locked | None) -> Locked:
+    if locked is None:  # pragma: no cover - an item has a wanted or a locked side
+        raise AssertionError("an item without a wanted side has a locked one")
+    return locked

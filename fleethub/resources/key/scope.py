@@ -1,0 +1,35 @@
+"""Which models a key must reach: the wiring of its nodes, and what the spec adds."""
+
+from __future__ import annotations
+
+from fleethub.model.fleet import Fleet, Node, Proxy
+from fleethub.model.observation import Source
+
+
+def proxy_source(proxy: Proxy) -> Source:
+    """The one bulk read of a LiteLLM."""
+    return Source("litellm", proxy.admin_url, proxy.master_key)
+
+
+def wiring(fleet: Fleet, node: Node) -> dict[str, frozenset[str]]:
+    """Proxy name -> models that the node's chain calls through it."""
+    by_proxy: dict[str, set[str]] = {}
+    for hop in node.chain:
+        proxy = fleet.models[hop.model].proxy
+        if not hop.direct and proxy is not None:
+            by_proxy.setdefault(proxy, set()).add(hop.model)
+    return {proxy: frozenset(models) for proxy, models in by_proxy.items()}
+
+
+def scopes(fleet: Fleet) -> dict[tuple[str, str], set[str]]:
+    """(proxy, key name) -> every model the key must reach: the wiring of its nodes, ``also`` and ``models``."""
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for node in fleet.nodes.values():
+        for proxy, models in wiring(fleet, node).items():
+            wanted.setdefault((proxy, node.key), set()).update(models)
+    for key in fleet.keys.values():
+        for alias in (*key.also, *key.models):
+            proxy_name = fleet.models[alias].proxy
+            if proxy_name is not None:
+                wanted.setdefault((proxy_name, key.name), set()).add(alias)
+    return wanted
