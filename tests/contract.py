@@ -16,58 +16,10 @@ import pytest
 from fleethub.applying.run import HANDLERS
 from fleethub.model.actions import ProveKey
 from fleethub.testing.consumer import Consumer
+from tests.fleets import fleet
 from tests.proxies import Admin, Door, Times, chat
 from tests.support import Place, recorded
 
-SPEC = """
-[fleet]
-name = "monad"
-key_seed = ["file:fleet.seed"]
-[policy]
-drift = "repair"
-[proxies.main]
-url = "{url}"
-replicas = [{replicas}]
-key_cache_ttl = "{ttl}"
-master_key = ["env:LITELLM_MASTER_KEY"]
-[models.qwen3-32b]
-proxy = "main"
-route = "openai/qwen3-32b"
-context = 32768
-[models.gemma3-27b]
-proxy = "main"
-route = "openai/gemma3-27b"
-context = 32768
-[models.llama4-scout]
-proxy = "main"
-route = "openai/llama4-scout"
-context = 32768
-[models.gpt-oss-20b]
-proxy = "main"
-route = "openai/gpt-oss-20b"
-context = 32768
-[defaults.node]
-target = "nodes/{{name}}"
-image = "ghcr.io/openclaw/openclaw:2026.9.6"
-settle = "{settle}"
-[nodes.volta]
-host = "volta"
-model = "qwen3-32b"
-fallbacks = ["gemma3-27b"]
-[nodes.tiltclaw]
-host = "tiltclaw"
-model = "gemma3-27b"
-[nodes.rentalclaw]
-host = "rentalclaw"
-model = "qwen3-32b"
-[keys.volta]
-rpm = 60000
-tpm = 200_000_000
-max_budget = 20.0
-budget_duration = "30d"
-[keys.tiltclaw]
-also = ["llama4-scout"]
-"""
 SCOPES = {
     "volta": {"qwen3-32b", "gemma3-27b"},
     "tiltclaw": {"gemma3-27b", "llama4-scout"},
@@ -77,8 +29,11 @@ MODELS = ("qwen3-32b", "gemma3-27b", "llama4-scout", "gpt-oss-20b")
 
 
 def spec(times: Times, *proxies: Door) -> str:
-    replicas = ", ".join(f'"{p.url}"' for p in proxies) if len(proxies) > 1 else ""
-    return SPEC.format(url=proxies[0].url, replicas=replicas, ttl=times.ttl, settle=times.settle)
+    made = fleet(tuple(p.url for p in proxies), key_cache_ttl=times.ttl).table("defaults.node", settle=times.settle)
+    made = made.models(*MODELS).node("volta", "qwen3-32b", "gemma3-27b")
+    made = made.node("tiltclaw", "gemma3-27b").node("rentalclaw", "qwen3-32b")
+    made = made.key("volta", rpm=60000, tpm=200_000_000, max_budget=20.0, budget_duration="30d")
+    return made.key("tiltclaw", also=["llama4-scout"]).text
 
 
 @pytest.fixture
@@ -218,7 +173,7 @@ def test_without_the_proof_a_swap_denies_calls(
 
 
 def test_a_limit_removed_from_the_spec_is_gone(applied: Place, admin: Admin) -> None:
-    applied.edit("rpm = 60000\ntpm = 200_000_000\nmax_budget = 20.0\n", "")
+    applied.edit("rpm = 60000\ntpm = 200000000\nmax_budget = 20.0\n", "")
     applied.apply()
     row = admin.row("volta")
     assert [row[n] for n in ("rpm_limit", "tpm_limit", "max_budget")] == [None, None, None]

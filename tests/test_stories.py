@@ -13,6 +13,7 @@ from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import LiteLLM
 from fleethub.testing.ollama import Ollama
 from fleethub.testing.tangleclaw import Project, TangleClaw
+from tests.fleets import direct, fleet
 from tests.proxies import Admin, chat
 from tests.support import MASTER, Place, recorded
 from tests.test_laws import HEAD, TAGS, World
@@ -86,28 +87,8 @@ def test_a_renamed_node_keeps_the_files_of_the_same_target(place: Place, admin: 
 
 
 def test_routes_that_are_no_longer_managed_stay_for_who_uses_them(tmp_path: Path) -> None:
-    spec = """
-[fleet]
-name = "r"
-key_seed = ["file:fleet.seed"]
-[proxies.main]
-url = "{url}"
-key_cache_ttl = "10ms"
-manage_routes = true
-master_key = ["env:LITELLM_MASTER_KEY"]
-[models.cl]
-proxy = "main"
-route = "openai/cl"
-context = 32768
-[nodes.a]
-host = "a"
-target = "nodes/a"
-image = "i:1"
-settle = "0s"
-model = "cl"
-"""
     with LiteLLM(master_key=MASTER, store_models=True) as proxy:
-        place = Place(tmp_path / "fleet", spec.format(url=proxy.url))
+        place = Place(tmp_path / "fleet", fleet(proxy.url, manage_routes=True).node("a", "cl").text)
         place.apply()
         place.edit("manage_routes = true\n", "")
         place.apply()
@@ -116,24 +97,10 @@ model = "cl"
 
 
 def test_another_fleets_routes_are_left_alone(tmp_path: Path) -> None:
-    spec = """
-[fleet]
-name = "{name}"
-key_seed = ["file:fleet.seed"]
-[proxies.main]
-url = "{url}"
-manage_routes = true
-master_key = ["env:LITELLM_MASTER_KEY"]
-[models.m]
-proxy = "main"
-route = "openai/{name}"
-context = 32768
-[keys.{name}]
-models = ["m"]
-"""
     with LiteLLM(master_key=MASTER, store_models=True) as proxy:
         for name in ("one", "two"):
-            Place(tmp_path / name, spec.format(name=name, url=proxy.url)).apply()
+            spec = fleet(proxy.url, name=name, manage_routes=True).model("m", route=f"openai/{name}")
+            Place(tmp_path / name, spec.key(name, models=["m"]).text).apply()
         shown = Admin(proxy.url).http.get("/model/info").json()["data"]
         assert [m["litellm_params"]["model"] for m in shown] == ["openai/one"]
 
@@ -364,30 +331,10 @@ def test_render_does_not_overwrite_living_nodes(place: Place) -> None:
 
 
 def test_two_models_on_an_ollama_without_a_proxy(tmp_path: Path) -> None:
-    spec = """
-[fleet]
-name = "direct"
-key_seed = ["file:fleet.seed"]
-[backends.gpu]
-host = "gpu"
-gpus = [{{ name = "RTX 6000 Ada", vram = "48 GiB" }}]
-[backends.gpu.ollama]
-url = "{url}"
-[models."llama3.1-8b"]
-backends = ["gpu"]
-route = "ollama_chat/llama3.1:8b"
-context = 32768
-[nodes.a]
-host = "a"
-target = "nodes/a"
-image = "i:1"
-settle = "0s"
-model = {{ model = "llama3.1-8b", via = "ollama" }}
-"""
     from fleethub.testing.catalog import ALL
 
     with Ollama(models=ALL) as ollama:
-        place = Place(tmp_path / "fleet", spec.format(url=ollama.url))
+        place = Place(tmp_path / "fleet", fleet(None, ollama=ollama.url).node("a", direct("llama3.1-8b")).text)
         place.apply()
         place.plan_is_empty()
         assert "FLEETHUB_KEY_MAIN" not in place.env("a")

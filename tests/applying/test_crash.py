@@ -13,34 +13,17 @@ import pytest
 
 from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
+from tests.fleets import fleet
 from tests.proxies import Admin
 from tests.support import MASTER, Place
 
-SPEC = """
-[fleet]
-name = "monad"
-key_seed = ["file:fleet.seed"]
-[policy]
-drift = "repair"
-[proxies.main]
-url = "{url}"
-key_cache_ttl = "200ms"
-master_key = ["env:LITELLM_MASTER_KEY"]
-[models.qwen3-32b]
-proxy = "main"
-route = "openai/qwen3-32b"
-context = 32768
-[models.gemma3-27b]
-proxy = "main"
-route = "openai/gemma3-27b"
-context = 32768
-[nodes.volta]
-host = "volta"
-target = "nodes/{{name}}"
-image = "ghcr.io/openclaw/openclaw:2026.9.6"
-settle = "0s"
-model = "qwen3-32b"
-"""
+
+def spec(url: str, **node: str) -> str:
+    """One node on one model, and another model that it may get."""
+    made = fleet(url, key_cache_ttl="200ms").models("qwen3-32b", "gemma3-27b")
+    return made.node("volta", "qwen3-32b", **node).text
+
+
 #: Runs one apply that kills itself after the given number of requests and renames; a number too high lets it end.
 DYING = """
 import os, pathlib, signal, sys
@@ -105,7 +88,7 @@ def test_killed_after_every_request_and_rename(tmp_path: Path, swap: bool) -> No
     for after in range(1, 200, EVERY):
         with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
             admin = Admin(proxy.url)
-            place = Place(tmp_path / str(after), SPEC.format(url=proxy.url))
+            place = Place(tmp_path / str(after), spec(proxy.url))
             if swap:
                 place.apply()
                 place.edit('model = "qwen3-32b"', 'model = "gemma3-27b"')
@@ -123,7 +106,7 @@ def test_killed_and_then_wanted_otherwise(tmp_path: Path) -> None:
     for after in range(5, 200, 3 * EVERY):
         with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
             admin = Admin(proxy.url)
-            place = Place(tmp_path / str(after), SPEC.format(url=proxy.url))
+            place = Place(tmp_path / str(after), spec(proxy.url))
             place.apply()
             place.edit('model = "qwen3-32b"', 'model = "gemma3-27b"')
             alive = not dying_apply(place, after)

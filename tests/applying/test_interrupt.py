@@ -13,14 +13,14 @@ import pytest
 
 from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
-from tests.applying.test_crash import SPEC
+from tests.applying.test_crash import spec
 from tests.support import MASTER, Place
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path, number: signal.Signals) -> None:
     with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
-        place = Place(tmp_path / "fleet", SPEC.format(url=proxy.url).replace('settle = "0s"', 'settle = "60s"'))
+        place = Place(tmp_path / "fleet", spec(proxy.url, settle="60s"))
         env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
         argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "apply", "--auto-approve"]
         process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -42,7 +42,7 @@ def test_a_signal_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path, numbe
 
 def test_more_signals_end_it_at_once_and_the_next_apply_goes_on(tmp_path: Path) -> None:
     with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
-        place = Place(tmp_path / "fleet", SPEC.format(url=proxy.url).replace('settle = "0s"', 'settle = "60s"'))
+        place = Place(tmp_path / "fleet", spec(proxy.url, settle="60s"))
         env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
         argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "apply", "--auto-approve"]
         process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -20,33 +20,17 @@ from fleethub.model.exit import Exit
 from fleethub.testing.catalog import ALL
 from fleethub.testing.ollama import Ollama
 from tests.clients.test_gguf import write
+from tests.fleets import direct, fleet
 from tests.support import Place
 
 ROOT = Path(__file__).parents[2]
-SPEC = """
-[fleet]
-name = "asks"
-[backends.gpu]
-host = "gpu"
-gpus = [{{ name = "RTX 6000 Ada", vram = "48 GiB" }}]
-[backends.gpu.ollama]
-url = "{url}"
-kv_cache_type = "q8_0"
-[backends.tiny]
-host = "tiny"
-gpus = [{{ name = "GTX", vram = "4 GiB" }}]
-[backends.tiny.ollama]
-url = "http://127.0.0.1:9"
-[models.qwen3-32b]
-backends = ["gpu"]
-route = "ollama_chat/qwen3:32b"
-context = 16384
-[nodes.a]
-host = "a"
-target = "nodes/a"
-image = "i:1"
-model = {{ model = "qwen3-32b", via = "ollama" }}
-"""
+
+
+def spec(url: str) -> str:
+    """A backend that answers, one that does not, and a node that calls a model of the first."""
+    made = fleet(None, ollama=url, name="asks").table("backends.gpu.ollama", kv_cache_type="q8_0")
+    made = made.backend("tiny", "http://127.0.0.1:9", vram="4 GiB").model("qwen3-32b", context=16384)
+    return made.node("a", direct("qwen3-32b")).text
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +42,7 @@ def ollama() -> Iterator[Ollama]:
 @pytest.fixture
 def place(ollama: Ollama, tmp_path: Path) -> Place:
     ollama.residents.clear()
-    found = Place(tmp_path / "fleet", SPEC.format(url=ollama.url))
+    found = Place(tmp_path / "fleet", spec(ollama.url))
     (found.folder / "fleet.seed").unlink()  # nothing here needs it
     return found
 

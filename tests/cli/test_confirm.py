@@ -13,7 +13,7 @@ import pytest
 
 from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
-from tests.applying.test_crash import SPEC
+from tests.applying.test_crash import spec
 from tests.proxies import Admin
 from tests.support import MASTER, Place
 
@@ -26,7 +26,7 @@ def proxy() -> Iterator[LiteLLM]:
 
 @pytest.fixture
 def place(proxy: LiteLLM, tmp_path: Path) -> Place:
-    return Place(tmp_path / "fleet", SPEC.format(url=proxy.url))
+    return Place(tmp_path / "fleet", spec(proxy.url))
 
 
 def on_terminal(place: Place, command: str, *answers: tuple[str, str]) -> tuple[int, str]:

@@ -9,30 +9,10 @@ from typing import Any
 import pytest
 
 from fleethub.clients.shell import Local
+from tests.fleets import direct, fleet
 from tests.support import Place
 
-SPEC = """
-[fleet]
-name = "wide"
-key_seed = ["file:fleet.seed"]
-[policy]
-drift = "repair"
-[backends.gpu]
-host = "gpu"
-gpus = [{ name = "x", vram = "48 GiB" }]
-[backends.gpu.ollama]
-url = "http://127.0.0.1:9"
-[models.one]
-backends = ["gpu"]
-route = "ollama_chat/one"
-context = 32768
-vram = "1 GiB"
-[defaults.node]
-type = "openclaw-native"
-target = "nodes/{name}"
-model = { model = "one", via = "ollama" }
-settle = "0s"
-"""
+DEFAULTS = {"type": "openclaw-native", "image": None, "model": direct("one")}
 NODES = 8
 
 
@@ -68,7 +48,10 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 
 def test_reads_and_deliveries_at_a_time(tmp_path: Path, watch: Watch) -> None:
-    place = Place(tmp_path / "fleet", SPEC + "".join(f'[nodes.n{n}]\nhost = "h{n}"\n' for n in range(NODES)))
+    spec = fleet(None, ollama="http://127.0.0.1:9").model("one", vram="1 GiB").table("defaults.node", **DEFAULTS)
+    for number in range(NODES):
+        spec = spec.node(f"n{number}")
+    place = Place(tmp_path / "fleet", spec.text)
     watch.most_of(NODES)
     place.run("plan", code=0)
     assert watch.most == NODES  # as many as there are
