@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import io
-import os
 import sys
 from typing import NoReturn
 
 import click
 
 from fleethub import __version__
+from fleethub.cli import streams
 
 #: command -> what it does, in the order of ``--help``. The module of the same name holds a click command ``cmd``.
 COMMANDS = {
@@ -93,30 +92,21 @@ def cli(ctx: click.Context, folder: str, as_json: bool, no_color: bool) -> None:
     ctx.obj = {"folder": folder, "json": as_json, "no_color": no_color}
 
 
-def _streams() -> None:
-    """Fit to write to: a closed one (``>&-``) is /dev/null, else the next file that is opened gets its number; what a
-    terminal's encoding does not have is shown as ``?``.
-    """
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            os.dup2(os.open(os.devnull, os.O_RDWR), number)
-            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-
-
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line; ends the process with the command's exit code."""
-    _streams()
+    streams.fit()
+    sys.exit(streams.judged(_run(argv)))
+
+
+def _run(argv: list[str] | None) -> int:
     try:
         cli(args=argv, prog_name="fleethub", standalone_mode=False)
     except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        return stop.exit_code
+    except SystemExit as stop:
+        return int(stop.code or 0)
     except BaseException as error:
-        if isinstance(error, SystemExit):
-            raise
         from fleethub.cli.errors import report
 
-        sys.exit(report(error, as_json="--json" in (sys.argv[1:] if argv is None else argv)))
-    sys.exit(0)
+        return report(error, as_json="--json" in (sys.argv[1:] if argv is None else argv))
+    return 0

@@ -6,12 +6,12 @@ import json
 import os
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 import click
 
+from fleethub.cli.streams import forgive
 from fleethub.state.context import read
 from fleethub.views.context import Known, context
 
@@ -36,11 +36,9 @@ def cmd(options: dict[str, object], form: str) -> None:
         text = context([_known(f) for f in folders], _mine(here), form)
         if text:
             click.echo(text)
-    except BrokenPipeError:
-        pass  # who asked has gone
     except Exception as error:  # a session must start whatever became of this cache
-        with suppress(OSError):
-            click.echo(f"fleethub context: {type(error).__name__}; run fleethub observe", err=True)
+        click.echo(f"fleethub context: {type(error).__name__}; run fleethub observe", err=True)
+    forgive()
 
 
 def _here() -> Path:

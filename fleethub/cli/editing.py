@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleethub.cli.output import Out, guarded
+from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _run(out: Out, edit: Edit, asked: Asked) -> int:
         out.text("\nA dry run: nothing was written.")
         return _end(out, Exit.FINE)
     if not asked.yes:
-        if not sys.stdin.isatty() or out.json:
+        if not sys.stdin.isatty() or out.json or lost():
             click.echo("error: not written: there is no terminal to ask on; add --yes", err=True)
             return _end(out, Exit.ERROR)
         if not click.confirm("\nWrite this to the spec?", default=False):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import click
 
 from fleethub.cli.output import Out
+from fleethub.cli.streams import lost
 from fleethub.model.event import Event
 from fleethub.model.exit import Exit, worst
 from fleethub.model.plan import Plan
@@ -34,7 +35,7 @@ def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False, p
             return Decision.STOP
         if auto_approve:
             return Decision.APPLY
-        if not interactive:
+        if not interactive or lost():  # nobody says yes to what was not shown
             refused = True
             return Decision.STOP
         if destroy:

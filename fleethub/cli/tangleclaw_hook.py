@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fleethub.cli.output import Out, guarded
+from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _agreed(out: Out, edit: Edit, yes: bool) -> bool:
     out.text("\n".join(edit.preview))
     if yes:
         return True
-    if out.json or not sys.stdin.isatty():
+    if out.json or not sys.stdin.isatty() or lost():
         click.echo("error: not written: there is no terminal to ask on; add -y", err=True)
         return False
     return click.confirm(f"\nWrite {edit.path}?", default=False)
