@@ -1,0 +1,106 @@
+"""One apply on the world: the intent first, the steps in any order that is allowed, a crash where a test wants one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+from fleethub.applying import run
+from fleethub.clients.vault import Vault
+from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
+from fleethub.model.plan import Action, Phase, Plan, Step
+from fleethub.state.reduce import reduce
+from tests.world.fold import Failed, fold
+from tests.world.values import LINEAGE, SEAL, World
+
+Pick = Callable[[Sequence[Step]], Step]
+#: Phases that wait for each other; a node is activated while others are still delivered to.
+STAGES = ((Phase.PREPARE,), (Phase.EXPAND,), (Phase.PROVE,), (Phase.DELIVER, Phase.ACTIVATE), (Phase.SETTLE,),
+          (Phase.CONTRACT,))  # fmt: skip
+
+
+@dataclass
+class Applied:
+    """What became of an apply; ``worlds`` are those after each step."""
+
+    world: World
+    done: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    worlds: list[World] = field(default_factory=list)
+
+
+def apply(
+    world: World,
+    plan: Plan,
+    *,
+    seal: Vault = SEAL,
+    crash: int | None = None,
+    pick: Pick = lambda ready: ready[0],
+    lineage: str = LINEAGE,
+    by: str = "here",
+) -> Applied:
+    """Carry the plan out. ``crash``: end without a word before that step. ``pick``: which of the ready steps is next.
+
+    After a crash the lockfile holds the intent alone, as on disk.
+    """
+    made = Applied(world)
+    if plan.fatal or not plan.doable:
+        return made
+    before = world.lockfile
+    serial = (before.serial if before else 0) + 1
+    started = ApplyStarted(
+        plan.id, plan.fleet, (before.lineage if before else "") or lineage, serial, seal.seed_fingerprint() or
+        (before.seed if before else ""), f"{by}-{serial}", run.Applied(), run._pending(plan, before)
+    )  # fmt: skip
+    lockfile = reduce(before, started)
+    assert lockfile is not None
+    made.world = replace(world, lockfile=lockfile)
+
+    def take(event: Event) -> None:
+        nonlocal lockfile
+        lockfile = reduce(lockfile, event)
+        assert lockfile is not None
+
+    for step in _in_order(plan.steps, pick):
+        if crash is not None and len(made.done) + len(made.failed) >= crash:
+            return made
+        if {name for name, _ in made.failed}.union(made.skipped) & set(step.after):
+            made.skipped.append(step.id)
+            continue
+        try:
+            made.world = fold(made.world, step, seal)
+        except Failed as error:
+            made.world = error.world
+            made.failed.append((step.id, str(error)))
+            continue
+        finally:
+            made.worlds.append(made.world)
+        made.done.append(step.id)
+        record = step.locked
+        if record is not None:
+            had = lockfile.resources.get(step.address)
+            record = replace(record, pending=had.pending if had else None)
+        take(StepDone(step.id, step.address, step.phase.name.lower(), record, step.removes))
+    for change in plan.changes:
+        if change.action is Action.RECORD:
+            take(Recorded(change.address, change.locked))
+    told: Any = SimpleNamespace(failed=made.failed, skipped=made.skipped, lockfile=lockfile)
+    for address, settled in run._settled(plan, told, lockfile.resources):
+        take(Recorded(address, settled))
+    take(ApplyFinished(serial, planned=run._planned(plan, before, told), fits=plan.fits))
+    made.world = replace(made.world, lockfile=lockfile)
+    return made
+
+
+def _in_order(steps: Sequence[Step], pick: Pick) -> Iterator[Step]:
+    for stage in STAGES:
+        left = [step for step in steps if step.phase in stage]
+        while left:
+            waiting = {step.id for step in left}
+            ready = [step for step in left if waiting.isdisjoint(step.after)] or left
+            step = pick(ready)
+            left.remove(step)
+            yield step

@@ -1,0 +1,252 @@
+"""What each step does to the world, as the handlers of ``fleethub.applying`` do it by requests and scripts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import singledispatch
+from typing import Any
+
+from fleethub.clients.vault import SecretError, Vault
+from fleethub.model.actions import (
+    Activate,
+    Deliver,
+    Do,
+    KeyDelete,
+    KeyPut,
+    NodeFile,
+    ProveKey,
+    ProveRoute,
+    RemoveNode,
+    RouteDelete,
+    RoutePut,
+    Settle,
+)
+from fleethub.model.facts import Deployment, KeyRow
+from fleethub.model.observation import Source
+from fleethub.model.plan import Step
+from tests.world.values import SEAL, Node, Process, Proxy, World, mark_of_row
+
+NOW = "2026-11-27T12:00:00+00:00"
+NO_LIMITS = dict.fromkeys(("rpm_limit", "tpm_limit", "max_budget", "budget_duration"))
+
+
+class Failed(Exception):
+    """The step did not do what it should; ``world`` is what it left."""
+
+    def __init__(self, reason: str, world: World) -> None:
+        self.world = world
+        super().__init__(reason)
+
+
+def fold(world: World, step: Step, seal: Vault = SEAL) -> World:
+    """The world after a step; raises Failed."""
+    try:
+        return _do(step.do, world, seal)
+    except SecretError as error:
+        raise Failed(str(error), world) from None
+
+
+@singledispatch
+def _do(do: Do, world: World, seal: Vault) -> World:
+    raise NotImplementedError(type(do))
+
+
+@_do.register
+def _key_put(do: KeyPut, world: World, seal: Vault) -> World:
+    proxy, token = _proxy(do.source, world), seal.open(do.value).sha256()
+    if do.create:
+        rows = proxy.find(do.alias)
+        if do.replaces is not None and len(rows) == 1 and _sealed(rows[0], seal) == do.replaces:
+            proxy = proxy.without_key(rows[0].token)
+        if not do.models or proxy.find(do.alias):
+            raise Failed(f"{do.alias} has no models, or is there already", _with(world, do.source, proxy))
+        row = KeyRow(do.alias, token, do.models, {**NO_LIMITS, **do.limits}, {"fleethub": _mark(world, do.generation)})
+        if all(k.token != token for k in proxy.keys):  # an existing value answers 200 and changes nothing
+            proxy = proxy.with_key(row)
+    else:
+        row = _ours(proxy.find(do.alias), do.alias, world)
+        proxy = proxy.with_key(
+            replace(
+                row,
+                models=row.models if do.models is None else do.models,
+                limits={**row.limits, **do.limits},
+                metadata={**row.metadata, "fleethub": _mark(world, do.generation)},
+                blocked=row.blocked and not do.unblock,
+            )
+        )
+    after = _with(world, do.source, proxy)
+    rows = proxy.find(do.alias)
+    if len(rows) != 1 or rows[0].token != token:
+        raise Failed(f"{do.alias} was not taken over as sent", after)
+    return after
+
+
+@_do.register
+def _key_delete(do: KeyDelete, world: World, seal: Vault) -> World:
+    proxy = _proxy(do.source, world)
+    for row in proxy.find(do.alias):
+        if _sealed(row, seal) in do.values:
+            proxy = proxy.without_key(row.token)
+    return _with(world, do.source, proxy)
+
+
+@_do.register
+def _prove_key(do: ProveKey, world: World, seal: Vault) -> World:
+    token = seal.open(do.value).sha256()
+    for door in do.doors:
+        proxy = world.proxies.get(door) or Proxy()
+        row = next((k for k in proxy.keys if k.token == token), None)
+        lists: frozenset[str] = frozenset() if row is None or row.blocked else frozenset(row.models or proxy.aliases)
+        if row is None or row.blocked or set(do.scope) - lists:
+            raise Failed(f"{door} does not give {do.alias} {sorted(set(do.scope) - lists)}", world)
+    return world
+
+
+@_do.register
+def _route_put(do: RoutePut, world: World, seal: Vault) -> World:
+    proxy = _proxy(do.source, world)
+    taken, new = {d.id for d in proxy.stored}, []
+    for row in do.deployments:
+        free = next(f"{do.alias}-{n}" for n in range(99) if f"{do.alias}-{n}" not in taken)
+        taken.add(free)
+        info = {"fleethub": _mark(world, 1)}
+        new.append(Deployment(do.alias, row["model"], free, row.get("api_base"), row.get("num_ctx"), True, info))
+    return _without_routes(_with(world, do.source, replace(proxy, stored=(*proxy.stored, *new))), do.source, do.remove)
+
+
+@_do.register
+def _prove_route(do: ProveRoute, world: World, seal: Vault) -> World:
+    for door in do.doors:
+        if door not in world.proxies or do.alias not in world.proxies[door].aliases:
+            raise Failed(f"{door} does not list {do.alias}", world)
+    return world
+
+
+@_do.register
+def _route_delete(do: RouteDelete, world: World, seal: Vault) -> World:
+    return _without_routes(world, do.source, do.ids)
+
+
+@_do.register
+def _deliver(do: Deliver, world: World, seal: Vault) -> World:
+    node = world.nodes.get(do.source.at, Node())
+    for path, blob in do.expects.items():
+        there = node.files.get(path)
+        if (there is None) != (blob is None) or (there and blob and there[0] != blob.reveal()):
+            raise Failed(f"{path} changed since the plan was made", world)
+    gone = {p for p, blob in do.stale.items() if p in node.files and node.files[p][0] == blob.reveal()}
+    new = {file.path: (seal.fill(file.text), file.mode) for file in do.files}
+    files = {p: f for p, f in node.files.items() if p not in gone}
+    files |= {p: f for p, f in new.items() if p not in do.keep}
+    process = node.process
+    if process is not None:  # a gateway sees the rename of its config, and takes it over
+        process = replace(process, config=_config(files))
+    sockets = f"{process.number} " if process and process.port == do.port else ""
+    return world.at_node(
+        do.source.at,
+        lambda _: Node(
+            files,
+            _node_mark(do.files, do.generation, do.activated, world, seal),
+            {path: data for path, (data, _) in new.items()},
+            process,
+            sockets.strip() if do.restart else node.listener,
+        ),
+    )
+
+
+@_do.register
+def _activate(do: Activate, world: World, seal: Vault) -> World:
+    node = world.nodes.get(do.source.at)
+    if node is None or not (do.argv or (do.hot and node.process)):
+        raise Failed("the gateway does not answer", world)
+    mark = _node_mark(do.files, do.generation, True, world, seal)
+    return started(world, do.source.at, do.port, fresh=do.fresh).at_node(do.source.at, lambda n: replace(n, mark=mark))
+
+
+@_do.register
+def _settle(do: Settle, world: World, seal: Vault) -> World:
+    return world
+
+
+@_do.register
+def _remove(do: RemoveNode, world: World, seal: Vault) -> World:
+    node = world.nodes.get(do.source.at)
+    if node is None:
+        return world
+    same = {p for p, blob in do.files.items() if p in node.files and node.files[p][0] == blob.reveal()}
+    left = {p: f for p, f in node.files.items() if p not in same}
+    return world.at_node(do.source.at, lambda _: Node(left))  # OpenClaw's own folders stay, and so does the target
+
+
+def started(world: World, target: str, port: int, fresh: bool = True) -> World:
+    """With the node's process started again, or (not ``fresh``) running on if it does."""
+    before = world.nodes[target].process
+    files = world.nodes[target].files
+    if before is not None and not fresh:
+        return world.at_node(target, lambda n: replace(n, process=replace(before, config=_config(files))))
+    number = 1 + max((n.process.number for n in world.nodes.values() if n.process), default=0)
+    process = Process(number, port, _env(files), _config(files))
+    return world.at_node(target, lambda n: replace(n, process=process))
+
+
+def _env(files: Mapping[str, tuple[bytes, int]]) -> bytes:
+    return files.get(".env", (b"", 0))[0]
+
+
+def _config(files: Mapping[str, tuple[bytes, int]]) -> bytes:
+    return files.get("openclaw.json", (b"{}", 0))[0]
+
+
+def _proxy(source: Source, world: World) -> Proxy:
+    if source.at not in world.proxies:
+        raise Failed(f"{source.at} does not answer", world)
+    return world.proxies[source.at]
+
+
+def _with(world: World, source: Source, proxy: Proxy) -> World:
+    return replace(world, proxies={**world.proxies, source.at: proxy})
+
+
+def _without_routes(world: World, source: Source, ids: tuple[str, ...]) -> World:
+    for one in ids:
+        proxy = _proxy(source, world)
+        if all(d.id != one for d in proxy.stored):
+            raise Failed(f"Model with id={one} not found in db", world)
+        world = _with(world, source, replace(proxy, stored=tuple(d for d in proxy.stored if d.id != one)))
+    return world
+
+
+def _ours(rows: tuple[KeyRow, ...], alias: str, world: World) -> KeyRow:
+    if len(rows) != 1:
+        raise Failed(f"{len(rows)} keys have the alias {alias}", world)
+    mark = mark_of_row(rows[0])
+    here = _mark(world, 0)
+    if mark is not None and (mark.lineage != here["lineage"] or mark.serial > here["serial"]):
+        raise Failed(f"the mark of {alias} is another's now", world)
+    return rows[0]
+
+
+def _sealed(row: KeyRow, seal: Vault) -> str | None:
+    return seal.sha256(bytes.fromhex(row.token))
+
+
+def _mark(world: World, generation: int) -> dict[str, Any]:
+    """The mark of the apply that is under way, which wrote its intent into the lockfile first."""
+    assert world.lockfile is not None
+    lockfile = world.lockfile
+    return {
+        "lineage": lockfile.lineage,
+        "serial": lockfile.serial,
+        "generation": generation,
+        "apply": lockfile.apply,
+    }
+
+
+def _node_mark(
+    files: tuple[NodeFile, ...], generation: int, activated: bool, world: World, seal: Vault
+) -> dict[str, Any]:
+    digests = {f.path: seal.sha256(hashlib.sha256(seal.fill(f.text)).digest()) for f in files}
+    mark = {**_mark(world, generation), "digests": digests}
+    return {**mark, "activated": NOW} if activated else mark

@@ -1,0 +1,92 @@
+"""What of the world is read, and the real planner on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from fleethub.clients.vault import Vault
+from fleethub.model.address import Address
+from fleethub.model.facts import Facts, GitReading, HostReading, Reading
+from fleethub.model.observation import Resource, Source, Unknown
+from fleethub.model.plan import Plan
+from fleethub.planning import make_plan, sources
+from fleethub.planning.guards import before_any_request
+from fleethub.resources import KINDS
+from fleethub.resources.base import Inputs
+from tests.fleets import Spec
+from tests.world.fold import NOW
+from tests.world.values import SEAL, World
+
+
+def plan(
+    world: World, spec: Spec, *, facts: Facts | None = None, seal: Vault = SEAL, repair: bool | None = None
+) -> Plan:
+    """What ``fleethub plan`` makes of the spec here; ``facts``: instead of what is there to be read.
+
+    ``repair`` None: as ``[policy] drift`` says.
+    """
+    fleet = spec.fleet
+    fatal = before_any_request(fleet, world.lockfile, seal.seed_fingerprint())
+    if fatal:
+        return Plan("", fleet.name, "", findings=tuple(fatal), fatal=True)
+    repair = fleet.policy.drift == "repair" if repair is None else repair
+    return make_plan(
+        fleet,
+        world.lockfile,
+        wanted(spec, seal),
+        facts or _facts(world, spec, seal),
+        seal,
+        spec.loaded.findings,
+        repair,
+    )
+
+
+def facts(world: World, spec: Spec, seal: Vault = SEAL) -> Facts:
+    """What can be read of the world, by the sources that the planner names."""
+    return _facts(world, spec, seal)
+
+
+def _facts(world: World, spec: Spec, seal: Vault) -> Facts:
+    asked = sources(spec.fleet, wanted(spec, seal), world.lockfile)
+    return Facts(NOW, {source.id: _read(world, source) for source in asked})
+
+
+def _read(world: World, source: Source) -> Reading | Unknown:
+    found: Reading | None = None
+    if source.system == "litellm" and source.at in world.proxies:
+        found = world.proxies[source.at].reading
+    elif source.system == "host":
+        machine = "://" in source.at
+        node = world.nodes.get(source.at)
+        found = node.reading(machine) if node else HostReading(exists=False, tools={"docker": "", "compose": "2.39.4"})
+    elif source.system == "git":
+        found = GitReading(frozenset(), frozenset())
+    elif source.system == "ollama":
+        found = world.ollamas.get(source.at)
+    return found or Unknown("cannot connect: connection refused", NOW)
+
+
+def wanted(spec: Spec, seal: Vault = SEAL) -> Mapping[Address, Resource]:
+    """Every resource that the spec wants."""
+    return _wanted(spec.text, _Held(spec, seal))
+
+
+class _Held:
+    """The arguments of a cached call, which are known by the text alone."""
+
+    def __init__(self, spec: Spec, seal: Vault) -> None:
+        self.spec, self.seal = spec, seal
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held) and other.seal is self.seal
+
+    def __hash__(self) -> int:
+        return id(self.seal)
+
+
+@cache
+def _wanted(text: str, held: _Held) -> Mapping[Address, Resource]:
+    inputs = Inputs(held.spec.fleet, held.seal, held.spec.rendered)
+    found: Iterable[Resource] = (r for kind in KINDS.values() for r in kind.desired(inputs))
+    return {r.address: r for r in found}

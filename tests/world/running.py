@@ -1,0 +1,49 @@
+"""What the nodes would be told, if they called now each model that they know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from fleethub.clients.vault import Vault
+from fleethub.model.secret import Secret
+from tests.world.values import SEAL, Node, World
+
+
+def denied(world: World, seal: Vault = SEAL) -> list[str]:
+    """Each call that a proxy of this world would refuse. A folder's node reads its files with every call."""
+    return [f"{target}: {why}" for target, node in sorted(world.nodes.items()) for why in _denied(node, target, world)]
+
+
+def _denied(node: Node, target: str, world: World) -> Iterator[str]:
+    if "://" in target:
+        if node.process is None:
+            return
+        env, config = node.process.env, node.process.config
+    elif ".env" in node.files and "openclaw.json" in node.files:
+        env, config = node.files[".env"][0], node.files["openclaw.json"][0]
+    else:
+        return
+    try:
+        told = json.loads(config)
+        providers, model = told["models"]["providers"], told["agents"]["defaults"]["model"]
+    except (ValueError, KeyError, TypeError):
+        return  # somebody's hand was at it: nothing of it is a call that FleetHub made possible
+    lines = (line.partition("=") for line in env.decode().splitlines())
+    variables = {name: value.strip("'") for name, _, value in lines}
+    for reference in (model["primary"], *model.get("fallbacks", ())):
+        provider, _, alias = reference.partition("/")
+        url = providers[provider]["baseUrl"].removesuffix("/v1")
+        proxy = world.proxies.get(url)
+        if proxy is None:
+            continue
+        value = variables.get(providers[provider].get("apiKey", "").strip("${}"), "")
+        row = next((k for k in proxy.keys if k.token == Secret(value).sha256()), None)
+        if row is None:
+            yield f"{alias}: its key is not on {url}"
+        elif row.blocked:
+            yield f"{alias}: its key is blocked"
+        elif row.models and alias not in row.models:
+            yield f"{alias}: its key may call {', '.join(row.models)}"
+        elif alias not in proxy.aliases:
+            yield f"{alias}: {url} does not know it"
