@@ -35,10 +35,21 @@ def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
             restart=do.restart,
             port=do.port,
         )
-        unchecked = context.hosts.at(do.source.at).deliver(parcel)
+        done = context.hosts.at(do.source.at).deliver(parcel)
     except (HostError, SecretError) as error:
         raise StepError(_safe(str(error), do.files, context)) from None
-    return tuple(f"{name}: not at hand on every node; FleetHub's own checks were made" for name in unchecked)
+    unchecked = [f"{name}: not at hand on every node; FleetHub's own checks were made" for name in done.unchecked]
+    return (*unchecked, *_kept(do.source.at, done.kept))
+
+
+def _kept(target: str, kept: Iterable[str]) -> Iterable[str]:
+    """``ssh://…/volta: .env as it was is kept there in .fleethub/overwritten/20260102T030405Z``."""
+    folders: dict[str, list[str]] = {}
+    for path in kept:
+        parts = path.split("/")
+        folders.setdefault("/".join(parts[:3]), []).append("/".join(parts[3:]))
+    for folder, paths in folders.items():
+        yield f"{target}: what somebody else wrote into {', '.join(paths)} is kept there in {folder}"
 
 
 def activate(do: Activate, context: Context) -> tuple[str, ...]:
@@ -93,7 +104,8 @@ def _problem(done: Activation, do: Activate) -> str:
 def _back(do: Activate, target: Target) -> str:
     """Put the old set back and activate it; says what became of it."""
     try:
-        if not target.back(do.port):
+        back = target.back(do.port)
+        if back is None:
             return "there is no older set to put back: its files stay, and the next apply activates them again"
         problem = _start(do, target)
         mark = target.read(()).mark
@@ -102,7 +114,7 @@ def _back(do: Activate, target: Target) -> str:
         target.stamp({**mark, "activated": _now()})
     except HostError as error:
         return f"and the old set could not be put back ({error}): look at it by hand"
-    return "the old set is back, and answers"
+    return "; ".join(("the old set is back, and answers", *_kept(do.source.at, back.kept)))
 
 
 def settle(do: Settle, context: Context) -> tuple[str, ...]:
@@ -115,10 +127,12 @@ def settle(do: Settle, context: Context) -> tuple[str, ...]:
 def remove(do: RemoveNode, context: Context) -> tuple[str, ...]:
     """Remove what is still as applied; what somebody changed, and OpenClaw's own data, stays and is named."""
     try:
-        kept = context.hosts.at(do.source.at).remove(do.files, do.argv)
+        done = context.hosts.at(do.source.at).remove(do.files, do.argv, do.when)
     except HostError as error:
         raise StepError(str(error)) from None
-    return (f"{do.source.at}: {', '.join(kept)} stays",) if kept else ()
+    stays = [f"{do.source.at}: {', '.join(done.stays)} stays"] if done.stays else []
+    runs_on = do.by_hand and (done.unstopped or not do.argv)
+    return (*stays, *([f"{do.source.at}: what runs there was not ended; {do.by_hand}"] if runs_on else []))
 
 
 def _now() -> str:

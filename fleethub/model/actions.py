@@ -157,11 +157,17 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class RemoveNode:
-    """Run ``argv`` at the target, remove files that still are as the plan saw them, then the mark; others stay."""
+    """Run ``argv`` at the target, remove files that still are as the plan saw them, then the mark; others stay.
+
+    ``when``: without its success ``argv`` cannot be run there, and is not. ``by_hand`` says what a human ends there,
+    where nothing was run.
+    """
 
     source: Source
     files: Mapping[str, Blob]
     argv: tuple[str, ...] = ()
+    when: tuple[str, ...] = ()
+    by_hand: str = ""
 
 
 Do = KeyPut | KeyDelete | ProveKey | RoutePut | ProveRoute | RouteDelete | Deliver | Activate | Settle | RemoveNode

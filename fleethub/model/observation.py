@@ -84,7 +84,7 @@ class Resource:
     """A thing as the spec wants it.
 
     ``shape`` digests what ``attrs`` seals, without a secret; ``material`` is what steps and descriptions
-    need beyond attributes (rendered files, the backend's URL).
+    need beyond attributes (rendered files, the backend's URL). ``by_hand``: its process is a human's to start and end.
     """
 
     address: Address
@@ -97,6 +97,7 @@ class Resource:
     generation: int = 1
     place: Place | None = None
     material: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Locked:
     owner: str = ""
     protected: bool = False
     pending: Pending | None = None
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,12 +99,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Observed differs from the lockfile: what somebody changed behind our back."""
+    """Observed differs from the lockfile: what somebody changed behind our back.
+
+    ``kept``: paths at a node's target of files that a repair overwrites, and that are kept there first.
+    """
 
     address: Address
     summary: str
     leaves: tuple[Leaf, ...] = ()
     repaired: bool = True
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

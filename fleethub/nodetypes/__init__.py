@@ -4,8 +4,8 @@ Pure: imports the standard library and ``fleethub.model``. ``rendering`` calls a
 """
 
 from fleethub.nodetypes.interface import ROLES, NodeType, Role
-from fleethub.nodetypes.openclaw.compose import removal
+from fleethub.nodetypes.openclaw.compose import removable, removal
 from fleethub.nodetypes.openclaw.recognise import USUAL, recognise
 from fleethub.nodetypes.registry import get, names
 
-__all__ = ["ROLES", "USUAL", "NodeType", "Role", "get", "names", "recognise", "removal"]
+__all__ = ["ROLES", "USUAL", "NodeType", "Role", "get", "names", "recognise", "removable", "removal"]

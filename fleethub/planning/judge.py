@@ -102,7 +102,7 @@ def drift(item: Item, repair: bool) -> Drift | None:
     shown = tuple(_shown(leaf) for leaf in rest if leaf.path[-1] != "fingerprint" or leaf.path[1] not in told)
     shown += finer
     names = ", ".join(dict.fromkeys(leaf.path[1] if leaf.path[0] == "files" else leaf.path[0] for leaf in shown))
-    return Drift(item.address, f"{names} changed", shown, repair)
+    return Drift(item.address, f"{names} changed", shown, repair, KINDS[item.address.kind].kept(item))
 
 
 def _shown(leaf: Leaf) -> Leaf:

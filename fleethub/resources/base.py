@@ -99,6 +99,9 @@ class Kind(Protocol):
     def drifted(self, item: Item) -> tuple[Leaf, ...]:
         """What in the thing differs from what was applied, finer than its attributes; without any secret."""
 
+    def kept(self, item: Item) -> tuple[str, ...]:
+        """What somebody else wrote and a change overwrites, so that it is kept where it is: paths there."""
+
     def steps(self, item: Item, uses: Uses) -> Work:
         """What must be done, in phases."""
 
@@ -146,4 +149,5 @@ def record(want: Resource, attrs: Attrs | None = None, pending: Pending | None =
         owner=want.owner,
         protected=want.protected,
         pending=pending,
+        by_hand=want.by_hand,
     )

@@ -7,6 +7,7 @@ uses this set) and ``project`` (what its containers are grouped under).
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -92,6 +93,7 @@ class NodeKind:
                 generation=node.generation,
                 place=node.place,
                 material={"node": node, "files": rendered.files},
+                by_hand=is_host(node) and node.activate == "never",
             )
 
     def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
@@ -208,7 +210,8 @@ class NodeKind:
         """The chain, then the leaves of each file; a removal names the files."""
         have = item.seen.attrs if item.seen else {}
         if item.want is None:
-            return (), ()
+            argv, _, says = _ending(item.locked) if item.locked else ((), (), "")
+            return ((Leaf(("process",), "not ended", says),) if says and not argv else ()), ()
         found = list(leaves({"chain": item.want.attrs["chain"]}, have))
         if have.get("activated") is False and item.want.attrs.get("activated"):
             found.append(Leaf(("activated",), "not yet", "with this set"))
@@ -246,14 +249,21 @@ class NodeKind:
             for leaf in describe_drift(path, there[path], applied[path])
         )
 
+    def kept(self, item: Item) -> tuple[str, ...]:
+        """The files that a repair overwrites and that the node keeps: those that are no longer as applied."""
+        if item.seen is None or item.want is None:
+            return ()
+        known = fingerprints(item.locked)
+        there = item.seen.attrs["files"]
+        return tuple(f.path for f in changed_files(item) if _foreign(there.get(f.path), known.get(f.path)))
+
     def steps(self, item: Item, uses: Uses) -> Work:
         """Deliver and settle; a removed block removes its files."""
         if item.want is None:
             locked = item.locked
             if locked is None:
                 return Work()
-            down = nodetypes.removal(str(locked.attrs.get("project", "")))
-            do = RemoveNode(locked.source, own_files(item), down)
+            do = RemoveNode(locked.source, own_files(item), *_ending(locked))
             return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, do, removes=True),))
         node: Node = item.want.material["node"]
         since = item.seen.telemetry["activated"] if item.seen else None
@@ -312,6 +322,23 @@ class NodeKind:
         wait = Settle(node.settle, start.id)
         start = replace(start, after=(deliver.id,))
         return Work((deliver, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
+
+
+def _foreign(there: Mapping[str, Any] | None, known: str | None) -> bool:
+    """Whether a file, or a link, lies there that FleetHub did not write."""
+    return there is not None and there.get("kind") in (None, "link") and there.get("fingerprint") != known
+
+
+def _ending(locked: Locked) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """How a removed node's process is ended: the command, what tells whether it can be run there, what a human does
+    where it is not run. Nothing for a folder: no process is known of it.
+    """
+    if "://" not in locked.source.at:
+        return (), (), ""
+    begun = locked.pending.attrs if locked.pending else {}
+    down = nodetypes.removal(str(locked.attrs.get("project") or begun.get("project") or ""))
+    says = f"end it there by hand: {shlex.join(down)}" if down else "end its gateway there by hand"
+    return ((), (), says) if locked.by_hand or not down else (down, nodetypes.removable(), says)
 
 
 def _host_attrs(node: Node) -> dict[str, Any]:

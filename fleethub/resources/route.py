@@ -99,6 +99,10 @@ class RouteKind:
         """Its attributes say all."""
         return ()
 
+    def kept(self, item: Item) -> tuple[str, ...]:
+        """Nothing: it has no files."""
+        return ()
+
     def steps(self, item: Item, uses: Uses) -> Work:
         """Create is an expand that is proved; removal a contract."""
         ids: tuple[str, ...] = item.seen.telemetry["ids"] if item.seen else ()

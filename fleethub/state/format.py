@@ -89,8 +89,9 @@ def encode(record: Locked) -> dict[str, Any]:
     for name in ("shape", "owner"):
         if getattr(record, name):
             out[name] = getattr(record, name)
-    if record.protected:
-        out["protected"] = True
+    for name in ("protected", "by_hand"):
+        if getattr(record, name):
+            out[name] = True
     if record.pending is not None:
         out["pending"] = {
             "phases": list(record.pending.phases),
@@ -119,6 +120,7 @@ def decode(raw: Mapping[str, Any]) -> Locked:
         shape=_text(raw.get("shape", "")),
         owner=_text(raw.get("owner", "")),
         protected=bool(raw.get("protected", False)),
+        by_hand=bool(raw.get("by_hand", False)),
         pending=Pending(
             tuple(map(_text, pending["phases"])),
             dict(pending["attrs"]),

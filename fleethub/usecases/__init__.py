@@ -330,11 +330,14 @@ class Workplace:
         return self.vault.open(self.wanted(self.fleet)[address].material["slot"])
 
     def _protected(self, lockfile: Lockfile) -> Lockfile:
-        """The lockfile with what the spec protects by now, though no apply has recorded it yet."""
+        """The lockfile with what the spec says by now of who may end a thing, though no apply has recorded it yet."""
         wanted = self.wanted(self.fleet)
+        known = {address: (record, wanted.get(address)) for address, record in lockfile.resources.items()}
         kept = {
-            address: replace(record, protected=record.protected or (address in wanted and wanted[address].protected))
-            for address, record in lockfile.resources.items()
+            address: record
+            if want is None
+            else replace(record, protected=record.protected or want.protected, by_hand=record.by_hand or want.by_hand)
+            for address, (record, want) in known.items()
         }
         return replace(lockfile, resources=kept)
 

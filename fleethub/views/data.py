@@ -58,6 +58,7 @@ def plan_data(plan: Plan, full: bool = False) -> list[dict[str, Any]]:
             "summary": d.summary,
             "repaired": d.repaired,
             "leaves": [leaf_data(leaf) for leaf in d.leaves],
+            "kept": list(d.kept),
         }
         for d in plan.drift
     ]

@@ -153,7 +153,10 @@ def _value(value: Any) -> str:
 def _drift(drift: Drift, style: Style) -> list[str]:
     fate = "will be repaired" if drift.repaired else "stays as it is"
     lines = [f"  {style('warning', '≠')} {drift.address}: {drift.summary} ({fate})"]
-    return lines + [f"      {_leaf(leaf)}" for leaf in drift.leaves]
+    lines += [f"      {_leaf(leaf)}" for leaf in drift.leaves]
+    if drift.repaired and drift.kept:
+        lines.append(f"      {', '.join(drift.kept)}: what is there now is kept there, in .fleethub/overwritten/")
+    return lines
 
 
 def findings_lines(findings: Iterable[Finding], style: Style) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from fleethub.clients import shell
-from fleethub.clients.host import Check, HostError, Hosts, Parcel, Target, scripts
+from fleethub.clients.host import Check, Delivered, HostError, Hosts, Parcel, Removed, Target, scripts
 from fleethub.clients.host.target import split
 from fleethub.clients.shell import Shells
 from fleethub.model.secret import Blob
@@ -152,7 +153,7 @@ def test_a_check_on_the_node_refuses_a_set(node: Target, tmp_path: Path) -> None
     assert contents(node) == of(OLD)
     word = Check("its path", ("sh", "-c", 'test -f "${0#PLACE=}"', "PLACE=@set@/.env"))
     missing = Check("a tool", ("no-such-tool",), when=("sh", "-c", "command -v no-such-tool"))
-    assert node.deliver(parcel(NEW, checks=[word, missing])) == ("a tool",)
+    assert node.deliver(parcel(NEW, checks=[word, missing])).unchecked == ("a tool",)
     assert contents(node) == of(NEW)
 
 
@@ -166,9 +167,9 @@ def test_a_validator_that_warns_refuses(node: Target, said: str) -> None:
 
 def test_the_set_before_comes_back(node: Target, tmp_path: Path) -> None:
     node.deliver(parcel())
-    assert node.back(0) is False
+    assert node.back(0) is None
     node.deliver(parcel((*NEW, ("more.txt", b"new", 0o644)), serial=2))
-    assert node.back(0) is True
+    assert node.back(0) == Delivered()
     reading = node.read((*PATHS, "more.txt"))
     assert {p: f.content.reveal() for p, f in reading.files.items() if f.content} == of(OLD)
     assert reading.files[".env"].mode == 0o600
@@ -187,17 +188,29 @@ def test_a_command_that_fails_and_one_that_is_not_there(node: Target) -> None:
 def test_remove_takes_what_is_ours_and_names_the_rest(node: Target, tmp_path: Path) -> None:
     node.deliver(parcel(folders=("state",)))
     (tmp_path / "n/compose.yaml").write_text("changed by hand")
-    assert node.remove({p: Blob(c) for p, c, _ in OLD}) == ("compose.yaml", "state")
+    assert node.remove({p: Blob(c) for p, c, _ in OLD}) == Removed(("compose.yaml", "state"))
     assert sorted(p.name for p in (tmp_path / "n").iterdir()) == ["compose.yaml", "state"]
 
 
 def test_remove_leaves_no_empty_folder(node: Target, tmp_path: Path) -> None:
     node.deliver(parcel())
     files = {p: Blob(c) for p, c, _ in OLD}
-    assert node.remove(files, ("touch", "../was-here")) == ()
+    assert node.remove(files, ("touch", "../was-here")) == Removed()
     assert (tmp_path / "was-here").exists()
     assert not (tmp_path / "n").exists()
-    assert node.remove(files) == ()
+    assert node.remove(files) == Removed()
+
+
+def test_what_cannot_be_ended_there_is_removed_and_told(node: Target, tmp_path: Path) -> None:
+    node.deliver(parcel())
+    files = {p: Blob(c) for p, c, _ in OLD}
+    assert node.remove(files, ("touch", "../was-here"), ("false",)) == Removed(unstopped=True)
+    assert not (tmp_path / "was-here").exists()
+    assert not (tmp_path / "n").exists()
+    node.deliver(parcel())
+    with pytest.raises(HostError, match="false ended with 1"):
+        node.remove(files, ("false",), ("true",))
+    assert contents(node) == of(OLD), "a command that fails says nothing of what runs"
 
 
 def test_a_mark_that_is_no_json_is_no_mark(node: Target, tmp_path: Path) -> None:
@@ -326,6 +339,90 @@ def any_sh(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
         monkeypatch.setattr(shell.subprocess, "Popen", popen)
     return str(request.param)
+
+
+def kept(node: Target) -> list[tuple[str, bytes]]:
+    """Path and content of what was kept, in the order of the folders' names."""
+    folder = Path(node.path) / ".fleethub/overwritten"
+    paths = (path for path in sorted(folder.rglob("*")) if not path.is_dir())
+    return [(str(path.relative_to(folder)).partition("/")[2], path.read_bytes()) for path in paths]
+
+
+def test_what_others_wrote_is_kept_before_it_is_overwritten(any_sh: str, node: Target, tmp_path: Path) -> None:
+    guided = (*OLD, ("workspace/FLEETHUB.md", b"text", 0o644))
+    node.deliver(parcel(guided))
+    assert node.deliver(parcel((*NEW, guided[3]), serial=2)).kept == ()
+    (tmp_path / "n/.env").write_bytes(b"KEY='2'\nDEBUG=1\n")
+    (tmp_path / "n/workspace/FLEETHUB.md").write_bytes(b"mine")
+    (tmp_path / "n/openclaw.json").unlink()
+    (tmp_path / "n/openclaw.json").symlink_to("elsewhere.json")
+    (tmp_path / "elsewhere.json").write_bytes(b"never read")
+    done = node.deliver(parcel((*OLD, guided[3]), serial=3))
+    assert contents(node) == of(OLD)
+    folders = {path.rpartition("/")[0].removesuffix("/workspace") for path in done.kept}
+    assert len(folders) == 1, "one folder for each delivery"
+    (folder,) = folders
+    assert done.kept == tuple(f"{folder}/{name}" for name in (".env", "openclaw.json", "workspace/FLEETHUB.md"))
+    assert (tmp_path / "n" / folder / ".env").read_bytes() == b"KEY='2'\nDEBUG=1\n"
+    assert (tmp_path / "n" / folder / "workspace/FLEETHUB.md").read_bytes() == b"mine"
+    assert (tmp_path / "n" / folder / "openclaw.json").readlink() == Path("elsewhere.json")
+    for path in (tmp_path / "n" / folder, tmp_path / "n/.fleethub/overwritten", tmp_path / "n" / folder / "workspace"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "n" / folder / ".env").stat().st_mode) == 0o600
+
+
+def test_the_way_back_keeps_what_others_wrote_too(any_sh: str, node: Target, tmp_path: Path) -> None:
+    node.deliver(parcel())
+    node.deliver(parcel(NEW, serial=2))
+    (tmp_path / "n/compose.yaml").write_bytes(b"mine")
+    done = node.back(0)
+    assert done is not None
+    assert contents(node) == of(OLD)
+    assert [(tmp_path / "n" / path).read_bytes() for path in done.kept] == [b"mine"]
+
+
+def test_as_many_are_kept_as_there_is_use_for(any_sh: str, node: Target, tmp_path: Path) -> None:
+    node.deliver(parcel())
+    for n in range(13):
+        (tmp_path / "n/compose.yaml").write_bytes(b"%d" % n)
+        assert len(node.deliver(parcel(serial=n + 2)).kept) == 1
+    assert kept(node) == [("compose.yaml", b"%d" % n) for n in range(3, 13)]
+    files = {p: Blob(c) for p, c, _ in OLD}
+    assert node.remove(files) == Removed((".fleethub/overwritten",)), "what others wrote is not FleetHub's to remove"
+    assert len(kept(node)) == 10
+    assert not node.read(PATHS).files
+
+
+def test_what_cannot_be_kept_is_not_overwritten(node: Target, tmp_path: Path) -> None:
+    node.deliver(parcel())
+    (tmp_path / "n/compose.yaml").write_bytes(b"mine")
+    (tmp_path / "n/.fleethub/overwritten").write_text("in the way")
+    with pytest.raises(HostError, match="cannot be kept"):
+        node.deliver(parcel(NEW, serial=2))
+    assert contents(node)["compose.yaml"] == b"mine"
+    assert contents(node)[".env"] == b"KEY='1'\n"
+
+
+def test_killed_at_every_program_nothing_that_others_wrote_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    dying = Dying(tools, tmp_path / "state")
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    for n in range(1, 200, EVERY):
+        node = Hosts(Shells(), tmp_path).at(f"{n}")
+        node.deliver(parcel())
+        (Path(node.path) / "openclaw.json").write_bytes(b"mine")
+        dying.at(n, "before" if n % 2 else "after")
+        with contextlib.suppress(HostError):
+            node.deliver(parcel(NEW, serial=2))
+        dying.disarm()
+        there = contents(node)["openclaw.json"]
+        assert there == b"mine" or ("openclaw.json", b"mine") in kept(node), n
+        if dying.ran < n:
+            break
+    assert n > 8
 
 
 @pytest.mark.parametrize("operation", ["deliver", "back"])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fleethub.model.address import Address
 from fleethub.model.exit import Exit
 from tests.ports import free
 from tests.real.docker_stand_in import PYTHON, alive
@@ -156,6 +157,37 @@ def test_never_activated_the_key_stays_wide_until_the_restart_is_seen(far: Far) 
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize("way", ["destroy", "removed"])
+def test_what_a_human_starts_is_removed_without_docker(far: Far, way: str) -> None:
+    far.add("volta", *free(1), activate='"never"')
+    far.add("lima", *free(1))
+    far.place.apply()
+    assert far.place.lockfile.resources[Address.parse("node.volta")].by_hand
+    ends = "end it there by hand: docker compose --project-name openclaw-volta down --remove-orphans"
+    if way == "destroy":
+        out = far.place.run("destroy", "--auto-approve", code=0)
+    else:
+        text = (far.place.folder / "fleet.toml").read_text()
+        far.place.write(text[: text.index("[nodes.volta]")])
+        assert ends in far.place.run("plan")
+        out = far.place.apply()
+    assert f"what runs there was not ended; {ends}" in out
+    assert "openclaw-lima" not in out
+    assert {argv[2] for argv in far.docker("down")} == {"openclaw-lima"}
+    assert sorted(p.name for p in (far.root / "volta").iterdir()) == ["state", "workspace"]
+    assert not far.admin.rows("volta")
+
+
+def test_a_host_whose_docker_went_is_removable(far: Far) -> None:
+    far.add("volta", *free(1))
+    far.place.apply()
+    far.machine.tool("docker", "#!/bin/sh\nexit 125\n")  # docker without its Compose plugin
+    out = far.place.run("destroy", "--auto-approve", code=0)
+    assert "end it there by hand: docker compose --project-name openclaw-volta down" in out
+    assert sorted(p.name for p in (far.root / "volta").iterdir()) == ["state", "workspace"]
+    assert not far.admin.rows("volta")
 
 
 def test_no_second_stack_is_started_beside_an_old_one(far: Far) -> None:

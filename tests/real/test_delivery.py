@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.clients.host import Check, HostError, Hosts, Parcel
+from fleethub.clients.host import Check, Delivered, HostError, Hosts, Parcel
 from fleethub.model.exit import Exit
 from tests.dying import CUT, KILL, Dying
 from tests.ports import free
@@ -173,7 +173,7 @@ def test_of_two_that_planned_for_an_empty_target_one_delivers(hosts: Hosts, mach
         while not (tmp_path / "n/.fleethub/lock/holder").exists() and time.monotonic() < end:
             time.sleep(0.02)
         second = pool.submit(target.deliver, Parcel(NEW, {"lineage": "b"}, expects=absent))
-        assert first.result(60) == ()
+        assert first.result(60) == Delivered()
         with pytest.raises(HostError, match="changed since the plan was made"):
             second.result(60)
     reading = target.read(PATHS)

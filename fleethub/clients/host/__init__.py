@@ -5,6 +5,6 @@ comes next finishes what is left: a node has its old set or its new one. See ``s
 """
 
 from fleethub.clients.host.parcel import Check, HostError, Parcel
-from fleethub.clients.host.target import Activation, Hosts, Target
+from fleethub.clients.host.target import Activation, Delivered, Hosts, Removed, Target
 
-__all__ = ["Activation", "Check", "HostError", "Hosts", "Parcel", "Target"]
+__all__ = ["Activation", "Check", "Delivered", "HostError", "Hosts", "Parcel", "Removed", "Target"]

@@ -6,6 +6,8 @@
 * ``next/``      the same folder after one rename: committed. Whoever comes next goes on with ``forward``
 * ``applied/``   the set that was applied last, with its mark: what drift is told by
 * ``previous/``  the set before it: what a node gets back that does not come up
+* ``overwritten/``  what somebody else had written in the place of a file, in a folder for each delivery that took
+  its place; the last ten
 * ``lock/``      who writes here now
 * ``mark.json``  the mark of what lies there, renamed last
 
@@ -63,6 +65,34 @@ listener() {
   else
     say '?'
   fi
+}
+# keeps what a delivery would overwrite and FleetHub did not write: neither the applied set's nor what comes.
+# Before the commit, for what cannot be kept must not be overwritten
+keep() {
+  kept=
+  while IFS= read -r path; do
+    [ -e "$path" ] || [ -L "$path" ] || continue
+    if [ ! -L "$path" ]; then
+      [ -f "$path" ] || continue
+      cmp -s "$path" "$here/applied/$path" && continue
+      cmp -s "$path" "$1/$path" && continue
+    fi
+    if [ -z "$kept" ]; then
+      kept=$(date -u +%Y%m%dT%H%M%SZ) number=0
+      [ -d $here/overwritten ] || mkdir $here/overwritten || return 1
+      until mkdir "$here/overwritten/$kept" 2>/dev/null; do
+        [ $number -lt 99 ] || return 1
+        number=$((number + 1)); kept=${kept%Z*}Z-$(printf %02d $number)
+      done
+    fi
+    case $path in */*) mkdir -p "$here/overwritten/$kept/${path%/*}" || return 1;; esac
+    cp -pP "$path" "$here/overwritten/$kept/$path" || return 1
+    settle "$here/overwritten/$kept"
+    say "kept $here/overwritten/$kept/$path"
+  done <"$2"
+  [ -n "$kept" ] || return 0
+  set -- "$here"/overwritten/*
+  while [ $# -gt 10 ]; do rm -rf "$1"; shift; done
 }
 # finishes a committed delivery; every line of it may be done twice
 forward() {
@@ -215,9 +245,10 @@ while IFS= read -r path; do
   case $path in */*) up=${path%/*};; *) up=.;; esac
   if [ -d "$up" ] && [ ! -w "$up" ]; then refuse "no permission to write to $target/$up"; fi
 done <$in/order
-kept=applied/.fleethub/listener
+old=applied/.fleethub/listener
 if [ "$restart" = 1 ]; then listener "$port" >$in/set/.fleethub/listener
-elif [ -f $here/$kept ]; then cp -p $here/$kept $in/set/.fleethub/listener; fi || refuse "no space left at $target"
+elif [ -f $here/$old ]; then cp -p $here/$old $in/set/.fleethub/listener; fi || refuse "no space left at $target"
+keep $in/files $in/order || refuse "what it would overwrite cannot be kept in $target/$here/overwritten"
 set --
 while IFS= read -r line; do set -- "$@" "$in/${line#*  }"; done <$in/sums
 settle "$@" $in
@@ -302,6 +333,7 @@ fi
 (cd $here/applied && find . -path ./.fleethub -prune -o -type f -print | sed 's|^\./||') | while IFS= read -r path; do
   [ -f "$in/files/$path" ] || (cd $here/applied && sums "$path") >>$in/stale
 done
+keep $in/files $in/order || fail "what it would overwrite cannot be kept in $target/$here/overwritten"
 settle $in
 mv $in $here/next && forward || fail "committed, and not finished: the next contact goes on"
 rm -rf $here/previous
@@ -309,8 +341,10 @@ say back
 """
 )
 
-#: Input: path, who asks; words of the command that ends the node, an empty line; sums of what may go, an empty line.
-#: Output: ``command …``, then ``stays NAME`` for what is left.
+#: Input: path, who asks; words of the command that tells whether the next can be run here, an empty line; words of the
+#: command that ends the node, an empty line; sums of what may go, an empty line.
+#: Output: ``unstopped`` where the node was not ended, for there is nothing here to end it with; then ``stays NAME`` for
+#: what is left.
 REMOVE = (
     _COMMON
     + r"""
@@ -320,9 +354,13 @@ if [ ! -e "$target" ] && [ ! -L "$target" ]; then say removed; exit 0; fi
 cd "$target" || fail "no permission to look into $target"
 set --
 while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
+unmet=; [ $# -eq 0 ] || "$@" </dev/null >/dev/null 2>&1 || unmet=1
+set --
+while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
 if [ -d $here ]; then lock; fi
 if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
-if [ $# -gt 0 ]; then
+if [ $# -gt 0 ] && [ -n "$unmet" ]; then say unstopped
+elif [ $# -gt 0 ]; then
   command -v "$1" >/dev/null || fail "there is no $1 on this machine"
   said=$("$@" 2>&1 </dev/null); code=$?
   [ $code -eq 0 ] || fail "$1 ended with $code: $(say "$said" | tail -n 5 | tr '\n' ' ')"
@@ -336,7 +374,9 @@ done
 rm -rf $here/incoming $here/applied $here/previous || fail "cannot remove $target/$here"
 rm -f $here/mark.json; free; trap - EXIT
 rmdir $here 2>/dev/null
+[ ! -d $here/overwritten ] || say "stays $here/overwritten"
 for name in * .[!.]* ..?*; do
+  [ "$name" != $here ] || [ ! -d $here/overwritten ] || continue
   if [ -e "$name" ] || [ -L "$name" ]; then say "stays $name"; fi
 done
 cd / && rmdir "$target" 2>/dev/null

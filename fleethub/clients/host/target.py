@@ -42,6 +42,24 @@ class Activation:
     health: str
 
 
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """``unchecked``: the checks that could not be made there; ``kept``: where at the target lies what somebody else
+    had written in the place of a file.
+    """
+
+    unchecked: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """``stays``: names of what is left at the target; ``unstopped``: nothing there could end what runs."""
+
+    stays: tuple[str, ...] = ()
+    unstopped: bool = False
+
+
 class Hosts:
     """The targets of one command; connections are those of ``shells``. ``root`` is the fleet's folder."""
 
@@ -90,15 +108,15 @@ class Target:
             return _reading(lines, data, paths)
         raise HostError(f"{self.remote or self.path}: somebody delivers there again and again; try later")
 
-    def deliver(self, parcel: Parcel) -> tuple[str, ...]:
-        """Put the files in place in their order, then the mark; returns the checks that could not be made there.
+    def deliver(self, parcel: Parcel) -> Delivered:
+        """Put the files in place in their order, then the mark; what FleetHub did not write is kept beside them first.
 
         Raises HostError; then the node has the set that it had, or the new one once somebody contacts it again.
         """
         head = [self.path, str(parcel.port), "1" if parcel.restart else "", str(parcel.uid), _who()]
         lines, _ = self._run(scripts.DELIVER, head, parcel.pack(), WRITE)
         self._ended(lines, "delivered")
-        return tuple(line.partition(" ")[2] for line in lines if line.startswith("unchecked "))
+        return Delivered(_told(lines, "unchecked"), _told(lines, "kept"))
 
     def activate(self, argv: Sequence[str], port: int, timeout: float, fresh: bool) -> Activation:
         """Run a command at the target and wait until the gateway answers; ``fresh``: as another process than before."""
@@ -114,20 +132,20 @@ class Target:
         lines, _ = self._run(scripts.STAMP, [self.path, _who()], mark_bytes(mark), READ)
         self._ended(lines, "stamped")
 
-    def back(self, port: int) -> bool:
-        """Put the set before the last one back; False where there is none."""
+    def back(self, port: int) -> Delivered | None:
+        """Put the set before the last one back; None where there is none."""
         lines, _ = self._run(scripts.BACK, [self.path, str(port), _who()], b"", WRITE)
         if "none" in lines:
-            return False
+            return None
         self._ended(lines, "back")
-        return True
+        return Delivered(kept=_told(lines, "kept"))
 
-    def remove(self, files: Mapping[str, Blob], argv: Sequence[str] = ()) -> tuple[str, ...]:
-        """Run ``argv``, remove what still is as given, then the mark; returns the names of what stays."""
+    def remove(self, files: Mapping[str, Blob], argv: Sequence[str] = (), when: Sequence[str] = ()) -> Removed:
+        """Run ``argv``, where ``when`` succeeds; remove what still is as given, then the mark."""
         sums = [f"{blob.sha256().hex()}  {path}" for path, blob in files.items()]
-        lines, _ = self._run(scripts.REMOVE, [self.path, _who(), *argv, "", *sums, ""], b"", WRITE)
+        lines, _ = self._run(scripts.REMOVE, [self.path, _who(), *when, "", *argv, "", *sums, ""], b"", WRITE)
         self._ended(lines, "removed")
-        return tuple(sorted(line.partition(" ")[2] for line in lines if line.startswith("stays ")))
+        return Removed(tuple(sorted(_told(lines, "stays"))), "unstopped" in lines)
 
     def _run(self, script: str, head: Iterable[str], data: bytes, timeout: float) -> tuple[list[str], bytes]:
         """The lines of a script's answer, and what follows after ``end``; raises HostError."""
@@ -161,6 +179,11 @@ class Target:
             raise HostError(f"{self.path}: {getattr(error, 'strerror', None) or error}") from None
         if not path.is_relative_to(self.inside.resolve()):
             raise HostError(f"{self.path} leads out of the fleet's folder through a link")
+
+
+def _told(lines: Iterable[str], word: str) -> tuple[str, ...]:
+    """What a script said behind a word."""
+    return tuple(line.partition(" ")[2] for line in lines if line.startswith(f"{word} "))
 
 
 def _who() -> str:

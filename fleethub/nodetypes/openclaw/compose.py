@@ -40,6 +40,11 @@ def removal(project: str) -> tuple[str, ...]:
     return ("docker", "compose", "--project-name", project, "down", "--remove-orphans") if project else ()
 
 
+def removable() -> tuple[str, ...]:
+    """Succeeds where a project can be ended."""
+    return ("docker", "compose", "version")
+
+
 def _join(up: str, path: str) -> str:
     return up if path == "." else f"{up}/{path}"
 

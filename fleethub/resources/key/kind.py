@@ -109,6 +109,10 @@ class KeyKind:
         """Its attributes say all."""
         return ()
 
+    def kept(self, item: Item) -> tuple[str, ...]:
+        """Nothing: it has no files."""
+        return ()
+
     def steps(self, item: Item, uses: Uses) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
         return delete(item, uses) if item.want is None else put(item, item.want, uses)

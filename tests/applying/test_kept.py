@@ -1,0 +1,74 @@
+"""What a repair overwrites is kept on the node and named; a removed node's process that nobody can end is named."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from fleethub.model.observation import Locked, Pending, Source
+from fleethub.resources.node import _ending
+from fleethub.state.format import decode, encode
+from tests.support import Place
+from tests.test_laws import World
+from tests.views.test_text import MODELS
+
+NODE = '\n[nodes.volta]\nhost = "volta"\nmodel = "qwen3-32b"\n'
+
+
+@pytest.fixture
+def place(world: World, tmp_path: Path) -> Place:
+    place = world.place(tmp_path, MODELS + NODE)
+    place.apply()
+    return place
+
+
+def test_what_a_colleague_wrote_is_named_and_kept(place: Place) -> None:
+    """P2."""
+    folder = place.folder / "nodes/volta"
+    config = json.loads((folder / "openclaw.json").read_text())
+    config["agents"]["defaults"]["heartbeat"] = {"model": "mine/llama"}
+    mine = {"openclaw.json": json.dumps(config), ".env": (folder / ".env").read_text() + "DEBUG=canary-1\n"}
+    for name, text in mine.items():
+        (folder / name).write_text(text)
+    out = place.run("plan", code=0)
+    assert ".env, openclaw.json: what is there now is kept there, in .fleethub/overwritten/" in out
+    assert "canary-1" not in out
+    drift = next(line for line in place.json("plan") if line["type"] == "drift")
+    assert drift["kept"] == [".env", "openclaw.json"]
+    out = place.apply()
+    assert "canary-1" not in out
+    (stamp,) = (folder / ".fleethub/overwritten").iterdir()
+    said = (
+        f"nodes/volta: what somebody else wrote into .env, openclaw.json is kept there in {stamp.relative_to(folder)}"
+    )
+    assert said in out
+    assert {name: (stamp / name).read_text() for name in mine} == mine
+    assert stat.S_IMODE(stamp.stat().st_mode) == 0o700
+    assert "heartbeat" not in (folder / "openclaw.json").read_text()
+    place.plan_is_empty()
+
+
+def test_what_is_left_alone_is_not_said_to_be_kept(place: Place) -> None:
+    place.edit('drift = "repair"', 'drift = "stop"')
+    (place.folder / "nodes/volta/openclaw.json").write_text("{}")
+    assert "overwritten" not in place.run("plan")
+
+
+def test_how_a_removed_node_is_ended() -> None:
+    """P1: not by FleetHub where a human started it, nor where nothing is known of what groups it."""
+    at = Source("host", "ssh://volta/srv/volta")
+    down = ("docker", "compose", "--project-name", "openclaw-volta", "down", "--remove-orphans")
+    by_hand = f"end it there by hand: {' '.join(down)}"
+    known = Locked(at, {"project": "openclaw-volta"})
+    assert _ending(known) == (down, ("docker", "compose", "version"), by_hand)
+    begun = Locked(at, {}, pending=Pending(("create",), {"project": "openclaw-volta"}))
+    assert _ending(begun)[0] == down, "an apply that broke off may have started it"
+    assert _ending(Locked(at, {"project": "openclaw-volta"}, by_hand=True)) == ((), (), by_hand)
+    assert _ending(Locked(at, {"activated": True})) == ((), (), "end its gateway there by hand")
+    assert _ending(Locked(Source("host", "nodes/volta"), {"chain": []})) == ((), (), "")
+    written = encode(Locked(at, {"activated": True}, by_hand=True))
+    assert decode(written).by_hand
+    assert not decode(encode(known)).by_hand
