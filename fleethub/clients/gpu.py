@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fleethub.clients.answer import ask
 from fleethub.clients.machine import Frame, FrameError, frames, script, settings
 from fleethub.clients.shell import Shell, ShellError
 from fleethub.model.facts import GpuProcess, GpuReading, GpuState
@@ -31,7 +32,7 @@ def read_local(shell: Shell) -> GpuReading:
     except GpuError as error:
         problem = str(error)
     try:
-        found = settings(frames(shell.run(script(gpus=False)).out))
+        found = settings(frames(ask(shell, script(gpus=False)).out))
     except (ShellError, FrameError) as error:
         if problem:
             raise GpuError(f"{problem}; Ollama's settings: {error}") from None
@@ -42,7 +43,7 @@ def read_local(shell: Shell) -> GpuReading:
 def read_remote(shell: Shell) -> GpuReading:
     """Another machine, all in one script; raises GpuError when it tells neither GPUs nor settings."""
     try:
-        answer = shell.run(script(gpus=True))
+        answer = ask(shell, script(gpus=True))
         if answer.code:
             said = answer.err.decode("utf-8", "replace").strip()
             raise GpuError(f"the script ended with {answer.code}" + (f": {_short(said)}" if said else ""))

@@ -127,7 +127,7 @@ def frames(data: bytes) -> Mapping[str, Frame]:
         head, newline, rest = rest.partition(b"\n")
         parts = head.split(b" ")
         if not newline or len(parts) != 3 or not all(p.isdigit() and len(p) < 10 for p in parts[1:]):
-            raise FrameError("its answer is cut, or a login script of that account writes into it")
+            raise FrameError("its answer is cut, or something writes into it")
         size = int(parts[2])
         if rest[size : size + 1] != b"\n":
             raise FrameError("its answer is cut")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from json import loads
 
+from fleethub.clients.answer import UNSEEN, ask
 from fleethub.clients.door import read
 from fleethub.clients.http import Answer
 from fleethub.clients.shell import Shell, ShellError
@@ -33,19 +34,24 @@ _CODES = {
     "skip": Failure.SKIPPED,
 }
 
-SCRIPT = r"""
+SCRIPT = (
+    UNSEEN
+    + r"""
 LC_ALL=C; export LC_ALL
 umask 077
 cr=$(printf '\r')
 tmp=$(mktemp -d) || { echo 'failed the node has no room for a temporary folder'; exit 0; }
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
+leave() { rm -rf "$tmp"; }
 exec 2>/dev/null
 
 # name -> key, state
 lookup() {
   key='' state=absent
-  [ -e "$env" ] || { state=no-file; return; }
+  if [ ! -e "$env" ]; then
+    state=no-file
+    [ -z "$(unseen "$env")" ] || state=unreadable
+    return
+  fi
   [ -f "$env" ] && [ -r "$env" ] || { state=unreadable; return; }
   while IFS= read -r line || [ -n "$line" ]; do
     line=${line%"$cr"}
@@ -182,6 +188,7 @@ while [ "$number" -lt "$count" ]; do
 done
 echo end
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +218,7 @@ def ask_node(shell: Shell, folder: str, file: str, names: Sequence[str], calls: 
         raise ShellError("a line break in a value of the spec; nothing was asked")
     first = max((call.limit for call in calls if call.after is None), default=0)
     timeout = first + sum(call.limit for call in calls if call.after is not None) + SPARE
-    output = shell.run(SCRIPT, "\n".join((*lines, "")).encode(), timeout)
+    output = ask(shell, SCRIPT, "\n".join((*lines, "")).encode(), timeout)
     return _parse(output.out, calls)
 
 

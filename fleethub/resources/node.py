@@ -120,7 +120,7 @@ class NodeKind:
             else:
                 files[path] = {"fingerprint": sight.seal.sha256(file.content.sha256()), "mode": f"{file.mode:04o}"}
         mark = parse_mark(reading.mark)
-        if not reading.exists or (not files and mark is None):
+        if not reading.exists or (not files and reading.mark is None):
             return Absent(sight.facts.at)
         chain = _chain(want, reading) if want else None
         marked = _marks(reading.mark, files)

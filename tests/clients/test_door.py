@@ -13,6 +13,7 @@ from fleethub.clients.http import Answer
 from fleethub.clients.node_script import ask_node, digest
 from fleethub.clients.shell import Local, Output, ShellError
 from fleethub.model.verify import Call, Failure
+from tests.answers import NOISE, Printing, framed
 
 KEY = "sk-abcdefghijklmnop"
 LINES = [
@@ -79,11 +80,11 @@ def test_values_of_the_spec_are_no_commands(tmp_path: Path) -> None:
 class Says:
     """A node whose login shell has its own way."""
 
-    def __init__(self, out: bytes) -> None:
-        self.out = out
+    def __init__(self, out: bytes, frame: bool = True) -> None:
+        self.out, self.frame = out, frame
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
-        return Output(0, self.out, b"")
+        return Output(0, framed(script, self.out) if self.frame else self.out, b"")
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,27 @@ def test_what_is_not_the_scripts_answer(out: bytes) -> None:
     call = Call("models", "http://x", "", 1)
     with pytest.raises(ShellError, match=r"breaks off|no room"):
         ask_node(Says(out), "/srv", ".env", (), (call,))
+    with pytest.raises(ShellError, match="is not that of FleetHub's script"):
+        ask_node(Says(out, frame=False), "/srv", ".env", (), (call,))
+
+
+@pytest.mark.parametrize(("before", "after"), NOISE)
+def test_what_a_login_script_writes_around_it_is_skipped(tmp_path: Path, before: bytes, after: bytes) -> None:
+    (tmp_path / ".env").write_text(f"A='{KEY}'\n")
+    shouting = b"key A absent -\nend\n"
+    said = ask_node(Printing(Local(), before + shouting, shouting + after), str(tmp_path), ".env", ("A", "B"), ())
+    assert {name: state for name, (state, _) in said.keys.items()} == {"A": "ok", "B": "absent"}
+
+
+def test_an_env_that_cannot_be_looked_at_is_not_absent(tmp_path: Path) -> None:
+    def state(folder: Path) -> str:
+        return ask_node(Local(), str(folder), ".env", ("A",), ()).keys["A"][0]
+
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    assert state(tmp_path / "nowhere") == "no-file"
+    assert state(tmp_path / "file") == "unreadable"
+    assert state(tmp_path / "loop") == "unreadable"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from fleethub.clients.gpu import GpuError, parse_gpus, parse_processes, read_rem
 from fleethub.clients.machine import Frame, FrameError, frames, script, settings
 from fleethub.clients.shell import Output
 from fleethub.model.facts import GpuState
+from tests.answers import NOISE, Printing
 
 CANARY = "canary-in-the-environment"
 MIB = 1 << 20
@@ -233,8 +234,14 @@ def test_an_answer_that_is_cut_is_an_error(machine: Machine) -> None:
     for length in range(len(whole)):
         with pytest.raises(FrameError):
             frames(whole[:length])
-    with pytest.raises(FrameError, match="login script"):
+    with pytest.raises(FrameError, match="something writes into it"):
         frames(b"Welcome to monad-1!\n" + whole)
+
+
+@pytest.mark.parametrize(("before", "after"), NOISE)
+def test_what_a_login_script_writes_around_it_is_skipped(machine: Machine, before: bytes, after: bytes) -> None:
+    reading = read_remote(Printing(machine, before, after))
+    assert [g.name for g in reading.gpus] == ["RTX"]
 
 
 def test_without_nvml_this_machine_says_so(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

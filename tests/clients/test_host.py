@@ -9,8 +9,9 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from fleethub.clients.host import Check, Delivered, HostError, Hosts, Parcel, Re
 from fleethub.clients.host.target import split
 from fleethub.clients.shell import Shells
 from fleethub.model.secret import Blob
+from tests.answers import NOISE, Instead, Printing
 from tests.dying import Dying
 
 OLD = ((".env", b"KEY='1'\n", 0o600), ("compose.yaml", b"a: 1\n", 0o644), ("openclaw.json", b"{}\n", 0o644))
@@ -69,6 +71,100 @@ def test_what_may_not_be_looked_into_is_not_absent(hosts: Hosts, tmp_path: Path)
     (tmp_path / "n/state").chmod(0)
     with pytest.raises(HostError, match="no permission"):
         hosts.at("n").read(["state/openclaw.json"])
+
+
+@pytest.mark.parametrize(("before", "after"), NOISE)
+def test_what_a_login_script_writes_around_it_is_skipped(
+    node: Target, tmp_path: Path, before: bytes, after: bytes
+) -> None:
+    printing = replace(node, shell=Printing(node.shell, before, after))
+    assert not printing.read(PATHS).exists
+    printing.deliver(parcel())
+    (tmp_path / "n/compose.yaml").write_text("somebody else's")
+    reading = printing.read(PATHS)
+    assert reading.exists
+    assert reading.files["compose.yaml"].content.reveal() == b"somebody else's"  # type: ignore[union-attr]
+    assert reading.mark == {"lineage": "l", "serial": 1, "generation": 1}
+    assert printing.activate(["true"], 0, 1, fresh=False).code == 0
+    printing.deliver(parcel(NEW, 2))
+    printing.stamp({"serial": 3})
+    assert printing.back(0)
+    assert contents(node) == of(OLD)
+    assert printing.remove({path: Blob(content) for path, content, _ in OLD}) == ()
+    assert not (tmp_path / "n").exists()
+
+
+@pytest.mark.parametrize("says", [b"", b"Welcome\n", b"\nabsent\nend\n", b"fleethub 1\nabsent\nend\n", b"removed\n"])
+def test_an_answer_that_is_not_the_scripts_says_nothing(node: Target, says: bytes) -> None:
+    node.deliver(parcel())
+    other = replace(node, shell=Instead(node.shell, says))
+    every: list[Callable[[], object]] = [
+        lambda: other.read(PATHS),
+        lambda: other.deliver(parcel(NEW)),
+        lambda: other.activate((), 0, 1, fresh=False),
+        lambda: other.stamp({}),
+        lambda: other.back(0),
+        lambda: other.remove({}),
+    ]
+    for run in every:
+        with pytest.raises(HostError, match="a login script of that account writes into it"):
+            run()
+
+
+def test_an_answer_that_is_cut_anywhere_says_nothing(node: Target) -> None:
+    node.deliver(parcel())
+    whole = 0
+
+    class Counting(Printing):
+        def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> shell.Output:
+            nonlocal whole
+            done = super().run(script, stdin, timeout)
+            whole = len(done.out)
+            return done
+
+    replace(node, shell=Counting(node.shell)).read(PATHS)
+    for length in [*range(0, whole, max(1, whole // 12)), whole - 1]:
+        with pytest.raises(HostError):
+            replace(node, shell=Instead(node.shell, None, length)).read(PATHS)
+
+
+def test_what_is_written_into_the_archive_hides_no_file(node: Target) -> None:
+    node.deliver(parcel())
+
+    class Inside(Printing):
+        """A process that a login script left behind writes while the files are sent."""
+
+        def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> shell.Output:
+            done = super().run(script, stdin, timeout)
+            at = done.out.index(b"\nend\n") + 5 + 700
+            return shell.Output(done.code, done.out[:at] + b"job done\n" + done.out[at:], done.err)
+
+    with pytest.raises(HostError, match=r"is not in what it sent|cannot be read"):
+        replace(node, shell=Inside(node.shell)).read(PATHS)
+
+
+def test_hard_links_are_files(node: Target, tmp_path: Path) -> None:
+    node.deliver(parcel())
+    (tmp_path / "n/compose.yaml").unlink()
+    (tmp_path / "n/compose.yaml").hardlink_to(tmp_path / "n/openclaw.json")
+    assert contents(node)["compose.yaml"] == b"{}\n"
+
+
+def test_a_name_that_is_listed_and_cannot_be_looked_at_is_not_absent(hosts: Hosts, tmp_path: Path) -> None:
+    """As on a file system whose server is gone: the folder lists it, and stat fails."""
+    script = scripts.READ.replace("names=$(ls -a", "names=$(echo .env; ls -a")
+    (tmp_path / "n").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scripts, "READ", script)
+        with pytest.raises(HostError, match=r"\.env cannot be looked at"):
+            hosts.at("n").read(PATHS)
+
+
+def test_nothing_is_removed_where_nothing_can_be_seen(hosts: Hosts, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HostError, match="is not a folder"):
+        hosts.at("file/n").remove({})
+    assert hosts.at("nowhere/n").remove({}) == ()
 
 
 def test_deliver_and_read_back(node: Target, tmp_path: Path) -> None:
@@ -213,10 +309,10 @@ def test_what_cannot_be_ended_there_is_removed_and_told(node: Target, tmp_path: 
     assert contents(node) == of(OLD), "a command that fails says nothing of what runs"
 
 
-def test_a_mark_that_is_no_json_is_no_mark(node: Target, tmp_path: Path) -> None:
+def test_a_mark_that_is_no_json_is_there_and_says_nothing(node: Target, tmp_path: Path) -> None:
     node.deliver(parcel())
     (tmp_path / "n/.fleethub/mark.json").write_text(json.dumps([1]))
-    assert node.read(PATHS).mark is None
+    assert node.read(PATHS).mark == {}
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["the first set", "the next one"])

@@ -35,6 +35,7 @@ class Machine:
     known: str
     user: str
     journal: Path
+    remote: Path
 
     @property
     def address(self) -> str:
@@ -48,6 +49,13 @@ class Machine:
     def log(self) -> str:
         """What sshd wrote."""
         return self.journal.read_text()
+
+    def prints(self) -> bytes:
+        """What a command that says nothing has in its output: what the account's start-up files write."""
+        known = self.home / ".ssh/known_hosts"
+        options = ("-o", f"UserKnownHostsFile={known}", "-i", str(self.home / ".ssh/id_ed25519"))
+        argv = ("ssh", "-F", "none", *options, "-p", str(self.port), f"{self.user}@127.0.0.1", "true")
+        return subprocess.run(argv, capture_output=True, check=True, timeout=20).stdout
 
     def known_hosts(self, text: str) -> None:
         (self.home / ".ssh/known_hosts").write_text(text)
@@ -89,7 +97,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             time.sleep(0.05)
         assert process.poll() is None, (folder / "log").read_text()
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
-        yield Machine(port, home, tools, f"[127.0.0.1]:{port} {host_key}\n", user, folder / "log")
+        yield Machine(port, home, tools, f"[127.0.0.1]:{port} {host_key}\n", user, folder / "log", folder / "remote")
     finally:
         process.terminate()
         process.wait(20)

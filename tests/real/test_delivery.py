@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 
 from fleethub.clients.host import Check, Delivered, HostError, Hosts, Parcel
 from fleethub.model.exit import Exit
+from fleethub.model.secret import Blob
 from tests.dying import CUT, KILL, Dying
 from tests.ports import free
 from tests.real.far import Far
@@ -253,3 +254,64 @@ def test_no_secret_in_a_process_list_or_anywhere_else(far: Far, tmp_path: Path) 
         if path.is_file() and path.name != "fleet.seed":
             told += path.read_bytes()
     assert [s for s in secrets if s.encode() in told] == []
+
+
+#: Start-up files of the login account, as sshd's shell reads them before every script; and what they do.
+PRINTING = {
+    "a line": "echo Welcome",
+    "no newline": "printf Welcome",
+    "much": "seq 2000",
+    "at the end": "trap 'echo bye' EXIT",
+    "what FleetHub's scripts say": "echo absent; echo end; echo removed",
+    "in the background": "(sleep 0.3; echo late) &",
+}
+
+
+@pytest.fixture
+def bashrc(machine: Machine) -> Iterator[Callable[[str], None]]:
+    path = Path(machine.remote) / ".bashrc"
+
+    def write(text: str) -> None:
+        path.write_text(text + "\n")
+
+    yield write
+    path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("text", PRINTING.values(), ids=PRINTING)
+def test_a_login_script_that_prints_hides_nothing(
+    text: str, bashrc: Callable[[str], None], machine: Machine, hosts: Hosts, tmp_path: Path
+) -> None:
+    bashrc(text)
+    assert machine.prints() or "sleep" in text, "the account's shell reads no .bashrc here"
+    target = hosts.at(f"ssh://{machine.address}{tmp_path}/n")
+    assert not target.read(PATHS).exists
+    target.deliver(Parcel(FILES, {"serial": 1}))
+    (tmp_path / "n/compose.yaml").write_bytes(b"somebody else's")
+    reading = target.read(PATHS)
+    assert {p: f.content.reveal() for p, f in reading.files.items() if f.content} == {
+        ".env": b"KEY='1'\n",
+        "compose.yaml": b"somebody else's",
+        "openclaw.json": b"{}\n",
+    }
+    assert target.remove({p: Blob(c) for p, c, _ in FILES}) == ("compose.yaml",)
+
+
+def test_a_login_script_that_lets_no_script_run_makes_no_node_forgotten(
+    bashrc: Callable[[str], None], far: Far
+) -> None:
+    far.add("volta", *free(1), activate='"never"')
+    far.place.apply()
+    before = far.place.lockfile
+    for text in ("echo Welcome to volta; exit 0", "echo absent; echo end; exit 0", "exec cat >/dev/null"):
+        bashrc(text)
+        plan = far.place.run("plan", code=1)
+        assert "a login script of that account writes into it" in plan
+        assert "gone" not in plan
+        far.place.run("destroy", "--auto-approve", code=1)
+        assert {r["key_alias"] for r in far.admin.rows()} == {"volta"}
+        assert far.place.lockfile == before
+    far.place.edit("[nodes.volta]", "[nodes.other]")  # taken out of the spec: as explicit as destroy
+    far.place.run("apply", "--auto-approve")
+    assert "volta" in {r["key_alias"] for r in far.admin.rows()}
+    assert before.resources.keys() <= far.place.lockfile.resources.keys()

@@ -11,16 +11,21 @@
 * ``lock/``      who writes here now
 * ``mark.json``  the mark of what lies there, renamed last
 
-A script answers on standard output, one thing per line, and ends with 0; ``error TEXT`` is a refusal.
+A script answers on standard output, one thing per line, and ends with 0; ``error TEXT`` is a refusal. ``answer.ask``
+runs it: it tells where the answer begins and ends, and calls ``leave`` wherever the script exits.
 """
 
 from __future__ import annotations
+
+from fleethub.clients.answer import UNSEEN
 
 #: What a reading ends with when a delivery was made meanwhile.
 OVERTAKEN = 75
 
 #: Reads the target's path, and goes there; the functions that several scripts need.
-_COMMON = r"""
+_COMMON = (
+    UNSEEN
+    + r"""
 umask 077
 PATH=$PATH:/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin
 COPYFILE_DISABLE=1; export PATH COPYFILE_DISABLE
@@ -31,7 +36,10 @@ sums() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a
 settle() { sync "$@" 2>/dev/null || sync; }
 fail() { say "error $*"; exit 0; }
 alive() { if [ -d /proc/self ]; then [ -d "/proc/$1" ]; else kill -0 "$1" 2>/dev/null; fi; }
-free() { rm -rf "$here/lock"; }
+free() { rm -rf "$here/lock"; held=; }
+leave() { [ -z "$held" ] || free; }
+# absence is only told where it can be seen
+gone() { why=$(unseen "$1"); [ -z "$why" ] || fail "$why"; }
 lock() {
   waited=0 missed=0
   until mkdir "$here/lock" 2>/dev/null; do
@@ -50,7 +58,6 @@ lock() {
       waited=$((waited + 1)); sleep 1
     fi
   done
-  trap free EXIT
   held=1
   say "$$ $holder" 2>/dev/null >"$here/lock/holder" || fail "no space left for $PWD/$here/lock/holder"
 }
@@ -116,24 +123,16 @@ forward() {
   rm -rf "$here/next"
 }
 """
+)
 
 #: Input: path; ``machine`` and the programs to be asked, to look at the machine too; who asks; paths; an empty line.
-#: Output: lines, then ``end``, then a tar of what can be read. Ends with OVERTAKEN where it says nothing.
+#: Output: ``absent`` or ``present``; of each path ``file``, ``kind`` or ``none``; ``more`` for what else is in the tar
+#: that comes after ``end``. A path without a line, or a file that is not in the tar, was not read. Ends with OVERTAKEN
+#: where it says nothing.
 READ = (
     _COMMON
     + r"""
 IFS= read -r target; IFS= read -r machine; IFS= read -r holder
-say fleethub 1
-# absence is only told where it can be seen
-gone() {
-  up=$1
-  while [ ! -e "$up" ] && [ ! -L "$up" ]; do
-    case $up in */*) up=${up%/*};; *) up=.;; esac
-    [ -n "$up" ] || up=/
-  done
-  [ -d "$up" ] || fail "$up is not a folder"
-  [ -x "$up" ] || fail "no permission to look into $up"
-}
 if [ -n "$machine" ]; then
   bounded=; command -v timeout >/dev/null && bounded='timeout 10'
   for tool in docker openclaw curl wget; do command -v $tool >/dev/null && say "tool $tool"; done
@@ -160,6 +159,8 @@ if [ ! -d "$target" ]; then
   gone "$target"; say absent; say end; exit 0
 fi
 cd "$target" 2>/dev/null || fail "no permission to look into $target"
+say present
+if [ -d $here ] && [ ! -x $here ]; then fail "no permission to look into $target/$here"; fi
 if [ -d $here/lock ] && [ -w $here ]; then lock; fi
 if [ -d $here/next ]; then
   [ -w $here ] || fail "a delivery was committed and not finished, and only its user can finish it"
@@ -181,16 +182,21 @@ while IFS= read -r path && [ -n "$path" ]; do
   if [ -L "$path" ]; then say "kind link $path"
   elif [ -f "$path" ]; then
     [ -r "$path" ] || fail "no permission to read $target/$path"
+    say "file $path"
     set -- "$@" "./$path"
   elif [ -d "$path" ]; then say "kind folder $path"
   elif [ -e "$path" ]; then say "kind other $path"
-  else gone "$path"; fi
+  else gone "$path"; say "none $path"; fi
   old=$here/applied/$path
-  if [ -f "$old" ] && [ ! -L "$old" ] && [ -r "$old" ]; then set -- "$@" "./$old"; fi
+  if [ -f "$old" ] && [ ! -L "$old" ] && [ -r "$old" ]; then say "more $old"; set -- "$@" "./$old"; fi
 done
 for path in $here/mark.json $here/applied/.fleethub/listener; do
-  if [ -f $path ] && [ -r $path ]; then set -- "$@" "./$path"; fi
+  if [ -f $path ]; then
+    if [ -r $path ]; then say "more $path"; set -- "$@" "./$path"
+    elif [ $path = $here/mark.json ]; then fail "no permission to read $target/$path"; fi
+  fi
 done
+[ -e $here/mark.json ] || gone $here/mark.json
 say end
 [ $# -eq 0 ] || tar -cf - "$@" || exit
 set_of; [ -n "$held" ] || [ "$which" = "$before" ] || exit 75
@@ -349,7 +355,7 @@ REMOVE = (
     _COMMON
     + r"""
 IFS= read -r target; IFS= read -r holder
-if [ ! -e "$target" ] && [ ! -L "$target" ]; then say removed; exit 0; fi
+if [ ! -e "$target" ] && [ ! -L "$target" ]; then gone "$target"; say removed; exit 0; fi
 [ -d "$target" ] || fail "$target is not a folder"
 cd "$target" || fail "no permission to look into $target"
 set --
@@ -367,12 +373,13 @@ elif [ $# -gt 0 ]; then
 fi
 while IFS= read -r line && [ -n "$line" ]; do
   path=${line#*  }
+  if [ ! -e "$path" ] && [ ! -L "$path" ]; then gone "$path"; fi
   [ -f "$path" ] && [ ! -L "$path" ] || continue
   if say "$line" | sums -c >/dev/null 2>&1; then rm -f "$path" || fail "cannot remove $target/$path"; fi
   while case $path in */*) true;; *) false;; esac; do path=${path%/*}; rmdir "$path" 2>/dev/null || break; done
 done
 rm -rf $here/incoming $here/applied $here/previous || fail "cannot remove $target/$here"
-rm -f $here/mark.json; free; trap - EXIT
+rm -f $here/mark.json; free
 rmdir $here 2>/dev/null
 [ ! -d $here/overwritten ] || say "stays $here/overwritten"
 for name in * .[!.]* ..?*; do

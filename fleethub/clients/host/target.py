@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fleethub.clients.answer import FOREIGN, AnswerError, ask
 from fleethub.clients.host import scripts
 from fleethub.clients.host.parcel import HostError, Parcel, mark_bytes
 from fleethub.clients.shell import Shell, ShellError, Shells
@@ -105,7 +106,10 @@ class Target:
                 lines, data = self._run(scripts.READ, head, b"", READ)
             except _Overtaken:
                 continue
-            return _reading(lines, data, paths)
+            try:
+                return _reading(lines, data, paths)
+            except HostError as error:
+                raise HostError(f"{self.remote or self.path}: {error}") from None
         raise HostError(f"{self.remote or self.path}: somebody delivers there again and again; try later")
 
     def deliver(self, parcel: Parcel) -> Delivered:
@@ -152,10 +156,12 @@ class Target:
         self._stay_inside()
         stdin = "".join(f"{line}\n" for line in head).encode() + data
         try:
-            done = self.shell.run(script, stdin, timeout)
+            done = ask(self.shell, script, stdin, timeout)
+        except AnswerError as error:
+            raise HostError(f"{self.remote or self.path}: {error}") from None
         except ShellError as error:
             raise HostError(str(error)) from None
-        text, _, rest = done.out.partition(b"\nend\n") if done.out.startswith(b"fleethub ") else (done.out, b"", b"")
+        text, ended, rest = done.out.partition(b"\nend\n") if script == scripts.READ else (done.out, b"", b"")
         lines = text.decode(errors="replace").splitlines()
         if done.code == scripts.OVERTAKEN:
             raise _Overtaken
@@ -164,6 +170,8 @@ class Target:
             why = _last(done.err)
             said = problem or f"a script ended with {done.code}"
             raise HostError(f"{self.remote + ': ' if self.remote else ''}{said}{f' ({why})' if why else ''}")
+        if script == scripts.READ and not ended:
+            raise HostError(f"{self.remote or self.path}: its answer is not whole: {FOREIGN}")
         return lines, rest
 
     def _ended(self, lines: Sequence[str], word: str) -> None:
@@ -205,10 +213,18 @@ def _last(err: bytes) -> str:
 
 def _reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostReading:
     found = [line.partition(" ") for line in lines]
+    exists = "present" in lines
+    if exists == ("absent" in lines):
+        raise HostError(f"its answer does not say whether the folder is there: {FOREIGN}")
     kinds = [rest.partition(" ") for word, _, rest in found if word == "kind"]
     files = {path: FileReading(None, 0, kind) for kind, _, path in kinds if path in asked}
     loose = _unpack(data)
-    files |= {path: loose[path] for path in asked if path in loose}
+    sent = [rest.removeprefix("./") for word, _, rest in found if word in ("file", "more")]
+    files |= {path: loose[path] for path in asked if path in sent and path in loose}
+    # a file that the answer does not tell of was not looked for: it is not absent
+    told = {*files, *(rest for word, _, rest in found if word == "none")}
+    if lost := sorted({path for path in sent if path not in loose} | {p for p in asked if exists and p not in told}):
+        raise HostError(f"{lost[0]} is not in what it sent: its files changed meanwhile, or {FOREIGN}; try again")
     mark = loose.get(MARK)
     old = {p: f.content for p in asked if (f := loose.get(APPLIED + p)) is not None and f.content is not None}
     listener = loose.get(LISTENER)
@@ -218,7 +234,7 @@ def _reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostRea
             port = int(rest[:4], 16)
             listens[port] = f"{listens.get(port, '')}{rest[5:]} "
     return HostReading(
-        exists="absent" not in lines,
+        exists=exists,
         files=files,
         mark=_json(mark),
         applied=old,
@@ -247,17 +263,18 @@ def _unpack(data: bytes) -> dict[str, FileReading]:
             return {
                 entry.name.removeprefix("./"): FileReading(Blob(content.read()), entry.mode & 0o7777, owner=entry.uid)
                 for entry in tar
-                if entry.isreg() and (content := tar.extractfile(entry)) is not None
+                if (entry.isreg() or entry.islnk()) and (content := tar.extractfile(entry)) is not None
             }
     except (tarfile.TarError, OSError, EOFError):
         raise HostError("what it sent cannot be read: its files changed meanwhile; try again") from None
 
 
 def _json(file: FileReading | None) -> Mapping[str, Any] | None:
+    """A mark; one that is damaged is there, and says nothing."""
     if file is None or file.content is None:
         return None
     try:
         value = json.loads(file.content.reveal())
     except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,71 @@
+"""A script's answer between two lines that nobody else can write.
+
+A login script of the account may print: a banner, ``Welcome``, something without a newline, something at the end. So
+each run draws a nonce, which stands in the line before the answer and in the one after it; what is outside of them is
+skipped. An answer without both lines is none: it says nothing of the machine, least of all that something is not there.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from fleethub.clients.shell import Output, Shell, ShellError
+
+#: Goes before a script. A script that must clean up defines ``leave``; the end is told from wherever it exits.
+_BEGIN = r"""
+frame='fleethub @NONCE@'
+leave() { :; }
+trap 'ended=$?; trap - EXIT; leave; printf "\n%s end %s\n" "$frame" "$ended"; exit "$ended"' EXIT
+trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
+printf '\n%s begin\n' "$frame"
+"""
+#: ``unseen PATH`` prints why it cannot be told that nothing is there; nothing where that can be seen.
+UNSEEN = r"""
+unseen() {
+  up=$1 name=
+  while [ ! -e "$up" ] && [ ! -L "$up" ]; do
+    name=${up##*/}
+    case $up in */*) up=${up%/*};; *) up=.;; esac
+    [ -n "$up" ] || up=/
+  done
+  if [ ! -d "$up" ]; then printf '%s\n' "$up is not a folder"
+  elif [ ! -x "$up" ]; then printf '%s\n' "no permission to look into $up"
+  elif [ -n "$name" ] && [ -r "$up" ]; then
+    names=$(ls -a "$up" 2>/dev/null) || printf '%s\n' "$up cannot be listed"
+    case "
+$names
+" in *"
+$name
+"*) printf '%s\n' "$up/$name cannot be looked at";; esac
+  fi
+}
+"""
+FOREIGN = "a login script of that account writes into it, or lets no command run"
+
+
+class AnswerError(ShellError):
+    """What came back is not the script's whole answer. The message is fit to be shown, and names no machine."""
+
+
+def ask(shell: Shell, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
+    """Run a script; its own output and exit code, without what others wrote around it. Raises ShellError."""
+    nonce = secrets.token_hex(16)
+    done = shell.run(_BEGIN.replace("@NONCE@", nonce) + script, stdin, timeout)
+    head, begun, rest = done.out.partition(f"\nfleethub {nonce} begin\n".encode())
+    if not begun:
+        said = _short(head) or _short(done.err)
+        how = f"it begins with {said!r}" if said else "it is empty"
+        how += f", exit code {done.code}" if done.code else ""
+        raise AnswerError(f"its answer is not that of FleetHub's script ({how}): {FOREIGN}")
+    body, ended, tail = rest.rpartition(f"\nfleethub {nonce} end ".encode())
+    code, newline, _ = tail.partition(b"\n")
+    if not ended or not newline or not code.isdigit():
+        why = _short(done.err)
+        raise AnswerError(f"a script ended with {done.code} before its answer was whole{f' ({why})' if why else ''}")
+    return Output(int(code), body, done.err)
+
+
+def _short(data: bytes) -> str:
+    """The first line that says something, printable and short."""
+    lines = (line.strip() for line in data[:4096].decode("utf-8", "replace").splitlines())
+    return "".join(c for c in next(filter(None, lines), "") if c.isprintable())[:80]
