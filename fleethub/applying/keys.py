@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from fleethub.applying.context import Context, StepError
@@ -11,9 +12,8 @@ from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.model.facts import KeyRow
 from fleethub.model.secret import Secret
 from fleethub.resources.key import mark_of
+from fleethub.resources.key.attributes import BY_MODEL, power, shown
 
-#: LiteLLM keeps per-model limits inside metadata, and drops them when metadata is written without them.
-INSIDE_METADATA = ("model_rpm_limit", "model_tpm_limit")
 POLL = 0.25  # seconds between two questions to one door
 #: LiteLLM's issue 25553, met on 1.82.0: each call writes the cached key back with a new lifetime.
 BUSY = (
@@ -22,7 +22,10 @@ BUSY = (
 
 
 def put(do: KeyPut, context: Context) -> tuple[str, ...]:
-    """Create or update, then read back; raises StepError when the proxy did not take it as sent."""
+    """Create or update, then read back; raises StepError when the proxy did not take it as sent.
+
+    The notes tell what LiteLLM added to a new key by itself.
+    """
     api, value = context.litellm(do.source), context.vault.open(do.value)
     rows = _call(api.find, do.alias)
     mark = context.mark(do.generation)
@@ -41,17 +44,53 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
             **{name: limit for name, limit in do.limits.items() if limit is not None},
         }
         _call(api.generate, body, value)
-    else:
-        row = _ours(rows, do.alias, context)
-        inside = {name: row.metadata[name] for name in INSIDE_METADATA if row.metadata.get(name)}
-        body = {"metadata": {**row.metadata, "fleethub": mark}, **inside, **do.limits}
-        if do.models is not None:
-            body["models"] = list(do.models)
-        if do.unblock:
-            body["blocked"] = False
-        _call(api.update, row.token, body)
+        return _freed(api, do, value)
+    row = _ours(rows, do.alias, context)
+    body = {"metadata": {**row.metadata, "fleethub": mark}, **_by_model(row, do.lift), **do.limits, **_lifted(do.lift)}
+    if do.models is not None:
+        body["models"] = list(do.models)
+    if do.unblock:
+        body["blocked"] = False
+    _call(api.update, row.token, body)
     _read_back(api, do, value)
     return ()
+
+
+def _lifted(names: Iterable[str]) -> dict[str, Any]:
+    """The fields of an update that take these attributes off; null is refused for the lists and tables."""
+    fields: dict[str, tuple[str, Any]] = {
+        "expires": ("duration", None),
+        "allowed_routes": ("allowed_routes", []),
+        "aliases": ("aliases", {}),
+        "router_settings": ("router_settings", {}),
+    }
+    return dict(fields[name] for name in names if name in fields)
+
+
+def _by_model(row: KeyRow, lift: Iterable[str]) -> dict[str, Any]:
+    """Limits per model, which must be sent again with the metadata; without those of zero where they are lifted."""
+    found = {}
+    for name in BY_MODEL:
+        limits = row.limits.get(name) or {}
+        if limits:
+            found[name] = {model: n for model, n in limits.items() if n != 0} if name in lift else limits
+    return found
+
+
+def _freed(api: LiteLLM, do: KeyPut, value: Secret) -> tuple[str, ...]:
+    """Take off what the proxy's default_ and upperbound_key_generate_params took from a new key; tell the rest."""
+    row = _read_back(api, do, value)
+    added = power(row)
+    if added:
+        _call(api.update, row.token, _lifted(added))
+        row = _read_back(api, do, value)
+        if left := power(row):
+            raise StepError(f"the proxy gives new keys {shown(left)}, and does not take it off")
+    limits = {name: limit for name, limit in row.limits.items() if limit is not None and do.limits.get(name) is None}
+    gave = f"LiteLLM gave the new key {do.alias!r} by itself"
+    notes = [f"{gave} {shown(added)}: taken off again"] if added else []
+    notes += [f"{gave} {shown(limits)}: left alone, [keys.{do.alias}] can set what it names"] if limits else []
+    return tuple(notes)
 
 
 def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
@@ -119,22 +158,24 @@ def _ours(rows: list[KeyRow], alias: str, context: Context) -> KeyRow:
     return rows[0]
 
 
-def _read_back(api: LiteLLM, do: KeyPut, value: Secret) -> None:
-    rows = _call(api.find, do.alias)
+def _read_back(api: LiteLLM, do: KeyPut, value: Secret) -> KeyRow:
+    rows: list[KeyRow] = _call(api.find, do.alias)
     if len(rows) != 1:
         raise StepError(f"{len(rows)} keys have the alias {do.alias!r} after the write")
     row = rows[0]
-    wrong = [n for n, limit in do.limits.items() if row.limits.get(n) != limit]
+    wrong = [n for n, limit in do.limits.items() if row.limits.get(n) != limit and not (do.create and limit is None)]
     if row.token != value.sha256():
         wrong.append("its value")
     if do.models is not None and set(row.models) != set(do.models):
         wrong.append("models")
     if do.unblock and row.blocked:
         wrong.append("blocked")
+    wrong += [name for name in do.lift if name in power(row)]
     if mark_of(row.metadata) is None:
         wrong.append("the mark")
     if wrong:
         raise StepError(f"the proxy accepted the write and did not take over {', '.join(wrong)}")
+    return row
 
 
 def _call(function: Any, *args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""LiteLLM's management API, as observed on 1.82.0 and 1.106.2.
+"""LiteLLM's management API, as observed on 1.82.0, 1.106.2 and 1.110.2.
 
 Every trap it walks around is named where it does. Shapes are checked with pydantic: an answer of another
 shape is an error with a reason, never a traceback.
@@ -7,12 +7,13 @@ shape is an error with a reason, never a traceback.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel
 
+from fleethub.clients import litellm_rows as rows
 from fleethub.clients.http import Answer, Http, HttpError
-from fleethub.model.facts import Deployment, KeyRow, ProxyReading
+from fleethub.model.facts import KeyRow, ProxyReading, Team
 from fleethub.model.secret import Secret
 
 T = TypeVar("T", bound=BaseModel)
@@ -31,94 +32,44 @@ class LiteLLMError(Exception):
         super().__init__(message)
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
-
-
-class _Key(_Lenient):
-    token: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    key_alias: str | None = None
-    models: list[str] | None = None
-    rpm_limit: int | None = None
-    tpm_limit: int | None = None
-    max_budget: float | None = None
-    budget_duration: str | None = None
-    metadata: dict[str, Any] | None = None
-    blocked: bool | None = None
-    team_id: str | None = None
-    access_group_ids: list[str] | None = None
-    expires: str | None = None
-    spend: float | None = None
-
-
-class _KeyPage(_Lenient):
-    keys: list[dict[str, Any]]
-    total_count: int
-    total_pages: int
-
-
-class _Named(_Lenient):
-    id: str
-
-
-class _Models(_Lenient):
-    data: list[_Named]
-
-
-class _Params(_Lenient):
-    model: str = ""
-    api_base: str | None = None
-    num_ctx: int | None = None
-
-
-class _Info(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
-    id: str = ""
-    db_model: bool = False
-    fleethub: dict[str, Any] | None = None
-
-
-class _Deployment(_Lenient):
-    model_name: str
-    litellm_params: _Params = _Params()
-    model_info: _Info = _Info()
-
-
-class _ModelInfo(_Lenient):
-    data: list[_Deployment]
-
-
-class _Readiness(_Lenient):
-    db: str | None = None
-
-
 class LiteLLM:
     """One LiteLLM at one URL, with the master key. All methods raise LiteLLMError."""
 
     def __init__(self, http: Http, url: str, master: Secret | None) -> None:
         self._http, self._url, self._master = http, url, master
 
-    def read(self) -> ProxyReading:
-        """Readiness, aliases, deployments and all keys."""
-        ready = _shape(_Readiness, self._call("GET", "/health/readiness", auth=False))
+    def read(self, wanted: Iterable[str] = ()) -> ProxyReading:
+        """Readiness, aliases, deployments, all keys and the router's fallbacks.
+
+        ``wanted``: aliases of keys that should be there. Where one is not, it is asked whether its value may be chosen.
+        """
+        ready = _shape(rows.Readiness, self._call("GET", "/health/readiness", auth=False))
         if ready.db != "connected":
             # without its database a LiteLLM answers, and knows no key
             raise LiteLLMError(f"its database is {(ready.db or 'not reported').lower()}")
-        names = _shape(_Models, self._call("GET", "/v1/models"))
-        info = _shape(_ModelInfo, self._call("GET", "/model/info"))
+        names = _shape(rows.Models, self._call("GET", "/v1/models"))
+        deployments = tuple(rows.deployment(d) for d in self._deployments())
         raw = list(self._keys({}))
+        keys = [_row(r) for r in raw]
+        by_alias = rows.by_alias(keys)
+        version = ready.litellm_version or self._version()
+        lacking = any(alias not in by_alias for alias in wanted)
         return ProxyReading(
             models=frozenset(m.id for m in names.data),
-            deployments=tuple(_deployment(d) for d in info.data),
-            keys=_by_alias(_row(r) for r in raw),
+            deployments=deployments,
+            keys=by_alias,
             # 1.82.0 ignores budget_duration = null, and is told by this field's absence
             clears_budget_duration=not raw or any("settings_updated_at" in r for r in raw),
+            version=version,
+            fallbacks=self._fallbacks(),
+            takes_values=self._takes_values() if lacking and version else None,
+            teams=self._teams({key.team for key in keys if key.team and "fleethub" in key.metadata}),
         )
 
     def find(self, alias: str) -> list[KeyRow]:
         """The living keys with exactly this alias; an alias is not unique in LiteLLM's database."""
-        rows = (_row(r) for r in self._keys({"key_alias": alias}))
-        return [row for row in rows if row.alias == alias]
+        found = (_row(r) for r in self._keys({"key_alias": alias}))
+        return [row for row in found if row.alias == alias]
 
     def generate(self, body: dict[str, Any], value: Secret) -> None:
         """Create a key. Trap: an existing value answers 200 and changes nothing, so the caller reads back.
@@ -132,8 +83,18 @@ class LiteLLM:
                 raise
 
     def update(self, token: str, body: dict[str, Any]) -> None:
-        """Change a key by its hash; 1.82.0 knows no update by alias."""
-        self._call("POST", "/key/update", json=body | {"key": token}, again=True)
+        """Change a key by its hash; 1.82.0 knows no update by alias.
+
+        A ``duration`` of None takes an expiry off. For 1.82.0 that is "-1", and null changes nothing; later ones know
+        both, and refuse "-1" as too long where upperbound_key_generate_params has a duration.
+        """
+        forever = "duration" in body and body["duration"] is None
+        try:
+            self._call("POST", "/key/update", json=body | {"key": token} | _never(forever), again=True)
+        except LiteLLMError as error:
+            if not forever or error.status != 400:
+                raise
+            self._call("POST", "/key/update", json=body | {"key": token}, again=True)
 
     def delete(self, token: str) -> None:
         """Delete one key by its hash (by alias it would delete every key of that alias); gone is fine."""
@@ -154,7 +115,7 @@ class LiteLLM:
     def models_seen_by(self, door: str, key: Secret | None = None) -> frozenset[str]:
         """What ``/v1/models`` lists at one replica, to a key or (None) to the master."""
         answer = self._send("GET", f"{door}/v1/models", key or self._master)
-        return frozenset(m.id for m in _shape(_Models, _good(answer)).data)
+        return frozenset(m.id for m in _shape(rows.Models, _good(answer)).data)
 
     def _keys(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """All rows. The default order moves while keys are made; oldest first only grows at its end."""
@@ -168,7 +129,7 @@ class LiteLLM:
                 "sort_order": "asc",
                 **filters,
             }
-            found = _shape(_KeyPage, self._call("GET", "/key/list", params=params))
+            found = _shape(rows.KeyPage, self._call("GET", "/key/list", params=params))
             for row in found.keys:
                 token = str(row.get("token"))
                 if token not in seen:
@@ -179,6 +140,60 @@ class LiteLLM:
                     raise LiteLLMError("its list of keys changed while it was read; try again")
                 return
         raise LiteLLMError(f"its list of keys does not end after {PAGES} pages")
+
+    def _deployments(self) -> Iterator[Any]:
+        """All deployments, a wildcard as its pattern: ``/model/info`` shows names that it makes up for one."""
+        try:
+            for page in range(1, PAGES + 1):
+                body = self._call("GET", "/v2/model/info", params={"page": page, "size": PAGE})
+                found = _shape(rows.ModelInfo, body)
+                yield from found.data
+                if page >= found.total_pages or not found.data:
+                    return
+        except LiteLLMError as error:
+            if error.status != 404:
+                raise
+            yield from _shape(rows.ModelInfo, self._call("GET", "/model/info")).data
+            return
+        raise LiteLLMError(f"its list of deployments does not end after {PAGES} pages")
+
+    def _version(self) -> str:
+        """Empty where it is not told."""
+        try:
+            return _shape(rows.Readiness, self._call("GET", "/health/readiness/details")).litellm_version or ""
+        except LiteLLMError:
+            return ""
+
+    def _fallbacks(self) -> dict[str, tuple[str, ...]] | None:
+        """What the router calls in place of a model that fails; None where it is not told."""
+        try:
+            return rows.fallbacks(_shape(rows.RouterSettings, self._call("GET", "/router/settings")))
+        except LiteLLMError:
+            return None
+
+    def _teams(self, ids: Iterable[str]) -> dict[str, Team]:
+        """The teams that could be read; one that could not is missing."""
+        found = {}
+        for team in sorted(ids):
+            try:
+                told = _shape(rows.TeamInfo, self._call("GET", "/team/info", params={"team_id": team}))
+            except LiteLLMError:
+                continue
+            found[team] = rows.team(team, told)
+        return found
+
+    def _takes_values(self) -> bool | None:
+        """Whether a key's value may be chosen, which no setting tells: general_settings.disable_custom_api_keys.
+
+        Asked with a value that is none (a key begins with sk-): 403 where values may not be chosen, else 400. Only of
+        versions that tell which they are: older ones know no such setting, and may judge a value later.
+        """
+        body = {"key": "not-a-key", "models": ["no-default-models"], "duration": "1s"}
+        try:
+            self._call("POST", "/key/generate", json=body)
+        except LiteLLMError as error:
+            return {400: True, 403: False}.get(error.status)
+        return None
 
     def _call(self, method: str, path: str, *, auth: bool = True, **kwargs: Any) -> Any:
         return _good(self._send(method, self._url + path, self._master if auth else None, **kwargs), auth)
@@ -199,47 +214,19 @@ def _good(answer: Answer, auth: bool = True) -> Any:
     return answer.body
 
 
+def _never(forever: bool) -> dict[str, str]:
+    return {"duration": "-1"} if forever else {}
+
+
 def _shape(kind: type[T], body: Any) -> T:
     try:
-        return kind.model_validate(body)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the answer"
-        raise LiteLLMError(f"unexpected answer: {where}: {first['msg']}") from None
+        return rows.shape(kind, body)
+    except rows.ShapeError as error:
+        raise LiteLLMError(str(error)) from None
 
 
 def _row(raw: dict[str, Any]) -> KeyRow:
-    key = _shape(_Key, raw)
-    bound = [f"team {key.team_id}"] if key.team_id else []
-    bound += [f"access group {g}" for g in key.access_group_ids or ()]
-    return KeyRow(
-        alias=key.key_alias or "",
-        token=key.token,
-        models=tuple(key.models or ()),
-        limits={n: getattr(key, n) for n in ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")},
-        metadata=key.metadata or {},
-        blocked=bool(key.blocked),
-        bound_to=tuple(bound),
-        expires=key.expires,
-        spend=key.spend,
-    )
-
-
-def _by_alias(rows: Iterable[KeyRow]) -> dict[str, tuple[KeyRow, ...]]:
-    found: dict[str, tuple[KeyRow, ...]] = {}
-    for row in rows:
-        if row.alias:
-            found[row.alias] = (*found.get(row.alias, ()), row)
-    return found
-
-
-def _deployment(raw: _Deployment) -> Deployment:
-    return Deployment(
-        alias=raw.model_name,
-        model=raw.litellm_params.model,
-        id=raw.model_info.id,
-        api_base=raw.litellm_params.api_base,
-        num_ctx=raw.litellm_params.num_ctx,
-        stored=raw.model_info.db_model,
-        info={"fleethub": raw.model_info.fleethub} if raw.model_info.fleethub else {},
-    )
+    try:
+        return rows.row(raw)
+    except rows.ShapeError as error:
+        raise LiteLLMError(str(error)) from None

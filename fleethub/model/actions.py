@@ -15,6 +15,8 @@ class KeyPut:
     """Create or update a key, keeping foreign metadata, and read it back.
 
     ``models`` None leaves the scope alone; a limit that is None is cleared. ``create`` refuses an alias that exists.
+    ``lift``: attributes that take power away (expires, allowed_routes, aliases, router_settings, limits of zero per
+    model) and are taken off.
     """
 
     source: Source
@@ -25,6 +27,7 @@ class KeyPut:
     generation: int
     create: bool
     unblock: bool = False
+    lift: tuple[str, ...] = ()
     replaces: str | None = None  # the fingerprint of a revoked key that goes first
 
 

@@ -12,7 +12,11 @@ from fleethub.model.secret import Blob
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One key of a LiteLLM's list. ``token`` is the sha256 hex of the whole key; ``models`` as stored (empty: all)."""
+    """One key of a LiteLLM's list. ``token`` is the sha256 hex of the whole key; ``models`` as stored (empty: all).
+
+    ``limits`` under LiteLLM's names, those per model too (``model_rpm_limit``: model -> number). ``expires`` is
+    ISO 8601. ``aliases`` (name asked for -> name called) and ``router_settings`` are the key's own.
+    """
 
     alias: str
     token: str
@@ -20,9 +24,25 @@ class KeyRow:
     limits: Mapping[str, Any]
     metadata: Mapping[str, Any]
     blocked: bool = False
-    bound_to: tuple[str, ...] = ()  # teams and access groups that change its scope
+    groups: tuple[str, ...] = ()  # access groups that change its scope
+    team: str = ""
     expires: str | None = None
     spend: float | None = None
+    allowed_routes: tuple[str, ...] = ()
+    aliases: Mapping[str, Any] = field(default_factory=dict)
+    router_settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team of a LiteLLM: its keys reach what both lists name (``models`` empty: all). Budget in its currency."""
+
+    id: str
+    alias: str = ""
+    models: tuple[str, ...] = ()
+    blocked: bool = False
+    spend: float | None = None
+    max_budget: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +63,21 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class ProxyReading:
-    """A LiteLLM: the aliases that keys may name, its deployments, and all keys by alias (which need not be unique)."""
+    """A LiteLLM: the aliases that keys may name, its deployments, and all keys by alias (which need not be unique).
+
+    ``deployments`` has a wildcard as its pattern. ``fallbacks``: alias ("*": any) -> what the router calls in its
+    place; None: not known. ``version`` is empty where it is not told. ``takes_values``: whether a key's value may be
+    chosen; None: not asked. ``teams`` are those of marked keys, by id.
+    """
 
     models: frozenset[str]
     deployments: tuple[Deployment, ...]
     keys: Mapping[str, tuple[KeyRow, ...]]
     clears_budget_duration: bool = True
+    version: str = ""
+    fallbacks: Mapping[str, tuple[str, ...]] | None = None
+    takes_values: bool | None = None
+    teams: Mapping[str, Team] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

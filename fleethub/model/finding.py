@@ -98,7 +98,12 @@ CODES: dict[str, tuple[Severity, str]] = {
     "key.foreign": (E, "the key carries another fleet's mark"),
     "key.generation-behind": (E, "the spec's generation is below a mark's"),
     "key.revoked": (W, "a key was deleted or blocked by hand"),
-    "key.unprovable": (E, "a wildcard, team or group on a key of ours"),
+    "key.unprovable": (E, "a wildcard, a group, or a team that cannot be read on a key of ours"),
+    "key.team-narrower": (E, "the list of the key's team lacks a model that the key must reach"),
+    "key.team-blocked": (E, "the key's team is blocked, so every call of the key is refused"),
+    "key.spent": (W, "the key or its team has spent its budget: every call is refused until it is reset or raised"),
+    "key.fallback-outside": (W, "the proxy would fall back to a model outside the key's scope, and may not"),
+    "proxy.no-custom-keys": (E, "the proxy does not let a key's value be chosen, so no key can be made there"),
     "key.limit-stuck": (W, "this LiteLLM cannot clear budget_duration"),
     "key.generation-raised": (W, "rotation of a living key is not there yet"),
     # routes and proxies

@@ -63,9 +63,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """It was looked for, and is not there."""
+    """It was looked for, and is not there. ``barred`` says why it cannot be made; empty: nothing is known of that."""
 
     at: str
+    barred: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def observe(
 
     def litellm(source: Source) -> Reading:
         master = vault.open(source.credential) if source.credential else None
-        return LiteLLM(http, source.at, master).read()
+        return LiteLLM(http, source.at, master).read(source.ask)
 
     def machine(source: Source) -> Reading:
         shell = machines.at(source.at)

@@ -92,9 +92,11 @@ def drift(item: Item, repair: bool) -> Drift | None:
         what = "the whole folder is gone" if item.address.kind == "node" else "it is gone"
         return Drift(item.address, what, (), repair)
     seen = item.seen
-    if seen is None or not differs(locked.attrs, seen.attrs):
+    applied = KINDS[item.address.kind].applied(item)
+    if seen is None or not differs(applied, seen.attrs):
         return None
-    found = diff(locked.attrs, {k: v for k, v in seen.attrs.items() if k in locked.attrs})
+    before = {name: value for name, value in applied.items() if value is not None}
+    found = diff(before, {name: value for name, value in seen.attrs.items() if name in applied})
     finer = KINDS[item.address.kind].drifted(item)
     told = {leaf.path[0] for leaf in finer}
     # the mark is of the whole set: where a file differs, it says nothing more

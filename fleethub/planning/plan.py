@@ -33,6 +33,7 @@ from fleethub.resources.delivery import (
     unused_until_restart,
     waits_for_hand,
 )
+from fleethub.resources.key import findings as key_findings
 from fleethub.resources.route import findings as route_findings
 
 
@@ -93,6 +94,8 @@ def make_plan(
         *findings,
         *(f for v in desk.verdicts.values() for f in v.findings),
         *(f for w in work.values() for f in w.findings),
+        *(f for a, item in items.items() for f in KINDS[a.kind].remarks(item)),
+        *key_findings(fleet, facts),
         *routes,
         *env,
         *(f for a in assessments for f in a.findings),

@@ -93,8 +93,14 @@ class Kind(Protocol):
     def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
         """Findings that forbid touching the thing at all (taken, foreign, duplicate, unprovable)."""
 
+    def remarks(self, item: Item) -> list[Finding]:
+        """Findings about the thing as it is, which forbid nothing."""
+
     def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
         """The changed leaves and files between observed and wanted, without any secret."""
+
+    def applied(self, item: Item) -> Attrs:
+        """The attributes that were last applied, with those that are none though the lockfile does not say so."""
 
     def drifted(self, item: Item) -> tuple[Leaf, ...]:
         """What in the thing differs from what was applied, finer than its attributes; without any secret."""

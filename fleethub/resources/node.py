@@ -23,6 +23,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.observation import (
     Absent,
+    Attrs,
     Locked,
     Lockfile,
     Needs,
@@ -206,6 +207,10 @@ class NodeKind:
             ]
         return []
 
+    def remarks(self, item: Item) -> list[Finding]:
+        """None."""
+        return []
+
     def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
         """The chain, then the leaves of each file; a removal names the files."""
         have = item.seen.attrs if item.seen else {}
@@ -234,6 +239,10 @@ class NodeKind:
             found += found_here if there is not None else []
             diffs.append(diff)
         return tuple(found), tuple(diffs)
+
+    def applied(self, item: Item) -> Attrs:
+        """What the lockfile says."""
+        return item.locked.attrs if item.locked else {}
 
     def drifted(self, item: Item) -> tuple[Leaf, ...]:
         """The fields of each file that are no longer as they were applied, where the applied set is at hand."""

@@ -17,7 +17,7 @@ from fleethub.model.address import route as route_address
 from fleethub.model.facts import Deployment, Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Model, Proxy
-from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Unknown
+from fleethub.model.observation import Absent, Attrs, Locked, Lockfile, Observation, Resource, Seen, Unknown
 from fleethub.model.plan import FileDiff, Leaf, Phase, Step
 from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, leaves, managed, record
 from fleethub.resources.key import mark_of, proxy_source, scopes
@@ -89,11 +89,19 @@ class RouteKind:
         """None: an alias that somebody else defined serves as well, and is left alone."""
         return []
 
+    def remarks(self, item: Item) -> list[Finding]:
+        """None."""
+        return []
+
     def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
         """Nothing for an alias that is not ours; else the deployments."""
         if item.seen and item.seen.telemetry["theirs"]:
             return (), ()
         return leaves(managed(item), item.seen.attrs if item.seen else {}), ()
+
+    def applied(self, item: Item) -> Attrs:
+        """What the lockfile says."""
+        return item.locked.attrs if item.locked else {}
 
     def drifted(self, item: Item) -> tuple[Leaf, ...]:
         """Its attributes say all."""

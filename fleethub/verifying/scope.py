@@ -125,4 +125,4 @@ def _lacking(check: Check, sight: Sight) -> Iterator[Problem]:
 
 
 def _team(row: KeyRow) -> bool:
-    return any(bound.startswith("team ") for bound in row.bound_to)
+    return bool(row.team)

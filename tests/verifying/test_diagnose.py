@@ -68,9 +68,9 @@ def lists(*names: str) -> Reply:
         (asked(lives=lives(b_two=Reply(401))), master(row("a")), ["key-scope"]),  # wget: no body of a 401
         (asked(lives=lives(b_two=replace(DENIED, kind="team_model_access_denied"))), WHOLE, ["team-scope"]),
         (asked(lives=lives(b_two=replace(DENIED, kind="user_model_access_denied"))), WHOLE, ["team-scope"]),
-        (asked(lists("a"), lists("a")), master(row("a", "b", bound_to=("team t",))), ["team-scope"]),
-        (asked(lists("a"), lists("a")), master(row("all-team-models", bound_to=("team t",))), ["team-scope"]),
-        (asked(lists("a"), lists("a")), master(row("a", bound_to=("team t",))), ["key-scope"]),
+        (asked(lists("a"), lists("a")), master(row("a", "b", team="t")), ["team-scope"]),
+        (asked(lists("a"), lists("a")), master(row("all-team-models", team="t")), ["team-scope"]),
+        (asked(lists("a"), lists("a")), master(row("a", team="t")), ["key-scope"]),
         # is the model there at all?
         (asked(), master(row("a", "b"), models=("a",)), ["model-missing"]),
         (asked(), master(row("a", "b"), models=("a",), wild="b*"), []),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
@@ -10,13 +11,13 @@ from fleethub.model.address import route as route_address
 from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Key
-from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Unknown
-from fleethub.model.plan import FileDiff, Leaf
+from fleethub.model.observation import Absent, Attrs, Locked, Lockfile, Observation, Resource, Seen, Unknown
+from fleethub.model.plan import MISSING, FileDiff, Leaf
 from fleethub.model.secret import Derived
 from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, leaves, managed
-from fleethub.resources.key.attributes import ALL, NOTHING
+from fleethub.resources.key.attributes import ALL, NEVER, NOTHING, limits, never, power, spent
 from fleethub.resources.key.marks import mark_of, record_of
-from fleethub.resources.key.ownership import objections
+from fleethub.resources.key.ownership import BARRED, objections, remarks
 from fleethub.resources.key.scope import proxy_source, scopes
 from fleethub.resources.key.steps import delete, put
 
@@ -37,12 +38,13 @@ class KeyKind:
             slot = Derived("key", fleet.name, proxy_name, name, block.generation)
             yield Resource(
                 address=key_address(proxy_name, name),
-                source=proxy_source(proxy),
+                source=replace(proxy_source(proxy), ask=(name,)),
                 attrs={
                     "models": sorted(models) or [NOTHING],
                     "value": inputs.seal.slot(slot),
                     "blocked": False,
                     "marked": True,
+                    **dict.fromkeys(NEVER),
                     **block.limits,
                 },
                 needs={route_address(proxy_name, alias): frozenset({alias}) for alias in sorted(models)},
@@ -65,24 +67,31 @@ class KeyKind:
         if want is not None and want.attrs["value"] is None:
             return Unknown("the fleet's seed does not resolve, so the key's value is not known", sight.facts.at)
         rows = reading.keys.get(address.alias, ())
+        barred = BARRED if reading.takes_values is False else ""
         if not rows:
-            return Absent(sight.facts.at)
+            return Absent(sight.facts.at, barred)
         row = rows[0]
+        managed, others = limits(row, want.attrs if want else {}, locked)
         return Seen(
             attrs={
                 "models": sorted(set(row.models)) or [ALL],
                 "value": sight.seal.sha256(bytes.fromhex(row.token)),
                 "blocked": row.blocked,
                 "marked": mark_of(row.metadata) is not None,
-                **{name: value for name, value in row.limits.items() if value is not None},
+                **power(row),
+                **managed,
             },
             at=sight.facts.at,
             mark=mark_of(row.metadata),
             telemetry={
                 "spend": row.spend,
-                "expires": row.expires,
+                "spent": spent(row),
+                "barred": barred,
                 "rows": len(rows),
-                "bound_to": row.bound_to,
+                "unmanaged": others | ({"team": row.team} if row.team else {}),
+                "groups": row.groups,
+                "team": row.team,
+                "team_state": reading.teams.get(row.team),
                 "clears_budget_duration": reading.clears_budget_duration,
             },
         )
@@ -91,19 +100,30 @@ class KeyKind:
         """Duplicate alias, somebody else's key, a scope that no proof can show."""
         return objections(item, lockfile)
 
+    def remarks(self, item: Item) -> list[Finding]:
+        """A budget that is spent."""
+        return remarks(item)
+
     def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
         """Scope as lists, limits as numbers; the value only as changed or not."""
         if item.want is None:
             return (), ()
         have = item.seen.attrs if item.seen else {}
         shown = []
+        renewed = item.seen is not None and have["value"] != item.want.attrs["value"]
+        if renewed or (item.seen is None and item.want.generation > 1):
+            shown.append(Leaf(("value",), MISSING, _new_value(item, renewed)))
         for leaf in leaves(managed(item), have):
-            if leaf.path[0] == "value":
+            if leaf.path[0] == "value" or (renewed and leaf.path[0] == "blocked"):
                 continue
             if leaf.path[0] in ("blocked", "marked") and not item.seen:
                 continue
             shown.append(leaf)
         return tuple(shown), ()
+
+    def applied(self, item: Item) -> Attrs:
+        """With expiry, routes, aliases, settings and limits of zero, which nobody applied, as none."""
+        return {**never(item), **(item.locked.attrs if item.locked else {})}
 
     def drifted(self, item: Item) -> tuple[Leaf, ...]:
         """Its attributes say all."""
@@ -116,3 +136,11 @@ class KeyKind:
     def steps(self, item: Item, uses: Uses) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
         return delete(item, uses) if item.want is None else put(item, item.want, uses)
+
+
+def _new_value(item: Item, renewed: bool) -> str:
+    """``new (generation 1 → 2); the old one stops at once``."""
+    wanted = item.want.generation if item.want else 1
+    before = item.seen.mark.generation if item.seen and item.seen.mark else None
+    change = f"generation {before} → {wanted}" if before is not None and before != wanted else f"generation {wanted}"
+    return f"new ({change})" + ("; the old one stops at once" if renewed else "")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from fleethub.model.address import Address
+from fleethub.model.facts import Team
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Lockfile
 from fleethub.resources.base import Item
-from fleethub.resources.key.attributes import WILDCARDS
+from fleethub.resources.key.attributes import EVERY, NOTHING, WILDCARDS
 from fleethub.resources.key.marks import values_of
+
+BARRED = "does not let the value of a key be chosen, and FleetHub derives its own: no key can be made there"
 
 
 def objections(item: Item, lockfile: Lockfile | None) -> list[Finding]:
     """Duplicate alias, somebody else's key, a scope that no proof can show."""
     seen = item.seen
+    barred = seen.telemetry["barred"] if seen is not None else getattr(item.have, "barred", "")
+    renewed = seen is not None and item.want is not None and seen.attrs["value"] != item.want.attrs["value"]
+    if barred and item.want is not None and (seen is None or renewed):
+        return [_barred(item, barred)]
     if seen is None:
         return []
     alias, proxy = item.address.alias, item.address.owner
@@ -48,11 +56,71 @@ def objections(item: Item, lockfile: Lockfile | None) -> list[Finding]:
             f"write generation = {seen.mark.generation if seen.mark else 1} in [keys.{alias}]",
         )
     wild = [m for m in seen.attrs["models"] if "*" in m or m in WILDCARDS]
-    if item.want is not None and (seen.telemetry["bound_to"] or wild):
-        what = ", ".join((*seen.telemetry["bound_to"], *wild))
+    groups = [f"access group {name}" for name in seen.telemetry["groups"]]
+    if item.want is not None and (groups or wild):
+        what = ", ".join((*groups, *wild))
         return finding(
             "key.unprovable",
             f"the key {alias!r} on {proxy} was given {what}, so what it may call cannot be proved",
-            "take the team, group or wildcard off the key in LiteLLM, then plan again",
+            "take the group or wildcard off the key in LiteLLM, then plan again",
+        )
+    return _team(item, seen.telemetry["team"], seen.telemetry["team_state"]) if item.want is not None else []
+
+
+def _barred(item: Item, why: str) -> Finding:
+    proxy = item.address.owner
+    return Finding(
+        "proxy.no-custom-keys",
+        f"the proxy {proxy} {why}",
+        Address("proxy", proxy),
+        hint="take disable_custom_api_keys out of general_settings in LiteLLM's config and restart it; "
+        "keys that are there stay as they are",
+    )
+
+
+def remarks(item: Item) -> list[Finding]:
+    """The key, or its team, has spent its budget."""
+    seen, want = item.seen, item.want
+    if seen is None or want is None:
+        return []
+    team: Team | None = seen.telemetry["team_state"]
+    says = seen.telemetry["spent"]
+    over = team is not None and team.max_budget and team.spend is not None and team.spend >= team.max_budget
+    if team is not None and over and not says:
+        says = f"its team {team.alias or team.id} has spent {team.spend:g} of {team.max_budget:g}"
+    if not says:
+        return []
+    message = f"the key {item.address.alias!r} on {item.address.owner} is refused every call: {says}"
+    hint = "raise the team's max_budget in LiteLLM" if over else f"raise max_budget in [keys.{item.address.alias}]"
+    return [Finding("key.spent", message, item.address, want.place, f"{hint}, or wait until the budget is reset")]
+
+
+def _team(item: Item, team: str, state: Team | None) -> list[Finding]:
+    """A key with a team reaches what both lists name; what the team's list lacks can be proved by nothing."""
+    want = item.want
+    if not team or want is None:
+        return []
+    alias, proxy = item.address.alias, item.address.owner
+
+    def finding(code: str, message: str, hint: str) -> list[Finding]:
+        return [Finding(code, f"the key {alias!r} on {proxy} is in {message}", item.address, want.place, hint)]
+
+    off = "take the key out of the team in LiteLLM"
+    if state is None:
+        return finding(
+            "key.unprovable",
+            f"the team {team}, which cannot be read, so what it may call cannot be proved",
+            f"{off}, then plan again",
+        )
+    name = f"the team {state.alias or state.id}"
+    if state.blocked:
+        return finding("key.team-blocked", f"{name}, which is blocked: every call is refused", f"unblock it, or {off}")
+    lacking = [] if EVERY & {*state.models} or not state.models else sorted({*want.attrs["models"]} - {*state.models})
+    lacking = [model for model in lacking if model != NOTHING]
+    if lacking:
+        return finding(
+            "key.team-narrower",
+            f"{name}, whose list lacks {', '.join(lacking)}",
+            f"add {', '.join(lacking)} to the team's models, or {off}; then plan again",
         )
     return []

@@ -11,7 +11,7 @@ from fleethub.model.observation import Resource
 from fleethub.model.plan import Obstacle, Phase, Step, Why
 from fleethub.model.secret import Derived
 from fleethub.resources.base import Item, Uses, Work, managed, record
-from fleethub.resources.key.attributes import ALL, LIMITS, NOTHING
+from fleethub.resources.key.attributes import ALL, BY_MODEL, LIMITS, NOTHING, POWER, SCALARS
 from fleethub.resources.key.marks import record_of, values_of
 
 
@@ -55,7 +55,8 @@ def put(item: Item, want: Resource, uses: Uses) -> Work:
     if renewed:
         write_models, limits = tuple(sorted(wide)), {n: want.attrs.get(n) for n in LIMITS}
     remark = item.seen is None or not have.get("marked") or bool(have.get("blocked"))
-    if write_models or limits or remark:
+    lift = () if renewed or item.seen is None else tuple(name for name in (*POWER, *BY_MODEL) if have.get(name))
+    if write_models or limits or lift or remark:
         expand_id = f"{item.address}/expand"
         scope = sorted(wide) if not everything else have["models"]
         steps.append(
@@ -72,6 +73,7 @@ def put(item: Item, want: Resource, uses: Uses) -> Work:
                     want.generation,
                     create=item.seen is None or renewed,
                     unblock=bool(have.get("blocked")),
+                    lift=lift,
                     replaces=str(have["value"]) if renewed else None,
                 ),
                 locked=record(want, {**attrs_now, "models": list(scope)}),
@@ -139,7 +141,7 @@ def _limits(item: Item) -> tuple[dict[str, Any], list[Obstacle]]:
     limits: dict[str, Any] = {}
     stuck: list[Obstacle] = []
     for name, value in managed(item).items():
-        if name not in LIMITS or have.get(name) == value:
+        if name not in SCALARS or have.get(name) == value:
             continue
         clears = not item.seen or item.seen.telemetry["clears_budget_duration"]
         if name == "budget_duration" and value is None and not clears:

@@ -1,0 +1,195 @@
+"""The shapes of LiteLLM's answers, and what is made of them. Pure; an answer of another shape is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fleethub.model.facts import Deployment, KeyRow, Team
+
+T = TypeVar("T", bound=BaseModel)
+#: Limits that are numbers of the key itself, and those that its metadata keeps by model.
+LIMITS = ("rpm_limit", "tpm_limit", "max_parallel_requests", "max_budget", "budget_duration")
+BY_MODEL = ("model_rpm_limit", "model_tpm_limit")
+
+
+class ShapeError(ValueError):
+    """An answer is not of the shape that this one has; the message is fit to be shown."""
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+
+class _Key(_Lenient):
+    token: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    key_alias: str | None = None
+    models: list[str] | None = None
+    rpm_limit: int | None = None
+    tpm_limit: int | None = None
+    max_parallel_requests: int | None = None
+    max_budget: float | None = None
+    budget_duration: str | None = None
+    metadata: dict[str, Any] | None = None
+    blocked: bool | None = None
+    team_id: str | None = None
+    access_group_ids: list[str] | None = None
+    expires: str | None = None
+    spend: float | None = None
+    allowed_routes: list[str] | None = None
+    aliases: Any = None
+    router_settings: Any = None
+
+
+class KeyPage(_Lenient):
+    """One page of ``/key/list``."""
+
+    keys: list[dict[str, Any]]
+    total_count: int
+    total_pages: int
+
+
+class _Named(_Lenient):
+    id: str
+
+
+class Models(_Lenient):
+    """``/v1/models``."""
+
+    data: list[_Named]
+
+
+class _Params(_Lenient):
+    model: str = ""
+    api_base: str | None = None
+    num_ctx: int | None = None
+
+
+class _Info(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    id: str = ""
+    db_model: bool = False
+    fleethub: dict[str, Any] | None = None
+
+
+class _Deployment(_Lenient):
+    model_name: str
+    litellm_params: _Params = _Params()
+    model_info: _Info = _Info()
+
+
+class ModelInfo(_Lenient):
+    """``/v2/model/info``, paged, and ``/model/info``, which is not."""
+
+    data: list[_Deployment]
+    total_pages: int = 1
+
+
+class Readiness(_Lenient):
+    """``/health/readiness``; only 1.82.0 tells its version there, later ones in ``/health/readiness/details``."""
+
+    db: str | None = None
+    litellm_version: str | None = None
+
+
+class RouterSettings(_Lenient):
+    """``/router/settings``."""
+
+    current_values: dict[str, Any]
+
+
+class TeamInfo(_Lenient):
+    """``/team/info``."""
+
+    class Team(_Lenient):
+        """The team itself."""
+
+        team_alias: str | None = None
+        models: list[str] | None = None
+        blocked: bool | None = None
+        spend: float | None = None
+        max_budget: float | None = None
+
+    team_info: Team
+
+
+def shape(kind: type[T], body: Any) -> T:
+    """Raises ShapeError."""
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the answer"
+        raise ShapeError(f"unexpected answer: {where}: {first['msg']}") from None
+
+
+def row(raw: dict[str, Any]) -> KeyRow:
+    """A row of the list."""
+    key = shape(_Key, raw)
+    metadata = key.metadata or {}
+    by_model = {name: metadata[name] for name in BY_MODEL if isinstance(metadata.get(name), dict)}
+    return KeyRow(
+        alias=key.key_alias or "",
+        token=key.token,
+        models=tuple(key.models or ()),
+        limits={n: getattr(key, n) for n in LIMITS} | by_model,
+        metadata=metadata,
+        blocked=bool(key.blocked),
+        groups=tuple(key.access_group_ids or ()),
+        team=key.team_id or "",
+        expires=key.expires,
+        spend=key.spend,
+        allowed_routes=tuple(key.allowed_routes or ()),
+        aliases=_table(key.aliases),
+        router_settings=_table(key.router_settings),
+    )
+
+
+def team(id: str, raw: TeamInfo) -> Team:
+    """A team as facts have it."""
+    told = raw.team_info
+    return Team(id, told.team_alias or "", tuple(told.models or ()), bool(told.blocked), told.spend, told.max_budget)
+
+
+def fallbacks(raw: RouterSettings) -> dict[str, tuple[str, ...]]:
+    """Alias ("*": any other) -> what the router calls in its place, of whatever kind of failure."""
+    found: dict[str, tuple[str, ...]] = {}
+    values = raw.current_values
+    kinds = [values.get(name) or () for name in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")]
+    kinds.append([{"*": values.get("default_fallbacks") or ()}])
+    for entry in (entry for kind in kinds if isinstance(kind, list | tuple) for entry in kind):
+        for alias, others in entry.items() if isinstance(entry, dict) else ():
+            # an entry may be a deployment of its own ({"model": ..., ...}) instead of a name: it asks no scope
+            names = [name for name in others if isinstance(name, str)] if isinstance(others, list | tuple) else []
+            if names:
+                found[alias] = tuple(dict.fromkeys((*found.get(alias, ()), *names)))
+    return found
+
+
+def _table(value: Any) -> dict[str, Any]:
+    """What is there and no table is not nothing."""
+    return value if isinstance(value, dict) else {"(unreadable)": str(value)} if value else {}
+
+
+def by_alias(rows: Iterable[KeyRow]) -> dict[str, tuple[KeyRow, ...]]:
+    """Keys that have an alias, by it."""
+    found: dict[str, tuple[KeyRow, ...]] = {}
+    for key in rows:
+        if key.alias:
+            found[key.alias] = (*found.get(key.alias, ()), key)
+    return found
+
+
+def deployment(raw: _Deployment) -> Deployment:
+    """A row of a proxy's deployments."""
+    return Deployment(
+        alias=raw.model_name,
+        model=raw.litellm_params.model,
+        id=raw.model_info.id,
+        api_base=raw.litellm_params.api_base,
+        num_ctx=raw.litellm_params.num_ctx,
+        stored=raw.model_info.db_model,
+        info={"fleethub": raw.model_info.fleethub} if raw.model_info.fleethub else {},
+    )
