@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.clients import shell
+from fleethub.clients import process, shell
 from fleethub.clients.host import Check, Delivered, HostError, Hosts, Parcel, Removed, Target, scripts
 from fleethub.clients.host.target import split
 from fleethub.clients.shell import Shells
@@ -428,12 +428,12 @@ def any_sh(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     if request.param == "busybox":
         if not shutil.which("busybox"):
             pytest.skip("no busybox on this machine")
-        original = shell.subprocess.Popen
+        original = process.subprocess.Popen
 
         def popen(argv: list[str], **kwargs: object) -> object:
             return original(["busybox", "sh", *argv[1:]], **kwargs)  # type: ignore[call-overload]
 
-        monkeypatch.setattr(shell.subprocess, "Popen", popen)
+        monkeypatch.setattr(process.subprocess, "Popen", popen)
     return str(request.param)
 
 

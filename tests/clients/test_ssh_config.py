@@ -1,4 +1,4 @@
-"""Includes of ~/.ssh/config: what is theirs stands in their place, and applies to whom it would for ssh."""
+"""Without ssh: what an Include of ~/.ssh/config names stands in its place, and applies to whom it would for ssh."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.clients.ssh_config import DEPTH, parts, settings
+from fleethub.clients.process import ShellError
+from fleethub.clients.ssh.fallback import DEPTH, lookup, parts
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(host: str) -> dict[str, str]:
-    return dict(settings().base_ssh_config.lookup(host))
+    return {name: value[0] for name, value in lookup(host, None, None).items()}
 
 
 def test_the_first_value_counts_wherever_it_comes_from(home: Path) -> None:
@@ -41,7 +42,7 @@ def test_a_pattern_no_file_and_files_that_include_each_other(home: Path) -> None
 def test_hosts_within_a_block_are_not_taken_for_everybodys(home: Path) -> None:
     (home / "a").write_text("Host *\n  ProxyJump evil\n")
     (home / "config").write_text("Host work\n  Include a\n")
-    with pytest.raises(OSError, match="include it at the top"):
+    with pytest.raises(ShellError, match="include it at the top"):
         found("x")
 
 

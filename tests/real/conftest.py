@@ -16,10 +16,10 @@ import pytest
 
 from tests.proxies import Admin, Times
 from tests.real.far import far, hosts
-from tests.real.sshd import machine, server
+from tests.real.sshd import machine, openssh, server
 from tests.support import MASTER
 
-__all__ = ["far", "hosts", "machine", "server"]  # fixtures
+__all__ = ["far", "hosts", "machine", "openssh", "server"]  # fixtures
 
 HERE = Path(__file__).parent
 VERSION = os.environ.get("FLEETHUB_LITELLM_VERSION", "1.106.2")

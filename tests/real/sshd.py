@@ -25,6 +25,37 @@ def find() -> str:
     return found
 
 
+#: OpenSSH takes the home of the account from the system's list, whatever HOME says; here it takes HOME's.
+HOME_OF = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pwd.h>
+#include <stdlib.h>
+struct passwd *getpwuid(uid_t uid) {
+    struct passwd *found = ((struct passwd *(*)(uid_t))dlsym(RTLD_NEXT, "getpwuid"))(uid);
+    if (found && getenv("HOME")) found->pw_dir = getenv("HOME");
+    return found;
+}
+"""
+
+
+def client(folder: Path) -> Path:
+    """A folder with the real ``ssh``, which reads the files below HOME instead of this account's."""
+    ssh, compiler = shutil.which("ssh"), shutil.which("cc")
+    if not ssh or not compiler:
+        if os.environ.get("FLEETHUB_REQUIRE_REAL"):
+            pytest.fail("FLEETHUB_REQUIRE_REAL is set, and there is no ssh or no cc (apt-get install gcc libc6-dev)")
+        pytest.skip("no ssh, or no C compiler (cc) to give it another home, see tests/real/README.md")
+    library = folder / "home.so"
+    argv = [compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", str(library), "-ldl"]
+    subprocess.run(argv, input=HOME_OF, text=True, check=True)
+    tools = folder / "client"
+    tools.mkdir()
+    (tools / "ssh").write_text(f'#!/bin/sh\nLD_PRELOAD={library} exec {ssh} "$@"\n')
+    (tools / "ssh").chmod(0o755)
+    return tools
+
+
 @dataclass
 class Machine:
     """A running sshd and what its sessions find; ``home`` is the operator's, with ~/.ssh."""
@@ -103,9 +134,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         process.wait(20)
 
 
+@pytest.fixture(scope="session")
+def openssh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return client(tmp_path_factory.mktemp("openssh"))
+
+
 @pytest.fixture
-def machine(server: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+def machine(server: Machine, openssh: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("HOME", str(server.home))
+    monkeypatch.setenv("PATH", str(openssh), prepend=os.pathsep)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     server.known_hosts(server.known)
     (server.home / ".ssh/config").unlink(missing_ok=True)

@@ -19,7 +19,8 @@ import pytest
 
 from fleethub.clients import gpu, shell
 from fleethub.clients.machine import script
-from fleethub.clients.shell import Remote, ShellError, Shells
+from fleethub.clients.shell import ShellError, Shells
+from fleethub.clients.ssh import Remote, endpoint
 from tests.ports import free
 from tests.real.sshd import Machine, key
 
@@ -288,8 +289,8 @@ def _half(connection: socket.socket) -> None:
 def test_a_host_that_hangs(
     behaves: Callable[[socket.socket], None], machine: Machine, shells: Shells, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shell, "CONNECT", 1.0)
-    monkeypatch.setattr(shell, "LOGIN", 4.0)
+    monkeypatch.setattr(endpoint, "CONNECT", 1.0)
+    monkeypatch.setattr(endpoint, "LOGIN", 4.0)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", *free()))
         listener.listen()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fleethub.clients.shell import Remote
+from fleethub.clients.ssh.library import Library
 from fleethub.model.exit import Exit
 from tests.real.sshd import Machine
 from tests.support import Place
@@ -39,14 +39,14 @@ def place(town: Town, tmp_path: Path, machine: Machine) -> Place:
 def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What goes over the connection, both ways, one pair for each exec."""
     carried: list[bytes] = []
-    original = Remote._exec
+    original = Library.run
 
-    def spy(self: Remote, connection: Any, command: str, data: bytes) -> Any:
-        output = original(self, connection, command, data)
+    def spy(self: Library, command: str, data: bytes, timeout: float) -> Any:
+        output = original(self, command, data, timeout)
         carried.extend([command.encode() + data, output.out + output.err])
         return output
 
-    monkeypatch.setattr(Remote, "_exec", spy)
+    monkeypatch.setattr(Library, "run", spy)
     return carried
 
 

@@ -1,4 +1,4 @@
-"""``~/.ssh/config`` and known_hosts as ssh reads them. Paramiko knows no Include, so its parts come one by one.
+"""``~/.ssh/config`` where no ``ssh`` is installed: paramiko's reader, which knows no Include, so parts come one by one.
 
 Within ssh the first value that is found for a host counts, so the order of the parts is kept.
 """
@@ -13,24 +13,27 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from fleethub.clients.process import ShellError
+
 SYSTEM = "/etc/ssh/ssh_config"
 DEPTH = 16  # as ssh: files that include each other end here
 _LINE = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*?)\s*")
 
 
-def settings() -> Any:
-    """Fabric's settings with the user's and the system's ssh config in them; raises OSError and paramiko's errors.
-
-    New ones each time: a Connection writes into its own, key files among it, while others would read them.
-    """
-    from fabric import Config
-
+def lookup(host: str, user: str | None, port: int | None) -> dict[str, tuple[str, ...]]:
+    """A host's options as ``ssh -G`` would name them; raises ShellError."""
     path = Path("~/.ssh/config").expanduser()
     try:
         written = path.stat().st_mtime_ns
     except OSError:
         written = 0
-    return Config(ssh_config=_rules(str(path), written))
+    try:
+        found = _rules(str(path), written).lookup(host)
+    except Exception as error:  # the file, a line of it, a Match exec: each has its own type
+        raise ShellError(f"{host}: {path} cannot be read ({str(error)[:160]})") from None
+    given = {"user": user, "port": str(port) if port else None}
+    found.update({name: value for name, value in given.items() if value})
+    return {name: tuple(value) if isinstance(value, list) else (str(value),) for name, value in found.items()}
 
 
 @lru_cache(maxsize=1)
@@ -71,10 +74,3 @@ def parts(file: Path, folder: Path, block: str = "Host *", depth: int = 0) -> It
         else:
             lines.append(line)
     yield "\n".join(lines)
-
-
-def known_hosts(config: Any) -> list[Path]:
-    """The files of known host keys for a host whose ssh config this is."""
-    names = shlex.split(config.get("userknownhostsfile") or "~/.ssh/known_hosts ~/.ssh/known_hosts2")
-    names += shlex.split(config.get("globalknownhostsfile") or "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2")
-    return [Path(name).expanduser() for name in names]

@@ -1,0 +1,94 @@
+"""Machines over SSH, logged in as ``ssh`` would: by its own reading of its files, and through itself where needed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from fleethub.clients.process import Output, ShellError
+from fleethub.clients.ssh.config import SshConfig
+from fleethub.clients.ssh.endpoint import Endpoint
+from fleethub.clients.ssh.known_hosts import known
+from fleethub.clients.ssh.needs import beyond
+from fleethub.clients.ssh.program import Program
+from fleethub.clients.ssh.words import Broken, NeedsProgram
+
+if TYPE_CHECKING:
+    from fleethub.clients.ssh.library import Library
+
+__all__ = ["Remote", "SshConfig"]
+
+MISSING = "OpenSSH's ssh could, and is not installed here (Debian: apt-get install openssh-client)"
+AT_ONCE = 6  # scripts on one connection: an sshd allows ten sessions
+log = logging.getLogger(__name__)
+#: Reads exactly as many bytes as the script has, whatever the login shell is; the rest stays on standard input. One
+#: read of dd gives what is there by then; byte by byte it would cost milliseconds. Scripts are ASCII.
+REMOTE = (
+    "sh -c 'left={}; script=; while [ $left -gt 0 ]; do part=$(dd bs=$left count=1 2>/dev/null; echo .); "
+    'part=${{part%.}}; [ -n "$part" ] || exit 1; script=$script$part; left=$((left-${{#part}})); done; eval "$script"\''
+)
+
+
+class Remote:
+    """A machine over SSH: one connection, ``AT_ONCE`` scripts on it.
+
+    paramiko logs in, as it needs no process; OpenSSH's ``ssh`` does where only it can, which is seen in what the
+    configuration says or, once, in how paramiko's login fails. ``ssh_program``: it does always.
+    """
+
+    def __init__(self, address: str, config: SshConfig, ssh_program: bool = False) -> None:
+        self._address, self._config = address, config
+        self._connection: Program | Library | None = None
+        #: Why the ssh program is the way in; empty when paramiko is, None before the first login.
+        self.why: str | None = "ssh_program = true" if ssh_program else None
+        self._lock = threading.Lock()
+        self._gate = threading.Semaphore(AT_ONCE)
+
+    def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
+        """See ``Shell``."""
+        code = script.encode("ascii")
+        with self._gate:
+            with self._lock:
+                if self._connection is None:
+                    self._connection = self._connect()
+                connection = self._connection
+            try:
+                return connection.run(REMOTE.format(len(code)), code + stdin, timeout)
+            except Broken:
+                self._drop(connection)
+                raise
+
+    def close(self) -> None:
+        """Close the connection, and those to its jump hosts."""
+        self._drop(self._connection)
+
+    def _drop(self, connection: Program | Library | None) -> None:
+        with self._lock:
+            if self._connection is connection:
+                self._connection = None
+        if connection is not None:
+            connection.close()
+
+    def _connect(self) -> Program | Library:
+        host = self._config.of(self._address)
+        chain = [(hop, known(hop)) for hop in host.chain]
+        if self.why is None:
+            self.why = next((why for hop, keys in chain if (why := beyond(hop, keys))), "")
+        if self.why:
+            return self._program(host, self.why)
+        from fleethub.clients.ssh.library import Library
+
+        try:
+            return Library(self._address, chain)
+        except NeedsProgram as need:
+            if not host.by_openssh:
+                raise ShellError(f"{need.says}. {MISSING}") from None
+            self.why = need.why
+        return self._program(host, self.why)
+
+    def _program(self, host: Endpoint, why: str) -> Program:
+        if self._config.program is None or not host.by_openssh:
+            raise ShellError(f"{self._address}: {why}: paramiko cannot do that. {MISSING}")
+        log.info("%s: by the ssh program, because of this: %s", self._address, why)
+        return Program(self._address, host, self._config, self._config.program, why)

@@ -1,0 +1,116 @@
+"""Hosts as OpenSSH's files describe them, read by OpenSSH: ``ssh -G`` knows Include, Match, tokens and defaults.
+
+Where no ``ssh`` is installed, ``fallback`` reads them.
+"""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from types import MappingProxyType
+
+from fleethub.clients import process
+from fleethub.clients.process import ShellError
+from fleethub.clients.ssh import endpoint
+from fleethub.clients.ssh.endpoint import Endpoint, parts
+
+HOPS = 8  # more jump hosts than this are taken for a circle, in which ssh itself would start ssh for ever
+Options = dict[str, tuple[str, ...]]
+
+
+class SshConfig:
+    """The hosts of one command, each read once. ``env`` is what ssh and whatever it starts get."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        # nobody is at a terminal: what would ask fails instead
+        self.env = {**env, "SSH_ASKPASS_REQUIRE": "never"}
+        self.program = shutil.which("ssh", path=env.get("PATH"))
+        self._found: dict[tuple[str, str | None, int | None], Future[Options | None]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, address: str) -> Endpoint:
+        """Where ``user@host:port`` leads; raises ShellError. A ``Match exec`` runs its command, as in ssh."""
+        user, host, port = parts(address)
+        return self._read(host, user, port, None, 0)
+
+    def _read(self, host: str, user: str | None, port: int | None, jump: str | None, depth: int) -> Endpoint:
+        """``jump``: the hops before it, where they are not its own configuration's."""
+        if depth > HOPS:
+            raise ShellError(f"{host}: ProxyJump leads over more than {HOPS} hosts, or in a circle")
+        options = self._once(host, user, port)
+        by_openssh = options is not None
+        if options is None:
+            from fleethub.clients.ssh.fallback import lookup
+
+            options = lookup(host, user, port)
+        control = options.get("controlpath", ("",))[0]
+        home = control.rpartition("/")[0] if by_openssh and control else str(Path("~").expanduser())
+        given = options.get("proxyjump", ("none",))[0] if jump is None else jump
+        via = None
+        if given.lower() not in ("none", ""):
+            before, _, last = given.rpartition(",")
+            at, name, door = parts(last.strip().removeprefix("ssh://").rstrip("/"))
+            via = self._read(name, at, door, before or None, depth + 1)
+        return Endpoint(
+            host,
+            options.get("hostname", (host,))[0],
+            int(options.get("port", ("22",))[0]),
+            options.get("user", ("",))[0] or getpass.getuser(),
+            home,
+            MappingProxyType(options),
+            via,
+            by_openssh,
+        )
+
+    def _once(self, host: str, user: str | None, port: int | None) -> Options | None:
+        """OpenSSH's answer; a hundred hosts behind one jump host ask for it once."""
+        key = (host, user, port)
+        with self._lock:
+            known = self._found.get(key)
+            if known is None:
+                mine = self._found[key] = Future()
+        if known is not None:
+            return known.result()
+        try:
+            mine.set_result(self._ask(host, user, port))
+        except BaseException as error:
+            with self._lock:
+                del self._found[key]  # a command that failed may work the next time
+            mine.set_exception(error)
+        return mine.result()
+
+    def _ask(self, host: str, user: str | None, port: int | None) -> Options | None:
+        """OpenSSH's answer; None where it cannot be asked."""
+        if self.program is None:
+            return None
+        # the path tells the account's home, which is ssh's "~" whatever HOME says, and the hash that %C stands for
+        argv = [self.program, "-G", "-T", "-o", "ControlPath=~/%C", *where(user, port), "--", host]
+        try:
+            answer = process.run(argv, b"", endpoint.CONNECT, self.env, f"{host}: ssh -G (a Match exec?)")
+        except OSError:
+            return None
+        said = answer.err.decode("utf-8", "replace").strip()
+        if answer.code == 0:
+            return options(answer.out.decode("utf-8", "surrogateescape"))
+        if "No user exists for uid" in said:  # a container's account without a name: ssh does nothing for it
+            return None
+        lines = [line for line in said.splitlines() if "terminating" not in line] or [f"it ended with {answer.code}"]
+        raise ShellError(f"{host}: ssh cannot read its configuration: {'; '.join(lines)[:300]}")
+
+
+def where(user: str | None, port: int | None) -> list[str]:
+    """An address's user and port as arguments of ssh."""
+    return [*(["-l", user] if user else []), *(["-p", str(port)] if port else [])]
+
+
+def options(text: str) -> Options:
+    """What ``ssh -G`` printed: one option a line, some several times."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(" ")
+        found.setdefault(name.lower(), []).append(value)
+    return {name: tuple(values) for name, values in found.items()}

@@ -1,0 +1,188 @@
+"""Whose keys are offered to a host, in OpenSSH's order, from an agent and from files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fleethub.clients.ssh.endpoint import LOGIN, Endpoint
+from fleethub.clients.ssh.known_hosts import kind_of
+
+LARGEST = 1 << 16  # bytes of a key's file
+MAGIC = b"openssh-key-v1\0"
+
+
+class Refused(Exception):
+    """No key was accepted. ``beyond``: what only OpenSSH's ssh could still offer, if anything."""
+
+    def __init__(self, message: str, beyond: str = "") -> None:
+        self.beyond = beyond
+        super().__init__(message)
+
+
+def public(path: Path) -> bytes | None:
+    """The public half of a key's file in wire format, as OpenSSH finds it: in it, or in ``.pub`` beside it."""
+    with suppress(OSError, ValueError, binascii.Error):
+        data = _bytes(path)
+        if b"BEGIN OPENSSH PRIVATE KEY" in data:
+            return _half(base64.b64decode(b"".join(data.split(b"\n")[1:]).partition(b"-")[0]))
+        if kind_of(found := base64.b64decode(data.split()[1])):
+            return found
+    with suppress(OSError, ValueError, IndexError, binascii.Error):
+        return base64.b64decode(_bytes(Path(f"{path}.pub")).split()[1]) or None
+    return None
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST)
+
+
+def _half(data: bytes) -> bytes | None:
+    """The public key of an OpenSSH private key, which is never encrypted: after cipher, KDF, its options, a count."""
+    if not data.startswith(MAGIC):
+        return None
+    at = len(MAGIC)
+    for _ in range(3):
+        at += 4 + int.from_bytes(data[at : at + 4], "big")
+    at += 4
+    size = int.from_bytes(data[at : at + 4], "big")
+    return data[at + 4 : at + 4 + size]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A key to try, and how it is called."""
+
+    label: str
+    key: Any
+
+
+class Login:
+    """Logs in to a host: an authentication strategy of paramiko's client."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._tried: list[str] = []
+        self._notes: list[str] = []
+        self._locked: list[Path] = []
+        self._beyond: list[str] = []
+
+    def authenticate(self, transport: Any) -> None:
+        """Try one key after the other; raises Refused."""
+        from paramiko import AuthenticationException, SSHException
+        from paramiko.ssh_exception import BadAuthenticationType
+
+        for offer in self._offers():
+            try:
+                rest = transport.auth_publickey(self._endpoint.user, offer.key)
+            except BadAuthenticationType as error:
+                raise Refused(f"it takes no keys, only {', '.join(error.allowed_types)}") from None
+            except AuthenticationException:
+                self._tried.append(offer.label)
+            except SSHException as error:
+                if "signing" in str(error):
+                    self._beyond.append(f"the agent does not sign with {offer.label}")
+                else:
+                    count = len(self._tried) + 1
+                    raise Refused(
+                        f"it cut the login after {count} keys ({', '.join([*self._tried, offer.label])}): name the "
+                        "right one by IdentityFile, with IdentitiesOnly yes, in ~/.ssh/config"
+                    ) from None
+            else:
+                if not rest:
+                    return
+                self._notes.append(f"after {offer.label} it also asks for {', '.join(rest)}")
+            if not transport.is_active():
+                break
+        else:
+            with suppress(SSHException):  # some take anybody whom the network knows
+                if not transport.auth_none(self._endpoint.user):
+                    return
+        raise Refused(self._says(), self._beyond[0] if self._beyond else "")
+
+    def _says(self) -> str:
+        if self._locked and not self._tried:
+            return f"its key is locked by a passphrase: unlock it with ssh-add {self._locked[0]}, and"
+        notes = [f"tried {', '.join(self._tried)}" if self._tried else "there was none to try", *self._notes]
+        notes += [f"{path} is locked by a passphrase" for path in self._locked]
+        return (
+            f"the login was refused: no key of the agent or of ~/.ssh is accepted ({'; '.join(notes)}); "
+            "add one to its authorized_keys and"
+        )
+
+    def _offers(self) -> Iterator[Offer]:
+        """The agent's keys that a file names, its others unless IdentitiesOnly, then files without the agent."""
+        files = {path: public(path) for path in self._endpoint.identity_files}
+        named = {half: path for path, half in reversed(files.items()) if half}
+        held = self._agent()
+        only = self._endpoint.option("identitiesonly") == "yes"
+        yield from (Offer(f"{named[blob]} by the agent", key) for blob, key in held.items() if blob in named)
+        if not only:
+            yield from (Offer(_name(key), key) for blob, key in held.items() if blob not in named)
+        for path, half in files.items():
+            if half not in held and (offer := self._file(path)):
+                yield offer
+
+    def _agent(self) -> dict[bytes, Any]:
+        """The agent's keys by their public half."""
+        from paramiko.agent import AgentSSH
+
+        path = self._endpoint.agent
+        if not path:
+            return {}
+        door = socket.socket(socket.AF_UNIX)
+        door.settimeout(LOGIN)  # it may ask somebody
+        try:
+            door.connect(path)
+            agent = AgentSSH()
+            agent._connect(door)
+            found = {}
+            for key in agent.get_keys():
+                if key.get_name().startswith("sk-") or "-cert-" in key.get_name():
+                    self._beyond.append(f"the agent holds a {key.get_name()}")
+                else:
+                    found[key.blob] = key
+            return found
+        except Exception as error:  # none there, or something else: as ssh, go on without
+            door.close()
+            if "identityagent" in self._endpoint.options:
+                self._notes.append(f"IdentityAgent {path} does not answer ({_words(error)})")
+            return {}
+
+    def _file(self, path: Path) -> Offer | None:
+        from paramiko import PasswordRequiredException, PKey
+
+        try:
+            stat = path.stat()
+            if stat.st_mode & 0o077 and stat.st_uid == os.getuid():
+                if b"PRIVATE KEY" in _bytes(path):
+                    self._notes.append(f"{path} can be read by others: chmod 600 {path}")
+                return None
+            return Offer(str(path), PKey.from_path(path))
+        except FileNotFoundError:
+            if "identityfile" in self._endpoint.options and path.name not in _DEFAULT:
+                self._notes.append(f"IdentityFile {path} does not exist")
+        except (PasswordRequiredException, TypeError):
+            self._locked.append(path)
+        except Exception as error:  # each format has its own
+            self._notes.append(f"{path} cannot be read ({_words(error)})")
+        return None
+
+
+_DEFAULT = {f"id_{kind}" for kind in ("rsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk", "xmss", "dsa")}
+
+
+def _name(key: Any) -> str:
+    return f"the agent's {key.comment or key.get_name()}"
+
+
+def _words(error: Exception) -> str:
+    return "".join(c for c in (getattr(error, "strerror", None) or str(error))[:120] if c.isprintable())

@@ -1,0 +1,168 @@
+"""Known host keys, read line by line: what one line has never hides the others.
+
+paramiko gives up a file at the first ``@cert-authority`` or ``@revoked`` line, and keeps one key a kind and name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from fleethub.clients.ssh.endpoint import Endpoint
+
+
+class HostKeyError(Exception):
+    """The host does not show a key that is known for it; the message says what is known, and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line: ``marker`` is empty, ``@cert-authority`` or ``@revoked``; ``key`` is in SSH's wire format."""
+
+    file: str
+    number: int
+    marker: str
+    hosts: str
+    kind: str
+    key: bytes
+
+    @property
+    def place(self) -> str:
+        """``file:line``."""
+        return f"{self.file}:{self.number}"
+
+    def names(self, host: str) -> bool:
+        """Whether the line is about this host: hashed, or a list of patterns of which ``!pattern`` takes out."""
+        if self.hosts.startswith("|1|"):
+            try:
+                salt, digest = (base64.b64decode(part) for part in self.hosts[3:].split("|", 1))
+            except ValueError:
+                return False
+            return hmac.digest(salt, host.encode("utf-8", "surrogateescape"), hashlib.sha1) == digest
+        found = False
+        for pattern in self.hosts.lower().split(","):
+            if _matches(host.lower(), pattern.removeprefix("!")):
+                if pattern.startswith("!"):
+                    return False
+                found = True
+        return found
+
+
+def _matches(host: str, pattern: str) -> bool:
+    """ssh's patterns have ``*`` and ``?``; brackets are part of a name with a port."""
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), host) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the files know of one host. ``unread``: lines that could not be read, as ``file:line``."""
+
+    name: str
+    keys: tuple[Line, ...]
+    authorities: tuple[Line, ...]
+    revoked: tuple[Line, ...]
+    files: tuple[str, ...]
+    unread: tuple[str, ...]
+
+    def check(self, kind: str, key: bytes) -> None:
+        """Accept a host's key, or raise HostKeyError."""
+        shown = f"{_word(kind)} {fingerprint(key)}"
+        for line in self.revoked:
+            if line.key == key:
+                raise HostKeyError(f"the host key of {self.name} is revoked at {line.place} ({shown})")
+        if any(line.key == key for line in self.keys):
+            return
+        files = " or ".join(self.files) or "any file"
+        if same := [line for line in self.keys if line.kind == kind]:
+            raise HostKeyError(
+                f"the host key of {self.name} is not the one in known_hosts ({same[0].place}; it shows {shown}), and "
+                "somebody may be in between. If the machine was set up anew, remove the old key "
+                f"(ssh-keygen -R '{self.name}' -f {same[0].file}) and"
+            )
+        more = ""
+        if self.keys:
+            more = f"; of another kind there is {_word(self.keys[0].kind)} at {self.keys[0].place}"
+        elif self.unread:
+            more = f"; {', '.join(self.unread[:3])} cannot be read"
+        raise HostKeyError(f"the host key of {self.name} is not known ({shown}) in {files}{more}:")
+
+
+def known(endpoint: Endpoint) -> Known:
+    """What the files of a host know of it."""
+    lines: list[Line] = []
+    files: list[str] = []
+    unread: list[str] = []
+    for path in endpoint.known_hosts:
+        try:
+            stat = path.stat()
+            found, bad = _read(str(path), stat.st_mtime_ns, stat.st_size)
+        except OSError:
+            continue
+        files.append(str(path))
+        lines += found
+        unread += bad
+    for name in endpoint.known_as:
+        here = [line for line in lines if line.names(name)]
+        keys = tuple(line for line in here if not line.marker)
+        if keys:
+            break
+    first = [line for line in lines if line.names(endpoint.known_as[0])]
+    marked = {marker: tuple(line for line in first if line.marker == marker) for marker in MARKERS}
+    return Known(endpoint.known_as[0], keys, marked["@cert-authority"], marked["@revoked"], tuple(files), tuple(unread))
+
+
+MARKERS = ("@cert-authority", "@revoked")
+
+
+@lru_cache(maxsize=32)
+def _read(path: str, written: int, size: int) -> tuple[tuple[Line, ...], tuple[str, ...]]:
+    """The lines of a file as it was then, and the places of those that are none."""
+    found, bad = [], []
+    text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
+    for number, line in enumerate(text.split("\n"), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        marker = words.pop(0) if words[0].startswith("@") else ""
+        try:
+            if (marker and marker not in MARKERS) or len(words) < 3:
+                raise ValueError
+            key = base64.b64decode(words[2], validate=True)
+            if kind_of(key) != words[1]:
+                raise ValueError
+        except (ValueError, binascii.Error):
+            bad.append(f"{path}:{number}")
+            continue
+        found.append(Line(path, number, marker, words[0], words[1], key))
+    return tuple(found), tuple(bad)
+
+
+def kind_of(key: bytes) -> str:
+    """The kind that a key in wire format begins with; empty for what is none."""
+    size = int.from_bytes(key[:4], "big")
+    return key[4 : 4 + size].decode("ascii", "replace") if 0 < size <= len(key) - 4 else ""
+
+
+def fingerprint(key: bytes) -> str:
+    """As ``ssh-keygen -l`` shows it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+def kinds(lines: Iterable[Line]) -> tuple[str, ...]:
+    """The host key algorithms that the known keys stand for, to be asked for first."""
+    found: list[str] = []
+    for line in lines:
+        found += ["rsa-sha2-512", "rsa-sha2-256"] if line.kind == "ssh-rsa" else [line.kind]
+    return tuple(dict.fromkeys(found))
+
+
+def _word(kind: str) -> str:
+    """``ED25519`` for ``ssh-ed25519``."""
+    return kind.removeprefix("ssh-").removeprefix("ecdsa-sha2-").partition("@")[0].upper()

@@ -1,0 +1,239 @@
+"""A login by fabric and paramiko: one connection, many scripts on it, no process."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import paramiko
+from fabric import Config, Connection
+from paramiko.ssh_exception import NoValidConnectionsError
+
+from fleethub.clients.process import LARGEST, LARGEST_ERROR, Output, ShellError
+from fleethub.clients.ssh import endpoint as limits
+from fleethub.clients.ssh.endpoint import Endpoint
+from fleethub.clients.ssh.identities import Login, Refused
+from fleethub.clients.ssh.known_hosts import HostKeyError, Known, kinds
+from fleethub.clients.ssh.words import Broken, NeedsProgram, by_hand, plain
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks land on the terminal
+#: What ``ssh -G`` calls the algorithms of each part of a handshake, and paramiko.
+ALGORITHMS = {"kexalgorithms": "kex", "ciphers": "ciphers", "macs": "digests", "hostkeyalgorithms": "key_types"}
+
+
+class Library:
+    """A connection to a host, logged in. Raises ShellError, NeedsProgram where only OpenSSH's ssh would do."""
+
+    def __init__(self, address: str, chain: list[tuple[Endpoint, Known]]) -> None:
+        self._address = address
+        self._hops: list[Any] = []
+        late = threading.Event()
+        watchdog = None
+        try:
+            for hop, known in reversed(chain):
+                self._hops.insert(0, _connection(hop, known, self._hops[0] if self._hops else None))
+            watchdog = self._watchdog(limits.LOGIN, late)
+            self._hops[0].open()
+        except Exception as error:  # resolver, socket, protocol, keys: each stack has its own types
+            self.close()
+            if late.is_set():
+                raise ShellError(f"{address}: no login within {limits.LOGIN:g} s") from None
+            self._raise(error, [hop for hop, _ in chain])
+        finally:
+            if watchdog is not None:
+                watchdog.cancel()
+
+    def _raise(self, error: Exception, chain: list[Endpoint]) -> None:
+        """Say what went wrong, and what to do; raises ShellError."""
+        says = _says(error, self._address)
+        beyond = error.beyond if isinstance(error, Refused) else ""
+        if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+            beyond = "paramiko and the host have no algorithm in common"
+            transport = next((t for hop in self._hops if (t := hop.client.fleethub_transport)), None)
+            says = f"cannot agree on algorithms ({plain(error)})"
+            if transport is not None:
+                says += f"; it offers {transport.offers(str(error))}"
+        if isinstance(error, Refused) and not beyond and _has_ticket(chain):
+            beyond = "a Kerberos ticket is there"
+        if beyond:
+            raise NeedsProgram(beyond, f"{self._address}: {says}") from None
+        raise ShellError(f"{self._address}: {says}") from None
+
+    def run(self, command: str, data: bytes, timeout: float) -> Output:
+        """Run a command with ``data`` as standard input; raises Broken: the connection is then of no more use."""
+        late = threading.Event()
+        watchdog = self._watchdog(timeout, late)
+        try:
+            return self._exec(command, data)
+        except Exception as error:  # whatever paramiko raises
+            if late.is_set():
+                raise Broken(f"{self._address}: a script did not end within {timeout:g} s") from None
+            if isinstance(error, ShellError):
+                raise
+            raise Broken(f"{self._address}: the connection broke ({plain(error)})") from None
+        finally:
+            watchdog.cancel()
+
+    def close(self) -> None:
+        """Close the connection, and those to its jump hosts."""
+        for hop in self._hops:
+            with suppress(Exception):
+                hop.client.close()
+
+    def _watchdog(self, seconds: float, late: threading.Event) -> threading.Timer:
+        """Cuts the connection after ``seconds``, which ends whatever waits on it."""
+
+        def bark() -> None:
+            late.set()
+            self.close()
+
+        timer = threading.Timer(seconds, bark)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _exec(self, command: str, data: bytes) -> Output:
+        transport = self._hops[0].client.get_transport()
+        with suppress(OSError, AttributeError):  # Linux: acknowledge at once what the server waits for
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        channel = transport.open_session(timeout=limits.CONNECT)
+        try:
+            channel.exec_command(command)
+            out, err, rest, spoken = bytearray(), bytearray(), memoryview(data), False
+            while True:
+                moved = False
+                if rest and channel.send_ready():
+                    sent = channel.send(rest[:32768].tobytes())
+                    rest, moved = rest[sent:], True
+                    if not sent:
+                        rest = rest[:0]  # it ended without reading all of it
+                if not rest and not spoken:
+                    channel.shutdown_write()
+                    spoken = True
+                if channel.recv_ready():
+                    out += channel.recv(65536)
+                    moved = True
+                if channel.recv_stderr_ready():
+                    err += channel.recv_stderr(65536)[: max(LARGEST_ERROR - len(err), 0)]
+                    moved = True
+                if len(out) > LARGEST:
+                    raise Broken(f"{self._address}: a script wrote more than {LARGEST >> 20} MiB")
+                if moved:
+                    continue
+                ended = channel.exit_status_ready() and (channel.eof_received or channel.closed)
+                if ended and not channel.recv_ready() and not channel.recv_stderr_ready():
+                    break
+                time.sleep(0.004)
+            code = channel.recv_exit_status()
+            if code < 0 and not transport.is_active():  # paramiko takes a cut for an end
+                raise Broken(f"{self._address}: the connection broke while a script ran")
+            return Output(code, bytes(out), bytes(err))
+        finally:
+            channel.close()
+
+
+def _connection(hop: Endpoint, known: Known, gateway: Any) -> Any:
+    """A fabric Connection that knows all of its host already, and asks no configuration of its own."""
+    if gateway is None and not hop.by_openssh:
+        gateway = hop.option("proxycommand") or None
+    connection: Any = Connection(
+        hop.host,
+        user=hop.user,
+        port=hop.port,
+        config=_config(),
+        gateway=gateway,
+        forward_agent=False,
+        connect_timeout=hop.connect_timeout,
+        connect_kwargs={
+            "banner_timeout": limits.CONNECT,
+            "auth_timeout": limits.CONNECT,
+            "channel_timeout": limits.CONNECT,
+            "auth_strategy": Login(hop),
+            "transport_factory": lambda sock, **kwargs: _transport(connection.client, hop, known, sock, **kwargs),
+        },
+    )
+    connection.client.fleethub_transport = None
+    connection.client.set_missing_host_key_policy(_HostKeys(known))
+    return connection
+
+
+@cache
+def _config() -> Any:
+    """Fabric's settings without anybody's files."""
+    return Config(lazy=True, ssh_config=paramiko.SSHConfig())
+
+
+class _HostKeys(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
+    """Asked about every key, as the client itself is given none: it keeps one key a kind."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+
+    def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
+        self._known.check(key.get_name(), key.asbytes())
+
+
+class _Transport(paramiko.Transport):  # type: ignore[misc]
+    """Remembers what the other side offered, for an error's words."""
+
+    offered: dict[str, Any] | None = None
+
+    def _parse_kex_init(self, message: Any) -> Any:
+        with suppress(Exception):
+            self.offered = self._really_parse_kex_init(paramiko.Message(message.get_remainder()))
+        return super()._parse_kex_init(message)
+
+    def offers(self, error: str) -> str:
+        """What it offers of that of which an error says that nothing fits."""
+        words = {"kex": "kex_algo_list", "key": "server_key_algo_list", "cipher": "server_encrypt_algo_list"}
+        part = next((part for word, part in words.items() if word in error), "server_mac_algo_list")
+        return ",".join((self.offered or {}).get(part, ["nothing"]))
+
+
+def _transport(client: Any, hop: Endpoint, known: Known, sock: Any, **kwargs: Any) -> Any:
+    """Sends at once, as a login has many small messages, each of which could wait 40 ms for an ACK."""
+    with suppress(OSError, AttributeError):  # through a jump host it is a channel
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    transport = client.fleethub_transport = _Transport(sock, **kwargs)
+    choice = transport.get_security_options()
+    for option, name in ALGORITHMS.items():
+        if wanted := hop.names(option):
+            can = getattr(choice, name)
+            both = tuple(one for one in wanted if one in can)
+            if not both:
+                raise NeedsProgram(f"{option} {','.join(wanted)}", f"none of its {option} is known to paramiko")
+            setattr(choice, name, both)
+    first = tuple(kind for kind in kinds(known.keys) if kind in choice.key_types)
+    choice.key_types = (*first, *(kind for kind in choice.key_types if kind not in first))
+    return transport
+
+
+def _has_ticket(chain: list[Endpoint]) -> bool:
+    """Whether GSSAPI could still log in."""
+    import os
+    from pathlib import Path
+
+    cache = os.environ.get("KRB5CCNAME", f"/tmp/krb5cc_{os.getuid()}").removeprefix("FILE:")  # noqa: S108
+    return any(hop.option("gssapiauthentication") == "yes" for hop in chain) and Path(cache).exists()
+
+
+def _says(error: Exception, address: str) -> str:
+    match error:
+        case HostKeyError():
+            return f"{error} connect once with ssh ({by_hand(address)}) and accept its key if it is the right one"
+        case Refused():
+            return f"{error} try {by_hand(address)}"
+        case socket.gaierror():
+            return "its name is not known here"
+        case NoValidConnectionsError():
+            return "cannot connect (" + "; ".join(sorted({plain(e) for e in error.errors.values()})) + ")"
+        case TimeoutError():
+            return f"no answer within {limits.CONNECT:g} s"
+        case paramiko.SSHException() if "banner" in str(error) or "No existing session" in str(error):
+            return f"something listens there, but it does not answer as an SSH server within {limits.CONNECT:g} s"
+    return f"cannot connect ({plain(error)})"
