@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from tests.support import MASTER, Place
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path, number: signal.Signals) -> None:
     with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
-        place = Place(tmp_path / "fleet", spec(proxy.url, settle="60s"))
+        place = Place(tmp_path / "fleet", spec(proxy.url, settle="900s"))
         env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
         argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "apply", "--auto-approve"]
         process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -28,13 +27,11 @@ def test_a_signal_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path, numbe
         for line in process.stdout:
             if "settle on their new config" in line:
                 break
-        start = time.monotonic()
         process.send_signal(number)
-        rest = process.stdout.read()
-        assert process.wait(timeout=30) == 130
-        assert time.monotonic() - start < 30
+        rest, _ = process.communicate(timeout=600)  # the wait itself would be longer
+        assert process.returncode == 130
         assert "interrupted" in rest
-        place.edit('settle = "60s"', 'settle = "0s"')
+        place.edit('settle = "900s"', 'settle = "0s"')
         assert "to record" in place.run("plan", code=0)
         place.apply()
         place.plan_is_empty()
@@ -42,7 +39,7 @@ def test_a_signal_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path, numbe
 
 def test_more_signals_end_it_at_once_and_the_next_apply_goes_on(tmp_path: Path) -> None:
     with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
-        place = Place(tmp_path / "fleet", spec(proxy.url, settle="60s"))
+        place = Place(tmp_path / "fleet", spec(proxy.url, settle="900s"))
         env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
         argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "apply", "--auto-approve"]
         process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -54,6 +51,6 @@ def test_more_signals_end_it_at_once_and_the_next_apply_goes_on(tmp_path: Path) 
             process.send_signal(signal.SIGINT)
         assert process.returncode == 130
         assert "Traceback" not in process.stdout.read()
-        place.edit('settle = "60s"', 'settle = "0s"')
+        place.edit('settle = "900s"', 'settle = "0s"')
         place.apply()
         place.plan_is_empty()

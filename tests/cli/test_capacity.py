@@ -9,12 +9,12 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fleethub.cli import main
 from fleethub.clients import reach
 from fleethub.model.exit import Exit
 from fleethub.testing.catalog import ALL
@@ -159,17 +159,27 @@ def test_a_wrong_spec(place: Place) -> None:
     assert "spec." in place.run("capacity", code=Exit.ERROR)
 
 
-def test_the_case_study_without_its_network(tmp_path: Path) -> None:
-    """No host answers, no seed, no key: an answer within two seconds, said to be unobserved."""
+def test_the_case_study_without_its_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No host answers, no seed, no key: one short wait for all of them, and it is said to be unobserved."""
     shutil.copytree(ROOT / "fleets/monad", tmp_path / "monad")
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    argv = [sys.executable, "-m", "fleethub", "-C", str(tmp_path / "monad"), "capacity"]
-    start = time.monotonic()
-    done = subprocess.run(argv, env=env, capture_output=True, text=True)
-    # alone it takes half a second; one silent name server or connection alone would take longer than this
-    assert time.monotonic() - start < 15
-    assert "not observed" in done.stdout
-    assert done.returncode in (0, Exit.REFUSED), done.stdout + done.stderr
+    answered, over = [], threading.Event()
+
+    def silence(*_: object, **__: object) -> list[object]:
+        answered.append(over.wait(300))  # as long as a name server keeps silent
+        raise OSError("nobody")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silence)
+    try:
+        with pytest.raises(SystemExit) as stop:
+            main(["-C", str(tmp_path / "monad"), "capacity"])
+        assert answered == []  # nobody waited for an answer
+    finally:
+        over.set()
+    said = capsys.readouterr()
+    assert "not observed" in said.out
+    assert stop.value.code in (0, Exit.REFUSED), said.out + said.err
     assert not (tmp_path / "monad/.fleethub").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -10,10 +11,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.ports import free
 from tests.proxies import Admin, Times
 from tests.real.far import far, hosts
 from tests.real.sshd import machine, openssh, server
@@ -26,17 +29,26 @@ VERSION = os.environ.get("FLEETHUB_LITELLM_VERSION", "1.106.2")
 START_SECONDS = 600  # the first start installs; a busy machine takes minutes for a later one
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a PostgreSQL listens, and keeps its data."""
+
+    port: int
+    folder: Path
+
+
 class Proxy:
     """One running replica."""
 
-    def __init__(self, up: str, port: int, pg_port: int, config: Path, log: Path) -> None:
+    def __init__(self, up: str, port: int, database: Database, config: Path, log: Path) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fleethub-real"
         env = {
             **os.environ,
             "PORT": str(port),
-            "PG_PORT": str(pg_port),
+            "PG_PORT": str(database.port),
+            "PG_DIR": str(database.folder),
             "MASTER_KEY": MASTER,
             "CONFIG": str(config),
             "LITELLM_VERSION": VERSION,
@@ -87,26 +99,35 @@ def logs() -> Path:
 
 
 @pytest.fixture(scope="session")
-def replicas(logs: Path) -> Iterator[tuple[Proxy, Proxy]]:
-    """Two replicas on one database that cache a key for 3 s."""
-    yield from _pair(logs, 4010, HERE / "litellm.yaml")
+def database() -> Iterator[Database]:
+    """A new one for each run; the first replica makes it and ends it."""
+    (port,) = free()
+    found = Database(port, Path(tempfile.gettempdir()) / f"fleethub-postgres-{port}")
+    shutil.rmtree(found.folder, ignore_errors=True)  # of a run that was killed
+    yield found
+    shutil.rmtree(found.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def slow_replicas(replicas: tuple[Proxy, Proxy], logs: Path) -> Iterator[tuple[Proxy, Proxy]]:
+def replicas(logs: Path, database: Database) -> Iterator[tuple[Proxy, Proxy]]:
+    """Two replicas on one database that cache a key for 3 s."""
+    yield from _pair(logs, database, HERE / "litellm.yaml")
+
+
+@pytest.fixture(scope="session")
+def slow_replicas(replicas: tuple[Proxy, Proxy], logs: Path, database: Database) -> Iterator[tuple[Proxy, Proxy]]:
     """Two more on the same database, with the default cache of 60 s."""
     config = logs / "default.yaml"
     config.write_text((HERE / "litellm.yaml").read_text().replace("  user_api_key_cache_ttl: 3\n", ""))
-    yield from _pair(logs, 4020, config)
+    yield from _pair(logs, database, config)
 
 
-def _pair(logs: Path, port: int, config: Path) -> Iterator[tuple[Proxy, Proxy]]:
+def _pair(logs: Path, database: Database, config: Path) -> Iterator[tuple[Proxy, Proxy]]:
     up = _up()
-    pg_port = 15450 if VERSION == "1.106.2" else 15451  # below the range that outgoing connections take
     proxies = []
     try:
-        for offset in (0, 2):
-            proxy = Proxy(up, port + offset, pg_port, config, logs / f"{port + offset}.log")
+        for port in free(2):
+            proxy = Proxy(up, port, database, config, logs / f"{port}.log")
             proxies.append(proxy)
             proxy.wait()
         first, second = proxies

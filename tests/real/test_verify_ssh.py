@@ -12,6 +12,7 @@ import pytest
 
 from fleethub.clients.ssh.library import Library
 from fleethub.model.exit import Exit
+from fleethub.testing.server import Record
 from tests.real.sshd import Machine
 from tests.support import Place
 from tests.verifying.fleet import Town
@@ -82,10 +83,19 @@ def test_the_process_list_of_the_node_has_no_key(place: Place, town: Town) -> No
     key = place.env("volta")["FLEETHUB_KEY_MAIN"]
     seen: set[str] = set()
     done = threading.Event()
+    passes = 0
+
+    def looked_at(record: Record) -> None:
+        """A call waits until the process list was read twice, so once wholly, while it was under way."""
+        wanted = passes + 2
+        while record.path.startswith("/v1/") and passes < wanted and not done.is_set():
+            time.sleep(0.01)
+
     for stand_in in (town.first, town.second):
-        stand_in.before = lambda record: time.sleep(0.3) if record.path.startswith("/v1/") else None
+        stand_in.before = looked_at
 
     def watch() -> None:
+        nonlocal passes
         while not done.is_set():
             for folder in Path("/proc").glob("[0-9]*"):
                 for name in ("cmdline", "environ"):
@@ -93,7 +103,7 @@ def test_the_process_list_of_the_node_has_no_key(place: Place, town: Town) -> No
                         seen.add((folder / name).read_bytes().decode(errors="replace"))
                     except OSError:
                         continue
-            time.sleep(0.01)
+            passes += 1
 
     watcher = threading.Thread(target=watch)
     watcher.start()
