@@ -250,7 +250,8 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
         needs = dict(wanted.needs) if wanted else {}
         for address, entries in (before.pending.needs if before and before.pending else {}).items():
             needs[address] = needs.get(address, frozenset()) | entries
-        start = before or replace(wanted, attrs={}, needs={}, shape="") if wanted else before
+        # of what was never there, the record is where it is made now
+        start = replace(wanted, attrs={}, needs={}, shape="") if wanted and not (before and before.attrs) else before
         if start is not None:
             found[change.address] = replace(start, pending=Pending(phases, wanted.attrs if wanted else {}, needs))
     return found

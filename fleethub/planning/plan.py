@@ -12,7 +12,7 @@ from fleethub.capacity import assess, planned_sets
 from fleethub.capacity.assess import Assessment
 from fleethub.model.address import Address
 from fleethub.model.capacity import Planned
-from fleethub.model.facts import Facts
+from fleethub.model.facts import Facts, HostReading
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet, Hop
 from fleethub.model.observation import Lockfile, Needs, Resource, Seen, Unknown
@@ -85,7 +85,7 @@ def make_plan(
     for consumer, needs in desk.needs.items():
         for thing in needs:
             desk.users.setdefault(thing, []).append(consumer)
-    _gate_nodes(desk, env, fleet)
+    _gate_nodes(desk, env, fleet, facts)
     work = _work(desk)
     ordered = order({a: w.steps for a, w in work.items()}, desk.needs)
     changes = [c for a in items if (c := _change(desk, a, work[a])) is not None]
@@ -168,7 +168,7 @@ def _union(one: Needs, other: Needs) -> Needs:
     return {a: one.get(a, frozenset()) | other.get(a, frozenset()) for a in {*one, *other}}
 
 
-def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet) -> None:
+def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet, facts: Facts) -> None:
     """Hold back deliveries whose models are refused, whose keys cannot be proved, or whose .env git would take."""
     tracked = {f.address: Obstacle(Why.REFUSED, f.message) for f in env if f.severity is Severity.ERROR}
     for address, item in desk.items.items():
@@ -179,13 +179,8 @@ def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet) -> None:
         if (waits := waits_for_hand(item)) is not None:
             gates.append(waits)
         before = item.locked.needs if item.locked else {}
-        if item.locked and item.locked.source.id != item.want.source.id and item.locked.attrs:
-            gates.append(
-                Obstacle(
-                    Why.POLICY,
-                    f"its target moves from {item.locked.source.at}: remove the node in one apply, add it in the next",
-                )
-            )
+        if (moves := _moves(item, facts)) is not None:
+            gates.append(moves)
         models = {hop.model: hop for hop in item.want.material["node"].chain}
         if rewires(item):
             gates += [
@@ -206,6 +201,21 @@ def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet) -> None:
                 have = key.seen.attrs["models"] if key.seen else ()
                 gates += [held[m] for m in sorted(item.want.needs[thing]) if m in held and m not in have]
         desk.gates[address] = tuple(dict.fromkeys(gates))
+
+
+def _moves(item: Item, facts: Facts) -> Obstacle | None:
+    """Set when the node is, or may be, at another target than is wanted: there it would be left behind."""
+    locked, want = item.locked, item.want
+    if locked is None or want is None or locked.source.id == want.source.id:
+        return None
+    there = facts.of(locked.source)
+    if isinstance(there, HostReading) and not locked.attrs and not there.files and there.mark is None:
+        return None  # its creation was begun there, and nothing of it came
+    why = Why.UNKNOWN if isinstance(there, Unknown) and not locked.attrs else Why.POLICY
+    what = f"its target moves from {locked.source.at}"
+    if isinstance(there, Unknown):
+        what += f" (which cannot be read: {there.reason})"
+    return Obstacle(why, f"{what}: remove the node in one apply, add it in the next")
 
 
 def _reaches(hop: Hop | None, backend: str, fleet: Fleet) -> bool:

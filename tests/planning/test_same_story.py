@@ -45,10 +45,12 @@ def test_every_chapter_ends_alike(tmp_path: Path) -> None:
             world = apply(world, plan(world, spec), lineage=place.lockfile.lineage).world
             alike(world, place, admin, name)
             if name == "swapped":  # somebody's hands, the same on both
-                admin.update("volta", models=["gemma3-27b"])
+                admin.update("volta", models=["gemma3-27b"], aliases={"x": "gemma3-27b"}, rpm_limit=1)
                 admin.delete("web")
                 (place.folder / "nodes/tilt/openclaw.json").write_text("{}")
-                world = world.at_key("volta", models=("gemma3-27b",)).at_file("nodes/tilt", "openclaw.json", b"{}")
+                row = {"models": ("gemma3-27b",), "aliases": {"x": "gemma3-27b"}}
+                world = world.at_key("volta", limits={**world.key("volta").limits, "rpm_limit": 1}, **row)
+                world = world.at_file("nodes/tilt", "openclaw.json", b"{}")
                 world = world.at_proxy(lambda p: p.without_key(p.find("web")[0].token))
         admin.http.close()
 

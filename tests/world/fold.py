@@ -29,6 +29,8 @@ from fleethub.model.plan import Step
 from tests.world.values import SEAL, Node, Process, Proxy, World, mark_of_row
 
 NOW = "2026-11-27T12:00:00+00:00"
+#: What a key has of these when they take no power away; limits per model lose their zeros instead.
+LIFTED: dict[str, Any] = {"expires": None, "allowed_routes": (), "aliases": {}, "router_settings": {}}
 NO_LIMITS = dict.fromkeys(("rpm_limit", "tpm_limit", "max_budget", "budget_duration"))
 
 
@@ -71,9 +73,10 @@ def _key_put(do: KeyPut, world: World, seal: Vault) -> World:
             replace(
                 row,
                 models=row.models if do.models is None else do.models,
-                limits={**row.limits, **do.limits},
+                limits={**{n: _lifted(v) if n in do.lift else v for n, v in row.limits.items()}, **do.limits},
                 metadata={**row.metadata, "fleethub": _mark(world, do.generation)},
                 blocked=row.blocked and not do.unblock,
+                **{name: LIFTED[name] for name in do.lift if name in LIFTED},
             )
         )
     after = _with(world, do.source, proxy)
@@ -189,6 +192,10 @@ def started(world: World, target: str, port: int, fresh: bool = True) -> World:
     number = 1 + max((n.process.number for n in world.nodes.values() if n.process), default=0)
     process = Process(number, port, _env(files), _config(files))
     return world.at_node(target, lambda n: replace(n, process=process))
+
+
+def _lifted(limit: Any) -> Any:
+    return {model: n for model, n in limit.items() if n != 0} if isinstance(limit, Mapping) else limit
 
 
 def _env(files: Mapping[str, tuple[bytes, int]]) -> bytes:

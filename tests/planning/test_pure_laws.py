@@ -1,0 +1,64 @@
+"""The laws of planning, on values: plan after apply is empty or blocked, whatever broke off, whoever meddled."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleethub.model.plan import Action
+from tests.fleets import Spec
+from tests.world import World, apply, denied, plan
+from tests.world.strategies import any_order, hands, meddled, specs
+
+policies = st.fixed_dictionaries(
+    {"drift": st.sampled_from(["repair", "stop"]), "revoked": st.sampled_from(["stop", "restore"])}
+)
+
+
+def comes_to_rest(world: World, spec: Spec) -> World:
+    """One apply, and nothing is left to do; what is blocked says why, and moves nothing."""
+    made = apply(world, plan(world, spec))
+    assert made.failed == []
+    after = plan(made.world, spec)
+    assert [c for c in after.changes if c.action is not Action.BLOCKED] == []
+    assert all(c.obstacles for c in after.changes)
+    assert apply(made.world, after).world == made.world
+    return made.world
+
+
+@given(st.data())
+def test_plan_after_apply_is_empty_or_blocked(data: st.DataObject) -> None:
+    policy = data.draw(policies)
+    first = data.draw(specs(**policy))
+    world = comes_to_rest(World.of(first), first)
+    for _ in range(data.draw(st.integers(0, 2))):
+        world = meddled(world, data.draw(hands))
+        world = comes_to_rest(world, data.draw(specs(**policy)))
+
+
+@given(st.data())
+def test_no_node_is_ever_denied(data: st.DataObject) -> None:
+    """After each step of each apply, in any order that is allowed, and wherever it breaks off."""
+    spec = data.draw(specs())
+    world = World.of(spec)
+    for _ in range(data.draw(st.integers(1, 3))):
+        made = apply(world, plan(world, spec), pick=any_order(data.draw), crash=data.draw(st.integers(0, 12)))
+        for moment in (*made.worlds, made.world):
+            assert denied(moment) == []
+        world, spec = made.world, data.draw(specs())
+    world = comes_to_rest(world, spec)
+    assert denied(world) == []
+    if not plan(world, spec).changes:
+        assert all(record.pending is None for record in world.lockfile.resources.values()) if world.lockfile else True
+
+
+@given(st.data())
+def test_an_apply_makes_nobody_worse_off(data: st.DataObject) -> None:
+    """Whom somebody's hands took a model from may lack it still; nobody else comes to lack one."""
+    spec = data.draw(specs(revoked="restore"))
+    world = comes_to_rest(World.of(spec), spec)
+    world, spec = meddled(world, data.draw(hands)), data.draw(specs(revoked="restore"))
+    before = set(denied(world))
+    made = apply(world, plan(world, spec), pick=any_order(data.draw))
+    for moment in made.worlds:
+        assert set(denied(moment)) <= before

@@ -1,0 +1,89 @@
+"""Fleets and hands for the laws: few names, so that things meet, and few texts, so that each is loaded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from fleethub.model.plan import Step
+from tests.fleets import Spec, fleet
+from tests.world.fold import started
+from tests.world.values import Node, World
+
+ALIASES = ("one", "two", "three")
+NODES = ("a", "b")
+FAR = "ssh://ops@{host}/srv/{name}"
+CHAINS = (("one",), ("two", "one"), ("one", "two", "three"))
+LIMITS = ({}, {"rpm": 60}, {"max_budget": 9.0, "budget_duration": "30d"})
+
+
+@st.composite
+def specs(draw: st.DrawFn, **head: object) -> Spec:
+    """Up to two nodes, in folders or behind SSH, with keys of their own or a shared one; a key without a node.
+
+    Behind SSH a node's key keeps its name: a gateway takes a new config over at once, and a new key when it restarts.
+    """
+    made = fleet(manage_routes=draw(st.booleans()) or None, **head).models(*ALIASES)
+    far = draw(st.booleans())
+    if far:
+        made = made.table("defaults.node", target=FAR)
+    for name in NODES:
+        chain = draw(st.sampled_from((None, *CHAINS)))
+        if chain is not None:
+            made = made.node(name, *chain, key=None if far else draw(st.sampled_from((None, "shared"))))
+    users = {block.get("key", name) for name, block in made.doc.get("nodes", {}).items()}
+    for name in sorted(users):
+        made = made.key(name, **draw(st.sampled_from(LIMITS)))
+    return made.key("web", models=["one"]) if draw(st.booleans()) else made
+
+
+def any_order(draw: Callable[[st.SearchStrategy[int]], int]) -> Callable[[Sequence[Step]], Step]:
+    """For ``apply(pick=…)``: each time any of the steps that are ready."""
+    return lambda ready: ready[draw(st.integers(0, len(ready) - 1))]
+
+
+def _narrowed(world: World, alias: str) -> World:
+    return world.at_key(alias, models=world.key(alias).models[:1])
+
+
+def _gone(world: World, alias: str) -> World:
+    return world.at_proxy(lambda proxy: proxy.without_key(world.key(alias).token))
+
+
+#: What somebody may do to a key by its alias; only to one that is there.
+KEY_HANDS: dict[str, Callable[[World, str], World]] = {
+    "narrow": _narrowed,
+    "widen": lambda world, alias: world.at_key(alias, models=(*world.key(alias).models, "three")),
+    "block": lambda world, alias: world.at_key(alias, blocked=True),
+    "limit": lambda world, alias: world.at_key(alias, limits={**world.key(alias).limits, "rpm_limit": 1}),
+    "routes": lambda world, alias: world.at_key(alias, allowed_routes=("/v1/models",)),
+    "aliases": lambda world, alias: world.at_key(alias, aliases={"one": "two"}),
+    "unmark": lambda world, alias: world.at_key(alias, metadata={"note": "mine"}),
+    "delete": _gone,
+}
+#: What somebody may do at a target; only where something is.
+NODE_HANDS: dict[str, Callable[[World, str], World]] = {
+    "file": lambda world, at: world.at_file(at, "openclaw.json", b'{"agents": 1}'),
+    "mode": lambda world, at: world.at_file(at, ".env", world.nodes[at].files[".env"][0], 0o644),
+    "less": lambda world, at: world.at_file(at, "compose.yaml", None),
+    "unmark": lambda world, at: world.at_node(at, lambda node: replace(node, mark=None)),
+    "restart": lambda world, at: started(world, at, 18789) if world.nodes[at].process else world,
+    "empty": lambda world, at: world.at_node(at, lambda node: Node(process=node.process)),
+    "folder": lambda world, at: world.at_node(at, lambda _: None),
+}
+hands = st.lists(
+    st.tuples(st.sampled_from((*KEY_HANDS, *NODE_HANDS)), st.sampled_from((*NODES, "shared", "web"))), max_size=3
+)
+
+
+def meddled(world: World, deeds: Sequence[tuple[str, str]]) -> World:
+    """The world after somebody's hands."""
+    for what, name in deeds:
+        if what in KEY_HANDS and len(world.proxy.find(name)) == 1:
+            world = KEY_HANDS[what](world, name)
+        for target in (f"nodes/{name}", FAR.format(host=name, name=name)):
+            if what in NODE_HANDS and ".env" in world.nodes.get(target, Node()).files:
+                world = NODE_HANDS[what](world, target)
+    return world
