@@ -104,6 +104,8 @@ def apply(
             applied=applied,
             pending=_pending(plan, lockfile),
             steps=len(plan.steps),
+            id=plan.fleet_id,
+            by_name=plan.by_name,
         )
     )
     save(run.lockfile)
@@ -253,7 +255,10 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
         # of what was never there, the record is where it is made now
         start = replace(wanted, attrs={}, needs={}, shape="") if wanted and not (before and before.attrs) else before
         if start is not None:
-            found[change.address] = replace(start, pending=Pending(phases, wanted.attrs if wanted else {}, needs))
+            found[change.address] = replace(
+                start,
+                pending=Pending(phases, wanted.attrs if wanted else {}, needs, wanted.generation if wanted else 0),
+            )
     return found
 
 

@@ -24,6 +24,8 @@ class ApplyStarted:
     applied: Applied
     pending: Mapping[Address, Locked] = field(default_factory=dict)
     steps: int = 0
+    id: str = ""
+    by_name: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,9 @@ CODES: dict[str, tuple[Severity, str]] = {
     "secret.unresolved": (W, "a reference that does not resolve; what needs it is unknown"),
     "secret.mode": (E, "a seed or token file that others can read"),
     # state
-    "fleet.renamed": (E, "the fleet's name differs from the lockfile's"),
+    "fleet.renamed": (E, "the fleet's name differs from the lockfile's, and its keys are derived from it"),
+    "fleet.id-added": (E, "a fleet whose keys are derived from its name got an id"),
+    "fleet.id-changed": (E, "the fleet's id is not the lockfile's"),
     "state.behind": (E, "the proxy or a node carries a mark newer than the lockfile"),
     "state.lost": (E, "no lockfile, but keys marked as FleetHub's"),
     # keys
@@ -172,6 +174,8 @@ FATAL: dict[str, int] = {
     "state.lost": 4,
     "key.generation-behind": 4,
     "fleet.renamed": 3,
+    "fleet.id-added": 3,
+    "fleet.id-changed": 3,
     "seed.mismatch": 3,
     "seed.malformed": 1,
     "spec.version": 1,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from fleethub.model.address import Address
 from fleethub.model.finding import Place
 from fleethub.model.secret import SecretRef
 
@@ -170,7 +171,11 @@ class Key(Block):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """The whole spec. ``root`` is the absolute path of its folder; ``digest`` is over the files' bytes."""
+    """The whole spec. ``root`` is the absolute path of its folder; ``digest`` is over the files' bytes.
+
+    ``id`` is empty where the spec has none; ``by_name``: values are derived from the name, whether or not it has one.
+    ``births``: of keys that were renamed, the alias that their value is derived from.
+    """
 
     name: str
     root: str
@@ -182,3 +187,11 @@ class Fleet:
     models: Mapping[str, Model] = field(default_factory=dict)
     nodes: Mapping[str, Node] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
+    id: str = ""
+    by_name: bool = True
+    births: Mapping[Address, str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """What every value of this fleet is derived from, beside the seed."""
+        return self.name if self.by_name else self.id

@@ -25,14 +25,17 @@ System = Literal["litellm", "ollama", "host", "gpu", "git"]
 class Source:
     """One bulk read: a system at a URL, folder or host. Kept in the lockfile, so a removed block's things can be found.
 
+    ``of`` is the block of the spec that it belongs to: ``proxy.main``, ``backend.gpu``, ``node.volta``. ``credential``
+    comes from the spec or this machine's trust record, never from a lockfile, and is no part of what a source is.
     ``ask`` names what the read should include beyond the list (models to show, files to read, ``tool:NAME`` of a
     host's programs).
     """
 
     system: System
     at: str
-    credential: SecretRef | None = None
+    credential: SecretRef | None = field(default=None, compare=False)
     ask: tuple[str, ...] = ()
+    of: str = ""
 
     @property
     def id(self) -> tuple[str, str]:
@@ -84,8 +87,9 @@ Observation = Seen | Absent | Unknown
 class Resource:
     """A thing as the spec wants it.
 
-    ``shape`` digests what ``attrs`` seals, without a secret; ``material`` is what steps and descriptions
-    need beyond attributes (rendered files, the backend's URL). ``by_hand``: its process is a human's to start and end.
+    ``shape`` digests what ``attrs`` seals, without a secret; ``born`` is the alias that its value is derived from,
+    where that is another than its own; ``material`` is what steps and descriptions need beyond attributes (rendered
+    files, the backend's URL). ``by_hand``: its process is a human's to start and end.
     """
 
     address: Address
@@ -96,6 +100,7 @@ class Resource:
     owner: str = ""
     protected: bool = False
     generation: int = 1
+    born: str = ""
     place: Place | None = None
     material: Mapping[str, Any] = field(default_factory=dict, repr=False)
     by_hand: bool = False
@@ -103,16 +108,22 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Work that an apply began: the phases still to be done, the attributes it wants, the needs it would have."""
+    """Work that an apply began: the phases still to be done, the attributes it wants, the needs it would have, the
+    generation it would reach (0: not known).
+    """
 
     phases: tuple[str, ...]
     attrs: Attrs
     needs: Needs = field(default_factory=dict)
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """What FleetHub last applied to one resource; ``attrs`` are empty while a creation is pending."""
+    """What FleetHub last applied to one resource; ``attrs`` are empty while a creation is pending.
+
+    ``generation`` 0: an earlier FleetHub did not write it down. ``born``: see ``Resource``.
+    """
 
     source: Source
     attrs: Attrs
@@ -122,6 +133,8 @@ class Locked:
     protected: bool = False
     pending: Pending | None = None
     by_hand: bool = False
+    generation: int = 0
+    born: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +154,8 @@ class Lockfile:
 
     ``planned`` is the planned set of each backend, for judging growth; ``fits`` what was said of it, for readers.
     ``apply`` is the random id of the apply that reached ``serial``: two clones may reach the same number.
+    ``id`` is the fleet's, empty where the spec has none; ``by_name``: values are derived from the fleet's name.
+    ``generations``: the highest that was ever made of each key, also of keys that are gone.
     """
 
     fleet: str
@@ -152,3 +167,6 @@ class Lockfile:
     applied: Applied = field(default_factory=Applied)
     apply: str = ""
     fits: Mapping[str, str] = field(default_factory=dict)
+    id: str = ""
+    by_name: bool = True
+    generations: Mapping[Address, int] = field(default_factory=dict)

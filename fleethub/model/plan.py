@@ -160,6 +160,8 @@ class Plan:
     spec: str = ""
     notes: tuple[str, ...] = ()
     fatal: bool = False
+    fleet_id: str = ""
+    by_name: bool = True
 
     @property
     def doable(self) -> tuple[Change, ...]:

@@ -16,11 +16,13 @@ FLEET = "fleet"
 
 
 def before_any_request(fleet: Fleet, lockfile: Lockfile | None, seed: str | None) -> list[Finding]:
-    """``fleet.renamed`` and ``seed.mismatch``; ``seed`` is the fingerprint of the seed at hand, None without one."""
+    """``fleet.renamed``, ``fleet.id-…`` and ``seed.mismatch``; ``seed``: the fingerprint of the one at hand."""
     address = Address(FLEET, fleet.name)
     if lockfile is None:
         return []
-    if fleet.name != lockfile.fleet:
+    if changed := _id_findings(fleet, lockfile, address):
+        return changed
+    if fleet.by_name and fleet.name != lockfile.fleet:
         return [
             Finding(
                 "fleet.renamed",
@@ -37,6 +39,30 @@ def before_any_request(fleet: Fleet, lockfile: Lockfile | None, seed: str | None
                 "the seed is not the one that this fleet's keys were derived from; nothing was asked or sent",
                 address,
                 hint="check key_seed in the spec and the file or variable it names; a lost seed needs rotation",
+            )
+        ]
+    return []
+
+
+def _id_findings(fleet: Fleet, lockfile: Lockfile, address: Address) -> list[Finding]:
+    """What a fleet's values are derived from stays for good."""
+    if not fleet.by_name and lockfile.by_name:
+        return [
+            Finding(
+                "fleet.id-added",
+                "the spec gives the fleet an id, and its keys were derived from its name: all would be derived anew",
+                address,
+                hint='write derive_from = "name" beside id in [fleet], or take id out again',
+            )
+        ]
+    if (lockfile.id and fleet.id != lockfile.id) or fleet.by_name != lockfile.by_name:
+        now = f"the spec's is {fleet.id!r}" if fleet.id != lockfile.id else "the spec derives from the name"
+        return [
+            Finding(
+                "fleet.id-changed",
+                f"the fleet's keys belong to the id {lockfile.id!r}, and {now}",
+                address,
+                hint=f'write id = "{lockfile.id}" again' + ("" if lockfile.by_name else ", and no derive_from"),
             )
         ]
     return []

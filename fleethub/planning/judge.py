@@ -10,7 +10,7 @@ from fleethub.model.observation import Absent, Lockfile, Unknown
 from fleethub.model.plan import Action, Drift, Leaf, Obstacle, Why
 from fleethub.model.secret import SENSITIVE
 from fleethub.resources import KINDS
-from fleethub.resources.base import Item, differs, managed, record
+from fleethub.resources.base import Item, behind, differs, managed
 from fleethub.resources.diff import diff
 
 
@@ -62,7 +62,7 @@ def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -
         return Verdict(Action.UPDATE, findings=revoked, drift=found)
     if seen is not None and seen.telemetry.get("theirs"):
         return Verdict(None)
-    if item.locked != record(item.want):
+    if behind(item.locked, item.want):
         return Verdict(Action.RECORD, drift=found)
     return Verdict(None, drift=found)
 

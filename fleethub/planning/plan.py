@@ -115,6 +115,8 @@ def make_plan(
         serial=lockfile.serial if lockfile else 0,
         lineage=lockfile.lineage if lockfile else "",
         spec=fleet.digest,
+        fleet_id=fleet.id,
+        by_name=fleet.by_name,
     )
     return replace(plan, sentence=sentence(plan))
 

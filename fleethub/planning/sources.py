@@ -9,12 +9,24 @@ from fleethub.capacity import planned_sets
 from fleethub.model.address import Address
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Resource, Source
+from fleethub.model.secret import SecretRef
 from fleethub.resources.key import proxy_source
 
 
 def sources(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None) -> tuple[Source, ...]:
     """Every source once, with all that anybody asks of it."""
     return merged(_all(fleet, wanted, lockfile))
+
+
+def grounded(lockfile: Lockfile | None, credentials: Mapping[str, SecretRef]) -> Lockfile | None:
+    """The lockfile with the credential that is known for each origin; of a lockfile itself none is taken."""
+    if lockfile is None:
+        return None
+    resources = {
+        a: replace(locked, source=replace(locked.source, credential=credentials.get(locked.source.at)))
+        for a, locked in lockfile.resources.items()
+    }
+    return replace(lockfile, resources=resources)
 
 
 def merged(every: Iterable[Source]) -> tuple[Source, ...]:
@@ -35,11 +47,12 @@ def _all(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | 
         yield proxy_source(proxy)
     planned = planned_sets(fleet)
     for backend in fleet.backends.values():
+        of = f"backend.{backend.name}"
         if backend.ollama is not None:
             tags = [fleet.models[p.model].ollama for p in planned.get(backend.name, ())]
-            yield Source("ollama", backend.ollama.url, ask=tuple(sorted(tag for tag in tags if tag)))
+            yield Source("ollama", backend.ollama.url, ask=tuple(sorted(tag for tag in tags if tag)), of=of)
         if backend.ssh:
-            yield Source("gpu", backend.ssh)
+            yield Source("gpu", backend.ssh, of=of)
     for resource in wanted.values():
         yield resource.source
     for locked in (lockfile.resources if lockfile else {}).values():

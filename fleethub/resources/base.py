@@ -148,7 +148,7 @@ def differs(want: Attrs, have: Attrs) -> bool:
 def record(want: Resource, attrs: Attrs | None = None, pending: Pending | None = None) -> Locked:
     """The lockfile's record of a resource with the attributes that it now has."""
     return Locked(
-        source=replace(want.source, ask=()),
+        source=replace(want.source, ask=(), credential=None),
         attrs={k: v for k, v in (want.attrs if attrs is None else attrs).items() if v is not None},
         needs=want.needs,
         shape=want.shape,
@@ -156,4 +156,14 @@ def record(want: Resource, attrs: Attrs | None = None, pending: Pending | None =
         protected=want.protected,
         pending=pending,
         by_hand=want.by_hand,
+        generation=want.generation,
+        born=want.born,
     )
+
+
+def behind(locked: Locked | None, want: Resource) -> bool:
+    """Whether the lockfile's record says something else than the spec; what it does not know yet is no difference."""
+    wanted = record(want)
+    if locked is not None and not locked.generation:
+        wanted = replace(wanted, generation=0)
+    return locked != wanted

@@ -77,7 +77,7 @@ class NodeKind:
             paths = tuple(file.path for file in rendered.files)
             yield Resource(
                 address=node_address(name),
-                source=Source("host", node.target, ask=(*paths, *_tools(node))),
+                source=Source("host", node.target, ask=(*paths, *_tools(node)), of=f"node.{name}"),
                 attrs={
                     "chain": list(rendered.chain),
                     "marked": True,

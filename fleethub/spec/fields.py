@@ -9,6 +9,7 @@ from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 from fleethub.model.secret import SecretRef
 from fleethub.spec.values import (
     ENV_NAME,
+    FLEET_ID,
     HOST,
     NAME,
     PARAM_UNITS,
@@ -67,6 +68,11 @@ EnvValue = Annotated[
 ]
 Line = Annotated[str, AfterValidator(one_line), WithJsonSchema({"type": "string", "minLength": 1})]
 Label = Annotated[str, AfterValidator(label), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128})]
+FleetId = Annotated[
+    str,
+    AfterValidator(matching(FLEET_ID, "must be 16 to 40 lower-case letters and digits", "fleethub init makes one")),
+    _text(f"^{FLEET_ID}$"),
+]
 Name = Annotated[str, AfterValidator(name), _text(f"^{NAME}$")]
 EnvName = Annotated[
     str,

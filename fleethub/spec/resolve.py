@@ -32,6 +32,8 @@ def resolve(spec: Spec, drafts: list[Draft], sources: Sources) -> Fleet:
 
     return Fleet(
         name=spec.fleet.name,
+        id=spec.fleet.id or "",
+        by_name=spec.fleet.derive_from == "name" or not spec.fleet.id,
         root=str(sources.root),
         digest=sources.digest,
         key_seed=spec.fleet.key_seed,

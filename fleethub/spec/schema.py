@@ -32,7 +32,13 @@ class Block(Table):
 class FleetTable(Table):
     """The fleet itself."""
 
-    name: v.Name = Field(description="The fleet's name; keys are derived from it, so it stays for good")
+    name: v.Name = Field(description="The fleet's name; without an id keys are derived from it, so it stays for good")
+    id: v.FleetId | None = Field(
+        None, description="Random, written by fleethub init: keys are derived from it, so it stays for good"
+    )
+    derive_from: Literal["id", "name"] = Field(
+        "id", description="name: keys stay derived from the name, in a fleet that got its id after its first apply"
+    )
     required_version: v.Specifiers | None = Field(None, description="Which FleetHub may read this: PEP 440")
     key_seed: v.Reference | None = Field(
         None,

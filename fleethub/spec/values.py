@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from fleethub.model.secret import SecretRef
 
+FLEET_ID = "[a-z0-9]{16,40}"
 NAME = r"[a-z0-9][a-z0-9-]*"
 HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
 USER = r"[A-Za-z_][A-Za-z0-9._-]*"

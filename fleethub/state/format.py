@@ -1,4 +1,7 @@
-"""``fleet.lock`` as TOML: sorted, reviewable, without secrets. Reading refuses what it does not understand."""
+"""``fleet.lock`` as TOML: sorted, reviewable, without secrets or references to any.
+
+Reading refuses what it does not understand: what is not understood would be lost with the next write.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,34 @@ import tomli_w
 from fleethub.model.address import Address
 from fleethub.model.capacity import Planned
 from fleethub.model.observation import Applied, Locked, Lockfile, Needs, Pending, Source
-from fleethub.model.secret import SecretRef
+from fleethub.state.upgrade import block_of, upgraded, upgraded_record
 
-FORMAT = 1
+FORMAT = 2
 HEADER = "# Written by fleethub apply; review it, do not edit it. It holds no secret.\n"
+#: What a document, a resource, its source and its pending work may hold.
+HEAD = frozenset(
+    [
+        "format",
+        "fleet",
+        "id",
+        "derive_from",
+        "lineage",
+        "serial",
+        "apply",
+        "seed",
+        "applied",
+        "generations",
+        "planned",
+        "fits",
+        "resource",
+    ]
+)
+RECORD = frozenset(
+    ("source", "attrs", "needs", "shape", "owner", "protected", "pending", "generation", "born", "by_hand")
+)
+SOURCE = frozenset(("system", "of", "origin"))
+PENDING = frozenset(("phases", "attrs", "needs", "generation"))
+SYSTEMS = {"key": "litellm", "route": "litellm", "node": "host"}
 
 
 class LockfileError(Exception):
@@ -26,6 +53,8 @@ def dump(lockfile: Lockfile) -> str:
     document: dict[str, Any] = {
         "format": FORMAT,
         "fleet": lockfile.fleet,
+        "id": lockfile.id,
+        **({"derive_from": "name"} if lockfile.by_name else {}),
         "lineage": lockfile.lineage,
         "serial": lockfile.serial,
         "apply": lockfile.apply,
@@ -35,6 +64,7 @@ def dump(lockfile: Lockfile) -> str:
             for name in ("at", "by", "commit", "spec", "version")
             if getattr(lockfile.applied, name)
         },
+        "generations": {str(a): n for a, n in sorted(lockfile.generations.items())},
         "planned": {
             backend: [encode_planned(e) for e in entries] for backend, entries in sorted(lockfile.planned.items())
         },
@@ -55,22 +85,33 @@ def load(text: str) -> Lockfile:
     found = document.get("format")
     if found is None:
         raise LockfileError("fleet.lock is empty or damaged; take it from git again, or from .fleethub/backups")
-    if found != FORMAT:
+    if found not in (1, FORMAT) or isinstance(found, bool):
         raise LockfileError(f"fleet.lock has format {found!r}, and this FleetHub reads {FORMAT}; upgrade FleetHub")
     try:
+        if found == 1:
+            document = upgraded(document)
+        _only(document, HEAD, "the lockfile")
+        derive_from = document.get("derive_from", "id")
+        if derive_from not in ("id", "name"):
+            raise ValueError(f"derive_from is {derive_from!r}")
+        if derive_from == "id" and not document["id"]:
+            raise ValueError('it has no id, and does not say derive_from = "name"')
         return Lockfile(
             fleet=_text(document["fleet"]),
             lineage=_text(document["lineage"]),
             serial=_number(document["serial"]),
             seed=_text(document["seed"]),
             apply=_text(document.get("apply", "")),
-            resources={_address(a): decode(r) for a, r in document.get("resource", {}).items()},
+            resources={_address(a): decode(r, Address.parse(a)) for a, r in document.get("resource", {}).items()},
             planned={
                 backend: tuple(decode_planned(e) for e in entries)
                 for backend, entries in document.get("planned", {}).items()
             },
             fits={_text(b): _text(fit) for b, fit in document.get("fits", {}).items()},
             applied=Applied(**{k: _text(v) for k, v in document.get("applied", {}).items()}),
+            id=_text(document.get("id", "")),
+            by_name=derive_from == "name",
+            generations={_key(a): _generation(n) for a, n in document.get("generations", {}).items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LockfileError(
@@ -80,13 +121,11 @@ def load(text: str) -> Lockfile:
 
 def encode(record: Locked) -> dict[str, Any]:
     """One resource as plain values."""
-    source: dict[str, Any] = {"system": record.source.system, "at": record.source.at}
-    if record.source.credential is not None:
-        source["credential"] = list(record.source.credential.alternatives)
+    source = {"system": record.source.system, "of": record.source.of, "origin": record.source.at}
     out: dict[str, Any] = {"source": source, "attrs": plain(record.attrs)}
     if record.needs:
         out["needs"] = encode_needs(record.needs)
-    for name in ("shape", "owner"):
+    for name in ("shape", "owner", "generation", "born"):
         if getattr(record, name):
             out[name] = getattr(record, name)
     for name in ("protected", "by_hand"):
@@ -98,23 +137,29 @@ def encode(record: Locked) -> dict[str, Any]:
             "attrs": plain(record.pending.attrs),
             "needs": encode_needs(record.pending.needs),
         }
+        if record.pending.generation:
+            out["pending"]["generation"] = record.pending.generation
     return out
 
 
-def decode(raw: Mapping[str, Any]) -> Locked:
-    """The inverse of ``encode``; raises KeyError, TypeError or ValueError on anything else."""
+def decode(raw: Mapping[str, Any], address: Address) -> Locked:
+    """The inverse of ``encode``, also for what format 1 wrote; raises KeyError, TypeError, ValueError or
+    AttributeError on anything else.
+    """
+    raw = upgraded_record(address, raw)
     source, pending = raw["source"], raw.get("pending")
-    if source["system"] not in ("litellm", "host"):
-        raise ValueError(f"{source['system']!r} is no system")
+    _only(raw, RECORD, str(address))
+    _only(source, SOURCE, f"the source of {address}")
+    if source["system"] != SYSTEMS[address.kind]:
+        raise ValueError(f"{source['system']!r} is no system of a {address.kind}")
+    if source["of"] != block_of(address):
+        raise ValueError(f"{address} cannot be of {source['of']!r}")
+    if pending is not None:
+        _only(pending, PENDING, f"pending of {address}")
     for attrs in (raw["attrs"], pending["attrs"] if pending is not None else {}):
-        _check_files(attrs.get("files", {}))
-    credential = source.get("credential")
+        _check_attrs(attrs)
     return Locked(
-        source=Source(
-            source["system"],
-            _text(source["at"]),
-            SecretRef(tuple(map(_text, credential))) if credential else None,
-        ),
+        source=Source(source["system"], _text(source["origin"]), of=source["of"]),
         attrs=dict(raw["attrs"]),
         needs=decode_needs(raw.get("needs", {})),
         shape=_text(raw.get("shape", "")),
@@ -125,9 +170,12 @@ def decode(raw: Mapping[str, Any]) -> Locked:
             tuple(map(_text, pending["phases"])),
             dict(pending["attrs"]),
             decode_needs(pending.get("needs", {})),
+            _generation(pending.get("generation", 0)),
         )
         if pending is not None
         else None,
+        generation=_generation(raw.get("generation", 0)),
+        born=_text(raw.get("born", "")),
     )
 
 
@@ -173,9 +221,24 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _check_files(files: Any) -> None:
-    """A node's files by path: relative, each with a table."""
-    for path, file in files.items():
+def _only(table: Mapping[str, Any], known: frozenset[str], what: str) -> None:
+    if unknown := sorted(table.keys() - known):
+        raise ValueError(f"{unknown[0]!r} is nothing that {what} holds")
+
+
+def _check_attrs(attrs: Any) -> None:
+    """What plans take for granted of an attribute by its name."""
+    for name in ("models", "chain", "deployments"):
+        if not isinstance(attrs.get(name, []), list | tuple):
+            raise TypeError(f"{name} is no list")
+    for one in (*attrs.get("models", ()), *attrs.get("chain", ())):
+        _text(one)
+    for name in ("value", "project"):
+        _text(attrs.get(name, ""))
+    for one in attrs.get("deployments", ()):
+        if not isinstance(one, dict):
+            raise TypeError(f"{one!r} is no deployment")
+    for path, file in attrs.get("files", {}).items():
         if not isinstance(file, dict) or path.startswith("/") or ".." in path.split("/"):
             raise ValueError(f"{path!r} is no file of a node")
 
@@ -185,6 +248,20 @@ def _address(text: str) -> Address:
     if address.kind not in ("key", "route", "node"):
         raise ValueError(f"{text!r} is nothing that a lockfile records")
     return address
+
+
+def _key(text: str) -> Address:
+    address = Address.parse(text)
+    if address.kind != "key":
+        raise ValueError(f"{text!r} has no generations")
+    return address
+
+
+def _generation(value: Any) -> int:
+    number = _number(value)
+    if not 0 <= number < 2**31:
+        raise ValueError(f"{value!r} is no generation")
+    return number
 
 
 def _text(value: Any) -> str:

@@ -50,6 +50,7 @@ def as_dict(event: Event) -> dict[str, Any]:
                 "serial": event.serial,
             }
             out |= {"seed": event.seed, "apply": event.apply, "steps": event.steps}
+            out |= {"id": event.id, "by_name": event.by_name}
             out["applied"] = {k: getattr(event.applied, k) for k in ("at", "by", "spec", "commit", "version")}
             out["pending"] = {str(a): encode(record) for a, record in sorted(event.pending.items())}
         case StepStarted():
@@ -90,11 +91,13 @@ def from_dict(raw: Mapping[str, Any]) -> Event:
             raw["seed"],
             raw["apply"],
             Applied(**raw["applied"]),
-            {Address.parse(a): decode(r) for a, r in raw["pending"].items()},
+            {(address := Address.parse(a)): decode(r, address) for a, r in raw["pending"].items()},
             raw["steps"],
+            raw.get("id", ""),
+            raw.get("by_name", True),
         )
     address = Address.parse(raw["address"]) if "address" in raw else Address("fleet", "-")
-    locked = decode(raw["locked"]) if raw.get("locked") else None
+    locked = decode(raw["locked"], address) if raw.get("locked") else None
     if kind == "step.started":
         return StepStarted(raw["step"], address, raw["phase"], raw["says"])
     if kind == "step.done":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from fleethub.model.address import Address
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
-from fleethub.model.observation import Lockfile
+from fleethub.model.observation import Locked, Lockfile
 
 
 def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
@@ -24,6 +25,9 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
                 planned=lockfile.planned if lockfile else {},
                 fits=lockfile.fits if lockfile else {},
                 applied=event.applied,
+                id=event.id,
+                by_name=event.by_name,
+                generations=_raised(lockfile.generations if lockfile else {}, resources),
             )
         case StepDone() | Recorded() if lockfile is not None:
             resources = dict(lockfile.resources)
@@ -32,11 +36,21 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
                 resources.pop(event.address, None)
             elif event.locked is not None:
                 resources[event.address] = event.locked
-            return replace(lockfile, resources=resources)
+            return replace(lockfile, resources=resources, generations=_raised(lockfile.generations, resources))
         case ApplyFinished() if lockfile is not None:
             return replace(lockfile, planned=event.planned, fits=event.fits)
         case _:
             return lockfile
+
+
+def _raised(before: Mapping[Address, int], resources: Mapping[Address, Locked]) -> Mapping[Address, int]:
+    """The highest generation of each key so far: what was begun counts, what was removed stays."""
+    found = dict(before)
+    for address, record in resources.items():
+        reached = max(record.generation, record.pending.generation if record.pending else 0)
+        if address.kind == "key" and reached > found.get(address, 0):
+            found[address] = reached
+    return found
 
 
 def replay(lockfile: Lockfile | None, events: Iterable[Event]) -> Lockfile | None:

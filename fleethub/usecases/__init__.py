@@ -88,7 +88,7 @@ def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
     loaded = load(path, overlay)
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
-    fleet = loaded.fleet
+    fleet = replace(loaded.fleet, births=_births(Path(loaded.fleet.root)))
     seen = stamps(Path(fleet.root), _read_of(loaded, fleet))
     templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
     rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
@@ -101,6 +101,18 @@ def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
     if wiring:
         raise NotThereYet(f'manage = "wiring" (node {wiring[0]}) is not there yet; use manage = "whole"')
     return Opened(fleet, rendered, findings, seen)
+
+
+def _births(root: Path) -> dict[Address, str]:
+    """What the lockfile remembers of renamed keys; one that cannot be read is told of where it is needed."""
+    from fleethub.state.format import LockfileError
+    from fleethub.state.store import FileStore
+
+    try:
+        lockfile = FileStore(root).read()
+    except LockfileError:
+        return {}
+    return {a: locked.born for a, locked in (lockfile.resources if lockfile else {}).items() if locked.born}
 
 
 def _read_of(loaded: Loaded, fleet: Fleet) -> Iterable[str]:
@@ -172,11 +184,11 @@ class Workplace:
         """
         from fleethub.model.observation import Unknown
         from fleethub.observing import now
-        from fleethub.planning import make_plan, sources
+        from fleethub.planning import grounded, make_plan, sources
 
         seen = {**self.opened.stamps, **stamps(self.root, [LOCKFILE])}
         repair = self.fleet.policy.drift != "stop" if repair is None else repair
-        lockfile = self.store.read()
+        lockfile = grounded(self.store.read(), {p.admin_url: p.master_key for p in self.fleet.proxies.values()})
         if destroy and lockfile is None:
             made = self.plan(repair, pace=pace, facts=facts)  # it tells a lost lockfile from a fleet never applied
             return made if made.plan.fatal else replace(made, plan=_nothing_to_destroy(made))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.model.address import Address
 from fleethub.model.capacity import Fit, Planned
-from fleethub.model.observation import Applied, Locked, Lockfile, Pending, Source
-from fleethub.model.secret import SecretRef
+from fleethub.model.event import ApplyStarted, Event, Recorded, StepDone
+from fleethub.model.observation import Applied, Locked, Lockfile, Pending, Source, System
 from fleethub.state.format import LockfileError, dump, load
+from fleethub.state.reduce import replay
+from fleethub.state.upgrade import block_of
 
 names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,8}", fullmatch=True)
 aliases = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
@@ -21,14 +25,19 @@ addresses = st.one_of(
 scalars = st.one_of(st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False), aliases)
 attrs = st.dictionaries(names, st.one_of(scalars, st.lists(aliases, max_size=3)), max_size=4)
 needs = st.dictionaries(addresses, st.frozensets(aliases, max_size=3), max_size=3)
-sources = st.builds(
-    Source,
-    st.sampled_from(["litellm", "host"]),
-    aliases,
-    st.none() | st.builds(SecretRef, st.lists(aliases, min_size=1, max_size=2).map(tuple)),
-)
-pending = st.builds(Pending, st.lists(names, max_size=3).map(tuple), attrs, needs)
-records = st.builds(Locked, sources, attrs, needs, aliases, aliases, st.booleans(), st.none() | pending)
+numbers = st.integers(0, 2**31 - 1)
+pending = st.builds(Pending, st.lists(names, max_size=3).map(tuple), attrs, needs, numbers)
+texts = st.just("") | aliases
+
+
+def recorded(address: Address) -> st.SearchStrategy[tuple[Address, Locked]]:
+    system: System = "host" if address.kind == "node" else "litellm"
+    source = aliases.map(lambda at: Source(system, at, of=block_of(address)))
+    record = st.builds(Locked, source, attrs, needs, texts, texts, st.booleans(), st.none() | pending, numbers, texts)
+    return st.tuples(st.just(address), record)
+
+
+keys = st.tuples(names, aliases).map(lambda t: Address("key", f"{t[0]}.{t[1]}"))
 applieds = st.builds(Applied, names, names, names, names, names)
 planneds = st.builds(
     Planned, aliases, st.integers(1, 10**6), st.booleans(), st.just("") | aliases, st.none() | st.integers(0, 2**50)
@@ -39,11 +48,14 @@ lockfiles = st.builds(
     names,
     st.integers(0, 10**6),
     names,
-    st.dictionaries(addresses, records, max_size=4),
+    st.lists(addresses.flatmap(recorded), max_size=4).map(dict),
     st.dictionaries(names, st.lists(planneds, max_size=3).map(tuple), max_size=3),
     applieds,
     names,
     st.dictionaries(names, st.sampled_from([fit.value for fit in Fit]), max_size=3),
+    st.just("0123456789abcdef"),
+    st.booleans(),
+    st.dictionaries(keys, numbers, max_size=3),
 )
 
 
@@ -68,7 +80,7 @@ def test_damage_is_an_error_and_no_traceback(lockfile: Lockfile, data: st.DataOb
 
 def test_a_newer_format_is_refused() -> None:
     with pytest.raises(LockfileError, match="upgrade FleetHub"):
-        load("format = 2\n")
+        load("format = 3\n")
 
 
 def test_planned_entries_of_an_earlier_fleethub_are_read() -> None:
@@ -82,3 +94,88 @@ def test_planned_entries_of_an_earlier_fleethub_are_read() -> None:
     assert early.same(entry)
     assert not early.same(Planned("a", 4096))
     assert not entry.same(Planned("a", 8192, False, "b:latest"))
+
+
+EARLY = """\
+format = 1
+fleet = "monad"
+lineage = "abc"
+serial = 3
+apply = "12345678"
+seed = "fp1:x"
+[applied]
+[planned]
+[fits]
+[resource."key.main.volta"]
+shape = "derived:key:monad:main:volta:4"
+[resource."key.main.volta".source]
+system = "litellm"
+at = "http://llm:4000"
+credential = ["command:touch /tmp/owned"]
+[resource."key.main.volta".attrs]
+models = ["a"]
+[resource."node.volta"]
+[resource."node.volta".source]
+system = "host"
+at = "run/volta"
+[resource."node.volta".attrs]
+chain = ["a"]
+"""
+
+
+def test_format_1_is_read_without_its_credentials() -> None:
+    found = load(EARLY)
+    key, node = found.resources[Address("key", "main.volta")], found.resources[Address("node", "volta")]
+    assert key.source == Source("litellm", "http://llm:4000", of="proxy.main")
+    assert key.source.credential is None
+    assert (key.generation, node.generation) == (4, 0)
+    assert node.source.of == "node.volta"
+    assert (found.by_name, found.id) == (True, "")
+    assert found.generations == {Address("key", "main.volta"): 4}
+    again = dump(found)
+    assert "format = 2" in again
+    assert "command:" not in again
+    assert load(again) == found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('origin = "http://llm:4000"', 'origin = "http://llm:4000"\ncredential = ["file:x"]', "credential"),
+        ('system = "litellm"', 'system = "ldap"', "ldap"),
+        ('of = "proxy.main"', 'of = "proxy.other"', "proxy.other"),
+        ("generation = 4", "generation = -1", "-1"),
+        ("generation = 4", 'generation = "4"', "4"),
+        ("serial = 3", "serial = 3\nevil = 1", "evil"),
+        ('derive_from = "name"', 'derive_from = "moon"', "moon"),
+        ('derive_from = "name"\n', "", "derive_from"),
+        ('models = [\n    "a",\n]', 'models = "a"', "models"),
+        ('models = [\n    "a",\n]', "models = [1]", "1"),
+        ('chain = [\n    "a",\n]', "chain = [[]]", "no text"),
+        ('"key.main.volta" = 4', '"node.volta" = 4', "node.volta"),
+    ],
+)
+def test_what_a_lockfile_cannot_hold_is_named(old: str, new: str, says: str) -> None:
+    text = dump(load(EARLY))
+    assert old in text, text
+    with pytest.raises(LockfileError, match="damaged") as error:
+        load(text.replace(old, new))
+    assert says in str(error.value)
+
+
+def test_the_highest_generation_of_a_key_stays_when_the_key_is_gone() -> None:
+    address = Address("key", "main.volta")
+    source = Source("litellm", "http://llm:4000", of="proxy.main")
+    made = Locked(source, {"models": ["a"]}, generation=2)
+
+    def reached(*events: Event) -> int:
+        found = replay(load(EARLY), events)
+        assert found is not None
+        assert load(dump(found)) == found
+        return found.generations[address]
+
+    assert reached(Recorded(address, made)) == 4
+    assert reached(Recorded(address, replace(made, generation=5)), Recorded(address, made)) == 5
+    assert reached(StepDone("s", address, "expand", replace(made, generation=6)), Recorded(address, None)) == 6
+    begun = {address: replace(made, pending=Pending(("expand",), {}, generation=7))}
+    assert reached(ApplyStarted("p", "monad", "abc", 4, "s", "x", Applied(), begun), Recorded(address, None)) == 7

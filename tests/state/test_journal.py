@@ -12,9 +12,11 @@ from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, S
 from fleethub.state import journal
 from fleethub.state.format import dump, load
 from fleethub.state.reduce import replay
-from tests.state.test_format import addresses, applieds, names, planneds, records
+from tests.state.test_format import addresses, applieds, names, planneds, recorded
 
 planned = st.dictionaries(names, st.lists(planneds, max_size=2).map(tuple), max_size=2)
+records = addresses.flatmap(recorded)
+maybe = st.tuples(addresses, st.none()) | records
 started = st.builds(
     ApplyStarted,
     names,
@@ -24,14 +26,19 @@ started = st.builds(
     names,
     names,
     applieds,
-    st.dictionaries(addresses, records, max_size=3),
+    st.lists(records, max_size=3).map(dict),
     st.integers(0, 9),
 )
 steps = st.one_of(
     st.builds(StepStarted, names, addresses, names, names),
-    st.builds(StepDone, names, addresses, names, st.none() | records, st.booleans(), st.just(("a note",))),
+    st.builds(
+        lambda step, record, gone: StepDone(step, record[0], "x", record[1], gone, ("a note",)),
+        names,
+        maybe,
+        st.booleans(),
+    ),
     st.builds(StepFailed, names, addresses, names, names, st.booleans()),
-    st.builds(Recorded, addresses, st.none() | records),
+    maybe.map(lambda record: Recorded(*record)),
 )
 finished = st.builds(
     ApplyFinished, st.integers(1, 99), *[st.lists(names, max_size=2).map(tuple) for _ in range(3)], planned

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from fleethub.model.address import key as key_address
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Derived, Slot, Text
 from fleethub.nodetypes.openclaw.names import DEFAULT_PATHS, READONLY, target_folder
@@ -21,7 +22,7 @@ def context(fleet: Fleet, node: Node, chain: Iterable[Leg], container: bool) -> 
     proxies = sorted({leg.variable: leg.proxy for leg in chain if leg.variable}.items())
     own = sorted(node.env.items())
     return {
-        "gateway_token": Derived("gateway", fleet.name, "", node.name, node.generation),
+        "gateway_token": Derived("gateway", fleet.identity, "", node.name, node.generation),
         "keys": [{"name": name, "value": key_slot(fleet, node, proxy)} for name, proxy in proxies],
         "variables": [{"name": name, "value": value} for name, value in own],
         "places": [] if container else native_places(node),
@@ -30,8 +31,8 @@ def context(fleet: Fleet, node: Node, chain: Iterable[Leg], container: bool) -> 
 
 def key_slot(fleet: Fleet, node: Node, proxy: str) -> Slot:
     """The node's key on a proxy."""
-    key = fleet.keys.get(node.key)
-    return Derived("key", fleet.name, proxy, node.key, key.generation if key else 1)
+    key, born = fleet.keys.get(node.key), fleet.births.get(key_address(proxy, node.key), node.key)
+    return Derived("key", fleet.identity, proxy, born, key.generation if key else 1)
 
 
 def native_places(node: Node) -> list[dict[str, str]]:

@@ -35,9 +35,11 @@ class KeyKind:
             proxy = fleet.proxies[proxy_name]
             block = fleet.keys.get(name) or Key(name=name)
             user = users.get(name)
-            slot = Derived("key", fleet.name, proxy_name, name, block.generation)
+            address = key_address(proxy_name, name)
+            born = fleet.births.get(address, "")
+            slot = Derived("key", fleet.identity, proxy_name, born or name, block.generation)
             yield Resource(
-                address=key_address(proxy_name, name),
+                address=address,
                 source=replace(proxy_source(proxy), ask=(name,)),
                 attrs={
                     "models": sorted(models) or [NOTHING],
@@ -52,6 +54,7 @@ class KeyKind:
                 owner=block.owner or (user.owner if user else ""),
                 protected=block.protected,
                 generation=block.generation,
+                born=born,
                 place=block.place or (user.place if user else None),
                 material={"slot": slot, "proxy": proxy},
             )

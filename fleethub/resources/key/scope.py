@@ -8,7 +8,7 @@ from fleethub.model.observation import Source
 
 def proxy_source(proxy: Proxy) -> Source:
     """The one bulk read of a LiteLLM."""
-    return Source("litellm", proxy.admin_url, proxy.master_key)
+    return Source("litellm", proxy.admin_url, proxy.master_key, of=f"proxy.{proxy.name}")
 
 
 def wiring(fleet: Fleet, node: Node) -> dict[str, frozenset[str]]:
