@@ -33,7 +33,8 @@ texts = st.just("") | aliases
 def recorded(address: Address) -> st.SearchStrategy[tuple[Address, Locked]]:
     system: System = "host" if address.kind == "node" else "litellm"
     source = aliases.map(lambda at: Source(system, at, of=block_of(address)))
-    record = st.builds(Locked, source, attrs, needs, texts, texts, st.booleans(), st.none() | pending, numbers, texts)
+    flags = st.booleans()
+    record = st.builds(Locked, source, attrs, needs, texts, texts, flags, st.none() | pending, flags, numbers, texts)
     return st.tuples(st.just(address), record)
 
 
