@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from fleethub.applying.run import HANDLERS
+from fleethub.clients import litellm as litellm_client
+from fleethub.clients.http import Http
 from fleethub.model.actions import ProveKey
+from fleethub.model.secret import Secret
 from fleethub.testing.consumer import Consumer
 from tests.fleets import fleet
 from tests.proxies import Admin, Door, Times, chat
-from tests.support import Place, recorded
+from tests.support import MASTER, Place, recorded
 
 SCOPES = {
     "volta": {"qwen3-32b", "gemma3-27b"},
@@ -100,6 +104,48 @@ def test_foreign_metadata_and_per_model_limits_stay(applied: Place, admin: Admin
     assert metadata["model_rpm_limit"] == {"gemma3-27b": 5}  # type: ignore[index]
     assert metadata["fleethub"]["serial"] == 2  # type: ignore[index]
     applied.plan_is_empty()
+
+
+@pytest.mark.parametrize("name", ["volta-old", None], ids=["another", "none"])
+def test_a_key_renamed_in_the_proxy_is_found_and_renamed_back(applied: Place, admin: Admin, name: str | None) -> None:
+    before = admin.row("volta")
+    admin.update("volta", key_alias=name)
+    out = applied.run("plan")
+    assert f"renamed to {name or '(no alias)'}" in out
+    assert "deleted by hand" not in out
+    applied.apply()
+    assert admin.row("volta")["token"] == before["token"]
+    applied.plan_is_empty()
+    if name is not None:
+        admin.update("volta", key_alias=name)
+    applied.run("destroy", "--auto-approve", code=0)
+    assert admin.rows() == []
+
+
+def test_a_living_key_that_nothing_names_is_told_by_every_plan(applied: Place, admin: Admin) -> None:
+    mark = admin.row("volta")["metadata"]
+    admin.generate(key_alias="stray", models=["qwen3-32b"], metadata=mark)
+    admin.generate(key_alias="by-hand", models=["qwen3-32b"])
+    out = applied.run("plan", "--detailed-exitcode", code=0)
+    assert "key.orphan" in out
+    assert "'stray'" in out
+    assert "by-hand" not in out
+    admin.update("stray", metadata={"note": "mine"})  # what the hint says
+    assert "key.orphan" not in applied.run("plan")
+
+
+def test_a_key_that_is_deleted_is_seen_to_be(applied: Place, admin: Admin, replicas: tuple[Door, Door]) -> None:
+    token = str(admin.row("volta")["token"])
+    with closing(Http()) as http:
+        api = litellm_client.LiteLLM(http, replicas[0].url, Secret(MASTER))
+        assert api.lives(token)
+        assert [row.alias for row in api.by_token(token)] == ["volta"]
+        admin.delete("volta")
+        assert not api.lives(token)
+        assert api.by_token(token) == []
+        assert not api.lives("ab" * 32)
+        assert "volta" not in api.read(known=[token]).keys
+    assert "was deleted by hand" in applied.run("plan")
 
 
 def swap(place: Place, doors: tuple[str, ...]) -> Consumer:

@@ -30,6 +30,7 @@ class Context:
     lineage: str
     serial: int
     apply: str
+    fleet: str
     emit: Callable[[Happening], None]
     parallel: int  # nodes that are delivered to and activated at a time
     max_failures: int  # nodes that may not come up with their new set before the rest is left alone

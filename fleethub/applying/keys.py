@@ -30,8 +30,8 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     rows = _call(api.find, do.alias)
     mark = context.mark(do.generation)
     if do.create:
-        if do.replaces is not None and len(rows) == 1 and _sealed(rows[0], context) == do.replaces:
-            _call(api.delete, rows[0].token)
+        if do.replaces is not None:
+            _gone(api, do.replaces, do.alias, context)
             rows = _call(api.find, do.alias)
         if not do.models:
             raise StepError("a key without models would reach all of them; this is a bug of FleetHub's")
@@ -45,8 +45,17 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
         }
         _call(api.generate, body, value)
         return _freed(api, do, value)
+    if all(row.token != value.sha256() for row in rows):  # somebody gave it another alias
+        rows += _call(api.by_token, value.sha256())
     row = _ours(rows, do.alias, context)
-    body = {"metadata": {**row.metadata, "fleethub": mark}, **_by_model(row, do.lift), **do.limits, **_lifted(do.lift)}
+    name = {"key_alias": do.alias} if row.alias != do.alias else {}
+    body = {
+        **name,
+        "metadata": {**row.metadata, "fleethub": mark},
+        **_by_model(row, do.lift),
+        **do.limits,
+        **_lifted(do.lift),
+    }
     if do.models is not None:
         body["models"] = list(do.models)
     if do.unblock:
@@ -94,17 +103,11 @@ def _freed(api: LiteLLM, do: KeyPut, value: Secret) -> tuple[str, ...]:
 
 
 def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
-    """Delete one key of ours; the answer echoes whatever was asked, so look afterwards."""
+    """Delete one key of ours; the answer echoes whatever was asked, so it is asked for by itself afterwards."""
     api = context.litellm(do.source)
-    rows = _call(api.find, do.alias)
-    if not rows:
-        return ()
-    mine = [row for row in rows if _sealed(row, context) in do.values]
-    for row in mine:
-        _call(api.delete, row.token)
+    for token in do.tokens:
+        _gone(api, token, do.alias, context)
     left = _call(api.find, do.alias)
-    if any(_sealed(row, context) in do.values for row in left):
-        raise StepError("the proxy said that it deleted the key, and still lists it")
     return (f"a key {do.alias!r} that FleetHub did not make stays",) if left else ()
 
 
@@ -143,19 +146,29 @@ def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> str |
         context.pause(POLL)
 
 
-def _sealed(row: KeyRow, context: Context) -> str | None:
-    return context.vault.sha256(bytes.fromhex(row.token))
+def _gone(api: LiteLLM, token: str, alias: str, context: Context) -> None:
+    """Delete a key, and see that it is."""
+    for row in _call(api.by_token, token):
+        _writable(row, alias, context)
+        _call(api.delete, token)
+    if _call(api.lives, token):
+        raise StepError("the proxy says that the key is deleted or not there, and still knows it")
 
 
 def _ours(rows: list[KeyRow], alias: str, context: Context) -> KeyRow:
     if len(rows) != 1:
         raise StepError(f"{len(rows)} keys have the alias {alias!r} now; plan again")
-    mark = mark_of(rows[0].metadata)
+    _writable(rows[0], alias, context)
+    return rows[0]
+
+
+def _writable(row: KeyRow, alias: str, context: Context) -> None:
+    """Raises StepError when the key became another fleet's, or a newer apply's, since the plan was made."""
+    mark = mark_of(row.metadata)
     if mark is not None and mark.lineage != context.lineage:
         raise StepError(f"the key {alias!r} carries another fleet's mark now; plan again")
     if mark is not None and mark.serial > context.serial:
         raise StepError(f"the key {alias!r} was written by a newer apply meanwhile; git pull, then plan again")
-    return rows[0]
 
 
 def _read_back(api: LiteLLM, do: KeyPut, value: Secret) -> KeyRow:

@@ -14,7 +14,7 @@ POLL = 0.5  # seconds
 def put(do: RoutePut, context: Context) -> tuple[str, ...]:
     """Store the wanted deployments, then remove the ones they replace."""
     api = context.litellm(do.source)
-    mark = context.mark(1)
+    mark = {**context.mark(1), "fleet": context.fleet}
     try:
         for deployment in do.deployments:
             api.add_model(

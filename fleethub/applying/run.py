@@ -118,9 +118,8 @@ def apply(
     except KeyboardInterrupt:
         save(run.lockfile)  # with what is pending: the next plan goes on from there
         raise
-    for change in plan.changes:
-        if change.action is Action.RECORD:
-            run.take(Recorded(change.address, change.locked))
+    for address, locked in _recorded(plan, run):
+        run.take(Recorded(address, locked))
     for address, record in _settled(plan, run, run.lockfile.resources):
         run.take(Recorded(address, record))
     run.take(
@@ -272,6 +271,14 @@ def _planned(plan: Plan, lockfile: Lockfile | None, run: _Run) -> Mapping[str, t
         backend: tuple(e for e in entries if any(e.same(b) for b in before.get(backend, ())) or e.model in reached)
         for backend, entries in plan.planned.items()
     }
+
+
+def _recorded(plan: Plan, run: _Run) -> Iterable[tuple[Address, Locked | None]]:
+    """Where only the lockfile is behind; a record whose thing another takes over stays until that one has it."""
+    undone = {s.address for s in plan.steps if s.id in {*run.skipped, *(name for name, _ in run.failed)}}
+    for change in plan.changes:
+        if change.action is Action.RECORD and change.after not in undone:
+            yield change.address, change.locked
 
 
 def _settled(plan: Plan, run: _Run, records: Mapping[Address, Locked]) -> Iterable[tuple[Address, Locked]]:

@@ -15,9 +15,11 @@ from fleethub.clients import litellm_rows as rows
 from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.model.facts import KeyRow, ProxyReading, Team
 from fleethub.model.secret import Secret
+from fleethub.model.words import plural
 
 T = TypeVar("T", bound=BaseModel)
 PAGE = 100  # the largest that /key/list takes
+READINGS = 3  # keys may be made while a list is read
 PAGES = 1000  # a server that never ends its list is not followed for ever
 
 
@@ -38,10 +40,12 @@ class LiteLLM:
     def __init__(self, http: Http, url: str, master: Secret | None) -> None:
         self._http, self._url, self._master = http, url, master
 
-    def read(self, wanted: Iterable[str] = ()) -> ProxyReading:
+    def read(self, wanted: Iterable[str] = (), known: Iterable[str] = ()) -> ProxyReading:
         """Readiness, aliases, deployments, all keys and the router's fallbacks.
 
         ``wanted``: aliases of keys that should be there. Where one is not, it is asked whether its value may be chosen.
+        ``known``: hashes of keys that were there. One that the list lacks is asked for by itself: a list that lacks a
+        living key is no reading, for what else it lacks cannot be known.
         """
         ready = _shape(rows.Readiness, self._call("GET", "/health/readiness", auth=False))
         if ready.db != "connected":
@@ -49,8 +53,10 @@ class LiteLLM:
             raise LiteLLMError(f"its database is {(ready.db or 'not reported').lower()}")
         names = _shape(rows.Models, self._call("GET", "/v1/models"))
         deployments = tuple(rows.deployment(d) for d in self._deployments())
-        raw = list(self._keys({}))
+        raw = self._keys({})
         keys = [_row(r) for r in raw]
+        if any(self.lives(token) for token in sorted({*known} - {key.token for key in keys})):
+            raise LiteLLMError(f"its list of {plural(len(keys), 'key')} lacks one that lives, so it is not whole")
         by_alias = rows.by_alias(keys)
         version = ready.litellm_version or self._version()
         lacking = any(alias not in by_alias for alias in wanted)
@@ -70,6 +76,24 @@ class LiteLLM:
         """The living keys with exactly this alias; an alias is not unique in LiteLLM's database."""
         found = (_row(r) for r in self._keys({"key_alias": alias}))
         return [row for row in found if row.alias == alias]
+
+    def by_token(self, token: str) -> list[KeyRow]:
+        """The living key of a hash, whatever its alias is."""
+        found = (_row(r) for r in self._keys({"key_hash": token}))
+        return [row for row in found if row.token == token]
+
+    def lives(self, token: str) -> bool:
+        """Whether a key of this hash is there, by its own endpoint, which reads the database.
+
+        Trap: from 1.106 a deleted key still answers 200, out of an archive, and says so in ``status``.
+        """
+        try:
+            info = _shape(rows.KeyInfo, self._call("GET", "/key/info", params={"key": token})).info
+        except LiteLLMError as error:
+            if error.status == 404 and "key not found" in str(error).lower():
+                return False  # any other 404 is not of a LiteLLM that looked
+            raise
+        return info.status != "deleted"
 
     def generate(self, body: dict[str, Any], value: Secret) -> None:
         """Create a key. Trap: an existing value answers 200 and changes nothing, so the caller reads back.
@@ -117,9 +141,22 @@ class LiteLLM:
         answer = self._send("GET", f"{door}/v1/models", key or self._master)
         return frozenset(m.id for m in _shape(rows.Models, _good(answer)).data)
 
-    def _keys(self, filters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """All rows. The default order moves while keys are made; oldest first only grows at its end."""
-        seen: set[str] = set()
+    def _keys(self, filters: dict[str, Any]) -> list[dict[str, Any]]:
+        """All rows, from pages that add up to what the list says that it counts."""
+        for _ in range(READINGS):
+            found, counts = self._pages(filters)
+            if counts == {len(found)}:
+                return found
+        counted = " and then ".join(map(str, sorted(counts)))
+        raise LiteLLMError(f"its list of keys does not add up: it counts {counted}, and lists {len(found)}")
+
+    def _pages(self, filters: dict[str, Any]) -> tuple[list[dict[str, Any]], set[int]]:
+        """The rows, and how many each page says there are.
+
+        The default order moves while keys are made; oldest first only grows at its end.
+        """
+        seen: dict[str, dict[str, Any]] = {}
+        counts: set[int] = set()
         for page in range(1, PAGES + 1):
             params = {
                 "page": page,
@@ -130,25 +167,24 @@ class LiteLLM:
                 **filters,
             }
             found = _shape(rows.KeyPage, self._call("GET", "/key/list", params=params))
-            for row in found.keys:
-                token = str(row.get("token"))
-                if token not in seen:
-                    seen.add(token)
-                    yield row
+            seen |= {str(row.get("token")): row for row in found.keys}
+            counts.add(found.total_count)
             if page >= found.total_pages or not found.keys:
-                if len(seen) < found.total_count and not filters:
-                    raise LiteLLMError("its list of keys changed while it was read; try again")
-                return
+                return list(seen.values()), counts
         raise LiteLLMError(f"its list of keys does not end after {PAGES} pages")
 
     def _deployments(self) -> Iterator[Any]:
         """All deployments, a wildcard as its pattern: ``/model/info`` shows names that it makes up for one."""
         try:
+            listed = 0
             for page in range(1, PAGES + 1):
                 body = self._call("GET", "/v2/model/info", params={"page": page, "size": PAGE})
                 found = _shape(rows.ModelInfo, body)
                 yield from found.data
+                listed += len(found.data)
                 if page >= found.total_pages or not found.data:
+                    if listed < (found.total_count or 0):
+                        raise LiteLLMError(f"it counts {found.total_count} deployments and lists {listed}")
                     return
         except LiteLLMError as error:
             if error.status != 404:

@@ -51,6 +51,16 @@ class KeyPage(_Lenient):
     total_pages: int
 
 
+class _Status(_Lenient):
+    status: str | None = None
+
+
+class KeyInfo(_Lenient):
+    """``/key/info`` of one key; ``status`` is told from 1.106 on."""
+
+    info: _Status
+
+
 class _Named(_Lenient):
     id: str
 
@@ -85,6 +95,7 @@ class ModelInfo(_Lenient):
 
     data: list[_Deployment]
     total_pages: int = 1
+    total_count: int | None = None
 
 
 class Readiness(_Lenient):
@@ -174,11 +185,10 @@ def _table(value: Any) -> dict[str, Any]:
 
 
 def by_alias(rows: Iterable[KeyRow]) -> dict[str, tuple[KeyRow, ...]]:
-    """Keys that have an alias, by it."""
+    """Keys by alias; those without one under the empty text."""
     found: dict[str, tuple[KeyRow, ...]] = {}
     for key in rows:
-        if key.alias:
-            found[key.alias] = (*found.get(key.alias, ()), key)
+        found[key.alias] = (*found.get(key.alias, ()), key)
     return found
 
 

@@ -14,7 +14,8 @@ from fleethub.model.secret import Blob, Derived, Text
 class KeyPut:
     """Create or update a key, keeping foreign metadata, and read it back.
 
-    ``models`` None leaves the scope alone; a limit that is None is cleared. ``create`` refuses an alias that exists.
+    ``models`` None leaves the scope alone; a limit that is None is cleared. ``create`` refuses an alias that exists;
+    otherwise the key is found by its value, and has ``alias`` afterwards.
     ``lift``: attributes that take power away (expires, allowed_routes, aliases, router_settings, limits of zero per
     model) and are taken off.
     """
@@ -28,16 +29,16 @@ class KeyPut:
     create: bool
     unblock: bool = False
     lift: tuple[str, ...] = ()
-    replaces: str | None = None  # the fingerprint of a revoked key that goes first
+    replaces: str | None = None  # LiteLLM's hash of a revoked key that goes first
 
 
 @dataclass(frozen=True, slots=True)
 class KeyDelete:
-    """Delete a key whose value has one of our fingerprints; another one of that alias is left alone."""
+    """Delete a key by LiteLLM's hash of it, which the plan saw; another one of that alias is left alone."""
 
     source: Source
     alias: str
-    values: tuple[str, ...]
+    tokens: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

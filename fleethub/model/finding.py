@@ -106,6 +106,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "key.spent": (W, "the key or its team has spent its budget: every call is refused until it is reset or raised"),
     "key.fallback-outside": (W, "the proxy would fall back to a model outside the key's scope, and may not"),
     "proxy.no-custom-keys": (E, "the proxy does not let a key's value be chosen, so no key can be made there"),
+    "key.orphan": (W, "a living key with this fleet's mark is in neither the spec nor the lockfile"),
     "key.limit-stuck": (W, "this LiteLLM cannot clear budget_duration"),
     "key.generation-raised": (W, "rotation of a living key is not there yet"),
     # routes and proxies
@@ -114,6 +115,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "route.context-unset": (W, "the route sets no num_ctx, so Ollama chooses the context"),
     "route.context-differs": (W, "the route's num_ctx is not the spec's context"),
     "route.api-base": (W, "the route's api_base is not the backend's URL"),
+    "route.orphan": (W, "a stored deployment with this fleet's mark is in neither the spec nor the lockfile"),
     "route.differs": (W, "the alias exists, but leads to another model"),
     # backends
     "backend.unreadable": (W, "a backend cannot be observed; it is judged from the spec alone"),

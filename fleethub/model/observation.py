@@ -13,7 +13,7 @@ from typing import Any, Literal
 from fleethub.model.address import Address
 from fleethub.model.capacity import Planned
 from fleethub.model.finding import Place
-from fleethub.model.secret import SecretRef
+from fleethub.model.secret import Derived, SecretRef
 
 Attrs = Mapping[str, Any]
 #: What a resource uses of others: the key or route that it needs -> the models it may call with it.
@@ -28,7 +28,7 @@ class Source:
     ``of`` is the block of the spec that it belongs to: ``proxy.main``, ``backend.gpu``, ``node.volta``. ``credential``
     comes from the spec or this machine's trust record, never from a lockfile, and is no part of what a source is.
     ``ask`` names what the read should include beyond the list (models to show, files to read, ``tool:NAME`` of a
-    host's programs).
+    host's programs), ``known`` the keys that were made there: one that the list lacks is asked for by itself.
     """
 
     system: System
@@ -36,6 +36,7 @@ class Source:
     credential: SecretRef | None = field(default=None, compare=False)
     ask: tuple[str, ...] = ()
     of: str = ""
+    known: tuple[Derived, ...] = ()
 
     @property
     def id(self) -> tuple[str, str]:
@@ -45,12 +46,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """FleetHub's ownership mark on a key or beside a node's files; ``apply`` is the random id of who wrote it."""
+    """FleetHub's ownership mark on a key or beside a node's files; ``apply`` is the random id of who wrote it.
+
+    ``fleet``: the name of who made a route, which has no value that would prove it.
+    """
 
     lineage: str
     serial: int
     generation: int
     apply: str = ""
+    fleet: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,10 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one resource. ``obstacles`` on another action than blocked hold back a part of it."""
+    """What becomes of one resource. ``obstacles`` on another action than blocked hold back a part of it.
+
+    ``after``: who takes its place; the record only goes once that one's steps are done.
+    """
 
     address: Address
     action: Action
@@ -95,6 +98,7 @@ class Change:
     consequence: str = ""
     attrs: Attrs = field(default_factory=dict)
     locked: Locked | None = None  # the record once every step is done; None: the resource leaves the lockfile
+    after: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

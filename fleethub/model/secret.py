@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NoReturn, Protocol
@@ -40,6 +41,12 @@ class Derived:
 
     def __str__(self) -> str:
         return f"derived:{self.purpose}:{self.fleet}:{self.scope}:{self.name}:{self.generation}"
+
+    @staticmethod
+    def key_of(text: str, scope: str) -> Derived | None:
+        """The key of a scope that ``str`` made this text of; None for any other text."""
+        match = re.fullmatch(rf"derived:key:(.*?):{re.escape(scope)}:(.*):(\d{{1,9}})", text, re.DOTALL)
+        return Derived("key", match[1], scope, match[2], int(match[3])) if match else None
 
 
 Slot = SecretRef | Derived

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Semaphore
@@ -68,7 +69,7 @@ def observe(
 
     def litellm(source: Source) -> Reading:
         master = vault.open(source.credential) if source.credential else None
-        return LiteLLM(http, source.at, master).read(source.ask)
+        return LiteLLM(http, source.at, master).read(source.ask, _hashes(source, vault))
 
     def machine(source: Source) -> Reading:
         shell = machines.at(source.at)
@@ -96,6 +97,13 @@ def observe(
         readings = dict(zip((s.id for s in wanted), pool.map(read, wanted), strict=True))
     loads = cache.remember_loads(measured(fleet, readings, at))
     return Facts(at, readings, loads, _remembered(wanted, readings, cache))
+
+
+def _hashes(source: Source, vault: Vault) -> Iterable[str]:
+    """The hashes of the keys that were made there; none without the seed, and then nothing is told of them."""
+    for slot in source.known:
+        with suppress(SecretError):
+            yield vault.open(slot).sha256()
 
 
 def _remembered(

@@ -9,6 +9,7 @@ from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Mark
+from fleethub.resources import KINDS
 from fleethub.resources.base import Item
 from fleethub.resources.key import marks
 
@@ -72,7 +73,7 @@ def after_reading(items: Iterable[Item], lockfile: Lockfile | None, facts: Facts
     """``state.lost``, ``state.behind`` and ``key.generation-behind``: this clone must not decide."""
     found: list[Finding] = []
     if lockfile is None:
-        lost = [i.address for i in items if i.seen and i.want and _ours_without_lockfile(i)]
+        lost = [i.address for i in items if KINDS[i.address.kind].proves(i)]
         if lost:
             named = ", ".join(str(a) for a in lost[:3]) + (" …" if len(lost) > 3 else "")
             found.append(
@@ -119,17 +120,6 @@ def after_reading(items: Iterable[Item], lockfile: Lockfile | None, facts: Facts
                 )
             )
     return found
-
-
-def _ours_without_lockfile(item: Item) -> bool:
-    seen, want = item.seen, item.want
-    if seen is None or want is None or seen.mark is None:
-        return False
-    if item.address.kind == "key":
-        return bool(seen.attrs["value"] == want.attrs["value"])
-    # a seal is this fleet's own: one file with our fingerprint is proof enough
-    files = want.attrs.get("files", {})
-    return any(there == files.get(path) for path, there in seen.attrs.get("files", {}).items())
 
 
 def _marks(items: Iterable[Item], facts: Facts) -> Iterable[tuple[Address, Mark]]:

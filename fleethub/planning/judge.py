@@ -33,8 +33,6 @@ def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -
     objections = tuple(KINDS[item.address.kind].objections(item, lockfile))
     if objections and (item.want is not None or item.locked is not None):
         why = Why.REFUSED if any(f.severity is Severity.ERROR for f in objections) else Why.POLICY
-        if item.want is None and all(f.code.endswith(("taken", "foreign")) for f in objections):
-            return Verdict(Action.RECORD, findings=())  # no longer ours: only the record goes
         return Verdict(Action.BLOCKED, tuple(Obstacle(why, f.message) for f in objections), objections)
     if item.want is None:
         return _unwanted(item)
@@ -103,8 +101,11 @@ def drift(item: Item, repair: bool) -> Drift | None:
     rest = [leaf for leaf in found if leaf.path != ("marked",) or len(found) == 1]
     shown = tuple(_shown(leaf) for leaf in rest if leaf.path[-1] != "fingerprint" or leaf.path[1] not in told)
     shown += finer
+    renamed = next((leaf.after for leaf in shown if leaf.path == ("renamed",)), None)
+    shown = tuple(leaf for leaf in shown if leaf.path != ("renamed",))
     names = ", ".join(dict.fromkeys(leaf.path[1] if leaf.path[0] == "files" else leaf.path[0] for leaf in shown))
-    return Drift(item.address, f"{names} changed", shown, repair, KINDS[item.address.kind].kept(item))
+    says = ", ".join(filter(None, (f"renamed to {renamed}" if renamed else "", f"{names} changed" if names else "")))
+    return Drift(item.address, says, shown, repair, KINDS[item.address.kind].kept(item))
 
 
 def _shown(leaf: Leaf) -> Leaf:

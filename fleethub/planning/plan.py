@@ -49,6 +49,7 @@ class _Desk:
     missing: dict[Address, Obstacle]
     users: dict[Address, list[Address]] = field(default_factory=dict)
     gates: dict[Address, tuple[Obstacle, ...]] = field(default_factory=dict)
+    takers: dict[Address, Address] = field(default_factory=dict)  # a node that goes -> the one that takes its target
 
 
 def make_plan(
@@ -61,7 +62,8 @@ def make_plan(
     repair: bool = True,
 ) -> Plan:
     """The whole plan; ``findings`` are those made before (spec, rendering) and are carried along."""
-    items = _items(wanted, lockfile, facts, seal)
+    sight = Sight(facts, seal, lockfile.lineage if lockfile else "")
+    items = _items(wanted, lockfile, sight)
     fatal = after_reading(items.values(), lockfile, facts)
     if any(f.code in FATAL for f in fatal):
         return _empty(fleet, lockfile, (*findings, *fatal))
@@ -95,6 +97,7 @@ def make_plan(
         *(f for v in desk.verdicts.values() for f in v.findings),
         *(f for w in work.values() for f in w.findings),
         *(f for a, item in items.items() for f in KINDS[a.kind].remarks(item)),
+        *(f for kind in KINDS.values() for f in kind.orphans(tuple(items.values()), fleet, sight)),
         *key_findings(fleet, facts),
         *routes,
         *env,
@@ -121,11 +124,8 @@ def make_plan(
     return replace(plan, sentence=sentence(plan))
 
 
-def _items(
-    wanted: Mapping[Address, Resource], lockfile: Lockfile | None, facts: Facts, seal: Seal
-) -> dict[Address, Item]:
+def _items(wanted: Mapping[Address, Resource], lockfile: Lockfile | None, sight: Sight) -> dict[Address, Item]:
     locked = lockfile.resources if lockfile else {}
-    sight = Sight(facts, seal, lockfile.lineage if lockfile else "")
     items = {}
     for address in sorted({*wanted, *locked}):
         want, record_ = wanted.get(address), locked.get(address)
@@ -164,6 +164,12 @@ def _let_go(desk: _Desk) -> None:
             desk.running[taker] = _union(desk.running[taker], desk.running[address])
         if taker is not None or address in used:
             desk.verdicts[address] = replace(verdict, action=Action.RECORD)
+        if taker is not None and desk.verdicts[taker].action is Action.BLOCKED:
+            why = Obstacle(
+                Why.WAITS, f"waits for {taker}, which takes its place: {desk.verdicts[taker].obstacles[0].reason}"
+            )
+            desk.verdicts[address] = replace(verdict, action=Action.BLOCKED, obstacles=(why,))
+        desk.takers |= {address: taker} if taker is not None else {}
 
 
 def _union(one: Needs, other: Needs) -> Needs:
@@ -299,6 +305,10 @@ def _change(desk: _Desk, address: Address, work: Work) -> Change | None:
     acts = any(step.locked is not None or step.removes for step in work.steps)
     if action not in (Action.BLOCKED, Action.RECORD) and not acts:
         action = Action.BLOCKED
+    taker = desk.takers.get(address)
+    if taker is not None and action is Action.RECORD and desk.gates.get(taker):
+        # until its successor is delivered it is what runs there
+        action, obstacles = Action.BLOCKED, (Obstacle(Why.WAITS, f"waits for {taker}: {desk.gates[taker][0].reason}"),)
     found, files = ((), ()) if isinstance(item.have, Unknown) else KINDS[address.kind].describe(item)
     consequences = dict.fromkeys(f.consequence for f in files if f.consequence)
     return Change(
@@ -311,6 +321,7 @@ def _change(desk: _Desk, address: Address, work: Work) -> Change | None:
         consequence=", ".join(consequences),
         attrs=item.want.attrs if item.want else {},
         locked=record(item.want) if item.want else None,
+        after=taker,
     )
 
 

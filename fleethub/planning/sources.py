@@ -10,6 +10,7 @@ from fleethub.model.address import Address
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Resource, Source
 from fleethub.model.secret import SecretRef
+from fleethub.resources import KINDS
 from fleethub.resources.key import proxy_source
 
 
@@ -38,7 +39,9 @@ def merged(every: Iterable[Source]) -> tuple[Source, ...]:
             found[source.id] = source
         else:
             ask = tuple(dict.fromkeys((*known.ask, *source.ask)))
-            found[source.id] = replace(known, ask=ask, credential=known.credential or source.credential)
+            there = tuple(dict.fromkeys((*known.known, *source.known)))
+            credential = known.credential or source.credential
+            found[source.id] = replace(known, ask=ask, known=there, credential=credential)
     return tuple(found[key] for key in sorted(found))
 
 
@@ -55,11 +58,12 @@ def _all(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | 
             yield Source("gpu", backend.ssh, of=of)
     for resource in wanted.values():
         yield resource.source
-    for locked in (lockfile.resources if lockfile else {}).values():
+    for address, locked in (lockfile.resources if lockfile else {}).items():
         ask = tuple(sorted(locked.attrs.get("files", ())))
         if locked.pending:
             ask += tuple(sorted(locked.pending.attrs.get("files", ())))
-        yield replace(locked.source, ask=ask)
+        known = KINDS[address.kind].made(address, wanted.get(address), locked, fleet.identity)
+        yield replace(locked.source, ask=ask, known=known)
     secret = tuple(path for resource in wanted.values() for path in secret_paths(resource))
     if secret:
         yield Source("git", ".", ask=secret)

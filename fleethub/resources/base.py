@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Pending, Resource, Seen
 from fleethub.model.plan import FileDiff, Leaf, Obstacle, Step
-from fleethub.model.secret import Seal
+from fleethub.model.secret import Derived, Seal
 from fleethub.resources.diff import diff
 
 
@@ -90,6 +90,15 @@ class Kind(Protocol):
     def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
         """What the facts mean for this address."""
 
+    def made(self, address: Address, want: Resource | None, locked: Locked, fleet: str) -> tuple[Derived, ...]:
+        """What was made there that can be looked for by itself, where a list lacks it; ``fleet``: its identity."""
+
+    def proves(self, item: Item) -> bool:
+        """Whether what is seen is this fleet's own, though there is no lockfile that says so."""
+
+    def orphans(self, items: Sequence[Item], fleet: Fleet, sight: Sight) -> list[Finding]:
+        """What carries this fleet's mark, and is in neither spec nor lockfile."""
+
     def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
         """Findings that forbid touching the thing at all (taken, foreign, duplicate, unprovable)."""
 
@@ -118,8 +127,8 @@ def parse_mark(raw: Any) -> Mark | None:
         return None
     lineage, serial, generation = raw.get("lineage"), raw.get("serial"), raw.get("generation")
     if isinstance(lineage, str) and isinstance(serial, int) and isinstance(generation, int):
-        written_by = raw.get("apply", "")
-        return Mark(lineage, serial, generation, written_by if isinstance(written_by, str) else "")
+        apply, fleet = (str(raw[name]) if isinstance(raw.get(name), str) else "" for name in ("apply", "fleet"))
+        return Mark(lineage, serial, generation, apply, fleet)
     return None
 
 

@@ -8,7 +8,7 @@ uses this set) and ``project`` (what its containers are grouped under).
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +34,7 @@ from fleethub.model.observation import (
     Unknown,
 )
 from fleethub.model.plan import FileDiff, Leaf, Phase, Step
-from fleethub.model.secret import Blob, Seal
+from fleethub.model.secret import Blob, Derived, Seal
 from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, differs, leaves, managed, parse_mark, record
 from fleethub.resources.delivery import (
     WITHOUT_RESTART,
@@ -121,7 +121,10 @@ class NodeKind:
             else:
                 files[path] = {"fingerprint": sight.seal.sha256(file.content.sha256()), "mode": f"{file.mode:04o}"}
         mark = parse_mark(reading.mark)
-        if not reading.exists or (not files and reading.mark is None):
+        known = fingerprints(locked)
+        foreign = mark is not None and mark.lineage != sight.lineage
+        none_of_ours = foreign and all(f.get("fingerprint") != known.get(p) for p, f in files.items())
+        if not reading.exists or (not files and reading.mark is None) or (want is None and none_of_ours):
             return Absent(sight.facts.at)
         chain = _chain(want, reading) if want else None
         marked = _marks(reading.mark, files)
@@ -146,6 +149,21 @@ class NodeKind:
             },
         )
 
+    def made(self, address: Address, want: Resource | None, locked: Locked, fleet: str) -> tuple[Derived, ...]:
+        """Nothing that could be asked for by itself."""
+        return ()
+
+    def proves(self, item: Item) -> bool:
+        """A file as this fleet would write it: a fingerprint is its own, for nobody else has the seed."""
+        seen, want = item.seen, item.want
+        if seen is None or want is None or seen.mark is None:
+            return False
+        return any(there == want.attrs["files"].get(path) for path, there in seen.attrs["files"].items())
+
+    def orphans(self, items: Sequence[Item], fleet: Fleet, sight: Sight) -> list[Finding]:
+        """None: a target that neither spec nor lockfile names is not read."""
+        return []
+
     def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
         """Files or a mark of somebody else at the target."""
         seen = item.seen
@@ -153,6 +171,13 @@ class NodeKind:
             return []
         place = item.want.place if item.want else None
         lineage = lockfile.lineage if lockfile else ""
+        if seen.mark is not None and seen.mark.lineage != lineage and item.want is None:
+            left = ", ".join(sorted(own_files(item)))
+            message = (
+                f"the target is marked by another fleet (lineage {seen.mark.lineage}), and {left} of this one's last"
+            )
+            hint = "remove those files there by hand, or have the other fleet deliver; then plan again"
+            return [Finding("node.foreign", message, item.address, None, hint)]
         if seen.mark is not None and seen.mark.lineage != lineage:
             return [
                 Finding(

@@ -6,7 +6,7 @@ deployments that carry our mark are ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Model, Proxy
 from fleethub.model.observation import Absent, Attrs, Locked, Lockfile, Observation, Resource, Seen, Unknown
 from fleethub.model.plan import FileDiff, Leaf, Phase, Step
+from fleethub.model.secret import Derived
 from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, leaves, managed, record
 from fleethub.resources.key import mark_of, proxy_source, scopes
 
@@ -63,7 +64,7 @@ class RouteKind:
                 owner=model.owner,
                 protected=model.protected,
                 place=model.place,
-                material={"proxy": proxy},
+                material={"proxy": proxy, "fleet": fleet.identity},
             )
 
     def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
@@ -82,8 +83,41 @@ class RouteKind:
             attrs={"deployments": shapes} if ours else {},
             at=sight.facts.at,
             mark=next((mark_of(d.info) for d in ours), None),
-            telemetry={"theirs": not ours, "ids": tuple(d.id for d in ours)},
+            telemetry={
+                "theirs": not ours,
+                "ids": tuple(d.id for d in ours),
+                "marked": tuple((m.fleet, _shape(d)) for d in rows if d.stored and (m := mark_of(d.info))),
+            },
         )
+
+    def made(self, address: Address, want: Resource | None, locked: Locked, fleet: str) -> tuple[Derived, ...]:
+        """Nothing that could be asked for by itself."""
+        return ()
+
+    def proves(self, item: Item) -> bool:
+        """A deployment that bears this fleet's name; one of an older FleetHub bears none, and is as it is wanted."""
+        if item.seen is None or item.want is None:
+            return False
+        name, wanted = item.want.material["fleet"], item.want.attrs["deployments"]
+        marked: tuple[tuple[str, Mapping[str, Any]], ...] = item.seen.telemetry["marked"]
+        return any(fleet == name or (not fleet and shape in wanted) for fleet, shape in marked)
+
+    def orphans(self, items: Sequence[Item], fleet: Fleet, sight: Sight) -> list[Finding]:
+        """Stored deployments with this fleet's mark, of aliases that nothing names."""
+        names = {p.admin_url: p.name for p in fleet.proxies.values()}
+        named = {(p.admin_url, m.name) for m in fleet.models.values() if (p := fleet.proxies.get(m.proxy or ""))}
+        for item in items:
+            for side in (item.want, item.locked):
+                if side is not None and item.address.kind == self.name:
+                    named.add((side.source.at, item.address.alias))
+                    names.setdefault(side.source.at, item.address.owner)
+        found = []
+        for (system, at), reading in sorted(sight.facts.readings.items()):
+            if system != "litellm" or not isinstance(reading, ProxyReading) or not sight.lineage:
+                continue
+            lost = {d.alias for d in reading.deployments if (m := mark_of(d.info)) and m.lineage == sight.lineage}
+            found += [_orphan(names.get(at, at), alias) for alias in sorted(lost) if (at, alias) not in named]
+        return found
 
     def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
         """None: an alias that somebody else defined serves as well, and is left alone."""
@@ -150,6 +184,16 @@ def findings(fleet: Fleet, facts: Facts) -> list[Finding]:
         ours = [d for d in rows if d.stored and mark_of(d.info)]
         found += _row_findings(fleet, model, proxy, [d for d in rows if d not in ours] if rows else [])
     return found
+
+
+def _orphan(proxy: str, alias: str) -> Finding:
+    return Finding(
+        "route.orphan",
+        f"the proxy {proxy} has a stored deployment of {alias!r} with this fleet's mark, and neither the spec nor the "
+        "lockfile names it",
+        route_address(proxy, alias),
+        hint="delete it in LiteLLM if nobody calls it (POST /model/delete with its id, see GET /model/info)",
+    )
 
 
 def _missing(fleet: Fleet, model: Model, proxy: Proxy) -> Finding:

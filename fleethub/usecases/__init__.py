@@ -295,6 +295,7 @@ class Workplace:
                 lineage=plan.lineage or secrets.token_hex(16),
                 serial=plan.serial + 1,
                 apply=secrets.token_hex(4),
+                fleet=self.fleet.identity,
                 emit=emit,
                 parallel=pace.parallel,
                 max_failures=pace.max_failures,

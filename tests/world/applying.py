@@ -10,7 +10,7 @@ from typing import Any
 from fleethub.applying import run
 from fleethub.clients.vault import Vault
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
-from fleethub.model.plan import Action, Phase, Plan, Step
+from fleethub.model.plan import Phase, Plan, Step
 from fleethub.state.reduce import reduce
 from tests.world.fold import Failed, fold
 from tests.world.values import LINEAGE, SEAL, World
@@ -84,10 +84,9 @@ def apply(
             had = lockfile.resources.get(step.address)
             record = replace(record, pending=had.pending if had else None)
         take(StepDone(step.id, step.address, step.phase.name.lower(), record, step.removes))
-    for change in plan.changes:
-        if change.action is Action.RECORD:
-            take(Recorded(change.address, change.locked))
     told: Any = SimpleNamespace(failed=made.failed, skipped=made.skipped, lockfile=lockfile)
+    for address, recorded in run._recorded(plan, told):
+        take(Recorded(address, recorded))
     for address, settled in run._settled(plan, told, lockfile.resources):
         take(Recorded(address, settled))
     take(ApplyFinished(serial, planned=run._planned(plan, before, told), fits=plan.fits))

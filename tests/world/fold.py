@@ -59,19 +59,21 @@ def _do(do: Do, world: World, seal: Vault) -> World:
 def _key_put(do: KeyPut, world: World, seal: Vault) -> World:
     proxy, token = _proxy(do.source, world), seal.open(do.value).sha256()
     if do.create:
-        rows = proxy.find(do.alias)
-        if do.replaces is not None and len(rows) == 1 and _sealed(rows[0], seal) == do.replaces:
-            proxy = proxy.without_key(rows[0].token)
+        if do.replaces is not None:
+            proxy = proxy.without_key(do.replaces)
         if not do.models or proxy.find(do.alias):
             raise Failed(f"{do.alias} has no models, or is there already", _with(world, do.source, proxy))
         row = KeyRow(do.alias, token, do.models, {**NO_LIMITS, **do.limits}, {"fleethub": _mark(world, do.generation)})
         if all(k.token != token for k in proxy.keys):  # an existing value answers 200 and changes nothing
             proxy = proxy.with_key(row)
     else:
-        row = _ours(proxy.find(do.alias), do.alias, world)
+        rows = proxy.find(do.alias)
+        rows += tuple(k for k in proxy.keys if k.token == token and k not in rows)
+        row = _ours(rows, do.alias, world)
         proxy = proxy.with_key(
             replace(
                 row,
+                alias=do.alias,
                 models=row.models if do.models is None else do.models,
                 limits={**{n: _lifted(v) if n in do.lift else v for n, v in row.limits.items()}, **do.limits},
                 metadata={**row.metadata, "fleethub": _mark(world, do.generation)},
@@ -89,9 +91,8 @@ def _key_put(do: KeyPut, world: World, seal: Vault) -> World:
 @_do.register
 def _key_delete(do: KeyDelete, world: World, seal: Vault) -> World:
     proxy = _proxy(do.source, world)
-    for row in proxy.find(do.alias):
-        if _sealed(row, seal) in do.values:
-            proxy = proxy.without_key(row.token)
+    for token in do.tokens:
+        proxy = proxy.without_key(token)
     return _with(world, do.source, proxy)
 
 
@@ -114,7 +115,7 @@ def _route_put(do: RoutePut, world: World, seal: Vault) -> World:
     for row in do.deployments:
         free = next(f"{do.alias}-{n}" for n in range(99) if f"{do.alias}-{n}" not in taken)
         taken.add(free)
-        info = {"fleethub": _mark(world, 1)}
+        info = {"fleethub": {**_mark(world, 1), "fleet": _identity(world)}}
         new.append(Deployment(do.alias, row["model"], free, row.get("api_base"), row.get("num_ctx"), True, info))
     return _without_routes(_with(world, do.source, replace(proxy, stored=(*proxy.stored, *new))), do.source, do.remove)
 
@@ -235,10 +236,6 @@ def _ours(rows: tuple[KeyRow, ...], alias: str, world: World) -> KeyRow:
     return rows[0]
 
 
-def _sealed(row: KeyRow, seal: Vault) -> str | None:
-    return seal.sha256(bytes.fromhex(row.token))
-
-
 def _mark(world: World, generation: int) -> dict[str, Any]:
     """The mark of the apply that is under way, which wrote its intent into the lockfile first."""
     assert world.lockfile is not None
@@ -249,6 +246,11 @@ def _mark(world: World, generation: int) -> dict[str, Any]:
         "generation": generation,
         "apply": lockfile.apply,
     }
+
+
+def _identity(world: World) -> str:
+    assert world.lockfile is not None
+    return world.lockfile.fleet if world.lockfile.by_name else world.lockfile.id
 
 
 def _node_mark(

@@ -143,7 +143,7 @@ class World:
         url = url or next(iter(self.proxies))
         return replace(self, proxies={**self.proxies, url: change(self.proxies[url])})
 
-    def at_key(self, alias: str, **fields: Any) -> World:
+    def at_key(self, alias: str, /, **fields: Any) -> World:
         """With a key of the only proxy changed by hand."""
         return self.at_proxy(lambda p: p.with_key(replace(self.key(alias), **fields)))
 

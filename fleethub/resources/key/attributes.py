@@ -63,7 +63,7 @@ def never(item: Item) -> Attrs:
     """What must be none of a key as it is observed: all that takes its power away, and limits of zero."""
     have = item.seen.attrs if item.seen else {}
     zero = [n for n in (*LIMITS, *OTHERS) if have.get(n) == 0 or (n in BY_MODEL and have.get(n))]
-    return dict.fromkeys((*POWER, *zero))
+    return dict.fromkeys((*POWER, *zero, "renamed"))
 
 
 def shown(value: Any) -> str:

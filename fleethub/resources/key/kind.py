@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fleethub.model.address import Address
@@ -10,13 +10,14 @@ from fleethub.model.address import key as key_address
 from fleethub.model.address import route as route_address
 from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Key
+from fleethub.model.fleet import Fleet, Key
 from fleethub.model.observation import Absent, Attrs, Locked, Lockfile, Observation, Resource, Seen, Unknown
 from fleethub.model.plan import MISSING, FileDiff, Leaf
 from fleethub.model.secret import Derived
 from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, leaves, managed
 from fleethub.resources.key.attributes import ALL, NEVER, NOTHING, limits, never, power, spent
-from fleethub.resources.key.marks import mark_of, record_of
+from fleethub.resources.key.marks import mark_of, ours, record_of, values_of
+from fleethub.resources.key.orphans import orphans
 from fleethub.resources.key.ownership import BARRED, objections, remarks
 from fleethub.resources.key.scope import proxy_source, scopes
 from fleethub.resources.key.steps import delete, put
@@ -47,6 +48,7 @@ class KeyKind:
                     "blocked": False,
                     "marked": True,
                     **dict.fromkeys(NEVER),
+                    "renamed": None,
                     **block.limits,
                 },
                 needs={route_address(proxy_name, alias): frozenset({alias}) for alias in sorted(models)},
@@ -60,20 +62,28 @@ class KeyKind:
             )
 
     def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
-        """The row with the alias; several, or a row of somebody else, are told by ``objections``."""
+        """The row with a value of ours, whatever its alias is now; else, where it is wanted, the row in its place.
+
+        The reading is whole (see ``clients.litellm``): without such a row the key is absent.
+        """
         source = (want or record_of(locked)).source
         reading = sight.facts.of(source)
         if isinstance(reading, Unknown):
             return Unknown(f"{source.at}: {reading.reason}", reading.at)
         if not isinstance(reading, ProxyReading):
             return Unknown(f"{source.at}: not read as a LiteLLM", sight.facts.at)
-        if want is not None and want.attrs["value"] is None:
-            return Unknown("the fleet's seed does not resolve, so the key's value is not known", sight.facts.at)
-        rows = reading.keys.get(address.alias, ())
-        barred = BARRED if reading.takes_values is False else ""
-        if not rows:
+        if sight.seal.sha256(b"") is None:
+            return Unknown(
+                "the fleet's seed does not resolve, so which keys are FleetHub's is not known", sight.facts.at
+            )
+        rows, barred = reading.keys.get(address.alias, ()), BARRED if reading.takes_values is False else ""
+        row = ours(rows, reading, values_of(Item(address, want, Absent(""), locked)), sight)
+        if row is None and want is None:  # what has its name is somebody else's, unless it has our mark
+            row = next((r for r in rows if (m := mark_of(r.metadata)) and m.lineage == sight.lineage), None)
+        elif row is None and rows:
+            row = rows[0]
+        if row is None:
             return Absent(sight.facts.at, barred)
-        row = rows[0]
         managed, others = limits(row, want.attrs if want else {}, locked)
         return Seen(
             attrs={
@@ -81,6 +91,7 @@ class KeyKind:
                 "value": sight.seal.sha256(bytes.fromhex(row.token)),
                 "blocked": row.blocked,
                 "marked": mark_of(row.metadata) is not None,
+                **({"renamed": row.alias or "(no alias)"} if row.alias != address.alias else {}),
                 **power(row),
                 **managed,
             },
@@ -91,6 +102,7 @@ class KeyKind:
                 "spent": spent(row),
                 "barred": barred,
                 "rows": len(rows),
+                "token": row.token,
                 "unmanaged": others | ({"team": row.team} if row.team else {}),
                 "groups": row.groups,
                 "team": row.team,
@@ -98,6 +110,25 @@ class KeyKind:
                 "clears_budget_duration": reading.clears_budget_duration,
             },
         )
+
+    def made(self, address: Address, want: Resource | None, locked: Locked, fleet: str) -> tuple[Derived, ...]:
+        """Its value, as it was last applied, as an apply began it, and as it is wanted now."""
+        born, begun = locked.born or address.alias, locked.pending.generation if locked.pending else 0
+        slots = (
+            Derived.key_of(locked.shape, address.owner),
+            *(Derived("key", fleet, address.owner, born, n) for n in (locked.generation, begun) if n),
+            want.material["slot"] if want is not None else None,
+        )
+        return tuple(dict.fromkeys(slot for slot in slots if slot is not None))
+
+    def proves(self, item: Item) -> bool:
+        """A marked key of the value that this fleet derives: nobody else has the seed."""
+        seen, want = item.seen, item.want
+        return bool(seen and want and seen.mark and seen.attrs["value"] == want.attrs["value"])
+
+    def orphans(self, items: Sequence[Item], fleet: Fleet, sight: Sight) -> list[Finding]:
+        """Living keys with this fleet's mark that nothing names."""
+        return orphans(items, fleet, sight)
 
     def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
         """Duplicate alias, somebody else's key, a scope that no proof can show."""
@@ -121,7 +152,7 @@ class KeyKind:
                 continue
             if leaf.path[0] in ("blocked", "marked") and not item.seen:
                 continue
-            shown.append(leaf)
+            shown.append(leaf if leaf.path[0] != "renamed" else Leaf(("alias",), leaf.before, item.address.alias))
         return tuple(shown), ()
 
     def applied(self, item: Item) -> Attrs:

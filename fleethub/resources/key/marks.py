@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.observation import Locked, Mark
-from fleethub.resources.base import Item, parse_mark
+from fleethub.resources.base import Item, Sight, parse_mark
 
 
 def values_of(item: Item) -> set[str]:
@@ -27,6 +27,17 @@ def marks(reading: ProxyReading) -> list[tuple[KeyRow, Mark]]:
     """Every marked key of a proxy."""
     rows = (row for same in reading.keys.values() for row in same)
     return [(row, mark) for row in rows if (mark := mark_of(row.metadata)) is not None]
+
+
+def ours(rows: Iterable[KeyRow], reading: ProxyReading, values: Collection[str], sight: Sight) -> KeyRow | None:
+    """The row whose value is one of ``values``: one of those that have the alias, else whoever has it by now."""
+
+    def first(some: Iterable[KeyRow]) -> KeyRow | None:
+        return next((r for r in some if sight.seal.sha256(bytes.fromhex(r.token)) in values), None)
+
+    if not values:
+        return None
+    return first(rows) or first(row for same in reading.keys.values() for row in same)
 
 
 def record_of(locked: Locked | None) -> Locked:

@@ -27,6 +27,15 @@ def objections(item: Item, lockfile: Lockfile | None) -> list[Finding]:
     def finding(code: str, message: str, hint: str) -> list[Finding]:
         return [Finding(code, message, item.address, item.want.place if item.want else None, hint)]
 
+    if item.want is None:
+        return _in_the_way(item, lockfile)
+    renamed = seen.attrs.get("renamed")
+    if renamed and seen.telemetry["rows"]:
+        return finding(
+            "key.alias-taken",
+            f"the key {alias!r} on {proxy} was renamed to {renamed!r}, and another key has its alias now",
+            f"rename or delete that other key in LiteLLM; then the next apply renames {renamed!r} back",
+        )
     if seen.telemetry["rows"] > 1:
         return finding(
             "key.alias-duplicate",
@@ -34,7 +43,7 @@ def objections(item: Item, lockfile: Lockfile | None) -> list[Finding]:
             "delete or rename all but one of them in LiteLLM, then plan again",
         )
     lineage = lockfile.lineage if lockfile else ""
-    same_value = item.want is not None and seen.attrs["value"] == item.want.attrs["value"]
+    same_value = seen.attrs["value"] == item.want.attrs["value"]
     ours = seen.attrs["value"] in values_of(item)
     if seen.mark is not None and seen.mark.lineage != lineage and not (same_value and lockfile is None):
         return finding(
@@ -48,7 +57,7 @@ def objections(item: Item, lockfile: Lockfile | None) -> list[Finding]:
             f"a key that FleetHub did not make has the alias {alias!r} on {proxy}",
             "rename it in LiteLLM or use another key name; adopting it (fleethub import) is not there yet",
         )
-    if not same_value and item.want is not None and not seen.attrs["blocked"]:
+    if not same_value and not seen.attrs["blocked"]:
         return finding(
             "key.generation-raised",
             f"the key {alias!r} on {proxy} is alive with another value than generation "
@@ -57,14 +66,29 @@ def objections(item: Item, lockfile: Lockfile | None) -> list[Finding]:
         )
     wild = [m for m in seen.attrs["models"] if "*" in m or m in WILDCARDS]
     groups = [f"access group {name}" for name in seen.telemetry["groups"]]
-    if item.want is not None and (groups or wild):
+    if groups or wild:
         what = ", ".join((*groups, *wild))
         return finding(
             "key.unprovable",
             f"the key {alias!r} on {proxy} was given {what}, so what it may call cannot be proved",
             "take the group or wildcard off the key in LiteLLM, then plan again",
         )
-    return _team(item, seen.telemetry["team"], seen.telemetry["team_state"]) if item.want is not None else []
+    return _team(item, seen.telemetry["team"], seen.telemetry["team_state"])
+
+
+def _in_the_way(item: Item, lockfile: Lockfile | None) -> list[Finding]:
+    """Why a key that is wanted no more is not deleted; it lives, so it is not forgotten either."""
+    seen, alias, proxy = item.seen, item.address.alias, item.address.owner
+    if seen is None:
+        return []
+    hint = "delete it in LiteLLM, or take its mark off (metadata.fleethub); then plan again"
+    if seen.mark is not None and seen.mark.lineage != (lockfile.lineage if lockfile else ""):
+        message = f"the key {alias!r} on {proxy} is marked by another fleet (lineage {seen.mark.lineage}), and lives"
+        return [Finding("key.foreign", message, item.address, hint=hint)]
+    if seen.attrs["value"] not in values_of(item):
+        message = f"the key {alias!r} on {proxy} has this fleet's mark, and a value that FleetHub did not make"
+        return [Finding("key.alias-taken", message, item.address, hint=hint)]
+    return []
 
 
 def _barred(item: Item, why: str) -> Finding:

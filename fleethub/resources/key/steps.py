@@ -12,17 +12,17 @@ from fleethub.model.plan import Obstacle, Phase, Step, Why
 from fleethub.model.secret import Derived
 from fleethub.resources.base import Item, Uses, Work, managed, record
 from fleethub.resources.key.attributes import ALL, BY_MODEL, LIMITS, NOTHING, POWER, SCALARS
-from fleethub.resources.key.marks import record_of, values_of
+from fleethub.resources.key.marks import record_of
 
 
 def delete(item: Item, uses: Uses) -> Work:
-    if uses.unsettled:
+    if uses.unsettled or item.seen is None:
         return Work(obstacles=uses.unsettled)
     step = Step(
         id=f"{item.address}/delete",
         address=item.address,
         phase=Phase.CONTRACT,
-        do=KeyDelete(record_of(item.locked).source, item.address.alias, tuple(sorted(values_of(item)))),
+        do=KeyDelete(record_of(item.locked).source, item.address.alias, (str(item.seen.telemetry["token"]),)),
         removes=True,
     )
     return Work((step,))
@@ -54,7 +54,7 @@ def put(item: Item, want: Resource, uses: Uses) -> Work:
     renewed = item.seen is not None and have.get("value") != want.attrs["value"]
     if renewed:
         write_models, limits = tuple(sorted(wide)), {n: want.attrs.get(n) for n in LIMITS}
-    remark = item.seen is None or not have.get("marked") or bool(have.get("blocked"))
+    remark = item.seen is None or not have.get("marked") or bool(have.get("blocked") or have.get("renamed"))
     lift = () if renewed or item.seen is None else tuple(name for name in (*POWER, *BY_MODEL) if have.get(name))
     if write_models or limits or lift or remark:
         expand_id = f"{item.address}/expand"
@@ -74,7 +74,7 @@ def put(item: Item, want: Resource, uses: Uses) -> Work:
                     create=item.seen is None or renewed,
                     unblock=bool(have.get("blocked")),
                     lift=lift,
-                    replaces=str(have["value"]) if renewed else None,
+                    replaces=str(item.seen.telemetry["token"]) if renewed and item.seen else None,
                 ),
                 locked=record(want, {**attrs_now, "models": list(scope)}),
             )
