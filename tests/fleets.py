@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,11 @@ class Spec:
         """Limits of a node's key, or (with ``models``) a key that no node uses."""
         return self._naming(*fields.get("also", ()), *fields.get("models", ()))._add("keys", name, fields)
 
-    @property
+    def __repr__(self) -> str:
+        shown = {k: v for k, v in self.doc.items() if k in ("proxies", "defaults", "nodes", "keys")}
+        return f"Spec({shown})"
+
+    @cached_property
     def text(self) -> str:
         """The spec as TOML."""
         return "".join(_lines(self.doc))

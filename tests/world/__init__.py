@@ -8,7 +8,7 @@ The planner, the kinds, the lockfile's fold and the secrets are the real ones. W
 in ``fold``, and ``tests/planning/test_same_story.py`` holds it to what ``fleethub.applying`` does to the stand-ins.
 """
 
-from tests.world.applying import Applied, apply
+from tests.world.applying import Applied, apply, settled
 from tests.world.fold import Failed, fold
 from tests.world.planning import facts, plan, wanted
 from tests.world.running import denied
@@ -29,5 +29,6 @@ __all__ = [
     "facts",
     "fold",
     "plan",
+    "settled",
     "wanted",
 ]

@@ -12,9 +12,12 @@ from fleethub.clients.vault import Vault
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.plan import Phase, Plan, Step
 from fleethub.state.reduce import reduce
+from tests.fleets import Spec
 from tests.world.fold import Failed, fold
+from tests.world.planning import plan
 from tests.world.values import LINEAGE, SEAL, World
 
+_SETTLED: dict[str, World] = {}
 Pick = Callable[[Sequence[Step]], Step]
 #: Phases that wait for each other; a node is activated while others are still delivered to.
 STAGES = ((Phase.PREPARE,), (Phase.EXPAND,), (Phase.PROVE,), (Phase.DELIVER, Phase.ACTIVATE), (Phase.SETTLE,),
@@ -34,7 +37,7 @@ class Applied:
 
 def apply(
     world: World,
-    plan: Plan,
+    decided: Plan,
     *,
     seal: Vault = SEAL,
     crash: int | None = None,
@@ -47,14 +50,22 @@ def apply(
     After a crash the lockfile holds the intent alone, as on disk.
     """
     made = Applied(world)
-    if plan.fatal or not plan.doable:
+    if decided.fatal or not decided.doable:
         return made
     before = world.lockfile
     serial = (before.serial if before else 0) + 1
     started = ApplyStarted(
-        plan.id, plan.fleet, (before.lineage if before else "") or lineage, serial, seal.seed_fingerprint() or
-        (before.seed if before else ""), f"{by}-{serial}", run.Applied(), run._pending(plan, before)
-    )  # fmt: skip
+        plan=decided.id,
+        fleet=decided.fleet,
+        lineage=(before.lineage if before else "") or lineage,
+        serial=serial,
+        seed=seal.seed_fingerprint() or (before.seed if before else ""),
+        apply=f"{by}-{serial}",
+        applied=run.Applied(),
+        pending=run._pending(decided, before),
+        id=decided.fleet_id,
+        by_name=decided.by_name,
+    )
     lockfile = reduce(before, started)
     assert lockfile is not None
     made.world = replace(world, lockfile=lockfile)
@@ -64,7 +75,7 @@ def apply(
         lockfile = reduce(lockfile, event)
         assert lockfile is not None
 
-    for step in _in_order(plan.steps, pick):
+    for step in _in_order(decided.steps, pick):
         if crash is not None and len(made.done) + len(made.failed) >= crash:
             return made
         if {name for name, _ in made.failed}.union(made.skipped) & set(step.after):
@@ -85,13 +96,20 @@ def apply(
             record = replace(record, pending=had.pending if had else None)
         take(StepDone(step.id, step.address, step.phase.name.lower(), record, step.removes))
     told: Any = SimpleNamespace(failed=made.failed, skipped=made.skipped, lockfile=lockfile)
-    for address, recorded in run._recorded(plan, told):
+    for address, recorded in run._recorded(decided, told):
         take(Recorded(address, recorded))
-    for address, settled in run._settled(plan, told, lockfile.resources):
-        take(Recorded(address, settled))
-    take(ApplyFinished(serial, planned=run._planned(plan, before, told), fits=plan.fits))
+    for address, whole in run._settled(decided, told, lockfile.resources):
+        take(Recorded(address, whole))
+    take(ApplyFinished(serial, planned=run._planned(decided, before, told), fits=decided.fits))
     made.world = replace(made.world, lockfile=lockfile)
     return made
+
+
+def settled(spec: Spec) -> World:
+    """The world after a first apply of the spec; made once."""
+    if spec.text not in _SETTLED:
+        _SETTLED[spec.text] = apply(World.of(spec), plan(World.of(spec), spec)).world
+    return _SETTLED[spec.text]
 
 
 def _in_order(steps: Sequence[Step], pick: Pick) -> Iterator[Step]:

@@ -61,6 +61,8 @@ KEY_HANDS: dict[str, Callable[[World, str], World]] = {
     "routes": lambda world, alias: world.at_key(alias, allowed_routes=("/v1/models",)),
     "aliases": lambda world, alias: world.at_key(alias, aliases={"one": "two"}),
     "unmark": lambda world, alias: world.at_key(alias, metadata={"note": "mine"}),
+    "rename": lambda world, alias: world.at_key(alias, alias=f"{alias}-renamed"),
+    "twin": lambda world, alias: world.at_proxy(lambda p: p.with_key(replace(world.key(alias), token="ab" * 32))),
     "delete": _gone,
 }
 #: What somebody may do at a target; only where something is.
@@ -70,7 +72,7 @@ NODE_HANDS: dict[str, Callable[[World, str], World]] = {
     "less": lambda world, at: world.at_file(at, "compose.yaml", None),
     "unmark": lambda world, at: world.at_node(at, lambda node: replace(node, mark=None)),
     "restart": lambda world, at: started(world, at, 18789) if world.nodes[at].process else world,
-    "empty": lambda world, at: world.at_node(at, lambda node: Node(process=node.process)),
+    "empty": lambda world, at: world.at_node(at, lambda _: Node()),
     "folder": lambda world, at: world.at_node(at, lambda _: None),
 }
 hands = st.lists(
