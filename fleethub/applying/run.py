@@ -40,7 +40,7 @@ from fleethub.model.event import (
 )
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending
 from fleethub.model.plan import Action, Phase, Plan, Step
-from fleethub.model.words import plural
+from fleethub.model.words import flat, plural
 from fleethub.state.reduce import reduce
 
 HANDLERS: dict[type, Callable[[Any, Context], tuple[str, ...]]] = {
@@ -220,8 +220,9 @@ class _Run:
             notes = HANDLERS[type(step.do)](step.do, context)
         except (StepError, SecretError) as error:
             self.broken += isinstance(error, nodes.NotActivated)
-            self.failed.append((step.id, str(error)))
-            self.take(StepFailed(step.id, step.address, phase, str(error)))
+            reason = flat(str(error))
+            self.failed.append((step.id, reason))
+            self.take(StepFailed(step.id, step.address, phase, reason))
             return
         context.ended[step.id] = time.monotonic()
         self.done.append(step.id)

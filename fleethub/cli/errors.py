@@ -10,19 +10,21 @@ import traceback
 import click
 
 from fleethub.model.exit import Exit
+from fleethub.views.style import escaped, seen
 
 
 def report(error: BaseException, as_json: bool = False) -> int:
     """Say what is wrong, with ``--json`` as the last line too, and give the exit code."""
-    code, message = _judge(error)
+    code, said = _judge(error)
+    message = seen(said)
     if isinstance(error, click.ClickException):
-        error.show()
+        (error if message == said else click.ClickException(message)).show()
     else:
         if isinstance(error, click.Abort) and error.__cause__ is None and sys.stderr.isatty():
             click.echo(err=True)  # a question's line is not ended yet
         click.echo(message, err=True)
     if as_json:
-        click.echo(json.dumps({"type": "summary", "exit": int(code), "error": message}))
+        click.echo(escaped(json.dumps({"type": "summary", "exit": int(code), "error": message})))
     return code
 
 

@@ -14,7 +14,7 @@ import click
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
 from fleethub.model.words import plural
-from fleethub.views.style import Style
+from fleethub.views.style import Style, escaped, seen
 
 
 class Out:
@@ -30,12 +30,12 @@ class Out:
     def text(self, text: str) -> None:
         """A text for people; nothing in ``--json``."""
         if not self.json:
-            click.echo(text)
+            click.echo(seen(text))
 
     def line(self, data: dict[str, Any]) -> None:
         """One NDJSON line; nothing without ``--json``."""
         if self.json:
-            click.echo(json.dumps(data, ensure_ascii=False, default=list))
+            click.echo(escaped(json.dumps(data, ensure_ascii=False, default=list)))
 
     def lines(self, data: Iterable[dict[str, Any]]) -> None:
         """Several NDJSON lines."""

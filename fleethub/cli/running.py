@@ -20,6 +20,7 @@ from fleethub.usecases import Decision, Pace, Workplace, apply_exit
 from fleethub.views.data import plan_data
 from fleethub.views.events import event_line, result_text
 from fleethub.views.plan import plan_text
+from fleethub.views.style import seen
 
 
 def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False, pace: Pace | None = None) -> int:
@@ -134,7 +135,7 @@ class progress:
             return
         line = event_line(event, self._out.style)
         if line is not None:
-            click.echo(line)
+            click.echo(seen(line))
         if self._status is not None:
             if isinstance(event, ApplyStarted):
                 self._status.start()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 
 from fleethub.clients.shell import Output, Shell, ShellError
+from fleethub.model.words import heard
 
 #: Goes before a script. A script that must clean up defines ``leave``; the end is told from wherever it exits.
 _BEGIN = r"""
@@ -68,4 +69,4 @@ def ask(shell: Shell, script: str, stdin: bytes = b"", timeout: float = 20.0) ->
 def _short(data: bytes) -> str:
     """The first line that says something, printable and short."""
     lines = (line.strip() for line in data[:4096].decode("utf-8", "replace").splitlines())
-    return "".join(c for c in next(filter(None, lines), "") if c.isprintable())[:80]
+    return heard(next(filter(None, lines), ""), 80)

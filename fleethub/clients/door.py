@@ -15,12 +15,12 @@ from typing import Any
 from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.model.secret import Secret
 from fleethub.model.verify import Call, Failure, Reply
+from fleethub.model.words import heard
 
 AT_ONCE = 8
 #: What a header can carry without being quoted; a key of LiteLLM's has nothing else.
 KEY = re.compile(r"[A-Za-z0-9._~+/=:@-]+")
 _FAILURES = {"resolve": Failure.RESOLVE, "connect": Failure.CONNECT, "silent": Failure.SILENT, "hangs": Failure.HANGS}
-_KEYLIKE = re.compile(r"sk-[^\s'\",;)]+|\b[0-9a-fA-F]{16,}\b")
 
 
 def ask_here(http: Http, calls: Sequence[Call], keys: Mapping[str, Secret]) -> tuple[Reply, ...]:
@@ -46,15 +46,14 @@ def _ask(http: Http, call: Call, keys: Mapping[str, Secret]) -> Reply:
     try:
         answer = http.request(method, call.url, token=keys.get(call.variable), json=body, limit=call.limit)
     except HttpError as error:
-        return Reply(failure=_FAILURES.get(error.why, Failure.OTHER), says=clean(str(error)))
+        return Reply(failure=_FAILURES.get(error.why, Failure.OTHER), says=heard(str(error)))
     return read(call, answer)
 
 
 def read(call: Call, answer: Answer) -> Reply:
     """An answer with its meaning: the names of a list, or why there is none."""
     if not 200 <= answer.status < 300:
-        says = answer.reason().removeprefix(f"HTTP {answer.status}").removeprefix(": ")
-        return Reply(answer.status, kind=clean(answer.kind()), says=clean(says))
+        return Reply(answer.status, kind=heard(answer.kind()), says=answer.said())
     body: Any = answer.body if isinstance(answer.body, dict) else {}
     match call.wants:
         case "models":
@@ -74,11 +73,6 @@ def _names(listed: Any, field: str) -> frozenset[str] | None:
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         return None
     return frozenset(str(entry[field]) for entry in listed if field in entry)
-
-
-def clean(text: str) -> str:
-    """A server's words without keys and digests."""
-    return "".join(c for c in _KEYLIKE.sub("…", text) if c.isprintable())[:160].strip()
 
 
 def variables(env: bytes, names: Sequence[str]) -> dict[str, tuple[str, Secret | None]]:

@@ -9,6 +9,7 @@ from fleethub.clients.answer import ask
 from fleethub.clients.machine import Frame, FrameError, frames, script, settings
 from fleethub.clients.shell import Shell, ShellError
 from fleethub.model.facts import GpuProcess, GpuReading, GpuState
+from fleethub.model.words import flat
 
 MIB = 1 << 20
 LARGEST_MIB = 1 << 30  # a petabyte: what is above is no size
@@ -182,4 +183,4 @@ def _text(value: str | bytes) -> str:
 
 def _short(text: str) -> str:
     """Fit to be shown: one line, printable, not long."""
-    return "".join(c for c in text.partition("\n")[0][:160] if c.isprintable()).strip()
+    return flat(text.partition("\n")[0][:160]).strip()

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from fleethub.model.secret import Secret
+from fleethub.model.words import heard
 
 CONNECT, READ, WHOLE = 3.0, 15.0, 60.0  # seconds: to connect, for each piece of an answer, for all of it
 CONNECT_LONG = 5.0  # seconds to connect, where a request has a limit of its own
@@ -51,7 +52,12 @@ class Answer:
         return str(error.get("type") or "") if isinstance(error, dict) else ""
 
     def reason(self) -> str:
-        """What the server said was wrong, from either of LiteLLM's two error shapes."""
+        """``HTTP 403: "what the server said"``: its words are quoted, for they are not FleetHub's."""
+        said = self.said()
+        return f"HTTP {self.status}" + (f': "{said}"' if said else "")
+
+    def said(self) -> str:
+        """What the server said was wrong, from either of LiteLLM's two error shapes, fit to be passed on."""
         text = ""
         if isinstance(self.body, dict):
             error = self.body.get("error")
@@ -63,9 +69,7 @@ class Answer:
             elif isinstance(detail, list) and detail and isinstance(detail[0], dict):
                 text = str(detail[0].get("msg", ""))
         # LiteLLM echoes hashes of what it was sent: the first clause says enough
-        text = text.partition("Received API Key")[0].split("\n")[0][:160].strip()
-        text = "".join(c for c in text if c.isprintable())
-        return f"HTTP {self.status}" + (f": {text}" if text else "")
+        return heard(text.partition("Received API Key")[0].strip().split("\n")[0])
 
 
 @cache

@@ -15,7 +15,7 @@ from fleethub.clients import litellm_rows as rows
 from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.model.facts import KeyRow, ProxyReading, Team
 from fleethub.model.secret import Secret
-from fleethub.model.words import plural
+from fleethub.model.words import heard, plural
 
 T = TypeVar("T", bound=BaseModel)
 PAGE = 100  # the largest that /key/list takes
@@ -50,7 +50,7 @@ class LiteLLM:
         ready = _shape(rows.Readiness, self._call("GET", "/health/readiness", auth=False))
         if ready.db != "connected":
             # without its database a LiteLLM answers, and knows no key
-            raise LiteLLMError(f"its database is {(ready.db or 'not reported').lower()}")
+            raise LiteLLMError(f"its database is {heard((ready.db or '').lower(), 60) or 'not reported'}")
         names = _shape(rows.Models, self._call("GET", "/v1/models"))
         deployments = tuple(rows.deployment(d) for d in self._deployments())
         raw = self._keys({})

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleethub.model.facts import Deployment, KeyRow, Team
+from fleethub.model.words import bare
 
 T = TypeVar("T", bound=BaseModel)
 #: Limits that are numbers of the key itself, and those that its metadata keeps by model.
@@ -181,7 +182,18 @@ def fallbacks(raw: RouterSettings) -> dict[str, tuple[str, ...]]:
 
 def _table(value: Any) -> dict[str, Any]:
     """What is there and no table is not nothing."""
-    return value if isinstance(value, dict) else {"(unreadable)": str(value)} if value else {}
+    if not isinstance(value, dict):
+        return {"(unreadable)": bare(str(value))} if value else {}
+    return {str(key): _bare(inner) for key, inner in value.items()}
+
+
+def _bare(value: Any) -> Any:
+    """Without the credentials of any URL in it."""
+    if isinstance(value, str):
+        return bare(value)
+    if isinstance(value, dict):
+        return {str(key): _bare(inner) for key, inner in value.items()}
+    return [_bare(inner) for inner in value] if isinstance(value, list) else value
 
 
 def by_alias(rows: Iterable[KeyRow]) -> dict[str, tuple[KeyRow, ...]]:
@@ -196,9 +208,9 @@ def deployment(raw: _Deployment) -> Deployment:
     """A row of a proxy's deployments."""
     return Deployment(
         alias=raw.model_name,
-        model=raw.litellm_params.model,
+        model=bare(raw.litellm_params.model),
         id=raw.model_info.id,
-        api_base=raw.litellm_params.api_base,
+        api_base=bare(raw.litellm_params.api_base) if raw.litellm_params.api_base is not None else None,
         num_ctx=raw.litellm_params.num_ctx,
         stored=raw.model_info.db_model,
         info={"fleethub": raw.model_info.fleethub} if raw.model_info.fleethub else {},

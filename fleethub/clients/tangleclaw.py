@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.model.secret import Secret
 from fleethub.model.tangleclaw import Binding, Outcome
+from fleethub.model.words import flat
 
 SECONDS = 5.0  # for one call; TangleClaw runs on this machine, or near
 T = TypeVar("T", bound=BaseModel)
@@ -30,11 +31,7 @@ class TangleClawError(Exception):
         super().__init__(message)
 
 
-def _printable(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())
-
-
-Shown = Annotated[str, AfterValidator(_printable)]
+Shown = Annotated[str, AfterValidator(flat)]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -153,7 +150,7 @@ class TangleClaw:
 
 def _refusal(answer: Answer) -> TangleClawError:
     body = answer.body if isinstance(answer.body, dict) else {}
-    code = _printable(str(body.get("code") or ""))[:60]
+    code = flat(str(body.get("code") or ""))[:60]
     if answer.status == 401:
         outcome = Outcome.AUTH_REQUIRED
     elif code == "SHARED_DOCS_BINDING_REQUIRED":

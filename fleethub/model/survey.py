@@ -84,7 +84,7 @@ class SurveyedNode:
 
     An empty ``chain``: the spec no longer has it, but it was applied and is not taken down yet.
     ``change`` is what a plan would do with it ("" for nothing), ``waits`` why it cannot now, ``drift`` what somebody
-    changed by hand. ``key`` is its key's alias on each of ``proxies``.
+    changed by hand. ``key`` is its key's alias on each of ``proxies``. ``applied``: an apply has put it there.
     """
 
     name: str
@@ -104,6 +104,7 @@ class SurveyedNode:
     proxies: tuple[str, ...] = ()
     files: tuple[SurveyedFile, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    applied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,28 @@
-"""Numbers for people."""
+"""Numbers for people, and words of others: what a server, a node or another project says is shown as data."""
 
 from __future__ import annotations
 
+import re
+
 GIB = 1 << 30
+LONGEST = 160  # characters that are passed on of what somebody else says
+
+#: A whole sequence that a terminal obeys; what is left of one (a lone escape) is no printable character.
+_ANSI = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+)
+#: Printable by Unicode's tables, and seen by nobody: what a name or a sentence can be hidden in.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+#: Of these the user is a name that everybody may know; of others it may be the token itself.
+_LOGINS = ("ssh:", "git+ssh:", "sftp:", "rsync:")
+_USERINFO = re.compile(r"(?P<to>(?P<scheme>[a-z][a-z0-9+.-]*:)?[/\\]{2})(?P<who>[^\s/\\?#\"'<>]*)@", re.IGNORECASE)
+#: What Markdown, HTML or XML would take for markup, wherever it stands in a line.
+_MARKUP = str.maketrans({"`": "'", "<": "‹", ">": "›"})
+_LINK = re.compile(r"\](?=[(:\[])")
+_KEY = re.compile(r"sk-[^\s'\",;)]+|\b[0-9a-fA-F]{16,}\b|\bfhs(?:eed1|k)_[\w-]+")
+_PLAIN = re.compile(r"\w[\w.:/@+-]{0,63}")
 
 
 def gib(size: float) -> str:
@@ -10,13 +30,55 @@ def gib(size: float) -> str:
     return f"{size / GIB:.1f} GiB"
 
 
-def flat(text: str) -> str:
-    """A text that others wrote as one line without control characters."""
-    if text.isprintable():
-        return text
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
 def plural(count: int, noun: str, several: str = "") -> str:
     """``1 key``, ``3 keys``; ``several`` where an s will not do."""
     return f"{count} {noun}" if count == 1 else f"{count} {several or noun + 's'}"
+
+
+def bare(text: str) -> str:
+    """The text with the credentials of every URL in it taken out; of ``ssh://user:password@host`` the user stays."""
+    return _USERINFO.sub(_without, text) if "@" in text else text
+
+
+def _without(found: re.Match[str]) -> str:
+    user, scheme = found["who"].partition(":")[0], (found["scheme"] or "").lower()
+    return f"{found['to']}{user}@" if user and scheme in _LOGINS else found["to"]
+
+
+def flat(text: str) -> str:
+    """A text that others wrote as one line of what can be seen, without the credentials of a URL."""
+    text = bare(text)
+    if text.isprintable() and not _UNSEEN.search(text):
+        return text
+    text = _UNSEEN.sub("", _ANSI.sub(" ", text))
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def tame(text: str) -> str:
+    """A line for people and sessions in which nothing is markup; its own first character starts no heading or list."""
+    return _LINK.sub("] ", flat(text).translate(_MARKUP)).lstrip("#*+-=|~ ").replace("~~~", "---")
+
+
+def heard(text: str, most: int = LONGEST) -> str:
+    """What a server, a program or a node said, fit to be passed on: one line, short, without what looks like a key or
+    a digest of one (LiteLLM repeats both), without quotation marks that would end a quotation.
+    """
+    said = tame(_KEY.sub("…", text[: most * 64])).replace('"', "'")
+    return said if len(said) <= most else said[: most - 1] + "…"
+
+
+def quoted(text: str, most: int = LONGEST) -> str:
+    """The same between quotation marks: it is somebody else's, and no word of FleetHub's. Empty for nothing."""
+    said = heard(text, most)
+    return f'"{said}"' if said else ""
+
+
+def hop(text: str) -> str:
+    """One step of a chain, ``ALIAS`` or ``ALIAS via BACKEND.ENDPOINT``: the alias is free."""
+    alias, via, way = text.rpartition(" via ")
+    return f"{named(alias)}{via}{way}" if via and _PLAIN.fullmatch(way) else named(text)
+
+
+def named(name: str, most: int = 64) -> str:
+    """A name that others choose (an owner, an alias, a tag): as it is when it is one word, else quoted and short."""
+    return name if _PLAIN.fullmatch(name) and not _UNSEEN.search(name) else quoted(name, most)

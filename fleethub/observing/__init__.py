@@ -24,6 +24,7 @@ from fleethub.clients.vault import SecretError, Vault
 from fleethub.model.facts import Facts, OllamaReading, Reading, tagged
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source, System, Unknown
+from fleethub.model.words import flat
 from fleethub.observing.cache import Cache
 from fleethub.observing.loads import measured
 
@@ -90,7 +91,7 @@ def observe(
             try:
                 return readers[source.system](source)
             except ERRORS as error:
-                return Unknown(str(error), at)
+                return Unknown(flat(str(error)), at)
 
     wanted = list(sources)
     with ThreadPoolExecutor(max_workers=min(parallel, max(len(wanted), 1))) as pool:

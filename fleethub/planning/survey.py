@@ -56,7 +56,10 @@ def survey(
         backends=tuple(_backend(fleet, b, facts, planned.get(b.name, ())) for b in fleet.backends.values()),
         models=_models(fleet),
         nodes=(
-            *(_node(fleet, n, wanted.get(node_address(n.name)), seen, changes, drift) for n in fleet.nodes.values()),
+            *(
+                _node(fleet, n, wanted.get(node_address(n.name)), seen, changes, drift, _applied(lockfile, n.name))
+                for n in fleet.nodes.values()
+            ),
             *(_leaving(address, locked, seen, changes, drift) for address, locked in _left(fleet, lockfile)),
         ),
         keys=_keys(fleet, wanted, lockfile, seen, changes, drift),
@@ -169,6 +172,7 @@ def _node(
     seen: Mapping[Address, Observation],
     changes: Mapping[str, SurveyedChange],
     drift: Mapping[str, str],
+    applied: bool,
 ) -> SurveyedNode:
     address = node_address(node.name)
     observed = seen.get(address)
@@ -195,7 +199,14 @@ def _node(
         proxies=tuple(sorted(wiring(fleet, node))),
         files=tuple(SurveyedFile(f.role, f.path) for f in want.material["files"]) if want else (),
         labels=node.labels,
+        applied=applied,
     )
+
+
+def _applied(lockfile: Lockfile | None, name: str) -> bool:
+    """Whether an apply has put a node in its place; not one whose creation is pending."""
+    record = lockfile.resources.get(node_address(name)) if lockfile else None
+    return record is not None and bool(record.attrs)
 
 
 def _left(fleet: Fleet, lockfile: Lockfile | None) -> list[tuple[Address, Locked]]:
@@ -231,6 +242,7 @@ def _leaving(
         waits=change.waits if change else (),
         drift=drift.get(str(address), ""),
         files=(),
+        applied=bool(locked.attrs),
     )
 
 

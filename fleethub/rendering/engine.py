@@ -17,7 +17,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from fleethub.model.secret import Text
-from fleethub.rendering.filters import EnvUnquotable, envquote, to_json, to_yaml
+from fleethub.rendering.filters import EnvUnquotable, envquote, to_json, to_yaml, words
 from fleethub.rendering.slots import Markers, OutputRefused, hide
 
 #: Bounds of one rendering: characters of output, steps of all ``range`` together, characters of one product.
@@ -115,7 +115,8 @@ def _environment(sources: tuple[tuple[str, str, str], ...]) -> _Environment:
     environment.globals = {name: environment.globals[name] for name in _GLOBALS} | {"range": _range}
     for name in _UNWANTED:
         environment.filters.pop(name)
-    environment.filters.update({"json": to_json, "tojson": to_json, "envquote": envquote, "yaml": to_yaml})
+    own = {"json": to_json, "tojson": to_json, "envquote": envquote, "yaml": to_yaml, "words": words}
+    environment.filters.update(own)
     return environment
 
 

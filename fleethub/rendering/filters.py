@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from fleethub.model.words import hop
 from fleethub.rendering.slots import Opaque, OutputRefused, quoted
 
 
@@ -34,6 +35,11 @@ def to_yaml(value: Any) -> str:
     if not isinstance(value, str):
         value = _plain(value)
     return json.dumps(value, sort_keys=True, ensure_ascii=False).replace("$", "$$")
+
+
+def words(value: Any) -> str:
+    """``words``: a name that somebody chose, as data in a text for agents: one word as it is, else quoted and short."""
+    return hop(str(_plain(value)))
 
 
 def _plain(value: Any) -> Any:

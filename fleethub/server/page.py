@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from fleethub.model.capacity import Answer, Fit, Rank
 from fleethub.model.survey import Survey, SurveyedKey, SurveyedNode
-from fleethub.model.words import gib, plural
+from fleethub.model.words import flat, gib, plural
 from fleethub.server import picture
 from fleethub.server.bodies import CapacityQuery
 from fleethub.server.errors import Refusal
@@ -74,6 +74,7 @@ def _template() -> Any:
     environment = Environment(
         loader=PackageLoader("fleethub.server", "templates"),
         autoescape=True,
+        finalize=lambda value: flat(value) if type(value) is str else value,  # not Markup, which is made here
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

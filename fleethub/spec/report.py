@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from fleethub.model.address import Address
 from fleethub.model.finding import Finding, Place
 from fleethub.model.secret import SENSITIVE
+from fleethub.model.words import bare
 from fleethub.spec.positions import KeyPath
 from fleethub.spec.values import SECRET
 
@@ -21,7 +22,7 @@ def finding(code: str, message: str, place: Place | None, hint: str = "", addres
 
 def redacted(text: str) -> str:
     """The text without what looks like a secret and without what a terminal would obey."""
-    text = SECRET.sub(SENSITIVE, text)
+    text = SECRET.sub(SENSITIVE, bare(text))
     return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)
 
 

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from fleethub.model.finding import Finding
+from fleethub.model.words import bare as without_credentials
 from fleethub.spec import report
 from fleethub.spec.positions import KeyPath
 from fleethub.spec.schema import Spec
@@ -58,11 +59,11 @@ class Damage:
 
 def literal_secrets(sources: Sources, damage: Damage) -> None:
     """Report whatever looks like a secret, anywhere, and take it out of the document."""
-    for path in list(_secrets(sources.doc, ())):
+    for path, what in list(_secrets(sources.doc, ())):
         place = sources.at(path) or sources.key(path)
         sources.complain(
             "spec.literal-secret",
-            f"{report.dotted(path)} holds a secret",
+            f"{report.dotted(path)} {what}",
             place,
             "take it out, make a new one, and write a reference (env:, file:, command:); "
             "what was in a file once may be in git's history",
@@ -70,15 +71,22 @@ def literal_secrets(sources: Sources, damage: Damage) -> None:
         _prune(sources.doc, path, damage)
 
 
-def _secrets(value: Any, path: KeyPath) -> Iterator[KeyPath]:
-    if isinstance(value, str) and SECRET.search(value):
-        yield path
+def _secrets(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, str) and (what := _secret(value)):
+        yield path, what
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in items:
-        if isinstance(key, str) and SECRET.search(key):
-            yield (*path, key)
+        if isinstance(key, str) and (what := _secret(key)):
+            yield (*path, key), what
         else:
             yield from _secrets(child, (*path, key))
+
+
+def _secret(text: str) -> str:
+    """What is wrong with a text; empty when nothing of it is secret."""
+    if SECRET.search(text):
+        return "holds a secret"
+    return "has credentials inside a URL" if without_credentials(text) != text else ""
 
 
 def validate(sources: Sources, damage: Damage) -> Spec | None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from fleethub.clients.tangleclaw import Document, Group, TangleClaw, TangleClawError
 from fleethub.model.tangleclaw import Outcome, Report, Step
-from fleethub.model.words import plural
+from fleethub.model.words import flat, plural
 from fleethub.state.tangleclaw import Registration
 
 FILE = "FLEETHUB.md"
@@ -203,4 +203,4 @@ def _drop(root: Path) -> str:
 
 
 def _shown(text: str | None) -> str:
-    return "".join(c for c in text or "" if c.isprintable())
+    return flat(text or "")

@@ -21,6 +21,7 @@ from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Node
 from fleethub.model.secret import Secret
 from fleethub.model.verify import UNREACHED, Asked, Call, Check, KeySeen, Master, Origin, Reply, Verified
+from fleethub.model.words import heard
 from fleethub.nodetypes.openclaw.env import key_slot
 from fleethub.usecases import Workplace
 from fleethub.verifying import checks_of, diagnose
@@ -73,7 +74,6 @@ def verify_exit(report: Report) -> Exit:
 
 def _masters(place: Workplace, nodes: Iterable[Node]) -> tuple[dict[str, Any], list[Finding]]:
     """What the master keys of the nodes' proxies see; where one does not, causes are told less apart."""
-    from fleethub.clients.door import clean
     from fleethub.model.facts import ProxyReading
     from fleethub.observing import observe
     from fleethub.resources.key import proxy_source, wiring
@@ -85,7 +85,7 @@ def _masters(place: Workplace, nodes: Iterable[Node]) -> tuple[dict[str, Any], l
     findings = [
         Finding(
             "proxy.unreadable",
-            f"{name} cannot be asked with its master key: {clean(getattr(reading, 'reason', 'not read'))}",
+            f"{name} cannot be asked with its master key: {heard(getattr(reading, 'reason', 'not read'))}",
             hint="causes on it are told apart by the node's key alone; fleethub status",
         )
         for name, reading in readings.items()

@@ -9,12 +9,29 @@ from collections.abc import Iterable
 from typing import Any
 
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.survey import Survey, SurveyedBackend, SurveyedNode
-from fleethub.model.words import gib
+from fleethub.model.survey import Survey, SurveyedBackend, SurveyedKey, SurveyedNode
+from fleethub.model.words import gib, hop, named, tame
 
 
 def brief(survey: Survey) -> dict[str, Any]:
-    """Plain values: ``trouble`` and ``consumers`` carry the names by which a session knows its own."""
+    """Plain values: ``trouble`` and ``consumers`` carry the names by which a session knows its own.
+
+    Names and words of others are data in every line: one line, no markup, quoted where they are not one word.
+    """
+    told: dict[str, Any] = _tamed(_brief(survey))
+    return told
+
+
+def _tamed(value: Any) -> Any:
+    """Every text in it, whoever wrote it; but for the names that are only compared."""
+    if isinstance(value, str):
+        return tame(value)
+    if isinstance(value, dict):
+        return {key: inner if key in ("names", "about") else _tamed(inner) for key, inner in value.items()}
+    return [_tamed(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _brief(survey: Survey) -> dict[str, Any]:
     return {
         "fleet": survey.fleet,
         "at": survey.at,
@@ -24,10 +41,11 @@ def brief(survey: Survey) -> dict[str, Any]:
         "pending": survey.sentence if survey.changes else "",
         "refused": [],  # a later look that was refused is added by ``state.context.refuse``
         "trouble": [*_drift(survey), *_unknown(survey), *_findings(survey.findings), *_waiting(survey)],
-        "consumers": [*(_consumer(node) for node in survey.nodes), *_keys(survey)],
+        "consumers": [*(_consumer(node, survey.keys) for node in survey.nodes), *_keys(survey)],
         "backends": [_backend(backend) for backend in survey.backends],
         "models": [
-            f"{m.name}: {m.context:,} tokens, {', '.join(m.backends) or m.proxy or 'nowhere'}" for m in survey.models
+            f"{named(m.name)}: {m.context:,} tokens, {', '.join(m.backends) or m.proxy or 'nowhere'}"
+            for m in survey.models
         ],
         "proxies": [f"{p.name}: {p.url}" + (f" (unknown: {p.reason})" if p.reason else "") for p in survey.proxies],
     }
@@ -87,9 +105,9 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _consumer(node: SurveyedNode) -> dict[str, Any]:
+def _consumer(node: SurveyedNode, keys: Iterable[SurveyedKey]) -> dict[str, Any]:
     """One line for all, and the lines that its own session gets besides."""
-    owner = f" ({node.owner})" if node.owner and node.owner.casefold() != node.name.casefold() else ""
+    owner = f" ({named(node.owner)})" if node.owner and node.owner.casefold() != node.name.casefold() else ""
     chain = _chain(node.chain)
     runs = node.runs
     planned = node.change if node.change == "blocked" else f"{node.change} planned"
@@ -106,26 +124,47 @@ def _consumer(node: SurveyedNode) -> dict[str, Any]:
         says = f"runs {_chain(runs)}"
     else:
         says = f"runs {_chain(runs) or 'nothing'}; the spec says {chain} ({planned})"
-    more = [f"has the key {node.key} on {', '.join(node.proxies)}"] if node.proxies else []
+    more = [*_key_of(node, {key.state for key in keys if key.name == node.key and key.proxy in node.proxies})]
     files = ", ".join(f"{f.role}: {f.path}" for f in node.files)
-    more.append(f"has its files, written by FleetHub, in {node.target}" + (f" ({files})" if files else ""))
+    more.append(_files_of(node) + (f" ({files})" if files else ""))
     names = [node.name, node.owner, *node.labels.values()]
     about = f"node.{node.name}"
     return {"names": [n for n in names if n], "about": about, "who": f"{node.name}{owner}", "says": says, "more": more}
+
+
+def _key_of(node: SurveyedNode, states: set[str]) -> Iterable[str]:
+    """Only what was seen is had."""
+    if not node.proxies:
+        return
+    key = f"the key {node.key} on {', '.join(node.proxies)}"
+    if states == {"there"} and node.applied and node.state == "there":
+        yield f"has {key}"
+    elif "unknown" in states:
+        yield f"is to have {key}; whether it has is unknown"
+    else:
+        yield f"is to have {key}"
+
+
+def _files_of(node: SurveyedNode) -> str:
+    if node.applied and node.state == "there":
+        return f"has its files, written by FleetHub, in {node.target}"
+    if node.applied and node.state == "unknown":
+        return f"was given its files by FleetHub in {node.target}; what is there now is unknown"
+    return f"is to have its files in {node.target}"
 
 
 def _keys(survey: Survey) -> Iterable[dict[str, Any]]:
     """Keys that no node uses: consumers of another kind."""
     for key in survey.keys:
         if not key.nodes:
-            scope = ", ".join(key.models) if key.models is not None else key.reason or key.state
+            scope = ", ".join(map(named, key.models)) if key.models is not None else key.reason or key.state
             names = [n for n in (key.name, key.owner) if n]
             says = f"a key on {key.proxy} without a node, reaches {scope}"
             yield {"names": names, "about": key.address, "who": key.name, "says": says, "more": []}
 
 
 def _chain(chain: Iterable[str]) -> str:
-    first, *rest = list(chain) or [""]
+    first, *rest = [*map(hop, chain)] or [""]
     return f"{first}, then {', '.join(rest)}" if rest else first
 
 
@@ -139,5 +178,5 @@ def _backend(backend: SurveyedBackend) -> str:
     planned = f"{need} of {total} planned, {backend.fit}{left}" if backend.placed else f"nothing planned, {total}"
     if backend.state != "there":
         return f"{backend.name} ({backend.host}): {planned}; what is loaded is unknown"
-    loaded = ", ".join(held.tag for held in backend.residents) or "nothing"
+    loaded = ", ".join(named(held.tag) for held in backend.residents) or "nothing"
     return f"{backend.name} ({backend.host}): {planned}; loaded now: {loaded}"

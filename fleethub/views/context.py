@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from fleethub.model.words import flat
+from fleethub.model.words import tame
 
 LARGEST = 4000  # characters of what is printed, envelope included
 STALE = 3600.0  # seconds after which an observation is called stale
@@ -173,5 +173,5 @@ def _age(seconds: float | None) -> str:
 
 
 def _clip(text: str, most: int) -> str:
-    line = flat(text)
+    line = tame(text)
     return line if len(line) <= most else line[: max(most - 1, 0)] + "…"

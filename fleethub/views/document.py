@@ -14,7 +14,7 @@ from fleethub.model.address import Address
 from fleethub.model.capacity import Fit, Planned
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Locked, Lockfile
-from fleethub.model.words import GIB, flat, plural
+from fleethub.model.words import GIB, hop, named, plural, tame
 
 NAME = "FLEETHUB.md"
 LARGEST = 4096  # bytes
@@ -70,7 +70,7 @@ def same(one: str, other: str) -> bool:
 def _head(fleet: Fleet, lockfile: Lockfile) -> str:
     digest = fleet.digest.removeprefix("sha256:")[:12]
     stamp = f"{STAMP} from fleet.toml ({digest}) at {lockfile.applied.at}; do not edit. -->"
-    return f"{stamp}\n# Inference fleet (FleetHub): {_plain(fleet.name)}\n\n{PURPOSE}\n"
+    return f"{stamp}\n# Inference fleet (FleetHub): {tame(fleet.name)}\n\n{PURPOSE}\n"
 
 
 def _sections(fleet: Fleet, lockfile: Lockfile) -> list[tuple[str, list[str], str]]:
@@ -94,7 +94,7 @@ def _section(title: str, lines: Sequence[str], empty: str, most: int, wide: int)
 
 
 def _backend(fleet: Fleet, backend: Backend, lockfile: Lockfile) -> str:
-    owner = f", owner {backend.owner}" if backend.owner else ""
+    owner = f", owner {named(backend.owner)}" if backend.owner else ""
     ways = [f"LiteLLM {backend.proxy} at {fleet.proxies[backend.proxy].url}"] if backend.proxy else []
     ways += [f"Ollama at {backend.ollama.url}"] if backend.ollama else []
     ways += [f"{name} at {url}" for name, url in backend.endpoints.items()]
@@ -127,12 +127,13 @@ def _models(fleet: Fleet, nodes: Mapping[str, Locked], planned: Mapping[str, tup
     idle = []
     for model in fleet.models.values():
         if model.name not in placed and model.name not in first and model.name not in later:
-            idle.append(model.name)
+            idle.append(named(model.name))
             continue
         where = f"on {', '.join(model.backends)}" if model.backends else "in the cloud"
         uses = [f"first choice of {plural(first[model.name], 'node')}"] if model.name in first else []
         uses += [f"fallback of {plural(later[model.name], 'node')}"] if model.name in later else []
-        yield f"{model.name}: {model.route}, {model.context} tokens, {where}; {', '.join(uses) or 'for keys only'}"
+        used = ", ".join(uses) or "for keys only"
+        yield f"{named(model.name)}: {named(model.route, 120)}, {model.context} tokens, {where}; {used}"
     if idle:
         yield f"in the spec and used by nobody: {', '.join(idle)}"
 
@@ -141,10 +142,10 @@ def _nodes(nodes: Mapping[str, Locked]) -> Iterable[str]:
     """Nodes by what they call, so that a fleet of one role is one line."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, record in nodes.items():
-        owner = f" ({record.owner})" if record.owner and record.owner.casefold() != name.casefold() else ""
+        owner = f" ({named(record.owner)})" if record.owner and record.owner.casefold() != name.casefold() else ""
         groups.setdefault(tuple(record.attrs.get("chain", ())), []).append(f"{name}{owner}")
     for chain, names in groups.items():
-        first, *rest = chain or ("nothing",)
+        first, *rest = [*map(hop, chain)] or ["nothing"]
         then = f", then {', '.join(rest)}" if rest else ""
         yield f"{_listed(names)}: {first}{then}"
 
@@ -154,8 +155,8 @@ def _others(nodes: Mapping[str, Locked], keys: Mapping[Address, Locked]) -> Iter
     used = {address for record in nodes.values() for address in record.needs}
     for address, record in keys.items():
         if address not in used:
-            owner = f" ({record.owner})" if record.owner else ""
-            models = ", ".join(record.attrs.get("models", ()))
+            owner = f" ({named(record.owner)})" if record.owner else ""
+            models = ", ".join(map(named, record.attrs.get("models", ())))
             yield f"{address.alias}{owner}, a key on {address.owner} without a node: {models or 'no model'}"
 
 
@@ -191,11 +192,11 @@ def _pattern(fleet: Fleet, name: str, target: str) -> str:
 def _conflicts(lockfile: Lockfile) -> Iterable[str]:
     for backend, fit in lockfile.fits.items():
         if fit not in (Fit.FITS.value, Fit.UNKNOWN.value):
-            yield f"backend.{backend}: what is planned there {_judged(fit)}; ask `fleethub capacity {backend}`"
+            yield f"backend.{backend}: what is planned there {_judged(fit)}; ask: fleethub capacity {backend}"
     for address, record in sorted(lockfile.resources.items()):
         if record.pending is not None:
             left = ", ".join(record.pending.phases)
-            yield f"{address}: an apply did not finish it ({left}); the next `fleethub plan` says what it waits for"
+            yield f"{address}: an apply did not finish it ({left}); the next fleethub plan says what it waits for"
 
 
 def _judged(fit: str) -> str:
@@ -210,12 +211,7 @@ def _listed(names: Sequence[str], most: int = 12) -> str:
 
 def _clipped(line: str, wide: int) -> str:
     """At most ``LONGEST`` characters and ``wide`` bytes."""
-    text = _plain(line)
+    text = tame(line)
     if len(text) <= LONGEST and len(text.encode()) <= wide:
         return text
     return text[: LONGEST - 1].encode()[: wide - 3].decode(errors="ignore") + "…"
-
-
-def _plain(text: str) -> str:
-    """Without what could open a fence, a tag or a comment; the backticks of our own commands stay."""
-    return flat(text).replace("<", "‹").replace(">", "›").replace("```", "'''").replace("~~~", "---")

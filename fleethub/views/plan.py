@@ -10,7 +10,7 @@ from typing import Any
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.plan import MISSING, Action, Change, Drift, Leaf, Load, Plan
-from fleethub.model.words import gib, plural
+from fleethub.model.words import gib, named, plural
 from fleethub.views.style import Style
 
 SIGNS = {
@@ -100,7 +100,7 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
     first = same[0]
     meaning = first.action.value
     if len(same) == 1:
-        owner = f"  ({first.owner})" if first.owner else ""
+        owner = f"  ({named(first.owner)})" if first.owner else ""
         head = f"{first.address}{owner}"
     else:
         names = ", ".join(c.address.alias for c in same[:NAMES]) + (" …" if len(same) > NAMES else "")

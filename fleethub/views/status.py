@@ -9,7 +9,7 @@ from typing import Any
 from fleethub.model.address import Address
 from fleethub.model.observation import Absent, Locked, Observation, Resource, Seen, Unknown
 from fleethub.model.survey import Survey, SurveyedBackend, SurveyedProxy
-from fleethub.model.words import gib, plural
+from fleethub.model.words import gib, hop, named, plural
 from fleethub.views.style import Style
 
 
@@ -21,13 +21,13 @@ def status_text(survey: Survey, style: Style) -> str:
     lines += ["", style("bold", "Backends"), *(f"  {b.name}: {_backend(b)}" for b in survey.backends)]
     lines += ["", style("bold", "Nodes")]
     for node in survey.nodes:
-        runs = ", ".join(node.runs) if node.runs else _state(node.state, node.reason)
-        owner = f" ({node.owner})" if node.owner else ""
+        runs = ", ".join(map(hop, node.runs)) if node.runs else _state(node.state, node.reason)
+        owner = f" ({named(node.owner)})" if node.owner else ""
         left = "" if node.chain else ", no longer in the spec"
         lines.append(f"  {node.name}{owner}: {runs}{left}{_planned(node.change)}")
     lines += ["", style("bold", "Keys")]
     for key in survey.keys:
-        models = ", ".join(key.models) if key.models is not None else _state(key.state, key.reason)
+        models = ", ".join(map(named, key.models)) if key.models is not None else _state(key.state, key.reason)
         lines.append(f"  {key.proxy}.{key.name}: {models}{_planned(key.change)}")
     return "\n".join(lines)
 
@@ -58,8 +58,8 @@ def _backend(backend: SurveyedBackend) -> str:
         return total
     if backend.state != "there":
         return f"{total}; {_state(backend.state, backend.reason)}"
-    loaded = ", ".join(f"{r.tag} ({gib(r.size_vram)})" for r in backend.residents) or "nothing loaded"
-    return f"{total}; Ollama {backend.version}: {loaded}"
+    loaded = ", ".join(f"{named(r.tag)} ({gib(r.size_vram)})" for r in backend.residents) or "nothing loaded"
+    return f"{total}; Ollama {named(backend.version)}: {loaded}"
 
 
 def show_data(address: Address, want: Resource | None, locked: Locked | None, seen: Observation) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def show_data(address: Address, want: Resource | None, locked: Locked | None, se
 
 def show_text(data: Mapping[str, Any], style: Style) -> str:
     """``show_data`` for people."""
-    lines = [style("bold", data["address"]) + (f"  ({data['owner']})" if data["owner"] else "")]
+    lines = [style("bold", data["address"]) + (f"  ({named(data['owner'])})" if data["owner"] else "")]
     if data["place"]:
         lines.append(f"  written at {data['place']}")
     if data["needs"]:

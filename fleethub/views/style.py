@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+
+from fleethub.model.words import bare
+
 CODES = {
     "create": "32",
     "update": "33",
@@ -14,6 +19,29 @@ CODES = {
     "dim": "2",
     "good": "32",
 }
+
+
+#: What paints, and nothing else that a terminal obeys.
+PAINT = re.compile("(" + "|".join(re.escape(f"\x1b[{code}m") for code in dict.fromkeys(("0", *CODES.values()))) + ")")
+
+
+def seen(text: str) -> str:
+    """A text of several lines as a terminal may have it: what others wrote in it obeys nobody and hides nothing."""
+    if text.isascii() and text.replace("\n", "").isprintable() and "@" not in text:
+        return text
+    return "\n".join("".join(_shown(part) for part in PAINT.split(line)) for line in text.split("\n"))
+
+
+def escaped(text: str) -> str:
+    """A line of JSON in which what a terminal obeys is written as JSON's escapes; the value is the same."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def _shown(part: str) -> str:
+    if PAINT.fullmatch(part):
+        return part
+    part = bare(part).expandtabs(4)
+    return part if part.isprintable() else "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in part)
 
 
 class Style:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fleethub.model.address import Address
 from fleethub.model.observation import Locked, Pending, Source
 from fleethub.resources.node import _ending
 from fleethub.state.format import decode, encode
@@ -69,6 +70,7 @@ def test_how_a_removed_node_is_ended() -> None:
     assert _ending(Locked(at, {"project": "openclaw-volta"}, by_hand=True)) == ((), (), by_hand)
     assert _ending(Locked(at, {"activated": True})) == ((), (), "end its gateway there by hand")
     assert _ending(Locked(Source("host", "nodes/volta"), {"chain": []})) == ((), (), "")
+    node = {"system": "host", "of": "node.volta", "origin": at.at}
     written = encode(Locked(at, {"activated": True}, by_hand=True))
-    assert decode(written).by_hand
-    assert not decode(encode(known)).by_hand
+    assert decode({**written, "source": node}, Address("node", "volta")).by_hand
+    assert not decode({**encode(known), "source": node}, Address("node", "volta")).by_hand

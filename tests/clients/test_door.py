@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.clients.door import clean, read, variables
+from fleethub.clients.door import read, variables
 from fleethub.clients.http import Answer
 from fleethub.clients.node_script import ask_node, digest
 from fleethub.clients.shell import Local, Output, ShellError
 from fleethub.model.verify import Call, Failure
+from fleethub.model.words import heard
 from tests.answers import NOISE, Printing, framed
 
 KEY = "sk-abcdefghijklmnop"
@@ -139,4 +140,4 @@ def test_a_good_status_with_something_else(body: object, wants: str) -> None:
 
 def test_an_answer_without_keys_and_digests() -> None:
     text = f"Rate limit exceeded for api_key: {'ab12' * 16}. Received sk-...c-Tg, {KEY}, \x1b[31mred"
-    assert clean(text) == "Rate limit exceeded for api_key: …. Received …, …, [31mred"
+    assert heard(text) == "Rate limit exceeded for api_key: …. Received …, …, red"

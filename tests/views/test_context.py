@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,34 @@ def troubled() -> dict[str, Any]:
     }
     made = brief(survey(MONAD, None, {}, Facts(AT), plan, seen))
     return {**made, "serial": 4, "applied_at": AT, "applied_by": "ops@cursatory"}
+
+
+def mine(state: str, applied: bool, key: str) -> list[str]:
+    """What is told of one's own node, and whether it has its key and its files."""
+    assert MONAD is not None
+    found = survey(MONAD, None, {}, Facts(AT), Plan("p", "monad", "x"), {})
+    nodes = tuple(replace(n, state=state, applied=applied) for n in found.nodes)
+    keys = tuple(replace(k, state=key) for k in found.keys)
+    consumers = brief(replace(found, nodes=nodes, keys=keys))["consumers"]
+    more: list[str] = next(c["more"] for c in consumers if c["about"] == "node.volta")
+    return more
+
+
+def test_only_what_was_seen_is_had() -> None:
+    """A fleet never applied, nothing reachable: nobody has a key or files."""
+    where = "in ssh://ops@volta.example.ts.net/srv/openclaw/volta"
+    key = "the key volta on main"
+    assert mine("unknown", False, "unknown") == [
+        f"is to have {key}; whether it has is unknown",
+        f"is to have its files {where}",
+    ]
+    assert mine("absent", False, "absent") == [f"is to have {key}", f"is to have its files {where}"]
+    assert mine("there", True, "there") == [f"has {key}", f"has its files, written by FleetHub, {where}"]
+    assert mine("there", False, "there") == [f"is to have {key}", f"is to have its files {where}"]
+    assert mine("unknown", True, "there") == [
+        f"is to have {key}",
+        f"was given its files by FleetHub {where}; what is there now is unknown",
+    ]
 
 
 def known(made: dict[str, Any] | None, age: float | None = 185.0, since: str = "") -> Known:

@@ -20,6 +20,7 @@ from fleethub.clients.host.parcel import HostError, Parcel, mark_bytes
 from fleethub.clients.shell import Shell, ShellError, Shells
 from fleethub.model.facts import Container, FileReading, HostReading
 from fleethub.model.secret import Blob
+from fleethub.model.words import heard, named, tame
 
 MARK = ".fleethub/mark.json"
 TOOL = "tool:"
@@ -129,7 +130,7 @@ class Target:
         command = next((line.split(" ", 2)[1:] for line in lines if line.startswith("command ")), None)
         health = next((line for line in lines if line in ("healthy", "silent", "old")), "unasked")
         code = int(command[0]) if command else None
-        return Activation(code, command[1].strip() if command and len(command) > 1 else "", health)
+        return Activation(code, heard(command[1], 500) if command and len(command) > 1 else "", health)
 
     def stamp(self, mark: Mapping[str, Any]) -> None:
         """Replace the mark."""
@@ -149,7 +150,7 @@ class Target:
         sums = [f"{blob.sha256().hex()}  {path}" for path, blob in files.items()]
         lines, _ = self._run(scripts.REMOVE, [self.path, _who(), *when, "", *argv, "", *sums, ""], b"", WRITE)
         self._ended(lines, "removed")
-        return Removed(tuple(sorted(_told(lines, "stays"))), "unstopped" in lines)
+        return Removed(tuple(sorted(named(name, 120) for name in _told(lines, "stays"))), "unstopped" in lines)
 
     def _run(self, script: str, head: Iterable[str], data: bytes, timeout: float) -> tuple[list[str], bytes]:
         """The lines of a script's answer, and what follows after ``end``; raises HostError."""
@@ -168,7 +169,7 @@ class Target:
         problem = next((line.partition(" ")[2] for line in lines if line.startswith("error ")), "")
         if problem or done.code != 0:
             why = _last(done.err)
-            said = problem or f"a script ended with {done.code}"
+            said = tame(problem)[:1000] or f"a script ended with {done.code}"
             raise HostError(f"{self.remote + ': ' if self.remote else ''}{said}{f' ({why})' if why else ''}")
         if script == scripts.READ and not ended:
             raise HostError(f"{self.remote or self.path}: its answer is not whole: {FOREIGN}")
@@ -208,7 +209,7 @@ def _last(err: bytes) -> str:
     lines = [line for line in err.decode(errors="replace").splitlines() if line.strip()]
     # "sh: 1: " and "tar: " are noise; "Exiting with failure status" tells nothing
     told = [line for line in lines if "xiting with failure" not in line]
-    return "".join(c for c in (told or lines or [""])[-1] if c.isprintable())[:200]
+    return heard((told or lines or [""])[-1], 200)
 
 
 def _reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostReading:

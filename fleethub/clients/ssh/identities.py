@@ -14,6 +14,7 @@ from typing import Any
 
 from fleethub.clients.ssh.endpoint import LOGIN, Endpoint
 from fleethub.clients.ssh.known_hosts import kind_of
+from fleethub.model.words import heard
 
 LARGEST = 1 << 16  # bytes of a key's file
 MAGIC = b"openssh-key-v1\0"
@@ -185,4 +186,4 @@ def _name(key: Any) -> str:
 
 
 def _words(error: Exception) -> str:
-    return "".join(c for c in (getattr(error, "strerror", None) or str(error))[:120] if c.isprintable())
+    return heard(getattr(error, "strerror", None) or str(error), 120)

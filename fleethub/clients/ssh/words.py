@@ -6,6 +6,7 @@ import re
 
 from fleethub.clients.process import ShellError
 from fleethub.clients.ssh.endpoint import command as by_hand
+from fleethub.model.words import heard
 
 __all__ = ["Broken", "NeedsProgram", "by_hand", "plain", "program_says"]
 
@@ -25,7 +26,7 @@ class NeedsProgram(Exception):
 def plain(error: BaseException) -> str:
     """An error's own words, short and printable."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return "".join(c for c in text.split("\n")[0][:160] if c.isprintable())
+    return heard(text.split("\n")[0])
 
 
 #: What ssh prints, and what to do about it. The first that is found counts.
@@ -62,4 +63,4 @@ def program_says(text: str, address: str, seconds: float) -> str:
 
 def plain_line(line: str) -> str:
     """Fit to be shown: printable, not long, no rule of at signs."""
-    return "".join(c for c in line.strip(" @\r")[:240] if c.isprintable())
+    return heard(line.strip(" @\r"), 240)
