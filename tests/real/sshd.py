@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +92,9 @@ class Machine:
     def known_hosts(self, text: str) -> None:
         (self.home / ".ssh/known_hosts").write_text(text)
 
+    def config(self, text: str) -> None:
+        (self.home / ".ssh/config").write_text(text)
+
 
 def key(path: Path) -> str:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
@@ -98,40 +102,66 @@ def key(path: Path) -> str:
     return f"{kind} {public}"
 
 
+@contextmanager
+def listening(folder: Path, *options: str, address: str = "127.0.0.1") -> Iterator[int]:
+    """An sshd with a host key of its own (``folder/host``); whom it lets in stands in ``folder/authorized``."""
+    sshd = find()
+    # sshd of Debian wants its folder for unprivileged children; a container may not have made it yet
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    (port,) = free()
+    lines = (
+        *options,  # the first that is found counts
+        f"Port {port}\nListenAddress {address}\nHostKey {folder}/host\nPidFile {folder}/pid\n"
+        f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
+        "MaxStartups 300\nLogLevel VERBOSE\nPermitRootLogin prohibit-password\n",
+    )
+    (folder / "conf").write_text("\n".join(lines))
+    process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "conf")], stderr=(folder / "log").open("w"))
+    try:
+        end = time.monotonic() + 20
+        while time.monotonic() < end and process.poll() is None:
+            with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as trial:
+                if trial.connect_ex((address, port)) == 0:
+                    break
+            time.sleep(0.05)
+        assert process.poll() is None, (folder / "log").read_text()
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@contextmanager
+def agent(folder: Path, *keys: Path) -> Iterator[Path]:
+    """An ssh-agent that holds keys; its socket."""
+    door = folder / "agent"
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", str(door)], stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 20
+        while not door.exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        for path in keys:
+            subprocess.run(["ssh-add", "-q", str(path)], env={**os.environ, "SSH_AUTH_SOCK": str(door)}, check=True)
+        yield door
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    sshd = find()
+    find()
     folder = tmp_path_factory.mktemp("sshd")
     home, tools = folder / "home", folder / "bin"
     (home / ".ssh").mkdir(parents=True, mode=0o700)
     tools.mkdir()
     (folder / "remote").mkdir()  # a home without start-up files: those of root run at every exec, and may hang
-    # sshd of Debian wants its folder for unprivileged children; a container may not have made it yet
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     host_key, operator = key(folder / "host"), key(home / ".ssh/id_ed25519")
     (folder / "authorized").write_text(operator + "\n")
-    (port,) = free()
-    (folder / "conf").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
-        f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-        f"MaxStartups 300\nLogLevel VERBOSE\nPermitRootLogin prohibit-password\n"
-        f"SetEnv PATH={tools}:/usr/bin:/bin HOME={folder}/remote\n"
-    )
-    process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "conf")], stderr=(folder / "log").open("w"))
-    try:
-        end = time.monotonic() + 20
-        while time.monotonic() < end and process.poll() is None:
-            with socket.socket() as trial:
-                if trial.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        assert process.poll() is None, (folder / "log").read_text()
+    with listening(folder, f"SetEnv PATH={tools}:/usr/bin:/bin HOME={folder}/remote") as port:
         user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
         yield Machine(port, home, tools, f"[127.0.0.1]:{port} {host_key}\n", user, folder / "log", folder / "remote")
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(scope="session")

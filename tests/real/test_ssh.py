@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -52,9 +53,10 @@ def gpus(machine: Machine) -> Machine:
     return machine
 
 
-@pytest.fixture
-def shells() -> Iterator[Shells]:
-    found = Shells()
+@pytest.fixture(params=[False, True], ids=["paramiko", "ssh"])
+def shells(request: pytest.FixtureRequest) -> Iterator[Shells]:
+    """Each way in: what holds for one holds for the other."""
+    found = Shells(ssh_program=request.param)
     yield found
     found.close()
 
@@ -138,6 +140,89 @@ def test_large_input_and_output_and_exit_code(machine: Machine, shells: Shells) 
     with pytest.raises(ShellError, match="more than 4 MiB"):
         shells.at(machine.address).run("yes")
     assert shells.at(machine.address).run("echo again").out == b"again\n"
+
+
+def test_a_script_that_ends_before_its_input(machine: Machine, shells: Shells) -> None:
+    data = os.urandom(3 << 20)
+    assert shells.at(machine.address).run("exit 3", data).code == 3
+    assert shells.at(machine.address).run("wc -c", data).out.strip() == b"%d" % len(data)
+
+
+@pytest.mark.parametrize("code", [0, 1, 127, 254, 255])
+def test_codes(code: int, machine: Machine, shells: Shells) -> None:
+    answer = shells.at(machine.address).run(f"echo out; echo err >&2; exit {code}")
+    assert (answer.code, answer.out, answer.err) == (code, b"out\n", b"err\n")
+
+
+def test_a_script_that_a_signal_ends(machine: Machine, shells: Shells) -> None:
+    assert shells.at(machine.address).run("echo out; kill -9 $$").code != 0
+
+
+def test_errors_are_cut_and_a_child_in_the_background_is_waited_for(machine: Machine, shells: Shells) -> None:
+    answer = shells.at(machine.address).run("head -c 1000000 /dev/zero >&2; (sleep 0.3; echo late) & echo done")
+    assert answer.out == b"done\nlate\n"
+    assert len(answer.err) == shell.LARGEST_ERROR
+
+
+def test_a_connection_that_breaks(machine: Machine, shells: Shells) -> None:
+    """The server's side of it is ended in the middle of a script; the next one finds its way again."""
+    remote = shells.at(machine.address)
+    with pytest.raises(ShellError, match="the connection broke"):
+        remote.run("kill -9 $PPID; sleep 20")  # the sshd of this connection
+    assert remote.run("echo again").out == b"again\n"
+
+
+def test_close_ends_what_waits(machine: Machine, shells: Shells) -> None:
+    remote = shells.at(machine.address)
+    remote.run("true")
+    failed: list[str] = []
+
+    def wait() -> None:
+        try:
+            remote.run("echo up >&2; sleep 60", timeout=60)
+        except ShellError as error:
+            failed.append(str(error))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.5)
+    shells.close()
+    thread.join(20)
+    assert len(failed) == 1
+
+
+def _ours() -> set[str]:
+    """The programs that run on this machine below this process."""
+    found = subprocess.run(["ps", "-eo", "ppid=,pid=,args="], capture_output=True, text=True, check=True).stdout
+    return {line.split(None, 2)[2] for line in found.splitlines() if line.split()[0] == str(os.getpid())}
+
+
+def test_nothing_secret_in_a_list_of_programs_and_nothing_left(
+    machine: Machine, shells: Shells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = _ours()
+    answer = shells.at(machine.address).run("read secret; ps -eo args", CANARY.encode() + b"\n")
+    assert answer.code == 0
+    assert CANARY not in answer.out.decode()
+    shells.close()
+    assert list(tmp_path.iterdir()) == []
+    assert {program for program in _ours() - before if "ssh" in program} == set()
+
+
+def test_a_command_that_is_killed_leaves_no_connection(machine: Machine, tmp_path: Path) -> None:
+    code = (
+        "import os,sys\nfrom fleethub.clients.shell import Shells\n"
+        "shells = Shells(ssh_program=True)\nprint(shells.at(sys.argv[1]).run('echo $PPID').out.decode(), flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    argv = [sys.executable, "-c", code, machine.address]
+    done = subprocess.run(argv, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    session = int(done.stdout)
+    end = time.monotonic() + 20
+    while Path(f"/proc/{session}").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{session}").exists()
 
 
 def test_an_alias_of_the_ssh_config(machine: Machine, shells: Shells) -> None:

@@ -99,7 +99,7 @@ class SshConfig:
         if "No user exists for uid" in said:  # a container's account without a name: ssh does nothing for it
             return None
         lines = [line for line in said.splitlines() if "terminating" not in line] or [f"it ended with {answer.code}"]
-        raise ShellError(f"{host}: ssh cannot read its configuration: {'; '.join(lines)[:300]}")
+        raise ShellError(f"{host}: ssh cannot use its configuration: {'; '.join(lines)[:300]}")
 
 
 def where(user: str | None, port: int | None) -> list[str]:

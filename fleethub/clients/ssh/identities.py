@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.clients.ssh.endpoint import LOGIN, Endpoint
-from fleethub.clients.ssh.known_hosts import kind_of
+from fleethub.clients.ssh.known_hosts import fingerprint, kind_of
 from fleethub.model.words import heard
 
 LARGEST = 1 << 16  # bytes of a key's file
@@ -33,7 +33,7 @@ def public(path: Path) -> bytes | None:
     with suppress(OSError, ValueError, binascii.Error):
         data = _bytes(path)
         if b"BEGIN OPENSSH PRIVATE KEY" in data:
-            return _half(base64.b64decode(b"".join(data.split(b"\n")[1:]).partition(b"-")[0]))
+            return _half(_decoded(data))
         if kind_of(found := base64.b64decode(data.split()[1])):
             return found
     with suppress(OSError, ValueError, IndexError, binascii.Error):
@@ -44,6 +44,10 @@ def public(path: Path) -> bytes | None:
 def _bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(LARGEST)
+
+
+def _decoded(data: bytes) -> bytes:
+    return base64.b64decode(b"".join(data.split(b"\n")[1:]).partition(b"-")[0])
 
 
 def _half(data: bytes) -> bytes | None:
@@ -73,30 +77,22 @@ class Login:
         self._endpoint = endpoint
         self._tried: list[str] = []
         self._notes: list[str] = []
-        self._locked: list[Path] = []
         self._beyond: list[str] = []
 
     def authenticate(self, transport: Any) -> None:
         """Try one key after the other; raises Refused."""
-        from paramiko import AuthenticationException, SSHException
+        from paramiko import SSHException
         from paramiko.ssh_exception import BadAuthenticationType
 
         for offer in self._offers():
             try:
                 rest = transport.auth_publickey(self._endpoint.user, offer.key)
             except BadAuthenticationType as error:
-                raise Refused(f"it takes no keys, only {', '.join(error.allowed_types)}") from None
-            except AuthenticationException:
-                self._tried.append(offer.label)
+                raise Refused(f"it takes no keys, only {', '.join(error.allowed_types)};") from None
             except SSHException as error:
                 if "signing" in str(error):
                     self._beyond.append(f"the agent does not sign with {offer.label}")
-                else:
-                    count = len(self._tried) + 1
-                    raise Refused(
-                        f"it cut the login after {count} keys ({', '.join([*self._tried, offer.label])}): name the "
-                        "right one by IdentityFile, with IdentitiesOnly yes, in ~/.ssh/config"
-                    ) from None
+                self._tried.append(offer.label)
             else:
                 if not rest:
                     return
@@ -107,13 +103,16 @@ class Login:
             with suppress(SSHException):  # some take anybody whom the network knows
                 if not transport.auth_none(self._endpoint.user):
                     return
+        if not transport.is_active() and not self._beyond:
+            raise Refused(
+                f"it cut the login after {len(self._tried)} keys ({', '.join(self._tried)}): name the right one by "
+                "IdentityFile, with IdentitiesOnly yes, in ~/.ssh/config, and"
+            )
         raise Refused(self._says(), self._beyond[0] if self._beyond else "")
 
     def _says(self) -> str:
-        if self._locked and not self._tried:
-            return f"its key is locked by a passphrase: unlock it with ssh-add {self._locked[0]}, and"
         notes = [f"tried {', '.join(self._tried)}" if self._tried else "there was none to try", *self._notes]
-        notes += [f"{path} is locked by a passphrase" for path in self._locked]
+        notes += troubles(self._endpoint)
         return (
             f"the login was refused: no key of the agent or of ~/.ssh is accepted ({'; '.join(notes)}); "
             "add one to its authorized_keys and"
@@ -159,30 +158,52 @@ class Login:
             return {}
 
     def _file(self, path: Path) -> Offer | None:
-        from paramiko import PasswordRequiredException, PKey
+        from paramiko import PKey
 
+        if not path.is_file() or _trouble(path, True):
+            return None
         try:
-            stat = path.stat()
-            if stat.st_mode & 0o077 and stat.st_uid == os.getuid():
-                if b"PRIVATE KEY" in _bytes(path):
-                    self._notes.append(f"{path} can be read by others: chmod 600 {path}")
-                return None
             return Offer(str(path), PKey.from_path(path))
-        except FileNotFoundError:
-            if "identityfile" in self._endpoint.options and path.name not in _DEFAULT:
-                self._notes.append(f"IdentityFile {path} does not exist")
-        except (PasswordRequiredException, TypeError):
-            self._locked.append(path)
         except Exception as error:  # each format has its own
-            self._notes.append(f"{path} cannot be read ({_words(error)})")
+            if b"PRIVATE KEY" in _bytes(path):
+                self._notes.append(f"{path} cannot be read ({_words(error)})")
         return None
+
+
+def troubles(endpoint: Endpoint) -> list[str]:
+    """Why keys' files of a host cannot be offered, and what to do: missing, open to others, locked."""
+    named = "identityfile" in endpoint.options
+    found = (_trouble(path, named and path.name not in _DEFAULT) for path in endpoint.identity_files)
+    return [text for text in found if text]
+
+
+def _trouble(path: Path, named: bool) -> str:
+    try:
+        stat, data = path.stat(), _bytes(path)
+    except FileNotFoundError:
+        return f"IdentityFile {path} does not exist" if named else ""
+    except OSError as error:
+        return f"{path} cannot be read ({_words(error)})"
+    if b"PRIVATE KEY" not in data:
+        return ""  # the public half, for an agent
+    if stat.st_mode & 0o077 and stat.st_uid == os.getuid():
+        return f"{path} can be read by others, so it is ignored: chmod 600 {path}"
+    return f"{path} is locked by a passphrase: unlock it with ssh-add {path}" if _locked(data) else ""
+
+
+def _locked(data: bytes) -> bool:
+    if b"BEGIN OPENSSH PRIVATE KEY" not in data:
+        return b"ENCRYPTED" in data
+    with suppress(ValueError, binascii.Error):
+        return not _decoded(data).startswith(MAGIC + b"\0\0\0\x04none")
+    return False
 
 
 _DEFAULT = {f"id_{kind}" for kind in ("rsa", "ecdsa", "ecdsa_sk", "ed25519", "ed25519_sk", "xmss", "dsa")}
 
 
 def _name(key: Any) -> str:
-    return f"the agent's {key.comment or key.get_name()}"
+    return f"the agent's {key.comment or key.get_name()} {fingerprint(key.blob)[:15]}"
 
 
 def _words(error: Exception) -> str:

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from functools import cache
 from typing import Any
 
 import paramiko
@@ -50,6 +49,8 @@ class Library:
 
     def _raise(self, error: Exception, chain: list[Endpoint]) -> None:
         """Say what went wrong, and what to do; raises ShellError."""
+        if isinstance(error, NeedsProgram):
+            raise error
         says = _says(error, self._address)
         beyond = error.beyond if isinstance(error, Refused) else ""
         if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
@@ -108,7 +109,9 @@ class Library:
             while True:
                 moved = False
                 if rest and channel.send_ready():
-                    sent = channel.send(rest[:32768].tobytes())
+                    sent = 0
+                    with suppress(OSError):  # the channel is closed
+                        sent = channel.send(rest[:32768].tobytes())
                     rest, moved = rest[sent:], True
                     if not sent:
                         rest = rest[:0]  # it ended without reading all of it
@@ -145,7 +148,7 @@ def _connection(hop: Endpoint, known: Known, gateway: Any) -> Any:
         hop.host,
         user=hop.user,
         port=hop.port,
-        config=_config(),
+        config=Config(lazy=True, ssh_config=paramiko.SSHConfig()),  # nobody's files; not one for all threads
         gateway=gateway,
         forward_agent=False,
         connect_timeout=hop.connect_timeout,
@@ -160,12 +163,6 @@ def _connection(hop: Endpoint, known: Known, gateway: Any) -> Any:
     connection.client.fleethub_transport = None
     connection.client.set_missing_host_key_policy(_HostKeys(known))
     return connection
-
-
-@cache
-def _config() -> Any:
-    """Fabric's settings without anybody's files."""
-    return Config(lazy=True, ssh_config=paramiko.SSHConfig())
 
 
 class _HostKeys(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]

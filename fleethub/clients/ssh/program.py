@@ -16,6 +16,7 @@ from fleethub.clients.process import LARGEST_ERROR, Output, ShellError
 from fleethub.clients.ssh import endpoint as limits
 from fleethub.clients.ssh.config import SshConfig, where
 from fleethub.clients.ssh.endpoint import Endpoint, parts
+from fleethub.clients.ssh.identities import troubles
 from fleethub.clients.ssh.words import Broken, program_says
 
 #: Nothing is asked, nothing forwarded, nothing shared with anybody's own connections, no terminal.
@@ -27,7 +28,6 @@ OPTIONS = {
     "ForkAfterAuthentication": "no",
     "ForwardAgent": "no",
     "ForwardX11": "no",
-    "LogLevel": "ERROR",
     "PermitLocalCommand": "no",
     "RemoteCommand": "none",
     "RequestTTY": "no",
@@ -61,18 +61,18 @@ class Program:
         self._errors = self._folder / "errors"
         try:
             with self._errors.open("wb") as errors:
-                argv = [*self._argv, "-M", *self._to, f"echo {UP.decode()}; exec cat >/dev/null"]
+                argv = [*self._argv, "-o", "LogLevel=INFO", "-M", *self._to, f"echo {UP.decode()}; exec cat >/dev/null"]
                 self._master = process.start(argv, self._env, errors)
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise ShellError(f"{address}: ssh cannot be started ({error.strerror or error})") from None
         try:
-            self._wait(host.connect_timeout)
+            self._wait(host)
         except BaseException:
             self.close()
             raise
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, host: Endpoint) -> None:
         """Until it is logged in."""
         end = time.monotonic() + limits.LOGIN
         heard = b""
@@ -85,7 +85,10 @@ class Program:
             data = os.read(pipe, 4096)
             if not data:
                 text = self._errors.read_bytes()[:LARGEST_ERROR].decode("utf-8", "replace")
-                raise ShellError(f"{self._address}: {program_says(text, self._address, seconds)} (by ssh: {self._why})")
+                says = program_says(text, self._address, host.connect_timeout)
+                if "Permission denied" in text:
+                    says = "; ".join([says, *(note for hop in host.chain for note in troubles(hop))])
+                raise ShellError(f"{self._address}: {says} (by ssh: {self._why})")
             heard = heard[-LARGEST_ERROR:] + data
 
     def run(self, command: str, data: bytes, timeout: float) -> Output:
@@ -95,7 +98,7 @@ class Program:
         """
         if self._master.poll() is not None:
             raise Broken(f"{self._address}: the connection broke")
-        argv = [*self._argv, "-o", "ControlMaster=no", *self._to, command]
+        argv = [*self._argv, "-o", "LogLevel=ERROR", "-o", "ControlMaster=no", *self._to, command]
         try:
             answer = process.run(argv, data, timeout, self._env, f"{self._address}: a script")
         except OSError as error:
