@@ -120,8 +120,15 @@ class RouteKind:
         return found
 
     def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
-        """None: an alias that somebody else defined serves as well, and is left alone."""
-        return []
+        """A route that should go, and bears another mark now: it may be ours still. One that is wanted serves as well,
+        whoever defined it, and is left alone.
+        """
+        seen = item.seen
+        if item.want is not None or seen is None or not seen.telemetry["theirs"] or not seen.telemetry["marked"]:
+            return []
+        message = f"what {item.address.owner} stores of {item.address.alias!r} is marked by another fleet"
+        hint = "is this the fleet's own fleet.lock? else let the other fleet go of it, or delete the model in LiteLLM"
+        return [Finding("route.foreign", message, item.address, hint=hint)]
 
     def remarks(self, item: Item) -> list[Finding]:
         """None."""

@@ -9,7 +9,9 @@ from fleethub.model.facts import Deployment
 from fleethub.resources.base import Uses
 from tests.fleets import fleet
 from tests.resources.asking import NO, WAITS, item, phases, steps
-from tests.world import World, settled, wanted
+from tests.world import World, apply, facts, plan, settled, wanted
+from tests.world.lies import told
+from tests.world.living import Thing, named
 
 SPEC = fleet(manage_routes=True).node("a", "one")
 ROUTE = "route.main.one"
@@ -60,3 +62,11 @@ def test_an_alias_of_the_config_file_is_left_to_it() -> None:
     stored = Deployment("one", "openai/one", "x", stored=True)
     theirs = World.of(SPEC).at_proxy(lambda proxy: replace(proxy, stored=(stored,)))
     assert item(ROUTE, theirs, SPEC).seen.telemetry["theirs"]  # type: ignore[union-attr]
+
+
+def test_one_that_should_go_and_bears_another_mark_stays_in_the_lockfile() -> None:
+    gone, world = SPEC.without("nodes").without("models"), settled(SPEC)
+    theirs = told(facts(world, gone), {"proxy": "routes of another fleet", "node a": ""})
+    made = plan(world, gone, facts=theirs)
+    assert "route.foreign" in {f.code for f in made.findings}
+    assert named(apply(world, made).world.lockfile) >= {Thing("route", "http://llm.example:4000", "one")}
