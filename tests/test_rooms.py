@@ -38,6 +38,7 @@ PURE = ("model", "resources", "nodetypes", "capacity", "planning", "verifying")
 #: What a pure room has no use for: network, processes, clock, environment.
 IMPURE = {
     "httpx",
+    "httpcore",
     "fabric",
     "subprocess",
     "socket",
@@ -51,7 +52,8 @@ IMPURE = {
 }
 #: Third-party packages with one home each.
 HOMES = {
-    "httpx": {"clients/http.py"},
+    "httpx": {"clients/http.py", "clients/deadline.py"},
+    "httpcore": {"clients/deadline.py"},
     "pynvml": {"clients/gpu.py"},
     "deepdiff": {"resources/diff.py"},
     "subprocess": {"clients/git.py", "clients/vault.py", "clients/process.py", "clients/ssh/program.py"},
@@ -62,7 +64,7 @@ HOMES = {
     "tomlkit": {"spec/edit.py", "spec/pages.py"},
     "gguf": {"clients/gguf.py"},
     "fastapi": {"server/app.py", "server/page.py", "server/reading.py", "server/writing.py"},
-    "uvicorn": {"cli/serve.py"},
+    "uvicorn": {"cli/serve.py", "server/bounded.py"},
     "numpy": {"clients/gguf.py"},
 }
 

@@ -53,6 +53,7 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
             import uvicorn
 
             from fleethub.server.app import build
+            from fleethub.server.bounded import Bounded
             from fleethub.server.guards import Door
             from fleethub.server.site import site_of
         except ModuleNotFoundError as error:
@@ -77,7 +78,9 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
                 raise click.ClickException(view.problem)
             app = build(site, Door(frozenset({host.lower().rstrip(".")}), secret))
             quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
-            config = uvicorn.Config(app, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE, **quiet)
+            config = uvicorn.Config(
+                app, http=Bounded, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE, **quiet
+            )
             url = _url(host, listening)
             out.text(f"{view.survey.fleet} is served at {url} (Ctrl-C stops)")
             out.line({"type": "serving", "fleet": view.survey.fleet, "url": url, "pid": os.getpid()})

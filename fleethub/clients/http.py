@@ -1,4 +1,4 @@
-"""The only module that imports httpx: one pooled client, JSON in and out, errors as one type.
+"""The only module that uses httpx: one pooled client, JSON in and out, errors as one type.
 
 An error's text never holds a header, a body that was sent, or more than a little of the answer.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from json import loads
@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from fleethub.clients.deadline import bound, passed, within
 from fleethub.model.secret import Secret
 from fleethub.model.words import heard
 
@@ -23,6 +24,7 @@ CONNECT, READ, WHOLE = 3.0, 15.0, 60.0  # seconds: to connect, for each piece of
 CONNECT_LONG = 5.0  # seconds to connect, where a request has a limit of its own
 USUAL = httpx.Timeout(READ, connect=CONNECT, pool=None)
 LARGEST = 64 << 20  # bytes of an answer
+PIECE = 1 << 20  # bytes that are decompressed at a time
 #: What runs on this machine is asked directly, whatever HTTP_PROXY says: a proxy would get the credential, and take
 #: "localhost" for itself.
 HERE = ("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]")
@@ -78,6 +80,36 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def _body(answer: httpx.Response) -> bytearray:
+    """All of it, within the deadline and LARGEST; raises HttpError."""
+    data = bytearray()
+    for piece in _plain(answer):
+        data += piece
+        if len(data) > LARGEST:
+            raise HttpError(f"the answer is larger than {LARGEST >> 20} MiB")
+        if passed():  # a server that never pauses is never waited for
+            raise HttpError("the answer is too slow", "hangs")
+    return data
+
+
+def _plain(answer: httpx.Response) -> Iterator[bytes]:
+    """What was sent, decompressed in pieces: httpx's own decoders make gigabytes of a few kilobytes in one step."""
+    encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("", "identity"):
+        yield from answer.iter_raw()
+        return
+    if encoding not in ("gzip", "x-gzip"):
+        raise HttpError("the answer is in a Content-Encoding that was not asked for")
+    machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    for sent in answer.iter_raw():
+        rest = sent
+        while rest and not machine.eof:
+            yield machine.decompress(rest, PIECE)
+            rest = machine.unconsumed_tail
+    if not machine.eof:
+        raise HttpError("the answer ends too early")
+
+
 class Http:
     """A pooled client; safe to use from many threads."""
 
@@ -87,8 +119,10 @@ class Http:
             timeout=USUAL,
             limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
             mounts=dict.fromkeys(HERE),
+            headers={"Accept-Encoding": "gzip"},
             follow_redirects=False,
         )
+        bound(self._client)
 
     def request(
         self,
@@ -112,32 +146,25 @@ class Http:
         whole = WHOLE if limit is None else limit
         waits = USUAL if limit is None else httpx.Timeout(limit, connect=min(CONNECT_LONG, limit), pool=None)
 
-        def send() -> tuple[int, bytes]:
-            """Status and body; a server that drips or never ends is not listened to for ever."""
-            end, data = time.monotonic() + whole, b""
+        def send() -> tuple[int, bytearray]:
             with self._client.stream(method, url, headers=sending, json=json, params=params, timeout=waits) as answer:
-                for chunk in answer.iter_bytes():
-                    data += chunk
-                    if len(data) > LARGEST:
-                        raise HttpError("the answer is too slow or too large")
-                    if time.monotonic() > end:
-                        raise HttpError("the answer is too slow or too large", "hangs")
-                return answer.status_code, data
+                return answer.status_code, _body(answer)
 
         try:
-            try:
-                status, data = send()
-            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-                if method != "GET" and not again:
-                    raise
-                status, data = send()
+            with within(whole):  # both tries together
+                try:
+                    status, data = send()
+                except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                    if method != "GET" and not again:
+                        raise
+                    status, data = send()
         except httpx.TimeoutException as error:
             connecting = isinstance(error, httpx.ConnectTimeout)
             what = "connecting" if connecting else "the answer"
             raise HttpError(f"timed out waiting for {what}", "silent" if connecting else "hangs") from None
         except httpx.ConnectError as error:
             raise HttpError(f"cannot connect ({_os_reason(error)})", _connect_reason(error)) from None
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, UnicodeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, UnicodeError, zlib.error) as error:
             raise HttpError(f"no usable answer ({type(error).__name__})") from None
         try:
             body = loads(data)

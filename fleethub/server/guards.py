@@ -148,15 +148,16 @@ async def _body(scope: Scope, headers: Headers, receive: Receive) -> Receive:
     browser = "origin" in headers or any(name.startswith("sec-fetch-") for name in headers)
     if browser and kind != "application/json":
         raise Refusal("JSON_BODY_REQUIRED", "write Content-Type: application/json")
-    data, more = b"", True
+    data, more = bytearray(), True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":  # nobody is left to answer, and half an order is none
             raise Refusal("BAD_REQUEST", "the body ended before its length")
-        data += message.get("body", b"")
+        part = message.get("body", b"")
         more = message.get("more_body", False)
-        if len(data) > LARGEST:
+        if len(data) + len(part) > LARGEST:
             raise _too_large()
+        data += part
     if data:
         try:
             json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
@@ -172,7 +173,7 @@ async def _body(scope: Scope, headers: Headers, receive: Receive) -> Receive:
         if played:
             return await receive()
         played = True
-        return {"type": "http.request", "body": data, "more_body": False}
+        return {"type": "http.request", "body": bytes(data), "more_body": False}
 
     return play
 
