@@ -74,6 +74,8 @@ def _run(
 
         try:
             edit = plan(_settings(project))
+            for old in edit.old:
+                out.text(f"an old hook of FleetHub's, which does nothing any more, is replaced: {old}")
             written = edit.changes and not dry_run and _agreed(out, edit, yes)
             backup = carry_out(edit) if written else None
         except HookError as error:

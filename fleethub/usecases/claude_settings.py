@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 EVENT = "SessionStart"
 MATCHER = "startup|resume|clear|compact"
 ARGUMENTS = "context --format claude-hook"
+GLOBALS = ("-C", "--json", "--no-color")
+FORMS = ("text", "markdown", "claude-hook")
 TIMEOUT = 5  # seconds
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -80,11 +82,60 @@ def _called(words: list[str]) -> str:
     return words[0] if words else ""
 
 
+def outdated(command: str) -> str:
+    """Why a hook of FleetHub's does nothing now: its words are those of another version. Empty for one that works."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ""
+    at = next((i for i, word in enumerate(words) if PurePath(word).name == "fleethub" and _starts(words[:i])), None)
+    rest = words[at + 1 :] if at is not None else []
+    while rest and rest[0] != "context":
+        option, rest = rest[0], rest[2 if rest[0] == "-C" else 1 :]
+        if option not in GLOBALS:
+            return f"fleethub has no option {option}"
+    rest = _own(rest[1:])
+    while rest:
+        option, _, value = rest[0].partition("=")
+        rest = rest[1:]
+        if option != "--format":
+            return f"fleethub context has no option {option}"
+        if not value:
+            value, rest = (rest[0], rest[1:]) if rest else ("", [])
+        if value not in FORMS:
+            return "it names no format that there is"
+    return ""
+
+
+def _own(words: list[str]) -> list[str]:
+    """The words that are arguments: up to a redirection or the next command."""
+    found = []
+    for word in words:
+        if re.match(r"\d*[<>]|[;&|]", word):
+            break
+        found.append(word.rstrip(";&|"))
+        if word.endswith((";", "&", "|")):
+            break
+    return found
+
+
+def old_hooks(text: str) -> list[str]:
+    """What of FleetHub's own in a settings file no longer works, and why. Raises SettingsError."""
+    commands = [hook.value["command"] for _, _, hook in _hooks(text)]
+    return [f"{command}: {why}" for command in commands if (why := outdated(command))]
+
+
 def install(text: str, command: str) -> str:
-    """The text with the hook in it; one that is there already stays where it is. Raises SettingsError."""
+    """The text with the hook in it; one that is there already stays where it is, one of another version is replaced.
+
+    Raises SettingsError.
+    """
     found = _hooks(text)
     if found:
-        return _refresh(text, found[0][2], command)
+        text = _refresh(text, found[0][2], command)
+        while rest := [one for one in _hooks(text)[1:] if outdated(one[2].value["command"])]:
+            text = _remove(text, *rest[0])
+        return text
     root = _root(text)
     hooks = _member(text, root, "hooks")
     if hooks is None:
@@ -149,9 +200,9 @@ def _hooks(text: str) -> list[tuple[_Item, _Item, _Item]]:
 
 
 def _refresh(text: str, hook: _Item, command: str) -> str:
-    """The same text, but for a command that FleetHub wrote when it was installed elsewhere."""
+    """The same text, but for a command that FleetHub wrote when it was installed elsewhere, or was another version."""
     old = _member(text, hook.at, "command")
-    if old is None or old.value == command or not old.value.endswith(f" {ARGUMENTS}"):
+    if old is None or old.value == command or not (old.value.endswith(f" {ARGUMENTS}") or outdated(old.value)):
         return text
     return text[: old.at] + json.dumps(command, ensure_ascii=False) + text[old.end :]
 

@@ -14,11 +14,21 @@ import shlex
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fleethub.atomic import create, replace
-from fleethub.usecases.claude_settings import ARGUMENTS, MATCHER, SettingsError, install, is_empty, is_ours, uninstall
+from fleethub.usecases.claude_settings import (
+    ARGUMENTS,
+    MATCHER,
+    SettingsError,
+    install,
+    is_empty,
+    is_ours,
+    old_hooks,
+    uninstall,
+)
 
 MODE = 0o600  # of a file that was not there
 MARK = ".fleethub-"
@@ -34,7 +44,7 @@ class Edit:
     """What would become of a file. ``before`` None: it is not there; ``after`` None: it goes.
 
     ``path`` is the file itself where ``asked`` is a link to it. ``preview``: a unified diff in which other people's
-    values are masked, for settings may hold keys.
+    values are masked, for settings may hold keys. ``old``: hooks of FleetHub's that no longer work, and why.
     """
 
     asked: Path
@@ -42,6 +52,7 @@ class Edit:
     before: bytes | None
     after: bytes | None
     preview: tuple[str, ...]
+    old: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -66,7 +77,8 @@ def hook_command(program: tuple[str, ...]) -> str:
 
 def plan_install(file: Path, command: str) -> Edit:
     """What installing would do; raises HookError."""
-    return _plan(file, lambda text: install(text, command))
+    made = _plan(file, lambda text: install(text, command))
+    return replace_fields(made, old=tuple(old_hooks(made.before.decode())) if made.before else ())
 
 
 def plan_uninstall(file: Path) -> Edit:

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.usecases.claude_settings import EVENT, SettingsError, entry, install, is_empty, is_ours, uninstall
+from fleethub.usecases.claude_settings import (
+    EVENT,
+    SettingsError,
+    entry,
+    install,
+    is_empty,
+    is_ours,
+    old_hooks,
+    outdated,
+    uninstall,
+)
 
 COMMAND = "/opt/my tools/bin/fleethub context --format claude-hook"
 QUOTED = "'/opt/my tools/bin/fleethub' context --format claude-hook"
@@ -122,7 +132,7 @@ def test_a_hook_beside_others_in_one_entry_is_taken_out_alone():
 def test_an_entry_of_another_installation_is_renewed_and_one_with_own_arguments_is_left():
     old = install("{}", "/old/bin/fleethub context --format claude-hook")
     assert json.loads(install(old, QUOTED)) == {"hooks": {EVENT: [entry(QUOTED)]}}
-    own = install("{}", "fleethub context --format claude-hook --quiet")
+    own = install("{}", "fleethub -C /srv context --format claude-hook || true")
     assert install(own, QUOTED) == own
 
 
@@ -178,3 +188,31 @@ def test_what_is_no_settings_file_is_refused_with_its_line(text, line, said):
 def test_empty():
     assert is_empty(" {\n} ")
     assert not is_empty('{"a": 1}')
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("fleethub context --hook", "fleethub context has no option --hook"),
+        ("/opt/old/bin/fleethub context --hook --json; true", "fleethub context has no option --hook"),
+        ("FLEETHUB_PROJECT=a fleethub --quiet context", "fleethub has no option --quiet"),
+        ("fleethub context --format=hook", "it names no format that there is"),
+        ("fleethub context --format", "it names no format that there is"),
+        ("fleethub context session", "fleethub context has no option session"),
+        ("fleethub context", ""),
+        ("fleethub -C /shared context --format claude-hook 2>/dev/null || true", ""),
+        ("fleethub context --format=markdown; true", ""),
+        (COMMAND, ""),
+    ],
+)
+def test_a_hook_of_another_version_is_told_and_replaced(command: str, why: str) -> None:
+    text = json.dumps(
+        {"hooks": {EVENT: [entry("echo mine"), entry(command), entry("fleethub context --hook")]}}, indent=2
+    )
+    assert outdated(command) == why
+    old = [f"{command}: {why}"] if why else []
+    assert old_hooks(text) == [*old, "fleethub context --hook: fleethub context has no option --hook"]
+    installed = install(text, COMMAND)
+    assert old_hooks(installed) == []
+    kept = COMMAND if why else command
+    assert [group["hooks"][0]["command"] for group in json.loads(installed)["hooks"][EVENT]] == ["echo mine", kept]
