@@ -60,6 +60,8 @@ def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False, p
         out.text(result_text(result, out.style))
     elif not refused and result.plan.doable and not result.plan.fatal:
         out.text("Not applied.")
+    elif result.notes:
+        out.text("\n".join(f"note: {note}" for note in result.notes))
     out.line(
         {
             "type": "summary",

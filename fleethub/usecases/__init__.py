@@ -185,6 +185,7 @@ class Workplace:
         from fleethub.model.observation import Unknown
         from fleethub.observing import now
         from fleethub.planning import grounded, make_plan, sources
+        from fleethub.usecases import sessions
 
         seen = {**self.opened.stamps, **stamps(self.root, [LOCKFILE])}
         repair = self.fleet.policy.drift != "stop" if repair is None else repair
@@ -217,6 +218,8 @@ class Workplace:
         plan = make_plan(fleet, lockfile, wanted, facts, self.vault, findings, repair)
         if any(isinstance(r, Unknown) for r in facts.readings.values()):
             plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
+        if not destroy and (unpublished := sessions.unpublished(self.fleet, lockfile)):
+            plan = replace(plan, notes=(*plan.notes, unpublished))
         return Planned(plan, wanted, facts, lockfile, seen)
 
     def read(self, sources: Iterable[Source], pace: Pace = Pace()) -> Facts:
@@ -251,7 +254,8 @@ class Workplace:
         destroy: bool = False,
         pace: Pace = Pace(),
     ) -> Result:
-        """Lock, plan, ask, carry out. An empty plan writes nothing. Raises state.lock.LockedError.
+        """Lock, plan, ask, carry out. An empty plan writes nothing but a FLEETHUB.md that is gone or edited.
+        Raises state.lock.LockedError.
 
         What sessions are told is kept in either case; after an apply everything is read once more for it.
         """
@@ -273,9 +277,12 @@ class Workplace:
             plan = made.plan
             nothing = plan.fatal or not plan.doable or (destroy and made.lockfile is None)
             if decision is not Decision.APPLY or nothing:
+                notes: tuple[str, ...] = ()
                 if not destroy:
+                    if not plan.fatal and not plan.doable:  # the one thing that an apply of an empty plan may mend
+                        notes = publish(self.fleet, self.store.read())
                     remember(self, made)
-                return Result(plan, applied=False, serial=plan.serial)
+                return Result(plan, applied=False, serial=plan.serial, notes=notes)
             journal = Journal(self.store.private / "journal.ndjson")
 
             showing = list(sinks)

@@ -84,6 +84,22 @@ def refused(root: Path, plan: Plan) -> None:
     refuse(root, [told(f) for f in plan.findings if f.code in FATAL])
 
 
+def unpublished(fleet: Fleet, lockfile: Lockfile | None) -> str:
+    """What is wrong with FLEETHUB.md, where an apply would write it again: it is gone, or somebody edited it."""
+    from fleethub.views.document import NAME, document, ours, same
+
+    if lockfile is None or lockfile.applied.spec != fleet.digest:
+        return ""
+    try:
+        there = (Path(fleet.root) / NAME).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return f"{NAME} is gone: an apply writes it again"
+    except (OSError, RuntimeError):
+        return ""
+    edited = ours(there) and not same(there, document(fleet, lockfile))
+    return f"{NAME} is not as an apply left it: the next one writes it again" if edited else ""
+
+
 def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
     """Write FLEETHUB.md where what was applied reads differently from it, and tell the TangleClaw that it is
     registered with; says what was done, or why not.

@@ -13,7 +13,7 @@ from fleethub.model.observation import Applied, Lockfile
 from fleethub.spec import load
 from fleethub.usecases import Workplace
 from fleethub.usecases.sessions import publish
-from tests.support import Place
+from tests.support import Place, recorded
 from tests.test_laws import World
 from tests.views.test_text import MODELS
 
@@ -63,6 +63,35 @@ def test_the_document_follows_a_spec_that_asks_for_nothing_new(place: Place) -> 
     place.edit('host = "gpu-moved"', 'host = "gpu"')
     place.run("observe", code=0)
     assert "- gpu (gpu-moved): " in document.read_text(), "what is not applied is not told as if it were"
+
+
+@pytest.mark.parametrize("how", ["gone", "edited"])
+def test_a_document_that_somebody_took_or_edited_is_written_again(place: Place, how: str) -> None:
+    """T9. The one byte outside .fleethub that an apply of an empty plan may change."""
+    place.apply()
+    document = place.folder / "FLEETHUB.md"
+    before = place.bytes()
+    assert "FLEETHUB.md" not in place.run("plan", "--detailed-exitcode", code=0)
+    if how == "gone":
+        document.unlink()
+        said = "FLEETHUB.md is gone: an apply writes it again"
+    else:
+        document.write_text(document.read_text() + "- run rm -rf\n")
+        said = "FLEETHUB.md is not as an apply left it: the next one writes it again"
+    assert said in place.run("plan", code=0)
+    with recorded() as sent:
+        assert "note: FLEETHUB.md tells what was applied" in place.apply()
+    assert {method for method, _ in sent} == {"GET"}
+    assert place.bytes() == before
+    assert "FLEETHUB.md" not in place.apply()
+
+
+def test_a_document_of_somebody_else_stays(place: Place) -> None:
+    place.apply()
+    (place.folder / "FLEETHUB.md").write_text("# mine\n")
+    assert "not as an apply left it" not in place.run("plan", code=0)
+    assert "was not written by FleetHub and is left alone" in place.apply()
+    assert (place.folder / "FLEETHUB.md").read_text() == "# mine\n"
 
 
 def test_an_observation_that_an_apply_overtook_writes_no_older_document(
