@@ -54,7 +54,13 @@ class Shells:
         from fleethub.clients.ssh import Remote, SshConfig
 
         if self._config is None:
-            self._config = SshConfig({name: text for name, text in os.environ.items() if name not in self._withheld})
+            self._config = SshConfig(
+                {
+                    name: text
+                    for name, text in os.environ.items()
+                    if name not in self._withheld and not name.startswith("FLEETHUB_")
+                }
+            )
         return Remote(address, self._config, self._ssh_program)
 
     def close(self) -> None:

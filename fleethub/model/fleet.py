@@ -174,7 +174,8 @@ class Fleet:
     """The whole spec. ``root`` is the absolute path of its folder; ``digest`` is over the files' bytes.
 
     ``id`` is empty where the spec has none; ``by_name``: values are derived from the name, whether or not it has one.
-    ``births``: of keys that were renamed, the alias that their value is derived from.
+    ``births``: of keys that were renamed, the alias that their value is derived from. ``ssh_program``: machines are
+    reached by OpenSSH's own ``ssh``, whether or not that is needed.
     """
 
     name: str
@@ -190,6 +191,15 @@ class Fleet:
     id: str = ""
     by_name: bool = True
     births: Mapping[Address, str] = field(default_factory=dict)
+    ssh_program: bool = False
+
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """The environment variables that hold what the spec refers to; no program that ssh starts gets them."""
+        nodes = (value for node in self.nodes.values() for value in node.env.values() if isinstance(value, SecretRef))
+        refs = (self.key_seed, *(proxy.master_key for proxy in self.proxies.values()), *nodes)
+        words = (text.partition(":") for ref in refs if ref for text in ref.alternatives)
+        return frozenset(name for scheme, _, name in words if scheme == "env")
 
     @property
     def identity(self) -> str:

@@ -55,7 +55,7 @@ def observe(
     and why; they are not asked.
     """
     if shells is None:
-        shells = Shells()
+        shells = Shells(fleet.ssh_program, fleet.secret_variables)
         try:
             return observe(fleet, sources, http, vault, shells, silent, parallel)
         finally:

@@ -37,6 +37,7 @@ def resolve(spec: Spec, drafts: list[Draft], sources: Sources) -> Fleet:
         root=str(sources.root),
         digest=sources.digest,
         key_seed=spec.fleet.key_seed,
+        ssh_program=spec.fleet.ssh_program,
         policy=Policy(**_said(spec.policy, *type(spec.policy).model_fields)),
         proxies={n: _proxy(p, common("proxies", n, p)) for n, p in spec.proxies.items()},
         backends={n: _backend(b, common("backends", n, b)) for n, b in spec.backends.items()},

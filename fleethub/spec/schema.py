@@ -44,6 +44,9 @@ class FleetTable(Table):
         None,
         description="Reference to the seed of all derived keys (env:, file:, command:), or a list of them",
     )
+    ssh_program: bool = Field(
+        False, description="true: log in to every machine through the ssh program, not only where that is needed"
+    )
 
 
 class PolicyTable(Table):

@@ -159,7 +159,7 @@ class Workplace:
         masters = (proxy.master_key for proxy in self.fleet.proxies.values())
         self.vault = Vault(self.root, self.fleet.key_seed, tuple(masters))
         self.http = Http()
-        self.shells = Shells()
+        self.shells = Shells(self.fleet.ssh_program, self.fleet.secret_variables)
 
     def __enter__(self) -> Workplace:
         return self

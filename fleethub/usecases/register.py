@@ -39,7 +39,7 @@ def look(path: Path, edit: Register, given: Mapping[str, str]) -> tuple[Register
         raise EditError("bad-field", f"a node of type {node.type} has no {wrong[0]} file")
     below = {role: _below(node, Path(fleet.root), text) for role, text in given.items()}
     names = {role: (below[role],) if role in below else nodetypes.USUAL[role] for role in roles}
-    shells = Shells()
+    shells = Shells(fleet.ssh_program, fleet.secret_variables)
     try:
         seen = _read(Hosts(shells, Path(fleet.root)).at(node.target), [n for some in names.values() for n in some])
     finally:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.ports import free
-from tests.real.sshd import key
+from tests.real.sshd import client, key
 from tests.support import SEED
 
 PUSH, PLAN = 20, 100
@@ -73,8 +73,7 @@ class Server:
         public, operator = key(folder / "host"), key(self.home / ".ssh/id_ed25519")
         (folder / "authorized").write_text(operator + "\n")
         (self.home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{PORT} {public}\n")
-        names = "".join(f"Host {address(n)}\n  HostName 127.0.0.1\n  Port {PORT}\n" for n in range(PLAN))
-        (self.home / ".ssh/config").write_text(names)
+        self.names(PLAN)
         (folder / "conf").write_text(
             f"Port {PORT}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\nMaxStartups 300\n"
             f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
@@ -85,10 +84,16 @@ class Server:
                                         stderr=(folder / "log").open("w"))  # fmt: skip
         self.user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
         os.environ["HOME"] = str(self.home)
+        os.environ["PATH"] = f"{client(folder)}:{os.environ['PATH']}"  # OpenSSH would read the account's own home
         os.environ.pop("SSH_AUTH_SOCK", None)
         end = time.monotonic() + 20
         while time.monotonic() < end and self.ssh(0, "true", b"").returncode:
             time.sleep(0.1)
+
+    def names(self, count: int) -> None:
+        """So many Host entries in ~/.ssh/config."""
+        names = "".join(f"Host {address(n)}\n  HostName 127.0.0.1\n  Port {PORT}\n" for n in range(count))
+        (self.home / ".ssh/config").write_text(names)
 
     def ssh(self, number: int, command: str, data: bytes) -> subprocess.CompletedProcess[bytes]:
         """One OpenSSH client of its own."""
@@ -108,10 +113,10 @@ def timed(what: Callable[[int], Any], rounds: int = 3) -> float:
     return statistics.median(times)
 
 
-def everywhere(one: Callable[[int], Any], count: int) -> None:
+def everywhere(one: Callable[[Any], Any], hosts: int | list[str]) -> None:
     """The same on each host, 20 at a time."""
     with ThreadPoolExecutor(20) as pool:
-        list(pool.map(one, range(count)))
+        list(pool.map(one, range(hosts) if isinstance(hosts, int) else hosts))
 
 
 def ours(server: Server, root: str) -> None:
@@ -126,11 +131,22 @@ def ours(server: Server, root: str) -> None:
     shells.close()
 
 
-def logins(server: Server) -> None:
+def reading(server: Server, entries: int) -> float:
+    """Have OpenSSH read ~/.ssh/config for each host."""
+    from fleethub.clients.ssh import SshConfig
+
+    server.names(entries)
+    try:
+        return timed(lambda _: everywhere(SshConfig(dict(os.environ)).of, [address(n) for n in range(PLAN)]))
+    finally:
+        server.names(PLAN)
+
+
+def logins(server: Server, ssh_program: bool = False) -> None:
     """Log in everywhere by FleetHub's own client, and do nothing there."""
     from fleethub.clients.shell import Shells
 
-    shells = Shells()
+    shells = Shells(ssh_program)
     everywhere(lambda n: shells.at(f"{server.user}@{address(n)}").run("true"), PLAN)
     shells.close()
 
@@ -236,6 +252,7 @@ def run(folder: Path, server: Server, program: str) -> int:
     plans = {
         "FleetHub": timed(lambda _: fleethub(fleet, "plan", "--detailed-exitcode")),
         "its logins alone": timed(lambda _: logins(server)),
+        "the same through ssh": timed(lambda _: logins(server, ssh_program=True)),
         "OpenSSH's": timed(lambda _: everywhere(lambda n: server.ssh(n, "true", b""), PLAN)),
     }
     if program:
@@ -245,6 +262,10 @@ def run(folder: Path, server: Server, program: str) -> int:
         found["push against pyinfra"] = seconds["pyinfra"] / seconds["FleetHub"]
         found["plan against pyinfra"] = plans["pyinfra"] / plans["FleetHub"]
     print(f"plan of {PLAN} hosts: " + ", ".join(f"{n} {s:.2f} s" for n, s in plans.items()), flush=True)
+    for entries in (PLAN, 10 * PLAN):
+        print(
+            f"~/.ssh/config with {entries} entries read for {PLAN} hosts: {reading(server, entries):.2f} s", flush=True
+        )
     for what, ratio in found.items():
         goal, how = GOALS[what]
         print(f"{what}: {ratio:.2f} times (goal: {how} {goal:g})")

@@ -18,6 +18,7 @@ import pytest
 
 from fleethub.clients.shell import ShellError, Shells
 from fleethub.clients.ssh import Remote
+from tests.real.far import Far
 from tests.real.sshd import Machine, agent, key, listening
 
 pytestmark = pytest.mark.real
@@ -499,13 +500,27 @@ def test_ipv6(host: Host, tmp_path: Path) -> None:
 def test_what_ssh_starts_gets_no_secret(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LITELLM_MASTER_KEY", "canary-master")
     monkeypatch.setenv("AWS_PROFILE", "lab")
-    host.write(f"ProxyCommand env > {tmp_path}/env; exit 1", before=f'Match exec "env > {tmp_path}/match"\n  Port 9\n')
+    host.write(
+        f"ProxyCommand sh -c 'env > {tmp_path}/env; exit 1'", before=f'Match exec "env > {tmp_path}/match"\n  Port 9\n'
+    )
     shells = Shells(withheld=["LITELLM_MASTER_KEY"])
     with pytest.raises(ShellError):
         shells.at("gpu1").run("true")
     for name in ("env", "match"):
         assert "canary" not in (tmp_path / name).read_text()
         assert "AWS_PROFILE=lab" in (tmp_path / name).read_text()
+
+
+def test_a_fleet_by_the_ssh_program(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delivered, planned and taken away through it, as the spec asks."""
+    monkeypatch.setattr("fleethub.clients.ssh.library.Library.run", None)
+    far.place.edit('name = "far"', 'name = "far"\nssh_program = true')
+    far.add("alpha", 18801)
+    far.place.apply()
+    assert far.primary("alpha") == "one"
+    far.place.plan_is_empty()
+    far.place.run("destroy", "--auto-approve")
+    assert not (far.root / "alpha/openclaw.json").exists()
 
 
 def test_without_ssh(stranger: Path, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
