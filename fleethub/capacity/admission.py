@@ -173,7 +173,11 @@ class _Judge:
             if need <= limit
             else f"{whose} and the reserve need {gib(need)}, and there is {gib(limit)}"
         )
-        return Check("physical", model, need, limit, need <= limit, says, tuple(w.name for w in loads))
+        # a load that is spread counts what it takes on all GPUs; beside others it may find some of them full, and take
+        # less on the rest: the sum is an upper bound, and no order need show it
+        bound = len(loads) > 1 and any(w.placed.parts for w in loads)
+        order = () if bound and need > limit else tuple(w.name for w in loads)
+        return Check("physical", model, need, limit, need <= limit, says, order)
 
     def _one_gpu(self, loads: Sequence[Weighed]) -> list[Check]:
         """Each load as the last one: every rule is hardest then. Where one breaks, the first step that does."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, event, given, note
+from hypothesis import assume, event, example, given, note
 from hypothesis import strategies as st
 
 from fleethub.capacity import Server, admit, placed
@@ -336,7 +336,18 @@ def test_each_refusal_has_an_order_that_shows_it(world: World) -> None:
     has_witnesses(world)
 
 
+#: Spread over four GPUs both take more than there is; the second finds two of them full, and lies on the others alone.
+FULL = World(
+    (4294967296, 4294967296, 6385983743, 12771967487),
+    "0.32.1",
+    Settings(num_parallel=2, kv_cache_type="q8_0", sched_spread=True),
+    0,
+    (("nomic-embed-text:latest", 4096), ("llama3.1:8b", 32768)),
+)
+
+
 @given(sets(SEVERAL))
+@example(FULL)
 def test_each_refusal_on_several_gpus_that_names_an_order_is_shown_by_it(world: World) -> None:
     """Where not every way of landing was followed, the careful answer names no order."""
     has_witnesses(world)
