@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -14,11 +17,7 @@ def create(path: Path, data: bytes, mode: int) -> None:
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
-        os.fchmod(descriptor, mode)
-        _write(descriptor, data, path)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        _fill(descriptor, data, mode, path)
     finally:
         os.close(descriptor)
 
@@ -27,20 +26,74 @@ def replace(path: Path, data: bytes, mode: int) -> None:
     """Write a file so that it is there whole or not at all: temp, fsync, rename, fsync of the folder.
 
     Of several writers at once, in threads, processes or containers that share the folder, the last one's is there.
+    What one that was killed left behind goes with the next write of the same file.
     """
-    # not the pid: threads share it, and so do containers, each with its own pid 1
-    temp = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    _clear(path)
+    temp, descriptor = _held(path, mode)
     try:
-        create(temp, data, mode)
+        _fill(descriptor, data, mode, temp)
         temp.replace(path)
     except BaseException:
         temp.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(descriptor)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _held(path: Path, mode: int) -> tuple[Path, int]:
+    """A new file beside the other, and its descriptor: locked, so that everybody sees that its writer lives."""
+    while True:
+        # not the pid: threads share it, and so do containers, each with its own pid 1
+        temp = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+        descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            _lock(descriptor, fcntl.LOCK_EX)
+            if temp.exists():  # else somebody took it for one that was left behind, before it was locked
+                return temp, descriptor
+        except BaseException:
+            temp.unlink(missing_ok=True)
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _clear(path: Path) -> None:
+    """Remove what killed writers of a file left: only what has a name of ours and is held by nobody."""
+    ours = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{12}}\.tmp")
+    with suppress(OSError):
+        left = [entry.path for entry in os.scandir(path.parent) if ours.fullmatch(entry.name)]
+        for name in left:
+            with suppress(OSError):
+                descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+                try:
+                    if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                        Path(name).unlink()
+                finally:
+                    os.close(descriptor)
+
+
+def _lock(descriptor: int, how: int) -> bool:
+    """False where it is held, or the file system has no locks: then nothing is cleared there."""
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError:
+        return False
+    return True
+
+
+def _fill(descriptor: int, data: bytes, mode: int, path: Path) -> None:
+    """Mode and content of a new file; without them it goes."""
+    try:
+        os.fchmod(descriptor, mode)
+        _write(descriptor, data, path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 class Lines:

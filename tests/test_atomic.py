@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -94,3 +96,45 @@ def test_writers_in_threads_of_one_process_do_not_meet(tmp_path: Path) -> None:
     assert len(set(path.read_bytes())) == 1
     assert len(path.read_bytes()) == 9000
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from fleethub import atomic
+place = pathlib.Path(sys.argv[1])
+def dies(*args): os.kill(os.getpid(), signal.SIGKILL)
+atomic.os.fsync = dies
+atomic.replace(place, b"half", 0o600)
+"""
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name.endswith(".tmp"))
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write_of_the_file(tmp_path: Path) -> None:
+    place = tmp_path / "fleet.toml"
+    place.write_bytes(b"old")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", KILLED, str(place)], env=environment)
+    assert done.returncode == -signal.SIGKILL
+    assert len(left(tmp_path)) == 1
+    assert place.read_bytes() == b"old"
+    others = (".other.toml.0123456789ab.tmp", ".fleet.toml.mine.tmp", "fleet.toml.0123456789ab.tmp")
+    for name in others:
+        (tmp_path / name).write_bytes(b"not ours to remove")
+    (tmp_path / ".fleet.toml.aaaaaaaaaaaa.tmp").symlink_to(place)
+    replace(place, b"new", 0o644)
+    assert left(tmp_path) == sorted((*others, ".fleet.toml.aaaaaaaaaaaa.tmp"))
+    assert place.read_bytes() == b"new"
+
+
+def test_what_a_living_writer_holds_stays(tmp_path: Path) -> None:
+    place = tmp_path / "fleet.toml"
+    held = tmp_path / ".fleet.toml.0123456789ab.tmp"
+    with held.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        replace(place, b"new", 0o644)
+        assert held.exists()
+    replace(place, b"newer", 0o644)
+    assert not held.exists()

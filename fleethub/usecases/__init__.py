@@ -155,6 +155,10 @@ class Workplace:
         self.opened = open_fleet(path, overlay)
         self.fleet = self.opened.fleet
         self.root = Path(self.fleet.root)
+        if (self.root / ".fleethub/edit.json").exists():
+            from fleethub.usecases.edit import finish
+
+            finish(self.root)
         self.store = FileStore(self.root)
         masters = (proxy.master_key for proxy in self.fleet.proxies.values())
         self.vault = Vault(self.root, self.fleet.key_seed, tuple(masters))

@@ -6,8 +6,11 @@ it was proposed for; ``refuse`` remembers that somebody wanted what belongs to s
 
 from __future__ import annotations
 
+import json
+import secrets
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
@@ -38,16 +41,20 @@ from fleethub.spec import Loaded, load
 from fleethub.spec.edit import edited
 from fleethub.spec.report import redacted, shown
 from fleethub.state.history import History
+from fleethub.state.history import read as history
 from fleethub.state.lock import LockedError, local_lock, who
 from fleethub.usecases import Planned, SpecError, Workplace
 
 __all__ = [
     "Assign", "EditError", "LockedError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged",
-    "Written", "entry_of", "propose", "refuse", "uncommitted", "write",
+    "Written", "entry_of", "finish", "propose", "refuse", "uncommitted", "write",
 ]  # fmt: skip
 
 #: Below the fleet's folder.
 HISTORY = ".fleethub/history.ndjson"
+LOCK = ".fleethub/edit.lock"
+#: The edit that is being written.
+BEGUN = ".fleethub/edit.json"
 
 
 def propose(path: Path, edit: Edit, project: str = "", force: bool = False, facts: Facts | None = None) -> Proposal:
@@ -255,12 +262,20 @@ def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
         return Written((), proposal.before)
     root = Path(proposal.root)
     names = tuple(proposal.files)
-    with local_lock(root / ".fleethub/edit.lock", proposal.says), History(root / HISTORY) as log:
+    with local_lock(root / LOCK, proposal.says), History(root / HISTORY) as log:
+        _finish(root, log)
         spec = load(root / proposal.main)
         if spec.digest != proposal.before:
             raise SpecChanged("the spec was changed meanwhile, so nothing was written; do it again on what it says now")
         notes = uncommitted(proposal) if commit else ()
-        _put(root, proposal.files, spec.texts)
+        edit = secrets.token_hex(6)
+        begun = {"main": proposal.main, "line": _line(proposal, by, says=proposal.says, edit=edit)}
+        write_file(root / BEGUN, json.dumps(begun).encode(), 0o600)
+        try:
+            _put(root, proposal.files, spec.texts)
+        except Exception:  # all was put back; whoever is killed or interrupted leaves it to the next
+            (root / BEGUN).unlink(missing_ok=True)
+            raise
         made, problem = "", ""
         if commit:
             try:
@@ -268,16 +283,46 @@ def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
             except git.GitError as error:
                 problem = str(error)
         try:
-            log.append(_line(proposal, by, says=proposal.says, commit=made))
+            log.append(_line(proposal, by, says=proposal.says, commit=made, edit=edit))
         except OSError:
             if not made:  # what cannot be recorded is not written; a commit is a record of its own
                 _put_back(root, names, spec.texts)
+            (root / BEGUN).unlink(missing_ok=True)
             raise
+        (root / BEGUN).unlink(missing_ok=True)
     removed = tuple(name for name, data in proposal.files.items() if data is None)
     written = Written(names, proposal.after, removed, made, notes)
     if problem:
         raise NotCommitted(written, problem)
     return written
+
+
+def finish(root: Path) -> None:
+    """Record an edit whose writer was killed between the spec and the history; never raises, for it is nobody's task.
+
+    Somebody who edits just now does it themselves.
+    """
+    if not (root / BEGUN).exists():
+        return
+    says = "record an edit that was broken off"
+    with suppress(OSError, LockedError), local_lock(root / LOCK, says), History(root / HISTORY) as log:
+        _finish(root, log)
+
+
+def _finish(root: Path, log: History) -> None:
+    """What was begun is in the history when the spec is no longer as it was before: whole, or as far as it came."""
+    try:
+        begun = json.loads((root / BEGUN).read_bytes())
+        line, now = dict(begun["line"]), load(root / str(begun["main"])).digest
+    except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError):
+        (root / BEGUN).unlink(missing_ok=True)  # not one that was written here
+        return
+    known = any(one.get("edit") == line.get("edit") for one in history(root / HISTORY))
+    if now != line.get("before") and not known:
+        log.append({**line, "broken_off": "recorded later" if now == line.get("after") else "perhaps not whole"})
+    (root / BEGUN).unlink(missing_ok=True)
 
 
 def refuse(proposal: Proposal, by: str = "") -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from fleethub.model.edit import EditError, NotCommitted, Proposal, SpecChanged
 from fleethub.model.facts import Facts
 from fleethub.state import history
 from fleethub.state.lock import LockedError, local_lock
-from fleethub.usecases import SpecError
+from fleethub.usecases import SpecError, Workplace
 from fleethub.usecases.edit import Assign, Register, Release, SetFields, propose, refuse, write
 from tests.editing import SPEC, VOLTA
 from tests.support import SEED, recorded
@@ -89,6 +92,7 @@ def test_what_is_written_is_what_was_shown(fleet: Path) -> None:
     assert write(again).files == ()
     (line,) = lines(fleet)
     assert line.pop("ts")
+    assert line.pop("edit")
     assert "@" in line.pop("by")
     assert line == {
         "project": "Volta", "action": "assign", "address": "node.volta", "force": False, "displaced": "",
@@ -400,3 +404,45 @@ def test_an_owner_is_known_however_the_name_is_typed(fleet: Path, owner: str, pr
     text = (fleet / "nodes/volta.toml").read_text()
     (fleet / "nodes/volta.toml").write_text(text.replace('"Volta"', f'"{owner}"'))
     assert ask(fleet, SetFields("volta", {"port": 18790}), project).owned is not may
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from fleethub.model.facts import Facts
+from fleethub.state import history
+from fleethub.usecases import edit
+def dies(*args): os.kill(os.getpid(), signal.SIGKILL)
+folder, at = Path(sys.argv[1]), sys.argv[2]
+proposal = edit.propose(folder, edit.Assign("volta", "gpt-oss-20b"), "Volta", False, Facts("2026-11-26T12:00:00+00:00"))
+original = history.History.append
+def late(self, line):
+    original(self, line)
+    dies()
+if at == "before the spec": edit._put = dies
+if at == "before the history": history.History.append = dies
+if at == "after the history": history.History.append = late
+edit.write(proposal, by="ops@there")
+"""
+
+
+@pytest.mark.parametrize("at", ["before the spec", "before the history", "after the history"])
+@pytest.mark.parametrize("then", ["a plan", "an edit"])
+def test_an_edit_that_is_killed_is_in_the_history_when_it_is_in_the_spec(fleet: Path, at: str, then: str) -> None:
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    before = files(fleet)
+    assert subprocess.run([sys.executable, "-c", KILLED, str(fleet), at], env=env).returncode == -signal.SIGKILL
+    assert (files(fleet) == before) is (at == "before the spec")
+    if then == "a plan":
+        Workplace(fleet)
+    else:
+        write(ask(fleet, SetFields("volta", {"port": 18790})))
+    found = [line for line in lines(fleet) if line["action"] == "assign"]
+    assert len(found) == (0 if at == "before the spec" else 1)
+    for line in found:
+        assert (line["by"], line["project"], line["address"]) == ("ops@there", "Volta", "node.volta")
+        assert line["before"] != line["after"]
+        assert line.get("broken_off") == ("recorded later" if at == "before the history" else None)
+    assert not (fleet / ".fleethub/edit.json").exists()
+    Workplace(fleet)
+    assert len(lines(fleet)) == len(found) + (then == "an edit")
