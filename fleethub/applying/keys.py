@@ -8,6 +8,7 @@ from typing import Any
 
 from fleethub.applying.context import Context, StepError
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
+from fleethub.model import keycall
 from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.model.facts import KeyRow
 from fleethub.model.secret import Secret
@@ -112,32 +113,34 @@ def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
 
 
 def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
-    """Ask each door with the key itself, until all of them list the scope or the time is over."""
+    """Ask each door with the key itself, until all of them list the scope and take a call, or the time is over."""
     value = context.vault.open(do.value)
     if do.processes > 1 and not do.created:
         context.outlast(do.written, do.ttl, f"workers behind one door forget the old scope of {do.alias}")
-    return tuple(note for door in do.doors if (note := _prove_at(door, do, value, context)))
+    notes = [] if do.asks or not do.scope else [f"{do.alias} has too few requests to spare: its list alone was asked"]
+    return (*notes, *(note for door in do.doors if (note := _prove_at(door, do, value, context))))
 
 
 def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> str | None:
-    """None when the door lists the scope; a note when it can only be waited for. Raises StepError."""
+    """None when the door lists the scope and takes a call; a note when that could not be asked. Raises StepError."""
     deadline = time.monotonic() + 2 * do.ttl + 10
     api = LiteLLM(context.http, door, None)
-    lacking: set[str] = set(do.scope)
+    call = _Call(do, door)
     reason, said = "", False
     while True:
         try:
             lacking = set(do.scope) - api.models_seen_by(door, value)
             reason = f"{door} does not yet give the key {do.alias!r} {', '.join(sorted(lacking))}"
+            if not lacking and call.done(api, value):
+                return call.note
+            if not lacking:
+                reason = f"{door} lists all models to the key {do.alias!r}, and refuses a call with it: {call.refusal}"
         except LiteLLMError as error:
             if error.kind == "budget_exceeded":
                 # it cannot be asked, and refuses every call until its budget is reset: the cache is older by then
                 context.outlast(do.written, do.ttl, f"{door} forgets the old scope of {do.alias}")
                 return f"{do.alias} is over its budget at {door}: its scope could not be asked, only waited for"
             reason = f"{door} does not take the key {do.alias!r}: {error}"
-        else:
-            if not lacking:
-                return None
         if time.monotonic() >= deadline:
             raise StepError(f"{reason}; nothing was delivered to its nodes, and the scope stays wide{BUSY}")
         if not said:
@@ -153,6 +156,37 @@ def _gone(api: LiteLLM, token: str, alias: str, context: Context) -> None:
         _call(api.delete, token)
     if _call(api.lives, token):
         raise StepError("the proxy says that the key is deleted or not there, and still knows it")
+
+
+class _Call:
+    """The question whether a door takes a call with the key. Each one costs the key a request, so they are few."""
+
+    def __init__(self, do: ProveKey, door: str) -> None:
+        self._do, self._door = do, door
+        self._next = 0.0  # monotonic seconds
+        self.note: str | None = None
+        self.refusal: LiteLLMError | None = None
+
+    def done(self, api: LiteLLM, key: Secret) -> bool:
+        """Whether the answer is known: taken, or not to be had (see ``note``)."""
+        do, now = self._do, time.monotonic()
+        if not do.scope or not do.asks:
+            return True
+        if now < self._next:
+            return False
+        self._next = now + max(1.0, do.ttl / 4)
+        error = api.refuses(self._door, key, do.scope[0])
+        if error is None:
+            return True
+        self.refusal = error
+        if error.kind == "budget_exceeded":
+            raise error
+        meaning = keycall.judge(error.status, error.kind, str(error))
+        if meaning == "held":
+            self.note = f"a limit of {do.alias} held the question back at {self._door}: its list alone was asked"
+        elif meaning == "unclear":
+            self.note = f"{self._door} answers in no known way ({error}) what {do.alias} may do: its list alone counts"
+        return self.note is not None
 
 
 def _ours(rows: list[KeyRow], alias: str, context: Context) -> KeyRow:

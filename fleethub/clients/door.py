@@ -54,6 +54,8 @@ def read(call: Call, answer: Answer) -> Reply:
     """An answer with its meaning: the names of a list, or why there is none."""
     if not 200 <= answer.status < 300:
         return Reply(answer.status, kind=heard(answer.kind()), says=answer.said())
+    if call.wants == "route":
+        return Reply(answer.status, names=frozenset())
     body: Any = answer.body if isinstance(answer.body, dict) else {}
     match call.wants:
         case "models":
@@ -66,7 +68,8 @@ def read(call: Call, answer: Answer) -> Reply:
             names = frozenset() if body.get("done") is True else None
     if names is None:
         return Reply(answer.status, Failure.SHAPE, says=f"HTTP {answer.status}, {Failure.SHAPE.value}")
-    return Reply(answer.status, names=names)
+    group, fallbacks = (answer.headers.get(f"x-litellm-{name}", "") for name in ("model-group", "attempted-fallbacks"))
+    return Reply(answer.status, names=names, group=heard(group), fallbacks=int(fallbacks) if fallbacks.isdigit() else 0)
 
 
 def _names(listed: Any, field: str) -> frozenset[str] | None:

@@ -9,7 +9,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from json import loads
 from typing import Any
@@ -43,10 +43,11 @@ class HttpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and JSON body; ``body`` is None when it is not JSON."""
+    """Status and JSON body; ``body`` is None when it is not JSON. ``headers`` by lower-case name."""
 
     status: int
     body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def kind(self) -> str:
         """LiteLLM's ``error.type``; empty without one."""
@@ -70,6 +71,8 @@ class Answer:
                 text = error
             elif isinstance(detail, list) and detail and isinstance(detail[0], dict):
                 text = str(detail[0].get("msg", ""))
+            elif isinstance(detail, str):  # a key that may not use a route is told so
+                text = detail
         # LiteLLM echoes hashes of what it was sent: the first clause says enough
         return heard(text.partition("Received API Key")[0].strip().split("\n")[0])
 
@@ -146,8 +149,11 @@ class Http:
         whole = WHOLE if limit is None else limit
         waits = USUAL if limit is None else httpx.Timeout(limit, connect=min(CONNECT_LONG, limit), pool=None)
 
+        told: dict[str, str] = {}
+
         def send() -> tuple[int, bytearray]:
             with self._client.stream(method, url, headers=sending, json=json, params=params, timeout=waits) as answer:
+                told.update(answer.headers)
                 return answer.status_code, _body(answer)
 
         try:
@@ -173,7 +179,7 @@ class Http:
         sent = [secret.reveal() for secret in (token, *secrets) if secret is not None]
         if status >= 400 and any(value.encode() in data for value in sent):
             body = None  # it says back what it was sent: nothing of it is shown
-        return Answer(status, body)
+        return Answer(status, body, told)
 
     def close(self) -> None:
         """Close the pool."""

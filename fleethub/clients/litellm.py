@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from fleethub.clients import litellm_rows as rows
 from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.model import keycall
 from fleethub.model.facts import KeyRow, ProxyReading, Team
 from fleethub.model.secret import Secret
 from fleethub.model.words import heard, plural
@@ -140,6 +141,13 @@ class LiteLLM:
         """What ``/v1/models`` lists at one replica, to a key or (None) to the master."""
         answer = self._send("GET", f"{door}/v1/models", key or self._master)
         return frozenset(m.id for m in _shape(rows.Models, _good(answer)).data)
+
+    def refuses(self, door: str, key: Secret, model: str) -> LiteLLMError | None:
+        """Why a replica does not take a call with this key, asked without calling a model; None: it takes it."""
+        answer = self._send("POST", door + keycall.PATH, key, json=keycall.body(model), again=True)
+        if keycall.judge(answer.status, answer.kind(), answer.reason()) == "taken":
+            return None
+        return LiteLLMError(answer.reason(), answer.status, answer.kind())
 
     def _keys(self, filters: dict[str, Any]) -> list[dict[str, Any]]:
         """All rows, from pages that add up to what the list says that it counts."""

@@ -3,7 +3,8 @@
 It is one constant; folder, file and calls come on standard input, one value a line. The key goes to curl by its
 standard input and to wget by a file of mode 0600 in a folder of mode 0700, never on a command line, and whatever an
 answer holds of it does not leave the node. It comes back in frames, ``call NUMBER CODE STATUS CONNECTED LENGTH`` and
-then that many bytes, the codes being curl's; and of each key its state and a digest (of the key and a newline).
+then that many bytes, the codes being curl's; before it ``by NUMBER FALLBACKS GROUP``, which model answered; and of each
+key its state and a digest (of the key and a newline).
 
 BusyBox's wget takes a header on its command line alone, where everybody on the node could read the key: it does not
 count as one.
@@ -83,8 +84,8 @@ by_curl() {
   header=''
   [ -z "$key" ] || header="header = \"Authorization: Bearer $key\""
   ( ulimit -f 8192
-    exec curl -q -s -g -K - -o "$tmp/$number.out" -w '%{http_code} %{time_connect}' --proto '=http,https' \
-      --connect-timeout 5 --max-time "$limit" "$@" --url "$url" > "$tmp/$number.said" <<EOF
+    exec curl -q -s -g -K - -o "$tmp/$number.out" -D "$tmp/$number.head" -w '%{http_code} %{time_connect}' \
+      --proto '=http,https' --connect-timeout 5 --max-time "$limit" "$@" --url "$url" > "$tmp/$number.said" <<EOF
 $header
 EOF
   )
@@ -105,6 +106,7 @@ EOF
   code=$?
   rm -f "$tmp/$number.conf"
   log=$(head -c 8192 "$tmp/$number.err")
+  printf '%s\n' "$log" > "$tmp/$number.head"
   status=$(printf '%s\n' "$log" | sed -n 's/^ *HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' | tail -n 1)
   connected=0
   case $log in *connected.*) connected=1 ;; esac
@@ -119,6 +121,11 @@ EOF
     *'failed: '*) return 7 ;;
   esac
   return 56
+}
+
+# a header's last value, without what no model's name holds
+value() {
+  sed -n "s/^ *$1: *//p" | tail -n 1 | tr -d '\000-\037\177' | head -c 200
 }
 
 # number method limit variable after url
@@ -183,6 +190,13 @@ while [ "$number" -lt "$count" ]; do
     lookup "$name"
     case $key in ?*) case $body in *"$key"*) body='' ;; esac ;; esac
   fi
+  group='' fallbacks=''
+  if [ -f "$tmp/$number.head" ]; then
+    group=$(value x-litellm-model-group < "$tmp/$number.head")
+    fallbacks=$(value x-litellm-attempted-fallbacks < "$tmp/$number.head")
+    case $key in ?*) case $group in *"$key"*) group='' ;; esac ;; esac
+  fi
+  printf 'by %s %s %s\n' "$number" "${fallbacks:-0}" "$group"
   printf 'call %s %s %s %s %s\n%s\n' "$number" "$code" "${status:-0}" "${connected:-0}" "${#body}" "$body"
   number=$((number + 1))
 done
@@ -224,18 +238,21 @@ def ask_node(shell: Shell, folder: str, file: str, names: Sequence[str], calls: 
 
 def _parse(out: bytes, calls: Sequence[Call]) -> NodeSaid:
     tool, keys, replies = "none", {}, dict[int, Reply]()
+    by: dict[str, dict[str, str]] = {}
     rest = out
     while rest:
         head, _, rest = rest.partition(b"\n")
-        match head.decode("ascii", "replace").split(" "):
+        match head.decode("utf-8", "replace").split(" "):
             case ["tool", what]:
                 tool = what
             case ["key", name, state, value]:
                 keys[name] = (state, value)
+            case ["by", number, fallbacks, *group]:
+                by[number] = {"x-litellm-attempted-fallbacks": fallbacks, "x-litellm-model-group": " ".join(group)}
             case ["call", number, code, status, connected, length] if length.isdigit() and number.isdigit():
                 body, rest = rest[: int(length)], rest[int(length) + 1 :]
                 if int(number) < len(calls):
-                    replies[int(number)] = _reply(calls[int(number)], code, status, connected, body)
+                    replies[int(number)] = _reply(calls[int(number)], code, status, connected, body, by.get(number, {}))
             case ["failed", *words]:
                 raise ShellError(" ".join(words))
             case ["end"] if len(replies) == len(calls):
@@ -245,13 +262,13 @@ def _parse(out: bytes, calls: Sequence[Call]) -> NodeSaid:
     raise ShellError("the node's answer breaks off, or is not the script's")
 
 
-def _reply(call: Call, code: str, status: str, connected: str, body: bytes) -> Reply:
+def _reply(call: Call, code: str, status: str, connected: str, body: bytes, by: dict[str, str]) -> Reply:
     if code == "0" and status.isdigit() and int(status):
         try:
             parsed = loads(body)
         except (ValueError, RecursionError):
             parsed = None
-        return read(call, Answer(int(status), parsed))
+        return read(call, Answer(int(status), parsed, by))
     failure = _CODES.get(code, Failure.OTHER)
     if failure is Failure.HANGS and not connected.strip("0."):
         failure = Failure.SILENT

@@ -46,7 +46,8 @@ class ProveKey:
     """Ask every door with the key itself until it lists the whole scope, for 2 x ttl + 10 seconds each.
 
     ``processes`` > 1: there are workers behind one door that cannot be asked one by one, so the ttl is
-    waited out since the write (``written`` names the step that wrote; None: since now).
+    waited out since the write (``written`` names the step that wrote; None: since now). ``asks``: whether the key has
+    a request to spare for the question whether it may be called with; else its list alone counts.
     """
 
     doors: tuple[str, ...]
@@ -57,6 +58,7 @@ class ProveKey:
     processes: int
     written: str | None
     created: bool
+    asks: bool = True
 
 
 @dataclass(frozen=True, slots=True)

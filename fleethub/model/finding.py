@@ -152,6 +152,8 @@ CODES: dict[str, tuple[Severity, str]] = {
     "verify.not-applied": (E, "the node has no .env, or no key in it"),
     "verify.wrong-key": (E, "the key in the node's .env is not the one that FleetHub derives"),
     "verify.key-refused": (E, "the proxy does not take the node's key: deleted, blocked or expired"),
+    "verify.route-refused": (E, "the proxy lists models to the key, and refuses a call with it"),
+    "verify.fallback": (E, "another model answered in the place of the one that was called"),
     "verify.key-scope": (E, "the key's own list of models lacks one that the node calls"),
     "verify.team-scope": (E, "the key is bound to a team (or user, organisation) whose list lacks the model"),
     "verify.model-missing": (E, "the proxy has no model of that name"),

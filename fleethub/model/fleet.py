@@ -175,7 +175,8 @@ class Fleet:
 
     ``id`` is empty where the spec has none; ``by_name``: values are derived from the name, whether or not it has one.
     ``births``: of keys that were renamed, the alias that their value is derived from. ``ssh_program``: machines are
-    reached by OpenSSH's own ``ssh``, whether or not that is needed.
+    reached by OpenSSH's own ``ssh``, whether or not that is needed. ``floors``: the lowest
+    generation that a key's value may be of, as the lockfile knows it: a value that was deleted never comes back.
     """
 
     name: str
@@ -191,6 +192,7 @@ class Fleet:
     id: str = ""
     by_name: bool = True
     births: Mapping[Address, str] = field(default_factory=dict)
+    floors: Mapping[Address, int] = field(default_factory=dict)
     ssh_program: bool = False
 
     @property
@@ -205,3 +207,8 @@ class Fleet:
     def identity(self) -> str:
         """What every value of this fleet is derived from, beside the seed."""
         return self.name if self.by_name else self.id
+
+    def generation(self, address: Address) -> int:
+        """The generation of a key's value: the spec's, unless its name needs a higher one."""
+        block = self.keys.get(address.alias)
+        return max(block.generation if block else 1, self.floors.get(address, 1))

@@ -87,6 +87,7 @@ class Change:
     """What becomes of one resource. ``obstacles`` on another action than blocked hold back a part of it.
 
     ``after``: who takes its place; the record only goes once that one's steps are done.
+    ``beside``: what it has that the spec does not name and that stays, in words.
     """
 
     address: Address
@@ -97,6 +98,7 @@ class Change:
     owner: str = ""
     consequence: str = ""
     attrs: Attrs = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
     locked: Locked | None = None  # the record once every step is done; None: the resource leaves the lockfile
     after: Address | None = None
 

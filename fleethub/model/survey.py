@@ -109,7 +109,10 @@ class SurveyedNode:
 
 @dataclass(frozen=True, slots=True)
 class SurveyedKey:
-    """A LiteLLM key; ``models`` is its scope as seen, None while unknown or absent. ``nodes`` share it."""
+    """A LiteLLM key; ``models`` is its scope as seen, None while unknown or absent. ``nodes`` share it.
+
+    ``beside``: what else it was seen to have that the spec does not name (an expiry, limits, a team), in words.
+    """
 
     address: str
     proxy: str
@@ -122,6 +125,7 @@ class SurveyedKey:
     change: str = ""
     waits: tuple[str, ...] = ()
     drift: str = ""
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

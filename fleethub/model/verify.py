@@ -33,7 +33,7 @@ class Failure(StrEnum):
 
 #: Nobody was reached at all.
 UNREACHED = frozenset({Failure.RESOLVE, Failure.CONNECT, Failure.SILENT})
-Wants = Literal["models", "tags", "chat", "generate"]
+Wants = Literal["models", "tags", "route", "chat", "generate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ class Call:
 class Reply:
     """What came of a call. ``status`` 0 without an answer; ``kind`` is LiteLLM's ``error.type``.
 
-    ``names`` are of a list (None: there is none); ``says`` is fit to be shown, and holds no key.
+    ``names`` are of a list (None: there is none); ``says`` is fit to be shown, and holds no key. ``group`` is the model
+    that answered as LiteLLM tells it, ``fallbacks`` how many it called in another's place.
     """
 
     status: int = 0
@@ -63,6 +64,8 @@ class Reply:
     kind: str = ""
     says: str = ""
     names: frozenset[str] | None = None
+    group: str = ""
+    fallbacks: int = 0
 
     @property
     def good(self) -> bool:
@@ -85,7 +88,8 @@ class KeySeen:
 class Check:
     """One model of a chain at one door. ``variable`` is empty and ``proxy`` too for a hop straight to an Ollama.
 
-    ``main``: the URL that the node itself uses. ``listing`` and ``live`` index calls; ``live`` None: not wanted.
+    ``main``: the URL that the node itself uses. ``listing``, ``live`` and ``route`` index calls; None: not wanted.
+    ``route`` asks whether the key is taken without calling a model, once for each door and key.
     """
 
     model: str
@@ -96,6 +100,7 @@ class Check:
     main: bool
     listing: int
     live: int | None = None
+    route: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,7 @@ class Row:
     listing: Reply
     live: Reply | None
     listed: bool | None  # None: not known
+    route: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -320,6 +320,7 @@ def _change(desk: _Desk, address: Address, work: Work) -> Change | None:
         owner=(item.want.owner if item.want else item.locked.owner if item.locked else ""),
         consequence=", ".join(consequences),
         attrs=item.want.attrs if item.want else {},
+        beside=KINDS[address.kind].beside(item),
         locked=record(item.want) if item.want else None,
         after=taker,
     )

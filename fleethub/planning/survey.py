@@ -24,7 +24,7 @@ from fleethub.model.survey import (
     SurveyedNode,
     SurveyedProxy,
 )
-from fleethub.resources.key import scopes, wiring
+from fleethub.resources.key import beside, scopes, wiring
 
 
 def survey(
@@ -283,6 +283,7 @@ def _keys(
                 change=change.action if change else "",
                 waits=change.waits if change else (),
                 drift=drift.get(str(address), ""),
+                beside=beside(observed) if isinstance(observed, Seen) else (),
             )
         )
     return tuple(found)

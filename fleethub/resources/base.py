@@ -111,6 +111,9 @@ class Kind(Protocol):
     def applied(self, item: Item) -> Attrs:
         """The attributes that were last applied, with those that are none though the lockfile does not say so."""
 
+    def beside(self, item: Item) -> tuple[str, ...]:
+        """What it has that the spec does not name and that stays, in words."""
+
     def drifted(self, item: Item) -> tuple[Leaf, ...]:
         """What in the thing differs from what was applied, finer than its attributes; without any secret."""
 

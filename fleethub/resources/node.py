@@ -269,6 +269,10 @@ class NodeKind:
         """What the lockfile says."""
         return item.locked.attrs if item.locked else {}
 
+    def beside(self, item: Item) -> tuple[str, ...]:
+        """Nothing that it could name."""
+        return ()
+
     def drifted(self, item: Item) -> tuple[Leaf, ...]:
         """The fields of each file that are no longer as they were applied, where the applied set is at hand."""
         if item.seen is None:

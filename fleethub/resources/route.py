@@ -6,8 +6,9 @@ deployments that carry our mark are ours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -144,6 +145,10 @@ class RouteKind:
         """What the lockfile says."""
         return item.locked.attrs if item.locked else {}
 
+    def beside(self, item: Item) -> tuple[str, ...]:
+        """Nothing that it could name."""
+        return ()
+
     def drifted(self, item: Item) -> tuple[Leaf, ...]:
         """Its attributes say all."""
         return ()
@@ -180,11 +185,8 @@ def findings(fleet: Fleet, facts: Facts) -> list[Finding]:
         reading = facts.of(proxy_source(proxy))
         if not isinstance(reading, ProxyReading):
             continue
-        rows = [d for d in reading.deployments if d.alias == alias]
-        exists = alias in reading.models or any(
-            "*" in d.alias and fnmatchcase(alias, d.alias) for d in reading.deployments
-        )
-        if not exists:
+        rows = [d for d in reading.deployments if d.alias == alias] or _wild(reading, alias)
+        if not rows and alias not in reading.models:
             if not proxy.manage_routes:
                 found.append(_missing(fleet, model, proxy))
             continue
@@ -201,6 +203,22 @@ def _orphan(proxy: str, alias: str) -> Finding:
         route_address(proxy, alias),
         hint="delete it in LiteLLM if nobody calls it (POST /model/delete with its id, see GET /model/info)",
     )
+
+
+def _wild(reading: ProxyReading, alias: str) -> list[Deployment]:
+    """The deployments of the wildcard that takes an alias in, with the model that it leads to: the longest pattern."""
+    patterns = {d.alias for d in reading.deployments if "*" in d.alias and _matched(d.alias, alias) is not None}
+    if not patterns:
+        return []
+    best = max(patterns, key=len)
+    matched = _matched(best, alias) or ""
+    return [replace(d, model=d.model.replace("*", matched, 1)) for d in reading.deployments if d.alias == best]
+
+
+def _matched(pattern: str, alias: str) -> str | None:
+    """What a pattern's first star stands for in an alias; None: it does not match."""
+    found = re.fullmatch("(.*)".join(map(re.escape, pattern.split("*"))), alias)
+    return found[1] if found else None
 
 
 def _missing(fleet: Fleet, model: Model, proxy: Proxy) -> Finding:
@@ -236,7 +254,14 @@ def _row_findings(fleet: Fleet, model: Model, proxy: Proxy, rows: list[Deploymen
     bases = {b.ollama.url for n in model.backends if (b := fleet.backends[n]).ollama is not None}
     for row in rows:
         if is_ollama(row.model):
-            if row.num_ctx is None:
+            if row.num_ctx is None and row.alias != model.name:
+                add(
+                    "route.context-unset",
+                    f"{model.name!r} on {proxy.name} is of the wildcard {row.alias!r}, which sets no num_ctx,"
+                    " so Ollama chooses the context itself",
+                    f"give it an entry of its own in the model_list, with num_ctx: {model.context}",
+                )
+            elif row.num_ctx is None:
                 add(
                     "route.context-unset",
                     f"{model.name!r} on {proxy.name} sets no num_ctx, so Ollama chooses the context itself",

@@ -88,7 +88,7 @@ def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
     loaded = load(path, overlay)
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
-    fleet = replace(loaded.fleet, births=_births(Path(loaded.fleet.root)))
+    fleet = _remembering(loaded.fleet)
     seen = stamps(Path(fleet.root), _read_of(loaded, fleet))
     templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
     rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
@@ -103,16 +103,23 @@ def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
     return Opened(fleet, rendered, findings, seen)
 
 
-def _births(root: Path) -> dict[Address, str]:
-    """What the lockfile remembers of renamed keys; one that cannot be read is told of where it is needed."""
+def _remembering(fleet: Fleet) -> Fleet:
+    """With what the lockfile remembers of its keys; one that cannot be read is told of where it is needed."""
+    from fleethub.resources.key import floors
     from fleethub.state.format import LockfileError
     from fleethub.state.store import FileStore
 
     try:
-        lockfile = FileStore(root).read()
+        lockfile = FileStore(Path(fleet.root)).read()
     except LockfileError:
-        return {}
-    return {a: locked.born for a, locked in (lockfile.resources if lockfile else {}).items() if locked.born}
+        return fleet
+    if lockfile is None:
+        return fleet
+    return replace(
+        fleet,
+        births={address: locked.born for address, locked in lockfile.resources.items() if locked.born},
+        floors=floors(lockfile),
+    )
 
 
 def _read_of(loaded: Loaded, fleet: Fleet) -> Iterable[str]:

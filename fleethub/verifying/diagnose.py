@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from fleethub.model.facts import tagged
 from fleethub.model.verify import UNREACHED, Asked, Check, Failure, KeySeen, Master, Origin, Reply, Row, Verified
-from fleethub.verifying.scope import Sight, held_back, judge_ollama, judge_proxy, told
+from fleethub.verifying.scope import Sight, held_back, judge_ollama, judge_proxy, judge_route, told
 from fleethub.verifying.words import Problem, findings
 
 _ABSENT = {
@@ -34,7 +34,8 @@ def _row(asked: Asked, check: Check) -> Row:
     live = None if check.live is None else asked.replies[check.live]
     names = listing.names if check.proxy or listing.names is None else {tagged(n) for n in listing.names}
     listed = None if not listing.good or names is None else check.name in names
-    return Row(check, asked.origins[check.listing], listing, live, listed)
+    route = None if check.route is None else asked.replies[check.route]
+    return Row(check, asked.origins[check.listing], listing, live, listed, route)
 
 
 def _keys(asked: Asked) -> Iterator[Problem]:
@@ -113,6 +114,8 @@ def _models(asked: Asked, rows: tuple[Row, ...], masters: Mapping[str, Master]) 
         check = row.check
         if row.listed is None:
             continue
+        if row.route is not None:
+            yield from judge_route(check, row.listed, row.route, asked.keys.get(check.variable))
         if not check.proxy:
             yield from judge_ollama(check, row.listed, row.live)
             continue

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from fleethub.model.facts import KeyRow, ProxyReading
-from fleethub.model.verify import Check, Failure, Master, Reply
+from fleethub.model.facts import KeyRow, ProxyReading, Team
+from fleethub.model.keycall import judge
+from fleethub.model.verify import Check, Failure, KeySeen, Master, Reply
 from fleethub.verifying.words import Problem
 
 DENIED = "_model_access_denied"
@@ -39,6 +40,11 @@ class Sight:
         token = self.master.token if self.master else None
         return next((row for row in rows if token in (None, row.token)), None)
 
+    @property
+    def team(self) -> Team | None:
+        """The team of the key, where it has one that could be read."""
+        return self.reading.teams.get(self.row.team) if self.reading and self.row else None
+
     def exists(self, alias: str) -> bool | None:
         """Whether the proxy has the alias; a wildcard route has it too. None: not known."""
         if self.reading is None:
@@ -49,10 +55,14 @@ class Sight:
 def judge_proxy(check: Check, listed: bool, live: Reply | None, sight: Sight) -> Iterator[Problem]:
     """A door that gave its list. A call that was answered outweighs the list: a wildcard shows no names."""
     if live is not None and live.good:
+        if live.fallbacks:
+            yield Problem("verify.fallback", check.proxy, check.name, live.group or "another model", check.proxy)
         return
     if live is None or live.failure is Failure.SKIPPED:
         if not listed:
             yield from _lacking(check, sight)
+        elif (team := sight.team) is not None and team.models and not ({check.name, *_EVERY} & set(team.models)):
+            yield Problem("verify.team-scope", check.proxy, check.name, "team")  # a key's list shows its own models
         elif sight.exists(check.name) is False:  # LiteLLM lists a key's names whether they lead anywhere or not
             yield Problem("verify.model-missing", check.proxy, check.name)
         return
@@ -69,6 +79,29 @@ def judge_proxy(check: Check, listed: bool, live: Reply | None, sight: Sight) ->
         yield Problem("verify.model-missing", check.proxy, check.name)
     else:
         yield Problem("verify.model-error", check.door, check.name, told(live), check.proxy)
+
+
+def judge_route(check: Check, listed: bool, reply: Reply, seen: KeySeen | None) -> Iterator[Problem]:
+    """A door that gave its list: does it take a call with the key?"""
+    if reply.failure is Failure.SKIPPED or (seen is not None and seen.same is False):  # it is another key
+        return
+    if reply.failure is not None:
+        yield Problem("verify.hangs", check.door, "a call", proxy=check.proxy)
+        return
+    holder, denied, _ = reply.kind.partition(DENIED)
+    meaning = judge(reply.status, reply.kind, reply.says)
+    if meaning == "taken" or (denied and not listed):  # what the list lacks is told of the list
+        return
+    if denied and holder != "key":
+        yield Problem("verify.team-scope", check.proxy, check.name, holder)
+    elif reply.kind == "budget_exceeded":
+        yield Problem("verify.budget", check.proxy, says=told(reply), proxy=check.proxy)
+    elif meaning == "refused" or " limit: 0" in reply.says:  # no minute of waiting ends a limit of zero
+        yield Problem("verify.route-refused", check.door, says=told(reply), proxy=check.proxy)
+    elif meaning == "held":
+        yield Problem("verify.rate-limited", check.proxy, says=told(reply), proxy=check.proxy)
+    else:
+        yield Problem("verify.proxy-error", check.door, says=told(reply), proxy=check.proxy)
 
 
 def judge_ollama(check: Check, listed: bool, live: Reply | None) -> Iterator[Problem]:

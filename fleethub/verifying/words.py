@@ -34,6 +34,14 @@ _TEXTS = {
         "{where} does not take the key {key}: {says}",
         "fleethub plan tells whether it was deleted or blocked; fleethub show key.{proxy}.{key} has its state",
     ),
+    "verify.route-refused": (
+        "{where} lists models to the key {key}, and refuses a call with it: {says}",
+        "fleethub plan tells what was changed on the key, such as expiry, routes, limits; fleethub apply takes it off",
+    ),
+    "verify.fallback": (
+        "{items} on {where} does not answer: {says} answered in its place, as the proxy's router has it",
+        "fleethub status tells what its backend has loaded; look at the log of {proxy}",
+    ),
     "verify.key-scope": (
         "the key {key} on {where} may not call {items}{says}",
         "fleethub apply, and let it repair the drift",

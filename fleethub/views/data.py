@@ -42,6 +42,7 @@ def change_data(change: Change, full: bool = False) -> dict[str, Any]:
         "leaves": [leaf_data(leaf) for leaf in change.leaves],
         "obstacles": [{"why": o.why.value, "what": o.what, "reason": o.reason} for o in change.obstacles],
         "consequence": change.consequence,
+        "beside": list(change.beside),
     }
     if full:
         out["files"] = [{"path": f.path, "lines": list(f.lines)} for f in change.files]

@@ -86,6 +86,7 @@ def _folded(changes: Iterable[Change]) -> list[list[Change]]:
             tuple((leaf.path, repr(leaf.before), repr(leaf.after)) for leaf in change.leaves),
             tuple(_common(o.reason, change) for o in change.obstacles),
             change.consequence,
+            change.beside,
         )
         groups.setdefault(key, []).append(change)
     return list(groups.values())
@@ -109,6 +110,7 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
     lines = [f"  {style(meaning, SIGNS[first.action])} {head}{WORDS.get(first.action, '')}{style('dim', consequence)}"]
     if first.action is not Action.RECORD:
         lines += [f"      {_leaf(leaf)}" for leaf in first.leaves]
+        lines += [f"      {style('dim', 'left alone:')} {', '.join(first.beside)}"] if first.beside else []
     for obstacle in first.obstacles:
         what = f"{obstacle.what}: " if obstacle.what else ""
         reason = obstacle.reason if len(same) == 1 else _common(obstacle.reason, first)

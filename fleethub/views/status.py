@@ -9,7 +9,7 @@ from typing import Any
 from fleethub.model.address import Address
 from fleethub.model.observation import Absent, Locked, Observation, Resource, Seen, Unknown
 from fleethub.model.survey import Survey, SurveyedBackend, SurveyedProxy
-from fleethub.model.words import gib, hop, named, plural
+from fleethub.model.words import gib, heard, hop, named, plural
 from fleethub.views.style import Style
 
 
@@ -28,7 +28,8 @@ def status_text(survey: Survey, style: Style) -> str:
     lines += ["", style("bold", "Keys")]
     for key in survey.keys:
         models = ", ".join(map(named, key.models)) if key.models is not None else _state(key.state, key.reason)
-        lines.append(f"  {key.proxy}.{key.name}: {models}{_planned(key.change)}")
+        beside = f"  ({', '.join(map(heard, key.beside))})" if key.beside else ""
+        lines.append(f"  {key.proxy}.{key.name}: {models}{beside}{_planned(key.change)}")
     return "\n".join(lines)
 
 

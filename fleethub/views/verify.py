@@ -38,6 +38,7 @@ def verify_data(node: Verified) -> list[dict[str, Any]]:
             "from": "node" if row.origin is Origin.NODE else "here",
             "listed": row.listed,
             "list": _reply_data(row.listing),
+            "route": _reply_data(row.route) if row.route is not None else None,
             "live": _reply_data(row.live) if row.live is not None else None,
         }
         for row in node.rows

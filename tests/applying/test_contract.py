@@ -1,4 +1,4 @@
-"""The contract on the stand-in, in both versions."""
+"""The contract on the stand-in, in its newest and its oldest version."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODELS = [
 ]
 
 
-@pytest.fixture(params=["1.106.2", "1.82.0"])
+@pytest.fixture(params=["1.110.2", "1.82.0"])
 def version(request: pytest.FixtureRequest) -> str:
     found: str = request.param
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,9 +14,11 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.contract_keys import CLOSED, ODD
 from tests.ports import free
 from tests.proxies import Admin, Times
 from tests.real.far import far, hosts
@@ -120,6 +123,35 @@ def slow_replicas(replicas: tuple[Proxy, Proxy], logs: Path, database: Database)
     config = logs / "default.yaml"
     config.write_text((HERE / "litellm.yaml").read_text().replace("  user_api_key_cache_ttl: 3\n", ""))
     yield from _pair(logs, database, config)
+
+
+@pytest.fixture(scope="session")
+def odd(replicas: tuple[Proxy, Proxy], logs: Path, database: Database) -> Iterator[Proxy]:
+    """One more on the same database, with another config."""
+    yield from _configured(logs, database, "odd", ODD)
+
+
+@pytest.fixture(scope="session")
+def closed(replicas: tuple[Proxy, Proxy], logs: Path, database: Database) -> Iterator[Proxy]:
+    """One more on the same database, which does not let a key's value be chosen."""
+    yield from _configured(logs, database, "closed", CLOSED)
+
+
+def _configured(logs: Path, database: Database, name: str, config: dict[str, Any]) -> Iterator[Proxy]:
+    general = {
+        "master_key": "os.environ/LITELLM_MASTER_KEY",
+        "database_url": "os.environ/DATABASE_URL",
+        "user_api_key_cache_ttl": 3,
+    }
+    path = logs / f"{name}.yaml"  # JSON is YAML
+    path.write_text(json.dumps({**config, "general_settings": {**general, **config.get("general_settings", {})}}))
+    (port,) = free()
+    proxy = Proxy(_up(), port, database, path, logs / f"{name}.log")
+    try:
+        proxy.wait()
+        yield proxy
+    finally:
+        proxy.stop()
 
 
 def _pair(logs: Path, database: Database, config: Path) -> Iterator[tuple[Proxy, Proxy]]:

@@ -56,7 +56,7 @@ def test_a_team_that_lacks_a_model(tmp_path: Path, replicas: tuple[Door, Door], 
         assert told(place, "--live") == []
         narrow = {"team_id": team, "models": ["qwen3-32b"]}
         admin.http.post("/team/update", json=narrow).raise_for_status()
-        assert told(place) == []  # the list is the key's own: only a call tells
+        assert told(place) == ["team-scope"]  # the list is the key's own: the team tells
         assert told(place, "--live") == ["team-scope"]
         admin.update("volta", models=["all-team-models"])
         assert told(place) == ["team-scope"]

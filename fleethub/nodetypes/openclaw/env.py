@@ -31,8 +31,8 @@ def context(fleet: Fleet, node: Node, chain: Iterable[Leg], container: bool) -> 
 
 def key_slot(fleet: Fleet, node: Node, proxy: str) -> Slot:
     """The node's key on a proxy."""
-    key, born = fleet.keys.get(node.key), fleet.births.get(key_address(proxy, node.key), node.key)
-    return Derived("key", fleet.identity, proxy, born, key.generation if key else 1)
+    address = key_address(proxy, node.key)
+    return Derived("key", fleet.identity, proxy, fleet.births.get(address, node.key), fleet.generation(address))
 
 
 def native_places(node: Node) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub.model.facts import KeyRow
-from fleethub.model.observation import Attrs, Locked
+from fleethub.model.observation import Attrs, Locked, Seen
 from fleethub.resources.base import Item
 
 LIMITS = ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")
@@ -64,6 +64,12 @@ def never(item: Item) -> Attrs:
     have = item.seen.attrs if item.seen else {}
     zero = [n for n in (*LIMITS, *OTHERS) if have.get(n) == 0 or (n in BY_MODEL and have.get(n))]
     return dict.fromkeys((*POWER, *zero, "renamed"))
+
+
+def beside(seen: Seen) -> tuple[str, ...]:
+    """What a key has that the spec does not name, in words: ``expires 2026-12-27``, ``rpm_limit 11``, ``team t1``."""
+    found = {name: seen.attrs[name] for name in POWER if seen.attrs.get(name)} | dict(seen.telemetry["unmanaged"])
+    return tuple(f"{name} {shown(value)}" for name, value in found.items())
 
 
 def shown(value: Any) -> str:

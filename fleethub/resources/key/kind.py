@@ -15,7 +15,7 @@ from fleethub.model.observation import Absent, Attrs, Locked, Lockfile, Observat
 from fleethub.model.plan import MISSING, FileDiff, Leaf
 from fleethub.model.secret import Derived
 from fleethub.resources.base import Inputs, Item, Sight, Uses, Work, leaves, managed
-from fleethub.resources.key.attributes import ALL, NEVER, NOTHING, limits, never, power, spent
+from fleethub.resources.key.attributes import ALL, NEVER, NOTHING, limits, never, power, shown, spent
 from fleethub.resources.key.marks import mark_of, ours, record_of, values_of
 from fleethub.resources.key.orphans import orphans
 from fleethub.resources.key.ownership import BARRED, objections, remarks
@@ -38,7 +38,7 @@ class KeyKind:
             user = users.get(name)
             address = key_address(proxy_name, name)
             born = fleet.births.get(address, "")
-            slot = Derived("key", fleet.identity, proxy_name, born or name, block.generation)
+            slot = Derived("key", fleet.identity, proxy_name, born or name, fleet.generation(address))
             yield Resource(
                 address=address,
                 source=replace(proxy_source(proxy), ask=(name,)),
@@ -55,7 +55,7 @@ class KeyKind:
                 shape=str(slot),
                 owner=block.owner or (user.owner if user else ""),
                 protected=block.protected,
-                generation=block.generation,
+                generation=fleet.generation(address),
                 born=born,
                 place=block.place or (user.place if user else None),
                 material={"slot": slot, "proxy": proxy},
@@ -106,9 +106,9 @@ class KeyKind:
                 "unmanaged": others | ({"team": row.team} if row.team else {}),
                 "groups": row.groups,
                 "team": row.team,
-                "team_state": reading.teams.get(row.team),
                 "clears_budget_duration": reading.clears_budget_duration,
             },
+            material={"team": reading.teams.get(row.team)},
         )
 
     def made(self, address: Address, want: Resource | None, locked: Locked, fleet: str) -> tuple[Derived, ...]:
@@ -158,6 +158,12 @@ class KeyKind:
     def applied(self, item: Item) -> Attrs:
         """With expiry, routes, aliases, settings and limits of zero, which nobody applied, as none."""
         return {**never(item), **(item.locked.attrs if item.locked else {})}
+
+    def beside(self, item: Item) -> tuple[str, ...]:
+        """Limits and a team."""
+        if item.seen is None or item.want is None or item.seen.attrs["value"] != item.want.attrs["value"]:
+            return ()
+        return tuple(f"{name} {shown(value)}" for name, value in item.seen.telemetry["unmanaged"].items())
 
     def drifted(self, item: Item) -> tuple[Leaf, ...]:
         """Its attributes say all."""

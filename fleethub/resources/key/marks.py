@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from fleethub.model.address import Address
 from fleethub.model.facts import KeyRow, ProxyReading
-from fleethub.model.observation import Locked, Mark
+from fleethub.model.observation import Locked, Lockfile, Mark
 from fleethub.resources.base import Item, Sight, parse_mark
 
 
@@ -44,3 +45,10 @@ def record_of(locked: Locked | None) -> Locked:
     if locked is None:  # pragma: no cover - an item has a wanted or a locked side
         raise AssertionError("an item without a wanted side has a locked one")
     return locked
+
+
+def floors(lockfile: Lockfile) -> dict[Address, int]:
+    """The lowest generation that the value of each key may be of: a key that is gone starts above all that it had."""
+    kept = {a: r.generation for a, r in lockfile.resources.items() if a.kind == "key" and r.generation}
+    gone = {a: highest + 1 for a, highest in lockfile.generations.items() if a not in lockfile.resources}
+    return {**gone, **kept}

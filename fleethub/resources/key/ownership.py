@@ -73,7 +73,7 @@ def objections(item: Item, lockfile: Lockfile | None) -> list[Finding]:
             f"the key {alias!r} on {proxy} was given {what}, so what it may call cannot be proved",
             "take the group or wildcard off the key in LiteLLM, then plan again",
         )
-    return _team(item, seen.telemetry["team"], seen.telemetry["team_state"])
+    return _team(item, seen.telemetry["team"], seen.material["team"])
 
 
 def _in_the_way(item: Item, lockfile: Lockfile | None) -> list[Finding]:
@@ -107,7 +107,7 @@ def remarks(item: Item) -> list[Finding]:
     seen, want = item.seen, item.want
     if seen is None or want is None:
         return []
-    team: Team | None = seen.telemetry["team_state"]
+    team: Team | None = seen.material["team"]
     says = seen.telemetry["spent"]
     over = team is not None and team.max_budget and team.spend is not None and team.spend >= team.max_budget
     if team is not None and over and not says:

@@ -7,6 +7,7 @@ from typing import Any
 from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Proxy
+from fleethub.model.keycall import spare
 from fleethub.model.observation import Resource
 from fleethub.model.plan import Obstacle, Phase, Step, Why
 from fleethub.model.secret import Derived
@@ -94,6 +95,7 @@ def put(item: Item, want: Resource, uses: Uses) -> Work:
                     processes=proxy.processes,
                     written=expand_id,
                     created=item.seen is None or renewed,
+                    asks=spare({**(item.seen.telemetry["unmanaged"] if item.seen else {}), **want.attrs}),
                 ),
                 after=(expand_id,) if expand_id else (),
             )

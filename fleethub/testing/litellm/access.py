@@ -13,7 +13,9 @@ from fleethub.testing.litellm.replica import Replica
 from fleethub.testing.server import Answer, Refused, Request
 
 EVERYTHING = {"all-proxy-models", "*"}
-LLM_ROUTES = ("/v1/models", "/models", "/v1/chat/completions", "/chat/completions")
+CHAT = ("/v1/chat/completions", "/chat/completions")
+LLM_ROUTES = ("/v1/models", "/models", *CHAT)
+INFO_ROUTES = ("/v1/models", "/models", "/key/info", "/model/info", "/v1/model/info", "/v2/model/info", "/team/info")
 #: Names that LiteLLM's cost map knows, with which it shows a provider's wildcard. The real map has hundreds.
 COST_MAP = (
     "gpt-4o",
@@ -69,17 +71,38 @@ def authenticate(replica: Replica, request: Request) -> Caller:
         who = "you're admin" if replica.old else "you're an admin"
         text = f"Authentication Error, Key is blocked. Update via `/key/unblock` if {who}."
         raise error(401, text, "auth_error")
-    if "llm_api_routes" in row["allowed_routes"] and not _llm_route(replica, request.path):
-        text = (
-            "Virtual key is not allowed to call this route. Only allowed to call routes: ['llm_api_routes']."
-            f" Tried to call route: {request.path}"
-        )
-        raise Refused(Answer({"detail": text}, 403))
+    _check_team(replica, row)
+    if request.path not in CHAT:  # of a call it asks for the model first
+        check_route(replica, row, request.path)
     return Caller(row)
 
 
-def _llm_route(replica: Replica, path: str) -> bool:
-    return path in LLM_ROUTES or (not replica.old and path in ("/model/info", "/v1/model/info"))
+def _check_team(replica: Replica, row: Row) -> None:
+    team = _team(replica, row)
+    if team and team["blocked"]:
+        who = "your admin" if replica.old else "you're an admin"
+        text = f"Authentication Error, Team={team['team_id']} is blocked. Update via `/team/unblock` if {who}."
+        raise error(401, text, "auth_error", None if replica.newest else "None")
+
+
+def check_route(replica: Replica, row: Row, path: str) -> None:
+    """The key's allowed_routes, compared as texts; the refusal has no error type."""
+    allowed: list[str] = row["allowed_routes"]
+    if not allowed or any(_covers(replica, route, path) for route in allowed):
+        return
+    text = (
+        f"Virtual key is not allowed to call this route. Only allowed to call routes: {allowed}."
+        f" Tried to call route: {path}"
+    )
+    raise Refused(Answer({"detail": text}, 403))
+
+
+def _covers(replica: Replica, route: str, path: str) -> bool:
+    if route == "llm_api_routes":
+        return path in LLM_ROUTES or (not replica.old and path in ("/model/info", "/v1/model/info"))
+    if route == "info_routes":
+        return path in INFO_ROUTES
+    return path == route or (route.endswith("/*") and path.startswith(route[:-1]))
 
 
 def require_admin(replica: Replica, request: Request) -> None:
@@ -98,6 +121,8 @@ def require_admin(replica: Replica, request: Request) -> None:
 def check_model(replica: Replica, row: Row, model: Any) -> None:
     """The key's scope, then its team's."""
     team = _team(replica, row)
+    # aliases are put in before the scope is asked; 1.82.0 does so after it
+    model = model if replica.old else row["aliases"].get(model, model)
     follows = team is not None and "all-team-models" in row["models"]  # then it is the team that denies
     if not follows and not may(replica, row["models"], row, model):
         raise denied(replica.version, "key", row["models"], model)
@@ -114,10 +139,13 @@ def check_expiry(replica: Replica, row: Row) -> None:
 
 
 def check_limits(replica: Replica, row: Row, model: str | None) -> None:
-    """Expiry and budget; ``model`` None when no model is called. 1.82.0 lets a free model (all here) pass."""
+    """Expiry and budget; ``model`` None when no model is called.
+
+    1.82.0 lets a free model (all here) pass, 1.110.2 a list.
+    """
     check_expiry(replica, row)
     budget = row["max_budget"]
-    if budget is None or row["spend"] < budget or (replica.old and model):
+    if budget is None or row["spend"] < budget or (replica.old and model) or (replica.newest and model is None):
         return
     cost = f"Current cost: {row['spend']}, Max budget: {budget}"
     who = "" if replica.old else f"Key={row['key_alias'] or 'key'} ({row['key_name']}) "
@@ -126,35 +154,51 @@ def check_limits(replica: Replica, row: Row, model: str | None) -> None:
 
 
 def check_rate(replica: Replica, row: Row, model: str) -> None:
-    """Requests per minute, of the key and of the model within it; each replica counts alone."""
-    per_model = ((row["metadata"] or {}).get("model_rpm_limit") or {}).get(model)
-    for what, name, limit in (
-        ("api_key", row["token"], row["rpm_limit"]),
-        ("model_per_key", f"{row['token']}:{model}", per_model),
-    ):
+    """Requests and tokens per minute and calls at a time, of the key and of the model within it; each replica counts
+    alone. Tokens and calls at a time are not counted: only a limit of zero holds a call back, or slots that leaked.
+    """
+    metadata = row["metadata"] or {}
+    key, within = row["token"], f"{row['token']}:{model}"
+    limits = (
+        ("api_key", key, "max_parallel_requests", row["max_parallel_requests"], "max_parallel_requests"),
+        ("api_key", key, "requests", row["rpm_limit"], "rpm"),
+        ("api_key", key, "tokens", row["tpm_limit"], "tpm"),
+        ("model_per_key", within, "requests", (metadata.get("model_rpm_limit") or {}).get(model), "rpm"),
+        ("model_per_key", within, "tokens", (metadata.get("model_tpm_limit") or {}).get(model), "tpm"),
+    )
+    for what, name, kind, limit, counts in limits:
         if limit is None:
             continue
         now = replica.clock()
-        since, count = replica.hits.get(name, (now, 0))
+        since, count = replica.hits.get(f"{counts} {name}", (now, 0))
         if now - since >= 60:
             since, count = now, 0
         if count >= limit:
             resets = replica.now() + timedelta(seconds=60 - (now - since))
             text = (
-                f"Rate limit exceeded for {what}: {name}. Limit type: requests. Current limit: {limit},"
+                f"Rate limit exceeded for {what}: {name}. Limit type: {kind}. Current limit: {limit},"
                 f" Remaining: 0. Limit resets at: {resets:%Y-%m-%d %H:%M:%S} UTC"
             )
             if replica.old:
                 raise error(429, text, "None")
             raise error(429, text, "throttling_error", None)
-        replica.hits[name] = (since, count + 1)
+        if kind == "requests":
+            replica.hits[f"{counts} {name}"] = (since, count + 1)
 
 
-def visible(replica: Replica, caller: Caller) -> list[str]:
+def leak_slot(replica: Replica, row: Row) -> None:
+    """1.82.0 does not give a slot of max_parallel_requests back after a call without messages, for a minute."""
+    name, now = f"max_parallel_requests {row['token']}", replica.clock()
+    since, count = replica.hits.get(name, (now, 0))
+    replica.hits[name] = (now, 1) if now - since >= 60 else (since, count + 1)
+
+
+def visible(replica: Replica, caller: Caller, wildcards: bool = False) -> list[str]:
     """The ids of GET /v1/models. A name of the key's list is shown whether it exists or not."""
     every = [m["model_name"] for m in replica.models()]
     if caller.row is None:
-        return _expand(replica, every)
+        stars = [name for name in every if "*" in name] if wildcards else []
+        return list(dict.fromkeys([*_expand(replica, every), *stars]))
     row = caller.row
     allowed: list[str] = row["models"]
     if "all-team-models" in allowed or not allowed:
@@ -178,6 +222,8 @@ def _expand(replica: Replica, names: list[str]) -> list[str]:
 
 def expansions(name: str) -> list[str]:
     """What the cost map knows below a wildcard."""
+    if name == "ollama_chat/*":
+        return ["ollama_chat/llama2"]
     return [f"openai/{known}" for known in COST_MAP] if name == "openai/*" else []
 
 

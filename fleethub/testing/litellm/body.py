@@ -16,7 +16,7 @@ Body = dict[str, Any]
 INTEGERS = ("tpm_limit", "rpm_limit", "max_parallel_requests")
 NUMBERS = ("max_budget", "spend")
 LISTS = ("models", "keys", "key_aliases", "allowed_routes", "access_group_ids", "tags", "guardrails")
-DICTS = ("metadata", "aliases", "config", "permissions", "model_rpm_limit", "model_tpm_limit")
+DICTS = ("metadata", "aliases", "router_settings", "config", "permissions", "model_rpm_limit", "model_tpm_limit")
 TEXTS = ("key", "key_alias", "budget_duration", "duration", "team_id", "user_id")
 #: Fields that LiteLLM keeps inside the metadata, and reads only there.
 IN_METADATA = (
@@ -83,8 +83,8 @@ def _typed(version: str, name: str, value: Any) -> Any:
 
 def check(replica: Replica, body: Body, *, update: bool) -> None:
     """Refuse what both /key/generate and /key/update refuse, in the words of each."""
-    kind = "auth_error" if update else "internal_server_error"
-    param = "None" if update or replica.old else None
+    kind = replica.bad_request if replica.newest or not update else "auth_error"
+    param = "None" if replica.old or (update and not replica.newest) else None
     alias = body.get("key_alias")
     if alias is not None:
         _check_alias(replica, alias)
@@ -123,7 +123,9 @@ def _check_alias(replica: Replica, alias: str) -> None:
             )
             raise error(400, text, "bad_request_error", "key_alias")
     elif ".." in alias.split("/"):
-        raise error(400, "Invalid key_alias", "bad_request_error", "key_alias")
+        why = ': must not contain control characters (such as tab or newline) or a ".." path segment'
+        text = "Invalid key_alias" + (why if replica.newest else "")
+        raise error(400, text, "bad_request_error", "key_alias")
 
 
 def check_unique(replica: Replica, alias: str | None, but: str = "") -> None:

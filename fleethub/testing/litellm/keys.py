@@ -13,12 +13,12 @@ from fleethub.testing.litellm.database import Row, new_row, token_of
 from fleethub.testing.litellm.errors import detail, error, invalid
 from fleethub.testing.litellm.replica import Replica
 from fleethub.testing.litellm.teams import check_joining
-from fleethub.testing.server import Answer, Request
+from fleethub.testing.server import Answer, Refused, Request
 
 #: Columns that a request may set as they are.
 PLAIN = (
     "key_alias models spend max_budget user_id team_id max_parallel_requests tpm_limit rpm_limit permissions"
-    " aliases config allowed_routes blocked access_group_ids budget_duration"
+    " aliases config allowed_routes blocked access_group_ids budget_duration router_settings"
 )
 
 
@@ -27,8 +27,12 @@ def generate(replica: Replica, request: Request) -> Answer:
     require_admin(replica, request)
     body = read(replica, request)
     check(replica, body, update=False)
+    if replica.settings.disable_custom_api_keys and body.get("key") is not None and not replica.old:
+        text = "Custom API key values are disabled by your administrator. Keys must be auto-generated."
+        raise detail(403, text, "auth_error" if replica.newest else "internal_server_error", None)
     value = body.get("key") or "sk-" + secrets.token_urlsafe(16)
     _check_value(replica, value)
+    body = _completed(replica, body)
     if any(not isinstance(name, str) for name in body.get("models") or []):
         raise error(500, "Internal Server Error", "internal_server_error")
     now = replica.now()
@@ -45,6 +49,36 @@ def generate(replica: Replica, request: Request) -> Answer:
     return Answer(rows.generated(row, replica.version, value))
 
 
+def _completed(replica: Replica, body: Body) -> Body:
+    """With the config's defaults where nothing is given, then with its bounds; above one it is refused."""
+    given = {name: item for name, item in body.items() if item is not None}
+    for name, value in replica.settings.default_key_generate_params.items():
+        if name == "allowed_routes":
+            if replica.newest and "key_type" not in given and not given.get(name):
+                given[name] = copy.deepcopy(value)
+        elif name not in given:
+            given[name] = copy.deepcopy(value)
+    for name, bound in replica.settings.upperbound_key_generate_params.items():
+        check_bound(replica, given, name, "internal_server_error")
+        given.setdefault(name, bound)
+    return given
+
+
+def check_bound(replica: Replica, body: Body, name: str, kind: str) -> None:
+    """A value above what the config allows; a duration of -1 is the longest."""
+    value, bound = body.get(name), replica.settings.upperbound_key_generate_params.get(name)
+    if value is None or bound is None:
+        return
+    if name.endswith("duration"):
+        length = seconds(value)
+        over = length is None or length > (seconds(bound) or 0)
+    else:
+        over = value > bound
+    if over:
+        text = f"{name} is over max limit set in config - user_value={value}; max_value={bound}"
+        raise detail(400, text, "invalid_request_error" if replica.newest else kind, None if replica.newest else "None")
+
+
 def update(replica: Replica, request: Request) -> Answer:
     """POST /key/update: what is present changes, and only that."""
     require_admin(replica, request)
@@ -56,13 +90,14 @@ def update(replica: Replica, request: Request) -> Answer:
             check_unique(replica, alias, row["token"])
         check(replica, body, update=True)
         check_joining(replica, row, body)
+        if not replica.old:
+            for name in replica.settings.upperbound_key_generate_params:
+                check_bound(replica, body, name, "auth_error")
+        if "allowed_routes" in body and body["allowed_routes"] is None:
+            raise _no_value("allowed_routes")
         models = body.get("models", [])
         if models is None or any(not isinstance(name, str) for name in models):
-            text = (
-                "Authentication Error, Unable to match input value to any allowed input type for the field."
-                " Parse errors: [`data.models`: A value is required but not set]"
-            )
-            raise error(400, text, "auth_error")
+            raise _no_value("models")
         row["metadata"] = row["metadata"] or {}
         _apply(replica, row, body)
         row["updated_at"] = row["settings_updated_at"] = replica.now()
@@ -115,15 +150,23 @@ def block(replica: Replica, request: Request) -> Answer:
         return Answer(show(row, replica.version))
 
 
+def _no_value(name: str) -> Refused:
+    text = (
+        "Authentication Error, Unable to match input value to any allowed input type for the field."
+        f" Parse errors: [`data.{name}`: A value is required but not set]"
+    )
+    return error(400, text, "auth_error")
+
+
 def _check_value(replica: Replica, value: str) -> None:
     param = "None" if replica.old else None
     if not value.startswith("sk-"):
         shown = f"{value[:4]}****{value[-4:]}"
         text = f"Invalid key format. LiteLLM Virtual Key must start with 'sk-'. Received: {shown}"
-        raise detail(400, text, "internal_server_error", param)
+        raise detail(400, text, replica.bad_request, param)
     if len(value) < 16 and not replica.old:
         text = "Invalid key format. LiteLLM Virtual Key must be at least 16 characters long."
-        raise detail(400, text, "internal_server_error", param)
+        raise detail(400, text, replica.bad_request, param)
 
 
 def _target(replica: Replica, body: Body) -> tuple[Row, str]:
@@ -166,6 +209,6 @@ def _apply(replica: Replica, row: Row, body: Body) -> None:
         row[name] = copy.deepcopy(body[name])
         if name == "budget_duration":
             row["budget_reset_at"] = reset_at(body[name], now) if body[name] else None
-    if "duration" in body:
+    if "duration" in body and not (replica.old and body["duration"] is None):  # 1.82.0 ignores null
         length = seconds(body["duration"] or "")
         row["expires"] = None if length is None else now + timedelta(seconds=length)

@@ -38,8 +38,9 @@ def list_models(replica: Replica, request: Request) -> Answer:
     caller = authenticate(replica, request)
     if caller.row is not None:
         check_limits(replica, caller.row, None)
+    stars = request.query.get("return_wildcard_routes", "").lower() == "true"
     common = {"object": "model", "created": 1677610602, "owned_by": "openai"}
-    return Answer({"data": [{"id": name, **common} for name in visible(replica, caller)], "object": "list"})
+    return Answer({"data": [{"id": name, **common} for name in visible(replica, caller, stars)], "object": "list"})
 
 
 def model_info(replica: Replica, request: Request) -> Answer:
@@ -57,6 +58,29 @@ def model_info(replica: Replica, request: Request) -> Answer:
     names = set(visible(replica, caller))
     expanded = [e for m in replica.models() for e in _expand(replica, m)]
     return Answer({"data": [_shown(replica, m) for m in expanded if m["model_name"] in names]})
+
+
+def paged_model_info(replica: Replica, request: Request) -> Answer:
+    """GET /v2/model/info: the deployments as they are written, a wildcard as its pattern."""
+    authenticate(replica, request)
+    page, size = int(request.query.get("page", "1")), int(request.query.get("size", "50"))
+    every = replica.models()
+    pages = -(-len(every) // size)
+    shown = [_shown(replica, m) for m in every[(page - 1) * size : page * size]]
+    return Answer({"data": shown, "total_count": len(every), "current_page": page, "total_pages": pages, "size": size})
+
+
+def router_settings(replica: Replica, request: Request) -> Answer:
+    """GET /router/settings: what the router was started with."""
+    caller = authenticate(replica, request)
+    if not caller.admin:
+        raise _wrapped(403, "Only proxy admins may read the router's settings.")
+    values: dict[str, Any] = {
+        "fallbacks": [dict(entry) for entry in replica.settings.fallbacks],
+        "model_group_alias": {},
+    }
+    values |= dict.fromkeys(("context_window_fallbacks", "content_policy_fallbacks"))
+    return Answer({"fields": [], "current_values": values, "routing_strategy_descriptions": {}})
 
 
 def new_model(replica: Replica, request: Request) -> Answer:

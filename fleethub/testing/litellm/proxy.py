@@ -11,12 +11,14 @@ from functools import partial
 from typing import Any
 
 from fleethub.testing.litellm import access, keys, models, reading, teams
-from fleethub.testing.litellm.database import Database
+from fleethub.testing.litellm.database import Database, Row
 from fleethub.testing.litellm.errors import error
-from fleethub.testing.litellm.replica import DatabaseState, Replica, Version
+from fleethub.testing.litellm.replica import DatabaseState, Replica, Settings, Version
 from fleethub.testing.server import Answer, Refused, Request, Server
 
 MASTER_KEY = "sk-master-0123456789abcdef"
+
+FAILS = "litellm.InternalServerError"  # a mock_response that LiteLLM raises instead of giving it
 
 _CALLS = itertools.count(1)
 
@@ -44,6 +46,8 @@ class LiteLLM(Server):
             "/team/new",
             "/team/update",
             "/team/delete",
+            "/team/block",
+            "/team/unblock",
         )
     )
 
@@ -60,6 +64,7 @@ class LiteLLM(Server):
         traffic_renews_cache: bool = False,
         cost_per_call: float = 0.00001,
         clock: Callable[[], float] = time.monotonic,
+        settings: Settings | None = None,
         port: int = 0,
     ) -> None:
         super().__init__(port)
@@ -75,6 +80,7 @@ class LiteLLM(Server):
             traffic_renews_cache=traffic_renews_cache,
             cost_per_call=cost_per_call,
             clock=clock,
+            settings=settings or Settings(),
         )
         self._route()
         self.start()
@@ -97,6 +103,9 @@ class LiteLLM(Server):
         handlers: dict[str, Callable[[Replica, Request], Answer]] = {
             "GET /health/liveliness": lambda _, __: Answer("I'm alive!"),
             "GET /health/readiness": readiness,
+            "GET /health/readiness/details": details,
+            "GET /router/settings": models.router_settings,
+            "GET /v2/model/info": models.paged_model_info,
             "GET /v1/models": models.list_models,
             "GET /models": models.list_models,
             "GET /model/info": models.model_info,
@@ -115,6 +124,9 @@ class LiteLLM(Server):
             "POST /team/new": teams.new_team,
             "POST /team/update": teams.update_team,
             "POST /team/delete": teams.delete_teams,
+            "POST /team/block": teams.block_team,
+            "POST /team/unblock": teams.block_team,
+            "GET /team/info": teams.team_info,
             "POST /v1/chat/completions": chat,
             "POST /chat/completions": chat,
         }
@@ -134,24 +146,37 @@ def readiness(replica: Replica, request: Request) -> Answer:
     return Answer(body)
 
 
+def details(replica: Replica, request: Request) -> Answer:
+    """GET /health/readiness/details, with a key: the version, in those that came after 1.82.0."""
+    access.authenticate(replica, request)
+    if replica.old:
+        raise Refused(Answer({"detail": "Not Found"}, 404))
+    return Answer({"status": "healthy", "db": "connected", "cache": None, "litellm_version": replica.version})
+
+
 def chat(replica: Replica, request: Request) -> Answer:
-    """POST /v1/chat/completions: the call that tells the truth about a scope."""
+    """POST /v1/chat/completions: the call that tells the truth about a key.
+
+    It asks for the model first, and only of one that the key may call for expiry, route, budget and limits.
+    """
     caller = access.authenticate(replica, request)
     try:
         body = json.loads(request.body)
     except ValueError as fault:
         text = f"Invalid JSON payload: {fault}"
         raise error(400, text, "invalid_request_error", "request_body") from None
-    model = body.get("model")
-    if caller.row is not None:
-        access.check_model(replica, caller.row, model)
-        access.check_limits(replica, caller.row, str(model))
-        access.check_rate(replica, caller.row, str(model))
-    deployment = _deployment(replica, model)
-    if deployment is None:
-        raise _no_deployment(replica, model)
-    if caller.row is not None:
-        replica.used(caller.row["token"])
+    row, model = caller.row, body.get("model")
+    if row is not None:
+        access.check_model(replica, row, model)
+        access.check_limits(replica, row, str(model))
+        access.check_route(replica, row, request.path)
+        access.check_rate(replica, row, str(model))
+    if body.get("messages") is None:
+        raise _no_messages(replica, row)
+    group = row["aliases"].get(model, model) if row is not None else model
+    served, deployment, attempted = _served(replica, row, group)
+    if row is not None:
+        replica.used(row["token"])
     answer = {
         "id": f"chatcmpl-{next(_CALLS):012d}",
         "created": int(replica.now().timestamp()),
@@ -161,16 +186,56 @@ def chat(replica: Replica, request: Request) -> Answer:
             {
                 "finish_reason": "stop",
                 "index": 0,
-                "message": {"content": f"hi from {model}", "role": "assistant"},
+                "message": {"content": f"hi from {served}", "role": "assistant"},
             }
         ],
         "usage": {"completion_tokens": 20, "prompt_tokens": 10, "total_tokens": 30},
     }
-    headers = {"x-litellm-version": replica.version, "x-litellm-model-id": deployment["model_info"]["id"]}
+    headers = {
+        "x-litellm-version": replica.version,
+        "x-litellm-model-id": deployment["model_info"]["id"],
+        "x-litellm-model-group": str(served),
+        "x-litellm-attempted-fallbacks": str(attempted),
+    }
     if body.get("stream") is True:
         usage = bool((body.get("stream_options") or {}).get("include_usage"))
         return Answer(_streamed(answer, usage), headers={**headers, "content-type": "text/event-stream; charset=utf-8"})
     return Answer(answer, headers=headers)
+
+
+def _no_messages(replica: Replica, row: Row | None) -> Refused:
+    if replica.old:
+        if row is not None:
+            access.leak_slot(replica, row)
+        return error(500, "Router.acompletion() missing 1 required positional argument: 'messages'", "None")
+    text = "/chat/completions: Missing required parameter: 'messages'."
+    return error(400, text, "invalid_request_error", "messages")
+
+
+def _served(replica: Replica, row: Row | None, model: Any) -> tuple[Any, dict[str, Any], int]:
+    """Who serves a call: the model, or what the router falls back to (from 1.108 on, if the key may call that)."""
+    deployment = _deployment(replica, model)
+    if deployment is None:
+        raise _no_deployment(replica, model)
+    if not _dead(deployment):
+        return model, deployment, 0
+    known: dict[Any, list[str]] = {
+        alias: names for entry in replica.settings.fallbacks for alias, names in entry.items()
+    }
+    text = "litellm.InternalServerError: InternalServerError: OpenAIException - Connection error."
+    for other in known.get(model) or known.get("*", []):
+        if replica.newest and row is not None and not access.may(replica, row["models"], row, other):
+            text += f" Fallback to {other} was skipped because the caller is not authorized to call it."
+            continue
+        found = _deployment(replica, other)
+        if found is not None and not _dead(found):
+            return other, found, 1
+    raise error(500, text, None if replica.old else "internal_server_error", None)
+
+
+def _dead(deployment: dict[str, Any]) -> bool:
+    """A deployment that fails by LiteLLM's own word for it."""
+    return bool(deployment["litellm_params"].get("mock_response") == FAILS)
 
 
 def _streamed(answer: dict[str, Any], usage: bool) -> bytes:

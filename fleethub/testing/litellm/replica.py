@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -16,8 +16,22 @@ from fleethub.testing.litellm.database import ADMIN, Database, ModelEntry, Row, 
 from fleethub.testing.litellm.errors import error
 from fleethub.testing.server import Refused
 
-Version = Literal["1.106.2", "1.82.0"]
+Version = Literal["1.110.2", "1.106.2", "1.82.0"]
 DatabaseState = Literal["connected", "none", "disconnected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator wrote into the config beside models, under LiteLLM's names.
+
+    ``default_key_generate_params`` and ``upperbound_key_generate_params`` fill in and bound what a new key is given;
+    ``fallbacks`` as in router_settings: [{alias: [other, ...]}].
+    """
+
+    default_key_generate_params: Mapping[str, Any] = field(default_factory=dict)
+    upperbound_key_generate_params: Mapping[str, Any] = field(default_factory=dict)
+    disable_custom_api_keys: bool = False
+    fallbacks: tuple[Mapping[str, list[str]], ...] = ()
 
 
 @dataclass(slots=True)
@@ -42,6 +56,7 @@ class Replica:
     traffic_renews_cache: bool
     cost_per_call: float
     clock: Callable[[], float]
+    settings: Settings = field(default_factory=Settings)
     database_state: DatabaseState = "connected"
     after_alias_check: Callable[[], None] | None = None  # called between the check of an alias and the insert
     cache: dict[str, Cached] = field(default_factory=dict)
@@ -56,6 +71,16 @@ class Replica:
     def old(self) -> bool:
         """True for 1.82.0."""
         return self.version == "1.82.0"
+
+    @property
+    def newest(self) -> bool:
+        """True for 1.110.2."""
+        return self.version == "1.110.2"
+
+    @property
+    def bad_request(self) -> str:
+        """The error type of most refusals of a body, where the status alone is to be trusted."""
+        return "invalid_request_error" if self.newest else "internal_server_error"
 
     def now(self) -> datetime:
         """The time of day: real when the replica was made, then as the clock goes. In whole milliseconds."""

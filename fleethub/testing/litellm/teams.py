@@ -45,6 +45,27 @@ def update_team(replica: Replica, request: Request) -> Answer:
         return Answer({"team_id": team["team_id"], "data": dict(team)})
 
 
+def team_info(replica: Replica, request: Request) -> Answer:
+    """GET /team/info?team_id=: the team inside ``team_info``."""
+    require_admin(replica, request)
+    team = replica.database.teams.get(request.query.get("team_id", ""))
+    if team is None:
+        raise detail(404, f"Team not found, passed team id: {request.query.get('team_id')}.", "not_found_error", None)
+    return Answer({"team_id": team["team_id"], "team_info": dict(team), "keys": [], "team_memberships": []})
+
+
+def block_team(replica: Replica, request: Request) -> Answer:
+    """POST /team/block and /team/unblock."""
+    require_admin(replica, request)
+    body = read(replica, request)
+    with replica.database.lock:
+        team = replica.database.teams.get(body.get("team_id", ""))
+        if team is None:
+            raise detail(404, f"Team not found, passed team_id={body.get('team_id')}", "internal_server_error", None)
+        team["blocked"] = request.path == "/team/block"
+        return Answer(dict(team))
+
+
 def delete_teams(replica: Replica, request: Request) -> Answer:
     """POST /team/delete: the keys of a team go with it."""
     require_admin(replica, request)

@@ -1,0 +1,43 @@
+"""The question whether a key may be called with, which calls no model: a chat completion without messages.
+
+A LiteLLM asks of such a call all that it asks of a real one (the model, expiry, routes, budgets, limits, the team) and
+then misses the messages. Naming a model outside the scope, it would say so before it asks for anything else: an expired
+key is refused in the same words as a good one. Seen so on 1.82.0, 1.106.2 and 1.110.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+PATH = "/v1/chat/completions"
+#: A key with fewer requests a minute (or calls at a time: 1.82.0 gives such a slot back only after a minute) is not
+#: asked with: its node would miss what the question takes.
+SPARE = 10
+_LIMITS = ("rpm_limit", "max_parallel_requests", "model_rpm_limit")
+Taken = Literal["taken", "held", "refused", "unclear"]
+
+
+def body(model: str) -> dict[str, str]:
+    """What is posted."""
+    return {"model": model}
+
+
+def judge(status: int, kind: str, says: str) -> Taken:
+    """What an answer means. ``kind`` is LiteLLM's ``error.type``, ``says`` its message."""
+    if 200 <= status < 300 or (status in (400, 422, 500) and "'messages'" in says):
+        return "taken"
+    if status == 429:
+        return "held"
+    if kind in ("expired_key", "budget_exceeded") or kind.endswith("_model_access_denied") or status in (401, 403):
+        return "refused"
+    return "unclear"
+
+
+def spare(limits: Mapping[str, Any]) -> bool:
+    """Whether a key with these limits has a request to spare."""
+    every: list[Any] = []
+    for name in _LIMITS:
+        value = limits.get(name)
+        every += value.values() if isinstance(value, Mapping) else [value]
+    return all(value is None or value == 0 or value >= SPARE for value in every)

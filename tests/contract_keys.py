@@ -1,0 +1,269 @@
+"""What FleetHub promises of keys that may not call, seen from outside. Run on the stand-in and on the real one.
+
+Fixtures as in ``tests.contract``, and two proxies with another config on the same database: ``odd`` (``ODD``: bounds
+and defaults for new keys, a wildcard, a fallback of a model that fails) and ``closed`` (``CLOSED``: no chosen values).
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract import spec
+from tests.fleets import fleet
+from tests.proxies import Admin, Door, Times, chat
+from tests.support import Place
+
+#: Configs as LiteLLM's own, for both the stand-in and the real one. The real one raises this mock_response.
+FAILS = "litellm.InternalServerError"
+MODELS = [
+    {
+        "model_name": name,
+        "litellm_params": {"model": f"openai/{name}", "api_key": "none", "mock_response": FAILS if fails else "hi"},
+    }
+    for name, fails in (("qwen3-32b", False), ("gemma3-27b", False), ("dead", True))
+]
+WILD = {"model_name": "ollama_chat/*", "litellm_params": {"model": "ollama_chat/*", "api_base": "http://127.0.0.1:9"}}
+ODD: dict[str, Any] = {
+    "model_list": [*MODELS, WILD],
+    "router_settings": {"fallbacks": [{"dead": ["gemma3-27b"]}], "num_retries": 0},
+    "litellm_settings": {
+        "upperbound_key_generate_params": {"duration": "30d", "rpm_limit": 1000},
+        "default_key_generate_params": {
+            "max_budget": 5,
+            "budget_duration": "7d",
+            "allowed_routes": ["/v1/models", "/v1/chat/completions"],
+        },
+    },
+}
+CLOSED: dict[str, Any] = {"model_list": MODELS, "general_settings": {"disable_custom_api_keys": True}}
+GEMMA = '[models.gemma3-27b]\nproxy = "main"\nroute = "openai/gemma3-27b"\ncontext = 32768\n'
+ZERO = [
+    ("rpm_limit", 0),
+    ("tpm_limit", 0),
+    ("max_parallel_requests", 0),
+    ("max_budget", 0),
+    ("model_rpm_limit", {"qwen3-32b": 0, "gemma3-27b": 7}),
+]
+POWER = [
+    ("allowed_routes", ["info_routes"]),
+    ("aliases", {"qwen3-32b": "gemma3-27b"}),
+    ("router_settings", {"num_retries": 1}),
+]
+
+
+@pytest.fixture
+def applied(tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times) -> Place:
+    place = Place(tmp_path / "fleet", spec(times, replicas[0]))
+    place.apply()
+    return place
+
+
+def on(tmp_path: Path, door: Door, times: Times, *chain: str, **key: Any) -> Place:
+    """A fleet of one node on a proxy."""
+    made = fleet(door.url, key_cache_ttl=times.ttl).table("defaults.node", settle=times.settle)
+    return Place(tmp_path / "fleet", made.node("rentalclaw", *chain).key("rentalclaw", **key).text)
+
+
+def told(place: Place, *argv: str) -> list[str]:
+    """The codes that verify finds on rentalclaw."""
+    lines = place.json("verify", "rentalclaw", *argv)
+    return [line["code"].removeprefix("verify.") for line in lines if line["type"] == "finding"]
+
+
+def calls(place: Place, door: Door, model: str = "qwen3-32b") -> int:
+    """The status of a call with the node's own key."""
+    return chat(door.url, place.env("rentalclaw")["FLEETHUB_KEY_MAIN"], model)[0]
+
+
+def repaired(place: Place, name: str, door: Door) -> None:
+    """It is drift, and is taken off."""
+    out = place.run("plan", "--detailed-exitcode", code=2)
+    assert "Changed behind our back" in out
+    assert f"key.main.rentalclaw: {name} changed (will be repaired)" in out
+    place.apply()
+    place.plan_is_empty()
+    assert told(place) == []
+    assert calls(place, door) == 200
+
+
+def test_a_key_that_expires_is_drift_and_lives_on(applied: Place, admin: Admin, replicas: tuple[Door, Door]) -> None:
+    admin.update("rentalclaw", duration="1s")
+    deadline = time.monotonic() + 60
+    while calls(applied, replicas[0]) == 200 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert told(applied) == ["key-refused"]
+    assert "fleethub plan" in applied.out
+    repaired(applied, "expires", replicas[0])
+    assert admin.row("rentalclaw")["expires"] is None
+
+
+@pytest.mark.parametrize(("field", "value"), POWER, ids=[name for name, _ in POWER])
+def test_what_takes_a_keys_power_away_is_drift(
+    field: str, value: Any, applied: Place, admin: Admin, replicas: tuple[Door, Door], version: str
+) -> None:
+    admin.update("rentalclaw", **{field: value})
+    refused = field == "allowed_routes" or (field == "aliases" and not version.startswith("1.82"))
+    assert told(applied) == (["route-refused"] if refused else [])
+    repaired(applied, field, replicas[0])
+    assert not admin.row("rentalclaw")[field]
+
+
+@pytest.mark.parametrize(("field", "value"), ZERO, ids=[name for name, _ in ZERO])
+def test_a_limit_of_zero_is_drift(
+    field: str, value: Any, applied: Place, admin: Admin, replicas: tuple[Door, Door], version: str
+) -> None:
+    admin.update("rentalclaw", **{field: value})
+    if field != "max_budget":  # 1.82.0 lets a model that costs nothing pass
+        assert told(applied) == ["route-refused"]
+    repaired(applied, field, replicas[0])
+    row = admin.row("rentalclaw")
+    if isinstance(value, dict):
+        assert row["metadata"][field] == {"gemma3-27b": 7}  # type: ignore[index]
+    else:
+        assert row[field] is None
+
+
+def test_another_limit_is_left_alone_and_shown(applied: Place, admin: Admin) -> None:
+    admin.update("rentalclaw", max_parallel_requests=50, model_rpm_limit={"gemma3-27b": 7})
+    applied.plan_is_empty()
+    shown = applied.run("show", "key.main.rentalclaw", code=0)
+    assert '"max_parallel_requests": 50' in shown
+    assert '"gemma3-27b": 7' in shown
+
+
+def test_a_key_with_one_request_a_minute_keeps_it_for_its_node(
+    tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times
+) -> None:
+    place = on(tmp_path, replicas[0], times, "qwen3-32b", rpm=1)
+    assert "its list alone was asked" in place.apply()
+    assert told(place) == []
+    assert calls(place, replicas[0]) == 200
+
+
+def test_a_blocked_key_of_a_higher_generation_gets_a_new_value(
+    applied: Place, admin: Admin, replicas: tuple[Door, Door]
+) -> None:
+    before = applied.env("volta")["FLEETHUB_KEY_MAIN"]
+    admin.update("volta", blocked=True)
+    applied.edit("rpm = 60000", "rpm = 60000\ngeneration = 2")
+    out = applied.run("plan", code=0)
+    assert "value: new (generation 1 → 2); the old one stops at once" in out
+    assert "blocked: true → false" not in out
+    applied.apply()
+    fresh = applied.env("volta")["FLEETHUB_KEY_MAIN"]
+    assert fresh != before
+    assert chat(replicas[0].url, fresh, "qwen3-32b")[0] == 200
+    assert chat(replicas[0].url, before, "qwen3-32b")[0] == 401
+    applied.plan_is_empty()
+
+
+def test_a_deleted_value_never_comes_back(applied: Place, admin: Admin, replicas: tuple[Door, Door]) -> None:
+    """Its key leaked and its node went; the name is used again later, and once more."""
+    spec, values = (applied.folder / "fleet.toml").read_text(), []
+    for generation in (1, 2, 3):
+        values.append(applied.env("rentalclaw")["FLEETHUB_KEY_MAIN"])
+        assert admin.row("rentalclaw")["metadata"]["fleethub"]["generation"] == generation  # type: ignore[index]
+        applied.plan_is_empty()
+        applied.edit('[nodes.rentalclaw]\nhost = "rentalclaw"\nmodel = "qwen3-32b"\n', "")
+        applied.apply()
+        applied.write(spec)
+        assert f"value: new (generation {generation + 1})" in applied.run("plan", code=0)
+        applied.apply()
+    assert len({*values, applied.env("rentalclaw")["FLEETHUB_KEY_MAIN"]}) == 4
+    assert chat(replicas[0].url, values[0], "qwen3-32b")[0] == 401
+    assert calls(applied, replicas[0]) == 200
+
+
+def test_a_team_may_narrow_a_key(applied: Place, admin: Admin) -> None:
+    body = {"team_alias": "agents", "models": ["qwen3-32b"]}
+    team = admin.http.post("/team/new", json=body).json()["team_id"]
+
+    def change(path: str, **fields: Any) -> None:
+        admin.http.post(path, json={"team_id": team, **fields}).raise_for_status()
+
+    try:
+        admin.update("rentalclaw", team_id=team)
+        applied.plan_is_empty()
+        assert f'"team": "{team}"' in applied.run("show", "key.main.rentalclaw", code=0)
+        change("/team/update", models=["gemma3-27b"])
+        assert "key.team-narrower" in applied.run("plan", code=3)
+        assert told(applied) == ["team-scope"]
+        change("/team/update", models=["qwen3-32b"])
+        change("/team/block")
+        assert "key.team-blocked" in applied.run("plan", code=3)
+        change("/team/unblock")
+        applied.plan_is_empty()
+    finally:
+        admin.http.post("/team/delete", json={"team_ids": [team]})
+
+
+def test_a_spent_budget_is_told(applied: Place, admin: Admin) -> None:
+    admin.update("volta", spend=20.5)
+    out = applied.run("plan", code=0)
+    assert "key.spent" in out
+    assert "it has spent 20.5 of 20" in out
+
+
+def test_what_the_proxy_gives_new_keys_is_taken_off_or_told(
+    tmp_path: Path, odd: Door, admin: Admin, times: Times, version: str
+) -> None:
+    place = on(tmp_path, odd, times, "qwen3-32b")
+    out = place.apply()
+    assert "LiteLLM gave the new key 'rentalclaw' by itself" in out
+    assert "expires 20" in out
+    assert "taken off again" in out
+    assert "max_budget 5" in out
+    row = admin.row("rentalclaw")
+    assert (row["expires"], row["allowed_routes"], row["max_budget"]) == (None, [], 5.0)
+    place.plan_is_empty()
+
+
+def test_a_model_of_a_wildcard_is_there(tmp_path: Path, odd: Door, admin: Admin, times: Times) -> None:
+    alias = "ollama_chat/qwen3-coder:30b"
+    made = fleet(odd.url, key_cache_ttl=times.ttl).table("defaults.node", settle=times.settle)
+    place = Place(tmp_path / "fleet", made.model(alias, route=alias).node("rentalclaw", alias).text)
+    out = place.run("plan", code=0)
+    assert "route.missing" not in out
+    assert "of the wildcard 'ollama_chat/*', which sets no num_ctx" in out
+    place.apply()
+    assert told(place) == []
+
+
+def test_a_fallback_outside_the_scope_is_told_where_it_ends_there(
+    tmp_path: Path, odd: Door, admin: Admin, times: Times, version: str
+) -> None:
+    place = on(tmp_path, odd, times, "dead")
+    out = place.run("plan", code=0)
+    skipped = version.startswith("1.110")
+    assert ("key.fallback-outside" in out) == skipped
+    place.apply()
+    assert told(place, "--live") == (["model-error"] if skipped else ["fallback"])
+    if skipped:
+        assert 'write also = ["gemma3-27b"] in [keys.rentalclaw]' in out
+        place.edit("[keys.rentalclaw]\n", '[keys.rentalclaw]\nalso = ["gemma3-27b"]\n')
+        place.edit(
+            "[defaults.node]",
+            '[models.gemma3-27b]\nproxy = "main"\nroute = "openai/x"\ncontext = 32768\n[defaults.node]',
+        )
+        place.apply()
+        assert "key.fallback-outside" not in place.run("plan", code=0)
+        assert told(place, "--live") == ["fallback"]
+
+
+def test_a_proxy_that_chooses_the_values_itself(
+    tmp_path: Path, closed: Door, admin: Admin, times: Times, version: str
+) -> None:
+    place = on(tmp_path, closed, times, "qwen3-32b")
+    if version.startswith("1.82"):  # it does not know the setting
+        place.apply()
+        return
+    out = place.run("plan", code=3)
+    assert "proxy.no-custom-keys" in out
+    assert "disable_custom_api_keys" in out
+    place.apply(code=3)
+    assert admin.rows() == []
+    assert not (place.folder / "nodes/rentalclaw/.env").exists()
