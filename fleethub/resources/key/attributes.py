@@ -68,7 +68,7 @@ def never(item: Item) -> Attrs:
 
 def beside(seen: Seen) -> tuple[str, ...]:
     """What a key has that the spec does not name, in words: ``expires 2026-12-27``, ``rpm_limit 11``, ``team t1``."""
-    found = {name: seen.attrs[name] for name in POWER if seen.attrs.get(name)} | dict(seen.telemetry["unmanaged"])
+    found = {name: seen.attrs[name] for name in POWER if seen.attrs.get(name)} | dict(seen.telemetry.get("unmanaged", {}))
     return tuple(f"{name} {shown(value)}" for name, value in found.items())
 
 
