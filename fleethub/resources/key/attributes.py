@@ -11,6 +11,7 @@ from typing import Any
 
 from fleethub.model.facts import KeyRow
 from fleethub.model.observation import Attrs, Locked, Seen
+from fleethub.model.words import heard
 from fleethub.resources.base import Item
 
 LIMITS = ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")
@@ -68,17 +69,19 @@ def never(item: Item) -> Attrs:
 
 def beside(seen: Seen) -> tuple[str, ...]:
     """What a key has that the spec does not name, in words: ``expires 2026-12-27``, ``rpm_limit 11``, ``team t1``."""
-    found = {name: seen.attrs[name] for name in POWER if seen.attrs.get(name)} | dict(seen.telemetry.get("unmanaged", {}))
+    found = {name: seen.attrs[name] for name in POWER if seen.attrs.get(name)} | dict(
+        seen.telemetry.get("unmanaged", {})
+    )
     return tuple(f"{name} {shown(value)}" for name, value in found.items())
 
 
 def shown(value: Any) -> str:
     """An attribute's value for people."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {shown(one)}" for name, one in sorted(value.items()))
+        return ", ".join(f"{heard(str(name))} {shown(one)}" for name, one in sorted(value.items()))
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return ", ".join(map(shown, value))
+    return f"{value:g}" if isinstance(value, float) else heard(str(value))
 
 
 def starved(row: KeyRow) -> str:
