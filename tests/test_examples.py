@@ -92,7 +92,8 @@ def test_init_writes_a_fleet_that_validates(tmp_path: Path) -> None:
     place = Place.__new__(Place)
     place.folder = tmp_path / "my-fleet"
     place.run("init", code=0)
-    seed = place.folder / "my-fleet.seed"
+    seed = Path(place.run("seed", "path", code=0).strip())
+    assert seed.name.startswith("my-fleet-")
     assert seed.stat().st_mode & 0o777 == 0o600
     assert "*.seed" in (place.folder / ".gitignore").read_text()
     place.run("validate", code=0)

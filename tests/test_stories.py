@@ -354,7 +354,6 @@ def test_a_backend_and_its_nodes_removed_in_one_commit(place: Place, admin: Admi
     assert not (place.folder / "nodes/a/.env").exists()
 
 
-@pytest.mark.xfail(reason="a credential for what only the lockfile names comes with the trust record", strict=True)
 def test_a_proxy_and_all_its_things_removed_in_one_commit(place: Place, admin: Admin) -> None:
     place.apply()
     text = (place.folder / "fleet.toml").read_text()

@@ -28,6 +28,8 @@ COMMANDS = {
     "assign": "Give a node another primary model, in the spec.",
     "release": "Take a node out of the spec.",
     "node": "Register a node, or set its fields, in the spec.",
+    "trust": "Show and change which hosts and commands this machine trusts.",
+    "seed": "Check the seed, or say where it belongs.",
     "verify": "Ask with each node's own key whether its chain works.",
     "tangleclaw": "Tell TangleClaw, and every coding session at its start.",
     "serve": "Serve the fleet's state over HTTP, with a page for people.",
@@ -81,15 +83,21 @@ def _later(name: str) -> None:
 @click.version_option(__version__, prog_name="fleethub")
 @click.option("-C", "folder", default=".", metavar="DIR", help="The fleet's folder (or its fleet.toml).")
 @click.option("--json", "as_json", is_flag=True, help="Print NDJSON for machines; the last line is a summary.")
+@click.option(
+    "--trust",
+    multiple=True,
+    metavar="URL[=REF]|COMMAND",
+    help="Trust it for this run (also $FLEETHUB_TRUST, separated by spaces); may be repeated.",
+)
 @click.option("--no-color", is_flag=True, help="Print without colour (so does NO_COLOR).")
 @click.pass_context
-def cli(ctx: click.Context, folder: str, as_json: bool, no_color: bool) -> None:
+def cli(ctx: click.Context, folder: str, as_json: bool, trust: tuple[str, ...], no_color: bool) -> None:
     """Plan and apply for a self-hosted AI inference fleet.
 
     Exit codes: 0 fine, 1 error or all blocked by unknowns, 2 changes (plan --detailed-exitcode), 3 refused by a
     finding, 4 stale or behind, 5 locked, 6 partly applied, 70 a bug, 130 interrupted.
     """
-    ctx.obj = {"folder": folder, "json": as_json, "no_color": no_color}
+    ctx.obj = {"folder": folder, "json": as_json, "no_color": no_color, "trust": trust}
 
 
 def main(argv: list[str] | None = None) -> NoReturn:

@@ -94,7 +94,7 @@ def cmd(
 
         try:
             shape = use.given_shape(params, quant, gguf)
-            looked = use.look(out.path, name)
+            looked = use.look(out.path, name, out.trusting(ask=False))
             out.findings(looked.findings)
             if name is None:
                 return _overview(out, use.overview(looked, backend))

@@ -88,7 +88,7 @@ def _run(out: Out, edit: Edit, asked: Asked) -> int:
     from fleethub.usecases.edit import propose, refuse, uncommitted, write
     from fleethub.views.edit import proposal_data, proposal_text, refusal_text, written_text
 
-    proposal = propose(out.path, edit, asked.project, asked.force)
+    proposal = propose(out.path, edit, asked.project, asked.force, trusting=out.trusting(not asked.yes))
     out.text(proposal_text(proposal, out.style, asked.full))
     out.lines(proposal_data(proposal, asked.full))
     if proposal.refused:

@@ -33,7 +33,9 @@ def _judge(error: BaseException) -> tuple[Exit, str]:
     from fleethub.model.edit import EditError, NotCommitted, SpecChanged
     from fleethub.state.format import LockfileError
     from fleethub.state.lock import LockedError
+    from fleethub.state.trust import TrustError
     from fleethub.usecases import NotThereYet
+    from fleethub.usecases.trust import TrustInputError
 
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return Exit.INTERRUPTED, "interrupted; the next plan sees what was done"
@@ -43,7 +45,9 @@ def _judge(error: BaseException) -> tuple[Exit, str]:
         return Exit.LOCKED, f"error: {error}"
     if isinstance(error, SpecChanged):
         return Exit.STALE, f"error: {error}"
-    if isinstance(error, LockfileError | NotThereYet | EditError | NotCommitted | OSError):
+    if isinstance(error, LockfileError | TrustError | TrustInputError):
+        return Exit.ERROR, f"error: {error}"
+    if isinstance(error, NotThereYet | EditError | NotCommitted | OSError):
         return Exit.ERROR, f"error: {error}"
     if os.environ.get("FLEETHUB_DEBUG"):
         traceback.print_exception(error)

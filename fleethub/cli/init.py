@@ -17,14 +17,15 @@ from fleethub.cli.output import Out
     "--shared-dir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Lay it out in a directory that projects share: nodes in files of their own, the seed in your ~/.config.",
+    help="Lay it out in a directory that projects share: nodes in files of their own.",
 )
 @click.pass_obj
 def cmd(options: dict[str, object], name: str | None, shared_dir: Path | None) -> None:
-    """Write a runnable fleet.toml, its schema, a seed (0600) and .gitignore into the fleet's folder.
+    """Write a runnable fleet.toml, its schema and .gitignore into the fleet's folder, and its seed.
 
-    What is there is left as it is; beside a lockfile no seed is made, for its keys have one already. The folder joins
-    the list of your fleets (~/.config/fleethub/fleets).
+    The seed (0600) lies where key_seed says: in your ~/.config/fleethub, unless the fleet.toml that is there names
+    another place. What is there is left as it is; beside a lockfile no seed is made, for its keys have one already:
+    fleethub seed path. The folder joins the list of your fleets (~/.config/fleethub/fleets).
     """
     from fleethub.usecases.init import init
 
@@ -46,7 +47,7 @@ def cmd(options: dict[str, object], name: str | None, shared_dir: Path | None) -
         out.text("Keep a copy of the seed in your password store: every key of this fleet is derived from it.")
     elif (folder / "fleet.lock").exists():
         out.text("No seed was made: fleet.lock is here, and its keys were derived from the seed they have.")
-    elif laid.seed is not None and laid.written:
+    elif laid.seed is not None:
         out.text(f"The seed was there already and is used: {_near(laid.seed)}")
     if not laid.written:
         out.text("Nothing to write: everything is there.")

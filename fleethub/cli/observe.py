@@ -24,7 +24,7 @@ def cmd(options: dict[str, object], quiet: bool) -> None:
         from fleethub.usecases import Workplace, plan_exit
         from fleethub.usecases.sessions import observe
 
-        with Workplace(out.path) as workplace:
+        with Workplace(out.path, trusting=out.trusting()) as workplace:
             seen = observe(workplace)
         if seen.survey is None:
             out.findings(seen.findings)
@@ -32,6 +32,8 @@ def cmd(options: dict[str, object], quiet: bool) -> None:
             out.line({"type": "summary", "exit": int(code), "findings": len(seen.findings)})
             return code
         survey = seen.survey
+        for finding in (f for f in survey.findings if f.code in ("origin.new", "command.new")):
+            click.echo(f"{finding.message}" + (f"; {finding.hint}" if finding.hint else ""), err=True)
         states = [thing.state for things in (survey.backends, survey.nodes, survey.keys) for thing in things]
         errors = sum(f.severity.value == "error" for f in survey.findings)
         counts = {

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from fleethub.model.finding import Finding
 from fleethub.model.words import plural
 from fleethub.views.style import Style, escaped, seen
 
+if TYPE_CHECKING:
+    from fleethub.usecases.trust import New, Trusting
+
 
 class Out:
     """Made from the global options. ``ctx.obj`` of the command line."""
@@ -23,9 +26,22 @@ class Out:
     def __init__(self, options: dict[str, Any]) -> None:
         self.path = Path(options["folder"])
         self.json: bool = options["json"]
+        self._trust: tuple[str, ...] = options.get("trust", ())
         self.terminal = sys.stdout.isatty()
         colour = self.terminal and not options["no_color"] and not os.environ.get("NO_COLOR")
         self.style = Style(colour and os.environ.get("TERM") != "dumb")
+
+    def trusting(self, ask: bool = True) -> Trusting:
+        """Who may add to what this machine trusts: ``--trust`` for this run, and a person at a terminal."""
+        from fleethub.usecases.trust import Trusting
+
+        return Trusting(self._trust, self._ask if ask and sys.stdin.isatty() and not self.json else None)
+
+    def _ask(self, new: New) -> bool:
+        click.echo("This machine does not know yet:")
+        for line in new.lines:
+            click.echo(f"  {line}")
+        return click.confirm("Trust all of it, from now on?", default=False)
 
     def text(self, text: str) -> None:
         """A text for people; nothing in ``--json``."""

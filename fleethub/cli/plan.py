@@ -28,7 +28,7 @@ def cmd(options: dict[str, object], parallel: int, full: bool, detailed_exitcode
         from fleethub.views.data import plan_data
         from fleethub.views.plan import plan_text
 
-        with Workplace(out.path) as workplace:
+        with Workplace(out.path, trusting=out.trusting()) as workplace:
             made = workplace.plan(pace=Pace(reads=parallel))
             remember(workplace, made)
         plan = made.plan

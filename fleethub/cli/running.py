@@ -47,7 +47,7 @@ def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False, p
             return Decision.WITHOUT_REPAIR
         return Decision.APPLY if click.confirm("\nApply this plan?", default=False) else Decision.STOP
 
-    with _ended_in_order(), Workplace(out.path) as workplace:
+    with _ended_in_order(), Workplace(out.path, trusting=out.trusting(not auto_approve)) as workplace:
         policy = workplace.fleet.policy.drift
         asks = policy is None and interactive and not auto_approve
         repair = policy == "repair" or asks or destroy or (policy is None and not auto_approve)

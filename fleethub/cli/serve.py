@@ -70,7 +70,7 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
                     f"{host} can be reached from elsewhere, so a token is required: --token file:fleethub.token, "
                     f"made with: {MAKE}"
                 )
-            site = site_of(out.path, interval)
+            site = site_of(out.path, interval, out.trusting(ask=False))
             view = site.hub.view
             if view.survey is None:
                 if view.findings:

@@ -55,7 +55,7 @@ def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
             wanted_address = Address.parse(address)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-        with Workplace(out.path) as workplace:
+        with Workplace(out.path, trusting=out.trusting()) as workplace:
             if reveal:
                 if out.json or not sys.stdout.isatty():
                     raise click.UsageError("--reveal prints a secret, and does so on a terminal only")

@@ -19,7 +19,7 @@ def cmd(options: dict[str, object]) -> None:
         from fleethub.views.status import status_text
         from fleethub.views.survey import survey_data
 
-        with Workplace(out.path) as workplace:
+        with Workplace(out.path, trusting=out.trusting()) as workplace:
             made = workplace.plan()
             seen = workplace.survey(made)
             remember(workplace, made)

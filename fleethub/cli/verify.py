@@ -41,7 +41,7 @@ def cmd(options: dict[str, object], nodes: tuple[str, ...], live: bool, timeout:
         from fleethub.usecases import verify as use
         from fleethub.views.verify import summary_data, verify_data, verify_text
 
-        with Workplace(out.path) as workplace:
+        with Workplace(out.path, trusting=out.trusting()) as workplace:
             if (refused := workplace.refused()) is not None:
                 out.findings(refused.findings)
                 code = plan_exit(refused)

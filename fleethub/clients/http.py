@@ -18,6 +18,7 @@ import httpx
 
 from fleethub.clients.deadline import bound, passed, within
 from fleethub.model.secret import Secret
+from fleethub.model.trust import Guard, origin_of
 from fleethub.model.words import heard
 
 CONNECT, READ, WHOLE = 3.0, 15.0, 60.0  # seconds: to connect, for each piece of an answer, for all of it
@@ -33,7 +34,8 @@ HERE = ("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]"
 class HttpError(Exception):
     """No usable answer: refused, timed out, or not HTTP. The message is fit to be shown.
 
-    ``why`` is resolve, connect, silent (no connection in time), hangs (connected, no answer in time) or other.
+    ``why`` is resolve, connect, silent (no connection in time), hangs (connected, no answer in time), untrusted
+    (not asked) or other.
     """
 
     def __init__(self, message: str, why: str = "other") -> None:
@@ -116,7 +118,9 @@ def _plain(answer: httpx.Response) -> Iterator[bytes]:
 class Http:
     """A pooled client; safe to use from many threads."""
 
-    def __init__(self, limit: int = 64) -> None:
+    def __init__(self, limit: int = 64, guard: Guard | None = None) -> None:
+        """``guard``: which origins are asked; None: all."""
+        self._guard = guard
         self._client = httpx.Client(
             verify=_trusted(),
             timeout=USUAL,
@@ -145,6 +149,8 @@ class Http:
         A kept connection may have been closed by the server meanwhile: a GET, and a POST that may be sent
         ``again``, is then repeated once. ``secrets`` are those in the body, so that an error cannot echo them.
         """
+        if self._guard is not None and not self._guard.allows(url):
+            raise HttpError(f"{origin_of(url)} is not known on this machine, so nothing was sent there", "untrusted")
         sending = {**(headers or {}), **({"Authorization": f"Bearer {token.reveal()}"} if token is not None else {})}
         whole = WHOLE if limit is None else limit
         waits = USUAL if limit is None else httpx.Timeout(limit, connect=min(CONNECT_LONG, limit), pool=None)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from fleethub.clients import process
 from fleethub.clients.process import LARGEST_ERROR, Output, ShellError
+from fleethub.model.trust import Guard
 
 if TYPE_CHECKING:
     from fleethub.clients.ssh import Remote, SshConfig
@@ -34,10 +36,12 @@ class Shells:
     """The machines of one command by address, one connection to each. Close it at the end.
 
     ``ssh_program``: log in through the ``ssh`` program everywhere, not only where it is needed. ``withheld``: the
-    environment variables that hold the fleet's secrets; no program that ssh starts gets them.
+    environment variables that hold the fleet's secrets; no program that ssh starts gets them. ``guard``: which machines
+    are logged in to; None: all.
     """
 
-    def __init__(self, ssh_program: bool = False, withheld: Collection[str] = ()) -> None:
+    def __init__(self, ssh_program: bool = False, withheld: Collection[str] = (), guard: Guard | None = None) -> None:
+        self._guard = guard
         self._ssh_program, self._withheld = ssh_program, frozenset(withheld)
         self._open: dict[str, Local | Remote] = {}
         self._config: SshConfig | None = None
@@ -45,6 +49,8 @@ class Shells:
 
     def at(self, address: str) -> Shell:
         """The machine at ``"local"``, ``"user@host"`` or ``"user@host:port"``; it connects when it is used."""
+        if address != "local" and self._guard is not None and not self._guard.allows(f"ssh://{address}"):
+            return Stranger(address)
         with self._lock:
             if address not in self._open:
                 self._open[address] = Local() if address == "local" else self._remote(address)
@@ -69,6 +75,17 @@ class Shells:
             for shell in self._open.values():
                 shell.close()
             self._open.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A machine that is not known here: nobody logs in."""
+
+    address: str
+
+    def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
+        """See ``Shell``."""
+        raise ShellError(f"ssh://{self.address} is not known on this machine, so nobody logged in there")
 
 
 class Local:

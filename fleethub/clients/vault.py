@@ -19,10 +19,20 @@ import threading
 from pathlib import Path
 
 from fleethub.model.secret import Derived, Secret, SecretRef, Slot, Text
+from fleethub.model.trust import Guard
 
 SEED = re.compile(r"fhseed1_[A-Za-z0-9_-]{43}")
 COMMAND_SECONDS = 10
 LARGEST = 64 << 10  # bytes of a secret
+#: What a command gets of our environment, a name or (with a star) its beginning: what a password manager needs to find
+#: its user, its agent and its session. docs/trust.md lists it.
+PASSED = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_*", "TERM", "TMPDIR", "TZ", "XDG_*"),
+    *("SSH_AUTH_SOCK", "GPG_TTY", "GNUPGHOME", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY"),
+    *("OP_*", "BW_*", "BITWARDENCLI_*", "VAULT_*", "BAO_*", "AWS_*", "AZURE_*", "GOOGLE_*", "CLOUDSDK_*"),
+    *("PASSWORD_STORE_*", "SOPS_*", "KUBECONFIG", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_*"),
+)
+MORE = "FLEETHUB_COMMAND_ENV"  # further names, separated by white space
 
 
 class SecretError(Exception):
@@ -41,8 +51,15 @@ def new_seed() -> str:
 class Vault:
     """Secrets of one fleet. Thread-safe; each reference is opened once. ``problems`` keeps what did not open."""
 
-    def __init__(self, root: Path, seed: SecretRef | None, guarded: tuple[SecretRef, ...] = ()) -> None:
-        self._root, self._seed_ref = root, seed
+    def __init__(
+        self,
+        root: Path,
+        seed: SecretRef | None,
+        guarded: tuple[SecretRef, ...] = (),
+        guard: Guard | None = None,
+    ) -> None:
+        """``guarded``: what no node and no command may have. ``guard``: which commands run; None: all."""
+        self._root, self._seed_ref, self._guard = root, seed, guard
         self._guarded = (*guarded, seed) if seed else guarded
         self._unfit: dict[str, SecretError] = {}
         self._opened: dict[SecretRef, Secret | SecretError] = {}
@@ -149,18 +166,20 @@ class Vault:
         return Secret("sk-" + _b64(hmac.digest(self.seed(), message, "sha256")))
 
     def _resolve(self, ref: SecretRef) -> Secret:
-        reasons = []
+        reasons: list[str] = []
+        codes: set[str] = set()
         for alternative in ref.alternatives:
             scheme, _, rest = alternative.partition(":")
             try:
                 value = {"env": self._env, "file": self._file, "command": self._command}[scheme](rest)
             except SecretError as error:
-                if error.code != "secret.unresolved":
+                if error.code not in ("secret.unresolved", "command.new"):
                     raise
                 reasons.append(f"{alternative} {error}")
+                codes.add(error.code)
                 continue
             return Secret(value)
-        raise SecretError("; ".join(reasons))
+        raise SecretError("; ".join(reasons), min(codes))
 
     def _env(self, name: str) -> str:
         value = os.environ.get(name, "")
@@ -186,6 +205,8 @@ class Vault:
         return value.removesuffix("\n")
 
     def _command(self, line: str) -> str:
+        if self._guard is not None and not self._guard.runs(line):
+            raise SecretError("is not known on this machine, so it was not run", "command.new")
         try:
             argv = shlex.split(line)
             done = subprocess.run(  # noqa: S603 - the operator's own command, without a shell
@@ -194,6 +215,7 @@ class Vault:
                 timeout=COMMAND_SECONDS,
                 check=False,
                 cwd=self._root,
+                env=self._environment(),
                 text=True,
                 stdin=subprocess.DEVNULL,
             )
@@ -207,6 +229,18 @@ class Vault:
         if not value:
             raise SecretError("printed nothing")
         return value
+
+    def _environment(self) -> dict[str, str]:
+        """What a command gets: nothing that holds a secret of this fleet."""
+        passed = (*PASSED, *os.environ.get(MORE, "").split())
+        exact = {name for name in passed if not name.endswith("*")}
+        begins = tuple(name[:-1] for name in passed if name.endswith("*") and len(name) > 1)
+        own = {alternative.removeprefix("env:") for ref in self._guarded for alternative in ref.alternatives}
+        return {
+            name: value
+            for name, value in os.environ.items()
+            if (name in exact or (begins and name.startswith(begins))) and name not in own
+        }
 
 
 def _b64(data: bytes) -> str:

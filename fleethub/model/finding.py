@@ -83,6 +83,9 @@ CODES: dict[str, tuple[Severity, str]] = {
     "node.env-quote": (E, "a value that cannot be written single-quoted into .env"),
     "node.env-tracked": (E, "git tracks, or does not ignore, a node's .env"),
     "node.env-forbidden": (E, "a node's variable names the seed or a master key"),
+    # trust: what this machine knows
+    "origin.new": (E, "a proxy, backend or host that this machine does not know, or another credential for one"),
+    "command.new": (E, "a command that this machine does not know"),
     # secrets
     "seed.malformed": (E, "the seed is not fhseed1_ and 43 characters of base64url"),
     "seed.mismatch": (E, "the seed is not the one that the lockfile's keys were derived from"),

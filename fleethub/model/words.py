@@ -21,7 +21,10 @@ _USERINFO = re.compile(r"(?P<to>(?P<scheme>[a-z][a-z0-9+.-]*:)?[/\\]{2})(?P<who>
 #: What Markdown, HTML or XML would take for markup, wherever it stands in a line.
 _MARKUP = str.maketrans({"`": "'", "<": "‹", ">": "›"})
 _LINK = re.compile(r"\](?=[(:\[])")
-_KEY = re.compile(r"sk-[^\s'\",;)]+|\b[0-9a-fA-F]{16,}\b|\bfhs(?:eed1|k)_[\w-]+")
+_KEY = re.compile(
+    r"sk-[^\s'\",;)]+|\b[0-9a-fA-F]{16,}\b|\bfhs(?:eed1|k)_[\w-]+"
+    r"|\b(?i:bearer|basic)\s+[\w.~+/=-]{8,}|\beyJ[\w-]{8,}\.[\w.-]+"  # headers, JSON Web Tokens
+)
 _PLAIN = re.compile(r"\w[\w.:/@+-]{0,63}")
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from fleethub.capacity import assess, planned_sets
@@ -15,7 +16,7 @@ from fleethub.model.capacity import Planned
 from fleethub.model.facts import Facts, HostReading
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet, Hop
-from fleethub.model.observation import Lockfile, Needs, Resource, Seen, Unknown
+from fleethub.model.observation import Locked, Lockfile, Needs, Observation, Resource, Seen, Unknown
 from fleethub.model.plan import Action, Change, Obstacle, Phase, Plan, Step, Why
 from fleethub.model.secret import Seal
 from fleethub.planning.guards import after_reading
@@ -24,7 +25,7 @@ from fleethub.planning.judge import Verdict, judge
 from fleethub.planning.order import order
 from fleethub.planning.summary import sentence
 from fleethub.resources import KINDS
-from fleethub.resources.base import Item, Sight, Uses, Work, record
+from fleethub.resources.base import Item, Kind, Sight, Uses, Work, record
 from fleethub.resources.delivery import (
     restart_by_hand,
     rewires,
@@ -60,10 +61,14 @@ def make_plan(
     seal: Seal,
     findings: Sequence[Finding] = (),
     repair: bool = True,
+    blocks: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
-    """The whole plan; ``findings`` are those made before (spec, rendering) and are carried along."""
+    """The whole plan; ``findings`` are those made before (spec, rendering) and are carried along.
+
+    ``blocks``: a block of the spec, or an address, that nothing was asked for -> why: what is of it is unknown.
+    """
     sight = Sight(facts, seal, lockfile.lineage if lockfile else "")
-    items = _items(wanted, lockfile, sight)
+    items = _items(wanted, lockfile, sight, blocks)
     fatal = after_reading(items.values(), lockfile, facts)
     if any(f.code in FATAL for f in fatal):
         return _empty(fleet, lockfile, (*findings, *fatal))
@@ -124,14 +129,31 @@ def make_plan(
     return replace(plan, sentence=sentence(plan))
 
 
-def _items(wanted: Mapping[Address, Resource], lockfile: Lockfile | None, sight: Sight) -> dict[Address, Item]:
+def _items(
+    wanted: Mapping[Address, Resource], lockfile: Lockfile | None, sight: Sight, blocks: Mapping[str, str]
+) -> dict[Address, Item]:
     locked = lockfile.resources if lockfile else {}
     items = {}
     for address in sorted({*wanted, *locked}):
         want, record_ = wanted.get(address), locked.get(address)
-        have = KINDS[address.kind].observe(address, want, record_, sight)
+        have = observed(KINDS[address.kind], address, want, record_, sight, blocks)
         items[address] = Item(address, want, have, record_)
     return items
+
+
+def observed(
+    kind: Kind,
+    address: Address,
+    want: Resource | None,
+    locked: Locked | None,
+    sight: Sight,
+    blocks: Mapping[str, str],
+) -> Observation:
+    """What the facts say of one resource; of one that is blocked, nothing that they say is believed."""
+    source = want.source if want else locked.source if locked else None
+    if reason := blocks.get(str(address)) or blocks.get(source.of if source else ""):
+        return Unknown(reason, sight.facts.at)
+    return kind.observe(address, want, locked, sight)
 
 
 def _needs(item: Item) -> Needs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from fleethub.capacity import planned_sets
@@ -19,12 +19,12 @@ def sources(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile
     return merged(_all(fleet, wanted, lockfile))
 
 
-def grounded(lockfile: Lockfile | None, credentials: Mapping[str, SecretRef]) -> Lockfile | None:
+def grounded(lockfile: Lockfile | None, credential: Callable[[str], SecretRef | None]) -> Lockfile | None:
     """The lockfile with the credential that is known for each origin; of a lockfile itself none is taken."""
     if lockfile is None:
         return None
     resources = {
-        a: replace(locked, source=replace(locked.source, credential=credentials.get(locked.source.at)))
+        a: replace(locked, source=replace(locked.source, credential=credential(locked.source.at)))
         for a, locked in lockfile.resources.items()
     }
     return replace(lockfile, resources=resources)

@@ -13,6 +13,7 @@ from fleethub.server.answers import findings_data, fleet_body
 from fleethub.server.errors import Refusal
 from fleethub.usecases.capacity import Looked
 from fleethub.usecases.hub import Hub, View
+from fleethub.usecases.trust import ALONE, Trusting
 
 STALE_INTERVALS = 3
 
@@ -24,6 +25,7 @@ class Site:
     path: Path
     hub: Hub
     stale_after: float
+    trusting: Trusting = ALONE
     _tagged: tuple[View, str] | None = None
 
     async def view(self) -> View:
@@ -42,10 +44,10 @@ class Site:
         return known[1]
 
 
-def site_of(path: Path, interval: float) -> Site:
+def site_of(path: Path, interval: float, trusting: Trusting = ALONE) -> Site:
     """Open a fleet's folder; reads no network. ``interval``: seconds between two observations."""
     stale_after = STALE_INTERVALS * interval
-    return Site(path, Hub(path, lambda view: fleet_body(view, stale_after)), stale_after)
+    return Site(path, Hub(path, lambda view: fleet_body(view, stale_after), trusting), stale_after, trusting)
 
 
 def usable(view: View) -> View:

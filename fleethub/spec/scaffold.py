@@ -18,6 +18,7 @@ SPEC = """\
 {include}
 [fleet]
 name = "{name}"
+id = "{id}"   # random: every key is derived from it and the seed, so it stays for good
 required_version = ">=0.1,<0.2"
 key_seed = ["env:FLEETHUB_SEED", {seed}]
 
@@ -54,16 +55,19 @@ model = "llama3.1-8b"
 """
 
 
-def spec(name: str) -> str:
-    """The spec for a fleet called ``name``, its seed beside it."""
-    return SPEC.format(name=name, include="", seed=f'"file:{name}.seed"') + "\n" + NODE
+def spec(name: str, fleet_id: str, seed: str) -> str:
+    """The spec for a fleet called ``name``; ``seed``: the path of the seed's file, as the spec writes it."""
+    return _spec(name, fleet_id, seed, "") + "\n" + NODE
 
 
-def shared_spec(name: str, seed: str) -> dict[str, str]:
+def _spec(name: str, fleet_id: str, seed: str, include: str) -> str:
+    return SPEC.format(name=name, id=fleet_id, include=include, seed=json.dumps(f"file:{seed}", ensure_ascii=False))
+
+
+def shared_spec(name: str, fleet_id: str, seed: str) -> dict[str, str]:
     """The files of a fleet that lies in a shared folder: its nodes in files of their own, its seed elsewhere.
 
     ``seed``: the path of the seed's file, as the spec writes it.
     """
     include = '\ninclude = ["nodes/*.toml"]     # one file a node\n'
-    text = SPEC.format(name=name, include=include, seed=json.dumps(f"file:{seed}", ensure_ascii=False))
-    return {"fleet.toml": text, "nodes/alpha.toml": NODE}
+    return {"fleet.toml": _spec(name, fleet_id, seed, include), "nodes/alpha.toml": NODE}

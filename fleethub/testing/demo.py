@@ -29,11 +29,13 @@ ALIASES = {
     "llama3.1-8b": "llama3.1:8b",
 }
 
-SPEC = """\
+HEAD = """\
 [fleet]
 name = "monad"
 key_seed = ["file:monad.seed"]
 
+"""
+SPEC = """\
 [policy]
 overcommit = "refuse-new"
 drift = "repair"
@@ -122,10 +124,10 @@ class StandIns:
         for server in (*self.proxies, self.ollama):
             server.stop()
 
-    def spec(self) -> str:
-        """The fleet's spec with the ports that these servers got."""
+    def spec(self, head: str = HEAD) -> str:
+        """The fleet's spec with the ports that these servers got; ``head``: its [fleet]."""
         first, second = (proxy.url for proxy in self.proxies)
-        return SPEC.format(first=first, second=second, ollama=self.ollama.url)
+        return head + SPEC.format(first=first, second=second, ollama=self.ollama.url)
 
     def edit_key(self, alias: str, **fields: Any) -> None:
         """What somebody does to a key behind FleetHub's back."""
@@ -188,8 +190,11 @@ def _chapters(folder: Path, fleet: StandIns, run: Callable[..., int], say: Calla
 
     say("# One GPU host, two LiteLLM replicas, three OpenClaw nodes: stand-ins on this machine, real HTTP.")
     run("init", "monad")
-    spec.write_text(fleet.spec())
+    head = spec.read_text().partition("[policy]")[0]  # its id and seed
+    spec.write_text(fleet.spec(head))
     expect(0, "validate")
+    say("\n# Nothing is sent to a host that this machine does not know: a spec may come from anywhere.")
+    expect(0, "trust", "add", "--yes")
     expect(0, "plan")
     expect(0, "apply", "--auto-approve")
     say("\n# The same plan again: nothing to do.")

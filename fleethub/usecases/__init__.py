@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleethub import __version__
 from fleethub.model.address import Address
@@ -26,6 +26,9 @@ from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.resources.base import Inputs, Sight
 from fleethub.spec import Loaded, Overlay, load
 from fleethub.state.context import LOCKFILE, Stamps, stamps
+
+if TYPE_CHECKING:
+    from fleethub.usecases.trust import Trusting
 
 
 class SpecError(Exception):
@@ -153,11 +156,13 @@ def _forbidden(fleet: Fleet) -> list[Finding]:
 class Workplace:
     """A fleet at hand: its spec, its lockfile, its secrets, a connection pool. Use as a context manager."""
 
-    def __init__(self, path: Path, overlay: Overlay = MappingProxyType({})) -> None:
+    def __init__(self, path: Path, overlay: Overlay = MappingProxyType({}), trusting: Trusting | None = None) -> None:
+        """Raises SpecError, and what ``usecases.trust.settle`` raises."""
         from fleethub.clients.http import Http
         from fleethub.clients.shell import Shells
         from fleethub.clients.vault import Vault
         from fleethub.state.store import FileStore
+        from fleethub.usecases.trust import ALONE, lockfile_of, settle
 
         self.opened = open_fleet(path, overlay)
         self.fleet = self.opened.fleet
@@ -167,10 +172,12 @@ class Workplace:
 
             finish(self.root)
         self.store = FileStore(self.root)
+        self.trust = settle(self.fleet, lockfile_of(self.root), trusting or ALONE)
+        guard = self.trust.guard
         masters = (proxy.master_key for proxy in self.fleet.proxies.values())
-        self.vault = Vault(self.root, self.fleet.key_seed, tuple(masters))
-        self.http = Http()
-        self.shells = Shells(self.fleet.ssh_program, self.fleet.secret_variables)
+        self.vault = Vault(self.root, self.fleet.key_seed, tuple(masters), guard)
+        self.http = Http(guard=guard)
+        self.shells = Shells(self.fleet.ssh_program, self.fleet.secret_variables, guard)
 
     def __enter__(self) -> Workplace:
         return self
@@ -200,14 +207,14 @@ class Workplace:
 
         seen = {**self.opened.stamps, **stamps(self.root, [LOCKFILE])}
         repair = self.fleet.policy.drift != "stop" if repair is None else repair
-        lockfile = grounded(self.store.read(), {p.admin_url: p.master_key for p in self.fleet.proxies.values()})
+        lockfile = grounded(self.store.read(), self.trust.credential)
         if destroy and lockfile is None:
             made = self.plan(repair, pace=pace, facts=facts)  # it tells a lost lockfile from a fleet never applied
             return made if made.plan.fatal else replace(made, plan=_nothing_to_destroy(made))
         fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
         if destroy and lockfile is not None:
             lockfile = self._protected(lockfile)
-        findings = list(self.opened.findings) if not destroy else []
+        findings = [*(self.opened.findings if not destroy else ()), *self.trust.findings]
         if (refused := self.refused()) is not None:
             return Planned(refused, {}, facts or Facts(now()), lockfile, seen)
         wanted = self.wanted(fleet)
@@ -219,6 +226,8 @@ class Workplace:
                 asked = tuple(replace(s, ask=(*s.ask, EVERY)) if s.system == "ollama" else s for s in asked)
             facts = self.read(asked, pace)
         for problem in self.vault.problems:
+            if problem.code == "command.new":  # told already, with all of them
+                continue
             findings.append(
                 Finding(
                     problem.code,
@@ -226,7 +235,7 @@ class Workplace:
                     hint="set it, or correct the reference; what needs it is unknown",
                 )
             )
-        plan = make_plan(fleet, lockfile, wanted, facts, self.vault, findings, repair)
+        plan = make_plan(fleet, lockfile, wanted, facts, self.vault, findings, repair, self.trust.blocks)
         if any(isinstance(r, Unknown) for r in facts.readings.values()):
             plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
         if not destroy and (unpublished := sessions.unpublished(self.fleet, lockfile)):
@@ -324,7 +333,7 @@ class Workplace:
                 outcome = apply(plan, made.lockfile, context, applied, seed, self.store.write, emit)
             finally:
                 journal.close()
-            notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile))
+            notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile), *self._remember_lineage(outcome.lockfile))
             try:
                 remember(self, self.plan(pace=pace))
             except (Exception, KeyboardInterrupt) as error:  # what was done is done, and must be told
@@ -339,14 +348,25 @@ class Workplace:
                 outcome.lockfile.serial,
             )
 
+    def _remember_lineage(self, lockfile: Lockfile) -> tuple[str, ...]:
+        from fleethub.state.trust import TrustError
+        from fleethub.usecases.trust import moved
+
+        try:
+            moved(self.fleet, lockfile)
+        except TrustError as error:
+            return (str(error),)
+        return ()
+
     def observations(self, made: Planned) -> dict[Address, Observation]:
         """What was seen of every resource, wanted or last applied."""
+        from fleethub.planning import observed
         from fleethub.resources import KINDS
 
         locked = made.lockfile.resources if made.lockfile else {}
         sight = Sight(made.facts, self.vault, made.lockfile.lineage if made.lockfile else "")
         return {
-            a: KINDS[a.kind].observe(a, made.wanted.get(a), locked.get(a), sight)
+            a: observed(KINDS[a.kind], a, made.wanted.get(a), locked.get(a), sight, self.trust.blocks)
             for a in sorted({*made.wanted, *locked})
         }
 

@@ -24,6 +24,7 @@ from fleethub.model.observation import Source
 from fleethub.spec import load
 from fleethub.spec.values import params as params_of
 from fleethub.usecases import SpecError
+from fleethub.usecases.trust import ALONE, Trusting, lockfile_of, settle
 
 if TYPE_CHECKING:
     from fleethub.clients.reach import Silence
@@ -44,10 +45,10 @@ class Looked:
     findings: tuple[Finding, ...]
 
 
-def look(path: Path, name: str | None = None) -> Looked:
+def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Looked:
     """Load the spec and read backends and proxies, those that answer; ``name``: a model to be asked about.
 
-    Raises SpecError. Hosts that do not answer cost about a second in all.
+    Raises SpecError, and what ``usecases.trust.settle`` raises. Hosts that do not answer cost about a second in all.
     """
     from fleethub.clients.reach import Probe
     from fleethub.planning.sources import sources
@@ -57,20 +58,24 @@ def look(path: Path, name: str | None = None) -> Looked:
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
     wanted = [_asking(s, _tag(fleet, name)) for s in sources(fleet, {}, None)]
-    probe = Probe(s.at for s in wanted if s.system in ("ollama", "litellm"))
+    trust = settle(fleet, lockfile_of(Path(fleet.root)), trusting)
+    probe = Probe(s.at for s in wanted if s.system in ("ollama", "litellm") and trust.guard.allows(s.at))
     # what takes long to import is imported while hosts that say nothing are waited for
     from fleethub.clients.http import Http
+    from fleethub.clients.shell import Shells
     from fleethub.clients.vault import Vault
     from fleethub.observing import observe
 
     silent = _silent(fleet, wanted, probe.silent())
-    vault = Vault(Path(fleet.root), None, tuple(proxy.master_key for proxy in fleet.proxies.values()))
-    http = Http()
+    guard = trust.guard
+    vault = Vault(Path(fleet.root), None, tuple(proxy.master_key for proxy in fleet.proxies.values()), guard)
+    http, shells = Http(guard=guard), Shells(fleet.ssh_program, fleet.secret_variables, guard)
     try:
-        facts = observe(fleet, wanted, http, vault, silent=silent)
+        facts = observe(fleet, wanted, http, vault, shells, silent)
     finally:
         http.close()
-    return Looked(fleet, facts, loaded.findings)
+        shells.close()
+    return Looked(fleet, facts, (*loaded.findings, *trust.findings))
 
 
 def overview(looked: Looked, backend: str | None = None) -> tuple[Report, ...]:

@@ -44,6 +44,7 @@ from fleethub.state.history import History
 from fleethub.state.history import read as history
 from fleethub.state.lock import LockedError, local_lock, who
 from fleethub.usecases import Planned, SpecError, Workplace
+from fleethub.usecases.trust import Trusting
 
 __all__ = [
     "Assign", "EditError", "LockedError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged",
@@ -57,7 +58,14 @@ LOCK = ".fleethub/edit.lock"
 BEGUN = ".fleethub/edit.json"
 
 
-def propose(path: Path, edit: Edit, project: str = "", force: bool = False, facts: Facts | None = None) -> Proposal:
+def propose(
+    path: Path,
+    edit: Edit,
+    project: str = "",
+    force: bool = False,
+    facts: Facts | None = None,
+    trusting: Trusting | None = None,
+) -> Proposal:
     """What an edit would do, judged as a whole; writes nothing.
 
     ``project`` is who asks: an entry with an owner may only be edited by that owner (case does not count), or with
@@ -100,13 +108,13 @@ def propose(path: Path, edit: Edit, project: str = "", force: bool = False, fact
     proposal = replace(proposal, files=made.files, notes=made.notes)
     if not made.files:
         return proposal
-    return _judged(path, spec, proposal, facts)
+    return _judged(path, spec, proposal, facts, trusting)
 
 
-def _judged(path: Path, spec: Loaded, proposal: Proposal, facts: Facts | None) -> Proposal:
+def _judged(path: Path, spec: Loaded, proposal: Proposal, facts: Facts | None, trusting: Trusting | None) -> Proposal:
     """The proposal with what the new spec's validation and plan say of it."""
     try:
-        after = Workplace(path, proposal.files)
+        after = Workplace(path, proposal.files, trusting)
     except SpecError as error:
         return replace(proposal, findings=tuple(f for f in error.findings if f.severity is Severity.ERROR))
     with after:

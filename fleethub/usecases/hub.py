@@ -25,6 +25,7 @@ from fleethub.spec import load
 from fleethub.state.format import LockfileError
 from fleethub.usecases import NotThereYet, Planned, SpecError, Workplace
 from fleethub.usecases.sessions import keep, refused
+from fleethub.usecases.trust import ALONE, Trusting
 
 log = logging.getLogger(__name__)
 NEVER = "Never observed: nothing has been read yet, so nothing is known."
@@ -68,8 +69,13 @@ class View:
 class Hub:
     """One fleet, for many readers in many threads. ``encode`` makes each view's ``body``, once."""
 
-    def __init__(self, path: Path, encode: Callable[[View], bytes] = lambda view: b"") -> None:
-        self._path, self._encode = path, encode
+    def __init__(
+        self,
+        path: Path,
+        encode: Callable[[View], bytes] = lambda view: b"",
+        trusting: Trusting = ALONE,
+    ) -> None:
+        self._path, self._encode, self._trusting = path, encode, trusting
         self._reading, self._planning = threading.Lock(), threading.Lock()
         self._view, self._signature, self._trouble = View(), Signature(), ""
         self.refreshes = self.failures = 0
@@ -125,7 +131,7 @@ class Hub:
 
     def _observe(self) -> None:
         signature = self._sign()
-        with Workplace(self._path) as workplace:
+        with Workplace(self._path, trusting=self._trusting) as workplace:
             made = workplace.plan(every_model=True)  # so that a question about any needs no request
             taken = clock()
             survey = workplace.survey(made)
@@ -149,7 +155,7 @@ class Hub:
         signature, before = self._signature, self._view
         try:
             signature = self._sign()
-            with Workplace(self._path) as workplace:
+            with Workplace(self._path, trusting=self._trusting) as workplace:
                 made = self._unobserved(workplace) if before.facts is None else workplace.plan(facts=before.facts)
                 self._publish(workplace, made, workplace.survey(made), before.taken, signature)
         except Exception as error:

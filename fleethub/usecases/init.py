@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from fleethub.atomic import create, replace
 from fleethub.clients.vault import new_seed
-from fleethub.spec import json_schema
+from fleethub.model.fleet import Fleet
+from fleethub.spec import json_schema, load
 from fleethub.spec.scaffold import GITIGNORE, shared_spec, spec
 from fleethub.state import fleets
+from fleethub.state.trust import TrustError
+from fleethub.usecases.seed import FILE, alternatives, file_of
+from fleethub.usecases.trust import remember
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,9 @@ class Laid:
 def init(folder: Path, name: str, shared: bool = False) -> Laid:
     """Write a spec that validates, its schema, .gitignore and a seed (0600); what is there stays as it is.
 
-    ``shared``: the nodes in files of their own, and the seed in the user's own configuration, for others read the
-    folder. Beside a lockfile no seed is made. The folder joins the user's list of fleets. Raises OSError.
+    The seed lies where the spec's ``key_seed`` says: a new spec names a file of the user's own configuration. Beside a
+    lockfile none is made. ``shared``: the nodes in files of their own, for others write the folder too. A fleet of our
+    own writing is trusted; it joins the user's list of fleets. Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
@@ -41,29 +47,57 @@ def init(folder: Path, name: str, shared: bool = False) -> Laid:
         written.append(path)
         return True
 
-    seed, reference = _seed(folder, name, shared)
-    files = shared_spec(name, reference) if shared else {"fleet.toml": spec(name)}
-    if write(folder / "fleet.toml", files.pop("fleet.toml")):  # else they would be more nodes of a fleet that is there
-        for below, text in files.items():
-            (folder / below).parent.mkdir(exist_ok=True)
-            write(folder / below, text)
+    fresh = not (folder / "fleet.toml").exists()
+    if fresh:
+        fleet_id = secrets.token_hex(10)
+        reference = _reference(f"{name}-{fleet_id[:8]}.seed", shared)
+        files = shared_spec(name, fleet_id, reference) if shared else {"fleet.toml": spec(name, fleet_id, reference)}
+        if fresh := write(folder / "fleet.toml", files.pop("fleet.toml")):
+            for below, text in files.items():
+                (folder / below).parent.mkdir(exist_ok=True)
+                write(folder / below, text)
     write(folder / "fleet.schema.json", json.dumps(json_schema(), indent=2) + "\n")
     _ignore(folder / ".gitignore", written)
-    wanted = json.dumps(f"file:{reference}", ensure_ascii=False) in (folder / "fleet.toml").read_text(encoding="utf-8")
-    new = False
-    if wanted and not (folder / "fleet.lock").exists():
-        seed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = write(seed, new_seed() + "\n", 0o600)
-    return Laid(tuple(written), seed if wanted and seed.exists() else None, new, _remember(folder))
+    seed, new, notes = None, False, _remember(folder)
+    fleet = load(folder).fleet
+    if fleet is None:
+        return Laid(
+            tuple(written), None, False, (*notes, "the spec has mistakes, so no seed was made: fleethub validate")
+        )
+    seeds = [file_of(folder, a) for a in alternatives(fleet) if a.startswith(FILE)]
+    if seeds and not (folder / "fleet.lock").exists():
+        there = next((file for file in seeds if file.exists()), None)
+        seed = there or seeds[0]
+        if there is None:
+            seed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            new = write(seed, new_seed() + "\n", 0o600)
+        if not new and not fleet.id:
+            line = f'id = "{secrets.token_hex(10)}"'
+            notes += (f"another fleet of this name with this seed has the same keys; write {line} in [fleet] first",)
+    if fresh:
+        notes += _trust(fleet)
+    return Laid(tuple(written), seed, new, notes)
 
 
-def _seed(folder: Path, name: str, shared: bool) -> tuple[Path, str]:
-    """The seed's file, and how the spec names it."""
-    if not shared:
-        return folder / f"{name}.seed", f"{name}.seed"
-    path = fleets.config_home() / f"{name}.seed"
-    home = Path.home()
-    return path, f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path.as_posix()
+def _reference(name: str, shared: bool) -> str:
+    """How the spec names a seed in the user's configuration; beside the spec where that cannot be written to."""
+    try:
+        path = fleets.config_home() / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home = Path.home()
+    except (OSError, RuntimeError):
+        if shared:
+            raise
+        return name
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path.as_posix()
+
+
+def _trust(fleet: Fleet) -> tuple[str, ...]:
+    try:
+        remember(fleet, None)
+    except TrustError as error:
+        return (str(error),)
+    return ()
 
 
 def _ignore(path: Path, written: list[Path]) -> None:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from fleethub.clients.vault import Vault
+from fleethub.model.observation import Resource
+from fleethub.model.secret import SecretRef
+from fleethub.resources import KINDS
+from fleethub.resources.base import Inputs
 from fleethub.state import fleets
+from fleethub.usecases import open_fleet
 from tests.support import Place
 
 
@@ -36,10 +44,12 @@ def test_a_shared_directory_holds_no_seed_and_validates(home: Path, tmp_path: Pa
         "fleet.toml",
         "nodes/alpha.toml",
     ]
-    seed = home / ".config/fleethub/monad.seed"
+    (seed,) = (home / ".config/fleethub").glob("*.seed")
     assert seed.read_text().startswith("fhseed1_")
     assert stat.S_IMODE(seed.stat().st_mode) == 0o600
-    assert '"file:~/.config/fleethub/monad.seed"' in (shared / "fleet.toml").read_text()
+    spec = tomllib.loads((shared / "fleet.toml").read_text())["fleet"]
+    assert seed.name == f"monad-{spec['id'][:8]}.seed"
+    assert f"file:~/.config/fleethub/{seed.name}" in spec["key_seed"]
     assert seed.read_text().strip() not in out + "".join(p.read_text() for p in shared.rglob("*") if p.is_file())
     assert not list(shared.glob("*.md"))
     assert fleets.known() == (shared,)
@@ -70,25 +80,86 @@ def test_what_is_there_stays(home: Path, tmp_path: Path) -> None:
     out = at(tmp_path).run("init", "monad", "--shared-dir", str(shared), code=0)
     assert (shared / "fleet.toml").read_text() == "# mine\n"
     assert not (shared / "nodes").exists()
-    assert not (home / ".config/fleethub/monad.seed").exists()
+    assert not list((home / ".config/fleethub").glob("*.seed"))
     assert (shared / ".gitignore").read_text() == "mine\n.fleethub/\n*.seed\n*.token\n.env\nrun/\n"
-    assert "seed" not in out
+    assert "the spec has mistakes, so no seed was made" in out
 
 
-def test_a_seed_that_is_there_is_used_and_said(home: Path, tmp_path: Path) -> None:
-    seed = home / ".config/fleethub/monad.seed"
-    seed.parent.mkdir(parents=True)
-    seed.write_text("theirs")
-    out = at(tmp_path).run("init", "monad", "--shared-dir", str(tmp_path / "shared"), code=0)
-    assert seed.read_text() == "theirs"
-    assert f"The seed was there already and is used: {seed}" in out
+COPIED = """\
+[fleet]
+name = "monad"
+key_seed = ["env:FLEETHUB_SEED", "file:~/keys/monad.seed"]
+"""
+
+
+def test_an_example_that_was_copied_gets_the_seed_that_it_names(home: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "fleet.toml").write_text(COPIED)
+    out = at(folders[0]).run("init", code=0)
+    seed = home / "keys/monad.seed"
+    assert seed.read_text().startswith("fhseed1_")
+    assert f"wrote {seed}" in out
+    value = seed.read_text()
+    again = at(folders[1]).run("init", code=0)
+    assert seed.read_text() == value
+    assert f"The seed was there already and is used: {seed}" in again
+    assert re.search(r'has the same keys; write id = "[0-9a-f]{20}" in \[fleet\] first', again)
+    (folders[1] / "fleet.lock").write_text("x")
+    seed.unlink()
+    assert "No seed was made" in at(folders[1]).run("init", code=0)
+    assert not seed.exists()
+
+
+def test_two_fleets_of_one_name_share_neither_seed_nor_values(home: Path, tmp_path: Path) -> None:
+    fleets_ = []
+    for place in ("here", "there"):
+        at(tmp_path).run("init", "shared", "--shared-dir", str(tmp_path / place / "shared"), code=0)
+        fleets_.append(tomllib.loads((tmp_path / place / "shared/fleet.toml").read_text())["fleet"])
+    assert fleets_[0]["id"] != fleets_[1]["id"]
+    assert fleets_[0]["key_seed"] != fleets_[1]["key_seed"]
+    assert len({p.read_text() for p in (home / ".config/fleethub").glob("*.seed")}) == 2
+    # and with one seed their values still differ: they hang on the id
+    vault = Vault(tmp_path, SecretRef((fleets_[0]["key_seed"][1],)))
+    values = {
+        vault.open(slot).reveal()
+        for place in ("here", "there")
+        for slot in [r.material["slot"] for r in wanted(tmp_path / place / "shared", vault)]
+    }
+    assert len(values) == 2
+
+
+def wanted(folder: Path, vault: Vault) -> list[Resource]:
+    opened = open_fleet(folder)
+    return list(KINDS["key"].desired(Inputs(opened.fleet, vault, opened.rendered)))
+
+
+def test_the_seed_is_checked_and_its_place_is_told(home: Path, tmp_path: Path) -> None:
+    place = at(tmp_path / "fleet")
+    place.run("init", "monad", code=0)
+    (seed,) = (home / ".config/fleethub").glob("*.seed")
+    assert place.run("seed", "path", code=0).strip() == str(seed)
+    out = place.run("seed", "check", code=0)
+    assert "there is no fleet.lock yet" in out
+    assert seed.read_text().strip() not in out
+    seed.chmod(0o644)
+    assert "secret.mode" in place.run("seed", "check", code=3)
+    seed.chmod(0o600)
+    seed.write_text("sk-nonsense\n")
+    said = place.run("seed", "check", code=1)
+    assert "seed.malformed" in said
+    assert "sk-nonsense" not in said
+    seed.unlink()
+    assert "does not exist" in place.run("seed", "check", code=1)
+    assert "none is there" in place.run("seed", "path", code=0)
 
 
 def test_the_configuration_may_lie_elsewhere(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     at(tmp_path).run("init", "monad", "--shared-dir", str(tmp_path / "shared"), code=0)
-    assert f'"file:{tmp_path}/xdg/fleethub/monad.seed"' in (tmp_path / "shared/fleet.toml").read_text()
-    assert (tmp_path / "xdg/fleethub/monad.seed").exists()
+    (seed,) = (tmp_path / "xdg/fleethub").glob("monad-*.seed")
+    assert f'"file:{seed}"' in (tmp_path / "shared/fleet.toml").read_text()
     at(tmp_path / "shared").run("validate", code=0)
 
 
@@ -98,7 +169,7 @@ def test_a_list_that_cannot_be_written_is_no_error(home: Path, tmp_path: Path) -
     place = at(tmp_path / "own")
     summary = json.loads(place.run("--json", "init", "monad", code=0).splitlines()[-1])
     assert "the list of your fleets could not be written" in summary["notes"][0]
-    assert (place.folder / "monad.seed").exists()
+    assert len(list(place.folder.glob("monad-*.seed"))) == 1
     assert at(tmp_path).run("init", "monad", "--shared-dir", str(tmp_path / "shared"), code=1).startswith("error:")
 
 

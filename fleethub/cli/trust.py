@@ -1,0 +1,153 @@
+"""``fleethub trust``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fleethub.cli.output import Out, guarded
+from fleethub.model.exit import Exit
+
+if TYPE_CHECKING:
+    from fleethub.model.fleet import Fleet
+    from fleethub.model.observation import Lockfile
+    from fleethub.model.trust import Record
+    from fleethub.usecases.trust import New
+
+
+@click.group()
+def cmd() -> None:
+    """Which hosts get a credential from this machine, and which commands run on it.
+
+    Kept outside the repository, one record a fleet (~/.config/fleethub/trust). Nothing is sent to a host, and no
+    command runs, that neither it nor --trust names: a spec or a lockfile from somewhere else cannot send a key away.
+    """
+
+
+@cmd.command("list", short_help="Show what is trusted, and what the spec uses that is not.")
+@click.pass_obj
+def list_(options: dict[str, object]) -> None:
+    """Show what this machine trusts for this fleet, and what the spec uses that it does not. Exit 3 with such."""
+    out = Out(options)
+
+    def work() -> int:
+        from fleethub.usecases.trust import command_line, record_of, unknown
+
+        fleet, lockfile = _fleet(out)
+        places, record = record_of(fleet, lockfile)
+        new = unknown(fleet, record) if record is not None else unknown(fleet, _none())
+        out.text(f"{places[0]}:" if record is not None else f"nothing is trusted yet ({places[0]})")
+        _show(out, record or _none())
+        _show_new(out, new)
+        if new.lines:
+            out.text(f"\nif they are right: {command_line(fleet, new)}")
+        return _end(out, record or _none(), new)
+
+    guarded(out, work)
+
+
+@cmd.command(short_help="Trust what is named; without a name, all that the spec uses now.")
+@click.argument("items", nargs=-1, metavar="[URL[=REF]|COMMAND]...")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def add(options: dict[str, object], items: tuple[str, ...], yes: bool) -> None:
+    """Trust hosts and commands for this fleet, from now on.
+
+    URL alone: with the credential that the spec names for it now. URL=REF: with this one (several: REF,REF). A COMMAND
+    is written as in the spec. Without arguments everything that the spec uses now is shown and asked for.
+    """
+    out = Out(options)
+
+    def work() -> int:
+        from fleethub.usecases import trust as use
+
+        fleet, lockfile = _fleet(out)
+        if items:
+            path, record, new = use.add(fleet, lockfile, items)
+        else:
+            _, before = use.record_of(fleet, lockfile)
+            new = use.unknown(fleet, before or _none())
+            if not new.lines:
+                out.text("Everything that the spec uses is trusted already.")
+                return _end(out, before or _none(), new)
+            _show_new(out, new)
+            if not yes:
+                if not sys.stdin.isatty() or out.json:
+                    raise click.ClickException("there is no terminal to ask on; name what to trust, or add --yes")
+                if not click.confirm("Trust all of it, from now on?", default=False):
+                    out.text("Nothing was added.")
+                    return _end(out, before or _none(), new, Exit.FINE)
+            path = use.remember(fleet, lockfile)
+            record = use.record_of(fleet, lockfile)[1] or _none()
+            new = use.unknown(fleet, record)
+        out.text(f"kept in {path}")
+        if items:
+            _show_new(out, new)
+        return _end(out, record, new, Exit.FINE)
+
+    guarded(out, work)
+
+
+@cmd.command(short_help="Trust it no longer.")
+@click.argument("items", nargs=-1, required=True, metavar="URL|COMMAND...")
+@click.pass_obj
+def remove(options: dict[str, object], items: tuple[str, ...]) -> None:
+    """Take hosts and commands out of the record. Exit 1 when one was not in it."""
+    out = Out(options)
+
+    def work() -> int:
+        from fleethub.usecases import trust as use
+
+        fleet, lockfile = _fleet(out)
+        record, missing = use.remove(fleet, lockfile, items)
+        for one in missing:
+            click.echo(f"error: {one} is not in the record", err=True)
+        _show(out, record)
+        return _end(out, record, use.unknown(fleet, record), Exit.ERROR if missing else Exit.FINE)
+
+    guarded(out, work)
+
+
+def _fleet(out: Out) -> tuple[Fleet, Lockfile | None]:
+    from fleethub.spec import load
+    from fleethub.usecases import SpecError
+    from fleethub.usecases.trust import lockfile_of
+
+    loaded = load(out.path)
+    if loaded.fleet is None:
+        raise SpecError(loaded.findings)
+    return loaded.fleet, lockfile_of(Path(loaded.fleet.root))
+
+
+def _none() -> Record:
+    from fleethub.model.trust import Record
+
+    return Record()
+
+
+def _show(out: Out, record: Record) -> None:
+    for origin, known in sorted(record.origins.items()):
+        gets = f", gets {' and '.join(map(str, known.credentials))}" if known.credentials else ""
+        out.text(f"  {origin} ({', '.join(known.uses)}){gets}")
+        credentials = [list(c.alternatives) for c in known.credentials]
+        out.line({"type": "origin", "origin": origin, "as": list(known.uses), "credentials": credentials})
+    for digest, line in sorted(record.commands.items(), key=lambda item: item[1]):
+        out.text(f"  runs {line}  sha256:{digest}")
+        out.line({"type": "command", "line": line, "digest": f"sha256:{digest}"})
+
+
+def _show_new(out: Out, new: New) -> None:
+    if new.lines:
+        out.text("The spec uses, and this machine does not know:")
+    for line in new.lines:
+        out.text(f"  {line}")
+
+
+def _end(out: Out, record: Record, new: New, code: Exit | None = None) -> Exit:
+    found = code if code is not None else Exit.REFUSED if new.lines else Exit.FINE
+    counts = {"origins": len(record.origins), "commands": len(record.commands)}
+    out.line({"type": "summary", "exit": int(found), **counts, "new": list(new.lines)})
+    return found

@@ -1,0 +1,282 @@
+"""Who is trusted with what: the record of this machine, what a terminal agrees to, and what a command line names.
+
+A credential goes to an origin, and a command runs, only when one of the three knows it. Nothing else is contacted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Lockfile
+from fleethub.model.secret import SecretRef
+from fleethub.model.trust import COMMAND, Guard, Known, Record, Run, Use, digest, origin_of, runs, uses
+from fleethub.state import trust as kept
+from fleethub.state.format import LockfileError
+from fleethub.state.store import FileStore
+
+VARIABLE = "FLEETHUB_TRUST"
+HAND = "named by hand"
+_REF = re.compile(r",(?=(?:env|file|command):)")
+
+
+class TrustInputError(ValueError):
+    """What was given as trusted cannot be used; the message says what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """What this machine does not know yet: as the spec has it, with what it was before, fit to be shown."""
+
+    uses: tuple[Use, ...] = ()
+    runs: tuple[Run, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trusting:
+    """How a command may come to trust: ``items`` of ``--trust``; ``ask`` shows what is new and returns yes or no."""
+
+    items: tuple[str, ...] = ()
+    ask: Callable[[New], bool] | None = None
+
+
+ALONE = Trusting()  # nobody is there to ask
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What may be contacted and run, and what not. ``blocks``: block or address -> why nothing is sent for it."""
+
+    guard: Guard
+    findings: tuple[Finding, ...] = ()
+    blocks: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, SecretRef] = field(default_factory=dict)  # by URL or origin
+
+    def credential(self, at: str) -> SecretRef | None:
+        """What goes to a URL that only the lockfile names."""
+        return self.references.get(at) or self.references.get(origin_of(at))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """``--trust`` and FLEETHUB_TRUST: origin -> the references that may go there (none: the spec's); commands."""
+
+    origins: Mapping[str, tuple[SecretRef, ...]] = field(default_factory=dict)
+    commands: frozenset[str] = frozenset()
+
+    def knows(self, use: Use) -> bool:
+        """Whether it names the origin, and the reference unless it leaves that to the spec."""
+        if use.origin not in self.origins:
+            return False
+        said = self.origins[use.origin]
+        return not said or use.credential is None or use.credential in said
+
+
+def given(items: Iterable[str]) -> Given:
+    """Read ``URL[=REF]``, ``COMMAND`` or ``sha256:DIGEST`` of one; raises TrustInputError."""
+    origins: dict[str, tuple[SecretRef, ...]] = {}
+    commands = set()
+    for item in items:
+        if item.strip() in ("", "*"):
+            raise TrustInputError(f"{item!r} trusts nothing in particular; name a URL[=REF] or a COMMAND")
+        if match := re.fullmatch(r"(?:https?|ssh)://[^\s=]+(?:=(.+))?", item, re.DOTALL):
+            references = tuple(_REF.split(match[1])) if match[1] else ()
+            if any(not re.match(r"(env|file|command):.", one) for one in references):
+                raise TrustInputError(f"{item!r}: after = stands a reference: env:NAME, file:PATH or command:ARGV")
+            origin = origin_of(item.partition("=")[0])
+            origins[origin] = (*origins.get(origin, ()), *((SecretRef(references),) if references else ()))
+        elif re.fullmatch(r"sha256:[0-9a-f]{64}", item):
+            commands.add(item.removeprefix("sha256:"))
+        elif "://" in item.split()[0]:
+            raise TrustInputError(f"{item!r} is no http://, https:// or ssh:// URL")
+        else:
+            commands.add(digest(item.removeprefix(COMMAND)))
+    return Given(origins, frozenset(commands))
+
+
+def lockfile_of(root: Path) -> Lockfile | None:
+    """The lockfile as far as it can be read: what is wrong with it is told where it is needed."""
+    try:
+        return FileStore(root).read()
+    except LockfileError:
+        return None
+
+
+def record_of(fleet: Fleet, lockfile: Lockfile | None) -> tuple[tuple[Path, ...], Record | None]:
+    """Where the record of a fleet is kept, and what it says; raises state.trust.TrustError."""
+    lineage = lockfile.lineage if lockfile else ""
+    places = kept.places(Path(fleet.root), fleet.id, lineage)
+    return places, kept.read(places)
+
+
+def settle(fleet: Fleet, lockfile: Lockfile | None, trusting: Trusting = ALONE) -> Settled:
+    """What this command may contact and run; asks once, with the whole list, where there is somebody to ask.
+
+    Raises TrustInputError and state.trust.TrustError.
+    """
+    said = given((*trusting.items, *os.environ.get(VARIABLE, "").split()))
+    places, record = record_of(fleet, lockfile)
+    known = record or Record()
+    new = unknown(fleet, known, said)
+    if (new.uses or new.runs) and trusting.ask is not None and trusting.ask(new):
+        known = known.with_uses(_whole(fleet, new.uses), new.runs)
+        kept.write(places, known, fleet.name)
+        new = unknown(fleet, known, said)
+    return _settled(fleet, lockfile, known, said, new)
+
+
+def unknown(fleet: Fleet, record: Record, said: Given = Given()) -> New:
+    """What the spec uses and neither the record nor the command line knows."""
+    fresh = tuple(use for use in uses(fleet) if not record.knows(use) and not said.knows(use))
+    unrun = tuple(run for run in runs(fleet) if not record.runs(run.line) and digest(run.line) not in said.commands)
+    lines = [_line(use, record) for use in fresh]
+    lines += [f"runs {run.line} ({run.what})" for run in unrun]
+    return New(fresh, unrun, tuple(dict.fromkeys(lines)))
+
+
+def _whole(fleet: Fleet, some: Iterable[Use]) -> list[Use]:
+    """Every use of the origins of some: what may go to an origin is recorded as a whole."""
+    origins = {use.origin for use in some}
+    return [use for use in uses(fleet) if use.origin in origins]
+
+
+def _line(use: Use, record: Record) -> str:
+    """One use for people, with what it was when it was last known."""
+    text = f"{use.origin} ({use.what})"
+    if use.credential is not None:
+        text += f", which gets {use.credential}"
+    here = record.origins.get(use.origin)
+    if here is not None and use.credential is not None:
+        return text + f"; known with {' and '.join(map(str, here.credentials)) or 'no credential'}"
+    before = [origin for origin, known in record.origins.items() if use.what in known.uses and origin != use.origin]
+    return text + (f"; it was {', '.join(before)}" if before else "")
+
+
+def command_line(fleet: Fleet, new: New) -> str:
+    """The line that adds what is new, to be typed or pasted."""
+    items: list[str] = []
+    for use in new.uses:
+        credential = f"={','.join(use.credential.alternatives)}" if use.credential else ""
+        items.append(use.origin + credential)
+    named = {item.partition("=")[0] for item in items if "=" in item}
+    items = [item for item in dict.fromkeys(items) if "=" in item or item not in named]
+    items += [COMMAND + run.line for run in new.runs]
+    return shlex.join(["fleethub", "-C", fleet.root, "trust", "add", *dict.fromkeys(items)])
+
+
+def _settled(fleet: Fleet, lockfile: Lockfile | None, record: Record, said: Given, new: New) -> Settled:
+    wrong = {use.origin for use in new.uses}
+    origins = {*(use.origin for use in uses(fleet)), *record.origins, *said.origins} - wrong
+    guard = Guard(frozenset(origins), frozenset({*record.commands, *said.commands}))
+    blocks = {
+        use.of: f"{use.origin} is not known on this machine, so nothing is sent there"
+        for use in uses(fleet)
+        if use.origin in wrong and not use.of.startswith("backend.")
+    }
+    blocks |= {
+        run.what.partition(" ")[0]: f"its command {run.line!r} is not known on this machine, so it does not run"
+        for run in new.runs
+        if run.what.endswith(" command")
+    }
+    findings = list(_findings(fleet, new))
+    for address, locked in sorted((lockfile.resources if lockfile else {}).items()):
+        origin = origin_of(locked.source.at)
+        if not origin or origin in origins or origin in wrong:
+            continue
+        blocks[str(address)] = f"fleet.lock says that it is at {origin}, which this machine does not know"
+        findings.append(
+            Finding(
+                "origin.new",
+                f"only fleet.lock names {origin}, and this machine does not know it: nothing was sent there",
+                address,
+                hint="look how it came into fleet.lock; where it is right: "
+                + shlex.join(["fleethub", "-C", fleet.root, "trust", "add", origin])
+                + ("=REF, with its master key's reference" if locked.source.system == "litellm" else ""),
+            )
+        )
+    references = {origin: known.credentials[0] for origin, known in record.origins.items() if known.credentials}
+    references |= {origin: refs[0] for origin, refs in said.origins.items() if refs}
+    references |= {use.origin: use.credential for use in uses(fleet) if use.credential is not None}
+    references |= {proxy.admin_url: proxy.master_key for proxy in fleet.proxies.values()}
+    return Settled(guard, tuple(findings), blocks, {at: r for at, r in references.items() if guard.allows(at)})
+
+
+def _findings(fleet: Fleet, new: New) -> Iterable[Finding]:
+    line = f"if they are right: {command_line(fleet, new)}"
+    if new.uses:
+        origins = list(dict.fromkeys(use.origin for use in new.uses))
+        many = f"{len(origins)} origins are" if len(origins) > 1 else f"{origins[0]} is"
+        yield Finding(
+            "origin.new",
+            f"{many} not known on this machine, so nothing was sent there; what depends on it is unknown",
+            hint=line,
+            detail=tuple(text for text in new.lines if not text.startswith("runs ")),
+        )
+    if new.runs:
+        many = f"{len(new.runs)} commands are" if len(new.runs) > 1 else "a command is"
+        yield Finding(
+            "command.new",
+            f"{many} not known on this machine, so nothing was run; what depends on it is unknown",
+            hint="" if new.uses else line,
+            detail=tuple(text for text in new.lines if text.startswith("runs ")),
+        )
+
+
+def add(fleet: Fleet, lockfile: Lockfile | None, items: Iterable[str]) -> tuple[Path, Record, New]:
+    """Record what is named (a URL without a reference: with the spec's); returns the file, the record, what is left.
+
+    Raises TrustInputError and TrustError.
+    """
+    said = given(items)
+    places, record = record_of(fleet, lockfile)
+    spec = uses(fleet)
+    wanted = []
+    for origin, refs in said.origins.items():
+        mine = [use for use in spec if use.origin == origin]
+        if refs:
+            mine = [use for use in mine if use.credential is None or use.credential in refs]
+            mine += [Use(origin, HAND, ref) for ref in refs if all(use.credential != ref for use in mine)]
+        wanted += mine or [Use(origin, HAND)]
+    lines = {digest(run.line): run for run in runs(fleet)}
+    named = {digest(i.removeprefix(COMMAND)): i.removeprefix(COMMAND) for i in items if "://" not in i.split()[0]}
+    commands = [lines.get(d) or Run(named.get(d, f"sha256:{d}"), HAND) for d in said.commands]
+    unknown_digests = [run.line for run in commands if run.line.startswith("sha256:")]
+    if unknown_digests:
+        raise TrustInputError(f"{unknown_digests[0]} is of no command of the spec; name the command itself")
+    found = (record or Record()).with_uses(wanted, commands)
+    return kept.write(places, found, fleet.name), found, unknown(fleet, found)
+
+
+def remove(fleet: Fleet, lockfile: Lockfile | None, items: Iterable[str]) -> tuple[Record, tuple[str, ...]]:
+    """Take origins and commands out; returns the record and what of the items it did not have."""
+    said = given(items)
+    places, record = record_of(fleet, lockfile)
+    known = record or Record()
+    missing = [o for o in said.origins if o not in known.origins]
+    missing += [d for d in said.commands if d not in known.commands]
+    origins: dict[str, Known] = {o: k for o, k in known.origins.items() if o not in said.origins}
+    commands = {d: line for d, line in known.commands.items() if d not in said.commands}
+    left = Record(origins, commands)
+    if record is not None and left != record:
+        kept.write(places, left, fleet.name)
+    return left, tuple(missing)
+
+
+def remember(fleet: Fleet, lockfile: Lockfile | None) -> Path:
+    """Record everything that the spec uses now, as somebody who wrote it himself may; raises TrustError."""
+    places, record = record_of(fleet, lockfile)
+    return kept.write(places, (record or Record()).with_uses(uses(fleet), runs(fleet)), fleet.name)
+
+
+def moved(fleet: Fleet, lockfile: Lockfile) -> None:
+    """After a first apply: what was known of the folder is known of the lineage. Raises TrustError."""
+    places, record = record_of(fleet, lockfile)
+    if record is not None and not places[0].exists():
+        kept.write(places, record, fleet.name)
