@@ -108,6 +108,14 @@ def _matches(sources: Sources, pattern: str, place: Place | None) -> Iterable[Pa
             "write a path below it, without ..",
         )
         return []
+    parts = pattern.split("/")
+    if (
+        any("**" in part and part != "**" for part in parts) or parts[-1] == "**"
+    ):  # each Python means another thing by it
+        sources.complain(
+            "spec.include", "an include with ** that is no folder's place", place, 'write "nodes/**/*.toml"'
+        )
+        return []
     try:
         found = sorted(sources.root.glob(pattern)) if wild else [sources.root / pattern]
         found = [f for f in found if not wild or (f.is_file() and not _hidden(f.relative_to(sources.root)))]

@@ -29,6 +29,7 @@ CASES: dict[str, tuple[str, dict]] = {
     "include-absent": ("spec.include", {"text": 'include = ["nodes/x.toml"]\n[fleet]\nname = "x"\n'}),
     "include-outside": ("spec.include", {"text": 'include = ["../*.toml"]\n[fleet]\nname = "x"\n'}),
     "include-pattern": ("spec.include", {"text": 'include = ["a**b/*.toml[", ""]\n[fleet]\nname = "x"\n'}),
+    "include-stars": ("spec.include", {"text": 'include = ["a/**"]\n[fleet]\nname = "x"\n', "a__n_toml": "x"}),
     "include-folder": (
         "spec.unreadable",
         {"text": 'include = ["n"]\n[fleet]\nname = "x"\n', "n__a_toml": ""},
