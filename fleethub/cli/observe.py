@@ -23,6 +23,7 @@ def cmd(options: dict[str, object], quiet: bool) -> None:
     def work() -> int:
         from fleethub.usecases import Workplace, plan_exit
         from fleethub.usecases.sessions import observe
+        from fleethub.usecases.trust import says
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             seen = observe(workplace)
@@ -32,8 +33,8 @@ def cmd(options: dict[str, object], quiet: bool) -> None:
             out.line({"type": "summary", "exit": int(code), "findings": len(seen.findings)})
             return code
         survey = seen.survey
-        for finding in (f for f in survey.findings if f.code in ("origin.new", "command.new")):
-            click.echo(f"{finding.message}" + (f"; {finding.hint}" if finding.hint else ""), err=True)
+        for line in says(survey.findings):
+            click.echo(line, err=True)
         states = [thing.state for things in (survey.backends, survey.nodes, survey.keys) for thing in things]
         errors = sum(f.severity.value == "error" for f in survey.findings)
         counts = {

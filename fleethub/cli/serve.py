@@ -61,6 +61,7 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
                 f"serve needs {error.name}, which is not there: pip install '.[server]' in FleetHub's checkout"
             ) from None
         from fleethub.usecases import SpecError
+        from fleethub.usecases.trust import says
 
         root = out.path if out.path.is_dir() else out.path.parent
         secret = _token(root, token) if token is not None else None
@@ -85,6 +86,8 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
             out.text(f"{view.survey.fleet} is served at {url} (Ctrl-C stops)")
             out.line({"type": "serving", "fleet": view.survey.fleet, "url": url, "pid": os.getpid()})
             sys.stdout.flush()
+            for line in says(view.plan.findings if view.plan else ()):
+                click.echo(line, err=True)
             return _serve(uvicorn.Server(config), listening, site.hub, interval)
 
     guarded(out, work)

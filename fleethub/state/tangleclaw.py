@@ -1,13 +1,18 @@
-"""What this clone registered with a TangleClaw: ``.fleethub/tangleclaw.json``, which stays on this machine."""
+"""What this clone registered with a TangleClaw: ``.fleethub/tangleclaw.json``, which stays on this machine.
+
+Its digest is kept in the user's configuration: a file that came with the repository could send a token elsewhere.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fleethub.atomic import replace
 from fleethub.model.secret import SecretRef
+from fleethub.state.fleets import config_home
 
 NAME = "tangleclaw.json"
 
@@ -31,7 +36,8 @@ def read(private: Path) -> Registration | None:
     """The registration kept in a fleet's ``.fleethub``; None without one. Raises RegistrationError."""
     file = private / NAME
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
+        data = file.read_bytes()
+        raw = json.loads(data)
         base, group, document, path = texts = [raw[name] for name in ("base", "group", "document", "path")]
         token = raw.get("token")
         names = token["alternatives"] if token is not None else []
@@ -41,13 +47,29 @@ def read(private: Path) -> Registration | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise RegistrationError(f"{file} cannot be read; remove it and register again") from None
+    try:
+        same = _digest_file(private).read_text(encoding="ascii").strip() == hashlib.sha256(data).hexdigest()
+    except (OSError, RuntimeError, UnicodeError):
+        same = False
+    if not same:
+        raise RegistrationError(f"{file} was not written on this machine; remove it and register again")
     return Registration(base, group, document, path, SecretRef(tuple(names)) if names else None)
 
 
 def write(private: Path, registration: Registration) -> None:
     """Keep it."""
     private.mkdir(parents=True, exist_ok=True)
-    replace(private / NAME, json.dumps(asdict(registration), indent=1).encode() + b"\n", 0o600)
+    data = json.dumps(asdict(registration), indent=1).encode() + b"\n"
+    digest = _digest_file(private)
+    digest.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    replace(digest, hashlib.sha256(data).hexdigest().encode() + b"\n", 0o600)
+    replace(private / NAME, data, 0o600)
+
+
+def _digest_file(private: Path) -> Path:
+    """Where the digest of this clone's registration is; raises RuntimeError where there is no home."""
+    clone = hashlib.sha256(str(private.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    return config_home() / "trust" / f"tangleclaw-{clone}.sha256"
 
 
 def remove(private: Path) -> None:

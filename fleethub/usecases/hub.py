@@ -168,7 +168,9 @@ class Hub:
     def _unobserved(self, workplace: Workplace) -> Planned:
         """Before the first observation there is no plan: one from nothing would read as a diagnosis."""
         refused = workplace.refused()
-        plan = refused or Plan("", workplace.fleet.name, NEVER, findings=workplace.opened.findings)
+        plan = refused or Plan(
+            "", workplace.fleet.name, NEVER, findings=(*workplace.opened.findings, *workplace.trust.findings)
+        )
         wanted = {} if refused else workplace.wanted(workplace.fleet)
         return Planned(plan, wanted, Facts(""), workplace.store.read())
 

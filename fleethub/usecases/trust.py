@@ -229,6 +229,13 @@ def _findings(fleet: Fleet, new: New) -> Iterable[Finding]:
         )
 
 
+def says(findings: Iterable[Finding]) -> Iterable[str]:
+    """What is not known, one line each with what to type: for who reads no plan (cron, ``serve``)."""
+    for finding in findings:
+        if finding.code in ("origin.new", "command.new"):
+            yield f"{finding.message}" + (f"; {finding.hint}" if finding.hint else "")
+
+
 def add(fleet: Fleet, lockfile: Lockfile | None, items: Iterable[str]) -> tuple[Path, Record, New]:
     """Record what is named (a URL without a reference: with the spec's); returns the file, the record, what is left.
 

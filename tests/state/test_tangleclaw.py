@@ -24,6 +24,15 @@ def test_round_trip(tmp_path: Path, token: SecretRef | None) -> None:
     assert tangleclaw.read(private) is None
 
 
+def test_a_file_that_came_with_the_repository_is_not_taken(tmp_path: Path) -> None:
+    private = tmp_path / ".fleethub"
+    tangleclaw.write(private, Registration("http://localhost:3101", "g", "d", "/f/FLEETHUB.md"))
+    file = private / "tangleclaw.json"
+    file.write_text(file.read_text().replace("localhost:3101", "elsewhere.example:80"))
+    with pytest.raises(RegistrationError, match="not written on this machine"):
+        tangleclaw.read(private)
+
+
 def test_what_is_no_record_is_an_error(tmp_path: Path) -> None:
     for text in ("", "[]", "null", "3", '{"base": "", "group": "", "document": "", "path": "", "token": []}'):
         (tmp_path / "tangleclaw.json").write_text(text)
