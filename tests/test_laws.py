@@ -17,6 +17,7 @@ from fleethub.state.reduce import replay
 from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import LiteLLM
 from fleethub.testing.ollama import Ollama
+from tests.fleets import deployment, fleet
 from tests.proxies import Admin
 from tests.support import MASTER, Place
 
@@ -27,29 +28,11 @@ TAGS = {
     "gpt-oss-120b": "gpt-oss:120b",
     "llama3.1-8b": "llama3.1:8b",
 }
-HEAD = """
-[fleet]
-name = "laws"
-key_seed = ["file:fleet.seed"]
-[policy]
-drift = "{drift}"
-revoked = "{revoked}"
-overcommit = "{overcommit}"
-[proxies.main]
-url = "{proxy}"
-key_cache_ttl = "10ms"
-master_key = ["env:LITELLM_MASTER_KEY"]
-[backends.gpu]
-host = "gpu"
-proxy = "main"
-gpus = [{{ name = "RTX 6000 Ada", vram = "48 GiB" }}]
-[backends.gpu.ollama]
-url = "{ollama}"
-[defaults.node]
-target = "nodes/{{name}}"
-image = "ghcr.io/openclaw/openclaw:2026.9.6"
-settle = "0s"
-"""
+
+
+def head(proxy: str, ollama: str, **policy: str) -> str:
+    """The part of a spec that stays: one proxy, one Ollama, where nodes are."""
+    return fleet(proxy, ollama=ollama, name="laws", **{"revoked": "stop", "overcommit": "refuse-new", **policy}).text
 
 
 class World:
@@ -57,23 +40,14 @@ class World:
 
     def __init__(self) -> None:
         self.ollama = Ollama(models=ALL)
-        routes = [
-            {
-                "model_name": alias,
-                "litellm_params": {"model": f"ollama_chat/{tag}", "api_base": self.ollama.url, "num_ctx": 32768},
-                "model_info": {"id": alias},
-            }
-            for alias, tag in TAGS.items()
-        ]
+        routes = [deployment(alias, self.ollama.url) for alias in ALIASES]
         self.proxy = LiteLLM(models=routes, master_key=MASTER, cache_ttl=0.01)
         self.admin = Admin(self.proxy.url)
 
     def place(self, folder: Path, rest: str) -> Place:
         """A fleet's folder below ``folder``, with ``rest`` after the usual head; nothing of earlier tests is left."""
         self.admin.wipe()
-        urls = {"proxy": self.proxy.url, "ollama": self.ollama.url}
-        head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="refuse-new")
-        return Place(folder / "fleet", head + rest)
+        return Place(folder / "fleet", head(self.proxy.url, self.ollama.url) + rest)
 
     def stop(self) -> None:
         self.admin.http.close()
@@ -142,15 +116,15 @@ def test_plan_after_apply_is_empty_or_blocked(world: World, data: st.DataObject)
     world.admin.wipe()
     with tempfile.TemporaryDirectory() as name:
         place = Place(Path(name) / "fleet", "")
-        head = HEAD.format(
-            proxy=world.proxy.url,
-            ollama=world.ollama.url,
+        start = head(
+            world.proxy.url,
+            world.ollama.url,
             drift=data.draw(st.sampled_from(["repair", "stop"])),
             revoked=data.draw(st.sampled_from(["stop", "restore"])),
             overcommit=data.draw(st.sampled_from(["refuse", "refuse-new", "warn"])),
         )
         for _ in range(data.draw(st.integers(1, 3))):
-            place.write(head + data.draw(fleets()))
+            place.write(start + data.draw(fleets()))
             applied = place.run("apply", "--auto-approve")
             assert place.code in (Exit.FINE, Exit.ERROR, Exit.REFUSED, Exit.PARTIAL), place.out
             after = place.json("plan")
@@ -188,12 +162,7 @@ models = ["llama3.1-8b"]
 @given(st.data())
 def test_a_mutated_spec_is_never_a_traceback(world: World, data: st.DataObject) -> None:
     world.admin.wipe()  # keys that another law left there would rightly be a lost lockfile
-    text = (
-        HEAD.format(
-            proxy=world.proxy.url, ollama=world.ollama.url, drift="repair", revoked="stop", overcommit="refuse-new"
-        )
-        + SPEC
-    )
+    text = head(world.proxy.url, world.ollama.url) + SPEC
     lines = text.splitlines()
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(lines) - 1))
@@ -245,11 +214,9 @@ def test_a_mangled_answer_is_never_a_traceback(world: World, data: st.DataObject
             return json.dumps(mangled(json.loads(body), dice)).encode()
         return body[: dice.randint(0, len(body))] if how == "cut" else dice.randbytes(9)
 
-    head = HEAD.format(
-        proxy=world.proxy.url, ollama=world.ollama.url, drift="repair", revoked="stop", overcommit="refuse-new"
-    )
+    text = head(world.proxy.url, world.ollama.url) + SPEC
     with tempfile.TemporaryDirectory() as name:
-        place = Place(Path(name) / "fleet", head + SPEC)
+        place = Place(Path(name) / "fleet", text)
         if data.draw(st.booleans()):
             place.apply()
         world.proxy.mangle = world.ollama.mangle = mangle

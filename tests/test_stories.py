@@ -16,7 +16,7 @@ from fleethub.testing.tangleclaw import Project, TangleClaw
 from tests.fleets import direct, fleet
 from tests.proxies import Admin, chat
 from tests.support import MASTER, Place, recorded
-from tests.test_laws import HEAD, TAGS, World
+from tests.test_laws import TAGS, World, head
 
 MODELS = "\n".join(
     f'[models."{alias}"]\nbackends = ["gpu"]\nroute = "ollama_chat/{tag}"\ncontext = 32768'
@@ -399,9 +399,7 @@ def test_what_is_loaded_counts_is_said_and_is_remembered(tmp_path: Path) -> None
     params = {"api_base": ollama.url, "num_ctx": 4096}
     routes = [{"model_name": a, "litellm_params": {"model": f"ollama_chat/{t}", **params}} for a, t in TAGS.items()]
     with LiteLLM(models=routes, master_key=MASTER, cache_ttl=0.01) as proxy:
-        urls = {"proxy": proxy.url, "ollama": ollama.url}
-        head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="refuse-new")
-        place = Place(tmp_path / "fleet", head.replace('"48 GiB"', '"24 GiB"') + MODELS + NODE)
+        place = Place(tmp_path / "fleet", head(proxy.url, ollama.url).replace('"48 GiB"', '"24 GiB"') + MODELS + NODE)
         place.apply()
         assert "Nothing to do" in place.run("plan", code=Exit.FINE)
 

@@ -22,7 +22,7 @@ from fleethub.capacity.placing import placed
 from fleethub.capacity.server import server_of
 from fleethub.model.facts import Facts, OllamaReading
 from fleethub.testing.litellm import LiteLLM
-from tests.bench.fleets import HEAD, deployment
+from tests.bench.fleets import deployment, head
 from tests.bench.http import fleet_ratio
 from tests.capacity.asking import CATALOG, backend, fleet, installed, model
 from tests.support import MASTER, SEED
@@ -51,7 +51,7 @@ def plans() -> dict[int, float]:
         with tempfile.TemporaryDirectory() as name, LiteLLM(models=models, master_key=MASTER) as proxy:
             folder = Path(name)
             nodes = "".join(f'[nodes.n{i}]\nhost = "h{i}"\n' for i in range(size))
-            (folder / "fleet.toml").write_text(HEAD.format(url=proxy.url) + nodes)
+            (folder / "fleet.toml").write_text(head(proxy.url) + nodes)
             (folder / "fleet.seed").write_text(SEED)
             (folder / "fleet.seed").chmod(0o600)
             applied = fleethub(folder, "apply", "--auto-approve")
@@ -86,7 +86,7 @@ def sessions() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name, LiteLLM(models=models, master_key=MASTER) as proxy:
         folder = Path(name)
         nodes = "".join(f'[nodes.n{i}]\nhost = "h{i}"\nowner = "Owner {i}"\nport = {18000 + i}\n' for i in range(200))
-        (folder / "fleet.toml").write_text(HEAD.format(url=proxy.url) + nodes)
+        (folder / "fleet.toml").write_text(head(proxy.url) + nodes)
         (folder / "fleet.seed").write_text(SEED)
         (folder / "fleet.seed").chmod(0o600)
         fleethub(folder, "apply", "--auto-approve")

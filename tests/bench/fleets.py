@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-HEAD = """
-[fleet]
-name = "bench"
-key_seed = ["file:fleet.seed"]
-[policy]
-drift = "repair"
-[proxies.main]
-url = "{url}"
-master_key = ["env:LITELLM_MASTER_KEY"]
-[models.one]
-proxy = "main"
-route = "openai/one"
-context = 32768
-[models.two]
-proxy = "main"
-route = "openai/two"
-context = 32768
-[defaults.node]
-target = "nodes/{{name}}"
-image = "ghcr.io/openclaw/openclaw:2026.9.6"
-model = "one"
-fallbacks = ["two"]
-settle = "0s"
-"""
+from tests.fleets import deployment, fleet
 
 
-def deployment(alias: str) -> dict[str, object]:
-    return {"model_name": alias, "litellm_params": {"model": f"openai/{alias}"}, "model_info": {"id": alias}}
+def head(url: str) -> str:
+    """Nodes are added by their block and ``host`` alone."""
+    made = fleet(url, name="bench").proxy("main", url, key_cache_ttl=None).models("one", "two")
+    return made.table("defaults.node", model="one", fallbacks=["two"]).text
+
+
+__all__ = ["deployment", "head"]

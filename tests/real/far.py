@@ -14,43 +14,12 @@ import pytest
 from fleethub.clients.host import Hosts
 from fleethub.clients.shell import Shells
 from fleethub.testing.litellm import LiteLLM
+from tests.fleets import deployment, fleet
 from tests.proxies import Admin
 from tests.real.sshd import Machine
 from tests.support import MASTER, Place
 
-MODELS = [
-    {"model_name": name, "litellm_params": {"model": f"openai/{name}"}, "model_info": {"id": name}}
-    for name in ("one", "two", "three")
-]
-HEAD = """
-[fleet]
-name = "far"
-key_seed = ["file:fleet.seed"]
-[policy]
-drift = "repair"
-[proxies.main]
-url = "{url}"
-key_cache_ttl = "100ms"
-master_key = ["env:LITELLM_MASTER_KEY"]
-[models.one]
-proxy = "main"
-route = "openai/one"
-context = 32768
-[models.two]
-proxy = "main"
-route = "openai/two"
-context = 32768
-[models.three]
-proxy = "main"
-route = "openai/three"
-context = 32768
-[defaults.node]
-target = "ssh://{address}{root}/{{name}}"
-image = "ghcr.io/openclaw/openclaw:2026.9.6"
-model = "one"
-settle = "0s"
-timeout = "20s"
-"""
+MODELS = [deployment(name) for name in ("one", "two", "three")]
 
 
 def required(variable: str) -> str:
@@ -108,7 +77,9 @@ def far(machine: Machine, tmp_path: Path) -> Iterator[Far]:
     root, state = tmp_path / "srv", tmp_path / "docker"
     state.mkdir()
     with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
-        spec = HEAD.format(url=proxy.url, address=machine.address, root=root)
+        spec = fleet(proxy.url, name="far", key_cache_ttl="100ms").models("one", "two", "three")
+        place_of = f"ssh://{machine.address}{root}/{{name}}"
+        spec = spec.table("defaults.node", target=place_of, model="one", timeout="20s")
         admin = Admin(proxy.url)
         found = Far(machine, Place(tmp_path / "fleet", spec), root, state, admin)
         found.has_docker()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fleets import fleet
 from tests.ports import free
 from tests.proxies import Admin
 from tests.real.conftest import Proxy
@@ -16,33 +17,6 @@ from tests.real.test_openclaw_turns import openclaw_path
 from tests.support import Place
 
 pytestmark = pytest.mark.real
-SPEC = """
-[fleet]
-name = "all"
-key_seed = ["file:fleet.seed"]
-[policy]
-drift = "repair"
-[proxies.main]
-url = "{first}"
-replicas = ["{first}", "{second}"]
-key_cache_ttl = "3s"
-master_key = ["env:LITELLM_MASTER_KEY"]
-[models.qwen3-32b]
-proxy = "main"
-route = "openai/qwen3-32b"
-context = 32768
-[models.gpt-oss-20b]
-proxy = "main"
-route = "openai/gpt-oss-20b"
-context = 32768
-[nodes.volta]
-host = "volta"
-type = "openclaw-native"
-target = "ssh://{address}{root}/volta"
-port = {port}
-settle = "0s"
-model = "qwen3-32b"
-"""
 
 
 def turn(folder: Path, home: Path) -> dict[str, object]:
@@ -66,8 +40,10 @@ def test_from_an_empty_host_to_an_answer_and_through_a_swap(
     found = openclaw_path().split(":/usr", 1)[0]
     machine.tool("openclaw", f'#!/bin/sh\nPATH={found}:$PATH OPENCLAW_NO_RESPAWN=1 exec openclaw "$@"\n')
     first, second = (proxy.url for proxy in replicas)
-    spec = SPEC.format(first=first, second=second, address=machine.address, root=tmp_path / "srv", port=free()[0])
-    place = Place(tmp_path / "fleet", spec)
+    spec = fleet((first, second), name="all", key_cache_ttl="3s").models("qwen3-32b", "gpt-oss-20b")
+    at = f"ssh://{machine.address}{tmp_path}/srv/volta"
+    spec = spec.node("volta", "qwen3-32b", type="openclaw-native", target=at, port=free()[0])
+    place = Place(tmp_path / "fleet", spec.table("defaults.node", image=None).text)
     folder, home = tmp_path / "srv/volta", tmp_path / "home"
     home.mkdir()
 

@@ -8,42 +8,10 @@ from fleethub.clients import shell
 from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import Database, LiteLLM
 from fleethub.testing.ollama import Ollama
+from tests.fleets import deployment, direct, fleet
 from tests.proxies import Admin
 from tests.support import MASTER, Place
-from tests.test_laws import TAGS
-
-SPEC = """
-[fleet]
-name = "asks"
-key_seed = ["file:fleet.seed"]
-[policy]
-overcommit = "warn"
-drift = "repair"
-[proxies.main]
-url = "{first}"
-replicas = ["{first}", "{second}"]
-key_cache_ttl = "10ms"
-master_key = ["env:LITELLM_MASTER_KEY"]
-[backends.gpu]
-host = "gpu"
-proxy = "main"
-gpus = [{{ name = "RTX 6000 Ada", vram = "48 GiB" }}]
-[backends.gpu.ollama]
-url = "{ollama}"
-{models}
-[defaults.node]
-target = "nodes/{{name}}"
-image = "i:1"
-settle = "0s"
-[nodes.volta]
-host = "volta"
-model = "qwen3-32b"
-fallbacks = ["gpt-oss-20b", {{ model = "llama3.1-8b", via = "ollama" }}]
-"""
-MODELS = "\n".join(
-    f'[models."{alias}"]\nbackends = ["gpu"]\nroute = "ollama_chat/{tag}"\ncontext = 32768'
-    for alias, tag in TAGS.items()
-)
+from tests.test_laws import ALIASES
 
 
 class Town:
@@ -51,14 +19,7 @@ class Town:
 
     def __init__(self) -> None:
         self.ollama = Ollama(models=ALL)
-        self.routes = [
-            {
-                "model_name": alias,
-                "litellm_params": {"model": f"ollama_chat/{tag}", "api_base": self.ollama.url, "num_ctx": 32768},
-                "model_info": {"id": alias},
-            }
-            for alias, tag in TAGS.items()
-        ]
+        self.routes = [deployment(alias, self.ollama.url) for alias in ALIASES]
         database = Database()
         self.first, self.second = (
             LiteLLM(database, models=self.routes, master_key=MASTER, cache_ttl=0.01) for _ in range(2)
@@ -67,8 +28,9 @@ class Town:
 
     def place(self, folder: Path) -> Place:
         """The fleet, applied."""
-        urls = {"first": self.first.url, "second": self.second.url, "ollama": self.ollama.url}
-        place = Place(folder, SPEC.format(models=MODELS, **urls))
+        spec = fleet((self.first.url, self.second.url), ollama=self.ollama.url, name="asks", overcommit="warn")
+        spec = spec.models(*ALIASES).node("volta", "qwen3-32b", "gpt-oss-20b", direct("llama3.1-8b"))
+        place = Place(folder, spec.text)
         place.apply()
         return place
 

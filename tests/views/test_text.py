@@ -13,7 +13,7 @@ from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import LiteLLM
 from fleethub.testing.ollama import Ollama
 from tests.support import MASTER, Place
-from tests.test_laws import HEAD, TAGS, World
+from tests.test_laws import TAGS, World, head
 
 MODELS = "\n".join(
     f'[models."{alias}"]\nbackends = ["gpu"]\nroute = "ollama_chat/{tag}"\ncontext = 32768'
@@ -117,11 +117,10 @@ def test_many_nodes_fold_into_one_line(tmp_path: Path, snapshot: SnapshotAsserti
             for a, t in TAGS.items()
         ]
         with LiteLLM(models=routes, master_key=MASTER) as proxy:
-            urls = {"proxy": proxy.url, "ollama": ollama.url}
-            head = HEAD.format(**urls, drift="repair", revoked="stop", overcommit="warn")
-            place = Place(tmp_path / "fleet", head + MODELS + "\n" + nodes)
+            start = head(proxy.url, ollama.url, overcommit="warn")
+            place = Place(tmp_path / "fleet", start + MODELS + "\n" + nodes)
             place.apply()
-            place.write(head + MODELS + "\n" + nodes.replace("qwen3-32b", "llama3.1-8b"))
+            place.write(start + MODELS + "\n" + nodes.replace("qwen3-32b", "llama3.1-8b"))
             assert steady(place.run("plan", code=0), place) == snapshot
 
 
