@@ -142,6 +142,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "capacity.foreign": (W, "a process that is not Ollama's holds VRAM"),
     "capacity.estimate-off": (W, "a live load takes more or less than the range that was reckoned"),
     # nodes
+    "node.target-shared": (E, "the lockfile has two nodes at one target"),
     "node.target-taken": (E, "files without FleetHub's mark are at the target"),
     "node.foreign": (E, "the target carries another fleet's mark"),
     "node.no-docker": (E, "the node's machine has no docker to start it with"),

@@ -88,6 +88,7 @@ def make_plan(
             f.address: Obstacle(Why.REFUSED, f.message) for f in routes if f.code == "route.missing" and f.address
         },
     )
+    _hold_shared(desk)
     _let_go(desk)
     for consumer, needs in desk.needs.items():
         for thing in needs:
@@ -166,6 +167,21 @@ def _needs(item: Item) -> Needs:
         for address, entries in side.items():
             found[address] = found.get(address, frozenset()) | entries
     return found
+
+
+def _hold_shared(desk: _Desk) -> None:
+    """Two nodes that were applied to one target cannot both be there, so neither is taken down for what lies there."""
+    there: dict[tuple[str, str], list[Address]] = {}
+    for address, item in desk.items.items():
+        if address.kind == "node" and item.locked and item.locked.attrs and item.locked.pending is None:
+            there.setdefault(item.locked.source.id, []).append(address)
+    for (_, at), sharing in there.items():
+        for address in sharing if len(sharing) > 1 else ():
+            if desk.verdicts[address].action is Action.DELETE:
+                message = f"fleet.lock has {' and '.join(map(str, sharing))} at {at}: where {address} is cannot be told"
+                found = Finding("node.target-shared", message, address, hint="take fleet.lock from git again")
+                why = Obstacle(Why.REFUSED, message)
+                desk.verdicts[address] = Verdict(Action.BLOCKED, (why,), (found,))
 
 
 def _let_go(desk: _Desk) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fleethub.model.plan import Action, Phase, Plan
 from tests.fleets import Spec, fleet
 from tests.world import World, apply, facts, plan, settled
-from tests.world.lies import told
+from tests.world.lies import believed, told
 
 ONE = fleet().models("one", "two").node("a", "one")
 TWO = fleet().models("one", "two").node("a", "two")
@@ -138,3 +138,13 @@ def test_drift_is_repaired_or_stopped_at_as_the_policy_says() -> None:
     stop = ONE.table("policy", drift="stop")
     made = plan(meddled(stop), stop)
     assert (actions(made), made.steps) == ({"node.a": Action.BLOCKED}, ())
+
+
+def test_of_two_nodes_at_one_target_neither_is_taken_down() -> None:
+    both = ONE.node("b", "one")
+    world = settled(both)
+    wrong = replace(world, lockfile=believed(world.lockfile, None, "a node elsewhere"))
+    made = plan(wrong, both.without("nodes", "b"))
+    assert actions(made) == {"node.b": "blocked", "key.main.b": "blocked"}
+    assert "fleet.lock has node.a and node.b at nodes/a" in reasons(made)
+    assert set(actions(plan(wrong, both.without("nodes"))).values()) == {"blocked"}

@@ -35,12 +35,12 @@ def _each_route(reading: ProxyReading) -> ProxyReading:
     )
 
 
+#: A list that lacks a key which lives is no reading: the client asks for each by itself (tests/real/lies.py).
 PROXY_LIES: Mapping[str, Lie] = {
     "unread": _unread,
     "marks of another fleet": _each_key(lambda row: replace(row, metadata={"fleethub": STRANGER})),
     "marks taken off": _each_key(lambda row: replace(row, metadata={})),
     "marks that are none": _each_key(lambda row: replace(row, metadata={"fleethub": "us"})),
-    "other values": _each_key(lambda row: replace(row, token=row.token[::-1])),
     "routes of another fleet": _each_route,
 }
 NODE_LIES: Mapping[str, Lie] = {
@@ -54,7 +54,15 @@ NODE_LIES: Mapping[str, Lie] = {
 
 
 #: What may be wrong with the lockfile that is at hand.
-BELIEFS = ("lost", "earlier", "of another lineage", "without keys", "without nodes", "without routes")
+BELIEFS = (
+    "lost",
+    "earlier",
+    "of another lineage",
+    "a node elsewhere",
+    "without keys",
+    "without nodes",
+    "without routes",
+)
 lies = st.fixed_dictionaries(
     {"proxy": st.sampled_from(("", *PROXY_LIES)), "lockfile": st.sampled_from(("", "", "", *BELIEFS))}
     | {f"node {name}": st.sampled_from(("", *NODE_LIES)) for name in NODES}
@@ -81,4 +89,8 @@ def believed(lockfile: Lockfile | None, earlier: Lockfile | None, how: str) -> L
     if how.startswith("without "):
         kind = how.removeprefix("without ").removesuffix("s")
         return replace(lockfile, resources={a: r for a, r in lockfile.resources.items() if a.kind != kind})
+    nodes = sorted(address for address in lockfile.resources if address.kind == "node")
+    if how == "a node elsewhere" and len(nodes) > 1:
+        there = replace(lockfile.resources[nodes[1]], source=lockfile.resources[nodes[0]].source)
+        return replace(lockfile, resources={**lockfile.resources, nodes[1]: there})
     return earlier if how == "earlier" else lockfile
