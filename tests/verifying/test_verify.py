@@ -250,6 +250,25 @@ def test_a_model_that_fails_behind_the_proxy(place: Place, town: Town) -> None:
     assert "Connection refused" in place.run("verify", "--live")
 
 
+def test_an_answer_of_another_model(place: Place, town: Town) -> None:
+    answers_in_its_place(town)
+    assert set(codes(place, "--live")) == {"verify.fallback"}
+    assert "gemma3-27b answered in its place" in place.run("verify", "--live")
+
+
+def test_an_answer_of_another_model_from_the_node(place: Place, town: Town, node: Node) -> None:
+    answers_in_its_place(town)
+    assert set(codes(place, "--live")) == {"verify.fallback"}
+    assert "gemma3-27b answered in its place" in place.run("verify", "--live")
+
+
+def answers_in_its_place(town: Town) -> None:
+    """The router of both replicas falls back, and says so in its headers alone."""
+    headers = {"x-litellm-model-group": "gemma3-27b", "x-litellm-attempted-fallbacks": "1"}
+    for server in (town.first, town.second):
+        server.routes["POST", "/v1/chat/completions"] = lambda _: Answer({"choices": []}, headers=headers)
+
+
 def test_a_call_that_hangs(place: Place, town: Town, hang: Callable[[str], None]) -> None:
     hang("/v1/chat/completions")
     assert codes(place, "--live", "--timeout", "4") == ["verify.hangs"]
