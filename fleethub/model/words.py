@@ -25,6 +25,7 @@ _KEY = re.compile(
     r"sk-[^\s'\",;)]+|\b[0-9a-fA-F]{16,}\b|\bfhs(?:eed1|k)_[\w-]+"
     r"|\b(?i:bearer|basic)\s+[\w.~+/=-]{8,}|\beyJ[\w-]{8,}\.[\w.-]+"  # headers, JSON Web Tokens
 )
+_DIRECT = re.compile(r"(.+)( via [\w.-]{1,130}| \([\w.-]{1,130}\))", re.DOTALL)
 _PLAIN = re.compile(r"\w[\w.:/@+-]{0,63}")
 
 
@@ -77,9 +78,9 @@ def quoted(text: str, most: int = LONGEST) -> str:
 
 
 def hop(text: str) -> str:
-    """One step of a chain, ``ALIAS`` or ``ALIAS via BACKEND.ENDPOINT``: the alias is free."""
-    alias, via, way = text.rpartition(" via ")
-    return f"{named(alias)}{via}{way}" if via and _PLAIN.fullmatch(way) else named(text)
+    """One step of a chain; only the alias is free: ``ALIAS``, ``ALIAS via MONAD-1.OLLAMA`` or in parentheses."""
+    direct = _DIRECT.fullmatch(text)
+    return f"{named(direct[1])}{direct[2]}" if direct else named(text)
 
 
 def named(name: str, most: int = 64) -> str:

@@ -7,27 +7,27 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context
+from jinja2.runtime import BlockReference, Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from fleethub.model.secret import Text
+from fleethub.rendering import budget
 from fleethub.rendering.filters import EnvUnquotable, envquote, to_json, to_yaml, words
-from fleethub.rendering.slots import Markers, OutputRefused, hide
+from fleethub.rendering.slots import Markers, Opaque, OutputRefused, hide
 
-#: Bounds of one rendering: characters of output, steps of all ``range`` together, characters of one product.
+#: Bounds of one rendering: characters of output, steps of one ``range``. What it may do besides: ``budget``.
 OUTPUT_MAX = 1 << 20
 RANGE_MAX = 100_000
-PRODUCT_MAX = 1 << 16
 
-_UNBOUNDED = ("format", "format_map", "center", "ljust", "rjust", "zfill", "expandtabs")
 _GLOBALS = ("dict", "namespace")
-_UNWANTED = ("random", "pprint", "urlize", "xmlattr", "center", "indent", "wordwrap", "format")
+_UNWANTED = ("random", "pprint", "urlize", "xmlattr", "center", "indent", "wordwrap", "format", "striptags")
+_OPERATORS = frozenset(("+", "-", "*", "/", "//", "%", "**"))
+_AGAIN = 64  # a template that once used up all its work gets this part of it from then on
 
 
 class TemplateProblem(Exception):
@@ -38,40 +38,48 @@ class TemplateProblem(Exception):
         self.code, self.message, self.origin, self.line = code, message, origin, line
 
 
-@dataclass(slots=True)
-class _Rendering:
-    """What one rendering has put out and spent; the compiled templates are shared."""
-
-    markers: Markers = field(default_factory=Markers)
-    steps: int = 0
-
-
-_CURRENT: ContextVar[_Rendering] = ContextVar("rendering")
+#: What one rendering has put out; the compiled templates are shared.
+_MARKERS: ContextVar[Markers] = ContextVar("markers")
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """The sandbox, with products and formats bounded too."""
+    """The sandbox, with a budget for what is computed in it."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = _OPERATORS
+    literals = 0  # characters that stand in all of its templates
+    exhausted: set[str]  # templates that used up all their work
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """``*``, ``**`` and ``%`` on numbers and short texts only."""
-        if operator == "%" and not isinstance(left, int | float):
-            raise SecurityError("the % of texts is not available")
-        if operator == "**" and not (isinstance(right, int) and abs(right) <= 64):
-            raise SecurityError("an exponent above 64")
-        for one, other in ((left, right), (right, left)):
-            if operator == "*" and hasattr(one, "__len__") and len(one) * abs(int(other)) > PRODUCT_MAX:
-                raise SecurityError("a text or list repeated too often")
-        return super().call_binop(context, operator, left, right)
+        """Every operator, charged with what it makes."""
+        budget.operands(operator, left, right)
+        return budget.made(super().call_binop(context, operator, left, right))
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Every call: of a macro, of a block, of a loop from within, of a method."""
+        ours = isinstance(__obj, Macro | BlockReference | LoopContext)
+        budget.spend(budget.CALL + __self.literals if ours else budget.STEP)
+        budget.method(__obj, args)
+        return budget.made(super().call(__context, __obj, *args, **kwargs))
+
+    def _load_template(self, name: str, globals: Any) -> Any:
+        """An include or import too."""
+        budget.spend(budget.LOAD + self.literals)
+        return super()._load_template(name, globals)
+
+    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
+        """Jinja's own place for a change of the syntax tree."""
+        changed = budget.Rewrite().visit(source)
+        changed.set_environment(self)
+        return super()._generate(changed, *args, **kwargs)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         """None: ``format`` is an attribute like others, and refused below."""
         return None
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """No methods of texts that pad or format without a bound."""
-        if isinstance(obj, str) and attr in _UNBOUNDED:
+        """Of a plain value, the methods that make nothing large."""
+        kind = next((kind for kind in budget.METHODS if isinstance(obj, kind)), None)
+        if kind is not None and callable(value) and attr not in budget.METHODS[kind]:
             return False
         return super().is_safe_attribute(obj, attr, value)
 
@@ -83,18 +91,22 @@ def render_text(sources: Mapping[str, str], name: str, context: Mapping[str, obj
     if problem or "\0" in "".join(sources.values()):
         raise TemplateProblem("template.failed", problem or "a NUL character in a template", origins[name], 0)
     environment = _environment(tuple(sorted((file, str(text), origins[file]) for file, text in sources.items())))
-    rendering = _Rendering()
-    token = _CURRENT.set(rendering)
+    markers, left = Markers(), budget.WORK // (_AGAIN if name in environment.exhausted else 1)
+    tokens = _MARKERS.set(markers), budget.CURRENT.set(budget.Budget(left))
     try:
         output = _bounded(environment, name, {key: hide(value) for key, value in context.items()})
-        return rendering.markers.cut(output)
+        environment.exhausted.discard(name)
+        return markers.cut(output)
     except TemplateSyntaxError as error:
         origin = error.filename or origins[name]
         raise TemplateProblem("template.failed", str(error.message), origin, error.lineno) from None
     except Exception as error:  # a template can raise whatever Python can
+        if isinstance(error, budget.Exhausted):
+            environment.exhausted.add(name)  # a fleet has many nodes: they do not all spend so much
         raise _problem(error, origins, name) from None
     finally:
-        _CURRENT.reset(token)
+        _MARKERS.reset(tokens[0])
+        budget.CURRENT.reset(tokens[1])
 
 
 @lru_cache(maxsize=16)
@@ -109,22 +121,33 @@ def _environment(sources: tuple[tuple[str, str, str], ...]) -> _Environment:
         undefined=StrictUndefined,
         autoescape=False,
         keep_trailing_newline=True,
-        finalize=lambda value: _CURRENT.get().markers.put(value),
+        finalize=_put,
         loader=FunctionLoader(load),
     )
     environment.globals = {name: environment.globals[name] for name in _GLOBALS} | {"range": _range}
     for name in _UNWANTED:
         environment.filters.pop(name)
     own = {"json": to_json, "tojson": to_json, "envquote": envquote, "yaml": to_yaml, "words": words}
-    environment.filters.update(own)
+    filters = {**environment.filters, **own}
+    environment.filters = {file: budget.guarded(file, run) for file, run in filters.items()}
+    environment.filters.update(budget.FILTERS)
+    environment.literals = sum(len(text) for _, text, _ in sources)
+    environment.exhausted = set()
     return environment
+
+
+def _put(value: object) -> object:
+    if type(value) is str and len(value) <= budget.VALUE and "\0" not in value:
+        budget.spend(len(value))
+        return value
+    if not isinstance(value, Opaque):
+        budget.spend(budget.weigh(value))
+    return _MARKERS.get().put(value)
 
 
 def _range(*bounds: int) -> range:
     steps = range(*bounds)
-    rendering = _CURRENT.get()
-    rendering.steps += len(steps)
-    if rendering.steps > RANGE_MAX:
+    if len(steps) > RANGE_MAX:
         raise SecurityError(f"more than {RANGE_MAX} steps of range")
     return steps
 

@@ -8,6 +8,8 @@ from typing import Any
 from fleethub.model.words import hop
 from fleethub.rendering.slots import Opaque, OutputRefused, quoted
 
+DEPTH = 50
+
 
 class EnvUnquotable(ValueError):
     """A value that has no single-quoted form in ``.env``."""
@@ -15,6 +17,8 @@ class EnvUnquotable(ValueError):
 
 def to_json(value: Any) -> str:
     """``json``: sorted, two spaces, so that the same value is always the same text."""
+    if type(value) is str:  # most are, and need no indentation, which is what costs
+        return json.dumps(value, ensure_ascii=False)
     return json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
@@ -42,14 +46,18 @@ def words(value: Any) -> str:
     return hop(str(_plain(value)))
 
 
-def _plain(value: Any) -> Any:
-    """Refuses secrets anywhere in a value, and undefined ones by their own error."""
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Refuses secrets anywhere in a value, and undefined ones by their own error; and what nests without end."""
+    if type(value) is str:
+        return value
+    if depth > DEPTH:
+        raise OutputRefused(f"a value that is nested more than {DEPTH} deep")
     if isinstance(value, Opaque):
         raise OutputRefused('a secret can stand in the env file only: refer to its variable, "${NAME}"')
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: _plain(inner, depth + 1) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [_plain(inner, depth + 1) for inner in value]
     if value is None or isinstance(value, str | int | float):
         return value
     return str(value)

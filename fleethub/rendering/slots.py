@@ -39,7 +39,9 @@ class Opaque:
 
 def hide(value: object) -> object:
     """The value with every slot in it made opaque."""
-    if isinstance(value, SecretRef | Derived):
+    if type(value) is str:  # most are
+        return value
+    if isinstance(value, (SecretRef, Derived)):
         return Opaque(value)
     if isinstance(value, dict):
         return {key: hide(inner) for key, inner in value.items()}
