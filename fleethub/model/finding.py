@@ -177,6 +177,8 @@ CODES: dict[str, tuple[Severity, str]] = {
     "resource.protected": (E, "a protected resource would be deleted"),
     "drift.stopped": (W, "something was changed by hand, and the policy says not to repair it unasked"),
 }
+#: What only a person decides: a session is told, and not what to type.
+FOR_PEOPLE = ("origin.new", "command.new")
 #: Codes of severity error that end the whole run, with the exit code they ask for (see ``model.exit``).
 FATAL: dict[str, int] = {
     "state.behind": 4,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleethub.model.finding import Finding
+from fleethub.model.finding import FOR_PEOPLE, Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.secret import SecretRef
@@ -232,7 +232,7 @@ def _findings(fleet: Fleet, new: New) -> Iterable[Finding]:
 def says(findings: Iterable[Finding]) -> Iterable[str]:
     """What is not known, one line each with what to type: for who reads no plan (cron, ``serve``)."""
     for finding in findings:
-        if finding.code in ("origin.new", "command.new"):
+        if finding.code in FOR_PEOPLE:
             yield f"{finding.message}" + (f"; {finding.hint}" if finding.hint else "")
 
 

@@ -20,6 +20,7 @@ from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Node
 from fleethub.model.secret import Secret
+from fleethub.model.trust import origin_of
 from fleethub.model.verify import UNREACHED, Asked, Call, Check, KeySeen, Master, Origin, Reply, Verified
 from fleethub.model.words import heard
 from fleethub.nodetypes.openclaw.env import key_slot
@@ -54,12 +55,14 @@ def verify(place: Workplace, names: Sequence[str] = (), live: float | None = Non
         raise VerifyError(f"no node is called {unknown[0]!r}; there are: {listed}")
     nodes = [fleet.nodes[name] for name in dict.fromkeys(names or fleet.nodes)]
     masters, findings = _masters(place, nodes)
+    findings += place.trust.findings
     workers = min(AT_ONCE if live is None else AT_ONCE_LIVE, max(len(nodes), 1))
     with ThreadPoolExecutor(max_workers=workers) as pool:
         found = tuple(pool.map(lambda node: _verified(place, node, live, masters), nodes))
     findings += [
         Finding(p.code, str(p), hint="set it, or correct the reference; what needs it is unknown")
         for p in place.vault.problems
+        if p.code != "command.new"
     ]
     return Report(found, tuple(findings))
 
@@ -96,8 +99,10 @@ def _masters(place: Workplace, nodes: Iterable[Node]) -> tuple[dict[str, Any], l
 
 def _verified(place: Workplace, node: Node, live: float | None, readings: Mapping[str, Any]) -> Verified:
     case = _Case.of(place, node, live)
-    asked = case.remote() if "://" in node.target else case.folder()
-    asked = case.closer_look(asked)
+    if stranger := case.stranger():
+        asked = case.here("", {}, unread=f"{stranger} is not known on this machine, so no key was sent there")
+    else:
+        asked = case.closer_look(case.remote() if "://" in node.target else case.folder())
     tokens = {case.proxies[variable]: value.sha256() for variable, value in case.derived.items()}
     fleet = place.fleet.proxies
     masters = {
@@ -135,6 +140,11 @@ class _Case:
         """Where the node's variables are, below its target."""
         kind = nodetypes.get(self.node.type)
         return kind.paths(self.node)["env"] if kind else ".env"
+
+    def stranger(self) -> str:
+        """An origin that this machine does not know and the node's key would go to; empty without one."""
+        guard = self.place.trust.guard
+        return next((origin_of(call.url) for call in self.calls if not guard.allows(call.url)), "")
 
     def folder(self) -> Asked:
         """The ``.env`` is on this machine, and so the calls are made from it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fleethub.model.finding import Finding, Severity
+from fleethub.model.finding import FOR_PEOPLE, Finding, Severity
 from fleethub.model.survey import Survey, SurveyedBackend, SurveyedKey, SurveyedNode
 from fleethub.model.words import gib, hop, named, tame
 
@@ -84,7 +84,8 @@ def _findings(findings: Iterable[Finding]) -> Iterable[dict[str, Any]]:
 def told(finding: Finding) -> str:
     """A finding as one line, with what to do."""
     about = f" {finding.address}" if finding.address else ""
-    return f"{finding.code}{about}: {finding.message}" + (f" → {finding.hint}" if finding.hint else "")
+    hint = "a person decides: fleethub trust list" if finding.code in FOR_PEOPLE else finding.hint
+    return f"{finding.code}{about}: {finding.message}" + (f" → {hint}" if hint else "")
 
 
 def _waiting(survey: Survey) -> Iterable[dict[str, Any]]:

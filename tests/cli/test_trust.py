@@ -60,6 +60,9 @@ def test_a_spec_from_elsewhere_is_asked_nothing_until_the_printed_line_is_typed(
     place.run("verify", code=3)
     place.run("capacity")
     assert asked(world) == before
+    out = place.run("context", code=0)  # a session is told, and not what to type
+    assert "origin.new" in out
+    assert "trust add" not in out
     place.run("plan", code=3)
     pasted(place)
     place.apply()
@@ -267,3 +270,14 @@ def test_known_things_are_json(place: Place) -> None:
     place.run("trust", "add", "--yes", code=0)
     assert all(json.loads(line) for line in place.run("--json", "trust", "list", code=0).splitlines())
     assert os.environ["XDG_CONFIG_HOME"]
+
+
+def test_no_node_is_made_to_send_its_key_to_a_stranger(place: Place, world: World, stranger: LiteLLM) -> None:
+    place.run("trust", "add", "--yes", code=0)
+    place.apply()
+    place.edit(f'url = "{world.proxy.url}"', f'url = "{stranger.url}"\nadmin_url = "{world.proxy.url}"')
+    before = asked(world)
+    out = place.run("verify", code=3)
+    assert f"{stranger.url} is not known on this machine, so no key was sent there" in out
+    assert stranger.requests == []
+    assert before[1] == asked(world)[1]
