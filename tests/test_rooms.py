@@ -13,26 +13,27 @@ ROOT = Path(__file__).parents[1] / "fleethub"
 #: room -> the rooms of ours it may import. ``model`` is every room's.
 ALLOWED = {
     "model": set(),
-    "spec": set(),
+    "spec": {"folders"},
     "nodetypes": set(),
-    "rendering": {"nodetypes"},
+    "rendering": {"nodetypes", "folders"},
     "capacity": set(),
     "resources": {"nodetypes"},
     "planning": {"resources", "capacity"},
     "verifying": {"nodetypes"},
-    "state": {"atomic"},
-    "clients": {"atomic"},
+    "state": {"atomic", "folders"},
+    "clients": {"atomic", "folders"},
     "observing": {"clients", "atomic"},
     "applying": {"clients", "resources", "state"},
     "views": {"state"},
     "usecases": {
         *("capacity", "spec", "rendering", "resources", "nodetypes", "planning", "verifying"),
-        *("observing", "applying", "clients", "state", "views", "atomic"),
+        *("observing", "applying", "clients", "state", "views", "atomic", "folders"),
     },
-    "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing", "server"},
+    "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing", "server", "folders"},
     "server": {"usecases", "views"},
     "testing": set(),
     "atomic": set(),
+    "folders": set(),
 }
 PURE = ("model", "resources", "nodetypes", "capacity", "planning", "verifying")
 #: What a pure room has no use for: network, processes, clock, environment.
@@ -104,6 +105,35 @@ def test_imports_stay_within_the_walls(path: Path) -> None:
             homes = HOMES.get(parts[0])
             if homes is not None:
                 assert str(path.relative_to(ROOT)) in homes, f"{parts[0]} has its home in {homes}"
+
+
+#: ``pathlib``'s own ways to look, which take what may not be looked at for what is not there; see ``folders``.
+BLIND = {"exists", "is_file", "is_dir", "glob", "rglob", "iterdir"}
+#: Where that is what is meant: caches and backups to be thinned out, signs of change, a folder just listed.
+MAY_BE_BLIND = {
+    "observing/cache.py": {"glob"},
+    "state/store.py": {"glob"},
+    "state/context.py": {"is_file", "iterdir"},
+    "usecases/hook.py": {"iterdir"},
+    "usecases/hub.py": {"is_dir", "rglob"},
+}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_nobody_takes_what_may_not_be_looked_at_for_what_is_not_there(path: Path) -> None:
+    name = str(path.relative_to(ROOT))
+    if name.startswith(("testing/", "verifying/", "clients/ssh/")) or name == "folders.py":
+        return  # stand-ins; a method of another name; OpenSSH's own rule is that a file which cannot be read is skipped
+    calls = (n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call))
+    of_us = {"folders"}
+    found = {
+        f.attr
+        for f in calls
+        if isinstance(f, ast.Attribute)
+        and f.attr in BLIND
+        and not (isinstance(f.value, ast.Name) and f.value.id in of_us)
+    }
+    assert found <= MAY_BE_BLIND.get(name, set())
 
 
 def test_help_imports_click_alone() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from fleethub.cli.streams import forgive
+from fleethub.folders import is_file
 from fleethub.state.context import read
 from fleethub.views.context import Known, context
 
@@ -50,7 +51,7 @@ def _here() -> Path:
 
 def _folder(path: Path) -> Path:
     """``-C`` takes a folder or its fleet.toml."""
-    return (path.parent if path.is_file() else path).resolve()
+    return (path.parent if is_file(path) else path).resolve()
 
 
 def _folders(here: Path) -> Iterable[Path]:
@@ -64,7 +65,7 @@ def _folders(here: Path) -> Iterable[Path]:
 def _lacks(folder: Path) -> str:
     """Why no fleet is told of from a folder; one that cannot be read hides no other."""
     try:
-        return "" if (folder / MAIN).is_file() else "its folder is not there now"
+        return "" if is_file(folder / MAIN) else "its folder is not there now"
     except OSError as error:
         return f"its folder cannot be read: {error.strerror}"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from fleethub import folders
 from fleethub.cli.output import Out
 
 
@@ -31,7 +32,7 @@ def cmd(options: dict[str, object], name: str | None, shared_dir: Path | None) -
 
     out = Out(options)
     folder = (shared_dir or out.path).resolve()
-    if folder.is_file():
+    if folders.is_file(folder):
         raise click.UsageError(f"{_near(folder)} is a file; name the folder that the fleet is to lie in with -C")
     try:
         str(folder).encode()
@@ -45,7 +46,7 @@ def cmd(options: dict[str, object], name: str | None, shared_dir: Path | None) -
         out.text(f"wrote {_near(path)}")
     if laid.new_seed:
         out.text("Keep a copy of the seed in your password store: every key of this fleet is derived from it.")
-    elif (folder / "fleet.lock").exists():
+    elif folders.exists(folder / "fleet.lock"):
         out.text("No seed was made: fleet.lock is here, and its keys were derived from the seed they have.")
     elif laid.seed is not None:
         out.text(f"The seed was there already and is used: {_near(laid.seed)}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fleethub import folders
 from fleethub.cli.output import Out, guarded
 
 
@@ -33,7 +34,7 @@ def cmd(options: dict[str, object], node: str | None, target: Path) -> None:
         chosen = [node] if node is not None else sorted(opened.rendered)
         written = []
         for name in chosen:
-            if (target / name / ".fleethub").exists():
+            if folders.exists(target / name / ".fleethub"):
                 message = f"{target / name} is a living node's folder; render to another one"
                 raise click.UsageError(message)
             for file in opened.rendered[name].files:

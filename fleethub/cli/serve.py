@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fleethub import folders
 from fleethub.cli.output import Out, guarded
 from fleethub.model.exit import Exit
 
@@ -63,7 +64,7 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
         from fleethub.usecases import SpecError
         from fleethub.usecases.trust import says
 
-        root = out.path if out.path.is_dir() else out.path.parent
+        root = out.path if folders.is_folder(out.path) else out.path.parent
         secret = _token(root, token) if token is not None else None
         with _listen(host, port) as listening:
             if secret is None and not _loopback(listening):

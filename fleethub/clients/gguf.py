@@ -10,6 +10,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from fleethub import folders
 from fleethub.model.facts import Shown, Tensor
 
 ENTRIES = 1 << 20  # keys or tensors; the largest models have some thousands of tensors
@@ -56,10 +57,11 @@ class _Broken(Exception):
 
 def _size(path: Path) -> int:
     try:
-        if path.is_dir():
+        found = folders.kind(path)
+        if found == "folder":
             raise GgufError(f"{path} is a folder: name the GGUF file in it")
-        if not path.is_file():
-            what = "is not an ordinary file" if path.exists() else "does not exist"
+        if found != "file":
+            what = "is not an ordinary file" if found else "does not exist"
             raise GgufError(f"{path} {what}: name a GGUF file")
         size = path.stat().st_size
         with path.open("rb") as file:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from fleethub import folders
 from fleethub.model.facts import GitReading
 
 SECONDS = 20
@@ -55,7 +56,10 @@ def commit_only(folder: Path, paths: Sequence[str], message: str) -> str:
     if not _inside_work_tree(folder):
         raise GitError("the fleet's folder is in no git work tree")
     listed = set(_run(folder, ["ls-files", "-z", "--", *_exact(paths)], (0,)).split("\0"))
-    new = [p for p in paths if p not in listed and (folder / p).exists()]
+    try:
+        new = [p for p in paths if p not in listed and folders.exists(folder / p)]
+    except OSError as error:
+        raise GitError(f"{error.filename} cannot be looked at: {error.strerror}") from None
     if new:
         _run(folder, ["add", "--intent-to-add", "--", *_exact(new)], (0,))
     known = [p for p in paths if p in listed or p in new]  # what was never committed and is gone is nothing to git

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fleethub import nodetypes
+from fleethub import folders, nodetypes
 
 
 class TemplateText(str):
@@ -33,7 +33,11 @@ def load_templates(fleet_root: Path) -> Templates:
     found: dict[tuple[str, str], str] = {}
     for root, label in ((_packaged(), "fleethub:templates"), (fleet_root / "templates", "templates")):
         for kind in nodetypes.names():
-            found.update(((kind, name), text) for name, text in _read(root / kind, f"{label}/{kind}"))
+            try:
+                found.update(((kind, name), text) for name, text in _read(root / kind, f"{label}/{kind}"))
+            except OSError as error:  # any of the packaged ones may be replaced there
+                why = f"whether it is replaced cannot be told: {label}/{kind} cannot be read: {error.strerror}"
+                found |= {key: TemplateText("", f"{label}/{kind}/{key[1]}", why) for key in found if key[0] == kind}
     return found
 
 
@@ -47,9 +51,9 @@ def load_schemas(fleet_root: Path) -> Schemas:
     @cache
     def find(name: str) -> Mapping[str, Any] | None:
         path = fleet_root / "schemas" / name
-        if not name or not path.is_file():
-            return None
         try:
+            if not name or not folders.is_file(path):
+                return None
             schema = json.loads(path.read_bytes())
         except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"schemas/{name} cannot be read as JSON ({type(error).__name__})") from None
@@ -67,13 +71,16 @@ def no_schemas(name: str) -> None:
 def _packaged() -> Path:
     package = Path(__file__).resolve().parent.parent
     inside = package / "_templates"
-    return inside if inside.is_dir() else package.parent / "templates"
+    return inside if folders.is_folder(inside) else package.parent / "templates"
 
 
 def _read(folder: Path, label: str) -> Iterator[tuple[str, TemplateText]]:
-    if not folder.is_dir():
+    if not folders.exists(folder):
         return
-    for path in sorted(folder.glob("*.j2")):
+    for name in folders.listing(folder):
+        if not name.endswith(".j2") or name.startswith("."):
+            continue
+        path = folder / name
         origin = f"{label}/{path.name}"
         try:
             if not path.resolve().is_relative_to(folder.resolve()):

@@ -50,6 +50,10 @@ def load(path: Path, overlay: Overlay = MappingProxyType({})) -> Loaded:
     """
     try:
         sources = read_main(path, overlay)
+    except PermissionError as error:
+        message = f"the fleet's folder cannot be looked at: {error.strerror}"
+        problem = report.finding("spec.unreadable", message, Place(MAIN, 1, 1), "make it readable for this user")
+        return Loaded(None, (problem,), ())
     except (OSError, ValueError, RuntimeError):
         hint = "name a folder that is there by a path in UTF-8 without control characters"
         problem = report.finding("spec.unreadable", "the path of the fleet is unusable", Place(MAIN, 1, 1), hint)

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+from fleethub import folders
 from fleethub.model.finding import Finding, Place
 from fleethub.spec import report
 from fleethub.spec.positions import KeyPath, Spot, TooDeep, scan
@@ -73,7 +74,7 @@ def digest(files: Mapping[str, bytes]) -> str:
 
 def read_main(path: Path, overlay: Overlay = MappingProxyType({})) -> Sources:
     """Read fleet.toml alone: ``path`` is the file or its folder. Raises OSError or ValueError for an unusable path."""
-    main = path / MAIN if path.is_dir() else path
+    main = path / MAIN if folders.is_folder(path) else path
     if not main.name.isprintable():
         raise ValueError("it is shown in every finding's place")
     str(main.parent.resolve()).encode()  # nodes' targets are below it, and shells are told of them in UTF-8
@@ -117,16 +118,21 @@ def _matches(sources: Sources, pattern: str, place: Place | None) -> Iterable[Pa
         )
         return []
     try:
-        found = sorted(sources.root.glob(pattern)) if wild else [sources.root / pattern]
-        found = [f for f in found if not wild or (f.is_file() and not _hidden(f.relative_to(sources.root)))]
+        found = folders.files(sources.root, pattern) if wild else [sources.root / pattern]
         if wild:
             fixed = takewhile(lambda part: not re.search(r"[*?\[]", part), pattern.split("/"))
-            folders = {PurePosixPath(*fixed), *(PurePosixPath(f.relative_to(sources.root)).parent for f in found)}
-            sources.folders |= {str(folder) for folder in folders if folder.parts}
+            looked = {PurePosixPath(*fixed), *(PurePosixPath(f.relative_to(sources.root)).parent for f in found)}
+            sources.folders |= {str(folder) for folder in looked if folder.parts}
             found = _overlaid(sources, pattern, found)
         outside = [f for f in found if not f.resolve().is_relative_to(sources.root)]
         absent = [f for f in found if not _there(sources, f)]
-    except (ValueError, IndexError, NotImplementedError, OSError, RuntimeError):
+    except OSError as error:
+        # what it lacks is not known, and the keys of nodes that are not in the spec are deleted
+        what = report.shown(_below(sources, error))
+        why = f"an include cannot be followed: {what}: {error.strerror or error}"
+        sources.complain("spec.include", why, place, f"make {what} readable for this user, or take it out of include")
+        return []
+    except (ValueError, RuntimeError):
         sources.complain("spec.include", "an include that is no usable pattern", place, 'write it like "nodes/*.toml"')
         return []
     if outside:
@@ -161,11 +167,13 @@ def _overlaid(sources: Sources, pattern: str, found: Iterable[Path]) -> list[Pat
 
 def _there(sources: Sources, file: Path) -> bool:
     name = file.relative_to(sources.root).as_posix()
-    return sources.overlay[name] is not None if name in sources.overlay else file.exists()
+    return sources.overlay[name] is not None if name in sources.overlay else folders.exists(file)
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _below(sources: Sources, error: OSError) -> str:
+    """What an error is about, by its name below the fleet's folder."""
+    path = Path(str(error.filename or "."))
+    return path.relative_to(sources.root).as_posix() if path.is_relative_to(sources.root) else path.as_posix()
 
 
 def _read(sources: Sources, file: Path, name: str) -> tuple[dict[str, Any], dict[KeyPath, tuple[Place, Place]]] | None:
@@ -173,8 +181,8 @@ def _read(sources: Sources, file: Path, name: str) -> tuple[dict[str, Any], dict
     start = Place(name, 1, 1)
     data = sources.overlay.get(name)
     try:
-        if data is None and not file.is_file():
-            missing = "is no file" if file.exists() else "does not exist"
+        if data is None and (there := folders.kind(file)) != "file":
+            missing = "is no file" if there else "does not exist"
             hint = "fleethub init writes a first one" if name == sources.main else ""
             sources.complain(
                 "spec.unreadable",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fleethub import folders
 from fleethub.atomic import replace
 from fleethub.model.observation import Lockfile
 from fleethub.state.format import LockfileError, dump, load
@@ -35,7 +36,7 @@ class FileStore:
         text = dump(lockfile)
         backups = self.private / "backups"
         backups.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
+        if folders.exists(self.path):
             old = load(self.path.read_text(encoding="utf-8"))
             if old.serial != lockfile.serial:
                 replace(backups / f"{old.serial:08d}.lock", self.path.read_bytes(), 0o644)

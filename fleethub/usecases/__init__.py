@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from fleethub import __version__
+from fleethub import __version__, folders
 from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
 from fleethub.model.event import Event
@@ -132,7 +133,8 @@ def _read_of(loaded: Loaded, fleet: Fleet) -> Iterable[str]:
     for kind in sorted({node.type for node in fleet.nodes.values()}):
         own = Path(fleet.root) / "templates" / kind
         yield f"templates/{kind}/"
-        yield from (f"templates/{kind}/{file.name}" for file in (own.iterdir() if own.is_dir() else ()))
+        with suppress(OSError):  # what cannot be listed is a finding of the templates
+            yield from (f"templates/{kind}/{name}" for name in folders.listing(own))
 
 
 def _forbidden(fleet: Fleet) -> list[Finding]:

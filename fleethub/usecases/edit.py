@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
+from fleethub import folders
 from fleethub.atomic import create
 from fleethub.atomic import replace as write_file
 from fleethub.capacity import assess, planned_sets
@@ -388,7 +389,7 @@ def _replace(path: Path, data: bytes | None) -> None:
         path.unlink()
         return
     there = path.resolve()
-    write_file(there, data, there.stat().st_mode & 0o7777 if there.exists() else 0o644)
+    write_file(there, data, there.stat().st_mode & 0o7777 if folders.exists(there) else 0o644)
 
 
 def uncommitted(proposal: Proposal) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleethub import folders
 from fleethub.atomic import create, replace
 from fleethub.clients.vault import new_seed
 from fleethub.model.fleet import Fleet
@@ -47,7 +48,7 @@ def init(folder: Path, name: str, shared: bool = False) -> Laid:
         written.append(path)
         return True
 
-    fresh = not (folder / "fleet.toml").exists()
+    fresh = not folders.exists(folder / "fleet.toml")
     if fresh:
         fleet_id = secrets.token_hex(10)
         reference = _reference(f"{name}-{fleet_id[:8]}.seed", shared)
@@ -65,8 +66,8 @@ def init(folder: Path, name: str, shared: bool = False) -> Laid:
             tuple(written), None, False, (*notes, "the spec has mistakes, so no seed was made: fleethub validate")
         )
     seeds = [file_of(folder, a) for a in alternatives(fleet) if a.startswith(FILE)]
-    if seeds and not (folder / "fleet.lock").exists():
-        there = next((file for file in seeds if file.exists()), None)
+    if seeds and not folders.exists(folder / "fleet.lock"):
+        there = next((file for file in seeds if folders.exists(file)), None)
         seed = there or seeds[0]
         if there is None:
             seed.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -101,11 +102,11 @@ def _trust(fleet: Fleet) -> tuple[str, ...]:
 
 
 def _ignore(path: Path, written: list[Path]) -> None:
-    there = path.read_bytes() if path.exists() else b""
+    there = path.read_bytes() if folders.exists(path) else b""
     lines = there.splitlines()
     missing = [line for line in GITIGNORE.encode().splitlines() if line not in lines]
     if missing:
-        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+        mode = stat.S_IMODE(path.stat().st_mode) if there else 0o644
         end = b"" if there.endswith(b"\n") or not there else b"\n"
         replace(path.resolve(), there + end + b"\n".join(missing) + b"\n", mode)
         written.append(path)

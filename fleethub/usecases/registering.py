@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from fleethub import folders
 from fleethub.clients.tangleclaw import Document, Group, TangleClaw, TangleClawError
 from fleethub.model.tangleclaw import Outcome, Report, Step
 from fleethub.model.words import flat, plural
@@ -78,13 +79,21 @@ def member(client: TangleClaw, found: Group, number: int) -> tuple[Step, bool]:
     return Step(f"member {number}", Outcome.REGISTERED, f"of {found.name}"), True
 
 
+def written(root: Path) -> bool:
+    """Whether the file is there; one that cannot be looked at will be refused by TangleClaw, with its reason."""
+    try:
+        return folders.is_file(root / FILE)
+    except OSError:
+        return True
+
+
 def document(client: TangleClaw, found: Group, root: Path) -> tuple[Step, Document | None]:
     """Register the file, where there is one."""
     path = _path(found, root)
     listed = _at(client.documents(found.id), path)
     if listed is not None:
         return Step("document", Outcome.ALREADY, _shown(listed.path)), listed
-    if not (root / FILE).is_file():
+    if not written(root):
         hint = "fleethub apply writes it; then register again"
         return Step("document", Outcome.MISSING, f"there is no {FILE} in {root} yet", hint=hint), None
     try:
@@ -154,7 +163,11 @@ def beside(found: Group | None, root: Path) -> list[str]:
     """What else TangleClaw would show to every session, for it takes each ``.md`` of a shared directory."""
     if found is None or not shares(found, root):
         return []
-    others = sorted(p.name for p in root.glob("*.md") if p.name != FILE and p.is_file())
+    try:
+        listed = folders.listing(root)
+    except OSError as error:
+        return [f"what else of {root} TangleClaw shows to the sessions is not known: {error.strerror}"]
+    others = [name for name in listed if name.endswith(".md") and name != FILE]
     if not others:
         return []
     names = ", ".join(_shown(name) for name in others)

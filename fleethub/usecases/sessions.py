@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fleethub import folders
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import FATAL, Finding
 from fleethub.model.fleet import Fleet
@@ -116,7 +117,7 @@ def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
     path = Path(fleet.root) / NAME
     text = document(fleet, lockfile)
     try:
-        there = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+        there = path.read_text(encoding="utf-8", errors="replace") if folders.exists(path) else None
         if there is not None and not ours(there):
             return (f"{NAME} was not written by FleetHub and is left alone",)
         if there is not None and same(there, text):

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleethub import folders
 from fleethub.model.secret import SecretRef
 from fleethub.model.tangleclaw import Binding, Notified, Outcome, Report, Step
 from fleethub.state import tangleclaw as kept
@@ -66,8 +67,12 @@ def binding(environ: Mapping[str, str]) -> Binding | None:
 
 def fleet_root(path: Path) -> Path:
     """The folder of the fleet at a path (or of its fleet.toml); raises Unusable. A spec with mistakes will do."""
-    folder = path.parent if path.is_file() else path
-    if not (folder / "fleet.toml").is_file():
+    try:
+        folder = path.parent if folders.is_file(path) else path
+        there = folders.is_file(folder / "fleet.toml")
+    except OSError as error:
+        raise Unusable(f"{path} cannot be looked at: {error.strerror}") from None
+    if not there:
         raise Unusable(f"there is no fleet.toml in {folder}; name the fleet's folder with -C, or run fleethub init")
     return folder.resolve()
 
@@ -119,7 +124,7 @@ def status(root: Path, way: Door, group: str = GROUP) -> Report:
                 registered = log.run("document", partial(steps.known_document, client, found, root))
                 if registered is not None and way.binding is None:
                     log.notes.append(GAP)
-    if not (root / steps.FILE).is_file():
+    if not steps.written(root):
         log.notes.append(f"there is no {steps.FILE} in {root} yet: fleethub apply writes it")
     log.notes += steps.beside(found, root)
     return log.report()

@@ -1,0 +1,94 @@
+"""What lies at a path or in a folder, where that can be told; else the OSError that says why not.
+
+``Path.glob`` takes a folder that it may not list for an empty one, and ``exists()``, ``is_file()`` and ``is_dir()``
+(all errors from Python 3.14 on, some before) what they may not look at for what is not there. Here only what is seen
+not to be there is absent. Symbolic links are followed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from errno import ENOENT
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
+
+
+def kind(path: Path) -> Literal["", "file", "folder", "other"]:
+    """What is there; empty: nothing. Raises OSError."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - Path.stat() is the same; this module is about what the system says
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
+
+
+def exists(path: Path) -> bool:
+    """Whether something is there; raises OSError."""
+    return kind(path) != ""
+
+
+def is_file(path: Path) -> bool:
+    """Whether an ordinary file is there; raises OSError."""
+    return kind(path) == "file"
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; raises OSError."""
+    return kind(path) == "folder"
+
+
+def listing(folder: Path) -> list[str]:
+    """The names in a folder, sorted; raises OSError, also where it is not there."""
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries)
+
+
+def files(root: Path, pattern: str) -> list[Path]:
+    """The files below ``root`` that a pattern names, sorted; ``*``, ``?``, ``[…]``, and ``**`` for any depth.
+
+    Hidden names are left out, and ``**`` follows no links. Raises OSError for a folder on the way that cannot be
+    listed, and for a link to nothing, which may be a file on what is not mounted.
+    """
+    return sorted({path for path in _walk(root, pattern.split("/")) if _seen(path) == "file"})
+
+
+def _walk(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
+    first, rest = parts[0], parts[1:]
+    if first == "**":
+        if rest:
+            yield from _walk(folder, rest)
+        for name in _shown(folder):
+            below = folder / name
+            if not below.is_symlink() and _seen(below) == "folder":
+                yield from _walk(below, parts)
+    elif not any(c in first for c in "*?["):
+        below = folder / first
+        if rest:
+            if exists(below):
+                yield from _walk(below, rest)
+        elif exists(below):
+            yield below
+    else:
+        for name in _shown(folder):
+            below = folder / name
+            if not fnmatchcase(name, first):
+                continue
+            if not rest:
+                yield below
+            elif _seen(below) == "folder":
+                yield from _walk(below, rest)
+
+
+def _shown(folder: Path) -> list[str]:
+    return [name for name in listing(folder) if not name.startswith(".")]
+
+
+def _seen(path: Path) -> str:
+    """What a name that was listed is; raises OSError for a link to nothing."""
+    found = kind(path)
+    if not found:
+        raise FileNotFoundError(ENOENT, "a link to what is not there", str(path))
+    return found
