@@ -118,7 +118,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "route.context-unset": (W, "the route sets no num_ctx, so Ollama chooses the context"),
     "route.context-differs": (W, "the route's num_ctx is not the spec's context"),
     "route.api-base": (W, "the route's api_base is not the backend's URL"),
-    "route.foreign": (E, "a stored deployment that should go carries another fleet's mark"),
+    "route.foreign": (E, "a stored route that is wanted no more does not carry this fleet's mark"),
     "route.orphan": (W, "a stored deployment with this fleet's mark is in neither the spec nor the lockfile"),
     "route.differs": (W, "the alias exists, but leads to another model"),
     # backends

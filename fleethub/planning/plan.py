@@ -185,9 +185,10 @@ def _hold_shared(desk: _Desk) -> None:
 
 
 def _let_go(desk: _Desk) -> None:
-    """What is wanted no more and yet used by what is wanted is not deleted: only its record goes.
+    """What is wanted no more and yet used by what is wanted is not deleted.
 
-    A route of a proxy whose models are no longer managed; a node's target that another block took over.
+    A route of a proxy whose models are no longer managed stays in the lockfile, for it lives, until nobody uses it; of
+    a node whose target another block took over only the record goes, once that one is there.
     """
     kept = {a: i for a, i in desk.items.items() if i.want is not None}
     used = {thing for item in kept.values() for thing in (item.want.needs if item.want else ())}
@@ -200,7 +201,9 @@ def _let_go(desk: _Desk) -> None:
         if taker is not None:  # what runs there now still uses what the old block gave it
             desk.needs[taker] = _union(desk.needs[taker], desk.needs[address])
             desk.running[taker] = _union(desk.running[taker], desk.running[address])
-        if taker is not None or address in used:
+        if address in used:
+            desk.verdicts[address] = replace(verdict, action=None)
+        if taker is not None:
             desk.verdicts[address] = replace(verdict, action=Action.RECORD)
         if taker is not None and desk.verdicts[taker].action is Action.BLOCKED:
             why = Obstacle(

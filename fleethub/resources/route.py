@@ -77,7 +77,11 @@ class RouteKind:
             return Unknown(f"{source.at if source else '?'}: {reason}", sight.facts.at)
         rows = [d for d in reading.deployments if d.alias == address.alias]
         ours = [d for d in rows if d.stored and (mark := mark_of(d.info)) and mark.lineage == sight.lineage]
-        if not rows:
+        stored = [d for d in rows if d.stored]
+        applied = locked.attrs.get("deployments", ()) if locked else ()
+        # of what is wanted no more: a row of the config file is nobody's; a stored one may be ours without its mark
+        mine = ours or [d for d in stored if d.info.get("fleethub") or _shape(d) in applied]
+        if not rows or (want is None and not mine):
             return Absent(sight.facts.at)
         shapes = sorted((_shape(d) for d in ours), key=lambda row: str(row.get("api_base", "")))
         return Seen(
@@ -121,14 +125,17 @@ class RouteKind:
         return found
 
     def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
-        """A route that should go, and bears another mark now: it may be ours still. One that is wanted serves as well,
-        whoever defined it, and is left alone.
+        """An alias that somebody else defined serves as well, and is left alone; one that is wanted no more and may be
+        ours, by another mark or none, is not forgotten.
         """
         seen = item.seen
-        if item.want is not None or seen is None or not seen.telemetry["theirs"] or not seen.telemetry["marked"]:
+        if item.want is not None or seen is None or not seen.telemetry["theirs"]:
             return []
-        message = f"what {item.address.owner} stores of {item.address.alias!r} is marked by another fleet"
-        hint = "is this the fleet's own fleet.lock? else let the other fleet go of it, or delete the model in LiteLLM"
+        message = (
+            f"stored deployments of {item.address.alias!r} on {item.address.owner} do not carry this fleet's mark, "
+            "and may be those that it stored"
+        )
+        hint = "delete them in LiteLLM if nobody calls them (POST /model/delete with their ids); then plan again"
         return [Finding("route.foreign", message, item.address, hint=hint)]
 
     def remarks(self, item: Item) -> list[Finding]:

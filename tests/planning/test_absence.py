@@ -234,3 +234,31 @@ def test_the_keys_of_the_lockfile_are_asked_for_by_themselves(applied: World) ->
     assert sorted(slot.name for slot in source.known) == ["tilt", "volta", "web"]
     (first,) = [s for s in sources(spec.fleet, wanted(spec), None) if s.system == "litellm"]
     assert first.known == ()
+
+
+def test_a_route_that_is_no_longer_managed_is_remembered_until_nobody_uses_it() -> None:
+    start = World.of(ROUTED)
+    world = apply(start, plan(start, ROUTED)).world
+    freed = ROUTED.table("proxies.main", manage_routes=None)
+    assert plan(world, freed).changes == ()
+    spec = freed.without("nodes", "volta").node("volta", "one")
+    after = apply(world, plan(world, spec)).world
+    assert {d.alias for d in after.proxy.stored} == {"one"}
+    assert plan(after, spec).changes == ()
+
+
+@pytest.mark.parametrize("mark", [{}, {"lineage": "22" * 16, "serial": 1, "generation": 1}], ids=["none", "another"])
+def test_a_stored_route_that_may_be_ours_is_not_forgotten(mark: dict[str, object]) -> None:
+    start = World.of(ROUTED)
+    world = apply(start, plan(start, ROUTED)).world
+    other = tuple(replace(d, info={"fleethub": mark} if mark else {}) for d in world.proxy.stored)
+    world = world.at_proxy(lambda p: replace(p, stored=other))
+    spec = ROUTED.without("nodes").without("models")
+    made = plan(world, spec)
+    assert codes(made).count("route.foreign") == 2
+    after = apply(world, made).world
+    assert after.proxy.stored == other
+    assert {a for a in after.lockfile.resources if a.kind == "route"}  # type: ignore[union-attr]
+    gone = after.at_proxy(lambda p: replace(p, stored=()))  # what the hint says
+    last = apply(gone, plan(gone, spec)).world
+    assert not last.lockfile.resources  # type: ignore[union-attr]
