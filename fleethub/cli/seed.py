@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fleethub import folders
 from fleethub.cli.output import Out, guarded
 from fleethub.model.exit import Exit
 
@@ -58,7 +59,7 @@ def path(options: dict[str, object]) -> None:
             raise click.ClickException("key_seed in [fleet] names no file: reference")
         for file in files:
             out.text(str(file))
-        there = [file.exists() for file in files]
+        there = [folders.exists(file) for file in files]
         if not any(there):
             click.echo(f"none is there; with the seed's line: (umask 077; cat > {_quoted(files[0])})", err=True)
         out.line({"type": "summary", "exit": 0, "paths": [str(file) for file in files], "there": there})

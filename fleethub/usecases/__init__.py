@@ -169,10 +169,11 @@ class Workplace:
         self.opened = open_fleet(path, overlay)
         self.fleet = self.opened.fleet
         self.root = Path(self.fleet.root)
-        if (self.root / ".fleethub/edit.json").exists():
-            from fleethub.usecases.edit import finish
+        with suppress(OSError):
+            if folders.exists(self.root / ".fleethub/edit.json"):
+                from fleethub.usecases.edit import finish
 
-            finish(self.root)
+                finish(self.root)
         self.store = FileStore(self.root)
         self.trust = settle(self.fleet, lockfile_of(self.root), trusting or ALONE)
         guard = self.trust.guard

@@ -311,8 +311,9 @@ def finish(root: Path) -> None:
 
     Somebody who edits just now does it themselves.
     """
-    if not (root / BEGUN).exists():
-        return
+    with suppress(OSError):
+        if not folders.exists(root / BEGUN):
+            return
     says = "record an edit that was broken off"
     with suppress(OSError, LockedError), local_lock(root / LOCK, says), History(root / HISTORY) as log:
         _finish(root, log)

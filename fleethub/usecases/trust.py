@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fleethub import folders
 from fleethub.model.finding import FOR_PEOPLE, Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
@@ -285,5 +286,9 @@ def remember(fleet: Fleet, lockfile: Lockfile | None) -> Path:
 def moved(fleet: Fleet, lockfile: Lockfile) -> None:
     """After a first apply: what was known of the folder is known of the lineage. Raises TrustError."""
     places, record = record_of(fleet, lockfile)
-    if record is not None and not places[0].exists():
+    try:
+        there = folders.exists(places[0])
+    except OSError as error:
+        raise kept.TrustError(f"{places[0]} cannot be looked at: {error.strerror}") from None
+    if record is not None and not there:
         kept.write(places, record, fleet.name)
