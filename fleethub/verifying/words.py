@@ -32,7 +32,7 @@ _TEXTS = {
     ),
     "verify.key-refused": (
         "{where} does not take the key {key}: {says}",
-        "fleethub plan tells whether it was deleted, blocked or has expired; fleethub show key.{proxy}.{key} has its state",
+        "fleethub plan tells whether it is gone, blocked or expired; fleethub show key.{proxy}.{key} has its state",
     ),
     "verify.route-refused": (
         "{where} lists models to the key {key}, and refuses a call with it: {says}",
