@@ -71,7 +71,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """It was looked for, and is not there. ``barred`` says why it cannot be made; empty: nothing is known of that."""
+    """It was looked for in a reading that is whole, and nothing of ours is there; else it is seen, or unknown.
+
+    A client gives a whole reading (the list adds up, the answer has its beginning and its end, each path is told of) or
+    none: so what a kind does not find in one is absent, and may be forgotten. ``barred`` says why it cannot be made;
+    empty: nothing is known of that.
+    """
 
     at: str
     barred: str = ""
