@@ -81,7 +81,7 @@ def far(machine: Machine, tmp_path: Path) -> Iterator[Far]:
         place_of = f"ssh://{machine.address}{root}/{{name}}"
         spec = spec.table("defaults.node", target=place_of, model="one", timeout="20s")
         admin = Admin(proxy.url)
-        found = Far(machine, Place(tmp_path / "fleet", spec), root, state, admin)
+        found = Far(machine, Place(tmp_path / "fleet", spec.text), root, state, admin)
         found.has_docker()
         yield found
         admin.http.close()
