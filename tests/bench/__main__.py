@@ -22,7 +22,7 @@ from fleethub.capacity.placing import placed
 from fleethub.capacity.server import server_of
 from fleethub.model.facts import Facts, OllamaReading
 from fleethub.testing.litellm import LiteLLM
-from tests.bench.fleets import deployment, head
+from tests.bench.fleets import deployment, head, trust
 from tests.bench.http import fleet_ratio
 from tests.capacity.asking import CATALOG, backend, fleet, installed, model
 from tests.support import MASTER, SEED
@@ -52,6 +52,7 @@ def plans() -> dict[int, float]:
             folder = Path(name)
             nodes = "".join(f'[nodes.n{i}]\nhost = "h{i}"\n' for i in range(size))
             (folder / "fleet.toml").write_text(head(proxy.url) + nodes)
+            trust(folder)
             (folder / "fleet.seed").write_text(SEED)
             (folder / "fleet.seed").chmod(0o600)
             applied = fleethub(folder, "apply", "--auto-approve")
@@ -87,6 +88,7 @@ def sessions() -> dict[str, float]:
         folder = Path(name)
         nodes = "".join(f'[nodes.n{i}]\nhost = "h{i}"\nowner = "Owner {i}"\nport = {18000 + i}\n' for i in range(200))
         (folder / "fleet.toml").write_text(head(proxy.url) + nodes)
+        trust(folder)
         (folder / "fleet.seed").write_text(SEED)
         (folder / "fleet.seed").chmod(0o600)
         fleethub(folder, "apply", "--auto-approve")

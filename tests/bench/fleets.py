@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+from fleethub.model.trust import uses
+from fleethub.spec import load
 from tests.fleets import deployment, fleet
 
 
@@ -12,3 +17,10 @@ def head(url: str) -> str:
 
 
 __all__ = ["deployment", "head"]
+
+
+def trust(folder: Path) -> None:
+    """Let the commands of this benchmark ask all that the spec uses, and leave no record of it."""
+    fleet = load(folder).fleet
+    assert fleet is not None
+    os.environ["FLEETHUB_TRUST"] = " ".join(sorted({use.origin for use in uses(fleet)}))

@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.bench.fleets import deployment, head
+from tests.bench.fleets import deployment, head, trust
 from tests.server.live import Served
 
 NODES, CLIENTS, ROUNDS, REQUESTS = 200, 20, 8, 100
@@ -111,6 +111,7 @@ def fleet_ratio() -> float:
         folder = Path(name)
         nodes = "".join(f'[nodes.n{i}]\nhost = "h{i}"\n' for i in range(NODES))
         (folder / "fleet.toml").write_text(head(proxy.url) + nodes)
+        trust(folder)
         (folder / "fleet.seed").write_text(SEED)
         (folder / "fleet.seed").chmod(0o600)
         ours = Served(folder, LITELLM_MASTER_KEY=MASTER)

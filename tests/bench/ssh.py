@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tests.bench.fleets import trust
 from tests.ports import free
 from tests.real.sshd import client, key
 from tests.support import SEED
@@ -246,6 +247,7 @@ def run(folder: Path, server: Server, program: str) -> int:
     fleet.mkdir()
     nodes = "".join(f'[nodes.n{n}]\nhost = "{address(n)}"\n' for n in range(PLAN))
     (fleet / "fleet.toml").write_text(SPEC.format(user=server.user, root=folder / "srv") + nodes)
+    trust(fleet)
     (fleet / "fleet.seed").write_text(SEED)
     (fleet / "fleet.seed").chmod(0o600)
     fleethub(fleet, "apply", "--auto-approve", "--parallel", "32")
