@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleethub.clients.ssh.endpoint import LOGIN, Endpoint
+from fleethub.clients.ssh import endpoint as limits
+from fleethub.clients.ssh.endpoint import Endpoint
 from fleethub.clients.ssh.known_hosts import fingerprint, kind_of
 from fleethub.model.words import heard
 
@@ -139,7 +140,7 @@ class Login:
         if not path:
             return {}
         door = socket.socket(socket.AF_UNIX)
-        door.settimeout(LOGIN)  # it may ask somebody
+        door.settimeout(limits.LOGIN)  # it may ask somebody
         try:
             door.connect(path)
             agent = AgentSSH()
