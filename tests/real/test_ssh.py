@@ -403,6 +403,20 @@ def test_a_host_that_hangs(
         assert "within" in str(caught.value)
 
 
+def test_an_agent_that_hangs(
+    machine: Machine, elsewhere: Path, shells: Shells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "LOGIN", 2.0)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "agent"))
+        listener.listen()
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+        started = time.monotonic()
+        with pytest.raises(ShellError, match=r"no login within 2 s|login was refused"):
+            shells.at(machine.address).run("echo hello")
+        assert time.monotonic() - started < 15
+
+
 def test_nobody_listens_and_no_such_name(machine: Machine, shells: Shells) -> None:
     (port,) = free()
     with pytest.raises(ShellError, match="cannot connect"):

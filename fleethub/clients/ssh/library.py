@@ -51,7 +51,7 @@ class Library:
         """Say what went wrong, and what to do; raises ShellError."""
         if isinstance(error, NeedsProgram):
             raise error
-        says = _says(error, self._address)
+        says = _says(error, self._address, max(hop.connect_timeout for hop in chain))
         beyond = error.beyond if isinstance(error, Refused) else ""
         if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
             beyond = "paramiko and the host have no algorithm in common"
@@ -219,7 +219,7 @@ def _has_ticket(chain: list[Endpoint]) -> bool:
     return any(hop.option("gssapiauthentication") == "yes" for hop in chain) and Path(cache).exists()
 
 
-def _says(error: Exception, address: str) -> str:
+def _says(error: Exception, address: str, seconds: float) -> str:
     match error:
         case HostKeyError():
             return f"{error} connect once with ssh ({by_hand(address)}) and accept its key if it is the right one"
@@ -230,7 +230,7 @@ def _says(error: Exception, address: str) -> str:
         case NoValidConnectionsError():
             return "cannot connect (" + "; ".join(sorted({plain(e) for e in error.errors.values()})) + ")"
         case TimeoutError():
-            return f"no answer within {limits.CONNECT:g} s"
+            return f"no answer within {seconds:g} s"
         case paramiko.SSHException() if "banner" in str(error) or "No existing session" in str(error):
             return f"something listens there, but it does not answer as an SSH server within {limits.CONNECT:g} s"
     return f"cannot connect ({plain(error)})"
