@@ -27,12 +27,16 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """``drift`` None means: not written, so ask on a terminal. ``reserve`` is bytes kept free on each GPU."""
+    """``drift`` None means: not written, so ask on a terminal. ``reserve`` is bytes kept free on each GPU.
+
+    ``targets``: patterns of where edits by command or HTTP may put nodes; None: not written.
+    """
 
     overcommit: Literal["refuse", "refuse-new", "warn"] = "refuse-new"
     drift: Literal["repair", "stop"] | None = None
     revoked: Literal["stop", "restore"] = "stop"
     reserve: int = 1 << 30
+    targets: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

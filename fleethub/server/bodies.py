@@ -69,7 +69,9 @@ class NodeBody(Body):
     owner: Annotated[Label, Field(description="left out: the project")] | None = None
     key: Name | None = None
     port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_whole)] | None = None
-    labels: Annotated[dict[Name, Label], Field(json_schema_extra={"additionalProperties": False})] | None = None
+    labels: (
+        Annotated[dict[Name, Label], Field(max_length=32, json_schema_extra={"additionalProperties": False})] | None
+    ) = None
 
 
 class CapacityQuery(BaseModel):

@@ -89,10 +89,10 @@ def _edit(site: Site, edit: Any, body: Body, models: tuple[str, ...]) -> Respons
     view = _view(site)
     _known(view, models)
     try:
-        proposal = edits.propose(site.path, edit, body.project, body.force, view.facts, site.trusting)
+        proposal = edits.propose(site.path, edit, body.project, body.force, view.facts, site.trusting, api=True)
         if _unjudged(proposal):  # a model may have been pulled since the last look
             view = usable(site.hub.refresh())
-            proposal = edits.propose(site.path, edit, body.project, body.force, view.facts, site.trusting)
+            proposal = edits.propose(site.path, edit, body.project, body.force, view.facts, site.trusting, api=True)
         if proposal.refused:
             _remember(proposal)
             raise _refusal(view, proposal, models)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Key, Model, Node, Ollama, Policy, Proxy
 from fleethub.spec.chains import Wrong, entries, hop, proxy_of
 from fleethub.spec.merge import Draft
-from fleethub.spec.schema import BackendTable, KeyTable, ModelTable, ProxyTable, Spec
+from fleethub.spec.schema import BackendTable, KeyTable, ModelTable, PolicyTable, ProxyTable, Spec
 from fleethub.spec.sources import Sources
 from fleethub.spec.targets import expand, normal
 from fleethub.spec.values import Plain
@@ -38,13 +38,19 @@ def resolve(spec: Spec, drafts: list[Draft], sources: Sources) -> Fleet:
         digest=sources.digest,
         key_seed=spec.fleet.key_seed,
         ssh_program=spec.fleet.ssh_program,
-        policy=Policy(**_said(spec.policy, *type(spec.policy).model_fields)),
+        policy=_policy(spec.policy),
         proxies={n: _proxy(p, common("proxies", n, p)) for n, p in spec.proxies.items()},
         backends={n: _backend(b, common("backends", n, b)) for n, b in spec.backends.items()},
         models={n: _model(spec, m, common("models", n, m)) for n, m in spec.models.items()},
         nodes={d.name: _node(spec, d, sources) for d in drafts},
         keys={n: _key(k, common("keys", n, k)) for n, k in spec.keys.items()},
     )
+
+
+def _policy(table: PolicyTable) -> Policy:
+    said = _said(table, *type(table).model_fields)
+    targets = said.pop("targets", None)
+    return Policy(**said, targets=None if targets is None else tuple(targets))
 
 
 def _said(table: BaseModel, *fields: str) -> dict[str, Any]:

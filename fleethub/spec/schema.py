@@ -60,6 +60,11 @@ class PolicyTable(Table):
     )
     revoked: Literal["stop", "restore"] = Field("stop", description="A key deleted or blocked by hand: stop or restore")
     reserve: v.Size | None = Field(None, description='VRAM kept free on each GPU, like "1 GiB" (default)')
+    targets: list[v.Line] | None = Field(
+        None,
+        description='Where an edit by command or HTTP may put a node, like ["nodes/*", "ssh://ops@*.example/srv/*"]; '
+        "* is anything within one part of a path, ** any parts. Not written: HTTP only beside nodes that there are",
+    )
 
 
 class ProxyTable(Block):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from difflib import unified_diff
@@ -45,6 +45,7 @@ from fleethub.state.history import History
 from fleethub.state.history import read as history
 from fleethub.state.lock import LockedError, local_lock, who
 from fleethub.usecases import Planned, SpecError, Workplace
+from fleethub.usecases.allowed import target_finding
 from fleethub.usecases.trust import Trusting
 
 __all__ = [
@@ -66,8 +67,9 @@ def propose(
     force: bool = False,
     facts: Facts | None = None,
     trusting: Trusting | None = None,
+    api: bool = False,
 ) -> Proposal:
-    """What an edit would do, judged as a whole; writes nothing.
+    """What an edit would do, judged as a whole; writes nothing. ``api``: it comes by HTTP.
 
     ``project`` is who asks: an entry with an owner may only be edited by that owner (case does not count), or with
     ``force``, which hands the entry over to ``project``. ``facts``: what to plan with; without them it is read now.
@@ -77,7 +79,8 @@ def propose(
     spec = load(path)
     if spec.fleet is None:
         raise SpecError(spec.findings)
-    node = spec.fleet.nodes.get(edit.node)
+    fleet = spec.fleet
+    node = fleet.nodes.get(edit.node)
     proposal = Proposal(
         action="set" if isinstance(edit, Register) and node is not None else ACTIONS[type(edit)],
         says=redacted(_says(edit)),
@@ -109,15 +112,28 @@ def propose(
     proposal = replace(proposal, files=made.files, notes=made.notes)
     if not made.files:
         return proposal
-    return _judged(path, spec, proposal, facts, trusting)
+    says = isinstance(edit, SetFields | Register) and "target" in edit.fields
+    return _judged(path, spec, proposal, facts, trusting, lambda node: target_finding(fleet, node, says, api))
 
 
-def _judged(path: Path, spec: Loaded, proposal: Proposal, facts: Facts | None, trusting: Trusting | None) -> Proposal:
-    """The proposal with what the new spec's validation and plan say of it."""
+def _judged(
+    path: Path,
+    spec: Loaded,
+    proposal: Proposal,
+    facts: Facts | None,
+    trusting: Trusting | None,
+    policy: Callable[[Node], Finding | None],
+) -> Proposal:
+    """The proposal with what the policy, the new spec's validation and its plan say of it."""
     try:
         after = Workplace(path, proposal.files, trusting)
     except SpecError as error:
         return replace(proposal, findings=tuple(f for f in error.findings if f.severity is Severity.ERROR))
+    node = after.fleet.nodes.get(proposal.address.name)
+    refused = policy(node) if node is not None else None
+    if refused is not None:  # before anything is read there
+        after.__exit__()
+        return replace(proposal, findings=(refused,))
     with after:
         made = _planned(spec, after, facts)
     return replace(

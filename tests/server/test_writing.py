@@ -259,3 +259,18 @@ def test_writers_who_wait_for_the_network_do_not_keep_readers_waiting(place: Pla
             assert answer.status == 200
         answered, _, _ = select.select(waiting, [], [], 0)
         assert answered == []
+
+
+def test_a_target_outside_the_policy_is_refused_with_what_is_allowed(client: TestClient, place: Place) -> None:
+    before = place.bytes()
+    new = {"name": "newnode", "host": "newnode", "model": "qwen3-32b", "project": "Mine"}
+    for target in ("ssh://root@elsewhere.example/etc/x", "somewhere/newnode"):
+        with recorded() as sent:
+            body = post(client, "nodes", 409, **new, target=target)
+        assert body["code"] == "REFUSED"
+        assert body["findings"][0]["code"] == "node.target-policy"
+        assert "nodes/*" in body["error"]
+        assert sent == [], "nothing is asked there"
+    post(client, "nodes", 400, **new, labels={f"l{n}": "x" for n in range(33)})
+    assert place.bytes() == before
+    post(client, "nodes", 201, **new, target="nodes/elsewhere")
