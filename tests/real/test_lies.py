@@ -1,7 +1,8 @@
 """A proxy, a node and a lockfile lie, the product is run as a user runs it, and a table shows what came of it.
 
 Nothing that lives is lost, no secret goes to a stranger, the exit code is a designed one, and what is said names the
-lie. On a real LiteLLM where FLEETHUB_LITELLM_UP is set, else on the stand-in. FLEETHUB_LIES names a file for the table.
+lie. On a real LiteLLM where FLEETHUB_LITELLM_UP is set, else on the stand-in; over a real sshd where FLEETHUB_SSHD is
+set, else in folders. FLEETHUB_LIES names a file for the table.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fleethub.clients.process import Output
 from fleethub.clients.shell import Local
+from fleethub.clients.ssh import Remote
 from fleethub.testing.litellm import LiteLLM
 from tests.fleets import Spec, deployment, fleet
 from tests.proxies import Admin
@@ -23,6 +26,7 @@ from tests.real.liar import Liar, Said, Stranger
 from tests.real.lies import ALL_GONE, B_GONE, LIMIT, ROWS, SAME, Row
 from tests.support import MASTER, SEED, Place
 
+Run = Callable[..., Output]
 TABLE: list[tuple[str, str, str, str]] = []
 MODELS = ("qwen3-32b", "gemma3-27b")
 
@@ -30,10 +34,14 @@ MODELS = ("qwen3-32b", "gemma3-27b")
 class Town:
     """A fleet that was applied through the liar, and is put back after each row."""
 
-    def __init__(self, upstream: str, folder: Path) -> None:
+    def __init__(self, upstream: str, folder: Path, address: str = "") -> None:
         self.liar, self.stranger, self.admin, self.folder = Liar(upstream), Stranger(), Admin(upstream), folder
+        self.kept = folder.with_name("kept")
         ttl = "3s" if os.environ.get("FLEETHUB_LITELLM_UP") else "10ms"
         spec = fleet(self.liar.url, key_cache_ttl=ttl).models(*MODELS).node("a", *MODELS).node("b", "gemma3-27b")
+        if address:
+            there = {"target": f"ssh://{address}{folder}/nodes/{{name}}", "type": "openclaw-native", "image": None}
+            spec = spec.table("defaults.node", **there, activate="never")
         self.specs: dict[str, Spec] = {
             SAME: spec.key("web", models=["qwen3-32b"]),
             B_GONE: spec.key("web", models=["qwen3-32b"]).without("nodes", "b"),
@@ -49,15 +57,19 @@ class Town:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.pristine = Place(self.folder, self.specs[SAME].text)
         self.pristine.apply()
+        shutil.rmtree(self.kept, ignore_errors=True)
+        shutil.copytree(self.folder, self.kept)
         self.tokens = self.keys()
         self.values = [self.pristine.env(node)["FLEETHUB_KEY_MAIN"] for node in ("a", "b")]
 
     def keys(self) -> dict[str, object]:
         return {str(row["key_alias"]): row["token"] for row in self.admin.rows()}
 
-    def place(self, folder: Path, spec: str) -> Place:
-        shutil.copytree(self.folder, folder)
-        return Place(folder, self.specs[spec].text)
+    def place(self, spec: str) -> Place:
+        """The fleet as it was applied, nodes and all."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(self.kept, self.folder)
+        return Place(self.folder, self.specs[spec].text)
 
     def stop(self) -> None:
         self.admin.http.close()
@@ -66,24 +78,42 @@ class Town:
 
 
 @pytest.fixture(scope="module")
-def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder = tmp_path_factory.mktemp("town") / "fleet"
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the nodes are, with an operator's home and ssh; empty: on this machine."""
+    if not os.environ.get("FLEETHUB_SSHD"):
+        yield ""
+        return
+    server, openssh = request.getfixturevalue("server"), request.getfixturevalue("openssh")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(server.home))
+        patch.setenv("PATH", str(openssh), prepend=os.pathsep)
+        patch.delenv("SSH_AUTH_SOCK", raising=False)
+        server.known_hosts(server.known)
+        yield server.address
+
+
+@pytest.fixture(scope="module")
+def upstream(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The LiteLLM that tells the truth."""
     if os.environ.get("FLEETHUB_LITELLM_UP"):
-        found = Town(request.getfixturevalue("replicas")[0].url, folder)
-        yield found
-        found.stop()
-    else:
-        with LiteLLM(models=[deployment(m) for m in MODELS], master_key=MASTER, cache_ttl=0.01) as proxy:
-            found = Town(proxy.url, folder)
-            yield found
-            found.stop()
+        yield request.getfixturevalue("replicas")[0].url
+        return
+    with LiteLLM(models=[deployment(m) for m in MODELS], master_key=MASTER, cache_ttl=0.01) as proxy:
+        yield proxy.url
+
+
+@pytest.fixture(scope="module")
+def town(upstream: str, address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    found = Town(upstream, tmp_path_factory.mktemp("town") / "fleet", address)
+    yield found
+    found.stop()
     _print()
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_lie(name: str, town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lie(name: str, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     row = ROWS[name]
-    place = town.place(tmp_path / "fleet", row.spec)
+    place = town.place(row.spec)
     tell(row, town, place, monkeypatch)
     before, asked = place.folder / "fleet.lock", len(town.liar.asked)
     named = resources(before)
@@ -125,16 +155,19 @@ def tell(row: Row, town: Town, place: Place, monkeypatch: pytest.MonkeyPatch) ->
 
         town.liar.lie = lie
     if row.shell is not None or row.tool:
-        change, run = row.shell, Local.run
+        change = row.shell
         without = f"{row.tool}() {{ echo {row.tool}: not found >&2; return 127; }}\n" if row.tool else ""
 
-        def lying(self: Local, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
-            if b"/nodes/b\n" not in stdin:
-                return run(self, script, stdin, timeout)
-            said = run(self, without + script, stdin, timeout)
-            return change(script, said) if change is not None else said
+        for shell in (Local, Remote):
+            run: Run = shell.run
 
-        monkeypatch.setattr(Local, "run", lying)
+            def lying(self: Any, script: str, stdin: bytes = b"", timeout: float = 20.0, run: Run = run) -> Output:
+                if b"/nodes/b\n" not in stdin:
+                    return run(self, script, stdin, timeout)
+                said = run(self, without + script, stdin, timeout)
+                return change(script, said) if change is not None else said
+
+            monkeypatch.setattr(shell, "run", lying)
     if row.folder is not None:
         row.folder(place.folder / "nodes/b")
     if row.lockfile is not None:
