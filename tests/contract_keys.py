@@ -7,6 +7,7 @@ and defaults for new keys, a wildcard, a fallback of a model that fails) and ``c
 from __future__ import annotations
 
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,20 @@ POWER = [
 
 @pytest.fixture
 def applied(tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times) -> Place:
-    place = Place(tmp_path / "fleet", spec(times, replicas[0]))
+    text = spec(times, replicas[0]).replace('name = "monad"', f'name = "{fresh()}"')
+    place = Place(tmp_path / "fleet", text)
     place.apply()
     return place
 
 
+def fresh() -> str:
+    """A fleet's name that no other test has: its keys have values of their own, which no proxy has counted yet."""
+    return f"f{uuid.uuid4().hex[:8]}"
+
+
 def on(tmp_path: Path, door: Door, times: Times, *chain: str, **key: Any) -> Place:
     """A fleet of one node on a proxy."""
-    made = fleet(door.url, key_cache_ttl=times.ttl).table("defaults.node", settle=times.settle)
+    made = fleet(door.url, name=fresh(), key_cache_ttl=times.ttl).table("defaults.node", settle=times.settle)
     return Place(tmp_path / "fleet", made.node("rentalclaw", *chain).key("rentalclaw", **key).text)
 
 
