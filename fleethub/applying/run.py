@@ -255,9 +255,13 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
         # of what was never there, the record is where it is made now
         start = replace(wanted, attrs={}, needs={}, shape="") if wanted and not (before and before.attrs) else before
         if start is not None:
+            # of what goes, an intent that a crash left is all that tells what was made
+            begun = before.pending if before and before.pending and wanted is None else None
+            attrs = wanted.attrs if wanted else begun.attrs if begun else {}
+            generation = wanted.generation if wanted else begun.generation if begun else 0
             found[change.address] = replace(
                 start,
-                pending=Pending(phases, wanted.attrs if wanted else {}, needs, wanted.generation if wanted else 0),
+                pending=Pending(phases, attrs, needs, generation),
             )
     return found
 

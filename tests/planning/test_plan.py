@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fleethub.model.plan import Action, Phase, Plan
 from tests.fleets import Spec, fleet
-from tests.world import World, apply, facts, plan, settled
+from tests.world import SEAL, World, apply, facts, plan, settled
 from tests.world.lies import believed, told
 
 ONE = fleet().models("one", "two").node("a", "one")
@@ -148,3 +148,15 @@ def test_of_two_nodes_at_one_target_neither_is_taken_down() -> None:
     assert actions(made) == {"node.b": "blocked", "key.main.b": "blocked"}
     assert "fleet.lock has node.a and node.b at nodes/a" in reasons(made)
     assert set(actions(plan(wrong, both.without("nodes"))).values()) == {"blocked"}
+
+
+def test_a_deletion_that_breaks_off_still_knows_what_a_creation_before_it_began() -> None:
+    begun = apply(World.of(ONE), plan(World.of(ONE), ONE), crash=1).world
+    gone = ONE.without("nodes")
+    broken = apply(begun, plan(begun, gone), crash=0).world
+    assert broken.lockfile is not None
+    (record,) = (r for a, r in broken.lockfile.resources.items() if a.kind == "key")
+    assert record.pending is not None
+    assert record.pending.attrs["value"] == SEAL.sha256(bytes.fromhex(broken.key("a").token))
+    after = apply(broken, plan(broken, gone)).world
+    assert (after.proxy.keys, dict(after.lockfile.resources) if after.lockfile else None) == ((), {})
