@@ -27,6 +27,7 @@ from fleethub.planning.summary import sentence
 from fleethub.resources import KINDS
 from fleethub.resources.base import Item, Kind, Sight, Uses, Work, record
 from fleethub.resources.delivery import (
+    outrun,
     restart_by_hand,
     rewires,
     running,
@@ -225,8 +226,7 @@ def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet, facts: Facts)
         if address.kind != "node" or item.want is None or verdict.action not in (Action.CREATE, Action.UPDATE):
             continue
         gates = [tracked[address]] if address in tracked else []
-        if (waits := waits_for_hand(item)) is not None:
-            gates.append(waits)
+        gates += [why for why in (waits_for_hand(item), outrun(item)) if why is not None]
         before = item.locked.needs if item.locked else {}
         if (moves := _moves(item, facts)) is not None:
             gates.append(moves)

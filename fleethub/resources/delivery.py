@@ -92,6 +92,28 @@ def waits_for_hand(item: Item) -> Obstacle | None:
     return restart_by_hand(item) if behind and by_hand(item) and not to_deliver(item) else None
 
 
+def outrun(item: Item) -> Obstacle | None:
+    """Set when the process would call models with a key that may not: another key, and models that the old one lacks.
+
+    A gateway takes its new config over while it runs, and its new variables when it restarts: for as long as that
+    takes (a crash in between, a restart by hand) it would be refused.
+    """
+    if item.want is None or item.locked is None or not is_host(item.want.material["node"]) or not rewires(item):
+        return None
+    applied = running(item)
+    new = {a.owner: (a, models) for a, models in item.want.needs.items() if a.kind == "key" and a not in applied}
+    for old, models in sorted(applied.items()):
+        key, wanted = new.get(old.owner, (old, models))
+        if old.kind == "key" and old not in item.want.needs and wanted - models:
+            return Obstacle(
+                Why.POLICY,
+                f"its key on {old.owner} changes from {old.alias} to {key.alias}, and its models to ones that "
+                f"{old.alias} may not call ({', '.join(sorted(wanted - models))}): change its key in one apply, "
+                "its models in the next",
+            )
+    return None
+
+
 def touches_wiring(item: Item) -> bool:
     """Whether a delivery changes what the node calls, where, or with which key: then it needs a proof."""
     return any(file.role in ("env", "openclaw") for file in changed_files(item))

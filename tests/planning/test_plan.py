@@ -160,3 +160,18 @@ def test_a_deletion_that_breaks_off_still_knows_what_a_creation_before_it_began(
     assert record.pending.attrs["value"] == SEAL.sha256(bytes.fromhex(broken.key("a").token))
     after = apply(broken, plan(broken, gone)).world
     assert (after.proxy.keys, dict(after.lockfile.resources) if after.lockfile else None) == ((), {})
+
+
+def test_behind_ssh_a_node_changes_its_key_or_gains_models_but_not_both_at_once() -> None:
+    """Its process takes the new models at once and the new key when it restarts: with the old key it would be refused."""
+    before, own = settled(FAR), FAR.key("shared")
+    both = own.node("a", "two", key="shared")
+    held = plan(before, both)
+    assert not any(step.startswith("node.a/") for step in steps(held))
+    assert "its key on main changes from a to shared" in reasons(held)
+
+    renamed = own.node("a", "one", key="shared")
+    first = apply(before, plan(before, renamed)).world
+    then = apply(first, plan(first, both)).world
+    assert plan(then, both).changes == ()
+    assert {row.alias: row.models for row in then.proxy.keys} == {"shared": ("two",)}

@@ -21,18 +21,14 @@ LIMITS = ({}, {"rpm": 60}, {"max_budget": 9.0, "budget_duration": "30d"})
 
 @st.composite
 def specs(draw: st.DrawFn, **head: object) -> Spec:
-    """Up to two nodes, in folders or behind SSH, with keys of their own or a shared one; a key without a node.
-
-    Behind SSH a node's key keeps its name: a gateway takes a new config over at once, and a new key when it restarts.
-    """
+    """Up to two nodes, in folders or behind SSH, with keys of their own or a shared one; a key without a node."""
     made = fleet(manage_routes=draw(st.booleans()) or None, **head).models(*ALIASES)
-    far = draw(st.booleans())
-    if far:
+    if draw(st.booleans()):
         made = made.table("defaults.node", target=FAR)
     for name in NODES:
         chain = draw(st.sampled_from((None, *CHAINS)))
         if chain is not None:
-            made = made.node(name, *chain, key=None if far else draw(st.sampled_from((None, "shared"))))
+            made = made.node(name, *chain, key=draw(st.sampled_from((None, "shared"))))
     users = {block.get("key", name) for name, block in made.doc.get("nodes", {}).items()}
     for name in sorted(users):
         made = made.key(name, **draw(st.sampled_from(LIMITS)))
