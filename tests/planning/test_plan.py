@@ -163,7 +163,7 @@ def test_a_deletion_that_breaks_off_still_knows_what_a_creation_before_it_began(
 
 
 def test_behind_ssh_a_node_changes_its_key_or_gains_models_but_not_both_at_once() -> None:
-    """Its process takes the new models at once and the new key when it restarts: with the old key it would be refused."""
+    """Its process takes the new models at once, the new key when it restarts: with the old one it would be refused."""
     before, own = settled(FAR), FAR.key("shared")
     both = own.node("a", "two", key="shared")
     held = plan(before, both)
