@@ -492,3 +492,10 @@ def test_an_apply_tells_tangleclaw_when_the_document_changed_and_only_then(place
         server.stop()
         assert "TangleClaw was not told (unreachable" in place.apply()
     assert "a: qwen3-32b" in (place.folder / "FLEETHUB.md").read_text()
+
+
+def test_who_only_looks_sends_a_proxy_nothing_but_reads(place: Place) -> None:
+    for command in (("status",), ("observe",), ("show", "node.a")):
+        with recorded() as sent:
+            place.run(*command)
+        assert {path for method, path in sent if method != "GET"} <= {"/api/show"}, command

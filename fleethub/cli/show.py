@@ -60,7 +60,7 @@ def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
                 if out.json or not sys.stdout.isatty():
                     raise click.UsageError("--reveal prints a secret, and does so on a terminal only")
                 return _reveal(out, workplace, wanted_address)
-            made = workplace.plan()
+            made = workplace.plan(only_look=True)
             if made.plan.fatal:
                 out.findings(made.plan.findings)
                 out.line({"type": "summary", "exit": int(plan_exit(made.plan))})

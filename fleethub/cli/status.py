@@ -20,7 +20,7 @@ def cmd(options: dict[str, object]) -> None:
         from fleethub.views.survey import survey_data
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
-            made = workplace.plan()
+            made = workplace.plan(only_look=True)
             seen = workplace.survey(made)
             remember(workplace, made)
         code = plan_exit(made.plan)

@@ -26,7 +26,7 @@ _KEY = re.compile(
     r"|\b(?i:bearer|basic)\s+[\w.~+/=-]{8,}|\beyJ[\w-]{8,}\.[\w.-]+"  # headers, JSON Web Tokens
 )
 _DIRECT = re.compile(r"(.+)( via [\w.-]{1,130}| \([\w.-]{1,130}\))", re.DOTALL)
-_PLAIN = re.compile(r"\w[\w.:/@+-]{0,63}")
+_PLAIN = re.compile(r"\.?\w[\w.:/@+-]{0,63}")
 
 
 def gib(size: float) -> str:
@@ -60,7 +60,7 @@ def flat(text: str) -> str:
 
 def tame(text: str) -> str:
     """A line for people and sessions in which nothing is markup; its own first character starts no heading or list."""
-    return _LINK.sub("] ", flat(text).translate(_MARKUP)).lstrip("#*+-=|~ ").replace("~~~", "---")
+    return _LINK.sub("] ", flat(text).translate(_MARKUP)).lstrip("#*+-=|~ ").rstrip().replace("~~~", "---")
 
 
 def heard(text: str, most: int = LONGEST) -> str:

@@ -196,8 +196,12 @@ class Workplace:
         pace: Pace = Pace(),
         facts: Facts | None = None,
         every_model: bool = False,
+        only_look: bool = False,
     ) -> Planned:
         """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong.
+
+        ``only_look``: nobody is going to carry it out, so a proxy is not asked what only a refused write tells (whether
+        a key's value may be chosen there).
 
         With ``facts`` of an earlier read nothing is read: what they do not tell is unknown. ``every_model``: have
         each Ollama show all that it has installed, for questions about models that nobody planned. ``repair``: undo
@@ -212,7 +216,8 @@ class Workplace:
         repair = self.fleet.policy.drift != "stop" if repair is None else repair
         lockfile = grounded(self.store.read(), self.trust.credential)
         if destroy and lockfile is None:
-            made = self.plan(repair, pace=pace, facts=facts)  # it tells a lost lockfile from a fleet never applied
+            # it tells a lost lockfile from a fleet never applied
+            made = self.plan(repair, pace=pace, facts=facts, only_look=True)
             return made if made.plan.fatal else replace(made, plan=_nothing_to_destroy(made))
         fleet = replace(self.fleet, nodes={}, keys={}, models={}) if destroy else self.fleet
         if destroy and lockfile is not None:
@@ -223,6 +228,8 @@ class Workplace:
         wanted = self.wanted(fleet)
         if facts is None:
             asked = sources(fleet, wanted, lockfile)
+            if only_look:
+                asked = tuple(replace(s, ask=()) if s.system == "litellm" else s for s in asked)
             if every_model:
                 from fleethub.clients.ollama import EVERY
 
@@ -338,7 +345,7 @@ class Workplace:
                 journal.close()
             notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile), *self._remember_lineage(outcome.lockfile))
             try:
-                remember(self, self.plan(pace=pace))
+                remember(self, self.plan(pace=pace, only_look=True))
             except (Exception, KeyboardInterrupt) as error:  # what was done is done, and must be told
                 notes += (f"what sessions are told is not of after this apply ({type(error).__name__})",)
             return Result(

@@ -132,7 +132,7 @@ class Hub:
     def _observe(self) -> None:
         signature = self._sign()
         with Workplace(self._path, trusting=self._trusting) as workplace:
-            made = workplace.plan(every_model=True)  # so that a question about any needs no request
+            made = workplace.plan(every_model=True, only_look=True)  # so that a question about any needs no request
             taken = clock()
             survey = workplace.survey(made)
         with self._planning:

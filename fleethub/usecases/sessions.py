@@ -30,7 +30,7 @@ class Observed:
 
 def observe(workplace: Workplace) -> Observed:
     """Read everything, keep the brief, and put FLEETHUB.md right. Raises OSError when the brief cannot be written."""
-    made = workplace.plan()
+    made = workplace.plan(only_look=True)
     if made.plan.fatal:
         refused(workplace.root, made.plan)
         return Observed(made.plan, None, made.plan.findings)
