@@ -211,6 +211,69 @@ def test_a_target_that_leads_out_through_a_link_is_refused(tmp_path: Path) -> No
     assert not list(elsewhere.iterdir())
 
 
+def committed(node: Path, path: str) -> None:
+    """A delivery of one file that waits to be finished, as a repository can bring it."""
+    for folder in ("next/files", "applied/.fleethub"):
+        (node / ".fleethub" / folder).mkdir(parents=True)
+    (node / ".fleethub/next/order").write_text(f"{path}\n")
+    (node / ".fleethub/next/stale").write_text("")
+    (node / ".fleethub/applied/.fleethub/mark.json").write_text("{}")
+    source = Path(f"{node}/.fleethub/next/files/{path}")
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text("theirs")
+
+
+@pytest.mark.parametrize("way", ["absolute", "up", "link", "up through a folder", "the mark", "all of .fleethub"])
+def test_a_delivery_that_came_with_the_repository_writes_nowhere_else(tmp_path: Path, way: str) -> None:
+    root, home = tmp_path / "fleet", tmp_path / "home"
+    node = root / "n"
+    node.mkdir(parents=True)
+    home.mkdir()
+    (home / ".profile").write_text("mine")
+    (home / "link").mkdir()
+    if way == "link":
+        (node / "sub").symlink_to(home)
+    if way == "up through a folder":
+        (node / "sub").mkdir()
+    named = {"absolute": f"{home}/.profile", "up": "../../home/.profile", "link": "sub/.profile"}
+    committed(node, named.get(way, "sub/../../../home/.profile" if way.startswith("up") else "a.txt"))
+    if way == "the mark":
+        (node / ".fleethub/mark.tmp").symlink_to(home / ".profile")
+    if way == "all of .fleethub":
+        (node / ".fleethub").rename(home / "link/own")
+        (node / ".fleethub").symlink_to(home / "link/own")
+    target = Hosts(Shells(), root).at("n")
+    for ask in (lambda: target.read(PATHS), lambda: target.deliver(parcel()), lambda: target.remove({})):
+        with pytest.raises(HostError, match="leads out of this folder, or is a link"):
+            ask()
+    assert (home / ".profile").read_text() == "mine"
+    assert {path.name for path in home.iterdir()} == {".profile", "link"}
+
+
+@pytest.mark.parametrize("paths", [["sub/openclaw.json"], ["sub/a/openclaw.json"]])
+def test_a_file_behind_a_link_that_leads_out_is_neither_read_nor_written(tmp_path: Path, paths: list[str]) -> None:
+    root, home = tmp_path / "fleet", tmp_path / "home"
+    (root / "n").mkdir(parents=True)
+    home.mkdir()
+    (root / "n/sub").symlink_to(home)
+    target = Hosts(Shells(), root).at("n")
+    with pytest.raises(HostError, match="leads out of this folder"):
+        target.read(paths)
+    with pytest.raises(HostError, match="leads out of this folder"):
+        target.deliver(parcel(((paths[0], b"{}", 0o600),)))
+    assert not list(home.iterdir())
+
+
+def test_a_link_within_the_target_and_one_that_was_kept_are_no_way_out(node: Target, tmp_path: Path) -> None:
+    (tmp_path / "n/state").mkdir(parents=True)
+    (tmp_path / "n/sub").symlink_to("state")
+    (tmp_path / "n/.env").symlink_to("/dev/null")
+    node.deliver(parcel((*OLD, ("sub/a.json", b"{}", 0o644))))
+    assert next((tmp_path / "n/.fleethub/overwritten").glob("*/.env")).is_symlink()
+    assert (tmp_path / "n/state/a.json").read_text() == "{}"
+    assert contents(node) == of(OLD)
+
+
 def test_what_is_there_as_wanted_is_not_renamed_again(node: Target, tmp_path: Path) -> None:
     node.deliver(parcel())
     before = (tmp_path / "n/.env").stat()

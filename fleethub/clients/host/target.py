@@ -16,6 +16,7 @@ from typing import Any
 
 from fleethub.clients.answer import FOREIGN, AnswerError, ask
 from fleethub.clients.host import scripts
+from fleethub.clients.host.inside import astray
 from fleethub.clients.host.parcel import HostError, Parcel, mark_bytes
 from fleethub.clients.shell import Shell, ShellError, Shells
 from fleethub.model.facts import Container, FileReading, HostReading
@@ -104,7 +105,7 @@ class Target:
         head = [self.path, " ".join(("machine", *tools)) if self.remote else "", _who(), *paths, ""]
         for _ in range(READINGS):
             try:
-                lines, data = self._run(scripts.READ, head, b"", READ)
+                lines, data = self._run(scripts.READ, head, b"", READ, paths)
             except _Overtaken:
                 continue
             try:
@@ -119,7 +120,8 @@ class Target:
         Raises HostError; then the node has the set that it had, or the new one once somebody contacts it again.
         """
         head = [self.path, str(parcel.port), "1" if parcel.restart else "", str(parcel.uid), _who()]
-        lines, _ = self._run(scripts.DELIVER, head, parcel.pack(), WRITE)
+        paths = [*(path for path, _, _ in parcel.files), *parcel.stale]
+        lines, _ = self._run(scripts.DELIVER, head, parcel.pack(), WRITE, paths)
         self._ended(lines, "delivered")
         return Delivered(_told(lines, "unchecked"), _told(lines, "kept"))
 
@@ -148,13 +150,19 @@ class Target:
     def remove(self, files: Mapping[str, Blob], argv: Sequence[str] = (), when: Sequence[str] = ()) -> Removed:
         """Run ``argv``, where ``when`` succeeds; remove what still is as given, then the mark."""
         sums = [f"{blob.sha256().hex()}  {path}" for path, blob in files.items()]
-        lines, _ = self._run(scripts.REMOVE, [self.path, _who(), *when, "", *argv, "", *sums, ""], b"", WRITE)
+        head = [self.path, _who(), *when, "", *argv, "", *sums, ""]
+        lines, _ = self._run(scripts.REMOVE, head, b"", WRITE, files)
         self._ended(lines, "removed")
         return Removed(tuple(sorted(named(name, 120) for name in _told(lines, "stays"))), "unstopped" in lines)
 
-    def _run(self, script: str, head: Iterable[str], data: bytes, timeout: float) -> tuple[list[str], bytes]:
-        """The lines of a script's answer, and what follows after ``end``; raises HostError."""
-        self._stay_inside()
+    def _run(
+        self, script: str, head: Iterable[str], data: bytes, timeout: float, paths: Iterable[str] = ()
+    ) -> tuple[list[str], bytes]:
+        """The lines of a script's answer, and what follows after ``end``; raises HostError.
+
+        ``paths``: the files that it is about.
+        """
+        self._stay_inside(paths)
         stdin = "".join(f"{line}\n" for line in head).encode() + data
         try:
             done = ask(self.shell, script, stdin, timeout)
@@ -179,15 +187,19 @@ class Target:
         if word not in lines:
             raise HostError(f"{self.remote or self.path}: the script ended before it was done")
 
-    def _stay_inside(self) -> None:
+    def _stay_inside(self, paths: Iterable[str]) -> None:
         if self.inside is None:
             return
         try:
             path = Path(self.path).resolve()
+            inside = path.is_relative_to(self.inside.resolve())
+            out = astray(path, paths) if inside else ""
         except (OSError, RuntimeError) as error:
             raise HostError(f"{self.path}: {getattr(error, 'strerror', None) or error}") from None
-        if not path.is_relative_to(self.inside.resolve()):
+        if not inside:
             raise HostError(f"{self.path} leads out of the fleet's folder through a link")
+        if out:
+            raise HostError(f"{self.path}: {named(out, 120)} leads out of this folder, or is a link: remove it")
 
 
 def _told(lines: Iterable[str], word: str) -> tuple[str, ...]:
