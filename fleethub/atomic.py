@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -96,13 +97,26 @@ def _fill(descriptor: int, data: bytes, mode: int, path: Path) -> None:
         raise
 
 
+def opened(path: Path, mode: int, flags: int = 0) -> int:
+    """A descriptor of a file that is written in place, made where it is not there; never through a link: raises OSError.
+
+    One that came with a repository would lead what is written, and what is emptied, to any file of the user's.
+    """
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | flags, mode)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise OSError(error.errno, "it is a link, and nothing is written through one: remove it", str(path)) from None
+
+
 class Lines:
     """A file that lines are added to. What a crash or a full disk cut off stays a line of its own."""
 
     def __init__(self, path: Path, mode: int) -> None:
         """Make it and its folder where they are not there; raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._file = path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, mode)
+        self._path, self._file = path, opened(path, mode, os.O_APPEND)
 
     def add(self, data: bytes) -> None:
         """Add a line, on disk when this returns; raises OSError."""

@@ -14,6 +14,7 @@ import pytest
 
 from fleethub.atomic import Lines, replace
 from fleethub.spec.scaffold import GITIGNORE
+from fleethub.state.lock import local_lock
 from tests.cli.test_streams import RUN, shell
 
 #: No file may grow beyond 1 KiB, which is less than any spec: what a full disk does, and no other process feels it.
@@ -106,6 +107,21 @@ def dies(*args): os.kill(os.getpid(), signal.SIGKILL)
 atomic.os.fsync = dies
 atomic.replace(place, b"half", 0o600)
 """
+
+
+def test_nothing_is_written_or_emptied_through_a_link(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    for target in (mine, tmp_path / "absent"):
+        mine.write_text("mine")
+        link = tmp_path / "link"
+        link.symlink_to(target)
+        with pytest.raises(OSError, match="it is a link"):
+            Lines(link, 0o600)
+        with pytest.raises(OSError, match="it is a link"), local_lock(link, "apply"):
+            pass
+        link.unlink()
+    assert mine.read_text() == "mine"
+    assert not (tmp_path / "absent").exists()
 
 
 def left(folder: Path) -> list[str]:

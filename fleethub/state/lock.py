@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fleethub.atomic import opened
+
 
 class LockedError(Exception):
     """Somebody else is applying; ``holder`` is what they wrote."""
@@ -35,7 +37,7 @@ def who() -> str:
 def local_lock(path: Path, operation: str) -> Iterator[None]:
     """Hold the lock; a process that dies gives it back. Raises LockedError at once when it is held."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = opened(path, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
