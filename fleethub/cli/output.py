@@ -40,7 +40,7 @@ class Out:
     def _ask(self, new: New) -> bool:
         click.echo("This machine does not know yet:")
         for line in new.lines:
-            click.echo(f"  {line}")
+            click.echo(seen(f"  {line}"))
         return click.confirm("Trust all of it, from now on?", default=False)
 
     def text(self, text: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fleethub.cli.output import Out
 from fleethub.state import fleets
 from fleethub.testing.litellm import Database, LiteLLM
 from fleethub.usecases import trust as use
@@ -256,6 +257,18 @@ def test_a_terminal_is_asked_once_with_the_whole_list(
     assert f"{world.proxy.url} (proxy.main admin_url), which gets env:LITELLM_MASTER_KEY" in asked[0]
     place.run("plan", code=0)
     assert len(asked) == 1
+
+
+def test_the_question_shows_nothing_that_hides_what_is_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("click.confirm", lambda *_, **__: False)
+    out = Out({"folder": ".", "json": False, "no_color": True})
+    out._ask(use.New(lines=("runs evil \u202e)master_key\x1b[2K (proxy.main master_key)",)))
+    said = capsys.readouterr().out
+    assert "runs evil" in said
+    assert "\u202e" not in said
+    assert "\x1b" not in said
 
 
 def test_what_a_server_says_is_shown_without_keys(place: Place) -> None:
