@@ -161,6 +161,15 @@ def test_a_key_with_few_requests_is_not_asked_with(rpm: int, asks: bool) -> None
     assert prove.asks is asks
 
 
+@pytest.mark.parametrize("limits", [{"max_parallel_requests": 1}, {"model_rpm_limit": {"one": 2}}, {"rpm_limit": 3}])
+def test_nor_one_whose_few_requests_are_not_of_the_specs_making(limits: dict[str, Any]) -> None:
+    bare = fleet().models("one", "two").node("a", "one")
+    world = settled(bare)
+    world = with_limits(world.at_key("a", blocked=True), **limits)
+    (prove,) = (s.do for s in steps(KEY, world, bare).steps if isinstance(s.do, ProveKey))
+    assert prove.asks is False
+
+
 def test_a_name_that_is_used_again_starts_above_all_that_it_had() -> None:
     lockfile = settled(SPEC).lockfile
     assert lockfile is not None

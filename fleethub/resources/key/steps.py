@@ -95,7 +95,7 @@ def put(item: Item, want: Resource, uses: Uses) -> Work:
                     processes=proxy.processes,
                     written=expand_id,
                     created=item.seen is None or renewed,
-                    asks=spare({**(item.seen.telemetry["unmanaged"] if item.seen else {}), **want.attrs}),
+                    asks=spare({**want.attrs, **(item.seen.telemetry["unmanaged"] if item.seen else {})}),
                 ),
                 after=(expand_id,) if expand_id else (),
             )
