@@ -98,9 +98,8 @@ def _fill(descriptor: int, data: bytes, mode: int, path: Path) -> None:
 
 
 def opened(path: Path, mode: int, flags: int = 0) -> int:
-    """A descriptor of a file that is written in place, made where it is not there; never through a link: raises OSError.
-
-    One that came with a repository would lead what is written, and what is emptied, to any file of the user's.
+    """A descriptor of a file that is written in place, made where it is not there. Raises OSError for a link:
+    one that came with a repository would lead what is written, and what is emptied, to any file of the user's.
     """
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | flags, mode)
