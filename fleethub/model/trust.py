@@ -17,6 +17,7 @@ from fleethub.model.secret import SecretRef
 
 PORTS = {"http": 80, "https": 443}
 COMMAND = "command:"
+SEED = "fleet key_seed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def uses(fleet: Fleet) -> tuple[Use, ...]:
 
 def runs(fleet: Fleet) -> tuple[Run, ...]:
     """Every command of the spec: those of references, and those that start nodes."""
-    found = [*_commands(fleet.key_seed, "fleet key_seed")]
+    found = [*_commands(fleet.key_seed, SEED)]
     for proxy in fleet.proxies.values():
         found += _commands(proxy.master_key, f"proxy.{proxy.name} master_key")
     for node in fleet.nodes.values():

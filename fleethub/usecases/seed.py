@@ -10,9 +10,10 @@ from fleethub.model.address import Address
 from fleethub.model.exit import Exit
 from fleethub.model.finding import FATAL, Finding
 from fleethub.model.fleet import Fleet
+from fleethub.model.trust import SEED, runs
 from fleethub.spec import load
 from fleethub.usecases import SpecError
-from fleethub.usecases.trust import Trusting, lockfile_of, settle
+from fleethub.usecases.trust import New, Trusting, command_line, lockfile_of, settle
 
 FILE = "file:"
 
@@ -66,14 +67,13 @@ def check(path: Path, trusting: Trusting) -> Checked:
     try:
         vault.seed()
     except SecretError as error:
-        hint = "fleethub seed path says where its file belongs"
         return Checked(
             "The seed cannot be used.",
             _exit(error.code),
             reference,
             "",
             wanted,
-            (Finding(error.code, str(error), address, hint=hint),),
+            (Finding(error.code, str(error), address, hint=_hint(fleet, error.code)),),
         )
     found = vault.seed_fingerprint() or ""
     if wanted and found != wanted:
@@ -86,6 +86,15 @@ def check(path: Path, trusting: Trusting) -> Checked:
         return Checked("This is not the fleet's seed.", Exit.REFUSED, reference, found, wanted, (finding,))
     same = "and it is the one that fleet.lock's keys were derived from" if wanted else "and there is no fleet.lock yet"
     return Checked(f"The seed is here ({reference}), {same}: {found}", Exit.FINE, reference, found, wanted)
+
+
+def _hint(fleet: Fleet, code: str) -> str:
+    if code == "command.new":
+        its = tuple(run for run in runs(fleet) if run.what == SEED)
+        return f"if it is right: {command_line(fleet, New(runs=its))}"
+    if any(alternative.startswith(FILE) for alternative in alternatives(fleet)):
+        return "fleethub seed path says where its file belongs"
+    return "set what key_seed in [fleet] names, or correct it"
 
 
 def _exit(code: str) -> Exit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import stat
 import subprocess
 import tomllib
@@ -153,6 +154,24 @@ def test_the_seed_is_checked_and_its_place_is_told(home: Path, tmp_path: Path) -
     seed.unlink()
     assert "does not exist" in place.run("seed", "check", code=1)
     assert "none is there" in place.run("seed", "path", code=0)
+
+
+def test_the_hint_of_a_seed_that_a_command_tells_works_when_it_is_typed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Place, "trusts", False)
+    place = at(tmp_path / "fleet")
+    place.run("init", "monad", code=0)
+    (seed,) = (home / ".config/fleethub").glob("*.seed")
+    spec = place.folder / "fleet.toml"
+    spec.write_text(re.sub(r"(?m)^key_seed = .*", f'key_seed = "command:cat {seed}"', spec.read_text()))
+    said = place.run("seed", "check", code=3)
+    line = re.search(r"if it is right: fleethub (.*)", said)
+    assert line is not None
+    place.run(*shlex.split(line[1]), code=0)
+    place.run("seed", "check", code=0)
+    seed.unlink()
+    assert "hint: set what key_seed in [fleet] names, or correct it" in place.run("seed", "check", code=1)
 
 
 def test_the_configuration_may_lie_elsewhere(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
