@@ -97,9 +97,18 @@ def given(items: Iterable[str]) -> Given:
             commands.add(item.removeprefix("sha256:"))
         elif "://" in item.split()[0]:
             raise TrustInputError(f"{item!r} is no http://, https:// or ssh:// URL")
+        elif not _words(item.removeprefix(COMMAND)):
+            raise TrustInputError(f"{item!r} is no command: it has no word, or a quote without its end")
         else:
             commands.add(digest(item.removeprefix(COMMAND)))
     return Given(origins, frozenset(commands))
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return []
 
 
 def lockfile_of(root: Path) -> Lockfile | None:

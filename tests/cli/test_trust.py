@@ -221,6 +221,14 @@ def test_the_record_is_the_owners_alone_and_is_listed_and_taken_back(place: Plac
     assert "is damaged" in place.run("plan", code=1)
 
 
+@pytest.mark.parametrize(
+    "item", ["", "*", "command:", "command: ", "'open", "http://h:1=env:", "http://h:1=A", "ftp://h"]
+)
+def test_what_names_nothing_is_not_recorded(place: Place, item: str) -> None:
+    assert place.run("trust", "add", item, code=1).startswith("error:")
+    assert not (fleets.config_home() / "trust").exists()
+
+
 def test_the_record_follows_a_fleet_from_its_folder_to_its_lineage(place: Place, tmp_path: Path) -> None:
     place.run("trust", "add", "--yes", code=0)
     place.apply()
