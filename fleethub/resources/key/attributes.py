@@ -84,14 +84,6 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else heard(str(value))
 
 
-def starved(row: KeyRow) -> str:
-    """Why a key may call nothing, as far as its row tells: ``rpm_limit is 0``; empty: it may."""
-    for name, value in row.limits.items():
-        if value == 0 or (isinstance(value, Mapping) and 0 in value.values()):
-            return f"{name} is 0" + (" for a model" if isinstance(value, Mapping) else "")
-    return spent(row)
-
-
 def spent(row: KeyRow) -> str:
     """``it has spent 5 of 5``; empty while its budget lasts."""
     budget = row.limits.get("max_budget")
