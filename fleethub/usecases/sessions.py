@@ -94,7 +94,7 @@ def unpublished(fleet: Fleet, lockfile: Lockfile | None) -> str:
     try:
         there = (Path(fleet.root) / NAME).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        return f"{NAME} is gone: an apply writes it again"
+        return "" if (Path(fleet.root) / NAME).is_symlink() else f"{NAME} is gone: an apply writes it again"
     except (OSError, RuntimeError):
         return ""
     edited = ours(there) and not same(there, document(fleet, lockfile))
@@ -118,6 +118,8 @@ def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
     text = document(fleet, lockfile)
     try:
         there = path.read_text(encoding="utf-8", errors="replace") if folders.exists(path) else None
+        if there is None and path.is_symlink():  # it may have come with the repository, and lead anywhere
+            return (f"{NAME} is a link to nothing, and no file is made behind a link: move one there, or remove it",)
         if there is not None and not ours(there):
             return (f"{NAME} was not written by FleetHub and is left alone",)
         if there is not None and same(there, text):

@@ -116,12 +116,20 @@ def test_an_observation_that_an_apply_overtook_writes_no_older_document(
 
 def test_behind_a_link_it_is_the_links_file(place: Place, tmp_path: Path) -> None:
     (place.folder / "FLEETHUB.md").symlink_to(tmp_path / "shared.md")
+    assert "FLEETHUB.md is a link to nothing" in place.apply()
+    assert not (tmp_path / "shared.md").exists()
+    assert "FLEETHUB.md is gone" not in place.run("plan")
+    (place.folder / "FLEETHUB.md").unlink()
+    place.apply()
+    (place.folder / "FLEETHUB.md").rename(tmp_path / "shared.md")
+    (place.folder / "FLEETHUB.md").symlink_to(tmp_path / "shared.md")
+    place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
     place.apply()
     assert (place.folder / "FLEETHUB.md").is_symlink()
-    assert "- volta: qwen3-32b" in (tmp_path / "shared.md").read_text()
+    assert "- volta: gpt-oss-20b" in (tmp_path / "shared.md").read_text()
     (place.folder / "FLEETHUB.md").unlink()
     (place.folder / "FLEETHUB.md").symlink_to("FLEETHUB.md")
-    place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
+    place.edit('model = "gpt-oss-20b"', 'model = "qwen3-32b"')
     assert "FLEETHUB.md could not be written: " in place.apply(), "and the apply is told as done"
 
 
