@@ -149,8 +149,7 @@ class Http:
         A kept connection may have been closed by the server meanwhile: a GET, and a POST that may be sent
         ``again``, is then repeated once. ``secrets`` are those in the body, so that an error cannot echo them.
         """
-        if self._guard is not None and not self._guard.allows(url):
-            raise HttpError(f"{origin_of(url)} is not known on this machine, so nothing was sent there", "untrusted")
+        self.permit(url)
         sending = {**(headers or {}), **({"Authorization": f"Bearer {token.reveal()}"} if token is not None else {})}
         whole = WHOLE if limit is None else limit
         waits = USUAL if limit is None else httpx.Timeout(limit, connect=min(CONNECT_LONG, limit), pool=None)
@@ -186,6 +185,11 @@ class Http:
         if status >= 400 and any(value.encode() in data for value in sent):
             body = None  # it says back what it was sent: nothing of it is shown
         return Answer(status, body, told)
+
+    def permit(self, url: str) -> None:
+        """Raises HttpError where nothing may be sent to: whoever would open a credential for it asks first."""
+        if self._guard is not None and not self._guard.allows(url):
+            raise HttpError(f"{origin_of(url)} is not known on this machine, so nothing was sent there", "untrusted")
 
     def close(self) -> None:
         """Close the pool."""

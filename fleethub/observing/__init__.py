@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from fleethub.clients import git, gpu
 from fleethub.clients.host import HostError, Hosts
-from fleethub.clients.http import Http
+from fleethub.clients.http import Http, HttpError
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.clients.ollama import EVERY, Ollama, OllamaError
 from fleethub.clients.shell import Shells
@@ -32,7 +32,7 @@ WORKERS = 32
 #: Reads of one system that may run at the same time.
 LIMITS: dict[System, int] = {"litellm": 8, "ollama": 16, "host": 128, "gpu": 16, "git": 1}
 
-ERRORS = (LiteLLMError, OllamaError, HostError, gpu.GpuError, git.GitError, SecretError)
+ERRORS = (LiteLLMError, OllamaError, HttpError, HostError, gpu.GpuError, git.GitError, SecretError)
 
 
 def now() -> str:
@@ -69,6 +69,7 @@ def observe(
     gates |= {system: Semaphore(limit) for system, limit in LIMITS.items()}
 
     def litellm(source: Source) -> Reading:
+        http.permit(source.at)
         master = vault.open(source.credential) if source.credential else None
         return LiteLLM(http, source.at, master).read(source.ask, _hashes(source, vault))
 

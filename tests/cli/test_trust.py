@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from fleethub.cli.output import Out
+from fleethub.clients.vault import Vault
+from fleethub.model.secret import SecretRef
 from fleethub.state import fleets
 from fleethub.testing.litellm import Database, LiteLLM
 from fleethub.usecases import trust as use
@@ -189,6 +191,22 @@ def test_commands_run_only_when_they_are_known_and_in_a_clean_environment(
     told.unlink()
     place.run("plan", code=3)
     assert not told.exists()
+
+
+def test_no_credential_is_opened_for_a_stranger(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    private = tmp_path / "private"
+    private.write_text("mine")
+    private.chmod(0o600)
+    place.edit('"env:LITELLM_MASTER_KEY"', f'"file:{private}"')
+    opened: list[object] = []
+    real = Vault.open
+    monkeypatch.setattr(Vault, "open", lambda self, slot: opened.append(slot) or real(self, slot))
+    for command in (("plan",), ("status",), ("verify",), ("capacity",)):
+        place.run(*command)
+        assert SecretRef((f"file:{private}",)) not in opened, command
+    place.run("trust", "add", "--yes", code=0)
+    place.run("plan")
+    assert SecretRef((f"file:{private}",)) in opened
 
 
 def test_a_nodes_own_command_is_asked_for(place: Place) -> None:
