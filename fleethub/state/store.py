@@ -40,6 +40,6 @@ class FileStore:
             old = load(self.path.read_text(encoding="utf-8"))
             if old.serial != lockfile.serial:
                 replace(backups / f"{old.serial:08d}.lock", self.path.read_bytes(), 0o644)
-                for stale in sorted(backups.glob("*.lock"))[:-BACKUPS]:
+                for stale in sorted(backups.glob(f"{'[0-9]' * 8}.lock"))[:-BACKUPS]:
                     stale.unlink()
         replace(self.path, text.encode(), 0o644)

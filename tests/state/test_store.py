@@ -25,10 +25,16 @@ def test_no_lockfile_is_none(tmp_path: Path) -> None:
 
 def test_backups_are_kept_by_serial_and_bounded(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
+    others = tmp_path / "others"  # the folder of backups may be a link, which may have come with the repository
+    others.mkdir()
+    (others / "0-precious.lock").write_text("mine")
+    (tmp_path / ".fleethub").mkdir()
+    (tmp_path / ".fleethub/backups").symlink_to(others)
     for serial in range(1, BACKUPS + 5):
         store.write(replace(LOCKFILE, serial=serial))
         store.write(replace(LOCKFILE, serial=serial))
-    kept = sorted(p.name for p in (tmp_path / ".fleethub/backups").iterdir())
+    assert (others / "0-precious.lock").read_text() == "mine"
+    kept = sorted(p.name for p in (tmp_path / ".fleethub/backups").iterdir() if p.name[1] != "-")
     assert len(kept) == BACKUPS
     assert kept[-1] == f"{BACKUPS + 3:08d}.lock"
     assert store.read() == replace(LOCKFILE, serial=BACKUPS + 4)
