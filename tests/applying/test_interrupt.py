@@ -22,7 +22,14 @@ def test_a_signal_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path, numbe
         place = Place(tmp_path / "fleet", spec(proxy.url, settle="900s"))
         env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
         argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "apply", "--auto-approve"]
-        process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            argv,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # else under nohup it is ignored
+        )
         assert process.stdout is not None
         for line in process.stdout:
             if "settle on their new config" in line:
