@@ -61,6 +61,7 @@ HOMES = {
     "fabric": {"clients/ssh/library.py"},
     "paramiko": {"clients/ssh/library.py", "clients/ssh/identities.py", "clients/ssh/fallback.py"},
     "jsonschema": {"nodetypes/openclaw/published.py"},
+    "referencing": {"nodetypes/openclaw/published.py"},
     "tomli_w": {"state/format.py"},
     "tomlkit": {"spec/edit.py", "spec/pages.py"},
     "gguf": {"clients/gguf.py"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -224,6 +225,27 @@ def test_another_version_has_another_schema(tmp_path):
         node = replace(NODES["docker"], image=image)
         found = render(fleet(), node, load_templates(tmp_path), load_schemas(tmp_path)).findings
         assert bool(found) is image.startswith("x:")
+
+
+@pytest.mark.parametrize("ref", ["http://{here}/schema", "file://{folder}/private.json", "#/definitions/none"])
+def test_what_a_schema_refers_to_outside_itself_is_neither_fetched_nor_opened(tmp_path, ref):
+    (tmp_path / "private.json").write_text('{"enum": ["canary"]}')
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(0.01)
+        where = ref.format(here=f"127.0.0.1:{door.getsockname()[1]}", folder=tmp_path)
+        (found,) = published(tmp_path, {"properties": {"gateway": {"$ref": where}}}).findings
+        with pytest.raises(TimeoutError):
+            door.accept()
+    assert found.code == "node.config-schema"
+    assert "which is not in it" in found.message
+    assert "canary" not in found.message
+
+
+@pytest.mark.parametrize("schema", [{"type": 5}, {"properties": 3}, {"$ref": "#"}, {"required": 7}, {"$ref": 1}])
+def test_a_schema_that_is_broken_is_told(tmp_path, schema):
+    (found,) = published(tmp_path, schema).findings
+    assert found.code == "node.config-schema"
+    assert "schemas/openclaw-2026.9.6.json cannot be used as a JSON Schema" in found.message
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100000])

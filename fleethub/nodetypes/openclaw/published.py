@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fleethub.model.words import named
 from fleethub.nodetypes.openclaw.checks import Flaw
 
 _VERSION = re.compile(r":(\d{4}\.\d+\.\d+)\b")
@@ -24,17 +25,41 @@ def version(image: str) -> str:
 
 
 def check(config: Mapping[str, Any], schema: Mapping[str, Any], of: str) -> Iterator[Flaw]:
-    """Where a config does not fit the schema of version ``of``; no value of it is shown."""
+    """Where a config does not fit the schema of version ``of``; no value of it is shown.
+
+    The schema came with the repository: what it refers to outside itself is neither fetched nor opened, which
+    jsonschema does by default.
+    """
     from jsonschema import Draft7Validator
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    try:
+        errors = list(Draft7Validator(schema, registry=Registry()).iter_errors(config))
+    except Unresolvable as error:
+        yield _unusable(of, f"it refers to {named(str(error.ref), 200)}, which is not in it")
+        return
+    except Exception as error:  # a schema can make the validator raise whatever Python can
+        yield _unusable(of, type(error).__name__)
+        return
+    for error in errors:
+        yield from _flaw(error, of)
+
+
+def _unusable(of: str, why: str) -> Flaw:
+    message = f"schemas/openclaw-{of}.json cannot be used as a JSON Schema: {why}"
+    return Flaw("node.config-schema", message, f"write it anew: openclaw config schema > schemas/openclaw-{of}.json")
+
+
+def _flaw(error: Any, of: str) -> Iterator[Flaw]:
     from jsonschema.exceptions import best_match
 
-    for error in Draft7Validator(schema).iter_errors(config):
-        worst = best_match([error]) or error
-        path = [str(part) for part in worst.absolute_path]
-        if worst.validator == "required" and path[:1] == ["channels"]:
-            continue
-        said = worst.message
-        if worst.validator not in _NAMES:
-            said = f"{worst.validator} must be {json.dumps(worst.validator_value)}"
-        message = f"openclaw.json does not fit OpenClaw {of}: {'.'.join(path) or 'the whole'}: {said[:200]}"
-        yield Flaw("node.config-schema", message, "correct it in the node's [openclaw], or in the template")
+    worst = best_match([error]) or error
+    path = [str(part) for part in worst.absolute_path]
+    if worst.validator == "required" and path[:1] == ["channels"]:
+        return
+    said = worst.message
+    if worst.validator not in _NAMES:
+        said = f"{worst.validator} must be {json.dumps(worst.validator_value)}"
+    message = f"openclaw.json does not fit OpenClaw {of}: {'.'.join(path) or 'the whole'}: {said[:200]}"
+    yield Flaw("node.config-schema", message, "correct it in the node's [openclaw], or in the template")
