@@ -42,8 +42,8 @@ def check(config: Mapping[str, Any], schema: Mapping[str, Any], of: str) -> Iter
     except Exception as error:  # a schema can make the validator raise whatever Python can
         yield _unusable(of, type(error).__name__)
         return
-    for error in errors:
-        yield from _flaw(error, of)
+    for found in errors:
+        yield from _flaw(found, of)
 
 
 def _unusable(of: str, why: str) -> Flaw:
