@@ -16,6 +16,7 @@ from fleethub.resources.key import mark_of
 from fleethub.resources.key.attributes import BY_MODEL, power, shown
 
 POLL = 0.25  # seconds between two questions to one door
+TRIES = 3  # calls that a door may answer with an error of its own before its list alone counts
 #: LiteLLM's issue 25553, met on 1.82.0: each call writes the cached key back with a new lifetime.
 BUSY = (
     " (calls without pause keep an old scope alive in some LiteLLMs: pause the node or restart that one, apply again)"
@@ -164,6 +165,7 @@ class _Call:
     def __init__(self, do: ProveKey, door: str) -> None:
         self._do, self._door = do, door
         self._next = 0.0  # monotonic seconds
+        self._failed = 0
         self.note: str | None = None
         self.refusal: LiteLLMError | None = None
 
@@ -185,6 +187,9 @@ class _Call:
         if meaning == "held":
             self.note = f"a limit of {do.alias} held the question back at {self._door}: its list alone was asked"
         elif meaning == "unclear":
+            self._failed += 1
+            if error.status >= 500 and self._failed < TRIES:  # a replica that starts, or whose balancer has none yet
+                return False
             self.note = f"{self._door} answers in no known way ({error}) what {do.alias} may do: its list alone counts"
         return self.note is not None
 
