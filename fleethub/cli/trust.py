@@ -38,13 +38,14 @@ def list_(options: dict[str, object]) -> None:
 
         fleet, lockfile = _fleet(out)
         places, record = record_of(fleet, lockfile)
-        new = unknown(fleet, record) if record is not None else unknown(fleet, _none())
         out.text(f"{places[0]}:" if record is not None else f"nothing is trusted yet ({places[0]})")
-        _show(out, record or _none())
+        known = record or _none()
+        new = unknown(fleet, known)
+        _show(out, known)
         _show_new(out, new)
         if new.lines:
             out.text(f"\nif they are right: {command_line(fleet, new)}")
-        return _end(out, record or _none(), new)
+        return _end(out, known, new)
 
     guarded(out, work)
 
