@@ -41,6 +41,7 @@ from fleethub.model.event import (
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending
 from fleethub.model.plan import Action, Phase, Plan, Step
 from fleethub.model.words import flat, plural
+from fleethub.resources.delivery import begun
 from fleethub.state.reduce import reduce
 
 HANDLERS: dict[type, Callable[[Any, Context], tuple[str, ...]]] = {
@@ -256,9 +257,9 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
         start = replace(wanted, attrs={}, needs={}, shape="") if wanted and not (before and before.attrs) else before
         if start is not None:
             # of what goes, an intent that a crash left is all that tells what was made
-            begun = before.pending if before and before.pending and wanted is None else None
-            attrs = wanted.attrs if wanted else begun.attrs if begun else {}
-            generation = wanted.generation if wanted else begun.generation if begun else 0
+            left = before.pending if before else None
+            attrs = begun(wanted.attrs, left) if wanted else left.attrs if left else {}
+            generation = wanted.generation if wanted else left.generation if left else 0
             found[change.address] = replace(
                 start,
                 pending=Pending(phases, attrs, needs, generation),

@@ -9,7 +9,7 @@ from typing import Any
 from fleethub import nodetypes
 from fleethub.model.address import Address
 from fleethub.model.fleet import Node
-from fleethub.model.observation import Locked, Needs
+from fleethub.model.observation import Attrs, Locked, Needs, Pending
 from fleethub.model.plan import Obstacle, Why
 from fleethub.model.secret import Blob
 from fleethub.resources.base import Item
@@ -47,7 +47,7 @@ def own_files(item: Item) -> dict[str, Blob]:
         return {}
     known, there = fingerprints(item.locked), item.seen.attrs["files"]
     blobs: Mapping[str, Blob] = item.seen.material["files"]
-    return {p: blobs[p] for p, f in known.items() if p in blobs and there.get(p, {}).get("fingerprint") == f}
+    return {p: blobs[p] for p, ours in known.items() if p in blobs and there.get(p, {}).get("fingerprint") in ours}
 
 
 def needs_restart(item: Item) -> bool:
@@ -143,9 +143,25 @@ def running(item: Item) -> Needs:
     return found
 
 
-def fingerprints(locked: Locked | None) -> dict[str, str]:
-    """What FleetHub wrote there, or began to write, by path."""
-    if locked is None:
-        return {}
-    begun = locked.pending.attrs.get("files", {}) if locked.pending else {}
-    return {p: str(f.get("fingerprint", "")) for p, f in {**begun, **locked.attrs.get("files", {})}.items()}
+def fingerprints(locked: Locked | None) -> dict[str, frozenset[str]]:
+    """What FleetHub wrote there, or began to write, by path: after a crash either may lie there."""
+    sides = [locked.attrs, locked.pending.attrs if locked.pending else {}] if locked is not None else []
+    found: dict[str, frozenset[str]] = {}
+    for path, file in (pair for side in sides for pair in side.get("files", {}).items()):
+        ours = {file["fingerprint"]} if file.get("fingerprint") else set()
+        found[path] = found.get(path, frozenset()) | ours | frozenset(file.get("before", ()))
+    return found
+
+
+def begun(attrs: Attrs, before: Pending | None) -> Attrs:
+    """What an apply begins of a node, with what one before it began and may have delivered: ``before`` of each file."""
+    earlier = before.attrs.get("files", {}) if before is not None else {}
+    if not earlier or "files" not in attrs:
+        return attrs
+    files = {path: dict(file) for path, file in attrs["files"].items()}
+    for path, file in earlier.items():
+        mine = files.setdefault(path, {})
+        known = {*file.get("before", ()), *filter(None, [file.get("fingerprint")])} - {mine.get("fingerprint")}
+        if known:
+            mine["before"] = sorted(known)
+    return {**attrs, "files": files}

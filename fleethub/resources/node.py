@@ -8,7 +8,7 @@ uses this set) and ``project`` (what its containers are grouped under).
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -123,7 +123,7 @@ class NodeKind:
         mark = parse_mark(reading.mark)
         known = fingerprints(locked)
         foreign = mark is not None and mark.lineage != sight.lineage
-        none_of_ours = foreign and all(f.get("fingerprint") != known.get(p) for p, f in files.items())
+        none_of_ours = foreign and not any(f.get("fingerprint") in known.get(p, ()) for p, f in files.items())
         if not reading.exists or (not files and reading.mark is None) or (want is None and none_of_ours):
             return Absent(sight.facts.at)
         chain = _chain(want, reading) if want else None
@@ -279,7 +279,7 @@ class NodeKind:
             return ()
         there, applied = item.seen.material["files"], item.seen.material["applied"]
         known = fingerprints(item.locked)
-        changed = (p for p, f in item.seen.attrs["files"].items() if f.get("fingerprint") != known.get(p))
+        changed = (p for p, f in item.seen.attrs["files"].items() if f.get("fingerprint") not in known.get(p, ()))
         return tuple(
             leaf
             for path in changed
@@ -293,7 +293,7 @@ class NodeKind:
             return ()
         known = fingerprints(item.locked)
         there = item.seen.attrs["files"]
-        return tuple(f.path for f in changed_files(item) if _foreign(there.get(f.path), known.get(f.path)))
+        return tuple(f.path for f in changed_files(item) if _foreign(there.get(f.path), known.get(f.path, ())))
 
     def steps(self, item: Item, uses: Uses) -> Work:
         """Deliver and settle; a removed block removes its files."""
@@ -362,9 +362,9 @@ class NodeKind:
         return Work((deliver, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
 
 
-def _foreign(there: Mapping[str, Any] | None, known: str | None) -> bool:
+def _foreign(there: Mapping[str, Any] | None, known: Collection[str]) -> bool:
     """Whether a file, or a link, lies there that FleetHub did not write."""
-    return there is not None and there.get("kind") in (None, "link") and there.get("fingerprint") != known
+    return there is not None and there.get("kind") in (None, "link") and there.get("fingerprint") not in known
 
 
 def _ending(locked: Locked) -> tuple[tuple[str, ...], tuple[str, ...], str]:

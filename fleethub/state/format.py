@@ -241,6 +241,8 @@ def _check_attrs(attrs: Any) -> None:
     for path, file in attrs.get("files", {}).items():
         if not isinstance(file, dict) or path.startswith("/") or ".." in path.split("/"):
             raise ValueError(f"{path!r} is no file of a node")
+        for one in file.get("before", []):
+            _text(one)
 
 
 def _address(text: str) -> Address:

@@ -162,6 +162,15 @@ def test_a_deletion_that_breaks_off_still_knows_what_a_creation_before_it_began(
     assert (after.proxy.keys, dict(after.lockfile.resources) if after.lockfile else None) == ((), {})
 
 
+def test_what_several_applies_that_broke_off_wrote_is_still_known_as_ours() -> None:
+    world = World.of(ONE)
+    for spec, crash in ((ONE, 3), (TWO, 0), (ONE.node("a", "two", "one"), 0)):  # the first delivers and goes no further
+        world = apply(world, plan(world, spec), crash=crash).world
+    assert world.nodes["nodes/a"].files
+    after = apply(world, plan(world, ONE.without("nodes"))).world
+    assert not after.nodes["nodes/a"].files, "files of ours were left behind"
+
+
 def test_behind_ssh_a_node_changes_its_key_or_gains_models_but_not_both_at_once() -> None:
     """Its process takes the new models at once, the new key when it restarts: with the old one it would be refused."""
     before, own = settled(FAR), FAR.key("shared")
