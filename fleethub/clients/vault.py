@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shlex
+import stat
 import subprocess
 import threading
 from pathlib import Path
@@ -191,7 +192,9 @@ class Vault:
         path = self._root / Path(name).expanduser()
         try:
             mode = path.stat().st_mode
-            with path.open("rb") as file:  # a device has no end
+            if not stat.S_ISREG(mode):  # a pipe or a terminal would be waited for, a device has no end
+                raise SecretError("is no file")
+            with path.open("rb") as file:
                 data = file.read(LARGEST + 1)
             if len(data) > LARGEST:
                 raise SecretError(f"holds more than {LARGEST >> 10} KiB, which is no secret")

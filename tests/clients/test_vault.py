@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 from pathlib import Path
 
@@ -102,8 +103,10 @@ def test_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ref: str, v
     [
         ("env:NOT_SET", "env:NOT_SET is not set"),
         ("file:none", "file:none does not exist"),
-        ("file:.", "cannot be read"),
-        ("file:/dev/zero", "holds more than 64 KiB"),
+        ("file:.", "is no file"),
+        ("file:/dev/zero", "is no file"),
+        ("file:pipe", "is no file"),
+        ("file:large", "holds more than 64 KiB"),
         ("command:false", "ended with 1"),
         ("command:true", "printed nothing"),
         ("command:no-such-program-here", "cannot be run"),
@@ -112,6 +115,8 @@ def test_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ref: str, v
     ],
 )
 def test_what_does_not_resolve_says_why(tmp_path: Path, ref: str, says: str) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    (tmp_path / "large").write_bytes(b"x" * (65 << 10))
     with pytest.raises(SecretError, match=says):
         Vault(tmp_path, None).open(SecretRef((ref,)))
 
