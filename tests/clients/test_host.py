@@ -540,6 +540,23 @@ def test_the_way_back_keeps_what_others_wrote_too(any_sh: str, node: Target, tmp
     assert [(tmp_path / "n" / path).read_bytes() for path in done.kept] == [b"mine"]
 
 
+@pytest.mark.parametrize("second", ["30", "$((59 - $(wc -c <ticks)))"], ids=["stands", "is set back"])
+def test_what_was_just_kept_is_never_let_go(
+    second: str, node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = tmp_path / "bin/date"
+    clock.parent.mkdir()
+    clock.write_text(f'#!/bin/sh\ncd {tmp_path} && printf . >>ticks && printf "20260102T0304%sZ" "{second}"\n')
+    clock.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{clock.parent}:{os.environ['PATH']}")
+    node.deliver(parcel())
+    for n in range(24):
+        (tmp_path / "n/compose.yaml").write_bytes(b"%d" % n)
+        (path,) = node.deliver(parcel(serial=n + 2)).kept
+        assert (tmp_path / "n" / path).read_bytes() == b"%d" % n
+    assert len(kept(node)) <= 11
+
+
 def test_as_many_are_kept_as_there_is_use_for(any_sh: str, node: Target, tmp_path: Path) -> None:
     node.deliver(parcel())
     for n in range(13):

@@ -85,12 +85,15 @@ keep() {
       cmp -s "$path" "$1/$path" && continue
     fi
     if [ -z "$kept" ]; then
-      kept=$(date -u +%Y%m%dT%H%M%SZ) number=0
+      kept=$(date -u +%Y%m%dT%H%M%SZ)
       [ -d $here/overwritten ] || mkdir $here/overwritten || return 1
-      until mkdir "$here/overwritten/$kept" 2>/dev/null; do
-        [ $number -lt 99 ] || return 1
-        number=$((number + 1)); kept=${kept%Z*}Z-$(printf %02d $number)
-      done
+      # after the last of this second, never in the place of one that was let go: the newest must sort last
+      for last in "$here/overwritten/$kept"*; do :; done
+      case $last in
+        *Z) kept=$kept-01;;
+        *Z-[0-9][0-9]) last=1${last##*-}; kept=$kept-$(printf %02d $((last - 99)));;
+      esac
+      mkdir "$here/overwritten/$kept" || return 1
     fi
     case $path in */*) mkdir -p "$here/overwritten/$kept/${path%/*}" || return 1;; esac
     cp -pP "$path" "$here/overwritten/$kept/$path" || return 1
@@ -99,7 +102,10 @@ keep() {
   done <"$2"
   [ -n "$kept" ] || return 0
   set -- "$here"/overwritten/*
-  while [ $# -gt 10 ]; do rm -rf "$1"; shift; done
+  while [ $# -gt 10 ]; do
+    [ "$1" = "$here/overwritten/$kept" ] || rm -rf "$1"  # a clock that was set back
+    shift
+  done
 }
 # finishes a committed delivery; every line of it may be done twice
 forward() {
