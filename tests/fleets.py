@@ -17,9 +17,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from fleethub.fleetspec import Loaded, load
 from fleethub.model.fleet import Fleet
 from fleethub.rendering import Rendered, load_templates, render
-from fleethub.spec import Loaded, load
 
 #: Where a fleet lies that has no file.
 NOWHERE = Path(__file__).parent / "nowhere" / "fleet.toml"
@@ -109,7 +109,7 @@ class Spec:
 
     @property
     def loaded(self) -> Loaded:
-        """What ``fleethub.spec`` makes of the text, with its findings."""
+        """What ``fleethub.fleetspec`` makes of the text, with its findings."""
         return _loaded(self.text)
 
     @property

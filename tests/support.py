@@ -12,11 +12,11 @@ from typing import Any
 
 from fleethub.cli import main
 from fleethub.clients.http import Answer, Http
-from fleethub.spec import load as load_spec
+from fleethub.fleetspec import load as load_spec
+from fleethub.operations.trust import lockfile_of, remember
 from fleethub.state.format import load
 from fleethub.state.store import FileStore
 from fleethub.state.trust import TrustError
-from fleethub.usecases.trust import lockfile_of, remember
 
 SEED = "fhseed1_" + "T3st" * 10 + "abc"
 MASTER = "sk-master-1234"

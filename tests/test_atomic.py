@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fleethub.atomic import Lines, replace
-from fleethub.spec.scaffold import GITIGNORE
+from fleethub.fleetspec.scaffold import GITIGNORE
 from fleethub.state.lock import local_lock
 from tests.cli.test_streams import RUN, shell
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fleethub import folders
-from fleethub.spec import load
+from fleethub.fleetspec import load
 from tests.fleets import fleet
 from tests.support import Place
 

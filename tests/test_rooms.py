@@ -13,29 +13,29 @@ ROOT = Path(__file__).parents[1] / "fleethub"
 #: room -> the rooms of ours it may import. ``model`` is every room's.
 ALLOWED = {
     "model": set(),
-    "spec": {"folders"},
+    "fleetspec": {"folders"},
     "nodetypes": set(),
     "rendering": {"nodetypes", "folders"},
     "capacity": set(),
-    "resources": {"nodetypes"},
-    "planning": {"resources", "capacity"},
+    "kinds": {"nodetypes"},
+    "planning": {"kinds", "capacity"},
     "verifying": {"nodetypes"},
     "state": {"atomic", "folders"},
     "clients": {"atomic", "folders"},
     "observing": {"clients", "atomic"},
-    "applying": {"clients", "resources", "state"},
+    "applying": {"clients", "kinds", "state"},
     "views": {"state"},
-    "usecases": {
-        *("capacity", "spec", "rendering", "resources", "nodetypes", "planning", "verifying"),
+    "operations": {
+        *("capacity", "fleetspec", "rendering", "kinds", "nodetypes", "planning", "verifying"),
         *("observing", "applying", "clients", "state", "views", "atomic", "folders"),
     },
-    "cli": {"usecases", "views", "spec", "state", "resources", "clients", "testing", "server", "folders"},
-    "server": {"usecases", "views"},
+    "cli": {"operations", "views", "fleetspec", "state", "kinds", "clients", "testing", "server", "folders"},
+    "server": {"operations", "views"},
     "testing": set(),
     "atomic": set(),
     "folders": set(),
 }
-PURE = ("model", "resources", "nodetypes", "capacity", "planning", "verifying")
+PURE = ("model", "kinds", "nodetypes", "capacity", "planning", "verifying")
 #: What a pure room has no use for: network, processes, clock, environment.
 IMPURE = {
     "httpx",
@@ -56,14 +56,14 @@ HOMES = {
     "httpx": {"clients/http.py", "clients/deadline.py"},
     "httpcore": {"clients/deadline.py"},
     "pynvml": {"clients/gpu.py"},
-    "deepdiff": {"resources/diff.py"},
+    "deepdiff": {"kinds/diff.py"},
     "subprocess": {"clients/git.py", "clients/vault.py", "clients/process.py", "clients/ssh/program.py"},
     "fabric": {"clients/ssh/library.py"},
     "paramiko": {"clients/ssh/library.py", "clients/ssh/identities.py", "clients/ssh/fallback.py"},
     "jsonschema": {"nodetypes/openclaw/published.py"},
     "referencing": {"nodetypes/openclaw/published.py"},
     "tomli_w": {"state/format.py"},
-    "tomlkit": {"spec/edit.py", "spec/pages.py"},
+    "tomlkit": {"fleetspec/edit.py", "fleetspec/pages.py"},
     "gguf": {"clients/gguf.py"},
     "fastapi": {"server/app.py", "server/page.py", "server/reading.py", "server/writing.py"},
     "uvicorn": {"cli/serve.py", "server/bounded.py"},
@@ -116,8 +116,8 @@ MAY_BE_BLIND = {
     "observing/cache.py": {"glob"},
     "state/store.py": {"glob"},
     "state/context.py": {"is_file", "iterdir"},
-    "usecases/hook.py": {"iterdir"},
-    "usecases/hub.py": {"is_dir", "rglob"},
+    "operations/hook.py": {"iterdir"},
+    "operations/hub.py": {"is_dir", "rglob"},
 }
 
 
@@ -142,7 +142,7 @@ def test_help_imports_click_alone() -> None:
     import subprocess
     import sys
 
-    heavy = ["pydantic", "httpx", "jinja2", "rich", "deepdiff", "fabric", "tomllib", "numpy", "fleethub.usecases"]
+    heavy = ["pydantic", "httpx", "jinja2", "rich", "deepdiff", "fabric", "tomllib", "numpy", "fleethub.operations"]
     code = (
         "import sys\nfrom fleethub.cli import cli\n"
         "try:\n    cli(['--help'], standalone_mode=True)\nexcept SystemExit: pass\n"

@@ -247,7 +247,7 @@ def test_a_hand_change_to_what_the_spec_wants_is_only_recorded(place: Place, adm
 
 
 def test_a_watcher_that_goes_away_does_not_stop_an_apply(place: Place) -> None:
-    from fleethub.usecases import Decision, Workplace
+    from fleethub.operations import Decision, Workplace
 
     def gone(event: object) -> None:
         raise BrokenPipeError
@@ -294,7 +294,7 @@ def test_a_proxy_that_echoes_the_master_key_does_not_get_it_shown(place: Place, 
 def test_files_written_while_the_operator_thinks_are_not_overwritten(place: Place) -> None:
     import os
 
-    from fleethub.usecases import Decision, Workplace
+    from fleethub.operations import Decision, Workplace
 
     def decide(plan: object) -> Decision:
         (place.folder / "nodes/a").mkdir(parents=True)

@@ -8,12 +8,12 @@ from typing import Any
 
 from fleethub.applying.context import Context, StepError
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
+from fleethub.kinds.key import mark_of
+from fleethub.kinds.key.attributes import BY_MODEL, power, shown
 from fleethub.model import keycall
 from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.model.facts import KeyRow
 from fleethub.model.secret import Secret
-from fleethub.resources.key import mark_of
-from fleethub.resources.key.attributes import BY_MODEL, power, shown
 
 POLL = 0.25  # seconds between two questions to one door
 TRIES = 3  # calls that a door may answer with an error of its own before its list alone counts

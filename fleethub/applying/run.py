@@ -15,6 +15,7 @@ from typing import Any
 from fleethub.applying import keys, nodes, routes
 from fleethub.applying.context import Context, StepError
 from fleethub.clients.vault import SecretError
+from fleethub.kinds.node.delivery import begun
 from fleethub.model.actions import (
     Activate,
     Deliver,
@@ -41,7 +42,6 @@ from fleethub.model.event import (
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending
 from fleethub.model.plan import Action, Phase, Plan, Step
 from fleethub.model.words import flat, plural
-from fleethub.resources.delivery import begun
 from fleethub.state.reduce import reduce
 
 HANDLERS: dict[type, Callable[[Any, Context], tuple[str, ...]]] = {

@@ -6,7 +6,7 @@ import click
 
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import run_apply
-from fleethub.usecases import Pace
+from fleethub.operations import Pace
 
 
 @click.command()

@@ -19,7 +19,7 @@ KV_TYPES = ["f16", "q8_0", "q4_0"]
 
 
 def _fleet(ctx: click.Context) -> Fleet | None:
-    from fleethub.spec import load
+    from fleethub.fleetspec import load
 
     return load(Path((ctx.find_root().params or {}).get("folder") or ".")).fleet
 
@@ -38,7 +38,7 @@ def _params(ctx: click.Context, param: click.Parameter, value: str | None) -> in
     """``32B`` as a number, by the spec's own rule."""
     if value is None:
         return None
-    from fleethub.usecases.capacity import AskError, given_params
+    from fleethub.operations.capacity import AskError, given_params
 
     try:
         return given_params(value)
@@ -90,7 +90,7 @@ def cmd(
         raise click.UsageError("an empty name: write capacity BACKEND MODEL")
 
     def work() -> int:
-        from fleethub.usecases import capacity as use
+        from fleethub.operations import capacity as use
 
         try:
             shape = use.given_shape(params, quant, gguf)
@@ -109,7 +109,7 @@ def cmd(
 
 
 def _overview(out: Out, reports: tuple[Report, ...]) -> int:
-    from fleethub.usecases.capacity import overview_exit
+    from fleethub.operations.capacity import overview_exit
     from fleethub.views.capacity import overview_text, report_data
 
     code = overview_exit(reports)
@@ -120,7 +120,7 @@ def _overview(out: Out, reports: tuple[Report, ...]) -> int:
 
 
 def _answer(out: Out, answer: Answer) -> int:
-    from fleethub.usecases.capacity import verdict_exit
+    from fleethub.operations.capacity import verdict_exit
     from fleethub.views.capacity import answer_data, answer_text
 
     code = verdict_exit(answer)
@@ -131,7 +131,7 @@ def _answer(out: Out, answer: Answer) -> int:
 
 
 def _places(out: Out, ranks: tuple[Rank, ...]) -> int:
-    from fleethub.usecases.capacity import places_exit
+    from fleethub.operations.capacity import places_exit
     from fleethub.views.capacity import places_text, rank_data
 
     code = places_exit(ranks)

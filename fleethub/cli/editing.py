@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def fleet_of(ctx: click.Context) -> Fleet | None:
     """The fleet of the command line that is being completed."""
-    from fleethub.spec import load
+    from fleethub.fleetspec import load
 
     return load(Path((ctx.find_root().params or {}).get("folder") or ".")).fleet
 
@@ -42,7 +42,7 @@ def roles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[s
     """Completion: the spec's roles."""
     import tomllib
 
-    from fleethub.spec import load
+    from fleethub.fleetspec import load
 
     spec = load(Path((ctx.find_root().params or {}).get("folder") or "."))
     texts = [data.decode() for data in spec.texts.values()] if spec.fleet else []
@@ -85,7 +85,7 @@ def run_edit(options: dict[str, object], edit: Callable[[Out], Edit], **asked: A
 
 
 def _run(out: Out, edit: Edit, asked: Asked) -> int:
-    from fleethub.usecases.edit import propose, refuse, uncommitted, write
+    from fleethub.operations.edit import propose, refuse, uncommitted, write
     from fleethub.views.edit import proposal_data, proposal_text, refusal_text, written_text
 
     proposal = propose(out.path, edit, asked.project, asked.force, trusting=out.trusting(not asked.yes))
@@ -116,7 +116,7 @@ def _run(out: Out, edit: Edit, asked: Asked) -> int:
 
 
 def _refusal(plan: Any) -> Exit:
-    from fleethub.usecases import plan_exit
+    from fleethub.operations import plan_exit
 
     return plan_exit(plan) if plan is not None and plan.fatal else Exit.REFUSED
 

@@ -28,7 +28,7 @@ def cmd(options: dict[str, object], name: str | None, shared_dir: Path | None) -
     another place. What is there is left as it is; beside a lockfile no seed is made, for its keys have one already:
     fleethub seed path. The folder joins the list of your fleets (~/.config/fleethub/fleets).
     """
-    from fleethub.usecases.init import init
+    from fleethub.operations.init import init
 
     out = Out(options)
     folder = (shared_dir or out.path).resolve()

@@ -26,8 +26,8 @@ def set_(options: dict[str, object], /, node: str, fields: tuple[str, ...], **as
     Lists are a,b or TOML, tables TOML: fallbacks='[{ model = "m", via = "ollama" }]'. FIELD= takes a field out of the
     block, so that its role or the defaults hold again.
     """
+    from fleethub.fleetspec.fieldtext import typed
     from fleethub.model.edit import SetFields
-    from fleethub.spec.fieldtext import typed
 
     pairs: dict[str, Any] = {}
     for text in fields:
@@ -62,9 +62,9 @@ def register(options: dict[str, object], /, name: str, **given: Any) -> None:
     absent. A later plan leaves files without FleetHub's mark alone: the node is blocked by node.target-taken for as
     long as they are there. Registering a node again sets its fields.
     """
+    from fleethub.fleetspec.fieldtext import typed
     from fleethub.model.edit import Edit, Register
-    from fleethub.spec.fieldtext import typed
-    from fleethub.usecases.register import look
+    from fleethub.operations.register import look
     from fleethub.views.edit import located_data, located_text
 
     files = {role: path for role in ("compose", "env", "openclaw") if (path := given.pop(role)) is not None}

@@ -21,9 +21,9 @@ def cmd(options: dict[str, object], quiet: bool) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.usecases import Workplace, plan_exit
-        from fleethub.usecases.sessions import observe
-        from fleethub.usecases.trust import says
+        from fleethub.operations import Workplace, plan_exit
+        from fleethub.operations.sessions import observe
+        from fleethub.operations.trust import says
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             seen = observe(workplace)

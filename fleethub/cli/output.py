@@ -17,7 +17,7 @@ from fleethub.model.words import plural
 from fleethub.views.style import Style, escaped, seen
 
 if TYPE_CHECKING:
-    from fleethub.usecases.trust import New, Trusting
+    from fleethub.operations.trust import New, Trusting
 
 
 class Out:
@@ -33,7 +33,7 @@ class Out:
 
     def trusting(self, ask: bool = True) -> Trusting:
         """Who may add to what this machine trusts: ``--trust`` for this run, and a person at a terminal."""
-        from fleethub.usecases.trust import Trusting
+        from fleethub.operations.trust import Trusting
 
         return Trusting(self._trust, self._ask if ask and sys.stdin.isatty() and not self.json else None)
 
@@ -71,7 +71,7 @@ class Out:
 
 def guarded(out: Out, work: Callable[[], int]) -> None:
     """Run a command's body; a wrong spec is shown with every finding, and the process ends with the exit code."""
-    from fleethub.usecases import SpecError
+    from fleethub.operations import SpecError
 
     try:
         code = work()

@@ -23,8 +23,8 @@ def cmd(options: dict[str, object], parallel: int, full: bool, detailed_exitcode
     out = Out(options)
 
     def work() -> int:
-        from fleethub.usecases import Pace, Workplace, plan_exit
-        from fleethub.usecases.sessions import remember
+        from fleethub.operations import Pace, Workplace, plan_exit
+        from fleethub.operations.sessions import remember
         from fleethub.views.data import plan_data
         from fleethub.views.plan import plan_text
 

@@ -25,7 +25,7 @@ def cmd(options: dict[str, object], node: str | None, target: Path) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.usecases import open_fleet
+        from fleethub.operations import open_fleet
 
         opened = open_fleet(out.path)
         if node is not None and node not in opened.rendered:

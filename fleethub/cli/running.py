@@ -16,7 +16,7 @@ from fleethub.cli.streams import lost
 from fleethub.model.event import Event
 from fleethub.model.exit import Exit, worst
 from fleethub.model.plan import Plan
-from fleethub.usecases import Decision, Pace, Workplace, apply_exit
+from fleethub.operations import Decision, Pace, Workplace, apply_exit
 from fleethub.views.data import plan_data
 from fleethub.views.events import event_line, result_text
 from fleethub.views.plan import plan_text

@@ -13,6 +13,6 @@ def cmd() -> None:
 
     fleethub schema > fleet.schema.json, and "#:schema ./fleet.schema.json" on the spec's first line.
     """
-    from fleethub.spec import json_schema
+    from fleethub.fleetspec import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))

@@ -26,7 +26,7 @@ def check(options: dict[str, object]) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.usecases.seed import check as checked
+        from fleethub.operations.seed import check as checked
 
         found = checked(out.path, out.trusting())
         out.text(found.says)
@@ -52,7 +52,7 @@ def path(options: dict[str, object]) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.usecases.seed import places
+        from fleethub.operations.seed import places
 
         files = places(out.path)
         if not files:

@@ -28,7 +28,7 @@ PATIENCE = 2.0  # seconds for a read of the network that is
 
 
 def _interval(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    from fleethub.spec.values import positive_duration
+    from fleethub.fleetspec.values import positive_duration
 
     try:
         return positive_duration(value)
@@ -61,8 +61,8 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
             raise click.ClickException(
                 f"serve needs {error.name}, which is not there: pip install '.[server]' in FleetHub's checkout"
             ) from None
-        from fleethub.usecases import SpecError
-        from fleethub.usecases.trust import says
+        from fleethub.operations import SpecError
+        from fleethub.operations.trust import says
 
         root = out.path if folders.is_folder(out.path) else out.path.parent
         secret = _token(root, token) if token is not None else None
@@ -122,7 +122,7 @@ def _serve(server: Any, listening: socket.socket, hub: Any, interval: float) -> 
 def _token(root: Path, text: str) -> Secret:
     """Open the reference; raises what the command line shows."""
     from fleethub.clients.vault import SecretError, Vault
-    from fleethub.spec.values import reference
+    from fleethub.fleetspec.values import reference
 
     try:
         secret = Vault(root, None).open(reference(text))

@@ -11,15 +11,15 @@ from fleethub.cli.output import Out, guarded
 
 if TYPE_CHECKING:
     from fleethub.model.address import Address
-    from fleethub.usecases import Workplace
+    from fleethub.operations import Workplace
 
 
 def _addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Completion: the addresses of the spec and the lockfile, without asking anybody."""
     from pathlib import Path
 
-    from fleethub.resources.key import scopes
-    from fleethub.spec import load
+    from fleethub.fleetspec import load
+    from fleethub.kinds.key import scopes
     from fleethub.state.format import LockfileError
     from fleethub.state.store import FileStore
 
@@ -48,7 +48,7 @@ def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
     def work() -> int:
         from fleethub.model.address import Address
         from fleethub.model.observation import Unknown
-        from fleethub.usecases import Workplace, plan_exit
+        from fleethub.operations import Workplace, plan_exit
         from fleethub.views.status import show_data, show_text
 
         try:
@@ -82,7 +82,7 @@ def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
 
 def _reveal(out: Out, workplace: Workplace, address: Address) -> int:
     from fleethub.clients.vault import SecretError
-    from fleethub.usecases import plan_exit
+    from fleethub.operations import plan_exit
 
     if address.kind != "key":
         raise click.UsageError("--reveal is for keys: show key.PROXY.NAME --reveal")

@@ -14,8 +14,8 @@ def cmd(options: dict[str, object]) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.usecases import Workplace, plan_exit
-        from fleethub.usecases.sessions import remember
+        from fleethub.operations import Workplace, plan_exit
+        from fleethub.operations.sessions import remember
         from fleethub.views.status import status_text
         from fleethub.views.survey import survey_data
 

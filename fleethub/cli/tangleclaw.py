@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fleethub.model.tangleclaw import Report
-    from fleethub.usecases.tangleclaw import Door
+    from fleethub.operations.tangleclaw import Door
 
 F = TypeVar("F", bound=Callable[..., Any])
 GROUP = "AI Inference"
@@ -85,8 +85,8 @@ def _run(
     out = Out(options)
 
     def work() -> int:
+        from fleethub.operations import tangleclaw as use
         from fleethub.state.tangleclaw import RegistrationError
-        from fleethub.usecases import tangleclaw as use
         from fleethub.views.tangleclaw import report_data, report_text, summary_data
 
         try:

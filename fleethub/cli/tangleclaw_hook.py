@@ -16,7 +16,7 @@ from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
-    from fleethub.usecases.hook import Edit
+    from fleethub.operations.hook import Edit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def install_hook(options: dict[str, object], user: bool, project: Path | None, d
 
     Adds one entry to Claude's settings and changes no other character; a backup of the file is kept beside it.
     """
-    from fleethub.usecases.hook import hook_command, plan_install
+    from fleethub.operations.hook import hook_command, plan_install
 
     _run(options, user, project, dry_run, yes, lambda file: plan_install(file, hook_command(_program())))
 
@@ -52,7 +52,7 @@ def install_hook(options: dict[str, object], user: bool, project: Path | None, d
 @click.pass_obj
 def uninstall_hook(options: dict[str, object], user: bool, project: Path | None, dry_run: bool, yes: bool) -> None:
     """Take FleetHub's own hook out of Claude's settings, and nothing else."""
-    from fleethub.usecases.hook import plan_uninstall
+    from fleethub.operations.hook import plan_uninstall
 
     _run(options, user, project, dry_run, yes, plan_uninstall)
 
@@ -70,7 +70,7 @@ def _run(
         raise click.UsageError("--user and --project DIR name two files: give one of them")
 
     def work() -> int:
-        from fleethub.usecases.hook import HookError, carry_out
+        from fleethub.operations.hook import HookError, carry_out
 
         try:
             edit = plan(_settings(project))
@@ -115,7 +115,7 @@ def _agreed(out: Out, edit: Edit, yes: bool) -> bool:
 
 
 def _settings(project: Path | None) -> Path:
-    from fleethub.usecases.hook import project_settings, user_settings
+    from fleethub.operations.hook import project_settings, user_settings
 
     return project_settings(project) if project is not None else user_settings(Path.home())
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fleethub.model.fleet import Fleet
     from fleethub.model.observation import Lockfile
     from fleethub.model.trust import Record
-    from fleethub.usecases.trust import New
+    from fleethub.operations.trust import New
 
 
 @click.group()
@@ -34,7 +34,7 @@ def list_(options: dict[str, object]) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.usecases.trust import command_line, record_of, unknown
+        from fleethub.operations.trust import command_line, record_of, unknown
 
         fleet, lockfile = _fleet(out)
         places, record = record_of(fleet, lockfile)
@@ -63,7 +63,7 @@ def add(options: dict[str, object], items: tuple[str, ...], yes: bool) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.usecases import trust as use
+        from fleethub.operations import trust as use
 
         fleet, lockfile = _fleet(out)
         if items:
@@ -100,7 +100,7 @@ def remove(options: dict[str, object], items: tuple[str, ...]) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.usecases import trust as use
+        from fleethub.operations import trust as use
 
         fleet, lockfile = _fleet(out)
         record, missing = use.remove(fleet, lockfile, items)
@@ -113,9 +113,9 @@ def remove(options: dict[str, object], items: tuple[str, ...]) -> None:
 
 
 def _fleet(out: Out) -> tuple[Fleet, Lockfile | None]:
-    from fleethub.spec import load
-    from fleethub.usecases import SpecError
-    from fleethub.usecases.trust import lockfile_of
+    from fleethub.fleetspec import load
+    from fleethub.operations import SpecError
+    from fleethub.operations.trust import lockfile_of
 
     loaded = load(out.path)
     if loaded.fleet is None:

@@ -10,7 +10,7 @@ from fleethub.cli.output import Out, guarded
 def _nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     from pathlib import Path
 
-    from fleethub.spec import load
+    from fleethub.fleetspec import load
 
     fleet = load(Path((ctx.find_root().params or {}).get("folder") or ".")).fleet
     return sorted(n for n in (fleet.nodes if fleet else ()) if n.startswith(incomplete))
@@ -37,8 +37,8 @@ def cmd(options: dict[str, object], nodes: tuple[str, ...], live: bool, timeout:
         raise click.UsageError("--timeout goes with --live: verify NODE --live --timeout 300")
 
     def work() -> int:
-        from fleethub.usecases import Workplace, plan_exit
-        from fleethub.usecases import verify as use
+        from fleethub.operations import Workplace, plan_exit
+        from fleethub.operations import verify as use
         from fleethub.views.verify import summary_data, verify_data, verify_text
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:

@@ -1,6 +1,6 @@
 """What this machine knows: which origins get which credential, and which commands run. Like ssh's known_hosts.
 
-``state.trust`` keeps a record on disk, ``usecases.trust`` decides who may add to it, ``clients`` obey a ``Guard``.
+``state.trust`` keeps a record on disk, ``operations.trust`` decides who may add to it, ``clients`` obey a ``Guard``.
 """
 
 from __future__ import annotations

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fleethub.kinds import KINDS
+from fleethub.kinds.interface import Item
+from fleethub.kinds.key import marks
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Mark
-from fleethub.resources import KINDS
-from fleethub.resources.base import Item
-from fleethub.resources.key import marks
 
 FLEET = "fleet"
 

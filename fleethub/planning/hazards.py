@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from fleethub.kinds.node.kind import machine_findings
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GitReading, HostReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Resource, Source, Unknown
 from fleethub.planning.sources import secret_paths
-from fleethub.resources.node import machine_findings
 
 
 def env_findings(wanted: Mapping[Address, Resource], facts: Facts) -> list[Finding]:

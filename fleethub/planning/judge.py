@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from fleethub.kinds import KINDS
+from fleethub.kinds.diff import diff
+from fleethub.kinds.interface import Item, behind, differs, managed
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Policy
 from fleethub.model.observation import Absent, Lockfile, Unknown
 from fleethub.model.plan import Action, Drift, Leaf, Obstacle, Why
 from fleethub.model.secret import SENSITIVE
-from fleethub.resources import KINDS
-from fleethub.resources.base import Item, behind, differs, managed
-from fleethub.resources.diff import diff
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,19 @@ from typing import Any
 
 from fleethub.capacity import assess, planned_sets
 from fleethub.capacity.assess import Assessment
+from fleethub.kinds import KINDS
+from fleethub.kinds.interface import Item, Kind, Sight, Uses, Work, record
+from fleethub.kinds.key import findings as key_findings
+from fleethub.kinds.node.delivery import (
+    outrun,
+    restart_by_hand,
+    rewires,
+    running,
+    touches_wiring,
+    unused_until_restart,
+    waits_for_hand,
+)
+from fleethub.kinds.route.kind import findings as route_findings
 from fleethub.model.address import Address
 from fleethub.model.capacity import Planned
 from fleethub.model.facts import Facts, HostReading
@@ -24,19 +37,6 @@ from fleethub.planning.hazards import env_findings, node_findings, unreadable
 from fleethub.planning.judge import Verdict, judge
 from fleethub.planning.order import order
 from fleethub.planning.summary import sentence
-from fleethub.resources import KINDS
-from fleethub.resources.base import Item, Kind, Sight, Uses, Work, record
-from fleethub.resources.delivery import (
-    outrun,
-    restart_by_hand,
-    rewires,
-    running,
-    touches_wiring,
-    unused_until_restart,
-    waits_for_hand,
-)
-from fleethub.resources.key import findings as key_findings
-from fleethub.resources.route import findings as route_findings
 
 
 @dataclass(slots=True)

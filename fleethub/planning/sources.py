@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from fleethub.capacity import planned_sets
+from fleethub.kinds import KINDS
+from fleethub.kinds.key import proxy_source
 from fleethub.model.address import Address
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Resource, Source
 from fleethub.model.secret import SecretRef
-from fleethub.resources import KINDS
-from fleethub.resources.key import proxy_source
 
 
 def sources(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None) -> tuple[Source, ...]:

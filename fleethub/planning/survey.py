@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fleethub.capacity import planned_sets
 from fleethub.capacity.report import report
+from fleethub.kinds.key import beside, scopes, wiring
 from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
 from fleethub.model.capacity import Planned
@@ -24,7 +25,6 @@ from fleethub.model.survey import (
     SurveyedNode,
     SurveyedProxy,
 )
-from fleethub.resources.key import beside, scopes, wiring
 
 
 def survey(

@@ -12,8 +12,8 @@ from fleethub.model.capacity import Bar
 from fleethub.model.finding import Finding
 from fleethub.model.plan import Plan
 from fleethub.model.survey import Survey, SurveyedBackend
+from fleethub.operations.hub import View
 from fleethub.server.errors import CODES
-from fleethub.usecases.hub import View
 from fleethub.views.data import finding_data, plan_data
 from fleethub.views.survey import survey_data
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from fleethub.usecases.capacity import QUANTS
+from fleethub.operations.capacity import QUANTS
 
 #: The spec's own form of a name: fleet, node, backend, key.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=63)]

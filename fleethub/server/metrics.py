@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from fleethub.model.survey import Survey
-from fleethub.usecases.hub import View
+from fleethub.operations.hub import View
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
 Sample = tuple[Mapping[str, str], float]

@@ -20,12 +20,12 @@ from starlette.responses import Response
 from fleethub.model.capacity import Answer, Fit, Rank
 from fleethub.model.survey import Survey, SurveyedKey, SurveyedNode
 from fleethub.model.words import flat, gib, plural
+from fleethub.operations.hub import View
 from fleethub.server import picture
 from fleethub.server.bodies import CapacityQuery
 from fleethub.server.errors import Refusal
 from fleethub.server.reading import question_of
 from fleethub.server.site import Site, looked
-from fleethub.usecases.hub import View
 
 REFRESH = 15  # seconds
 TONES = ("bad", "unknown", "pending", "good")

@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fleethub.model.capacity import Answer, Rank, Report
+from fleethub.operations import capacity as use
 from fleethub.server.answers import CapacityAnswer, ErrorAnswer, FleetAnswer, Health, PlanAnswer, observation, plan_body
 from fleethub.server.bodies import CapacityQuery
 from fleethub.server.errors import Refusal, json_response
 from fleethub.server.metrics import KIND, metrics_text
 from fleethub.server.site import Site, age_of, looked, usable
-from fleethub.usecases import capacity as use
 from fleethub.views.capacity import answer_data, rank_data, report_data
 
 Errors = dict[int | str, dict[str, Any]]

@@ -9,11 +9,11 @@ from pathlib import Path
 from starlette.concurrency import run_in_threadpool
 
 from fleethub.model.facts import Facts
+from fleethub.operations.capacity import Looked
+from fleethub.operations.hub import Hub, View
+from fleethub.operations.trust import ALONE, Trusting
 from fleethub.server.answers import findings_data, fleet_body
 from fleethub.server.errors import Refusal
-from fleethub.usecases.capacity import Looked
-from fleethub.usecases.hub import Hub, View
-from fleethub.usecases.trust import ALONE, Trusting
 
 STALE_INTERVALS = 3
 

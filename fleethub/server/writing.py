@@ -12,15 +12,15 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from fleethub.model.finding import Finding
+from fleethub.operations import SpecError
+from fleethub.operations import capacity as use
+from fleethub.operations import edit as edits
+from fleethub.operations.hub import View
 from fleethub.server.answers import ErrorAnswer, WriteAnswer, findings_data, plan_summary
 from fleethub.server.bodies import AssignBody, Body, NodeBody, ReleaseBody
 from fleethub.server.errors import Refusal, json_response
 from fleethub.server.reading import ABSENT, BROKEN, GUARDED, INVALID, Errors
 from fleethub.server.site import Site, looked, usable
-from fleethub.usecases import SpecError
-from fleethub.usecases import capacity as use
-from fleethub.usecases import edit as edits
-from fleethub.usecases.hub import View
 from fleethub.views.capacity import answer_data
 from fleethub.views.data import finding_data
 

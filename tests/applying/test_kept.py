@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fleethub.kinds.node.kind import _ending
 from fleethub.model.address import Address
 from fleethub.model.observation import Locked, Pending, Source
-from fleethub.resources.node import _ending
 from fleethub.state.format import decode, encode
 from tests.support import Place
 from tests.test_laws import World

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fleethub.fleetspec import load
 from fleethub.model.trust import uses
-from fleethub.spec import load
 from tests.fleets import deployment, fleet
 
 

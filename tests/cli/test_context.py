@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fleethub.model.facts import Facts
-from fleethub.usecases import Workplace
+from fleethub.operations import Workplace
 from tests.support import Place, recorded
 from tests.test_laws import World
 from tests.views.test_text import MODELS
@@ -222,8 +222,8 @@ def test_context_imports_next_to_nothing(place: Place) -> None:
         "deepdiff",
         "fabric",
         "tomllib",
-        "fleethub.usecases",
-        "fleethub.spec",
+        "fleethub.operations",
+        "fleethub.fleetspec",
     ]
     code = (
         "import sys\nfrom fleethub.cli import cli\n"

@@ -124,7 +124,7 @@ def test_machines_get_every_part_and_a_summary(place: Place) -> None:
 
 
 def test_a_spec_that_changed_while_it_was_asked_is_stale(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fleethub.usecases import edit as module
+    from fleethub.operations import edit as module
 
     real = module.propose
 

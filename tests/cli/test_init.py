@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from fleethub.clients.vault import Vault
+from fleethub.kinds import KINDS
+from fleethub.kinds.interface import Inputs
 from fleethub.model.observation import Resource
 from fleethub.model.secret import SecretRef
-from fleethub.resources import KINDS
-from fleethub.resources.base import Inputs
+from fleethub.operations import open_fleet
 from fleethub.state import fleets
-from fleethub.usecases import open_fleet
 from tests.support import Place
 
 

@@ -15,9 +15,9 @@ import pytest
 from fleethub.cli.output import Out
 from fleethub.clients.vault import Vault
 from fleethub.model.secret import SecretRef
+from fleethub.operations import trust as use
 from fleethub.state import fleets
 from fleethub.testing.litellm import Database, LiteLLM
-from fleethub.usecases import trust as use
 from tests.support import MASTER, Place, recorded
 from tests.test_laws import SPEC, World
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from fleethub.kinds import KINDS
+from fleethub.kinds.interface import Item, Sight
 from fleethub.model.fleet import Policy
 from fleethub.model.plan import Action
 from fleethub.planning.judge import Verdict, judge
-from fleethub.resources import KINDS
-from fleethub.resources.base import Item, Sight
 from tests.fleets import Spec, fleet
 from tests.world import SEAL, World, facts, settled, wanted
 from tests.world.lies import STRANGER

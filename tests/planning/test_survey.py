@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from fleethub.fleetspec import load
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.observation import Absent, Seen, Unknown
 from fleethub.model.plan import Action, Change, Drift, Obstacle, Plan, Why
 from fleethub.planning import survey
-from fleethub.spec import load
 
 ROOT = Path(__file__).parents[2]
 MONAD = load(ROOT / "fleets/monad").fleet

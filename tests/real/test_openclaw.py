@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from fleethub import nodetypes
+from fleethub.operations import open_fleet
 from fleethub.rendering import Rendered, load_schemas, load_templates, render
-from fleethub.usecases import open_fleet
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "nodetypes"))
 from node_fleets import NODES, fleet

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fleethub.model.edit import Located, Register
-from fleethub.usecases.register import look
+from fleethub.operations.register import look
 from tests.editing import SPEC, VOLTA
 from tests.real.sshd import Machine
 

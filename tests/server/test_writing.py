@@ -164,7 +164,7 @@ def test_a_model_or_node_that_is_not_there(client: TestClient) -> None:
 
 
 def test_a_race_that_is_lost_is_stale(client: TestClient, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fleethub.usecases import edit
+    from fleethub.operations import edit
 
     original = edit.write
 
@@ -224,7 +224,7 @@ def test_a_spec_that_cannot_be_written_says_so(
     def denied(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("fleethub.usecases.edit.write_file", denied)
+    monkeypatch.setattr("fleethub.operations.edit.write_file", denied)
     body = post(client, "assign", 503, node="a", model="gpt-oss-20b", project="Volta")
     assert body["code"] == "UNWRITABLE"
     assert "Permission denied" in body["error"]

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+from fleethub.fleetspec import load
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Seen, Unknown
 from fleethub.model.plan import Action, Change, Drift, Obstacle, Plan, Why
 from fleethub.planning import survey
-from fleethub.spec import load
 from fleethub.views.brief import brief
 from fleethub.views.context import LARGEST, Known, context
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
+from fleethub.fleetspec import load
 from fleethub.model.address import Address
 from fleethub.model.capacity import Planned
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending, Source
-from fleethub.spec import load
 from fleethub.views.document import LARGEST, PURPOSE, document, ours, same
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fleethub.clients.vault import Vault
+from fleethub.kinds.interface import parse_mark
 from fleethub.model.facts import Facts, HostReading, ProxyReading
 from fleethub.model.observation import Locked, Lockfile, Source
-from fleethub.resources.base import parse_mark
 from tests.fleets import Spec
 from tests.world.planning import wanted
 from tests.world.values import SEAL, World, mark_of_row

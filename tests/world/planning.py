@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from fleethub.clients.vault import Vault
+from fleethub.kinds import KINDS
+from fleethub.kinds.interface import Inputs
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GitReading, HostReading, Reading
 from fleethub.model.observation import Resource, Source, Unknown
 from fleethub.model.plan import Plan
 from fleethub.planning import make_plan, sources
 from fleethub.planning.guards import before_any_request
-from fleethub.resources import KINDS
-from fleethub.resources.base import Inputs
 from tests.fleets import Spec
 from tests.world.fold import NOW
 from tests.world.values import SEAL, World

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fleethub.clients.vault import Vault
+from fleethub.kinds.interface import parse_mark
 from fleethub.model.facts import Deployment, FileReading, HostReading, KeyRow, OllamaReading, ProxyReading
 from fleethub.model.observation import Lockfile, Mark
 from fleethub.model.secret import Blob
-from fleethub.resources.base import parse_mark
 from tests.fleets import NOWHERE, Spec
 from tests.support import SEED
 

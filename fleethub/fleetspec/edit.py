@@ -1,0 +1,345 @@
+"""Edits of the spec's text: new bytes for the files that change. Pure; comments, order and line ends stay.
+
+Only the lines of the edited block are written anew. What comes out is read again and must say just what was asked
+for; whatever cannot be edited so (a node written as an inline table or by dotted keys) is refused with its place.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from fleethub.fleetspec import report
+from fleethub.fleetspec.load import Loaded
+from fleethub.fleetspec.merge import TABLES
+from fleethub.fleetspec.pages import Page
+from fleethub.fleetspec.sources import matches
+from fleethub.fleetspec.values import NAME, SECRET
+from fleethub.model.edit import Assign, Edit, EditError, Fields, Register, Release, SetFields
+from fleethub.model.finding import Place
+from fleethub.model.fleet import Fleet, Hop, Node
+
+Names = tuple[str, ...]
+BY_HAND = "it is written in a form that is not edited by command"
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The files that change (None: the file goes) by name, in the order in which they are safely written one by one.
+
+    ``notes`` say in words what is done beyond what was asked for.
+    """
+
+    files: Mapping[str, bytes | None]
+    notes: tuple[str, ...] = ()
+
+
+def edited(spec: Loaded, edit: Edit, owner: str = "") -> Edited:
+    """Carry an edit out on a spec that holds together; ``owner``: who takes the entry over. Raises EditError."""
+    if spec.fleet is None:
+        raise ValueError("a spec with errors is not edited")
+    try:
+        return _edited(spec, spec.fleet, edit, owner)
+    except UnicodeEncodeError:  # bytes of the command line that the locale could not read
+        raise EditError(
+            "bad-field", "a value is no text in UTF-8", "run it in a UTF-8 locale: LC_ALL=C.UTF-8"
+        ) from None
+
+
+def _edited(spec: Loaded, fleet: Fleet, edit: Edit, owner: str) -> Edited:
+    desk = _Desk(fleet, dict(spec.texts))
+    if isinstance(edit, Register) and edit.node not in fleet.nodes:
+        desk.add(edit.node, {**edit.fields, **({"owner": owner} if owner else {})})
+    elif edit.node not in fleet.nodes:
+        hint = report.nearest(edit.node, fleet.nodes, "node")
+        raise EditError("unknown-node", f"there is no node {report.shown(edit.node)}", hint)
+    elif isinstance(edit, Release):
+        desk.release(fleet.nodes[edit.node])
+    else:
+        desk.set(fleet.nodes[edit.node], edit, owner)
+    return Edited({n: desk.files[n] for n in desk.touched if desk.files[n] != spec.texts.get(n)}, tuple(desk.notes))
+
+
+class _Desk:
+    """The files under edit, the main one first."""
+
+    def __init__(self, fleet: Fleet, files: dict[str, bytes]) -> None:
+        self.fleet = fleet
+        self.files: dict[str, bytes | None] = {**files}
+        self.main = next(iter(files))
+        self.touched: dict[str, None] = {}
+        self.notes: list[str] = []
+        self.docs = {name: tomllib.loads(data.decode().replace("\r\n", "\n")) for name, data in files.items()}
+
+    def add(self, name: str, fields: Fields) -> None:
+        """A new block, in a file of its own where the spec includes such files."""
+        if not re.fullmatch(NAME, name) or len(name) > 63 or SECRET.search(name):
+            shown = report.shown(name)
+            raise EditError("bad-name", f"{shown} is no name: lower-case letters, digits and dashes, at most 63")
+        given = {path: value for path, value in _paths(fields).items() if value is not None}
+        wanted: dict[str, Any] = {}
+        for path, value in given.items():
+            _in(wanted, path[:-1])[path[-1]] = value
+        table = tomlkit.table()
+        try:
+            for key, value in wanted.items():
+                table.add(key, _item(value))
+        except (TOMLKitError, TypeError, ValueError):
+            raise EditError("bad-field", "a field has a value that TOML cannot hold") from None
+        document = tomlkit.document()
+        document.add("nodes", tomlkit.table(is_super_table=True).add(name, table))
+        text, own = document.as_string(), f"nodes/{name}.toml"
+        patterns = [p for p in self.docs[self.main].get("include", []) if isinstance(p, str)]
+        if own not in self.files and any(matches(pattern, own) for pattern in patterns):
+            self.files[own] = text.encode()
+            self.touched[own] = None
+            return
+        page = self._page(self.main)
+        changes = {("nodes", name, *path): value for path, value in given.items()} or {("nodes", name): {}}
+        self._keep(page.inserted(len(page.lines), text), changes)
+
+    def set(self, node: Node, edit: Assign | SetFields | Register, owner: str) -> None:
+        """Write fields into the node's own block, where they are not there already."""
+        fields = self._assigned(node, edit.model) if isinstance(edit, Assign) else dict(edit.fields)
+        if owner and owner.casefold() != node.owner.casefold():
+            fields["owner"] = owner
+        file, own = self._own(("nodes", node.name))
+        same_role = fields.get("role", own.get("role")) == own.get("role")
+        if "model" in fields and "fallbacks" not in fields and same_role:
+            fields |= self._shorter(node, fields["model"])
+        changes = {path: value for path, value in _paths(fields).items() if _get(own, path) != value}
+        page = self._block(file, ("nodes", node.name))
+        for path, value in changes.items():
+            try:
+                page = _put(page, ("nodes", node.name), path, value)
+            except (TOMLKitError, KeyError, TypeError, ValueError) as error:
+                raise self._by_hand(file, ("nodes", node.name), path) from error
+        if changes:
+            self._keep(page, {("nodes", node.name, *path): value for path, value in changes.items()})
+
+    def release(self, node: Node) -> None:
+        """Take the node's block out, and the block of a key that was its alone."""
+        self._remove(("nodes", node.name))
+        self.notes.append(f"the next apply takes {node.name} down at {node.target}")
+        key = self.fleet.keys.get(node.key)
+        users = sorted(n.name for n in self.fleet.nodes.values() if n.key == node.key and n.name != node.name)
+        if key is None:
+            return
+        where = f"[keys.{key.name}] ({key.place})"
+        if users:
+            self.notes.append(f"{where} stays: {', '.join(users)} use{'s' if len(users) == 1 else ''} it too")
+        elif key.owner and key.owner.casefold() != node.owner.casefold():
+            self.notes.append(f"{where} stays: it belongs to {key.owner}")
+        elif key.also:
+            self.notes.append(f"{where} stays, with the scope that also = gives it; take it out when nobody uses it")
+        elif key.protected:
+            self.notes.append(f"{where} stays: it is protected")
+        elif (other := self._otherwise(("keys", key.name))) is not None:
+            self.notes.append(f"[keys.{key.name}] stays: {BY_HAND}; take it out by hand at {other}")
+        else:
+            self._remove(("keys", key.name))
+            self.notes.append(f"{where} goes too: no other node uses this key")
+
+    def _assigned(self, node: Node, model: str) -> dict[str, Any]:
+        old = node.chain[0]
+        if old == Hop(model=model):
+            return {}
+        if old.direct:
+            self.notes.append(f"it called {old}; {model} is called through its proxy")
+        if "model" not in self._own(("nodes", node.name))[1]:
+            self.notes.append(f"model was inherited; it is written into [nodes.{node.name}], which overrides that")
+        return {"model": model}
+
+    def _shorter(self, node: Node, model: Any) -> dict[str, Any]:
+        """Fallbacks without the new primary: the same model by the same way twice in a chain is an error."""
+        way = self._way(model)
+        twice = [at for at, hop in enumerate(node.chain[1:]) if hop == way]
+        if not twice or way == node.chain[0]:
+            return {}
+        own = self._own(("nodes", node.name))[1]
+        role = self._group("roles").get(str(own.get("role")), {})
+        defaults = self._group("defaults").get("node", {})
+        written = next(t["fallbacks"] for t in (own, role, defaults) if "fallbacks" in t)
+        kept = [entry for at, entry in enumerate(written) if at not in twice]
+        shown = ", ".join(str(hop) for at, hop in enumerate(node.chain[1:]) if at not in twice) or "none"
+        from_ = "" if "fallbacks" in own else f", written into [nodes.{node.name}] instead of the inherited ones"
+        self.notes.append(f"{way} was a fallback and is the primary now; fallbacks that stay: {shown}{from_}")
+        self.notes.append(f"{node.chain[0]}, the primary until now, is no longer in the chain")
+        return {"fallbacks": kept}
+
+    def _way(self, model: Any) -> Hop | None:
+        """The hop that a value of ``model`` means; None where that is not to be told."""
+        if isinstance(model, str):
+            return Hop(model=model)
+        alias, via = (model.get("model"), model.get("via")) if isinstance(model, dict) else (None, None)
+        if not isinstance(alias, str) or alias not in self.fleet.models or not isinstance(via, str | None):
+            return None
+        if via is None:
+            return Hop(model=alias)
+        backend, dot, endpoint = via.partition(".")
+        first = next(iter(self.fleet.models[alias].backends), "")
+        return Hop(model=alias, backend=backend if dot else first, endpoint=endpoint if dot else via)
+
+    def _group(self, group: str) -> dict[str, Any]:
+        return {name: block for doc in self.docs.values() for name, block in doc.get(group, {}).items()}
+
+    def _own(self, block: Names) -> tuple[str, dict[str, Any]]:
+        """The file that a block is in, and what it says."""
+        group, name = block
+        return next((f, d[group][name]) for f, d in self.docs.items() if name in d.get(group, {}))
+
+    def _page(self, file: str) -> Page:
+        return Page(file, (self.files[file] or b"").decode())
+
+    def _otherwise(self, block: Names) -> Place | None:
+        file = self._own(block)[0]
+        found = self._page(file).otherwise(block)
+        return Place(file, found.first, 1) if found else None
+
+    def _block(self, file: str, block: Names) -> Page:
+        """The file of a block that can be edited."""
+        if (place := self._otherwise(block)) is not None:
+            what = report.dotted(block)
+            raise EditError("by-hand", f"{what}: {BY_HAND}", f"edit it by hand, or write it as [{what}]", place)
+        return self._page(file)
+
+    def _by_hand(self, file: str, block: Names, path: Names = ()) -> EditError:
+        page, what = self._page(file), report.dotted((*block, *path))
+        sections = page.sections((*block, *path[:1])) or page.sections(block)
+        place = Place(file, sections[0].first + 1 if sections else 1, 1)
+        return EditError("by-hand", f"{what}: {BY_HAND}", "edit it by hand", place)
+
+    def _remove(self, block: Names) -> None:
+        file = self._own(block)[0]
+        page = self._block(file, block)
+        while sections := page.sections(block):
+            page = page.without(sections[0])
+        self._keep(page, {block: None})
+        patterns = self.docs[self.main].get("include", [])
+        if page.blank and file not in (self.main, *patterns):
+            self.files[file] = None
+            self.notes.append(f"{file} goes: nothing is left in it")
+        elif page.empty:
+            self.notes.append(
+                f"{file} stays, with nothing but its comments" if not page.blank else f"{file} is empty now"
+            )
+
+    def _keep(self, page: Page, changes: Mapping[Names, Any]) -> None:
+        """Take a page over when it says what it said before and the changes, and nothing else."""
+        before, block = copy.deepcopy(self.docs[page.name]), next(iter(changes))[:2]
+        for path, value in changes.items():
+            if value is None:
+                _get(before, path[:-1], {}).pop(path[-1], None)
+            else:
+                _in(before, path[:-1])[path[-1]] = value
+        blamed = next((path[2:] for path in changes if page.sections(path[:3])), ())
+        try:
+            after = tomllib.loads(page.text.replace("\r\n", "\n"))
+        except tomllib.TOMLDecodeError as error:
+            raise self._by_hand(page.name, block, blamed) from error
+        self.docs[page.name] = copy.deepcopy(after)
+        for path in changes:  # an empty table in the way to what was taken out may be there or not
+            for length in range(len(path) - 1, 0, -1):
+                for doc in (before, after):
+                    if _get(doc, path[:length]) == {}:
+                        _get(doc, path[: length - 1]).pop(path[length - 1])
+        if after != before:
+            raise self._by_hand(page.name, block, blamed)
+        self.files[page.name] = page.text.encode()
+        self.touched[page.name] = None
+
+
+def _paths(fields: Fields) -> dict[Names, Any]:
+    """``labels.a.b`` is the key ``a.b`` of ``labels``; other names are keys of the block."""
+    found: dict[Names, Any] = {}
+    for name, value in fields.items():
+        group, dot, key = name.partition(".")
+        if dot and (group not in TABLES or group == "openclaw" or not key):
+            hint = "openclaw is edited by hand" if group == "openclaw" else "with a dot: labels.X, env.X, files.X"
+            raise EditError("bad-field", f"{report.shown(name)} is no field of a node", hint)
+        if not dot and isinstance(value, dict) and name in TABLES:
+            found |= {(name, str(inner)): one for inner, one in value.items()}
+        else:
+            found[(group, key) if dot else (name,)] = value
+    return found
+
+
+def _put(page: Page, block: Names, path: Names, value: Any) -> Page:
+    """One field of a block: in its sub-table's section where there is one, else in its own."""
+    inner = page.section((*block, path[0])) if len(path) == 2 else None
+    if inner is not None:
+        return page.changed(inner, lambda table: _assign(table, path[1], value))
+    section = page.section(block)
+    if section is None:
+        first = page.sections(block)[0].first
+        page = page.inserted(first, f"[{report.dotted(block)}]\n")
+        section = page.section(block)
+        assert section is not None
+
+    def change(table: Any) -> None:
+        if len(path) == 1:
+            _assign(table, path[0], value)
+        elif path[0] in table:
+            _assign(table[path[0]], path[1], value)
+            if not table[path[0]]:
+                del table[path[0]]
+        else:
+            table[path[0]] = _item({path[1]: value})
+
+    return page.changed(section, change)
+
+
+def _assign(table: Any, key: Any, value: Any) -> None:
+    old = table.get(key)
+    if value is None:
+        del table[key]
+    elif isinstance(old, tomlkit.items.Array) and isinstance(value, list) and (gone := _left_out(old.unwrap(), value)):
+        for at in reversed(gone):  # what stays keeps its line and its comment
+            del old[at]
+    else:
+        table[key] = _item(value)
+
+
+def _left_out(old: list[Any], new: list[Any]) -> list[int]:
+    """Where the old list has what the new one leaves out; nothing when the new one is more than that."""
+    gone, rest = [], list(new)
+    for at, item in enumerate(old):
+        if rest and rest[0] == item:
+            rest.pop(0)
+        else:
+            gone.append(at)
+    return [] if rest else gone
+
+
+def _item(value: Any) -> Any:
+    """A TOML value on one line: tables inline."""
+    if isinstance(value, Mapping):
+        pairs = (f"{tomlkit.key(str(key)).as_string()} = {_item(inner).as_string()}" for key, inner in value.items())
+        return tomlkit.value("{ " + ", ".join(pairs) + " }")
+    if isinstance(value, list | tuple):
+        array = tomlkit.array()
+        array.extend(_item(inner) for inner in value)
+        return array
+    return tomlkit.item(value)
+
+
+def _get(table: Any, path: Names, default: Any = None) -> Any:
+    for part in path:
+        table = table.get(part) if isinstance(table, dict) else None
+        if table is None:
+            return default
+    return table
+
+
+def _in(table: dict[str, Any], path: Names) -> dict[str, Any]:
+    """The table at a path, made where it is not there."""
+    for part in path:
+        table = table.setdefault(str(part), {})
+    return table

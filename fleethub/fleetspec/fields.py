@@ -1,0 +1,102 @@
+"""The types of the spec's fields: each a parser of ``values`` with what a JSON Schema says of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+
+from fleethub.fleetspec.values import (
+    ENV_NAME,
+    FLEET_ID,
+    HOST,
+    NAME,
+    PARAM_UNITS,
+    SIZE_UNITS,
+    TIME_UNITS,
+    USER,
+    Plain,
+    duration,
+    env_value,
+    label,
+    matching,
+    name,
+    one_line,
+    params,
+    positive_duration,
+    positive_size,
+    reference,
+    size,
+    specifiers,
+    url,
+)
+from fleethub.model.secret import SecretRef
+
+
+def _text(pattern: str, *examples: str) -> WithJsonSchema:
+    shown = {"examples": list(examples)} if examples else {}
+    return WithJsonSchema({"type": "string", "pattern": pattern, **shown})
+
+
+def _units(units: dict[str, Any]) -> str:
+    return rf"^\d+(\.\d+)? ?({'|'.join(units)})$"
+
+
+_REFERENCE = {"type": "string", "pattern": "^(env|file|command):.+$"}
+_REFERENCES: dict[str, Any] = {
+    "anyOf": [_REFERENCE, {"type": "array", "items": _REFERENCE, "minItems": 1}],
+    "examples": ["env:LITELLM_MASTER_KEY"],
+}
+_PLAIN = {
+    "type": "object",
+    "properties": {"value": {"type": "string"}},
+    "required": ["value"],
+    "additionalProperties": False,
+}
+
+Size = Annotated[int, PlainValidator(size), _text(_units(SIZE_UNITS), "1 GiB")]
+PositiveSize = Annotated[int, PlainValidator(positive_size), _text(_units(SIZE_UNITS), "48 GiB")]
+Params = Annotated[int, PlainValidator(params), _text(_units(PARAM_UNITS), "32B", "0.6B")]
+Duration = Annotated[float, PlainValidator(duration), _text(_units(TIME_UNITS), "60s", "5m")]
+PositiveDuration = Annotated[float, PlainValidator(positive_duration), _text(_units(TIME_UNITS), "60s")]
+Url = Annotated[str, PlainValidator(url), _text("^https?://[^@?#]+$", "http://llm.example.ts.net:4000")]
+Reference = Annotated[SecretRef, PlainValidator(reference), WithJsonSchema(_REFERENCES)]
+EnvValue = Annotated[
+    SecretRef | Plain,
+    PlainValidator(env_value),
+    WithJsonSchema({"anyOf": [*_REFERENCES["anyOf"], _PLAIN]}),
+]
+Line = Annotated[str, AfterValidator(one_line), WithJsonSchema({"type": "string", "minLength": 1})]
+Label = Annotated[str, AfterValidator(label), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128})]
+FleetId = Annotated[
+    str,
+    AfterValidator(matching(FLEET_ID, "must be 16 to 40 lower-case letters and digits", "fleethub init makes one")),
+    _text(f"^{FLEET_ID}$"),
+]
+Name = Annotated[str, AfterValidator(name), _text(f"^{NAME}$")]
+EnvName = Annotated[
+    str,
+    AfterValidator(matching(ENV_NAME, "is no name of a variable", "allowed: letters, digits and _")),
+    _text(f"^{ENV_NAME}$"),
+]
+Host = Annotated[
+    str,
+    AfterValidator(matching(HOST, "must be a host's name or address", 'write it like "volta.example.ts.net"')),
+    _text(f"^{HOST}$", "volta.example.ts.net"),
+]
+SshHost = Annotated[
+    str,
+    AfterValidator(matching(rf"(?:{USER}@)?{HOST}(?::\d{{1,5}})?", 'must be "user@host", "user@host:port" or "local"')),
+    _text(rf"^({USER}@)?{HOST}(:\d{{1,5}})?$", "ops@monad-1.example.ts.net", "local"),
+]
+Period = Annotated[
+    str,
+    AfterValidator(matching(r"[1-9]\d{0,5}(s|m|h|d|w|mo)", 'must be a period like "30d"', "units: s, m, h, d, w, mo")),
+    _text(r"^[1-9]\d*(s|m|h|d|w|mo)$", "30d"),
+]
+Project = Annotated[
+    str,
+    AfterValidator(matching(r"[a-z0-9][a-z0-9_-]*", "must be lower-case letters, digits, - and _")),
+    _text("^[a-z0-9][a-z0-9_-]*$"),
+]
+Specifiers = Annotated[str, AfterValidator(specifiers), WithJsonSchema({"type": "string", "examples": [">=0.1,<0.2"]})]

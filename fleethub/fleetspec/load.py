@@ -1,0 +1,120 @@
+"""From a path to a fleet, or to everything that is wrong with it. No input makes it raise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+import fleethub
+from fleethub.fleetspec import report
+from fleethub.fleetspec.checks import GROUPS, Scene, check
+from fleethub.fleetspec.merge import drafts
+from fleethub.fleetspec.nodes import check_nodes
+from fleethub.fleetspec.resolve import resolve
+from fleethub.fleetspec.sources import MAIN, Overlay, Sources, digest, read_includes, read_main
+from fleethub.fleetspec.validate import Damage, literal_secrets, validate
+from fleethub.fleetspec.values import SECRET
+from fleethub.model.finding import Finding, Place, Severity
+from fleethub.model.fleet import Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """``fleet`` is None exactly when a finding is an error. ``files``: those that were read, absolute.
+
+    ``texts``: their bytes by their names below the fleet's folder, the main file first. ``folders``: names of those
+    below it in which an include with ``*`` looks, whether they are there or not.
+    """
+
+    fleet: Fleet | None
+    findings: tuple[Finding, ...]
+    files: tuple[Path, ...]
+    texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    folders: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Over the names and bytes of all files that were read."""
+        return digest(self.texts)
+
+
+def load(path: Path, overlay: Overlay = MappingProxyType({})) -> Loaded:
+    """Read a fleet.toml, or the one in a folder, with all that it includes.
+
+    ``overlay``: files by their names below the fleet's folder that are judged as if they were so on disk (None: as
+    if they were not there); nothing is written.
+    """
+    try:
+        sources = read_main(path, overlay)
+    except PermissionError as error:
+        message = f"the fleet's folder cannot be looked at: {error.strerror}"
+        problem = report.finding("spec.unreadable", message, Place(MAIN, 1, 1), "make it readable for this user")
+        return Loaded(None, (problem,), ())
+    except (OSError, ValueError, RuntimeError):
+        hint = "name a folder that is there by a path in UTF-8 without control characters"
+        problem = report.finding("spec.unreadable", "the path of the fleet is unusable", Place(MAIN, 1, 1), hint)
+        return Loaded(None, (problem,), ())
+    fleet = _judge(sources)
+    found = tuple(_sorted(sources.findings))
+    files = tuple(sources.root / name for name in sources.files)
+    errors = any(f.severity is Severity.ERROR for f in found)
+    return Loaded(None if errors else fleet, found, files, dict(sources.files), tuple(sorted(sources.folders)))
+
+
+def _judge(sources: Sources) -> Fleet | None:
+    if sources.findings:
+        return None
+    if problem := _version(sources):
+        sources.findings.append(problem)
+        return None
+    read_includes(sources)
+    defined = {group: frozenset(_names(sources, group)) for group in GROUPS}
+    damage = Damage()
+    # A missing file makes references to what it would define look wrong: then they are not judged.
+    complete = all(f.code == "spec.duplicate" for f in sources.findings)
+    literal_secrets(sources, damage)
+    spec = validate(sources, damage)
+    if spec is None:
+        return None
+    scene = Scene(spec, sources, damage, defined, complete)
+    merged = drafts(spec, damage)
+    check(scene)
+    check_nodes(scene, merged)
+    if any(f.severity is Severity.ERROR for f in sources.findings):
+        return None
+    return resolve(spec, merged, sources)
+
+
+def _names(sources: Sources, group: str) -> Iterator[str]:
+    table = sources.doc.get(group)
+    return (n for n in table if not SECRET.search(n)) if isinstance(table, dict) else iter(())
+
+
+def _version(sources: Sources) -> Finding | None:
+    """A spec for another FleetHub may mean other things by the same words, so nothing else is said then."""
+    fleet = sources.doc.get("fleet")
+    wanted = fleet.get("required_version") if isinstance(fleet, dict) else None
+    try:
+        met = not isinstance(wanted, str) or SpecifierSet(wanted).contains(fleethub.__version__, prereleases=True)
+    except InvalidSpecifier:
+        return None  # the schema says so
+    if met:
+        return None
+    message = f"this fleet wants FleetHub {report.shown(str(wanted))}, and this is {fleethub.__version__}"
+    place = sources.at(("fleet", "required_version"))
+    return report.finding("spec.version", message, place, "install a FleetHub that fits, or change required_version")
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
+    """In the files' order, each once."""
+    last = Place("\uffff", 0, 0)
+    unique: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:
+        # A secret is found by its look and by where it stands: one finding is enough.
+        what = "" if finding.code == "spec.literal-secret" else finding.message
+        unique.setdefault((finding.code, finding.place, what), finding)
+    return sorted(unique.values(), key=lambda f: (f.place or last, f.code, f.message))

@@ -1,0 +1,75 @@
+"""What a node is made of: defaults.node < role < node. Tables merge by key, everything else replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fleethub.fleetspec.positions import KeyPath
+from fleethub.fleetspec.schema import RoleTable, Spec
+from fleethub.fleetspec.sources import Sources
+from fleethub.fleetspec.validate import Damage
+from fleethub.model.finding import Place
+
+TABLES = ("labels", "env", "files", "openclaw")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A node after merging. ``values`` has only what some layer says; ``layers``: its own path first."""
+
+    name: str
+    values: Mapping[str, Any]
+    layers: tuple[KeyPath, ...]
+    whole: bool  # no layer lost a value to an error
+
+    def source(self, path: KeyPath, sources: Sources) -> KeyPath:
+        """The path in the document from which a path of the node comes."""
+        for layer in self.layers:
+            if (*layer, *path) in sources.places:
+                return (*layer, *path)
+        return self.layers[0]
+
+    def place(self, path: KeyPath, sources: Sources) -> Place | None:
+        """Where the value of a path of the node stands."""
+        return sources.at(self.source(path, sources))
+
+    def origin(self, path: KeyPath, sources: Sources) -> str:
+        """Of which table the value is: empty when it is the node's own."""
+        source = self.source(path, sources)
+        return {"roles": f"role {source[1]}", "defaults": "defaults.node"}.get(str(source[0]), "")
+
+
+def drafts(spec: Spec, damage: Damage) -> list[Draft]:
+    """Every node, merged."""
+    merged = []
+    for name, node in spec.nodes.items():
+        layers: list[tuple[KeyPath, RoleTable]] = [(("nodes", name), node)]
+        if node.role in spec.roles:
+            layers.append((("roles", node.role), spec.roles[node.role]))
+        layers.append((("defaults", "node"), spec.defaults.node))
+        paths = tuple(path for path, _ in layers)
+        whole = not any(damage.hurt(*map(str, path)) for path in paths) and (
+            node.role is None or node.role in spec.roles
+        )
+        merged.append(Draft(name, _values([table for _, table in layers]), paths, whole))
+    return merged
+
+
+def _values(layers: list[RoleTable]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for table in reversed(layers):
+        for field in table.model_fields_set - {"role"}:
+            value = getattr(table, field)
+            if field == "files":
+                value = value.model_dump(exclude_unset=True)
+            values[field] = merge(values.get(field, {}), value) if field in TABLES else value
+    return values
+
+
+def merge(below: Any, above: Any) -> Any:
+    """``above`` over ``below``: tables key by key at every depth, all else as it is above."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return {**below, **{key: merge(below.get(key), value) for key, value in above.items()}}

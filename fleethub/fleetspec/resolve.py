@@ -1,0 +1,132 @@
+"""A checked spec into the fleet that everything else reads: names resolved, defaults filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from fleethub.fleetspec.chains import Wrong, entries, hop, proxy_of
+from fleethub.fleetspec.merge import Draft
+from fleethub.fleetspec.schema import BackendTable, KeyTable, ModelTable, PolicyTable, ProxyTable, Spec
+from fleethub.fleetspec.sources import Sources
+from fleethub.fleetspec.targets import expand, normal
+from fleethub.fleetspec.values import Plain
+from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Key, Model, Node, Ollama, Policy, Proxy
+
+LIMITS = {
+    "rpm": "rpm_limit",
+    "tpm": "tpm_limit",
+    "max_budget": "max_budget",
+    "budget_duration": "budget_duration",
+}
+
+
+def resolve(spec: Spec, drafts: list[Draft], sources: Sources) -> Fleet:
+    """The fleet; only for a spec in which no check found an error."""
+
+    def common(group: str, name: str, table: BaseModel) -> dict[str, Any]:
+        said = _said(table, "owner", "labels", "protected")
+        return {**said, "name": name, "place": sources.at((group, name))}
+
+    return Fleet(
+        name=spec.fleet.name,
+        id=spec.fleet.id or "",
+        by_name=spec.fleet.derive_from == "name" or not spec.fleet.id,
+        root=str(sources.root),
+        digest=sources.digest,
+        key_seed=spec.fleet.key_seed,
+        ssh_program=spec.fleet.ssh_program,
+        policy=_policy(spec.policy),
+        proxies={n: _proxy(p, common("proxies", n, p)) for n, p in spec.proxies.items()},
+        backends={n: _backend(b, common("backends", n, b)) for n, b in spec.backends.items()},
+        models={n: _model(spec, m, common("models", n, m)) for n, m in spec.models.items()},
+        nodes={d.name: _node(spec, d, sources) for d in drafts},
+        keys={n: _key(k, common("keys", n, k)) for n, k in spec.keys.items()},
+    )
+
+
+def _policy(table: PolicyTable) -> Policy:
+    said = _said(table, *type(table).model_fields)
+    targets = said.pop("targets", None)
+    return Policy(**said, targets=None if targets is None else tuple(targets))
+
+
+def _said(table: BaseModel, *fields: str) -> dict[str, Any]:
+    """What a table says, so that what it leaves out keeps the model's default."""
+    return {f: getattr(table, f) for f in fields if f in table.model_fields_set}
+
+
+def _proxy(table: ProxyTable, common: Mapping[str, Any]) -> Proxy:
+    return Proxy(
+        **common,
+        **_said(table, "key_cache_ttl", "manage_routes", "processes"),
+        url=table.url,
+        admin_url=table.admin_url or table.url,
+        replicas=tuple(table.replicas),
+        master_key=table.master_key,
+    )
+
+
+def _backend(table: BackendTable, common: Mapping[str, Any]) -> Backend:
+    ollama = table.ollama
+    return Backend(
+        **common,
+        host=table.host,
+        proxy=table.proxy,
+        ssh=table.ssh,
+        endpoints=table.endpoints,
+        gpus=tuple(Gpu(name=g.name, vram=g.vram) for g in table.gpus),
+        ollama=Ollama(**_said(ollama, *type(ollama).model_fields)) if ollama else None,
+    )
+
+
+def _model(spec: Spec, table: ModelTable, common: Mapping[str, Any]) -> Model:
+    proxy = proxy_of(spec, table)
+    tag = table.ollama
+    if tag is None and table.backends:
+        tag = table.route.partition("/")[2] or table.route
+    return Model(
+        **common,
+        **_said(table, "context", "quant", "vram", "params"),
+        backends=tuple(table.backends),
+        proxy=None if isinstance(proxy, Wrong) else proxy,
+        route=table.route,
+        ollama=tag,
+        capabilities=tuple(table.capabilities),
+    )
+
+
+def _key(table: KeyTable, common: Mapping[str, Any]) -> Key:
+    return Key(
+        **common,
+        limits={LIMITS[f]: value for f, value in _said(table, *LIMITS).items()},
+        also=tuple(table.also),
+        models=tuple(table.models),
+        generation=table.generation,
+    )
+
+
+def _node(spec: Spec, draft: Draft, sources: Sources) -> Node:
+    values = dict(draft.values)
+    host, name = values["host"], draft.name
+
+    def filled(text: str) -> str:
+        return expand(text, host, name)
+
+    chain = [hop(spec, e) for e in entries(values.pop("model"), values.pop("fallbacks", []))]
+    env = {n: filled(v.value) if isinstance(v, Plain) else v for n, v in values.pop("env", {}).items()}
+    files = {k: filled(f) for k, f in values.pop("files", {}).items()}
+    return Node(
+        name=name,
+        place=sources.at(("nodes", name)),
+        target=normal(filled(values.pop("target")), sources.root),
+        image=filled(values.pop("image", "")),
+        chain=tuple(h for h in chain if isinstance(h, Hop)),
+        key=values.pop("key", name),
+        command=tuple(values.pop("command", ())),
+        env=env,
+        files=files,
+        **values,
+    )

@@ -1,0 +1,264 @@
+"""The spec as it is written, table by table. The descriptions are the editors' help and the errors' hints.
+
+Everything about a single value is judged here; what needs a second value is in ``checks`` and ``nodes``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import DictSchema, NullableSchema, WithDefaultSchema
+
+from fleethub.fleetspec import fields as v
+from fleethub.fleetspec.values import bad
+
+
+class Table(BaseModel):
+    """A TOML table: only known keys, no silent conversions, and no input echoed in an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+
+class Block(Table):
+    """What every named thing may say."""
+
+    owner: v.Label | None = Field(None, description="Who it belongs to, as people write it")
+    labels: dict[v.Label, v.Label] = Field({}, description="Free names and values, for filters and views")
+    protected: bool = Field(False, description="true: never deleted, whatever a plan says")
+
+
+class FleetTable(Table):
+    """The fleet itself."""
+
+    name: v.Name = Field(description="The fleet's name; without an id keys are derived from it, so it stays for good")
+    id: v.FleetId | None = Field(
+        None, description="Random, written by fleethub init: keys are derived from it, so it stays for good"
+    )
+    derive_from: Literal["id", "name"] = Field(
+        "id", description="name: keys stay derived from the name, in a fleet that got its id after its first apply"
+    )
+    required_version: v.Specifiers | None = Field(None, description="Which FleetHub may read this: PEP 440")
+    key_seed: v.Reference | None = Field(
+        None,
+        description="Reference to the seed of all derived keys (env:, file:, command:), or a list of them",
+    )
+    ssh_program: bool = Field(
+        False, description="true: log in to every machine through the ssh program, not only where that is needed"
+    )
+
+
+class PolicyTable(Table):
+    """What to refuse and what to repair."""
+
+    overcommit: Literal["refuse", "refuse-new", "warn"] = Field(
+        "refuse-new", description="When models do not fit: refuse, refuse-new (only when it grows) or warn"
+    )
+    drift: Literal["repair", "stop"] | None = Field(
+        None, description="What was changed by hand: repair or stop; not written: asked on a terminal"
+    )
+    revoked: Literal["stop", "restore"] = Field("stop", description="A key deleted or blocked by hand: stop or restore")
+    reserve: v.Size | None = Field(None, description='VRAM kept free on each GPU, like "1 GiB" (default)')
+    targets: list[v.Line] | None = Field(
+        None,
+        description='Where an edit by command or HTTP may put a node, like ["nodes/*", "ssh://ops@*.example/srv/*"]; '
+        "* is anything within one part of a path, ** any parts. Not written: HTTP only beside nodes that there are",
+    )
+
+
+class ProxyTable(Block):
+    """A LiteLLM proxy."""
+
+    url: v.Url = Field(description="The URL that nodes use")
+    admin_url: v.Url | None = Field(None, description="The URL that FleetHub uses; default: url")
+    replicas: list[v.Url] = Field([], description="Every replica's own URL, when there are several")
+    key_cache_ttl: v.Duration | None = Field(
+        None, description='LiteLLM\'s user_api_key_cache_ttl, like "60s" (default)'
+    )
+    master_key: v.Reference = Field(
+        description="Reference to the master key (env:, file:, command:), or a list of them"
+    )
+    manage_routes: bool = Field(False, description="true: FleetHub may add and remove routes through the API")
+    processes: int = Field(1, ge=1, le=10_000, description="Workers or hidden replicas behind one URL, 1 or more")
+
+
+class GpuTable(Table):
+    """One GPU of a backend."""
+
+    name: v.Label = Field(description="The GPU's name")
+    vram: v.PositiveSize = Field(description='Its memory, like "48 GiB"')
+
+
+class OllamaTable(Table):
+    """The Ollama server of a backend, and the settings that its API does not tell."""
+
+    url: v.Url = Field(description="The URL of Ollama")
+    num_parallel: int = Field(1, ge=1, le=1024, description="OLLAMA_NUM_PARALLEL, 1 to 1024")
+    max_loaded_models: int = Field(0, ge=0, le=1024, description="OLLAMA_MAX_LOADED_MODELS; 0: Ollama's own default")
+    kv_cache_type: Literal["f16", "q8_0", "q4_0"] = Field("f16", description="OLLAMA_KV_CACHE_TYPE: f16, q8_0 or q4_0")
+    context_length: int = Field(
+        0, ge=0, le=100_000_000, description="OLLAMA_CONTEXT_LENGTH in tokens; 0: automatic, by the VRAM"
+    )
+    flash_attention: bool | None = Field(None, description="OLLAMA_FLASH_ATTENTION; not written: automatic")
+    gpu_overhead: v.Size | None = Field(None, description='OLLAMA_GPU_OVERHEAD on each GPU, like "0.5 GiB" (default 0)')
+    sched_spread: bool = Field(False, description="OLLAMA_SCHED_SPREAD: every model over all GPUs")
+
+
+class BackendTable(Block):
+    """A host with GPUs."""
+
+    host: v.Host = Field(description="The host's name or address")
+    proxy: v.Name | None = Field(None, description="The proxy that fronts it; none: only direct hops reach it")
+    ssh: v.SshHost | None = Field(
+        None,
+        description='"user@host" to read nvidia-smi and Ollama\'s settings, "local" for this machine; '
+        "none: only what is declared is known",
+    )
+    endpoints: dict[v.Name, v.Url] = Field({}, description="Further URLs by name, for via =")
+    gpus: list[GpuTable] = Field([], description='The GPUs: [{ name = "RTX 6000 Ada", vram = "48 GiB" }]')
+    ollama: OllamaTable | None = Field(None, description="The Ollama server on it")
+
+
+class ModelTable(Block):
+    """A model alias that keys and nodes name."""
+
+    backends: list[v.Name] = Field([], description="Which backends serve it; none, with a proxy: a cloud model")
+    proxy: v.Name | None = Field(None, description="The proxy of a cloud model (one without backends)")
+    route: v.Line = Field(description='LiteLLM\'s model, like "ollama_chat/qwen3:32b"')
+    ollama: v.Line | None = Field(None, description="Its tag on Ollama; default: the route after its first /")
+    context: int = Field(ge=1, le=100_000_000, description="Tokens of context that the route really loads (num_ctx)")
+    quant: v.Label | None = Field(None, description='Quantisation, like "Q4_K_M": for what is not installed')
+    vram: v.PositiveSize | None = Field(
+        None, description='VRAM with this context, like "21 GiB": for what is not installed'
+    )
+    params: v.Params | None = Field(None, description='Parameters, like "32B": for what is not installed')
+    capabilities: list[v.Label] = Field([], description='What it can do, like ["tools", "reasoning"]')
+
+
+class HopTable(Table):
+    """One step of a chain: a model, and how to reach it."""
+
+    model: v.Label = Field(description="The model's alias")
+    via: v.Line | None = Field(
+        None,
+        description='Round the proxy: "ollama" or an endpoint of its first backend, or "BACKEND.ENDPOINT"',
+    )
+
+
+def _hop(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"model": value}
+    if not isinstance(value, dict):
+        raise bad("spec.value", 'must be a model\'s alias or { model = "…", via = "…" }')
+    return value
+
+
+Hop = Annotated[HopTable, BeforeValidator(_hop, json_schema_input_type=v.Label | HopTable)]
+
+
+class FilesTable(Table):
+    """Where a node's files lie below its target."""
+
+    compose: v.Line | None = Field(None, description="The compose file; default compose.yaml")
+    env: v.Line | None = Field(None, description="The environment file; default .env")
+    openclaw: v.Line | None = Field(None, description="OpenClaw's configuration; default openclaw.json")
+    fleethub: v.Line | None = Field(
+        None, description="A text that tells the node's agents about it, as workspace/FLEETHUB.md; default: none"
+    )
+
+
+class RoleTable(Block):
+    """What nodes have in common: a role's or the defaults' part of a node."""
+
+    host: v.Host | None = Field(None, description="The host that the node runs on")
+    type: v.Name | None = Field(None, description='The folder of templates; default "openclaw-docker"')
+    target: v.Line | None = Field(
+        None,
+        description='Where its files go: "ssh://user@host/path" or a folder; {host} and {name} expand',
+    )
+    image: v.Line | None = Field(None, description="The container image with its tag; {host} and {name} expand")
+    model: Hop | None = Field(None, description='The primary model: an alias, or { model = "…", via = "…" }')
+    fallbacks: list[Hop] = Field(
+        [], description='Fallbacks in order: aliases or { model = "…", via = "…" }; [] empties a role\'s'
+    )
+    key: v.Name | None = Field(None, description="The key it uses; default: the node's own name")
+    manage: Literal["whole", "wiring"] | None = Field(
+        None, description="whole (default): the three files; wiring: only providers, chain and own variables"
+    )
+    port: int | None = Field(None, ge=1, le=65535, description="The gateway's port on the host, 1 to 65535")
+    files: FilesTable | None = Field(None, description="Paths below the target: compose, env, openclaw, fleethub")
+    uid: int | None = Field(None, ge=0, le=2**31 - 1, description="User id that owns state and workspace")
+    project: v.Project | None = Field(None, description="The compose project's name")
+    activate: Literal["auto", "never"] | None = Field(
+        None, description="auto (default): restart when needed; never: a human does"
+    )
+    command: list[v.Line] | None = Field(None, description="Arguments of the activation's own command, as a list")
+    settle: v.Duration | None = Field(None, description='How long it must be well after activation, like "10s"')
+    timeout: v.PositiveDuration | None = Field(None, description='How long activation may take, like "60s"')
+    generation: int | None = Field(None, ge=1, le=2**31 - 1, description="Generation of its gateway token, 1 or more")
+    env: dict[v.EnvName, v.EnvValue] = Field(
+        {},
+        description='Variables: references (env:, file:, command:), or { value = "…" } for what is no secret',
+    )
+    openclaw: dict[str, Any] = Field({}, description="Merged over the rendered openclaw.json: channels and the like")
+
+
+class NodeTable(RoleTable):
+    """An OpenClaw gateway."""
+
+    role: v.Name | None = Field(None, description="The role that it takes what it does not say from")
+
+
+class DefaultsTable(Table):
+    """What holds unless a role or a node says otherwise."""
+
+    node: RoleTable = Field(default_factory=RoleTable, description="Defaults of every node")
+
+
+class KeyTable(Block):
+    """Limits and further scope of a key."""
+
+    rpm: int | None = Field(None, ge=0, le=2**53, description="Requests per minute")
+    tpm: int | None = Field(None, ge=0, le=2**53, description="Tokens per minute")
+    max_budget: float | None = Field(None, ge=0, description="Budget in the proxy's currency")
+    budget_duration: v.Period | None = Field(None, description='After which the budget starts anew, like "30d"')
+    also: list[v.Label] = Field([], description="Models beyond what the wiring needs")
+    models: list[v.Label] = Field([], description="The scope of a key that no node uses")
+    generation: int = Field(1, ge=1, le=2**31 - 1, description="Raised to rotate the key; never lowered")
+
+
+class Spec(Table):
+    """A FleetHub fleet: fleet.toml."""
+
+    fleet: FleetTable
+    include: list[v.Line] = Field([], description='Further files, like ["nodes/*.toml"]; only in the main file')
+    policy: PolicyTable = Field(default_factory=PolicyTable)
+    proxies: dict[v.Name, ProxyTable] = Field({}, description="LiteLLM proxies by name")
+    backends: dict[v.Name, BackendTable] = Field({}, description="Hosts with GPUs by name")
+    models: dict[v.Label, ModelTable] = Field({}, description="Models by alias; quote an alias that has dots")
+    defaults: DefaultsTable = Field(default_factory=DefaultsTable)
+    roles: dict[v.Name, RoleTable] = Field({}, description="Roles of nodes by name")
+    nodes: dict[v.Name, NodeTable] = Field({}, description="OpenClaw gateways by name")
+    keys: dict[v.Name, KeyTable] = Field({}, description="Limits of keys by name; a node's key has the node's name")
+
+
+class _Authoring(GenerateJsonSchema):
+    """TOML has no null, so an optional key is a key that may be absent."""
+
+    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
+        json_schema = super().dict_schema(schema)
+        return json_schema | ({"additionalProperties": False} if "patternProperties" in json_schema else {})
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        json_schema = super().default_schema(schema)
+        return {k: x for k, x in json_schema.items() if not (k == "default" and x is None)}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of fleet.toml, for editors."""
+    schema = Spec.model_json_schema(mode="validation", schema_generator=_Authoring)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

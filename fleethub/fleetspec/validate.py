@@ -1,0 +1,184 @@
+"""A document into tables: pydantic's errors as findings, and the rest of the spec still checked.
+
+A value that is wrong is reported and taken out, and the tables are read again without it, so that one
+typing error does not hide what the cross-checks would find. What lost something is ``damaged``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from fleethub.fleetspec import report
+from fleethub.fleetspec.positions import KeyPath
+from fleethub.fleetspec.schema import Spec
+from fleethub.fleetspec.sources import Sources
+from fleethub.fleetspec.values import SECRET
+from fleethub.model.finding import Finding
+from fleethub.model.words import bare as without_credentials
+
+ROUNDS = 5
+OWN = ("spec.value", "spec.name", "spec.literal-secret")
+WRONG_TYPE = {
+    "string_type": "must be text in quotes",
+    "int_type": "must be a whole number",
+    "int_parsing_size": "is too large",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+}
+LIMITS = {
+    "ge": "must be {} or more",
+    "gt": "must be more than {}",
+    "le": "must be {} or less",
+    "lt": "must be less than {}",
+}
+
+
+@dataclass
+class Damage:
+    """What was taken out (``gone``), and the tables that it was taken from: those cannot be judged whole."""
+
+    paths: set[KeyPath] = field(default_factory=set)
+    gone: set[KeyPath] = field(default_factory=set)
+
+    def hurt(self, *path: str) -> bool:
+        """True when the table, or the whole group it stands in, lost something."""
+        return path in self.paths or path[:1] in self.paths
+
+
+def literal_secrets(sources: Sources, damage: Damage) -> None:
+    """Report whatever looks like a secret, anywhere, and take it out of the document."""
+    for path, what in list(_secrets(sources.doc, ())):
+        place = sources.at(path) or sources.key(path)
+        sources.complain(
+            "spec.literal-secret",
+            f"{report.dotted(path)} {what}",
+            place,
+            "take it out, make a new one, and write a reference (env:, file:, command:); "
+            "what was in a file once may be in git's history",
+        )
+        _prune(sources.doc, path, damage)
+
+
+def _secrets(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, str) and (what := _secret(value)):
+        yield path, what
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in items:
+        if isinstance(key, str) and (what := _secret(key)):
+            yield (*path, key), what
+        else:
+            yield from _secrets(child, (*path, key))
+
+
+def _secret(text: str) -> str:
+    """What is wrong with a text; empty when nothing of it is secret."""
+    if SECRET.search(text):
+        return "holds a secret"
+    return "has credentials inside a URL" if without_credentials(text) != text else ""
+
+
+def validate(sources: Sources, damage: Damage) -> Spec | None:
+    """The tables, without what is wrong; None when too little is left to judge."""
+    for _ in range(ROUNDS):
+        try:
+            return Spec.model_validate(sources.doc)
+        except ValidationError as errors:
+            for error in errors.errors(include_url=False, include_input=False):
+                path = _real(error["loc"], sources)
+                if error["type"] != "missing" or path not in damage.gone:
+                    sources.findings.append(_finding(error, path, sources))
+                _prune(sources.doc, path, damage, whole=error["type"] == "missing")
+    return None
+
+
+def _real(loc: KeyPath, sources: Sources) -> KeyPath:
+    """An error's location without pydantic's own marks."""
+    if loc and loc[-1] == "[key]" and loc not in sources.places:
+        return loc[:-1]
+    return loc
+
+
+def _prune(doc: dict[str, Any], path: KeyPath, damage: Damage, whole: bool = False) -> None:
+    """Take a value out: a table's field, or (``whole``: a field is missing) the table itself."""
+    group = path[0]
+    single = group in ("fleet", "policy", "include")
+    gone = path[: 1 if group == "include" else 2 if single or (whole and len(path) == 3) else 3]
+    damage.gone.add(gone)
+    damage.paths.add(path[: 1 if single else 2])
+    parent: Any = doc
+    for part in gone[:-1]:
+        parent = parent.get(part) if isinstance(parent, dict) else None
+    if isinstance(parent, dict):
+        parent.pop(gone[-1], None)
+    if group == "fleet":
+        doc["fleet"] = {"name": "unnamed", **doc.get("fleet", {})}
+
+
+def _finding(error: ErrorDetails, path: KeyPath, sources: Sources) -> Finding:
+    kind, context = error["type"], error.get("ctx", {})
+    what, last = report.dotted(path), str(path[-1])
+    known = schema_of(path)
+    hint = (known.description or "") if isinstance(known, FieldInfo) else ""
+    code, place = "spec.value", sources.at(path)
+    if kind == "extra_forbidden":
+        model = table_of(schema_of(path[:-1])) if path[:-1] else Spec
+        where = f"in {report.dotted(path[:-1])}" if path[:-1] else "at the top of the spec"
+        message = f"{report.shown(last)} is no key {where}"
+        hint = report.nearest(last, model.model_fields if model else ())
+        code, place = "spec.unknown-key", sources.key(path)
+    elif kind == "missing":
+        code, message, place = "spec.missing", f"{what} is missing", sources.at(path[:-1])
+    elif kind in OWN:
+        code, message, hint = kind, f"{what} {context['message']}", context["hint"] or hint
+        if error["loc"] != path:  # it is the key that is wrong
+            place = sources.key(path)
+    else:
+        problem = WRONG_TYPE.get(kind, "is not allowed here")
+        if kind == "literal_error":
+            problem = f"must be {context['expected']}"
+        problem = next((text.format(context[limit]) for limit, text in LIMITS.items() if limit in context), problem)
+        message = f"{what} {problem}"
+    return report.finding(code, message, place, hint, report.address_of(path))
+
+
+def schema_of(path: KeyPath) -> Any:
+    """The field, or the type, that the schema has at a key path; None where it has none."""
+    here: Any = Spec
+    for part in path:
+        model = table_of(here)
+        if model is not None:
+            here = model.model_fields.get(str(part))
+        else:
+            arguments = get_args(bare(here))
+            here = arguments[-1] if arguments else None
+    return here
+
+
+def table_of(thing: Any) -> type[BaseModel] | None:
+    """The table's class behind a field or a type, if it is a table."""
+    kind = bare(thing)
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def bare(thing: Any) -> Any:
+    """A type without Annotated, ``| None`` and the field around it."""
+    if isinstance(thing, FieldInfo):
+        return bare(thing.annotation)
+    if hasattr(thing, "__metadata__"):
+        return bare(thing.__origin__)
+    if get_origin(thing) in (Union, UnionType):
+        inner = [a for a in get_args(thing) if a is not type(None)]
+        return bare(inner[0]) if len(inner) == 1 else None
+    return thing

@@ -1,0 +1,150 @@
+"""What forbids touching a key at all: somebody else's, several of one alias, a scope that nothing can prove."""
+
+from __future__ import annotations
+
+from fleethub.kinds.interface import Item
+from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS
+from fleethub.kinds.key.marks import values_of
+from fleethub.model.address import Address
+from fleethub.model.facts import Team
+from fleethub.model.finding import Finding
+from fleethub.model.observation import Lockfile
+
+BARRED = "does not let the value of a key be chosen, and FleetHub derives its own: no key can be made there"
+
+
+def objections(item: Item, lockfile: Lockfile | None) -> list[Finding]:
+    """Duplicate alias, somebody else's key, a scope that no proof can show."""
+    seen = item.seen
+    barred = seen.telemetry["barred"] if seen is not None else getattr(item.have, "barred", "")
+    renewed = seen is not None and item.want is not None and seen.attrs["value"] != item.want.attrs["value"]
+    if barred and item.want is not None and (seen is None or renewed):
+        return [_barred(item, barred)]
+    if seen is None:
+        return []
+    alias, proxy = item.address.alias, item.address.owner
+
+    def finding(code: str, message: str, hint: str) -> list[Finding]:
+        return [Finding(code, message, item.address, item.want.place if item.want else None, hint)]
+
+    if item.want is None:
+        return _in_the_way(item, lockfile)
+    renamed = seen.attrs.get("renamed")
+    if renamed and seen.telemetry["rows"]:
+        return finding(
+            "key.alias-taken",
+            f"the key {alias!r} on {proxy} was renamed to {renamed!r}, and another key has its alias now",
+            f"rename or delete that other key in LiteLLM; then the next apply renames {renamed!r} back",
+        )
+    if seen.telemetry["rows"] > 1:
+        return finding(
+            "key.alias-duplicate",
+            f"{seen.telemetry['rows']} keys on {proxy} share the alias {alias!r}",
+            "delete or rename all but one of them in LiteLLM, then plan again",
+        )
+    lineage = lockfile.lineage if lockfile else ""
+    same_value = seen.attrs["value"] == item.want.attrs["value"]
+    ours = seen.attrs["value"] in values_of(item)
+    if seen.mark is not None and seen.mark.lineage != lineage and not (same_value and lockfile is None):
+        return finding(
+            "key.foreign",
+            f"the key {alias!r} on {proxy} is marked by another fleet (lineage {seen.mark.lineage})",
+            "give this fleet's key another name (key = on the node), or let the other fleet go of it",
+        )
+    if not ours:
+        return finding(
+            "key.alias-taken",
+            f"a key that FleetHub did not make has the alias {alias!r} on {proxy}",
+            "rename it in LiteLLM or use another key name; adopting it (fleethub import) is not there yet",
+        )
+    if not same_value and not seen.attrs["blocked"]:
+        return finding(
+            "key.generation-raised",
+            f"the key {alias!r} on {proxy} is alive with another value than generation "
+            f"{item.want.generation} derives; rotating a living key is not there yet",
+            f"write generation = {seen.mark.generation if seen.mark else 1} in [keys.{alias}]",
+        )
+    wild = [m for m in seen.attrs["models"] if "*" in m or m in WILDCARDS]
+    groups = [f"access group {name}" for name in seen.telemetry["groups"]]
+    if groups or wild:
+        what = ", ".join((*groups, *wild))
+        return finding(
+            "key.unprovable",
+            f"the key {alias!r} on {proxy} was given {what}, so what it may call cannot be proved",
+            "take the group or wildcard off the key in LiteLLM, then plan again",
+        )
+    return _team(item, seen.telemetry["team"], seen.material["team"])
+
+
+def _in_the_way(item: Item, lockfile: Lockfile | None) -> list[Finding]:
+    """Why a key that is wanted no more is not deleted; it lives, so it is not forgotten either."""
+    seen, alias, proxy = item.seen, item.address.alias, item.address.owner
+    if seen is None:
+        return []
+    hint = "delete it in LiteLLM, or take its mark off (metadata.fleethub); then plan again"
+    if seen.mark is not None and seen.mark.lineage != (lockfile.lineage if lockfile else ""):
+        message = f"the key {alias!r} on {proxy} is marked by another fleet (lineage {seen.mark.lineage}), and lives"
+        return [Finding("key.foreign", message, item.address, hint=hint)]
+    if seen.attrs["value"] not in values_of(item):
+        message = f"the key {alias!r} on {proxy} has this fleet's mark, and a value that FleetHub did not make"
+        return [Finding("key.alias-taken", message, item.address, hint=hint)]
+    return []
+
+
+def _barred(item: Item, why: str) -> Finding:
+    proxy = item.address.owner
+    return Finding(
+        "proxy.no-custom-keys",
+        f"the proxy {proxy} {why}",
+        Address("proxy", proxy),
+        hint="take disable_custom_api_keys out of general_settings in LiteLLM's config and restart it; "
+        "keys that are there stay as they are",
+    )
+
+
+def remarks(item: Item) -> list[Finding]:
+    """The key, or its team, has spent its budget."""
+    seen, want = item.seen, item.want
+    if seen is None or want is None:
+        return []
+    team: Team | None = seen.material["team"]
+    says = seen.telemetry["spent"]
+    over = team is not None and team.max_budget and team.spend is not None and team.spend >= team.max_budget
+    if team is not None and over and not says:
+        says = f"its team {team.alias or team.id} has spent {team.spend:g} of {team.max_budget:g}"
+    if not says:
+        return []
+    message = f"the key {item.address.alias!r} on {item.address.owner} is refused every call: {says}"
+    hint = "raise the team's max_budget in LiteLLM" if over else f"raise max_budget in [keys.{item.address.alias}]"
+    return [Finding("key.spent", message, item.address, want.place, f"{hint}, or wait until the budget is reset")]
+
+
+def _team(item: Item, team: str, state: Team | None) -> list[Finding]:
+    """A key with a team reaches what both lists name; what the team's list lacks can be proved by nothing."""
+    want = item.want
+    if not team or want is None:
+        return []
+    alias, proxy = item.address.alias, item.address.owner
+
+    def finding(code: str, message: str, hint: str) -> list[Finding]:
+        return [Finding(code, f"the key {alias!r} on {proxy} is in {message}", item.address, want.place, hint)]
+
+    off = "take the key out of the team in LiteLLM"
+    if state is None:
+        return finding(
+            "key.unprovable",
+            f"the team {team}, which cannot be read, so what it may call cannot be proved",
+            f"{off}, then plan again",
+        )
+    name = f"the team {state.alias or state.id}"
+    if state.blocked:
+        return finding("key.team-blocked", f"{name}, which is blocked: every call is refused", f"unblock it, or {off}")
+    lacking = [] if EVERY & {*state.models} or not state.models else sorted({*want.attrs["models"]} - {*state.models})
+    lacking = [model for model in lacking if model != NOTHING]
+    if lacking:
+        return finding(
+            "key.team-narrower",
+            f"{name}, whose list lacks {', '.join(lacking)}",
+            f"add {', '.join(lacking)} to the team's models, or {off}; then plan again",
+        )
+    return []

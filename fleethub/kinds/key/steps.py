@@ -1,0 +1,153 @@
+"""What must be done for a key: expand, prove, and narrow once every dependent has settled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleethub.kinds.interface import Item, Uses, Work, managed, record
+from fleethub.kinds.key.attributes import ALL, BY_MODEL, LIMITS, NOTHING, POWER, SCALARS
+from fleethub.kinds.key.marks import record_of
+from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Proxy
+from fleethub.model.keycall import spare
+from fleethub.model.observation import Resource
+from fleethub.model.plan import Obstacle, Phase, Step, Why
+from fleethub.model.secret import Derived
+
+
+def delete(item: Item, uses: Uses) -> Work:
+    if uses.unsettled or item.seen is None:
+        return Work(obstacles=uses.unsettled)
+    step = Step(
+        id=f"{item.address}/delete",
+        address=item.address,
+        phase=Phase.CONTRACT,
+        do=KeyDelete(record_of(item.locked).source, item.address.alias, (str(item.seen.telemetry["token"]),)),
+        removes=True,
+    )
+    return Work((step,))
+
+
+def put(item: Item, want: Resource, uses: Uses) -> Work:
+    slot: Derived = want.material["slot"]
+    proxy: Proxy = want.material["proxy"]
+    have = item.seen.attrs if item.seen else {}
+    wanted = frozenset(want.attrs["models"])
+    have_models = frozenset(have.get("models", ()))
+    everything = bool(have_models & {ALL, "all-proxy-models"})
+    held = {m: why for m, why in uses.refused.items() if m in wanted - have_models - uses.running and not everything}
+    obstacles = [held[m] for m in sorted(held)]
+    addable = (wanted - held.keys()) | uses.running
+    wide = have_models | addable
+    if wide - {NOTHING} or not wide:
+        wide = wide - {NOTHING}
+    if not wide and item.seen is None:  # nothing of it may be had: no key, for an empty list means all models
+        return Work(obstacles=tuple(obstacles))
+    limits, stuck = _limits(item)
+    obstacles += stuck
+    attrs_now: dict[str, Any] = {k: v for k, v in managed(item).items() if v is not None}
+    attrs_now |= {o.what: have[o.what] for o in stuck if o.what in have}
+    steps: list[Step] = []
+    expand_id = None
+    write_models = None if everything or wide == have_models else tuple(sorted(wide))
+    # only a blocked key gets here with another value: its generation was raised, nobody can be using it
+    renewed = item.seen is not None and have.get("value") != want.attrs["value"]
+    if renewed:
+        write_models, limits = tuple(sorted(wide)), {n: want.attrs.get(n) for n in LIMITS}
+    remark = item.seen is None or not have.get("marked") or bool(have.get("blocked") or have.get("renamed"))
+    lift = () if renewed or item.seen is None else tuple(name for name in (*POWER, *BY_MODEL) if have.get(name))
+    if write_models or limits or lift or remark:
+        expand_id = f"{item.address}/expand"
+        scope = sorted(wide) if not everything else have["models"]
+        steps.append(
+            Step(
+                id=expand_id,
+                address=item.address,
+                phase=Phase.EXPAND,
+                do=KeyPut(
+                    want.source,
+                    item.address.alias,
+                    slot,
+                    write_models,
+                    limits,
+                    want.generation,
+                    create=item.seen is None or renewed,
+                    unblock=bool(have.get("blocked")),
+                    lift=lift,
+                    replaces=str(item.seen.telemetry["token"]) if renewed and item.seen else None,
+                ),
+                locked=record(want, {**attrs_now, "models": list(scope)}),
+            )
+        )
+    if expand_id or uses.delivered:
+        steps.append(
+            Step(
+                id=f"{item.address}/prove",
+                address=item.address,
+                phase=Phase.PROVE,
+                do=ProveKey(
+                    doors=proxy.doors,
+                    alias=item.address.alias,
+                    value=slot,
+                    scope=tuple(sorted(addable - {NOTHING})),
+                    ttl=proxy.key_cache_ttl,
+                    processes=proxy.processes,
+                    written=expand_id,
+                    created=item.seen is None or renewed,
+                    asks=spare({**want.attrs, **(item.seen.telemetry["unmanaged"] if item.seen else {})}),
+                ),
+                after=(expand_id,) if expand_id else (),
+            )
+        )
+    final = (wanted - held.keys()) | (uses.running & wanted) or frozenset({NOTHING})
+    if everything or wide != final:
+        if uses.unsettled:
+            narrow = ", ".join(sorted(have_models - wanted)) or "the scope"
+            obstacles += [Obstacle(o.why, o.reason, f"dropping {narrow}") for o in uses.unsettled]
+        else:
+            steps.append(
+                Step(
+                    id=f"{item.address}/contract",
+                    address=item.address,
+                    phase=Phase.CONTRACT,
+                    do=KeyPut(
+                        want.source,
+                        item.address.alias,
+                        slot,
+                        tuple(sorted(final)),
+                        {},
+                        want.generation,
+                        False,
+                    ),
+                    after=tuple(s.id for s in steps),
+                    locked=record(want, {**attrs_now, "models": sorted(final)}),
+                )
+            )
+    return Work(tuple(steps), tuple(obstacles), tuple(_stuck(item) for _ in stuck))
+
+
+def _stuck(item: Item) -> Finding:
+    return Finding(
+        "key.limit-stuck",
+        f"the LiteLLM of {item.address.owner} cannot clear budget_duration of {item.address.alias!r}",
+        item.address,
+        item.want.place if item.want else None,
+        "upgrade LiteLLM, write a budget_duration again, or delete the key and restore it by policy",
+    )
+
+
+def _limits(item: Item) -> tuple[dict[str, Any], list[Obstacle]]:
+    """The limits to send; one that this LiteLLM cannot clear is held back."""
+    have = item.seen.attrs if item.seen else {}
+    limits: dict[str, Any] = {}
+    stuck: list[Obstacle] = []
+    for name, value in managed(item).items():
+        if name not in SCALARS or have.get(name) == value:
+            continue
+        clears = not item.seen or item.seen.telemetry["clears_budget_duration"]
+        if name == "budget_duration" and value is None and not clears:
+            stuck.append(Obstacle(Why.POLICY, "this LiteLLM ignores budget_duration = null", name))
+        else:
+            limits[name] = value
+    return limits, stuck

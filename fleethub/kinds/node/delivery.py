@@ -1,0 +1,167 @@
+"""What a node's delivery changes on it, what of what lies there is ours, and whether its process must be a new one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from fleethub import nodetypes
+from fleethub.kinds.interface import Item
+from fleethub.model.address import Address
+from fleethub.model.fleet import Node
+from fleethub.model.observation import Attrs, Locked, Needs, Pending
+from fleethub.model.plan import Obstacle, Why
+from fleethub.model.secret import Blob
+
+#: The files that a running process takes over by itself: its config, and the text that its agents read.
+WITHOUT_RESTART = ("openclaw", "fleethub")
+
+
+def is_host(node: Node) -> bool:
+    """Whether the node lies on a machine where its process can be started; else it is a folder."""
+    return "://" in node.target
+
+
+def to_deliver(item: Item) -> bool:
+    """Whether files or mark are not those that are wanted; otherwise only the process is behind."""
+    return item.seen is None or not item.seen.attrs["marked"] or bool(changed_files(item) or stale_paths(item))
+
+
+def foreign_paths(item: Item) -> list[str]:
+    """Files of somebody else in the place of one that the node gets only now."""
+    if item.seen is None or item.want is None or item.locked is None or not item.locked.attrs:
+        return []
+    there, wanted, known = item.seen.attrs["files"], item.want.attrs["files"], fingerprints(item.locked)
+    return [path for path in wanted if path in there and path not in known and there[path] != wanted[path]]
+
+
+def stale_paths(item: Item) -> set[str]:
+    """Files of ours that are no longer part of the node."""
+    return set(own_files(item)) - set(item.want.attrs["files"] if item.want else ())
+
+
+def own_files(item: Item) -> dict[str, Blob]:
+    """Of what lies there, the files that still are as FleetHub wrote them."""
+    if item.seen is None:
+        return {}
+    known, there = fingerprints(item.locked), item.seen.attrs["files"]
+    blobs: Mapping[str, Blob] = item.seen.material["files"]
+    return {p: blobs[p] for p, ours in known.items() if p in blobs and there.get(p, {}).get("fingerprint") in ours}
+
+
+def needs_restart(item: Item) -> bool:
+    """Whether its process must be a new one for what is wanted: a changed config is taken over while it runs, and
+    files that are put back as they were applied are what it runs with.
+    """
+    if item.want is None or item.locked is None or not item.locked.attrs:
+        return True
+    applied, wanted = item.locked.attrs.get("files", {}), item.want.attrs["files"]
+    files = (f.path for f in item.want.material["files"] if f.role not in WITHOUT_RESTART)
+    return any(applied.get(p, {}).get("fingerprint") != wanted[p]["fingerprint"] for p in files)
+
+
+def by_hand(item: Item) -> bool:
+    """Whether somebody else restarts the node: the spec says never, or gives no command."""
+    if item.want is None or item.address.kind != "node":
+        return False
+    node: Node = item.want.material["node"]
+    kind = nodetypes.get(node.type)
+    return is_host(node) and (node.activate == "never" or kind is None or not kind.activation(node))
+
+
+def unused_until_restart(item: Item) -> bool:
+    """Whether a delivery leaves a process running that knows only the old set, until somebody restarts it."""
+    listening = item.seen is not None and item.seen.telemetry.get("listening", False)
+    return by_hand(item) and needs_restart(item) and listening
+
+
+def restart_by_hand(item: Item) -> Obstacle:
+    """What such a node waits for."""
+    node: Node = item.want.material["node"]  # type: ignore[union-attr]
+    kind = nodetypes.get(node.type)
+    argv = kind.activation(node) if kind else ()
+    folder = "/" + node.target.split("/", 3)[3]
+    how = f"there: cd {shlex.quote(folder)} && {shlex.join(argv)}" if argv else "there, with its new variables"
+    return Obstacle(Why.WAITS, f"waits until {node.name} is seen restarted; restart it {how}", "activation")
+
+
+def waits_for_hand(item: Item) -> Obstacle | None:
+    """Set when the node has what is wanted, and only its restart by hand is missing."""
+    behind = item.seen is not None and item.seen.attrs.get("activated") is False
+    return restart_by_hand(item) if behind and by_hand(item) and not to_deliver(item) else None
+
+
+def outrun(item: Item) -> Obstacle | None:
+    """Set when the process would call models with a key that may not: another key, and models that the old one lacks.
+
+    A gateway takes its new config over while it runs, and its new variables when it restarts: for as long as that
+    takes (a crash in between, a restart by hand) it would be refused.
+    """
+    if item.want is None or item.locked is None or not is_host(item.want.material["node"]) or not rewires(item):
+        return None
+    applied = running(item)
+    new = {a.owner: (a, models) for a, models in item.want.needs.items() if a.kind == "key" and a not in applied}
+    for old, models in sorted(applied.items()):
+        key, wanted = new.get(old.owner, (old, models))
+        if old.kind == "key" and old not in item.want.needs and wanted - models:
+            return Obstacle(
+                Why.POLICY,
+                f"its key on {old.owner} changes from {old.alias} to {key.alias}, and its models to ones that "
+                f"{old.alias} may not call ({', '.join(sorted(wanted - models))}): change its key in one apply, "
+                "its models in the next",
+            )
+    return None
+
+
+def touches_wiring(item: Item) -> bool:
+    """Whether a delivery changes what the node calls, where, or with which key: then it needs a proof."""
+    return any(file.role in ("env", "openclaw") for file in changed_files(item))
+
+
+def changed_files(item: Item) -> list[Any]:
+    """The rendered files that do not lie there as wanted."""
+    if item.want is None:
+        return []
+    there = item.seen.attrs["files"] if item.seen else {}
+    return [file for file in item.want.material["files"] if there.get(file.path) != item.want.attrs["files"][file.path]]
+
+
+def rewires(item: Item) -> bool:
+    """Whether a delivery changes the config itself, not only its environment."""
+    return any(file.role == "openclaw" for file in changed_files(item))
+
+
+def running(item: Item) -> Needs:
+    """What the node may be calling right now: what was applied, and what an interrupted apply wanted.
+
+    Not what its config says by itself: a node that edits its own config must not widen its key by that.
+    """
+    found: dict[Address, frozenset[str]] = dict(item.locked.needs) if item.locked else {}
+    for address, entries in (item.locked.pending.needs if item.locked and item.locked.pending else {}).items():
+        found[address] = found.get(address, frozenset()) | entries
+    return found
+
+
+def fingerprints(locked: Locked | None) -> dict[str, frozenset[str]]:
+    """What FleetHub wrote there, or began to write, by path: after a crash either may lie there."""
+    sides = [locked.attrs, locked.pending.attrs if locked.pending else {}] if locked is not None else []
+    found: dict[str, frozenset[str]] = {}
+    for path, file in (pair for side in sides for pair in side.get("files", {}).items()):
+        ours = {file["fingerprint"]} if file.get("fingerprint") else set()
+        found[path] = found.get(path, frozenset()) | ours | frozenset(file.get("before", ()))
+    return found
+
+
+def begun(attrs: Attrs, before: Pending | None) -> Attrs:
+    """What an apply begins of a node, with what one before it began and may have delivered: ``before`` of each file."""
+    earlier = before.attrs.get("files", {}) if before is not None else {}
+    if not earlier or "files" not in attrs:
+        return attrs
+    files = {path: dict(file) for path, file in attrs["files"].items()}
+    for path, file in earlier.items():
+        mine = files.setdefault(path, {})
+        known = {*file.get("before", ()), *filter(None, [file.get("fingerprint")])} - {mine.get("fingerprint")}
+        if known:
+            mine["before"] = sorted(known)
+    return {**attrs, "files": files}

@@ -1,0 +1,192 @@
+"""How a node's changed file is shown: leaves for JSON and .env, unified lines for ``--full``.
+
+What FleetHub rendered may be shown, for its secrets are slots. What lies on a node may hold a secret
+that somebody typed in, so of it only lines and values are shown that FleetHub wrote before.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from fleethub.kinds.diff import diff
+from fleethub.model.plan import MISSING, FileDiff, Leaf
+from fleethub.model.secret import SENSITIVE, Blob, Text
+from fleethub.model.words import plural
+
+FOREIGN = "(a line that FleetHub did not write)"
+
+
+class RenderedFile(Protocol):
+    """See ``rendering``."""
+
+    @property
+    def role(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def text(self) -> Text: ...
+    @property
+    def mode(self) -> int: ...
+    @property
+    def consequence(self) -> str: ...
+
+
+def describe_file(
+    node: str, file: RenderedFile, before: Blob | None, applied: Blob | None
+) -> tuple[list[Leaf], FileDiff]:
+    """Leaves and unified lines from what is on the node to what was rendered; ``applied`` only if it is ours."""
+    ours = _decode(applied)
+    there = _decode(before)
+    if file.role == "env":
+        found = _env_leaves(file, there, ours)
+        known = set(file.text.display().splitlines())
+        known |= {f"{name}=" for name in (*_assignments(file.text.display()), *_assignments(ours or ""))}
+        lines = _unified(f"{node}/{file.path}", _mask_env(there, known), _mask_env(file.text.display(), known))
+        if there is not None and not found:
+            found = [Leaf(("files", file.path), SENSITIVE, SENSITIVE)]
+    else:
+        rendered = file.text.display()
+        lines = _unified(f"{node}/{file.path}", _mask_foreign(there, ours, rendered), rendered)
+        found = _json_leaves(file, there, ours, rendered) if file.role == "openclaw" else []
+        if there is not None and not found:
+            changed = sum(line[0] in "+-" for line in lines[2:]) or 1
+            found = [Leaf(("files", file.path), "as it is", f"{changed} lines changed")]
+    return found, FileDiff(file.path, tuple(lines), file.consequence)
+
+
+def describe_drift(path: str, there: Blob, applied: Blob) -> list[Leaf]:
+    """What somebody changed in a file; only what FleetHub wrote is shown of it."""
+    old, new = _decode(applied) or "", _decode(there) or ""
+    before, after = _json(old), _json(new)
+    if before is not None and after is not None:
+        safe = _scalars(before)
+        paths = {p[:depth] for p, _ in safe for depth in range(len(p) + 1)}
+        found = [
+            Leaf((path, *leaf.path), leaf.before, _guard(leaf.after, leaf.path, safe))
+            for leaf in diff(before, after)
+            if leaf.path in paths
+        ]
+        foreign = sum(leaf.path not in paths for leaf in diff(before, after))
+        if foreign:
+            found.append(Leaf((path,), MISSING, f"{plural(foreign, 'value')} that FleetHub did not write"))
+        return found
+    had, has = _assignments(old), _assignments(new)
+    if not path.endswith(".env"):
+        known = set(old.splitlines())
+        changed = sum(line not in known for line in new.splitlines()) or 1
+        return [Leaf((path,), "as applied", f"{plural(changed, 'line')} changed")]
+    found = [Leaf((path, n), SENSITIVE, SENSITIVE if n in has else MISSING) for n in had if has.get(n) != had[n]]
+    if added := len(has.keys() - had.keys()):
+        found.append(Leaf((path,), MISSING, f"{plural(added, 'line')} that FleetHub did not write"))
+    return found
+
+
+def _json_leaves(file: RenderedFile, there: str | None, ours: str | None, rendered: str) -> list[Leaf]:
+    old, known, new = _json(there), _json(ours), _json(rendered)
+    if old is None or new is None:
+        return []
+    safe = _scalars(known or {}) | _scalars(new)
+    paths = {path[:depth] for path, _ in safe for depth in range(len(path) + 1)}
+    found, foreign = [], 0
+    for leaf in diff(old, new):
+        if leaf.path in paths:
+            found.append(Leaf((file.path, *leaf.path), _guard(leaf.before, leaf.path, safe), leaf.after))
+        else:
+            foreign += 1
+    if foreign:
+        found.append(Leaf((file.path,), f"{plural(foreign, 'value')} that FleetHub did not write", MISSING))
+    return found
+
+
+def _guard(value: Any, path: tuple[str, ...], safe: set[tuple[tuple[str, ...], str]]) -> Any:
+    """A value from a node: as it is only where FleetHub wrote just that there."""
+    if value is MISSING or value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str | int | float):
+        return value if (path, str(value)) in safe else SENSITIVE
+    if isinstance(value, Mapping):
+        return {k: _guard(v, (*path, str(k)), safe) for k, v in value.items() if _known((*path, str(k)), safe)}
+    return [_guard(v, (*path, str(i)), safe) for i, v in enumerate(value)]
+
+
+def _known(path: tuple[str, ...], safe: set[tuple[tuple[str, ...], str]]) -> bool:
+    return any(known[: len(path)] == path for known, _ in safe)
+
+
+def _scalars(value: Any, path: tuple[str, ...] = ()) -> set[tuple[tuple[str, ...], str]]:
+    """Every scalar with its path, as text."""
+    if isinstance(value, Mapping):
+        return {(path, "")} | set().union(*(_scalars(v, (*path, str(k))) for k, v in value.items()))
+    if isinstance(value, list):
+        return {(path, "")} | set().union(*(_scalars(v, (*path, str(i))) for i, v in enumerate(value)))
+    return {(path, str(value))}
+
+
+def _env_leaves(file: RenderedFile, there: str | None, ours: str | None) -> list[Leaf]:
+    """Names that come, go or change, where FleetHub wrote or writes them; values only where the spec holds them."""
+    if there is None:
+        return []
+    old, new, known = _assignments(there), _assignments(file.text.display()), _assignments(ours or "")
+    found = []
+    foreign = [name for name in old if name not in new and name not in known]
+    for name in sorted((old.keys() | new.keys()) - set(foreign)):
+        if name not in old:
+            found.append(Leaf((file.path, name), MISSING, new[name]))
+        elif name not in new:
+            found.append(Leaf((file.path, name), SENSITIVE, MISSING))
+        elif SENSITIVE not in new[name] and old[name] != new[name]:
+            # the image is FleetHub's own and public; any other value may have been a secret before
+            shown = old[name] if name == "OPENCLAW_IMAGE" and known.get(name) == old[name] else SENSITIVE
+            found.append(Leaf((file.path, name), shown, new[name]))
+    if foreign:
+        found.append(Leaf((file.path,), f"{plural(len(foreign), 'line')} that FleetHub did not write", MISSING))
+    return found
+
+
+def _assignments(text: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip().strip("'") for name, _, value in pairs}
+
+
+def _mask_env(text: str | None, known: set[str]) -> str:
+    """Names without values; a line that is no assignment only where FleetHub writes the same."""
+    shown = []
+    for line in (text or "").splitlines():
+        name, equals, _ = line.partition("=")
+        if equals and f"{name}=" in known:
+            shown.append(f"{name}={SENSITIVE}")
+        else:
+            shown.append(line if line in known else FOREIGN)
+    return "\n".join(shown)
+
+
+def _mask_foreign(there: str | None, ours: str | None, rendered: str) -> str:
+    if there is None:
+        return ""
+    known = set((ours or "").splitlines()) | set(rendered.splitlines())
+    return "\n".join(line if line in known else FOREIGN for line in there.splitlines())
+
+
+def _unified(path: str, before: str, after: str) -> list[str]:
+    return list(
+        difflib.unified_diff(
+            before.splitlines(), after.splitlines(), f"{path} (there)", f"{path} (wanted)", lineterm=""
+        )
+    )
+
+
+def _decode(blob: Blob | None) -> str | None:
+    return blob.reveal().decode(errors="replace") if blob is not None else None
+
+
+def _json(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

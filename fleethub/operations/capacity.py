@@ -1,0 +1,172 @@
+"""Questions about VRAM: what is planned for each backend, whether a model fits beside it, and where it would.
+
+Reads the backends, and the proxies for what their routes set; needs neither the seed nor a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleethub.capacity import planned_sets
+from fleethub.capacity.ask import AskError, Question, ask, rank
+from fleethub.capacity.quant import BITS
+from fleethub.capacity.report import report
+from fleethub.capacity.shape import Shape, shape_of, shape_of_params
+from fleethub.fleetspec import load
+from fleethub.fleetspec.values import params as params_of
+from fleethub.model.capacity import Answer, Fit, Rank, Report
+from fleethub.model.exit import Exit
+from fleethub.model.facts import Facts
+from fleethub.model.finding import Finding, Severity
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Source
+from fleethub.operations import SpecError
+from fleethub.operations.trust import ALONE, Trusting, lockfile_of, settle
+
+if TYPE_CHECKING:
+    from fleethub.clients.reach import Silence
+
+__all__ = [
+    "QUANTS", "AskError", "Looked", "Question", "ask_one", "given_params", "given_shape", "look", "overview",
+    "overview_exit", "places", "places_exit", "verdict_exit",
+]  # fmt: skip
+QUANTS = tuple(sorted(BITS))
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A fleet and what was read of it; ``findings`` are the spec's warnings."""
+
+    fleet: Fleet
+    facts: Facts
+    findings: tuple[Finding, ...]
+
+
+def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Looked:
+    """Load the spec and read backends and proxies, those that answer; ``name``: a model to be asked about.
+
+    Raises SpecError, and what ``operations.trust.settle`` raises. Hosts that do not answer cost about a second in all.
+    """
+    from fleethub.clients.reach import Probe
+    from fleethub.planning.sources import sources
+
+    loaded = load(path)
+    if loaded.fleet is None:
+        raise SpecError(loaded.findings)
+    fleet = loaded.fleet
+    wanted = [_asking(s, _tag(fleet, name)) for s in sources(fleet, {}, None)]
+    trust = settle(fleet, lockfile_of(Path(fleet.root)), trusting)
+    probe = Probe(s.at for s in wanted if s.system in ("ollama", "litellm") and trust.guard.allows(s.at))
+    # what takes long to import is imported while hosts that say nothing are waited for
+    from fleethub.clients.http import Http
+    from fleethub.clients.shell import Shells
+    from fleethub.clients.vault import Vault
+    from fleethub.observing import observe
+
+    silent = _silent(fleet, wanted, probe.silent())
+    guard = trust.guard
+    vault = Vault(Path(fleet.root), None, tuple(proxy.master_key for proxy in fleet.proxies.values()), guard)
+    http, shells = Http(guard=guard), Shells(fleet.ssh_program, fleet.secret_variables, guard)
+    try:
+        facts = observe(fleet, wanted, http, vault, shells, silent)
+    finally:
+        http.close()
+        shells.close()
+    return Looked(fleet, facts, (*loaded.findings, *trust.findings))
+
+
+def overview(looked: Looked, backend: str | None = None) -> tuple[Report, ...]:
+    """Every backend with an Ollama, or the one that is named; raises AskError for a name that is none."""
+    fleet = looked.fleet
+    if backend is not None and backend not in fleet.backends:
+        raise AskError(f"no backend is called {backend!r}; there are: {', '.join(sorted(fleet.backends)) or 'none'}")
+    if backend is not None and fleet.backends[backend].ollama is None:
+        raise AskError(f"{backend} has no Ollama in the spec: write [backends.{backend}.ollama] with its url")
+    chosen = [fleet.backends[backend]] if backend is not None else list(fleet.backends.values())
+    planned = planned_sets(fleet)
+    return tuple(report(fleet, b, looked.facts, planned.get(b.name, ())) for b in chosen if b.ollama is not None)
+
+
+def ask_one(looked: Looked, question: Question) -> Answer:
+    """Can the backend hold the model? Raises AskError."""
+    return ask(looked.fleet, looked.facts, question)
+
+
+def places(looked: Looked, question: Question) -> tuple[Rank, ...]:
+    """All backends as places for the model, best first; raises AskError."""
+    return rank(looked.fleet, looked.facts, question)
+
+
+def given_params(text: str) -> int:
+    """``32B`` as a number, by the spec's own rule; raises AskError."""
+    try:
+        return params_of(text)
+    except ValueError as error:
+        raise AskError(f"{error}: write it like 32B or 1.5B") from None
+
+
+def given_shape(params: int | None, quant: str | None, file: Path | None) -> Shape | None:
+    """The shape of a model that is neither in the spec nor installed; raises AskError for an unusable file or quant."""
+    if file is not None:
+        from fleethub.clients.gguf import GgufError, read
+
+        try:
+            shown, size = read(file)
+        except GgufError as error:
+            raise AskError(str(error)) from None
+        shape = shape_of(shown, size)
+        if shape is None:
+            arch = shown.info.get("general.architecture")
+            raise AskError(
+                f"{file}: the shape of architecture {arch!r} is not known; give --params and --quant instead"
+            )
+        return shape
+    if params is None:
+        return None
+    label = (quant or "Q4_K_M").upper()
+    if label not in BITS:
+        raise AskError(f"no quantisation is called {quant!r}; there are: {', '.join(sorted(BITS))}")
+    return shape_of_params(params, label)
+
+
+def overview_exit(reports: Iterable[Report]) -> Exit:
+    """3 when a backend's set does not fit, 1 when of all that is planned nothing is known."""
+    found = [r for r in reports if r.verdict.placed]
+    if any(f.severity is Severity.ERROR for r in found for f in r.findings):
+        return Exit.REFUSED
+    return Exit.ERROR if found and all(r.verdict.fit is Fit.UNKNOWN for r in found) else Exit.FINE
+
+
+def verdict_exit(answer: Answer) -> Exit:
+    """0 when it fits, 1 when that is not known, else 3."""
+    codes = {Fit.FITS: Exit.FINE, Fit.UNKNOWN: Exit.ERROR}
+    return codes.get(answer.verdict.fit, Exit.REFUSED)
+
+
+def places_exit(ranks: Iterable[Rank]) -> Exit:
+    """0 when a backend holds it, 1 when one might, else 3."""
+    fits = {r.answer.verdict.fit for r in ranks}
+    return Exit.FINE if Fit.FITS in fits else Exit.ERROR if Fit.UNKNOWN in fits else Exit.REFUSED
+
+
+def _tag(fleet: Fleet, name: str | None) -> str | None:
+    return (fleet.models[name].ollama if name in fleet.models else name) if name else None
+
+
+def _asking(source: Source, tag: str | None) -> Source:
+    if source.system != "ollama" or tag is None or tag in source.ask:
+        return source
+    return replace(source, ask=(*source.ask, tag))
+
+
+def _silent(fleet: Fleet, wanted: Sequence[Source], quiet: Mapping[str, Silence]) -> dict[tuple[str, str], str]:
+    """Sources that do not answer, and why; a machine that is away is not asked for its GPUs either."""
+    found = {s.id: quiet[s.at].reason for s in wanted if s.at in quiet}
+    for backend in fleet.backends.values():
+        silence = quiet.get(backend.ollama.url) if backend.ollama else None
+        if backend.ssh not in (None, "local") and silence is not None and not silence.alive:
+            found |= {s.id: silence.reason for s in wanted if s.system == "gpu" and s.at == backend.ssh}
+    return found

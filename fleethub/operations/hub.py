@@ -1,0 +1,214 @@
+"""What a long-running reader holds of one fleet: the last observation, and one immutable view made from it.
+
+``refresh`` alone reads the network. A spec or lockfile that changed on disk is planned anew from the last facts.
+It takes no apply lock and writes nothing but caches: an apply of the command line may run at the same time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fleethub.fleetspec import load
+from fleethub.model.facts import Facts
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet
+from fleethub.model.plan import Plan
+from fleethub.model.survey import Survey
+from fleethub.operations import NotThereYet, Planned, SpecError, Workplace
+from fleethub.operations.sessions import keep, refused
+from fleethub.operations.trust import ALONE, Trusting
+from fleethub.state.format import LockfileError
+
+log = logging.getLogger(__name__)
+NEVER = "Never observed: nothing has been read yet, so nothing is known."
+#: What an operator can put right: a spec or lockfile that cannot be used.
+BROKEN = (SpecError, LockfileError, NotThereYet)
+JITTER = 0.1  # of the interval, so that several servers do not ask in step
+
+#: path -> (mtime, size, inode) of each file that a plan is made from; None: it is not there.
+Signature = tuple[tuple[str, tuple[int, int, int] | None], ...]
+
+
+def clock() -> float:
+    """Seconds that nobody sets; where the system tells, those that it slept through count too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The fleet as far as it is known, all of one moment.
+
+    ``fleet``, ``plan`` and ``survey`` are of the last spec that held together, None before there was one. ``facts``
+    None: never observed. ``problem`` says why this is not what spec and network say now (``findings``: the spec's
+    own); empty: it is. ``taken`` is when it was observed, by ``clock``. ``body`` is what ``encode`` made.
+    """
+
+    fleet: Fleet | None = None
+    facts: Facts | None = None
+    plan: Plan | None = None
+    survey: Survey | None = None
+    problem: str = ""
+    findings: tuple[Finding, ...] = ()
+    taken: float | None = None
+    body: bytes = b""
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the observation; None: never observed."""
+        return None if self.taken is None else max(0.0, clock() - self.taken)
+
+
+class Hub:
+    """One fleet, for many readers in many threads. ``encode`` makes each view's ``body``, once."""
+
+    def __init__(
+        self,
+        path: Path,
+        encode: Callable[[View], bytes] = lambda view: b"",
+        trusting: Trusting = ALONE,
+    ) -> None:
+        self._path, self._encode, self._trusting = path, encode, trusting
+        self._reading, self._planning = threading.Lock(), threading.Lock()
+        self._view, self._signature, self._trouble = View(), Signature(), ""
+        self.refreshes = self.failures = 0
+        with self._planning:
+            self._plan_anew()
+
+    @property
+    def view(self) -> View:
+        """The last view; it costs nothing. See ``changed``."""
+        return self._view
+
+    def changed(self) -> bool:
+        """Whether spec, templates or lockfile on disk are others than the view's: a few calls of stat."""
+        return any(_stat(path) != seen for path, seen in self._signature)
+
+    def current(self) -> View:
+        """The view of what is on disk now, planned anew if need be; takes as long as a plan without reading."""
+        if self.changed():
+            with self._planning:
+                if self.changed():  # who waited here may find it done
+                    self._plan_anew()
+        return self._view
+
+    def refresh(self) -> View:
+        """Read the network, one at a time, and keep what was seen; what goes wrong becomes the view's ``problem``."""
+        with self._reading:
+            self._look()
+        return self.current()
+
+    def within(self, seconds: float) -> View:
+        """The view, observed at most so long ago; else the network is read, once for all who wait for it."""
+        if self._older(seconds):
+            with self._reading:
+                if self._older(seconds):  # who waited here may find it done
+                    self._look()
+        return self.current()
+
+    def _older(self, seconds: float) -> bool:
+        age = self._view.age
+        return age is None or age > seconds
+
+    def _look(self) -> None:
+        self.refreshes += 1
+        try:
+            self._observe()
+        except Exception as error:  # neither a bug nor a full disk may end the server, or pass for a fine fleet
+            self.failures += 1
+            if not isinstance(error, BROKEN):  # planning anew says the same of those
+                self._trouble = _said(error)[0]
+                log.error("reading the fleet failed: %s", type(error).__name__)
+            with self._planning:
+                self._plan_anew()
+
+    def _observe(self) -> None:
+        signature = self._sign()
+        with Workplace(self._path, trusting=self._trusting) as workplace:
+            made = workplace.plan(every_model=True, only_look=True)  # so that a question about any needs no request
+            taken = clock()
+            survey = workplace.survey(made)
+        with self._planning:
+            if not made.facts.readings and made.plan.fatal:  # refused before anything was asked
+                self._plan_anew()
+                return
+            self._trouble = ""
+            self._publish(workplace, made, survey, taken, signature)
+        with suppress(OSError):  # a folder that cannot be written to is served all the same
+            keep(survey, made.stamps) if not made.plan.fatal else refused(workplace.root, made.plan)
+
+    def run(self, interval: float, stop: threading.Event) -> None:
+        """Refresh every ``interval`` seconds, with jitter, until ``stop`` is set."""
+        while not stop.is_set():
+            self.refresh()
+            stop.wait(interval * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - no secret
+
+    def _plan_anew(self) -> None:
+        """A view of the files on disk and the last facts; reads no network."""
+        signature, before = self._signature, self._view
+        try:
+            signature = self._sign()
+            with Workplace(self._path, trusting=self._trusting) as workplace:
+                made = self._unobserved(workplace) if before.facts is None else workplace.plan(facts=before.facts)
+                self._publish(workplace, made, workplace.survey(made), before.taken, signature)
+        except Exception as error:
+            if not isinstance(error, BROKEN):
+                log.error("planning the fleet failed: %s", type(error).__name__)
+            self._signature = signature
+            problem, findings = _said(error)
+            self._show(replace(before, problem=problem, findings=findings))
+
+    def _unobserved(self, workplace: Workplace) -> Planned:
+        """Before the first observation there is no plan: one from nothing would read as a diagnosis."""
+        refused = workplace.refused()
+        plan = refused or Plan(
+            "", workplace.fleet.name, NEVER, findings=(*workplace.opened.findings, *workplace.trust.findings)
+        )
+        wanted = {} if refused else workplace.wanted(workplace.fleet)
+        return Planned(plan, wanted, Facts(""), workplace.store.read())
+
+    def _publish(
+        self, workplace: Workplace, made: Planned, survey: Survey, taken: float | None, signature: Signature
+    ) -> None:
+        facts = made.facts if taken is not None else None
+        problem = made.plan.sentence if made.plan.fatal else self._trouble
+        self._signature = signature
+        self._show(View(workplace.fleet, facts, made.plan, survey, problem, (), taken))
+
+    def _show(self, view: View) -> None:
+        self._view = replace(view, body=self._encode(view))
+
+    def _sign(self) -> Signature:
+        """Taken before the files are read: what changes meanwhile is seen by the next look."""
+        main = self._path / "fleet.toml" if self._path.is_dir() else self._path
+        root = main.parent
+        loaded = load(self._path)
+        files = {main, *loaded.files}
+        # a new file that an include matches changes its folder
+        folders = {*(file.parent for file in files), *(root / name for name in loaded.folders)}
+        templates = [root / "templates", *(root / "templates").rglob("*")]
+        watched = sorted(str(p) for p in {*files, *folders, *templates, root / "fleet.lock"})
+        return tuple((path, _stat(path)) for path in watched)
+
+
+def _stat(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - asked at each request, and a Path would cost more than the call
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _said(error: Exception) -> tuple[str, tuple[Finding, ...]]:
+    if isinstance(error, SpecError):
+        return "The spec does not hold together; what is shown is of the last one that did.", error.findings
+    if isinstance(error, (*BROKEN, OSError)):
+        return f"{str(error).rstrip('.')}.", ()
+    return f"Reading the fleet failed ({type(error).__name__}): a bug of FleetHub's, please report it.", ()

@@ -1,0 +1,101 @@
+"""A fleet's seed as its operators keep it: where its file belongs, and whether it is the right one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleethub.clients.vault import SecretError, Vault
+from fleethub.fleetspec import load
+from fleethub.model.address import Address
+from fleethub.model.exit import Exit
+from fleethub.model.finding import FATAL, Finding
+from fleethub.model.fleet import Fleet
+from fleethub.model.trust import SEED, runs
+from fleethub.operations import SpecError
+from fleethub.operations.trust import New, Trusting, command_line, lockfile_of, settle
+
+FILE = "file:"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of the look; ``fingerprint`` and ``lockfile`` are empty where there is none."""
+
+    says: str
+    exit: Exit
+    reference: str
+    fingerprint: str = ""
+    lockfile: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+def fleet_at(path: Path) -> Fleet:
+    """The spec's fleet; raises SpecError."""
+    loaded = load(path)
+    if loaded.fleet is None:
+        raise SpecError(loaded.findings)
+    return loaded.fleet
+
+
+def places(path: Path) -> tuple[Path, ...]:
+    """The files that ``key_seed`` names, in its order; raises SpecError."""
+    fleet = fleet_at(path)
+    return tuple(file_of(Path(fleet.root), a) for a in alternatives(fleet) if a.startswith(FILE))
+
+
+def alternatives(fleet: Fleet) -> tuple[str, ...]:
+    """The references of ``key_seed``."""
+    return fleet.key_seed.alternatives if fleet.key_seed else ()
+
+
+def file_of(root: Path, reference: str) -> Path:
+    """The file of a ``file:`` reference, as it is opened."""
+    return root / Path(reference.removeprefix(FILE)).expanduser()
+
+
+def check(path: Path, trusting: Trusting) -> Checked:
+    """Open the seed and compare; raises SpecError, and what ``settle`` raises."""
+    fleet = fleet_at(path)
+    reference = " or ".join(alternatives(fleet))
+    if fleet.key_seed is None:
+        return Checked("The spec names no key_seed.", Exit.ERROR, reference)
+    lockfile = lockfile_of(Path(fleet.root))
+    wanted = lockfile.seed if lockfile else ""
+    vault = Vault(Path(fleet.root), fleet.key_seed, (), settle(fleet, lockfile, trusting).guard)
+    address = Address("fleet", fleet.name)
+    try:
+        vault.seed()
+    except SecretError as error:
+        return Checked(
+            "The seed cannot be used.",
+            _exit(error.code),
+            reference,
+            "",
+            wanted,
+            (Finding(error.code, str(error), address, hint=_hint(fleet, error.code)),),
+        )
+    found = vault.seed_fingerprint() or ""
+    if wanted and found != wanted:
+        finding = Finding(
+            "seed.mismatch",
+            f"the seed's fingerprint is {found}, and the lockfile's {wanted}",
+            address,
+            hint="get the seed that this fleet's keys were derived from, from whoever applied it",
+        )
+        return Checked("This is not the fleet's seed.", Exit.REFUSED, reference, found, wanted, (finding,))
+    same = "and it is the one that fleet.lock's keys were derived from" if wanted else "and there is no fleet.lock yet"
+    return Checked(f"The seed is here ({reference}), {same}: {found}", Exit.FINE, reference, found, wanted)
+
+
+def _hint(fleet: Fleet, code: str) -> str:
+    if code == "command.new":
+        its = tuple(run for run in runs(fleet) if run.what == SEED)
+        return f"if it is right: {command_line(fleet, New(runs=its))}"
+    if any(alternative.startswith(FILE) for alternative in alternatives(fleet)):
+        return "fleethub seed path says where its file belongs"
+    return "set what key_seed in [fleet] names, or correct it"
+
+
+def _exit(code: str) -> Exit:
+    return Exit(FATAL.get(code, Exit.REFUSED if code in ("secret.mode", "command.new") else Exit.ERROR))

@@ -1,0 +1,32 @@
+"""One resource by itself: what is wanted, seen and applied of it in a world, and what its kind would do."""
+
+from __future__ import annotations
+
+from fleethub.kinds import KINDS
+from fleethub.kinds.interface import Item, Sight, Uses, Work
+from fleethub.model.plan import Obstacle, Why
+from tests.fleets import Spec
+from tests.world import SEAL, World, facts, wanted
+
+NO = Obstacle(Why.REFUSED, "it does not fit")
+ALONE = Uses()
+WAITS = Obstacle(Why.WAITS, "waits for node.a")
+
+
+def item(name: str, world: World, spec: Spec) -> Item:
+    """By its address as text."""
+    locked = world.lockfile.resources if world.lockfile else {}
+    address = next(a for a in (*wanted(spec), *locked) if str(a) == name)
+    want, record = wanted(spec).get(address), locked.get(address)
+    sight = Sight(facts(world, spec), SEAL, world.lockfile.lineage if world.lockfile else "")
+    return Item(address, want, KINDS[address.kind].observe(address, want, record, sight), record)
+
+
+def steps(name: str, world: World, spec: Spec, uses: Uses = ALONE) -> Work:
+    """What its kind would do, asked this by its dependents."""
+    found = item(name, world, spec)
+    return KINDS[found.address.kind].steps(found, uses)
+
+
+def phases(work: Work) -> list[str]:
+    return [step.phase.name.lower() for step in work.steps]

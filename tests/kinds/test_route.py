@@ -1,0 +1,72 @@
+"""Routes by themselves: made and proved where the spec manages them, and never somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleethub.kinds.interface import Uses
+from fleethub.model.actions import RouteDelete, RoutePut
+from fleethub.model.facts import Deployment
+from tests.fleets import fleet
+from tests.kinds.asking import NO, WAITS, item, phases, steps
+from tests.world import World, apply, facts, plan, settled, wanted
+from tests.world.lies import told
+from tests.world.living import Thing, named
+
+SPEC = fleet(manage_routes=True).node("a", "one")
+ROUTE = "route.main.one"
+
+
+def test_only_a_proxy_that_is_managed_has_any() -> None:
+    assert ROUTE in {str(a) for a in wanted(SPEC)}
+    assert ROUTE not in {str(a) for a in wanted(fleet().node("a", "one"))}
+
+
+def test_of_an_ollama_it_says_where_and_how_much_context() -> None:
+    spec = fleet(manage_routes=True, ollama="http://gpu:11434").node("a", "qwen3-32b")
+    (route,) = (r for a, r in wanted(spec).items() if a.kind == "route")
+    assert route.attrs["deployments"] == [
+        {"model": "ollama_chat/qwen3:32b", "api_base": "http://gpu:11434", "num_ctx": 32768}
+    ]
+
+
+def test_it_is_put_and_proved() -> None:
+    work = steps(ROUTE, World.of(SPEC), SPEC)
+    assert phases(work) == ["expand", "prove"]
+
+
+def test_another_way_to_a_model_takes_the_place_of_the_old_one() -> None:
+    work = steps(ROUTE, settled(SPEC), SPEC.model("one", route="openai/other"))
+    put = work.steps[0].do
+    assert isinstance(put, RoutePut)
+    assert put.remove == ("one-0",)
+
+
+def test_what_must_not_be_loaded_is_not_stored() -> None:
+    assert steps(ROUTE, World.of(SPEC), SPEC, Uses(refused={"one": NO})).obstacles == (NO,)
+
+
+def test_it_is_removed_by_its_id_once_nobody_calls_it() -> None:
+    gone = SPEC.without("nodes").without("models")
+    (step,) = steps(ROUTE, settled(SPEC), gone).steps
+    assert isinstance(step.do, RouteDelete)
+    assert step.do.ids == ("one-0",)
+    assert steps(ROUTE, settled(SPEC), gone, Uses(unsettled=(WAITS,))).steps == ()
+
+
+def test_an_alias_of_the_config_file_is_left_to_it() -> None:
+    theirs = World.of(SPEC).at_proxy(lambda proxy: replace(proxy, models=frozenset({"one"})))
+    seen = item(ROUTE, theirs, SPEC).seen
+    assert seen is not None
+    assert (seen.attrs, seen.telemetry["theirs"]) == ({}, True)
+    stored = Deployment("one", "openai/one", "x", stored=True)
+    theirs = World.of(SPEC).at_proxy(lambda proxy: replace(proxy, stored=(stored,)))
+    assert item(ROUTE, theirs, SPEC).seen.telemetry["theirs"]  # type: ignore[union-attr]
+
+
+def test_one_that_should_go_and_bears_another_mark_stays_in_the_lockfile() -> None:
+    gone, world = SPEC.without("nodes").without("models"), settled(SPEC)
+    theirs = told(facts(world, gone), {"proxy": "routes of another fleet", "node a": ""})
+    made = plan(world, gone, facts=theirs)
+    assert "route.foreign" in {f.code for f in made.findings}
+    assert named(apply(world, made).world.lockfile) >= {Thing("route", "http://llm.example:4000", "one")}
