@@ -290,7 +290,7 @@ def _recorded(plan: Plan, run: _Run) -> Iterable[tuple[Address, Locked | None]]:
 def _settled(plan: Plan, run: _Run, records: Mapping[Address, Locked]) -> Iterable[tuple[Address, Locked]]:
     """Take the intent off every resource whose steps all succeeded; what is held back keeps a contract pending."""
     bad = {name for name, _ in run.failed} | set(run.skipped)
-    held = {c.address: c for c in plan.changes if c.obstacles}
+    held = {c.address: c for c in plan.changes if c.blockers}
     touched: dict[Address, bool] = {}
     for step in plan.steps:
         touched[step.address] = touched.get(step.address, True) and step.id not in bad

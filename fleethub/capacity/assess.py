@@ -16,7 +16,7 @@ from fleethub.model.capacity import Check, Estimate, Fit, Placed, Planned, Row, 
 from fleethub.model.facts import Facts, tagged
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Backend, Fleet
-from fleethub.model.plan import Load, Obstacle, Why
+from fleethub.model.plan import Blocker, Load, Why
 from fleethub.model.words import gib, plural
 
 PlannedSet = tuple[Planned, ...]
@@ -33,7 +33,7 @@ class Assessment:
 
     load: Load
     findings: tuple[Finding, ...] = ()
-    refused: Mapping[str, Obstacle] = field(default_factory=dict)
+    refused: Mapping[str, Blocker] = field(default_factory=dict)
     verdict: Verdict | None = None
     planned: PlannedSet = ()
 
@@ -166,7 +166,7 @@ class _Judge:
         self.policy, self.backend, self.server = fleet.policy.overcommit, backend, server
         self.verdict, self.earlier, self.newcomers = verdict, earlier, list(dict.fromkeys(newcomers))
         self.findings: list[Finding] = []
-        self.refused: dict[str, Obstacle] = {}
+        self.refused: dict[str, Blocker] = {}
 
     def run(self) -> None:
         """Fill ``findings`` and ``refused``."""
@@ -216,7 +216,7 @@ class _Judge:
         severity = Severity.ERROR if refuse else Severity.WARNING
         self.findings.append(self._finding(code, message, hint, detail, severity))
         if refuse:
-            self.refused |= dict.fromkeys(self.newcomers, Obstacle(Why.REFUSED, message))
+            self.refused |= dict.fromkeys(self.newcomers, Blocker(Why.REFUSED, message))
 
     def _finding(
         self, code: str, message: str, hint: str, detail: Iterable[str] = (), severity: Severity | None = None
@@ -247,7 +247,7 @@ class _Judge:
                 self._finding("capacity.exceeded", message, hint, table(self.verdict, alias), severity)
             )
             if refuse and alias in self.newcomers:
-                self.refused[alias] = Obstacle(Why.REFUSED, message)
+                self.refused[alias] = Blocker(Why.REFUSED, message)
             return
         whom = ", ".join(p.model for p in self.verdict.placed if p.primary)
         if any(c.rule in ("preflight", "count") for c in broken):
@@ -274,7 +274,7 @@ class _Judge:
         new = self.newcomers if verdict.total is None else [m for m in unsized if m in self.newcomers]
         if self.policy != "warn":
             for alias in new:
-                self.refused.setdefault(alias, Obstacle(Why.UNKNOWN, message))
+                self.refused.setdefault(alias, Blocker(Why.UNKNOWN, message))
 
 
 def _mismatches(fleet: Fleet, backend: Backend, server: Server, facts: Facts, after: PlannedSet) -> Iterable[Finding]:

@@ -12,7 +12,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Pending, Resource, Seen
-from fleethub.model.plan import FileDiff, Leaf, Obstacle, Step
+from fleethub.model.plan import Blocker, FileDiff, Leaf, Step
 from fleethub.model.secret import Derived, Seal
 
 
@@ -65,9 +65,9 @@ class Uses:
     """What dependents ask of a thing: entries they may be running now, and why it may not shrink yet."""
 
     running: frozenset[str] = frozenset()
-    refused: Mapping[str, Obstacle] = field(default_factory=dict)  # entry -> why it must not be added
+    refused: Mapping[str, Blocker] = field(default_factory=dict)  # entry -> why it must not be added
     delivered: bool = False  # a dependent is delivered in this plan and needs the proof
-    unsettled: tuple[Obstacle, ...] = ()
+    unsettled: tuple[Blocker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Work:
     """Steps of one resource (without ``after`` between resources) and what of it is held back."""
 
     steps: tuple[Step, ...] = ()
-    obstacles: tuple[Obstacle, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 

@@ -74,7 +74,7 @@ class FileDiff:
 
 
 @dataclass(frozen=True, slots=True)
-class Obstacle:
+class Blocker:
     """Why something wanted does not happen now; ``what`` says which part (empty: all of it)."""
 
     why: Why
@@ -84,7 +84,7 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one resource. ``obstacles`` on another action than blocked hold back a part of it.
+    """What becomes of one resource. ``blockers`` on another action than blocked hold back a part of it.
 
     ``after``: who takes its place; the record only goes once that one's steps are done.
     ``beside``: what it has that the spec does not name and that stays, in words.
@@ -94,7 +94,7 @@ class Change:
     action: Action
     leaves: tuple[Leaf, ...] = ()
     files: tuple[FileDiff, ...] = ()
-    obstacles: tuple[Obstacle, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
     owner: str = ""
     consequence: str = ""
     attrs: Attrs = field(default_factory=dict)

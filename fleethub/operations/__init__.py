@@ -453,4 +453,4 @@ def apply_exit(result: Result) -> Exit:
 
 
 def _has(plan: Plan, why: Why) -> bool:
-    return any(o.why is why for c in plan.changes for o in c.obstacles)
+    return any(o.why is why for c in plan.changes for o in c.blockers)

@@ -10,16 +10,16 @@ from fleethub.kinds.interface import Item, behind, differs, managed
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Policy
 from fleethub.model.observation import Absent, Lockfile, Unknown
-from fleethub.model.plan import Action, Drift, Leaf, Obstacle, Why
+from fleethub.model.plan import Action, Blocker, Drift, Leaf, Why
 from fleethub.model.secret import SENSITIVE
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``action`` None: nothing to do. ``obstacles`` block the whole resource."""
+    """``action`` None: nothing to do. ``blockers`` block the whole resource."""
 
     action: Action | None
-    obstacles: tuple[Obstacle, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
     findings: tuple[Finding, ...] = ()
     drift: Drift | None = None
 
@@ -29,11 +29,11 @@ def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -
     if isinstance(item.have, Unknown):
         if item.want is None and item.locked is None:
             return Verdict(None)
-        return Verdict(Action.BLOCKED, (Obstacle(Why.UNKNOWN, item.have.reason),))
+        return Verdict(Action.BLOCKED, (Blocker(Why.UNKNOWN, item.have.reason),))
     objections = tuple(KINDS[item.address.kind].objections(item, lockfile))
     if objections and (item.want is not None or item.locked is not None):
         why = Why.REFUSED if any(f.severity is Severity.ERROR for f in objections) else Why.POLICY
-        return Verdict(Action.BLOCKED, tuple(Obstacle(why, f.message) for f in objections), objections)
+        return Verdict(Action.BLOCKED, tuple(Blocker(why, f.message) for f in objections), objections)
     if item.want is None:
         return _unwanted(item)
     seen = item.seen
@@ -43,7 +43,7 @@ def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -
     revoked = _revoked(item)
     if revoked and policy.revoked == "stop":
         left = replace(found, repaired=False) if found else None
-        return Verdict(Action.BLOCKED, (Obstacle(Why.POLICY, revoked[0].message),), revoked, left)
+        return Verdict(Action.BLOCKED, (Blocker(Why.POLICY, revoked[0].message),), revoked, left)
     gone = _folder_gone(item) if found else ()
     if found and not repair and not revoked:
         stopped = Finding(
@@ -53,7 +53,7 @@ def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -
             item.want.place,
             'write drift = "repair" in [policy], or apply on a terminal and say yes',
         )
-        return Verdict(Action.BLOCKED, (Obstacle(Why.POLICY, stopped.message),), (stopped, *gone), found)
+        return Verdict(Action.BLOCKED, (Blocker(Why.POLICY, stopped.message),), (stopped, *gone), found)
     if isinstance(item.have, Absent):
         return Verdict(Action.CREATE, findings=(*revoked, *gone), drift=found)
     if seen is not None and differs(managed(item), seen.attrs) and not seen.telemetry.get("theirs"):
@@ -75,7 +75,7 @@ def _unwanted(item: Item) -> Verdict:
             item.address,
             hint="put it back with protected = false and apply, then remove it",
         )
-        return Verdict(Action.BLOCKED, (Obstacle(Why.REFUSED, finding.message),), (finding,))
+        return Verdict(Action.BLOCKED, (Blocker(Why.REFUSED, finding.message),), (finding,))
     return Verdict(Action.RECORD if isinstance(item.have, Absent) else Action.DELETE)
 
 

@@ -30,7 +30,7 @@ from fleethub.model.facts import Facts, HostReading
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet, Hop
 from fleethub.model.observation import Locked, Lockfile, Needs, Observation, Resource, Seen, Unknown
-from fleethub.model.plan import Action, Change, Obstacle, Phase, Plan, Step, Why
+from fleethub.model.plan import Action, Blocker, Change, Phase, Plan, Step, Why
 from fleethub.model.secret import Seal
 from fleethub.planning.guards import after_reading
 from fleethub.planning.hazards import env_findings, node_findings, unreadable
@@ -47,10 +47,10 @@ class _Desk:
     verdicts: dict[Address, Verdict]
     needs: dict[Address, Needs]
     running: dict[Address, Needs]
-    refused: dict[tuple[str, str], Obstacle]  # (backend, alias) that must not be wired
-    missing: dict[Address, Obstacle]
+    refused: dict[tuple[str, str], Blocker]  # (backend, alias) that must not be wired
+    missing: dict[Address, Blocker]
     users: dict[Address, list[Address]] = field(default_factory=dict)
-    gates: dict[Address, tuple[Obstacle, ...]] = field(default_factory=dict)
+    gates: dict[Address, tuple[Blocker, ...]] = field(default_factory=dict)
     takers: dict[Address, Address] = field(default_factory=dict)  # a node that goes -> the one that takes its target
 
 
@@ -85,9 +85,7 @@ def make_plan(
         needs={a: _needs(item) for a, item in items.items()},
         running={a: running(item) for a, item in items.items() if a.kind == "node"},
         refused={(a.load.backend, alias): why for a in assessments for alias, why in a.refused.items()},
-        missing={
-            f.address: Obstacle(Why.REFUSED, f.message) for f in routes if f.code == "route.missing" and f.address
-        },
+        missing={f.address: Blocker(Why.REFUSED, f.message) for f in routes if f.code == "route.missing" and f.address},
     )
     _hold_shared(desk)
     _let_go(desk)
@@ -181,7 +179,7 @@ def _hold_shared(desk: _Desk) -> None:
             if desk.verdicts[address].action is Action.DELETE:
                 message = f"fleet.lock has {' and '.join(map(str, sharing))} at {at}: where {address} is cannot be told"
                 found = Finding("node.target-shared", message, address, hint="take fleet.lock from git again")
-                why = Obstacle(Why.REFUSED, message)
+                why = Blocker(Why.REFUSED, message)
                 desk.verdicts[address] = Verdict(Action.BLOCKED, (why,), (found,))
 
 
@@ -207,10 +205,10 @@ def _let_go(desk: _Desk) -> None:
         if taker is not None:
             desk.verdicts[address] = replace(verdict, action=Action.RECORD)
         if taker is not None and desk.verdicts[taker].action is Action.BLOCKED:
-            why = Obstacle(
-                Why.WAITS, f"waits for {taker}, which takes its place: {desk.verdicts[taker].obstacles[0].reason}"
+            why = Blocker(
+                Why.WAITS, f"waits for {taker}, which takes its place: {desk.verdicts[taker].blockers[0].reason}"
             )
-            desk.verdicts[address] = replace(verdict, action=Action.BLOCKED, obstacles=(why,))
+            desk.verdicts[address] = replace(verdict, action=Action.BLOCKED, blockers=(why,))
         desk.takers |= {address: taker} if taker is not None else {}
 
 
@@ -220,7 +218,7 @@ def _union(one: Needs, other: Needs) -> Needs:
 
 def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet, facts: Facts) -> None:
     """Hold back deliveries whose models are refused, whose keys cannot be proved, or whose .env git would take."""
-    tracked = {f.address: Obstacle(Why.REFUSED, f.message) for f in env if f.severity is Severity.ERROR}
+    tracked = {f.address: Blocker(Why.REFUSED, f.message) for f in env if f.severity is Severity.ERROR}
     for address, item in desk.items.items():
         verdict = desk.verdicts[address]
         if address.kind != "node" or item.want is None or verdict.action not in (Action.CREATE, Action.UPDATE):
@@ -242,8 +240,8 @@ def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet, facts: Facts)
             if not touches_wiring(item):
                 continue
             if other and other.action is Action.BLOCKED:
-                why = Why.UNKNOWN if any(o.why is Why.UNKNOWN for o in other.obstacles) else Why.WAITS
-                gates.append(Obstacle(why, f"waits for {thing}: {other.obstacles[0].reason}"))
+                why = Why.UNKNOWN if any(o.why is Why.UNKNOWN for o in other.blockers) else Why.WAITS
+                gates.append(Blocker(why, f"waits for {thing}: {other.blockers[0].reason}"))
             elif thing.kind == "key":  # a key that may not gain what the node needs of it cannot be proved
                 key = desk.items[thing]
                 held = _refused_entries(desk, key)
@@ -252,7 +250,7 @@ def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet, facts: Facts)
         desk.gates[address] = tuple(dict.fromkeys(gates))
 
 
-def _moves(item: Item, facts: Facts) -> Obstacle | None:
+def _moves(item: Item, facts: Facts) -> Blocker | None:
     """Set when the node is, or may be, at another target than is wanted: there it would be left behind."""
     locked, want = item.locked, item.want
     if locked is None or want is None or locked.source.id == want.source.id:
@@ -264,7 +262,7 @@ def _moves(item: Item, facts: Facts) -> Obstacle | None:
     what = f"its target moves from {locked.source.at}"
     if isinstance(there, Unknown):
         what += f" (which cannot be read: {there.reason})"
-    return Obstacle(why, f"{what}: remove the node in one apply, add it in the next")
+    return Blocker(why, f"{what}: remove the node in one apply, add it in the next")
 
 
 def _reaches(hop: Hop | None, backend: str, fleet: Fleet) -> bool:
@@ -308,7 +306,7 @@ def _work(desk: _Desk) -> dict[Address, Work]:
     return work
 
 
-def _refused_entries(desk: _Desk, item: Item) -> dict[str, Obstacle]:
+def _refused_entries(desk: _Desk, item: Item) -> dict[str, Blocker]:
     """Which entries of a key or route may not be added: refused by capacity, or missing on the proxy."""
     refused = {alias: why for (_, alias), why in desk.refused.items()}
     if item.address.kind == "route":
@@ -323,17 +321,17 @@ def _refused_entries(desk: _Desk, item: Item) -> dict[str, Obstacle]:
     return found
 
 
-def _unsettled(desk: _Desk, consumer: Address) -> tuple[Obstacle, ...]:
+def _unsettled(desk: _Desk, consumer: Address) -> tuple[Blocker, ...]:
     """Why a consumer may still be using what it used: empty when this plan settles or removes it, or it has settled."""
     item, verdict = desk.items[consumer], desk.verdicts[consumer]
     gates = desk.gates.get(consumer, ())
     if verdict.action is Action.BLOCKED or gates:
-        reason = (verdict.obstacles or gates)[0]
-        return (Obstacle(Why.WAITS, f"waits for {consumer}: {reason.reason}"),)
+        reason = (verdict.blockers or gates)[0]
+        return (Blocker(Why.WAITS, f"waits for {consumer}: {reason.reason}"),)
     if isinstance(item.have, Unknown):
-        return (Obstacle(Why.WAITS, f"waits for {consumer}: {item.have.reason}"),)
+        return (Blocker(Why.WAITS, f"waits for {consumer}: {item.have.reason}"),)
     if verdict.action in (Action.CREATE, Action.UPDATE) and unused_until_restart(item):
-        return (Obstacle(Why.WAITS, f"waits for {consumer}: {restart_by_hand(item).reason}"),)
+        return (Blocker(Why.WAITS, f"waits for {consumer}: {restart_by_hand(item).reason}"),)
     return ()
 
 
@@ -341,7 +339,7 @@ def _change(desk: _Desk, address: Address, work: Work) -> Change | None:
     item, verdict = desk.items[address], desk.verdicts[address]
     if verdict.action is None:
         return None
-    obstacles = (*verdict.obstacles, *desk.gates.get(address, ()), *work.obstacles)
+    blockers = (*verdict.blockers, *desk.gates.get(address, ()), *work.blockers)
     action = verdict.action
     acts = any(step.locked is not None or step.removes for step in work.steps)
     if action not in (Action.BLOCKED, Action.RECORD) and not acts:
@@ -349,7 +347,7 @@ def _change(desk: _Desk, address: Address, work: Work) -> Change | None:
     taker = desk.takers.get(address)
     if taker is not None and action is Action.RECORD and desk.gates.get(taker):
         # until its successor is delivered it is what runs there
-        action, obstacles = Action.BLOCKED, (Obstacle(Why.WAITS, f"waits for {taker}: {desk.gates[taker][0].reason}"),)
+        action, blockers = Action.BLOCKED, (Blocker(Why.WAITS, f"waits for {taker}: {desk.gates[taker][0].reason}"),)
     found, files = ((), ()) if isinstance(item.have, Unknown) else KINDS[address.kind].describe(item)
     consequences = dict.fromkeys(f.consequence for f in files if f.consequence)
     return Change(
@@ -357,7 +355,7 @@ def _change(desk: _Desk, address: Address, work: Work) -> Change | None:
         action=action,
         leaves=found,
         files=files,
-        obstacles=tuple(dict.fromkeys(obstacles)),
+        blockers=tuple(dict.fromkeys(blockers)),
         owner=(item.want.owner if item.want else item.locked.owner if item.locked else ""),
         consequence=", ".join(consequences),
         attrs=item.want.attrs if item.want else {},

@@ -74,7 +74,7 @@ def _changes(plan: Plan) -> tuple[SurveyedChange, ...]:
         SurveyedChange(
             str(c.address),
             c.action.value,
-            tuple(f"{o.what}: {o.reason}" if o.what else o.reason for o in c.obstacles),
+            tuple(f"{o.what}: {o.reason}" if o.what else o.reason for o in c.blockers),
         )
         for c in plan.changes
     )

@@ -33,14 +33,14 @@ def leaf_data(leaf: Leaf) -> dict[str, Any]:
 
 
 def change_data(change: Change, full: bool = False) -> dict[str, Any]:
-    """A change with its leaves and obstacles."""
+    """A change with its leaves and blockers."""
     out: dict[str, Any] = {
         "type": "change",
         "address": str(change.address),
         "action": change.action.value,
         "owner": change.owner,
         "leaves": [leaf_data(leaf) for leaf in change.leaves],
-        "obstacles": [{"why": o.why.value, "what": o.what, "reason": o.reason} for o in change.obstacles],
+        "obstacles": [{"why": o.why.value, "what": o.what, "reason": o.reason} for o in change.blockers],
         "consequence": change.consequence,
         "beside": list(change.beside),
     }

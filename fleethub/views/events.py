@@ -28,7 +28,7 @@ def event_line(event: Event, style: Style) -> str | None:
 
 def result_text(result: Result, style: Style) -> str:
     """Done, failed, blocked."""
-    blocked = [c for c in result.plan.changes if c.obstacles]
+    blocked = [c for c in result.plan.changes if c.blockers]
     lines = [
         "",
         style(
@@ -42,7 +42,7 @@ def result_text(result: Result, style: Style) -> str:
     lines += [
         f"  {style('blocked', 'blocked')}  {c.address}{f' ({o.what})' if o.what else ''}: {o.reason}"
         for c in blocked
-        for o in c.obstacles
+        for o in c.blockers
     ]
     lines += [f"  note: {note}" for note in result.notes]
     return "\n".join(lines)

@@ -84,7 +84,7 @@ def _folded(changes: Iterable[Change]) -> list[list[Change]]:
             change.address.kind,
             change.action,
             tuple((leaf.path, repr(leaf.before), repr(leaf.after)) for leaf in change.leaves),
-            tuple(_common(o.reason, change) for o in change.obstacles),
+            tuple(_common(o.reason, change) for o in change.blockers),
             change.consequence,
             change.beside,
         )
@@ -111,9 +111,9 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
     if first.action is not Action.RECORD:
         lines += [f"      {_leaf(leaf)}" for leaf in first.leaves]
         lines += [f"      {style('dim', 'left alone:')} {', '.join(first.beside)}"] if first.beside else []
-    for obstacle in first.obstacles:
-        what = f"{obstacle.what}: " if obstacle.what else ""
-        reason = obstacle.reason if len(same) == 1 else _common(obstacle.reason, first)
+    for blocker in first.blockers:
+        what = f"{blocker.what}: " if blocker.what else ""
+        reason = blocker.reason if len(same) == 1 else _common(blocker.reason, first)
         lines.append(f"      {style('blocked', '!')} {what}{reason}")
     if full:
         for change in same:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.interface import Item, Sight, Uses, Work
-from fleethub.model.plan import Obstacle, Why
+from fleethub.model.plan import Blocker, Why
 from tests.fleets import Spec
 from tests.world import SEAL, World, facts, wanted
 
-NO = Obstacle(Why.REFUSED, "it does not fit")
+NO = Blocker(Why.REFUSED, "it does not fit")
 ALONE = Uses()
-WAITS = Obstacle(Why.WAITS, "waits for node.a")
+WAITS = Blocker(Why.WAITS, "waits for node.a")
 
 
 def item(name: str, world: World, spec: Spec) -> Item:

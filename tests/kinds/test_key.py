@@ -60,18 +60,18 @@ def test_widening_only_adds_and_narrowing_comes_last() -> None:
 def test_it_stays_wide_while_a_node_may_still_use_it() -> None:
     work = steps(KEY, settled(WIDER), SPEC, Uses(running=frozenset({"one", "two"}), unsettled=(WAITS,)))
     assert phases(work) == []
-    assert [o.what for o in work.obstacles] == ["dropping two"]
+    assert [o.what for o in work.blockers] == ["dropping two"]
 
 
 def test_what_is_refused_is_not_added() -> None:
     work = steps(KEY, settled(SPEC), WIDER, Uses(refused={"two": NO}))
     assert phases(work) == []
-    assert NO in work.obstacles
+    assert NO in work.blockers
 
 
 def test_a_key_of_which_all_is_refused_is_not_made() -> None:
     work = steps(KEY, World.of(SPEC), SPEC, Uses(refused={"one": NO}))
-    assert (work.steps, work.obstacles) == ((), (NO,))
+    assert (work.steps, work.blockers) == ((), (NO,))
 
 
 def test_a_delivery_needs_a_proof_also_where_the_key_is_as_wanted() -> None:
@@ -99,7 +99,7 @@ def test_a_deletion_names_the_key_that_was_seen_and_waits_for_its_nodes() -> Non
     (step,) = steps(KEY, world, gone).steps
     assert isinstance(step.do, KeyDelete)
     assert step.do.tokens == (world.key("a").token,)
-    assert steps(KEY, world, gone, Uses(unsettled=(WAITS,))).obstacles == (WAITS,)
+    assert steps(KEY, world, gone, Uses(unsettled=(WAITS,))).blockers == (WAITS,)
 
 
 def test_a_renamed_key_is_found_by_its_value() -> None:

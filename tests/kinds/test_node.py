@@ -65,7 +65,7 @@ def test_a_node_that_is_there_and_behind_only_settles() -> None:
 def test_unread_is_unknown_and_an_empty_folder_is_absent() -> None:
     world = settled(SPEC)
     dark = told(facts(world, SPEC), {"proxy": "", "node a": "unread"})
-    assert isinstance(plan(world, SPEC, facts=dark).changes[0].obstacles[0].reason, str)
+    assert isinstance(plan(world, SPEC, facts=dark).changes[0].blockers[0].reason, str)
     assert isinstance(item(NODE, world.at_node(HERE, lambda _: None), SPEC).have, Absent)
     assert isinstance(item(NODE, world.at_node(HERE, lambda _: Node()), SPEC).have, Absent)
 

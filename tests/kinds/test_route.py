@@ -43,7 +43,7 @@ def test_another_way_to_a_model_takes_the_place_of_the_old_one() -> None:
 
 
 def test_what_must_not_be_loaded_is_not_stored() -> None:
-    assert steps(ROUTE, World.of(SPEC), SPEC, Uses(refused={"one": NO})).obstacles == (NO,)
+    assert steps(ROUTE, World.of(SPEC), SPEC, Uses(refused={"one": NO})).blockers == (NO,)
 
 
 def test_it_is_removed_by_its_id_once_nobody_calls_it() -> None:

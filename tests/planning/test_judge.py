@@ -88,7 +88,7 @@ def test_a_key(row: str) -> None:
     hand, spec, policy, repair, action, code = KEYS[row]
     found = verdict("key.main.a", hand(settled(SPEC)), spec, policy, repair)
     assert (found.action, ",".join(f.code for f in found.findings)) == (action, code)
-    assert (found.action is Action.BLOCKED) == bool(found.obstacles)
+    assert (found.action is Action.BLOCKED) == bool(found.blockers)
 
 
 def file(path: str, data: bytes | None) -> Hand:

@@ -24,7 +24,7 @@ def actions(made: Plan) -> dict[str, str]:
 
 
 def reasons(made: Plan) -> str:
-    return " ".join(o.reason for change in made.changes for o in change.obstacles)
+    return " ".join(o.reason for change in made.changes for o in change.blockers)
 
 
 def test_a_first_plan_makes_the_key_proves_it_and_delivers() -> None:

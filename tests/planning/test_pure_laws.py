@@ -21,7 +21,7 @@ def comes_to_rest(world: World, spec: Spec) -> World:
     assert made.failed == []
     after = plan(made.world, spec)
     assert [c for c in after.changes if c.action is not Action.BLOCKED] == []
-    assert all(c.obstacles for c in after.changes)
+    assert all(c.blockers for c in after.changes)
     assert apply(made.world, after).world == made.world
     return made.world
 

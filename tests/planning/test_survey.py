@@ -9,7 +9,7 @@ from fleethub.fleetspec import load
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.observation import Absent, Seen, Unknown
-from fleethub.model.plan import Action, Change, Drift, Obstacle, Plan, Why
+from fleethub.model.plan import Action, Blocker, Change, Drift, Plan, Why
 from fleethub.planning import survey
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def test_states_changes_and_drift_are_those_of_the_plan() -> None:
     at = "2026-11-26T10:00:00+00:00"
     plan = replace(
         PLAN,
-        changes=(Change(VOLTA, Action.BLOCKED, obstacles=(Obstacle(Why.UNKNOWN, "no route to host", "files"),)),),
+        changes=(Change(VOLTA, Action.BLOCKED, blockers=(Blocker(Why.UNKNOWN, "no route to host", "files"),)),),
         drift=(Drift(Address("node", "tiltclaw"), ".env changed", repaired=False),),
     )
     seen = {

@@ -17,7 +17,7 @@ from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Seen, Unknown
-from fleethub.model.plan import Action, Change, Drift, Obstacle, Plan, Why
+from fleethub.model.plan import Action, Blocker, Change, Drift, Plan, Why
 from fleethub.planning import survey
 from fleethub.views.brief import brief
 from fleethub.views.context import LARGEST, Known, context
@@ -39,7 +39,7 @@ def troubled() -> dict[str, Any]:
         "Updates 1 node; nothing is deleted; 1 blocked.",
         changes=(
             Change(volta, Action.UPDATE),
-            Change(tilt, Action.BLOCKED, obstacles=(Obstacle(Why.REFUSED, "route.main.x is missing"),)),
+            Change(tilt, Action.BLOCKED, blockers=(Blocker(Why.REFUSED, "route.main.x is missing"),)),
         ),
         drift=(Drift(tilt, ".env changed", repaired=False), Drift(volta, "models changed", repaired=True)),
         findings=(

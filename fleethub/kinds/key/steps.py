@@ -12,13 +12,13 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Proxy
 from fleethub.model.keycall import spare
 from fleethub.model.observation import Resource
-from fleethub.model.plan import Obstacle, Phase, Step, Why
+from fleethub.model.plan import Blocker, Phase, Step, Why
 from fleethub.model.secret import Derived
 
 
 def delete(item: Item, uses: Uses) -> Work:
     if uses.unsettled or item.seen is None:
-        return Work(obstacles=uses.unsettled)
+        return Work(blockers=uses.unsettled)
     step = Step(
         id=f"{item.address}/delete",
         address=item.address,
@@ -37,15 +37,15 @@ def put(item: Item, want: Resource, uses: Uses) -> Work:
     have_models = frozenset(have.get("models", ()))
     everything = bool(have_models & {ALL, "all-proxy-models"})
     held = {m: why for m, why in uses.refused.items() if m in wanted - have_models - uses.running and not everything}
-    obstacles = [held[m] for m in sorted(held)]
+    blockers = [held[m] for m in sorted(held)]
     addable = (wanted - held.keys()) | uses.running
     wide = have_models | addable
     if wide - {NOTHING} or not wide:
         wide = wide - {NOTHING}
     if not wide and item.seen is None:  # nothing of it may be had: no key, for an empty list means all models
-        return Work(obstacles=tuple(obstacles))
+        return Work(blockers=tuple(blockers))
     limits, stuck = _limits(item)
-    obstacles += stuck
+    blockers += stuck
     attrs_now: dict[str, Any] = {k: v for k, v in managed(item).items() if v is not None}
     attrs_now |= {o.what: have[o.what] for o in stuck if o.what in have}
     steps: list[Step] = []
@@ -104,7 +104,7 @@ def put(item: Item, want: Resource, uses: Uses) -> Work:
     if everything or wide != final:
         if uses.unsettled:
             narrow = ", ".join(sorted(have_models - wanted)) or "the scope"
-            obstacles += [Obstacle(o.why, o.reason, f"dropping {narrow}") for o in uses.unsettled]
+            blockers += [Blocker(o.why, o.reason, f"dropping {narrow}") for o in uses.unsettled]
         else:
             steps.append(
                 Step(
@@ -124,7 +124,7 @@ def put(item: Item, want: Resource, uses: Uses) -> Work:
                     locked=record(want, {**attrs_now, "models": sorted(final)}),
                 )
             )
-    return Work(tuple(steps), tuple(obstacles), tuple(_stuck(item) for _ in stuck))
+    return Work(tuple(steps), tuple(blockers), tuple(_stuck(item) for _ in stuck))
 
 
 def _stuck(item: Item) -> Finding:
@@ -137,17 +137,17 @@ def _stuck(item: Item) -> Finding:
     )
 
 
-def _limits(item: Item) -> tuple[dict[str, Any], list[Obstacle]]:
+def _limits(item: Item) -> tuple[dict[str, Any], list[Blocker]]:
     """The limits to send; one that this LiteLLM cannot clear is held back."""
     have = item.seen.attrs if item.seen else {}
     limits: dict[str, Any] = {}
-    stuck: list[Obstacle] = []
+    stuck: list[Blocker] = []
     for name, value in managed(item).items():
         if name not in SCALARS or have.get(name) == value:
             continue
         clears = not item.seen or item.seen.telemetry["clears_budget_duration"]
         if name == "budget_duration" and value is None and not clears:
-            stuck.append(Obstacle(Why.POLICY, "this LiteLLM ignores budget_duration = null", name))
+            stuck.append(Blocker(Why.POLICY, "this LiteLLM ignores budget_duration = null", name))
         else:
             limits[name] = value
     return limits, stuck

@@ -11,7 +11,7 @@ from fleethub.kinds.interface import Item
 from fleethub.model.address import Address
 from fleethub.model.fleet import Node
 from fleethub.model.observation import Attrs, Locked, Needs, Pending
-from fleethub.model.plan import Obstacle, Why
+from fleethub.model.plan import Blocker, Why
 from fleethub.model.secret import Blob
 
 #: The files that a running process takes over by itself: its config, and the text that its agents read.
@@ -76,23 +76,23 @@ def unused_until_restart(item: Item) -> bool:
     return by_hand(item) and needs_restart(item) and listening
 
 
-def restart_by_hand(item: Item) -> Obstacle:
+def restart_by_hand(item: Item) -> Blocker:
     """What such a node waits for."""
     node: Node = item.want.material["node"]  # type: ignore[union-attr]
     kind = nodetypes.get(node.type)
     argv = kind.activation(node) if kind else ()
     folder = "/" + node.target.split("/", 3)[3]
     how = f"there: cd {shlex.quote(folder)} && {shlex.join(argv)}" if argv else "there, with its new variables"
-    return Obstacle(Why.WAITS, f"waits until {node.name} is seen restarted; restart it {how}", "activation")
+    return Blocker(Why.WAITS, f"waits until {node.name} is seen restarted; restart it {how}", "activation")
 
 
-def waits_for_hand(item: Item) -> Obstacle | None:
+def waits_for_hand(item: Item) -> Blocker | None:
     """Set when the node has what is wanted, and only its restart by hand is missing."""
     behind = item.seen is not None and item.seen.attrs.get("activated") is False
     return restart_by_hand(item) if behind and by_hand(item) and not to_deliver(item) else None
 
 
-def outrun(item: Item) -> Obstacle | None:
+def outrun(item: Item) -> Blocker | None:
     """Set when the process would call models with a key that may not: another key, and models that the old one lacks.
 
     A gateway takes its new config over while it runs, and its new variables when it restarts: for as long as that
@@ -105,7 +105,7 @@ def outrun(item: Item) -> Obstacle | None:
     for old, models in sorted(applied.items()):
         key, wanted = new.get(old.owner, (old, models))
         if old.kind == "key" and old not in item.want.needs and wanted - models:
-            return Obstacle(
+            return Blocker(
                 Why.POLICY,
                 f"its key on {old.owner} changes from {old.alias} to {key.alias}, and its models to ones that "
                 f"{old.alias} may not call ({', '.join(sorted(wanted - models))}): change its key in one apply, "

@@ -169,13 +169,13 @@ class RouteKind:
         ids: tuple[str, ...] = item.seen.telemetry["ids"] if item.seen else ()
         if item.want is None:
             if uses.unsettled:
-                return Work(obstacles=uses.unsettled)
+                return Work(blockers=uses.unsettled)
             if item.locked is None:
                 return Work()
             delete = RouteDelete(item.locked.source, item.address.alias, ids)
             return Work((Step(f"{item.address}/delete", item.address, Phase.CONTRACT, delete, removes=True),))
         if refused := tuple(uses.refused.values()):
-            return Work(obstacles=refused)  # what it would load is what must not be loaded
+            return Work(blockers=refused)  # what it would load is what must not be loaded
         proxy: Proxy = item.want.material["proxy"]
         put = RoutePut(item.want.source, item.address.alias, tuple(item.want.attrs["deployments"]), ids)
         expand = Step(f"{item.address}/expand", item.address, Phase.EXPAND, put, locked=record(item.want))
