@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fleethub.model.plan import MISSING, Leaf
+from fleethub.model.plan import MISSING, FieldChange
 
 
-def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Leaf, ...]:
+def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     """Changed leaves in path order; lists of scalars are one leaf, other lists are walked by index.
 
     Equal values cost a comparison only: deepdiff, which is slow to import and to run, describes what differs.
@@ -17,13 +17,13 @@ def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Leaf, ...
         return ()
     from deepdiff import DeepDiff
 
-    found: dict[tuple[str, ...], Leaf] = {}
+    found: dict[tuple[str, ...], FieldChange] = {}
     view = DeepDiff(_plain(before), _plain(after), view="tree", threshold_to_diff_deeper=0, verbose_level=2)
     for group in view.values():
         for level in group:
             path = tuple(str(part) for part in level.path(output_format="list"))
             path, old, new = _whole_list(path, before, after)
-            found[path] = Leaf(path, old, new)
+            found[path] = FieldChange(path, old, new)
     return tuple(found[path] for path in sorted(found))
 
 

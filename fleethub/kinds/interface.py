@@ -12,7 +12,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Pending, Resource, Seen
-from fleethub.model.plan import Blocker, FileDiff, Leaf, Step
+from fleethub.model.plan import Blocker, FieldChange, FileDiff, Step
 from fleethub.model.secret import Derived, Seal
 
 
@@ -105,7 +105,7 @@ class Kind(Protocol):
     def remarks(self, item: Item) -> list[Finding]:
         """Findings about the thing as it is, which forbid nothing."""
 
-    def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: Item) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """The changed leaves and files between observed and wanted, without any secret."""
 
     def applied(self, item: Item) -> Attrs:
@@ -114,7 +114,7 @@ class Kind(Protocol):
     def beside(self, item: Item) -> tuple[str, ...]:
         """What it has that the spec does not name and that stays, in words."""
 
-    def drifted(self, item: Item) -> tuple[Leaf, ...]:
+    def drifted(self, item: Item) -> tuple[FieldChange, ...]:
         """What in the thing differs from what was applied, finer than its attributes; without any secret."""
 
     def kept(self, item: Item) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ def managed(item: Item) -> Attrs:
     return want
 
 
-def leaves(want: Attrs, have: Attrs) -> tuple[Leaf, ...]:
+def changed_fields(want: Attrs, have: Attrs) -> tuple[FieldChange, ...]:
     """The values of ``want`` that ``have`` does not have; what only ``have`` has is unmanaged and no difference."""
     return diff(
         {k: have[k] for k in want if have.get(k) is not None},

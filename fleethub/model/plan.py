@@ -56,7 +56,7 @@ MISSING = Missing()
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class FieldChange:
     """One changed value; ``path`` from the resource's attributes or into a file. Never holds a secret."""
 
     path: tuple[str, ...]
@@ -92,7 +92,7 @@ class Change:
 
     address: Address
     action: Action
-    leaves: tuple[Leaf, ...] = ()
+    fields: tuple[FieldChange, ...] = ()
     files: tuple[FileDiff, ...] = ()
     blockers: tuple[Blocker, ...] = ()
     owner: str = ""
@@ -112,7 +112,7 @@ class Drift:
 
     address: Address
     summary: str
-    leaves: tuple[Leaf, ...] = ()
+    fields: tuple[FieldChange, ...] = ()
     repaired: bool = True
     kept: tuple[str, ...] = ()
 

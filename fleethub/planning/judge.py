@@ -10,7 +10,7 @@ from fleethub.kinds.interface import Item, behind, differs, managed
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Policy
 from fleethub.model.observation import Absent, Lockfile, Unknown
-from fleethub.model.plan import Action, Blocker, Drift, Leaf, Why
+from fleethub.model.plan import Action, Blocker, Drift, FieldChange, Why
 from fleethub.model.secret import SENSITIVE
 
 
@@ -108,14 +108,16 @@ def drift(item: Item, repair: bool) -> Drift | None:
     return Drift(item.address, says, shown, repair, KINDS[item.address.kind].kept(item))
 
 
-def _shown(leaf: Leaf) -> Leaf:
+def _shown(leaf: FieldChange) -> FieldChange:
     if leaf.path[-1] == "fingerprint":
-        return Leaf(leaf.path[:-1], "as applied", "changed by hand")
+        return FieldChange(leaf.path[:-1], "as applied", "changed by hand")
     if leaf.path == ("value",):
-        return Leaf(leaf.path, SENSITIVE, SENSITIVE)
+        return FieldChange(leaf.path, SENSITIVE, SENSITIVE)
     if len(leaf.path) == 2 and leaf.path[0] == "files":
         gone = not isinstance(leaf.after, dict)
-        return Leaf(leaf.path, "as applied", "gone" if gone else f"a {leaf.after.get('kind', 'file')} in its place")
+        return FieldChange(
+            leaf.path, "as applied", "gone" if gone else f"a {leaf.after.get('kind', 'file')} in its place"
+        )
     return leaf
 
 

@@ -353,7 +353,7 @@ def _change(desk: _Desk, address: Address, work: Work) -> Change | None:
     return Change(
         address=address,
         action=action,
-        leaves=found,
+        fields=found,
         files=files,
         blockers=tuple(dict.fromkeys(blockers)),
         owner=(item.want.owner if item.want else item.locked.owner if item.locked else ""),

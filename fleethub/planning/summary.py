@@ -33,7 +33,7 @@ def _moves(changes: Iterable[Change]) -> list[str]:
     for change in changes:
         if change.address.kind != "node" or change.action is not Action.UPDATE:
             continue
-        for leaf in change.leaves:
+        for leaf in change.fields:
             if leaf.path == ("chain",) and isinstance(leaf.before, list) and isinstance(leaf.after, list):
                 if not leaf.before or not leaf.after:
                     continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fleethub.model.finding import Finding
-from fleethub.model.plan import MISSING, Change, Leaf, Plan
+from fleethub.model.plan import MISSING, Change, FieldChange, Plan
 
 
 def finding_data(finding: Finding) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def finding_data(finding: Finding) -> dict[str, Any]:
     }
 
 
-def leaf_data(leaf: Leaf) -> dict[str, Any]:
+def field_data(leaf: FieldChange) -> dict[str, Any]:
     """A changed value; an absent side is missing."""
     out: dict[str, Any] = {"path": list(leaf.path)}
     if leaf.before is not MISSING:
@@ -39,7 +39,7 @@ def change_data(change: Change, full: bool = False) -> dict[str, Any]:
         "address": str(change.address),
         "action": change.action.value,
         "owner": change.owner,
-        "leaves": [leaf_data(leaf) for leaf in change.leaves],
+        "leaves": [field_data(leaf) for leaf in change.fields],
         "obstacles": [{"why": o.why.value, "what": o.what, "reason": o.reason} for o in change.blockers],
         "consequence": change.consequence,
         "beside": list(change.beside),
@@ -58,7 +58,7 @@ def plan_data(plan: Plan, full: bool = False) -> list[dict[str, Any]]:
             "address": str(d.address),
             "summary": d.summary,
             "repaired": d.repaired,
-            "leaves": [leaf_data(leaf) for leaf in d.leaves],
+            "leaves": [field_data(leaf) for leaf in d.fields],
             "kept": list(d.kept),
         }
         for d in plan.drift

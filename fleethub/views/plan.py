@@ -9,7 +9,7 @@ from typing import Any
 
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.plan import MISSING, Action, Change, Drift, Leaf, Load, Plan
+from fleethub.model.plan import MISSING, Action, Change, Drift, FieldChange, Load, Plan
 from fleethub.model.words import gib, named, plural
 from fleethub.views.style import Style
 
@@ -83,7 +83,7 @@ def _folded(changes: Iterable[Change]) -> list[list[Change]]:
         key = (
             change.address.kind,
             change.action,
-            tuple((leaf.path, repr(leaf.before), repr(leaf.after)) for leaf in change.leaves),
+            tuple((leaf.path, repr(leaf.before), repr(leaf.after)) for leaf in change.fields),
             tuple(_common(o.reason, change) for o in change.blockers),
             change.consequence,
             change.beside,
@@ -109,7 +109,7 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
     consequence = f"  → {first.consequence}" if first.consequence and first.action is not Action.BLOCKED else ""
     lines = [f"  {style(meaning, SIGNS[first.action])} {head}{WORDS.get(first.action, '')}{style('dim', consequence)}"]
     if first.action is not Action.RECORD:
-        lines += [f"      {_leaf(leaf)}" for leaf in first.leaves]
+        lines += [f"      {_leaf(leaf)}" for leaf in first.fields]
         lines += [f"      {style('dim', 'left alone:')} {', '.join(first.beside)}"] if first.beside else []
     for blocker in first.blockers:
         what = f"{blocker.what}: " if blocker.what else ""
@@ -122,7 +122,7 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
     return lines
 
 
-def _leaf(leaf: Leaf) -> str:
+def _leaf(leaf: FieldChange) -> str:
     path = _path(leaf.path)
     if isinstance(leaf.before, list) and isinstance(leaf.after, list) and leaf.path == ("models",):
         gone = [f"-{m}" for m in leaf.before if m not in leaf.after]
@@ -155,7 +155,7 @@ def _value(value: Any) -> str:
 def _drift(drift: Drift, style: Style) -> list[str]:
     fate = "will be repaired" if drift.repaired else "stays as it is"
     lines = [f"  {style('warning', '≠')} {drift.address}: {drift.summary} ({fate})"]
-    lines += [f"      {_leaf(leaf)}" for leaf in drift.leaves]
+    lines += [f"      {_leaf(leaf)}" for leaf in drift.fields]
     if drift.repaired and drift.kept:
         lines.append(f"      {', '.join(drift.kept)}: what is there now is kept there, in .fleethub/overwritten/")
     return lines

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.kinds.diff import diff
-from fleethub.model.plan import MISSING, Leaf
+from fleethub.model.plan import MISSING, FieldChange
 
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text("abc", max_size=2)),
@@ -26,12 +26,12 @@ def test_empty_exactly_when_equal(before: dict[str, object], after: dict[str, ob
 
 
 def test_a_list_of_names_is_one_leaf() -> None:
-    assert diff({"models": ["a"]}, {"models": ["a", "b"]}) == (Leaf(("models",), ["a"], ["a", "b"]),)
+    assert diff({"models": ["a"]}, {"models": ["a", "b"]}) == (FieldChange(("models",), ["a"], ["a", "b"]),)
 
 
 def test_what_comes_and_goes() -> None:
     assert diff({"a": 1, "b": {"c": 2}}, {"b": {"c": 3, "d": 4}}) == (
-        Leaf(("a",), 1, MISSING),
-        Leaf(("b", "c"), 2, 3),
-        Leaf(("b", "d"), MISSING, 4),
+        FieldChange(("a",), 1, MISSING),
+        FieldChange(("b", "c"), 2, 3),
+        FieldChange(("b", "d"), MISSING, 4),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from fleethub.kinds.interface import Inputs, Item, Sight, Uses, Work, leaves, managed
+from fleethub.kinds.interface import Inputs, Item, Sight, Uses, Work, changed_fields, managed
 from fleethub.kinds.key.attributes import ALL, NEVER, NOTHING, limits, never, power, shown, spent
 from fleethub.kinds.key.marks import mark_of, ours, record_of, values_of
 from fleethub.kinds.key.orphans import orphans
@@ -19,7 +19,7 @@ from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Key
 from fleethub.model.observation import Absent, Attrs, Locked, Lockfile, Observation, Resource, Seen, Unknown
-from fleethub.model.plan import MISSING, FileDiff, Leaf
+from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import Derived
 
 
@@ -138,7 +138,7 @@ class KeyKind:
         """A budget that is spent."""
         return remarks(item)
 
-    def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: Item) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """Scope as lists, limits as numbers; the value only as changed or not."""
         if item.want is None:
             return (), ()
@@ -146,13 +146,15 @@ class KeyKind:
         shown = []
         renewed = item.seen is not None and have["value"] != item.want.attrs["value"]
         if renewed or (item.seen is None and item.want.generation > 1):
-            shown.append(Leaf(("value",), MISSING, _new_value(item, renewed)))
-        for leaf in leaves(managed(item), have):
+            shown.append(FieldChange(("value",), MISSING, _new_value(item, renewed)))
+        for leaf in changed_fields(managed(item), have):
             if leaf.path[0] == "value" or (renewed and leaf.path[0] == "blocked"):
                 continue
             if leaf.path[0] in ("blocked", "marked") and not item.seen:
                 continue
-            shown.append(leaf if leaf.path[0] != "renamed" else Leaf(("alias",), leaf.before, item.address.alias))
+            shown.append(
+                leaf if leaf.path[0] != "renamed" else FieldChange(("alias",), leaf.before, item.address.alias)
+            )
         return tuple(shown), ()
 
     def applied(self, item: Item) -> Attrs:
@@ -165,7 +167,7 @@ class KeyKind:
             return ()
         return tuple(f"{name} {shown(value)}" for name, value in item.seen.telemetry["unmanaged"].items())
 
-    def drifted(self, item: Item) -> tuple[Leaf, ...]:
+    def drifted(self, item: Item) -> tuple[FieldChange, ...]:
         """Its attributes say all."""
         return ()
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fleethub.kinds.diff import diff
-from fleethub.model.plan import MISSING, FileDiff, Leaf
+from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import SENSITIVE, Blob, Text
 from fleethub.model.words import plural
 
@@ -36,28 +36,28 @@ class RenderedFile(Protocol):
 
 def describe_file(
     node: str, file: RenderedFile, before: Blob | None, applied: Blob | None
-) -> tuple[list[Leaf], FileDiff]:
+) -> tuple[list[FieldChange], FileDiff]:
     """Leaves and unified lines from what is on the node to what was rendered; ``applied`` only if it is ours."""
     ours = _decode(applied)
     there = _decode(before)
     if file.role == "env":
-        found = _env_leaves(file, there, ours)
+        found = _env_changes(file, there, ours)
         known = set(file.text.display().splitlines())
         known |= {f"{name}=" for name in (*_assignments(file.text.display()), *_assignments(ours or ""))}
         lines = _unified(f"{node}/{file.path}", _mask_env(there, known), _mask_env(file.text.display(), known))
         if there is not None and not found:
-            found = [Leaf(("files", file.path), SENSITIVE, SENSITIVE)]
+            found = [FieldChange(("files", file.path), SENSITIVE, SENSITIVE)]
     else:
         rendered = file.text.display()
         lines = _unified(f"{node}/{file.path}", _mask_foreign(there, ours, rendered), rendered)
-        found = _json_leaves(file, there, ours, rendered) if file.role == "openclaw" else []
+        found = _json_changes(file, there, ours, rendered) if file.role == "openclaw" else []
         if there is not None and not found:
             changed = sum(line[0] in "+-" for line in lines[2:]) or 1
-            found = [Leaf(("files", file.path), "as it is", f"{changed} lines changed")]
+            found = [FieldChange(("files", file.path), "as it is", f"{changed} lines changed")]
     return found, FileDiff(file.path, tuple(lines), file.consequence)
 
 
-def describe_drift(path: str, there: Blob, applied: Blob) -> list[Leaf]:
+def describe_drift(path: str, there: Blob, applied: Blob) -> list[FieldChange]:
     """What somebody changed in a file; only what FleetHub wrote is shown of it."""
     old, new = _decode(applied) or "", _decode(there) or ""
     before, after = _json(old), _json(new)
@@ -65,26 +65,26 @@ def describe_drift(path: str, there: Blob, applied: Blob) -> list[Leaf]:
         safe = _scalars(before)
         paths = {p[:depth] for p, _ in safe for depth in range(len(p) + 1)}
         found = [
-            Leaf((path, *leaf.path), leaf.before, _guard(leaf.after, leaf.path, safe))
+            FieldChange((path, *leaf.path), leaf.before, _guard(leaf.after, leaf.path, safe))
             for leaf in diff(before, after)
             if leaf.path in paths
         ]
         foreign = sum(leaf.path not in paths for leaf in diff(before, after))
         if foreign:
-            found.append(Leaf((path,), MISSING, f"{plural(foreign, 'value')} that FleetHub did not write"))
+            found.append(FieldChange((path,), MISSING, f"{plural(foreign, 'value')} that FleetHub did not write"))
         return found
     had, has = _assignments(old), _assignments(new)
     if not path.endswith(".env"):
         known = set(old.splitlines())
         changed = sum(line not in known for line in new.splitlines()) or 1
-        return [Leaf((path,), "as applied", f"{plural(changed, 'line')} changed")]
-    found = [Leaf((path, n), SENSITIVE, SENSITIVE if n in has else MISSING) for n in had if has.get(n) != had[n]]
+        return [FieldChange((path,), "as applied", f"{plural(changed, 'line')} changed")]
+    found = [FieldChange((path, n), SENSITIVE, SENSITIVE if n in has else MISSING) for n in had if has.get(n) != had[n]]
     if added := len(has.keys() - had.keys()):
-        found.append(Leaf((path,), MISSING, f"{plural(added, 'line')} that FleetHub did not write"))
+        found.append(FieldChange((path,), MISSING, f"{plural(added, 'line')} that FleetHub did not write"))
     return found
 
 
-def _json_leaves(file: RenderedFile, there: str | None, ours: str | None, rendered: str) -> list[Leaf]:
+def _json_changes(file: RenderedFile, there: str | None, ours: str | None, rendered: str) -> list[FieldChange]:
     old, known, new = _json(there), _json(ours), _json(rendered)
     if old is None or new is None:
         return []
@@ -93,11 +93,11 @@ def _json_leaves(file: RenderedFile, there: str | None, ours: str | None, render
     found, foreign = [], 0
     for leaf in diff(old, new):
         if leaf.path in paths:
-            found.append(Leaf((file.path, *leaf.path), _guard(leaf.before, leaf.path, safe), leaf.after))
+            found.append(FieldChange((file.path, *leaf.path), _guard(leaf.before, leaf.path, safe), leaf.after))
         else:
             foreign += 1
     if foreign:
-        found.append(Leaf((file.path,), f"{plural(foreign, 'value')} that FleetHub did not write", MISSING))
+        found.append(FieldChange((file.path,), f"{plural(foreign, 'value')} that FleetHub did not write", MISSING))
     return found
 
 
@@ -125,7 +125,7 @@ def _scalars(value: Any, path: tuple[str, ...] = ()) -> set[tuple[tuple[str, ...
     return {(path, str(value))}
 
 
-def _env_leaves(file: RenderedFile, there: str | None, ours: str | None) -> list[Leaf]:
+def _env_changes(file: RenderedFile, there: str | None, ours: str | None) -> list[FieldChange]:
     """Names that come, go or change, where FleetHub wrote or writes them; values only where the spec holds them."""
     if there is None:
         return []
@@ -134,15 +134,15 @@ def _env_leaves(file: RenderedFile, there: str | None, ours: str | None) -> list
     foreign = [name for name in old if name not in new and name not in known]
     for name in sorted((old.keys() | new.keys()) - set(foreign)):
         if name not in old:
-            found.append(Leaf((file.path, name), MISSING, new[name]))
+            found.append(FieldChange((file.path, name), MISSING, new[name]))
         elif name not in new:
-            found.append(Leaf((file.path, name), SENSITIVE, MISSING))
+            found.append(FieldChange((file.path, name), SENSITIVE, MISSING))
         elif SENSITIVE not in new[name] and old[name] != new[name]:
             # the image is FleetHub's own and public; any other value may have been a secret before
             shown = old[name] if name == "OPENCLAW_IMAGE" and known.get(name) == old[name] else SENSITIVE
-            found.append(Leaf((file.path, name), shown, new[name]))
+            found.append(FieldChange((file.path, name), shown, new[name]))
     if foreign:
-        found.append(Leaf((file.path,), f"{plural(len(foreign), 'line')} that FleetHub did not write", MISSING))
+        found.append(FieldChange((file.path,), f"{plural(len(foreign), 'line')} that FleetHub did not write", MISSING))
     return found
 
 

@@ -13,7 +13,18 @@ from dataclasses import replace
 from typing import Any
 
 from fleethub import nodetypes
-from fleethub.kinds.interface import Inputs, Item, Sight, Uses, Work, differs, leaves, managed, parse_mark, record
+from fleethub.kinds.interface import (
+    Inputs,
+    Item,
+    Sight,
+    Uses,
+    Work,
+    changed_fields,
+    differs,
+    managed,
+    parse_mark,
+    record,
+)
 from fleethub.kinds.key import wiring
 from fleethub.kinds.node.delivery import (
     WITHOUT_RESTART,
@@ -49,7 +60,7 @@ from fleethub.model.observation import (
     Source,
     Unknown,
 )
-from fleethub.model.plan import FileDiff, Leaf, Phase, Step
+from fleethub.model.plan import FieldChange, FileDiff, Phase, Step
 from fleethub.model.secret import Blob, Derived, Seal
 
 
@@ -236,15 +247,15 @@ class NodeKind:
         """None."""
         return []
 
-    def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: Item) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """The chain, then the leaves of each file; a removal names the files."""
         have = item.seen.attrs if item.seen else {}
         if item.want is None:
             argv, _, says = _ending(item.locked) if item.locked else ((), (), "")
-            return ((Leaf(("process",), "not ended", says),) if says and not argv else ()), ()
-        found = list(leaves({"chain": item.want.attrs["chain"]}, have))
+            return ((FieldChange(("process",), "not ended", says),) if says and not argv else ()), ()
+        found = list(changed_fields({"chain": item.want.attrs["chain"]}, have))
         if have.get("activated") is False and item.want.attrs.get("activated"):
-            found.append(Leaf(("activated",), "not yet", "with this set"))
+            found.append(FieldChange(("activated",), "not yet", "with this set"))
         diffs: list[FileDiff] = []
         material = item.seen.material if item.seen else {"files": {}, "applied": {}}
         for file in item.want.material["files"]:
@@ -256,11 +267,11 @@ class NodeKind:
             applied: Blob | None = material["applied"].get(file.path)
             found_here, diff = describe_file(item.address.name, file, before, applied)
             if there and there.get("mode") not in (None, wanted["mode"]):
-                found.append(Leaf(("files", file.path, "mode"), there["mode"], wanted["mode"]))
+                found.append(FieldChange(("files", file.path, "mode"), there["mode"], wanted["mode"]))
             if there is None and item.seen is not None:
-                found.append(Leaf(("files", file.path), "not there", "written"))
+                found.append(FieldChange(("files", file.path), "not there", "written"))
             if there and "kind" in there:
-                found.append(Leaf(("files", file.path), f"a {there['kind']} in its place", "file"))
+                found.append(FieldChange(("files", file.path), f"a {there['kind']} in its place", "file"))
             found += found_here if there is not None else []
             diffs.append(diff)
         return tuple(found), tuple(diffs)
@@ -273,7 +284,7 @@ class NodeKind:
         """Nothing that it could name."""
         return ()
 
-    def drifted(self, item: Item) -> tuple[Leaf, ...]:
+    def drifted(self, item: Item) -> tuple[FieldChange, ...]:
         """The fields of each file that are no longer as they were applied, where the applied set is at hand."""
         if item.seen is None:
             return ()

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from fleethub.kinds.interface import Inputs, Item, Sight, Uses, Work, leaves, managed, record
+from fleethub.kinds.interface import Inputs, Item, Sight, Uses, Work, changed_fields, managed, record
 from fleethub.kinds.key import mark_of, proxy_source, scopes
 from fleethub.model.actions import ProveRoute, RouteDelete, RoutePut
 from fleethub.model.address import Address
@@ -21,7 +21,7 @@ from fleethub.model.facts import Deployment, Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Model, Proxy
 from fleethub.model.observation import Absent, Attrs, Locked, Lockfile, Observation, Resource, Seen, Unknown
-from fleethub.model.plan import FileDiff, Leaf, Phase, Step
+from fleethub.model.plan import FieldChange, FileDiff, Phase, Step
 from fleethub.model.secret import Derived
 
 #: Seconds within which every replica must list a stored route: LiteLLM re-reads its database every 30 s.
@@ -142,11 +142,11 @@ class RouteKind:
         """None."""
         return []
 
-    def describe(self, item: Item) -> tuple[tuple[Leaf, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: Item) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """Nothing for an alias that is not ours; else the deployments."""
         if item.seen and item.seen.telemetry["theirs"]:
             return (), ()
-        return leaves(managed(item), item.seen.attrs if item.seen else {}), ()
+        return changed_fields(managed(item), item.seen.attrs if item.seen else {}), ()
 
     def applied(self, item: Item) -> Attrs:
         """What the lockfile says."""
@@ -156,7 +156,7 @@ class RouteKind:
         """Nothing that it could name."""
         return ()
 
-    def drifted(self, item: Item) -> tuple[Leaf, ...]:
+    def drifted(self, item: Item) -> tuple[FieldChange, ...]:
         """Its attributes say all."""
         return ()
 
