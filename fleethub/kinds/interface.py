@@ -37,7 +37,7 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ObserveContext:
     """What kinds look with; ``lineage`` is this fleet's, empty before its first apply."""
 
     facts: Facts
@@ -46,7 +46,7 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ResourceState:
     """One resource under judgement: wanted, observed, last applied; each may be missing, not all at once."""
 
     address: Address
@@ -61,7 +61,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Uses:
+class Dependents:
     """What dependents ask of a thing: entries they may be running now, and why it may not shrink yet."""
 
     running: frozenset[str] = frozenset()
@@ -87,40 +87,42 @@ class Kind(Protocol):
     def desired(self, inputs: Inputs) -> Iterable[Resource]:
         """The resources that the spec wants."""
 
-    def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
+    def observe(
+        self, address: Address, want: Resource | None, locked: Locked | None, sight: ObserveContext
+    ) -> Observation:
         """What the facts mean for this address."""
 
     def made(self, address: Address, want: Resource | None, locked: Locked, fleet: str) -> tuple[Derived, ...]:
         """What was made there that can be looked for by itself, where a list lacks it; ``fleet``: its identity."""
 
-    def proves(self, item: Item) -> bool:
+    def proves(self, item: ResourceState) -> bool:
         """Whether what is seen is this fleet's own, though there is no lockfile that says so."""
 
-    def orphans(self, items: Sequence[Item], fleet: Fleet, sight: Sight) -> list[Finding]:
+    def orphans(self, items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
         """What carries this fleet's mark, and is in neither spec nor lockfile."""
 
-    def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
+    def objections(self, item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
         """Findings that forbid touching the thing at all (taken, foreign, duplicate, unprovable)."""
 
-    def remarks(self, item: Item) -> list[Finding]:
+    def remarks(self, item: ResourceState) -> list[Finding]:
         """Findings about the thing as it is, which forbid nothing."""
 
-    def describe(self, item: Item) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """The changed leaves and files between observed and wanted, without any secret."""
 
-    def applied(self, item: Item) -> Attrs:
+    def applied(self, item: ResourceState) -> Attrs:
         """The attributes that were last applied, with those that are none though the lockfile does not say so."""
 
-    def beside(self, item: Item) -> tuple[str, ...]:
+    def beside(self, item: ResourceState) -> tuple[str, ...]:
         """What it has that the spec does not name and that stays, in words."""
 
-    def drifted(self, item: Item) -> tuple[FieldChange, ...]:
+    def drifted(self, item: ResourceState) -> tuple[FieldChange, ...]:
         """What in the thing differs from what was applied, finer than its attributes; without any secret."""
 
-    def kept(self, item: Item) -> tuple[str, ...]:
+    def kept(self, item: ResourceState) -> tuple[str, ...]:
         """What somebody else wrote and a change overwrites, so that it is kept where it is: paths there."""
 
-    def steps(self, item: Item, uses: Uses) -> Work:
+    def steps(self, item: ResourceState, uses: Dependents) -> Work:
         """What must be done, in phases."""
 
 
@@ -135,7 +137,7 @@ def parse_mark(raw: Any) -> Mark | None:
     return None
 
 
-def managed(item: Item) -> Attrs:
+def managed(item: ResourceState) -> Attrs:
     """Wanted attributes plus None for what only the lockfile has: those were ours and must go."""
     want = dict(item.want.attrs) if item.want else {}
     if item.locked:

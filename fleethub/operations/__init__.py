@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleethub import __version__, folders
 from fleethub.fleetspec import Loaded, Overlay, load
-from fleethub.kinds.interface import Inputs, Sight
+from fleethub.kinds.interface import Inputs, ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
 from fleethub.model.event import Event
@@ -374,7 +374,7 @@ class Workplace:
         from fleethub.planning import observed
 
         locked = made.lockfile.resources if made.lockfile else {}
-        sight = Sight(made.facts, self.vault, made.lockfile.lineage if made.lockfile else "")
+        sight = ObserveContext(made.facts, self.vault, made.lockfile.lineage if made.lockfile else "")
         return {
             a: observed(KINDS[a.kind], a, made.wanted.get(a), locked.get(a), sight, self.trust.blocks)
             for a in sorted({*made.wanted, *locked})

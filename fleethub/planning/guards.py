@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleethub.kinds import KINDS
-from fleethub.kinds.interface import Item
+from fleethub.kinds.interface import ResourceState
 from fleethub.kinds.key import marks
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, ProxyReading
@@ -69,7 +69,7 @@ def _id_findings(fleet: Fleet, lockfile: Lockfile, address: Address) -> list[Fin
     return []
 
 
-def after_reading(items: Iterable[Item], lockfile: Lockfile | None, facts: Facts) -> list[Finding]:
+def after_reading(items: Iterable[ResourceState], lockfile: Lockfile | None, facts: Facts) -> list[Finding]:
     """``state.lost``, ``state.behind`` and ``key.generation-behind``: this clone must not decide."""
     found: list[Finding] = []
     if lockfile is None:
@@ -122,7 +122,7 @@ def after_reading(items: Iterable[Item], lockfile: Lockfile | None, facts: Facts
     return found
 
 
-def _marks(items: Iterable[Item], facts: Facts) -> Iterable[tuple[Address, Mark]]:
+def _marks(items: Iterable[ResourceState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
     names = {i.want.source.at: i.address.owner for i in items if i.want and i.address.kind == "key"}
     for (system, at), reading in facts.readings.items():
         if system == "litellm" and isinstance(reading, ProxyReading):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.diff import diff
-from fleethub.kinds.interface import Item, behind, differs, managed
+from fleethub.kinds.interface import ResourceState, behind, differs, managed
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Policy
 from fleethub.model.observation import Absent, Lockfile, Unknown
@@ -24,7 +24,7 @@ class Verdict:
     drift: Drift | None = None
 
 
-def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -> Verdict:
+def judge(item: ResourceState, lockfile: Lockfile | None, policy: Policy, repair: bool) -> Verdict:
     """``repair`` False: what somebody changed by hand is shown, and not undone."""
     if isinstance(item.have, Unknown):
         if item.want is None and item.locked is None:
@@ -65,7 +65,7 @@ def judge(item: Item, lockfile: Lockfile | None, policy: Policy, repair: bool) -
     return Verdict(None, drift=found)
 
 
-def _unwanted(item: Item) -> Verdict:
+def _unwanted(item: ResourceState) -> Verdict:
     if item.locked is None:
         return Verdict(None)
     if item.locked.protected:
@@ -79,7 +79,7 @@ def _unwanted(item: Item) -> Verdict:
     return Verdict(Action.RECORD if isinstance(item.have, Absent) else Action.DELETE)
 
 
-def drift(item: Item, repair: bool) -> Drift | None:
+def drift(item: ResourceState, repair: bool) -> Drift | None:
     """What differs between observed and last applied; while an apply is pending nothing is called drift."""
     locked = item.locked
     if locked is None or not locked.attrs or (locked.pending and set(locked.pending.phases) != {"contract"}):
@@ -121,14 +121,14 @@ def _shown(leaf: FieldChange) -> FieldChange:
     return leaf
 
 
-def _folder_gone(item: Item) -> tuple[Finding, ...]:
+def _folder_gone(item: ResourceState) -> tuple[Finding, ...]:
     if item.address.kind != "node" or not isinstance(item.have, Absent) or item.want is None:
         return ()
     message = f"the whole folder of {item.address} is gone: {item.want.source.at}"
     return (Finding("node.folder-gone", message, item.address, item.want.place, "is this the machine it lies on?"),)
 
 
-def _revoked(item: Item) -> tuple[Finding, ...]:
+def _revoked(item: ResourceState) -> tuple[Finding, ...]:
     """A key that was ours and is deleted or blocked; raising its generation is the operator's consent."""
     locked, want = item.locked, item.want
     if item.address.kind != "key" or locked is None or not locked.attrs or want is None:

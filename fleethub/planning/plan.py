@@ -12,7 +12,7 @@ from typing import Any
 from fleethub.capacity import assess, planned_sets
 from fleethub.capacity.assess import Assessment
 from fleethub.kinds import KINDS
-from fleethub.kinds.interface import Item, Kind, Sight, Uses, Work, record
+from fleethub.kinds.interface import Dependents, Kind, ObserveContext, ResourceState, Work, record
 from fleethub.kinds.key import findings as key_findings
 from fleethub.kinds.node.delivery import (
     outrun,
@@ -43,7 +43,7 @@ from fleethub.planning.summary import sentence
 class _Desk:
     """What is on the table while one plan is made."""
 
-    items: dict[Address, Item]
+    items: dict[Address, ResourceState]
     verdicts: dict[Address, Verdict]
     needs: dict[Address, Needs]
     running: dict[Address, Needs]
@@ -68,7 +68,7 @@ def make_plan(
 
     ``blocks``: a block of the spec, or an address, that nothing was asked for -> why: what is of it is unknown.
     """
-    sight = Sight(facts, seal, lockfile.lineage if lockfile else "")
+    sight = ObserveContext(facts, seal, lockfile.lineage if lockfile else "")
     items = _items(wanted, lockfile, sight, blocks)
     fatal = after_reading(items.values(), lockfile, facts)
     if any(f.code in FATAL for f in fatal):
@@ -130,14 +130,14 @@ def make_plan(
 
 
 def _items(
-    wanted: Mapping[Address, Resource], lockfile: Lockfile | None, sight: Sight, blocks: Mapping[str, str]
-) -> dict[Address, Item]:
+    wanted: Mapping[Address, Resource], lockfile: Lockfile | None, sight: ObserveContext, blocks: Mapping[str, str]
+) -> dict[Address, ResourceState]:
     locked = lockfile.resources if lockfile else {}
     items = {}
     for address in sorted({*wanted, *locked}):
         want, record_ = wanted.get(address), locked.get(address)
         have = observed(KINDS[address.kind], address, want, record_, sight, blocks)
-        items[address] = Item(address, want, have, record_)
+        items[address] = ResourceState(address, want, have, record_)
     return items
 
 
@@ -146,7 +146,7 @@ def observed(
     address: Address,
     want: Resource | None,
     locked: Locked | None,
-    sight: Sight,
+    sight: ObserveContext,
     blocks: Mapping[str, str],
 ) -> Observation:
     """What the facts say of one resource; of one that is blocked, nothing that they say is believed."""
@@ -156,7 +156,7 @@ def observed(
     return kind.observe(address, want, locked, sight)
 
 
-def _needs(item: Item) -> Needs:
+def _needs(item: ResourceState) -> Needs:
     """What it uses by any account: wanted, last applied, or begun."""
     found: dict[Address, frozenset[str]] = {}
     sides = [item.want.needs if item.want else {}, item.locked.needs if item.locked else {}]
@@ -250,7 +250,7 @@ def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet, facts: Facts)
         desk.gates[address] = tuple(dict.fromkeys(gates))
 
 
-def _moves(item: Item, facts: Facts) -> Blocker | None:
+def _moves(item: ResourceState, facts: Facts) -> Blocker | None:
     """Set when the node is, or may be, at another target than is wanted: there it would be left behind."""
     locked, want = item.locked, item.want
     if locked is None or want is None or locked.source.id == want.source.id:
@@ -285,7 +285,7 @@ def _work(desk: _Desk) -> dict[Address, Work]:
             and touches_wiring(desk.items[a])
             for a in users
         )
-        uses = Uses(
+        uses = Dependents(
             running=frozenset().union(*(desk.running.get(a, {}).get(address, frozenset()) for a in users)),
             refused=_refused_entries(desk, item),
             delivered=delivered,
@@ -302,11 +302,11 @@ def _work(desk: _Desk) -> dict[Address, Work]:
     for address in contracting:
         item = desk.items[address]
         if not work[address].steps and item.want is not None and isinstance(item.have, Seen):
-            work[address] = KINDS["node"].steps(item, Uses())
+            work[address] = KINDS["node"].steps(item, Dependents())
     return work
 
 
-def _refused_entries(desk: _Desk, item: Item) -> dict[str, Blocker]:
+def _refused_entries(desk: _Desk, item: ResourceState) -> dict[str, Blocker]:
     """Which entries of a key or route may not be added: refused by capacity, or missing on the proxy."""
     refused = {alias: why for (_, alias), why in desk.refused.items()}
     if item.address.kind == "route":
@@ -394,7 +394,7 @@ def _identity(
     fleet: Fleet,
     lockfile: Lockfile | None,
     changes: Sequence[Change],
-    items: Mapping[Address, Item],
+    items: Mapping[Address, ResourceState],
     steps: Sequence[Step],
 ) -> str:
     """Digest of spec, lockfile, what was observed of what changes, and the steps: the same plan has the same id."""

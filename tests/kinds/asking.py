@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from fleethub.kinds import KINDS
-from fleethub.kinds.interface import Item, Sight, Uses, Work
+from fleethub.kinds.interface import Dependents, ObserveContext, ResourceState, Work
 from fleethub.model.plan import Blocker, Why
 from tests.fleets import Spec
 from tests.world import SEAL, World, facts, wanted
 
 NO = Blocker(Why.REFUSED, "it does not fit")
-ALONE = Uses()
+ALONE = Dependents()
 WAITS = Blocker(Why.WAITS, "waits for node.a")
 
 
-def item(name: str, world: World, spec: Spec) -> Item:
+def item(name: str, world: World, spec: Spec) -> ResourceState:
     """By its address as text."""
     locked = world.lockfile.resources if world.lockfile else {}
     address = next(a for a in (*wanted(spec), *locked) if str(a) == name)
     want, record = wanted(spec).get(address), locked.get(address)
-    sight = Sight(facts(world, spec), SEAL, world.lockfile.lineage if world.lockfile else "")
-    return Item(address, want, KINDS[address.kind].observe(address, want, record, sight), record)
+    sight = ObserveContext(facts(world, spec), SEAL, world.lockfile.lineage if world.lockfile else "")
+    return ResourceState(address, want, KINDS[address.kind].observe(address, want, record, sight), record)
 
 
-def steps(name: str, world: World, spec: Spec, uses: Uses = ALONE) -> Work:
+def steps(name: str, world: World, spec: Spec, uses: Dependents = ALONE) -> Work:
     """What its kind would do, asked this by its dependents."""
     found = item(name, world, spec)
     return KINDS[found.address.kind].steps(found, uses)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fleethub.kinds.interface import Uses
+from fleethub.kinds.interface import Dependents
 from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
 from tests.fleets import direct, fleet
 from tests.kinds.asking import NO, WAITS, item, phases, steps
@@ -52,30 +52,30 @@ def test_a_new_key_is_put_with_its_limits_and_proved() -> None:
 
 
 def test_widening_only_adds_and_narrowing_comes_last() -> None:
-    work = steps(KEY, settled(SPEC), OTHER, Uses(running=frozenset({"one"}), delivered=True))
+    work = steps(KEY, settled(SPEC), OTHER, Dependents(running=frozenset({"one"}), delivered=True))
     assert phases(work) == ["expand", "prove", "contract"]
     assert [step.do.models for step in work.steps if isinstance(step.do, KeyPut)] == [("one", "two"), ("two",)]
 
 
 def test_it_stays_wide_while_a_node_may_still_use_it() -> None:
-    work = steps(KEY, settled(WIDER), SPEC, Uses(running=frozenset({"one", "two"}), unsettled=(WAITS,)))
+    work = steps(KEY, settled(WIDER), SPEC, Dependents(running=frozenset({"one", "two"}), unsettled=(WAITS,)))
     assert phases(work) == []
     assert [o.what for o in work.blockers] == ["dropping two"]
 
 
 def test_what_is_refused_is_not_added() -> None:
-    work = steps(KEY, settled(SPEC), WIDER, Uses(refused={"two": NO}))
+    work = steps(KEY, settled(SPEC), WIDER, Dependents(refused={"two": NO}))
     assert phases(work) == []
     assert NO in work.blockers
 
 
 def test_a_key_of_which_all_is_refused_is_not_made() -> None:
-    work = steps(KEY, World.of(SPEC), SPEC, Uses(refused={"one": NO}))
+    work = steps(KEY, World.of(SPEC), SPEC, Dependents(refused={"one": NO}))
     assert (work.steps, work.blockers) == ((), (NO,))
 
 
 def test_a_delivery_needs_a_proof_also_where_the_key_is_as_wanted() -> None:
-    assert phases(steps(KEY, settled(SPEC), SPEC, Uses(delivered=True))) == ["prove"]
+    assert phases(steps(KEY, settled(SPEC), SPEC, Dependents(delivered=True))) == ["prove"]
     assert phases(steps(KEY, settled(SPEC), SPEC)) == []
 
 
@@ -99,7 +99,7 @@ def test_a_deletion_names_the_key_that_was_seen_and_waits_for_its_nodes() -> Non
     (step,) = steps(KEY, world, gone).steps
     assert isinstance(step.do, KeyDelete)
     assert step.do.tokens == (world.key("a").token,)
-    assert steps(KEY, world, gone, Uses(unsettled=(WAITS,))).blockers == (WAITS,)
+    assert steps(KEY, world, gone, Dependents(unsettled=(WAITS,))).blockers == (WAITS,)
 
 
 def test_a_renamed_key_is_found_by_its_value() -> None:

@@ -71,7 +71,7 @@ def test_unread_is_unknown_and_an_empty_folder_is_absent() -> None:
 
 
 def test_without_the_seed_nothing_of_a_node_is_known() -> None:
-    from fleethub.kinds.interface import Sight
+    from fleethub.kinds.interface import ObserveContext
     from fleethub.kinds.node.kind import NodeKind
     from tests.world import SEEDLESS, wanted
 
@@ -79,7 +79,7 @@ def test_without_the_seed_nothing_of_a_node_is_known() -> None:
     assert world.lockfile is not None
     (address, want), *_ = [(a, r) for a, r in wanted(SPEC, SEEDLESS).items() if a.kind == "node"]
     record = world.lockfile.resources[address]
-    sight = Sight(facts(world, SPEC), SEEDLESS, world.lockfile.lineage)
+    sight = ObserveContext(facts(world, SPEC), SEEDLESS, world.lockfile.lineage)
     assert isinstance(NodeKind().observe(address, want, record, sight), Unknown)
     assert isinstance(NodeKind().observe(address, None, record, sight), Unknown)
     assert not isinstance(NodeKind().observe(address, None, record, replace(sight, seal=SEAL)), Unknown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleethub.kinds.interface import Uses
+from fleethub.kinds.interface import Dependents
 from fleethub.model.actions import RouteDelete, RoutePut
 from fleethub.model.facts import Deployment
 from tests.fleets import fleet
@@ -43,7 +43,7 @@ def test_another_way_to_a_model_takes_the_place_of_the_old_one() -> None:
 
 
 def test_what_must_not_be_loaded_is_not_stored() -> None:
-    assert steps(ROUTE, World.of(SPEC), SPEC, Uses(refused={"one": NO})).blockers == (NO,)
+    assert steps(ROUTE, World.of(SPEC), SPEC, Dependents(refused={"one": NO})).blockers == (NO,)
 
 
 def test_it_is_removed_by_its_id_once_nobody_calls_it() -> None:
@@ -51,7 +51,7 @@ def test_it_is_removed_by_its_id_once_nobody_calls_it() -> None:
     (step,) = steps(ROUTE, settled(SPEC), gone).steps
     assert isinstance(step.do, RouteDelete)
     assert step.do.ids == ("one-0",)
-    assert steps(ROUTE, settled(SPEC), gone, Uses(unsettled=(WAITS,))).steps == ()
+    assert steps(ROUTE, settled(SPEC), gone, Dependents(unsettled=(WAITS,))).steps == ()
 
 
 def test_an_alias_of_the_config_file_is_left_to_it() -> None:

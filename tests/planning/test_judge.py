@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fleethub.kinds import KINDS
-from fleethub.kinds.interface import Item, Sight
+from fleethub.kinds.interface import ObserveContext, ResourceState
 from fleethub.model.fleet import Policy
 from fleethub.model.plan import Action
 from fleethub.planning.judge import Verdict, judge
@@ -27,9 +27,9 @@ def verdict(name: str, world: World, spec: Spec, policy: Policy = STOP, repair: 
     lockfile = world.lockfile
     address = next(a for a in (*wanted(spec), *(lockfile.resources if lockfile else ())) if str(a) == name)
     want, record = wanted(spec).get(address), lockfile.resources.get(address) if lockfile else None
-    sight = Sight(facts(world, spec), SEAL, lockfile.lineage if lockfile else "")
+    sight = ObserveContext(facts(world, spec), SEAL, lockfile.lineage if lockfile else "")
     have = KINDS[address.kind].observe(address, want, record, sight)
-    return judge(Item(address, want, have, record), lockfile, policy, repair)
+    return judge(ResourceState(address, want, have, record), lockfile, policy, repair)
 
 
 def key(**fields: object) -> Hand:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fleethub.kinds.interface import Item
+from fleethub.kinds.interface import ResourceState
 from fleethub.model.facts import KeyRow
 from fleethub.model.observation import Attrs, Locked, Seen
 from fleethub.model.words import heard
@@ -60,7 +60,7 @@ def limits(row: KeyRow, wanted: Attrs, locked: Locked | None) -> tuple[dict[str,
     return managed, others
 
 
-def never(item: Item) -> Attrs:
+def never(item: ResourceState) -> Attrs:
     """What must be none of a key as it is observed: all that takes its power away, and limits of zero."""
     have = item.seen.attrs if item.seen else {}
     zero = [n for n in (*LIMITS, *OTHERS) if have.get(n) == 0 or (n in BY_MODEL and have.get(n))]

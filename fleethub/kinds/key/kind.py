@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from fleethub.kinds.interface import Inputs, Item, Sight, Uses, Work, changed_fields, managed
+from fleethub.kinds.interface import Dependents, Inputs, ObserveContext, ResourceState, Work, changed_fields, managed
 from fleethub.kinds.key.attributes import ALL, NEVER, NOTHING, limits, never, power, shown, spent
 from fleethub.kinds.key.marks import mark_of, ours, record_of, values_of
 from fleethub.kinds.key.orphans import orphans
@@ -61,7 +61,9 @@ class KeyKind:
                 material={"slot": slot, "proxy": proxy},
             )
 
-    def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
+    def observe(
+        self, address: Address, want: Resource | None, locked: Locked | None, sight: ObserveContext
+    ) -> Observation:
         """The row with a value of ours, whatever its alias is now; else, where it is wanted, the row in its place.
 
         The reading is whole (see ``clients.litellm``): without such a row the key is absent.
@@ -77,7 +79,7 @@ class KeyKind:
                 "the fleet's seed does not resolve, so which keys are FleetHub's is not known", sight.facts.at
             )
         rows, barred = reading.keys.get(address.alias, ()), BARRED if reading.takes_values is False else ""
-        row = ours(rows, reading, values_of(Item(address, want, Absent(""), locked)), sight)
+        row = ours(rows, reading, values_of(ResourceState(address, want, Absent(""), locked)), sight)
         if row is None and want is None:  # what has its name is somebody else's, unless it has our mark
             row = next((r for r in rows if (m := mark_of(r.metadata)) and m.lineage == sight.lineage), None)
         elif row is None and rows:
@@ -121,24 +123,24 @@ class KeyKind:
         )
         return tuple(dict.fromkeys(slot for slot in slots if slot is not None))
 
-    def proves(self, item: Item) -> bool:
+    def proves(self, item: ResourceState) -> bool:
         """A marked key of the value that this fleet derives: nobody else has the seed."""
         seen, want = item.seen, item.want
         return bool(seen and want and seen.mark and seen.attrs["value"] == want.attrs["value"])
 
-    def orphans(self, items: Sequence[Item], fleet: Fleet, sight: Sight) -> list[Finding]:
+    def orphans(self, items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
         """Living keys with this fleet's mark that nothing names."""
         return orphans(items, fleet, sight)
 
-    def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
+    def objections(self, item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
         """Duplicate alias, somebody else's key, a scope that no proof can show."""
         return objections(item, lockfile)
 
-    def remarks(self, item: Item) -> list[Finding]:
+    def remarks(self, item: ResourceState) -> list[Finding]:
         """A budget that is spent."""
         return remarks(item)
 
-    def describe(self, item: Item) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """Scope as lists, limits as numbers; the value only as changed or not."""
         if item.want is None:
             return (), ()
@@ -157,30 +159,30 @@ class KeyKind:
             )
         return tuple(shown), ()
 
-    def applied(self, item: Item) -> Attrs:
+    def applied(self, item: ResourceState) -> Attrs:
         """With expiry, routes, aliases, settings and limits of zero, which nobody applied, as none."""
         return {**never(item), **(item.locked.attrs if item.locked else {})}
 
-    def beside(self, item: Item) -> tuple[str, ...]:
+    def beside(self, item: ResourceState) -> tuple[str, ...]:
         """Limits and a team."""
         if item.seen is None or item.want is None or item.seen.attrs["value"] != item.want.attrs["value"]:
             return ()
         return tuple(f"{name} {shown(value)}" for name, value in item.seen.telemetry["unmanaged"].items())
 
-    def drifted(self, item: Item) -> tuple[FieldChange, ...]:
+    def drifted(self, item: ResourceState) -> tuple[FieldChange, ...]:
         """Its attributes say all."""
         return ()
 
-    def kept(self, item: Item) -> tuple[str, ...]:
+    def kept(self, item: ResourceState) -> tuple[str, ...]:
         """Nothing: it has no files."""
         return ()
 
-    def steps(self, item: Item, uses: Uses) -> Work:
+    def steps(self, item: ResourceState, uses: Dependents) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
         return delete(item, uses) if item.want is None else put(item, item.want, uses)
 
 
-def _new_value(item: Item, renewed: bool) -> str:
+def _new_value(item: ResourceState, renewed: bool) -> str:
     """``new (generation 1 → 2); the old one stops at once``."""
     wanted = item.want.generation if item.want else 1
     before = item.seen.mark.generation if item.seen and item.seen.mark else None

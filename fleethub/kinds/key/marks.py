@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from fleethub.kinds.interface import Item, Sight, parse_mark
+from fleethub.kinds.interface import ObserveContext, ResourceState, parse_mark
 from fleethub.model.address import Address
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.observation import Locked, Lockfile, Mark
 
 
-def values_of(item: Item) -> set[str]:
+def values_of(item: ResourceState) -> set[str]:
     """Fingerprints that a key of ours may have: wanted, last applied, or begun."""
     sides = [item.want.attrs if item.want else {}]
     if item.locked:
@@ -30,7 +30,9 @@ def marks(reading: ProxyReading) -> list[tuple[KeyRow, Mark]]:
     return [(row, mark) for row in rows if (mark := mark_of(row.metadata)) is not None]
 
 
-def ours(rows: Iterable[KeyRow], reading: ProxyReading, values: Collection[str], sight: Sight) -> KeyRow | None:
+def ours(
+    rows: Iterable[KeyRow], reading: ProxyReading, values: Collection[str], sight: ObserveContext
+) -> KeyRow | None:
     """The row whose value is one of ``values``: one of those that have the alias, else whoever has it by now."""
 
     def first(some: Iterable[KeyRow]) -> KeyRow | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fleethub.kinds.interface import Item, Sight
+from fleethub.kinds.interface import ObserveContext, ResourceState
 from fleethub.kinds.key.marks import marks
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
@@ -12,7 +12,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 
 
-def orphans(items: Sequence[Item], fleet: Fleet, sight: Sight) -> list[Finding]:
+def orphans(items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
     """One finding per key."""
     names = {p.admin_url: p.name for p in fleet.proxies.values()}
     claimed = {i.seen.telemetry["token"] for i in items if i.seen and i.address.kind == "key"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleethub.kinds.interface import Item
+from fleethub.kinds.interface import ResourceState
 from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS
 from fleethub.kinds.key.marks import values_of
 from fleethub.model.address import Address
@@ -13,7 +13,7 @@ from fleethub.model.observation import Lockfile
 BARRED = "does not let the value of a key be chosen, and FleetHub derives its own: no key can be made there"
 
 
-def objections(item: Item, lockfile: Lockfile | None) -> list[Finding]:
+def objections(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
     """Duplicate alias, somebody else's key, a scope that no proof can show."""
     seen = item.seen
     barred = seen.telemetry["barred"] if seen is not None else getattr(item.have, "barred", "")
@@ -76,7 +76,7 @@ def objections(item: Item, lockfile: Lockfile | None) -> list[Finding]:
     return _team(item, seen.telemetry["team"], seen.material["team"])
 
 
-def _in_the_way(item: Item, lockfile: Lockfile | None) -> list[Finding]:
+def _in_the_way(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
     """Why a key that is wanted no more is not deleted; it lives, so it is not forgotten either."""
     seen, alias, proxy = item.seen, item.address.alias, item.address.owner
     if seen is None:
@@ -91,7 +91,7 @@ def _in_the_way(item: Item, lockfile: Lockfile | None) -> list[Finding]:
     return []
 
 
-def _barred(item: Item, why: str) -> Finding:
+def _barred(item: ResourceState, why: str) -> Finding:
     proxy = item.address.owner
     return Finding(
         "proxy.no-custom-keys",
@@ -102,7 +102,7 @@ def _barred(item: Item, why: str) -> Finding:
     )
 
 
-def remarks(item: Item) -> list[Finding]:
+def remarks(item: ResourceState) -> list[Finding]:
     """The key, or its team, has spent its budget."""
     seen, want = item.seen, item.want
     if seen is None or want is None:
@@ -119,7 +119,7 @@ def remarks(item: Item) -> list[Finding]:
     return [Finding("key.spent", message, item.address, want.place, f"{hint}, or wait until the budget is reset")]
 
 
-def _team(item: Item, team: str, state: Team | None) -> list[Finding]:
+def _team(item: ResourceState, team: str, state: Team | None) -> list[Finding]:
     """A key with a team reaches what both lists name; what the team's list lacks can be proved by nothing."""
     want = item.want
     if not team or want is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleethub.kinds.interface import Item, Uses, Work, managed, record
+from fleethub.kinds.interface import Dependents, ResourceState, Work, managed, record
 from fleethub.kinds.key.attributes import ALL, BY_MODEL, LIMITS, NOTHING, POWER, SCALARS
 from fleethub.kinds.key.marks import record_of
 from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
@@ -16,7 +16,7 @@ from fleethub.model.plan import Blocker, Phase, Step, Why
 from fleethub.model.secret import Derived
 
 
-def delete(item: Item, uses: Uses) -> Work:
+def delete(item: ResourceState, uses: Dependents) -> Work:
     if uses.unsettled or item.seen is None:
         return Work(blockers=uses.unsettled)
     step = Step(
@@ -29,7 +29,7 @@ def delete(item: Item, uses: Uses) -> Work:
     return Work((step,))
 
 
-def put(item: Item, want: Resource, uses: Uses) -> Work:
+def put(item: ResourceState, want: Resource, uses: Dependents) -> Work:
     slot: Derived = want.material["slot"]
     proxy: Proxy = want.material["proxy"]
     have = item.seen.attrs if item.seen else {}
@@ -127,7 +127,7 @@ def put(item: Item, want: Resource, uses: Uses) -> Work:
     return Work(tuple(steps), tuple(blockers), tuple(_stuck(item) for _ in stuck))
 
 
-def _stuck(item: Item) -> Finding:
+def _stuck(item: ResourceState) -> Finding:
     return Finding(
         "key.limit-stuck",
         f"the LiteLLM of {item.address.owner} cannot clear budget_duration of {item.address.alias!r}",
@@ -137,7 +137,7 @@ def _stuck(item: Item) -> Finding:
     )
 
 
-def _limits(item: Item) -> tuple[dict[str, Any], list[Blocker]]:
+def _limits(item: ResourceState) -> tuple[dict[str, Any], list[Blocker]]:
     """The limits to send; one that this LiteLLM cannot clear is held back."""
     have = item.seen.attrs if item.seen else {}
     limits: dict[str, Any] = {}

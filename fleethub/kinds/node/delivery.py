@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub import nodetypes
-from fleethub.kinds.interface import Item
+from fleethub.kinds.interface import ResourceState
 from fleethub.model.address import Address
 from fleethub.model.fleet import Node
 from fleethub.model.observation import Attrs, Locked, Needs, Pending
@@ -23,12 +23,12 @@ def is_host(node: Node) -> bool:
     return "://" in node.target
 
 
-def to_deliver(item: Item) -> bool:
+def to_deliver(item: ResourceState) -> bool:
     """Whether files or mark are not those that are wanted; otherwise only the process is behind."""
     return item.seen is None or not item.seen.attrs["marked"] or bool(changed_files(item) or stale_paths(item))
 
 
-def foreign_paths(item: Item) -> list[str]:
+def foreign_paths(item: ResourceState) -> list[str]:
     """Files of somebody else in the place of one that the node gets only now."""
     if item.seen is None or item.want is None or item.locked is None or not item.locked.attrs:
         return []
@@ -36,12 +36,12 @@ def foreign_paths(item: Item) -> list[str]:
     return [path for path in wanted if path in there and path not in known and there[path] != wanted[path]]
 
 
-def stale_paths(item: Item) -> set[str]:
+def stale_paths(item: ResourceState) -> set[str]:
     """Files of ours that are no longer part of the node."""
     return set(own_files(item)) - set(item.want.attrs["files"] if item.want else ())
 
 
-def own_files(item: Item) -> dict[str, Blob]:
+def own_files(item: ResourceState) -> dict[str, Blob]:
     """Of what lies there, the files that still are as FleetHub wrote them."""
     if item.seen is None:
         return {}
@@ -50,7 +50,7 @@ def own_files(item: Item) -> dict[str, Blob]:
     return {p: blobs[p] for p, ours in known.items() if p in blobs and there.get(p, {}).get("fingerprint") in ours}
 
 
-def needs_restart(item: Item) -> bool:
+def needs_restart(item: ResourceState) -> bool:
     """Whether its process must be a new one for what is wanted: a changed config is taken over while it runs, and
     files that are put back as they were applied are what it runs with.
     """
@@ -61,7 +61,7 @@ def needs_restart(item: Item) -> bool:
     return any(applied.get(p, {}).get("fingerprint") != wanted[p]["fingerprint"] for p in files)
 
 
-def by_hand(item: Item) -> bool:
+def by_hand(item: ResourceState) -> bool:
     """Whether somebody else restarts the node: the spec says never, or gives no command."""
     if item.want is None or item.address.kind != "node":
         return False
@@ -70,13 +70,13 @@ def by_hand(item: Item) -> bool:
     return is_host(node) and (node.activate == "never" or kind is None or not kind.activation(node))
 
 
-def unused_until_restart(item: Item) -> bool:
+def unused_until_restart(item: ResourceState) -> bool:
     """Whether a delivery leaves a process running that knows only the old set, until somebody restarts it."""
     listening = item.seen is not None and item.seen.telemetry.get("listening", False)
     return by_hand(item) and needs_restart(item) and listening
 
 
-def restart_by_hand(item: Item) -> Blocker:
+def restart_by_hand(item: ResourceState) -> Blocker:
     """What such a node waits for."""
     node: Node = item.want.material["node"]  # type: ignore[union-attr]
     kind = nodetypes.get(node.type)
@@ -86,13 +86,13 @@ def restart_by_hand(item: Item) -> Blocker:
     return Blocker(Why.WAITS, f"waits until {node.name} is seen restarted; restart it {how}", "activation")
 
 
-def waits_for_hand(item: Item) -> Blocker | None:
+def waits_for_hand(item: ResourceState) -> Blocker | None:
     """Set when the node has what is wanted, and only its restart by hand is missing."""
     behind = item.seen is not None and item.seen.attrs.get("activated") is False
     return restart_by_hand(item) if behind and by_hand(item) and not to_deliver(item) else None
 
 
-def outrun(item: Item) -> Blocker | None:
+def outrun(item: ResourceState) -> Blocker | None:
     """Set when the process would call models with a key that may not: another key, and models that the old one lacks.
 
     A gateway takes its new config over while it runs, and its new variables when it restarts: for as long as that
@@ -114,12 +114,12 @@ def outrun(item: Item) -> Blocker | None:
     return None
 
 
-def touches_wiring(item: Item) -> bool:
+def touches_wiring(item: ResourceState) -> bool:
     """Whether a delivery changes what the node calls, where, or with which key: then it needs a proof."""
     return any(file.role in ("env", "openclaw") for file in changed_files(item))
 
 
-def changed_files(item: Item) -> list[Any]:
+def changed_files(item: ResourceState) -> list[Any]:
     """The rendered files that do not lie there as wanted."""
     if item.want is None:
         return []
@@ -127,12 +127,12 @@ def changed_files(item: Item) -> list[Any]:
     return [file for file in item.want.material["files"] if there.get(file.path) != item.want.attrs["files"][file.path]]
 
 
-def rewires(item: Item) -> bool:
+def rewires(item: ResourceState) -> bool:
     """Whether a delivery changes the config itself, not only its environment."""
     return any(file.role == "openclaw" for file in changed_files(item))
 
 
-def running(item: Item) -> Needs:
+def running(item: ResourceState) -> Needs:
     """What the node may be calling right now: what was applied, and what an interrupted apply wanted.
 
     Not what its config says by itself: a node that edits its own config must not widen its key by that.

@@ -14,10 +14,10 @@ from typing import Any
 
 from fleethub import nodetypes
 from fleethub.kinds.interface import (
+    Dependents,
     Inputs,
-    Item,
-    Sight,
-    Uses,
+    ObserveContext,
+    ResourceState,
     Work,
     changed_fields,
     differs,
@@ -108,7 +108,9 @@ class NodeKind:
                 by_hand=is_host(node) and node.activate == "never",
             )
 
-    def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
+    def observe(
+        self, address: Address, want: Resource | None, locked: Locked | None, sight: ObserveContext
+    ) -> Observation:
         """The files at the target; nothing of ours there is absence."""
         source = want.source if want else locked.source if locked else None
         if source is None:
@@ -164,18 +166,18 @@ class NodeKind:
         """Nothing that could be asked for by itself."""
         return ()
 
-    def proves(self, item: Item) -> bool:
+    def proves(self, item: ResourceState) -> bool:
         """A file as this fleet would write it: a fingerprint is its own, for nobody else has the seed."""
         seen, want = item.seen, item.want
         if seen is None or want is None or seen.mark is None:
             return False
         return any(there == want.attrs["files"].get(path) for path, there in seen.attrs["files"].items())
 
-    def orphans(self, items: Sequence[Item], fleet: Fleet, sight: Sight) -> list[Finding]:
+    def orphans(self, items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
         """None: a target that neither spec nor lockfile names is not read."""
         return []
 
-    def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
+    def objections(self, item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
         """Files or a mark of somebody else at the target."""
         seen = item.seen
         if seen is None:
@@ -243,11 +245,11 @@ class NodeKind:
             ]
         return []
 
-    def remarks(self, item: Item) -> list[Finding]:
+    def remarks(self, item: ResourceState) -> list[Finding]:
         """None."""
         return []
 
-    def describe(self, item: Item) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """The chain, then the leaves of each file; a removal names the files."""
         have = item.seen.attrs if item.seen else {}
         if item.want is None:
@@ -276,15 +278,15 @@ class NodeKind:
             diffs.append(diff)
         return tuple(found), tuple(diffs)
 
-    def applied(self, item: Item) -> Attrs:
+    def applied(self, item: ResourceState) -> Attrs:
         """What the lockfile says."""
         return item.locked.attrs if item.locked else {}
 
-    def beside(self, item: Item) -> tuple[str, ...]:
+    def beside(self, item: ResourceState) -> tuple[str, ...]:
         """Nothing that it could name."""
         return ()
 
-    def drifted(self, item: Item) -> tuple[FieldChange, ...]:
+    def drifted(self, item: ResourceState) -> tuple[FieldChange, ...]:
         """The fields of each file that are no longer as they were applied, where the applied set is at hand."""
         if item.seen is None:
             return ()
@@ -298,7 +300,7 @@ class NodeKind:
             for leaf in describe_drift(path, there[path], applied[path])
         )
 
-    def kept(self, item: Item) -> tuple[str, ...]:
+    def kept(self, item: ResourceState) -> tuple[str, ...]:
         """The files that a repair overwrites and that the node keeps: those that are no longer as applied."""
         if item.seen is None or item.want is None:
             return ()
@@ -306,7 +308,7 @@ class NodeKind:
         there = item.seen.attrs["files"]
         return tuple(f.path for f in changed_files(item) if _foreign(there.get(f.path), known.get(f.path, ())))
 
-    def steps(self, item: Item, uses: Uses) -> Work:
+    def steps(self, item: ResourceState, uses: Dependents) -> Work:
         """Deliver and settle; a removed block removes its files."""
         if item.want is None:
             locked = item.locked
@@ -403,7 +405,7 @@ def _host_seen(want: Resource | None, locked: Locked | None, reading: HostReadin
     if want is None or "activated" not in want.attrs:
         return {"project": locked.attrs["project"]} if locked and "project" in locked.attrs else {}
     node: Node = want.material["node"]
-    item = Item(want.address, want, Absent(""), locked)
+    item = ResourceState(want.address, want, Absent(""), locked)
     if by_hand(item):
         now = reading.listens.get(node.port, "").strip()
         activated = not reading.listener or (reading.listener not in (now, "?"))

@@ -12,7 +12,16 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from fleethub.kinds.interface import Inputs, Item, Sight, Uses, Work, changed_fields, managed, record
+from fleethub.kinds.interface import (
+    Dependents,
+    Inputs,
+    ObserveContext,
+    ResourceState,
+    Work,
+    changed_fields,
+    managed,
+    record,
+)
 from fleethub.kinds.key import mark_of, proxy_source, scopes
 from fleethub.model.actions import ProveRoute, RouteDelete, RoutePut
 from fleethub.model.address import Address
@@ -68,7 +77,9 @@ class RouteKind:
                 material={"proxy": proxy, "fleet": fleet.identity},
             )
 
-    def observe(self, address: Address, want: Resource | None, locked: Locked | None, sight: Sight) -> Observation:
+    def observe(
+        self, address: Address, want: Resource | None, locked: Locked | None, sight: ObserveContext
+    ) -> Observation:
         """Our stored deployments; an alias of the config file or of somebody else is there, and not ours."""
         source = want.source if want else locked.source if locked else None
         reading = sight.facts.of(source) if source else None
@@ -99,7 +110,7 @@ class RouteKind:
         """Nothing that could be asked for by itself."""
         return ()
 
-    def proves(self, item: Item) -> bool:
+    def proves(self, item: ResourceState) -> bool:
         """A deployment that bears this fleet's name; one of an older FleetHub bears none, and is as it is wanted."""
         if item.seen is None or item.want is None:
             return False
@@ -107,7 +118,7 @@ class RouteKind:
         marked: tuple[tuple[str, Mapping[str, Any]], ...] = item.seen.telemetry["marked"]
         return any(fleet == name or (not fleet and shape in wanted) for fleet, shape in marked)
 
-    def orphans(self, items: Sequence[Item], fleet: Fleet, sight: Sight) -> list[Finding]:
+    def orphans(self, items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
         """Stored deployments with this fleet's mark, of aliases that nothing names."""
         names = {p.admin_url: p.name for p in fleet.proxies.values()}
         named = {(p.admin_url, m.name) for m in fleet.models.values() if (p := fleet.proxies.get(m.proxy or ""))}
@@ -124,7 +135,7 @@ class RouteKind:
             found += [_orphan(names.get(at, at), alias) for alias in sorted(lost) if (at, alias) not in named]
         return found
 
-    def objections(self, item: Item, lockfile: Lockfile | None) -> list[Finding]:
+    def objections(self, item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
         """An alias that somebody else defined serves as well, and is left alone; one that is wanted no more and may be
         ours, by another mark or none, is not forgotten.
         """
@@ -138,33 +149,33 @@ class RouteKind:
         hint = "delete them in LiteLLM if nobody calls them (POST /model/delete with their ids); then plan again"
         return [Finding("route.foreign", message, item.address, hint=hint)]
 
-    def remarks(self, item: Item) -> list[Finding]:
+    def remarks(self, item: ResourceState) -> list[Finding]:
         """None."""
         return []
 
-    def describe(self, item: Item) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """Nothing for an alias that is not ours; else the deployments."""
         if item.seen and item.seen.telemetry["theirs"]:
             return (), ()
         return changed_fields(managed(item), item.seen.attrs if item.seen else {}), ()
 
-    def applied(self, item: Item) -> Attrs:
+    def applied(self, item: ResourceState) -> Attrs:
         """What the lockfile says."""
         return item.locked.attrs if item.locked else {}
 
-    def beside(self, item: Item) -> tuple[str, ...]:
+    def beside(self, item: ResourceState) -> tuple[str, ...]:
         """Nothing that it could name."""
         return ()
 
-    def drifted(self, item: Item) -> tuple[FieldChange, ...]:
+    def drifted(self, item: ResourceState) -> tuple[FieldChange, ...]:
         """Its attributes say all."""
         return ()
 
-    def kept(self, item: Item) -> tuple[str, ...]:
+    def kept(self, item: ResourceState) -> tuple[str, ...]:
         """Nothing: it has no files."""
         return ()
 
-    def steps(self, item: Item, uses: Uses) -> Work:
+    def steps(self, item: ResourceState, uses: Dependents) -> Work:
         """Create is an expand that is proved; removal a contract."""
         ids: tuple[str, ...] = item.seen.telemetry["ids"] if item.seen else ()
         if item.want is None:
