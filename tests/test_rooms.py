@@ -57,7 +57,7 @@ HOMES = {
     "httpcore": {"clients/deadline.py"},
     "pynvml": {"clients/gpu.py"},
     "deepdiff": {"kinds/diff.py"},
-    "subprocess": {"clients/git.py", "clients/vault.py", "clients/process.py", "clients/ssh/program.py"},
+    "subprocess": {"clients/git.py", "clients/resolver.py", "clients/process.py", "clients/ssh/program.py"},
     "fabric": {"clients/ssh/library.py"},
     "paramiko": {"clients/ssh/library.py", "clients/ssh/identities.py", "clients/ssh/fallback.py"},
     "jsonschema": {"nodetypes/openclaw/published.py"},

@@ -10,7 +10,7 @@ from threading import Event, Lock
 from fleethub.clients.host import Hosts
 from fleethub.clients.http import Http
 from fleethub.clients.litellm import LiteLLM
-from fleethub.clients.vault import Vault
+from fleethub.clients.resolver import SecretResolver
 from fleethub.model.event import Event as Happening
 from fleethub.model.event import Waiting
 from fleethub.model.observation import Source
@@ -25,7 +25,7 @@ class Context:
     """``began`` and ``ended``: when the apply began and each step ended (monotonic seconds). ``emit``: the events."""
 
     http: Http
-    vault: Vault
+    resolver: SecretResolver
     hosts: Hosts
     lineage: str
     serial: int
@@ -46,7 +46,7 @@ class Context:
 
     def litellm(self, source: Source) -> LiteLLM:
         """A client of one proxy with its master key."""
-        return LiteLLM(self.http, source.at, self.vault.open(source.credential) if source.credential else None)
+        return LiteLLM(self.http, source.at, self.resolver.open(source.credential) if source.credential else None)
 
     def since(self, step: str | None) -> float:
         """When a step ended; for what this apply did not do itself, when it began."""

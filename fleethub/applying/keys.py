@@ -28,7 +28,7 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
 
     The notes tell what LiteLLM added to a new key by itself.
     """
-    api, value = context.litellm(do.source), context.vault.open(do.value)
+    api, value = context.litellm(do.source), context.resolver.open(do.value)
     rows = _call(api.find, do.alias)
     mark = context.mark(do.generation)
     if do.create:
@@ -115,7 +115,7 @@ def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
 
 def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
     """Ask each door with the key itself, until all of them list the scope and take a call, or the time is over."""
-    value = context.vault.open(do.value)
+    value = context.resolver.open(do.value)
     if do.processes > 1 and not do.created:
         context.outlast(do.written, do.ttl, f"workers behind one door forget the old scope of {do.alias}")
     notes = [] if do.asks or not do.scope else [f"{do.alias} has too few requests to spare: its list alone was asked"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from fleethub.applying.context import Context, StepError
 from fleethub.clients.host import Activation, HostError, Parcel, Target
-from fleethub.clients.vault import SecretError
+from fleethub.clients.resolver import SecretError
 from fleethub.model.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 
 HOT = 5.0  # seconds in which a gateway that runs answers
@@ -21,7 +21,7 @@ class NotActivated(StepError):
 def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
     """Fill the secrets in, let the node check the set, put the files in place, the mark last."""
     try:
-        files = [(file.path, context.vault.fill(file.text), file.mode) for file in do.files]
+        files = [(file.path, context.resolver.fill(file.text), file.mode) for file in do.files]
         mark = _mark(do, context, activated=do.activated)
         parcel = Parcel(
             files=files,
@@ -66,14 +66,14 @@ def activate(do: Activate, context: Context) -> tuple[str, ...]:
 
 
 def _mark(do: Deliver | Activate, context: Context, activated: bool) -> dict[str, object]:
-    digests = {file.path: context.vault.text(file.text) for file in do.files}
+    digests = {file.path: context.resolver.text(file.text) for file in do.files}
     mark = {**context.mark(do.generation), "digests": digests}
     return {**mark, "activated": _now()} if activated else mark
 
 
 def _safe(message: str, files: Iterable[NodeFile], context: Context) -> str:
     """A message with words of a program that read the node's secrets: not passed on when one of them is in it."""
-    secrets = {context.vault.open(slot).reveal() for file in files for slot in file.text.slots}
+    secrets = {context.resolver.open(slot).reveal() for file in files for slot in file.text.slots}
     if any(secret in message for secret in secrets if len(secret) > 3):
         return "a program on the node failed, and what it said holds a secret: run it there by hand"
     return message

@@ -14,7 +14,7 @@ from typing import Any
 
 from fleethub.applying import keys, nodes, routes
 from fleethub.applying.context import Context, StepError
-from fleethub.clients.vault import SecretError
+from fleethub.clients.resolver import SecretError
 from fleethub.kinds.node.delivery import begun
 from fleethub.model.actions import (
     Activate,

@@ -121,11 +121,11 @@ def _serve(server: Any, listening: socket.socket, hub: Any, interval: float) -> 
 
 def _token(root: Path, text: str) -> Secret:
     """Open the reference; raises what the command line shows."""
-    from fleethub.clients.vault import SecretError, Vault
+    from fleethub.clients.resolver import SecretError, SecretResolver
     from fleethub.fleetspec.values import reference
 
     try:
-        secret = Vault(root, None).open(reference(text))
+        secret = SecretResolver(root, None).open(reference(text))
     except (SecretError, ValueError) as error:
         raise click.ClickException(f"--token: {error}") from None
     if not TOKEN.fullmatch(secret.reveal()):

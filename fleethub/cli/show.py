@@ -81,7 +81,7 @@ def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
 
 
 def _reveal(out: Out, workplace: Workplace, address: Address) -> int:
-    from fleethub.clients.vault import SecretError
+    from fleethub.clients.resolver import SecretError
     from fleethub.operations import plan_exit
 
     if address.kind != "key":

@@ -13,7 +13,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Pending, Resource, Seen
 from fleethub.model.plan import Blocker, FieldChange, FileDiff, Step
-from fleethub.model.secret import Derived, Seal
+from fleethub.model.secret import Derived, Fingerprinter
 
 
 class RenderedNode(Protocol):
@@ -32,7 +32,7 @@ class Inputs:
     """What kinds derive the wanted state from."""
 
     fleet: Fleet
-    seal: Seal
+    fingerprinter: Fingerprinter
     rendered: Mapping[str, RenderedNode]
 
 
@@ -41,7 +41,7 @@ class ObserveContext:
     """What kinds look with; ``lineage`` is this fleet's, empty before its first apply."""
 
     facts: Facts
-    seal: Seal
+    fingerprinter: Fingerprinter
     lineage: str
 
 

@@ -1,6 +1,6 @@
 """Secrets as types: a slot says which secret belongs somewhere, and never holds it.
 
-A ``Slot`` travels through spec, rendering and planning. Only ``clients.vault`` turns one into a
+A ``Slot`` travels through spec, rendering and planning. Only ``clients.resolver`` turns one into a
 ``Secret``, and only the last line before a socket or a file calls ``Secret.reveal``.
 """
 
@@ -129,7 +129,7 @@ class Text:
         return iter(self.parts)
 
 
-class Seal(Protocol):
+class Fingerprinter(Protocol):
     """Turns secrets into fingerprints without showing them: HMAC(k, sha256(content)), k from the seed.
 
     Each method returns None where the secret it would need cannot be opened.

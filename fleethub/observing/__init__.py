@@ -19,8 +19,8 @@ from fleethub.clients.host import HostError, Hosts
 from fleethub.clients.http import Http, HttpError
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.clients.ollama import EVERY, Ollama, OllamaError
+from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.clients.shell import Shells
-from fleethub.clients.vault import SecretError, Vault
 from fleethub.model.facts import Facts, OllamaReading, Reading, tagged
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source, System, Unknown
@@ -44,7 +44,7 @@ def observe(
     fleet: Fleet,
     sources: Iterable[Source],
     http: Http,
-    vault: Vault,
+    resolver: SecretResolver,
     shells: Shells | None = None,
     silent: Mapping[tuple[str, str], str] = MappingProxyType({}),
     parallel: int = WORKERS,
@@ -57,7 +57,7 @@ def observe(
     if shells is None:
         shells = Shells(fleet.ssh_program, fleet.secret_variables)
         try:
-            return observe(fleet, sources, http, vault, shells, silent, parallel)
+            return observe(fleet, sources, http, resolver, shells, silent, parallel)
         finally:
             shells.close()
     machines = shells
@@ -70,8 +70,8 @@ def observe(
 
     def litellm(source: Source) -> Reading:
         http.permit(source.at)
-        master = vault.open(source.credential) if source.credential else None
-        return LiteLLM(http, source.at, master).read(source.ask, _hashes(source, vault))
+        master = resolver.open(source.credential) if source.credential else None
+        return LiteLLM(http, source.at, master).read(source.ask, _hashes(source, resolver))
 
     def machine(source: Source) -> Reading:
         shell = machines.at(source.at)
@@ -101,11 +101,11 @@ def observe(
     return Facts(at, readings, loads, _remembered(wanted, readings, cache))
 
 
-def _hashes(source: Source, vault: Vault) -> Iterable[str]:
+def _hashes(source: Source, resolver: SecretResolver) -> Iterable[str]:
     """The hashes of the keys that were made there; none without the seed, and then nothing is told of them."""
     for slot in source.known:
         with suppress(SecretError):
-            yield vault.open(slot).sha256()
+            yield resolver.open(slot).sha256()
 
 
 def _remembered(

@@ -161,8 +161,8 @@ class Workplace:
     def __init__(self, path: Path, overlay: Overlay = MappingProxyType({}), trusting: Trusting | None = None) -> None:
         """Raises SpecError, and what ``operations.trust.settle`` raises."""
         from fleethub.clients.http import Http
+        from fleethub.clients.resolver import SecretResolver
         from fleethub.clients.shell import Shells
-        from fleethub.clients.vault import Vault
         from fleethub.operations.trust import ALONE, lockfile_of, settle
         from fleethub.state.store import FileStore
 
@@ -178,7 +178,7 @@ class Workplace:
         self.trust = settle(self.fleet, lockfile_of(self.root), trusting or ALONE)
         guard = self.trust.guard
         masters = (proxy.master_key for proxy in self.fleet.proxies.values())
-        self.vault = Vault(self.root, self.fleet.key_seed, tuple(masters), guard)
+        self.resolver = SecretResolver(self.root, self.fleet.key_seed, tuple(masters), guard)
         self.http = Http(guard=guard)
         self.shells = Shells(self.fleet.ssh_program, self.fleet.secret_variables, guard)
 
@@ -235,7 +235,7 @@ class Workplace:
 
                 asked = tuple(replace(s, ask=(*s.ask, EVERY)) if s.system == "ollama" else s for s in asked)
             facts = self.read(asked, pace)
-        for problem in self.vault.problems:
+        for problem in self.resolver.problems:
             if problem.code == "command.new":  # told already, with all of them
                 continue
             findings.append(
@@ -245,7 +245,7 @@ class Workplace:
                     hint="set it, or correct the reference; what needs it is unknown",
                 )
             )
-        plan = make_plan(fleet, lockfile, wanted, facts, self.vault, findings, repair, self.trust.blocks)
+        plan = make_plan(fleet, lockfile, wanted, facts, self.resolver, findings, repair, self.trust.blocks)
         if any(isinstance(r, Unknown) for r in facts.readings.values()):
             plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
         if not destroy and (unpublished := sessions.unpublished(self.fleet, lockfile)):
@@ -256,14 +256,14 @@ class Workplace:
         """Ask all of them, now."""
         from fleethub.observing import observe
 
-        return observe(self.fleet, sources, self.http, self.vault, self.shells, parallel=pace.reads)
+        return observe(self.fleet, sources, self.http, self.resolver, self.shells, parallel=pace.reads)
 
     def refused(self) -> Plan | None:
         """A plan that says why nothing may be asked or sent (the wrong seed, another name), or None."""
         from fleethub.planning.guards import before_any_request
 
         lockfile = self.store.read()
-        fatal = [*self._seed_findings(), *before_any_request(self.fleet, lockfile, self.vault.seed_fingerprint())]
+        fatal = [*self._seed_findings(), *before_any_request(self.fleet, lockfile, self.resolver.seed_fingerprint())]
         if not fatal:
             return None
         says = "Nothing was asked or sent: see the findings."
@@ -273,7 +273,7 @@ class Workplace:
         """Every resource that the spec wants."""
         from fleethub.kinds import KINDS
 
-        inputs = Inputs(fleet, self.vault, self.opened.rendered)
+        inputs = Inputs(fleet, self.resolver, self.opened.rendered)
         return {r.address: r for kind in KINDS.values() for r in kind.desired(inputs)}
 
     def apply(
@@ -327,7 +327,7 @@ class Workplace:
 
             context = Context(
                 http=self.http,
-                vault=self.vault,
+                resolver=self.resolver,
                 hosts=Hosts(self.shells, self.root),
                 lineage=plan.lineage or secrets.token_hex(16),
                 serial=plan.serial + 1,
@@ -338,7 +338,7 @@ class Workplace:
                 max_failures=pace.max_failures,
             )
             applied = Applied(now(), who(), self.fleet.digest, commit(self.root), __version__)
-            seed = self.vault.seed_fingerprint() or (made.lockfile.seed if made.lockfile else "")
+            seed = self.resolver.seed_fingerprint() or (made.lockfile.seed if made.lockfile else "")
             try:
                 outcome = apply(plan, made.lockfile, context, applied, seed, self.store.write, emit)
             finally:
@@ -374,7 +374,7 @@ class Workplace:
         from fleethub.planning import observed
 
         locked = made.lockfile.resources if made.lockfile else {}
-        sight = ObserveContext(made.facts, self.vault, made.lockfile.lineage if made.lockfile else "")
+        sight = ObserveContext(made.facts, self.resolver, made.lockfile.lineage if made.lockfile else "")
         return {
             a: observed(KINDS[a.kind], a, made.wanted.get(a), locked.get(a), sight, self.trust.blocks)
             for a in sorted({*made.wanted, *locked})
@@ -388,7 +388,7 @@ class Workplace:
 
     def reveal(self, address: Address) -> Secret:
         """The value of one key, for its user; raises KeyError for what is no key of the spec."""
-        return self.vault.open(self.wanted(self.fleet)[address].material["slot"])
+        return self.resolver.open(self.wanted(self.fleet)[address].material["slot"])
 
     def _protected(self, lockfile: Lockfile) -> Lockfile:
         """The lockfile with what the spec says by now of who may end a thing, though no apply has recorded it yet."""
@@ -403,12 +403,12 @@ class Workplace:
         return replace(lockfile, resources=kept)
 
     def _seed_findings(self) -> list[Finding]:
-        from fleethub.clients.vault import SecretError
+        from fleethub.clients.resolver import SecretError
 
         if self.fleet.key_seed is None:
             return []
         try:
-            self.vault.seed()
+            self.resolver.seed()
         except SecretError as error:
             if error.code == "seed.malformed":
                 return [Finding(error.code, str(error), hint="check which file or variable key_seed names")]

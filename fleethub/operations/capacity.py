@@ -62,16 +62,18 @@ def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Loo
     probe = Probe(s.at for s in wanted if s.system in ("ollama", "litellm") and trust.guard.allows(s.at))
     # what takes long to import is imported while hosts that say nothing are waited for
     from fleethub.clients.http import Http
+    from fleethub.clients.resolver import SecretResolver
     from fleethub.clients.shell import Shells
-    from fleethub.clients.vault import Vault
     from fleethub.observing import observe
 
     silent = _silent(fleet, wanted, probe.silent())
     guard = trust.guard
-    vault = Vault(Path(fleet.root), None, tuple(proxy.master_key for proxy in fleet.proxies.values()), guard)
+    resolver = SecretResolver(
+        Path(fleet.root), None, tuple(proxy.master_key for proxy in fleet.proxies.values()), guard
+    )
     http, shells = Http(guard=guard), Shells(fleet.ssh_program, fleet.secret_variables, guard)
     try:
-        facts = observe(fleet, wanted, http, vault, shells, silent)
+        facts = observe(fleet, wanted, http, resolver, shells, silent)
     finally:
         http.close()
         shells.close()

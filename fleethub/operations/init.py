@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fleethub import folders
 from fleethub.atomic import create, replace
-from fleethub.clients.vault import new_seed
+from fleethub.clients.resolver import new_seed
 from fleethub.fleetspec import json_schema, load
 from fleethub.fleetspec.scaffold import GITIGNORE, shared_spec, spec
 from fleethub.model.fleet import Fleet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleethub.clients.vault import SecretError, Vault
+from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.fleetspec import load
 from fleethub.model.address import Address
 from fleethub.model.exit import Exit
@@ -62,10 +62,10 @@ def check(path: Path, trusting: Trusting) -> Checked:
         return Checked("The spec names no key_seed.", Exit.ERROR, reference)
     lockfile = lockfile_of(Path(fleet.root))
     wanted = lockfile.seed if lockfile else ""
-    vault = Vault(Path(fleet.root), fleet.key_seed, (), settle(fleet, lockfile, trusting).guard)
+    resolver = SecretResolver(Path(fleet.root), fleet.key_seed, (), settle(fleet, lockfile, trusting).guard)
     address = Address("fleet", fleet.name)
     try:
-        vault.seed()
+        resolver.seed()
     except SecretError as error:
         return Checked(
             "The seed cannot be used.",
@@ -75,7 +75,7 @@ def check(path: Path, trusting: Trusting) -> Checked:
             wanted,
             (Finding(error.code, str(error), address, hint=_hint(fleet, error.code)),),
         )
-    found = vault.seed_fingerprint() or ""
+    found = resolver.seed_fingerprint() or ""
     if wanted and found != wanted:
         finding = Finding(
             "seed.mismatch",

@@ -194,11 +194,11 @@ def _client(
 ) -> Iterator[TangleClaw | None]:
     """A client, closed afterwards; None, with a step that says why, where its token cannot be had."""
     from fleethub.clients.http import Http
+    from fleethub.clients.resolver import SecretError, SecretResolver
     from fleethub.clients.tangleclaw import SECONDS, TangleClaw
-    from fleethub.clients.vault import SecretError, Vault
 
     try:
-        secret = Vault(log.root, None).open(token) if token is not None else None
+        secret = SecretResolver(log.root, None).open(token) if token is not None else None
     except SecretError as error:
         hint = "set it, or give another reference with --token"
         log.steps.append(Step("token", Outcome.AUTH_REQUIRED, str(error), error.code, hint))

@@ -61,7 +61,7 @@ def verify(place: Workplace, names: Sequence[str] = (), live: float | None = Non
         found = tuple(pool.map(lambda node: _verified(place, node, live, masters), nodes))
     findings += [
         Finding(p.code, str(p), hint="set it, or correct the reference; what needs it is unknown")
-        for p in place.vault.problems
+        for p in place.resolver.problems
         if p.code != "command.new"
     ]
     return Report(found, tuple(findings))
@@ -83,7 +83,9 @@ def _masters(place: Workplace, nodes: Iterable[Node]) -> tuple[dict[str, Any], l
 
     fleet = place.fleet
     used = sorted({name for node in nodes for name in wiring(fleet, node)})
-    facts = observe(fleet, [proxy_source(fleet.proxies[name]) for name in used], place.http, place.vault, place.shells)
+    facts = observe(
+        fleet, [proxy_source(fleet.proxies[name]) for name in used], place.http, place.resolver, place.shells
+    )
     readings = {name: facts.of(proxy_source(fleet.proxies[name])) for name in used}
     findings = [
         Finding(
@@ -125,14 +127,14 @@ class _Case:
     @classmethod
     def of(cls, place: Workplace, node: Node, live: float | None) -> _Case:
         """With the keys that can be derived: none without the seed."""
-        from fleethub.clients.vault import SecretError
+        from fleethub.clients.resolver import SecretError
 
         checks, calls = checks_of(place.fleet, node, live)
         proxies = {check.variable: check.proxy for check in checks if check.variable}
         derived = {}
         for variable, proxy in proxies.items():
             with suppress(SecretError):
-                derived[variable] = place.vault.open(key_slot(place.fleet, node, proxy))
+                derived[variable] = place.resolver.open(key_slot(place.fleet, node, proxy))
         return cls(place, node, checks, calls, proxies, derived)
 
     @property

@@ -31,7 +31,7 @@ from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet, Hop
 from fleethub.model.observation import Locked, Lockfile, Needs, Observation, Resource, Seen, Unknown
 from fleethub.model.plan import Action, Blocker, Change, Phase, Plan, Step, Why
-from fleethub.model.secret import Seal
+from fleethub.model.secret import Fingerprinter
 from fleethub.planning.guards import after_reading
 from fleethub.planning.hazards import env_findings, node_findings, unreadable
 from fleethub.planning.judge import Verdict, judge
@@ -59,7 +59,7 @@ def make_plan(
     lockfile: Lockfile | None,
     wanted: Mapping[Address, Resource],
     facts: Facts,
-    seal: Seal,
+    fingerprinter: Fingerprinter,
     findings: Sequence[Finding] = (),
     repair: bool = True,
     blocks: Mapping[str, str] = MappingProxyType({}),
@@ -68,7 +68,7 @@ def make_plan(
 
     ``blocks``: a block of the spec, or an address, that nothing was asked for -> why: what is of it is unknown.
     """
-    sight = ObserveContext(facts, seal, lockfile.lineage if lockfile else "")
+    sight = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "")
     items = _items(wanted, lockfile, sight, blocks)
     fatal = after_reading(items.values(), lockfile, facts)
     if any(f.code in FATAL for f in fatal):

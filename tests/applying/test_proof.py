@@ -32,8 +32,8 @@ def proved(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> tuple[tuple[str
 
     monkeypatch.setattr(keys, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(Context, "pause", lambda _, seconds: clock.__setitem__(0, clock[0] + seconds))
-    http, vault = SimpleNamespace(request=request), SimpleNamespace(open=lambda _: Secret("sk-x"))
-    context = Context(http, vault, None, "l", 1, "a", "f", lambda _: None, 1, 0)  # type: ignore[arg-type]
+    http, resolver = SimpleNamespace(request=request), SimpleNamespace(open=lambda _: Secret("sk-x"))
+    context = Context(http, resolver, None, "l", 1, "a", "f", lambda _: None, 1, 0)  # type: ignore[arg-type]
     do = ProveKey((DOOR,), "a", Derived("key", "f", "main", "a", 1), ("one",), 8.0, 1, None, created=True)
     return keys.prove(do, context), calls[0]
 

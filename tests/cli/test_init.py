@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.clients.vault import Vault
+from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds import KINDS
 from fleethub.kinds.interface import Inputs
 from fleethub.model.observation import Resource
@@ -122,18 +122,18 @@ def test_two_fleets_of_one_name_share_neither_seed_nor_values(home: Path, tmp_pa
     assert fleets_[0]["key_seed"] != fleets_[1]["key_seed"]
     assert len({p.read_text() for p in (home / ".config/fleethub").glob("*.seed")}) == 2
     # and with one seed their values still differ: they hang on the id
-    vault = Vault(tmp_path, SecretRef((fleets_[0]["key_seed"][1],)))
+    resolver = SecretResolver(tmp_path, SecretRef((fleets_[0]["key_seed"][1],)))
     values = {
-        vault.open(slot).reveal()
+        resolver.open(slot).reveal()
         for place in ("here", "there")
-        for slot in [r.material["slot"] for r in wanted(tmp_path / place / "shared", vault)]
+        for slot in [r.material["slot"] for r in wanted(tmp_path / place / "shared", resolver)]
     }
     assert len(values) == 2
 
 
-def wanted(folder: Path, vault: Vault) -> list[Resource]:
+def wanted(folder: Path, resolver: SecretResolver) -> list[Resource]:
     opened = open_fleet(folder)
-    return list(KINDS["key"].desired(Inputs(opened.fleet, vault, opened.rendered)))
+    return list(KINDS["key"].desired(Inputs(opened.fleet, resolver, opened.rendered)))
 
 
 def test_the_seed_is_checked_and_its_place_is_told(home: Path, tmp_path: Path) -> None:

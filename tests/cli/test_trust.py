@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fleethub.cli.output import Out
-from fleethub.clients.vault import Vault
+from fleethub.clients.resolver import SecretResolver
 from fleethub.model.secret import SecretRef
 from fleethub.operations import trust as use
 from fleethub.state import fleets
@@ -199,8 +199,8 @@ def test_no_credential_is_opened_for_a_stranger(place: Place, tmp_path: Path, mo
     private.chmod(0o600)
     place.edit('"env:LITELLM_MASTER_KEY"', f'"file:{private}"')
     opened: list[object] = []
-    real = Vault.open
-    monkeypatch.setattr(Vault, "open", lambda self, slot: opened.append(slot) or real(self, slot))
+    real = SecretResolver.open
+    monkeypatch.setattr(SecretResolver, "open", lambda self, slot: opened.append(slot) or real(self, slot))
     for command in (("plan",), ("status",), ("verify",), ("capacity",)):
         place.run(*command)
         assert SecretRef((f"file:{private}",)) not in opened, command

@@ -82,7 +82,7 @@ def test_without_the_seed_nothing_of_a_node_is_known() -> None:
     sight = ObserveContext(facts(world, SPEC), SEEDLESS, world.lockfile.lineage)
     assert isinstance(NodeKind().observe(address, want, record, sight), Unknown)
     assert isinstance(NodeKind().observe(address, None, record, sight), Unknown)
-    assert not isinstance(NodeKind().observe(address, None, record, replace(sight, seal=SEAL)), Unknown)
+    assert not isinstance(NodeKind().observe(address, None, record, replace(sight, fingerprinter=SEAL)), Unknown)
 
 
 def test_who_is_restarted_by_hand_has_nothing_to_activate() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.clients.http import Http
-from fleethub.clients.vault import Vault
+from fleethub.clients.resolver import SecretResolver
 from fleethub.model.facts import GpuReading, Installed, MeasuredLoad, OllamaReading, Resident, Shown, Tensor
 from fleethub.model.fleet import Backend, Fleet, Ollama
 from fleethub.model.observation import Source
@@ -206,9 +206,9 @@ def test_a_backend_that_is_down_is_remembered(tmp_path: Path) -> None:
         source = Source("ollama", url, ask=("qwen3:32b",))
         server.load("qwen3:32b", 4096)
         (resident,) = server.residents.values()
-        http, vault = Http(), Vault(tmp_path, None)
-        up = observe(fleet, [source], http, vault)
-    down = observe(fleet, [source], http, vault)
+        http, resolver = Http(), SecretResolver(tmp_path, None)
+        up = observe(fleet, [source], http, resolver)
+    down = observe(fleet, [source], http, resolver)
     http.close()
     before = up.readings[source.id]
     assert isinstance(before, OllamaReading)

@@ -47,10 +47,10 @@ LESS: dict[str, Spec] = {
 
 @pytest.mark.parametrize("spec", LESS.values(), ids=LESS)
 def test_without_the_seed_nothing_is_deleted_or_forgotten(applied: World, spec: Spec) -> None:
-    made = plan(applied, spec, seal=SEEDLESS)
+    made = plan(applied, spec, fingerprinter=SEEDLESS)
     assert made.steps == ()
     assert set(actions(made).values()) == {Action.BLOCKED}
-    after = apply(applied, made, seal=SEEDLESS).world
+    after = apply(applied, made, fingerprinter=SEEDLESS).world
     assert after.lockfile == applied.lockfile
 
 

@@ -40,10 +40,12 @@ def test_what_may_live_is_never_lost(
     before = settled(first)
     truth = meddled(apply(before, plan(before, second), crash=crash).world, deeds)
 
-    spec, seal = third or second, SEAL if seeded else SEEDLESS
+    spec, fingerprinter = third or second, SEAL if seeded else SEEDLESS
     believing = replace(truth, lockfile=believed(truth.lockfile, before.lockfile, lies["lockfile"]))
-    readings = told(facts(believing, spec, seal), lies)
-    after = apply(believing, plan(believing, spec, facts=readings, seal=seal), seal=seal).world
+    readings = told(facts(believing, spec, fingerprinter), lies)
+    after = apply(
+        believing, plan(believing, spec, facts=readings, fingerprinter=fingerprinter), fingerprinter=fingerprinter
+    ).world
 
     note(f"first: {first}\nsecond: {second}, crash: {crash}, deeds: {deeds}\nspec: {spec}\nlies: {lies}, {seeded=}")
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from fleethub.applying import run
-from fleethub.clients.vault import Vault
+from fleethub.clients.resolver import SecretResolver
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.plan import Phase, Plan, Step
 from fleethub.state.reduce import reduce
@@ -39,7 +39,7 @@ def apply(
     world: World,
     decided: Plan,
     *,
-    seal: Vault = SEAL,
+    fingerprinter: SecretResolver = SEAL,
     crash: int | None = None,
     pick: Pick = lambda ready: ready[0],
     lineage: str = LINEAGE,
@@ -59,7 +59,7 @@ def apply(
         fleet=decided.fleet,
         lineage=(before.lineage if before else "") or lineage,
         serial=serial,
-        seed=seal.seed_fingerprint() or (before.seed if before else ""),
+        seed=fingerprinter.seed_fingerprint() or (before.seed if before else ""),
         apply=f"{by}-{serial}",
         applied=run.Applied(),
         pending=run._pending(decided, before),
@@ -82,7 +82,7 @@ def apply(
             made.skipped.append(step.id)
             continue
         try:
-            made.world = fold(made.world, step, seal)
+            made.world = fold(made.world, step, fingerprinter)
         except Failed as error:
             made.world = error.world
             made.failed.append((step.id, str(error)))

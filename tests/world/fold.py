@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
-from fleethub.clients.vault import SecretError, Vault
+from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.model.actions import (
     Activate,
     Deliver,
@@ -42,22 +42,22 @@ class Failed(Exception):
         super().__init__(reason)
 
 
-def fold(world: World, step: Step, seal: Vault = SEAL) -> World:
+def fold(world: World, step: Step, fingerprinter: SecretResolver = SEAL) -> World:
     """The world after a step; raises Failed."""
     try:
-        return _do(step.do, world, seal)
+        return _do(step.do, world, fingerprinter)
     except SecretError as error:
         raise Failed(str(error), world) from None
 
 
 @singledispatch
-def _do(do: Do, world: World, seal: Vault) -> World:
+def _do(do: Do, world: World, fingerprinter: SecretResolver) -> World:
     raise NotImplementedError(type(do))
 
 
 @_do.register
-def _key_put(do: KeyPut, world: World, seal: Vault) -> World:
-    proxy, token = _proxy(do.source, world), seal.open(do.value).sha256()
+def _key_put(do: KeyPut, world: World, fingerprinter: SecretResolver) -> World:
+    proxy, token = _proxy(do.source, world), fingerprinter.open(do.value).sha256()
     if do.create:
         if do.replaces is not None:
             proxy = proxy.without_key(do.replaces)
@@ -89,7 +89,7 @@ def _key_put(do: KeyPut, world: World, seal: Vault) -> World:
 
 
 @_do.register
-def _key_delete(do: KeyDelete, world: World, seal: Vault) -> World:
+def _key_delete(do: KeyDelete, world: World, fingerprinter: SecretResolver) -> World:
     proxy = _proxy(do.source, world)
     for token in do.tokens:
         proxy = proxy.without_key(token)
@@ -97,8 +97,8 @@ def _key_delete(do: KeyDelete, world: World, seal: Vault) -> World:
 
 
 @_do.register
-def _prove_key(do: ProveKey, world: World, seal: Vault) -> World:
-    token = seal.open(do.value).sha256()
+def _prove_key(do: ProveKey, world: World, fingerprinter: SecretResolver) -> World:
+    token = fingerprinter.open(do.value).sha256()
     for door in do.doors:
         proxy = world.proxies.get(door) or Proxy()
         row = next((k for k in proxy.keys if k.token == token), None)
@@ -109,7 +109,7 @@ def _prove_key(do: ProveKey, world: World, seal: Vault) -> World:
 
 
 @_do.register
-def _route_put(do: RoutePut, world: World, seal: Vault) -> World:
+def _route_put(do: RoutePut, world: World, fingerprinter: SecretResolver) -> World:
     proxy = _proxy(do.source, world)
     taken, new = {d.id for d in proxy.stored}, []
     for row in do.deployments:
@@ -121,7 +121,7 @@ def _route_put(do: RoutePut, world: World, seal: Vault) -> World:
 
 
 @_do.register
-def _prove_route(do: ProveRoute, world: World, seal: Vault) -> World:
+def _prove_route(do: ProveRoute, world: World, fingerprinter: SecretResolver) -> World:
     for door in do.doors:
         if door not in world.proxies or do.alias not in world.proxies[door].aliases:
             raise Failed(f"{door} does not list {do.alias}", world)
@@ -129,19 +129,19 @@ def _prove_route(do: ProveRoute, world: World, seal: Vault) -> World:
 
 
 @_do.register
-def _route_delete(do: RouteDelete, world: World, seal: Vault) -> World:
+def _route_delete(do: RouteDelete, world: World, fingerprinter: SecretResolver) -> World:
     return _without_routes(world, do.source, do.ids)
 
 
 @_do.register
-def _deliver(do: Deliver, world: World, seal: Vault) -> World:
+def _deliver(do: Deliver, world: World, fingerprinter: SecretResolver) -> World:
     node = world.nodes.get(do.source.at, Node())
     for path, blob in do.expects.items():
         there = node.files.get(path)
         if (there is None) != (blob is None) or (there and blob and there[0] != blob.reveal()):
             raise Failed(f"{path} changed since the plan was made", world)
     gone = {p for p, blob in do.stale.items() if p in node.files and node.files[p][0] == blob.reveal()}
-    new = {file.path: (seal.fill(file.text), file.mode) for file in do.files}
+    new = {file.path: (fingerprinter.fill(file.text), file.mode) for file in do.files}
     files = {p: f for p, f in node.files.items() if p not in gone}
     files |= {p: f for p, f in new.items() if p not in do.keep}
     process = node.process
@@ -152,7 +152,7 @@ def _deliver(do: Deliver, world: World, seal: Vault) -> World:
         do.source.at,
         lambda _: Node(
             files,
-            _node_mark(do.files, do.generation, do.activated, world, seal),
+            _node_mark(do.files, do.generation, do.activated, world, fingerprinter),
             {path: data for path, (data, _) in new.items()},
             process,
             sockets.strip() if do.restart else node.listener,
@@ -161,21 +161,21 @@ def _deliver(do: Deliver, world: World, seal: Vault) -> World:
 
 
 @_do.register
-def _activate(do: Activate, world: World, seal: Vault) -> World:
+def _activate(do: Activate, world: World, fingerprinter: SecretResolver) -> World:
     node = world.nodes.get(do.source.at)
     if node is None or not (do.argv or (do.hot and node.process)):
         raise Failed("the gateway does not answer", world)
-    mark = _node_mark(do.files, do.generation, True, world, seal)
+    mark = _node_mark(do.files, do.generation, True, world, fingerprinter)
     return started(world, do.source.at, do.port, fresh=do.fresh).at_node(do.source.at, lambda n: replace(n, mark=mark))
 
 
 @_do.register
-def _settle(do: Settle, world: World, seal: Vault) -> World:
+def _settle(do: Settle, world: World, fingerprinter: SecretResolver) -> World:
     return world
 
 
 @_do.register
-def _remove(do: RemoveNode, world: World, seal: Vault) -> World:
+def _remove(do: RemoveNode, world: World, fingerprinter: SecretResolver) -> World:
     node = world.nodes.get(do.source.at)
     if node is None:
         return world
@@ -254,8 +254,8 @@ def _identity(world: World) -> str:
 
 
 def _node_mark(
-    files: tuple[NodeFile, ...], generation: int, activated: bool, world: World, seal: Vault
+    files: tuple[NodeFile, ...], generation: int, activated: bool, world: World, fingerprinter: SecretResolver
 ) -> dict[str, Any]:
-    digests = {f.path: seal.sha256(hashlib.sha256(seal.fill(f.text)).digest()) for f in files}
+    digests = {f.path: fingerprinter.sha256(hashlib.sha256(fingerprinter.fill(f.text)).digest()) for f in files}
     mark = {**_mark(world, generation), "digests": digests}
     return {**mark, "activated": NOW} if activated else mark

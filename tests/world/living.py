@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fleethub.clients.vault import Vault
+from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds.interface import parse_mark
 from fleethub.model.facts import Facts, HostReading, ProxyReading
 from fleethub.model.observation import Locked, Lockfile, Source
@@ -23,17 +23,17 @@ class Thing:
     name: str
 
 
-def living(world: World, lineage: str, seal: Vault = SEAL) -> set[Thing]:
+def living(world: World, lineage: str, fingerprinter: SecretResolver = SEAL) -> set[Thing]:
     """Everything that carries our mark."""
-    return set(_living(world, lineage, seal))
+    return set(_living(world, lineage, fingerprinter))
 
 
-def _living(world: World, lineage: str, seal: Vault) -> Iterator[Thing]:
+def _living(world: World, lineage: str, fingerprinter: SecretResolver) -> Iterator[Thing]:
     for url, proxy in world.proxies.items():
         for row in proxy.keys:
             mark = mark_of_row(row)
             if mark and mark.lineage == lineage:
-                yield Thing("key", url, str(seal.sha256(bytes.fromhex(row.token))))
+                yield Thing("key", url, str(fingerprinter.sha256(bytes.fromhex(row.token))))
         for deployment in proxy.stored:
             mark = parse_mark(deployment.info.get("fleethub"))
             if mark and mark.lineage == lineage:
@@ -81,7 +81,7 @@ def let_go(spec: Spec) -> set[Thing]:
     }
 
 
-def seen(thing: Thing, facts: Facts, lockfile: Lockfile | None, seal: Vault = SEAL) -> bool:
+def seen(thing: Thing, facts: Facts, lockfile: Lockfile | None, fingerprinter: SecretResolver = SEAL) -> bool:
     """Whether the readings show the thing as the lockfile's: by its mark, its value, or the files that it has."""
     reading = facts.of(Source("host" if thing.kind == "node" else "litellm", thing.at))
     lineage = lockfile.lineage if lockfile else ""
@@ -95,4 +95,4 @@ def seen(thing: Thing, facts: Facts, lockfile: Lockfile | None, seal: Vault = SE
         mine = [d for d in reading.deployments if d.stored and d.alias == thing.name]
         return any((mark := parse_mark(d.info.get("fleethub"))) and mark.lineage == lineage for d in mine)
     rows = (row for same in reading.keys.values() for row in same)
-    return any(seal.sha256(bytes.fromhex(row.token)) == thing.name for row in rows)
+    return any(fingerprinter.sha256(bytes.fromhex(row.token)) == thing.name for row in rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from fleethub.clients.vault import Vault
+from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds import KINDS
 from fleethub.kinds.interface import Inputs
 from fleethub.model.address import Address
@@ -20,35 +20,40 @@ from tests.world.values import SEAL, World
 
 
 def plan(
-    world: World, spec: Spec, *, facts: Facts | None = None, seal: Vault = SEAL, repair: bool | None = None
+    world: World,
+    spec: Spec,
+    *,
+    facts: Facts | None = None,
+    fingerprinter: SecretResolver = SEAL,
+    repair: bool | None = None,
 ) -> Plan:
     """What ``fleethub plan`` makes of the spec here; ``facts``: instead of what is there to be read.
 
     ``repair`` None: as ``[policy] drift`` says.
     """
     fleet = spec.fleet
-    fatal = before_any_request(fleet, world.lockfile, seal.seed_fingerprint())
+    fatal = before_any_request(fleet, world.lockfile, fingerprinter.seed_fingerprint())
     if fatal:
         return Plan("", fleet.name, "", findings=tuple(fatal), fatal=True)
     repair = fleet.policy.drift == "repair" if repair is None else repair
     return make_plan(
         fleet,
         world.lockfile,
-        wanted(spec, seal),
-        facts or _facts(world, spec, seal),
-        seal,
+        wanted(spec, fingerprinter),
+        facts or _facts(world, spec, fingerprinter),
+        fingerprinter,
         spec.loaded.findings,
         repair,
     )
 
 
-def facts(world: World, spec: Spec, seal: Vault = SEAL) -> Facts:
+def facts(world: World, spec: Spec, fingerprinter: SecretResolver = SEAL) -> Facts:
     """What can be read of the world, by the sources that the planner names."""
-    return _facts(world, spec, seal)
+    return _facts(world, spec, fingerprinter)
 
 
-def _facts(world: World, spec: Spec, seal: Vault) -> Facts:
-    asked = sources(spec.fleet, wanted(spec, seal), world.lockfile)
+def _facts(world: World, spec: Spec, fingerprinter: SecretResolver) -> Facts:
+    asked = sources(spec.fleet, wanted(spec, fingerprinter), world.lockfile)
     return Facts(NOW, {source.id: _read(world, source) for source in asked})
 
 
@@ -67,26 +72,26 @@ def _read(world: World, source: Source) -> Reading | Unknown:
     return found or Unknown("cannot connect: connection refused", NOW)
 
 
-def wanted(spec: Spec, seal: Vault = SEAL) -> Mapping[Address, Resource]:
+def wanted(spec: Spec, fingerprinter: SecretResolver = SEAL) -> Mapping[Address, Resource]:
     """Every resource that the spec wants."""
-    return _wanted(spec.text, _Held(spec, seal))
+    return _wanted(spec.text, _Held(spec, fingerprinter))
 
 
 class _Held:
     """The arguments of a cached call, which are known by the text alone."""
 
-    def __init__(self, spec: Spec, seal: Vault) -> None:
-        self.spec, self.seal = spec, seal
+    def __init__(self, spec: Spec, fingerprinter: SecretResolver) -> None:
+        self.spec, self.fingerprinter = spec, fingerprinter
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held) and other.seal is self.seal
+        return isinstance(other, _Held) and other.fingerprinter is self.fingerprinter
 
     def __hash__(self) -> int:
-        return id(self.seal)
+        return id(self.fingerprinter)
 
 
 @cache
 def _wanted(text: str, held: _Held) -> Mapping[Address, Resource]:
-    inputs = Inputs(held.spec.fleet, held.seal, held.spec.rendered)
+    inputs = Inputs(held.spec.fleet, held.fingerprinter, held.spec.rendered)
     found: Iterable[Resource] = (r for kind in KINDS.values() for r in kind.desired(inputs))
     return {r.address: r for r in found}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from fleethub.clients.vault import Vault
+from fleethub.clients.resolver import SecretResolver
 from fleethub.model.secret import Secret
 from tests.world.values import SEAL, Node, World
 
 
-def denied(world: World, seal: Vault = SEAL) -> list[str]:
+def denied(world: World, fingerprinter: SecretResolver = SEAL) -> list[str]:
     """Each call that a proxy of this world would refuse. A folder's node reads its files with every call."""
     return [f"{target}: {why}" for target, node in sorted(world.nodes.items()) for why in _denied(node, target, world)]
 

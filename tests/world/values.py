@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fleethub.clients.vault import Vault
+from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds.interface import parse_mark
 from fleethub.model.facts import Deployment, FileReading, HostReading, KeyRow, OllamaReading, ProxyReading
 from fleethub.model.observation import Lockfile, Mark
@@ -20,16 +20,16 @@ LINEAGE = "11" * 16
 TOOLS = {"docker": "", "compose": "2.39.4", "openclaw": "2026.9.6", "curl": ""}
 
 
-class _Seeded(Vault):
-    """The real vault, with a seed that no file or variable holds."""
+class _Seeded(SecretResolver):
+    """The real resolver, with a seed that no file or variable holds."""
 
     def __init__(self, seed: str) -> None:
         super().__init__(NOWHERE.parent, None)
         self._key = base64.urlsafe_b64decode(seed.removeprefix("fhseed1_") + "=")
 
 
-SEAL: Vault = _Seeded(SEED)
-SEEDLESS = Vault(NOWHERE.parent, None)
+SEAL: SecretResolver = _Seeded(SEED)
+SEEDLESS = SecretResolver(NOWHERE.parent, None)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class KeyKind:
                 source=replace(proxy_source(proxy), ask=(name,)),
                 attrs={
                     "models": sorted(models) or [NOTHING],
-                    "value": inputs.seal.slot(slot),
+                    "value": inputs.fingerprinter.slot(slot),
                     "blocked": False,
                     "marked": True,
                     **dict.fromkeys(NEVER),
@@ -74,7 +74,7 @@ class KeyKind:
             return Unknown(f"{source.at}: {reading.reason}", reading.at)
         if not isinstance(reading, ProxyReading):
             return Unknown(f"{source.at}: not read as a LiteLLM", sight.facts.at)
-        if sight.seal.sha256(b"") is None:
+        if sight.fingerprinter.sha256(b"") is None:
             return Unknown(
                 "the fleet's seed does not resolve, so which keys are FleetHub's is not known", sight.facts.at
             )
@@ -90,7 +90,7 @@ class KeyKind:
         return Seen(
             attrs={
                 "models": sorted(set(row.models)) or [ALL],
-                "value": sight.seal.sha256(bytes.fromhex(row.token)),
+                "value": sight.fingerprinter.sha256(bytes.fromhex(row.token)),
                 "blocked": row.blocked,
                 "marked": mark_of(row.metadata) is not None,
                 **({"renamed": row.alias or "(no alias)"} if row.alias != address.alias else {}),

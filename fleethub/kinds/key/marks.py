@@ -36,7 +36,7 @@ def ours(
     """The row whose value is one of ``values``: one of those that have the alias, else whoever has it by now."""
 
     def first(some: Iterable[KeyRow]) -> KeyRow | None:
-        return next((r for r in some if sight.seal.sha256(bytes.fromhex(r.token)) in values), None)
+        return next((r for r in some if sight.fingerprinter.sha256(bytes.fromhex(r.token)) in values), None)
 
     if not values:
         return None

@@ -61,7 +61,7 @@ from fleethub.model.observation import (
     Unknown,
 )
 from fleethub.model.plan import FieldChange, FileDiff, Phase, Step
-from fleethub.model.secret import Blob, Derived, Seal
+from fleethub.model.secret import Blob, Derived, Fingerprinter
 
 
 def node_needs(fleet: Fleet, node: Node) -> Needs:
@@ -94,7 +94,7 @@ class NodeKind:
                     "marked": True,
                     **_host_attrs(node),
                     "files": {
-                        file.path: {"fingerprint": inputs.seal.text(file.text), "mode": f"{file.mode:04o}"}
+                        file.path: {"fingerprint": inputs.fingerprinter.text(file.text), "mode": f"{file.mode:04o}"}
                         for file in rendered.files
                     },
                 },
@@ -121,7 +121,7 @@ class NodeKind:
             return Unknown(reason, sight.facts.at)
         if want is not None and any(f["fingerprint"] is None for f in want.attrs["files"].values()):
             return Unknown("a secret of its .env does not resolve, so its files are not known", sight.facts.at)
-        if want is None and sight.seal.sha256(b"") is None:
+        if want is None and sight.fingerprinter.sha256(b"") is None:
             return Unknown(
                 "the fleet's seed does not resolve, so which files are FleetHub's is not known", sight.facts.at
             )
@@ -132,7 +132,10 @@ class NodeKind:
             if file.content is None or file.kind != "file":
                 files[path] = {"kind": file.kind}
             else:
-                files[path] = {"fingerprint": sight.seal.sha256(file.content.sha256()), "mode": f"{file.mode:04o}"}
+                files[path] = {
+                    "fingerprint": sight.fingerprinter.sha256(file.content.sha256()),
+                    "mode": f"{file.mode:04o}",
+                }
         mark = parse_mark(reading.mark)
         known = fingerprints(locked)
         foreign = mark is not None and mark.lineage != sight.lineage
@@ -158,7 +161,7 @@ class NodeKind:
             },
             material={
                 "files": {p: f.content for p, f in reading.files.items() if f.content is not None},
-                "applied": _trusted(reading.applied, locked, sight.seal),
+                "applied": _trusted(reading.applied, locked, sight.fingerprinter),
             },
         )
 
@@ -449,11 +452,11 @@ def _chain(want: Resource, reading: HostReading) -> tuple[str, ...] | None:
     return ()
 
 
-def _trusted(applied: Mapping[str, Blob], locked: Locked | None, seal: Seal) -> dict[str, Blob]:
+def _trusted(applied: Mapping[str, Blob], locked: Locked | None, fingerprinter: Fingerprinter) -> dict[str, Blob]:
     """Of the last applied set, the files that really are what the lockfile says: only those may be shown."""
     files = locked.attrs.get("files", {}) if locked else {}
     return {
         path: blob
         for path, blob in applied.items()
-        if files.get(path, {}).get("fingerprint") == seal.sha256(blob.sha256())
+        if files.get(path, {}).get("fingerprint") == fingerprinter.sha256(blob.sha256())
     }

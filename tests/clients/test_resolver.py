@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.clients.vault import SEED, SecretError, Vault, new_seed
+from fleethub.clients.resolver import SEED, SecretError, SecretResolver, new_seed
 from fleethub.model.secret import SENSITIVE, Blob, Derived, Secret, SecretRef, Text
 
 SEED_TEXT = "fhseed1_" + "A" * 43
@@ -17,16 +17,16 @@ KEY = Derived("key", "monad", "main", "volta", 1)
 
 
 @pytest.fixture
-def vault(tmp_path: Path) -> Vault:
+def resolver(tmp_path: Path) -> SecretResolver:
     (tmp_path / "s.seed").write_text(SEED_TEXT + "\n")
     (tmp_path / "s.seed").chmod(0o600)
-    return Vault(tmp_path, SecretRef(("env:FLEETHUB_NOT_SET", "file:s.seed")))
+    return SecretResolver(tmp_path, SecretRef(("env:FLEETHUB_NOT_SET", "file:s.seed")))
 
 
-def test_a_derived_key_is_pinned_for_ever(vault: Vault) -> None:
+def test_a_derived_key_is_pinned_for_ever(resolver: SecretResolver) -> None:
     # changing this value would orphan every key of every fleet
-    assert vault.open(KEY).reveal() == "sk-3y4JXzBRt6qNx_ggvIpffNrWNI1TLndwQQc2oo34MHg"
-    assert len(vault.open(KEY).reveal()) == 46
+    assert resolver.open(KEY).reveal() == "sk-3y4JXzBRt6qNx_ggvIpffNrWNI1TLndwQQc2oo34MHg"
+    assert len(resolver.open(KEY).reveal()) == 46
 
 
 @pytest.mark.parametrize(
@@ -39,24 +39,24 @@ def test_a_derived_key_is_pinned_for_ever(vault: Vault) -> None:
         Derived("key", "monad", "main", "volta", 2),
     ],
 )
-def test_every_part_counts(vault: Vault, other: Derived) -> None:
-    assert vault.open(other).reveal() != vault.open(KEY).reveal()
+def test_every_part_counts(resolver: SecretResolver, other: Derived) -> None:
+    assert resolver.open(other).reveal() != resolver.open(KEY).reveal()
 
 
-def test_fingerprints_agree_however_the_content_is_known(vault: Vault) -> None:
-    value = vault.open(KEY).reveal()
-    token = bytes.fromhex(vault.open(KEY).sha256())
-    assert vault.slot(KEY) == vault.sha256(token) == vault.text(Text((KEY,)))
-    assert value not in str(vault.slot(KEY))
-    assert hashlib.sha256(value.encode()).hexdigest()[:12] not in str(vault.slot(KEY))
+def test_fingerprints_agree_however_the_content_is_known(resolver: SecretResolver) -> None:
+    value = resolver.open(KEY).reveal()
+    token = bytes.fromhex(resolver.open(KEY).sha256())
+    assert resolver.slot(KEY) == resolver.sha256(token) == resolver.text(Text((KEY,)))
+    assert value not in str(resolver.slot(KEY))
+    assert hashlib.sha256(value.encode()).hexdigest()[:12] not in str(resolver.slot(KEY))
 
 
-def test_another_seed_gives_other_fingerprints(vault: Vault, tmp_path: Path) -> None:
+def test_another_seed_gives_other_fingerprints(resolver: SecretResolver, tmp_path: Path) -> None:
     (tmp_path / "t.seed").write_text(new_seed())
     (tmp_path / "t.seed").chmod(0o600)
-    other = Vault(tmp_path, SecretRef(("file:t.seed",)))
-    assert other.seed_fingerprint() != vault.seed_fingerprint()
-    assert other.sha256(b"x" * 32) != vault.sha256(b"x" * 32)
+    other = SecretResolver(tmp_path, SecretRef(("file:t.seed",)))
+    assert other.seed_fingerprint() != resolver.seed_fingerprint()
+    assert other.sha256(b"x" * 32) != resolver.sha256(b"x" * 32)
 
 
 def test_new_seeds_are_seeds_and_differ() -> None:
@@ -70,7 +70,7 @@ def test_a_malformed_seed_is_told_without_showing_it(tmp_path: Path, content: st
     (tmp_path / "s").write_text(content)
     (tmp_path / "s").chmod(0o600)
     with pytest.raises(SecretError) as caught:
-        Vault(tmp_path, SecretRef(("file:s",))).seed()
+        SecretResolver(tmp_path, SecretRef(("file:s",))).seed()
     assert caught.value.code == "seed.malformed"
     assert not content.strip() or content.strip() not in str(caught.value)
 
@@ -79,7 +79,7 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("x")
     (tmp_path / "s").chmod(0o640)
     with pytest.raises(SecretError, match="chmod 600") as caught:
-        Vault(tmp_path, None).open(SecretRef(("file:s",)))
+        SecretResolver(tmp_path, None).open(SecretRef(("file:s",)))
     assert caught.value.code == "secret.mode"
 
 
@@ -95,7 +95,7 @@ def test_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ref: str, v
     monkeypatch.setenv("CANARY", "from-env")
     (tmp_path / "f").write_text("from-file\n\n")
     (tmp_path / "f").chmod(0o600)
-    assert Vault(tmp_path, None).open(SecretRef((ref,))).reveal() == value
+    assert SecretResolver(tmp_path, None).open(SecretRef((ref,))).reveal() == value
 
 
 @pytest.mark.parametrize(
@@ -118,14 +118,14 @@ def test_what_does_not_resolve_says_why(tmp_path: Path, ref: str, says: str) -> 
     os.mkfifo(tmp_path / "pipe", 0o600)
     (tmp_path / "large").write_bytes(b"x" * (65 << 10))
     with pytest.raises(SecretError, match=says):
-        Vault(tmp_path, None).open(SecretRef((ref,)))
+        SecretResolver(tmp_path, None).open(SecretRef((ref,)))
 
 
 def test_a_quote_in_a_secret_cannot_break_out_of_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVIL", "a'\nOTHER='b")
-    vault = Vault(tmp_path, None)
+    resolver = SecretResolver(tmp_path, None)
     with pytest.raises(SecretError, match="quote") as caught:
-        vault.fill(Text(("X='", SecretRef(("env:EVIL",)), "'\n")))
+        resolver.fill(Text(("X='", SecretRef(("env:EVIL",)), "'\n")))
     assert "OTHER" not in str(caught.value)
 
 

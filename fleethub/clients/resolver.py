@@ -49,7 +49,7 @@ def new_seed() -> str:
     return "fhseed1_" + _b64(secrets.token_bytes(32))
 
 
-class Vault:
+class SecretResolver:
     """Secrets of one fleet. Thread-safe; each reference is opened once. ``problems`` keeps what did not open."""
 
     def __init__(
@@ -121,24 +121,24 @@ class Vault:
         """The seed's fingerprint, as the lockfile keeps it; None without a seed."""
         return self.sha256(hashlib.sha256(b"fleethub seed").digest())
 
-    # the Seal protocol
+    # the Fingerprinter protocol
 
     def slot(self, slot: Slot) -> str | None:
-        """See ``model.secret.Seal``."""
+        """See ``model.secret.Fingerprinter``."""
         try:
             return self.sha256(hashlib.sha256(self.open(slot).reveal().encode()).digest())
         except SecretError:
             return None
 
     def text(self, text: Text) -> str | None:
-        """See ``model.secret.Seal``."""
+        """See ``model.secret.Fingerprinter``."""
         try:
             return self.sha256(hashlib.sha256(self.fill(text)).digest())
         except SecretError:
             return None
 
     def sha256(self, digest: bytes) -> str | None:
-        """See ``model.secret.Seal``."""
+        """See ``model.secret.Fingerprinter``."""
         try:
             key = hmac.digest(self.seed(), b"fleethub:fingerprint:1", "sha256")
         except SecretError:
