@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from fleethub.applying.context import Context, StepError
-from fleethub.clients.host import Activation, HostError, Parcel, Target
+from fleethub.clients.host import Activation, Bundle, HostError, Target
 from fleethub.clients.resolver import SecretError
 from fleethub.model.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 
@@ -23,7 +23,7 @@ def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
     try:
         files = [(file.path, context.resolver.fill(file.text), file.mode) for file in do.files]
         mark = _mark(do, context, activated=do.activated)
-        parcel = Parcel(
+        bundle = Bundle(
             files=files,
             mark=mark,
             folders=do.folders,
@@ -35,7 +35,7 @@ def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
             restart=do.restart,
             port=do.port,
         )
-        done = context.hosts.at(do.source.at).deliver(parcel)
+        done = context.hosts.at(do.source.at).deliver(bundle)
     except (HostError, SecretError) as error:
         raise StepError(_safe(str(error), do.files, context)) from None
     unchecked = [f"{name}: not at hand on every node; FleetHub's own checks were made" for name in done.unchecked]

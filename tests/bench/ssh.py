@@ -122,13 +122,13 @@ def everywhere(one: Callable[[Any], Any], hosts: int | list[str]) -> None:
 
 def ours(server: Server, root: str) -> None:
     """Deliver by FleetHub's own client."""
-    from fleethub.clients.host import Hosts, Parcel
+    from fleethub.clients.host import Bundle, Hosts
     from fleethub.clients.shell import Shells
 
     shells = Shells()
     hosts = Hosts(shells, Path("/"))
-    parcel = Parcel(FILES, {"serial": 1})
-    everywhere(lambda n: hosts.at(f"ssh://{server.user}@{address(n)}{root}/{n}").deliver(parcel), PUSH)
+    bundle = Bundle(FILES, {"serial": 1})
+    everywhere(lambda n: hosts.at(f"ssh://{server.user}@{address(n)}{root}/{n}").deliver(bundle), PUSH)
     shells.close()
 
 
@@ -156,7 +156,7 @@ def bare(server: Server, root: str) -> None:
     """A loop over fabric that unpacks, syncs and renames."""
     from fabric import Connection
 
-    from fleethub.clients.host.parcel import archive
+    from fleethub.clients.host.bundle import archive
 
     data = archive(FILES)
     names = " ".join(name for name, _, _ in FILES)
@@ -179,7 +179,7 @@ def bare(server: Server, root: str) -> None:
 
 def openssh(server: Server, root: str) -> None:
     """A client process for each host."""
-    from fleethub.clients.host.parcel import archive
+    from fleethub.clients.host.bundle import archive
 
     data = archive(FILES)
     everywhere(lambda n: server.ssh(n, f"mkdir -p {root}/{n} && cd {root}/{n} && tar -xpf - && sync", data), PUSH)

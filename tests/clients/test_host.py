@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from fleethub.clients import process, shell
-from fleethub.clients.host import Check, Delivered, HostError, Hosts, Parcel, Removed, Target, scripts
+from fleethub.clients.host import Bundle, Check, Delivered, HostError, Hosts, Removed, Target, scripts
 from fleethub.clients.host.target import split
 from fleethub.clients.shell import Shells
 from fleethub.model.secret import Blob
@@ -42,8 +42,8 @@ def node(hosts: Hosts) -> Target:
     return hosts.at("n")
 
 
-def parcel(files: tuple[tuple[str, bytes, int], ...] = OLD, serial: int = 1, **more: object) -> Parcel:
-    return Parcel(files, {"lineage": "l", "serial": serial, "generation": 1}, **more)  # type: ignore[arg-type]
+def bundle(files: tuple[tuple[str, bytes, int], ...] = OLD, serial: int = 1, **more: object) -> Bundle:
+    return Bundle(files, {"lineage": "l", "serial": serial, "generation": 1}, **more)  # type: ignore[arg-type]
 
 
 def contents(node: Target) -> dict[str, bytes]:
@@ -79,14 +79,14 @@ def test_what_a_login_script_writes_around_it_is_skipped(
 ) -> None:
     printing = replace(node, shell=Printing(node.shell, before, after))
     assert not printing.read(PATHS).exists
-    printing.deliver(parcel())
+    printing.deliver(bundle())
     (tmp_path / "n/compose.yaml").write_text("somebody else's")
     reading = printing.read(PATHS)
     assert reading.exists
     assert reading.files["compose.yaml"].content.reveal() == b"somebody else's"  # type: ignore[union-attr]
     assert reading.mark == {"lineage": "l", "serial": 1, "generation": 1}
     assert printing.activate(["true"], 0, 1, fresh=False).code == 0
-    printing.deliver(parcel(NEW, 2))
+    printing.deliver(bundle(NEW, 2))
     printing.stamp({"serial": 3})
     assert printing.back(0)
     assert contents(node) == of(OLD)
@@ -96,11 +96,11 @@ def test_what_a_login_script_writes_around_it_is_skipped(
 
 @pytest.mark.parametrize("says", [b"", b"Welcome\n", b"\nabsent\nend\n", b"fleethub 1\nabsent\nend\n", b"removed\n"])
 def test_an_answer_that_is_not_the_scripts_says_nothing(node: Target, says: bytes) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     other = replace(node, shell=Instead(node.shell, says))
     every: list[Callable[[], object]] = [
         lambda: other.read(PATHS),
-        lambda: other.deliver(parcel(NEW)),
+        lambda: other.deliver(bundle(NEW)),
         lambda: other.activate((), 0, 1, fresh=False),
         lambda: other.stamp({}),
         lambda: other.back(0),
@@ -112,7 +112,7 @@ def test_an_answer_that_is_not_the_scripts_says_nothing(node: Target, says: byte
 
 
 def test_an_answer_that_is_cut_anywhere_says_nothing(node: Target) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     whole = 0
 
     class Counting(Printing):
@@ -129,7 +129,7 @@ def test_an_answer_that_is_cut_anywhere_says_nothing(node: Target) -> None:
 
 
 def test_what_is_written_into_the_archive_hides_no_file(node: Target) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
 
     class Inside(Printing):
         """A process that a login script left behind writes while the files are sent."""
@@ -144,7 +144,7 @@ def test_what_is_written_into_the_archive_hides_no_file(node: Target) -> None:
 
 
 def test_hard_links_are_files(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     (tmp_path / "n/compose.yaml").unlink()
     (tmp_path / "n/compose.yaml").hardlink_to(tmp_path / "n/openclaw.json")
     assert contents(node)["compose.yaml"] == b"{}\n"
@@ -168,7 +168,7 @@ def test_nothing_is_removed_where_nothing_can_be_seen(hosts: Hosts, tmp_path: Pa
 
 
 def test_deliver_and_read_back(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel(folders=("state", "workspace")))
+    node.deliver(bundle(folders=("state", "workspace")))
     reading = node.read(PATHS)
     assert {p: (f.content.reveal(), f.mode) for p, f in reading.files.items() if f.content} == {
         p: (c, m) for p, c, m in OLD
@@ -183,7 +183,7 @@ def test_deliver_and_read_back(node: Target, tmp_path: Path) -> None:
 def test_files_in_folders(hosts: Hosts, tmp_path: Path) -> None:
     files = (("deploy/a b/.env", b"1", 0o600), ("own/openclaw.json", b"2", 0o644))
     node = hosts.at("n")
-    node.deliver(parcel(files))
+    node.deliver(bundle(files))
     assert {p: f.mode for p, f in node.read([p for p, _, _ in files]).files.items()} == {
         "deploy/a b/.env": 0o600,
         "own/openclaw.json": 0o644,
@@ -196,7 +196,7 @@ def test_a_link_is_replaced_and_its_target_left_alone(node: Target, tmp_path: Pa
     (tmp_path / "precious").write_text("mine")
     (tmp_path / "n/openclaw.json").symlink_to(tmp_path / "precious")
     assert node.read(PATHS).files["openclaw.json"].kind == "link"
-    node.deliver(parcel(expects={"openclaw.json": None}))
+    node.deliver(bundle(expects={"openclaw.json": None}))
     assert (tmp_path / "precious").read_text() == "mine"
     assert not (tmp_path / "n/openclaw.json").is_symlink()
 
@@ -207,7 +207,7 @@ def test_a_target_that_leads_out_through_a_link_is_refused(tmp_path: Path) -> No
     elsewhere.mkdir()
     (root / "n").symlink_to(elsewhere)
     with pytest.raises(HostError, match="leads out"):
-        Hosts(Shells(), root).at("n").deliver(parcel())
+        Hosts(Shells(), root).at("n").deliver(bundle())
     assert not list(elsewhere.iterdir())
 
 
@@ -243,7 +243,7 @@ def test_a_delivery_that_came_with_the_repository_writes_nowhere_else(tmp_path: 
         (node / ".fleethub").rename(home / "link/own")
         (node / ".fleethub").symlink_to(home / "link/own")
     target = Hosts(Shells(), root).at("n")
-    for ask in (lambda: target.read(PATHS), lambda: target.deliver(parcel()), lambda: target.remove({})):
+    for ask in (lambda: target.read(PATHS), lambda: target.deliver(bundle()), lambda: target.remove({})):
         with pytest.raises(HostError, match="leads out of this folder, or is a link"):
             ask()
     assert (home / ".profile").read_text() == "mine"
@@ -260,7 +260,7 @@ def test_a_file_behind_a_link_that_leads_out_is_neither_read_nor_written(tmp_pat
     with pytest.raises(HostError, match="leads out of this folder"):
         target.read(paths)
     with pytest.raises(HostError, match="leads out of this folder"):
-        target.deliver(parcel(((paths[0], b"{}", 0o600),)))
+        target.deliver(bundle(((paths[0], b"{}", 0o600),)))
     assert not list(home.iterdir())
 
 
@@ -268,66 +268,66 @@ def test_a_link_within_the_target_and_one_that_was_kept_are_no_way_out(node: Tar
     (tmp_path / "n/state").mkdir(parents=True)
     (tmp_path / "n/sub").symlink_to("state")
     (tmp_path / "n/.env").symlink_to("/dev/null")
-    node.deliver(parcel((*OLD, ("sub/a.json", b"{}", 0o644))))
+    node.deliver(bundle((*OLD, ("sub/a.json", b"{}", 0o644))))
     assert next((tmp_path / "n/.fleethub/overwritten").glob("*/.env")).is_symlink()
     assert (tmp_path / "n/state/a.json").read_text() == "{}"
     assert contents(node) == of(OLD)
 
 
 def test_what_is_there_as_wanted_is_not_renamed_again(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     before = (tmp_path / "n/.env").stat()
-    node.deliver(parcel(serial=2, keep=frozenset(PATHS)))
+    node.deliver(bundle(serial=2, keep=frozenset(PATHS)))
     assert (tmp_path / "n/.env").stat() == before
     assert node.read(PATHS).mark == {"lineage": "l", "serial": 2, "generation": 1}
 
 
 def test_what_changed_since_the_plan_is_left_alone(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     (tmp_path / "n/compose.yaml").write_text("by hand")
     seen: dict[str, Blob | None] = {path: Blob(content) for path, content, _ in OLD}
     with pytest.raises(HostError, match=r"compose.yaml changed since the plan was made"):
-        node.deliver(parcel(NEW, expects=seen))
+        node.deliver(bundle(NEW, expects=seen))
     with pytest.raises(HostError, match=r"compose.yaml changed since the plan was made"):
-        node.deliver(parcel(NEW, expects={"compose.yaml": None}))
+        node.deliver(bundle(NEW, expects={"compose.yaml": None}))
     assert (tmp_path / "n/compose.yaml").read_text() == "by hand"
     assert contents(node)[".env"] == b"KEY='1'\n"
     assert not (tmp_path / "n/.fleethub/incoming").exists()
 
 
 def test_stale_files_go_only_when_they_are_still_ours(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     (tmp_path / "n/kept.yaml").write_text("changed")
     (tmp_path / "n/gone.yaml").write_bytes(b"a: 1\n")
-    node.deliver(parcel(stale={"gone.yaml": Blob(b"a: 1\n"), "kept.yaml": Blob(b"a: 1\n")}))
+    node.deliver(bundle(stale={"gone.yaml": Blob(b"a: 1\n"), "kept.yaml": Blob(b"a: 1\n")}))
     assert not (tmp_path / "n/gone.yaml").exists()
     assert (tmp_path / "n/kept.yaml").exists()
 
 
 def test_a_check_on_the_node_refuses_a_set(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     bad = Check("the judge", ("sh", "-c", "pwd; cat compose.yaml; exit 15"))
     with pytest.raises(HostError, match=r"the judge ended with 15: \S*/n/.fleethub/incoming/set a: 2"):
-        node.deliver(parcel(NEW, checks=[bad]))
+        node.deliver(bundle(NEW, checks=[bad]))
     assert contents(node) == of(OLD)
     word = Check("its path", ("sh", "-c", 'test -f "${0#PLACE=}"', "PLACE=@set@/.env"))
     missing = Check("a tool", ("no-such-tool",), when=("sh", "-c", "command -v no-such-tool"))
-    assert node.deliver(parcel(NEW, checks=[word, missing])).unchecked == ("a tool",)
+    assert node.deliver(bundle(NEW, checks=[word, missing])).unchecked == ("a tool",)
     assert contents(node) == of(NEW)
 
 
 @pytest.mark.parametrize("said", ['{"valid": true, "warnings": [{"message": "x"}]}', '{"valid":false}', "", "no"])
 def test_a_validator_that_warns_refuses(node: Target, said: str) -> None:
     with pytest.raises(HostError, match="the judge ended with 1"):
-        node.deliver(parcel(checks=[Check("the judge", ("echo", said), json=True)]))
+        node.deliver(bundle(checks=[Check("the judge", ("echo", said), json=True)]))
     good = Check("the judge", ("printf", '{\\n "valid": true,\\n "path": "x",\\n "warnings": [ ]\\n}'), json=True)
-    node.deliver(parcel(checks=[good]))
+    node.deliver(bundle(checks=[good]))
 
 
 def test_the_set_before_comes_back(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     assert node.back(0) is None
-    node.deliver(parcel((*NEW, ("more.txt", b"new", 0o644)), serial=2))
+    node.deliver(bundle((*NEW, ("more.txt", b"new", 0o644)), serial=2))
     assert node.back(0) == Delivered()
     reading = node.read((*PATHS, "more.txt"))
     assert {p: f.content.reveal() for p, f in reading.files.items() if f.content} == of(OLD)
@@ -337,7 +337,7 @@ def test_the_set_before_comes_back(node: Target, tmp_path: Path) -> None:
 
 
 def test_a_command_that_fails_and_one_that_is_not_there(node: Target) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     done = node.activate(("sh", "-c", "echo so; echo what >&2; exit 3"), 0, 1, fresh=True)
     assert (done.code, done.said) == (3, "so what")
     with pytest.raises(HostError, match="no no-such-tool on this machine"):
@@ -345,14 +345,14 @@ def test_a_command_that_fails_and_one_that_is_not_there(node: Target) -> None:
 
 
 def test_remove_takes_what_is_ours_and_names_the_rest(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel(folders=("state",)))
+    node.deliver(bundle(folders=("state",)))
     (tmp_path / "n/compose.yaml").write_text("changed by hand")
     assert node.remove({p: Blob(c) for p, c, _ in OLD}) == Removed(("compose.yaml", "state"))
     assert sorted(p.name for p in (tmp_path / "n").iterdir()) == ["compose.yaml", "state"]
 
 
 def test_remove_leaves_no_empty_folder(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     files = {p: Blob(c) for p, c, _ in OLD}
     assert node.remove(files, ("touch", "../was-here")) == Removed()
     assert (tmp_path / "was-here").exists()
@@ -361,19 +361,19 @@ def test_remove_leaves_no_empty_folder(node: Target, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_ended_there_is_removed_and_told(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     files = {p: Blob(c) for p, c, _ in OLD}
     assert node.remove(files, ("touch", "../was-here"), ("false",)) == Removed(unstopped=True)
     assert not (tmp_path / "was-here").exists()
     assert not (tmp_path / "n").exists()
-    node.deliver(parcel())
+    node.deliver(bundle())
     with pytest.raises(HostError, match="false ended with 1"):
         node.remove(files, ("false",), ("true",))
     assert contents(node) == of(OLD), "a command that fails says nothing of what runs"
 
 
 def test_a_mark_that_is_no_json_is_there_and_says_nothing(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     (tmp_path / "n/.fleethub/mark.json").write_text(json.dumps([1]))
     assert node.read(PATHS).mark == {}
 
@@ -384,7 +384,7 @@ def test_a_reading_that_a_delivery_overtakes_is_made_again(
 ) -> None:
     """What was read may be of both sets. The delivery comes as the reading's tar is started, once."""
     if not first:
-        node.deliver(parcel())
+        node.deliver(bundle())
     (tmp_path / "n").mkdir(exist_ok=True)
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -401,7 +401,7 @@ def test_a_reading_that_a_delivery_overtakes_is_made_again(
         end = time.monotonic() + 300
         while not (come / "now").exists() and time.monotonic() < end:
             time.sleep(0.02)
-        node.deliver(parcel(NEW, serial=2))
+        node.deliver(bundle(NEW, serial=2))
         (come / "now").unlink()
         found = reading.result(300)
     assert {p: f.content.reveal() for p, f in found.files.items() if f.content} == of(NEW)
@@ -410,34 +410,34 @@ def test_a_reading_that_a_delivery_overtakes_is_made_again(
 
 
 def test_a_node_that_is_written_again_and_again_is_not_read(node: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     monkeypatch.setattr(scripts, "READ", scripts.READ.replace('[ "$which" = "$before" ]', "false"))
     with pytest.raises(HostError, match="delivers there again and again"):
         node.read(PATHS)
 
 
 def test_a_folder_that_takes_no_lock_is_told(node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "mkdir").write_text(f'#!/bin/sh\ncase $* in */lock) exit 1;; esac\nexec {shutil.which("mkdir")} "$@"\n')
     (tools / "mkdir").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     with pytest.raises(HostError, match="cannot write to"):
-        node.deliver(parcel(NEW))
+        node.deliver(bundle(NEW))
     assert contents(node) == of(OLD)
 
 
 def test_two_at_a_time_wait_for_each_other(node: Target, tmp_path: Path) -> None:
     """The one that holds the lock is named to the other, and a holder that is dead counts as none."""
-    node.deliver(parcel())
+    node.deliver(bundle())
     lock = tmp_path / "n/.fleethub/lock"
     lock.mkdir()
     (lock / "holder").write_text("999999999 somebody@else\n")
-    node.deliver(parcel(NEW))
+    node.deliver(bundle(NEW))
     assert contents(node) == of(NEW)
     slow = Check("slow", ("sleep", "2"))
-    threads = [threading.Thread(target=node.deliver, args=(parcel(f, checks=[slow]),)) for f in (OLD, NEW)]
+    threads = [threading.Thread(target=node.deliver, args=(bundle(f, checks=[slow]),)) for f in (OLD, NEW)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -447,13 +447,13 @@ def test_two_at_a_time_wait_for_each_other(node: Target, tmp_path: Path) -> None
 
 
 def test_a_living_holder_is_waited_for_and_named(node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     lock = tmp_path / "n/.fleethub/lock"
     lock.mkdir()
     (lock / "holder").write_text(f"{os.getpid()} somebody@else\n")
     monkeypatch.setattr(scripts, "DELIVER", scripts.DELIVER.replace("sleep 1", ":"))
     monkeypatch.setattr(scripts, "READ", scripts.READ.replace("sleep 1", ":"))
-    for operation in (lambda: node.deliver(parcel(NEW)), lambda: node.read(PATHS)):
+    for operation in (lambda: node.deliver(bundle(NEW)), lambda: node.read(PATHS)):
         with pytest.raises(HostError, match="somebody@else is writing there now"):
             operation()
     shutil.rmtree(lock)
@@ -467,14 +467,14 @@ def test_what_is_no_target(wrong: str) -> None:
 
 
 def test_an_archive_that_breaks_off_anywhere_changes_nothing(node: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    node.deliver(parcel())
-    whole = Parcel.pack
-    size = len(parcel(NEW, serial=2).pack())
+    node.deliver(bundle())
+    whole = Bundle.pack
+    size = len(bundle(NEW, serial=2).pack())
     for length in range(0, size, 512):
-        monkeypatch.setattr(Parcel, "pack", lambda self, n=length: whole(self)[:n])
+        monkeypatch.setattr(Bundle, "pack", lambda self, n=length: whole(self)[:n])
         said = ""
         try:
-            node.deliver(parcel(NEW, serial=2))
+            node.deliver(bundle(NEW, serial=2))
         except HostError as error:
             said = str(error)
         if not said:  # only the zeros at the end of the archive were missing
@@ -509,14 +509,14 @@ def kept(node: Target) -> list[tuple[str, bytes]]:
 
 def test_what_others_wrote_is_kept_before_it_is_overwritten(any_sh: str, node: Target, tmp_path: Path) -> None:
     guided = (*OLD, ("workspace/FLEETHUB.md", b"text", 0o644))
-    node.deliver(parcel(guided))
-    assert node.deliver(parcel((*NEW, guided[3]), serial=2)).kept == ()
+    node.deliver(bundle(guided))
+    assert node.deliver(bundle((*NEW, guided[3]), serial=2)).kept == ()
     (tmp_path / "n/.env").write_bytes(b"KEY='2'\nDEBUG=1\n")
     (tmp_path / "n/workspace/FLEETHUB.md").write_bytes(b"mine")
     (tmp_path / "n/openclaw.json").unlink()
     (tmp_path / "n/openclaw.json").symlink_to("elsewhere.json")
     (tmp_path / "elsewhere.json").write_bytes(b"never read")
-    done = node.deliver(parcel((*OLD, guided[3]), serial=3))
+    done = node.deliver(bundle((*OLD, guided[3]), serial=3))
     assert contents(node) == of(OLD)
     folders = {path.rpartition("/")[0].removesuffix("/workspace") for path in done.kept}
     assert len(folders) == 1, "one folder for each delivery"
@@ -531,8 +531,8 @@ def test_what_others_wrote_is_kept_before_it_is_overwritten(any_sh: str, node: T
 
 
 def test_the_way_back_keeps_what_others_wrote_too(any_sh: str, node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
-    node.deliver(parcel(NEW, serial=2))
+    node.deliver(bundle())
+    node.deliver(bundle(NEW, serial=2))
     (tmp_path / "n/compose.yaml").write_bytes(b"mine")
     done = node.back(0)
     assert done is not None
@@ -549,19 +549,19 @@ def test_what_was_just_kept_is_never_let_go(
     clock.write_text(f'#!/bin/sh\ncd {tmp_path} && printf . >>ticks && printf "20260102T0304%sZ" "{second}"\n')
     clock.chmod(0o755)
     monkeypatch.setenv("PATH", f"{clock.parent}:{os.environ['PATH']}")
-    node.deliver(parcel())
+    node.deliver(bundle())
     for n in range(24):
         (tmp_path / "n/compose.yaml").write_bytes(b"%d" % n)
-        (path,) = node.deliver(parcel(serial=n + 2)).kept
+        (path,) = node.deliver(bundle(serial=n + 2)).kept
         assert (tmp_path / "n" / path).read_bytes() == b"%d" % n
     assert len(kept(node)) <= 11
 
 
 def test_as_many_are_kept_as_there_is_use_for(any_sh: str, node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     for n in range(13):
         (tmp_path / "n/compose.yaml").write_bytes(b"%d" % n)
-        assert len(node.deliver(parcel(serial=n + 2)).kept) == 1
+        assert len(node.deliver(bundle(serial=n + 2)).kept) == 1
     assert kept(node) == [("compose.yaml", b"%d" % n) for n in range(3, 13)]
     files = {p: Blob(c) for p, c, _ in OLD}
     assert node.remove(files) == Removed((".fleethub/overwritten",)), "what others wrote is not FleetHub's to remove"
@@ -570,11 +570,11 @@ def test_as_many_are_kept_as_there_is_use_for(any_sh: str, node: Target, tmp_pat
 
 
 def test_what_cannot_be_kept_is_not_overwritten(node: Target, tmp_path: Path) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     (tmp_path / "n/compose.yaml").write_bytes(b"mine")
     (tmp_path / "n/.fleethub/overwritten").write_text("in the way")
     with pytest.raises(HostError, match="cannot be kept"):
-        node.deliver(parcel(NEW, serial=2))
+        node.deliver(bundle(NEW, serial=2))
     assert contents(node)["compose.yaml"] == b"mine"
     assert contents(node)[".env"] == b"KEY='1'\n"
 
@@ -588,11 +588,11 @@ def test_killed_at_every_program_nothing_that_others_wrote_is_lost(
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     for n in range(1, 200, EVERY):
         node = Hosts(Shells(), tmp_path).at(f"{n}")
-        node.deliver(parcel())
+        node.deliver(bundle())
         (Path(node.path) / "openclaw.json").write_bytes(b"mine")
         dying.at(n, "before" if n % 2 else "after")
         with contextlib.suppress(HostError):
-            node.deliver(parcel(NEW, serial=2))
+            node.deliver(bundle(NEW, serial=2))
         dying.disarm()
         there = contents(node)["openclaw.json"]
         assert there == b"mine" or ("openclaw.json", b"mine") in kept(node), n
@@ -614,13 +614,13 @@ def test_killed_at_every_program_the_set_is_whole(
         done = False
         for when in ("before", "after"):
             node = Hosts(Shells(), tmp_path).at(f"{n}-{when}")
-            node.deliver(parcel())
+            node.deliver(bundle())
             if operation == "back":
-                node.deliver(parcel(NEW, serial=2))
+                node.deliver(bundle(NEW, serial=2))
             dying.at(n, when)
             try:
                 if operation == "deliver":
-                    node.deliver(parcel(NEW, serial=2))
+                    node.deliver(bundle(NEW, serial=2))
                 else:
                     node.back(0)
             except HostError:
@@ -632,7 +632,7 @@ def test_killed_at_every_program_the_set_is_whole(
             assert contents(node) == of(NEW if serial == 2 else OLD), f"{n} {when}"
             assert {p: b.reveal() for p, b in reading.applied.items()} == contents(node), f"{n} {when}"
             outcomes.add(str(serial))
-            node.deliver(parcel(NEW, serial=3))  # and it goes on from there
+            node.deliver(bundle(NEW, serial=3))  # and it goes on from there
             assert contents(node) == of(NEW)
         if done:
             break
@@ -642,14 +642,14 @@ def test_killed_at_every_program_the_set_is_whole(
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_committed(node: Target) -> None:
-    node.deliver(parcel())
+    node.deliver(bundle())
     folder = Path(node.path) / "workspace"
     folder.mkdir()
     folder.chmod(0o555)
     guided = (*NEW, ("workspace/FLEETHUB.md", b"text", 0o644))
     with pytest.raises(HostError, match=r"no permission to write to .*/workspace"):
-        node.deliver(parcel(guided, 2))
+        node.deliver(bundle(guided, 2))
     assert contents(node) == of(OLD)
     folder.chmod(0o755)
-    node.deliver(parcel(guided, 3))
+    node.deliver(bundle(guided, 3))
     assert (folder / "FLEETHUB.md").read_bytes() == b"text"

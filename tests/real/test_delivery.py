@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.clients.host import Check, Delivered, HostError, Hosts, Parcel
+from fleethub.clients.host import Bundle, Check, Delivered, HostError, Hosts
 from fleethub.model.exit import Exit
 from fleethub.model.secret import Blob
 from tests.dying import CUT, KILL, Dying
@@ -69,10 +69,10 @@ def test_broken_at_every_point_the_node_has_one_set_whole(
     big = ("big", os.urandom(1 << 19), 0o644)
     for n in range(1, 200, EVERY):
         target = hosts.at(f"ssh://{machine.address}{tmp_path}/n{n}")
-        target.deliver(Parcel((*FILES, big), {"serial": 1}))
+        target.deliver(Bundle((*FILES, big), {"serial": 1}))
         dying.at(n, "before")
         with suppress(HostError):
-            target.deliver(Parcel((*NEW, big), {"serial": 2}))
+            target.deliver(Bundle((*NEW, big), {"serial": 2}))
         dying.disarm()
         reading = target.read(PATHS)  # waits for a script that goes on without its connection
         ran = dying.ran
@@ -90,14 +90,14 @@ def test_the_env_file_is_its_owners_alone_from_its_first_byte(machine: Machine, 
     """Ended in the middle of it, while it comes in: what lies there by then."""
     target = hosts.at(f"ssh://{machine.address}{tmp_path}/n")
     secret = (".env", b"KEY='1'\n" * 12000, 0o600)
-    parcel = Parcel((secret, *FILES[1:]), {"serial": 1})
-    with tarfile.open(fileobj=io.BytesIO(parcel.pack())) as archive:
+    bundle = Bundle((secret, *FILES[1:]), {"serial": 1})
+    with tarfile.open(fileobj=io.BytesIO(bundle.pack())) as archive:
         start = archive.getmember("set/.env").offset_data
     sizes = set()
     for more in (512, 11000, 60000):
         machine.tool("tar", f'#!/bin/sh\nhead -c {start + more} | /usr/bin/tar "$@"\nkill -9 0\n')
         with suppress(HostError):
-            target.deliver(parcel)
+            target.deliver(bundle)
         folder = tmp_path / "n/.fleethub/incoming"
         assert folder.stat().st_mode & 0o777 == 0o700
         (found,) = folder.rglob(".env")
@@ -106,7 +106,7 @@ def test_the_env_file_is_its_owners_alone_from_its_first_byte(machine: Machine, 
     assert len(sizes) > 1
     assert max(sizes) < len(secret[1])
     (machine.bin / "tar").unlink()
-    target.deliver(parcel)
+    target.deliver(bundle)
     assert (tmp_path / "n/.env").stat().st_mode & 0o777 == 0o600
 
 
@@ -169,11 +169,11 @@ def test_of_two_that_planned_for_an_empty_target_one_delivers(hosts: Hosts, mach
     slow = Check("waits", ("sh", "-c", f"while [ ! -e {go} ]; do /bin/sleep 0.02; done"))
     absent = dict.fromkeys(PATHS)
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(target.deliver, Parcel(FILES, {"lineage": "a"}, expects=absent, checks=(slow,)))
+        first = pool.submit(target.deliver, Bundle(FILES, {"lineage": "a"}, expects=absent, checks=(slow,)))
         end = time.monotonic() + 60
         while not (tmp_path / "n/.fleethub/lock/holder").exists() and time.monotonic() < end:
             time.sleep(0.02)
-        second = pool.submit(target.deliver, Parcel(NEW, {"lineage": "b"}, expects=absent))
+        second = pool.submit(target.deliver, Bundle(NEW, {"lineage": "b"}, expects=absent))
         assert first.result(60) == Delivered()
         with pytest.raises(HostError, match="changed since the plan was made"):
             second.result(60)
@@ -286,7 +286,7 @@ def test_a_login_script_that_prints_hides_nothing(
     assert machine.prints() or "sleep" in text, "the account's shell reads no .bashrc here"
     target = hosts.at(f"ssh://{machine.address}{tmp_path}/n")
     assert not target.read(PATHS).exists
-    target.deliver(Parcel(FILES, {"serial": 1}))
+    target.deliver(Bundle(FILES, {"serial": 1}))
     (tmp_path / "n/compose.yaml").write_bytes(b"somebody else's")
     reading = target.read(PATHS)
     assert {p: f.content.reveal() for p, f in reading.files.items() if f.content} == {

@@ -209,7 +209,7 @@ set_of; [ -n "$held" ] || [ "$which" = "$before" ] || exit 75
 """
 )
 
-#: Input: path, port, ``1`` where a restart is needed, uid, who delivers; then the archive of ``Parcel.pack``.
+#: Input: path, port, ``1`` where a restart is needed, uid, who delivers; then the archive of ``Bundle.pack``.
 DELIVER = (
     _COMMON
     + r"""

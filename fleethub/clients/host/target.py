@@ -16,8 +16,8 @@ from typing import Any
 
 from fleethub.clients.answer import FOREIGN, AnswerError, ask
 from fleethub.clients.host import scripts
+from fleethub.clients.host.bundle import Bundle, HostError, mark_bytes
 from fleethub.clients.host.inside import astray
-from fleethub.clients.host.parcel import HostError, Parcel, mark_bytes
 from fleethub.clients.shell import Shell, ShellError, Shells
 from fleethub.model.facts import Container, FileReading, HostReading
 from fleethub.model.secret import Blob
@@ -114,14 +114,14 @@ class Target:
                 raise HostError(f"{self.remote or self.path}: {error}") from None
         raise HostError(f"{self.remote or self.path}: somebody delivers there again and again; try later")
 
-    def deliver(self, parcel: Parcel) -> Delivered:
+    def deliver(self, bundle: Bundle) -> Delivered:
         """Put the files in place in their order, then the mark; what FleetHub did not write is kept beside them first.
 
         Raises HostError; then the node has the set that it had, or the new one once somebody contacts it again.
         """
-        head = [self.path, str(parcel.port), "1" if parcel.restart else "", str(parcel.uid), _who()]
-        paths = [*(path for path, _, _ in parcel.files), *parcel.stale]
-        lines, _ = self._run(scripts.DELIVER, head, parcel.pack(), WRITE, paths)
+        head = [self.path, str(bundle.port), "1" if bundle.restart else "", str(bundle.uid), _who()]
+        paths = [*(path for path, _, _ in bundle.files), *bundle.stale]
+        lines, _ = self._run(scripts.DELIVER, head, bundle.pack(), WRITE, paths)
         self._ended(lines, "delivered")
         return Delivered(_told(lines, "unchecked"), _told(lines, "kept"))
 

@@ -13,7 +13,7 @@ from typing import Any
 from fleethub.model.actions import Check
 from fleethub.model.secret import Blob
 
-__all__ = ["Check", "HostError", "Parcel"]
+__all__ = ["Bundle", "Check", "HostError"]
 
 
 class HostError(Exception):
@@ -21,7 +21,7 @@ class HostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Bundle:
     """What is delivered: (path, content, mode) in the order of renaming, folders that must exist, the mark's JSON.
 
     ``expects`` maps paths to what must be there (None: no file), and ``stale`` maps paths of the last set that are
