@@ -27,28 +27,30 @@ def cmd(options: dict[str, object], quiet: bool) -> None:
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             seen = observe(workplace)
-        if seen.survey is None:
+        if seen.fleet_status is None:
             out.findings(seen.findings)
             code = plan_exit(seen.plan)
             out.line({"type": "summary", "exit": int(code), "findings": len(seen.findings)})
             return code
-        survey = seen.survey
-        for line in says(survey.findings):
+        fleet_status = seen.fleet_status
+        for line in says(fleet_status.findings):
             click.echo(line, err=True)
-        states = [thing.state for things in (survey.backends, survey.nodes, survey.keys) for thing in things]
-        errors = sum(f.severity.value == "error" for f in survey.findings)
+        states = [
+            thing.state for things in (fleet_status.backends, fleet_status.nodes, fleet_status.keys) for thing in things
+        ]
+        errors = sum(f.severity.value == "error" for f in fleet_status.findings)
         counts = {
-            "drift": len(survey.drift),
+            "drift": len(fleet_status.drift),
             "unknown": states.count("unknown"),
             "errors": errors,
-            "changes": len(survey.changes),
+            "changes": len(fleet_status.changes),
         }
         if not quiet:
             told = f"{counts['drift']} drifted, {counts['unknown']} unknown, {plural(counts['errors'], 'error')}"
-            out.text(f"{survey.fleet} observed at {survey.at}: {told}. {survey.sentence}")
+            out.text(f"{fleet_status.fleet} observed at {fleet_status.at}: {told}. {fleet_status.sentence}")
             for note in seen.notes:
                 out.text(f"  {note}")
-        out.line({"type": "summary", "exit": 0, "at": survey.at, **counts, "notes": list(seen.notes)})
+        out.line({"type": "summary", "exit": 0, "at": fleet_status.at, **counts, "notes": list(seen.notes)})
         return 0
 
     guarded(out, work)

@@ -74,7 +74,7 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
                 )
             site = site_of(out.path, interval, out.trusting(ask=False))
             view = site.hub.view
-            if view.survey is None:
+            if view.fleet_status is None:
                 if view.findings:
                     raise SpecError(view.findings)
                 raise click.ClickException(view.problem)
@@ -84,8 +84,8 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
                 app, http=Bounded, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE, **quiet
             )
             url = _url(host, listening)
-            out.text(f"{view.survey.fleet} is served at {url} (Ctrl-C stops)")
-            out.line({"type": "serving", "fleet": view.survey.fleet, "url": url, "pid": os.getpid()})
+            out.text(f"{view.fleet_status.fleet} is served at {url} (Ctrl-C stops)")
+            out.line({"type": "serving", "fleet": view.fleet_status.fleet, "url": url, "pid": os.getpid()})
             sys.stdout.flush()
             for line in says(view.plan.findings if view.plan else ()):
                 click.echo(line, err=True)

@@ -16,12 +16,12 @@ def cmd(options: dict[str, object]) -> None:
     def work() -> int:
         from fleethub.operations import Workplace, plan_exit
         from fleethub.operations.sessions import remember
+        from fleethub.views.fleet_status import survey_data
         from fleethub.views.status import status_text
-        from fleethub.views.survey import survey_data
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             made = workplace.plan(only_look=True)
-            seen = workplace.survey(made)
+            seen = workplace.fleet_status(made)
             remember(workplace, made)
         code = plan_exit(made.plan)
         out.text(status_text(seen, out.style))

@@ -21,10 +21,10 @@ from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
+from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Applied, Lockfile, Observation, Resource, Source
 from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
-from fleethub.model.survey import Survey
 from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.state.context import LOCKFILE, Stamps, stamps
 
@@ -380,11 +380,11 @@ class Workplace:
             for a in sorted({*made.wanted, *locked})
         }
 
-    def survey(self, made: Planned) -> Survey:
+    def fleet_status(self, made: Planned) -> FleetStatus:
         """The fleet as one value, from a plan and what it was made from."""
-        from fleethub.planning import survey
+        from fleethub.planning import fleet_status
 
-        return survey(self.fleet, made.lockfile, made.wanted, made.facts, made.plan, self.observations(made))
+        return fleet_status(self.fleet, made.lockfile, made.wanted, made.facts, made.plan, self.observations(made))
 
     def reveal(self, address: Address) -> Secret:
         """The value of one key, for its user; raises KeyError for what is no key of the spec."""

@@ -20,8 +20,8 @@ from fleethub.fleetspec import load
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
+from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.plan import Plan
-from fleethub.model.survey import Survey
 from fleethub.operations import NotThereYet, Planned, SpecError, Workplace
 from fleethub.operations.sessions import keep, refused
 from fleethub.operations.trust import ALONE, Trusting
@@ -46,7 +46,7 @@ def clock() -> float:
 class View:
     """The fleet as far as it is known, all of one moment.
 
-    ``fleet``, ``plan`` and ``survey`` are of the last spec that held together, None before there was one. ``facts``
+    ``fleet``, ``plan`` and ``fleet_status`` are of the last spec that held together, None before there was one. ``facts``
     None: never observed. ``problem`` says why this is not what spec and network say now (``findings``: the spec's
     own); empty: it is. ``taken`` is when it was observed, by ``clock``. ``body`` is what ``encode`` made.
     """
@@ -54,7 +54,7 @@ class View:
     fleet: Fleet | None = None
     facts: Facts | None = None
     plan: Plan | None = None
-    survey: Survey | None = None
+    fleet_status: FleetStatus | None = None
     problem: str = ""
     findings: tuple[Finding, ...] = ()
     taken: float | None = None
@@ -134,15 +134,15 @@ class Hub:
         with Workplace(self._path, trusting=self._trusting) as workplace:
             made = workplace.plan(every_model=True, only_look=True)  # so that a question about any needs no request
             taken = clock()
-            survey = workplace.survey(made)
+            fleet_status = workplace.fleet_status(made)
         with self._planning:
             if not made.facts.readings and made.plan.fatal:  # refused before anything was asked
                 self._plan_anew()
                 return
             self._trouble = ""
-            self._publish(workplace, made, survey, taken, signature)
+            self._publish(workplace, made, fleet_status, taken, signature)
         with suppress(OSError):  # a folder that cannot be written to is served all the same
-            keep(survey, made.stamps) if not made.plan.fatal else refused(workplace.root, made.plan)
+            keep(fleet_status, made.stamps) if not made.plan.fatal else refused(workplace.root, made.plan)
 
     def run(self, interval: float, stop: threading.Event) -> None:
         """Refresh every ``interval`` seconds, with jitter, until ``stop`` is set."""
@@ -157,7 +157,7 @@ class Hub:
             signature = self._sign()
             with Workplace(self._path, trusting=self._trusting) as workplace:
                 made = self._unobserved(workplace) if before.facts is None else workplace.plan(facts=before.facts)
-                self._publish(workplace, made, workplace.survey(made), before.taken, signature)
+                self._publish(workplace, made, workplace.fleet_status(made), before.taken, signature)
         except Exception as error:
             if not isinstance(error, BROKEN):
                 log.error("planning the fleet failed: %s", type(error).__name__)
@@ -175,12 +175,12 @@ class Hub:
         return Planned(plan, wanted, Facts(""), workplace.store.read())
 
     def _publish(
-        self, workplace: Workplace, made: Planned, survey: Survey, taken: float | None, signature: Signature
+        self, workplace: Workplace, made: Planned, fleet_status: FleetStatus, taken: float | None, signature: Signature
     ) -> None:
         facts = made.facts if taken is not None else None
         problem = made.plan.sentence if made.plan.fatal else self._trouble
         self._signature = signature
-        self._show(View(workplace.fleet, facts, made.plan, survey, problem, (), taken))
+        self._show(View(workplace.fleet, facts, made.plan, fleet_status, problem, (), taken))
 
     def _show(self, view: View) -> None:
         self._view = replace(view, body=self._encode(view))

@@ -11,19 +11,19 @@ from fleethub import folders
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import FATAL, Finding
 from fleethub.model.fleet import Fleet
+from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Plan
-from fleethub.model.survey import Survey
 from fleethub.operations import Planned, Workplace
 from fleethub.state.context import Stamps
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What ``observe`` saw; ``survey`` None: nothing was asked, and ``findings`` say why. ``notes`` are for people."""
+    """What ``observe`` saw; ``fleet_status`` None: nothing was asked, and ``findings`` say why. ``notes`` are for people."""
 
     plan: Plan
-    survey: Survey | None
+    fleet_status: FleetStatus | None
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -34,13 +34,13 @@ def observe(workplace: Workplace) -> Observed:
     if made.plan.fatal:
         refused(workplace.root, made.plan)
         return Observed(made.plan, None, made.plan.findings)
-    survey = workplace.survey(made)
-    keep(survey, made.stamps)
+    fleet_status = workplace.fleet_status(made)
+    keep(fleet_status, made.stamps)
     lockfile = workplace.store.read()  # once more: an apply may have ended while the fleet was read
     if lockfile is not None and lockfile == made.lockfile and not made.plan.changes:
         lockfile = _asked_no_more(lockfile, made.plan)
     notes = [*publish(workplace.fleet, lockfile), *_listed(workplace.root)]
-    return Observed(made.plan, survey, made.plan.findings, tuple(notes))
+    return Observed(made.plan, fleet_status, made.plan.findings, tuple(notes))
 
 
 def _asked_no_more(lockfile: Lockfile, plan: Plan) -> Lockfile:
@@ -58,12 +58,12 @@ def _asked_no_more(lockfile: Lockfile, plan: Plan) -> Lockfile:
     return replace(lockfile, planned=planned, fits=fits, applied=replace(lockfile.applied, spec=plan.spec))
 
 
-def keep(survey: Survey, files: Stamps) -> None:
-    """Write the brief of a survey; ``files``: what its plan was made from, as it was then. Raises OSError."""
+def keep(fleet_status: FleetStatus, files: Stamps) -> None:
+    """Write the brief of a fleet_status; ``files``: what its plan was made from, as it was then. Raises OSError."""
     from fleethub.state.context import save
     from fleethub.views.brief import brief
 
-    save(Path(survey.root), brief(survey), files)
+    save(Path(fleet_status.root), brief(fleet_status), files)
 
 
 def remember(workplace: Workplace, made: Planned) -> None:
@@ -72,7 +72,7 @@ def remember(workplace: Workplace, made: Planned) -> None:
         if made.plan.fatal:
             refused(workplace.root, made.plan)
         else:
-            keep(workplace.survey(made), made.stamps)
+            keep(workplace.fleet_status(made), made.stamps)
     except OSError:
         return
 

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from fleethub.model.capacity import Bar
 from fleethub.model.finding import Finding
+from fleethub.model.fleet_status import BackendStatus, FleetStatus
 from fleethub.model.plan import Plan
-from fleethub.model.survey import Survey, SurveyedBackend
 from fleethub.operations.hub import View
 from fleethub.server.errors import CODES
 from fleethub.views.data import finding_data, plan_data
-from fleethub.views.survey import survey_data
+from fleethub.views.fleet_status import survey_data
 
 
 class Answered(BaseModel):
@@ -58,10 +58,10 @@ def _shape(name: str, of: type, **others: Any) -> type[BaseModel]:
 
 
 GpuAnswer = _shape("Gpu", Bar, headroom=int)
-BackendAnswer = _shape("Backend", SurveyedBackend, gpus=list[GpuAnswer])  # type: ignore[valid-type]
+BackendAnswer = _shape("Backend", BackendStatus, gpus=list[GpuAnswer])  # type: ignore[valid-type]
 FleetAnswer = _shape(
     "Fleet",
-    Survey,
+    FleetStatus,
     backends=list[BackendAnswer],  # type: ignore[valid-type]
     findings=list[FindingAnswer],
     observation=Observation,
@@ -129,10 +129,10 @@ def observation(view: View, stale_after: float) -> dict[str, Any]:
 
 
 def fleet_body(view: View, stale_after: float) -> bytes:
-    """The body of GET /api/fleet, made once for each view; empty without a survey."""
-    if view.survey is None:
+    """The body of GET /api/fleet, made once for each view; empty without a fleet_status."""
+    if view.fleet_status is None:
         return b""
-    data = {**survey_data(view.survey), "observation": observation(view, stale_after)}
+    data = {**survey_data(view.fleet_status), "observation": observation(view, stale_after)}
     return json.dumps(data, ensure_ascii=False, default=list, separators=(",", ":")).encode()
 
 

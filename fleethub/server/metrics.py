@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from fleethub.model.survey import Survey
+from fleethub.model.fleet_status import FleetStatus
 from fleethub.operations.hub import View
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
@@ -22,13 +22,13 @@ def metrics_text(view: View, refreshes: int, failures: int) -> str:
         ("refreshes_total", "counter", "Observations begun since the server started", [({}, refreshes)]),
         ("refresh_failures_total", "counter", "Observations that failed since then", [({}, failures)]),
     ]
-    if view.survey is not None and view.facts is not None:
-        families += _fleet(view.survey)
+    if view.fleet_status is not None and view.facts is not None:
+        families += _fleet(view.fleet_status)
     return "".join(_family(*family) for family in families)
 
 
-def _fleet(survey: Survey) -> Iterable[tuple[str, str, str, Iterable[Sample]]]:
-    backends = survey.backends
+def _fleet(fleet_status: FleetStatus) -> Iterable[tuple[str, str, str, Iterable[Sample]]]:
+    backends = fleet_status.backends
     bars = [
         (backend, {"backend": backend.name, "gpu": str(i), "name": bar.gpu}, bar)
         for backend in backends
@@ -37,16 +37,16 @@ def _fleet(survey: Survey) -> Iterable[tuple[str, str, str, Iterable[Sample]]]:
     states = Counter(
         (kind, thing.state)
         for kind, things in (
-            *(("proxy", survey.proxies), ("backend", backends)),
-            *(("node", survey.nodes), ("key", survey.keys)),
+            *(("proxy", fleet_status.proxies), ("backend", backends)),
+            *(("node", fleet_status.nodes), ("key", fleet_status.keys)),
         )
         for thing in things
     )
-    codes = Counter((f.code, f.severity.value) for f in survey.findings)
-    blocked = sum(1 for c in survey.changes if c.action == "blocked")
-    yield "serial", "gauge", "Serial of the lockfile", [({}, survey.serial)]
-    yield "drift", "gauge", "Things that somebody changed by hand", [({}, len(survey.drift))]
-    yield "changes", "gauge", "Changes that a plan would make", [({}, len(survey.changes) - blocked)]
+    codes = Counter((f.code, f.severity.value) for f in fleet_status.findings)
+    blocked = sum(1 for c in fleet_status.changes if c.action == "blocked")
+    yield "serial", "gauge", "Serial of the lockfile", [({}, fleet_status.serial)]
+    yield "drift", "gauge", "Things that somebody changed by hand", [({}, len(fleet_status.drift))]
+    yield "changes", "gauge", "Changes that a plan would make", [({}, len(fleet_status.changes) - blocked)]
     yield "blocked", "gauge", "Changes that are wanted and not possible now", [({}, blocked)]
     unknown = sum(count for (_, state), count in states.items() if state == "unknown")
     yield "unknown", "gauge", "Things that could not be looked at", [({}, unknown)]

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fleethub.model.capacity import Answer, Fit, Rank
-from fleethub.model.survey import Survey, SurveyedKey, SurveyedNode
+from fleethub.model.fleet_status import FleetStatus, KeyStatus, NodeStatus
 from fleethub.model.words import flat, gib, plural
 from fleethub.operations.hub import View
 from fleethub.server import picture
@@ -57,8 +57,8 @@ def page_response(view: View, given: Mapping[str, str], stale_after: float) -> R
     nonce = secrets.token_urlsafe(16)
     answered, status = _answered(view, given)
     stale = view.age is not None and view.age > stale_after
-    parts = _parts(view.survey, view.facts is not None) if view.survey else {}
-    told = {"view": view, "survey": view.survey, "given": given, "nonce": nonce, "refresh": REFRESH}
+    parts = _parts(view.fleet_status, view.facts is not None) if view.fleet_status else {}
+    told = {"view": view, "fleet_status": view.fleet_status, "given": given, "nonce": nonce, "refresh": REFRESH}
     age = {"age": None if view.age is None else int(view.age), "stale": stale, "stale_after": stale_after}
     text = _template().render(**told, **age, **answered, **parts)
     policy = (
@@ -92,9 +92,7 @@ def ago(seconds: float) -> str:
     return f"{int(seconds)} s"
 
 
-def status_of(
-    thing: SurveyedNode | SurveyedKey, observed: bool, keys: Iterable[SurveyedKey] = ()
-) -> tuple[str, str, str]:
+def status_of(thing: NodeStatus | KeyStatus, observed: bool, keys: Iterable[KeyStatus] = ()) -> tuple[str, str, str]:
     """Tone, word and sentence for a node or key; the worst first, and unknown is never good.
 
     A node is no better than the ``keys`` that it calls with.
@@ -123,39 +121,39 @@ def fit_of(value: str) -> tuple[str, str]:
     return FITS[Fit(value)] if value else ("unknown", "not known")
 
 
-def _parts(survey: Survey, observed: bool) -> dict[str, Any]:
+def _parts(fleet_status: FleetStatus, observed: bool) -> dict[str, Any]:
     """What the template would otherwise have to count; nodes in trouble come first."""
-    severities = Counter(f.severity.value for f in survey.findings)
-    states = Counter(n.state for n in survey.nodes)
+    severities = Counter(f.severity.value for f in fleet_status.findings)
+    states = Counter(n.state for n in fleet_status.nodes)
     unknown = [
         states["unknown"],
         *(
             sum(thing.state == "unknown" for thing in things)
-            for things in (survey.proxies, survey.backends, survey.keys)
+            for things in (fleet_status.proxies, fleet_status.backends, fleet_status.keys)
         ),
     ]
-    keys: dict[str, list[SurveyedKey]] = {}
-    for key in survey.keys:
+    keys: dict[str, list[KeyStatus]] = {}
+    for key in fleet_status.keys:
         keys.setdefault(key.name, []).append(key)
-    rows = [(node, status_of(node, observed, keys.get(node.key, ()))) for node in survey.nodes]
-    known = [b for b in survey.backends if b.headroom is not None and b.state == "there"]
+    rows = [(node, status_of(node, observed, keys.get(node.key, ()))) for node in fleet_status.nodes]
+    known = [b for b in fleet_status.backends if b.headroom is not None and b.state == "there"]
     return {
         "errors": severities["error"],
         "warnings": severities["warning"],
-        "findings": sorted(survey.findings, key=lambda f: f.severity.value != "error"),
-        "blocked": [c for c in survey.changes if c.action == "blocked"],
-        "planned": [c for c in survey.changes if c.action != "blocked"],
+        "findings": sorted(fleet_status.findings, key=lambda f: f.severity.value != "error"),
+        "blocked": [c for c in fleet_status.changes if c.action == "blocked"],
+        "planned": [c for c in fleet_status.changes if c.action != "blocked"],
         "unknown_nodes": states["unknown"],
         "unknowns": sum(unknown),
-        "owners": len({n.owner for n in survey.nodes if n.owner}),
+        "owners": len({n.owner for n in fleet_status.nodes if n.owner}),
         "headroom": sum(b.headroom or 0 for b in known) if known else None,
         "total": sum(b.total or 0 for b in known),
-        "unseen_backends": sum(1 for b in survey.backends if b.url and b.state != "there"),
+        "unseen_backends": sum(1 for b in fleet_status.backends if b.url and b.state != "there"),
         "rows": sorted(rows, key=lambda row: TONES.index(row[1][0])),
-        "loose_keys": [k for k in survey.keys if not k.nodes],
-        "wiring": picture.wiring(survey),
-        "askable": [b.name for b in survey.backends if b.url],
-        "aliases": [m.name for m in survey.models if m.backends],
+        "loose_keys": [k for k in fleet_status.keys if not k.nodes],
+        "wiring": picture.wiring(fleet_status),
+        "askable": [b.name for b in fleet_status.backends if b.url],
+        "aliases": [m.name for m in fleet_status.models if m.backends],
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fleethub.model.capacity import Bar
-from fleethub.model.survey import Survey, SurveyedBackend, SurveyedNode
+from fleethub.model.fleet_status import BackendStatus, FleetStatus, NodeStatus
 from fleethub.model.words import gib, plural
 
 PARTS = ("resident", "planned", "unplanned", "reserve")
@@ -85,17 +85,17 @@ def bar(gpu: Bar) -> Drawn:
     return Drawn(tuple(segments), round(1000 * gpu.total / whole, 2), f"{gpu.gpu}, {gib(gpu.total)}: {said}, {left}")
 
 
-def wiring(survey: Survey) -> Wiring:
+def wiring(fleet_status: FleetStatus) -> Wiring:
     """Nodes, proxies, models and backends in columns, with what leads where."""
-    groups, grouped = _groups(survey.nodes)
-    proxies = {p.name: p for p in survey.proxies}
-    used = [m for m in survey.models if m.nodes or m.keys]
-    backends = {b.name: b for b in survey.backends}
+    groups, grouped = _groups(fleet_status.nodes)
+    proxies = {p.name: p for p in fleet_status.proxies}
+    used = [m for m in fleet_status.models if m.nodes or m.keys]
+    backends = {b.name: b for b in fleet_status.backends}
     columns: dict[str, list[tuple[str, str, str]]] = {
         "node": [(_title(names), _chain(chain), state) for names, chain, state, _ in groups],
-        "proxy": [(p.name, "LiteLLM", p.state) for p in survey.proxies],
+        "proxy": [(p.name, "LiteLLM", p.state) for p in fleet_status.proxies],
         "model": [(m.name, f"{m.context:,} tokens", "there") for m in used],
-        "backend": [(b.name, _said(b), _trouble(b)) for b in survey.backends],
+        "backend": [(b.name, _said(b), _trouble(b)) for b in fleet_status.backends],
     }
     height = max((len(rows) for rows in columns.values()), default=1) * ROW + 44
     boxes: dict[tuple[str, str], Box] = {}
@@ -130,8 +130,8 @@ def wiring(survey: Survey) -> Wiring:
             if name in backends
         ]
     says = (
-        f"{plural(len(survey.nodes), 'node')} to {plural(len(survey.proxies), 'proxy', 'proxies')} to "
-        f"{plural(len(used), 'model')} on {plural(len(survey.backends), 'backend')}; the table of nodes says the same"
+        f"{plural(len(fleet_status.nodes), 'node')} to {plural(len(fleet_status.proxies), 'proxy', 'proxies')} to "
+        f"{plural(len(used), 'model')} on {plural(len(fleet_status.backends), 'backend')}; the table of nodes says the same"
     )
     heads = {kind: COLUMNS[kind][0] for kind, rows in columns.items() if rows}
     return Wiring(tuple(drawn), tuple(dict.fromkeys(edges)), height, says, grouped, heads)
@@ -140,7 +140,7 @@ def wiring(survey: Survey) -> Wiring:
 Group = tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]]
 
 
-def _groups(nodes: Sequence[SurveyedNode]) -> tuple[list[Group], bool]:
+def _groups(nodes: Sequence[NodeStatus]) -> tuple[list[Group], bool]:
     """Nodes one by one, or, where they are many, those together that share chain, proxies and state."""
     if len(nodes) <= SHOWN:
         return [((n.name,), n.chain, _state(n), n.proxies) for n in nodes], False
@@ -150,15 +150,15 @@ def _groups(nodes: Sequence[SurveyedNode]) -> tuple[list[Group], bool]:
     return [(tuple(names), chain, state, proxies) for (chain, state, proxies), names in found.items()], True
 
 
-def _state(node: SurveyedNode) -> str:
+def _state(node: NodeStatus) -> str:
     return "trouble" if node.drift or node.change == "blocked" else node.state
 
 
-def _trouble(backend: SurveyedBackend) -> str:
+def _trouble(backend: BackendStatus) -> str:
     return "trouble" if backend.placed and backend.fit not in ("", "fits", "unknown") else backend.state
 
 
-def _said(backend: SurveyedBackend) -> str:
+def _said(backend: BackendStatus) -> str:
     if backend.state != "there":
         return "not observed"
     return f"plan: {backend.fit}" if backend.placed else "nothing planned"

@@ -52,7 +52,7 @@ def site_of(path: Path, interval: float, trusting: Trusting = ALONE) -> Site:
 
 def usable(view: View) -> View:
     """The view, or the refusal that there is nothing to answer from."""
-    if view.survey is None or view.fleet is None:
+    if view.fleet_status is None or view.fleet is None:
         raise Refusal("SPEC_BROKEN", view.problem, findings=findings_data(view.findings))
     return view
 

@@ -1,4 +1,4 @@
-"""What a session is told of a fleet, made from a survey: the content of ``.fleethub/context.json``.
+"""What a session is told of a fleet, made from a fleet_status: the content of ``.fleethub/context.json``.
 
 Lines are made here, once; ``views.context`` only chooses among them, so that a session's start costs next to nothing.
 """
@@ -9,16 +9,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from fleethub.model.finding import FOR_PEOPLE, Finding, Severity
-from fleethub.model.survey import Survey, SurveyedBackend, SurveyedKey, SurveyedNode
+from fleethub.model.fleet_status import BackendStatus, FleetStatus, KeyStatus, NodeStatus
 from fleethub.model.words import gib, hop, named, tame
 
 
-def brief(survey: Survey) -> dict[str, Any]:
+def brief(fleet_status: FleetStatus) -> dict[str, Any]:
     """Plain values: ``trouble`` and ``consumers`` carry the names by which a session knows its own.
 
     Names and words of others are data in every line: one line, no markup, quoted where they are not one word.
     """
-    told: dict[str, Any] = _tamed(_brief(survey))
+    told: dict[str, Any] = _tamed(_brief(fleet_status))
     return told
 
 
@@ -31,42 +31,49 @@ def _tamed(value: Any) -> Any:
     return [_tamed(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _brief(survey: Survey) -> dict[str, Any]:
+def _brief(fleet_status: FleetStatus) -> dict[str, Any]:
     return {
-        "fleet": survey.fleet,
-        "at": survey.at,
-        "serial": survey.serial,
-        "applied_at": survey.applied_at,
-        "applied_by": survey.applied_by,
-        "pending": survey.sentence if survey.changes else "",
+        "fleet": fleet_status.fleet,
+        "at": fleet_status.at,
+        "serial": fleet_status.serial,
+        "applied_at": fleet_status.applied_at,
+        "applied_by": fleet_status.applied_by,
+        "pending": fleet_status.sentence if fleet_status.changes else "",
         "refused": [],  # a later look that was refused is added by ``state.context.refuse``
-        "trouble": [*_drift(survey), *_unknown(survey), *_findings(survey.findings), *_waiting(survey)],
-        "consumers": [*(_consumer(node, survey.keys) for node in survey.nodes), *_keys(survey)],
-        "backends": [_backend(backend) for backend in survey.backends],
+        "trouble": [
+            *_drift(fleet_status),
+            *_unknown(fleet_status),
+            *_findings(fleet_status.findings),
+            *_waiting(fleet_status),
+        ],
+        "consumers": [*(_consumer(node, fleet_status.keys) for node in fleet_status.nodes), *_keys(fleet_status)],
+        "backends": [_backend(backend) for backend in fleet_status.backends],
         "models": [
             f"{named(m.name)}: {m.context:,} tokens, {', '.join(m.backends) or m.proxy or 'nowhere'}"
-            for m in survey.models
+            for m in fleet_status.models
         ],
-        "proxies": [f"{p.name}: {p.url}" + (f" (unknown: {p.reason})" if p.reason else "") for p in survey.proxies],
+        "proxies": [
+            f"{p.name}: {p.url}" + (f" (unknown: {p.reason})" if p.reason else "") for p in fleet_status.proxies
+        ],
     }
 
 
-def _drift(survey: Survey) -> Iterable[dict[str, Any]]:
-    for drift in survey.drift:
+def _drift(fleet_status: FleetStatus) -> Iterable[dict[str, Any]]:
+    for drift in fleet_status.drift:
         then = "the next apply undoes it" if drift.repaired else "left alone until somebody decides"
         yield {"kind": "drift", "about": drift.address, "line": f"{drift.address}: {drift.says} by hand; {then}"}
 
 
-def _unknown(survey: Survey) -> Iterable[dict[str, Any]]:
+def _unknown(fleet_status: FleetStatus) -> Iterable[dict[str, Any]]:
     """What could not be looked at, one line per reason: a dead proxy makes all of its keys unknown."""
     reasons: dict[str, list[str]] = {}
-    for backend in survey.backends:
+    for backend in fleet_status.backends:
         if backend.state == "unknown":
             reasons.setdefault(backend.reason, []).append(f"backend.{backend.name}")
-    for node in survey.nodes:
+    for node in fleet_status.nodes:
         if node.state == "unknown":
             reasons.setdefault(node.reason, []).append(f"node.{node.name}")
-    for key in survey.keys:
+    for key in fleet_status.keys:
         if key.state == "unknown":
             reasons.setdefault(key.reason, []).append(key.address)
     for reason, names in reasons.items():
@@ -88,13 +95,13 @@ def told(finding: Finding) -> str:
     return f"{finding.code}{about}: {finding.message}" + (f" → {hint}" if hint else "")
 
 
-def _waiting(survey: Survey) -> Iterable[dict[str, Any]]:
+def _waiting(fleet_status: FleetStatus) -> Iterable[dict[str, Any]]:
     """Changes that cannot be made now, one line per reason; what is unknown is told as that."""
-    told = {f"backend.{b.name}" for b in survey.backends if b.state == "unknown"}
-    told |= {f"node.{n.name}" for n in survey.nodes if n.state == "unknown"}
-    told |= {k.address for k in survey.keys if k.state == "unknown"}
+    told = {f"backend.{b.name}" for b in fleet_status.backends if b.state == "unknown"}
+    told |= {f"node.{n.name}" for n in fleet_status.nodes if n.state == "unknown"}
+    told |= {k.address for k in fleet_status.keys if k.state == "unknown"}
     reasons: dict[str, list[str]] = {}
-    for change in survey.changes:
+    for change in fleet_status.changes:
         if change.action == "blocked" and change.address not in told:
             reasons.setdefault("; ".join(change.waits), []).append(change.address)
     for reason, names in reasons.items():
@@ -106,7 +113,7 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _consumer(node: SurveyedNode, keys: Iterable[SurveyedKey]) -> dict[str, Any]:
+def _consumer(node: NodeStatus, keys: Iterable[KeyStatus]) -> dict[str, Any]:
     """One line for all, and the lines that its own session gets besides."""
     owner = f" ({named(node.owner)})" if node.owner and node.owner.casefold() != node.name.casefold() else ""
     chain = _chain(node.chain)
@@ -133,7 +140,7 @@ def _consumer(node: SurveyedNode, keys: Iterable[SurveyedKey]) -> dict[str, Any]
     return {"names": [n for n in names if n], "about": about, "who": f"{node.name}{owner}", "says": says, "more": more}
 
 
-def _key_of(node: SurveyedNode, states: set[str]) -> Iterable[str]:
+def _key_of(node: NodeStatus, states: set[str]) -> Iterable[str]:
     """Only what was seen is had."""
     if not node.proxies:
         return
@@ -146,7 +153,7 @@ def _key_of(node: SurveyedNode, states: set[str]) -> Iterable[str]:
         yield f"is to have {key}"
 
 
-def _files_of(node: SurveyedNode) -> str:
+def _files_of(node: NodeStatus) -> str:
     if node.applied and node.state == "there":
         return f"has its files, written by FleetHub, in {node.target}"
     if node.applied and node.state == "unknown":
@@ -154,9 +161,9 @@ def _files_of(node: SurveyedNode) -> str:
     return f"is to have its files in {node.target}"
 
 
-def _keys(survey: Survey) -> Iterable[dict[str, Any]]:
+def _keys(fleet_status: FleetStatus) -> Iterable[dict[str, Any]]:
     """Keys that no node uses: consumers of another kind."""
-    for key in survey.keys:
+    for key in fleet_status.keys:
         if not key.nodes:
             scope = ", ".join(map(named, key.models)) if key.models is not None else key.reason or key.state
             names = [n for n in (key.name, key.owner) if n]
@@ -169,7 +176,7 @@ def _chain(chain: Iterable[str]) -> str:
     return f"{first}, then {', '.join(rest)}" if rest else first
 
 
-def _backend(backend: SurveyedBackend) -> str:
+def _backend(backend: BackendStatus) -> str:
     """``monad-1 (host): 36.6 of 48.0 GiB planned, fits, 10.4 GiB left; loaded now: qwen3:32b``."""
     if backend.url is None:
         return f"{backend.name} ({backend.host}): no Ollama in the spec"

@@ -7,26 +7,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub.model.address import Address
+from fleethub.model.fleet_status import BackendStatus, FleetStatus, ProxyStatus
 from fleethub.model.observation import Absent, Locked, Observation, Resource, Seen, Unknown
-from fleethub.model.survey import Survey, SurveyedBackend, SurveyedProxy
 from fleethub.model.words import gib, heard, hop, named, plural
 from fleethub.views.style import Style
 
 
-def status_text(survey: Survey, style: Style) -> str:
-    """A survey for people."""
-    last = f"apply {survey.serial}, {survey.applied_at} by {survey.applied_by}" if survey.serial else "never applied"
-    lines = [style("bold", f"{survey.fleet}: {last}")]
-    lines += ["", style("bold", "Proxies"), *(f"  {p.name}: {_proxy(p)}" for p in survey.proxies)]
-    lines += ["", style("bold", "Backends"), *(f"  {b.name}: {_backend(b)}" for b in survey.backends)]
+def status_text(fleet_status: FleetStatus, style: Style) -> str:
+    """A fleet_status for people."""
+    last = (
+        f"apply {fleet_status.serial}, {fleet_status.applied_at} by {fleet_status.applied_by}"
+        if fleet_status.serial
+        else "never applied"
+    )
+    lines = [style("bold", f"{fleet_status.fleet}: {last}")]
+    lines += ["", style("bold", "Proxies"), *(f"  {p.name}: {_proxy(p)}" for p in fleet_status.proxies)]
+    lines += ["", style("bold", "Backends"), *(f"  {b.name}: {_backend(b)}" for b in fleet_status.backends)]
     lines += ["", style("bold", "Nodes")]
-    for node in survey.nodes:
+    for node in fleet_status.nodes:
         runs = ", ".join(map(hop, node.runs)) if node.runs else _state(node.state, node.reason)
         owner = f" ({named(node.owner)})" if node.owner else ""
         left = "" if node.chain else ", no longer in the spec"
         lines.append(f"  {node.name}{owner}: {runs}{left}{_planned(node.change)}")
     lines += ["", style("bold", "Keys")]
-    for key in survey.keys:
+    for key in fleet_status.keys:
         models = ", ".join(map(named, key.models)) if key.models is not None else _state(key.state, key.reason)
         beside = f"  ({', '.join(map(heard, key.beside))})" if key.beside else ""
         lines.append(f"  {key.proxy}.{key.name}: {models}{beside}{_planned(key.change)}")
@@ -43,13 +47,13 @@ def _state(state: str, reason: str) -> str:
     return f"{state}: {reason}" if reason else state
 
 
-def _proxy(proxy: SurveyedProxy) -> str:
+def _proxy(proxy: ProxyStatus) -> str:
     if proxy.models is None:
         return _state(proxy.state, proxy.reason)
     return f"{plural(proxy.models, 'model')}, {plural(proxy.keys or 0, 'key')}"
 
 
-def _backend(backend: SurveyedBackend) -> str:
+def _backend(backend: BackendStatus) -> str:
     total = f"{gib(backend.total)} {backend.total_from}" if backend.total is not None else "VRAM not declared"
     if used := [gpu.used for gpu in backend.gpus if gpu.used is not None]:
         total += f", {gib(sum(used))} used"

@@ -31,18 +31,20 @@ def test_before_the_first_look_nothing_is_known_and_nothing_is_asked(place: Plac
     assert view.age is None
     assert view.facts is None
     assert view.plan is not None
-    assert view.survey is not None
+    assert view.fleet_status is not None
     assert view.plan.sentence == NEVER
-    assert {thing.state for thing in (*view.survey.nodes, *view.survey.keys, *view.survey.proxies)} == {"unknown"}
+    assert {
+        thing.state for thing in (*view.fleet_status.nodes, *view.fleet_status.keys, *view.fleet_status.proxies)
+    } == {"unknown"}
 
 
 def test_a_look_sees_what_is_there_and_keeps_it_for_sessions(place: Place) -> None:
     (place.folder / ".fleethub/context.json").unlink(missing_ok=True)
     view = Hub(place.folder, lambda seen: seen.plan.sentence.encode() if seen.plan else b"").refresh()
-    assert view.survey is not None
+    assert view.fleet_status is not None
     assert view.problem == ""
     assert view.age is not None
-    assert {n.state for n in view.survey.nodes} == {"there"}
+    assert {n.state for n in view.fleet_status.nodes} == {"there"}
     assert view.body == b"Nothing to do: the fleet is as the spec says."
     assert (place.folder / ".fleethub/context.json").exists()
 
@@ -56,7 +58,7 @@ def test_what_is_planned_anew_asks_nobody(place: Place) -> None:
         after = hub.current()
     assert sent == []
     assert after.plan is not None
-    assert after.survey is not None
+    assert after.fleet_status is not None
     assert after.facts is before.facts
     assert after.taken == before.taken
     assert {str(c.address) for c in after.plan.changes} == {"node.a", "key.main.a"}
@@ -69,7 +71,7 @@ def test_an_apply_elsewhere_is_seen_by_its_lockfile(place: Place) -> None:
     place.edit("rpm = 60", "rpm = 61")
     place.apply()
     assert hub.changed()
-    seen = hub.current().survey
+    seen = hub.current().fleet_status
     assert seen is not None
     assert seen.serial == 2
 
@@ -78,9 +80,9 @@ def test_a_new_node_that_nobody_looked_at_is_unknown_and_not_absent(place: Place
     hub = Hub(place.folder)
     hub.refresh()
     place.write((place.folder / "fleet.toml").read_text() + '[nodes.late]\nhost = "late"\nmodel = "qwen3-32b"\n')
-    survey = hub.current().survey
-    assert survey is not None
-    late = next(n for n in survey.nodes if n.name == "late")
+    fleet_status = hub.current().fleet_status
+    assert fleet_status is not None
+    late = next(n for n in fleet_status.nodes if n.name == "late")
     assert (late.state, late.reason) == ("unknown", "it was not read")
 
 
@@ -90,9 +92,9 @@ def test_a_file_that_an_include_matches_later_is_seen(place: Place) -> None:
     place.write('include = ["more/*.toml"]\n' + (place.folder / "fleet.toml").read_text())
     hub = Hub(place.folder)
     (place.folder / "more/two.toml").write_text('[nodes.two]\nhost = "two"\nmodel = "qwen3-32b"\n')
-    survey = hub.current().survey
-    assert survey is not None
-    assert {n.name for n in survey.nodes} == {"a", "one", "two"}
+    fleet_status = hub.current().fleet_status
+    assert fleet_status is not None
+    assert {n.name for n in fleet_status.nodes} == {"a", "one", "two"}
 
 
 def test_a_template_that_is_overridden_is_seen(place: Place) -> None:
@@ -107,7 +109,7 @@ def test_a_broken_spec_keeps_the_last_good_view_and_says_so(place: Place) -> Non
     text = (place.folder / "fleet.toml").read_text()
     place.write(text + "[nodes.b\n")
     for view in (hub.current(), hub.refresh()):
-        assert view.survey is good.survey
+        assert view.fleet_status is good.fleet_status
         assert "does not hold together" in view.problem
         assert [f.code for f in view.findings] == ["spec.syntax"]
     assert hub.failures == 1
@@ -120,7 +122,7 @@ def test_a_broken_spec_keeps_the_last_good_view_and_says_so(place: Place) -> Non
 def test_a_spec_that_never_held_together_shows_nothing_as_a_fleet(place: Place) -> None:
     place.write("[fleet\n")
     view = Hub(place.folder).refresh()
-    assert view.survey is None
+    assert view.fleet_status is None
     assert view.fleet is None
     assert [f.code for f in view.findings] == ["spec.syntax"]
 
@@ -168,7 +170,7 @@ def test_whatever_goes_wrong_beside_the_network_is_told_and_ends_nothing(
         with monkeypatch.context() as patch:
             patch.setattr(f"fleethub.operations.hub.{what}", Mock(side_effect=error))
             assert hub.refresh().problem, what
-            assert hub.view.survey is not None
+            assert hub.view.fleet_status is not None
         assert hub.refresh().problem == ""
     encoded: list[View] = []
 

@@ -88,12 +88,14 @@ def test_nothing_is_from_elsewhere_and_only_its_own_script_runs(client: TestClie
 @pytest.mark.parametrize("query", ["", "?model=gpt-oss-120b&backend=gpu"])
 def test_hostile_names_stay_text(site: Site, query: str) -> None:
     view = site.hub.view
-    assert view.survey is not None
+    assert view.fleet_status is not None
     plain = Page(bytes(page_response(view, {}, 180.0).body).decode())
-    node = replace(view.survey.nodes[0], owner=HOSTILE, host=HOSTILE, chain=(HOSTILE, "b"), reason=HOSTILE)
-    model = replace(view.survey.models[0], name=HOSTILE)
-    survey = replace(view.survey, fleet=HOSTILE, nodes=(node,), models=(model, *view.survey.models[1:]))
-    hostile = Page(bytes(page_response(replace(view, survey=survey, problem=""), {}, 180.0).body).decode())
+    node = replace(view.fleet_status.nodes[0], owner=HOSTILE, host=HOSTILE, chain=(HOSTILE, "b"), reason=HOSTILE)
+    model = replace(view.fleet_status.models[0], name=HOSTILE)
+    fleet_status = replace(
+        view.fleet_status, fleet=HOSTILE, nodes=(node,), models=(model, *view.fleet_status.models[1:])
+    )
+    hostile = Page(bytes(page_response(replace(view, fleet_status=fleet_status, problem=""), {}, 180.0).body).decode())
     assert HOSTILE in "".join(hostile.words)
     tags = {tag for tag, _ in plain.elements}
     assert {tag for tag, _ in hostile.elements} == tags
@@ -162,9 +164,9 @@ def test_an_unseen_backend_is_not_shown_as_empty(place: Place, master: None, wor
 
 
 def test_the_state_of_a_node_is_the_worst_of_it(site: Site) -> None:
-    survey = site.hub.view.survey
-    assert survey is not None
-    node, key = survey.nodes[0], survey.keys[0]
+    fleet_status = site.hub.view.fleet_status
+    assert fleet_status is not None
+    node, key = fleet_status.nodes[0], fleet_status.keys[0]
     cases: list[tuple[Any, Any, str]] = [
         (node, (key,), "as planned"),
         (replace(node, drift="x"), (), "drift"),
@@ -200,9 +202,9 @@ def test_bars() -> None:
 
 
 def test_the_wiring_leads_from_nodes_to_backends(site: Site) -> None:
-    survey = site.hub.view.survey
-    assert survey is not None
-    drawn = wiring(survey)
+    fleet_status = site.hub.view.fleet_status
+    assert fleet_status is not None
+    drawn = wiring(fleet_status)
     assert {(b.kind, b.name) for b in drawn.boxes} == {
         *(("node", "a"), ("proxy", "main"), ("model", "qwen3-32b"), ("model", "llama3.1-8b"), ("backend", "gpu")),
     }
@@ -210,12 +212,12 @@ def test_the_wiring_leads_from_nodes_to_backends(site: Site) -> None:
         *("a calls main", "main serves qwen3-32b", "qwen3-32b runs on gpu"),
         *("main serves llama3.1-8b", "llama3.1-8b runs on gpu"),
     }
-    many = replace(survey, nodes=tuple(replace(survey.nodes[0], name=f"n{i}") for i in range(200)))
+    many = replace(fleet_status, nodes=tuple(replace(fleet_status.nodes[0], name=f"n{i}") for i in range(200)))
     grouped = wiring(many)
     assert grouped.grouped
     assert [b.name for b in grouped.boxes if b.kind == "node"] == ["n0 and 199 more"]
-    direct = replace(survey.nodes[0], chain=("qwen3-32b via gpu.ollama",), proxies=())
-    assert "a calls qwen3-32b directly" in {e.says for e in wiring(replace(survey, nodes=(direct,))).edges}
+    direct = replace(fleet_status.nodes[0], chain=("qwen3-32b via gpu.ollama",), proxies=())
+    assert "a calls qwen3-32b directly" in {e.says for e in wiring(replace(fleet_status, nodes=(direct,))).edges}
 
 
 def test_the_token_is_asked_for_by_the_browser_itself(site: Site) -> None:

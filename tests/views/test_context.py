@@ -18,7 +18,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Seen, Unknown
 from fleethub.model.plan import Action, Blocker, Change, Drift, Plan, Why
-from fleethub.planning import survey
+from fleethub.planning import fleet_status
 from fleethub.views.brief import brief
 from fleethub.views.context import LARGEST, Known, context
 
@@ -53,14 +53,14 @@ def troubled() -> dict[str, Any]:
         rental: Unknown("rentalclaw.example.ts.net: no route to host", AT),
         Address("key", "main.volta"): Seen({"models": ["qwen3-32b"]}, AT),
     }
-    made = brief(survey(MONAD, None, {}, Facts(AT), plan, seen))
+    made = brief(fleet_status(MONAD, None, {}, Facts(AT), plan, seen))
     return {**made, "serial": 4, "applied_at": AT, "applied_by": "ops@cursatory"}
 
 
 def mine(state: str, applied: bool, key: str) -> list[str]:
     """What is told of one's own node, and whether it has its key and its files."""
     assert MONAD is not None
-    found = survey(MONAD, None, {}, Facts(AT), Plan("p", "monad", "x"), {})
+    found = fleet_status(MONAD, None, {}, Facts(AT), Plan("p", "monad", "x"), {})
     nodes = tuple(replace(n, state=state, applied=applied) for n in found.nodes)
     keys = tuple(replace(k, state=key) for k in found.keys)
     consumers = brief(replace(found, nodes=nodes, keys=keys))["consumers"]

@@ -17,10 +17,10 @@ from fleethub.model.capacity import Held
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Hop
+from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Applied, Locked, Lockfile, Seen, Source, Unknown
 from fleethub.model.plan import Drift, Plan
-from fleethub.model.survey import Survey
-from fleethub.planning import survey
+from fleethub.planning import fleet_status
 from fleethub.rendering import load_templates, render
 from fleethub.views.brief import brief
 from fleethub.views.context import Known, context
@@ -55,7 +55,7 @@ def poisoned(value: Any, name: str = "") -> Any:
     return {key: poisoned(inner, key) for key, inner in value.items()} if isinstance(value, Mapping) else value
 
 
-def made() -> Survey:
+def made() -> FleetStatus:
     spec = fleet(ollama="http://gpu.example:11434").node("volta", "qwen3-32b", "gpt-oss-20b").node("lima", "qwen3-32b")
     found = spec.key("webui", models=["qwen3-32b"]).fleet
     at = "2026-11-26T10:00:00+00:00"
@@ -69,7 +69,7 @@ def made() -> Survey:
     )
     sight = {volta: Seen({"chain": ["x"], "files": {}}, at), lima: Unknown("x", at), key: Seen({"models": ["x"]}, at)}
     state = Lockfile("monad", "l", 4, "s", {volta: Locked(Source("host", "nodes/volta"), {"chain": ["x"]})})
-    told = survey(found, state, {}, Facts(at), plan, sight)
+    told = fleet_status(found, state, {}, Facts(at), plan, sight)
     held = (Held("x", 1, 1),)
     backends = tuple(replace(b, residents=held, state="there", version="x", machine="x") for b in told.backends)
     return replace(told, backends=backends)

@@ -1,4 +1,4 @@
-"""The survey says what was seen, what the spec wants, and never takes unknown for fine or absent."""
+"""The fleet_status says what was seen, what the spec wants, and never takes unknown for fine or absent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.observation import Absent, Seen, Unknown
 from fleethub.model.plan import Action, Blocker, Change, Drift, Plan, Why
-from fleethub.planning import survey
+from fleethub.planning import fleet_status
 
 ROOT = Path(__file__).parents[2]
 MONAD = load(ROOT / "fleets/monad").fleet
@@ -20,7 +20,7 @@ PLAN = Plan("p1", "monad", "Nothing to do.")
 
 
 def test_what_nobody_looked_at_is_unknown() -> None:
-    made = survey(MONAD, None, {}, Facts("2026-11-26T10:00:00+00:00"), PLAN, {})
+    made = fleet_status(MONAD, None, {}, Facts("2026-11-26T10:00:00+00:00"), PLAN, {})
     assert {n.state for n in made.nodes} == {k.state for k in made.keys} == {"unknown"}
     assert {n.reason for n in made.nodes} == {"it was not looked at"}
     assert [(p.state, p.models) for p in made.proxies] == [("unknown", None)]
@@ -42,7 +42,7 @@ def test_states_changes_and_drift_are_those_of_the_plan() -> None:
         Address("node", "rentalclaw"): Absent(at),
         Address("key", "main.volta"): Seen({"models": ["qwen3-32b"]}, at),
     }
-    made = survey(MONAD, None, {}, Facts(at), plan, seen)
+    made = fleet_status(MONAD, None, {}, Facts(at), plan, seen)
     nodes = {n.name: n for n in made.nodes}
     assert (nodes["volta"].state, nodes["volta"].runs, nodes["volta"].change) == ("unknown", None, "blocked")
     assert nodes["volta"].waits == ("files: no route to host",)
@@ -54,7 +54,7 @@ def test_states_changes_and_drift_are_those_of_the_plan() -> None:
 
 
 def test_who_names_a_model() -> None:
-    made = survey(MONAD, None, {}, Facts("now"), PLAN, {})
+    made = fleet_status(MONAD, None, {}, Facts("now"), PLAN, {})
     models = {m.name: m for m in made.models}
     assert set(models["qwen3-32b"].nodes) <= set(MONAD.nodes)
     assert "volta" in models["qwen3-32b"].nodes

@@ -1,19 +1,19 @@
-"""A survey as plain JSON values: what ``status --json`` prints and ``GET /api/fleet`` answers."""
+"""A fleet_status as plain JSON values: what ``status --json`` prints and ``GET /api/fleet`` answers."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from fleethub.model.survey import Survey
+from fleethub.model.fleet_status import FleetStatus
 from fleethub.views.data import finding_data
 
 
-def survey_data(survey: Survey) -> dict[str, Any]:
-    """The whole survey; sizes in bytes, times ISO 8601 in UTC. Things are lists, each with its name."""
-    out = asdict(survey)
+def survey_data(fleet_status: FleetStatus) -> dict[str, Any]:
+    """The whole fleet_status; sizes in bytes, times ISO 8601 in UTC. Things are lists, each with its name."""
+    out = asdict(fleet_status)
     out["backends"] = [backend | {"gpus": _bars(backend["gpus"])} for backend in out["backends"]]
-    out["findings"] = [finding_data(f) for f in survey.findings]
+    out["findings"] = [finding_data(f) for f in fleet_status.findings]
     return out
 
 

@@ -1,4 +1,4 @@
-"""A plan and what it was made from -> Survey: what is where, for everyone who reads rather than applies. Pure."""
+"""A plan and what it was made from -> FleetStatus: what is where, for everyone who reads rather than applies. Pure."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from fleethub.model.address import node as node_address
 from fleethub.model.capacity import Planned
 from fleethub.model.facts import Facts, GpuReading, OllamaReading, ProxyReading
 from fleethub.model.fleet import Backend, Fleet, Node, Proxy
+from fleethub.model.fleet_status import (
+    BackendStatus,
+    ChangeStatus,
+    DriftStatus,
+    FileStatus,
+    FleetStatus,
+    KeyStatus,
+    ModelStatus,
+    NodeStatus,
+    ProxyStatus,
+)
 from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Source, Unknown
 from fleethub.model.plan import Plan
-from fleethub.model.survey import (
-    Survey,
-    SurveyedBackend,
-    SurveyedChange,
-    SurveyedDrift,
-    SurveyedFile,
-    SurveyedKey,
-    SurveyedModel,
-    SurveyedNode,
-    SurveyedProxy,
-)
 
 
-def survey(
+def fleet_status(
     fleet: Fleet,
     lockfile: Lockfile | None,
     wanted: Mapping[Address, Resource],
     facts: Facts,
     plan: Plan,
     seen: Mapping[Address, Observation],
-) -> Survey:
+) -> FleetStatus:
     """The fleet as one value; ``seen`` is what was observed of every resource, wanted or last applied."""
     applied = lockfile.applied if lockfile else None
     changes = {str(c.address): c for c in _changes(plan)}
     drift = {str(d.address): d.summary for d in plan.drift}
     planned = planned_sets(fleet)
-    return Survey(
+    return FleetStatus(
         fleet=fleet.name,
         root=fleet.root,
         at=facts.at,
@@ -63,15 +63,15 @@ def survey(
             *(_leaving(address, locked, seen, changes, drift) for address, locked in _left(fleet, lockfile)),
         ),
         keys=_keys(fleet, wanted, lockfile, seen, changes, drift),
-        drift=tuple(SurveyedDrift(str(d.address), d.summary, d.repaired) for d in plan.drift),
+        drift=tuple(DriftStatus(str(d.address), d.summary, d.repaired) for d in plan.drift),
         changes=_changes(plan),
         findings=plan.findings,
     )
 
 
-def _changes(plan: Plan) -> tuple[SurveyedChange, ...]:
+def _changes(plan: Plan) -> tuple[ChangeStatus, ...]:
     return tuple(
-        SurveyedChange(
+        ChangeStatus(
             str(c.address),
             c.action.value,
             tuple(f"{o.what}: {o.reason}" if o.what else o.reason for o in c.blockers),
@@ -92,25 +92,25 @@ def _state(seen: Observation | None) -> tuple[str, str]:
     return "unknown", "it was not looked at"
 
 
-def _proxy(proxy: Proxy, facts: Facts) -> SurveyedProxy:
+def _proxy(proxy: Proxy, facts: Facts) -> ProxyStatus:
     reading = facts.of(Source("litellm", proxy.admin_url))
     if not isinstance(reading, ProxyReading):
         reason = reading.reason if isinstance(reading, Unknown) else "not read as a LiteLLM"
-        return SurveyedProxy(proxy.name, proxy.url, proxy.owner, "unknown", reason)
+        return ProxyStatus(proxy.name, proxy.url, proxy.owner, "unknown", reason)
     keys = sum(map(len, reading.keys.values()))
-    return SurveyedProxy(proxy.name, proxy.url, proxy.owner, "there", "", len(reading.models), keys)
+    return ProxyStatus(proxy.name, proxy.url, proxy.owner, "there", "", len(reading.models), keys)
 
 
-def _backend(fleet: Fleet, backend: Backend, facts: Facts, planned: tuple[Planned, ...]) -> SurveyedBackend:
+def _backend(fleet: Fleet, backend: Backend, facts: Facts, planned: tuple[Planned, ...]) -> BackendStatus:
     head = (backend.name, backend.host, backend.ollama.url if backend.ollama else None, backend.owner, backend.proxy)
     declared = sum(gpu.vram for gpu in backend.gpus) or None
     if backend.ollama is None:
-        return SurveyedBackend(*head, "there", "no Ollama in the spec", total=declared, endpoints=backend.endpoints)
+        return BackendStatus(*head, "there", "no Ollama in the spec", total=declared, endpoints=backend.endpoints)
     reading = facts.of(Source("ollama", backend.ollama.url))
     found = report(fleet, backend, facts, planned)
     verdict = found.verdict
     sizes = {p.model: p.estimate.total for p in verdict.placed}
-    return SurveyedBackend(
+    return BackendStatus(
         *head,
         state="there" if isinstance(reading, OllamaReading) else "unknown",
         reason=reading.reason if isinstance(reading, Unknown) else "",
@@ -139,7 +139,7 @@ def _machine(backend: Backend, facts: Facts) -> str:
     return reading.reason if isinstance(reading, Unknown) else ""
 
 
-def _models(fleet: Fleet) -> tuple[SurveyedModel, ...]:
+def _models(fleet: Fleet) -> tuple[ModelStatus, ...]:
     used = {node.key for node in fleet.nodes.values()}
     nodes: dict[str, list[str]] = {}
     keys: dict[str, list[str]] = {}
@@ -150,7 +150,7 @@ def _models(fleet: Fleet) -> tuple[SurveyedModel, ...]:
         for alias in () if key.name in used else dict.fromkeys((*key.models, *key.also)):
             keys.setdefault(alias, []).append(key.name)
     return tuple(
-        SurveyedModel(
+        ModelStatus(
             name=model.name,
             route=model.route,
             context=model.context,
@@ -170,10 +170,10 @@ def _node(
     node: Node,
     want: Resource | None,
     seen: Mapping[Address, Observation],
-    changes: Mapping[str, SurveyedChange],
+    changes: Mapping[str, ChangeStatus],
     drift: Mapping[str, str],
     applied: bool,
-) -> SurveyedNode:
+) -> NodeStatus:
     address = node_address(node.name)
     observed = seen.get(address)
     state, reason = _state(observed)
@@ -181,7 +181,7 @@ def _node(
     understood = isinstance(observed, Seen) and observed.telemetry.get("understood", True)
     if isinstance(observed, Seen) and not understood:
         reason = "its config cannot be understood"
-    return SurveyedNode(
+    return NodeStatus(
         name=node.name,
         owner=node.owner,
         host=node.host,
@@ -197,7 +197,7 @@ def _node(
         waits=change.waits if change else (),
         drift=drift.get(str(address), ""),
         proxies=tuple(sorted(wiring(fleet, node))),
-        files=tuple(SurveyedFile(f.role, f.path) for f in want.material["files"]) if want else (),
+        files=tuple(FileStatus(f.role, f.path) for f in want.material["files"]) if want else (),
         labels=node.labels,
         applied=applied,
     )
@@ -219,14 +219,14 @@ def _leaving(
     address: Address,
     locked: Locked,
     seen: Mapping[Address, Observation],
-    changes: Mapping[str, SurveyedChange],
+    changes: Mapping[str, ChangeStatus],
     drift: Mapping[str, str],
-) -> SurveyedNode:
+) -> NodeStatus:
     observed, change = seen.get(address), changes.get(str(address))
     state, reason = _state(observed)
     # without a block in the spec nothing says which file is the config: but the same bytes call the same models
     same = isinstance(observed, Seen) and observed.attrs["files"] == locked.attrs.get("files")
-    return SurveyedNode(
+    return NodeStatus(
         name=address.name,
         owner=locked.owner,
         host="",
@@ -251,9 +251,9 @@ def _keys(
     wanted: Mapping[Address, Resource],
     lockfile: Lockfile | None,
     seen: Mapping[Address, Observation],
-    changes: Mapping[str, SurveyedChange],
+    changes: Mapping[str, ChangeStatus],
     drift: Mapping[str, str],
-) -> tuple[SurveyedKey, ...]:
+) -> tuple[KeyStatus, ...]:
     locked = lockfile.resources if lockfile else {}
     spec = {Address("key", f"{proxy}.{name}") for proxy, name in scopes(fleet)}
     users: dict[str, list[str]] = {}
@@ -271,7 +271,7 @@ def _keys(
         want, have = wanted.get(address), locked.get(address)
         owner = want.owner if want else have.owner if have else ""
         found.append(
-            SurveyedKey(
+            KeyStatus(
                 address=str(address),
                 proxy=address.owner,
                 name=address.alias,

@@ -1,4 +1,4 @@
-"""A survey: the whole fleet as spec, lockfile and one observation have it, as one value for every reader.
+"""A fleet_status: the whole fleet as spec, lockfile and one observation have it, as one value for every reader.
 
 ``status``, the context of sessions, the HTTP API and the page show it; nobody computes it anew. It holds no secret.
 Sizes in bytes, times ISO 8601 in UTC. ``state`` of a thing is "there", "absent" or "unknown"; then ``reason`` says why.
@@ -14,7 +14,7 @@ from fleethub.model.finding import Finding
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyedProxy:
+class ProxyStatus:
     """A LiteLLM; ``models`` and ``keys`` are counts, None while it is unknown. ``url`` is what nodes use."""
 
     name: str
@@ -27,7 +27,7 @@ class SurveyedProxy:
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyedBackend:
+class BackendStatus:
     """A GPU host. ``fit`` judges its planned set; ``need`` is the most of it at once, without ``reserve``.
 
     ``total`` None: neither declared nor read; ``total_from`` and ``machine`` say who told. ``version`` is Ollama's.
@@ -56,7 +56,7 @@ class SurveyedBackend:
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyedModel:
+class ModelStatus:
     """A model alias; ``nodes`` and ``keys`` (without nodes) are who names it."""
 
     name: str
@@ -71,7 +71,7 @@ class SurveyedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyedFile:
+class FileStatus:
     """One of a node's files: its role (compose, env, openclaw, …) and its path below the target."""
 
     role: str
@@ -79,7 +79,7 @@ class SurveyedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyedNode:
+class NodeStatus:
     """A consumer. ``chain`` is what the spec wants, primary first; ``runs`` what its config calls (None: unknown).
 
     An empty ``chain``: the spec no longer has it, but it was applied and is not taken down yet.
@@ -102,13 +102,13 @@ class SurveyedNode:
     waits: tuple[str, ...] = ()
     drift: str = ""
     proxies: tuple[str, ...] = ()
-    files: tuple[SurveyedFile, ...] = ()
+    files: tuple[FileStatus, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     applied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyedKey:
+class KeyStatus:
     """A LiteLLM key; ``models`` is its scope as seen, None while unknown or absent. ``nodes`` share it.
 
     ``beside``: what else it was seen to have that the spec does not name (an expiry, limits, a team), in words.
@@ -129,7 +129,7 @@ class SurveyedKey:
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyedDrift:
+class DriftStatus:
     """What somebody changed behind FleetHub's back; ``repaired``: the next apply undoes it."""
 
     address: str
@@ -138,7 +138,7 @@ class SurveyedDrift:
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyedChange:
+class ChangeStatus:
     """What a plan would do with one resource; ``waits`` says why not all of it can be done now."""
 
     address: str
@@ -147,7 +147,7 @@ class SurveyedChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class FleetStatus:
     """The fleet ``at`` a moment. ``spec`` is the digest of the spec that was read, ``serial`` the lockfile's.
 
     ``applied_at`` and ``applied_by`` are empty before the first apply. ``fatal``: nothing was asked, see the findings.
@@ -164,11 +164,11 @@ class Survey:
     applied_by: str = ""
     applied_spec: str = ""
     fatal: bool = False
-    proxies: tuple[SurveyedProxy, ...] = ()
-    backends: tuple[SurveyedBackend, ...] = ()
-    models: tuple[SurveyedModel, ...] = ()
-    nodes: tuple[SurveyedNode, ...] = ()
-    keys: tuple[SurveyedKey, ...] = ()
-    drift: tuple[SurveyedDrift, ...] = ()
-    changes: tuple[SurveyedChange, ...] = ()
+    proxies: tuple[ProxyStatus, ...] = ()
+    backends: tuple[BackendStatus, ...] = ()
+    models: tuple[ModelStatus, ...] = ()
+    nodes: tuple[NodeStatus, ...] = ()
+    keys: tuple[KeyStatus, ...] = ()
+    drift: tuple[DriftStatus, ...] = ()
+    changes: tuple[ChangeStatus, ...] = ()
     findings: tuple[Finding, ...] = ()
