@@ -23,7 +23,7 @@ from fleethub.fleetspec.pages import Page
 from fleethub.fleetspec.sources import matches
 from fleethub.fleetspec.values import NAME, SECRET
 from fleethub.model.edit import Assign, Edit, EditError, Fields, Register, Release, SetFields
-from fleethub.model.finding import Place
+from fleethub.model.finding import SourceLocation
 from fleethub.model.fleet import Fleet, Hop, Node
 
 Names = tuple[str, ...]
@@ -198,10 +198,10 @@ class _Desk:
     def _page(self, file: str) -> Page:
         return Page(file, (self.files[file] or b"").decode())
 
-    def _otherwise(self, block: Names) -> Place | None:
+    def _otherwise(self, block: Names) -> SourceLocation | None:
         file = self._own(block)[0]
         found = self._page(file).otherwise(block)
-        return Place(file, found.first, 1) if found else None
+        return SourceLocation(file, found.first, 1) if found else None
 
     def _block(self, file: str, block: Names) -> Page:
         """The file of a block that can be edited."""
@@ -213,7 +213,7 @@ class _Desk:
     def _by_hand(self, file: str, block: Names, path: Names = ()) -> EditError:
         page, what = self._page(file), report.dotted((*block, *path))
         sections = page.sections((*block, *path[:1])) or page.sections(block)
-        place = Place(file, sections[0].first + 1 if sections else 1, 1)
+        place = SourceLocation(file, sections[0].first + 1 if sections else 1, 1)
         return EditError("by-hand", f"{what}: {BY_HAND}", "edit it by hand", place)
 
     def _remove(self, block: Names) -> None:

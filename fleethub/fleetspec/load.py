@@ -18,7 +18,7 @@ from fleethub.fleetspec.resolve import resolve
 from fleethub.fleetspec.sources import MAIN, Overlay, Sources, digest, read_includes, read_main
 from fleethub.fleetspec.validate import Damage, literal_secrets, validate
 from fleethub.fleetspec.values import SECRET
-from fleethub.model.finding import Finding, Place, Severity
+from fleethub.model.finding import Finding, Severity, SourceLocation
 from fleethub.model.fleet import Fleet
 
 
@@ -52,11 +52,15 @@ def load(path: Path, overlay: Overlay = MappingProxyType({})) -> Loaded:
         sources = read_main(path, overlay)
     except PermissionError as error:
         message = f"the fleet's folder cannot be looked at: {error.strerror}"
-        problem = report.finding("spec.unreadable", message, Place(MAIN, 1, 1), "make it readable for this user")
+        problem = report.finding(
+            "spec.unreadable", message, SourceLocation(MAIN, 1, 1), "make it readable for this user"
+        )
         return Loaded(None, (problem,), ())
     except (OSError, ValueError, RuntimeError):
         hint = "name a folder that is there by a path in UTF-8 without control characters"
-        problem = report.finding("spec.unreadable", "the path of the fleet is unusable", Place(MAIN, 1, 1), hint)
+        problem = report.finding(
+            "spec.unreadable", "the path of the fleet is unusable", SourceLocation(MAIN, 1, 1), hint
+        )
         return Loaded(None, (problem,), ())
     fleet = _judge(sources)
     found = tuple(_sorted(sources.findings))
@@ -111,7 +115,7 @@ def _version(sources: Sources) -> Finding | None:
 
 def _sorted(findings: list[Finding]) -> list[Finding]:
     """In the files' order, each once."""
-    last = Place("\uffff", 0, 0)
+    last = SourceLocation("\uffff", 0, 0)
     unique: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         # A secret is found by its look and by where it stands: one finding is enough.

@@ -10,7 +10,7 @@ from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.schema import RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.validate import Damage
-from fleethub.model.finding import Place
+from fleethub.model.finding import SourceLocation
 
 TABLES = ("labels", "env", "files", "openclaw")
 
@@ -31,7 +31,7 @@ class Draft:
                 return (*layer, *path)
         return self.layers[0]
 
-    def place(self, path: KeyPath, sources: Sources) -> Place | None:
+    def place(self, path: KeyPath, sources: Sources) -> SourceLocation | None:
         """Where the value of a path of the node stands."""
         return sources.at(self.source(path, sources))
 

@@ -10,12 +10,14 @@ from difflib import get_close_matches
 from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.values import SECRET
 from fleethub.model.address import Address
-from fleethub.model.finding import Finding, Place
+from fleethub.model.finding import Finding, SourceLocation
 from fleethub.model.secret import SENSITIVE
 from fleethub.model.words import bare
 
 
-def finding(code: str, message: str, place: Place | None, hint: str = "", address: Address | None = None) -> Finding:
+def finding(
+    code: str, message: str, place: SourceLocation | None, hint: str = "", address: Address | None = None
+) -> Finding:
     """A finding in whose text everything that looks like a secret is blotted out."""
     return Finding(code, redacted(message), address, place, redacted(hint))
 

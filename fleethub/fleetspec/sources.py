@@ -19,7 +19,7 @@ from typing import Any
 from fleethub import folders
 from fleethub.fleetspec import report
 from fleethub.fleetspec.positions import KeyPath, Spot, TooDeep, scan
-from fleethub.model.finding import Finding, Place
+from fleethub.model.finding import Finding, SourceLocation
 
 MAIN = "fleet.toml"
 MAX_BYTES = 1 << 20
@@ -35,31 +35,31 @@ class Sources:
     root: Path
     main: str
     doc: dict[str, Any] = field(default_factory=dict)
-    places: dict[KeyPath, tuple[Place, Place]] = field(default_factory=dict)
+    places: dict[KeyPath, tuple[SourceLocation, SourceLocation]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     overlay: Overlay = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
 
-    def key(self, path: KeyPath) -> Place:
+    def key(self, path: KeyPath) -> SourceLocation:
         """Where the key of a path stands, or the nearest thing above it."""
         return self._place(path, 0)
 
-    def at(self, path: KeyPath) -> Place:
+    def at(self, path: KeyPath) -> SourceLocation:
         """Where the value of a path stands, or the nearest thing above it."""
         return self._place(path, 1)
 
-    def _place(self, path: KeyPath, which: int) -> Place:
+    def _place(self, path: KeyPath, which: int) -> SourceLocation:
         while path and path not in self.places:
             path = path[:-1]
-        return self.places[path][which] if path else Place(self.main, 1, 1)
+        return self.places[path][which] if path else SourceLocation(self.main, 1, 1)
 
     @property
     def digest(self) -> str:
         """Over the names and bytes of all files."""
         return digest(self.files)
 
-    def complain(self, code: str, message: str, place: Place | None, hint: str = "") -> None:
+    def complain(self, code: str, message: str, place: SourceLocation | None, hint: str = "") -> None:
         """Add a finding."""
         self.findings.append(report.finding(code, message, place, hint))
 
@@ -99,7 +99,7 @@ def read_includes(sources: Sources) -> None:
                 _join(sources, *document, main=False)
 
 
-def _matches(sources: Sources, pattern: str, place: Place | None) -> Iterable[Path]:
+def _matches(sources: Sources, pattern: str, place: SourceLocation | None) -> Iterable[Path]:
     wild = bool(re.search(r"[*?\[]", pattern))
     if pattern.startswith(("/", "~")) or "\\" in pattern or ".." in pattern.split("/"):
         sources.complain(
@@ -176,9 +176,11 @@ def _below(sources: Sources, error: OSError) -> str:
     return path.relative_to(sources.root).as_posix() if path.is_relative_to(sources.root) else path.as_posix()
 
 
-def _read(sources: Sources, file: Path, name: str) -> tuple[dict[str, Any], dict[KeyPath, tuple[Place, Place]]] | None:
+def _read(
+    sources: Sources, file: Path, name: str
+) -> tuple[dict[str, Any], dict[KeyPath, tuple[SourceLocation, SourceLocation]]] | None:
     """The document and its places; a finding and None for whatever is wrong with it."""
-    start = Place(name, 1, 1)
+    start = SourceLocation(name, 1, 1)
     data = sources.overlay.get(name)
     try:
         if data is None and (there := folders.kind(file)) != "file":
@@ -209,17 +211,17 @@ def _read(sources: Sources, file: Path, name: str) -> tuple[dict[str, Any], dict
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
-        sources.complain("spec.syntax", "is not UTF-8", Place(name, line, column), "save the file as UTF-8")
+        sources.complain("spec.syntax", "is not UTF-8", SourceLocation(name, line, column), "save the file as UTF-8")
     except TooDeep as error:
-        sources.complain("spec.value", f"is {error}", Place(name, *error.spot))
+        sources.complain("spec.value", f"is {error}", SourceLocation(name, *error.spot))
     except RecursionError:
         sources.complain("spec.value", "is nested too deeply", start)
     except ValueError as error:  # TOMLDecodeError, and an integer of thousands of digits
         message, spot = _syntax(error, data.decode())
         hint = "save the file without a byte order mark" if data.startswith(b"\xef\xbb\xbf") else ""
-        sources.complain("spec.syntax", message, Place(name, *spot), hint)
+        sources.complain("spec.syntax", message, SourceLocation(name, *spot), hint)
     else:
-        return document, {p: (Place(name, *x.key), Place(name, *x.value)) for p, x in found.items()}
+        return document, {p: (SourceLocation(name, *x.key), SourceLocation(name, *x.value)) for p, x in found.items()}
     return None
 
 
@@ -236,7 +238,9 @@ def _syntax(error: ValueError, text: str) -> tuple[str, Spot]:
     return f"{ended}: the file ends too early", (text.rstrip("\n").count("\n") + 1, len(last) + 1)
 
 
-def _join(sources: Sources, doc: dict[str, Any], places: dict[KeyPath, tuple[Place, Place]], main: bool) -> None:
+def _join(
+    sources: Sources, doc: dict[str, Any], places: dict[KeyPath, tuple[SourceLocation, SourceLocation]], main: bool
+) -> None:
     """Join one file's tables: by name, and the same name twice is an error."""
     taken: set[KeyPath] = set()
     for group, table in doc.items():
@@ -266,7 +270,7 @@ def _join(sources: Sources, doc: dict[str, Any], places: dict[KeyPath, tuple[Pla
             sources.places[path] = place
 
 
-def _twice(sources: Sources, path: KeyPath, place: Place) -> None:
+def _twice(sources: Sources, path: KeyPath, place: SourceLocation) -> None:
     sources.complain(
         "spec.duplicate",
         f"{report.dotted(path)} is also defined at {sources.key(path)}",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fleethub.model.address import Address
-from fleethub.model.finding import Finding, Place
+from fleethub.model.finding import Finding, SourceLocation
 from fleethub.model.plan import Plan
 
 #: A field of a node by its name, ``labels.x`` and the like with a dot -> its TOML value; None takes it out.
@@ -72,7 +72,7 @@ class EditError(Exception):
     ``place``: where in the spec to edit by hand. The message is fit to be shown.
     """
 
-    def __init__(self, code: str, message: str, hint: str = "", place: Place | None = None) -> None:
+    def __init__(self, code: str, message: str, hint: str = "", place: SourceLocation | None = None) -> None:
         self.code, self.hint, self.place = code, hint, place
         super().__init__(message)
 

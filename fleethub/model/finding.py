@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class Place:
+class SourceLocation:
     """Where in the spec: file as the operator knows it, line and column from 1."""
 
     file: str
@@ -34,7 +34,7 @@ class Finding:
     code: str
     message: str
     address: Address | None = None
-    place: Place | None = None
+    place: SourceLocation | None = None
     hint: str = ""
     detail: tuple[str, ...] = ()
     severity_override: Severity | None = None

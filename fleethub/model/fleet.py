@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fleethub.model.address import Address
-from fleethub.model.finding import Place
+from fleethub.model.finding import SourceLocation
 from fleethub.model.secret import SecretRef
 
 
@@ -22,7 +22,7 @@ class Block:
     owner: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     protected: bool = False
-    place: Place | None = None
+    place: SourceLocation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from fleethub.model.address import Address
 from fleethub.model.capacity import Planned
-from fleethub.model.finding import Place
+from fleethub.model.finding import SourceLocation
 from fleethub.model.secret import Derived, SecretRef
 
 Attrs = Mapping[str, Any]
@@ -111,7 +111,7 @@ class Resource:
     protected: bool = False
     generation: int = 1
     born: str = ""
-    place: Place | None = None
+    place: SourceLocation | None = None
     material: Mapping[str, Any] = field(default_factory=dict, repr=False)
     by_hand: bool = False
 

@@ -39,7 +39,7 @@ from fleethub.model.edit import (
     Written,
 )
 from fleethub.model.facts import Facts
-from fleethub.model.finding import Finding, Place, Severity
+from fleethub.model.finding import Finding, Severity, SourceLocation
 from fleethub.model.fleet import Fleet, Node
 from fleethub.operations import Planned, SpecError, Workplace
 from fleethub.operations.allowed import target_finding
@@ -232,7 +232,7 @@ def _one(name: str) -> str:
 
 
 def _refused(
-    proposal: Proposal, whose: str, owner: str, project: str, entry: Mapping[str, Any], place: Place | None
+    proposal: Proposal, whose: str, owner: str, project: str, entry: Mapping[str, Any], place: SourceLocation | None
 ) -> Proposal:
     mine = f"--project {shlex.quote(owner)} (or FLEETHUB_PROJECT) if it is yours"
     if project:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fleethub import nodetypes
 from fleethub.model import address
-from fleethub.model.finding import Finding, Place, Severity
+from fleethub.model.finding import Finding, Severity, SourceLocation
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
 from fleethub.nodetypes.interface import NodeType, Role, Unwired
@@ -98,7 +98,7 @@ def _one(
 
 def _finding(node: Node, problem: TemplateProblem) -> Finding:
     """The place is the template's: that is where the mistake is."""
-    place = Place(problem.origin, problem.line, 1) if problem.line else node.place
+    place = SourceLocation(problem.origin, problem.line, 1) if problem.line else node.place
     where = problem.origin if not problem.line else f"{problem.origin}:{problem.line}"
     return Finding(problem.code, f"{where}: {problem.message}", address.node(node.name), place)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fleethub.model.finding import Place
+from fleethub.model.finding import SourceLocation
 from fleethub.model.fleet import Backend, Fleet, Hop, Key, Model, Node, Ollama, Proxy
 from fleethub.model.secret import SecretRef
 
 TELEGRAM = SecretRef(("file:secrets/telegram",))
 MASTER = SecretRef(("env:LITELLM_MASTER_KEY",))
-PLACE = Place("fleet.toml", 40, 1)
+PLACE = SourceLocation("fleet.toml", 40, 1)
 
 
 def model(name: str, tag: str, backend: str = "monad-1", proxy: str = "main", **more: Any) -> Model:
