@@ -117,7 +117,7 @@ MAY_BE_BLIND = {
     "state/store.py": {"glob"},
     "state/context.py": {"is_file", "iterdir"},
     "operations/hook.py": {"iterdir"},
-    "operations/hub.py": {"is_dir", "rglob"},
+    "operations/snapshots.py": {"is_dir", "rglob"},
 }
 
 

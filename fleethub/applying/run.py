@@ -41,7 +41,7 @@ from fleethub.model.event import (
 )
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending
 from fleethub.model.plan import Action, Phase, Plan, Step
-from fleethub.model.words import flat, plural
+from fleethub.model.text import flat, plural
 from fleethub.state.reduce import reduce
 
 HANDLERS: dict[type, Callable[[Any, Context], tuple[str, ...]]] = {

@@ -16,7 +16,7 @@ from fleethub.capacity.rules import Rules, Weighed, weigh
 from fleethub.capacity.server import Server
 from fleethub.model.capacity import Check, Fit, Placed, Verdict
 from fleethub.model.facts import tagged
-from fleethub.model.words import gib, plural
+from fleethub.model.text import gib, plural
 
 #: From best to worst; unknown stands apart.
 WORSE = (Fit.FITS, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)

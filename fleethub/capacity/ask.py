@@ -16,7 +16,7 @@ from fleethub.model.capacity import Answer, Estimate, Fit, Held, Lever, Placed, 
 from fleethub.model.facts import Facts, OllamaReading, Resident, tagged
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Source, Unknown
-from fleethub.model.words import gib
+from fleethub.model.text import gib
 
 #: A place that does not hold a model is named after those that might: best first, certain refusals last.
 ORDER = (Fit.FITS, Fit.UNKNOWN, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)

@@ -17,7 +17,7 @@ from fleethub.model.facts import Facts, tagged
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.plan import Blocker, Load, Why
-from fleethub.model.words import gib, plural
+from fleethub.model.text import gib, plural
 
 PlannedSet = tuple[Planned, ...]
 #: Columns of a detail's line, so that with a plan's indent it stays within 100.

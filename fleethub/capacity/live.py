@@ -11,7 +11,7 @@ from fleethub.model.facts import Facts, GpuReading, OllamaReading, Resident, tag
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source, Unknown
-from fleethub.model.words import GIB, gib, plural
+from fleethub.model.text import GIB, gib, plural
 
 MIB = 1 << 20
 #: Of a declared GPU's size: makers round, and the driver keeps a little.

@@ -16,7 +16,7 @@ from fleethub.capacity.shape import Shape, shape_of, shape_of_params, why_unknow
 from fleethub.model.capacity import Estimate, Placed, Row, Sure
 from fleethub.model.facts import Facts, Installed, MeasuredLoad
 from fleethub.model.fleet import Model
-from fleethub.model.words import gib, plural
+from fleethub.model.text import gib, plural
 
 #: What llama-server keeps free on each GPU, beside a projector, which the estimate holds.
 SPILL_ROOM = 1 << 30

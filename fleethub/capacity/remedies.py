@@ -11,7 +11,7 @@ from typing import Any
 from fleethub.capacity.scene import FAR, Scene, most
 from fleethub.capacity.shape import Shape, requantised
 from fleethub.model.capacity import Fit, Lever, Remedy
-from fleethub.model.words import gib
+from fleethub.model.text import gib
 
 ROOMY = 16384  # below it an agent's prompt does not fit
 KV_TYPES = ("q8_0", "q4_0")

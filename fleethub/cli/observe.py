@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from fleethub.cli.output import Out, guarded
-from fleethub.model.words import plural
+from fleethub.model.text import plural
 
 
 @click.command()

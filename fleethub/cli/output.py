@@ -13,7 +13,7 @@ import click
 
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
-from fleethub.model.words import plural
+from fleethub.model.text import plural
 from fleethub.views.style import Style, escaped, seen
 
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
                     f"made with: {MAKE}"
                 )
             site = site_of(out.path, interval, out.trusting(ask=False))
-            view = site.hub.view
+            view = site.snapshots.view
             if view.fleet_status is None:
                 if view.findings:
                     raise SpecError(view.findings)
@@ -89,15 +89,15 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
             sys.stdout.flush()
             for line in says(view.plan.findings if view.plan else ()):
                 click.echo(line, err=True)
-            return _serve(uvicorn.Server(config), listening, site.hub, interval)
+            return _serve(uvicorn.Server(config), listening, site.snapshots, interval)
 
     guarded(out, work)
 
 
-def _serve(server: Any, listening: socket.socket, hub: Any, interval: float) -> int:
+def _serve(server: Any, listening: socket.socket, snapshots: Any, interval: float) -> int:
     """Until a signal; SIGTERM is a clean end."""
     stop = threading.Event()
-    reader = threading.Thread(target=hub.run, args=(interval, stop), name="observing", daemon=True)
+    reader = threading.Thread(target=snapshots.run, args=(interval, stop), name="observing", daemon=True)
 
     def ended(number: int, frame: object) -> None:
         raise SystemExit(int(Exit.FINE))

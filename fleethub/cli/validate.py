@@ -14,7 +14,7 @@ def cmd(options: dict[str, object]) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.model.words import plural
+        from fleethub.model.text import plural
         from fleethub.operations import open_fleet
 
         opened = open_fleet(out.path)

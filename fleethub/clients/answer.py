@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 
 from fleethub.clients.shell import Output, Shell, ShellError
-from fleethub.model.words import heard
+from fleethub.model.text import heard
 
 #: Goes before a script. A script that must clean up defines ``leave``; the end is told from wherever it exits.
 _BEGIN = r"""

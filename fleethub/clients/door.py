@@ -14,8 +14,8 @@ from typing import Any
 
 from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.model.secret import Secret
+from fleethub.model.text import heard
 from fleethub.model.verify import Call, Failure, Reply
-from fleethub.model.words import heard
 
 AT_ONCE = 8
 #: What a header can carry without being quoted; a key of LiteLLM's has nothing else.

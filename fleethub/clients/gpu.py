@@ -9,7 +9,7 @@ from fleethub.clients.answer import ask
 from fleethub.clients.machine import Frame, FrameError, frames, script, settings
 from fleethub.clients.shell import Shell, ShellError
 from fleethub.model.facts import GpuProcess, GpuReading, GpuState
-from fleethub.model.words import flat
+from fleethub.model.text import flat
 
 MIB = 1 << 20
 LARGEST_MIB = 1 << 30  # a petabyte: what is above is no size

@@ -18,8 +18,8 @@ import httpx
 
 from fleethub.clients.deadline import bound, passed, within
 from fleethub.model.secret import Secret
+from fleethub.model.text import heard
 from fleethub.model.trust import Guard, origin_of
-from fleethub.model.words import heard
 
 CONNECT, READ, WHOLE = 3.0, 15.0, 60.0  # seconds: to connect, for each piece of an answer, for all of it
 CONNECT_LONG = 5.0  # seconds to connect, where a request has a limit of its own

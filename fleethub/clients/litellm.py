@@ -16,7 +16,7 @@ from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.model import keycall
 from fleethub.model.facts import KeyRow, ProxyReading, Team
 from fleethub.model.secret import Secret
-from fleethub.model.words import heard, plural
+from fleethub.model.text import heard, plural
 
 T = TypeVar("T", bound=BaseModel)
 PAGE = 100  # the largest that /key/list takes

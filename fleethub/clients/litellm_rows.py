@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleethub.model.facts import Deployment, KeyRow, Team
-from fleethub.model.words import bare
+from fleethub.model.text import bare
 
 T = TypeVar("T", bound=BaseModel)
 #: Limits that are numbers of the key itself, and those that its metadata keeps by model.

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.model.secret import Secret
 from fleethub.model.tangleclaw import Binding, Outcome
-from fleethub.model.words import flat
+from fleethub.model.text import flat
 
 SECONDS = 5.0  # for one call; TangleClaw runs on this machine, or near
 T = TypeVar("T", bound=BaseModel)

@@ -12,7 +12,7 @@ from fleethub.fleetspec.values import SECRET
 from fleethub.model.address import Address
 from fleethub.model.finding import Finding, SourceLocation
 from fleethub.model.secret import SENSITIVE
-from fleethub.model.words import bare
+from fleethub.model.text import bare
 
 
 def finding(

@@ -21,7 +21,7 @@ from fleethub.fleetspec.schema import Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.values import SECRET
 from fleethub.model.finding import Finding
-from fleethub.model.words import bare as without_credentials
+from fleethub.model.text import bare as without_credentials
 
 ROUNDS = 5
 OWN = ("spec.value", "spec.name", "spec.literal-secret")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from fleethub.model.words import plural
+from fleethub.model.text import plural
 
 
 class Outcome(Enum):

@@ -24,7 +24,7 @@ from fleethub.clients.shell import Shells
 from fleethub.model.facts import Facts, OllamaReading, Reading, tagged
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source, System, Unknown
-from fleethub.model.words import flat
+from fleethub.model.text import flat
 from fleethub.observing.cache import Cache
 from fleethub.observing.loads import measured
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from fleethub import folders
 from fleethub.clients.tangleclaw import Document, Group, TangleClaw, TangleClawError
 from fleethub.model.tangleclaw import Outcome, Report, Step
-from fleethub.model.words import flat, plural
+from fleethub.model.text import flat, plural
 from fleethub.state.tangleclaw import Registration
 
 FILE = "FLEETHUB.md"

@@ -20,9 +20,9 @@ from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Node
 from fleethub.model.secret import Secret
+from fleethub.model.text import heard
 from fleethub.model.trust import origin_of
 from fleethub.model.verify import UNREACHED, Asked, Call, Check, KeySeen, Master, Origin, Reply, Verified
-from fleethub.model.words import heard
 from fleethub.nodetypes.openclaw.env import key_slot
 from fleethub.operations import Workplace
 from fleethub.verifying import checks_of, diagnose

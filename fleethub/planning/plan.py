@@ -40,7 +40,7 @@ from fleethub.planning.summary import sentence
 
 
 @dataclass(slots=True)
-class _Desk:
+class _PlanningState:
     """What is on the table while one plan is made."""
 
     items: dict[Address, ResourceState]
@@ -79,7 +79,7 @@ def make_plan(
     ]
     routes = route_findings(fleet, facts)
     env = [*env_findings(wanted, facts), *node_findings(wanted, facts, lockfile)]
-    desk = _Desk(
+    state = _PlanningState(
         items=items,
         verdicts={a: judge(item, lockfile, fleet.policy, repair) for a, item in items.items()},
         needs={a: _needs(item) for a, item in items.items()},
@@ -87,19 +87,19 @@ def make_plan(
         refused={(a.load.backend, alias): why for a in assessments for alias, why in a.refused.items()},
         missing={f.address: Blocker(Why.REFUSED, f.message) for f in routes if f.code == "route.missing" and f.address},
     )
-    _hold_shared(desk)
-    _let_go(desk)
-    for consumer, needs in desk.needs.items():
+    _hold_shared(state)
+    _let_go(state)
+    for consumer, needs in state.needs.items():
         for thing in needs:
-            desk.users.setdefault(thing, []).append(consumer)
-    _gate_nodes(desk, env, fleet, facts)
-    work = _work(desk)
-    ordered = order({a: w.steps for a, w in work.items()}, desk.needs)
-    changes = [c for a in items if (c := _change(desk, a, work[a])) is not None]
-    drifted = tuple(v.drift for v in desk.verdicts.values() if v.drift is not None)
+            state.users.setdefault(thing, []).append(consumer)
+    _gate_nodes(state, env, fleet, facts)
+    work = _work(state)
+    ordered = order({a: w.steps for a, w in work.items()}, state.needs)
+    changes = [c for a in items if (c := _change(state, a, work[a])) is not None]
+    drifted = tuple(v.drift for v in state.verdicts.values() if v.drift is not None)
     found = (
         *findings,
-        *(f for v in desk.verdicts.values() for f in v.findings),
+        *(f for v in state.verdicts.values() for f in v.findings),
         *(f for w in work.values() for f in w.findings),
         *(f for a, item in items.items() for f in KINDS[a.kind].remarks(item)),
         *(f for kind in KINDS.values() for f in kind.orphans(tuple(items.values()), fleet, sight)),
@@ -119,7 +119,7 @@ def make_plan(
         steps=ordered,
         loads=tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None),
         fits=_fits(assessments, lockfile),
-        planned=_planned_after({a.load.backend: a.planned for a in assessments}, before, desk),
+        planned=_planned_after({a.load.backend: a.planned for a in assessments}, before, state),
         serial=lockfile.serial if lockfile else 0,
         lineage=lockfile.lineage if lockfile else "",
         spec=fleet.digest,
@@ -168,59 +168,59 @@ def _needs(item: ResourceState) -> Needs:
     return found
 
 
-def _hold_shared(desk: _Desk) -> None:
+def _hold_shared(state: _PlanningState) -> None:
     """Two nodes that were applied to one target cannot both be there, so neither is taken down for what lies there."""
     there: dict[tuple[str, str], list[Address]] = {}
-    for address, item in desk.items.items():
+    for address, item in state.items.items():
         if address.kind == "node" and item.locked and item.locked.attrs and item.locked.pending is None:
             there.setdefault(item.locked.source.id, []).append(address)
     for (_, at), sharing in there.items():
         for address in sharing if len(sharing) > 1 else ():
-            if desk.verdicts[address].action is Action.DELETE:
+            if state.verdicts[address].action is Action.DELETE:
                 message = f"fleet.lock has {' and '.join(map(str, sharing))} at {at}: where {address} is cannot be told"
                 found = Finding("node.target-shared", message, address, hint="take fleet.lock from git again")
                 why = Blocker(Why.REFUSED, message)
-                desk.verdicts[address] = Verdict(Action.BLOCKED, (why,), (found,))
+                state.verdicts[address] = Verdict(Action.BLOCKED, (why,), (found,))
 
 
-def _let_go(desk: _Desk) -> None:
+def _let_go(state: _PlanningState) -> None:
     """What is wanted no more and yet used by what is wanted is not deleted.
 
     A route of a proxy whose models are no longer managed stays in the lockfile, for it lives, until nobody uses it; of
     a node whose target another block took over only the record goes, once that one is there.
     """
-    kept = {a: i for a, i in desk.items.items() if i.want is not None}
+    kept = {a: i for a, i in state.items.items() if i.want is not None}
     used = {thing for item in kept.values() for thing in (item.want.needs if item.want else ())}
     takers = {i.want.source.id: a for a, i in kept.items() if i.want and a.kind == "node"}
-    for address, verdict in list(desk.verdicts.items()):
-        item = desk.items[address]
+    for address, verdict in list(state.verdicts.items()):
+        item = state.items[address]
         if verdict.action is not Action.DELETE or item.locked is None:
             continue
         taker = takers.get(item.locked.source.id) if address.kind == "node" else None
         if taker is not None:  # what runs there now still uses what the old block gave it
-            desk.needs[taker] = _union(desk.needs[taker], desk.needs[address])
-            desk.running[taker] = _union(desk.running[taker], desk.running[address])
+            state.needs[taker] = _union(state.needs[taker], state.needs[address])
+            state.running[taker] = _union(state.running[taker], state.running[address])
         if address in used:
-            desk.verdicts[address] = replace(verdict, action=None)
+            state.verdicts[address] = replace(verdict, action=None)
         if taker is not None:
-            desk.verdicts[address] = replace(verdict, action=Action.RECORD)
-        if taker is not None and desk.verdicts[taker].action is Action.BLOCKED:
+            state.verdicts[address] = replace(verdict, action=Action.RECORD)
+        if taker is not None and state.verdicts[taker].action is Action.BLOCKED:
             why = Blocker(
-                Why.WAITS, f"waits for {taker}, which takes its place: {desk.verdicts[taker].blockers[0].reason}"
+                Why.WAITS, f"waits for {taker}, which takes its place: {state.verdicts[taker].blockers[0].reason}"
             )
-            desk.verdicts[address] = replace(verdict, action=Action.BLOCKED, blockers=(why,))
-        desk.takers |= {address: taker} if taker is not None else {}
+            state.verdicts[address] = replace(verdict, action=Action.BLOCKED, blockers=(why,))
+        state.takers |= {address: taker} if taker is not None else {}
 
 
 def _union(one: Needs, other: Needs) -> Needs:
     return {a: one.get(a, frozenset()) | other.get(a, frozenset()) for a in {*one, *other}}
 
 
-def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet, facts: Facts) -> None:
+def _gate_nodes(state: _PlanningState, env: Iterable[Finding], fleet: Fleet, facts: Facts) -> None:
     """Hold back deliveries whose models are refused, whose keys cannot be proved, or whose .env git would take."""
     tracked = {f.address: Blocker(Why.REFUSED, f.message) for f in env if f.severity is Severity.ERROR}
-    for address, item in desk.items.items():
-        verdict = desk.verdicts[address]
+    for address, item in state.items.items():
+        verdict = state.verdicts[address]
         if address.kind != "node" or item.want is None or verdict.action not in (Action.CREATE, Action.UPDATE):
             continue
         gates = [tracked[address]] if address in tracked else []
@@ -231,23 +231,23 @@ def _gate_nodes(desk: _Desk, env: Iterable[Finding], fleet: Fleet, facts: Facts)
         models = {hop.model: hop for hop in item.want.material["node"].chain}
         if rewires(item):
             gates += [
-                why for (backend, alias), why in desk.refused.items() if _reaches(models.get(alias), backend, fleet)
+                why for (backend, alias), why in state.refused.items() if _reaches(models.get(alias), backend, fleet)
             ]
         for thing in item.want.needs:
-            if thing in desk.missing and before.get(thing) is None:
-                gates.append(desk.missing[thing])
-            other = desk.verdicts.get(thing)
+            if thing in state.missing and before.get(thing) is None:
+                gates.append(state.missing[thing])
+            other = state.verdicts.get(thing)
             if not touches_wiring(item):
                 continue
             if other and other.action is Action.BLOCKED:
                 why = Why.UNKNOWN if any(o.why is Why.UNKNOWN for o in other.blockers) else Why.WAITS
                 gates.append(Blocker(why, f"waits for {thing}: {other.blockers[0].reason}"))
             elif thing.kind == "key":  # a key that may not gain what the node needs of it cannot be proved
-                key = desk.items[thing]
-                held = _refused_entries(desk, key)
+                key = state.items[thing]
+                held = _refused_entries(state, key)
                 have = key.seen.attrs["models"] if key.seen else ()
                 gates += [held[m] for m in sorted(item.want.needs[thing]) if m in held and m not in have]
-        desk.gates[address] = tuple(dict.fromkeys(gates))
+        state.gates[address] = tuple(dict.fromkeys(gates))
 
 
 def _moves(item: ResourceState, facts: Facts) -> Blocker | None:
@@ -270,28 +270,28 @@ def _reaches(hop: Hop | None, backend: str, fleet: Fleet) -> bool:
     return hop is not None and backend in ((hop.backend,) if hop.backend else fleet.models[hop.model].backends)
 
 
-def _work(desk: _Desk) -> dict[Address, Work]:
+def _work(state: _PlanningState) -> dict[Address, Work]:
     """Steps of every resource, things before consumers; consumers that only settle join where something contracts."""
     work: dict[Address, Work] = {}
     contracting: set[Address] = set()
-    for address in sorted(desk.items, key=lambda a: list(KINDS).index(a.kind)):
-        item, verdict = desk.items[address], desk.verdicts[address]
-        users = desk.users.get(address, [])
+    for address in sorted(state.items, key=lambda a: list(KINDS).index(a.kind)):
+        item, verdict = state.items[address], state.verdicts[address]
+        users = state.users.get(address, [])
         delivered = any(
-            desk.verdicts[a].action in (Action.CREATE, Action.UPDATE)
-            and not desk.gates.get(a)
+            state.verdicts[a].action in (Action.CREATE, Action.UPDATE)
+            and not state.gates.get(a)
             and a.kind == "node"
-            and address in (desk.items[a].want.needs if desk.items[a].want else {})  # type: ignore[union-attr]
-            and touches_wiring(desk.items[a])
+            and address in (state.items[a].want.needs if state.items[a].want else {})  # type: ignore[union-attr]
+            and touches_wiring(state.items[a])
             for a in users
         )
         uses = Dependents(
-            running=frozenset().union(*(desk.running.get(a, {}).get(address, frozenset()) for a in users)),
-            refused=_refused_entries(desk, item),
+            running=frozenset().union(*(state.running.get(a, {}).get(address, frozenset()) for a in users)),
+            refused=_refused_entries(state, item),
             delivered=delivered,
-            unsettled=tuple(o for a in users for o in _unsettled(desk, a)),
+            unsettled=tuple(o for a in users for o in _unsettled(state, a)),
         )
-        active = verdict.action in (Action.CREATE, Action.UPDATE, Action.DELETE) and not desk.gates.get(address)
+        active = verdict.action in (Action.CREATE, Action.UPDATE, Action.DELETE) and not state.gates.get(address)
         provable = delivered and address.kind == "key" and verdict.action in (None, Action.RECORD)
         if active or provable:
             work[address] = KINDS[address.kind].steps(item, uses)
@@ -300,15 +300,15 @@ def _work(desk: _Desk) -> dict[Address, Work]:
         if any(step.phase is Phase.CONTRACT for step in work[address].steps):
             contracting |= {a for a in users if a.kind == "node"}
     for address in contracting:
-        item = desk.items[address]
+        item = state.items[address]
         if not work[address].steps and item.want is not None and isinstance(item.have, Seen):
             work[address] = KINDS["node"].steps(item, Dependents())
     return work
 
 
-def _refused_entries(desk: _Desk, item: ResourceState) -> dict[str, Blocker]:
+def _refused_entries(state: _PlanningState, item: ResourceState) -> dict[str, Blocker]:
     """Which entries of a key or route may not be added: refused by capacity, or missing on the proxy."""
-    refused = {alias: why for (_, alias), why in desk.refused.items()}
+    refused = {alias: why for (_, alias), why in state.refused.items()}
     if item.address.kind == "route":
         return {a: why for a, why in refused.items() if a == item.address.alias}
     found = {}
@@ -316,15 +316,15 @@ def _refused_entries(desk: _Desk, item: ResourceState) -> dict[str, Blocker]:
         for entry in entries:
             if entry in refused:
                 found[entry] = refused[entry]
-            elif thing in desk.missing:
-                found[entry] = desk.missing[thing]
+            elif thing in state.missing:
+                found[entry] = state.missing[thing]
     return found
 
 
-def _unsettled(desk: _Desk, consumer: Address) -> tuple[Blocker, ...]:
+def _unsettled(state: _PlanningState, consumer: Address) -> tuple[Blocker, ...]:
     """Why a consumer may still be using what it used: empty when this plan settles or removes it, or it has settled."""
-    item, verdict = desk.items[consumer], desk.verdicts[consumer]
-    gates = desk.gates.get(consumer, ())
+    item, verdict = state.items[consumer], state.verdicts[consumer]
+    gates = state.gates.get(consumer, ())
     if verdict.action is Action.BLOCKED or gates:
         reason = (verdict.blockers or gates)[0]
         return (Blocker(Why.WAITS, f"waits for {consumer}: {reason.reason}"),)
@@ -335,19 +335,19 @@ def _unsettled(desk: _Desk, consumer: Address) -> tuple[Blocker, ...]:
     return ()
 
 
-def _change(desk: _Desk, address: Address, work: Work) -> Change | None:
-    item, verdict = desk.items[address], desk.verdicts[address]
+def _change(state: _PlanningState, address: Address, work: Work) -> Change | None:
+    item, verdict = state.items[address], state.verdicts[address]
     if verdict.action is None:
         return None
-    blockers = (*verdict.blockers, *desk.gates.get(address, ()), *work.blockers)
+    blockers = (*verdict.blockers, *state.gates.get(address, ()), *work.blockers)
     action = verdict.action
     acts = any(step.locked is not None or step.removes for step in work.steps)
     if action not in (Action.BLOCKED, Action.RECORD) and not acts:
         action = Action.BLOCKED
-    taker = desk.takers.get(address)
-    if taker is not None and action is Action.RECORD and desk.gates.get(taker):
+    taker = state.takers.get(address)
+    if taker is not None and action is Action.RECORD and state.gates.get(taker):
         # until its successor is delivered it is what runs there
-        action, blockers = Action.BLOCKED, (Blocker(Why.WAITS, f"waits for {taker}: {desk.gates[taker][0].reason}"),)
+        action, blockers = Action.BLOCKED, (Blocker(Why.WAITS, f"waits for {taker}: {state.gates[taker][0].reason}"),)
     found, files = ((), ()) if isinstance(item.have, Unknown) else KINDS[address.kind].describe(item)
     consequences = dict.fromkeys(f.consequence for f in files if f.consequence)
     return Change(
@@ -377,12 +377,12 @@ def _fit(assessment: Assessment) -> str:
 
 
 def _planned_after(
-    wanted: Mapping[str, tuple[Planned, ...]], before: Mapping[str, tuple[Planned, ...]], desk: _Desk
+    wanted: Mapping[str, tuple[Planned, ...]], before: Mapping[str, tuple[Planned, ...]], state: _PlanningState
 ) -> dict[str, tuple[Planned, ...]]:
     """Each backend's set once this plan is applied: without what was refused, with what that should have replaced."""
     found = {}
     for backend in sorted({*wanted, *before}):
-        held = {alias for where, alias in desk.refused if where == backend}
+        held = {alias for where, alias in state.refused if where == backend}
         entries = [p for p in wanted.get(backend, ()) if p.model not in held]
         entries += [p for p in before.get(backend, ()) if p.model in held]
         if entries:

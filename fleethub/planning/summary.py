@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleethub.model.plan import Action, Change, Plan
-from fleethub.model.words import gib, plural
+from fleethub.model.text import gib, plural
 
 
 def sentence(plan: Plan) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fleethub.model.words import hop
+from fleethub.model.text import hop
 from fleethub.rendering.slots import Opaque, OutputRefused, quoted
 
 DEPTH = 50

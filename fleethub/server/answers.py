@@ -12,7 +12,7 @@ from fleethub.model.capacity import Bar
 from fleethub.model.finding import Finding
 from fleethub.model.fleet_status import BackendStatus, FleetStatus
 from fleethub.model.plan import Plan
-from fleethub.operations.hub import View
+from fleethub.operations.snapshots import View
 from fleethub.server.errors import CODES
 from fleethub.views.data import finding_data, plan_data
 from fleethub.views.fleet_status import survey_data

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.operations.hub import View
+from fleethub.operations.snapshots import View
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
 Sample = tuple[Mapping[str, str], float]

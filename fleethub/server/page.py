@@ -19,8 +19,8 @@ from starlette.responses import Response
 
 from fleethub.model.capacity import Answer, Fit, Rank
 from fleethub.model.fleet_status import FleetStatus, KeyStatus, NodeStatus
-from fleethub.model.words import flat, gib, plural
-from fleethub.operations.hub import View
+from fleethub.model.text import flat, gib, plural
+from fleethub.operations.snapshots import View
 from fleethub.server import picture
 from fleethub.server.bodies import CapacityQuery
 from fleethub.server.errors import Refusal
@@ -47,7 +47,7 @@ def page(site: Site) -> APIRouter:
     def index(request: Request) -> Response:
         """For people; without script too."""
         given = {name: value for name, value in request.query_params.items() if value}
-        return page_response(site.hub.current(), given, site.stale_after)
+        return page_response(site.snapshots.current(), given, site.stale_after)
 
     return router
 

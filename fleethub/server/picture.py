@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from fleethub.model.capacity import Bar
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, NodeStatus
-from fleethub.model.words import gib, plural
+from fleethub.model.text import gib, plural
 
 PARTS = ("resident", "planned", "unplanned", "reserve")
 SHOWN = 24  # nodes drawn one by one; more are drawn by what they share

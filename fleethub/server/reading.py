@@ -54,7 +54,7 @@ def reading(site: Site) -> APIRouter:
     )
     def capacity(asked: Annotated[CapacityQuery, Query()]) -> Response:
         """Judged from the last observation; a model that is not installed can be described by params and quant."""
-        view = usable(site.hub.current())
+        view = usable(site.snapshots.current())
         data = {"observation": observation(view, site.stale_after), **capacity_data(looked(view), asked)}
         return json_response(data, headers=age_of(view))
 
@@ -66,7 +66,7 @@ def reading(site: Site) -> APIRouter:
     @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, summary="For Prometheus")
     async def metrics() -> Response:
         """Headroom, drift, unknowns, findings, ages."""
-        text = metrics_text(await site.view(), site.hub.refreshes, site.hub.failures)
+        text = metrics_text(await site.view(), site.snapshots.refreshes, site.snapshots.failures)
         return Response(text, headers={"Content-Type": KIND, "Cache-Control": "no-store"})
 
     return router

@@ -1,4 +1,4 @@
-"""What every route works on: the hub, and how old an observation may be."""
+"""What every route works on: the snapshots, and how old an observation may be."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from fleethub.model.facts import Facts
 from fleethub.operations.capacity import Looked
-from fleethub.operations.hub import Hub, View
+from fleethub.operations.snapshots import SnapshotCache, View
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.server.answers import findings_data, fleet_body
 from fleethub.server.errors import Refusal
@@ -23,14 +23,14 @@ class Site:
     """One served fleet. ``stale_after`` in seconds."""
 
     path: Path
-    hub: Hub
+    snapshots: SnapshotCache
     stale_after: float
     trusting: Trusting = ALONE
     _tagged: tuple[View, str] | None = None
 
     async def view(self) -> View:
         """What is known now; a spec that changed on disk is planned anew beside the event loop."""
-        return await run_in_threadpool(self.hub.current) if self.hub.changed() else self.hub.view
+        return await run_in_threadpool(self.snapshots.current) if self.snapshots.changed() else self.snapshots.view
 
     async def good(self) -> View:
         """The same, where a spec has held together at least once."""
@@ -47,7 +47,7 @@ class Site:
 def site_of(path: Path, interval: float, trusting: Trusting = ALONE) -> Site:
     """Open a fleet's folder; reads no network. ``interval``: seconds between two observations."""
     stale_after = STALE_INTERVALS * interval
-    return Site(path, Hub(path, lambda view: fleet_body(view, stale_after), trusting), stale_after, trusting)
+    return Site(path, SnapshotCache(path, lambda view: fleet_body(view, stale_after), trusting), stale_after, trusting)
 
 
 def usable(view: View) -> View:

@@ -15,7 +15,7 @@ from fleethub.model.finding import Finding
 from fleethub.operations import SpecError
 from fleethub.operations import capacity as use
 from fleethub.operations import edit as edits
-from fleethub.operations.hub import View
+from fleethub.operations.snapshots import View
 from fleethub.server.answers import ErrorAnswer, WriteAnswer, findings_data, plan_summary
 from fleethub.server.bodies import AssignBody, Body, NodeBody, ReleaseBody
 from fleethub.server.errors import Refusal, json_response
@@ -73,8 +73,8 @@ def writing(site: Site) -> APIRouter:
 
 def _view(site: Site) -> View:
     """What a write is judged with: never from nothing, nor from what is stale."""
-    usable(site.hub.current())
-    return usable(site.hub.within(site.stale_after))
+    usable(site.snapshots.current())
+    return usable(site.snapshots.within(site.stale_after))
 
 
 def _known(view: View, models: Iterable[str]) -> None:
@@ -91,7 +91,7 @@ def _edit(site: Site, edit: Any, body: Body, models: tuple[str, ...]) -> Respons
     try:
         proposal = edits.propose(site.path, edit, body.project, body.force, view.facts, site.trusting, api=True)
         if _unjudged(proposal):  # a model may have been pulled since the last look
-            view = usable(site.hub.refresh())
+            view = usable(site.snapshots.refresh())
             proposal = edits.propose(site.path, edit, body.project, body.force, view.facts, site.trusting, api=True)
         if proposal.refused:
             _remember(proposal)
@@ -113,7 +113,7 @@ def _edit(site: Site, edit: Any, body: Body, models: tuple[str, ...]) -> Respons
         raise Refusal("LOCKED", str(error)) from None
     except OSError as error:
         raise Refusal("UNWRITABLE", f"the spec cannot be written: {error.strerror}") from None
-    now = site.hub.current()
+    now = site.snapshots.current()
     new = proposal.action == "register" and not proposal.nothing
     return json_response(_answer(proposal, written, now, edit.node), 201 if new else 200)
 

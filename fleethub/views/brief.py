@@ -10,7 +10,7 @@ from typing import Any
 
 from fleethub.model.finding import FOR_PEOPLE, Finding, Severity
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, KeyStatus, NodeStatus
-from fleethub.model.words import gib, hop, named, tame
+from fleethub.model.text import gib, hop, named, tame
 
 
 def brief(fleet_status: FleetStatus) -> dict[str, Any]:

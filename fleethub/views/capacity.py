@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fleethub.model.capacity import Answer, Bar, Check, Estimate, Fit, Held, Placed, Rank, Remedy, Report, Sure, Verdict
-from fleethub.model.words import gib, plural
+from fleethub.model.text import gib, plural
 from fleethub.views.data import finding_data
 from fleethub.views.plan import findings_lines
 from fleethub.views.style import Style

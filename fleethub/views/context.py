@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from fleethub.model.words import tame
+from fleethub.model.text import tame
 
 LARGEST = 4000  # characters of what is printed, envelope included
 STALE = 3600.0  # seconds after which an observation is called stale

@@ -14,7 +14,7 @@ from fleethub.model.address import Address
 from fleethub.model.capacity import Fit, Planned
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Locked, Lockfile
-from fleethub.model.words import GIB, hop, named, plural, tame
+from fleethub.model.text import GIB, hop, named, plural, tame
 
 NAME = "FLEETHUB.md"
 LARGEST = 4096  # bytes

@@ -10,7 +10,7 @@ from typing import Any
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.plan import MISSING, Action, Change, Drift, FieldChange, Load, Plan
-from fleethub.model.words import gib, named, plural
+from fleethub.model.text import gib, named, plural
 from fleethub.views.style import Style
 
 SIGNS = {

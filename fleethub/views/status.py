@@ -9,7 +9,7 @@ from typing import Any
 from fleethub.model.address import Address
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, ProxyStatus
 from fleethub.model.observation import Absent, Locked, Observation, Resource, Seen, Unknown
-from fleethub.model.words import gib, heard, hop, named, plural
+from fleethub.model.text import gib, heard, hop, named, plural
 from fleethub.views.style import Style
 
 

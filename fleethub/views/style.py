@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from fleethub.model.words import bare
+from fleethub.model.text import bare
 
 CODES = {
     "create": "32",

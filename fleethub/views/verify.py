@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from fleethub.model.finding import Finding, Severity
+from fleethub.model.text import plural
 from fleethub.model.verify import Failure, Origin, Reply, Row, Verified
-from fleethub.model.words import plural
 from fleethub.views.data import finding_data
 from fleethub.views.plan import findings_lines
 from fleethub.views.style import Style

@@ -12,8 +12,8 @@ from fleethub.clients.door import read, variables
 from fleethub.clients.http import Answer
 from fleethub.clients.node_script import ask_node, digest
 from fleethub.clients.shell import Local, Output, ShellError
+from fleethub.model.text import heard
 from fleethub.model.verify import Call, Failure
-from fleethub.model.words import heard
 from tests.answers import NOISE, Printing, framed
 
 KEY = "sk-abcdefghijklmnop"

@@ -19,7 +19,7 @@ from fleethub.operations.hook import (
     user_settings,
 )
 
-COMMAND = hook_command(("/opt/fleet hub/bin/fleethub",))
+COMMAND = hook_command(("/opt/fleet snapshots/bin/fleethub",))
 CANARY = "sk-ant-Canary7Canary7Canary7"
 TEXT = json.dumps({"env": {"ANTHROPIC_API_KEY": CANARY}, "permissions": {"allow": [CANARY]}}, indent=2)
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -44,7 +44,7 @@ def others(file: Path) -> list[str]:
 def test_places(tmp_path: Path) -> None:
     assert user_settings(tmp_path) == tmp_path / ".claude/settings.json"
     assert project_settings(tmp_path) == tmp_path / ".claude/settings.local.json"
-    assert COMMAND == "'/opt/fleet hub/bin/fleethub' context --format claude-hook"
+    assert COMMAND == "'/opt/fleet snapshots/bin/fleethub' context --format claude-hook"
 
 
 def test_install_keeps_a_backup_and_the_mode(file: Path) -> None:

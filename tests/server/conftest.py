@@ -46,7 +46,7 @@ def master(monkeypatch: pytest.MonkeyPatch) -> None:
 def site(place: Place, master: None) -> Site:
     """The fleet, observed once."""
     found = site_of(place.folder, 60.0)
-    found.hub.refresh()
+    found.snapshots.refresh()
     assert os.environ["LITELLM_MASTER_KEY"]
     return found
 

@@ -42,7 +42,7 @@ def test_drift_and_findings(place: Place, master: None, world: World) -> None:
     site = site_of(place.folder, 60.0)
     world.admin.update("a", models=["qwen3-32b"])
     world.ollama.load("gpt-oss:20b", 8192)
-    site.hub.refresh()
+    site.snapshots.refresh()
     found = samples(client_of(site))
     assert found["fleethub_drift"] == 1
     assert found["fleethub_changes"] == 1
@@ -55,7 +55,7 @@ def test_what_is_unknown_has_no_sample(place: Place, master: None, world: World)
     assert never["fleethub_observed"] == 0
     assert not [name for name in never if "headroom" in name or "drift" in name or "age" in name]
     place.edit(world.ollama.url, "http://127.0.0.1:9")
-    site.hub.refresh()
+    site.snapshots.refresh()
     found = samples(client_of(site))
     assert found['fleethub_things{kind="backend",state="unknown"}'] == 1
     assert not [name for name in found if "headroom" in name]
@@ -64,7 +64,7 @@ def test_what_is_unknown_has_no_sample(place: Place, master: None, world: World)
 def test_failures_are_counted(place: Place, master: None) -> None:
     site = site_of(place.folder, 60.0)
     place.write("[fleet\n")
-    site.hub.refresh()
+    site.snapshots.refresh()
     found = samples(client_of(site))
     assert (found["fleethub_refreshes_total"], found["fleethub_refresh_failures_total"]) == (1, 1)
     assert found["fleethub_problem"] == 1

@@ -59,7 +59,7 @@ def test_who_runs_what(client: TestClient) -> None:
 def test_all_that_it_says(site: Site, place: Place, world: World, snapshot: SnapshotAssertion) -> None:
     world.admin.update("a", models=["qwen3-32b"])
     world.ollama.load("gpt-oss:20b", 8192)
-    site.hub.refresh()
+    site.snapshots.refresh()
     place.edit('model = "qwen3-32b"', 'model = "gpt-oss-120b"')
     page = opened(client_of(site), "/?model=gpt-oss-120b")
     words = "\n".join(line for word in page.words if (line := re.sub(r"\s+", " ", word).strip()))
@@ -87,7 +87,7 @@ def test_nothing_is_from_elsewhere_and_only_its_own_script_runs(client: TestClie
 
 @pytest.mark.parametrize("query", ["", "?model=gpt-oss-120b&backend=gpu"])
 def test_hostile_names_stay_text(site: Site, query: str) -> None:
-    view = site.hub.view
+    view = site.snapshots.view
     assert view.fleet_status is not None
     plain = Page(bytes(page_response(view, {}, 180.0).body).decode())
     node = replace(view.fleet_status.nodes[0], owner=HOSTILE, host=HOSTILE, chain=(HOSTILE, "b"), reason=HOSTILE)
@@ -149,14 +149,14 @@ def test_a_broken_spec_and_a_stale_view(site: Site, place: Place) -> None:
     page = opened(client)
     assert "does not hold together" in page.text
     assert "fleet.toml:1" in page.text
-    stale = Page(bytes(page_response(site.hub.view, {}, -1.0).body).decode())
+    stale = Page(bytes(page_response(site.snapshots.view, {}, -1.0).body).decode())
     assert "hidden" not in next(a for _, a in stale.elements if a.get("id") == "stale")
 
 
 def test_an_unseen_backend_is_not_shown_as_empty(place: Place, master: None, world: World) -> None:
     site = site_of(place.folder, 60.0)
     place.edit(world.ollama.url, "http://127.0.0.1:9")
-    site.hub.refresh()
+    site.snapshots.refresh()
     text = opened(client_of(site)).text
     assert "not observed" in text
     assert "Nothing is loaded now" not in text
@@ -164,7 +164,7 @@ def test_an_unseen_backend_is_not_shown_as_empty(place: Place, master: None, wor
 
 
 def test_the_state_of_a_node_is_the_worst_of_it(site: Site) -> None:
-    fleet_status = site.hub.view.fleet_status
+    fleet_status = site.snapshots.view.fleet_status
     assert fleet_status is not None
     node, key = fleet_status.nodes[0], fleet_status.keys[0]
     cases: list[tuple[Any, Any, str]] = [
@@ -202,7 +202,7 @@ def test_bars() -> None:
 
 
 def test_the_wiring_leads_from_nodes_to_backends(site: Site) -> None:
-    fleet_status = site.hub.view.fleet_status
+    fleet_status = site.snapshots.view.fleet_status
     assert fleet_status is not None
     drawn = wiring(fleet_status)
     assert {(b.kind, b.name) for b in drawn.boxes} == {

@@ -23,8 +23,8 @@ def test_the_fleet_is_the_survey_with_how_far_to_trust_it(client: TestClient, si
     answer = client.get("/api/fleet")
     body = answer.json()
     seen = body.pop("observation")
-    assert site.hub.view.fleet_status is not None
-    assert body == json.loads(json.dumps(survey_data(site.hub.view.fleet_status), default=list))
+    assert site.snapshots.view.fleet_status is not None
+    assert body == json.loads(json.dumps(survey_data(site.snapshots.view.fleet_status), default=list))
     assert seen == {"at": body["at"], "problem": "", "findings": [], "stale_after": 180.0}
     assert int(answer.headers["age"]) >= 0
     assert answer.headers["content-type"] == "application/json"
@@ -164,7 +164,7 @@ def test_a_bug_in_a_route_is_told_once_and_without_what_is_inside(
     def breaks(*_: object) -> None:
         raise RuntimeError("sk-inside")
 
-    monkeypatch.setattr(site.hub, "changed", lambda: False)
+    monkeypatch.setattr(site.snapshots, "changed", lambda: False)
     monkeypatch.setattr("fleethub.server.reading.plan_body", breaks)
     answer = client.get("/api/fleet/plan")
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL_ERROR")

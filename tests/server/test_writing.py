@@ -192,16 +192,16 @@ def test_a_spec_that_is_broken_now_is_not_edited(client: TestClient, place: Plac
 
 def test_the_first_write_looks_before_it_judges(place: Place, master: None) -> None:
     site = site_of(place.folder, 60.0)
-    assert site.hub.view.facts is None
+    assert site.snapshots.view.facts is None
     body = post(client_of(site), "assign", 409, node="a", model="gpt-oss-120b", project="Volta")
     assert body["code"] == "CAPACITY_CONFLICT"
 
 
 def test_a_write_is_not_judged_from_what_is_stale(site: Site, world: World) -> None:
     site.stale_after = -1.0
-    looked = site.hub.refreshes
+    looked = site.snapshots.refreshes
     post(client_of(site), "assign", 200, node="a", model="gpt-oss-20b", project="Volta")
-    assert site.hub.refreshes == looked + 1
+    assert site.snapshots.refreshes == looked + 1
 
 
 def test_a_model_that_was_pulled_since_the_last_look_is_looked_at(
@@ -211,7 +211,7 @@ def test_a_model_that_was_pulled_since_the_last_look_is_looked_at(
     pulled = models.pop("gpt-oss:120b")
     try:
         site = site_of(place.folder, 60.0)
-        site.hub.refresh()
+        site.snapshots.refresh()
     finally:
         models["gpt-oss:120b"] = pulled
     body = post(client_of(site), "assign", 409, node="a", model="gpt-oss-120b", project="Volta")

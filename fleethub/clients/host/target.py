@@ -21,7 +21,7 @@ from fleethub.clients.host.inside import astray
 from fleethub.clients.shell import Shell, ShellError, Shells
 from fleethub.model.facts import Container, FileReading, HostReading
 from fleethub.model.secret import Blob
-from fleethub.model.words import heard, named, tame
+from fleethub.model.text import heard, named, tame
 
 MARK = ".fleethub/mark.json"
 TOOL = "tool:"

@@ -15,7 +15,7 @@ from typing import Any
 from fleethub.clients.ssh import endpoint as limits
 from fleethub.clients.ssh.endpoint import Endpoint
 from fleethub.clients.ssh.known_hosts import fingerprint, kind_of
-from fleethub.model.words import heard
+from fleethub.model.text import heard
 
 LARGEST = 1 << 16  # bytes of a key's file
 MAGIC = b"openssh-key-v1\0"

@@ -6,7 +6,7 @@ import re
 
 from fleethub.clients.process import ShellError
 from fleethub.clients.ssh.endpoint import command as by_hand
-from fleethub.model.words import heard
+from fleethub.model.text import heard
 
 __all__ = ["Broken", "NeedsProgram", "by_hand", "plain", "program_says"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from fleethub.kinds.interface import ResourceState
 from fleethub.model.facts import KeyRow
 from fleethub.model.observation import Attrs, Locked, Seen
-from fleethub.model.words import heard
+from fleethub.model.text import heard
 
 LIMITS = ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")
 #: Limits that the spec cannot name.

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from fleethub.kinds.diff import diff
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import SENSITIVE, Blob, Text
-from fleethub.model.words import plural
+from fleethub.model.text import plural
 
 FOREIGN = "(a line that FleetHub did not write)"
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fleethub.model.words import named
+from fleethub.model.text import named
 from fleethub.nodetypes.openclaw.checks import Flaw
 
 _VERSION = re.compile(r":(\d{4}\.\d+\.\d+)\b")

@@ -66,7 +66,7 @@ class View:
         return None if self.taken is None else max(0.0, clock() - self.taken)
 
 
-class Hub:
+class SnapshotCache:
     """One fleet, for many readers in many threads. ``encode`` makes each view's ``body``, once."""
 
     def __init__(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.model.words import bare, flat, heard, named, quoted, tame
+from fleethub.model.text import bare, flat, heard, named, quoted, tame
 
 #: Every kind of character that somebody obeys or nobody sees.
 WILD = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0), *range(0x200B, 0x2010), *range(0x2028, 0x202F))))

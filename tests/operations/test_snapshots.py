@@ -1,4 +1,4 @@
-"""The hub: one view at a time, planned anew from the last facts, and never fine when it is not."""
+"""The snapshots: one view at a time, planned anew from the last facts, and never fine when it is not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from fleethub.operations.hub import NEVER, Hub, View
+from fleethub.operations.snapshots import NEVER, SnapshotCache, View
 from fleethub.state.lock import local_lock
 from tests.support import MASTER, Place, recorded
 from tests.test_laws import SPEC, World
@@ -26,7 +26,7 @@ def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plac
 
 def test_before_the_first_look_nothing_is_known_and_nothing_is_asked(place: Place) -> None:
     with recorded() as sent:
-        view = Hub(place.folder).view
+        view = SnapshotCache(place.folder).view
     assert sent == []
     assert view.age is None
     assert view.facts is None
@@ -40,7 +40,7 @@ def test_before_the_first_look_nothing_is_known_and_nothing_is_asked(place: Plac
 
 def test_a_look_sees_what_is_there_and_keeps_it_for_sessions(place: Place) -> None:
     (place.folder / ".fleethub/context.json").unlink(missing_ok=True)
-    view = Hub(place.folder, lambda seen: seen.plan.sentence.encode() if seen.plan else b"").refresh()
+    view = SnapshotCache(place.folder, lambda seen: seen.plan.sentence.encode() if seen.plan else b"").refresh()
     assert view.fleet_status is not None
     assert view.problem == ""
     assert view.age is not None
@@ -50,37 +50,37 @@ def test_a_look_sees_what_is_there_and_keeps_it_for_sessions(place: Place) -> No
 
 
 def test_what_is_planned_anew_asks_nobody(place: Place) -> None:
-    hub = Hub(place.folder)
-    before = hub.refresh()
-    assert hub.current() is before
+    snapshots = SnapshotCache(place.folder)
+    before = snapshots.refresh()
+    assert snapshots.current() is before
     place.edit('fallbacks = ["llama3.1-8b"]', "fallbacks = []")
     with recorded() as sent:
-        after = hub.current()
+        after = snapshots.current()
     assert sent == []
     assert after.plan is not None
     assert after.fleet_status is not None
     assert after.facts is before.facts
     assert after.taken == before.taken
     assert {str(c.address) for c in after.plan.changes} == {"node.a", "key.main.a"}
-    assert hub.current() is after
+    assert snapshots.current() is after
 
 
 def test_an_apply_elsewhere_is_seen_by_its_lockfile(place: Place) -> None:
-    hub = Hub(place.folder)
-    hub.refresh()
+    snapshots = SnapshotCache(place.folder)
+    snapshots.refresh()
     place.edit("rpm = 60", "rpm = 61")
     place.apply()
-    assert hub.changed()
-    seen = hub.current().fleet_status
+    assert snapshots.changed()
+    seen = snapshots.current().fleet_status
     assert seen is not None
     assert seen.serial == 2
 
 
 def test_a_new_node_that_nobody_looked_at_is_unknown_and_not_absent(place: Place) -> None:
-    hub = Hub(place.folder)
-    hub.refresh()
+    snapshots = SnapshotCache(place.folder)
+    snapshots.refresh()
     place.write((place.folder / "fleet.toml").read_text() + '[nodes.late]\nhost = "late"\nmodel = "qwen3-32b"\n')
-    fleet_status = hub.current().fleet_status
+    fleet_status = snapshots.current().fleet_status
     assert fleet_status is not None
     late = next(n for n in fleet_status.nodes if n.name == "late")
     assert (late.state, late.reason) == ("unknown", "it was not read")
@@ -90,57 +90,57 @@ def test_a_file_that_an_include_matches_later_is_seen(place: Place) -> None:
     (place.folder / "more").mkdir()
     (place.folder / "more/one.toml").write_text('[nodes.one]\nhost = "one"\nmodel = "qwen3-32b"\n')
     place.write('include = ["more/*.toml"]\n' + (place.folder / "fleet.toml").read_text())
-    hub = Hub(place.folder)
+    snapshots = SnapshotCache(place.folder)
     (place.folder / "more/two.toml").write_text('[nodes.two]\nhost = "two"\nmodel = "qwen3-32b"\n')
-    fleet_status = hub.current().fleet_status
+    fleet_status = snapshots.current().fleet_status
     assert fleet_status is not None
     assert {n.name for n in fleet_status.nodes} == {"a", "one", "two"}
 
 
 def test_a_template_that_is_overridden_is_seen(place: Place) -> None:
-    hub = Hub(place.folder)
+    snapshots = SnapshotCache(place.folder)
     (place.folder / "templates").mkdir()
-    assert hub.changed()
+    assert snapshots.changed()
 
 
 def test_a_broken_spec_keeps_the_last_good_view_and_says_so(place: Place) -> None:
-    hub = Hub(place.folder)
-    good = hub.refresh()
+    snapshots = SnapshotCache(place.folder)
+    good = snapshots.refresh()
     text = (place.folder / "fleet.toml").read_text()
     place.write(text + "[nodes.b\n")
-    for view in (hub.current(), hub.refresh()):
+    for view in (snapshots.current(), snapshots.refresh()):
         assert view.fleet_status is good.fleet_status
         assert "does not hold together" in view.problem
         assert [f.code for f in view.findings] == ["spec.syntax"]
-    assert hub.failures == 1
+    assert snapshots.failures == 1
     place.write(text)
-    mended = hub.current()
+    mended = snapshots.current()
     assert mended.problem == ""
     assert mended.findings == ()
 
 
 def test_a_spec_that_never_held_together_shows_nothing_as_a_fleet(place: Place) -> None:
     place.write("[fleet\n")
-    view = Hub(place.folder).refresh()
+    view = SnapshotCache(place.folder).refresh()
     assert view.fleet_status is None
     assert view.fleet is None
     assert [f.code for f in view.findings] == ["spec.syntax"]
 
 
 def test_a_broken_lockfile_is_a_problem(place: Place) -> None:
-    hub = Hub(place.folder)
-    hub.refresh()
+    snapshots = SnapshotCache(place.folder)
+    snapshots.refresh()
     (place.folder / "fleet.lock").write_text("broken")
-    assert "fleet.lock" in hub.current().problem
-    assert "fleet.lock" in hub.refresh().problem
+    assert "fleet.lock" in snapshots.current().problem
+    assert "fleet.lock" in snapshots.refresh().problem
 
 
 def test_the_wrong_seed_asks_nobody_and_keeps_what_was_seen(place: Place) -> None:
-    hub = Hub(place.folder)
-    seen = hub.refresh().facts
+    snapshots = SnapshotCache(place.folder)
+    seen = snapshots.refresh().facts
     place.seed("fhseed1_" + "0" * 43)
     with recorded() as sent:
-        view = hub.refresh()
+        view = snapshots.refresh()
     assert sent == []
     assert view.plan is not None
     assert view.plan.fatal
@@ -149,29 +149,29 @@ def test_the_wrong_seed_asks_nobody_and_keeps_what_was_seen(place: Place) -> Non
 
 
 def test_a_bug_while_reading_is_told_until_a_look_succeeds(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = Hub(place.folder)
-    good = hub.refresh()
+    snapshots = SnapshotCache(place.folder)
+    good = snapshots.refresh()
     with monkeypatch.context() as patch:
         patch.setattr("fleethub.operations.Workplace.read", lambda *_: 1 / 0)
-        assert "ZeroDivisionError" in hub.refresh().problem
-        assert hub.view.facts is good.facts
+        assert "ZeroDivisionError" in snapshots.refresh().problem
+        assert snapshots.view.facts is good.facts
         place.edit("rpm = 60", "rpm = 61")
-        assert "ZeroDivisionError" in hub.current().problem, "planning anew does not make the network readable"
-    assert hub.refresh().problem == ""
-    assert (hub.refreshes, hub.failures) == (3, 1)
+        assert "ZeroDivisionError" in snapshots.current().problem, "planning anew does not make the network readable"
+    assert snapshots.refresh().problem == ""
+    assert (snapshots.refreshes, snapshots.failures) == (3, 1)
 
 
 def test_whatever_goes_wrong_beside_the_network_is_told_and_ends_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub = Hub(place.folder)
+    snapshots = SnapshotCache(place.folder)
     wrong = {"load": OSError(116, "Stale file handle"), "keep": ValueError("surrogates not allowed")}
     for what, error in wrong.items():
         with monkeypatch.context() as patch:
-            patch.setattr(f"fleethub.operations.hub.{what}", Mock(side_effect=error))
-            assert hub.refresh().problem, what
-            assert hub.view.fleet_status is not None
-        assert hub.refresh().problem == ""
+            patch.setattr(f"fleethub.operations.snapshots.{what}", Mock(side_effect=error))
+            assert snapshots.refresh().problem, what
+            assert snapshots.view.fleet_status is not None
+        assert snapshots.refresh().problem == ""
     encoded: list[View] = []
 
     def encode(view: View) -> bytes:
@@ -180,19 +180,19 @@ def test_whatever_goes_wrong_beside_the_network_is_told_and_ends_nothing(
             raise ValueError("surrogates not allowed")
         return b"{}"
 
-    hub = Hub(place.folder, encode)
-    assert "ValueError" in hub.refresh().problem
-    assert hub.refresh().problem == ""
+    snapshots = SnapshotCache(place.folder, encode)
+    assert "ValueError" in snapshots.refresh().problem
+    assert snapshots.refresh().problem == ""
 
 
 def test_who_needs_a_recent_look_waits_for_one_look_together(place: Place) -> None:
-    hub = Hub(place.folder)
+    snapshots = SnapshotCache(place.folder)
     with ThreadPoolExecutor(8) as pool:
-        ages = [view.age for view in pool.map(lambda _: hub.within(60), range(8))]
+        ages = [view.age for view in pool.map(lambda _: snapshots.within(60), range(8))]
     assert None not in ages
-    assert hub.refreshes == 1
-    hub.within(-1)
-    assert hub.refreshes == 2
+    assert snapshots.refreshes == 1
+    snapshots.within(-1)
+    assert snapshots.refreshes == 2
 
 
 def test_a_machine_that_slept_does_not_take_an_old_view_for_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,14 +204,14 @@ def test_a_machine_that_slept_does_not_take_an_old_view_for_a_new_one(monkeypatc
 
 
 def test_many_readers_plan_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = Hub(place.folder)
-    hub.refresh()
+    snapshots = SnapshotCache(place.folder)
+    snapshots.refresh()
     place.edit("rpm = 60", "rpm = 61")
     planned = []
-    original = Hub._plan_anew
-    monkeypatch.setattr(Hub, "_plan_anew", lambda self: (planned.append(1), original(self))[1])
+    original = SnapshotCache._plan_anew
+    monkeypatch.setattr(SnapshotCache, "_plan_anew", lambda self: (planned.append(1), original(self))[1])
     views = []
-    readers = [threading.Thread(target=lambda: views.append(hub.current())) for _ in range(8)]
+    readers = [threading.Thread(target=lambda: views.append(snapshots.current())) for _ in range(8)]
     for reader in readers:
         reader.start()
     for reader in readers:
@@ -221,17 +221,17 @@ def test_many_readers_plan_once(place: Place, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_it_refreshes_by_itself_until_it_is_stopped(place: Place) -> None:
-    hub, stop, seen = Hub(place.folder), threading.Event(), threading.Event()
-    original = hub.refresh
+    snapshots, stop, seen = SnapshotCache(place.folder), threading.Event(), threading.Event()
+    original = snapshots.refresh
 
     def refresh() -> object:
         view = original()
-        if hub.refreshes >= 3:
+        if snapshots.refreshes >= 3:
             seen.set()
         return view
 
-    hub.refresh = refresh  # type: ignore[method-assign, assignment]
-    runner = threading.Thread(target=hub.run, args=(0.01, stop))
+    snapshots.refresh = refresh  # type: ignore[method-assign, assignment]
+    runner = threading.Thread(target=snapshots.run, args=(0.01, stop))
     runner.start()
     assert seen.wait(60)
     stop.set()
@@ -241,14 +241,14 @@ def test_it_refreshes_by_itself_until_it_is_stopped(place: Place) -> None:
 
 def test_it_writes_nothing_but_caches(place: Place) -> None:
     before = place.bytes()
-    hub = Hub(place.folder)
-    hub.refresh()
+    snapshots = SnapshotCache(place.folder)
+    snapshots.refresh()
     place.edit("rpm = 60", "rpm = 61")
-    hub.current()
+    snapshots.current()
     place.edit("rpm = 61", "rpm = 60")
     assert place.bytes() == before
 
 
 def test_it_looks_while_an_apply_holds_the_lock(place: Place) -> None:
     with local_lock(place.folder / ".fleethub/lock", "apply"):
-        assert Hub(place.folder).refresh().problem == ""
+        assert SnapshotCache(place.folder).refresh().problem == ""
