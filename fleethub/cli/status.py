@@ -16,7 +16,7 @@ def cmd(options: dict[str, object]) -> None:
     def work() -> int:
         from fleethub.operations import Workplace, plan_exit
         from fleethub.operations.sessions import remember
-        from fleethub.views.fleet_status import survey_data
+        from fleethub.views.fleet_status import status_data
         from fleethub.views.status import status_text
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
@@ -28,7 +28,7 @@ def cmd(options: dict[str, object]) -> None:
         if made.plan.findings:
             out.text("")
         out.findings(made.plan.findings)
-        out.line({"type": "status", **survey_data(seen)})
+        out.line({"type": "status", **status_data(seen)})
         out.line({"type": "summary", "exit": int(code)})
         return code
 

@@ -20,7 +20,7 @@ from fleethub.state.context import Stamps
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What ``observe`` saw; ``fleet_status`` None: nothing was asked, and ``findings`` say why. ``notes`` are for people."""
+    """What ``observe`` saw. Without ``fleet_status`` nothing was asked: ``findings`` say why. ``notes``: for people."""
 
     plan: Plan
     fleet_status: FleetStatus | None

@@ -46,9 +46,9 @@ def clock() -> float:
 class View:
     """The fleet as far as it is known, all of one moment.
 
-    ``fleet``, ``plan`` and ``fleet_status`` are of the last spec that held together, None before there was one. ``facts``
-    None: never observed. ``problem`` says why this is not what spec and network say now (``findings``: the spec's
-    own); empty: it is. ``taken`` is when it was observed, by ``clock``. ``body`` is what ``encode`` made.
+    ``fleet``, ``plan`` and ``fleet_status`` are of the last spec that held together, None before there was one.
+    ``facts`` None: never observed. ``problem`` says why this is not what spec and network say now (``findings``: the
+    spec's own); empty: it is. ``taken`` is when it was observed, by ``clock``. ``body`` is what ``encode`` made.
     """
 
     fleet: Fleet | None = None

@@ -15,7 +15,7 @@ from fleethub.model.plan import Plan
 from fleethub.operations.snapshots import View
 from fleethub.server.errors import CODES
 from fleethub.views.data import finding_data, plan_data
-from fleethub.views.fleet_status import survey_data
+from fleethub.views.fleet_status import status_data
 
 
 class Answered(BaseModel):
@@ -132,7 +132,7 @@ def fleet_body(view: View, stale_after: float) -> bytes:
     """The body of GET /api/fleet, made once for each view; empty without a fleet_status."""
     if view.fleet_status is None:
         return b""
-    data = {**survey_data(view.fleet_status), "observation": observation(view, stale_after)}
+    data = {**status_data(view.fleet_status), "observation": observation(view, stale_after)}
     return json.dumps(data, ensure_ascii=False, default=list, separators=(",", ":")).encode()
 
 

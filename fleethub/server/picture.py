@@ -85,17 +85,17 @@ def bar(gpu: Bar) -> Drawn:
     return Drawn(tuple(segments), round(1000 * gpu.total / whole, 2), f"{gpu.gpu}, {gib(gpu.total)}: {said}, {left}")
 
 
-def wiring(fleet_status: FleetStatus) -> Wiring:
+def wiring(status: FleetStatus) -> Wiring:
     """Nodes, proxies, models and backends in columns, with what leads where."""
-    groups, grouped = _groups(fleet_status.nodes)
-    proxies = {p.name: p for p in fleet_status.proxies}
-    used = [m for m in fleet_status.models if m.nodes or m.keys]
-    backends = {b.name: b for b in fleet_status.backends}
+    groups, grouped = _groups(status.nodes)
+    proxies = {p.name: p for p in status.proxies}
+    used = [m for m in status.models if m.nodes or m.keys]
+    backends = {b.name: b for b in status.backends}
     columns: dict[str, list[tuple[str, str, str]]] = {
         "node": [(_title(names), _chain(chain), state) for names, chain, state, _ in groups],
-        "proxy": [(p.name, "LiteLLM", p.state) for p in fleet_status.proxies],
+        "proxy": [(p.name, "LiteLLM", p.state) for p in status.proxies],
         "model": [(m.name, f"{m.context:,} tokens", "there") for m in used],
-        "backend": [(b.name, _said(b), _trouble(b)) for b in fleet_status.backends],
+        "backend": [(b.name, _said(b), _trouble(b)) for b in status.backends],
     }
     height = max((len(rows) for rows in columns.values()), default=1) * ROW + 44
     boxes: dict[tuple[str, str], Box] = {}
@@ -130,8 +130,8 @@ def wiring(fleet_status: FleetStatus) -> Wiring:
             if name in backends
         ]
     says = (
-        f"{plural(len(fleet_status.nodes), 'node')} to {plural(len(fleet_status.proxies), 'proxy', 'proxies')} to "
-        f"{plural(len(used), 'model')} on {plural(len(fleet_status.backends), 'backend')}; the table of nodes says the same"
+        f"{plural(len(status.nodes), 'node')} to {plural(len(status.proxies), 'proxy', 'proxies')} to "
+        f"{plural(len(used), 'model')} on {plural(len(status.backends), 'backend')}; the table of nodes says the same"
     )
     heads = {kind: COLUMNS[kind][0] for kind, rows in columns.items() if rows}
     return Wiring(tuple(drawn), tuple(dict.fromkeys(edges)), height, says, grouped, heads)

@@ -1,4 +1,4 @@
-"""What a session is told of a fleet, made from a fleet_status: the content of ``.fleethub/context.json``.
+"""What a session is told of a fleet, made from a status: the content of ``.fleethub/context.json``.
 
 Lines are made here, once; ``views.context`` only chooses among them, so that a session's start costs next to nothing.
 """
@@ -13,12 +13,12 @@ from fleethub.model.fleet_status import BackendStatus, FleetStatus, KeyStatus, N
 from fleethub.model.text import gib, hop, named, tame
 
 
-def brief(fleet_status: FleetStatus) -> dict[str, Any]:
+def brief(status: FleetStatus) -> dict[str, Any]:
     """Plain values: ``trouble`` and ``consumers`` carry the names by which a session knows its own.
 
     Names and words of others are data in every line: one line, no markup, quoted where they are not one word.
     """
-    told: dict[str, Any] = _tamed(_brief(fleet_status))
+    told: dict[str, Any] = _tamed(_brief(status))
     return told
 
 
@@ -31,49 +31,47 @@ def _tamed(value: Any) -> Any:
     return [_tamed(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _brief(fleet_status: FleetStatus) -> dict[str, Any]:
+def _brief(status: FleetStatus) -> dict[str, Any]:
     return {
-        "fleet": fleet_status.fleet,
-        "at": fleet_status.at,
-        "serial": fleet_status.serial,
-        "applied_at": fleet_status.applied_at,
-        "applied_by": fleet_status.applied_by,
-        "pending": fleet_status.sentence if fleet_status.changes else "",
+        "fleet": status.fleet,
+        "at": status.at,
+        "serial": status.serial,
+        "applied_at": status.applied_at,
+        "applied_by": status.applied_by,
+        "pending": status.sentence if status.changes else "",
         "refused": [],  # a later look that was refused is added by ``state.context.refuse``
         "trouble": [
-            *_drift(fleet_status),
-            *_unknown(fleet_status),
-            *_findings(fleet_status.findings),
-            *_waiting(fleet_status),
+            *_drift(status),
+            *_unknown(status),
+            *_findings(status.findings),
+            *_waiting(status),
         ],
-        "consumers": [*(_consumer(node, fleet_status.keys) for node in fleet_status.nodes), *_keys(fleet_status)],
-        "backends": [_backend(backend) for backend in fleet_status.backends],
+        "consumers": [*(_consumer(node, status.keys) for node in status.nodes), *_keys(status)],
+        "backends": [_backend(backend) for backend in status.backends],
         "models": [
             f"{named(m.name)}: {m.context:,} tokens, {', '.join(m.backends) or m.proxy or 'nowhere'}"
-            for m in fleet_status.models
+            for m in status.models
         ],
-        "proxies": [
-            f"{p.name}: {p.url}" + (f" (unknown: {p.reason})" if p.reason else "") for p in fleet_status.proxies
-        ],
+        "proxies": [f"{p.name}: {p.url}" + (f" (unknown: {p.reason})" if p.reason else "") for p in status.proxies],
     }
 
 
-def _drift(fleet_status: FleetStatus) -> Iterable[dict[str, Any]]:
-    for drift in fleet_status.drift:
+def _drift(status: FleetStatus) -> Iterable[dict[str, Any]]:
+    for drift in status.drift:
         then = "the next apply undoes it" if drift.repaired else "left alone until somebody decides"
         yield {"kind": "drift", "about": drift.address, "line": f"{drift.address}: {drift.says} by hand; {then}"}
 
 
-def _unknown(fleet_status: FleetStatus) -> Iterable[dict[str, Any]]:
+def _unknown(status: FleetStatus) -> Iterable[dict[str, Any]]:
     """What could not be looked at, one line per reason: a dead proxy makes all of its keys unknown."""
     reasons: dict[str, list[str]] = {}
-    for backend in fleet_status.backends:
+    for backend in status.backends:
         if backend.state == "unknown":
             reasons.setdefault(backend.reason, []).append(f"backend.{backend.name}")
-    for node in fleet_status.nodes:
+    for node in status.nodes:
         if node.state == "unknown":
             reasons.setdefault(node.reason, []).append(f"node.{node.name}")
-    for key in fleet_status.keys:
+    for key in status.keys:
         if key.state == "unknown":
             reasons.setdefault(key.reason, []).append(key.address)
     for reason, names in reasons.items():
@@ -95,13 +93,13 @@ def told(finding: Finding) -> str:
     return f"{finding.code}{about}: {finding.message}" + (f" → {hint}" if hint else "")
 
 
-def _waiting(fleet_status: FleetStatus) -> Iterable[dict[str, Any]]:
+def _waiting(status: FleetStatus) -> Iterable[dict[str, Any]]:
     """Changes that cannot be made now, one line per reason; what is unknown is told as that."""
-    told = {f"backend.{b.name}" for b in fleet_status.backends if b.state == "unknown"}
-    told |= {f"node.{n.name}" for n in fleet_status.nodes if n.state == "unknown"}
-    told |= {k.address for k in fleet_status.keys if k.state == "unknown"}
+    told = {f"backend.{b.name}" for b in status.backends if b.state == "unknown"}
+    told |= {f"node.{n.name}" for n in status.nodes if n.state == "unknown"}
+    told |= {k.address for k in status.keys if k.state == "unknown"}
     reasons: dict[str, list[str]] = {}
-    for change in fleet_status.changes:
+    for change in status.changes:
         if change.action == "blocked" and change.address not in told:
             reasons.setdefault("; ".join(change.waits), []).append(change.address)
     for reason, names in reasons.items():
@@ -161,9 +159,9 @@ def _files_of(node: NodeStatus) -> str:
     return f"is to have its files in {node.target}"
 
 
-def _keys(fleet_status: FleetStatus) -> Iterable[dict[str, Any]]:
+def _keys(status: FleetStatus) -> Iterable[dict[str, Any]]:
     """Keys that no node uses: consumers of another kind."""
-    for key in fleet_status.keys:
+    for key in status.keys:
         if not key.nodes:
             scope = ", ".join(map(named, key.models)) if key.models is not None else key.reason or key.state
             names = [n for n in (key.name, key.owner) if n]

@@ -9,7 +9,7 @@ from fleethub.model.fleet_status import FleetStatus
 from fleethub.views.data import finding_data
 
 
-def survey_data(fleet_status: FleetStatus) -> dict[str, Any]:
+def status_data(fleet_status: FleetStatus) -> dict[str, Any]:
     """The whole fleet_status; sizes in bytes, times ISO 8601 in UTC. Things are lists, each with its name."""
     out = asdict(fleet_status)
     out["backends"] = [backend | {"gpus": _bars(backend["gpus"])} for backend in out["backends"]]

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from fleethub.server.site import Site, site_of
-from fleethub.views.fleet_status import survey_data
+from fleethub.views.fleet_status import status_data
 from tests.server.conftest import client_of
 from tests.support import Place, recorded
 
@@ -24,7 +24,7 @@ def test_the_fleet_is_the_survey_with_how_far_to_trust_it(client: TestClient, si
     body = answer.json()
     seen = body.pop("observation")
     assert site.snapshots.view.fleet_status is not None
-    assert body == json.loads(json.dumps(survey_data(site.snapshots.view.fleet_status), default=list))
+    assert body == json.loads(json.dumps(status_data(site.snapshots.view.fleet_status), default=list))
     assert seen == {"at": body["at"], "problem": "", "findings": [], "stale_after": 180.0}
     assert int(answer.headers["age"]) >= 0
     assert answer.headers["content-type"] == "application/json"
