@@ -16,9 +16,11 @@ ALLOWED = {
     "fleetspec": {"folders"},
     "nodetypes": set(),
     "rendering": {"nodetypes", "folders"},
-    "capacity": set(),
+    "sizing": set(),
+    "engines": {"sizing"},
+    "placement": {"engines", "sizing"},
     "kinds": {"nodetypes"},
-    "planning": {"kinds", "capacity"},
+    "planning": {"kinds", "placement"},
     "verifying": {"nodetypes"},
     "state": {"atomic", "folders"},
     "clients": {"atomic", "folders"},
@@ -26,7 +28,7 @@ ALLOWED = {
     "applying": {"clients", "kinds", "state"},
     "views": {"state"},
     "operations": {
-        *("capacity", "fleetspec", "rendering", "kinds", "nodetypes", "planning", "verifying"),
+        *("sizing", "placement", "fleetspec", "rendering", "kinds", "nodetypes", "planning", "verifying"),
         *("observing", "applying", "clients", "state", "views", "atomic", "folders"),
     },
     "cli": {"operations", "views", "fleetspec", "state", "kinds", "clients", "testing", "server", "folders"},
@@ -35,7 +37,7 @@ ALLOWED = {
     "atomic": set(),
     "folders": set(),
 }
-PURE = ("model", "kinds", "nodetypes", "capacity", "planning", "verifying")
+PURE = ("model", "kinds", "nodetypes", "sizing", "engines", "placement", "planning", "verifying")
 #: What a pure room has no use for: network, processes, clock, environment.
 IMPURE = {
     "httpx",

@@ -10,11 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleethub.capacity import planned_sets
-from fleethub.capacity.ask import AskError, Question, ask, rank
-from fleethub.capacity.quant import BITS
-from fleethub.capacity.report import report
-from fleethub.capacity.shape import Shape, shape_of, shape_of_params
 from fleethub.fleetspec import load
 from fleethub.fleetspec.values import params as params_of
 from fleethub.model.capacity import Answer, Fit, Rank, Report
@@ -25,6 +20,11 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
 from fleethub.operations import SpecError
 from fleethub.operations.trust import ALONE, Trusting, lockfile_of, settle
+from fleethub.placement.ask import AskError, Question, ask, rank
+from fleethub.placement.assess import planned_sets
+from fleethub.placement.report import report
+from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params
+from fleethub.sizing.quant import BITS
 
 if TYPE_CHECKING:
     from fleethub.clients.reach import Silence
@@ -110,7 +110,7 @@ def given_params(text: str) -> int:
         raise AskError(f"{error}: write it like 32B or 1.5B") from None
 
 
-def given_shape(params: int | None, quant: str | None, file: Path | None) -> Shape | None:
+def given_shape(params: int | None, quant: str | None, file: Path | None) -> ModelArchitecture | None:
     """The shape of a model that is neither in the spec nor installed; raises AskError for an unusable file or quant."""
     if file is not None:
         from fleethub.clients.gguf import GgufError, read
@@ -119,7 +119,7 @@ def given_shape(params: int | None, quant: str | None, file: Path | None) -> Sha
             shown, size = read(file)
         except GgufError as error:
             raise AskError(str(error)) from None
-        shape = shape_of(shown, size)
+        shape = architecture_of(shown, size)
         if shape is None:
             arch = shown.info.get("general.architecture")
             raise AskError(
@@ -131,7 +131,7 @@ def given_shape(params: int | None, quant: str | None, file: Path | None) -> Sha
     label = (quant or "Q4_K_M").upper()
     if label not in BITS:
         raise AskError(f"no quantisation is called {quant!r}; there are: {', '.join(sorted(BITS))}")
-    return shape_of_params(params, label)
+    return architecture_of_params(params, label)
 
 
 def overview_exit(reports: Iterable[Report]) -> Exit:

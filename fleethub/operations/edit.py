@@ -20,7 +20,6 @@ from unicodedata import normalize
 from fleethub import folders
 from fleethub.atomic import create
 from fleethub.atomic import replace as write_file
-from fleethub.capacity import assess, planned_sets
 from fleethub.fleetspec import Loaded, load
 from fleethub.fleetspec.edit import edited
 from fleethub.fleetspec.report import redacted, shown
@@ -44,6 +43,7 @@ from fleethub.model.fleet import Fleet, Node
 from fleethub.operations import Planned, SpecError, Workplace
 from fleethub.operations.allowed import target_finding
 from fleethub.operations.trust import Trusting
+from fleethub.placement.assess import assess, planned_sets
 from fleethub.state.history import History
 from fleethub.state.history import read as history
 from fleethub.state.lock import LockedError, local_lock, who

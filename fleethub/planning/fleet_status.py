@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fleethub.capacity import planned_sets
-from fleethub.capacity.report import report
 from fleethub.kinds.key import beside, scopes, wiring
 from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
@@ -25,6 +23,8 @@ from fleethub.model.fleet_status import (
 )
 from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Source, Unknown
 from fleethub.model.plan import Plan
+from fleethub.placement.assess import planned_sets
+from fleethub.placement.report import report
 
 
 def fleet_status(

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from fleethub.capacity import assess, planned_sets
-from fleethub.capacity.assess import Assessment
 from fleethub.kinds import KINDS
 from fleethub.kinds.interface import Dependents, Kind, ObserveContext, ResourceState, Work, record
 from fleethub.kinds.key import findings as key_findings
@@ -32,6 +30,7 @@ from fleethub.model.fleet import Fleet, Hop
 from fleethub.model.observation import Locked, Lockfile, Needs, Observation, Resource, Seen, Unknown
 from fleethub.model.plan import Action, Blocker, Change, Phase, Plan, Step, Why
 from fleethub.model.secret import Fingerprinter
+from fleethub.placement.assess import Assessment, assess, planned_sets
 from fleethub.planning.guards import after_reading
 from fleethub.planning.hazards import env_findings, node_findings, unreadable
 from fleethub.planning.judge import Verdict, judge

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from fleethub.capacity import planned_sets
 from fleethub.kinds import KINDS
 from fleethub.kinds.key import proxy_source
 from fleethub.model.address import Address
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Resource, Source
 from fleethub.model.secret import SecretRef
+from fleethub.placement.assess import planned_sets
 
 
 def sources(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None) -> tuple[Source, ...]:

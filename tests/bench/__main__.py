@@ -17,14 +17,14 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from fleethub.capacity.admission import admit
-from fleethub.capacity.placing import placed
-from fleethub.capacity.server import server_of
+from fleethub.engines.ollama.admission import admit
+from fleethub.engines.ollama.load import placed
+from fleethub.engines.ollama.server import server_of
 from fleethub.model.facts import Facts, OllamaReading
 from fleethub.testing.litellm import LiteLLM
 from tests.bench.fleets import deployment, head, trust
 from tests.bench.http import fleet_ratio
-from tests.capacity.asking import CATALOG, backend, fleet, installed, model
+from tests.placement.asking import CATALOG, backend, fleet, installed, model
 from tests.support import MASTER, SEED
 
 SIZES = (10, 100, 1000)

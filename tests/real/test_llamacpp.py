@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.capacity.estimate import Run, kv_bytes
-from fleethub.capacity.kv import state_bytes
-from fleethub.capacity.shape import Shape, shape_of
 from fleethub.clients.gguf import read
+from fleethub.sizing.architecture import ModelArchitecture, architecture_of
+from fleethub.sizing.estimate import Run, kv_bytes
+from fleethub.sizing.kv import state_bytes
 
 pytestmark = pytest.mark.real
 MIB = 1 << 20
@@ -83,9 +83,9 @@ def loaded(files: Path, model: str, context: int, parallel: int, kv: str, batch:
     raise AssertionError(f"the load did not end well within {PATIENCE} s:\n{''.join(lines)[-3000:]}")
 
 
-def shape(files: Path, model: str) -> Shape:
+def shape(files: Path, model: str) -> ModelArchitecture:
     shown, size = read(files / f"{model}.gguf")
-    found = shape_of(shown, size)
+    found = architecture_of(shown, size)
     assert found is not None
     return found
 

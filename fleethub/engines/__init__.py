@@ -1,0 +1,1 @@
+"""The programs that serve models on a backend's GPUs, one folder each. Pure."""

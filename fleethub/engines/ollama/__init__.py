@@ -1,0 +1,1 @@
+"""Ollama: its settings, its scheduler's rules, and what it makes of a load."""

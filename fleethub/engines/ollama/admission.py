@@ -1,0 +1,279 @@
+"""What a server does with a planned set, in any load order: fits, spills, evicts, does not fit, unknown.
+
+Every load counts with the upper end of its range. Primaries are judged together, each fallback with them, one at
+a time. One GPU: exact, and linear in the models, because every rule is hardest when all others are loaded.
+Several GPUs: first what suffices wherever things land, then (small sets) every order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from fleethub.engines.ollama.orders import walk
+from fleethub.engines.ollama.rules import Rules, Weighed, weigh
+from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_note
+from fleethub.engines.ollama.server import Server
+from fleethub.model.capacity import Check, Fit, Placed, Verdict
+from fleethub.model.facts import tagged
+from fleethub.model.text import gib, plural
+
+#: From best to worst; unknown stands apart.
+WORSE = (Fit.FITS, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)
+#: Rule of a check that fails -> what becomes of the set.
+MEANS = {
+    "physical": Fit.EXCEEDS,
+    "preflight": Fit.EVICTS,
+    "count": Fit.EVICTS,
+    "context": Fit.EVICTS,
+    "spill": Fit.SPILLS,
+}
+
+
+def worst(fits: Iterable[Fit]) -> Fit:
+    """The worst of several; fits when there are none."""
+    return max(fits, key=WORSE.index, default=Fit.FITS)
+
+
+def admit(server: Server, planned: Sequence[Placed]) -> Verdict:
+    """The verdict on a planned set. Pure; the order of ``planned`` does not matter."""
+    loads, checks = _distinct(planned)
+    known = [p for p in loads if p.estimate.total is not None]
+    unknown = [p for p in loads if p.estimate.total is None]
+    total, rules = server.total, Rules.of(server)
+    weighed = [weigh(p, server.era) for p in known]
+    first = [w for w in weighed if w.placed.primary]
+    rest = [w for w in weighed if not w.placed.primary]
+    need = sum(w.one for w in first) + max((w.one for w in rest), default=0)
+    verdict = Verdict(
+        backend=server.name,
+        fit=Fit.UNKNOWN,
+        placed=tuple(planned),
+        checks=tuple(checks),
+        gpus=server.gpus,
+        reserve=server.reserve * len(server.gpus),
+        need=None if unknown else need,
+        total=total,
+        total_from=server.total_from,
+        era=server.era.value,
+        notes=_notes(server, weighed),
+    )
+    if total is None:
+        return replace(verdict, reason="its GPUs are neither declared nor readable") if loads else _empty(verdict)
+    judge = _Judge(server, rules, total)
+    checks += judge.together(first)
+    fallbacks: list[tuple[str, Fit]] = []
+    for load in rest:
+        fit, more = judge.beside(load, first)
+        if fit is Fit.FITS and any(p.primary for p in unknown):
+            fit = Fit.UNKNOWN  # nobody knows what it would be beside
+        fallbacks.append((load.name, fit))
+        checks += more
+    fallbacks += [(p.model, Fit.UNKNOWN) for p in unknown if not p.primary]
+    mine = {w.name for w in rest}
+    fit = worst(MEANS[c.rule] for c in checks if not c.holds and (c.model not in mine or MEANS[c.rule] is Fit.EXCEEDS))
+    reason = "; ".join(p.estimate.reason for p in unknown)
+    if fit is not Fit.EXCEEDS and any(p.primary for p in unknown):
+        fit = Fit.UNKNOWN  # even what is known to be evicted might be so by a size that is not known
+    notes = (*verdict.notes, *judge.notes)
+    return replace(
+        verdict,
+        fit=fit,
+        checks=tuple(checks),
+        reason=reason,
+        notes=tuple(dict.fromkeys(notes)),
+        fallbacks=tuple(sorted(fallbacks)),
+    )
+
+
+def _empty(verdict: Verdict) -> Verdict:
+    return replace(verdict, fit=Fit.FITS)
+
+
+def _distinct(planned: Sequence[Placed]) -> tuple[list[Placed], list[Check]]:
+    """One load per tag, the largest, in a fixed order; a check that fails for a tag with several contexts."""
+    tags: dict[str, list[Placed]] = {}
+    for load in sorted(planned, key=lambda p: (p.model, p.context)):
+        tags.setdefault(tagged(load.tag), []).append(load)
+    loads, checks = [], []
+    for tag, same in sorted(tags.items()):
+        sizes = sorted({p.context for p in same})
+        largest = max(same, key=lambda p: (p.estimate.total is None, p.estimate.high, p.preflight or 0))
+        loads.append(replace(largest, primary=any(p.primary for p in same)))
+        if len(sizes) > 1:
+            says = f"{tag} is asked for with contexts {', '.join(map(str, sizes))}: each change loads it anew"
+            names = tuple(p.model for p in same)
+            checks.append(Check("context", largest.model, sizes[-1], sizes[0], False, says, names))
+    return loads, checks
+
+
+def _notes(server: Server, loads: Sequence[Weighed]) -> tuple[str, ...]:
+    notes = (
+        [scheduler_note(server.era, server.version)]
+        if server.observed or server.era is not SchedulerVersion.UNKNOWN
+        else []
+    )
+    if not server.observed:
+        seen = "what an earlier command saw" if server.reading is not None else "the spec"
+        strict = ", by the strictest of the rules since 0.13" if server.era is SchedulerVersion.UNKNOWN else ""
+        notes.append(f"not observed: judged from {seen}{strict}")
+    rough = [w.name for w in loads if w.placed.preflight is None]
+    if rough:
+        notes.append(f"what the server reckons for {', '.join(sorted(rough))} is taken from the size in the spec")
+    if any(w.one > (w.placed.estimate.total or 0) for w in loads):
+        notes.append("each load counts with the upper end of its range")
+    return tuple(n for n in notes if n)
+
+
+@dataclass
+class _Judge:
+    """One server's rules put to sets of loads; ``notes`` gather what had to be assumed."""
+
+    server: Server
+    rules: Rules
+    total: int
+
+    def __post_init__(self) -> None:
+        self.notes: list[str] = []
+        self.count = len(self.server.gpus)
+        self.overhead = self.server.overhead * self.count
+        self.reserve = self.server.reserve * self.count
+
+    def together(self, loads: Sequence[Weighed]) -> list[Check]:
+        """Every check of a set whose models must all stay."""
+        if not loads:
+            return []
+        names = tuple(w.name for w in loads)
+        checks = [self._physical(loads, names[0] if len(names) == 1 else "")]
+        limit = self.server.count_limit
+        if len(loads) > 1:
+            says = f"{plural(len(loads), 'model')} at once, and the server keeps {limit}"
+            checks.append(Check("count", "", len(loads), limit, len(loads) <= limit, says, names))
+        return checks + (self._one_gpu(loads) if self.count == 1 else self._several(loads))
+
+    def beside(self, load: Weighed, first: Sequence[Weighed]) -> tuple[Fit, list[Check]]:
+        """A fallback: what becomes of it and the primaries, and the checks that say so, under its name."""
+        alone = self._physical([load], load.name)
+        if not alone.holds:
+            return Fit.EXCEEDS, [alone]
+        known = {(c.rule, c.model) for c in self.together(first) if not c.holds}
+        found = self.together([*first, load])
+        broken = [c for c in found if not c.holds and (c.rule, c.model) not in known]
+        own = [replace(c, model=load.name) for c in broken if c.rule != "physical"]
+        if broken and not own:  # no rule of the server's stops it: the bytes that are missing go to the CPU
+            own = [replace(c, model=load.name, rule="spill") for c in broken]
+        if own:
+            return worst(MEANS[c.rule] for c in own), own
+        if known:  # the primaries do not even go together
+            fit = worst(MEANS[rule] for rule, _ in known)
+            return (Fit.EVICTS if fit is Fit.EXCEEDS else fit), []
+        return Fit.FITS, [c for c in found if c.model == load.name]
+
+    def _physical(self, loads: Sequence[Weighed], model: str) -> Check:
+        need, limit = sum(w.one for w in loads) + self.reserve, self.total - self.overhead
+        whose = loads[0].name if len(loads) == 1 else plural(len(loads), "model")
+        says = (
+            f"{whose} and the reserve need {gib(need)} of {gib(limit)}"
+            if need <= limit
+            else f"{whose} and the reserve need {gib(need)}, and there is {gib(limit)}"
+        )
+        # a load that is spread counts what it takes on all GPUs; beside others it may find some of them full, and take
+        # less on the rest: the sum is an upper bound, and no order need show it
+        bound = len(loads) > 1 and any(w.placed.parts for w in loads)
+        order = () if bound and need > limit else tuple(w.name for w in loads)
+        return Check("physical", model, need, limit, need <= limit, says, order)
+
+    def _one_gpu(self, loads: Sequence[Weighed]) -> list[Check]:
+        """Each load as the last one: every rule is hardest then. Where one breaks, the first step that does."""
+        every, checks = sum(w.one for w in loads), []
+        for load in loads:
+            before = [w for w in loads if w is not load]
+            found = self._steps(load, before, self.total - (every - load.one))
+            if not all(c.holds for c in found):
+                found = self._first_broken([*before, load])
+            checks += [c for c in found if c not in checks]
+        return checks
+
+    def _steps(self, load: Weighed, before: Sequence[Weighed], free: int) -> list[Check]:
+        """What a load asks of one GPU on which so much is free."""
+        others = tuple(w.name for w in before)
+        found = []
+        if others:
+            need, limit = self.rules.asks(load, free, 1)
+            found.append(self._preflight(load, others, need, limit))
+        if not found or found[0].holds:  # else it evicts, and what is left then is another state
+            found.append(self._spill(load, others, self.rules.wants(load), free))
+        return found
+
+    def _first_broken(self, order: Sequence[Weighed]) -> list[Check]:
+        """The checks of the first load of an order that breaks a rule; what comes after it meets another state."""
+        free = self.total
+        for at, load in enumerate(order):
+            found = self._steps(load, order[:at], free)
+            if not all(c.holds for c in found):
+                return found
+            free -= load.one
+        return []
+
+    def _several(self, loads: Sequence[Weighed]) -> list[Check]:
+        """What suffices wherever the models land; where that is not so, every order."""
+        every, checks = sum(w.all for w in loads), []
+        smallest = min(size for _, size in self.server.gpus)
+        piled = sum(w.one for w in loads)
+        for load in loads:
+            others = tuple(w.name for w in loads if w is not load)
+            free = self.total - (every - load.all)
+            if others:
+                need, limit = self.rules.asks(load, free, self.count)
+                checks.append(self._preflight(load, others, need, limit))
+            alone, spread = self.rules.wants(load), self.rules.wants(load, self.count)
+            anywhere = piled - load.one + alone <= smallest or (spread <= free and self._never_tight(load, alone))
+            check = self._spill(load, others, spread, free)
+            checks.append(check if check.holds == anywhere else replace(check, holds=anywhere))
+        if all(c.holds for c in checks):
+            return checks
+        careful = [c if c.holds else replace(c, order=()) for c in checks]
+        if piled + self.reserve > self.total - self.overhead:
+            return careful
+        totals = [size for _, size in self.server.gpus]
+        seen = walk(self.rules, loads, totals, self.server.spread, exact=True)
+        broken = seen.evicts or seen.spills
+        if broken is not None:
+            say = self._preflight if broken.rule == "preflight" else self._spill
+            shown = say(broken.load, broken.order[:-1], broken.need, broken.limit)
+            shown = replace(shown, order=()) if broken.rough else shown
+            return [*(c for c in checks if c.holds and c.model != broken.load.name), shown]
+        if seen.clean and walk(self.rules, loads, totals, self.server.spread, exact=False).clean:
+            says = "finds its place in every load order"
+            return [c if c.holds else replace(c, holds=True, says=f"{c.model} {says}") for c in checks]
+        self.notes.append(
+            "not every way that the models may land on the GPUs was followed: the careful answer is given"
+        )
+        return careful
+
+    def _never_tight(self, load: Weighed, alone: int) -> bool:
+        """Whether a GPU that takes it alone by the server's rule has room for it by its bytes, too."""
+        largest = max(size for _, size in self.server.gpus)
+        return self.server.spread or not self.rules.accepts(load, min(alone - 1, largest))
+
+    def _preflight(self, load: Weighed, others: tuple[str, ...], need: int, limit: int) -> Check:
+        beside = ", ".join(others)
+        whom = f"one of {beside}" if len(others) > 1 else beside
+        rule = f" (80 % of {gib(limit * 10 // 8)} free)" if self.rules.era is SchedulerVersion.CURRENT else ""
+        says = (
+            f"{load.name} after {beside}: the server reckons {gib(need)}, within {gib(limit)}{rule}: all stay"
+            if need <= limit
+            else f"{load.name} after {beside}: the server reckons {gib(need)} and gives {gib(limit)}{rule}, so {whom} "
+            "is evicted"
+        )
+        return Check("preflight", load.name, need, limit, need <= limit, says, (*others, load.name))
+
+    def _spill(self, load: Weighed, others: tuple[str, ...], need: int, free: int) -> Check:
+        after = f" after {', '.join(others)}" if others else " alone"
+        says = (
+            f"{load.name}{after}: with what must stay free {gib(need)} of {gib(free)}"
+            if need <= free
+            else f"{load.name}{after}: with what must stay free {gib(need)}, and {gib(free)} is left: layers go to the "
+            "CPU in silence"
+        )
+        return Check("spill", load.name, need, free, need <= free, says, (*others, load.name))

@@ -1,0 +1,100 @@
+"""The context that a model is really loaded with, and what decided it. Tokens per slot."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from fleethub.engines.ollama.server import Server
+from fleethub.model.facts import Deployment, Facts, Installed, Shown, tagged
+from fleethub.model.fleet import Model
+
+#: A vision model is never loaded with less.
+VISION_MINIMUM = 2048
+#: VRAM of all GPUs in bytes -> the context when nobody says one.
+AUTOMATIC = ((47 << 30, 262144), (23 << 30, 32768), (0, 4096))
+
+
+def automatic(server: Server) -> int:
+    """Ollama's own default for its VRAM less its overhead; unknown VRAM counts as much, which is the careful answer."""
+    if server.total is None:
+        return AUTOMATIC[0][1]
+    total = max(server.total - server.overhead * len(server.gpus), 0)
+    return next(tokens for least, tokens in AUTOMATIC if total >= least)
+
+
+def effective_context(server: Server, model: Model, facts: Facts) -> tuple[int, str]:
+    """(tokens, what decided it): route, Modelfile, server's setting, its automatic default; else the spec's."""
+    tokens, source = _asked(server, model)
+    shown = shown_of(server, model)
+    capabilities = {*model.capabilities, *(shown.capabilities if shown else ())}
+    if "vision" in capabilities and tokens < VISION_MINIMUM:
+        tokens, source = VISION_MINIMUM, f"{source}, raised to a vision model's least"
+    limit = trained(shown)
+    if limit and tokens > limit:
+        tokens, source = limit, f"{source}, cut to the model's own limit"
+    return tokens, source
+
+
+def installed_of(server: Server, tag: str | None) -> Installed | None:
+    """The model on the server's disk, where the server answered and has it."""
+    if server.reading is None or not tag:
+        return None
+    return next((v for k, v in server.reading.installed.items() if tagged(k) == tagged(tag)), None)
+
+
+def shown_of(server: Server, model: Model) -> Shown | None:
+    """What the server tells of the model."""
+    installed = installed_of(server, model.ollama)
+    return installed.shown if installed else None
+
+
+def trained(shown: Shown | None) -> int:
+    """The model's own limit; 0 when it is not told."""
+    if shown is None:
+        return 0
+    value = shown.info.get(f"{shown.info.get('general.architecture')}.context_length")
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _asked(server: Server, model: Model) -> tuple[int, str]:
+    rows = _rows(server, model)
+    if not rows:
+        return model.context, "spec"
+    asked = [row.num_ctx for row in rows if row.num_ctx]
+    if len(asked) == len(rows):
+        return max(asked), "route"
+    found = [_unasked(server, model)]
+    if asked:
+        found.append((max(asked), "route"))
+    return max(found)
+
+
+def _unasked(server: Server, model: Model) -> tuple[int, str]:
+    """What a request without num_ctx gets."""
+    shown = shown_of(server, model)
+    text = shown.parameters.get("num_ctx", "") if shown else ""
+    if text.isascii() and text.isdigit() and 0 < len(text) <= 9 and int(text):
+        return int(text), "Modelfile"
+    if server.context_length:
+        return server.context_length, "OLLAMA_CONTEXT_LENGTH"
+    return automatic(server), "Ollama's automatic default"
+
+
+def _rows(server: Server, model: Model) -> list[Deployment]:
+    """The deployments of the alias that lead to this server; those that FleetHub itself will write are left out."""
+    if server.proxy is None:
+        return []
+    rows = [row for row in server.proxy.deployments if row.alias == model.name and _ollama(row.model)]
+    rows = [row for row in rows if not (server.routes_ours and row.stored and "fleethub" in row.info)]
+    here = [row for row in rows if row.api_base and _origin(row.api_base) == _origin(server.url)]
+    # the proxy may know the server by another name: its rows count where only one can be meant
+    return here or (rows if len(model.backends) == 1 else [])
+
+
+def _ollama(route: str) -> bool:
+    return route.startswith(("ollama/", "ollama_chat/"))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()

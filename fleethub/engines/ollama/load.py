@@ -1,0 +1,127 @@
+"""A model as a server would load it: context, slots, cache type, and what that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fleethub.engines.ollama.context import effective_context, installed_of, trained
+from fleethub.engines.ollama.preflight import batch_of, guessed, preflight
+from fleethub.engines.ollama.rules import Rules, weigh
+from fleethub.engines.ollama.scheduler import SchedulerVersion
+from fleethub.engines.ollama.server import Server
+from fleethub.model.capacity import Estimate, Placed, Row, Sure
+from fleethub.model.facts import Facts, Installed, MeasuredLoad
+from fleethub.model.fleet import Model
+from fleethub.model.text import gib, plural
+from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params, why_unknown
+from fleethub.sizing.estimate import Run, estimate, largest_layer, per_gpu
+from fleethub.sizing.quant import kv_element
+
+#: What llama-server keeps free on each GPU, beside a projector, which the estimate holds.
+SPILL_ROOM = 1 << 30
+
+
+def placed(
+    server: Server,
+    model: Model,
+    facts: Facts,
+    *,
+    context: int | None = None,
+    parallel: int | None = None,
+    kv_type: str | None = None,
+    primary: bool = True,
+    shape: ModelArchitecture | None = None,
+) -> Placed:
+    """What a load of ``model`` is on ``server``; what is given by name is taken instead of what would be so."""
+    tokens, source = (context, "asked") if context is not None else effective_context(server, model, facts)
+    installed = installed_of(server, model.ollama)
+    shown = installed.shown if installed else None
+    if shape is None and installed is not None and shown is not None:
+        shape = architecture_of(shown, installed.size)
+    if shape is None and model.vram is None and model.params is not None and installed is None:
+        shape = architecture_of_params(model.params, model.quant or "Q4_K_M")
+    embedding = "embedding" in {*model.capabilities, *(shown.capabilities if shown else ())}
+    embedding = embedding or (shape is not None and shape.embedding)
+    slots = 1 if embedding or (shape is not None and shape.single) else parallel or server.parallel
+    flash = server.flash if server.flash is not None else server.era is not SchedulerVersion.OLD
+    # a quantised cache needs flash attention; without it the server falls back
+    cache = (kv_type or server.kv_type) if flash else "f16"
+    out = Placed(model.name, model.ollama or model.name, tokens, source, slots, cache, Estimate(), primary=primary)
+    if shape is None:
+        return replace(out, estimate=_declared(server, model, installed, out, flash=flash))
+    limit = trained(shown)
+    if context is not None and limit:
+        out = replace(out, context=min(context, limit))
+    cells, current = out.context * slots, server.era is SchedulerVersion.CURRENT
+    batch = batch_of(cells, flash=flash) if server.era is not SchedulerVersion.OLD and not embedding else 512
+    run = Run(
+        *(out.context, slots, cache),
+        new_compute=current,
+        flash=flash,
+        batch=min(2048, cells) if embedding and current else None,
+        runtime=server.runtime,
+        device=server.device,
+    )
+    mine = installed is not None and not shape.quant  # else what was measured is another file
+    seen = _measured(facts.loads, installed.digest, out, server.version) if installed and mine else None
+    several, every = len(server.gpus) > 1, replace(run, gpus=max(len(server.gpus), 1))
+    out = replace(
+        out,
+        estimate=_estimate(server, shape, run, seen),
+        split=_estimate(server, shape, every, seen) if several else None,
+        layer=largest_layer(shape, run) if several else 0,
+        preflight=guessed(shape, every) if server.era is SchedulerVersion.OLD else preflight(shape, cells, batch),
+        batch=batch,
+        room=SPILL_ROOM,
+    )
+    return _spread(server, out, shape, every)
+
+
+def _spread(server: Server, load: Placed, shape: ModelArchitecture, run: Run) -> Placed:
+    """A load that no GPU takes alone, even when nothing else is there: its estimate is the one over all GPUs."""
+    if load.split is None:
+        return load
+    rules, largest = Rules.of(server), max(total for _, total in server.gpus)
+    if not server.spread and rules.accepts(weigh(load, server.era), largest):
+        return load
+    parts = per_gpu(shape, run, [total for _, total in server.gpus])
+    high, whole = load.split.high, sum(parts)
+    most = [part * high // whole for part in parts]
+    return replace(load, estimate=load.split, parts=(high - sum(most[1:]), *most[1:]))
+
+
+def _estimate(server: Server, shape: ModelArchitecture, run: Run, seen: MeasuredLoad | None) -> Estimate:
+    """Of an unknown era the larger one."""
+    found = estimate(shape, run, seen)
+    if server.era is SchedulerVersion.UNKNOWN:
+        found = max(found, estimate(shape, replace(run, new_compute=True), seen), key=lambda e: e.high)
+    return found
+
+
+def _declared(server: Server, model: Model, installed: Installed | None, load: Placed, *, flash: bool) -> Estimate:
+    """The spec's own size, where nothing better is known: it holds for the spec's context and settings, or less."""
+    tag = model.ollama or model.name
+    if model.vram is not None:
+        slots, cache = server.sized_for
+        cache = cache if flash else "f16"
+        more = load.context > model.context or load.parallel > slots or kv_element(load.kv_type) > kv_element(cache)
+        if more and model.vram <= (server.total or model.vram):
+            asked = f"a context of {load.context:,}, {plural(load.parallel, 'slot')} and KV {load.kv_type}"
+            return Estimate(
+                reason=f"the spec gives vram = {gib(model.vram)} for {tag} with a context of {model.context:,}, "
+                f"{plural(slots, 'slot')} and KV {cache}; what {asked} take is not known "
+                "(params = … in its place tells it roughly)"
+            )
+        return Estimate((Row("declared", model.vram, Sure.ESTIMATED, "spec: vram"),), model.vram, model.vram)
+    if installed is not None:
+        why = why_unknown(installed.shown, installed.size) if installed.shown else "it was not told"
+        return Estimate(reason=f"the shape of {tag} on {server.name} is not known ({why}), and the spec gives no vram")
+    where = f"is not installed on {server.name}" if server.observed else "could not be looked up: no answer from there"
+    return Estimate(reason=f"{tag} {where}, and the spec gives neither vram nor params")
+
+
+def _measured(loads: Sequence[MeasuredLoad], digest: str, load: Placed, version: str | None) -> MeasuredLoad | None:
+    key = (digest, load.context, load.parallel, load.kv_type, version)
+    found = [m for m in loads if (m.digest, m.context, m.parallel, m.kv_type, m.version) == key]
+    return max(found, key=lambda m: m.bytes, default=None)

@@ -1,0 +1,232 @@
+"""Can this backend hold that model beside what is planned for it, and what would make it fit? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from fleethub.engines.ollama.admission import admit
+from fleethub.engines.ollama.load import placed
+from fleethub.engines.ollama.server import Server, server_of
+from fleethub.model.capacity import Answer, Estimate, Fit, Held, Lever, Placed, Rank, Remedy, Row, Sure, Verdict
+from fleethub.model.facts import Facts, OllamaReading, Resident, tagged
+from fleethub.model.fleet import Backend, Fleet, Model
+from fleethub.model.observation import Source, Unknown
+from fleethub.model.text import gib
+from fleethub.placement.assess import planned_sets
+from fleethub.placement.query import Scene, limit_of, most
+from fleethub.placement.suggestions import remedies
+from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params
+
+#: A place that does not hold a model is named after those that might: best first, certain refusals last.
+ORDER = (Fit.FITS, Fit.UNKNOWN, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)
+
+
+class AskError(Exception):
+    """The question has no answer as it is put; the message says how to put it. ``absent``: a name nothing has."""
+
+    def __init__(self, message: str, absent: bool = False) -> None:
+        self.absent = absent
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """``model``: an alias of the spec, an installed tag, or any name with a ``shape``.
+
+    None means: as it is, for the context the effective one; ``parallel`` and ``kv_type`` are settings of the whole
+    server, so another value re-judges every model on it.
+    """
+
+    backend: str
+    model: str
+    context: int | None = None
+    parallel: int | None = None
+    kv_type: str | None = None
+    shape: ModelArchitecture | None = None
+
+
+def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) -> Answer:
+    """The whole answer; ``others`` False: no remedies and no search for a largest context. Raises AskError."""
+    scene = scene_of(fleet, facts, question)
+    mine, verdict = scene.judge()
+    loaded = held(fleet, scene.backend, facts)
+    loose = tuple(h for h in loaded if h.alias is None and not _same(h.tag, scene.model))
+    beside = None
+    if loose:
+        more = [_resident(scene.server, h, facts) for h in loose]
+        beside = admit(scene.server, (*verdict.placed, *more))
+    answer = Answer(
+        question.backend,
+        mine,
+        verdict,
+        admit(scene.server, scene.neighbours()),
+        beside,
+        loaded,
+        loose,
+        limit=limit_of(scene.shape),
+        notes=_notes(question, scene, server_of(fleet, scene.backend, facts)),
+        unobserved=unobserved(scene.backend, facts),
+    )
+    if not others:
+        return answer
+    largest, rounded, reason = most(scene)
+    answer = replace(answer, largest=largest, rounded=rounded, largest_reason=reason)
+    if verdict.fit is Fit.FITS:
+        return answer
+    found = remedies(scene)
+    elsewhere = () if verdict.fit is Fit.UNKNOWN else _elsewhere(fleet, facts, question, mine.context)
+    return replace(answer, remedies=(*found, *elsewhere))
+
+
+def rank(fleet: Fleet, facts: Facts, question: Question) -> tuple[Rank, ...]:
+    """Every backend with an Ollama as a place for the model, best first. Raises AskError."""
+    found = []
+    for name, backend in fleet.backends.items():
+        if backend.ollama is None:
+            continue
+        answer = ask(fleet, facts, replace(question, backend=name), others=False)
+        found.append(Rank(answer, _headroom(answer.verdict), why_not(answer.verdict)))
+    if not found:
+        raise AskError("no backend of the spec has an Ollama: write [backends.NAME.ollama] with its url")
+    return tuple(sorted(found, key=lambda r: (ORDER.index(r.answer.verdict.fit), -(r.headroom or 0), r.answer.backend)))
+
+
+def scene_of(fleet: Fleet, facts: Facts, question: Question) -> Scene:
+    """Server, model and neighbours of a question; raises AskError for names that lead nowhere."""
+    backend = fleet.backends.get(question.backend)
+    if backend is None:
+        known = ", ".join(sorted(fleet.backends)) or "none"
+        raise AskError(f"no backend is called {question.backend!r}; there are: {known}", absent=True)
+    if backend.ollama is None:
+        raise AskError(f"{backend.name} has no Ollama in the spec: write [backends.{backend.name}.ollama] with its url")
+    server = server_of(fleet, backend, facts)
+    server = replace(server, parallel=question.parallel or server.parallel, kv_type=question.kv_type or server.kv_type)
+    planned = planned_sets(fleet).get(backend.name, ())
+    model = _model(fleet, facts, question, tuple(p.model for p in planned))
+    rest = tuple(
+        (fleet.models[p.model], p.primary)
+        for p in planned
+        if p.model != model.name and not _same(fleet.models[p.model].ollama or p.model, model)
+    )
+    shape = question.shape or architecture_anywhere(facts, model, backend)
+    if shape is None and model.vram is None and model.params is not None:
+        shape = architecture_of_params(model.params, model.quant or "Q4_K_M")
+    return Scene(fleet, facts, backend, server, model, question.context, shape, rest)
+
+
+def architecture_anywhere(facts: Facts, model: Model, first: Backend | None = None) -> ModelArchitecture | None:
+    """The shape of an installed model, of ``first`` where it is there, else of any server that was read."""
+    readings = [r for r in facts.readings.values() if isinstance(r, OllamaReading)]
+    own = facts.of(Source("ollama", first.ollama.url)) if first and first.ollama else None
+    for reading in (own, *readings):
+        for tag, installed in reading.installed.items() if isinstance(reading, OllamaReading) else ():
+            if _same(tag, model) and installed.shown is not None:
+                return architecture_of(installed.shown, installed.size)
+    return None
+
+
+def held(fleet: Fleet, backend: Backend, facts: Facts) -> tuple[Held, ...]:
+    """What is loaded there now, each with the planned model that it is."""
+    reading = facts.of(Source("ollama", backend.ollama.url)) if backend.ollama else None
+    if not isinstance(reading, OllamaReading):
+        return ()
+    planned = planned_sets(fleet).get(backend.name, ())
+    aliases = {tagged(fleet.models[p.model].ollama or p.model): p.model for p in planned}
+    return tuple(_held(r, aliases.get(tagged(r.tag))) for r in reading.residents)
+
+
+def unobserved(backend: Backend, facts: Facts) -> str:
+    """Why the server was not read; empty when it was."""
+    reading = facts.of(Source("ollama", backend.ollama.url)) if backend.ollama else Unknown("it has no Ollama", "")
+    return reading.reason if isinstance(reading, Unknown) else ""
+
+
+def why_not(verdict: Verdict) -> str:
+    """In a few words, why it does not fit; empty when it does."""
+    if verdict.fit is Fit.FITS:
+        return ""
+    broken = next((c for c in verdict.checks if not c.holds), None)
+    return verdict.reason or (broken.says if broken else verdict.fit.value)
+
+
+def _held(resident: Resident, alias: str | None) -> Held:
+    return Held(resident.tag, resident.size, resident.size_vram, resident.context, alias, resident.until)
+
+
+def _same(tag: str, model: Model) -> bool:
+    return tagged(tag) == tagged(model.ollama or model.name)
+
+
+def _model(fleet: Fleet, facts: Facts, question: Question, planned: Iterable[str]) -> Model:
+    name = question.model
+    model = fleet.models.get(name)
+    if model is None and question.shape is None:
+        # a tag that the plan knows by an alias is that model, with the alias' context
+        model = next((fleet.models[a] for a in planned if _same(name, fleet.models[a])), None)
+    if model is not None:
+        if question.shape is not None:
+            raise AskError(
+                f"{name} is in the spec already: leave out --params, --quant and --gguf, or give another name"
+            )
+        if model.ollama is None:
+            raise AskError(f"{name} is a cloud model (no backend serves it), so it takes no VRAM here")
+        return model
+    stranger = Model(name=name, backends=(question.backend,), route=f"ollama_chat/{name}", ollama=name, context=0)
+    if question.shape is not None:
+        return stranger
+    for reading in facts.readings.values():
+        for tag in reading.installed if isinstance(reading, OllamaReading) else ():
+            if _same(tag, stranger):
+                return stranger
+    raise AskError(
+        f"{name} is neither in the spec nor installed on a backend that answers: "
+        "say how large it is (--params 32B --quant Q4_K_M), or give its file (--gguf FILE)",
+        absent=True,
+    )
+
+
+def _resident(server: Server, seen: Held, facts: Facts) -> Placed:
+    """A resident that nobody planned, as large as the server says, as if it were to stay."""
+    model = Model(name=seen.tag, backends=(server.name,), route="", ollama=seen.tag, context=seen.context or 0)
+    found = placed(server, model, facts, context=seen.context, primary=True)
+    row = Row("resident", seen.size_vram, Sure.MEASURED, "/api/ps")
+    size = Estimate((row,), seen.size_vram, seen.size_vram)
+    return replace(found, estimate=size, preflight=found.preflight if found.preflight is not None else seen.size)
+
+
+def _elsewhere(fleet: Fleet, facts: Facts, question: Question, asked: int) -> tuple[Remedy, ...]:
+    """The other backends that hold it as it was asked, roomiest first."""
+    places = rank(fleet, facts, replace(question, context=question.context or asked, parallel=None, kv_type=None))
+    return tuple(
+        Remedy(
+            ((Lever.BACKEND, place.answer.backend),),
+            f"on {place.answer.backend}" + (f", {gib(place.headroom)} stay free" if place.headroom is not None else ""),
+            place.answer.verdict,
+            "" if not place.answer.unobserved else "not observed",
+        )
+        for place in places
+        if place.answer.verdict.fit is Fit.FITS and place.answer.backend != question.backend
+    )
+
+
+def _headroom(verdict: Verdict) -> int | None:
+    """What stays free beside the primaries and the reserve; fallbacks come and go."""
+    first = [p for p in verdict.placed if p.primary]
+    if verdict.total is None or any(p.estimate.total is None for p in first):
+        return None
+    return verdict.total - verdict.reserve - sum(upper(p) for p in first)
+
+
+def upper(load: Placed) -> int:
+    """The most that a load takes, which is what admission counts; 0 when its size is not known."""
+    return max(load.estimate.high, load.estimate.total or 0)
+
+
+def _notes(question: Question, scene: Scene, now: Server) -> tuple[str, ...]:
+    found = []
+    if question.parallel not in (None, now.parallel) or question.kv_type not in (None, now.kv_type):
+        found.append("parallel slots and KV type are settings of the whole server: every model was judged with them")
+    if question.context is not None and scene.mine().context < question.context:
+        found.append(f"the model's own limit is below the context that was asked for ({question.context:,})")
+    return tuple(found)

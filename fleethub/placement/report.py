@@ -1,0 +1,65 @@
+"""A backend as it is planned and as it is: verdict, a bar per GPU, residents. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleethub.engines.ollama.admission import admit
+from fleethub.engines.ollama.load import placed
+from fleethub.engines.ollama.server import Server, server_of
+from fleethub.model.capacity import Bar, Held, Report, Verdict
+from fleethub.model.facts import Facts, GpuReading
+from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.observation import Source
+from fleethub.placement.ask import held, unobserved, upper
+from fleethub.placement.assess import PlannedSet, assess
+
+
+def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) -> Report:
+    """Judge the backend's planned set as if all of it were new, so that the lockfile does not soften the answer."""
+    server = server_of(fleet, backend, facts)
+    verdict = admit(server, [placed(server, fleet.models[p.model], facts, primary=p.primary) for p in planned])
+    seen = held(fleet, backend, facts)
+    findings = assess(fleet, backend, facts, (), planned).findings
+    reading = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None
+    gpus = bars(server, verdict, seen, reading if isinstance(reading, GpuReading) else None)
+    return Report(backend.name, verdict, gpus, seen, findings, unobserved(backend, facts))
+
+
+def bars(server: Server, verdict: Verdict, seen: tuple[Held, ...], reading: GpuReading | None) -> tuple[Bar, ...]:
+    """What lies on each GPU when all that is planned is loaded, the largest first.
+
+    What no GPU takes alone lies as it is shared out over all of them. Another load goes to the roomiest GPU when it
+    fits there whole, else over all by their room: the likely split. The sums are those of admission: the upper ends,
+    and of fallbacks that are not loaded only the largest. Loads of unknown size are in no bar.
+    """
+    used = [gpu.used for gpu in reading.gpus] if reading and len(reading.gpus) == len(server.gpus) else []
+    found = [
+        Bar(name, total, 0, 0, 0, server.reserve, used[i] if used else None)
+        for i, (name, total) in enumerate(server.gpus)
+    ]
+    loaded = {h.alias for h in seen}
+    waiting = [p for p in verdict.placed if not p.primary]
+    spare = max(waiting, key=upper, default=None)
+    loads = [
+        (upper(p), "resident" if p.model in loaded else "planned", p.parts)
+        for p in verdict.placed
+        if p.primary or p is spare or p.model in loaded
+    ]
+    loads += [(h.size_vram, "unplanned", ()) for h in seen if h.alias is None]
+    for size, kind, parts in sorted(loads, reverse=True):
+        for i, share in enumerate(parts) if parts else _shares([bar.headroom for bar in found], size, server.spread):
+            found[i] = replace(found[i], **{kind: getattr(found[i], kind) + share})
+    return tuple(found)
+
+
+def _shares(rooms: list[int], size: int, spread: bool) -> list[tuple[int, int]]:
+    if not rooms:
+        return []
+    best = max(range(len(rooms)), key=lambda i: rooms[i])
+    free = [max(room, 0) for room in rooms]
+    if len(rooms) == 1 or (rooms[best] >= size and not spread) or not sum(free):
+        return [(best, size)]
+    shares = [size * room // sum(free) for room in free]
+    shares[best] += size - sum(shares)
+    return list(enumerate(shares))
