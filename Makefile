@@ -22,10 +22,11 @@ test-real: $(VENV)/.ready  ## against the real systems, the rows that take minut
 	FLEETHUB_OPENCLAW_BIN=$$($(REAL)/openclaw/setup) FLEETHUB_COMPOSE_BIN=$$($(REAL)/compose/setup) \
 	  FLEETHUB_REQUIRE_REAL=1 FLEETHUB_SLOW=1 FLEETHUB_LITELLM_UP=$(LITELLM_UP) $(BIN)/python -m pytest -q tests/real
 
-lint: $(VENV)/.ready  ## style and types
+lint: $(VENV)/.ready  ## style and types; the node scripts too where shellcheck is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	if command -v shellcheck; then shellcheck -s sh -x -P SCRIPTDIR -e SC2015 fleethub/clients/scripts/*.sh; fi
 
 bench: $(VENV)/.ready  ## ratios against a peer in the same run
 	$(BIN)/python -m tests.bench

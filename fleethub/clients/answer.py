@@ -9,38 +9,12 @@ from __future__ import annotations
 
 import secrets
 
+from fleethub.clients.scripts import load
 from fleethub.clients.shell import Output, Shell, ShellError
 from fleethub.model.text import heard
 
-#: Goes before a script. A script that must clean up defines ``leave``; the end is told from wherever it exits.
-_BEGIN = r"""
-frame='fleethub @NONCE@'
-leave() { :; }
-trap 'ended=$?; trap - EXIT; leave; printf "\n%s end %s\n" "$frame" "$ended"; exit "$ended"' EXIT
-trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
-printf '\n%s begin\n' "$frame"
-"""
-#: ``unseen PATH`` prints why it cannot be told that nothing is there; nothing where that can be seen.
-UNSEEN = r"""
-unseen() {
-  up=$1 name=
-  while [ ! -e "$up" ] && [ ! -L "$up" ]; do
-    name=${up##*/}
-    case $up in */*) up=${up%/*};; *) up=.;; esac
-    [ -n "$up" ] || up=/
-  done
-  if [ ! -d "$up" ]; then printf '%s\n' "$up is not a folder"
-  elif [ ! -x "$up" ]; then printf '%s\n' "no permission to look into $up"
-  elif [ -n "$name" ] && [ -r "$up" ]; then
-    names=$(ls -a "$up" 2>/dev/null) || printf '%s\n' "$up cannot be listed"
-    case "
-$names
-" in *"
-$name
-"*) printf '%s\n' "$up/$name cannot be looked at";; esac
-  fi
-}
-"""
+#: Goes before a script, with ``frame`` assigned: what stands in both lines.
+_BEGIN = load("answer")
 FOREIGN = "a login script of that account writes into it, or lets no command run"
 
 
@@ -51,7 +25,7 @@ class AnswerError(ShellError):
 def ask(shell: Shell, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
     """Run a script; its own output and exit code, without what others wrote around it. Raises ShellError."""
     nonce = secrets.token_hex(16)
-    done = shell.run(_BEGIN.replace("@NONCE@", nonce) + script, stdin, timeout)
+    done = shell.run(f"frame='fleethub {nonce}'\n{_BEGIN}{script}", stdin, timeout)
     head, begun, rest = done.out.partition(f"\nfleethub {nonce} begin\n".encode())
     if not begun:
         said = _short(head) or _short(done.err)

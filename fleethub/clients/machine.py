@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from shlex import quote
+
+from fleethub.clients.scripts import load
 
 #: Ollama's variables that decide what is loaded and how. Others (OLLAMA_API_KEY) may be secrets.
 NAMES = (
@@ -28,83 +31,12 @@ NAMES = (
     "VULKAN",
 )
 
-_FRAME = """\
-LC_ALL=C; export LC_ALL
-PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/usr/lib/wsl/lib"
-frame() { printf '%s %s %s\\n%s\\n' "$1" "$2" "${#3}" "$3"; }
-"""
-
-_GPUS = """\
-if command -v nvidia-smi >/dev/null 2>&1; then
-  out=$(nvidia-smi --query-gpu=index,uuid,name,memory.total,memory.used,memory.free \
---format=csv,noheader,nounits 2>&1); frame gpus "$?" "$out"
-  out=$(nvidia-smi --query-compute-apps=gpu_uuid,pid,process_name,used_memory \
---format=csv,noheader,nounits 2>&1); frame apps "$?" "$out"
-else
-  frame gpus 127 ''
-fi
-"""
-
-# One record (an assignment) a line in, the plain ones of NAMES out; a value that is not plain is told as "?".
-_KEEP = r"""
-keep() { awk -v names='NAMES' '
-BEGIN { n = split(names, list, " "); for (i = 1; i <= n; i++) ok["OLLAMA_" list[i]] = 1 }
-{ at = index($0, "="); if (!at) next
-  name = substr($0, 1, at - 1); value = substr($0, at + 1)
-  if (!(name in ok)) next
-  if (length(value) > 64 || value !~ /^[][A-Za-z0-9._:\/-]*$/) value = "?"
-  print name "=" value }'; }
-"""
-
-# systemd prints assignments with spaces between them, in "…" or $'…' where they hold something special.
-_SPLIT = r"""
-words() { awk -v single="'" '
-{ line = $0; word = ""; quote = ""; some = 0
-  for (i = 1; i <= length(line); i++) {
-    c = substr(line, i, 1)
-    if (c == "\\") { i++; word = word substr(line, i, 1); some = 1 }
-    else if (quote != "") { if (c == quote) quote = ""; else word = word c }
-    else if (c == "\"") { quote = c; some = 1 }
-    else if (c == "$" && substr(line, i + 1, 1) == single) { i++; quote = single; some = 1 }
-    else if (c == " ") { if (some) print word; word = ""; some = 0 }
-    else { word = word c; some = 1 } }
-  if (some && quote == "") print word }'; }
-"""
-
-_SETTINGS = r"""
-pids=''
-for folder in PROC/[0-9]*; do
-  comm=''; { read -r comm < "$folder/comm"; } 2>/dev/null
-  [ "$comm" = ollama ] || continue
-  case $(tr '\000' '\n' < "$folder/cmdline" 2>/dev/null | sed -n 2p) in
-    serve|start) pids="$pids ${folder##*/}" ;;
-  esac
-done
-frame serve 0 "$pids"
-set -- $pids
-if [ $# = 1 ]; then
-  if { cat "PROC/$1/environ" >/dev/null; } 2>/dev/null; then
-    out=$({ tr '\n\000' '\001\n' < "PROC/$1/environ"; } 2>/dev/null | keep); frame environ 0 "$out"
-  else
-    frame environ 1 ''
-  fi
-fi
-if command -v systemctl >/dev/null 2>&1; then
-  out=$(systemctl show ollama -p ActiveState -p MainPID 2>/dev/null); frame unit "$?" "$out"
-  out=$(systemctl show ollama -p Environment 2>/dev/null | sed -n 's/^Environment=//p' | words | keep)
-  frame environment 0 "$out"
-  out=$(systemctl show ollama -p EnvironmentFiles 2>/dev/null | sed -n 's/^EnvironmentFiles=..*/yes/p' | sed -n 1p)
-  frame files 0 "$out"
-else
-  frame unit 127 ''
-fi
-"""
+_SCRIPT = load("machine")
 
 
 def script(gpus: bool, proc: str = "/proc") -> str:
     """The script; ``gpus``: with nvidia-smi. ``proc`` is where the processes are."""
-    settings = (_KEEP + _SPLIT + _SETTINGS).replace("NAMES", " ".join(NAMES)).replace("PROC", proc)
-    return _FRAME + (_GPUS if gpus else "") + settings + "frame end 0 ''\n"
+    return f"gpus={int(gpus)} proc={quote(proc)} names='{' '.join(NAMES)}'\n{_SCRIPT}"
 
 
 @dataclass(frozen=True, slots=True)

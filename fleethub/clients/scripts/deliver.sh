@@ -1,0 +1,56 @@
+# Input: path, port, "1" where a restart is needed, uid, who delivers; then the archive of Bundle.pack.
+. ./target.sh
+IFS= read -r target; IFS= read -r port; IFS= read -r restart; IFS= read -r uid; IFS= read -r holder
+(umask 022; mkdir -p "$target/$here") || fail "cannot make $target/$here"
+cd "$target" || fail "no permission to look into $target"
+lock
+if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
+in=$here/incoming
+refuse() { rm -rf $in; fail "$@"; }
+if [ -e $in ] || [ -L $in ]; then rm -rf $in; fi
+mkdir $in || fail "cannot write to $target/$here"
+(cd $in && exec tar -xpmof -) || refuse "its files did not arrive whole"
+[ -f $in/sums ] && (cd $in && sums -c sums >/dev/null 2>&1) || refuse "its files did not arrive whole"
+changed="changed since the plan was made; plan again"
+if [ -s $in/expects ] && ! bad=$(sums -c $in/expects 2>/dev/null); then
+  refuse "$(say "$bad" | sed -n 's/: FAILED.*//p' | sed -n 1p) $changed"
+fi
+while IFS= read -r path; do
+  if [ -f "$path" ] && [ ! -L "$path" ]; then refuse "$path $changed"; fi
+done <$in/absent
+while IFS= read -r path; do
+  [ -d "$path" ] && continue
+  (umask 022; mkdir -p "$path") || refuse "cannot make $target/$path"
+  if [ "$(id -u)" = 0 ]; then chown "$uid:$uid" "$path"; fi
+done <$in/folders
+while IFS= read -r name && IFS= read -r kind; do
+  set --; while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
+  unmet=; "$@" </dev/null >/dev/null 2>&1 || unmet=1
+  set --
+  while IFS= read -r word && [ -n "$word" ]; do
+    case $word in *@set@*) word=${word%%@set@*}$target/$in/set${word#*@set@};; esac
+    set -- "$@" "$word"
+  done
+  if [ -n "$unmet" ]; then say "unchecked $name"; continue; fi
+  said=$(cd $in/set && "$@" 2>&1 </dev/null); code=$?
+  if [ "$kind" = json ]; then
+    case $(say "$said" | tr -d ' \n\t') in *'"valid":true'*'"warnings":[]'*) ;; *) [ $code -ne 0 ] || code=1;; esac
+  fi
+  [ $code -eq 0 ] || refuse "$name ended with $code: $(say "$said" | tail -n 20 | tr '\n' ' ')"
+  say "checked $name"
+done <$in/checks
+# nothing is committed that could not be renamed into its folder
+while IFS= read -r path; do
+  case $path in */*) up=${path%/*};; *) up=.;; esac
+  if [ -d "$up" ] && [ ! -w "$up" ]; then refuse "no permission to write to $target/$up"; fi
+done <$in/order
+old=applied/.fleethub/listener
+if [ "$restart" = 1 ]; then listener "$port" >$in/set/.fleethub/listener
+elif [ -f $here/$old ]; then cp -p $here/$old $in/set/.fleethub/listener; fi || refuse "no space left at $target"
+keep $in/files $in/order || refuse "what it would overwrite cannot be kept in $target/$here/overwritten"
+set --
+while IFS= read -r line; do set -- "$@" "$in/${line#*  }"; done <$in/sums
+settle "$@" $in
+mv $in $here/next || refuse "cannot commit the delivery"
+forward || fail "committed, and not finished: the next contact goes on"
+say delivered

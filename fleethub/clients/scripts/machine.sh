@@ -1,0 +1,66 @@
+# Read a backend's machine in one go: nvidia-smi where gpus=1, and Ollama's settings, of which only the variables in
+# names, with plain values, leave the machine. proc is where the processes are.
+# Output: frames, "NAME CODE LENGTH" and then that many bytes, so that no output can be taken for another's.
+LC_ALL=C; export LC_ALL
+PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/usr/lib/wsl/lib"
+frame() { printf '%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
+# an assignment a line in, the plain ones of names out; a value that is not plain is told as "?"
+keep() { awk -v names="${names:?}" '
+BEGIN { n = split(names, list, " "); for (i = 1; i <= n; i++) ok["OLLAMA_" list[i]] = 1 }
+{ at = index($0, "="); if (!at) next
+  name = substr($0, 1, at - 1); value = substr($0, at + 1)
+  if (!(name in ok)) next
+  if (length(value) > 64 || value !~ /^[][A-Za-z0-9._:\/-]*$/) value = "?"
+  print name "=" value }'; }
+# systemd prints assignments with spaces between them, in "..." or $'...' where they hold something special
+words() { awk -v single="'" '
+{ line = $0; word = ""; quote = ""; some = 0
+  for (i = 1; i <= length(line); i++) {
+    c = substr(line, i, 1)
+    if (c == "\\") { i++; word = word substr(line, i, 1); some = 1 }
+    else if (quote != "") { if (c == quote) quote = ""; else word = word c }
+    else if (c == "\"") { quote = c; some = 1 }
+    else if (c == "$" && substr(line, i + 1, 1) == single) { i++; quote = single; some = 1 }
+    else if (c == " ") { if (some) print word; word = ""; some = 0 }
+    else { word = word c; some = 1 } }
+  if (some && quote == "") print word }'; }
+if [ "${gpus:?}" = 1 ]; then
+  if command -v nvidia-smi >/dev/null 2>&1; then
+    out=$(nvidia-smi --query-gpu=index,uuid,name,memory.total,memory.used,memory.free \
+      --format=csv,noheader,nounits 2>&1)
+    frame gpus "$?" "$out"
+    out=$(nvidia-smi --query-compute-apps=gpu_uuid,pid,process_name,used_memory \
+      --format=csv,noheader,nounits 2>&1)
+    frame apps "$?" "$out"
+  else
+    frame gpus 127 ''
+  fi
+fi
+pids=''
+for folder in "${proc:?}"/[0-9]*; do
+  comm=''; { read -r comm < "$folder/comm"; } 2>/dev/null
+  [ "$comm" = ollama ] || continue
+  case $(tr '\000' '\n' < "$folder/cmdline" 2>/dev/null | sed -n 2p) in
+    serve|start) pids="$pids ${folder##*/}" ;;
+  esac
+done
+frame serve 0 "$pids"
+# shellcheck disable=SC2086  # a list of numbers
+set -- $pids
+if [ $# = 1 ]; then
+  if { cat "$proc/$1/environ" >/dev/null; } 2>/dev/null; then
+    out=$({ tr '\n\000' '\001\n' < "$proc/$1/environ"; } 2>/dev/null | keep); frame environ 0 "$out"
+  else
+    frame environ 1 ''
+  fi
+fi
+if command -v systemctl >/dev/null 2>&1; then
+  out=$(systemctl show ollama -p ActiveState -p MainPID 2>/dev/null); frame unit "$?" "$out"
+  out=$(systemctl show ollama -p Environment 2>/dev/null | sed -n 's/^Environment=//p' | words | keep)
+  frame environment 0 "$out"
+  out=$(systemctl show ollama -p EnvironmentFiles 2>/dev/null | sed -n 's/^EnvironmentFiles=..*/yes/p' | sed -n 1p)
+  frame files 0 "$out"
+else
+  frame unit 127 ''
+fi
+frame end 0 ''

@@ -1,0 +1,117 @@
+# What the scripts that run at a target have in common: POSIX sh, with the tools of any Linux, BusyBox or macOS.
+# What varies comes on standard input. An answer goes to standard output, one thing per line, and the exit code is 0;
+# "error TEXT" is a refusal.
+#
+# .fleethub/ at the target:
+#   incoming/     a delivery that is being received and checked; worth nothing
+#   next/         the same folder after one rename: committed. Whoever comes next goes on with forward
+#   applied/      the set that was applied last, with its mark: what drift is told by
+#   previous/     the set before it: what a node gets back that does not come up
+#   overwritten/  what somebody else had written in the place of a file, in a folder for each delivery that took its
+#                 place; the last ten
+#   lock/         who writes here now
+#   mark.json     the mark of what lies there, renamed last
+. ./unseen.sh
+umask 077
+PATH=$PATH:/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin
+COPYFILE_DISABLE=1; export PATH COPYFILE_DISABLE
+here=.fleethub
+held=
+say() { printf '%s\n' "$*"; }
+sums() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
+settle() { sync "$@" 2>/dev/null || sync; }
+fail() { say "error $*"; exit 0; }
+alive() { if [ -d /proc/self ]; then [ -d "/proc/$1" ]; else kill -0 "$1" 2>/dev/null; fi; }
+free() { rm -rf "$here/lock"; held=; }
+leave() { [ -z "$held" ] || free; }
+# absence is only told where it can be seen
+gone() { why=$(unseen "$1"); [ -z "$why" ] || fail "$why"; }
+lock() {
+  waited=0 missed=0
+  until mkdir "$here/lock" 2>/dev/null; do
+    if [ ! -d "$here/lock" ]; then  # let go of just now, or nothing can be made here
+      missed=$((missed + 1)); [ $missed -lt 5 ] || fail "cannot write to $PWD/$here"
+      continue
+    fi
+    pid=; read -r pid who 2>/dev/null <"$here/lock/holder"
+    dead=
+    if [ -n "$pid" ]; then alive "$pid" || dead=1; elif [ $waited -ge 3 ]; then dead=1; fi
+    if [ -n "$dead" ]; then
+      mv "$here/lock" "$here/stale.$$" 2>/dev/null && rm -rf "$here/stale.$$"
+    elif [ $waited -ge 15 ]; then
+      fail "${who:-somebody} is writing there now (process $pid); if not, remove $PWD/$here/lock"
+    else
+      waited=$((waited + 1)); sleep 1
+    fi
+  done
+  held=1
+  # shellcheck disable=SC2154  # each script reads who asks
+  say "$$ $holder" 2>/dev/null >"$here/lock/holder" || fail "no space left for $PWD/$here/lock/holder"
+}
+# the sockets that listen on a port: another process has another one
+listener() {
+  [ "$1" -gt 0 ] || return 0
+  if [ -r /proc/net/tcp ]; then
+    hex=$(printf ':%04X' "$1")
+    grep -h " 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ at _ _ _ _ _ _ _ inode _; do
+      case $at in *"$hex") printf '%s ' "$inode";; esac
+    done
+  else
+    say '?'
+  fi
+}
+# keeps what a delivery would overwrite and FleetHub did not write: neither the applied set's nor what comes.
+# Before the commit, for what cannot be kept must not be overwritten
+keep() {
+  kept=
+  while IFS= read -r path; do
+    [ -e "$path" ] || [ -L "$path" ] || continue
+    if [ ! -L "$path" ]; then
+      [ -f "$path" ] || continue
+      cmp -s "$path" "$here/applied/$path" && continue
+      cmp -s "$path" "$1/$path" && continue
+    fi
+    if [ -z "$kept" ]; then
+      kept=$(date -u +%Y%m%dT%H%M%SZ)
+      [ -d $here/overwritten ] || mkdir $here/overwritten || return 1
+      # after the last of this second, never in the place of one that was let go: the newest must sort last
+      for last in "$here/overwritten/$kept"*; do :; done
+      case $last in
+        *Z) kept=$kept-01;;
+        *Z-[0-9][0-9]) last=1${last##*-}; kept=$kept-$(printf %02d $((last - 99)));;
+      esac
+      mkdir "$here/overwritten/$kept" || return 1
+    fi
+    case $path in */*) mkdir -p "$here/overwritten/$kept/${path%/*}" || return 1;; esac
+    cp -pP "$path" "$here/overwritten/$kept/$path" || return 1
+    settle "$here/overwritten/$kept"
+    say "kept $here/overwritten/$kept/$path"
+  done <"$2"
+  [ -n "$kept" ] || return 0
+  set -- "$here"/overwritten/*
+  while [ $# -gt 10 ]; do
+    [ "$1" = "$here/overwritten/$kept" ] || rm -rf "$1"  # a clock that was set back
+    shift
+  done
+}
+# finishes a committed delivery; every line of it may be done twice
+forward() {
+  trap '' HUP PIPE INT TERM
+  while IFS= read -r path; do
+    [ -f "$here/next/files/$path" ] || continue
+    case $path in */*) (umask 022; mkdir -p "${path%/*}") || return 1;; esac
+    if [ -d "$path" ] && [ ! -L "$path" ]; then return 1; fi
+    mv -f "$here/next/files/$path" "$path" || return 1
+  done <"$here/next/order"
+  while IFS= read -r line; do
+    path=${line#*  }
+    if [ -f "$path" ] && [ ! -L "$path" ] && say "$line" | sums -c >/dev/null 2>&1; then rm -f "$path" || return 1; fi
+  done <"$here/next/stale"
+  if [ -d "$here/next/set" ]; then
+    if [ -d "$here/applied" ]; then rm -rf "$here/previous" && mv "$here/applied" "$here/previous" || return 1; fi
+    mv "$here/next/set" "$here/applied" || return 1
+  fi
+  cp -p "$here/applied/.fleethub/mark.json" "$here/mark.tmp" && mv -f "$here/mark.tmp" "$here/mark.json" || return 1
+  settle . "$here"
+  rm -rf "$here/next"
+}
