@@ -29,7 +29,7 @@ from fleethub.model.actions import (
     Settle,
 )
 from fleethub.model.address import Address
-from fleethub.model.capacity import Planned
+from fleethub.model.capacity import PlannedModel
 from fleethub.model.event import (
     ApplyFinished,
     ApplyStarted,
@@ -267,7 +267,7 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
     return found
 
 
-def _planned(plan: Plan, lockfile: Lockfile | None, run: _Run) -> Mapping[str, tuple[Planned, ...]]:
+def _planned(plan: Plan, lockfile: Lockfile | None, run: _Run) -> Mapping[str, tuple[PlannedModel, ...]]:
     """The planned sets; when something failed, a newcomer counts as admitted only if a key reaches it by now."""
     if not run.failed and not run.skipped:
         return plan.planned

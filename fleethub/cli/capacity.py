@@ -12,7 +12,7 @@ import click
 from fleethub.cli.output import Out, guarded
 
 if TYPE_CHECKING:
-    from fleethub.model.capacity import Answer, Rank, Report
+    from fleethub.model.capacity import Answer, CapacityReport, Rank
     from fleethub.model.fleet import Fleet
 
 KV_TYPES = ["f16", "q8_0", "q4_0"]
@@ -108,7 +108,7 @@ def cmd(
     guarded(out, work)
 
 
-def _overview(out: Out, reports: tuple[Report, ...]) -> int:
+def _overview(out: Out, reports: tuple[CapacityReport, ...]) -> int:
     from fleethub.operations.capacity import overview_exit
     from fleethub.views.capacity import overview_text, report_data
 

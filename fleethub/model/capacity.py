@@ -86,7 +86,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class AdmissionCheck:
     """One rule put to one model: ``need`` against ``limit``. ``order``: the loads that show it, newcomer last."""
 
     rule: str  # physical, preflight, spill, count
@@ -99,32 +99,32 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AdmissionVerdict:
     """What a backend does with a planned set in any load order. ``need`` and ``total`` None: unknown.
 
     ``fit`` is of the primaries together (and "does not fit" where a fallback has no room even alone);
     ``fallbacks`` are each fallback's with the primaries, one at a time. ``need`` is the most that must be there
     at once, without the reserve: the primaries and the largest fallback. ``reserve`` is that of all GPUs,
-    ``gpus`` are (name, total); ``notes`` say what was assumed (an unknown era, nothing observed).
+    ``gpus`` are (name, total); ``notes`` say what was assumed (an unknown scheduler, nothing observed).
     """
 
     backend: str
     fit: Fit
     placed: tuple[Placed, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[AdmissionCheck, ...]
     gpus: tuple[tuple[str, int], ...]
     reserve: int
     need: int | None
     total: int | None
     total_from: str = ""
-    era: str = ""
+    scheduler: str = ""
     reason: str = ""
     notes: tuple[str, ...] = ()
     fallbacks: tuple[tuple[str, Fit], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedModel:
     """One entry of a backend's planned set, as the lockfile keeps it.
 
     ``bytes`` are what was last reckoned with (None: not known). They are there for judging growth once the model's
@@ -137,7 +137,7 @@ class Planned:
     tag: str = ""  # its name on Ollama; empty in entries of an earlier lockfile, which then match any
     bytes: int | None = None
 
-    def same(self, other: Planned) -> bool:
+    def same(self, other: PlannedModel) -> bool:
         """Whether both stand for the same load, be it as a primary or as a fallback."""
         return (self.model, self.context) == (other.model, other.context) and (
             self.tag == other.tag or not (self.tag and other.tag)
@@ -183,41 +183,32 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CapacityReport:
     """A backend as it is planned and as it is: verdict of its planned set, GPUs, residents, findings.
 
     ``unobserved`` says why the server could not be read; empty when it was.
     """
 
     backend: str
-    verdict: Verdict
+    verdict: AdmissionVerdict
     bars: tuple[Bar, ...] = ()
     held: tuple[Held, ...] = ()
     findings: tuple[Finding, ...] = ()
     unobserved: str = ""
 
 
-class Lever(StrEnum):
-    """What a remedy changes, from cheapest to dearest."""
-
-    CONTEXT = "context"
-    KV_TYPE = "kv_type"
-    QUANT = "quant"
-    PARALLEL = "num_parallel"
-    LOADED = "max_loaded_models"
-    BACKEND = "backend"
-
-
 @dataclass(frozen=True, slots=True)
-class Remedy:
-    """A change that makes a model fit, proved by ``verdict``. ``values`` are what to set, by lever.
+class Suggestion:
+    """A change that makes a model fit, proved by ``verdict``.
+
+    ``values`` are what to set: context (tokens), quant, backend, or a setting of the engine's by its name.
 
     ``cost`` says what else it changes: a server-wide setting, a model of less quality.
     """
 
-    values: tuple[tuple[Lever, str | int], ...]
+    values: tuple[tuple[str, str | int], ...]
     says: str
-    verdict: Verdict
+    verdict: AdmissionVerdict
     cost: str = ""
 
 
@@ -234,23 +225,23 @@ class Answer:
 
     backend: str
     placed: Placed
-    verdict: Verdict
-    before: Verdict
-    beside: Verdict | None = None
+    verdict: AdmissionVerdict
+    before: AdmissionVerdict
+    beside: AdmissionVerdict | None = None
     held: tuple[Held, ...] = ()
     unplanned: tuple[Held, ...] = ()
     largest: int | None = None
     rounded: int | None = None
     limit: int | None = None
     largest_reason: str = ""
-    remedies: tuple[Remedy, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
     notes: tuple[str, ...] = ()
     unobserved: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """One backend as a place for a model: the answer without remedies; ``headroom`` in bytes is what stays free."""
+    """One backend as a place for a model: the answer without suggestions; ``headroom`` in bytes is what stays free."""
 
     answer: Answer
     headroom: int | None

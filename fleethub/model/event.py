@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fleethub.model.address import Address
-from fleethub.model.capacity import Planned
+from fleethub.model.capacity import PlannedModel
 from fleethub.model.observation import Applied, Locked
 
 
@@ -85,7 +85,7 @@ class ApplyFinished:
     done: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-    planned: Mapping[str, tuple[Planned, ...]] = field(default_factory=dict)
+    planned: Mapping[str, tuple[PlannedModel, ...]] = field(default_factory=dict)
     fits: Mapping[str, str] = field(default_factory=dict)
 
 

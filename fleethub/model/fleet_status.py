@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fleethub.model.capacity import Bar, Held, Planned
+from fleethub.model.capacity import Bar, Held, PlannedModel
 from fleethub.model.finding import Finding
 
 
@@ -49,7 +49,7 @@ class BackendStatus:
     machine: str = ""
     reserve: int = 0
     headroom: int | None = None
-    placed: tuple[Planned, ...] = ()
+    placed: tuple[PlannedModel, ...] = ()
     gpus: tuple[Bar, ...] = ()
     residents: tuple[Held, ...] = ()
     endpoints: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fleethub.model.address import Address
-from fleethub.model.capacity import Planned
+from fleethub.model.capacity import PlannedModel
 from fleethub.model.finding import SourceLocation
 from fleethub.model.secret import Derived, SecretRef
 
@@ -173,7 +173,7 @@ class Lockfile:
     serial: int
     seed: str
     resources: Mapping[Address, Locked] = field(default_factory=dict)
-    planned: Mapping[str, tuple[Planned, ...]] = field(default_factory=dict)
+    planned: Mapping[str, tuple[PlannedModel, ...]] = field(default_factory=dict)
     applied: Applied = field(default_factory=Applied)
     apply: str = ""
     fits: Mapping[str, str] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fleethub.model.actions import Do
 from fleethub.model.address import Address
-from fleethub.model.capacity import Planned, Verdict
+from fleethub.model.capacity import AdmissionVerdict, PlannedModel
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Attrs, Locked
 
@@ -144,7 +144,7 @@ class Load:
     before: int | None
     after: int | None
     total: int | None
-    verdict: Verdict | None = None
+    verdict: AdmissionVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     steps: tuple[Step, ...] = ()
     loads: tuple[Load, ...] = ()
-    planned: Mapping[str, tuple[Planned, ...]] = field(default_factory=dict)
+    planned: Mapping[str, tuple[PlannedModel, ...]] = field(default_factory=dict)
     fits: Mapping[str, str] = field(default_factory=dict)  # what each backend's server does with its ``planned`` set
     serial: int = 0
     lineage: str = ""

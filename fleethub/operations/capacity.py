@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fleethub.fleetspec import load
 from fleethub.fleetspec.values import params as params_of
-from fleethub.model.capacity import Answer, Fit, Rank, Report
+from fleethub.model.capacity import Answer, CapacityReport, Fit, Rank
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding, Severity
@@ -80,7 +80,7 @@ def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Loo
     return Looked(fleet, facts, (*loaded.findings, *trust.findings))
 
 
-def overview(looked: Looked, backend: str | None = None) -> tuple[Report, ...]:
+def overview(looked: Looked, backend: str | None = None) -> tuple[CapacityReport, ...]:
     """Every backend with an Ollama, or the one that is named; raises AskError for a name that is none."""
     fleet = looked.fleet
     if backend is not None and backend not in fleet.backends:
@@ -134,7 +134,7 @@ def given_shape(params: int | None, quant: str | None, file: Path | None) -> Mod
     return architecture_of_params(params, label)
 
 
-def overview_exit(reports: Iterable[Report]) -> Exit:
+def overview_exit(reports: Iterable[CapacityReport]) -> Exit:
     """3 when a backend's set does not fit, 1 when of all that is planned nothing is known."""
     found = [r for r in reports if r.verdict.placed]
     if any(f.severity is Severity.ERROR for r in found for f in r.findings):

@@ -8,14 +8,25 @@ from dataclasses import dataclass, replace
 from fleethub.engines.ollama.admission import admit
 from fleethub.engines.ollama.load import placed
 from fleethub.engines.ollama.server import Server, server_of
-from fleethub.model.capacity import Answer, Estimate, Fit, Held, Lever, Placed, Rank, Remedy, Row, Sure, Verdict
+from fleethub.model.capacity import (
+    AdmissionVerdict,
+    Answer,
+    Estimate,
+    Fit,
+    Held,
+    Placed,
+    Rank,
+    Row,
+    Suggestion,
+    Sure,
+)
 from fleethub.model.facts import Facts, OllamaReading, Resident, tagged
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Source, Unknown
 from fleethub.model.text import gib
 from fleethub.placement.assess import planned_sets
-from fleethub.placement.query import Scene, limit_of, most
-from fleethub.placement.suggestions import remedies
+from fleethub.placement.query import Query, limit_of, most
+from fleethub.placement.suggestions import suggestions
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params
 
 #: A place that does not hold a model is named after those that might: best first, certain refusals last.
@@ -47,36 +58,36 @@ class Question:
 
 
 def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) -> Answer:
-    """The whole answer; ``others`` False: no remedies and no search for a largest context. Raises AskError."""
-    scene = scene_of(fleet, facts, question)
-    mine, verdict = scene.judge()
-    loaded = held(fleet, scene.backend, facts)
-    loose = tuple(h for h in loaded if h.alias is None and not _same(h.tag, scene.model))
+    """The whole answer; ``others`` False: no suggestions and no search for a largest context. Raises AskError."""
+    query = query_of(fleet, facts, question)
+    mine, verdict = query.judge()
+    loaded = held(fleet, query.backend, facts)
+    loose = tuple(h for h in loaded if h.alias is None and not _same(h.tag, query.model))
     beside = None
     if loose:
-        more = [_resident(scene.server, h, facts) for h in loose]
-        beside = admit(scene.server, (*verdict.placed, *more))
+        more = [_resident(query.server, h, facts) for h in loose]
+        beside = admit(query.server, (*verdict.placed, *more))
     answer = Answer(
         question.backend,
         mine,
         verdict,
-        admit(scene.server, scene.neighbours()),
+        admit(query.server, query.neighbours()),
         beside,
         loaded,
         loose,
-        limit=limit_of(scene.shape),
-        notes=_notes(question, scene, server_of(fleet, scene.backend, facts)),
-        unobserved=unobserved(scene.backend, facts),
+        limit=limit_of(query.shape),
+        notes=_notes(question, query, server_of(fleet, query.backend, facts)),
+        unobserved=unobserved(query.backend, facts),
     )
     if not others:
         return answer
-    largest, rounded, reason = most(scene)
+    largest, rounded, reason = most(query)
     answer = replace(answer, largest=largest, rounded=rounded, largest_reason=reason)
     if verdict.fit is Fit.FITS:
         return answer
-    found = remedies(scene)
+    found = suggestions(query)
     elsewhere = () if verdict.fit is Fit.UNKNOWN else _elsewhere(fleet, facts, question, mine.context)
-    return replace(answer, remedies=(*found, *elsewhere))
+    return replace(answer, suggestions=(*found, *elsewhere))
 
 
 def rank(fleet: Fleet, facts: Facts, question: Question) -> tuple[Rank, ...]:
@@ -92,7 +103,7 @@ def rank(fleet: Fleet, facts: Facts, question: Question) -> tuple[Rank, ...]:
     return tuple(sorted(found, key=lambda r: (ORDER.index(r.answer.verdict.fit), -(r.headroom or 0), r.answer.backend)))
 
 
-def scene_of(fleet: Fleet, facts: Facts, question: Question) -> Scene:
+def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
     """Server, model and neighbours of a question; raises AskError for names that lead nowhere."""
     backend = fleet.backends.get(question.backend)
     if backend is None:
@@ -112,7 +123,7 @@ def scene_of(fleet: Fleet, facts: Facts, question: Question) -> Scene:
     shape = question.shape or architecture_anywhere(facts, model, backend)
     if shape is None and model.vram is None and model.params is not None:
         shape = architecture_of_params(model.params, model.quant or "Q4_K_M")
-    return Scene(fleet, facts, backend, server, model, question.context, shape, rest)
+    return Query(fleet, facts, backend, server, model, question.context, shape, rest)
 
 
 def architecture_anywhere(facts: Facts, model: Model, first: Backend | None = None) -> ModelArchitecture | None:
@@ -142,7 +153,7 @@ def unobserved(backend: Backend, facts: Facts) -> str:
     return reading.reason if isinstance(reading, Unknown) else ""
 
 
-def why_not(verdict: Verdict) -> str:
+def why_not(verdict: AdmissionVerdict) -> str:
     """In a few words, why it does not fit; empty when it does."""
     if verdict.fit is Fit.FITS:
         return ""
@@ -195,12 +206,12 @@ def _resident(server: Server, seen: Held, facts: Facts) -> Placed:
     return replace(found, estimate=size, preflight=found.preflight if found.preflight is not None else seen.size)
 
 
-def _elsewhere(fleet: Fleet, facts: Facts, question: Question, asked: int) -> tuple[Remedy, ...]:
+def _elsewhere(fleet: Fleet, facts: Facts, question: Question, asked: int) -> tuple[Suggestion, ...]:
     """The other backends that hold it as it was asked, roomiest first."""
     places = rank(fleet, facts, replace(question, context=question.context or asked, parallel=None, kv_type=None))
     return tuple(
-        Remedy(
-            ((Lever.BACKEND, place.answer.backend),),
+        Suggestion(
+            (("backend", place.answer.backend),),
             f"on {place.answer.backend}" + (f", {gib(place.headroom)} stay free" if place.headroom is not None else ""),
             place.answer.verdict,
             "" if not place.answer.unobserved else "not observed",
@@ -210,7 +221,7 @@ def _elsewhere(fleet: Fleet, facts: Facts, question: Question, asked: int) -> tu
     )
 
 
-def _headroom(verdict: Verdict) -> int | None:
+def _headroom(verdict: AdmissionVerdict) -> int | None:
     """What stays free beside the primaries and the reserve; fallbacks come and go."""
     first = [p for p in verdict.placed if p.primary]
     if verdict.total is None or any(p.estimate.total is None for p in first):
@@ -223,10 +234,10 @@ def upper(load: Placed) -> int:
     return max(load.estimate.high, load.estimate.total or 0)
 
 
-def _notes(question: Question, scene: Scene, now: Server) -> tuple[str, ...]:
+def _notes(question: Question, query: Query, now: Server) -> tuple[str, ...]:
     found = []
     if question.parallel not in (None, now.parallel) or question.kv_type not in (None, now.kv_type):
         found.append("parallel slots and KV type are settings of the whole server: every model was judged with them")
-    if question.context is not None and scene.mine().context < question.context:
+    if question.context is not None and query.mine().context < question.context:
         found.append(f"the model's own limit is below the context that was asked for ({question.context:,})")
     return tuple(found)

@@ -11,7 +11,7 @@ from fleethub.engines.ollama.context import effective_context
 from fleethub.engines.ollama.load import placed
 from fleethub.engines.ollama.server import Server, server_of
 from fleethub.model.address import Address
-from fleethub.model.capacity import Check, Estimate, Fit, Placed, Planned, Row, Sure, Verdict
+from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Estimate, Fit, Placed, PlannedModel, Row, Sure
 from fleethub.model.facts import Facts, tagged
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Backend, Fleet
@@ -19,7 +19,7 @@ from fleethub.model.plan import Blocker, Load, Why
 from fleethub.model.text import gib, plural
 from fleethub.placement.live import live_findings
 
-PlannedSet = tuple[Planned, ...]
+PlannedSet = tuple[PlannedModel, ...]
 #: Columns of a detail's line, so that with a plan's indent it stays within 100.
 WIDE = 94
 
@@ -34,7 +34,7 @@ class Assessment:
     load: Load
     findings: tuple[Finding, ...] = ()
     refused: Mapping[str, Blocker] = field(default_factory=dict)
-    verdict: Verdict | None = None
+    verdict: AdmissionVerdict | None = None
     planned: PlannedSet = ()
 
 
@@ -60,7 +60,7 @@ def planned_sets(fleet: Fleet) -> dict[str, PlannedSet]:
                 name(backend, alias, key.name not in used)
     return {
         backend: tuple(
-            Planned(alias, fleet.models[alias].context, primary, fleet.models[alias].ollama or "")
+            PlannedModel(alias, fleet.models[alias].context, primary, fleet.models[alias].ollama or "")
             for alias, primary in sorted(entries.items())
         )
         for backend, entries in sorted(named.items())
@@ -126,7 +126,7 @@ def _direct(fleet: Fleet, backend: str) -> dict[str, list[str]]:
 
 
 def _earlier(
-    server: Server, fleet: Fleet, facts: Facts, entry: Planned, after: PlannedSet, loads: Mapping[str, Placed]
+    server: Server, fleet: Fleet, facts: Facts, entry: PlannedModel, after: PlannedSet, loads: Mapping[str, Placed]
 ) -> Placed:
     """An entry of the earlier set as a load: as it is now where it stays, else as it was last reckoned with."""
     if any(entry.same(p) for p in after):
@@ -159,8 +159,8 @@ class _Judge:
         fleet: Fleet,
         backend: Backend,
         server: Server,
-        verdict: Verdict,
-        earlier: Verdict,
+        verdict: AdmissionVerdict,
+        earlier: AdmissionVerdict,
         newcomers: Sequence[str],
     ) -> None:
         self.policy, self.backend, self.server = fleet.policy.overcommit, backend, server
@@ -182,7 +182,7 @@ class _Judge:
         if verdict.fit is Fit.UNKNOWN or verdict.reason:
             self._unknown()
 
-    def _primaries(self, broken: Sequence[Check]) -> None:
+    def _primaries(self, broken: Sequence[AdmissionCheck]) -> None:
         by = {rule: [c for c in broken if c.rule == rule] for rule in ("physical", "preflight", "count", "spill")}
         name, total = self.backend.name, self.verdict.total or 0
         unseen = "" if self.server.observed else " (not observed)"
@@ -202,11 +202,11 @@ class _Judge:
             check = by["spill"][0]
             self._say("capacity.spills", f"{name}{unseen}: {check.says}", self._next(check), by["spill"][1:])
 
-    def _next(self, check: Check) -> str:
+    def _next(self, check: AdmissionCheck) -> str:
         model = check.model or (check.order[-1] if check.order else "MODEL")
         return f"fleethub capacity {self.backend.name} {model} shows what would make it fit"
 
-    def _say(self, code: str, message: str, hint: str, more: Sequence[Check]) -> None:
+    def _say(self, code: str, message: str, hint: str, more: Sequence[AdmissionCheck]) -> None:
         """An error where the policy refuses, else a warning."""
         refuse = self.policy == "refuse" or (self.policy == "refuse-new" and self._worse())
         if refuse and self.policy == "refuse-new":
@@ -236,7 +236,7 @@ class _Judge:
         known = sum(size for p in after.placed if (size := _bytes(p)) is not None) if after.need is None else after.need
         return known > before.need
 
-    def _fallback(self, alias: str, broken: Sequence[Check]) -> None:
+    def _fallback(self, alias: str, broken: Sequence[AdmissionCheck]) -> None:
         name, check = self.backend.name, broken[0]
         if check.rule == "physical":
             message = f"{name}: the fallback {check.says}, even alone"
@@ -314,7 +314,7 @@ def _mismatches(fleet: Fleet, backend: Backend, server: Server, facts: Facts, af
             )
 
 
-def table(verdict: Verdict, alias: str = "") -> tuple[str, ...]:
+def table(verdict: AdmissionVerdict, alias: str = "") -> tuple[str, ...]:
     """The arithmetic of the primaries, or of one model: one line per load, its rows, the reserve, the sum."""
     loads = [p for p in verdict.placed if p.model == alias or (not alias and p.primary)]
     lines = []

@@ -9,7 +9,7 @@ from fleethub.engines.ollama.admission import admit
 from fleethub.engines.ollama.context import automatic, shown_of
 from fleethub.engines.ollama.load import placed
 from fleethub.engines.ollama.server import Server
-from fleethub.model.capacity import Fit, Placed, Verdict
+from fleethub.model.capacity import AdmissionVerdict, Fit, Placed
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.sizing.architecture import ModelArchitecture
@@ -19,7 +19,7 @@ FAR = 1 << 20  # where the search ends for a model that tells no limit
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Query:
     """A question with its names resolved: the model, where it is to go, and who is planned there (model, primary)."""
 
     fleet: Fleet
@@ -47,7 +47,7 @@ class Scene:
         load = placed(self.server, self.model, self.facts, context=tokens, shape=self.shape)
         return replace(load, context_from=source)
 
-    def judge(self, context: int | None = None) -> tuple[Placed, Verdict]:
+    def judge(self, context: int | None = None) -> tuple[Placed, AdmissionVerdict]:
         """The model beside its neighbours."""
         mine = self.mine(context)
         return mine, admit(self.server, (*self.neighbours(), mine))
@@ -69,26 +69,26 @@ def limit_of(shape: ModelArchitecture | None) -> int | None:
     return shape.context_length or None if shape is not None else None
 
 
-def most(scene: Scene) -> tuple[int | None, int | None, str]:
+def most(query: Query) -> tuple[int | None, int | None, str]:
     """The largest context that fits, that in whole steps of 1024, and why there is none, or none larger is known."""
-    limit = limit_of(scene.shape) or FAR
-    least, full = scene.mine(1), scene.mine(limit)
+    limit = limit_of(query.shape) or FAR
+    least, full = query.mine(1), query.mine(limit)
     if least.estimate.total is None:
         return None, None, least.estimate.reason
     untold = full.estimate.total is None
     if (least.estimate.total, least.preflight) == (full.estimate.total, full.preflight):
         return None, None, "what a context takes of it is not known"
-    neighbours = scene.neighbours()
+    neighbours = query.neighbours()
 
     def fits(context: int) -> bool:
-        mine = scene.mine(context)
-        return mine.context == context and admit(scene.server, (*neighbours, mine)).fit is Fit.FITS
+        mine = query.mine(context)
+        return mine.context == context and admit(query.server, (*neighbours, mine)).fit is Fit.FITS
 
     found = _largest(fits, limit)
     if found is None:
         return None, None, "it does not fit with any context"
     rounded = found // STEP * STEP
-    more = untold and scene.mine(found + 1).estimate.total is None
+    more = untold and query.mine(found + 1).estimate.total is None
     reason = "what a larger one takes is not known" if more else ""
     return found, rounded if rounded and fits(rounded) else None, reason
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fleethub.engines.ollama.admission import admit
 from fleethub.engines.ollama.load import placed
 from fleethub.engines.ollama.server import Server, server_of
-from fleethub.model.capacity import Bar, Held, Report, Verdict
+from fleethub.model.capacity import AdmissionVerdict, Bar, CapacityReport, Held
 from fleethub.model.facts import Facts, GpuReading
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source
@@ -15,7 +15,7 @@ from fleethub.placement.ask import held, unobserved, upper
 from fleethub.placement.assess import PlannedSet, assess
 
 
-def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) -> Report:
+def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) -> CapacityReport:
     """Judge the backend's planned set as if all of it were new, so that the lockfile does not soften the answer."""
     server = server_of(fleet, backend, facts)
     verdict = admit(server, [placed(server, fleet.models[p.model], facts, primary=p.primary) for p in planned])
@@ -23,10 +23,12 @@ def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) ->
     findings = assess(fleet, backend, facts, (), planned).findings
     reading = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None
     gpus = bars(server, verdict, seen, reading if isinstance(reading, GpuReading) else None)
-    return Report(backend.name, verdict, gpus, seen, findings, unobserved(backend, facts))
+    return CapacityReport(backend.name, verdict, gpus, seen, findings, unobserved(backend, facts))
 
 
-def bars(server: Server, verdict: Verdict, seen: tuple[Held, ...], reading: GpuReading | None) -> tuple[Bar, ...]:
+def bars(
+    server: Server, verdict: AdmissionVerdict, seen: tuple[Held, ...], reading: GpuReading | None
+) -> tuple[Bar, ...]:
     """What lies on each GPU when all that is planned is loaded, the largest first.
 
     What no GPU takes alone lies as it is shared out over all of them. Another load goes to the roomiest GPU when it

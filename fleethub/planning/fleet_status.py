@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fleethub.kinds.key import beside, scopes, wiring
 from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
-from fleethub.model.capacity import Planned
+from fleethub.model.capacity import PlannedModel
 from fleethub.model.facts import Facts, GpuReading, OllamaReading, ProxyReading
 from fleethub.model.fleet import Backend, Fleet, Node, Proxy
 from fleethub.model.fleet_status import (
@@ -101,7 +101,7 @@ def _proxy(proxy: Proxy, facts: Facts) -> ProxyStatus:
     return ProxyStatus(proxy.name, proxy.url, proxy.owner, "there", "", len(reading.models), keys)
 
 
-def _backend(fleet: Fleet, backend: Backend, facts: Facts, planned: tuple[Planned, ...]) -> BackendStatus:
+def _backend(fleet: Fleet, backend: Backend, facts: Facts, planned: tuple[PlannedModel, ...]) -> BackendStatus:
     head = (backend.name, backend.host, backend.ollama.url if backend.ollama else None, backend.owner, backend.proxy)
     declared = sum(gpu.vram for gpu in backend.gpus) or None
     if backend.ollama is None:
@@ -122,7 +122,7 @@ def _backend(fleet: Fleet, backend: Backend, facts: Facts, planned: tuple[Planne
         machine=_machine(backend, facts),
         reserve=verdict.reserve,
         headroom=sum(bar.headroom for bar in found.bars) if found.bars and verdict.need is not None else None,
-        placed=tuple(Planned(p.model, p.context, p.primary, p.tag, sizes.get(p.model)) for p in planned),
+        placed=tuple(PlannedModel(p.model, p.context, p.primary, p.tag, sizes.get(p.model)) for p in planned),
         gpus=found.bars,
         residents=found.held,
         endpoints=backend.endpoints,

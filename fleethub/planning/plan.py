@@ -23,7 +23,7 @@ from fleethub.kinds.node.delivery import (
 )
 from fleethub.kinds.route.kind import findings as route_findings
 from fleethub.model.address import Address
-from fleethub.model.capacity import Planned
+from fleethub.model.capacity import PlannedModel
 from fleethub.model.facts import Facts, HostReading
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet, Hop
@@ -376,8 +376,10 @@ def _fit(assessment: Assessment) -> str:
 
 
 def _planned_after(
-    wanted: Mapping[str, tuple[Planned, ...]], before: Mapping[str, tuple[Planned, ...]], state: _PlanningState
-) -> dict[str, tuple[Planned, ...]]:
+    wanted: Mapping[str, tuple[PlannedModel, ...]],
+    before: Mapping[str, tuple[PlannedModel, ...]],
+    state: _PlanningState,
+) -> dict[str, tuple[PlannedModel, ...]]:
     """Each backend's set once this plan is applied: without what was refused, with what that should have replaced."""
     found = {}
     for backend in sorted({*wanted, *before}):

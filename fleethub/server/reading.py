@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fleethub.model.capacity import Answer, Rank, Report
+from fleethub.model.capacity import Answer, CapacityReport, Rank
 from fleethub.operations import capacity as use
 from fleethub.server.answers import CapacityAnswer, ErrorAnswer, FleetAnswer, Health, PlanAnswer, observation, plan_body
 from fleethub.server.bodies import CapacityQuery
@@ -86,12 +86,12 @@ def capacity_data(seen: use.Looked, asked: CapacityQuery) -> dict[str, Any]:
     found = question_of(seen, asked)
     if isinstance(found, Answer):
         return {"answer": answer_data(found)}
-    reports = [report_data(r) for r in found if isinstance(r, Report)]
+    reports = [report_data(r) for r in found if isinstance(r, CapacityReport)]
     places = [rank_data(r) for r in found if isinstance(r, Rank)]
     return {"places": places} if asked.model else {"backends": reports}
 
 
-def question_of(seen: use.Looked, asked: CapacityQuery) -> Answer | tuple[Report, ...] | tuple[Rank, ...]:
+def question_of(seen: use.Looked, asked: CapacityQuery) -> Answer | tuple[CapacityReport, ...] | tuple[Rank, ...]:
     """One model on one backend; without a backend all places for it; without a model all backends. Raises Refusal."""
     about_one = ("context", "parallel", "kv_type", "params", "quant")
     loose = [name for name in about_one if getattr(asked, name) is not None and asked.model is None]

@@ -19,8 +19,9 @@ MIB = 1 << 20
 class Fitted:
     """What was fitted on measured loads, each the largest that was seen, rounded up.
 
-    ``factor_new`` and ``factor_old``: compute without its masks, measured / model, by era. ``per_multiprocessor``:
-    MiB of CUDA's own memory for each of the chip's multiprocessors (0: not fitted). ``vulkan``: MiB per GPU.
+    ``factor_new`` and ``factor_old``: compute without its masks, measured / model, by the age of llama.cpp.
+    ``per_multiprocessor``: MiB of CUDA's own memory for each of the chip's multiprocessors (0: not fitted).
+    ``vulkan``: MiB per GPU.
     """
 
     factor_new: float = 1.1

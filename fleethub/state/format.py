@@ -12,7 +12,7 @@ from typing import Any
 import tomli_w
 
 from fleethub.model.address import Address
-from fleethub.model.capacity import Planned
+from fleethub.model.capacity import PlannedModel
 from fleethub.model.observation import Applied, Locked, Lockfile, Needs, Pending, Source
 from fleethub.state.upgrade import block_of, upgraded, upgraded_record
 
@@ -188,7 +188,7 @@ def decode_needs(raw: Mapping[str, Any]) -> dict[Address, frozenset[str]]:
     return {Address.parse(a): frozenset(map(_text, entries)) for a, entries in raw.items()}
 
 
-def encode_planned(entry: Planned) -> dict[str, Any]:
+def encode_planned(entry: PlannedModel) -> dict[str, Any]:
     """One entry of a planned set as plain values."""
     out: dict[str, Any] = {"model": entry.model, "context": entry.context}
     if not entry.primary:
@@ -200,10 +200,10 @@ def encode_planned(entry: Planned) -> dict[str, Any]:
     return out
 
 
-def decode_planned(raw: Mapping[str, Any]) -> Planned:
+def decode_planned(raw: Mapping[str, Any]) -> PlannedModel:
     """The inverse; what an earlier FleetHub wrote has model and context alone, and counts as a primary."""
     size = raw.get("bytes")
-    return Planned(
+    return PlannedModel(
         _text(raw["model"]),
         _number(raw["context"]),
         not raw.get("fallback", False),

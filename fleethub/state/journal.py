@@ -13,7 +13,7 @@ from typing import Any
 
 from fleethub.atomic import Lines
 from fleethub.model.address import Address
-from fleethub.model.capacity import Planned
+from fleethub.model.capacity import PlannedModel
 from fleethub.model.event import (
     ApplyFinished,
     ApplyStarted,
@@ -113,9 +113,9 @@ def from_dict(raw: Mapping[str, Any]) -> Event:
     raise KeyError(f"no event is called {kind!r}")
 
 
-def _planned(raw: Any) -> Planned:
+def _planned(raw: Any) -> PlannedModel:
     """An entry of a planned set; an earlier FleetHub wrote ``[model, context]``."""
-    return Planned(raw[0], raw[1]) if isinstance(raw, list) else decode_planned(raw)
+    return PlannedModel(raw[0], raw[1]) if isinstance(raw, list) else decode_planned(raw)
 
 
 class Journal:

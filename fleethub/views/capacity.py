@@ -6,7 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fleethub.model.capacity import Answer, Bar, Check, Estimate, Fit, Held, Placed, Rank, Remedy, Report, Sure, Verdict
+from fleethub.model.capacity import (
+    AdmissionCheck,
+    AdmissionVerdict,
+    Answer,
+    Bar,
+    CapacityReport,
+    Estimate,
+    Fit,
+    Held,
+    Placed,
+    Rank,
+    Suggestion,
+    Sure,
+)
 from fleethub.model.text import gib, plural
 from fleethub.views.data import finding_data
 from fleethub.views.plan import findings_lines
@@ -25,7 +38,7 @@ SURE = (Sure.MEASURED, Sure.EXACT, Sure.ESTIMATED)
 LONGEST = 60  # characters of a bar
 
 
-def overview_text(reports: Sequence[Report], style: Style, width: int = 100, blocks: bool = False) -> str:
+def overview_text(reports: Sequence[CapacityReport], style: Style, width: int = 100, blocks: bool = False) -> str:
     """Every backend; ``width`` in characters; ``blocks`` False: plain ASCII bars."""
     if not reports:
         return "No backend of the spec has an Ollama: write [backends.NAME.ollama] with its url."
@@ -62,7 +75,7 @@ def answer_text(answer: Answer, style: Style) -> str:
         lines += ["", f"Without {mine.model} the planned set does not fit either: {answer.before.fit.value}."]
     lines += ["", _largest(answer)]
     if verdict.fit is not Fit.FITS:
-        lines += _remedies(answer.remedies, verdict, style)
+        lines += _suggestions(answer.suggestions, verdict, style)
     return "\n".join(lines + [style("dim", f"({note})") for note in (*verdict.notes, *answer.notes)])
 
 
@@ -86,7 +99,7 @@ def places_text(ranks: Sequence[Rank], style: Style) -> str:
     return "\n".join(lines)
 
 
-def report_data(report: Report) -> dict[str, Any]:
+def report_data(report: CapacityReport) -> dict[str, Any]:
     """One backend as a JSON value; sizes in bytes."""
     return {
         "type": "backend",
@@ -99,7 +112,7 @@ def report_data(report: Report) -> dict[str, Any]:
     }
 
 
-def verdict_data(verdict: Verdict) -> dict[str, Any]:
+def verdict_data(verdict: AdmissionVerdict) -> dict[str, Any]:
     """A verdict with its placements and checks; sizes in bytes, a count where the rule counts."""
     return {
         "fit": verdict.fit.value,
@@ -107,7 +120,7 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
         "total": verdict.total,
         "total_from": verdict.total_from,
         "reserve": verdict.reserve,
-        "era": verdict.era,
+        "era": verdict.scheduler,
         "reason": verdict.reason or None,
         "models": [placed_data(p) for p in verdict.placed],
         "checks": [asdict(check) for check in verdict.checks],
@@ -159,7 +172,7 @@ def answer_data(answer: Answer) -> dict[str, Any]:
         "context_limit": answer.limit,
         "changes": [
             {"set": dict(r.values), "says": r.says, "cost": r.cost or None, "fit": r.verdict.fit.value}
-            for r in answer.remedies
+            for r in answer.suggestions
         ],
         "notes": list(answer.notes),
     }
@@ -203,11 +216,11 @@ def _words(kind: str) -> str:
     return {"planned": "planned, not loaded", "unplanned": "loaded, not planned"}.get(kind, kind)
 
 
-def _fit(verdict: Verdict, style: Style) -> str:
+def _fit(verdict: AdmissionVerdict, style: Style) -> str:
     return style(COLOURS[verdict.fit], verdict.fit.value)
 
 
-def _report(report: Report, style: Style, width: int, blocks: bool) -> list[str]:
+def _report(report: CapacityReport, style: Style, width: int, blocks: bool) -> list[str]:
     verdict = report.verdict
     there = f"{gib(verdict.total)} {verdict.total_from}".rstrip() if verdict.total is not None else "unknown GPUs"
     planned = f"{gib(verdict.need)} needed" if verdict.need is not None else "what is planned is of unknown size"
@@ -324,7 +337,7 @@ def _neighbours(beside: Iterable[Placed]) -> list[str]:
     return [f"  {line}" for line in _table(rows)]
 
 
-def _checks(checks: Sequence[Check], style: Style) -> list[str]:
+def _checks(checks: Sequence[AdmissionCheck], style: Style) -> list[str]:
     """Each rule with both sides; of what is broken the sentence too, and the loads that show it."""
     rows = [(c.rule, c.model, _sides(c)) for c in checks]
     lines = []
@@ -338,13 +351,13 @@ def _checks(checks: Sequence[Check], style: Style) -> list[str]:
     return lines
 
 
-def _sides(check: Check) -> str:
+def _sides(check: AdmissionCheck) -> str:
     plain = check.rule in ("count", "context")  # of models, in tokens
     need, limit = (f"{n:,}" if plain else gib(n) for n in (check.need, check.limit))
     return f"{need} {'<=' if check.need <= check.limit else '>'} {limit}"
 
 
-def _fallbacks(verdict: Verdict, style: Style) -> list[str]:
+def _fallbacks(verdict: AdmissionVerdict, style: Style) -> list[str]:
     """What becomes of each fallback beside the primaries, and the first rule that it breaks."""
     lines = []
     for name, fit in verdict.fallbacks:
@@ -373,14 +386,14 @@ def _largest(answer: Answer) -> str:
     return f"Largest context {known}: {shown:,}{exact}{limit}{more}."
 
 
-def _remedies(remedies: Sequence[Remedy], verdict: Verdict, style: Style) -> list[str]:
-    if not remedies:
+def _suggestions(suggestions: Sequence[Suggestion], verdict: AdmissionVerdict, style: Style) -> list[str]:
+    if not suggestions:
         if verdict.fit is Fit.UNKNOWN:
             return ["Nothing is proposed: what is not known cannot be judged."]
         return ["Nothing that can be changed here makes it fit; take a model out of the plan, or a larger GPU."]
     head = "What is known to fit" if verdict.fit is Fit.UNKNOWN else "What would make it fit"
     lines = ["", style("bold", f"{head}, cheapest first")]
-    return lines + [f"  {n}. {r.says}" + (f" ({r.cost})" if r.cost else "") for n, r in enumerate(remedies, 1)]
+    return lines + [f"  {n}. {r.says}" + (f" ({r.cost})" if r.cost else "") for n, r in enumerate(suggestions, 1)]
 
 
 def _table(rows: Sequence[Sequence[str]], right: tuple[int, ...] = ()) -> list[str]:

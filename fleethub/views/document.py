@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from fleethub.model.address import Address
-from fleethub.model.capacity import Fit, Planned
+from fleethub.model.capacity import Fit, PlannedModel
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Locked, Lockfile
 from fleethub.model.text import GIB, hop, named, plural, tame
@@ -115,7 +115,9 @@ def _capacity(backend: Backend, lockfile: Lockfile) -> str:
     return f"about {round(sum(sizes) / GIB)}{of or ' GiB'} planned: {fit}"
 
 
-def _models(fleet: Fleet, nodes: Mapping[str, Locked], planned: Mapping[str, tuple[Planned, ...]]) -> Iterable[str]:
+def _models(
+    fleet: Fleet, nodes: Mapping[str, Locked], planned: Mapping[str, tuple[PlannedModel, ...]]
+) -> Iterable[str]:
     """Models that are placed or called; what the spec only lists is told last, in one line."""
     placed = {entry.model for entries in planned.values() for entry in entries}
     first: dict[str, int] = {}

@@ -19,10 +19,10 @@ PROXY = "http://proxy:4000"
 
 
 def server(*gpus: float, **more: Any) -> Server:
-    """A server of the current era with GPUs of so many GiB."""
+    """A server of the current scheduler with GPUs of so many GiB."""
     found = {
         "reserve": GIB,
-        "era": SchedulerVersion.CURRENT,
+        "scheduler": SchedulerVersion.CURRENT,
         "version": "0.32.1",
         "observed": True,
         "total_from": "declared",
@@ -75,7 +75,7 @@ def fleet(
 
 
 def facts(ollama: OllamaReading | Unknown | None = None, **more: Reading) -> Facts:
-    """What was read; by default an empty server of the current era."""
+    """What was read; by default an empty server of the current scheduler."""
     readings: dict[tuple[str, str], Any] = {("ollama", URL): ollama or OllamaReading("0.32.1", {}, ())}
     if "proxy" in more:
         readings["litellm", PROXY] = more["proxy"]

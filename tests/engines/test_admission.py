@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from fleethub.engines.ollama.admission import WORSE, admit
 from fleethub.engines.ollama.scheduler import SchedulerVersion
-from fleethub.model.capacity import Check, Estimate, Fit, Placed, Verdict
+from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Estimate, Fit, Placed
 from tests.engines.support import GIB, load, server
 
 
-def broken(verdict: Verdict) -> list[Check]:
+def broken(verdict: AdmissionVerdict) -> list[AdmissionCheck]:
     return [c for c in verdict.checks if not c.holds]
 
 
@@ -54,7 +54,7 @@ def test_bytes_fit_and_the_server_evicts() -> None:
 
 def test_alone_nothing_is_evicted() -> None:
     assert admit(server(48), [load("a", 40, 60)]).fit is Fit.FITS
-    assert admit(server(24, era=SchedulerVersion.ENGINE), [load("a", 20, 99)]).fit is Fit.FITS
+    assert admit(server(24, scheduler=SchedulerVersion.ENGINE), [load("a", 20, 99)]).fit is Fit.FITS
 
 
 def test_what_the_projector_needs_spills() -> None:
@@ -121,12 +121,12 @@ def test_overhead_is_not_there_to_be_used() -> None:
     assert admit(server(48, overhead=2 * GIB), [load("a", 46)]).fit is Fit.EXCEEDS
 
 
-@pytest.mark.parametrize("era", [SchedulerVersion.ENGINE, SchedulerVersion.OLD])
-def test_older_servers_know_no_80_percent(era: SchedulerVersion) -> None:
+@pytest.mark.parametrize("scheduler", [SchedulerVersion.ENGINE, SchedulerVersion.OLD])
+def test_older_servers_know_no_80_percent(scheduler: SchedulerVersion) -> None:
     loads = [load("a", 23), load("b", 23.5)]
-    assert admit(server(48, era=SchedulerVersion.CURRENT), loads).fit is Fit.EVICTS
-    assert admit(server(48, era=era), loads).fit is Fit.FITS
-    assert admit(server(48, era=era, reserve=0), [load("a", 24), load("b", 23.6)]).fit is Fit.EVICTS
+    assert admit(server(48, scheduler=SchedulerVersion.CURRENT), loads).fit is Fit.EVICTS
+    assert admit(server(48, scheduler=scheduler), loads).fit is Fit.FITS
+    assert admit(server(48, scheduler=scheduler, reserve=0), [load("a", 24), load("b", 23.6)]).fit is Fit.EVICTS
 
 
 def test_several_gpus_depend_on_where_things_land() -> None:
@@ -148,7 +148,7 @@ loads = st.lists(st.tuples(sizes, sizes, st.booleans()), min_size=1, max_size=5)
 machines = st.lists(st.sampled_from([12.0, 24.0, 48.0]), min_size=1, max_size=3)
 
 
-def rank(verdict: Verdict) -> int:
+def rank(verdict: AdmissionVerdict) -> int:
     return WORSE.index(verdict.fit)
 
 
@@ -162,11 +162,11 @@ def test_the_order_of_the_set_does_not_matter(planned: list[Placed], gpus: list[
 
 @given(loads, st.sampled_from([12.0, 24.0, 48.0]), st.sampled_from(list(SchedulerVersion)))
 def test_one_more_never_helps_and_a_larger_gpu_never_harms(
-    planned: list[Placed], gpu: float, era: SchedulerVersion
+    planned: list[Placed], gpu: float, scheduler: SchedulerVersion
 ) -> None:
-    here = server(gpu, era=era)
+    here = server(gpu, scheduler=scheduler)
     assert rank(admit(here, planned)) >= rank(admit(here, planned[:-1]))
-    assert rank(admit(server(gpu + 8, era=era), planned)) <= rank(admit(here, planned))
+    assert rank(admit(server(gpu + 8, scheduler=scheduler), planned)) <= rank(admit(here, planned))
 
 
 @given(loads, st.sampled_from([12.0, 24.0, 48.0]), st.permutations(range(5)))

@@ -19,7 +19,7 @@ from fleethub.engines.ollama.admission import admit
 from fleethub.engines.ollama.load import placed
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_of
 from fleethub.engines.ollama.server import Server
-from fleethub.model.capacity import Check, Fit, Placed, Sure
+from fleethub.model.capacity import AdmissionCheck, Fit, Placed, Sure
 from fleethub.model.facts import Facts, MeasuredLoad, OllamaReading
 from fleethub.model.fleet import Model
 from fleethub.testing.catalog import ALL
@@ -74,9 +74,9 @@ class World:
         ]
 
     def schedulers(self, **truth: Any) -> list[Scheduler]:
-        """Of an unknown era one of each that it may be."""
+        """Of an unknown scheduler one of each that it may be."""
         models = [CATALOG[tag] for tag, _ in self.loads]
-        versions = ("0.18.0", "0.32.1") if self.server.era is SchedulerVersion.UNKNOWN else (self.version,)
+        versions = ("0.18.0", "0.32.1") if self.server.scheduler is SchedulerVersion.UNKNOWN else (self.version,)
         return [Scheduler(models, list(self.gpus), self.settings, version=v, **truth) for v in versions]
 
 
@@ -178,7 +178,7 @@ def measured(world: World, truths: Mapping[str, Truth], order: Sequence[str]) ->
 @given(sets(ONE), st.data())
 def test_what_fits_by_measured_sizes_stays_in_every_order(world: World, data: st.DataObject) -> None:
     assume(
-        world.server.era in (SchedulerVersion.CURRENT, SchedulerVersion.ENGINE)
+        world.server.scheduler in (SchedulerVersion.CURRENT, SchedulerVersion.ENGINE)
     )  # the others' sizes are no measurements
     truths, tags = truths_of(data, world), [tag for tag, _ in world.loads]
     planned = world.planned(facts=measured(world, truths, data.draw(st.permutations(tags), label="seen so")))
@@ -227,8 +227,8 @@ def test_a_fallback_that_fits_disturbs_no_primary(world: World, primaries: int, 
 def upper(world: World, load: Placed) -> Truth:
     """The truth in which a load takes, where it lies, exactly the upper end of its range."""
     flash = world.settings.flash_attention
-    flash = flash if flash is not None else world.server.era is not SchedulerVersion.OLD
-    current = world.server.era in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN)
+    flash = flash if flash is not None else world.server.scheduler is not SchedulerVersion.OLD
+    current = world.server.scheduler in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN)
     size = true_size(
         CATALOG[load.tag],
         load.context,
@@ -249,14 +249,14 @@ def upper(world: World, load: Placed) -> Truth:
 def batch_of(world: World, load: Placed) -> int:
     """The batch that admission reckons with: a server with little room takes a smaller one, if nobody fixed it."""
     if (
-        world.server.era not in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN)
+        world.server.scheduler not in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN)
         or "embedding" not in CATALOG[load.tag]["capabilities"]
     ):
         return load.batch
     return min(2048, load.context)
 
 
-def shown(world: World, check: Check, loads: Mapping[str, Placed]) -> list[Any]:
+def shown(world: World, check: AdmissionCheck, loads: Mapping[str, Placed]) -> list[Any]:
     """Each rule by itself: what the number of models alone would evict hides the others."""
     contexts = dict(world.loads)
     if check.rule != "count":
@@ -268,7 +268,7 @@ def shown(world: World, check: Check, loads: Mapping[str, Placed]) -> list[Any]:
 
 def has_witnesses(world: World) -> None:
     """Of the oldest servers both their guess and the truth count, whichever is larger: no one world shows that."""
-    assume(world.server.era is not SchedulerVersion.OLD)
+    assume(world.server.scheduler is not SchedulerVersion.OLD)
     world = replace(world, reserve=0)
     loads = {p.tag: p for p in world.planned()}
     for check in admit(world.server, list(loads.values())).checks:
@@ -310,7 +310,7 @@ SHOWN = [
 def test_each_verdict_by_name_of_each_era(
     version: str, gpu: int, settings: dict[str, Any], loads: tuple[tuple[str, int], ...], fit: Fit, rule: str
 ) -> None:
-    """The order that the verdict names, put to a server of that era: what the rule says happens."""
+    """The order that the verdict names, put to a server of that scheduler: what the rule says happens."""
     world = World((gpu * GIB,), version, Settings(**settings), 0, loads)
     planned = {p.tag: p for p in world.planned()}
     verdict = admit(world.server, list(planned.values()))

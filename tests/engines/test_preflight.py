@@ -1,4 +1,4 @@
-"""P of the current era against the published figures, in MiB."""
+"""P of the current scheduler against the published figures, in MiB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Eras from /api/version; what cannot be told is unknown, and unknown is never kinder than any known era."""
+"""Schedulers from /api/version; what cannot be told is unknown, and unknown is never kinder than a known one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.engines.support import load, server
 
 
 @pytest.mark.parametrize(
-    ("version", "era"),
+    ("version", "scheduler"),
     [
         ("0.32.1", SchedulerVersion.CURRENT),
         ("v0.30.0-rc2", SchedulerVersion.CURRENT),
@@ -30,14 +30,14 @@ from tests.engines.support import load, server
         ("٠.٣٢.١", SchedulerVersion.UNKNOWN),
     ],
 )
-def test_the_era_of_a_version(version: str | None, era: SchedulerVersion) -> None:
-    assert scheduler_of(version) is era
+def test_the_era_of_a_version(version: str | None, scheduler: SchedulerVersion) -> None:
+    assert scheduler_of(version) is scheduler
 
 
 @given(st.lists(st.tuples(st.integers(1, 300), st.integers(1, 300)), min_size=1, max_size=4), st.integers(16, 80))
 def test_an_unknown_era_is_judged_by_the_strictest_rules(sizes: list[tuple[int, int]], vram: int) -> None:
     loads = [load(f"m{n}", size / 10, known / 10) for n, (size, known) in enumerate(sizes)]
-    careful = admit(server(vram, era=SchedulerVersion.UNKNOWN, version="0.27.0"), loads)
+    careful = admit(server(vram, scheduler=SchedulerVersion.UNKNOWN, version="0.27.0"), loads)
     assert any("0.27.0" in note for note in careful.notes)
-    for era in (SchedulerVersion.CURRENT, SchedulerVersion.ENGINE):
-        assert WORSE.index(careful.fit) >= WORSE.index(admit(server(vram, era=era), loads).fit)
+    for scheduler in (SchedulerVersion.CURRENT, SchedulerVersion.ENGINE):
+        assert WORSE.index(careful.fit) >= WORSE.index(admit(server(vram, scheduler=scheduler), loads).fit)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from fleethub.model.capacity import Answer, Fit, Lever, Sure
+from fleethub.model.capacity import Answer, Fit, Sure
 from fleethub.model.facts import Facts, MeasuredLoad, Resident
 from fleethub.model.fleet import Fleet
-from fleethub.placement.ask import AskError, Question, ask, held, rank, scene_of, upper
+from fleethub.placement.ask import AskError, Question, ask, held, query_of, rank, upper
 from fleethub.placement.assess import planned_sets
 from fleethub.placement.report import report
 from fleethub.sizing.architecture import architecture_of_params, requantised
@@ -35,7 +35,7 @@ def test_a_small_model_beside_a_large_one_fits() -> None:
     assert answer.verdict.fit is Fit.FITS
     assert [p.model for p in answer.verdict.placed] == ["q", "llama3.1:8b"]
     assert answer.placed.context == 8192
-    assert answer.remedies == ()
+    assert answer.suggestions == ()
     assert answer.rounded is not None
     assert answer.rounded >= 8192
 
@@ -53,15 +53,15 @@ def test_what_cannot_fit_says_so_and_finds_another_backend() -> None:
     f = replace(f, backends={**f.backends, "far": backend("far", 96), "tiny": backend("tiny", 8)})
     answer = ask(f, SEEN, Question("gpu", "new", 8192, shape=BIG))
     assert answer.verdict.fit is not Fit.FITS
-    assert answer.remedies[-1].values == ((Lever.BACKEND, "far"),)
-    assert "not observed" in answer.remedies[-1].cost
+    assert answer.suggestions[-1].values == (("backend", "far"),)
+    assert "not observed" in answer.suggestions[-1].cost
 
 
 def test_unknown_stays_unknown_and_nothing_is_proposed() -> None:
     nothing = Facts("now")
     answer = ask(two(48), nothing, Question("gpu", "q", 4096))
     assert answer.verdict.fit is Fit.UNKNOWN
-    assert (answer.largest, answer.remedies) == (None, ())
+    assert (answer.largest, answer.suggestions) == (None, ())
     assert answer.unobserved
     bare = fleet([backend("gpu")], [model("q", "qwen3:32b", "gpu")], {"n": ("q",)})
     answer = ask(bare, SEEN, Question("gpu", "q"))
@@ -73,7 +73,7 @@ def test_a_neighbour_of_unknown_size_makes_the_whole_unknown() -> None:
     answer = ask(two(48), facts(gpu=("gpt-oss:20b",)), Question("gpu", "o", 4096))
     assert answer.verdict.fit is Fit.UNKNOWN
     assert answer.largest is None
-    assert answer.remedies == ()
+    assert answer.suggestions == ()
 
 
 @pytest.mark.parametrize(
@@ -206,23 +206,23 @@ def question(asked: str, context: int | None) -> Question:
     )
 
 
-def made(f: Fleet, q: Question, values: Mapping[Lever, str | int], context: int) -> tuple[Fleet, Question]:
+def made(f: Fleet, q: Question, values: Mapping[str, str | int], context: int) -> tuple[Fleet, Question]:
     """The fleet, and the question, that have these changes; ``context`` is the present one."""
     server = f.backends["gpu"].ollama
     assert server is not None
     server = replace(
         server,
-        kv_cache_type=str(values.get(Lever.KV_TYPE, server.kv_cache_type)),
-        num_parallel=int(values.get(Lever.PARALLEL, server.num_parallel)),
-        max_loaded_models=int(values.get(Lever.LOADED, server.max_loaded_models)),
+        kv_cache_type=str(values.get("kv_type", server.kv_cache_type)),
+        num_parallel=int(values.get("num_parallel", server.num_parallel)),
+        max_loaded_models=int(values.get("max_loaded_models", server.max_loaded_models)),
     )
     then = replace(
         q,
-        context=int(values.get(Lever.CONTEXT, context)),
-        backend=str(values.get(Lever.BACKEND, q.backend)),
+        context=int(values.get("context", context)),
+        backend=str(values.get("backend", q.backend)),
     )
-    if Lever.QUANT in values and q.shape is not None:
-        then = replace(then, shape=requantised(q.shape, str(values[Lever.QUANT])))
+    if "quant" in values and q.shape is not None:
+        then = replace(then, shape=requantised(q.shape, str(values["quant"])))
     return replace(f, backends={**f.backends, "gpu": replace(f.backends["gpu"], ollama=server)}), then
 
 
@@ -231,22 +231,22 @@ def made(f: Fleet, q: Question, values: Mapping[Lever, str | int], context: int)
 def test_every_change_holds_when_it_is_made(
     vram: int, parallel: int, kv: str, loaded: int, planned: set[str], asked: str, context: int | None
 ) -> None:
-    """Each remedy put to a fleet, or a question, that has it: the plain answer is then that it fits."""
+    """Each suggestion put to a fleet, or a question, that has it: the plain answer is then that it fits."""
     f, q = world(vram, parallel, kv, loaded, planned), question(asked, context)
     answer = ask(f, SEEN, q)
     assume(answer.verdict.fit is not Fit.FITS)
-    for remedy in answer.remedies:
-        values = dict(remedy.values)
+    for suggestion in answer.suggestions:
+        values = dict(suggestion.values)
         event(", ".join(values))
-        if Lever.QUANT in values and q.shape is None:  # another file of an installed model
-            assert remedy.verdict.fit is Fit.FITS
-            now, before = remedy.verdict.placed[-1].estimate, answer.placed.estimate
+        if "quant" in values and q.shape is None:  # another file of an installed model
+            assert suggestion.verdict.fit is Fit.FITS
+            now, before = suggestion.verdict.placed[-1].estimate, answer.placed.estimate
             assert (now.total or 0) < (before.total or 0)
         else:
-            assert ask(*made_of(f, q, values, answer), others=False).verdict.fit is Fit.FITS, remedy.says
+            assert ask(*made_of(f, q, values, answer), others=False).verdict.fit is Fit.FITS, suggestion.says
 
 
-def made_of(f: Fleet, q: Question, values: Mapping[Lever, str | int], answer: Answer) -> tuple[Fleet, Facts, Question]:
+def made_of(f: Fleet, q: Question, values: Mapping[str, str | int], answer: Answer) -> tuple[Fleet, Facts, Question]:
     changed, then = made(f, q, values, answer.placed.context)
     return changed, SEEN, then
 
@@ -256,14 +256,14 @@ def made_of(f: Fleet, q: Question, values: Mapping[Lever, str | int], answer: An
 def test_where_nothing_is_proposed_nothing_helps(
     vram: int, parallel: int, kv: str, loaded: int, planned: set[str], asked: str, context: int | None
 ) -> None:
-    """Every lever at once, each as far as it goes: one GPU that does not hold that holds nothing in between."""
+    """Every change at once, each as far as it goes: one GPU that does not hold that holds nothing in between."""
     f, q = world(vram, parallel, kv, loaded, planned), question(asked, context)
     answer = ask(replace(f, backends={"gpu": f.backends["gpu"]}), SEEN, q)
     assume(answer.verdict.fit is not Fit.FITS)
-    event("nothing" if not answer.remedies else "something")
+    event("nothing" if not answer.suggestions else "something")
     few = min(answer.placed.context, 1024)
-    values = {Lever.KV_TYPE: "q4_0", Lever.PARALLEL: 1, Lever.LOADED: 9, Lever.CONTEXT: few, Lever.QUANT: "Q2_K"}
-    if not answer.remedies and answer.placed.context > 1024:
+    values = {"kv_type": "q4_0", "num_parallel": 1, "max_loaded_models": 9, "context": few, "quant": "Q2_K"}
+    if not answer.suggestions and answer.placed.context > 1024:
         assert ask(*made_of(f, q, values, answer), others=False).verdict.fit is not Fit.FITS
 
 
@@ -274,9 +274,9 @@ def test_several_changes_at_once_where_one_is_not_enough() -> None:
     answer = ask(f, Facts("now"), Question("gpu", "new", 8192, shape=architecture_of_params(20_000_000_000, "Q8_0")))
     assert answer.verdict.fit is Fit.EXCEEDS
     assert answer.largest_reason == "it does not fit with any context"
-    assert answer.remedies[0].values == ((Lever.LOADED, 2), (Lever.QUANT, "Q6_K"))
-    assert answer.remedies[0].says.startswith("OLLAMA_MAX_LOADED_MODELS=2 instead of 1 and the model in Q6_K")
-    assert answer.remedies[0].cost == "answers get worse"
+    assert answer.suggestions[0].values == (("max_loaded_models", 2), ("quant", "Q6_K"))
+    assert answer.suggestions[0].says.startswith("OLLAMA_MAX_LOADED_MODELS=2 instead of 1 and the model in Q6_K")
+    assert answer.suggestions[0].cost == "answers get worse"
 
 
 def test_a_quant_is_proposed_for_a_model_that_was_measured() -> None:
@@ -285,7 +285,7 @@ def test_a_quant_is_proposed_for_a_model_that_was_measured() -> None:
     load = MeasuredLoad(digest, 32768, 1, "f16", VERSION, 31 * GIB, "then")
     answer = ask(two(32), replace(SEEN, loads=(load,)), Question("gpu", "q", 32768))
     assert answer.placed.estimate.rows[0].sure is Sure.MEASURED
-    assert Lever.QUANT in {lever for r in answer.remedies for lever, _ in r.values}
+    assert "quant" in {what for r in answer.suggestions for what, _ in r.values}
 
 
 @given(**WORLDS)
@@ -312,4 +312,4 @@ def test_the_largest_context_fits_and_the_next_does_not(
 
 
 def test_a_scene_knows_the_model_by_its_tag() -> None:
-    assert scene_of(two(), SEEN, Question("gpu", "qwen3:32b")).model.name == "q"
+    assert query_of(two(), SEEN, Question("gpu", "qwen3:32b")).model.name == "q"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.model.capacity import Fit, Planned
+from fleethub.model.capacity import Fit, PlannedModel
 from fleethub.model.facts import Deployment, Facts, OllamaReading, ProxyReading
 from fleethub.model.finding import Severity
 from fleethub.model.fleet import Fleet, Hop, Key, Model
@@ -27,12 +27,12 @@ def simple(sizes: dict[str, float | None], overcommit: str = "refuse-new") -> Fl
     return fleet(sized(sizes), *(node(n, n) for n in sizes), overcommit=overcommit)
 
 
-def judge(f: Fleet, before: tuple[Planned, ...] = (), seen: Facts | None = None) -> Assessment:
+def judge(f: Fleet, before: tuple[PlannedModel, ...] = (), seen: Facts | None = None) -> Assessment:
     return assess(f, f.backends["gpu"], seen or facts(), before, planned_sets(f).get("gpu", ()))
 
 
-def entry(name: str, size: float | None = None, context: int = 4096, primary: bool = True) -> Planned:
-    return Planned(name, context, primary, name, round(size * GIB) if size is not None else None)
+def entry(name: str, size: float | None = None, context: int = 4096, primary: bool = True) -> PlannedModel:
+    return PlannedModel(name, context, primary, name, round(size * GIB) if size is not None else None)
 
 
 def codes(found: Assessment) -> list[tuple[str, Severity]]:
@@ -102,7 +102,7 @@ def test_a_smaller_model_for_a_bigger_one_in_one_commit_is_no_growth() -> None:
     assert not judge(f, (entry("a", 40), entry("old", 27))).refused
     assert judge(f, (entry("a", 40), entry("old", 19))).refused.keys() == {"new"}
     # an earlier lockfile remembers no bytes: nothing says that it was worse before
-    assert judge(f, (Planned("a", 4096), Planned("old", 4096))).refused.keys() == {"new"}
+    assert judge(f, (PlannedModel("a", 4096), PlannedModel("old", 4096))).refused.keys() == {"new"}
 
 
 def test_a_worse_verdict_is_refused_even_when_the_sum_shrinks() -> None:
@@ -118,7 +118,7 @@ def test_a_worse_verdict_is_refused_even_when_the_sum_shrinks() -> None:
 def test_another_tag_behind_an_alias_is_a_newcomer() -> None:
     f = fleet({"a": model("a", ollama="big:70b", vram=50 * GIB)}, node("n", "a"))
     assert judge(f, (entry("a", 20),)).refused.keys() == {"a"}
-    assert judge(f, (Planned("a", 4096, True, "big:70b", 60 * GIB),)).refused == {}
+    assert judge(f, (PlannedModel("a", 4096, True, "big:70b", 60 * GIB),)).refused == {}
 
 
 def test_a_fallback_that_becomes_a_primary_is_judged_as_new() -> None:

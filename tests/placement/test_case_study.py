@@ -19,7 +19,7 @@ from fleethub.engines.ollama.admission import admit
 from fleethub.engines.ollama.load import placed
 from fleethub.engines.ollama.preflight import SURCHARGE, preflight
 from fleethub.engines.ollama.server import Server, server_of
-from fleethub.model.capacity import Check, Fit, Placed, Verdict
+from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Placed
 from fleethub.model.facts import Facts, OllamaReading, Shown
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of
 from fleethub.testing.catalog import QWEN3_32B
@@ -34,7 +34,7 @@ def machine(kv: str) -> tuple[Server, Facts]:
     return server_of(f, f.backends["gpu"], facts(READING)), facts(READING)
 
 
-def pair(kv: str, context: int) -> tuple[Server, list[Placed], Verdict]:
+def pair(kv: str, context: int) -> tuple[Server, list[Placed], AdmissionVerdict]:
     """Two models of one shape, and what the server does with them."""
     server, seen = machine(kv)
     one = placed(server, model("one", ollama="qwen3:32b"), seen, context=context)
@@ -42,7 +42,7 @@ def pair(kv: str, context: int) -> tuple[Server, list[Placed], Verdict]:
     return server, loads, admit(server, loads)
 
 
-def broken(verdict: Verdict) -> list[Check]:
+def broken(verdict: AdmissionVerdict) -> list[AdmissionCheck]:
     return [c for c in verdict.checks if not c.holds]
 
 

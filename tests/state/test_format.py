@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.model.address import Address
-from fleethub.model.capacity import Fit, Planned
+from fleethub.model.capacity import Fit, PlannedModel
 from fleethub.model.event import ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending, Source, System
 from fleethub.state.format import LockfileError, dump, load
@@ -41,7 +41,12 @@ def recorded(address: Address) -> st.SearchStrategy[tuple[Address, Locked]]:
 keys = st.tuples(names, aliases).map(lambda t: Address("key", f"{t[0]}.{t[1]}"))
 applieds = st.builds(Applied, names, names, names, names, names)
 planneds = st.builds(
-    Planned, aliases, st.integers(1, 10**6), st.booleans(), st.just("") | aliases, st.none() | st.integers(0, 2**50)
+    PlannedModel,
+    aliases,
+    st.integers(1, 10**6),
+    st.booleans(),
+    st.just("") | aliases,
+    st.none() | st.integers(0, 2**50),
 )
 lockfiles = st.builds(
     Lockfile,
@@ -86,15 +91,15 @@ def test_a_newer_format_is_refused() -> None:
 
 def test_planned_entries_of_an_earlier_fleethub_are_read() -> None:
     """Model and context alone: of any tag, a primary, of a size that nobody wrote down."""
-    text = dump(Lockfile("f", "l", 1, "s", planned={"gpu": (Planned("a", 8192, False, "a:latest", 5),)}))
+    text = dump(Lockfile("f", "l", 1, "s", planned={"gpu": (PlannedModel("a", 8192, False, "a:latest", 5),)}))
     (entry,) = load(text).planned["gpu"]
-    assert entry == Planned("a", 8192, False, "a:latest", 5)
+    assert entry == PlannedModel("a", 8192, False, "a:latest", 5)
     header = text.split("[planned]")[0]
     (early,) = load(header + '[planned]\ngpu = [{ model = "a", context = 8192 }]\n').planned["gpu"]
-    assert early == Planned("a", 8192, True, "", None)
+    assert early == PlannedModel("a", 8192, True, "", None)
     assert early.same(entry)
-    assert not early.same(Planned("a", 4096))
-    assert not entry.same(Planned("a", 8192, False, "b:latest"))
+    assert not early.same(PlannedModel("a", 4096))
+    assert not entry.same(PlannedModel("a", 8192, False, "b:latest"))
 
 
 EARLY = """\

@@ -12,20 +12,19 @@ from syrupy.assertion import SnapshotAssertion
 
 from fleethub.model.address import Address
 from fleethub.model.capacity import (
+    AdmissionCheck,
+    AdmissionVerdict,
     Answer,
     Bar,
-    Check,
+    CapacityReport,
     Estimate,
     Fit,
     Held,
-    Lever,
     Placed,
     Rank,
-    Remedy,
-    Report,
     Row,
+    Suggestion,
     Sure,
-    Verdict,
 )
 from fleethub.model.finding import Finding
 from fleethub.views.capacity import (
@@ -57,17 +56,21 @@ def load(name: str, weights: float, cache: float, context: int, *, primary: bool
 BIG, SMALL = load("qwen3-32b", 18.8, 4.2, 32768), load("gpt-oss-20b", 12.8, 0.4, 32768, primary=False)
 NEW = replace(load("new", 20, 8, 65536), context_from="asked", tag="new")
 CHECKS = (
-    Check("physical", "", 61 * GIB, 48 * GIB, False, "the set and the reserve"),
-    Check("preflight", "new", 25 * GIB, 12 * GIB, False, "the server's own rule", ("qwen3-32b", "gpt-oss-20b", "new")),
-    Check("count", "", 3, 3, True, "models at once"),
-    Check("preflight", "gpt-oss-20b", 13 * GIB, 9 * GIB, False, "gpt-oss-20b after the others evicts one", ("a", "b")),
+    AdmissionCheck("physical", "", 61 * GIB, 48 * GIB, False, "the set and the reserve"),
+    AdmissionCheck(
+        "preflight", "new", 25 * GIB, 12 * GIB, False, "the server's own rule", ("qwen3-32b", "gpt-oss-20b", "new")
+    ),
+    AdmissionCheck("count", "", 3, 3, True, "models at once"),
+    AdmissionCheck(
+        "preflight", "gpt-oss-20b", 13 * GIB, 9 * GIB, False, "gpt-oss-20b after the others evicts one", ("a", "b")
+    ),
 )
-FITS = Verdict(
+FITS = AdmissionVerdict(
     "monad-1", Fit.FITS, (BIG, SMALL), (), (("card", 48 * GIB),), GIB, 37 * GIB, 48 * GIB, "declared", "current"
 )
 EXCEEDS = replace(FITS, fit=Fit.EXCEEDS, placed=(BIG, SMALL, NEW), checks=CHECKS, need=60 * GIB, notes=("a note",))
 EXCEEDS = replace(EXCEEDS, fallbacks=(("gpt-oss-20b", Fit.EVICTS),))
-UNKNOWN = Verdict(
+UNKNOWN = AdmissionVerdict(
     "far",
     Fit.UNKNOWN,
     (Placed("x", "x:latest", 4096, "spec", 1, "f16", Estimate(reason="it is not installed there")),),
@@ -80,7 +83,7 @@ UNKNOWN = Verdict(
 )
 BAR = Bar("RTX 6000 Ada", 48 * GIB, 23 * GIB, 13 * GIB, 5 * GIB, GIB, used=29 * GIB)
 REPORTS = (
-    Report(
+    CapacityReport(
         "monad-1",
         FITS,
         (BAR,),
@@ -90,7 +93,7 @@ REPORTS = (
         ),
         (Finding("backend.unreadable", "something to say", Address("backend", "monad-1"), hint="do it"),),
     ),
-    Report("far", UNKNOWN, unobserved="timed out"),
+    CapacityReport("far", UNKNOWN, unobserved="timed out"),
 )
 ANSWER = Answer(
     "monad-1",
@@ -103,9 +106,9 @@ ANSWER = Answer(
     largest=20500,
     rounded=20480,
     limit=131072,
-    remedies=(
-        Remedy(((Lever.CONTEXT, 20480),), "a context of 20,480 instead of 65,536", FITS),
-        Remedy(((Lever.BACKEND, "far"),), "on far, 9.0 GiB stay free", FITS, "not observed"),
+    suggestions=(
+        Suggestion((("context", 20480),), "a context of 20,480 instead of 65,536", FITS),
+        Suggestion((("backend", "far"),), "on far, 9.0 GiB stay free", FITS, "not observed"),
     ),
     notes=("parallel slots are a setting of the whole server",),
 )
@@ -131,7 +134,7 @@ def test_answer(snapshot: SnapshotAssertion) -> None:
 
 def test_an_answer_with_a_fallback_that_does_not_go_with_it() -> None:
     verdict = replace(EXCEEDS, fit=Fit.FITS, checks=CHECKS[2:])
-    text = answer_text(replace(ANSWER, verdict=verdict, beside=None, remedies=()), PLAIN)
+    text = answer_text(replace(ANSWER, verdict=verdict, beside=None, suggestions=()), PLAIN)
     assert (
         "can hold new beside qwen3-32b:  fits\n  but when the fallback gpt-oss-20b is loaded beside it: evicts" in text
     )
@@ -151,7 +154,7 @@ def test_an_answer_that_is_not_known(snapshot: SnapshotAssertion) -> None:
     )
     assert answer_text(bare, PLAIN) == snapshot
     known = replace(bare, largest=32768, rounded=32768, largest_reason="what a larger one takes is not known")
-    text = answer_text(replace(known, remedies=ANSWER.remedies[:1]), PLAIN)
+    text = answer_text(replace(known, suggestions=ANSWER.suggestions[:1]), PLAIN)
     assert "Largest context that is known to fit: 32,768; what a larger one takes is not known." in text
     assert "What is known to fit, cheapest first" in text
 

@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from fleethub.fleetspec import load
 from fleethub.model.address import Address
-from fleethub.model.capacity import Planned
+from fleethub.model.capacity import PlannedModel
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending, Source
 from fleethub.views.document import LARGEST, PURPOSE, document, ours, same
@@ -38,8 +38,8 @@ def lockfile(**nodes: Locked) -> Lockfile:
         Address("key", "main.open-webui"): Locked(Source("litellm", "http://x"), {"models": ["qwen3-32b"]}),
     }
     planned = (
-        Planned("gpt-oss-20b", 32768, False, "gpt-oss:20b", 14 * GIB),
-        Planned("qwen3-32b", 32768, True, "qwen3:32b", 25 * GIB),
+        PlannedModel("gpt-oss-20b", 32768, False, "gpt-oss:20b", 14 * GIB),
+        PlannedModel("qwen3-32b", 32768, True, "qwen3:32b", 25 * GIB),
     )
     return Lockfile(
         "monad",

@@ -14,7 +14,7 @@ from fleethub.engines.ollama.orders import walk
 from fleethub.engines.ollama.rules import Rules, Weighed, weigh
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_note
 from fleethub.engines.ollama.server import Server
-from fleethub.model.capacity import Check, Fit, Placed, Verdict
+from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Placed
 from fleethub.model.facts import tagged
 from fleethub.model.text import gib, plural
 
@@ -35,17 +35,17 @@ def worst(fits: Iterable[Fit]) -> Fit:
     return max(fits, key=WORSE.index, default=Fit.FITS)
 
 
-def admit(server: Server, planned: Sequence[Placed]) -> Verdict:
+def admit(server: Server, planned: Sequence[Placed]) -> AdmissionVerdict:
     """The verdict on a planned set. Pure; the order of ``planned`` does not matter."""
     loads, checks = _distinct(planned)
     known = [p for p in loads if p.estimate.total is not None]
     unknown = [p for p in loads if p.estimate.total is None]
     total, rules = server.total, Rules.of(server)
-    weighed = [weigh(p, server.era) for p in known]
+    weighed = [weigh(p, server.scheduler) for p in known]
     first = [w for w in weighed if w.placed.primary]
     rest = [w for w in weighed if not w.placed.primary]
     need = sum(w.one for w in first) + max((w.one for w in rest), default=0)
-    verdict = Verdict(
+    verdict = AdmissionVerdict(
         backend=server.name,
         fit=Fit.UNKNOWN,
         placed=tuple(planned),
@@ -55,7 +55,7 @@ def admit(server: Server, planned: Sequence[Placed]) -> Verdict:
         need=None if unknown else need,
         total=total,
         total_from=server.total_from,
-        era=server.era.value,
+        scheduler=server.scheduler.value,
         notes=_notes(server, weighed),
     )
     if total is None:
@@ -86,11 +86,11 @@ def admit(server: Server, planned: Sequence[Placed]) -> Verdict:
     )
 
 
-def _empty(verdict: Verdict) -> Verdict:
+def _empty(verdict: AdmissionVerdict) -> AdmissionVerdict:
     return replace(verdict, fit=Fit.FITS)
 
 
-def _distinct(planned: Sequence[Placed]) -> tuple[list[Placed], list[Check]]:
+def _distinct(planned: Sequence[Placed]) -> tuple[list[Placed], list[AdmissionCheck]]:
     """One load per tag, the largest, in a fixed order; a check that fails for a tag with several contexts."""
     tags: dict[str, list[Placed]] = {}
     for load in sorted(planned, key=lambda p: (p.model, p.context)):
@@ -103,19 +103,19 @@ def _distinct(planned: Sequence[Placed]) -> tuple[list[Placed], list[Check]]:
         if len(sizes) > 1:
             says = f"{tag} is asked for with contexts {', '.join(map(str, sizes))}: each change loads it anew"
             names = tuple(p.model for p in same)
-            checks.append(Check("context", largest.model, sizes[-1], sizes[0], False, says, names))
+            checks.append(AdmissionCheck("context", largest.model, sizes[-1], sizes[0], False, says, names))
     return loads, checks
 
 
 def _notes(server: Server, loads: Sequence[Weighed]) -> tuple[str, ...]:
     notes = (
-        [scheduler_note(server.era, server.version)]
-        if server.observed or server.era is not SchedulerVersion.UNKNOWN
+        [scheduler_note(server.scheduler, server.version)]
+        if server.observed or server.scheduler is not SchedulerVersion.UNKNOWN
         else []
     )
     if not server.observed:
         seen = "what an earlier command saw" if server.reading is not None else "the spec"
-        strict = ", by the strictest of the rules since 0.13" if server.era is SchedulerVersion.UNKNOWN else ""
+        strict = ", by the strictest of the rules since 0.13" if server.scheduler is SchedulerVersion.UNKNOWN else ""
         notes.append(f"not observed: judged from {seen}{strict}")
     rough = [w.name for w in loads if w.placed.preflight is None]
     if rough:
@@ -139,7 +139,7 @@ class _Judge:
         self.overhead = self.server.overhead * self.count
         self.reserve = self.server.reserve * self.count
 
-    def together(self, loads: Sequence[Weighed]) -> list[Check]:
+    def together(self, loads: Sequence[Weighed]) -> list[AdmissionCheck]:
         """Every check of a set whose models must all stay."""
         if not loads:
             return []
@@ -148,10 +148,10 @@ class _Judge:
         limit = self.server.count_limit
         if len(loads) > 1:
             says = f"{plural(len(loads), 'model')} at once, and the server keeps {limit}"
-            checks.append(Check("count", "", len(loads), limit, len(loads) <= limit, says, names))
+            checks.append(AdmissionCheck("count", "", len(loads), limit, len(loads) <= limit, says, names))
         return checks + (self._one_gpu(loads) if self.count == 1 else self._several(loads))
 
-    def beside(self, load: Weighed, first: Sequence[Weighed]) -> tuple[Fit, list[Check]]:
+    def beside(self, load: Weighed, first: Sequence[Weighed]) -> tuple[Fit, list[AdmissionCheck]]:
         """A fallback: what becomes of it and the primaries, and the checks that say so, under its name."""
         alone = self._physical([load], load.name)
         if not alone.holds:
@@ -169,7 +169,7 @@ class _Judge:
             return (Fit.EVICTS if fit is Fit.EXCEEDS else fit), []
         return Fit.FITS, [c for c in found if c.model == load.name]
 
-    def _physical(self, loads: Sequence[Weighed], model: str) -> Check:
+    def _physical(self, loads: Sequence[Weighed], model: str) -> AdmissionCheck:
         need, limit = sum(w.one for w in loads) + self.reserve, self.total - self.overhead
         whose = loads[0].name if len(loads) == 1 else plural(len(loads), "model")
         says = (
@@ -181,9 +181,9 @@ class _Judge:
         # less on the rest: the sum is an upper bound, and no order need show it
         bound = len(loads) > 1 and any(w.placed.parts for w in loads)
         order = () if bound and need > limit else tuple(w.name for w in loads)
-        return Check("physical", model, need, limit, need <= limit, says, order)
+        return AdmissionCheck("physical", model, need, limit, need <= limit, says, order)
 
-    def _one_gpu(self, loads: Sequence[Weighed]) -> list[Check]:
+    def _one_gpu(self, loads: Sequence[Weighed]) -> list[AdmissionCheck]:
         """Each load as the last one: every rule is hardest then. Where one breaks, the first step that does."""
         every, checks = sum(w.one for w in loads), []
         for load in loads:
@@ -194,7 +194,7 @@ class _Judge:
             checks += [c for c in found if c not in checks]
         return checks
 
-    def _steps(self, load: Weighed, before: Sequence[Weighed], free: int) -> list[Check]:
+    def _steps(self, load: Weighed, before: Sequence[Weighed], free: int) -> list[AdmissionCheck]:
         """What a load asks of one GPU on which so much is free."""
         others = tuple(w.name for w in before)
         found = []
@@ -205,7 +205,7 @@ class _Judge:
             found.append(self._spill(load, others, self.rules.wants(load), free))
         return found
 
-    def _first_broken(self, order: Sequence[Weighed]) -> list[Check]:
+    def _first_broken(self, order: Sequence[Weighed]) -> list[AdmissionCheck]:
         """The checks of the first load of an order that breaks a rule; what comes after it meets another state."""
         free = self.total
         for at, load in enumerate(order):
@@ -215,7 +215,7 @@ class _Judge:
             free -= load.one
         return []
 
-    def _several(self, loads: Sequence[Weighed]) -> list[Check]:
+    def _several(self, loads: Sequence[Weighed]) -> list[AdmissionCheck]:
         """What suffices wherever the models land; where that is not so, every order."""
         every, checks = sum(w.all for w in loads), []
         smallest = min(size for _, size in self.server.gpus)
@@ -256,19 +256,19 @@ class _Judge:
         largest = max(size for _, size in self.server.gpus)
         return self.server.spread or not self.rules.accepts(load, min(alone - 1, largest))
 
-    def _preflight(self, load: Weighed, others: tuple[str, ...], need: int, limit: int) -> Check:
+    def _preflight(self, load: Weighed, others: tuple[str, ...], need: int, limit: int) -> AdmissionCheck:
         beside = ", ".join(others)
         whom = f"one of {beside}" if len(others) > 1 else beside
-        rule = f" (80 % of {gib(limit * 10 // 8)} free)" if self.rules.era is SchedulerVersion.CURRENT else ""
+        rule = f" (80 % of {gib(limit * 10 // 8)} free)" if self.rules.scheduler is SchedulerVersion.CURRENT else ""
         says = (
             f"{load.name} after {beside}: the server reckons {gib(need)}, within {gib(limit)}{rule}: all stay"
             if need <= limit
             else f"{load.name} after {beside}: the server reckons {gib(need)} and gives {gib(limit)}{rule}, so {whom} "
             "is evicted"
         )
-        return Check("preflight", load.name, need, limit, need <= limit, says, (*others, load.name))
+        return AdmissionCheck("preflight", load.name, need, limit, need <= limit, says, (*others, load.name))
 
-    def _spill(self, load: Weighed, others: tuple[str, ...], need: int, free: int) -> Check:
+    def _spill(self, load: Weighed, others: tuple[str, ...], need: int, free: int) -> AdmissionCheck:
         after = f" after {', '.join(others)}" if others else " alone"
         says = (
             f"{load.name}{after}: with what must stay free {gib(need)} of {gib(free)}"
@@ -276,4 +276,4 @@ class _Judge:
             else f"{load.name}{after}: with what must stay free {gib(need)}, and {gib(free)} is left: layers go to the "
             "CPU in silence"
         )
-        return Check("spill", load.name, need, free, need <= free, says, (*others, load.name))
+        return AdmissionCheck("spill", load.name, need, free, need <= free, says, (*others, load.name))

@@ -44,7 +44,7 @@ def placed(
     embedding = "embedding" in {*model.capabilities, *(shown.capabilities if shown else ())}
     embedding = embedding or (shape is not None and shape.embedding)
     slots = 1 if embedding or (shape is not None and shape.single) else parallel or server.parallel
-    flash = server.flash if server.flash is not None else server.era is not SchedulerVersion.OLD
+    flash = server.flash if server.flash is not None else server.scheduler is not SchedulerVersion.OLD
     # a quantised cache needs flash attention; without it the server falls back
     cache = (kv_type or server.kv_type) if flash else "f16"
     out = Placed(model.name, model.ollama or model.name, tokens, source, slots, cache, Estimate(), primary=primary)
@@ -53,8 +53,8 @@ def placed(
     limit = trained(shown)
     if context is not None and limit:
         out = replace(out, context=min(context, limit))
-    cells, current = out.context * slots, server.era is SchedulerVersion.CURRENT
-    batch = batch_of(cells, flash=flash) if server.era is not SchedulerVersion.OLD and not embedding else 512
+    cells, current = out.context * slots, server.scheduler is SchedulerVersion.CURRENT
+    batch = batch_of(cells, flash=flash) if server.scheduler is not SchedulerVersion.OLD and not embedding else 512
     run = Run(
         *(out.context, slots, cache),
         new_compute=current,
@@ -71,7 +71,7 @@ def placed(
         estimate=_estimate(server, shape, run, seen),
         split=_estimate(server, shape, every, seen) if several else None,
         layer=largest_layer(shape, run) if several else 0,
-        preflight=guessed(shape, every) if server.era is SchedulerVersion.OLD else preflight(shape, cells, batch),
+        preflight=guessed(shape, every) if server.scheduler is SchedulerVersion.OLD else preflight(shape, cells, batch),
         batch=batch,
         room=SPILL_ROOM,
     )
@@ -83,7 +83,7 @@ def _spread(server: Server, load: Placed, shape: ModelArchitecture, run: Run) ->
     if load.split is None:
         return load
     rules, largest = Rules.of(server), max(total for _, total in server.gpus)
-    if not server.spread and rules.accepts(weigh(load, server.era), largest):
+    if not server.spread and rules.accepts(weigh(load, server.scheduler), largest):
         return load
     parts = per_gpu(shape, run, [total for _, total in server.gpus])
     high, whole = load.split.high, sum(parts)
@@ -92,9 +92,9 @@ def _spread(server: Server, load: Placed, shape: ModelArchitecture, run: Run) ->
 
 
 def _estimate(server: Server, shape: ModelArchitecture, run: Run, seen: MeasuredLoad | None) -> Estimate:
-    """Of an unknown era the larger one."""
+    """Of an unknown scheduler the larger one."""
     found = estimate(shape, run, seen)
-    if server.era is SchedulerVersion.UNKNOWN:
+    if server.scheduler is SchedulerVersion.UNKNOWN:
         found = max(found, estimate(shape, replace(run, new_compute=True), seen), key=lambda e: e.high)
     return found
 

@@ -93,7 +93,9 @@ def walk(rules: Rules, loads: Sequence[Weighed], totals: Sequence[int], spread: 
             every = sum(g.low for g in gpus)
             need, limit = rules.asks(load, every, len(gpus))
             if order and need > limit:
-                found.evicts = Failure("preflight", load, need, limit, names, rules.era is not SchedulerVersion.CURRENT)
+                found.evicts = Failure(
+                    "preflight", load, need, limit, names, rules.scheduler is not SchedulerVersion.CURRENT
+                )
                 break
             found.split = True
             if (need := rules.wants(load, len(gpus))) > every and found.spills is None:

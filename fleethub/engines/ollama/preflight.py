@@ -15,10 +15,10 @@ from fleethub.sizing.kv import kv_bytes
 from fleethub.sizing.run import Run
 
 MIB = 1 << 20
-#: batch -> what the current era adds to file and cache, and the per cent of free memory that these may fill for it.
+#: batch -> what the current scheduler adds to file and cache, and the per cent of free memory that they may fill.
 SURCHARGE = {512: 0, 1024: 768 * MIB, 2048: 2048 * MIB}
 SHARE = {1024: 75, 2048: 60}
-#: What the older eras leave free on each GPU.
+#: What the older schedulers leave free on each GPU.
 MARGIN = 457 * MIB
 MARGIN_METAL = 512 * MIB
 
@@ -31,7 +31,7 @@ def batch_of(cells: int, *, flash: bool = True) -> int:
 
 
 def preflight(shape: ModelArchitecture, cells: int, batch: int) -> int:
-    """P of the current era: file, cache (f16, the smallest number of KV heads, the embedding's width), surcharge."""
+    """The current scheduler's P: file, cache (f16, fewest KV heads, the embedding's width), surcharge."""
     head = shape.n_embd // max(shape.head_count, 1)
     cache = 2 * shape.block_count * max(shape.head_count_kv_min, 1) * head * cells * 2
     return shape.file_bytes + cache + SURCHARGE[batch]
@@ -61,8 +61,8 @@ def guessed(shape: ModelArchitecture, run: Run) -> int:
     return shape.weights + shape.projector + cache + max(graph, output) * run.gpus
 
 
-def margin(era: SchedulerVersion, runtime: str) -> int:
-    """What the rules before the current era keep free on each GPU; 0 where they do not hold."""
-    if era is SchedulerVersion.CURRENT:
+def margin(scheduler: SchedulerVersion, runtime: str) -> int:
+    """What the rules before the current scheduler keep free on each GPU; 0 where they do not hold."""
+    if scheduler is SchedulerVersion.CURRENT:
         return 0
     return MARGIN_METAL if runtime == "metal" else MARGIN

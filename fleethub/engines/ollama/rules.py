@@ -29,13 +29,13 @@ class Weighed:
         return self.placed.model
 
 
-def weigh(load: Placed, era: SchedulerVersion) -> Weighed:
+def weigh(load: Placed, scheduler: SchedulerVersion) -> Weighed:
     """Numbers of a load whose size is known. Where its preflight is not, its size stands for file and cache."""
     split = load.split if load.split is not None and load.split.total is not None else load.estimate
     one, every = (max(e.high, e.total or 0) for e in (load.estimate, split))
     every = max(one, every)
     buffers, buffers_all = one - _runtime(load.estimate), every - _runtime(split)
-    if era is SchedulerVersion.OLD and load.preflight is not None:  # it loads by what it believes
+    if scheduler is SchedulerVersion.OLD and load.preflight is not None:  # it loads by what it believes
         buffers, buffers_all = max(buffers, load.preflight), max(buffers_all, load.preflight)
         one, every = max(one, buffers), max(every, buffers_all)
     base = one if load.preflight is None else load.preflight - SURCHARGE[load.batch]
@@ -59,22 +59,22 @@ def uneven(load: Weighed, gpus: int) -> int:
 class Rules:
     """One server's rules. ``margin`` and ``overhead`` (the setting) stay free on each GPU."""
 
-    era: SchedulerVersion
+    scheduler: SchedulerVersion
     margin: int
     overhead: int
 
     @staticmethod
     def of(server: Server) -> Rules:
-        """The rules of a server's era; of an unknown one all since 0.13."""
-        return Rules(server.era, margin(server.era, server.runtime), server.overhead)
+        """The rules of a server's scheduler; of an unknown one all since 0.13."""
+        return Rules(server.scheduler, margin(server.scheduler, server.runtime), server.overhead)
 
     def asks(self, load: Weighed, free: int, gpus: int) -> tuple[int, int]:
         """(need, limit) of the strictest rule before a load, with ``free`` bytes on ``gpus`` GPUs."""
         found = []
-        if self.era in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN):
+        if self.scheduler in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN):
             left = max(free - self.overhead * gpus, 0)
             found.append((lowered(load.base, load.placed.batch, left)[0], left * 8 // 10))
-        if self.era is not SchedulerVersion.CURRENT:
+        if self.scheduler is not SchedulerVersion.CURRENT:
             found.append((self._whole(load, gpus), free))
         return min(found, key=lambda pair: pair[1] - pair[0])
 
@@ -86,10 +86,10 @@ class Rules:
     def wants(self, load: Weighed, gpus: int = 1) -> int:
         """Bytes that must be free for it over ``gpus`` GPUs, or layers go to the CPU."""
         found = 0
-        if self.era in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN):
+        if self.scheduler in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN):
             found = (load.one if gpus == 1 else load.all) + uneven(load, gpus)
             found += (load.placed.room + self.overhead) * gpus
-        if self.era is not SchedulerVersion.CURRENT:
+        if self.scheduler is not SchedulerVersion.CURRENT:
             found = max(found, self._whole(load, gpus))
         return found
 

@@ -24,7 +24,7 @@ _VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,6}))?(?:[-+.].
 
 
 def scheduler_of(version: str | None) -> SchedulerVersion:
-    """The era of ``/api/version``'s answer; ``0.0.0`` (a build without a version) and odd text are unknown."""
+    """The scheduler of ``/api/version``'s answer; ``0.0.0`` (a build without a version) and odd text are unknown."""
     match = _VERSION.fullmatch(version.strip()) if version else None
     if match is None:
         return SchedulerVersion.UNKNOWN
@@ -38,9 +38,9 @@ def scheduler_of(version: str | None) -> SchedulerVersion:
     return SchedulerVersion.ENGINE if minor >= 13 else SchedulerVersion.OLD
 
 
-def scheduler_note(era: SchedulerVersion, version: str | None) -> str:
-    """What to say of an era that is not known; empty for the others."""
-    if era is not SchedulerVersion.UNKNOWN:
+def scheduler_note(scheduler: SchedulerVersion, version: str | None) -> str:
+    """What to say of an scheduler that is not known; empty for the others."""
+    if scheduler is not SchedulerVersion.UNKNOWN:
         return ""
     said = f"says version {version!r}" if version else "did not tell its version"
     return f"the server {said}, so the strictest of the rules since 0.13 is taken"

@@ -35,7 +35,7 @@ class Server:
     gpus: tuple[tuple[str, int], ...]
     total_from: str = ""
     version: str | None = None
-    era: SchedulerVersion = SchedulerVersion.UNKNOWN
+    scheduler: SchedulerVersion = SchedulerVersion.UNKNOWN
     parallel: int = 1
     max_loaded: int = 0
     kv_type: str = "f16"
@@ -92,7 +92,7 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
         gpus=gpus,
         total_from=total_from,
         version=version,
-        era=scheduler_of(version),
+        scheduler=scheduler_of(version),
         **_settings(ollama, seen.settings if seen is not None else None),
         reserve=fleet.policy.reserve,
         observed=observed,
