@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.dotenv import assignments
 from fleethub.model.secret import Secret
 from fleethub.model.text import heard
 from fleethub.model.verify import Call, Failure, Reply
@@ -79,20 +80,14 @@ def _names(listed: Any, field: str) -> frozenset[str] | None:
 
 
 def variables(env: bytes, names: Sequence[str]) -> dict[str, tuple[str, Secret | None]]:
-    """State (see ``KeySeen``) and value of variables of a ``.env``; the last line of a name counts.
-
-    The script for nodes (``node_script``) reads it by the same rule.
-    """
-    found = dict.fromkeys(names, "")
-    seen = set()
-    for line in env.decode("latin-1").split("\n"):
-        name, equals, value = line.removesuffix("\r").removeprefix("export ").partition("=")
-        if equals and name in found:
-            seen.add(name)
-            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-            found[name] = value[1:-1] if quoted else value
+    """State (see ``KeySeen``) and value of variables of a ``.env``."""
+    found = assignments(env.decode(errors="replace"))
     out: dict[str, tuple[str, Secret | None]] = {}
-    for name, value in found.items():
-        state = "absent" if name not in seen else "empty" if not value else "ok" if KEY.fullmatch(value) else "odd"
-        out[name] = (state, Secret(value) if state == "ok" else None)
+    for name in names:
+        if name not in found:
+            out[name] = ("absent", None)
+        elif (value := found[name]) == "":
+            out[name] = ("empty", None)
+        else:
+            out[name] = ("ok", Secret(value)) if value and KEY.fullmatch(value) else ("odd", None)
     return out

@@ -38,6 +38,9 @@ def read(path: Path) -> tuple[Shown, int]:
     try:
         reader = _reader(path)
         info = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("GGUF.")}
+    except ImportError as error:
+        hint = "pip install '.[gguf]' in FleetHub's checkout"
+        raise GgufError(f"reading {path} needs {error.name}, which is not there: {hint}") from None
     except _Broken as error:
         raise GgufError(f"{path} is not whole: {error}; download or copy it again") from None
     except UnicodeDecodeError:

@@ -12,6 +12,8 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
+
 
 class Consumer:
     """Calls every door in turn with the node's own key and first model; use as a context manager.
@@ -56,11 +58,10 @@ class Consumer:
         config = json.loads((self._folder / "openclaw.json").read_text())
         provider, _, model = config["agents"]["defaults"]["model"]["primary"].partition("/")
         variable = config["models"]["providers"][provider]["apiKey"].removeprefix("${").removesuffix("}")
-        for line in (self._folder / ".env").read_text().splitlines():
-            name, _, value = line.partition("=")
-            if name == variable:
-                return model, value.strip("'")
-        raise KeyError(variable)
+        key = dotenv_values(self._folder / ".env", interpolate=False)[variable]
+        if key is None:
+            raise KeyError(variable)
+        return model, key
 
     def _call(self, door: str, model: str, key: str) -> None:
         connection = http.client.HTTPConnection(urlsplit(door).netloc, timeout=30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -109,6 +110,12 @@ def test_what_is_no_usable_file(tmp_path: Path, name: str, content: bytes, says:
     with pytest.raises(GgufError, match=says) as caught:
         read(path)
     assert str(path) in str(caught.value)
+
+
+def test_without_the_extra_it_says_what_to_install(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gguf", None)
+    with pytest.raises(GgufError, match=r"needs gguf, which is not there: pip install '\.\[gguf\]'"):
+        read(whole)
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:

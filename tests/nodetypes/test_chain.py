@@ -51,7 +51,12 @@ def test_comments_and_trailing_commas_are_read():
     assert read_chain(text) == ("a//b/*c*/",)
 
 
-@pytest.mark.parametrize("data", [b"", b"{agents: {}}", b"{'a': 1}", b"[]", b"\xff", b"{", b"[" * 100_000])
+def test_the_rest_of_json5_is_read():
+    text = b"{agents: {defaults: {'model': 'a\\\n/b', timeoutSeconds: +0x1F, share: .5}}, models: {providers: {}}}"
+    assert read_chain(text) == ("a/b",)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{a: }", b"{a: 1} 2", b"\xff", b"{", b"[" * 100_000])
 def test_what_cannot_be_read_is_unknown(data):
     assert read_chain(data) is None
 

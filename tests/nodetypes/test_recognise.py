@@ -21,6 +21,7 @@ from fleethub.nodetypes import recognise
         ("env", "nothing here\n", ""),
         ("openclaw", '{"gateway": {}, "models": {}, "x": 1}', "its sections gateway, models"),
         ("openclaw", '{"gateway": {}, // c\n}', "its sections gateway"),
+        ("openclaw", "{gateway: {port: 0x4965}, 'x': +1}", "its sections gateway"),
         ("openclaw", '{"x": 1}', ""),
         ("openclaw", "[1]", ""),
         ("openclaw", "not json", ""),

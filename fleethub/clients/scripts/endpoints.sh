@@ -26,12 +26,19 @@ lookup() {
   [ -f "$env" ] && [ -r "$env" ] || { state=unreadable; return; }
   while IFS= read -r line || [ -n "$line" ]; do
     line=${line%"$cr"}
-    line=${line#export }
-    case $line in
-      "$1='"*"'") key=${line#"$1='"}; key=${key%"'"} state=ok ;;
-      "$1=\""*"\"") key=${line#"$1=\""}; key=${key%\"} state=ok ;;
-      "$1="*) key=${line#"$1="} state=ok ;;
+    line=${line#"${line%%[![:blank:]]*}"}
+    case $line in export[[:blank:]]*) line=${line#export}; line=${line#"${line%%[![:blank:]]*}"} ;; esac
+    word=${line%%=*}
+    [ "$word" != "$line" ] && [ "${word%"${word##*[![:blank:]]}"}" = "$1" ] || continue
+    key=${line#*=} state=ok rest=''
+    key=${key#"${key%%[![:blank:]]*}"}
+    case $key in
+      \'*\'*) key=${key#?}; rest=${key#*\'} key=${key%%\'*} ;;
+      \"*\"*) key=${key#?}; rest=${key#*\"} key=${key%%\"*} ;;
+      *) key=${key%%[[:blank:]]#*}; key=${key%"${key##*[![:blank:]]}"} ;;
     esac
+    rest=${rest#"${rest%%[![:blank:]]*}"}
+    case $rest in ''|'#'*) ;; *) key=\' ;; esac  # neither the end nor a comment
   done < "$env"
   [ "$state" = ok ] || return
   case $key in

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from fleethub.dotenv import assignments
 from fleethub.kinds.diff import diff
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import SENSITIVE, Blob, Text
@@ -43,7 +44,7 @@ def describe_file(
     if file.role == "env":
         found = _env_changes(file, there, ours)
         known = set(file.text.display().splitlines())
-        known |= {f"{name}=" for name in (*_assignments(file.text.display()), *_assignments(ours or ""))}
+        known |= {f"{name}=" for name in (*assignments(file.text.display()), *assignments(ours or ""))}
         lines = _unified(f"{node}/{file.path}", _mask_env(there, known), _mask_env(file.text.display(), known))
         if there is not None and not found:
             found = [FieldChange(("files", file.path), SENSITIVE, SENSITIVE)]
@@ -73,7 +74,7 @@ def describe_drift(path: str, there: Blob, applied: Blob) -> list[FieldChange]:
         if foreign:
             found.append(FieldChange((path,), MISSING, f"{plural(foreign, 'value')} that FleetHub did not write"))
         return found
-    had, has = _assignments(old), _assignments(new)
+    had, has = assignments(old), assignments(new)
     if not path.endswith(".env"):
         known = set(old.splitlines())
         changed = sum(line not in known for line in new.splitlines()) or 1
@@ -129,7 +130,7 @@ def _env_changes(file: RenderedFile, there: str | None, ours: str | None) -> lis
     """Names that come, go or change, where FleetHub wrote or writes them; values only where the spec holds them."""
     if there is None:
         return []
-    old, new, known = _assignments(there), _assignments(file.text.display()), _assignments(ours or "")
+    old, new, known = assignments(there), assignments(file.text.display()), assignments(ours or "")
     found = []
     foreign = [name for name in old if name not in new and name not in known]
     for name in sorted((old.keys() | new.keys()) - set(foreign)):
@@ -137,18 +138,13 @@ def _env_changes(file: RenderedFile, there: str | None, ours: str | None) -> lis
             found.append(FieldChange((file.path, name), MISSING, new[name]))
         elif name not in new:
             found.append(FieldChange((file.path, name), SENSITIVE, MISSING))
-        elif SENSITIVE not in new[name] and old[name] != new[name]:
+        elif SENSITIVE not in (new[name] or "") and old[name] != new[name]:
             # the image is FleetHub's own and public; any other value may have been a secret before
             shown = old[name] if name == "OPENCLAW_IMAGE" and known.get(name) == old[name] else SENSITIVE
             found.append(FieldChange((file.path, name), shown, new[name]))
     if foreign:
         found.append(FieldChange((file.path,), f"{plural(len(foreign), 'line')} that FleetHub did not write", MISSING))
     return found
-
-
-def _assignments(text: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip().strip("'") for name, _, value in pairs}
 
 
 def _mask_env(text: str | None, known: set[str]) -> str:

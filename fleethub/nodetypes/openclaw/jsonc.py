@@ -1,35 +1,17 @@
-"""Reads what a node's ``openclaw.json`` may be: JSON, or JSON with comments and trailing commas.
-
-The rest of JSON5 is not read: such a file is unknown, which is a value, not an error.
-"""
+"""Reads a node's ``openclaw.json``, which is JSON5. What cannot be read is unknown: a value, not an error."""
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.DOTALL)
+from pyjson5 import Json5Exception, decode_utf8
 
 
 def read(data: bytes) -> dict[str, Any] | None:
-    """The object in the file, or None when it cannot be read."""
+    """Return the object in the file, or None when it cannot be read."""
     try:
-        text = data.decode()
-        return _object(text) or _object(_drop(_drop(text)))
-    except (UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _drop(text: str) -> str:
-    """Without comments and, once these are gone, without trailing commas."""
-    return _TOKEN.sub(lambda match: match[0] if match[0].startswith('"') else " ", text)
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except ValueError:
+        value = decode_utf8(data)
+    except (Json5Exception, ValueError):
         return None
     return value if isinstance(value, dict) else None
 
