@@ -1,7 +1,4 @@
-"""One file per kind of managed thing. Pure: values in, values out.
-
-A new kind is one file here and a line in ``KINDS``.
-"""
+"""The kinds of managed things, each in its folder, and the one registry that the rest of FleetHub knows them by."""
 
 from __future__ import annotations
 
@@ -9,5 +6,17 @@ from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import KeyKind
 from fleethub.kinds.node import NodeKind
 from fleethub.kinds.route import RouteKind
+from fleethub.model.address import PARTS
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (RouteKind(), KeyKind(), NodeKind())}
+#: By name; what others use comes before them.
+KINDS: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> None:
+    """Make a kind known, after those that it may use."""
+    KINDS[kind.name] = kind
+    PARTS.setdefault(kind.name, kind.parts)
+
+
+for one in (RouteKind(), KeyKind(), NodeKind()):
+    register(one)

@@ -1,183 +1,172 @@
-"""What a kind of managed thing must be able to say. A kind is pure: values in, values out."""
+"""What a kind of managed thing says of itself. Pure, values in and values out.
+
+``planning`` and ``applying`` know kinds by what stands here alone. A new kind is a folder (or a file) beside this one
+and a call of ``kinds.register``; of the defaults it overrides what is otherwise with it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import replace
 
-from fleethub.kinds.diff import diff
+from fleethub.kinds.compare import changed_fields, drifted, managed
+from fleethub.kinds.values import Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Pending, Resource, Seen
-from fleethub.model.plan import Blocker, FieldChange, FileDiff, Step
-from fleethub.model.secret import Derived, Fingerprinter
+from fleethub.model.fleet_status import FleetStatus, ResourceStatus
+from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Resource, Source
+from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
 
 
-class RenderedNode(Protocol):
-    """What ``rendering.render`` makes of one node (see there); named here so that kinds need not import it."""
+class Kind:
+    """One kind. What a consumer needs of others stands in its resources' ``needs``."""
 
-    @property
-    def files(self) -> tuple[Any, ...]: ...
-    @property
-    def findings(self) -> tuple[Finding, ...]: ...
-    @property
-    def chain(self) -> tuple[str, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What kinds derive the wanted state from."""
-
-    fleet: Fleet
-    fingerprinter: Fingerprinter
-    rendered: Mapping[str, RenderedNode]
-
-
-@dataclass(frozen=True, slots=True)
-class ObserveContext:
-    """What kinds look with; ``lineage`` is this fleet's, empty before its first apply."""
-
-    facts: Facts
-    fingerprinter: Fingerprinter
-    lineage: str
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceState:
-    """One resource under judgement: wanted, observed, last applied; each may be missing, not all at once."""
-
-    address: Address
-    want: Resource | None
-    have: Observation
-    locked: Locked | None
-
-    @property
-    def seen(self) -> Seen | None:
-        """The observation, where there is one."""
-        return self.have if isinstance(self.have, Seen) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Dependents:
-    """What dependents ask of a thing: entries they may be running now, and why it may not shrink yet."""
-
-    running: frozenset[str] = frozenset()
-    refused: Mapping[str, Blocker] = field(default_factory=dict)  # entry -> why it must not be added
-    delivered: bool = False  # a dependent is delivered in this plan and needs the proof
-    unsettled: tuple[Blocker, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Steps of one resource (without ``after`` between resources) and what of it is held back."""
-
-    steps: tuple[Step, ...] = ()
-    blockers: tuple[Blocker, ...] = ()
-    findings: tuple[Finding, ...] = ()
-
-
-class Kind(Protocol):
-    """One file per kind; registered in ``resources``."""
-
+    #: What its addresses begin with, and how many parts such an address has (``Address``).
     name: str
+    parts: int = 2
+    #: It runs on what it needs: it changes once all of that is there and proved, and settles before that is taken away.
+    consumer: bool = False
+    #: It can be proved at any time that a consumer may use it; who is changed waits for that.
+    provable: bool = False
+    #: Its source holds this one thing alone: another that comes there takes its place.
+    exclusive: bool = False
+
+    # what is wanted, and what is there
 
     def desired(self, inputs: Inputs) -> Iterable[Resource]:
         """The resources that the spec wants."""
+        raise NotImplementedError
+
+    def sources(
+        self, fleet: Fleet, wanted: Mapping[Address, Resource], locked: Mapping[Address, Locked]
+    ) -> Iterable[Source]:
+        """What is read for them; ``wanted`` and ``locked`` are of this kind."""
+        yield from (resource.source for resource in wanted.values())
+        yield from (record.source for record in locked.values())
 
     def observe(
         self, address: Address, want: Resource | None, locked: Locked | None, sight: ObserveContext
     ) -> Observation:
         """What the facts mean for this address."""
+        raise NotImplementedError
 
-    def made(self, address: Address, want: Resource | None, locked: Locked, fleet: str) -> tuple[Derived, ...]:
-        """What was made there that can be looked for by itself, where a list lacks it; ``fleet``: its identity."""
+    # whose it is
+
+    def theirs(self, item: ResourceState) -> bool:
+        """Whether what is seen is somebody else's that serves as well, and is left alone."""
+        return False
 
     def proves(self, item: ResourceState) -> bool:
         """Whether what is seen is this fleet's own, though there is no lockfile that says so."""
+        return False
+
+    def marks(self, items: Sequence[ResourceState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
+        """Every mark of FleetHub's that can be seen where this kind is; ``items`` are of this kind."""
+        yield from ((item.address, item.seen.mark) for item in items if item.seen and item.seen.mark)
 
     def orphans(self, items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
-        """What carries this fleet's mark, and is in neither spec nor lockfile."""
+        """What carries this fleet's mark, and is in neither spec nor lockfile; ``items`` are of this kind."""
+        return []
+
+    # what is wrong
+
+    def findings(
+        self, fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None, facts: Facts
+    ) -> list[Finding]:
+        """What the readings themselves say. An error about an address holds it back, and who would use it anew."""
+        return []
 
     def objections(self, item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
         """Findings that forbid touching the thing at all (taken, foreign, duplicate, unprovable)."""
+        return []
 
     def remarks(self, item: ResourceState) -> list[Finding]:
         """Findings about the thing as it is, which forbid nothing."""
+        return []
+
+    def revoked(self, item: ResourceState) -> tuple[Finding, ...]:
+        """Set when somebody took it away on purpose, so that the policy says whether it comes back."""
+        return ()
+
+    def absent(self, item: ResourceState) -> tuple[str, tuple[Finding, ...]]:
+        """Of what was applied and is not there: what is gone, in words, and what is found about that."""
+        return "it is gone", ()
+
+    def shared(self, address: Address, message: str) -> Finding:
+        """Of an exclusive kind: the lockfile has two at one source."""
+        raise NotImplementedError
+
+    # how it differs
 
     def describe(self, item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """The changed leaves and files between observed and wanted, without any secret."""
+        return changed_fields(managed(item), item.seen.attrs if item.seen else {}), ()
 
-    def applied(self, item: ResourceState) -> Attrs:
-        """The attributes that were last applied, with those that are none though the lockfile does not say so."""
+    def drifted(self, item: ResourceState) -> tuple[str, tuple[FieldChange, ...]] | None:
+        """What of the thing that is seen is not as it was applied, in words and by field; without any secret."""
+        if item.seen is None or item.locked is None or not (found := drifted(item.locked.attrs, item.seen.attrs)):
+            return None
+        return f"{', '.join(dict.fromkeys(leaf.path[0] for leaf in found))} changed", found
 
     def beside(self, item: ResourceState) -> tuple[str, ...]:
         """What it has that the spec does not name and that stays, in words."""
-
-    def drifted(self, item: ResourceState) -> tuple[FieldChange, ...]:
-        """What in the thing differs from what was applied, finer than its attributes; without any secret."""
+        return ()
 
     def kept(self, item: ResourceState) -> tuple[str, ...]:
         """What somebody else wrote and a change overwrites, so that it is kept where it is: paths there."""
+        return ()
+
+    # what it asks of others, and others of it
+
+    def gates(self, item: ResourceState, facts: Facts) -> tuple[Blocker, ...]:
+        """Of a consumer: why it may not be changed now, by itself."""
+        return ()
+
+    def rewired(self, item: ResourceState) -> bool:
+        """Of a consumer: whether a change alters what it calls, where or with what, so that it waits for a proof."""
+        return False
+
+    def loads(self, item: ResourceState, fleet: Fleet) -> frozenset[tuple[str, str]]:
+        """Of a consumer: (backend, model) that a change makes it call; empty where it calls what it called before."""
+        return frozenset()
+
+    def unsettled(self, item: ResourceState) -> Blocker | None:
+        """Of a consumer: why it may go on using what it used though its steps are done."""
+        return None
+
+    def entries(self, item: ResourceState) -> Mapping[str, Address | None]:
+        """Models that it would let others call, and the thing that each is called by: each may be held back."""
+        return {}
+
+    def grants(self, attrs: Attrs) -> frozenset[str]:
+        """Models that a thing of these attributes lets others call."""
+        return frozenset()
+
+    # what is done
 
     def steps(self, item: ResourceState, uses: Dependents) -> Work:
         """What must be done, in phases."""
+        raise NotImplementedError
 
+    # how it is told
 
-def parse_mark(raw: Any) -> Mark | None:
-    """Our mark in what a key's metadata or a node's mark file holds; anything that is not one is no mark."""
-    if not isinstance(raw, Mapping):
-        return None
-    lineage, serial, generation = raw.get("lineage"), raw.get("serial"), raw.get("generation")
-    if isinstance(lineage, str) and isinstance(serial, int) and isinstance(generation, int):
-        apply, fleet = (str(raw[name]) if isinstance(raw.get(name), str) else "" for name in ("apply", "fleet"))
-        return Mark(lineage, serial, generation, apply, fleet)
-    return None
+    def title(self, address: Address) -> str:
+        """What its changes stand under in a plan."""
+        return f"{self.name.capitalize()}s"
 
+    def headline(self, changes: Sequence[Change]) -> list[str]:
+        """What a plan's first sentence says of these changes, beside how many they are."""
+        return []
 
-def managed(item: ResourceState) -> Attrs:
-    """Wanted attributes plus None for what only the lockfile has: those were ours and must go."""
-    want = dict(item.want.attrs) if item.want else {}
-    if item.locked:
-        for name in (*item.locked.attrs, *(item.locked.pending.attrs if item.locked.pending else ())):
-            want.setdefault(name, None)
-    return want
-
-
-def changed_fields(want: Attrs, have: Attrs) -> tuple[FieldChange, ...]:
-    """The values of ``want`` that ``have`` does not have; what only ``have`` has is unmanaged and no difference."""
-    return diff(
-        {k: have[k] for k in want if have.get(k) is not None},
-        {k: v for k, v in want.items() if v is not None},
-    )
-
-
-def differs(want: Attrs, have: Attrs) -> bool:
-    """Whether a managed attribute differs; None and absent are one."""
-    return any(have.get(name) != value for name, value in want.items())
-
-
-def record(want: Resource, attrs: Attrs | None = None, pending: Pending | None = None) -> Locked:
-    """The lockfile's record of a resource with the attributes that it now has."""
-    return Locked(
-        source=replace(want.source, ask=(), credential=None),
-        attrs={k: v for k, v in (want.attrs if attrs is None else attrs).items() if v is not None},
-        needs=want.needs,
-        shape=want.shape,
-        owner=want.owner,
-        protected=want.protected,
-        pending=pending,
-        by_hand=want.by_hand,
-        generation=want.generation,
-        born=want.born,
-    )
-
-
-def behind(locked: Locked | None, want: Resource) -> bool:
-    """Whether the lockfile's record says something else than the spec; what it does not know yet is no difference."""
-    wanted = record(want)
-    if locked is not None and not locked.generation:
-        wanted = replace(wanted, generation=0)
-    return locked != wanted
+    def status(self, status: FleetStatus, inputs: StatusInputs) -> FleetStatus:
+        """The fleet's status with the rows of this kind."""
+        rows = []
+        for address in sorted(a for a in {*inputs.wanted, *inputs.locked} if a.kind == self.name):
+            want, locked = inputs.wanted.get(address), inputs.locked.get(address)
+            owner = want.owner if want else locked.owner if locked else ""
+            state, reason = inputs.state(address)
+            change, waits, drift = inputs.planned(address)
+            rows.append(ResourceStatus(str(address), owner, state, reason, change, waits, drift))
+        return replace(status, resources=(*status.resources, *rows))

@@ -129,6 +129,19 @@ class KeyStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceStatus:
+    """A managed thing of a kind that has no rows of its own; ``change``, ``waits`` and ``drift`` as of a node."""
+
+    address: str
+    owner: str
+    state: str
+    reason: str = ""
+    change: str = ""
+    waits: tuple[str, ...] = ()
+    drift: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DriftStatus:
     """What somebody changed behind FleetHub's back; ``repaired``: the next apply undoes it."""
 
@@ -169,6 +182,7 @@ class FleetStatus:
     models: tuple[ModelStatus, ...] = ()
     nodes: tuple[NodeStatus, ...] = ()
     keys: tuple[KeyStatus, ...] = ()
+    resources: tuple[ResourceStatus, ...] = ()
     drift: tuple[DriftStatus, ...] = ()
     changes: tuple[ChangeStatus, ...] = ()
     findings: tuple[Finding, ...] = ()

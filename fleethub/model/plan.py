@@ -95,6 +95,7 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
     files: tuple[FileDiff, ...] = ()
     blockers: tuple[Blocker, ...] = ()
+    title: str = ""  # what it stands under for people
     owner: str = ""
     consequence: str = ""
     attrs: Attrs = field(default_factory=dict)

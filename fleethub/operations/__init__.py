@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleethub import __version__, folders
 from fleethub.fleetspec import Loaded, Overlay, load
-from fleethub.kinds.interface import Inputs, ObserveContext
+from fleethub.kinds.values import Inputs, ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
 from fleethub.model.event import Event

@@ -77,7 +77,8 @@ def verify_exit(report: Report) -> Exit:
 
 def _masters(place: Workplace, nodes: Iterable[Node]) -> tuple[dict[str, Any], list[Finding]]:
     """What the master keys of the nodes' proxies see; where one does not, causes are told less apart."""
-    from fleethub.kinds.key import proxy_source, wiring
+    from fleethub.kinds.key import wiring
+    from fleethub.kinds.proxies import proxy_source
     from fleethub.model.facts import ProxyReading
     from fleethub.observing import observe
 

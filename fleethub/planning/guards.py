@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleethub.kinds import KINDS
-from fleethub.kinds.interface import ResourceState
-from fleethub.kinds.key import marks
+from fleethub.kinds.compare import generation_behind
+from fleethub.kinds.values import ResourceState
 from fleethub.model.address import Address
-from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Mark
@@ -70,7 +70,7 @@ def _id_findings(fleet: Fleet, lockfile: Lockfile, address: Address) -> list[Fin
 
 
 def after_reading(items: Iterable[ResourceState], lockfile: Lockfile | None, facts: Facts) -> list[Finding]:
-    """``state.lost``, ``state.behind`` and ``key.generation-behind``: this clone must not decide."""
+    """``state.lost``, ``state.behind`` and what is of a generation above the spec's: this clone must not decide."""
     found: list[Finding] = []
     if lockfile is None:
         lost = [i.address for i in items if KINDS[i.address.kind].proves(i)]
@@ -102,32 +102,9 @@ def after_reading(items: Iterable[ResourceState], lockfile: Lockfile | None, fac
                 )
             )
             break
-    for item in items:
-        mark_here = item.seen.mark if item.seen else None
-        if (
-            item.want
-            and mark_here
-            and mark_here.lineage == lockfile.lineage
-            and mark_here.generation > item.want.generation
-        ):
-            found.append(
-                Finding(
-                    "key.generation-behind",
-                    f"{item.address} is at generation {mark_here.generation}, and the spec says {item.want.generation}",
-                    item.address,
-                    item.want.place,
-                    f"write generation = {mark_here.generation}, or git pull",
-                )
-            )
-    return found
+    return [*found, *(f for item in items if (f := generation_behind(item, lockfile)) is not None)]
 
 
 def _marks(items: Iterable[ResourceState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
-    names = {i.want.source.at: i.address.owner for i in items if i.want and i.address.kind == "key"}
-    for (system, at), reading in facts.readings.items():
-        if system == "litellm" and isinstance(reading, ProxyReading):
-            for row, mark in marks(reading):
-                yield Address("key", f"{names.get(at, at)}.{row.alias}"), mark
-    for item in items:
-        if item.seen and item.seen.mark:
-            yield item.address, item.seen.mark
+    for name, kind in KINDS.items():
+        yield from kind.marks([item for item in items if item.address.kind == name], facts)

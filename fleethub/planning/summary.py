@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from fleethub.kinds import KINDS
 from fleethub.model.plan import Action, Change, Plan
 from fleethub.model.text import gib, plural
 
@@ -14,7 +15,7 @@ def sentence(plan: Plan) -> str:
     blocked = [c for c in plan.changes if c.action is Action.BLOCKED]
     if not plan.changes:
         return "Nothing to do: the fleet is as the spec says."
-    parts = [*_moves(doable), *_counts(doable)]
+    parts = [*_headlines(doable), *_counts(doable)]
     text = "; ".join(parts) if parts else "Nothing can be done now"
     text = text[0].upper() + text[1:]
     vram = _vram(plan)
@@ -27,27 +28,20 @@ def sentence(plan: Plan) -> str:
     return text + "."
 
 
-def _moves(changes: Iterable[Change]) -> list[str]:
-    """Nodes by what becomes of their model: "moves 3 nodes from a to b"."""
-    moves: dict[tuple[str, str], list[str]] = {}
-    for change in changes:
-        if change.address.kind != "node" or change.action is not Action.UPDATE:
-            continue
-        for leaf in change.fields:
-            if leaf.path == ("chain",) and isinstance(leaf.before, list) and isinstance(leaf.after, list):
-                if not leaf.before or not leaf.after:
-                    continue
-                before, after = leaf.before[0], leaf.after[0]
-                if before != after:
-                    moves.setdefault((before, after), []).append(change.address.name)
-    return [f"moves {_names(names)} from {before} to {after}" for (before, after), names in moves.items()]
+def _headlines(changes: Sequence[Change]) -> list[str]:
+    """What each kind says of its changes beside their number."""
+    return [
+        said
+        for name, kind in KINDS.items()
+        for said in kind.headline([change for change in changes if change.address.kind == name])
+    ]
 
 
 def _counts(changes: Iterable[Change]) -> list[str]:
     counted: dict[tuple[str, str], int] = {}
     for change in changes:
-        key = (change.action.value, change.address.kind)
-        counted[key] = counted.get(key, 0) + 1
+        same = (change.action.value, change.address.kind)
+        counted[same] = counted.get(same, 0) + 1
     return [f"{action}s {plural(n, kind)}" for (action, kind), n in sorted(counted.items())]
 
 
@@ -61,7 +55,3 @@ def _vram(plan: Plan) -> str:
         total = f" of {gib(load.total)}" if load.total is not None else ""
         shown.append(f"on {load.backend} {before} → {after}{total}")
     return ", ".join(shown)
-
-
-def _names(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 3 else f"{len(names)} nodes"

@@ -30,8 +30,7 @@ def plan_text(plan: Plan, style: Style, full: bool = False) -> str:
     lines = [style("bold", plan.sentence)]
     groups: dict[str, list[Change]] = {}
     for change in plan.changes:
-        title = "Nodes" if change.address.kind == "node" else f"Proxy {change.address.owner}"
-        groups.setdefault(title, []).append(change)
+        groups.setdefault(change.title, []).append(change)
     for title in sorted(groups):
         lines += ["", style("bold", title)]
         for same in _folded(groups[title]):

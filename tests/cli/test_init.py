@@ -15,7 +15,7 @@ import pytest
 
 from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds import KINDS
-from fleethub.kinds.interface import Inputs
+from fleethub.kinds.values import Inputs
 from fleethub.model.observation import Resource
 from fleethub.model.secret import SecretRef
 from fleethub.operations import open_fleet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleethub.kinds import KINDS
-from fleethub.kinds.interface import Dependents, ObserveContext, ResourceState, Work
+from fleethub.kinds.values import Dependents, ObserveContext, ResourceState, Work
 from fleethub.model.plan import Blocker, Why
 from tests.fleets import Spec
 from tests.world import SEAL, World, facts, wanted

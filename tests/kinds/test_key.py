@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fleethub.kinds.interface import Dependents
+from fleethub.kinds.values import Dependents
 from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
 from tests.fleets import direct, fleet
 from tests.kinds.asking import NO, WAITS, item, phases, steps

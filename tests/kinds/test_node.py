@@ -71,8 +71,8 @@ def test_unread_is_unknown_and_an_empty_folder_is_absent() -> None:
 
 
 def test_without_the_seed_nothing_of_a_node_is_known() -> None:
-    from fleethub.kinds.interface import ObserveContext
     from fleethub.kinds.node.kind import NodeKind
+    from fleethub.kinds.values import ObserveContext
     from tests.world import SEEDLESS, wanted
 
     world = settled(SPEC)

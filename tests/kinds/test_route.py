@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleethub.kinds.interface import Dependents
+from fleethub.kinds.values import Dependents
 from fleethub.model.actions import RouteDelete, RoutePut
 from fleethub.model.facts import Deployment
 from tests.fleets import fleet

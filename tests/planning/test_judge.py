@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fleethub.kinds import KINDS
-from fleethub.kinds.interface import ObserveContext, ResourceState
+from fleethub.kinds.values import ObserveContext, ResourceState
 from fleethub.model.fleet import Policy
 from fleethub.model.plan import Action
 from fleethub.planning.judge import Verdict, judge

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fleethub.clients.resolver import SecretResolver
-from fleethub.kinds.interface import parse_mark
+from fleethub.kinds.compare import parse_mark
 from fleethub.model.facts import Facts, HostReading, ProxyReading
 from fleethub.model.observation import Locked, Lockfile, Source
 from tests.fleets import Spec

@@ -7,7 +7,7 @@ from functools import cache
 
 from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds import KINDS
-from fleethub.kinds.interface import Inputs
+from fleethub.kinds.values import Inputs
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GitReading, HostReading, Reading
 from fleethub.model.observation import Resource, Source, Unknown

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fleethub.clients.resolver import SecretResolver
-from fleethub.kinds.interface import parse_mark
+from fleethub.kinds.compare import parse_mark
 from fleethub.model.facts import Deployment, FileReading, HostReading, KeyRow, OllamaReading, ProxyReading
 from fleethub.model.observation import Lockfile, Mark
 from fleethub.model.secret import Blob

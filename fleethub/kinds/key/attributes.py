@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fleethub.kinds.interface import ResourceState
+from fleethub.kinds.values import ResourceState
 from fleethub.model.facts import KeyRow
 from fleethub.model.observation import Attrs, Locked, Seen
 from fleethub.model.text import heard

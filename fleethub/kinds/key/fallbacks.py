@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from packaging.version import InvalidVersion, Version
 
-from fleethub.kinds.key.scope import proxy_source, scopes
+from fleethub.kinds.key.scope import scopes
+from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from fleethub.kinds.interface import Dependents, Inputs, ObserveContext, ResourceState, Work, changed_fields, managed
-from fleethub.kinds.key.attributes import ALL, NEVER, NOTHING, limits, never, power, shown, spent
-from fleethub.kinds.key.marks import mark_of, ours, record_of, values_of
+from fleethub.kinds.interface import Kind
+from fleethub.kinds.key.attributes import NEVER, NOTHING, shown
+from fleethub.kinds.key.describe import describe, drifted
+from fleethub.kinds.key.fallbacks import findings
+from fleethub.kinds.key.marks import marks
+from fleethub.kinds.key.observe import observe
 from fleethub.kinds.key.orphans import orphans
-from fleethub.kinds.key.ownership import BARRED, objections, remarks
-from fleethub.kinds.key.scope import proxy_source, scopes
+from fleethub.kinds.key.ownership import objections, remarks, revoked
+from fleethub.kinds.key.scope import scopes
+from fleethub.kinds.key.status import key_rows
 from fleethub.kinds.key.steps import delete, put
+from fleethub.kinds.proxies import proxy_source
+from fleethub.kinds.values import Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.address import route as route_address
-from fleethub.model.facts import ProxyReading
+from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Key
-from fleethub.model.observation import Absent, Attrs, Locked, Lockfile, Observation, Resource, Seen, Unknown
-from fleethub.model.plan import MISSING, FieldChange, FileDiff
+from fleethub.model.fleet_status import FleetStatus
+from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Resource, Source
+from fleethub.model.plan import FieldChange, FileDiff
 from fleethub.model.secret import Derived
 
 
-class KeyKind:
-    """See the module."""
+class KeyKind(Kind):
+    """The keys of LiteLLMs."""
 
     name = "key"
+    provable = True
 
     def desired(self, inputs: Inputs) -> Iterable[Resource]:
         """One key per (proxy, name) with a scope."""
@@ -61,76 +69,43 @@ class KeyKind:
                 material={"slot": slot, "proxy": proxy},
             )
 
+    def sources(
+        self, fleet: Fleet, wanted: Mapping[Address, Resource], locked: Mapping[Address, Locked]
+    ) -> Iterable[Source]:
+        """With the values that were made of each: one that the list lacks is asked for by itself."""
+        yield from (resource.source for resource in wanted.values())
+        for address, record in locked.items():
+            yield replace(record.source, known=self._made(address, wanted.get(address), record, fleet.identity))
+
     def observe(
         self, address: Address, want: Resource | None, locked: Locked | None, sight: ObserveContext
     ) -> Observation:
-        """The row with a value of ours, whatever its alias is now; else, where it is wanted, the row in its place.
-
-        The reading is whole (see ``clients.litellm``): without such a row the key is absent.
-        """
-        source = (want or record_of(locked)).source
-        reading = sight.facts.of(source)
-        if isinstance(reading, Unknown):
-            return Unknown(f"{source.at}: {reading.reason}", reading.at)
-        if not isinstance(reading, ProxyReading):
-            return Unknown(f"{source.at}: not read as a LiteLLM", sight.facts.at)
-        if sight.fingerprinter.sha256(b"") is None:
-            return Unknown(
-                "the fleet's seed does not resolve, so which keys are FleetHub's is not known", sight.facts.at
-            )
-        rows, barred = reading.keys.get(address.alias, ()), BARRED if reading.takes_values is False else ""
-        row = ours(rows, reading, values_of(ResourceState(address, want, Absent(""), locked)), sight)
-        if row is None and want is None:  # what has its name is somebody else's, unless it has our mark
-            row = next((r for r in rows if (m := mark_of(r.metadata)) and m.lineage == sight.lineage), None)
-        elif row is None and rows:
-            row = rows[0]
-        if row is None:
-            return Absent(sight.facts.at, barred)
-        managed, others = limits(row, want.attrs if want else {}, locked)
-        return Seen(
-            attrs={
-                "models": sorted(set(row.models)) or [ALL],
-                "value": sight.fingerprinter.sha256(bytes.fromhex(row.token)),
-                "blocked": row.blocked,
-                "marked": mark_of(row.metadata) is not None,
-                **({"renamed": row.alias or "(no alias)"} if row.alias != address.alias else {}),
-                **power(row),
-                **managed,
-            },
-            at=sight.facts.at,
-            mark=mark_of(row.metadata),
-            telemetry={
-                "spend": row.spend,
-                "spent": spent(row),
-                "barred": barred,
-                "rows": len(rows),
-                "token": row.token,
-                "unmanaged": others | ({"team": row.team} if row.team else {}),
-                "groups": row.groups,
-                "team": row.team,
-                "clears_budget_duration": reading.clears_budget_duration,
-            },
-            material={"team": reading.teams.get(row.team)},
-        )
-
-    def made(self, address: Address, want: Resource | None, locked: Locked, fleet: str) -> tuple[Derived, ...]:
-        """Its value, as it was last applied, as an apply began it, and as it is wanted now."""
-        born, begun = locked.born or address.alias, locked.pending.generation if locked.pending else 0
-        slots = (
-            Derived.key_of(locked.shape, address.owner),
-            *(Derived("key", fleet, address.owner, born, n) for n in (locked.generation, begun) if n),
-            want.material["slot"] if want is not None else None,
-        )
-        return tuple(dict.fromkeys(slot for slot in slots if slot is not None))
+        """The key of a value of ours; else, where it is wanted, what stands in its place."""
+        return observe(address, want, locked, sight)
 
     def proves(self, item: ResourceState) -> bool:
         """A marked key of the value that this fleet derives: nobody else has the seed."""
         seen, want = item.seen, item.want
         return bool(seen and want and seen.mark and seen.attrs["value"] == want.attrs["value"])
 
+    def marks(self, items: Sequence[ResourceState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
+        """Of every key of a proxy, whoever's it is."""
+        names = {i.want.source.at: i.address.owner for i in items if i.want}
+        for (system, at), reading in facts.readings.items():
+            if system == "litellm" and isinstance(reading, ProxyReading):
+                for row, mark in marks(reading):
+                    yield key_address(names.get(at, at), row.alias), mark
+        yield from super().marks(items, facts)
+
     def orphans(self, items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
         """Living keys with this fleet's mark that nothing names."""
         return orphans(items, fleet, sight)
+
+    def findings(
+        self, fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None, facts: Facts
+    ) -> list[Finding]:
+        """Fallbacks outside a key's scope."""
+        return findings(fleet, facts)
 
     def objections(self, item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
         """Duplicate alias, somebody else's key, a scope that no proof can show."""
@@ -140,28 +115,17 @@ class KeyKind:
         """A budget that is spent."""
         return remarks(item)
 
+    def revoked(self, item: ResourceState) -> tuple[Finding, ...]:
+        """A key that was ours and is deleted or blocked."""
+        return revoked(item)
+
     def describe(self, item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """Scope as lists, limits as numbers; the value only as changed or not."""
-        if item.want is None:
-            return (), ()
-        have = item.seen.attrs if item.seen else {}
-        shown = []
-        renewed = item.seen is not None and have["value"] != item.want.attrs["value"]
-        if renewed or (item.seen is None and item.want.generation > 1):
-            shown.append(FieldChange(("value",), MISSING, _new_value(item, renewed)))
-        for leaf in changed_fields(managed(item), have):
-            if leaf.path[0] == "value" or (renewed and leaf.path[0] == "blocked"):
-                continue
-            if leaf.path[0] in ("blocked", "marked") and not item.seen:
-                continue
-            shown.append(
-                leaf if leaf.path[0] != "renamed" else FieldChange(("alias",), leaf.before, item.address.alias)
-            )
-        return tuple(shown), ()
+        return describe(item)
 
-    def applied(self, item: ResourceState) -> Attrs:
-        """With expiry, routes, aliases, settings and limits of zero, which nobody applied, as none."""
-        return {**never(item), **(item.locked.attrs if item.locked else {})}
+    def drifted(self, item: ResourceState) -> tuple[str, tuple[FieldChange, ...]] | None:
+        """Its attributes, and what takes its power away."""
+        return drifted(item)
 
     def beside(self, item: ResourceState) -> tuple[str, ...]:
         """Limits and a team."""
@@ -169,22 +133,33 @@ class KeyKind:
             return ()
         return tuple(f"{name} {shown(value)}" for name, value in item.seen.telemetry["unmanaged"].items())
 
-    def drifted(self, item: ResourceState) -> tuple[FieldChange, ...]:
-        """Its attributes say all."""
-        return ()
+    def entries(self, item: ResourceState) -> Mapping[str, Address | None]:
+        """The models of its scope, each by its route."""
+        needs = item.want.needs if item.want else {}
+        return {alias: route for route, aliases in needs.items() for alias in aliases}
 
-    def kept(self, item: ResourceState) -> tuple[str, ...]:
-        """Nothing: it has no files."""
-        return ()
+    def grants(self, attrs: Attrs) -> frozenset[str]:
+        """Its scope."""
+        return frozenset(attrs.get("models", ()))
 
     def steps(self, item: ResourceState, uses: Dependents) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
         return delete(item, uses) if item.want is None else put(item, item.want, uses)
 
+    def title(self, address: Address) -> str:
+        """Its proxy."""
+        return f"Proxy {address.owner}"
 
-def _new_value(item: ResourceState, renewed: bool) -> str:
-    """``new (generation 1 → 2); the old one stops at once``."""
-    wanted = item.want.generation if item.want else 1
-    before = item.seen.mark.generation if item.seen and item.seen.mark else None
-    change = f"generation {before} → {wanted}" if before is not None and before != wanted else f"generation {wanted}"
-    return f"new ({change})" + ("; the old one stops at once" if renewed else "")
+    def status(self, status: FleetStatus, inputs: StatusInputs) -> FleetStatus:
+        """A row per key."""
+        return replace(status, keys=tuple(key_rows(inputs)))
+
+    def _made(self, address: Address, want: Resource | None, locked: Locked, fleet: str) -> tuple[Derived, ...]:
+        """Its value, as it was last applied, as an apply began it, and as it is wanted now."""
+        born, begun = locked.born or address.alias, locked.pending.generation if locked.pending else 0
+        slots = (
+            Derived.key_of(locked.shape, address.owner),
+            *(Derived("key", fleet, address.owner, born, n) for n in (locked.generation, begun) if n),
+            want.material["slot"] if want is not None else None,
+        )
+        return tuple(dict.fromkeys(slot for slot in slots if slot is not None))

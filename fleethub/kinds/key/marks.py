@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from fleethub.kinds.interface import ObserveContext, ResourceState, parse_mark
+from fleethub.kinds.compare import parse_mark
+from fleethub.kinds.values import ObserveContext, ResourceState
 from fleethub.model.address import Address
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.observation import Locked, Lockfile, Mark

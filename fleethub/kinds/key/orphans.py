@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from fleethub.kinds.interface import ObserveContext, ResourceState
 from fleethub.kinds.key.marks import marks
+from fleethub.kinds.proxies import lost
+from fleethub.kinds.values import ObserveContext, ResourceState
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Mark
 
 
 def orphans(items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
-    """One finding per key."""
-    names = {p.admin_url: p.name for p in fleet.proxies.values()}
-    claimed = {i.seen.telemetry["token"] for i in items if i.seen and i.address.kind == "key"}
-    named = set()
-    for item in (i for i in items if i.address.kind == "key"):
-        for side in (item.want, item.locked):
-            if side is not None:
-                named.add((side.source.at, item.address.alias))
-                names.setdefault(side.source.at, item.address.owner)
-    found = []
-    for (system, at), reading in sorted(sight.facts.readings.items()):
-        if system != "litellm" or not isinstance(reading, ProxyReading) or not sight.lineage:
-            continue
-        for row, mark in marks(reading):
-            # what has the alias of a key that is named is told with that one
-            if mark.lineage == sight.lineage and row.token not in claimed and (at, row.alias) not in named:
-                found.append(_orphan(row, names.get(at, at)))
-    return found
+    """One finding per key; what has the alias of a key that is named is told with that one."""
+    claimed = {i.seen.telemetry["token"] for i in items if i.seen}
+
+    def marked(reading: ProxyReading) -> Iterable[tuple[str, Mark, KeyRow]]:
+        return ((row.alias, mark, row) for row, mark in marks(reading) if row.token not in claimed)
+
+    return [_orphan(row, proxy) for proxy, row in lost(items, fleet, sight, marked)]
 
 
 def _orphan(row: KeyRow, proxy: str) -> Finding:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fleethub.kinds.interface import ResourceState
 from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS
 from fleethub.kinds.key.marks import values_of
+from fleethub.kinds.values import ResourceState
 from fleethub.model.address import Address
 from fleethub.model.facts import Team
 from fleethub.model.finding import Finding
-from fleethub.model.observation import Lockfile
+from fleethub.model.observation import Absent, Lockfile
 
 BARRED = "does not let the value of a key be chosen, and FleetHub derives its own: no key can be made there"
 
@@ -117,6 +117,34 @@ def remarks(item: ResourceState) -> list[Finding]:
     message = f"the key {item.address.alias!r} on {item.address.owner} is refused every call: {says}"
     hint = "raise the team's max_budget in LiteLLM" if over else f"raise max_budget in [keys.{item.address.alias}]"
     return [Finding("key.spent", message, item.address, want.place, f"{hint}, or wait until the budget is reset")]
+
+
+def revoked(item: ResourceState) -> tuple[Finding, ...]:
+    """A key that was ours and is deleted or blocked; raising its generation is the operator's consent."""
+    locked, want = item.locked, item.want
+    if locked is None or not locked.attrs or want is None:
+        return ()
+    if locked.pending and "create" in locked.pending.phases:
+        return ()
+    gone = isinstance(item.have, Absent)
+    if not gone and not (item.seen and item.seen.attrs.get("blocked")):
+        return ()
+    if locked.shape != want.shape:
+        return ()
+    if gone and locked.source.id != want.source.id:
+        moved = f"the key {item.address.alias!r} was made at {locked.source.at}, and is not at {want.source.at}"
+        hint = "if that is another LiteLLM, give the proxy another name in the spec, so that the old keys are removed"
+        return (Finding("key.revoked", moved, item.address, want.place, hint),)
+    return (
+        Finding(
+            "key.revoked",
+            f"the key {item.address.alias!r} on {item.address.owner} was {'deleted' if gone else 'blocked'} by hand",
+            item.address,
+            want.place,
+            "git pull, in case another clone did it; to give the node a new key raise generation in "
+            f'[keys.{item.address.alias}]; to bring the same one back write revoked = "restore" in [policy]',
+        ),
+    )
 
 
 def _team(item: ResourceState, team: str, state: Team | None) -> list[Finding]:

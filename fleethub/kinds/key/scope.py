@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from fleethub.model.fleet import Fleet, Node, Proxy
-from fleethub.model.observation import Source
-
-
-def proxy_source(proxy: Proxy) -> Source:
-    """The one bulk read of a LiteLLM."""
-    return Source("litellm", proxy.admin_url, proxy.master_key, of=f"proxy.{proxy.name}")
+from fleethub.model.fleet import Fleet, Node
 
 
 def wiring(fleet: Fleet, node: Node) -> dict[str, frozenset[str]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleethub.kinds.interface import Dependents, ResourceState, Work, managed, record
+from fleethub.kinds.compare import managed, record
 from fleethub.kinds.key.attributes import ALL, BY_MODEL, LIMITS, NOTHING, POWER, SCALARS
 from fleethub.kinds.key.marks import record_of
+from fleethub.kinds.values import Dependents, ResourceState, Work
 from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Proxy

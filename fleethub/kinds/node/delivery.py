@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub import nodetypes
-from fleethub.kinds.interface import ResourceState
-from fleethub.model.address import Address
+from fleethub.kinds.compare import in_use
+from fleethub.kinds.values import ResourceState
 from fleethub.model.fleet import Node
-from fleethub.model.observation import Attrs, Locked, Needs, Pending
+from fleethub.model.observation import Attrs, Locked, Pending
 from fleethub.model.plan import Blocker, Why
 from fleethub.model.secret import Blob
 
@@ -63,7 +63,7 @@ def needs_restart(item: ResourceState) -> bool:
 
 def by_hand(item: ResourceState) -> bool:
     """Whether somebody else restarts the node: the spec says never, or gives no command."""
-    if item.want is None or item.address.kind != "node":
+    if item.want is None:
         return False
     node: Node = item.want.material["node"]
     kind = nodetypes.get(node.type)
@@ -100,7 +100,7 @@ def outrun(item: ResourceState) -> Blocker | None:
     """
     if item.want is None or item.locked is None or not is_host(item.want.material["node"]) or not rewires(item):
         return None
-    applied = running(item)
+    applied = in_use(item)
     new = {a.owner: (a, models) for a, models in item.want.needs.items() if a.kind == "key" and a not in applied}
     for old, models in sorted(applied.items()):
         key, wanted = new.get(old.owner, (old, models))
@@ -132,17 +132,6 @@ def rewires(item: ResourceState) -> bool:
     return any(file.role == "openclaw" for file in changed_files(item))
 
 
-def running(item: ResourceState) -> Needs:
-    """What the node may be calling right now: what was applied, and what an interrupted apply wanted.
-
-    Not what its config says by itself: a node that edits its own config must not widen its key by that.
-    """
-    found: dict[Address, frozenset[str]] = dict(item.locked.needs) if item.locked else {}
-    for address, entries in (item.locked.pending.needs if item.locked and item.locked.pending else {}).items():
-        found[address] = found.get(address, frozenset()) | entries
-    return found
-
-
 def fingerprints(locked: Locked | None) -> dict[str, frozenset[str]]:
     """What FleetHub wrote there, or began to write, by path: after a crash either may lie there."""
     sides = [locked.attrs, locked.pending.attrs if locked.pending else {}] if locked is not None else []
@@ -165,3 +154,15 @@ def begun(attrs: Attrs, before: Pending | None) -> Attrs:
         if known:
             mine["before"] = sorted(known)
     return {**attrs, "files": files}
+
+
+def ending(locked: Locked) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """How a removed node's process is ended: the command, what tells whether it can be run there, what a human does
+    where it is not run. Nothing for a folder: no process is known of it.
+    """
+    if "://" not in locked.source.at:
+        return (), (), ""
+    begun = locked.pending.attrs if locked.pending else {}
+    down = nodetypes.removal(str(locked.attrs.get("project") or begun.get("project") or ""))
+    says = f"end it there by hand: {shlex.join(down)}" if down else "end its gateway there by hand"
+    return ((), (), says) if locked.by_hand or not down else (down, nodetypes.removable(), says)

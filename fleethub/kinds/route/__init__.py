@@ -1,5 +1,5 @@
-"""Model routes of a LiteLLM."""
+"""Model aliases on LiteLLMs: checked, and stored where the spec says so."""
 
-from fleethub.kinds.route.kind import RouteKind, findings
+from fleethub.kinds.route.kind import RouteKind
 
-__all__ = ["RouteKind", "findings"]
+__all__ = ["RouteKind"]

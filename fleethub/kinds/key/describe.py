@@ -1,0 +1,53 @@
+"""How a change and a drift of a key are shown."""
+
+from __future__ import annotations
+
+from fleethub.kinds import compare
+from fleethub.kinds.compare import changed_fields, managed
+from fleethub.kinds.key.attributes import never
+from fleethub.kinds.values import ResourceState
+from fleethub.model.plan import MISSING, FieldChange, FileDiff
+from fleethub.model.secret import SENSITIVE
+
+
+def describe(item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+    """Scope as lists, limits as numbers; the value only as changed or not."""
+    if item.want is None:
+        return (), ()
+    have = item.seen.attrs if item.seen else {}
+    shown = []
+    renewed = item.seen is not None and have["value"] != item.want.attrs["value"]
+    if renewed or (item.seen is None and item.want.generation > 1):
+        shown.append(FieldChange(("value",), MISSING, _new_value(item, renewed)))
+    for leaf in changed_fields(managed(item), have):
+        if leaf.path[0] == "value" or (renewed and leaf.path[0] == "blocked"):
+            continue
+        if leaf.path[0] in ("blocked", "marked") and not item.seen:
+            continue
+        shown.append(leaf if leaf.path[0] != "renamed" else FieldChange(("alias",), leaf.before, item.address.alias))
+    return tuple(shown), ()
+
+
+def drifted(item: ResourceState) -> tuple[str, tuple[FieldChange, ...]] | None:
+    """What was applied, and expiry, routes, aliases, settings and limits of zero, which nobody applied, as none."""
+    if item.seen is None or item.locked is None:
+        return None
+    found = compare.drifted({**never(item), **item.locked.attrs}, item.seen.attrs)
+    if not found:
+        return None
+    renamed = next((f"renamed to {leaf.after}" for leaf in found if leaf.path == ("renamed",)), "")
+    shown = tuple(
+        FieldChange(leaf.path, SENSITIVE, SENSITIVE) if leaf.path == ("value",) else leaf
+        for leaf in found
+        if leaf.path != ("renamed",) and (leaf.path != ("marked",) or len(found) == 1)
+    )
+    names = ", ".join(dict.fromkeys(leaf.path[0] for leaf in shown))
+    return ", ".join(filter(None, (renamed, f"{names} changed" if names else ""))), shown
+
+
+def _new_value(item: ResourceState, renewed: bool) -> str:
+    """``new (generation 1 → 2); the old one stops at once``."""
+    wanted = item.want.generation if item.want else 1
+    before = item.seen.mark.generation if item.seen and item.seen.mark else None
+    change = f"generation {before} → {wanted}" if before is not None and before != wanted else f"generation {wanted}"
+    return f"new ({change})" + ("; the old one stops at once" if renewed else "")

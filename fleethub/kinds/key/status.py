@@ -1,0 +1,44 @@
+"""The rows of the keys in the fleet's status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fleethub.kinds.key.attributes import beside
+from fleethub.kinds.key.scope import scopes
+from fleethub.kinds.values import StatusInputs
+from fleethub.model.address import key as key_address
+from fleethub.model.fleet_status import KeyStatus
+from fleethub.model.observation import Seen
+
+
+def key_rows(inputs: StatusInputs) -> Iterable[KeyStatus]:
+    """One row per key of the spec or the lockfile; nodes that left the spec use their key until they are gone."""
+    fleet = inputs.fleet
+    users: dict[str, list[str]] = {}
+    for node in fleet.nodes.values():
+        users.setdefault(node.key, []).append(node.name)
+    for address, record in sorted(inputs.locked.items()):
+        for need in record.needs if address.kind == "node" and address.name not in fleet.nodes else ():
+            if need.kind == "key" and address.name not in users.setdefault(need.alias, []):
+                users[need.alias].append(address.name)
+    spec = {key_address(proxy, name) for proxy, name in scopes(fleet)}
+    for address in sorted({*spec, *(a for a in (*inputs.wanted, *inputs.locked) if a.kind == "key")}):
+        observed = inputs.seen.get(address)
+        state, reason = inputs.state(address)
+        change, waits, drift = inputs.planned(address)
+        want, have = inputs.wanted.get(address), inputs.locked.get(address)
+        yield KeyStatus(
+            address=str(address),
+            proxy=address.owner,
+            name=address.alias,
+            owner=want.owner if want else have.owner if have else "",
+            state=state,
+            reason=reason,
+            models=tuple(observed.attrs.get("models") or ()) if isinstance(observed, Seen) else None,
+            nodes=tuple(users.get(address.alias, ())),
+            change=change,
+            waits=waits,
+            drift=drift,
+            beside=beside(observed) if isinstance(observed, Seen) else (),
+        )

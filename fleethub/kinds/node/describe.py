@@ -1,0 +1,101 @@
+"""How a change and a drift of a node are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from fleethub.kinds import compare
+from fleethub.kinds.compare import changed_fields
+from fleethub.kinds.node.delivery import changed_files, ending, fingerprints
+from fleethub.kinds.node.files import describe_drift, describe_file
+from fleethub.kinds.values import ResourceState
+from fleethub.model.plan import FieldChange, FileDiff
+from fleethub.model.secret import Blob
+
+
+def describe(item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+    """The chain, then the leaves of each file; a removal names the files."""
+    have = item.seen.attrs if item.seen else {}
+    if item.want is None:
+        argv, _, says = ending(item.locked) if item.locked else ((), (), "")
+        return ((FieldChange(("process",), "not ended", says),) if says and not argv else ()), ()
+    found = list(changed_fields({"chain": item.want.attrs["chain"]}, have))
+    if have.get("activated") is False and item.want.attrs.get("activated"):
+        found.append(FieldChange(("activated",), "not yet", "with this set"))
+    diffs: list[FileDiff] = []
+    material = item.seen.material if item.seen else {"files": {}, "applied": {}}
+    for file in item.want.material["files"]:
+        wanted = item.want.attrs["files"][file.path]
+        there = have.get("files", {}).get(file.path)
+        if wanted == there:
+            continue
+        before: Blob | None = material["files"].get(file.path)
+        applied: Blob | None = material["applied"].get(file.path)
+        found_here, diff = describe_file(item.address.name, file, before, applied)
+        if there and there.get("mode") not in (None, wanted["mode"]):
+            found.append(FieldChange(("files", file.path, "mode"), there["mode"], wanted["mode"]))
+        if there is None and item.seen is not None:
+            found.append(FieldChange(("files", file.path), "not there", "written"))
+        if there and "kind" in there:
+            found.append(FieldChange(("files", file.path), f"a {there['kind']} in its place", "file"))
+        found += found_here if there is not None else []
+        diffs.append(diff)
+    return tuple(found), tuple(diffs)
+
+
+def drifted(item: ResourceState) -> tuple[str, tuple[FieldChange, ...]] | None:
+    """What differs by file; the fields of each file where the applied set is at hand."""
+    if item.seen is None or item.locked is None:
+        return None
+    found = compare.drifted(item.locked.attrs, item.seen.attrs)
+    if not found:
+        return None
+    finer = _finer(item)
+    told = {leaf.path[0] for leaf in finer}
+    # the mark is of the whole set: where a file differs, it says nothing more
+    rest = [leaf for leaf in found if leaf.path != ("marked",) or len(found) == 1]
+    shown = tuple(_shown(leaf) for leaf in rest if leaf.path[-1] != "fingerprint" or leaf.path[1] not in told)
+    names = ", ".join(
+        dict.fromkeys(leaf.path[1] if leaf.path[0] == "files" else leaf.path[0] for leaf in (*shown, *finer))
+    )
+    return f"{names} changed" if names else "", (*shown, *finer)
+
+
+def _finer(item: ResourceState) -> tuple[FieldChange, ...]:
+    """The fields of each file that are no longer as they were applied, where the applied set is at hand."""
+    if item.seen is None:
+        return ()
+    there, applied = item.seen.material["files"], item.seen.material["applied"]
+    known = fingerprints(item.locked)
+    changed = (p for p, f in item.seen.attrs["files"].items() if f.get("fingerprint") not in known.get(p, ()))
+    return tuple(
+        leaf
+        for path in changed
+        if path in there and path in applied
+        for leaf in describe_drift(path, there[path], applied[path])
+    )
+
+
+def kept(item: ResourceState) -> tuple[str, ...]:
+    """The files that a repair overwrites and that the node keeps: those that are no longer as applied."""
+    if item.seen is None or item.want is None:
+        return ()
+    known = fingerprints(item.locked)
+    there = item.seen.attrs["files"]
+    return tuple(f.path for f in changed_files(item) if _foreign(there.get(f.path), known.get(f.path, ())))
+
+
+def _shown(leaf: FieldChange) -> FieldChange:
+    if leaf.path[-1] == "fingerprint":
+        return FieldChange(leaf.path[:-1], "as applied", "changed by hand")
+    if len(leaf.path) == 2 and leaf.path[0] == "files":
+        gone = not isinstance(leaf.after, dict)
+        says = "gone" if gone else f"a {leaf.after.get('kind', 'file')} in its place"
+        return FieldChange(leaf.path, "as applied", says)
+    return leaf
+
+
+def _foreign(there: Mapping[str, Any] | None, known: Collection[str]) -> bool:
+    """Whether a file, or a link, lies there that FleetHub did not write."""
+    return there is not None and there.get("kind") in (None, "link") and there.get("fingerprint") not in known

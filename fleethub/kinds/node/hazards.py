@@ -1,0 +1,65 @@
+"""What the readings themselves say of nodes: secrets that git would take, machines that are in a node's way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from fleethub import nodetypes
+from fleethub.kinds.node.delivery import fingerprints, is_host
+from fleethub.model.address import Address
+from fleethub.model.facts import Facts, GitReading, HostReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Node
+from fleethub.model.observation import Locked, Lockfile, Resource, Source, Unknown
+
+
+def env_findings(wanted: Mapping[Address, Resource], facts: Facts) -> list[Finding]:
+    """Nodes whose secrets git has, would take, or (where it cannot be asked) might take."""
+    reading = facts.readings.get(Source("git", ".").id)
+    if reading is None:
+        return []
+    found = []
+    for address, resource in wanted.items():
+        for full in secret_paths(resource):
+            if isinstance(reading, GitReading):
+                how = "tracks" if full in reading.tracked else "would not ignore" if full in reading.unignored else ""
+                if not how:
+                    continue
+                message = f"git {how} {full}, which holds this node's secrets"
+                untrack = f", and git rm --cached {full}" if how == "tracks" else ""
+                hint = f"write .env and .fleethub/ (or {full}) into .gitignore{untrack}"
+            else:
+                reason = reading.reason if isinstance(reading, Unknown) else "not read"
+                message = f"whether git would take {full}, which holds this node's secrets, is not known: {reason}"
+                hint = "make git answer in the fleet's folder, then plan again"
+            found.append(Finding("node.env-tracked", message, address, resource.place, hint))
+            break
+    return found
+
+
+def machine_findings(wanted: Mapping[Address, Resource], facts: Facts, lockfile: Lockfile | None) -> Iterable[Finding]:
+    """What on a node's machine is in its way, where the machine could be read."""
+    for address, resource in wanted.items():
+        reading = facts.of(resource.source)
+        if isinstance(reading, HostReading):
+            yield from _machine_findings(resource, reading, lockfile.resources.get(address) if lockfile else None)
+
+
+def secret_paths(resource: Resource) -> tuple[str, ...]:
+    """Files with a node's secrets, relative to the fleet's folder; none for what lies on another machine."""
+    if "://" in resource.source.at:
+        return ()
+    paths = [file.path for file in resource.material["files"] if file.role == "env"]
+    return tuple(f"{resource.source.at}/{below}{path}" for path in paths for below in ("", ".fleethub/applied/"))
+
+
+def _machine_findings(resource: Resource, reading: HostReading, locked: Locked | None) -> tuple[Finding, ...]:
+    """What on the node's machine is in its way."""
+    node: Node = resource.material["node"]
+    kind = nodetypes.get(node.type)
+    if kind is None or not is_host(node):
+        return ()
+    known = fingerprints(locked)
+    others = tuple(name for name in reading.compose if name not in known)
+    return kind.machine(node, replace(reading, compose=others), applied=locked is not None)

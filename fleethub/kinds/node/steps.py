@@ -1,0 +1,91 @@
+"""What must be done for a node: deliver, activate and settle; remove what a dropped block left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleethub import nodetypes
+from fleethub.kinds.compare import differs, managed, record
+from fleethub.kinds.node.delivery import (
+    WITHOUT_RESTART,
+    by_hand,
+    changed_files,
+    ending,
+    is_host,
+    needs_restart,
+    own_files,
+    restart_by_hand,
+    to_deliver,
+    unused_until_restart,
+)
+from fleethub.kinds.values import ResourceState, Work
+from fleethub.model.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
+from fleethub.model.fleet import Node
+from fleethub.model.plan import Phase, Step
+
+
+def steps(item: ResourceState) -> Work:
+    """Deliver and settle; a removed block removes its files."""
+    if item.want is None:
+        locked = item.locked
+        if locked is None:
+            return Work()
+        do = RemoveNode(locked.source, own_files(item), *ending(locked))
+        return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, do, removes=True),))
+    node: Node = item.want.material["node"]
+    since = item.seen.telemetry["activated"] if item.seen else None
+    settle = f"{item.address}/settle"
+    if item.seen is not None and not differs(managed(item), item.seen.attrs):
+        wait = Settle(node.settle, None, since)
+        return Work((Step(settle, item.address, Phase.SETTLE, wait, locked=record(item.want)),))
+    kind = nodetypes.get(node.type)
+    files = tuple(NodeFile(f.path, f.text, f.mode) for f in item.want.material["files"])
+    host = is_host(node)
+    restart = host and needs_restart(item)
+    activate = Activate(
+        item.want.source,
+        kind.activation(node) if kind else (),
+        node.port,
+        node.timeout,
+        node.generation,
+        files,
+        hot=not restart and all(file.role in WITHOUT_RESTART for file in changed_files(item)),
+        fresh=restart,
+    )
+    start = Step(f"{item.address}/activate", item.address, Phase.ACTIVATE, activate, locked=record(item.want))
+    if not to_deliver(item):
+        wait = Settle(node.settle, start.id)
+        return Work((start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
+    there = item.seen.material["files"] if item.seen else {}
+    mine = own_files(item)
+    changed = {file.path for file in changed_files(item)}
+    deliver = Step(
+        f"{item.address}/deliver",
+        item.address,
+        Phase.DELIVER,
+        Deliver(
+            item.want.source,
+            files,
+            node.generation,
+            kind.folders(node) if kind else (),
+            node.uid,
+            expects={path: there.get(path) for path in item.want.attrs["files"]},
+            stale={path: blob for path, blob in mine.items() if path not in item.want.attrs["files"]},
+            keep=frozenset(item.want.attrs["files"]) - changed,
+            checks=kind.validation(node) if kind and host else (),
+            restart=restart,
+            activated=not host,
+            port=node.port if host else 0,
+        ),
+        locked=None if host else record(item.want),
+    )
+    if not host:
+        wait = Settle(node.settle, deliver.id)
+        return Work((deliver, Step(settle, item.address, Phase.SETTLE, wait, after=(deliver.id,))))
+    if by_hand(item):
+        waits = unused_until_restart(item)
+        deliver = deliver if waits else replace(deliver, locked=record(item.want))
+        return Work((deliver,), (restart_by_hand(item),) if waits else ())
+    wait = Settle(node.settle, start.id)
+    start = replace(start, after=(deliver.id,))
+    return Work((deliver, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))

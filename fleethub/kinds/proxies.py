@@ -1,0 +1,71 @@
+"""What keys and routes have in common: the proxy that they are on, and its one reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from fleethub.kinds.values import ObserveContext, ResourceState
+from fleethub.model.address import Address
+from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet, Proxy
+from fleethub.model.fleet_status import ProxyStatus
+from fleethub.model.observation import Mark, Source, Unknown
+
+T = TypeVar("T")
+
+
+def proxy_source(proxy: Proxy) -> Source:
+    """The one bulk read of a LiteLLM."""
+    return Source("litellm", proxy.admin_url, proxy.master_key, of=f"proxy.{proxy.name}")
+
+
+def lost(
+    items: Sequence[ResourceState],
+    fleet: Fleet,
+    sight: ObserveContext,
+    marked: Callable[[ProxyReading], Iterable[tuple[str, Mark, T]]],
+) -> Iterable[tuple[str, T]]:
+    """What carries this fleet's mark under an alias that no item has: the proxy's name, and the thing.
+
+    ``marked``: alias, mark and thing of all that is marked in a reading.
+    """
+    names = {p.admin_url: p.name for p in fleet.proxies.values()}
+    named = set()
+    for item in items:
+        for side in (item.want, item.locked):
+            if side is not None:
+                named.add((side.source.at, item.address.alias))
+                names.setdefault(side.source.at, item.address.owner)
+    for (system, at), reading in sorted(sight.facts.readings.items()):
+        if system != "litellm" or not isinstance(reading, ProxyReading) or not sight.lineage:
+            continue
+        for alias, mark, thing in marked(reading):
+            if mark.lineage == sight.lineage and (at, alias) not in named:
+                yield names.get(at, at), thing
+
+
+def unreadable(fleet: Fleet, facts: Facts) -> list[Finding]:
+    """One finding per proxy that could not be read."""
+    return [
+        Finding(
+            "proxy.unreadable",
+            f"{proxy.name} ({proxy.admin_url}): {reading.reason}",
+            Address("proxy", proxy.name),
+            proxy.place,
+            "its keys and routes are unknown, so nothing was planned for them",
+        )
+        for proxy in fleet.proxies.values()
+        if isinstance(reading := facts.of(proxy_source(proxy)), Unknown)
+    ]
+
+
+def proxy_status(proxy: Proxy, facts: Facts) -> ProxyStatus:
+    """A proxy as it was read."""
+    reading = facts.of(proxy_source(proxy))
+    if not isinstance(reading, ProxyReading):
+        reason = reading.reason if isinstance(reading, Unknown) else "not read as a LiteLLM"
+        return ProxyStatus(proxy.name, proxy.url, proxy.owner, "unknown", reason)
+    keys = sum(map(len, reading.keys.values()))
+    return ProxyStatus(proxy.name, proxy.url, proxy.owner, "there", "", len(reading.models), keys)

@@ -1,0 +1,116 @@
+"""What is wrong with the aliases that chains and keys name, where their proxy could be read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from fleethub.kinds.key import mark_of, scopes
+from fleethub.kinds.proxies import proxy_source
+from fleethub.kinds.route.deployments import is_ollama, wanted_deployments
+from fleethub.model.address import route as route_address
+from fleethub.model.facts import Deployment, Facts, ProxyReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet, Model, Proxy
+
+
+def alias_findings(fleet: Fleet, facts: Facts) -> list[Finding]:
+    """In the order of proxies and aliases."""
+    found: list[Finding] = []
+    named = sorted({(proxy, alias) for (proxy, _), models in scopes(fleet).items() for alias in models})
+    for proxy_name, alias in named:
+        proxy, model = fleet.proxies[proxy_name], fleet.models[alias]
+        reading = facts.of(proxy_source(proxy))
+        if not isinstance(reading, ProxyReading):
+            continue
+        rows = [d for d in reading.deployments if d.alias == alias] or _wild(reading, alias)
+        if not rows and alias not in reading.models:
+            if not proxy.manage_routes:
+                found.append(_missing(fleet, model, proxy))
+            continue
+        ours = [d for d in rows if d.stored and mark_of(d.info)]
+        found += _row_findings(fleet, model, proxy, [d for d in rows if d not in ours] if rows else [])
+    return found
+
+
+def _wild(reading: ProxyReading, alias: str) -> list[Deployment]:
+    """The deployments of the wildcard that takes an alias in, with the model that it leads to: the longest pattern."""
+    patterns = {d.alias for d in reading.deployments if "*" in d.alias and _matched(d.alias, alias) is not None}
+    if not patterns:
+        return []
+    best = max(patterns, key=len)
+    matched = _matched(best, alias) or ""
+    return [replace(d, model=d.model.replace("*", matched, 1)) for d in reading.deployments if d.alias == best]
+
+
+def _matched(pattern: str, alias: str) -> str | None:
+    """What a pattern's first star stands for in an alias; None: it does not match."""
+    found = re.fullmatch("(.*)".join(map(re.escape, pattern.split("*"))), alias)
+    return found[1] if found else None
+
+
+def _missing(fleet: Fleet, model: Model, proxy: Proxy) -> Finding:
+    lines = ["model_list:"]
+    for row in wanted_deployments(fleet, model):
+        lines += [f"  - model_name: {model.name}", "    litellm_params:"]
+        lines += [f"      {name}: {value}" for name, value in row.items()]
+    return Finding(
+        "route.missing",
+        f"the proxy {proxy.name} has no model {model.name!r}, so every call for it would be refused",
+        route_address(proxy.name, model.name),
+        model.place,
+        f"add this to LiteLLM's config and restart it, or set manage_routes = true in [proxies.{proxy.name}]",
+        tuple(lines),
+    )
+
+
+def _row_findings(fleet: Fleet, model: Model, proxy: Proxy, rows: list[Deployment]) -> list[Finding]:
+    found: list[Finding] = []
+    address = route_address(proxy.name, model.name)
+
+    def add(code: str, message: str, hint: str) -> None:
+        found.append(Finding(code, message, address, model.place, hint))
+
+    if rows and all(d.model != model.route for d in rows):
+        there = ", ".join(sorted({d.model for d in rows}))
+        add(
+            "route.differs",
+            f"{model.name!r} on {proxy.name} leads to {there}, and the spec says {model.route}",
+            "change the route in LiteLLM's config or in the spec",
+        )
+        return found
+    bases = {b.ollama.url for n in model.backends if (b := fleet.backends[n]).ollama is not None}
+    for row in rows:
+        if is_ollama(row.model):
+            if row.num_ctx is None and row.alias != model.name:
+                add(
+                    "route.context-unset",
+                    f"{model.name!r} on {proxy.name} is of the wildcard {row.alias!r}, which sets no num_ctx,"
+                    " so Ollama chooses the context itself",
+                    f"give it an entry of its own in the model_list, with num_ctx: {model.context}",
+                )
+            elif row.num_ctx is None:
+                add(
+                    "route.context-unset",
+                    f"{model.name!r} on {proxy.name} sets no num_ctx, so Ollama chooses the context itself",
+                    f"add num_ctx: {model.context} to its litellm_params",
+                )
+            elif row.num_ctx != model.context:
+                add(
+                    "route.context-differs",
+                    f"{model.name!r} on {proxy.name} loads num_ctx {row.num_ctx}, and the spec says {model.context}",
+                    f"set num_ctx: {model.context} in its litellm_params, or context = {row.num_ctx} in the spec",
+                )
+        if bases and row.api_base and _origin(row.api_base) not in {_origin(b) for b in bases}:
+            add(
+                "route.api-base",
+                f"{model.name!r} on {proxy.name} calls {row.api_base}; the spec says {', '.join(sorted(bases))}",
+                "fine when both name the same host; else correct one of them",
+            )
+    return list(dict.fromkeys(found))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()

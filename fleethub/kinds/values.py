@@ -1,0 +1,123 @@
+"""What is handed to a kind, and what it answers: one resource under judgement, its dependents, its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from fleethub.model.address import Address
+from fleethub.model.facts import Facts
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet
+from fleethub.model.fleet_status import ChangeStatus
+from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Unknown
+from fleethub.model.plan import Blocker, Step
+from fleethub.model.secret import Fingerprinter
+
+T = TypeVar("T")
+
+
+class RenderedNode(Protocol):
+    """What ``rendering.render`` makes of one node (see there); named here so that kinds need not import it."""
+
+    @property
+    def files(self) -> tuple[Any, ...]: ...
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
+    @property
+    def chain(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What kinds derive the wanted state from."""
+
+    fleet: Fleet
+    fingerprinter: Fingerprinter
+    rendered: Mapping[str, RenderedNode]
+
+
+@dataclass(frozen=True, slots=True)
+class ObserveContext:
+    """What kinds look with; ``lineage`` is this fleet's, empty before its first apply."""
+
+    facts: Facts
+    fingerprinter: Fingerprinter
+    lineage: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceState:
+    """One resource under judgement: wanted, observed, last applied; each may be missing, not all at once."""
+
+    address: Address
+    want: Resource | None
+    have: Observation
+    locked: Locked | None
+
+    @property
+    def seen(self) -> Seen | None:
+        """The observation, where there is one."""
+        return self.have if isinstance(self.have, Seen) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependents:
+    """What dependents ask of a thing: entries they may be running now, and why it may not shrink yet."""
+
+    running: frozenset[str] = frozenset()
+    refused: Mapping[str, Blocker] = field(default_factory=dict)  # entry -> why it must not be added
+    delivered: bool = False  # a dependent is delivered in this plan and needs the proof
+    unsettled: tuple[Blocker, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Steps of one resource (without ``after`` between resources) and what of it is held back."""
+
+    steps: tuple[Step, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusInputs:
+    """A plan and what it was made from; ``seen`` is what was observed of every resource, wanted or last applied.
+
+    ``changes`` and ``drift`` (what somebody changed, in words) by address.
+    """
+
+    fleet: Fleet
+    lockfile: Lockfile | None
+    wanted: Mapping[Address, Resource]
+    facts: Facts
+    seen: Mapping[Address, Observation]
+    changes: Mapping[Address, ChangeStatus]
+    drift: Mapping[Address, str]
+
+    @property
+    def locked(self) -> Mapping[Address, Locked]:
+        """What was last applied."""
+        return self.lockfile.resources if self.lockfile else {}
+
+    def state(self, address: Address) -> tuple[str, str]:
+        """State and reason; what nobody looked at is unknown, not absent."""
+        match self.seen.get(address):
+            case Seen():
+                return "there", ""
+            case Absent():
+                return "absent", ""
+            case Unknown(reason=reason):
+                return "unknown", reason
+        return "unknown", "it was not looked at"
+
+    def planned(self, address: Address) -> tuple[str, tuple[str, ...], str]:
+        """What the plan would do with it, what that waits for, and what somebody changed of it."""
+        change = self.changes.get(address)
+        return (change.action if change else "", change.waits if change else (), self.drift.get(address, ""))
+
+
+def of_kind(name: str, things: Mapping[Address, T]) -> dict[Address, T]:
+    """Those of one kind."""
+    return {address: thing for address, thing in things.items() if address.kind == name}

@@ -1,0 +1,91 @@
+"""The backends of a fleet for those who plan: what is read of them, what could not be read, and their status. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fleethub.model.address import Address
+from fleethub.model.capacity import PlannedModel
+from fleethub.model.facts import Facts, GpuReading, OllamaReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.fleet_status import BackendStatus
+from fleethub.model.observation import Source, Unknown
+from fleethub.placement.assess import planned_sets
+from fleethub.placement.report import report
+
+
+def sources(fleet: Fleet) -> Iterable[Source]:
+    """Each backend's server with the models that are planned there, and its machine."""
+    planned = planned_sets(fleet)
+    for backend in fleet.backends.values():
+        of = f"backend.{backend.name}"
+        if backend.ollama is not None:
+            tags = [fleet.models[p.model].ollama for p in planned.get(backend.name, ())]
+            yield Source("ollama", backend.ollama.url, ask=tuple(sorted(tag for tag in tags if tag)), of=of)
+        if backend.ssh:
+            yield Source("gpu", backend.ssh, of=of)
+
+
+def unreadable(fleet: Fleet, facts: Facts) -> list[Finding]:
+    """One finding per server that could not be read."""
+    found = []
+    for backend in fleet.backends.values():
+        if backend.ollama is None:
+            continue
+        reading = facts.of(Source("ollama", backend.ollama.url))
+        if isinstance(reading, Unknown):
+            found.append(
+                Finding(
+                    "backend.unreadable",
+                    f"{backend.name} ({backend.ollama.url}): {reading.reason}",
+                    Address("backend", backend.name),
+                    backend.place,
+                    "it is judged from the spec alone",
+                )
+            )
+    return found
+
+
+def status(fleet: Fleet, facts: Facts) -> tuple[BackendStatus, ...]:
+    """Every backend as it is planned and as it is."""
+    planned = planned_sets(fleet)
+    return tuple(_status(fleet, b, facts, planned.get(b.name, ())) for b in fleet.backends.values())
+
+
+def _status(fleet: Fleet, backend: Backend, facts: Facts, planned: tuple[PlannedModel, ...]) -> BackendStatus:
+    head = (backend.name, backend.host, backend.ollama.url if backend.ollama else None, backend.owner, backend.proxy)
+    declared = sum(gpu.vram for gpu in backend.gpus) or None
+    if backend.ollama is None:
+        return BackendStatus(*head, "there", "no Ollama in the spec", total=declared, endpoints=backend.endpoints)
+    reading = facts.of(Source("ollama", backend.ollama.url))
+    found = report(fleet, backend, facts, planned)
+    verdict = found.verdict
+    sizes = {p.model: p.estimate.total for p in verdict.placed}
+    return BackendStatus(
+        *head,
+        state="there" if isinstance(reading, OllamaReading) else "unknown",
+        reason=reading.reason if isinstance(reading, Unknown) else "",
+        version=reading.version if isinstance(reading, OllamaReading) else "",
+        fit=verdict.fit.value,
+        need=verdict.need,
+        total=verdict.total,
+        total_from=verdict.total_from,
+        machine=_machine(backend, facts),
+        reserve=verdict.reserve,
+        headroom=sum(bar.headroom for bar in found.bars) if found.bars and verdict.need is not None else None,
+        placed=tuple(PlannedModel(p.model, p.context, p.primary, p.tag, sizes.get(p.model)) for p in planned),
+        gpus=found.bars,
+        residents=found.held,
+        endpoints=backend.endpoints,
+    )
+
+
+def _machine(backend: Backend, facts: Facts) -> str:
+    """Who read the GPUs, or why nobody did; empty where nobody was asked to."""
+    if not backend.ssh:
+        return ""
+    reading = facts.of(Source("gpu", backend.ssh))
+    if isinstance(reading, GpuReading):
+        return f"read by {reading.by}" if reading.gpus else reading.problem
+    return reading.reason if isinstance(reading, Unknown) else ""

@@ -1,0 +1,103 @@
+"""What holds a verdict back: two at one place, what is still used, what a consumer must not be wired to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleethub.kinds.compare import union
+from fleethub.kinds.values import ResourceState
+from fleethub.model.address import Address
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
+from fleethub.model.plan import Action, Blocker, Why
+from fleethub.planning.judge import Verdict
+from fleethub.planning.state import PlanningState
+
+
+def hold_shared(state: PlanningState) -> None:
+    """Two that were applied to one source cannot both be there, so neither is removed for what lies there."""
+    there: dict[tuple[str, str], list[Address]] = {}
+    for address, item in state.items.items():
+        if state.kind(address).exclusive and item.locked and item.locked.attrs and item.locked.pending is None:
+            there.setdefault(item.locked.source.id, []).append(address)
+    for (_, at), sharing in there.items():
+        for address in sharing if len(sharing) > 1 else ():
+            if state.verdicts[address].action is Action.DELETE:
+                message = f"fleet.lock has {' and '.join(map(str, sharing))} at {at}: where {address} is cannot be told"
+                found = state.kind(address).shared(address, message)
+                state.verdicts[address] = Verdict(Action.BLOCKED, (Blocker(Why.REFUSED, message),), (found,))
+
+
+def let_go(state: PlanningState) -> None:
+    """What is wanted no more and yet used by what is wanted is not deleted.
+
+    It stays in the lockfile, for it lives, until nobody uses it. Of what has a source of its own, and another comes
+    there, only the record goes, once that one is there.
+    """
+    kept = {a: i for a, i in state.items.items() if i.want is not None}
+    used = {thing for item in kept.values() for thing in (item.want.needs if item.want else ())}
+    takers = {i.want.source.id: a for a, i in kept.items() if i.want and state.kind(a).exclusive}
+    for address, verdict in list(state.verdicts.items()):
+        item = state.items[address]
+        if verdict.action is not Action.DELETE or item.locked is None:
+            continue
+        taker = takers.get(item.locked.source.id) if state.kind(address).exclusive else None
+        if taker is not None:  # what runs there now still uses what the old block gave it
+            state.needs[taker] = union(state.needs[taker], state.needs[address])
+            state.running[taker] = union(state.running[taker], state.running[address])
+        if address in used:
+            state.verdicts[address] = replace(verdict, action=None)
+        if taker is not None:
+            state.verdicts[address] = replace(verdict, action=Action.RECORD)
+        if taker is not None and state.verdicts[taker].action is Action.BLOCKED:
+            why = Blocker(
+                Why.WAITS, f"waits for {taker}, which takes its place: {state.verdicts[taker].blockers[0].reason}"
+            )
+            state.verdicts[address] = replace(verdict, action=Action.BLOCKED, blockers=(why,))
+        state.takers |= {address: taker} if taker is not None else {}
+
+
+def gate(state: PlanningState, fleet: Fleet, facts: Facts) -> None:
+    """Hold back consumers whose models are refused, whose providers cannot be proved, or that are barred."""
+    for address, item in state.items.items():
+        verdict, kind = state.verdicts[address], state.kind(address)
+        if not kind.consumer or item.want is None or verdict.action not in (Action.CREATE, Action.UPDATE):
+            continue
+        gates = [state.barred[address]] if address in state.barred else []
+        gates += kind.gates(item, facts)
+        loads = kind.loads(item, fleet)
+        gates += [why for pair, why in state.refused.items() if pair in loads]
+        before = item.locked.needs if item.locked else {}
+        rewired = kind.rewired(item)
+        for thing, entries in item.want.needs.items():
+            if thing in state.barred and before.get(thing) is None:
+                gates.append(state.barred[thing])
+            if rewired:
+                gates += _waits_for(state, thing, entries)
+        state.gates[address] = tuple(dict.fromkeys(gates))
+
+
+def _waits_for(state: PlanningState, thing: Address, entries: frozenset[str]) -> list[Blocker]:
+    """Why a thing cannot be relied on: it is blocked, or may not gain what is needed of it and be proved."""
+    other = state.verdicts.get(thing)
+    if other and other.action is Action.BLOCKED:
+        why = Why.UNKNOWN if any(o.why is Why.UNKNOWN for o in other.blockers) else Why.WAITS
+        return [Blocker(why, f"waits for {thing}: {other.blockers[0].reason}")]
+    if not state.kind(thing).provable:
+        return []
+    item = state.items[thing]
+    held = refused_entries(state, item)
+    have = state.kind(thing).grants(item.seen.attrs) if item.seen else frozenset()
+    return [held[entry] for entry in sorted(entries) if entry in held and entry not in have]
+
+
+def refused_entries(state: PlanningState, item: ResourceState) -> dict[str, Blocker]:
+    """Which entries of a thing may not be added: refused by capacity, or missing where they are called."""
+    refused = {alias: why for (_, alias), why in state.refused.items()}
+    found = {}
+    for entry, thing in state.kind(item.address).entries(item).items():
+        if entry in refused:
+            found[entry] = refused[entry]
+        elif thing in state.barred:
+            found[entry] = state.barred[thing]
+    return found

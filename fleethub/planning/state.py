@@ -1,0 +1,68 @@
+"""What is on the table while one plan is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fleethub.kinds import KINDS
+from fleethub.kinds.compare import union
+from fleethub.kinds.interface import Kind
+from fleethub.kinds.values import ObserveContext, ResourceState
+from fleethub.model.address import Address
+from fleethub.model.observation import Locked, Lockfile, Needs, Observation, Resource, Unknown
+from fleethub.model.plan import Blocker
+from fleethub.planning.judge import Verdict
+
+
+@dataclass(slots=True)
+class PlanningState:
+    """What is on the table while one plan is made."""
+
+    items: dict[Address, ResourceState]
+    verdicts: dict[Address, Verdict]
+    needs: dict[Address, Needs]
+    running: dict[Address, Needs]
+    refused: dict[tuple[str, str], Blocker]  # (backend, alias) that must not be wired
+    barred: dict[Address, Blocker]  # what a reading says no to: it is not changed, and nobody is wired to it
+    users: dict[Address, list[Address]] = field(default_factory=dict)
+    gates: dict[Address, tuple[Blocker, ...]] = field(default_factory=dict)
+    takers: dict[Address, Address] = field(default_factory=dict)  # what goes -> what takes its place
+
+    def kind(self, address: Address) -> Kind:
+        """What kind of thing it is."""
+        return KINDS[address.kind]
+
+
+def items_of(
+    wanted: Mapping[Address, Resource], lockfile: Lockfile | None, sight: ObserveContext, blocks: Mapping[str, str]
+) -> dict[Address, ResourceState]:
+    locked = lockfile.resources if lockfile else {}
+    items = {}
+    for address in sorted({*wanted, *locked}):
+        want, record_ = wanted.get(address), locked.get(address)
+        have = observed(KINDS[address.kind], address, want, record_, sight, blocks)
+        items[address] = ResourceState(address, want, have, record_)
+    return items
+
+
+def observed(
+    kind: Kind,
+    address: Address,
+    want: Resource | None,
+    locked: Locked | None,
+    sight: ObserveContext,
+    blocks: Mapping[str, str],
+) -> Observation:
+    """What the facts say of one resource; of one that is blocked, nothing that they say is believed."""
+    source = want.source if want else locked.source if locked else None
+    if reason := blocks.get(str(address)) or blocks.get(source.of if source else ""):
+        return Unknown(reason, sight.facts.at)
+    return kind.observe(address, want, locked, sight)
+
+
+def needs_of(item: ResourceState) -> Needs:
+    """What it uses by any account: wanted, last applied, or begun."""
+    locked = item.locked
+    begun = locked.pending.needs if locked and locked.pending else {}
+    return union(item.want.needs if item.want else {}, locked.needs if locked else {}, begun)

@@ -1,0 +1,41 @@
+"""The planner knows kinds, node types and engines by the registry alone: none of their names stands in its code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleethub import nodetypes
+from fleethub.kinds import KINDS
+
+ROOM = Path(__file__).parents[2] / "fleethub/planning"
+ENGINES = {"ollama", "litellm"}
+#: Of the kinds only these may be imported: what every kind is, and the registry.
+SHARED = {"fleethub.kinds", "fleethub.kinds.interface", "fleethub.kinds.values", "fleethub.kinds.compare"}
+
+
+def code(path: Path) -> Iterator[ast.AST]:
+    """Every node but docstrings."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            yield from (c for c in ast.iter_child_nodes(node) if not isinstance(c, ast.Expr))
+
+
+@pytest.mark.parametrize("path", sorted(ROOM.glob("*.py")), ids=lambda p: p.name)
+def test_planning_names_no_kind_no_node_type_and_no_engine(path: Path) -> None:
+    whole = {*KINDS, *nodetypes.names(), *ENGINES}
+    for node in code(path):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if " " in node.value.strip():
+                continue  # a sentence for people
+            words = set(node.value.replace(".", " ").replace(":", " ").split())
+            assert not words & whole, f"{path.name}:{node.lineno}: {node.value!r}"
+        if isinstance(node, ast.Name | ast.Attribute):
+            name = (node.id if isinstance(node, ast.Name) else node.attr).lower()
+            assert name not in ENGINES, f"{path.name}:{node.lineno}: {name}"
+            assert not any(kind in name.split("_") for kind in KINDS), f"{path.name}:{node.lineno}: {name}"
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("fleethub.kinds"):
+            assert node.module in SHARED, f"{path.name}: imports {node.module}"
