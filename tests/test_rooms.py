@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1] / "fleethub"
 #: room -> the rooms of ours it may import. ``model`` is every room's.
 ALLOWED = {
     "model": set(),
-    "fleetspec": {"folders"},
+    "fleetspec": {"nodetypes", "folders"},
     "nodetypes": set(),
     "rendering": {"nodetypes", "folders"},
     "sizing": set(),

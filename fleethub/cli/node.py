@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from fleethub.cli.editing import edits, models, nodes, roles, run_edit
 from fleethub.cli.output import Out
+from fleethub.fleetspec.files import registrable_files, type_names
 
 
 @click.group()
@@ -40,19 +42,25 @@ def set_(options: dict[str, object], /, node: str, fields: tuple[str, ...], **as
     run_edit(options, lambda out: SetFields(node, pairs), **asked)
 
 
+def _files(command: Callable[..., None]) -> Callable[..., None]:
+    """One option for each file that a node may have already."""
+    for role, usual in registrable_files().items():
+        help = f"Where its {usual} lies, below the target or absolute there."
+        command = click.option(f"--{role}", metavar="PATH", help=help)(command)
+    return command
+
+
 @cmd.command("register")
 @click.argument("name")
 @click.option("--host", help="The host that it runs on.")
 @click.option("--target", help="Where its files lie: ssh://user@host/path or a folder of the fleet.")
-@click.option("--type", "type_", metavar="TYPE", help="openclaw-docker (default) or openclaw-native.")
+@click.option("--type", "type_", metavar="TYPE", help=f"One of {', '.join(type_names())}; default: the first.")
 @click.option("--model", shell_complete=models, help="Its primary model.")
 @click.option("--role", shell_complete=roles, help="The role that it takes what it does not say from.")
 @click.option("--owner", help="Who it belongs to; default: --project.")
 @click.option("--image", help="Its container image with a tag.")
 @click.option("--port", help="The gateway's port on the host.")
-@click.option("--compose", metavar="PATH", help="Its compose file, below the target or absolute there.")
-@click.option("--env", metavar="PATH", help="Its environment file.")
-@click.option("--openclaw", metavar="PATH", help="Its openclaw.json.")
+@_files
 @edits
 @click.pass_obj
 def register(options: dict[str, object], /, name: str, **given: Any) -> None:
@@ -67,7 +75,7 @@ def register(options: dict[str, object], /, name: str, **given: Any) -> None:
     from fleethub.operations.register import look
     from fleethub.views.edit import located_data, located_text
 
-    files = {role: path for role in ("compose", "env", "openclaw") if (path := given.pop(role)) is not None}
+    files = {role: path for role in registrable_files() if (path := given.pop(role)) is not None}
     given["type"] = given.pop("type_")
     wanted = ("host", "target", "type", "model", "role", "owner", "image", "port")
     fields = {field: typed(field, text) for field in wanted if (text := given.pop(field)) is not None}

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from fleethub import nodetypes
 from fleethub.fleetspec import report
 from fleethub.fleetspec.chains import Entry, Wrong, entries, hop, proxy_of
-from fleethub.fleetspec.openclaw import not_json, secrets_as_text
 from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.schema import RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.validate import Damage
 
-SMALL_CONTEXT = 16_384
 MAGIC = ("all-proxy-models", "all-team-models", "no-default-models", "all-model-access-groups")
 GROUPS = ("proxies", "backends", "models", "roles", "nodes", "keys")
 ONE = {"proxies": "proxy", "backends": "backend", "models": "model", "roles": "role"}
@@ -109,13 +108,11 @@ def _role(scene: Scene, path: KeyPath, table: RoleTable) -> None:
         way = hop(scene.spec, entry)
         if isinstance(way, Wrong) and way.message and not _hurt(scene, entry.model):
             scene.say("spec.reference", way.message, (*path, *entry.path, "via"), way.hint)
-    for inner in secrets_as_text(table.openclaw):
-        at = (*path, "openclaw", *inner)
-        hint = 'put it in the node\'s env by reference, and write "${NAME}" here'
-        scene.say("spec.literal-secret", f"{report.dotted(at)} holds a secret as text", at, hint)
-    for inner, problem in not_json(table.openclaw):
-        at = (*path, "openclaw", *inner)
-        scene.say("spec.value", f"{report.dotted(at)} {problem}, which openclaw.json cannot hold", at)
+    for own in nodetypes.tables():
+        written = getattr(table, own.name)
+        for flaw in own.check(written if isinstance(written, dict) else {}):
+            at = (*path, own.name, *flaw.path)
+            scene.say(flaw.code, f"{report.dotted(at)} {flaw.message}", at, flaw.hint)
 
 
 def _written(scene: Scene, path: KeyPath, entry: Entry) -> KeyPath:

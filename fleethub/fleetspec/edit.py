@@ -18,7 +18,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from fleethub.fleetspec import report
 from fleethub.fleetspec.load import Loaded
-from fleethub.fleetspec.merge import TABLES
+from fleethub.fleetspec.merge import OWN, TABLES
 from fleethub.fleetspec.pages import Page
 from fleethub.fleetspec.sources import matches
 from fleethub.fleetspec.values import NAME, SECRET
@@ -261,8 +261,8 @@ def _paths(fields: Fields) -> dict[Names, Any]:
     found: dict[Names, Any] = {}
     for name, value in fields.items():
         group, dot, key = name.partition(".")
-        if dot and (group not in TABLES or group == "openclaw" or not key):
-            hint = "openclaw is edited by hand" if group == "openclaw" else "with a dot: labels.X, env.X, files.X"
+        if dot and (group not in TABLES or group in OWN or not key):
+            hint = f"{group} is edited by hand" if group in OWN else "with a dot: labels.X, env.X, files.X"
             raise EditError("bad-field", f"{report.shown(name)} is no field of a node", hint)
         if not dot and isinstance(value, dict) and name in TABLES:
             found |= {(name, str(inner)): one for inner, one in value.items()}

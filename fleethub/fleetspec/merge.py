@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fleethub import nodetypes
 from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.schema import RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.validate import Damage
 from fleethub.model.finding import SourceLocation
+from fleethub.nodetypes.table import Table
 
-TABLES = ("labels", "env", "files", "openclaw")
+#: The tables that types of node have of their own.
+OWN = tuple(table.name for table in nodetypes.tables())
+TABLES = ("labels", "env", "files", *OWN)
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def _values(layers: list[RoleTable]) -> dict[str, Any]:
     for table in reversed(layers):
         for field in table.model_fields_set - {"role"}:
             value = getattr(table, field)
-            if field == "files":
+            if field in TABLES and isinstance(value, Table):
                 value = value.model_dump(exclude_unset=True)
             values[field] = merge(values.get(field, {}), value) if field in TABLES else value
     return values

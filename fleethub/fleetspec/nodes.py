@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
+from fleethub import nodetypes
 from fleethub.fleetspec.chains import Entry, Wrong, entries, hop, proxy_of
-from fleethub.fleetspec.checks import SMALL_CONTEXT, Scene, sound
-from fleethub.fleetspec.merge import Draft
-from fleethub.fleetspec.openclaw import owned_paths
+from fleethub.fleetspec.checks import Scene, sound
+from fleethub.fleetspec.merge import OWN, Draft
 from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.report import address_of, dotted, finding, shown
 from fleethub.fleetspec.targets import (
     Refused,
-    default_files,
     expand,
     image_problem,
     normal,
@@ -22,8 +19,8 @@ from fleethub.fleetspec.targets import (
 from fleethub.fleetspec.values import Plain
 from fleethub.model.fleet import Hop
 
-OWNED_ENV = re.compile(r"FLEETHUB_.*|OPENCLAW_(GATEWAY_TOKEN|IMAGE|CONFIG_PATH|STATE_DIR|CONFIG_READONLY|HOME)")
-DEFAULT_PORT = 18789
+#: What every node must have; a type may need more.
+NEEDED = ("host", "model", "target")
 
 
 class NodeCheck:
@@ -33,6 +30,7 @@ class NodeCheck:
         self.scene = scene
         self.draft = draft
         self.values = draft.values
+        self.kind = nodetypes.get(draft.values.get("type", nodetypes.DEFAULT))
 
     def say(self, code: str, message: str, path: KeyPath, hint: str = "") -> None:
         """Report something about the value at a path of the node, where it was written."""
@@ -43,11 +41,23 @@ class NodeCheck:
 
     def run(self) -> None:
         """Everything about this node alone."""
+        self.type()
         self.required()
         self.chain()
         self.texts()
         self.variables()
         self.owned()
+
+    def type(self) -> None:
+        if self.kind is None:
+            message = f"there is no node type {self.values['type']!r}"
+            self.say("template.missing", message, ("type",), f"one of {', '.join(nodetypes.names())}")
+            return
+        own = self.kind.table.name if self.kind.table else ""
+        for name in OWN:
+            if name != own and (*self.draft.layers[0], name) in self.scene.sources.places:
+                message = f"{name} is no table of a node of type {self.kind.name}"
+                self.say("spec.unknown-key", message, (name,), "take it out, or write another type")
 
     def required(self) -> None:
         hints = {
@@ -57,8 +67,8 @@ class NodeCheck:
             "image": 'write image = "ghcr.io/openclaw/openclaw:VERSION", in [defaults.node]',
         }
         for key, hint in hints.items():
-            native = key == "image" and self.values.get("type") == "openclaw-native"
-            if self.scene.complete and self.draft.whole and not native and key not in self.values:
+            needed = key in NEEDED or (self.kind is not None and key in self.kind.required)
+            if self.scene.complete and self.draft.whole and needed and key not in self.values:
                 self.say("spec.missing", f"node {self.draft.name} has no {key}", (), hint)
 
     def chain(self) -> None:
@@ -81,13 +91,14 @@ class NodeCheck:
             if way in seen:
                 self.twice(way, seen[way], entry)
             seen.setdefault(way, entry)
-            if model.context < SMALL_CONTEXT:
+            least = self.kind.context_min if self.kind else 0
+            if model.context < least:
                 message = f"{shown(entry.model)} has a context of {model.context} tokens"
                 self.scene.say(
                     "model.context-small",
                     message,
                     ("models", entry.model, "context"),
-                    f"an agent's prompt needs {SMALL_CONTEXT} or more",
+                    f"an agent's prompt needs {least} or more",
                 )
 
     def twice(self, way: Hop, first: Entry, second: Entry) -> None:
@@ -123,8 +134,9 @@ class NodeCheck:
                 )
         used: dict[str, str] = {}
         written = self.values.get("files", {})
-        for kind, default in {**default_files(), **{k: f for k, f in written.items() if k == "fleethub"}}.items():
-            file = self.expanded(("files", kind), written[kind]) if kind in written else default
+        defaults = {file.role: file.path for file in self.kind.files if file.path} if self.kind else {}
+        for kind in sorted(defaults.keys() | written.keys()):
+            file = self.expanded(("files", kind), written[kind]) if kind in written else defaults[kind]
             if file is None:
                 continue
             try:
@@ -154,18 +166,21 @@ class NodeCheck:
 
     def variables(self) -> None:
         for name, value in self.values.get("env", {}).items():
-            if OWNED_ENV.fullmatch(name):
+            if self.kind is not None and self.kind.owns_variable(name):
                 self.say("node.owned-path", f"env sets {name}, which FleetHub owns", ("env", name), "take it out")
             if isinstance(value, Plain):
                 self.expanded(("env", name), value.value)
 
     def owned(self) -> None:
         whole = self.values.get("manage", "whole") == "whole"
-        for path in owned_paths(self.values.get("openclaw", {}), whole):
+        table = self.kind.table if self.kind else None
+        if table is None:
+            return
+        for path in table.owned(self.values.get(table.name, {}), whole):
             self.say(
                 "node.owned-path",
-                f"openclaw sets {dotted(path)}, which FleetHub owns",
-                ("openclaw", *path),
+                f"{table.name} sets {dotted(path)}, which FleetHub owns",
+                (table.name, *path),
                 "take it out: FleetHub writes it from the chain, port and key",
             )
 
@@ -190,7 +205,9 @@ def check_nodes(scene: Scene, drafts: list[Draft]) -> None:
         host = draft.values.get("host")
         if host is None or scene.damage.hurt("nodes", draft.name):
             continue
-        port = draft.values.get("port", DEFAULT_PORT)
+        port = draft.values.get("port", node.kind.port if node.kind else 0)
+        if not port:
+            continue
         other = ports.setdefault((host.casefold(), port), draft.name)
         if other != draft.name:
             message = f"nodes {other} and {draft.name} both listen on port {port} of {host}"

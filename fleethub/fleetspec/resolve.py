@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from fleethub import nodetypes
 from fleethub.fleetspec.chains import Wrong, entries, hop, proxy_of
-from fleethub.fleetspec.merge import Draft
+from fleethub.fleetspec.merge import OWN, Draft
 from fleethub.fleetspec.schema import BackendTable, KeyTable, ModelTable, PolicyTable, ProxyTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.targets import expand, normal
@@ -118,9 +119,15 @@ def _node(spec: Spec, draft: Draft, sources: Sources) -> Node:
     chain = [hop(spec, e) for e in entries(values.pop("model"), values.pop("fallbacks", []))]
     env = {n: filled(v.value) if isinstance(v, Plain) else v for n, v in values.pop("env", {}).items()}
     files = {k: filled(f) for k, f in values.pop("files", {}).items()}
+    kind = nodetypes.get(values.pop("type", nodetypes.DEFAULT))
+    assert kind is not None  # a check of the spec
+    tables = {table: values.pop(table, {}) for table in OWN}
     return Node(
         name=name,
         place=sources.at(("nodes", name)),
+        type=kind.name,
+        settings=tables[kind.table.name] if kind.table else {},
+        port=values.pop("port", kind.port),
         target=normal(filled(values.pop("target")), sources.root),
         image=filled(values.pop("image", "")),
         chain=tuple(h for h in chain if isinstance(h, Hop)),

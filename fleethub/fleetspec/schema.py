@@ -5,20 +5,16 @@ Everything about a single value is judged here; what needs a second value is in 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field, create_model
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DictSchema, NullableSchema, WithDefaultSchema
 
+from fleethub import nodetypes
 from fleethub.fleetspec import fields as v
 from fleethub.fleetspec.values import bad
-
-
-class Table(BaseModel):
-    """A TOML table: only known keys, no silent conversions, and no input echoed in an error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False)
+from fleethub.nodetypes.table import Table
 
 
 class Block(Table):
@@ -157,22 +153,35 @@ def _hop(value: Any) -> Any:
 Hop = Annotated[HopTable, BeforeValidator(_hop, json_schema_input_type=v.Label | HopTable)]
 
 
-class FilesTable(Table):
-    """Where a node's files lie below its target."""
+def _files() -> dict[str, Any]:
+    return {role: (v.Line | None, Field(None, description=file.help)) for role, file in nodetypes.files().items()}
 
-    compose: v.Line | None = Field(None, description="The compose file; default compose.yaml")
-    env: v.Line | None = Field(None, description="The environment file; default .env")
-    openclaw: v.Line | None = Field(None, description="OpenClaw's configuration; default openclaw.json")
-    fleethub: v.Line | None = Field(
-        None, description="A text that tells the node's agents about it, as workspace/FLEETHUB.md; default: none"
+
+def _tables() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for table in nodetypes.tables():
+        if table.model is None:
+            found[table.name] = (dict[str, Any], Field({}, description=table.help))
+        else:
+            found[table.name] = (table.model() | None, Field(None, description=table.help))
+    return found
+
+
+if TYPE_CHECKING:
+    FilesTable = Table
+    TypeTables = Block
+else:  # what the types of node have of their own in the spec
+    FilesTable = create_model(
+        "FilesTable", __base__=Table, __doc__="Where a node's files lie below its target.", **_files()
     )
+    TypeTables = create_model("TypeTables", __base__=Block, **_tables())
 
 
-class RoleTable(Block):
+class RoleTable(TypeTables):
     """What nodes have in common: a role's or the defaults' part of a node."""
 
     host: v.Host | None = Field(None, description="The host that the node runs on")
-    type: v.Name | None = Field(None, description='The folder of templates; default "openclaw-docker"')
+    type: v.Name | None = Field(None, description=f'The folder of templates; default "{nodetypes.DEFAULT}"')
     target: v.Line | None = Field(
         None,
         description='Where its files go: "ssh://user@host/path" or a folder; {host} and {name} expand',
@@ -187,7 +196,7 @@ class RoleTable(Block):
         None, description="whole (default): the three files; wiring: only providers, chain and own variables"
     )
     port: int | None = Field(None, ge=1, le=65535, description="The gateway's port on the host, 1 to 65535")
-    files: FilesTable | None = Field(None, description="Paths below the target: compose, env, openclaw, fleethub")
+    files: FilesTable | None = Field(None, description=f"Paths below the target: {', '.join(nodetypes.files())}")
     uid: int | None = Field(None, ge=0, le=2**31 - 1, description="User id that owns state and workspace")
     project: v.Project | None = Field(None, description="The compose project's name")
     activate: Literal["auto", "never"] | None = Field(
@@ -201,11 +210,10 @@ class RoleTable(Block):
         {},
         description='Variables: references (env:, file:, command:), or { value = "…" } for what is no secret',
     )
-    openclaw: dict[str, Any] = Field({}, description="Merged over the rendered openclaw.json: channels and the like")
 
 
 class NodeTable(RoleTable):
-    """An OpenClaw gateway."""
+    """A consumer of models, as an OpenClaw gateway."""
 
     role: v.Name | None = Field(None, description="The role that it takes what it does not say from")
 
@@ -239,7 +247,7 @@ class Spec(Table):
     models: dict[v.Label, ModelTable] = Field({}, description="Models by alias; quote an alias that has dots")
     defaults: DefaultsTable = Field(default_factory=DefaultsTable)
     roles: dict[v.Name, RoleTable] = Field({}, description="Roles of nodes by name")
-    nodes: dict[v.Name, NodeTable] = Field({}, description="OpenClaw gateways by name")
+    nodes: dict[v.Name, NodeTable] = Field({}, description="Consumers of models by name, as OpenClaw gateways")
     keys: dict[v.Name, KeyTable] = Field({}, description="Limits of keys by name; a node's key has the node's name")
 
 

@@ -36,11 +36,6 @@ def image_problem(text: str) -> str:
     return "" if fine else "must be a container image with its tag"
 
 
-def default_files() -> dict[str, str]:
-    """Where a node's files lie unless it says otherwise; a text for its agents (fleethub) only where it says so."""
-    return {"compose": "compose.yaml", "env": ".env", "openclaw": "openclaw.json"}
-
-
 def relative_file(text: str) -> str:
     """A path below the target in its normal form."""
     if not re.fullmatch(r"[A-Za-z0-9._@+=,/-]{1,200}", text) or text.startswith(("/", "-")):

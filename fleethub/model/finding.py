@@ -70,7 +70,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "target.duplicate": (E, "one target used by two nodes"),
     "target.outside": (E, "a folder target outside the fleet's folder"),
     "node.port-duplicate": (E, "one host and port used by two nodes"),
-    "node.owned-path": (E, "[nodes.x.openclaw] sets what FleetHub owns"),
+    "node.owned-path": (E, "a node's block sets what FleetHub owns"),
     "key.models-of-node": (E, "models on a key that a node uses (use also)"),
     # rendering
     "template.missing": (E, "a node type without a template"),
@@ -79,7 +79,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "node.dangling-model": (E, "the rendered config names a model that it does not define"),
     "node.bind-open": (E, "the gateway listens beyond loopback without authentication"),
     "node.config-check": (E, "the rendered config fails one of FleetHub's own checks"),
-    "node.config-schema": (E, "the rendered config does not fit OpenClaw's JSON Schema of the pinned version"),
+    "node.config-schema": (E, "the rendered config does not fit its program's JSON Schema of the pinned version"),
     "node.env-quote": (E, "a value that cannot be written single-quoted into .env"),
     "node.env-tracked": (E, "git tracks, or does not ignore, a node's .env"),
     "node.env-forbidden": (E, "a node's variable names the seed or a master key"),

@@ -133,20 +133,20 @@ class Hop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node(Block):
-    """An OpenClaw gateway. ``target`` and ``image`` are expanded; ``chain`` is its models, primary first.
+    """A consumer of models. ``target`` and ``image`` are expanded; ``chain`` is its models, primary first.
 
-    ``env`` values are references or plain text; ``openclaw`` is merged over the rendered config;
-    ``files`` maps compose, env, openclaw, fleethub to paths below the target. ``settle`` and ``timeout`` in seconds.
+    ``env`` values are references or plain text; ``settings`` is its type's own table; ``files`` maps the roles of its
+    type's files to paths below the target. ``port`` 0: none is known. ``settle`` and ``timeout`` in seconds.
     """
 
     host: str
-    type: str = "openclaw-docker"
+    type: str
     target: str
     image: str
     chain: tuple[Hop, ...]
     key: str
     manage: Literal["whole", "wiring"] = "whole"
-    port: int = 18789
+    port: int = 0
     files: Mapping[str, str] = field(default_factory=dict)
     uid: int = 1000
     project: str = ""
@@ -156,7 +156,7 @@ class Node(Block):
     timeout: float = 60.0
     generation: int = 1
     env: Mapping[str, SecretRef | str] = field(default_factory=dict)
-    openclaw: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

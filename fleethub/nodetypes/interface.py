@@ -1,25 +1,92 @@
-"""What a type of node has to say about its files. Everything here is a function of values."""
+"""What a type of node has to say of everything that is its own. All of it is a function of values.
+
+A type owns its table in the spec, its files and what a change of one entails, the variables and paths that are
+FleetHub's in them, what its templates see, how it is started, stopped and asked whether it runs, what shows that a
+file found on a machine is one of its own, and how the models that it calls are read back out of its files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from fleethub.model.actions import Check
 from fleethub.model.facts import HostReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
+from fleethub.nodetypes.endpoints import ModelEndpoint
 
-Role = Literal["env", "compose", "openclaw", "fleethub"]
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
-#: The order in which a node's files are rendered and, on the node, renamed into place. ``fleethub`` is a text for the
-#: node's own agents: no process depends on it.
-ROLES: tuple[Role, ...] = ("env", "compose", "openclaw", "fleethub")
+Format = Literal["json", "yaml", "dotenv", "text"]
+KeyPath = tuple[str | int, ...]
 
 
-class Unwired(ValueError):
-    """A node whose chain names something that the fleet does not define; the spec's checks say it earlier."""
+@dataclass(frozen=True, slots=True)
+class FileType:
+    """One file that nodes of a type have. ``role`` is its key in ``[nodes.x.files]``.
+
+    ``path``: where it lies below the target unless the spec says otherwise; empty: only where the spec says so.
+    ``hot``: a running process takes a change of it over by itself. ``wiring``: it says which models the node calls,
+    where, or with which key. ``public``: variables of FleetHub's own in it whose values are no secrets.
+    ``usual``: where it may lie on a machine that FleetHub did not set up, in the order in which it is looked for.
+    """
+
+    role: str
+    template: str
+    format: Format
+    path: str = ""
+    mode: int = 0o644
+    hot: bool = False
+    wiring: bool = False
+    public: frozenset[str] = frozenset()
+    usual: tuple[str, ...] = ()
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpecFlaw:
+    """What is wrong with the value at a path of a type's table; the message goes on behind the key's own name."""
+
+    path: KeyPath
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpecTable:
+    """A type's own table in a node, a role or the defaults: ``[nodes.x.NAME]``.
+
+    ``model`` imports and returns its pydantic model; None: any keys. ``check`` judges the table as it is written in
+    one place; ``owned`` names the paths that FleetHub writes itself, of the merged table and whether ``manage`` is
+    "whole".
+    """
+
+    name: str
+    help: str
+    model: Callable[[], type[BaseModel]] | None = None
+    check: Callable[[Mapping[str, Any]], Iterator[SpecFlaw]] = lambda settings: iter(())
+    owned: Callable[[Mapping[str, Any], bool], Iterable[KeyPath]] = lambda settings, whole: ()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How to see that a node runs: its answer to GET ``path`` on its machine's loopback; port 0: it is not asked."""
+
+    port: int = 0
+    path: str = "/healthz"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSchema:
+    """A JSON Schema that a program publishes for its config: its file in ``schemas/``, and what prints it."""
+
+    name: str
+    made_by: str
 
 
 class NodeType(Protocol):
@@ -29,24 +96,45 @@ class NodeType(Protocol):
     def name(self) -> str:
         """What the spec writes as ``type`` and what its folder of templates is called."""
 
-    def roles(self, node: Node) -> tuple[Role, ...]:
-        """The files that a node has, in the order of ``ROLES``."""
+    @property
+    def title(self) -> str:
+        """What people call the program."""
+
+    @property
+    def table(self) -> SpecTable | None:
+        """Its own table in the spec."""
+
+    @property
+    def files(self) -> tuple[FileType, ...]:
+        """All files that a node may have, in the order in which they are rendered and, on the node, renamed."""
+
+    @property
+    def port(self) -> int:
+        """The port that a node listens on unless the spec says otherwise; 0: none that is known."""
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The fields that a node must have beside host, model and target."""
+
+    @property
+    def context_min(self) -> int:
+        """Tokens below which a model's context leaves its program no room to work."""
 
     @property
     def tools(self) -> tuple[str, ...]:
         """The programs on its machine that run it."""
 
-    def templates(self) -> Mapping[Role, str]:
-        """File name of each role's template."""
+    def owns_variable(self, name: str) -> bool:
+        """Whether ``[nodes.x.env]`` may not set a variable."""
 
-    def paths(self, node: Node) -> Mapping[Role, str]:
-        """Where each file goes, relative to the target."""
-
-    def modes(self) -> Mapping[Role, int]:
-        """Permission bits of each file."""
+    def files_of(self, node: Node) -> tuple[FileType, ...]:
+        """The files that a node has, in the order of ``files``."""
 
     def folders(self, node: Node) -> tuple[str, ...]:
         """Folders below the target that must exist, belonging to the node's uid, before it is activated."""
+
+    def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
+        """Where each step of the node's chain leads, primary first. Raises ``Unwired``."""
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """All that templates get to see; secrets in it are slots. Raises ``Unwired``."""
@@ -54,31 +142,42 @@ class NodeType(Protocol):
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """What is wrong with the node's block, before anything is rendered."""
 
-    def finish(self, role: Role, node: Node, text: Text) -> Text:
+    def finish(self, file: FileType, node: Node, text: Text) -> Text:
         """The final text of a rendered file; raises ValueError when it is not what the file must be."""
 
-    def schema(self, node: Node) -> str:
-        """File name of the published JSON Schema that the node's config is held against; empty: none is known."""
+    def schema(self, node: Node) -> PublishedSchema | None:
+        """What the node's config is held against; None: no schema is known."""
 
     def check(
-        self, fleet: Fleet, node: Node, files: Mapping[Role, Text], schema: Mapping[str, Any] | None = None
+        self, fleet: Fleet, node: Node, files: Mapping[str, Text], schema: Mapping[str, Any] | None = None
     ) -> tuple[Finding, ...]:
-        """What FleetHub itself finds wrong with the rendered files; ``schema`` where it is at hand."""
+        """What FleetHub itself finds wrong with the rendered files, by role; ``schema`` where it is at hand."""
 
-    def chain(self, config: bytes) -> tuple[str, ...] | None:
-        """The models that a config on a node uses, primary first; None: it cannot be read."""
+    def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
+        """The models that a node's files name, by role, primary first; None: they cannot be read."""
 
-    def consequence(self, role: Role, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
+    def consequence(self, file: FileType, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
         """What the node will do when this file changes."""
 
     def activation(self, node: Node) -> tuple[str, ...]:
         """The command, run at the target, that makes the node use its files; empty: none is known."""
 
     def project(self, node: Node) -> str:
-        """What the node's processes are grouped under on its machine; empty: nothing groups them."""
+        """The Compose project that the node's containers are grouped under; empty: there are none."""
+
+    def probe(self, node: Node) -> Probe:
+        """How to see that the node runs."""
 
     def validation(self, node: Node) -> tuple[Check, ...]:
         """The commands on the node that judge a set of files before it is put in place."""
 
     def machine(self, node: Node, reading: HostReading, applied: bool) -> tuple[Finding, ...]:
         """What on the node's machine is in its way; ``applied``: FleetHub has put the node there before."""
+
+    def recognise(self, file: FileType, data: bytes) -> str:
+        """What shows that bytes from a machine are this file: names in it, never a value; empty: nothing does."""
+
+
+def paths(kind: NodeType, node: Node) -> dict[str, str]:
+    """Where each of a node's files goes, relative to the target, by role."""
+    return {file.role: node.files.get(file.role, file.path) for file in kind.files_of(node)}

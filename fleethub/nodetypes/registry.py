@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from fleethub.nodetypes.interface import NodeType
-from fleethub.nodetypes.openclaw import docker, native
+from fleethub.model.fleet import Node
+from fleethub.nodetypes import openclaw
+from fleethub.nodetypes.interface import FileType, NodeType, SpecTable
 
-_TYPES: dict[str, NodeType] = {kind.name: kind for kind in (docker, native)}
+_ALL: tuple[NodeType, ...] = (*openclaw.TYPES,)
+_TYPES = {kind.name: kind for kind in _ALL}
+
+#: What a node is that does not say its type.
+DEFAULT = _ALL[0].name
 
 
 def get(name: str) -> NodeType | None:
@@ -13,6 +18,22 @@ def get(name: str) -> NodeType | None:
     return _TYPES.get(name)
 
 
+def of(node: Node) -> NodeType | None:
+    """The type of a node; None where there is none of that name."""
+    return get(node.type)
+
+
 def names() -> tuple[str, ...]:
     """All registered types, sorted."""
     return tuple(sorted(_TYPES))
+
+
+def tables() -> tuple[SpecTable, ...]:
+    """The tables of all types in the spec, each once."""
+    return tuple({kind.table.name: kind.table for kind in _ALL if kind.table is not None}.values())
+
+
+def files() -> dict[str, FileType]:
+    """The files of all types by role, sorted; of a role that several have, the first type's."""
+    found = {file.role: file for kind in reversed(_ALL) for file in kind.files}
+    return dict(sorted(found.items()))

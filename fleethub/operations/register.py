@@ -13,10 +13,10 @@ from fleethub.clients.shell import Shells
 from fleethub.fleetspec import load
 from fleethub.fleetspec.edit import edited
 from fleethub.fleetspec.report import shown
-from fleethub.fleetspec.targets import default_files
 from fleethub.model.edit import EditError, Located, Register
 from fleethub.model.facts import FileReading
 from fleethub.model.fleet import Node
+from fleethub.nodetypes import FileType, NodeType
 
 
 def look(path: Path, edit: Register, given: Mapping[str, str]) -> tuple[Register, tuple[Located, ...]]:
@@ -32,25 +32,25 @@ def look(path: Path, edit: Register, given: Mapping[str, str]) -> tuple[Register
     if fleet is None:
         return edit, ()
     node = fleet.nodes[edit.node]
-    kind = nodetypes.get(node.type)
-    has = kind.roles(node) if kind else nodetypes.ROLES
-    roles = [role for role in has if role in nodetypes.USUAL]  # a text for its agents is FleetHub's own
+    kind = nodetypes.of(node)
+    assert kind is not None  # a check of the spec
+    files = {file.role: file for file in kind.files_of(node) if file.usual}  # a text for its agents is FleetHub's own
+    roles = list(files)
     if wrong := sorted(set(given) - set(roles)):
         raise EditError("bad-field", f"a node of type {node.type} has no {wrong[0]} file")
     below = {role: _below(node, Path(fleet.root), text) for role, text in given.items()}
-    names = {role: (below[role],) if role in below else nodetypes.USUAL[role] for role in roles}
+    names = {role: (below[role],) if role in below else file.usual for role, file in files.items()}
     shells = Shells(fleet.ssh_program, fleet.secret_variables)
     try:
         seen = _read(Hosts(shells, Path(fleet.root)).at(node.target), [n for some in names.values() for n in some])
     finally:
         shells.close()
-    chosen = {role: _choose(role, tried, seen, role in below) for role, tried in names.items()}
+    chosen = {role: _choose(kind, node, files[role], tried, seen, role in below) for role, tried in names.items()}
     found = tuple(one for role in roles for one in chosen[role])
-    default = default_files()
     elsewhere = {
         f"files.{role}": some[0].path
         for role, some in chosen.items()
-        if some[0].path != default[role] and (role in below or not _theirs(some[0].path))
+        if some[0].path != files[role].path and (role in below or not _theirs(kind, node, some[0].path))
     }
     return Register(edit.node, {**edit.fields, **elsewhere}), found
 
@@ -90,39 +90,44 @@ def _read(target: Target, names: Iterable[str]) -> dict[str, FileReading | str |
 
 
 def _choose(
-    role: nodetypes.Role, tried: tuple[str, ...], seen: Mapping[str, FileReading | str | None], given: bool
+    kind: NodeType,
+    node: Node,
+    file: FileType,
+    tried: tuple[str, ...],
+    seen: Mapping[str, FileReading | str | None],
+    given: bool,
 ) -> list[Located]:
     """The file of a role first, then others that are there too; one entry where there is none."""
-    judged = [_judge(role, name, seen[name]) for name in tried]
+    judged = [_judge(kind, file, name, seen[name]) for name in tried]
     there = [one for one in judged if one.state != "absent"]
     best = next((one for one in there if one.state == "found"), there[0] if there else None)
     if best is None:
         says = "it is not there" if given else f"none of {', '.join(tried)} is there"
-        return [Located(role, tried[0] if given else default_files()[role], "absent", says)]
+        return [Located(file.role, tried[0] if given else file.path, "absent", says)]
     if best.state != "found" and not given:  # the default place, and what was there instead
         says = best.says if best.state == "unknown" else f"{best.path}: {best.says}"
-        return [Located(role, default_files()[role], best.state, says)]
+        return [Located(file.role, file.path, best.state, says)]
     rest = [one for one in there if one is not best]
-    if _theirs(best.path) and not given:
+    if _theirs(kind, node, best.path) and not given:
         own = best.path.partition("/")[0]
-        says = f"{best.says}; {own}/ is OpenClaw's own, so FleetHub will write {default_files()[role]} instead"
+        says = f"{best.says}; {own}/ is {kind.title}'s own, so FleetHub will write {file.path} instead"
         best = replace(best, says=says)
     return [best, *rest]
 
 
-def _theirs(path: str) -> bool:
-    """Whether a path lies in a folder that OpenClaw itself writes to: none of FleetHub's files may."""
-    return path.startswith(("state/", "workspace/"))
+def _theirs(kind: NodeType, node: Node, path: str) -> bool:
+    """Whether a path lies in a folder that the node's program itself writes to: none of FleetHub's files may."""
+    return path.startswith(tuple(f"{folder}/" for folder in kind.folders(node)))
 
 
-def _judge(role: nodetypes.Role, name: str, seen: FileReading | str | None) -> Located:
+def _judge(kind: NodeType, file: FileType, name: str, seen: FileReading | str | None) -> Located:
     if seen is None:
-        return Located(role, name, "absent", "it is not there")
+        return Located(file.role, name, "absent", "it is not there")
     if isinstance(seen, str):
-        return Located(role, name, "unknown", seen)
+        return Located(file.role, name, "unknown", seen)
     if seen.content is None:
-        return Located(role, name, "other", f"a {seen.kind} is in its place")
-    by = nodetypes.recognise(role, seen.content.reveal())
+        return Located(file.role, name, "other", f"a {seen.kind} is in its place")
+    by = kind.recognise(file, seen.content.reveal())
     if not by:
-        return Located(role, name, "other", "nothing in it shows that it is this")
-    return Located(role, name, "found", f"recognised by {by}")
+        return Located(file.role, name, "other", "nothing in it shows that it is this")
+    return Located(file.role, name, "found", f"recognised by {by}")

@@ -23,7 +23,7 @@ from fleethub.model.secret import Secret
 from fleethub.model.text import heard
 from fleethub.model.trust import origin_of
 from fleethub.model.verify import UNREACHED, Asked, Call, Check, KeySeen, Master, Origin, Reply, Verified
-from fleethub.nodetypes.openclaw.env import key_slot
+from fleethub.nodetypes.endpoints import key_slot
 from fleethub.operations import Workplace
 from fleethub.verifying import checks_of, diagnose
 
@@ -141,8 +141,10 @@ class _Case:
     @property
     def env(self) -> str:
         """Where the node's variables are, below its target."""
-        kind = nodetypes.get(self.node.type)
-        return kind.paths(self.node)["env"] if kind else ".env"
+        kind = nodetypes.of(self.node)
+        files = kind.files_of(self.node) if kind else ()
+        role = next((file.role for file in files if file.format == "dotenv"), "")
+        return nodetypes.paths(kind, self.node)[role] if kind and role else ".env"
 
     def stranger(self) -> str:
         """An origin that this machine does not know and the node's key would go to; empty without one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fleethub import nodetypes
@@ -10,7 +10,8 @@ from fleethub.model import address
 from fleethub.model.finding import Finding, Severity, SourceLocation
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
-from fleethub.nodetypes.interface import NodeType, Role, Unwired
+from fleethub.nodetypes import FileType, NodeType
+from fleethub.nodetypes.endpoints import Unwired
 from fleethub.rendering.engine import TemplateProblem, render_text
 from fleethub.rendering.lookup import Schemas, Templates, no_schemas
 
@@ -19,11 +20,20 @@ from fleethub.rendering.lookup import Schemas, Templates, no_schemas
 class RenderedFile:
     """One file of a node. ``path`` is relative to the target; ``consequence`` is what a change entails."""
 
-    role: Role
+    of: FileType
     path: str
     text: Text
-    mode: int
     consequence: str
+
+    @property
+    def role(self) -> str:
+        """What it is to its node."""
+        return self.of.role
+
+    @property
+    def mode(self) -> int:
+        """Permission bits."""
+        return self.of.mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class Rendered:
 
 def render(fleet: Fleet, node: Node, templates: Templates, schemas: Schemas = no_schemas) -> Rendered:
     """All files of a node. Never raises for what a spec or template says: it becomes a finding."""
-    kind = nodetypes.get(node.type)
+    kind = nodetypes.of(node)
     if kind is None:
         return _failed(
             node,
@@ -53,45 +63,53 @@ def render(fleet: Fleet, node: Node, templates: Templates, schemas: Schemas = no
         context = kind.context(fleet, node)
     except Unwired as error:
         return _failed(node, "node.dangling-model", str(error))
-    texts: dict[Role, Text] = {}
+    texts: dict[str, Text] = {}
     sources = {name: text for (owner, name), text in templates.items() if owner == node.type}
-    roles, names = kind.roles(node), kind.templates()
-    for role in roles:
+    wanted = kind.files_of(node)
+    for file in wanted:
         try:
-            texts[role] = _one(kind, node, role, sources, names[role], context)
+            texts[file.role] = _one(kind, node, file, sources, context)
         except TemplateProblem as problem:
             findings.append(_finding(node, problem))
-    if len(texts) == len(roles):
-        try:
-            schema = schemas(kind.schema(node))
-        except ValueError as error:
-            schema, hint = None, f"write it anew: openclaw config schema > schemas/{kind.schema(node)}"
-            findings.append(Finding("node.config-schema", str(error), address.node(node.name), node.place, hint))
-        findings += kind.check(fleet, node, texts, schema)
-    paths, modes = kind.paths(node), kind.modes()
+    if len(texts) == len(wanted):
+        findings += _checked(kind, fleet, node, texts, schemas)
+    paths = nodetypes.paths(kind, node)
     files = tuple(
-        RenderedFile(role, paths[role], texts[role], modes[role], kind.consequence(role, node))
-        for role in roles
-        if role in texts
+        RenderedFile(file, paths[file.role], texts[file.role], kind.consequence(file, node))
+        for file in wanted
+        if file.role in texts
     )
-    config = texts.get("openclaw")
-    chain = kind.chain(config.display().encode()) if config else None
+    chain = kind.chain(node, {role: text.display().encode() for role, text in texts.items()})
     return Rendered(files, tuple(findings), chain or ())
+
+
+def _checked(
+    kind: NodeType, fleet: Fleet, node: Node, texts: Mapping[str, Text], schemas: Schemas
+) -> Iterable[Finding]:
+    """What the type finds in the files, held against the schema of its program where there is one."""
+    published = kind.schema(node)
+    schema = None
+    try:
+        schema = schemas(published.name) if published else None
+    except ValueError as error:
+        hint = f"write it anew: {published.made_by} > schemas/{published.name}" if published else ""
+        yield Finding("node.config-schema", str(error), address.node(node.name), node.place, hint)
+    yield from kind.check(fleet, node, texts, schema)
 
 
 def _one(
     kind: NodeType,
     node: Node,
-    role: Role,
+    file: FileType,
     sources: Mapping[str, str],
-    name: str,
     context: Mapping[str, object],
 ) -> Text:
+    name = file.template
     if name not in sources:
         raise TemplateProblem("template.missing", f"node type {kind.name} has no such template", name, 0)
     text, origin = render_text(sources, name, context), getattr(sources[name], "origin", name)
     try:
-        return kind.finish(role, node, text)
+        return kind.finish(file, node, text)
     except ValueError as error:
         raise TemplateProblem("template.output", str(error), origin, 0) from None
 

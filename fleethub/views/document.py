@@ -33,7 +33,7 @@ PURPOSE = (
 FILES = {
     "compose": "how its container runs",
     "env": "its LiteLLM key, gateway token and variables: secret, mode 0600, never copy it",
-    "openclaw": "which models its gateway calls and in which order; written by FleetHub, so changes go into the spec",
+    "config": "which models its gateway calls and in which order; written by FleetHub, so changes go into the spec",
     "fleethub": "what its own agents are told of it; nothing restarts for it",
 }
 ACT = """\
@@ -180,7 +180,7 @@ def _files(fleet: Fleet, nodes: Mapping[str, Locked]) -> Iterable[str]:
 
 
 def _role(path: str) -> str:
-    endings = {(".yaml", ".yml"): "compose", (".json", ".json5"): "openclaw", (".env",): "env", (".md",): "fleethub"}
+    endings = {(".yaml", ".yml"): "compose", (".json", ".json5"): "config", (".env",): "env", (".md",): "fleethub"}
     return next((role for ending, role in endings.items() if path.endswith(ending)), "other")
 
 

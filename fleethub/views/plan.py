@@ -135,7 +135,7 @@ def _leaf(leaf: FieldChange) -> str:
 
 
 def _path(path: tuple[str, ...]) -> str:
-    """``models``; ``.env``; ``openclaw.json agents.defaults.model``: a file's name stands apart from what is in it."""
+    """``models``; ``.env``; ``config.json a.b``: a file's name stands apart from what is in it."""
     parts = path[1:] if path[0] == "files" else path
     if len(parts) > 1 and "." in parts[0]:
         return f"{parts[0]} {'.'.join(parts[1:])}"

@@ -48,7 +48,7 @@ def model(name: str, **more: Any) -> Model:
 def node(name: str, *chain: str | Hop) -> Node:
     """A node with a chain, primary first."""
     hops = tuple(Hop(model=hop) if isinstance(hop, str) else hop for hop in chain)
-    return Node(name=name, host=name, target=name, image="i", chain=hops, key=name)
+    return Node(name=name, type="openclaw-docker", host=name, target=name, image="i", chain=hops, key=name)
 
 
 def fleet(

@@ -62,7 +62,7 @@ def test_node_over_role_over_defaults(spec):
     node = loaded.fleet.nodes["volta"]
     assert (node.port, node.uid, node.command) == (3, 1, ("z",))
     assert node.labels == {"a": "1", "b": "2", "c": "3"}
-    assert node.openclaw == {"x": {"a": 1, "b": [3]}, "y": 1}
+    assert node.settings == {"x": {"a": 1, "b": [3]}, "y": 1}
     assert node.env == {"TZ": "volta.example", "K": SecretRef(("env:K",))}
     assert node.files == {"env": "volta.env", "fleethub": "workspace/FLEETHUB.md"}
     assert node.chain == (hop("big"),)

@@ -47,6 +47,8 @@ def node(name: str = "volta", **more: Any) -> Node:
     host = f"{name}.example.ts.net"
     usual: dict[str, Any] = {
         "host": host,
+        "type": "openclaw-docker",
+        "port": 18789,
         "target": f"ssh://ops@{host}/srv/openclaw/{name}",
         "image": "ghcr.io/openclaw/openclaw:2026.9.6",
         "chain": WORKER,
@@ -72,7 +74,7 @@ NODES = {
         "mesh", manage="wiring", project="mesh-one",
         files={"compose": "deploy/compose.yaml", "env": "own/node.env", "openclaw": "config/openclaw.json"},
         env={"TELEGRAM_BOT_TOKEN": TELEGRAM, "TZ": "Europe/Berlin", "NOTE": "a # $b"},
-        openclaw=MERGED,
+        settings=MERGED,
     ),
 }  # fmt: skip
 

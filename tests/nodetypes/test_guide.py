@@ -11,11 +11,13 @@ from node_fleets import NODES, changed, fleet
 from fleethub import nodetypes
 from fleethub.model.fleet import Hop
 from fleethub.model.secret import Derived, Text
+from fleethub.nodetypes import paths
 from fleethub.nodetypes.openclaw import guide
 from fleethub.rendering import load_templates, render
 
 PATH = "workspace/FLEETHUB.md"
 DOCKER, NATIVE = nodetypes.get("openclaw-docker"), nodetypes.get("openclaw-native")
+TEXT = DOCKER.files[-1]
 
 
 def problems(path: str) -> list[str]:
@@ -23,17 +25,16 @@ def problems(path: str) -> list[str]:
 
 
 def test_only_where_the_spec_asks_for_it():
-    assert DOCKER.roles(NODES["docker"]) == ("env", "compose", "openclaw")
-    assert DOCKER.roles(changed(files={"fleethub": PATH})) == ("env", "compose", "openclaw", "fleethub")
-    assert NATIVE.roles(changed("native", files={"fleethub": PATH})) == ("env", "openclaw", "fleethub")
-    assert "fleethub" not in DOCKER.paths(NODES["docker"])
-    assert DOCKER.paths(changed(files={"fleethub": PATH}))["fleethub"] == PATH
-    assert DOCKER.modes()["fleethub"] == 0o644
+    assert [*paths(DOCKER, NODES["docker"])] == ["env", "compose", "openclaw"]
+    assert [*paths(DOCKER, changed(files={"fleethub": PATH}))] == ["env", "compose", "openclaw", "fleethub"]
+    assert [*paths(NATIVE, changed("native", files={"fleethub": PATH}))] == ["env", "openclaw", "fleethub"]
+    assert paths(DOCKER, changed(files={"fleethub": PATH}))["fleethub"] == PATH
+    assert TEXT.mode == 0o644
 
 
 def test_nothing_restarts_for_it():
-    assert DOCKER.consequence("fleethub", NODES["docker"]) == "read at the next session"
-    assert NATIVE.consequence("fleethub", NODES["native"]) == "read at the next session"
+    assert DOCKER.consequence(TEXT, NODES["docker"]) == "read at the next session"
+    assert NATIVE.consequence(TEXT, NODES["native"]) == "read at the next session"
 
 
 @pytest.mark.parametrize("path", [PATH, "FLEETHUB.md", "docs/fleet.md"])
@@ -55,7 +56,7 @@ def test_no_other_file_may_lie_in_the_workspace():
 def test_it_holds_no_secret_and_is_short():
     slot = Derived("gateway", "monad", "", "volta", 1)
     with pytest.raises(ValueError, match="only the env file"):
-        DOCKER.finish("fleethub", NODES["docker"], Text((slot,)))
+        DOCKER.finish(TEXT, NODES["docker"], Text((slot,)))
     assert guide.finish(Text(("é" * 2048,))).display() == "é" * 2048
     with pytest.raises(ValueError, match="4097 bytes"):
         guide.finish(Text(("é" * 2048 + "a",)))

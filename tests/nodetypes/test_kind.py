@@ -9,9 +9,11 @@ from node_fleets import NODES, changed
 
 from fleethub import nodetypes
 from fleethub.nodetypes import removal
+from fleethub.nodetypes.endpoints import key_variable
 from fleethub.nodetypes.openclaw import wiring
 
 DOCKER, NATIVE = nodetypes.get("openclaw-docker"), nodetypes.get("openclaw-native")
+ENV, COMPOSE, CONFIG, _ = DOCKER.files
 
 
 def config(**gateway):
@@ -20,12 +22,12 @@ def config(**gateway):
 
 def test_consequences():
     node = NODES["docker"]
-    assert DOCKER.consequence("env", node) == "container recreated"
-    assert DOCKER.consequence("compose", node) == "container recreated"
-    assert DOCKER.consequence("openclaw", node) == "hot reload"
-    assert NATIVE.consequence("env", NODES["native"]) == "restart by systemctl --user restart openclaw"
-    assert NATIVE.consequence("env", changed("native", command=())) == "restart by hand"
-    assert NATIVE.consequence("openclaw", NODES["native"]) == "hot reload"
+    assert DOCKER.consequence(ENV, node) == "container recreated"
+    assert DOCKER.consequence(COMPOSE, node) == "container recreated"
+    assert DOCKER.consequence(CONFIG, node) == "hot reload"
+    assert NATIVE.consequence(ENV, NODES["native"]) == "restart by systemctl --user restart openclaw"
+    assert NATIVE.consequence(ENV, changed("native", command=())) == "restart by hand"
+    assert NATIVE.consequence(CONFIG, NODES["native"]) == "hot reload"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def test_consequences():
     ],
 )
 def test_a_gateway_that_moves_restarts(after, said):
-    assert DOCKER.consequence("openclaw", NODES["docker"], config(), after) == said
+    assert DOCKER.consequence(CONFIG, NODES["docker"], config(), after) == said
 
 
 def test_commands_are_run_at_the_target():
@@ -67,4 +69,4 @@ def test_an_answer_leaves_room_for_the_prompt():
 
 
 def test_the_variable_of_a_key():
-    assert wiring.key_variable("edge-2") == "FLEETHUB_KEY_EDGE_2"
+    assert key_variable("edge-2") == "FLEETHUB_KEY_EDGE_2"

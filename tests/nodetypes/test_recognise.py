@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleethub.nodetypes import recognise
+from fleethub.nodetypes.openclaw.recognise import recognise
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,15 @@ def backend(name: str, *gpus: int, **settings: Any) -> Backend:
 def fleet(backends: list[Backend], models: list[Model], chains: Mapping[str, tuple[str, ...]]) -> Fleet:
     """``chains``: node -> its models, primary first."""
     nodes = {
-        name: Node(name=name, host=name, target=name, image="i", chain=tuple(Hop(model=m) for m in chain), key=name)
+        name: Node(
+            name=name,
+            type="openclaw-docker",
+            host=name,
+            target=name,
+            image="i",
+            chain=tuple(Hop(model=m) for m in chain),
+            key=name,
+        )
         for name, chain in chains.items()
     }
     return Fleet(

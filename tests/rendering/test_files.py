@@ -159,7 +159,7 @@ def test_no_template_no_type_no_wiring(templates):
 
 
 def test_findings_name_the_node_and_its_place(templates):
-    rendered = render(fleet(), changed(openclaw={"gateway": {"auth": {"mode": "none"}}}), templates)
+    rendered = render(fleet(), changed(settings={"gateway": {"auth": {"mode": "none"}}}), templates)
     (finding,) = rendered.findings
     assert finding.code == "node.bind-open"
     assert str(finding.address) == "node.volta"
@@ -174,13 +174,13 @@ def test_an_env_value_that_cannot_be_quoted(templates):
 def test_a_date_in_the_nodes_openclaw_table(templates):
     import datetime
 
-    rendered = render(fleet(), changed(openclaw={"a": datetime.date(2026, 1, 1)}), templates)
+    rendered = render(fleet(), changed(settings={"a": datetime.date(2026, 1, 1)}), templates)
     assert codes(rendered) == ["template.output"]
 
 
 def test_merging_replaces_lists_and_goes_into_tables(templates):
     over = {"gateway": {"controlUi": {"allowedOrigins": []}, "port": 20000}, "tools": {"deny": ["exec"]}}
-    config = json.loads(files(render(fleet(), changed(openclaw=over), templates))["openclaw"].text.display())
+    config = json.loads(files(render(fleet(), changed(settings=over), templates))["openclaw"].text.display())
     assert config["gateway"]["controlUi"] == {"allowedOrigins": []}
     assert config["gateway"]["port"] == 20000
     assert config["gateway"]["mode"] == "local"
@@ -203,7 +203,7 @@ def published(folder, schema, **openclaw):
     (folder / "schemas").mkdir(exist_ok=True)
     text = schema if isinstance(schema, str) else json.dumps(schema)
     (folder / "schemas/openclaw-2026.9.6.json").write_text(text)
-    node = replace(NODES["docker"], openclaw=openclaw)
+    node = replace(NODES["docker"], settings=openclaw)
     return render(fleet(), node, load_templates(folder), load_schemas(folder))
 
 

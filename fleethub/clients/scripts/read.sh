@@ -6,14 +6,15 @@
 IFS= read -r target; IFS= read -r machine; IFS= read -r holder
 if [ -n "$machine" ]; then
   bounded=; command -v timeout >/dev/null && bounded='timeout 10'
-  for tool in docker openclaw curl wget; do command -v $tool >/dev/null && say "tool $tool"; done
+  for tool in docker curl wget; do command -v $tool >/dev/null && say "tool $tool"; done
   sed -n \
     's/^ *[0-9]*: [0-9A-F]*:\([0-9A-F]*\) [^ ]* 0A [^ ]* [^ ]* [^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/listens \1 \2/p' \
     /proc/net/tcp /proc/net/tcp6 2>/dev/null
-  case $machine in *" openclaw"*)
-    command -v openclaw >/dev/null && version=$($bounded openclaw --version 2>/dev/null </dev/null) &&
-      say "tool openclaw $version"
-  esac
+  for tool in ${machine#machine}; do
+    if [ "$tool" = docker ] || ! command -v "$tool" >/dev/null; then continue; fi
+    version=$($bounded "$tool" --version 2>/dev/null </dev/null) || version=
+    say "tool $tool $version"
+  done
   case $machine in *" docker"*)
     say "uid $(id -u)"
     if command -v docker >/dev/null; then

@@ -14,9 +14,6 @@ from fleethub.model.observation import Attrs, Locked, Pending
 from fleethub.model.plan import Blocker, Why
 from fleethub.model.secret import Blob
 
-#: The files that a running process takes over by itself: its config, and the text that its agents read.
-WITHOUT_RESTART = ("openclaw", "fleethub")
-
 
 def is_host(node: Node) -> bool:
     """Whether the node lies on a machine where its process can be started; else it is a folder."""
@@ -57,7 +54,7 @@ def needs_restart(item: ResourceState) -> bool:
     if item.want is None or item.locked is None or not item.locked.attrs:
         return True
     applied, wanted = item.locked.attrs.get("files", {}), item.want.attrs["files"]
-    files = (f.path for f in item.want.material["files"] if f.role not in WITHOUT_RESTART)
+    files = (f.path for f in item.want.material["files"] if not f.of.hot)
     return any(applied.get(p, {}).get("fingerprint") != wanted[p]["fingerprint"] for p in files)
 
 
@@ -66,7 +63,7 @@ def by_hand(item: ResourceState) -> bool:
     if item.want is None:
         return False
     node: Node = item.want.material["node"]
-    kind = nodetypes.get(node.type)
+    kind = nodetypes.of(node)
     return is_host(node) and (node.activate == "never" or kind is None or not kind.activation(node))
 
 
@@ -79,7 +76,7 @@ def unused_until_restart(item: ResourceState) -> bool:
 def restart_by_hand(item: ResourceState) -> Blocker:
     """What such a node waits for."""
     node: Node = item.want.material["node"]  # type: ignore[union-attr]
-    kind = nodetypes.get(node.type)
+    kind = nodetypes.of(node)
     argv = kind.activation(node) if kind else ()
     folder = "/" + node.target.split("/", 3)[3]
     how = f"there: cd {shlex.quote(folder)} && {shlex.join(argv)}" if argv else "there, with its new variables"
@@ -116,7 +113,7 @@ def outrun(item: ResourceState) -> Blocker | None:
 
 def touches_wiring(item: ResourceState) -> bool:
     """Whether a delivery changes what the node calls, where, or with which key: then it needs a proof."""
-    return any(file.role in ("env", "openclaw") for file in changed_files(item))
+    return any(file.of.wiring for file in changed_files(item))
 
 
 def changed_files(item: ResourceState) -> list[Any]:
@@ -128,8 +125,8 @@ def changed_files(item: ResourceState) -> list[Any]:
 
 
 def rewires(item: ResourceState) -> bool:
-    """Whether a delivery changes the config itself, not only its environment."""
-    return any(file.role == "openclaw" for file in changed_files(item))
+    """Whether a delivery changes what the node calls while its process runs."""
+    return any(file.of.wiring and file.of.hot for file in changed_files(item))
 
 
 def fingerprints(locked: Locked | None) -> dict[str, frozenset[str]]:

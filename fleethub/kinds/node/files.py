@@ -16,6 +16,7 @@ from fleethub.kinds.diff import diff
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import SENSITIVE, Blob, Text
 from fleethub.model.text import plural
+from fleethub.nodetypes import FileType
 
 FOREIGN = "(a line that FleetHub did not write)"
 
@@ -24,13 +25,11 @@ class RenderedFile(Protocol):
     """See ``rendering``."""
 
     @property
-    def role(self) -> str: ...
+    def of(self) -> FileType: ...
     @property
     def path(self) -> str: ...
     @property
     def text(self) -> Text: ...
-    @property
-    def mode(self) -> int: ...
     @property
     def consequence(self) -> str: ...
 
@@ -41,7 +40,7 @@ def describe_file(
     """Leaves and unified lines from what is on the node to what was rendered; ``applied`` only if it is ours."""
     ours = _decode(applied)
     there = _decode(before)
-    if file.role == "env":
+    if file.of.format == "dotenv":
         found = _env_changes(file, there, ours)
         known = set(file.text.display().splitlines())
         known |= {f"{name}=" for name in (*assignments(file.text.display()), *assignments(ours or ""))}
@@ -51,7 +50,7 @@ def describe_file(
     else:
         rendered = file.text.display()
         lines = _unified(f"{node}/{file.path}", _mask_foreign(there, ours, rendered), rendered)
-        found = _json_changes(file, there, ours, rendered) if file.role == "openclaw" else []
+        found = _json_changes(file, there, ours, rendered) if file.of.format == "json" else []
         if there is not None and not found:
             changed = sum(line[0] in "+-" for line in lines[2:]) or 1
             found = [FieldChange(("files", file.path), "as it is", f"{changed} lines changed")]
@@ -139,8 +138,8 @@ def _env_changes(file: RenderedFile, there: str | None, ours: str | None) -> lis
         elif name not in new:
             found.append(FieldChange((file.path, name), SENSITIVE, MISSING))
         elif SENSITIVE not in (new[name] or "") and old[name] != new[name]:
-            # the image is FleetHub's own and public; any other value may have been a secret before
-            shown = old[name] if name == "OPENCLAW_IMAGE" and known.get(name) == old[name] else SENSITIVE
+            # any value that the type does not call public may have been a secret before
+            shown = old[name] if name in file.of.public and known.get(name) == old[name] else SENSITIVE
             found.append(FieldChange((file.path, name), shown, new[name]))
     if foreign:
         found.append(FieldChange((file.path,), f"{plural(len(foreign), 'line')} that FleetHub did not write", MISSING))

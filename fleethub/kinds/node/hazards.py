@@ -50,14 +50,14 @@ def secret_paths(resource: Resource) -> tuple[str, ...]:
     """Files with a node's secrets, relative to the fleet's folder; none for what lies on another machine."""
     if "://" in resource.source.at:
         return ()
-    paths = [file.path for file in resource.material["files"] if file.role == "env"]
+    paths = [file.path for file in resource.material["files"] if file.of.format == "dotenv"]
     return tuple(f"{resource.source.at}/{below}{path}" for path in paths for below in ("", ".fleethub/applied/"))
 
 
 def _machine_findings(resource: Resource, reading: HostReading, locked: Locked | None) -> tuple[Finding, ...]:
     """What on the node's machine is in its way."""
     node: Node = resource.material["node"]
-    kind = nodetypes.get(node.type)
+    kind = nodetypes.of(node)
     if kind is None or not is_host(node):
         return ()
     known = fingerprints(locked)

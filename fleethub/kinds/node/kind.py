@@ -172,12 +172,12 @@ class NodeKind(Kind):
 def _host_attrs(node: Node) -> dict[str, Any]:
     if not is_host(node):
         return {}
-    kind = nodetypes.get(node.type)
+    kind = nodetypes.of(node)
     project = kind.project(node) if kind else ""
     return {"activated": True, **({"project": project} if project else {})}
 
 
 def _tools(node: Node) -> tuple[str, ...]:
     """The programs of its machine that are asked for their version and what they run."""
-    kind = nodetypes.get(node.type)
+    kind = nodetypes.of(node)
     return tuple(f"tool:{name}" for name in kind.tools) if kind and is_host(node) else ()

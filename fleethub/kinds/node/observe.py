@@ -94,12 +94,13 @@ def _marks(mark: Mapping[str, Any] | None, files: Mapping[str, Any]) -> bool:
 
 def _chain(want: Resource, reading: HostReading) -> tuple[str, ...] | None:
     """What the config on the node calls; nothing where there is none, None where it cannot be understood."""
-    kind = nodetypes.get(want.material["node"].type)
-    for file in want.material["files"]:
-        there = reading.files.get(file.path)
-        if file.role == "openclaw" and kind is not None and there is not None and there.content is not None:
-            return kind.chain(there.content.reveal())
-    return ()
+    kind = nodetypes.of(want.material["node"])
+    found = {
+        file.of.role: there.content.reveal()
+        for file in want.material["files"]
+        if (there := reading.files.get(file.path)) is not None and there.content is not None
+    }
+    return kind.chain(want.material["node"], found) if kind is not None else ()
 
 
 def _trusted(applied: Mapping[str, Blob], locked: Locked | None, fingerprinter: Fingerprinter) -> dict[str, Blob]:

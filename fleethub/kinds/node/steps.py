@@ -7,7 +7,6 @@ from dataclasses import replace
 from fleethub import nodetypes
 from fleethub.kinds.compare import differs, managed, record
 from fleethub.kinds.node.delivery import (
-    WITHOUT_RESTART,
     by_hand,
     changed_files,
     ending,
@@ -38,7 +37,7 @@ def steps(item: ResourceState) -> Work:
     if item.seen is not None and not differs(managed(item), item.seen.attrs):
         wait = Settle(node.settle, None, since)
         return Work((Step(settle, item.address, Phase.SETTLE, wait, locked=record(item.want)),))
-    kind = nodetypes.get(node.type)
+    kind = nodetypes.of(node)
     files = tuple(NodeFile(f.path, f.text, f.mode) for f in item.want.material["files"])
     host = is_host(node)
     restart = host and needs_restart(item)
@@ -49,7 +48,7 @@ def steps(item: ResourceState) -> Work:
         node.timeout,
         node.generation,
         files,
-        hot=not restart and all(file.role in WITHOUT_RESTART for file in changed_files(item)),
+        hot=not restart and all(file.of.hot for file in changed_files(item)),
         fresh=restart,
     )
     start = Step(f"{item.address}/activate", item.address, Phase.ACTIVATE, activate, locked=record(item.want))

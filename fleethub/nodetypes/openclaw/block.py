@@ -1,4 +1,4 @@
-"""Checks of a node's block, before anything is rendered: names, paths, URLs, contexts."""
+"""Checks of a node's block, before anything is rendered: its project, paths and URLs."""
 
 from __future__ import annotations
 
@@ -8,31 +8,16 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from fleethub.model.fleet import Fleet, Node
-from fleethub.nodetypes.interface import Role
+from fleethub.nodetypes.endpoints import endpoints
 from fleethub.nodetypes.openclaw import names
 from fleethub.nodetypes.openclaw.checks import Flaw
-from fleethub.nodetypes.openclaw.wiring import legs
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
-#: Below this OpenClaw's own prompt (about 10k tokens for one line) leaves no room to work.
-CONTEXT_MIN = 16_000
 
-
-def check(node: Node, paths: Mapping[Role, str], container: bool) -> Iterator[Flaw]:
+def check(node: Node, paths: Mapping[str, str], container: bool) -> Iterator[Flaw]:
     """What the node's own fields say."""
-    for name in sorted(node.env):
-        if not names.is_variable(name):
-            yield Flaw("node.config-check", f"[env] {name!r} is no name of a variable")
-        elif names.owned_variable(name):
-            yield Flaw("node.owned-path", f"[env] sets {name}, which FleetHub owns")
-    for path in names.owned_paths(node.openclaw):
-        yield Flaw(
-            "node.owned-path",
-            f"[openclaw] sets {path}, which FleetHub owns",
-            "models and chain come from the node's model and fallbacks",
-        )
     if container and not _PROJECT.fullmatch(names.project(node)):
         yield Flaw(
             "node.config-check",
@@ -42,19 +27,19 @@ def check(node: Node, paths: Mapping[Role, str], container: bool) -> Iterator[Fl
     yield from _check_paths(paths)
 
 
-def _check_paths(paths: Mapping[Role, str]) -> Iterator[Flaw]:
+def _check_paths(paths: Mapping[str, str]) -> Iterator[Flaw]:
     for role, path in paths.items():
         pure = PurePosixPath(path)
         if pure.is_absolute() or ".." in pure.parts or not pure.parts or str(pure) != path or "\0" in path:
             yield Flaw("node.config-check", f"files.{role} is {path!r}, not a plain path below the target")
-        elif pure.parts[0] in (".fleethub", "state", "workspace") and not _may(role, pure):
+        elif pure.parts[0] in (".fleethub", *names.FOLDERS) and not _may(role, pure):
             hint = f"in workspace/ it can be {names.GUIDE} only" if role == "fleethub" else ""
             yield Flaw("node.config-check", f"files.{role} is {path!r}, but {pure.parts[0]}/ is not for it", hint)
     if len(set(paths.values())) < len(paths):
         yield Flaw("node.config-check", "two of the node's files have the same path")
 
 
-def _may(role: Role, path: PurePosixPath) -> bool:
+def _may(role: str, path: PurePosixPath) -> bool:
     """What may lie in OpenClaw's own folders: the config where it keeps it itself, and the text for its agents.
 
     Not deeper in ``state/``: what lies in there, its process could make a link.
@@ -66,18 +51,11 @@ def _may(role: Role, path: PurePosixPath) -> bool:
 
 def check_urls(fleet: Fleet, node: Node, container: bool) -> Iterator[Flaw]:
     """What the chain leads to. In a container on another machine, loopback is the container itself."""
-    for leg in legs(fleet, node):
-        if leg.model.context < CONTEXT_MIN:
-            yield Flaw(
-                "model.context-small",
-                f"{leg.model.name} has a context of {leg.model.context}: "
-                "an agent's prompt alone takes about 10,000 tokens",
-                f"give it {CONTEXT_MIN} or more",
-            )
-        if container and node.target.startswith("ssh://") and urlsplit(leg.url).hostname in _LOOPBACK:
+    for to in endpoints(fleet, node):
+        if container and node.target.startswith("ssh://") and urlsplit(to.url).hostname in _LOOPBACK:
             yield Flaw(
                 "node.config-check",
-                f"{leg.url} of {leg.label} is the container itself",
+                f"{to.url} of {to.label} is the container itself",
                 "use the host's name, or host.docker.internal",
                 warning=True,
             )

@@ -1,4 +1,4 @@
-"""What a node's compose file holds, and the commands that act on it.
+"""What a node's compose file holds.
 
 Paths in it are relative to its own folder, as Compose reads them; so are those of ``env_file`` and mounts.
 """
@@ -8,21 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fleethub.model.fleet import Node
-from fleethub.nodetypes.interface import Role
-from fleethub.nodetypes.openclaw.config import CONTAINER_PORT
-from fleethub.nodetypes.openclaw.names import climb, folder, project
+from fleethub.nodetypes.openclaw.names import PORT, climb, folder, project
 
 #: Where the folder of ``openclaw.json`` is mounted in the container.
 CONFIG_HOME = "/etc/openclaw"
 
 
-def context(node: Node, paths: Mapping[Role, str]) -> dict[str, object]:
+def context(node: Node, paths: Mapping[str, str]) -> dict[str, object]:
     """Values for the template."""
     up = climb(paths["compose"])
     config = paths["openclaw"]
     return {
         "project": project(node),
-        "port": {"host": node.port, "container": CONTAINER_PORT},
+        "port": {"host": node.port, "container": PORT},
         "paths": {
             "env": _join(up, paths["env"]),
             "config_folder": _join(up, folder(config)),
@@ -35,20 +33,5 @@ def context(node: Node, paths: Mapping[Role, str]) -> dict[str, object]:
     }
 
 
-def removal(project: str) -> tuple[str, ...]:
-    """Ends a project and keeps its volumes and folders. By its name: its files may be gone or changed."""
-    return ("docker", "compose", "--project-name", project, "down", "--remove-orphans") if project else ()
-
-
-def removable() -> tuple[str, ...]:
-    """Succeeds where a project can be ended."""
-    return ("docker", "compose", "version")
-
-
 def _join(up: str, path: str) -> str:
     return up if path == "." else f"{up}/{path}"
-
-
-def argv(paths: Mapping[Role, str], *words: str) -> tuple[str, ...]:
-    """A Compose command, run in the target's folder. The env file is named: it may lie elsewhere."""
-    return ("docker", "compose", "--env-file", paths["env"], "-f", paths["compose"], *words)

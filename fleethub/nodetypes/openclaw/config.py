@@ -7,41 +7,41 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub.model.fleet import Node
-from fleethub.nodetypes.openclaw.wiring import OLLAMA_KEY, TIMEOUT, Leg, answer, patience
+from fleethub.nodetypes.openclaw.names import PORT
+from fleethub.nodetypes.openclaw.wiring import OLLAMA_KEY, TIMEOUT, ProviderRoute, answer, patience
 
-CONTAINER_PORT = 18789
 
-
-def context(node: Node, chain: tuple[Leg, ...], container: bool) -> dict[str, object]:
+def context(node: Node, chain: tuple[ProviderRoute, ...], container: bool) -> dict[str, object]:
     """Values for the template. In a container the gateway listens on its own port, published on the host."""
     origins = [f"http://{host}:{node.port}" for host in ("127.0.0.1", "localhost")]
     return {
-        "hops": [hop(leg) for leg in chain],
+        "hops": [hop(route) for route in chain],
         "turn_timeout": patience(len(chain)),
         "gateway": {
-            "port": CONTAINER_PORT if container else node.port,
+            "port": PORT if container else node.port,
             "bind": "lan" if container else "loopback",
             "origins": origins,
         },
     }
 
 
-def hop(leg: Leg) -> dict[str, object]:
+def hop(route: ProviderRoute) -> dict[str, object]:
     """One step of the chain, as the template sees it."""
+    to, model = route.to, route.to.model
     return {
-        "provider": leg.provider,
-        "reference": leg.reference,
-        "url": leg.url,
-        "api": leg.api,
-        "key": f"${{{leg.variable}}}" if leg.variable else OLLAMA_KEY,
+        "provider": route.provider,
+        "reference": route.reference,
+        "url": to.url,
+        "api": route.api,
+        "key": f"${{{to.variable}}}" if to.variable else OLLAMA_KEY,
         "timeout": TIMEOUT,
-        "id": leg.id,
-        "label": leg.label,
-        "proxy": leg.proxy,
-        "context": leg.model.context,
-        "answer": answer(leg.model.context),
-        "reasoning": "reasoning" in leg.model.capabilities,
-        "input": ["text", "image"] if "vision" in leg.model.capabilities else ["text"],
+        "id": to.id,
+        "label": to.label,
+        "proxy": to.proxy,
+        "context": model.context,
+        "answer": answer(model.context),
+        "reasoning": "reasoning" in model.capabilities,
+        "input": ["text", "image"] if "vision" in model.capabilities else ["text"],
     }
 
 
@@ -54,7 +54,7 @@ def finish(node: Node, text: str) -> str:
     if not isinstance(config, dict):
         raise ValueError("not a JSON object")
     try:
-        return dump(merge(config, node.openclaw))
+        return dump(merge(config, node.settings))
     except TypeError:
         raise ValueError("[openclaw] of the spec holds a value without a form in JSON, as a date") from None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 
 from fleethub.model.fleet import Node
-from fleethub.nodetypes.interface import Role
 from fleethub.nodetypes.openclaw import jsonc
 
 HOT = "hot reload"
@@ -17,7 +16,7 @@ READ = "read at the next session"
 COLD = (("port",), ("bind",), ("customBindHost",), ("mode",), ("auth", "mode"), ("tailscale",), ("tls",))
 
 
-def consequence(role: Role, node: Node, container: bool, before: bytes | None, after: bytes | None) -> str:
+def consequence(role: str, node: Node, container: bool, before: bytes | None, after: bytes | None) -> str:
     """``before`` and ``after`` of ``openclaw.json`` tell a hot reload from a restart; without them: hot."""
     if role == "openclaw":
         return RESTART if before is not None and after is not None and _cold(before, after) else HOT

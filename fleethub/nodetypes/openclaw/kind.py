@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from fleethub.model import address
 from fleethub.model.actions import Check
@@ -13,7 +13,10 @@ from fleethub.model.facts import HostReading
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
-from fleethub.nodetypes.interface import ROLES, Role
+from fleethub.nodetypes import compose as docker_compose
+from fleethub.nodetypes import dotenv
+from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints
+from fleethub.nodetypes.interface import FileType, Probe, PublishedSchema, SpecTable, paths
 from fleethub.nodetypes.openclaw import (
     block,
     chain,
@@ -26,16 +29,12 @@ from fleethub.nodetypes.openclaw import (
     machine,
     names,
     published,
+    recognise,
     wiring,
 )
 from fleethub.nodetypes.openclaw.checks import Flaw
-
-_TEMPLATES: dict[Role, str] = {
-    "env": "env.j2",
-    "compose": "compose.yaml.j2",
-    "openclaw": "openclaw.json.j2",
-    "fleethub": "FLEETHUB.md.j2",
-}
+from fleethub.nodetypes.openclaw.files import FILES
+from fleethub.nodetypes.openclaw.table import TABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +44,46 @@ class OpenClaw:
     name: str
     container: bool
 
-    def roles(self, node: Node) -> tuple[Role, ...]:
-        """No compose file without a container, and a text for its agents only where the spec gives its path."""
-        without = {*(() if self.container else ("compose",)), *(() if "fleethub" in node.files else ("fleethub",))}
-        return tuple(role for role in ROLES if role not in without)
+    title: ClassVar[str] = "OpenClaw"
+    table: ClassVar[SpecTable | None] = TABLE
+    port: ClassVar[int] = names.PORT
+    #: Its own prompt takes about 10k tokens for one line.
+    context_min: ClassVar[int] = 16_384
+
+    @property
+    def files(self) -> tuple[FileType, ...]:
+        """No compose file without a container."""
+        return FILES if self.container else tuple(file for file in FILES if file.role != "compose")
+
+    @property
+    def required(self) -> frozenset[str]:
+        """An image, for a container."""
+        return frozenset({"image"}) if self.container else frozenset()
 
     @property
     def tools(self) -> tuple[str, ...]:
         """Docker, or OpenClaw itself."""
         return ("docker",) if self.container else ("openclaw",)
 
-    def templates(self) -> Mapping[Role, str]:
-        """One template for each role."""
-        return _TEMPLATES
+    def owns_variable(self, name: str) -> bool:
+        """Those that FleetHub sets, and those that would redirect Docker Compose itself."""
+        return names.owned_variable(name)
 
-    def paths(self, node: Node) -> Mapping[Role, str]:
-        """The usual places, unless the spec's ``files`` says otherwise."""
-        places = {**names.DEFAULT_PATHS, **node.files}
-        return {role: places[role] for role in self.roles(node)}
-
-    def modes(self) -> Mapping[Role, int]:
-        """Only ``.env`` holds secrets; the container's user reads the config."""
-        return {role: 0o600 if role == "env" else 0o644 for role in ROLES}
+    def files_of(self, node: Node) -> tuple[FileType, ...]:
+        """A text for its agents only where the spec gives its path."""
+        return tuple(file for file in self.files if file.path or file.role in node.files)
 
     def folders(self, node: Node) -> tuple[str, ...]:
         """What OpenClaw writes to."""
-        return ("state", "workspace")
+        return names.FOLDERS
+
+    def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
+        """Each step of the chain."""
+        return endpoints(fleet, node)
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """Everything that the templates of a node may see."""
-        legs = wiring.legs(fleet, node)
+        chain, where = wiring.routes(fleet, node), paths(self, node)
         values: dict[str, object] = {
             "node": {
                 "name": node.name,
@@ -86,76 +95,84 @@ class OpenClaw:
                 "manage": node.manage,
             },
             "fleet": {"name": fleet.name},
-            **config.context(node, legs, self.container),
-            **env.context(fleet, node, legs, self.container),
-            "managed": [path for role, path in self.paths(node).items() if role != "fleethub"],
+            **config.context(node, chain, self.container),
+            **env.context(fleet, node, chain, None if self.container else where["openclaw"]),
+            "managed": [path for role, path in where.items() if role != "fleethub"],
         }
-        return {**values, **compose.context(node, self.paths(node))} if self.container else values
+        return {**values, **compose.context(node, where)} if self.container else values
 
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """What is wrong with the node's block."""
-        own = block.check(node, self.paths(node), self.container)
+        own = block.check(node, paths(self, node), self.container)
         flaws = [*own, *block.check_urls(fleet, node, self.container)]
         return tuple(_findings(node, flaws))
 
-    def finish(self, role: Role, node: Node, text: Text) -> Text:
+    def finish(self, file: FileType, node: Node, text: Text) -> Text:
         """Only ``.env`` may hold secrets; the config is merged with the spec's and put into one form."""
-        if role == "env":
-            env.variables(text)
+        if file.role == "env":
+            dotenv.variables(text)
             return text
         if text.slots:
             raise ValueError("a secret stands in it; only the env file may hold one")
-        if role == "openclaw":
+        if file.role == "openclaw":
             return Text((config.finish(node, text.display()),))
-        if role == "fleethub":
+        if file.role == "fleethub":
             return guide.finish(text)
         if "\nservices:" not in f"\n{text.display()}":
             raise ValueError("it has no services: not a compose file")
         return text
 
-    def schema(self, node: Node) -> str:
+    def schema(self, node: Node) -> PublishedSchema | None:
         """Of the image's version: what runs without a container is not pinned by the spec."""
         of = published.version(node.image) if self.container else ""
-        return f"openclaw-{of}.json" if of else ""
+        return PublishedSchema(f"openclaw-{of}.json", "openclaw config schema") if of else None
 
     def check(
-        self, fleet: Fleet, node: Node, files: Mapping[Role, Text], schema: Mapping[str, Any] | None = None
+        self, fleet: Fleet, node: Node, files: Mapping[str, Text], schema: Mapping[str, Any] | None = None
     ) -> tuple[Finding, ...]:
         """FleetHub's own checks of the config, with the variables that the process will have, and OpenClaw's schema."""
         pins = names.PINS if self.container else ()
-        present = frozenset({*env.variables(files["env"]), *pins})
+        present = frozenset({*dotenv.variables(files["env"]), *pins})
         written = json.loads(files["openclaw"].display())
         flaws = [*checks.check(written, present)]
         if schema is not None:
             flaws += published.check(written, schema, published.version(node.image))
         return tuple(_findings(node, flaws))
 
-    def chain(self, config: bytes) -> tuple[str, ...] | None:
-        """See ``chain.read_chain``."""
-        return chain.read_chain(config)
+    def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
+        """What the config names; nothing where there is none."""
+        return chain.read_chain(files["openclaw"]) if "openclaw" in files else ()
 
-    def consequence(self, role: Role, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
-        """See ``consequence.consequence``."""
-        return consequence.consequence(role, node, self.container, before, after)
+    def consequence(self, file: FileType, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
+        """What the gateway does, as it was measured."""
+        return consequence.consequence(file.role, node, self.container, before, after)
 
     def activation(self, node: Node) -> tuple[str, ...]:
         """Compose recreates what changed; or the spec's command."""
         if node.command or not self.container:
             return node.command
-        return compose.argv(self.paths(node), "up", "--detach", "--remove-orphans")
+        return docker_compose.argv(paths(self, node), "up", "--detach", "--remove-orphans")
 
     def project(self, node: Node) -> str:
-        """The Compose project."""
+        """The spec's, or one by the node's name."""
         return names.project(node) if self.container else ""
 
+    def probe(self, node: Node) -> Probe:
+        """The gateway's own health check."""
+        return Probe(node.port)
+
     def validation(self, node: Node) -> tuple[Check, ...]:
-        """See ``machine.validation``."""
-        return machine.validation(node, self.paths(node), self.container)
+        """Compose's and OpenClaw's own."""
+        return machine.validation(node, paths(self, node), self.container)
 
     def machine(self, node: Node, reading: HostReading, applied: bool) -> tuple[Finding, ...]:
-        """See ``machine.check``."""
-        flaws = [*machine.check(node, self.paths(node), self.container, reading, applied)]
+        """A second stack, a port that is taken, a missing program."""
+        flaws = [*machine.check(node, paths(self, node), self.container, reading, applied)]
         return tuple(_findings(node, flaws))
+
+    def recognise(self, file: FileType, data: bytes) -> str:
+        """Sections of its config, services, names of variables."""
+        return recognise.recognise(file.role, data)
 
 
 def _findings(node: Node, flaws: list[Flaw]) -> Iterator[Finding]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from fleethub.model.actions import Check
 from fleethub.model.facts import HostReading
 from fleethub.model.fleet import Node
-from fleethub.nodetypes.interface import Role
+from fleethub.nodetypes.compose import argv
 from fleethub.nodetypes.openclaw.checks import Flaw
-from fleethub.nodetypes.openclaw.compose import CONFIG_HOME, argv
+from fleethub.nodetypes.openclaw.compose import CONFIG_HOME
 from fleethub.nodetypes.openclaw.names import folder, project, target_folder
 
 VALIDATE = ("config", "validate", "--json")
@@ -17,7 +17,7 @@ VALIDATE = ("config", "validate", "--json")
 HERE = "@set@/"
 
 
-def validation(node: Node, paths: Mapping[Role, str], container: bool) -> tuple[Check, ...]:
+def validation(node: Node, paths: Mapping[str, str], container: bool) -> tuple[Check, ...]:
     """Compose reads its file; OpenClaw of the node's own version reads the config, where it is there already."""
     config = paths["openclaw"]
     if not container:
@@ -39,9 +39,7 @@ def validation(node: Node, paths: Mapping[Role, str], container: bool) -> tuple[
     )
 
 
-def check(
-    node: Node, paths: Mapping[Role, str], container: bool, reading: HostReading, applied: bool
-) -> Iterator[Flaw]:
+def check(node: Node, paths: Mapping[str, str], container: bool, reading: HostReading, applied: bool) -> Iterator[Flaw]:
     """A second stack beside an old one, another's port, a missing program."""
     if node.activate == "auto" and container and "docker" not in reading.tools:
         message = f"{node.host} has no docker, so the node cannot be started"
@@ -59,7 +57,7 @@ def check(
     yield from _port(node, container, reading, applied)
 
 
-def _stacks(node: Node, paths: Mapping[Role, str], reading: HostReading) -> Iterator[Flaw]:
+def _stacks(node: Node, paths: Mapping[str, str], reading: HostReading) -> Iterator[Flaw]:
     here = target_folder(node.target)
     for name in reading.compose:
         if name != paths["compose"]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import urlsplit
 
 from fleethub.model.fleet import Node
+
+#: Where a gateway listens: on its host, and always in its container.
+PORT = 18789
 
 IMAGE = "OPENCLAW_IMAGE"
 TOKEN = "OPENCLAW_GATEWAY_TOKEN"  # noqa: S105
@@ -24,41 +24,17 @@ PINS = (
     "OPENCLAW_WORKSPACE_DIR",
 )
 
-DEFAULT_PATHS = {"env": ".env", "compose": "compose.yaml", "openclaw": "openclaw.json"}
+#: What a gateway writes to, below its target.
+FOLDERS = ("state", "workspace")
 
 #: Where a node's agents find what FleetHub has to tell them: the one file of ours in their workspace. Its other names
 #: are the agents' own, and in a folder below it the node's user could put a link in the folder's place.
 GUIDE = "workspace/FLEETHUB.md"
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def is_variable(name: str) -> bool:
-    """Whether a name can be that of an environment variable."""
-    return _VARIABLE.fullmatch(name) is not None
-
 
 def owned_variable(name: str) -> bool:
     """Whether ``[nodes.x.env]`` may not set it. COMPOSE_* would redirect Docker Compose itself."""
     return name in {IMAGE, TOKEN, READONLY, *PINS} or name.startswith(("FLEETHUB_", "COMPOSE_"))
-
-
-def owned_paths(openclaw: Mapping[str, Any]) -> Iterator[str]:
-    """The paths in ``[nodes.x.openclaw]`` that FleetHub owns."""
-    models, agents = _table(openclaw, "models"), _table(_table(openclaw, "agents"), "defaults")
-    if "mode" in models:
-        yield "models.mode"
-    for provider in _table(models, "providers"):
-        if str(provider).startswith("fleethub"):
-            yield f"models.providers.{provider}"
-    for key in ("model", "models"):
-        if key in agents:
-            yield f"agents.defaults.{key}"
-
-
-def _table(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = parent.get(key)
-    return value if isinstance(value, Mapping) else {}
 
 
 def target_folder(target: str) -> str | None:

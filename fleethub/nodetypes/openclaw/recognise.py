@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import re
 
-from fleethub.nodetypes.interface import Role
 from fleethub.nodetypes.openclaw import jsonc
 
-#: Where each file usually lies below a gateway's folder, in the order in which it is looked for.
-USUAL: dict[Role, tuple[str, ...]] = {
-    "compose": ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"),
-    "env": (".env",),
-    "openclaw": ("openclaw.json", "state/openclaw.json", ".openclaw/openclaw.json"),
-}
 KNOWN = ("gateway", "models", "agents", "channels", "auth", "tools", "session", "plugins")
 
 
-def recognise(role: Role, data: bytes) -> str:
+def recognise(role: str, data: bytes) -> str:
     """What shows that a file is the one of that role; empty: nothing in it does."""
     if role == "openclaw":
         root = jsonc.read(data)

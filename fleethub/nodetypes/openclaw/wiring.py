@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fleethub.model.fleet import Fleet, Hop, Model, Node
-from fleethub.nodetypes.interface import Unwired
+from fleethub.model.fleet import Fleet, Node
+from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints
 
 PROVIDER = "fleethub-"
 
@@ -34,67 +34,26 @@ OLLAMA_KEY = "ollama"
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
-    """One hop as OpenClaw sees it. ``variable`` names the key in ``.env``; empty for a direct hop."""
+class ProviderRoute:
+    """One step of the chain as a provider of OpenClaw."""
 
     provider: str
-    model: Model
-    id: str
-    label: str
-    url: str
-    api: str
-    proxy: str
-    variable: str
+    to: ModelEndpoint
 
     @property
     def reference(self) -> str:
         """The model as agents name it."""
-        return f"{self.provider}/{self.id}"
+        return f"{self.provider}/{self.to.id}"
+
+    @property
+    def api(self) -> str:
+        """What OpenClaw speaks there: Ollama's own API on the way round the proxy."""
+        return "openai-completions" if self.to.proxy else "ollama"
 
 
-def key_variable(proxy: str) -> str:
-    """The variable that holds the node's key of a proxy."""
-    return "FLEETHUB_KEY_" + proxy.upper().replace("-", "_")
-
-
-def legs(fleet: Fleet, node: Node) -> tuple[Leg, ...]:
+def routes(fleet: Fleet, node: Node) -> tuple[ProviderRoute, ...]:
     """The node's chain, primary first; raises ``Unwired`` on a name that the fleet does not define."""
-    return tuple(_leg(fleet, hop, f"{PROVIDER}{number}") for number, hop in enumerate(node.chain, 1))
-
-
-def _leg(fleet: Fleet, hop: Hop, provider: str) -> Leg:
-    model = fleet.models.get(hop.model)
-    if model is None:
-        raise Unwired(f"model {hop.model!r} is not defined")
-    if hop.direct:
-        tag = model.ollama or model.route.partition("/")[2]
-        return Leg(
-            provider,
-            model,
-            tag,
-            f"{model.name} ({hop.backend}.{hop.endpoint})",
-            _endpoint(fleet, hop).rstrip("/"),
-            "ollama",
-            "",
-            "",
-        )
-    proxy = fleet.proxies.get(model.proxy or "")
-    if proxy is None:
-        raise Unwired(f"model {hop.model!r} is on no proxy")
-    url, variable = f"{proxy.url.rstrip('/')}/v1", key_variable(proxy.name)
-    return Leg(provider, model, model.name, model.name, url, "openai-completions", proxy.name, variable)
-
-
-def _endpoint(fleet: Fleet, hop: Hop) -> str:
-    backend = fleet.backends.get(hop.backend or "")
-    url = None
-    if backend is not None:
-        url = backend.endpoints.get(hop.endpoint or "")
-        if hop.endpoint == "ollama" and backend.ollama is not None:
-            url = backend.ollama.url
-    if url is None:
-        raise Unwired(f"{hop.backend}.{hop.endpoint} is not an endpoint of a backend")
-    return url
+    return tuple(ProviderRoute(f"{PROVIDER}{n}", to) for n, to in enumerate(endpoints(fleet, node), 1))
 
 
 def answer(context: int) -> int:

@@ -1,12 +1,14 @@
-"""What a node's ``openclaw`` table may not hold: FleetHub's own paths, secrets as text, what is no JSON."""
+"""The ``openclaw`` table of a node: merged over its config. It holds no path of FleetHub's own, no secret as text, and
+nothing that JSON cannot.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fleethub.fleetspec.positions import KeyPath
+from fleethub.nodetypes.interface import KeyPath, SpecFlaw, SpecTable
 
 WIRING: tuple[tuple[str, ...], ...] = (
     ("models", "mode"),
@@ -19,30 +21,28 @@ SECRET_KEY = re.compile(r"(token|password|passwd|secret|api_?key)$", re.IGNORECA
 VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
-def owned_paths(openclaw: dict[str, Any], whole: bool) -> list[KeyPath]:
+def owned(settings: Mapping[str, Any], whole: bool) -> list[KeyPath]:
     """The paths that FleetHub owns and the table sets, or whose tables it would replace; each once."""
     found: dict[KeyPath, None] = {}
-    for path, value in _leaves(openclaw, ()):
-        for owned in (*WIRING, *(GATEWAY if whole else ())):
-            if _touches(path, value, owned):
-                found[path[: len(owned)]] = None
+    for path, value in _leaves(settings, ()):
+        for ours in (*WIRING, *(GATEWAY if whole else ())):
+            if _touches(path, value, ours):
+                found[path[: len(ours)]] = None
                 break
     return list(found)
 
 
-def secrets_as_text(openclaw: dict[str, Any]) -> Iterator[KeyPath]:
-    """Values that are plain text under a key that names a secret."""
-    for path, value in _leaves(openclaw, ()):
+def check(settings: Mapping[str, Any]) -> Iterator[SpecFlaw]:
+    """Values that are plain text under a key that names a secret, and values that openclaw.json cannot hold."""
+    leaves = [*_leaves(settings, ())]
+    for path, value in leaves:
         name = next((p for p in reversed(path) if isinstance(p, str)), "")
         if isinstance(value, str) and value and SECRET_KEY.search(name) and not VARIABLE.fullmatch(value):
-            yield path
-
-
-def not_json(openclaw: dict[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    """Values that openclaw.json cannot hold, and what they are."""
-    for path, value in _leaves(openclaw, ()):
+            hint = 'put it in the node\'s env by reference, and write "${NAME}" here'
+            yield SpecFlaw(path, "spec.literal-secret", "holds a secret as text", hint)
+    for path, value in leaves:
         if problem := _unjson(value):
-            yield path, problem
+            yield SpecFlaw(path, "spec.value", f"{problem}, which openclaw.json cannot hold")
 
 
 def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
@@ -72,3 +72,6 @@ def _unjson(value: Any) -> str:
     if isinstance(value, float):
         return "is no finite number" if value != value or value in (float("inf"), float("-inf")) else ""
     return "is a date or time"
+
+
+TABLE = SpecTable("openclaw", "Merged over the rendered openclaw.json: channels and the like", check=check, owned=owned)

@@ -1,0 +1,70 @@
+"""Where the steps of a node's chain lead: a model, its URL, and the key that goes with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleethub.model.address import key as key_address
+from fleethub.model.fleet import Fleet, Hop, Model, Node
+from fleethub.model.secret import Derived, Slot
+
+
+class Unwired(ValueError):
+    """A node whose chain names something that the fleet does not define; the spec's checks say it earlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEndpoint:
+    """One step of a chain. ``id`` is what the server calls the model, ``url`` without a slash at its end.
+
+    ``proxy`` and ``variable`` (which holds the node's key in its ``.env``) are empty for a way straight to an Ollama.
+    """
+
+    model: Model
+    id: str
+    label: str
+    url: str
+    proxy: str = ""
+    variable: str = ""
+
+
+def key_variable(proxy: str) -> str:
+    """The variable that holds the node's key of a proxy, where the node's program prescribes no name."""
+    return "FLEETHUB_KEY_" + proxy.upper().replace("-", "_")
+
+
+def key_slot(fleet: Fleet, node: Node, proxy: str) -> Slot:
+    """The node's key on a proxy."""
+    address = key_address(proxy, node.key)
+    return Derived("key", fleet.identity, proxy, fleet.births.get(address, node.key), fleet.generation(address))
+
+
+def endpoints(fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
+    """The node's chain, primary first; raises ``Unwired`` on a name that the fleet does not define."""
+    return tuple(_endpoint(fleet, hop) for hop in node.chain)
+
+
+def _endpoint(fleet: Fleet, hop: Hop) -> ModelEndpoint:
+    model = fleet.models.get(hop.model)
+    if model is None:
+        raise Unwired(f"model {hop.model!r} is not defined")
+    if hop.direct:
+        tag = model.ollama or model.route.partition("/")[2]
+        return ModelEndpoint(model, tag, f"{model.name} ({hop.backend}.{hop.endpoint})", _direct(fleet, hop))
+    proxy = fleet.proxies.get(model.proxy or "")
+    if proxy is None:
+        raise Unwired(f"model {hop.model!r} is on no proxy")
+    url = f"{proxy.url.rstrip('/')}/v1"
+    return ModelEndpoint(model, model.name, model.name, url, proxy.name, key_variable(proxy.name))
+
+
+def _direct(fleet: Fleet, hop: Hop) -> str:
+    backend = fleet.backends.get(hop.backend or "")
+    url = None
+    if backend is not None:
+        url = backend.endpoints.get(hop.endpoint or "")
+        if hop.endpoint == "ollama" and backend.ollama is not None:
+            url = backend.ollama.url
+    if url is None:
+        raise Unwired(f"{hop.backend}.{hop.endpoint} is not an endpoint of a backend")
+    return url.rstrip("/")

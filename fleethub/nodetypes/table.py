@@ -1,0 +1,11 @@
+"""What a table of the spec is, for the tables that are a type's own."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Table(BaseModel):
+    """A TOML table: only known keys, no silent conversions, and no input echoed in an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False)
