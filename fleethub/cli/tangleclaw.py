@@ -15,8 +15,8 @@ from fleethub.model.exit import Exit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fleethub.model.tangleclaw import Report
-    from fleethub.operations.tangleclaw import Door
+    from fleethub.integrations.tangleclaw.operation import Access
+    from fleethub.integrations.tangleclaw.result import TangleClawReport
 
 F = TypeVar("F", bound=Callable[..., Any])
 GROUP = "AI Inference"
@@ -55,7 +55,12 @@ def register(
     """Register FLEETHUB.md as a shared document. Doing it again changes nothing."""
     if not group.strip() or not group.isprintable():
         raise click.UsageError("--group must be a name of visible characters")
-    _run(options, api, token, lambda use, root, door: use.register(root, door, group, tuple(dict.fromkeys(members))))
+    _run(
+        options,
+        api,
+        token,
+        lambda use, root, access: use.register_document(root, access, group, tuple(dict.fromkeys(members))),
+    )
 
 
 @cmd.command(short_help="Show what TangleClaw has of this fleet.")
@@ -64,7 +69,7 @@ def register(
 @click.pass_obj
 def status(options: dict[str, object], api: str | None, token: str | None, group: str) -> None:
     """Show what TangleClaw has of this fleet. Changes nothing."""
-    _run(options, api, token, lambda use, root, door: use.status(root, door, group))
+    _run(options, api, token, lambda use, root, access: use.document_status(root, access, group))
 
 
 @cmd.command(short_help="Take that document back.")
@@ -72,7 +77,7 @@ def status(options: dict[str, object], api: str | None, token: str | None, group
 @click.pass_obj
 def unregister(options: dict[str, object], api: str | None, token: str | None) -> None:
     """Remove the document that was registered from here. Its file and the group stay."""
-    _run(options, api, token, lambda use, root, door: use.unregister(root, door))
+    _run(options, api, token, lambda use, root, access: use.unregister_document(root, access))
 
 
 cmd.add_command(install_hook)
@@ -80,20 +85,20 @@ cmd.add_command(uninstall_hook)
 
 
 def _run(
-    options: dict[str, object], api: str | None, token: str | None, act: Callable[[Any, Path, Door], Report]
+    options: dict[str, object], api: str | None, token: str | None, act: Callable[[Any, Path, Access], TangleClawReport]
 ) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations import tangleclaw as use
-        from fleethub.state.tangleclaw import RegistrationError
-        from fleethub.views.tangleclaw import report_data, report_text, summary_data
+        from fleethub.integrations.tangleclaw import operation as use
+        from fleethub.integrations.tangleclaw.shared_document import SharedDocumentError
+        from fleethub.integrations.tangleclaw.view import report_data, report_text, summary_data
 
         try:
-            report = act(use, use.fleet_root(out.path), use.door(api, token, os.environ))
+            report = act(use, use.fleet_root(out.path), use.access(api, token, os.environ))
         except use.Unusable as error:
             raise click.UsageError(str(error)) from None
-        except RegistrationError as error:
+        except SharedDocumentError as error:
             raise click.ClickException(str(error)) from None
         code = Exit.FINE if report.fine else Exit.ERROR
         out.text(report_text(report, out.style))

@@ -16,7 +16,7 @@ from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
-    from fleethub.operations.hook import Edit
+    from fleethub.integrations.claude_code.hook import SettingsEdit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,9 +40,9 @@ def which(command: F) -> F:
 def install_hook(options: dict[str, object], user: bool, project: Path | None, dry_run: bool, yes: bool) -> None:
     """Let Claude run fleethub context when a session starts, resumes or is compacted.
 
-    Adds one entry to Claude's settings and changes no other character; a backup of the file is kept beside it.
+    Adds one entry to Claude's settings and changes no other value; a backup of the file is kept beside it.
     """
-    from fleethub.operations.hook import hook_command, plan_install
+    from fleethub.integrations.claude_code.hook import hook_command, plan_install
 
     _run(options, user, project, dry_run, yes, lambda file: plan_install(file, hook_command(_program())))
 
@@ -52,7 +52,7 @@ def install_hook(options: dict[str, object], user: bool, project: Path | None, d
 @click.pass_obj
 def uninstall_hook(options: dict[str, object], user: bool, project: Path | None, dry_run: bool, yes: bool) -> None:
     """Take FleetHub's own hook out of Claude's settings, and nothing else."""
-    from fleethub.operations.hook import plan_uninstall
+    from fleethub.integrations.claude_code.hook import plan_uninstall
 
     _run(options, user, project, dry_run, yes, plan_uninstall)
 
@@ -63,14 +63,14 @@ def _run(
     project: Path | None,
     dry_run: bool,
     yes: bool,
-    plan: Callable[[Path], Edit],
+    plan: Callable[[Path], SettingsEdit],
 ) -> None:
     out = Out(options)
     if user and project is not None:
         raise click.UsageError("--user and --project DIR name two files: give one of them")
 
     def work() -> int:
-        from fleethub.operations.hook import HookError, carry_out
+        from fleethub.integrations.claude_code.hook import HookError, carry_out
 
         try:
             edit = plan(_settings(project))
@@ -104,7 +104,7 @@ def _run(
     guarded(out, work)
 
 
-def _agreed(out: Out, edit: Edit, yes: bool) -> bool:
+def _agreed(out: Out, edit: SettingsEdit, yes: bool) -> bool:
     out.text("\n".join(edit.preview))
     if yes:
         return True
@@ -115,7 +115,7 @@ def _agreed(out: Out, edit: Edit, yes: bool) -> bool:
 
 
 def _settings(project: Path | None) -> Path:
-    from fleethub.operations.hook import project_settings, user_settings
+    from fleethub.integrations.claude_code.hook import project_settings, user_settings
 
     return project_settings(project) if project is not None else user_settings(Path.home())
 

@@ -109,7 +109,7 @@ def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
     file as it is.
     """
     from fleethub.atomic import replace as write_file
-    from fleethub.operations.tangleclaw import binding, notify
+    from fleethub.integrations.tangleclaw.operation import binding, notify
     from fleethub.views.document import NAME, document, ours, same
 
     if lockfile is None or lockfile.applied.spec != fleet.digest:

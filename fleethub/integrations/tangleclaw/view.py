@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleethub.model.tangleclaw import Outcome, Report
+from fleethub.integrations.tangleclaw.result import StepOutcome, TangleClawReport
 from fleethub.views.style import Style
 
 
-def report_text(report: Report, style: Style) -> str:
+def report_text(report: TangleClawReport, style: Style) -> str:
     """A line for each step, what to do about it, then the notes."""
     wide = max(len(step.name) for step in report.steps)
     lines = [style("bold", f"TangleClaw at {report.base}")]
     for step in report.steps:
-        colour = "good" if step.outcome.fine else "dim" if step.outcome is Outcome.SKIPPED else "error"
-        word = f"refused({step.code})" if step.outcome is Outcome.REFUSED and step.code else step.outcome.value
+        colour = "good" if step.outcome.fine else "dim" if step.outcome is StepOutcome.SKIPPED else "error"
+        word = f"refused({step.code})" if step.outcome is StepOutcome.REFUSED and step.code else step.outcome.value
         lines.append(f"  {step.name:{wide}}  {style(colour, word)}{f'  {step.detail}' if step.detail else ''}")
         if step.hint:
             lines.append(f"  {'':{wide}}  {style('dim', f'→ {step.hint}')}")
@@ -22,7 +22,7 @@ def report_text(report: Report, style: Style) -> str:
     return "\n".join(lines)
 
 
-def report_data(report: Report) -> list[dict[str, Any]]:
+def report_data(report: TangleClawReport) -> list[dict[str, Any]]:
     """The steps as JSON values."""
     return [
         {
@@ -37,6 +37,6 @@ def report_data(report: Report) -> list[dict[str, Any]]:
     ]
 
 
-def summary_data(report: Report, code: int) -> dict[str, Any]:
+def summary_data(report: TangleClawReport, code: int) -> dict[str, Any]:
     """The last line of ``--json``."""
     return {"type": "summary", "exit": code, "base": report.base, "notes": list(report.notes)}

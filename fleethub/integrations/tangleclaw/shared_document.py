@@ -17,12 +17,12 @@ from fleethub.state.fleets import config_home
 NAME = "tangleclaw.json"
 
 
-class RegistrationError(Exception):
+class SharedDocumentError(Exception):
     """The file is there and cannot be understood; the message is fit to be shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
+class SharedDocument:
     """``group`` and ``document`` are TangleClaw's ids, ``path`` the file's as registered; a token by reference only."""
 
     base: str
@@ -32,8 +32,8 @@ class Registration:
     token: SecretRef | None = None
 
 
-def read(private: Path) -> Registration | None:
-    """The registration kept in a fleet's ``.fleethub``; None without one. Raises RegistrationError."""
+def read(private: Path) -> SharedDocument | None:
+    """The registration kept in a fleet's ``.fleethub``; None without one. Raises SharedDocumentError."""
     file = private / NAME
     try:
         data = file.read_bytes()
@@ -46,17 +46,17 @@ def read(private: Path) -> Registration | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise RegistrationError(f"{file} cannot be read; remove it and register again") from None
+        raise SharedDocumentError(f"{file} cannot be read; remove it and register again") from None
     try:
         same = _digest_file(private).read_text(encoding="ascii").strip() == hashlib.sha256(data).hexdigest()
     except (OSError, RuntimeError, UnicodeError):
         same = False
     if not same:
-        raise RegistrationError(f"{file} was not written on this machine; remove it and register again")
-    return Registration(base, group, document, path, SecretRef(tuple(names)) if names else None)
+        raise SharedDocumentError(f"{file} was not written on this machine; remove it and register again")
+    return SharedDocument(base, group, document, path, SecretRef(tuple(names)) if names else None)
 
 
-def write(private: Path, registration: Registration) -> None:
+def write(private: Path, registration: SharedDocument) -> None:
     """Keep it."""
     private.mkdir(parents=True, exist_ok=True)
     data = json.dumps(asdict(registration), indent=1).encode() + b"\n"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from fleethub import folders
-from fleethub.clients.tangleclaw import Document, Group, TangleClaw, TangleClawError
-from fleethub.model.tangleclaw import Outcome, Report, Step
+from fleethub.integrations.tangleclaw.client import Document, Group, TangleClaw, TangleClawError
+from fleethub.integrations.tangleclaw.result import StepOutcome, StepResult, TangleClawReport
+from fleethub.integrations.tangleclaw.shared_document import SharedDocument
 from fleethub.model.text import flat, plural
-from fleethub.state.tangleclaw import Registration
 
 FILE = "FLEETHUB.md"
 NAME = "FLEETHUB"
@@ -27,35 +27,35 @@ class Log:
 
     def __init__(self, base: str, root: Path) -> None:
         self.base, self.root = base, root
-        self.steps: list[Step] = []
+        self.steps: list[StepResult] = []
         self.notes: list[str] = []
 
-    def run(self, name: str, step: Callable[[], tuple[Step, T]]) -> T | None:
+    def run(self, name: str, step: Callable[[], tuple[StepResult, T]]) -> T | None:
         """Make one step; None where it did not lead on."""
-        if any(made.outcome is Outcome.UNREACHABLE for made in self.steps):
+        if any(made.outcome is StepOutcome.UNREACHABLE for made in self.steps):
             self.skip(name)
             return None
         try:
             made, value = step()
         except TangleClawError as error:
             hint = _hint(error, self.root, self.base)
-            self.steps.append(Step(name, error.outcome, str(error), error.code, hint))
+            self.steps.append(StepResult(name, error.outcome, str(error), error.code, hint))
             return None
         self.steps.append(made)
         return value
 
     def skip(self, *names: str) -> None:
         """Steps that cannot be made without the one before."""
-        self.steps += [Step(name, Outcome.SKIPPED) for name in names]
+        self.steps += [StepResult(name, StepOutcome.SKIPPED) for name in names]
 
-    def report(self) -> Report:
+    def report(self) -> TangleClawReport:
         """All of it."""
-        closed = any(step.outcome in (Outcome.BINDING_REQUIRED, Outcome.REFUSED) for step in self.steps)
+        closed = any(step.outcome in (StepOutcome.BINDING_REQUIRED, StepOutcome.REFUSED) for step in self.steps)
         drop = [_drop(self.root)] if closed else []
-        return Report(self.base, tuple(self.steps), (*self.notes, *drop))
+        return TangleClawReport(self.base, tuple(self.steps), (*self.notes, *drop))
 
 
-def group(client: TangleClaw, name: str, root: Path) -> tuple[Step, Group]:
+def group(client: TangleClaw, name: str, root: Path) -> tuple[StepResult, Group]:
     """Find the group by its name, or make one that shares the fleet's folder. None is ever repointed."""
     found = _named(client.groups(), name)
     if found is None:
@@ -66,17 +66,19 @@ def group(client: TangleClaw, name: str, root: Path) -> tuple[Step, Group]:
             if found is None:
                 raise
         else:
-            return Step("group", Outcome.REGISTERED, f"{made.name}, which shares {root}"), made
+            return StepResult("group", StepOutcome.REGISTERED, f"{made.name}, which shares {root}"), made
     if shares(found, root):
-        return Step("group", Outcome.ALREADY, f"{found.name}, which shares {root}"), found
+        return StepResult("group", StepOutcome.ALREADY, f"{found.name}, which shares {root}"), found
     other = f"shares {_shown(found.shared_dir)}" if found.shared_dir else "shares no directory"
-    return Step("group", Outcome.ALREADY, f"{found.name} {other}, and keeps to that: registered by path"), found
+    return StepResult(
+        "group", StepOutcome.ALREADY, f"{found.name} {other}, and keeps to that: registered by path"
+    ), found
 
 
-def member(client: TangleClaw, found: Group, number: int) -> tuple[Step, bool]:
+def member(client: TangleClaw, found: Group, number: int) -> tuple[StepResult, bool]:
     """Make a project a member."""
     client.add_member(found.id, number)
-    return Step(f"member {number}", Outcome.REGISTERED, f"of {found.name}"), True
+    return StepResult(f"member {number}", StepOutcome.REGISTERED, f"of {found.name}"), True
 
 
 def written(root: Path) -> bool:
@@ -87,56 +89,56 @@ def written(root: Path) -> bool:
         return True
 
 
-def document(client: TangleClaw, found: Group, root: Path) -> tuple[Step, Document | None]:
+def document(client: TangleClaw, found: Group, root: Path) -> tuple[StepResult, Document | None]:
     """Register the file, where there is one."""
     path = _path(found, root)
     listed = _at(client.documents(found.id), path)
     if listed is not None:
-        return Step("document", Outcome.ALREADY, _shown(listed.path)), listed
+        return StepResult("document", StepOutcome.ALREADY, _shown(listed.path)), listed
     if not written(root):
         hint = "fleethub apply writes it; then register again"
-        return Step("document", Outcome.MISSING, f"there is no {FILE} in {root} yet", hint=hint), None
+        return StepResult("document", StepOutcome.MISSING, f"there is no {FILE} in {root} yet", hint=hint), None
     try:
         made = client.add_document(found.id, NAME, path, DESCRIPTION)
     except TangleClawError as error:
         listed = _at(client.documents(found.id), path) if error.status == 409 else None
         if listed is None:
             raise
-        return Step("document", Outcome.ALREADY, _shown(listed.path)), listed
-    return Step("document", Outcome.REGISTERED, _shown(made.path)), made
+        return StepResult("document", StepOutcome.ALREADY, _shown(listed.path)), listed
+    return StepResult("document", StepOutcome.REGISTERED, _shown(made.path)), made
 
 
-def describe(client: TangleClaw, one: Document, made: bool) -> tuple[Step, bool]:
+def describe(client: TangleClaw, one: Document, made: bool) -> tuple[StepResult, bool]:
     """Newer versions print nothing but the description: it says what to run. ``made``: it came with the document."""
     if one.description == DESCRIPTION:
-        return Step("description", Outcome.REGISTERED if made else Outcome.ALREADY), True
+        return StepResult("description", StepOutcome.REGISTERED if made else StepOutcome.ALREADY), True
     client.describe(one.id, DESCRIPTION)
-    return Step("description", Outcome.REGISTERED), True
+    return StepResult("description", StepOutcome.REGISTERED), True
 
 
-def known_group(client: TangleClaw, name: str, before: Registration | None) -> tuple[Step, Group | None]:
+def known_group(client: TangleClaw, name: str, before: SharedDocument | None) -> tuple[StepResult, Group | None]:
     """The group that was registered with, else the one of that name."""
     listed = client.groups()
     found = next((g for g in listed if before and g.id == before.group), None) or _named(listed, name)
     if found is None:
         hint = "fleethub tangleclaw register makes it"
-        return Step("group", Outcome.MISSING, f"there is no group {_shown(name)}", hint=hint), None
+        return StepResult("group", StepOutcome.MISSING, f"there is no group {_shown(name)}", hint=hint), None
     shared = f"shares {_shown(found.shared_dir)}" if found.shared_dir else "shares no directory"
     count = "" if found.members is None else f", {plural(found.members, 'member')}"
-    return Step("group", Outcome.REGISTERED, f"{found.name}, which {shared}{count}"), found
+    return StepResult("group", StepOutcome.REGISTERED, f"{found.name}, which {shared}{count}"), found
 
 
-def known_document(client: TangleClaw, found: Group, root: Path) -> tuple[Step, Document | None]:
+def known_document(client: TangleClaw, found: Group, root: Path) -> tuple[StepResult, Document | None]:
     """The fleet's document in a group."""
     one = _at(client.documents(found.id), _path(found, root))
     if one is None:
         hint = "fleethub tangleclaw register"
-        return Step("document", Outcome.MISSING, f"{FILE} is not registered in {found.name}", hint=hint), None
+        return StepResult("document", StepOutcome.MISSING, f"{FILE} is not registered in {found.name}", hint=hint), None
     told = "" if one.description == DESCRIPTION else ", with another description"
-    return Step("document", Outcome.REGISTERED, _shown(one.path) + told), one
+    return StepResult("document", StepOutcome.REGISTERED, _shown(one.path) + told), one
 
 
-def remove(client: TangleClaw, before: Registration, base: str) -> tuple[Step, bool]:
+def remove(client: TangleClaw, before: SharedDocument, base: str) -> tuple[StepResult, bool]:
     """Unregister the document of that id, if it still is the one of that path. ``base``: where it is looked for."""
     try:
         one = client.document(before.document)
@@ -145,13 +147,15 @@ def remove(client: TangleClaw, before: Registration, base: str) -> tuple[Step, b
             raise
         if base != before.base:  # another TangleClaw's not having it says nothing of the one that has
             hint = f"it was registered at {before.base}: leave --api out"
-            return Step("document", Outcome.MISSING, "it is not there", error.code, hint), False
-        return Step("document", Outcome.UNREGISTERED, "it was gone already"), True
+            return StepResult("document", StepOutcome.MISSING, "it is not there", error.code, hint), False
+        return StepResult("document", StepOutcome.UNREGISTERED, "it was gone already"), True
     if one.path != before.path:
         detail = f"the document leads to {_shown(one.path)} by now, which is not what was registered from here"
-        return Step("document", Outcome.REFUSED, detail, "NOT_OURS", "remove it in TangleClaw, if it is to go"), False
+        return StepResult(
+            "document", StepOutcome.REFUSED, detail, "NOT_OURS", "remove it in TangleClaw, if it is to go"
+        ), False
     client.remove_document(one.id)
-    return Step("document", Outcome.UNREGISTERED, f"{_shown(one.path)}; the file and the group stay"), True
+    return StepResult("document", StepOutcome.UNREGISTERED, f"{_shown(one.path)}; the file and the group stay"), True
 
 
 def shares(found: Group, root: Path) -> bool:
@@ -193,11 +197,11 @@ def _at(documents: list[Document], path: str) -> Document | None:
 
 
 def _hint(error: TangleClawError, root: Path, base: str) -> str:
-    if error.outcome is Outcome.UNREACHABLE:
+    if error.outcome is StepOutcome.UNREACHABLE:
         return f"is TangleClaw running at {base}? --api URL or TANGLECLAW_API names another place"
-    if error.outcome is Outcome.AUTH_REQUIRED:
+    if error.outcome is StepOutcome.AUTH_REQUIRED:
         return "its service-token gate is on: give the token by reference, --token env:NAME or file:PATH"
-    if error.outcome is Outcome.BINDING_REQUIRED:
+    if error.outcome is StepOutcome.BINDING_REQUIRED:
         return (
             "run this in a pane of a session that TangleClaw launched (TANGLECLAW_PROJECT_ID and "
             "TANGLECLAW_LAUNCH_ID are set there); or in TangleClaw's page open the group and set its shared "

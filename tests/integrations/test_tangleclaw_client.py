@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from fleethub.clients.http import Http
-from fleethub.clients.tangleclaw import TangleClaw, TangleClawError
+from fleethub.integrations.tangleclaw.client import TangleClaw, TangleClawError
+from fleethub.integrations.tangleclaw.result import Binding, StepOutcome
 from fleethub.model.secret import Secret
-from fleethub.model.tangleclaw import Binding, Outcome
 from fleethub.testing import tangleclaw as standin
 from fleethub.testing.server import Answer
 
@@ -64,7 +64,7 @@ def test_refusals_have_their_code(http: Http, server: standin.TangleClaw) -> Non
     client = TangleClaw(http, server.url)
     client.create_group("g", "/g")
     error = raised(client.create_group, "g", "/g")
-    assert (error.outcome, error.status, error.code) == (Outcome.REFUSED, 409, "CONFLICT")
+    assert (error.outcome, error.status, error.code) == (StepOutcome.REFUSED, 409, "CONFLICT")
     error = raised(client.document, "../groups")  # one part of a path, whatever it holds
     assert (error.status, error.code) == (404, "NOT_FOUND")
     error = raised(client.create_group, "x" * 10_240, "/g")
@@ -75,41 +75,41 @@ def test_the_gate(http: Http) -> None:
     with standin.TangleClaw(token=TOKEN) as server:
         group = TangleClaw(http, server.url).create_group("g", "/g")
         error = raised(TangleClaw(http, server.url).documents, group.id)
-        assert (error.outcome, error.code) == (Outcome.AUTH_REQUIRED, "UNAUTHORIZED")
+        assert (error.outcome, error.code) == (StepOutcome.AUTH_REQUIRED, "UNAUTHORIZED")
         error = raised(TangleClaw(http, server.url, Secret("tcsk_other")).documents, group.id)
-        assert (error.outcome, error.code) == (Outcome.AUTH_REQUIRED, "INVALID_SERVICE_TOKEN")
+        assert (error.outcome, error.code) == (StepOutcome.AUTH_REQUIRED, "INVALID_SERVICE_TOKEN")
         assert TangleClaw(http, server.url, Secret(TOKEN)).documents(group.id) == []
         server.token = ""
         error = raised(TangleClaw(http, server.url, Secret(TOKEN)).documents, group.id)
-        assert (error.outcome, error.code) == (Outcome.REFUSED, "SERVICE_TOKEN_MISCONFIGURED")
+        assert (error.outcome, error.code) == (StepOutcome.REFUSED, "SERVICE_TOKEN_MISCONFIGURED")
 
 
 def test_newer_ones(http: Http) -> None:
     with standin.TangleClaw("newer", launches=[("7", "L1")]) as server:
-        assert raised(TangleClaw(http, server.url).groups).outcome is Outcome.BINDING_REQUIRED
+        assert raised(TangleClaw(http, server.url).groups).outcome is StepOutcome.BINDING_REQUIRED
         client = TangleClaw(http, server.url, binding=Binding("7", "L1"))
         group = client.create_group("g", "/g")
         one = client.add_document(group.id, "FLEETHUB", "/g/FLEETHUB.md", "how")
         for error in (raised(client.describe, one.id, "other"), raised(client.remove_document, one.id)):
-            assert (error.outcome, error.code) == (Outcome.REFUSED, "OPERATOR_ONLY")
+            assert (error.outcome, error.code) == (StepOutcome.REFUSED, "OPERATOR_ONLY")
 
 
 def test_nobody_there(http: Http, server: standin.TangleClaw) -> None:
     server.stop()
-    assert raised(TangleClaw(http, server.url).groups).outcome is Outcome.UNREACHABLE
+    assert raised(TangleClaw(http, server.url).groups).outcome is StepOutcome.UNREACHABLE
 
 
 def test_one_that_never_answers_is_left_after_the_limit(http: Http) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         client = TangleClaw(http, f"http://127.0.0.1:{mute.getsockname()[1]}", seconds=0.2)
-        assert raised(client.groups).outcome is Outcome.UNREACHABLE
+        assert raised(client.groups).outcome is StepOutcome.UNREACHABLE
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"groups": [{"id": 1, "name": "n"}]}', b"[" * 99_999])
 def test_something_else_than_a_tangleclaw(http: Http, server: standin.TangleClaw, body: bytes) -> None:
     server.mangle = lambda path, data: body
     error = raised(TangleClaw(http, server.url).groups)
-    assert error.outcome is Outcome.REFUSED
+    assert error.outcome is StepOutcome.REFUSED
     assert "may be no TangleClaw" in str(error)
 
 
@@ -117,7 +117,7 @@ def test_a_token_that_is_said_back_is_not_passed_on(http: Http, server: standin.
     server.serve = lambda request: Answer(  # type: ignore[method-assign]
         {"error": f"bad {request.headers['authorization']}", "code": "UNAUTHORIZED"}, 401
     )
-    assert raised(TangleClaw(http, server.url, Secret(TOKEN)).groups).outcome is Outcome.AUTH_REQUIRED
+    assert raised(TangleClaw(http, server.url, Secret(TOKEN)).groups).outcome is StepOutcome.AUTH_REQUIRED
 
 
 def test_names_cannot_move_the_cursor(http: Http, server: standin.TangleClaw) -> None:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fleethub.atomic import create, replace
-from fleethub.operations.claude_settings import (
+from fleethub.integrations.claude_code.settings import (
     ARGUMENTS,
     MATCHER,
     SettingsError,
@@ -40,7 +40,7 @@ class HookError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class SettingsEdit:
     """What would become of a file. ``before`` None: it is not there; ``after`` None: it goes.
 
     ``path`` is the file itself where ``asked`` is a link to it. ``preview``: a unified diff in which other people's
@@ -75,21 +75,21 @@ def hook_command(program: tuple[str, ...]) -> str:
     return f"{shlex.join(program)} {ARGUMENTS}"
 
 
-def plan_install(file: Path, command: str) -> Edit:
+def plan_install(file: Path, command: str) -> SettingsEdit:
     """What installing would do; raises HookError."""
     made = _plan(file, lambda text: install(text, command))
     return replace_fields(made, old=tuple(old_hooks(made.before.decode())) if made.before else ())
 
 
-def plan_uninstall(file: Path) -> Edit:
+def plan_uninstall(file: Path) -> SettingsEdit:
     """What uninstalling would do; a file that was made for the hook and holds nothing else goes. Raises HookError."""
     made = _plan(file, uninstall)
     if not made.changes or made.after is None or not is_empty(made.after.decode()) or _backups(made.path):
         return made
-    return Edit(made.asked, made.path, made.before, None, made.preview)
+    return SettingsEdit(made.asked, made.path, made.before, None, made.preview)
 
 
-def carry_out(edit: Edit, now: datetime | None = None) -> Path | None:
+def carry_out(edit: SettingsEdit, now: datetime | None = None) -> Path | None:
     """Do it, if the file still is as it was looked at; returns the backup of what was there. Raises HookError."""
     try:
         if _read(edit.path) != edit.before:
@@ -106,7 +106,7 @@ def carry_out(edit: Edit, now: datetime | None = None) -> Path | None:
     return backup
 
 
-def _plan(file: Path, change: Callable[[str], str]) -> Edit:
+def _plan(file: Path, change: Callable[[str], str]) -> SettingsEdit:
     try:
         path = file.resolve()
         before = _read(path)
@@ -119,9 +119,9 @@ def _plan(file: Path, change: Callable[[str], str]) -> Edit:
         line = (before or b"").count(b"\n", 0, error.start) + 1
         raise HookError(f"{path}:{line}: not UTF-8; nothing was changed") from None
     except SettingsError as error:
-        raise HookError(f"{path}:{error.line}: {error}; nothing was changed") from None
+        raise HookError(f"{path}{f':{error.line}' if error.line else ''}: {error}; nothing was changed") from None
     after = new.encode() if before is not None or new != text else None
-    return Edit(file, path, before, after, _preview(path, text if before is not None else "", new))
+    return SettingsEdit(file, path, before, after, _preview(path, text if before is not None else "", new))
 
 
 def _read(path: Path) -> bytes | None:
@@ -131,7 +131,7 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _back_up(edit: Edit, mode: int, now: datetime) -> Path:
+def _back_up(edit: SettingsEdit, mode: int, now: datetime) -> Path:
     assert edit.before is not None
     stamp, number = f"{now:%Y%m%dT%H%M%SZ}", 0
     while True:

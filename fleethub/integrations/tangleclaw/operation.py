@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleethub import folders
+from fleethub.integrations.tangleclaw import shared_document as kept
+from fleethub.integrations.tangleclaw.result import Binding, NotifyResult, StepOutcome, StepResult, TangleClawReport
+from fleethub.integrations.tangleclaw.shared_document import SharedDocument
 from fleethub.model.secret import SecretRef
-from fleethub.model.tangleclaw import Binding, Notified, Outcome, Report, Step
-from fleethub.state import tangleclaw as kept
-from fleethub.state.tangleclaw import Registration
 
 if TYPE_CHECKING:
-    from fleethub.clients.tangleclaw import TangleClaw
-    from fleethub.operations.registering import Log
+    from fleethub.integrations.tangleclaw.client import TangleClaw
+    from fleethub.integrations.tangleclaw.steps import Log
 
 BASE = "http://localhost:3101"
 GROUP = "AI Inference"
@@ -39,7 +39,7 @@ class Unusable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Access:
     """How to reach a TangleClaw: what was asked for (None: nothing), and what the environment says."""
 
     base: str | None = None
@@ -48,10 +48,10 @@ class Door:
     binding: Binding | None = None
 
 
-def door(base: str | None, token: str | None, environ: Mapping[str, str]) -> Door:
+def access(base: str | None, token: str | None, environ: Mapping[str, str]) -> Access:
     """From a URL, a reference and an environment; raises Unusable."""
     default = environ.get("TANGLECLAW_API", "")
-    return Door(
+    return Access(
         _url(base, "--api") if base is not None else None,
         _reference(token) if token is not None else None,
         _url(default, "TANGLECLAW_API") if default else None,
@@ -77,15 +77,15 @@ def fleet_root(path: Path) -> Path:
     return folder.resolve()
 
 
-def register(root: Path, way: Door, group: str = GROUP, members: Sequence[int] = ()) -> Report:
-    """Find or make the group, add members, register FLEETHUB.md. Again is fine. Raises RegistrationError."""
-    from fleethub.operations import registering as steps
+def register_document(root: Path, access: Access, group: str = GROUP, members: Sequence[int] = ()) -> TangleClawReport:
+    """Find or make the group, add members, register FLEETHUB.md. Again is fine. Raises SharedDocumentError."""
+    from fleethub.integrations.tangleclaw import steps
 
     before = kept.read(root / ".fleethub")
-    base = way.base or way.default or (before.base if before else BASE)
-    token = _token(way, before, base)
+    base = access.base or access.default or (before.base if before else BASE)
+    token = _token(access, before, base)
     log = steps.Log(base, root)
-    with _client(log, token, way.binding) as client:
+    with _client(log, token, access.binding) as client:
         if client is None:
             return log.report()
         found = log.run("group", partial(steps.group, client, group, root))
@@ -98,8 +98,8 @@ def register(root: Path, way: Door, group: str = GROUP, members: Sequence[int] =
         if document is None:
             log.skip("description")
         else:
-            kept.write(root / ".fleethub", Registration(base, found.id, document.id, document.path, token))
-            made = log.steps[-1].outcome is Outcome.REGISTERED
+            kept.write(root / ".fleethub", SharedDocument(base, found.id, document.id, document.path, token))
+            made = log.steps[-1].outcome is StepOutcome.REGISTERED
             log.run("description", partial(steps.describe, client, document, made))
             if before is not None and (before.base, before.group) != (base, found.id):
                 log.notes.append(f"what was registered before, at {before.base}, stays there: nothing was taken back")
@@ -107,22 +107,22 @@ def register(root: Path, way: Door, group: str = GROUP, members: Sequence[int] =
     return log.report()
 
 
-def status(root: Path, way: Door, group: str = GROUP) -> Report:
-    """What TangleClaw has of this fleet. Changes nothing. Raises RegistrationError."""
-    from fleethub.operations import registering as steps
+def document_status(root: Path, access: Access, group: str = GROUP) -> TangleClawReport:
+    """What TangleClaw has of this fleet. Changes nothing. Raises SharedDocumentError."""
+    from fleethub.integrations.tangleclaw import steps
 
     before = kept.read(root / ".fleethub")
-    base = way.base or (before.base if before else None) or way.default or BASE
+    base = access.base or (before.base if before else None) or access.default or BASE
     log = steps.Log(base, root)
     found = None
-    with _client(log, _token(way, before, base), way.binding) as client:
+    with _client(log, _token(access, before, base), access.binding) as client:
         if client is not None:
             found = log.run("group", partial(steps.known_group, client, group, before))
             if found is None:
                 log.skip("document")
             else:
                 registered = log.run("document", partial(steps.known_document, client, found, root))
-                if registered is not None and way.binding is None:
+                if registered is not None and access.binding is None:
                     log.notes.append(GAP)
     if not steps.written(root):
         log.notes.append(f"there is no {steps.FILE} in {root} yet: fleethub apply writes it")
@@ -130,37 +130,37 @@ def status(root: Path, way: Door, group: str = GROUP) -> Report:
     return log.report()
 
 
-def unregister(root: Path, way: Door) -> Report:
+def unregister_document(root: Path, access: Access) -> TangleClawReport:
     """Take the document back that was registered from here, and only that one. Its file and the group stay.
 
-    Raises RegistrationError.
+    Raises SharedDocumentError.
     """
-    from fleethub.operations import registering as steps
+    from fleethub.integrations.tangleclaw import steps
 
     before = kept.read(root / ".fleethub")
     if before is None:
-        step = Step("document", Outcome.UNREGISTERED, "nothing was registered from this clone")
-        return Report(way.base or way.default or BASE, (step,))
-    base = way.base or before.base
+        step = StepResult("document", StepOutcome.UNREGISTERED, "nothing was registered from this clone")
+        return TangleClawReport(access.base or access.default or BASE, (step,))
+    base = access.base or before.base
     log = steps.Log(base, root)
-    with _client(log, _token(way, before, base), way.binding) as client:
+    with _client(log, _token(access, before, base), access.binding) as client:
         if client is not None and log.run("document", partial(steps.remove, client, before, base)):
             kept.remove(root / ".fleethub")
     return log.report()
 
 
-def notify(root: Path, pane: Binding | None = None, seconds: float = NOTIFY) -> Notified:
+def notify(root: Path, pane: Binding | None = None, seconds: float = NOTIFY) -> NotifyResult:
     """Tell live sessions that FLEETHUB.md changed: TangleClaw's own watch does not survive a rename.
 
     Never raises, and returns within ``seconds``, whatever TangleClaw, a name server or a token's command does.
     """
-    answer = [Notified(Outcome.UNREACHABLE, f"no answer within {seconds:g} s")]
+    answer = [NotifyResult(StepOutcome.UNREACHABLE, f"no answer within {seconds:g} s")]
 
     def tell() -> None:
         try:
             answer[0] = _notify(root, pane, seconds)
         except Exception as error:  # whatever it is, the rewrite that it follows is done
-            answer[0] = Notified(Outcome.REFUSED, type(error).__name__)
+            answer[0] = NotifyResult(StepOutcome.REFUSED, type(error).__name__)
 
     worker = threading.Thread(target=tell, daemon=True)
     worker.start()
@@ -168,24 +168,24 @@ def notify(root: Path, pane: Binding | None = None, seconds: float = NOTIFY) -> 
     return answer[0]
 
 
-def _notify(root: Path, pane: Binding | None, seconds: float) -> Notified:
+def _notify(root: Path, pane: Binding | None, seconds: float) -> NotifyResult:
     try:
         before = kept.read(root / ".fleethub")
-    except kept.RegistrationError as error:
-        return Notified(Outcome.REFUSED, str(error))
+    except kept.SharedDocumentError as error:
+        return NotifyResult(StepOutcome.REFUSED, str(error))
     if before is None:
-        return Notified(None)
-    from fleethub.clients.tangleclaw import TangleClawError
-    from fleethub.operations.registering import Log
+        return NotifyResult(None)
+    from fleethub.integrations.tangleclaw.client import TangleClawError
+    from fleethub.integrations.tangleclaw.steps import Log
 
     log = Log(before.base, root)
     with _client(log, before.token, pane, seconds) as client:
         if client is None:
-            return Notified(log.steps[0].outcome, log.steps[0].detail)
+            return NotifyResult(log.steps[0].outcome, log.steps[0].detail)
         try:
-            return Notified(Outcome.REGISTERED, sessions=client.notify(before.document))
+            return NotifyResult(StepOutcome.REGISTERED, sessions=client.notify(before.document))
         except TangleClawError as error:
-            return Notified(error.outcome, str(error))
+            return NotifyResult(error.outcome, str(error))
 
 
 @contextmanager
@@ -195,22 +195,22 @@ def _client(
     """A client, closed afterwards; None, with a step that says why, where its token cannot be had."""
     from fleethub.clients.http import Http
     from fleethub.clients.resolver import SecretError, SecretResolver
-    from fleethub.clients.tangleclaw import SECONDS, TangleClaw
+    from fleethub.integrations.tangleclaw.client import SECONDS, TangleClaw
 
     try:
         secret = SecretResolver(log.root, None).open(token) if token is not None else None
     except SecretError as error:
         hint = "set it, or give another reference with --token"
-        log.steps.append(Step("token", Outcome.AUTH_REQUIRED, str(error), error.code, hint))
+        log.steps.append(StepResult("token", StepOutcome.AUTH_REQUIRED, str(error), error.code, hint))
         yield None
         return
     with closing(Http()) as http:
         yield TangleClaw(http, log.base, secret, pane, seconds or SECONDS)
 
 
-def _token(way: Door, before: Registration | None, base: str) -> SecretRef | None:
+def _token(access: Access, before: SharedDocument | None, base: str) -> SecretRef | None:
     """What was given, else what was registered with: a token only goes where it was given for."""
-    return way.token or (before.token if before is not None and before.base == base else None)
+    return access.token or (before.token if before is not None and before.base == base else None)
 
 
 def _url(text: str, what: str) -> str:

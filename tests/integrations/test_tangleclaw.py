@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from fleethub.integrations.tangleclaw import operation as use
+from fleethub.integrations.tangleclaw.operation import Access, Unusable
+from fleethub.integrations.tangleclaw.result import Binding, NotifyResult, StepOutcome, TangleClawReport
+from fleethub.integrations.tangleclaw.shared_document import SharedDocument, SharedDocumentError
+from fleethub.integrations.tangleclaw.steps import DESCRIPTION
 from fleethub.model.secret import SecretRef
-from fleethub.model.tangleclaw import Binding, Notified, Outcome, Report
-from fleethub.operations import tangleclaw as use
-from fleethub.operations.registering import DESCRIPTION
-from fleethub.operations.tangleclaw import Door, Unusable
-from fleethub.state.tangleclaw import Registration, RegistrationError
 from fleethub.testing.server import Record
 from fleethub.testing.tangleclaw import Group, Project, TangleClaw
 
 TOKEN = "tcsk_" + "Canary7" * 6 + "z"
 PROJECTS = (Project(7, "alpha", listening=True), Project(8, "beta", listening=True))
 PANE = Binding("7", "L1")
-REGISTERED, ALREADY, SKIPPED = Outcome.REGISTERED, Outcome.ALREADY, Outcome.SKIPPED
+REGISTERED, ALREADY, SKIPPED = StepOutcome.REGISTERED, StepOutcome.ALREADY, StepOutcome.SKIPPED
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def outcomes(report: Report) -> dict[str, Outcome]:
+def outcomes(report: TangleClawReport) -> dict[str, StepOutcome]:
     return {step.name: step.outcome for step in report.steps}
 
 
@@ -50,8 +50,8 @@ def record(root: Path) -> dict[str, object]:
 
 
 def test_register_makes_everything_once(server: TangleClaw, root: Path) -> None:
-    way = Door(server.url)
-    first = use.register(root, way, members=(7, 8))
+    access = Access(server.url)
+    first = use.register_document(root, access, members=(7, 8))
     assert first.fine
     steps = {"group": REGISTERED, "member 7": REGISTERED, "member 8": REGISTERED, "document": REGISTERED}
     assert outcomes(first) == {**steps, "description": REGISTERED}
@@ -59,7 +59,7 @@ def test_register_makes_everything_once(server: TangleClaw, root: Path) -> None:
     assert (group.name, group.shared_dir, group.members) == ("AI Inference", str(root), {7, 8})
     assert (document.name, document.path) == ("FLEETHUB", str(root / "FLEETHUB.md"))
     assert (document.inject, document.mode, document.description) == (True, "reference", DESCRIPTION)
-    again = use.register(root, way)
+    again = use.register_document(root, access)
     assert outcomes(again) == {"group": ALREADY, "document": ALREADY, "description": ALREADY}
     assert len(server.state.documents) == 1
     assert record(root) == {
@@ -72,10 +72,10 @@ def test_register_makes_everything_once(server: TangleClaw, root: Path) -> None:
 
 
 def test_what_tangleclaw_found_by_itself_is_taken_and_described(server: TangleClaw, root: Path) -> None:
-    use.register(root, Door(server.url), members=(7,))
+    use.register_document(root, Access(server.url), members=(7,))
     server.state.documents.clear()
     server.launch(7)
-    report = use.register(root, Door(server.url))
+    report = use.register_document(root, Access(server.url))
     assert outcomes(report) == {"group": ALREADY, "document": ALREADY, "description": REGISTERED}
     (document,) = server.state.documents.values()
     assert document.description == DESCRIPTION
@@ -87,11 +87,11 @@ def test_a_shared_directory_by_another_path_is_the_same_and_makes_no_second_docu
     server: TangleClaw, root: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "link").symlink_to(root)
-    use.register(root, Door(server.url), members=(7,))
+    use.register_document(root, Access(server.url), members=(7,))
     (group,) = server.state.groups.values()
     server.state.documents.clear()
     group.shared_dir = f"{tmp_path}/link/"
-    assert use.register(root, Door(server.url)).fine
+    assert use.register_document(root, Access(server.url)).fine
     server.launch(7)
     (document,) = server.state.documents.values()
     assert document.path == f"{tmp_path}/link/FLEETHUB.md"
@@ -99,11 +99,11 @@ def test_a_shared_directory_by_another_path_is_the_same_and_makes_no_second_docu
 
 @pytest.mark.parametrize("shared", ["/somewhere/else", None])
 def test_a_group_with_another_directory_is_never_repointed(server: TangleClaw, root: Path, shared: str | None) -> None:
-    use.register(root, Door(server.url))
+    use.register_document(root, Access(server.url))
     (group,) = server.state.groups.values()
     server.state.documents.clear()
     group.shared_dir = shared
-    report = use.register(root, Door(server.url))
+    report = use.register_document(root, Access(server.url))
     assert report.fine
     assert "keeps to that" in report.steps[0].detail
     assert group.shared_dir == shared
@@ -112,48 +112,48 @@ def test_a_group_with_another_directory_is_never_repointed(server: TangleClaw, r
 
 
 def test_a_group_of_the_same_name_in_another_case_is_that_group(server: TangleClaw, root: Path) -> None:
-    use.register(root, Door(server.url), "ai inference")
-    assert outcomes(use.register(root, Door(server.url)))["group"] is ALREADY
+    use.register_document(root, Access(server.url), "ai inference")
+    assert outcomes(use.register_document(root, Access(server.url)))["group"] is ALREADY
     assert len(server.state.groups) == 1
 
 
 def test_without_the_file_nothing_is_registered_and_apply_is_named(server: TangleClaw, root: Path) -> None:
     (root / "FLEETHUB.md").unlink()
-    report = use.register(root, Door(server.url))
+    report = use.register_document(root, Access(server.url))
     assert not report.fine
-    assert outcomes(report) == {"group": REGISTERED, "document": Outcome.MISSING, "description": SKIPPED}
+    assert outcomes(report) == {"group": REGISTERED, "document": StepOutcome.MISSING, "description": SKIPPED}
     assert "fleethub apply" in report.steps[1].hint
     assert server.state.documents == {}
-    assert any("fleethub apply" in note for note in use.status(root, Door(server.url)).notes)
+    assert any("fleethub apply" in note for note in use.document_status(root, Access(server.url)).notes)
 
 
 def test_a_member_that_is_no_project_is_refused_and_the_rest_goes_on(server: TangleClaw, root: Path) -> None:
-    report = use.register(root, Door(server.url), members=(99, 7))
+    report = use.register_document(root, Access(server.url), members=(99, 7))
     assert not report.fine
-    assert outcomes(report)["member 99"] is Outcome.REFUSED
+    assert outcomes(report)["member 99"] is StepOutcome.REFUSED
     assert report.steps[1].code == "NOT_FOUND"
     assert outcomes(report)["document"] is REGISTERED
     assert next(iter(server.state.groups.values())).members == {7}
 
 
 def test_a_race_for_the_group_and_the_document_is_no_conflict(server: TangleClaw, root: Path) -> None:
-    other: list[Report] = []
+    other: list[TangleClawReport] = []
 
     def race(made: Record) -> None:
         if made.method == "POST" and not other:
-            other.append(Report("", ()))
-            other[0] = use.register(root, Door(server.url))
+            other.append(TangleClawReport("", ()))
+            other[0] = use.register_document(root, Access(server.url))
 
     server.before = race
-    report = use.register(root, Door(server.url))
+    report = use.register_document(root, Access(server.url))
     assert report.fine
     assert outcomes(report) == {"group": ALREADY, "document": ALREADY, "description": ALREADY}
     assert (len(server.state.groups), len(server.state.documents)) == (1, 1)
 
 
 def test_a_second_group_is_pointed_out(server: TangleClaw, root: Path) -> None:
-    use.register(root, Door(server.url))
-    report = use.register(root, Door(server.url), "Elsewhere")
+    use.register_document(root, Access(server.url))
+    report = use.register_document(root, Access(server.url), "Elsewhere")
     assert report.fine
     assert any("stays there" in note for note in report.notes)
     assert len(server.state.documents) == 2
@@ -161,16 +161,16 @@ def test_a_second_group_is_pointed_out(server: TangleClaw, root: Path) -> None:
 
 def test_other_documents_of_the_folder_are_pointed_out(server: TangleClaw, root: Path) -> None:
     (root / "README.md").write_text("")
-    report = use.register(root, Door(server.url))
+    report = use.register_document(root, Access(server.url))
     assert any("README.md" in note for note in report.notes)
     assert not any("FLEETHUB.md too" in note for note in report.notes)
 
 
 def test_a_dead_server_costs_one_attempt(server: TangleClaw, root: Path) -> None:
     server.stop()
-    report = use.register(root, Door(server.url), members=(7,))
+    report = use.register_document(root, Access(server.url), members=(7,))
     assert outcomes(report) == {
-        "group": Outcome.UNREACHABLE, "member 7": SKIPPED, "document": SKIPPED, "description": SKIPPED,
+        "group": StepOutcome.UNREACHABLE, "member 7": SKIPPED, "document": SKIPPED, "description": SKIPPED,
     }  # fmt: skip
     assert server.url in report.steps[0].hint
     assert not (root / ".fleethub").exists()
@@ -182,30 +182,30 @@ def test_one_that_dies_half_way_is_not_asked_again(server: TangleClaw, root: Pat
             raise ConnectionError
 
     server.before = die
-    report = use.register(root, Door(server.url), members=(7, 8))
-    assert outcomes(report)["member 7"] is Outcome.UNREACHABLE
+    report = use.register_document(root, Access(server.url), members=(7, 8))
+    assert outcomes(report)["member 7"] is StepOutcome.UNREACHABLE
     assert outcomes(report)["member 8"] is outcomes(report)["document"] is SKIPPED
     assert len(server.requests) == 3
 
 
 def test_the_gate_wants_a_token_and_the_reference_is_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with TangleClaw(token=TOKEN) as server:
-        closed = use.register(root, Door(server.url))
-        assert outcomes(closed) == {"group": REGISTERED, "document": Outcome.AUTH_REQUIRED, "description": SKIPPED}
+        closed = use.register_document(root, Access(server.url))
+        assert outcomes(closed) == {"group": REGISTERED, "document": StepOutcome.AUTH_REQUIRED, "description": SKIPPED}
         assert "--token" in closed.steps[1].hint
         ref = SecretRef(("env:TC_TOKEN",))
-        unset = use.register(root, Door(server.url, ref))
-        assert outcomes(unset) == {"token": Outcome.AUTH_REQUIRED}
+        unset = use.register_document(root, Access(server.url, ref))
+        assert outcomes(unset) == {"token": StepOutcome.AUTH_REQUIRED}
         assert "env:TC_TOKEN is not set" in unset.steps[0].detail
         monkeypatch.setenv("TC_TOKEN", TOKEN)
-        assert use.register(root, Door(server.url, ref)).fine
+        assert use.register_document(root, Access(server.url, ref)).fine
         assert record(root)["token"] == {"alternatives": ["env:TC_TOKEN"]}
-        assert use.status(root, Door()).fine
-        assert use.notify(root) == Notified(REGISTERED, sessions=0)
+        assert use.document_status(root, Access()).fine
+        assert use.notify(root) == NotifyResult(REGISTERED, sessions=0)
         monkeypatch.setenv("TC_TOKEN", "tcsk_other")
-        assert use.notify(root).outcome is Outcome.AUTH_REQUIRED
+        assert use.notify(root).outcome is StepOutcome.AUTH_REQUIRED
         monkeypatch.setenv("TC_TOKEN", TOKEN)
-        assert use.unregister(root, Door()).fine
+        assert use.unregister_document(root, Access()).fine
         paths = {made.path for made in server.requests}
     assert not paths & {"/api/service-token", "/api/openclaw/connections"}
 
@@ -214,23 +214,23 @@ def test_a_token_goes_only_where_it_was_given_for(
     server: TangleClaw, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TC_TOKEN", TOKEN)
-    use.register(root, Door(server.url, SecretRef(("env:TC_TOKEN",))))
+    use.register_document(root, Access(server.url, SecretRef(("env:TC_TOKEN",))))
     sent: list[str] = []
     with TangleClaw() as other:
         answer = other.serve
         other.serve = lambda request: sent.append(request.headers.get("authorization", "")) or answer(request)  # type: ignore[method-assign, func-returns-value]
-        moved = use.register(root, Door(other.url))
+        moved = use.register_document(root, Access(other.url))
         assert moved.fine
         assert any(server.url in note for note in moved.notes)
-        use.status(root, Door(other.url))
+        use.document_status(root, Access(other.url))
     assert set(sent) == {""}
     assert record(root)["token"] is None
 
 
 def test_newer_ones_outside_a_pane(root: Path) -> None:
     with TangleClaw("newer", projects=PROJECTS, launches=[("7", "L1")]) as server:
-        report = use.register(root, Door(server.url), members=(7,))
-        assert outcomes(report)["group"] is Outcome.BINDING_REQUIRED
+        report = use.register_document(root, Access(server.url), members=(7,))
+        assert outcomes(report)["group"] is StepOutcome.BINDING_REQUIRED
         assert report.steps[0].code == "SHARED_DOCS_BINDING_REQUIRED"
         assert "TANGLECLAW_LAUNCH_ID" in report.steps[0].hint
         assert str(root) in report.steps[0].hint
@@ -244,50 +244,50 @@ def test_newer_ones_outside_a_pane(root: Path) -> None:
 
 def test_newer_ones_in_a_pane(root: Path) -> None:
     with TangleClaw("newer", projects=PROJECTS, launches=[("7", "L1")]) as server:
-        way = Door(server.url, binding=PANE)
-        assert use.register(root, way, members=(7,)).fine
+        access = Access(server.url, binding=PANE)
+        assert use.register_document(root, access, members=(7,)).fine
         (document,) = server.state.documents.values()
         assert document.description == DESCRIPTION
-        assert use.notify(root, PANE) == Notified(REGISTERED, sessions=1)
-        assert use.notify(root).outcome is Outcome.BINDING_REQUIRED
-        assert use.GAP not in use.status(root, way).notes
-        kept = use.unregister(root, way)
-        assert (kept.steps[0].outcome, kept.steps[0].code) == (Outcome.REFUSED, "OPERATOR_ONLY")
+        assert use.notify(root, PANE) == NotifyResult(REGISTERED, sessions=1)
+        assert use.notify(root).outcome is StepOutcome.BINDING_REQUIRED
+        assert use.GAP not in use.document_status(root, access).notes
+        kept = use.unregister_document(root, access)
+        assert (kept.steps[0].outcome, kept.steps[0].code) == (StepOutcome.REFUSED, "OPERATOR_ONLY")
         assert "only the operator may" in kept.steps[0].hint
         assert record(root)["document"] == document.id
         document.description = None
-        report = use.register(root, way)
+        report = use.register_document(root, access)
         assert report.steps[-1].code == "OPERATOR_ONLY"
         assert not report.fine
 
 
 def test_status(server: TangleClaw, root: Path) -> None:
-    before = use.status(root, Door(server.url))
-    assert outcomes(before) == {"group": Outcome.MISSING, "document": SKIPPED}
-    use.register(root, Door(server.url), members=(7,))
-    after = use.status(root, Door())
+    before = use.document_status(root, Access(server.url))
+    assert outcomes(before) == {"group": StepOutcome.MISSING, "document": SKIPPED}
+    use.register_document(root, Access(server.url), members=(7,))
+    after = use.document_status(root, Access())
     assert (after.base, outcomes(after)) == (server.url, {"group": REGISTERED, "document": REGISTERED})
     assert "1 member" in after.steps[0].detail
     assert use.GAP in after.notes
     next(iter(server.state.documents.values())).description = "x"
-    assert "another description" in use.status(root, Door()).steps[1].detail
+    assert "another description" in use.document_status(root, Access()).steps[1].detail
     server.state.documents.clear()
-    assert outcomes(use.status(root, Door()))["document"] is Outcome.MISSING
+    assert outcomes(use.document_status(root, Access()))["document"] is StepOutcome.MISSING
     reads = len(server.writes)
-    use.status(root, Door())
+    use.document_status(root, Access())
     assert len(server.writes) == reads
 
 
 def test_unregister_takes_only_ours(server: TangleClaw, root: Path) -> None:
-    assert use.unregister(root, Door(server.url)).steps[0].detail == "nothing was registered from this clone"
-    use.register(root, Door(server.url))
+    assert use.unregister_document(root, Access(server.url)).steps[0].detail == "nothing was registered from this clone"
+    use.register_document(root, Access(server.url))
     (document,) = server.state.documents.values()
     document.path = "/somebody/else.md"
-    refused = use.unregister(root, Door())
-    assert (refused.steps[0].outcome, refused.steps[0].code) == (Outcome.REFUSED, "NOT_OURS")
+    refused = use.unregister_document(root, Access())
+    assert (refused.steps[0].outcome, refused.steps[0].code) == (StepOutcome.REFUSED, "NOT_OURS")
     assert server.state.documents
     document.path = str(root / "FLEETHUB.md")
-    assert use.unregister(root, Door()).fine
+    assert use.unregister_document(root, Access()).fine
     assert server.state.documents == {}
     assert server.state.groups
     assert (root / "FLEETHUB.md").exists()
@@ -295,27 +295,27 @@ def test_unregister_takes_only_ours(server: TangleClaw, root: Path) -> None:
 
 
 def test_unregister_when_it_is_gone_or_nobody_answers(server: TangleClaw, root: Path) -> None:
-    use.register(root, Door(server.url))
+    use.register_document(root, Access(server.url))
     server.state.documents.clear()
-    assert use.unregister(root, Door()).steps[0].detail == "it was gone already"
-    use.register(root, Door(server.url))
+    assert use.unregister_document(root, Access()).steps[0].detail == "it was gone already"
+    use.register_document(root, Access(server.url))
     server.stop()
-    assert outcomes(use.unregister(root, Door())) == {"document": Outcome.UNREACHABLE}
+    assert outcomes(use.unregister_document(root, Access())) == {"document": StepOutcome.UNREACHABLE}
     assert (root / ".fleethub/tangleclaw.json").exists()
 
 
 def test_notify(server: TangleClaw, root: Path) -> None:
-    assert use.notify(root) == Notified(None)
-    use.register(root, Door(server.url), members=(7, 8))
+    assert use.notify(root) == NotifyResult(None)
+    use.register_document(root, Access(server.url), members=(7, 8))
     assert server.state.notified == []  # sessions hear of changes; a registration is none
     told = use.notify(root)
-    assert told == Notified(REGISTERED, sessions=2)
+    assert told == NotifyResult(REGISTERED, sessions=2)
     assert "2 live sessions" in told.note()
     server.state.documents.clear()
-    assert use.notify(root).outcome is Outcome.REFUSED
+    assert use.notify(root).outcome is StepOutcome.REFUSED
     server.stop()
     gone = use.notify(root)
-    assert gone.outcome is Outcome.UNREACHABLE
+    assert gone.outcome is StepOutcome.UNREACHABLE
     assert "was not told" in gone.note()
 
 
@@ -323,41 +323,41 @@ def test_notify_never_raises_and_never_waits_long(root: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         private = root / ".fleethub"
         base = f"http://127.0.0.1:{mute.getsockname()[1]}"
-        kept(private, Registration(base, "g", "d", "/p"))
-        assert use.notify(root, seconds=0.3).outcome is Outcome.UNREACHABLE
+        kept(private, SharedDocument(base, "g", "d", "/p"))
+        assert use.notify(root, seconds=0.3).outcome is StepOutcome.UNREACHABLE
         over = root / "over"
-        kept(private, Registration(base, "g", "d", "/p", SecretRef((f"command:sh -c 'sleep 120; touch {over}'",))))
-        assert use.notify(root, seconds=0.3).outcome is Outcome.UNREACHABLE
+        kept(private, SharedDocument(base, "g", "d", "/p", SecretRef((f"command:sh -c 'sleep 120; touch {over}'",))))
+        assert use.notify(root, seconds=0.3).outcome is StepOutcome.UNREACHABLE
         assert not over.exists()
     (private / "tangleclaw.json").write_text("[]")
-    assert use.notify(root).outcome is Outcome.REFUSED
+    assert use.notify(root).outcome is StepOutcome.REFUSED
 
 
-def kept(private: Path, registration: Registration) -> None:
-    from fleethub.state import tangleclaw
+def kept(private: Path, registration: SharedDocument) -> None:
+    from fleethub.integrations.tangleclaw import shared_document
 
-    tangleclaw.write(private, registration)
+    shared_document.write(private, registration)
 
 
 def test_a_record_that_cannot_be_read_is_said(root: Path) -> None:
     (root / ".fleethub").mkdir()
     for text in ("", "{}", '{"base": 1, "group": "", "document": "", "path": ""}', '{"token": 3}'):
         (root / ".fleethub/tangleclaw.json").write_text(text)
-        with pytest.raises(RegistrationError, match="remove it and register again"):
-            use.status(root, Door())
+        with pytest.raises(SharedDocumentError, match="remove it and register again"):
+            use.document_status(root, Access())
 
 
 def test_the_environment_says_where_and_from_which_pane() -> None:
     environ = {"TANGLECLAW_API": "http://tc:3102/", "TANGLECLAW_PROJECT_ID": "7", "TANGLECLAW_LAUNCH_ID": "L1"}
-    assert use.door(None, None, environ) == Door(default="http://tc:3102", binding=PANE)
+    assert use.access(None, None, environ) == Access(default="http://tc:3102", binding=PANE)
     del environ["TANGLECLAW_LAUNCH_ID"]
-    assert use.door("http://x:1", "env:A", environ) == Door("http://x:1", SecretRef(("env:A",)), "http://tc:3102")
+    assert use.access("http://x:1", "env:A", environ) == Access("http://x:1", SecretRef(("env:A",)), "http://tc:3102")
 
 
 @pytest.mark.parametrize("base", ["", "localhost:3101", f"http://u:{TOKEN}@tc", f"http://tc/?{TOKEN}", "file:///x"])
 def test_a_wrong_url_is_said_without_what_it_holds(base: str) -> None:
     with pytest.raises(Unusable) as caught:
-        use.door(base, None, {})
+        use.access(base, None, {})
     assert "--api" in str(caught.value)
     assert TOKEN not in str(caught.value)
 
@@ -365,7 +365,7 @@ def test_a_wrong_url_is_said_without_what_it_holds(base: str) -> None:
 @pytest.mark.parametrize("token", ["", TOKEN, "env:", "env:A B", f"bearer:{TOKEN}"])
 def test_a_token_itself_is_refused_and_not_said(token: str) -> None:
     with pytest.raises(Unusable) as caught:
-        use.door(None, token, {})
+        use.access(None, token, {})
     assert "--token" in str(caught.value)
     assert TOKEN not in str(caught.value)
 
@@ -377,11 +377,11 @@ def test_a_folder_without_a_spec_is_no_fleet(tmp_path: Path, root: Path) -> None
 
 
 def test_another_tangleclaw_that_does_not_have_it_is_no_proof_that_it_is_gone(server: TangleClaw, root: Path) -> None:
-    use.register(root, Door(server.url))
+    use.register_document(root, Access(server.url))
     with TangleClaw(projects=PROJECTS) as other:
-        report = use.unregister(root, Door(other.url))
-    assert outcomes(report) == {"document": Outcome.MISSING}
+        report = use.unregister_document(root, Access(other.url))
+    assert outcomes(report) == {"document": StepOutcome.MISSING}
     assert server.url in report.steps[0].hint
     assert record(root)["base"] == server.url
-    assert use.unregister(root, Door()).fine
+    assert use.unregister_document(root, Access()).fine
     assert server.state.documents == {}

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.integrations.tangleclaw.result import Binding, StepOutcome
 from fleethub.model.secret import Secret
-from fleethub.model.tangleclaw import Binding, Outcome
 from fleethub.model.text import flat
 
 SECONDS = 5.0  # for one call; TangleClaw runs on this machine, or near
@@ -26,7 +26,7 @@ class TangleClawError(Exception):
     ``status`` is 0 without an answer; ``code`` is TangleClaw's, empty where it gave none.
     """
 
-    def __init__(self, message: str, outcome: Outcome, status: int = 0, code: str = "") -> None:
+    def __init__(self, message: str, outcome: StepOutcome, status: int = 0, code: str = "") -> None:
         self.outcome, self.status, self.code = outcome, status, code
         super().__init__(message)
 
@@ -142,7 +142,7 @@ class TangleClaw:
                 limit=self._seconds,
             )
         except HttpError as error:
-            raise TangleClawError(str(error), Outcome.UNREACHABLE) from None
+            raise TangleClawError(str(error), StepOutcome.UNREACHABLE) from None
         if answer.status in (200, 201):
             return answer.body
         raise _refusal(answer)
@@ -152,11 +152,11 @@ def _refusal(answer: Answer) -> TangleClawError:
     body = answer.body if isinstance(answer.body, dict) else {}
     code = flat(str(body.get("code") or ""))[:60]
     if answer.status == 401:
-        outcome = Outcome.AUTH_REQUIRED
+        outcome = StepOutcome.AUTH_REQUIRED
     elif code == "SHARED_DOCS_BINDING_REQUIRED":
-        outcome = Outcome.BINDING_REQUIRED
+        outcome = StepOutcome.BINDING_REQUIRED
     else:
-        outcome = Outcome.REFUSED
+        outcome = StepOutcome.REFUSED
     return TangleClawError(answer.reason(), outcome, answer.status, code)
 
 
@@ -171,5 +171,5 @@ def _shape(kind: type[T], body: Any) -> T:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the answer"
         raise TangleClawError(
-            f"an unexpected answer, so it may be no TangleClaw: {where}: {first['msg']}", Outcome.REFUSED
+            f"an unexpected answer, so it may be no TangleClaw: {where}: {first['msg']}", StepOutcome.REFUSED
         ) from None

@@ -8,7 +8,7 @@ from enum import Enum
 from fleethub.model.text import plural
 
 
-class Outcome(Enum):
+class StepOutcome(Enum):
     """How a step ended. ``UNREGISTERED``: taken back, or (in a status) not there."""
 
     REGISTERED = "registered"
@@ -24,26 +24,26 @@ class Outcome(Enum):
     @property
     def fine(self) -> bool:
         """Whether nothing is left to do."""
-        return self in (Outcome.REGISTERED, Outcome.ALREADY, Outcome.UNREGISTERED)
+        return self in (StepOutcome.REGISTERED, StepOutcome.ALREADY, StepOutcome.UNREGISTERED)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepResult:
     """One step; ``code`` is TangleClaw's own, of a refusal; ``hint`` says what to do."""
 
     name: str
-    outcome: Outcome
+    outcome: StepOutcome
     detail: str = ""
     code: str = ""
     hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class TangleClawReport:
     """All steps against one TangleClaw. ``base`` is its URL; ``notes`` are worth knowing and change no exit code."""
 
     base: str
-    steps: tuple[Step, ...]
+    steps: tuple[StepResult, ...]
     notes: tuple[str, ...] = ()
 
     @property
@@ -61,10 +61,10 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
-class Notified:
+class NotifyResult:
     """What became of telling live sessions that the document changed; None of both: nothing is registered."""
 
-    outcome: Outcome | None
+    outcome: StepOutcome | None
     detail: str = ""
     sessions: int = 0
 
@@ -72,6 +72,6 @@ class Notified:
         """A line for people; empty where there is nothing to say."""
         if self.outcome is None:
             return ""
-        if self.outcome is Outcome.REGISTERED:
+        if self.outcome is StepOutcome.REGISTERED:
             return f"TangleClaw was told; {plural(self.sessions, 'live session')} heard of it"
         return f"TangleClaw was not told ({self.outcome.value}: {self.detail}); sessions see the file when they start"

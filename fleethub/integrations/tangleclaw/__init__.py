@@ -1,0 +1,1 @@
+"""TangleClaw: FLEETHUB.md among the shared documents of a project group."""
