@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.applying.run import HANDLERS
 from fleethub.clients import litellm as litellm_client
 from fleethub.clients.http import Http
-from fleethub.model.actions import ProveKey
+from fleethub.kinds.key.actions import ProveKey
+from fleethub.kinds.key.execute import HANDLERS
 from fleethub.model.secret import Secret
 from fleethub.testing.consumer import Consumer
 from tests.fleets import fleet

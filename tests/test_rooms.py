@@ -25,13 +25,14 @@ ALLOWED = {
     "state": {"atomic", "folders"},
     "clients": {"atomic", "dotenv", "folders"},
     "observing": {"clients", "atomic"},
-    "applying": {"clients", "kinds", "state"},
+    "execute": {"clients", "kinds"},
+    "applying": {"clients", "kinds", "execute", "state"},
     "views": {"state"},
     "integrations": {"clients", "fleetspec", "state", "views", "atomic", "folders"},
     "operations": {
         "integrations",
         *("sizing", "placement", "fleetspec", "rendering", "kinds", "nodetypes", "planning", "verifying"),
-        *("observing", "applying", "clients", "state", "views", "atomic", "folders"),
+        *("observing", "applying", "execute", "clients", "state", "views", "atomic", "folders"),
     },
     "cli": {
         "operations",
@@ -51,6 +52,7 @@ ALLOWED = {
     "dotenv": set(),
     "folders": set(),
 }
+EXECUTE = ("execute", "execution")
 PURE = ("model", "kinds", "nodetypes", "sizing", "engines", "placement", "planning", "verifying")
 #: What a pure room has no use for: network, processes, clock, environment.
 IMPURE = {
@@ -105,7 +107,17 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def room(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+    """``execute`` is that part of ``kinds`` which touches clients."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return "execute" if parts[0] == "kinds" and parts[-1] in EXECUTE else parts[0]
+
+
+def room_of(name: str) -> str:
+    """The room of a module of ours by its dotted name."""
+    parts = name.split(".")
+    if len(parts) > 2 and parts[1] == "kinds" and parts[-1] in EXECUTE:
+        return "execute"
+    return parts[1] if len(parts) > 1 else "__version__"
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
@@ -114,8 +126,9 @@ def test_imports_stay_within_the_walls(path: Path) -> None:
     for name in imports(path):
         parts = name.split(".")
         if parts[0] == "fleethub":
-            there = parts[1] if len(parts) > 1 else "__version__"
-            assert there in {here, "model", "__version__", *ALLOWED[here]}, f"{here} may not import {name}"
+            there = room_of(name)
+            lazily = {"execute"} if here == "kinds" else set()  # see the test below
+            assert there in {here, "model", "__version__", *lazily, *ALLOWED[here]}, f"{here} may not import {name}"
         else:
             if here == "model":
                 assert parts[0] in __import__("sys").stdlib_module_names, f"model is standard library only: {name}"
@@ -124,6 +137,18 @@ def test_imports_stay_within_the_walls(path: Path) -> None:
             homes = HOMES.get(parts[0])
             if homes is not None:
                 assert str(path.relative_to(ROOT)) in homes, f"{parts[0]} has its home in {homes}"
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if room(p) == "kinds"], ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_kind_leads_to_its_execution_in_handlers_alone(path: Path) -> None:
+    """Else for types only: so that who plans never loads a client."""
+    tree = ast.parse(path.read_text())
+    inside = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "handlers"]
+    inside += [n for n in tree.body if isinstance(n, ast.If)]  # type: ignore[misc]
+    may = {id(found) for one in inside for found in ast.walk(one)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and room_of(node.module) == "execute":
+            assert id(node) in may, f"{path.name}:{node.lineno}"
 
 
 #: ``pathlib``'s own ways to look, which take what may not be looked at for what is not there; see ``folders``.

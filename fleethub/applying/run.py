@@ -10,24 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any
 
-from fleethub.applying import keys, nodes, routes
-from fleethub.applying.context import Context, StepError
 from fleethub.clients.resolver import SecretError
-from fleethub.kinds.node.delivery import begun
-from fleethub.model.actions import (
-    Activate,
-    Deliver,
-    KeyDelete,
-    KeyPut,
-    ProveKey,
-    ProveRoute,
-    RemoveNode,
-    RouteDelete,
-    RoutePut,
-    Settle,
-)
+from fleethub.kinds import KINDS
+from fleethub.kinds.execution import Context, NotActivated, StepError
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.event import (
@@ -44,32 +30,8 @@ from fleethub.model.plan import Action, Phase, Plan, Step
 from fleethub.model.text import flat, plural
 from fleethub.state.reduce import reduce
 
-HANDLERS: dict[type, Callable[[Any, Context], tuple[str, ...]]] = {
-    KeyPut: keys.put,
-    KeyDelete: keys.delete,
-    ProveKey: keys.prove,
-    RoutePut: routes.put,
-    ProveRoute: routes.prove,
-    RouteDelete: routes.delete,
-    Deliver: nodes.deliver,
-    Activate: nodes.activate,
-    Settle: nodes.settle,
-    RemoveNode: nodes.remove,
-}
 #: Steps of one phase that run at the same time. Settling only waits, so all of it may wait together.
 WORKERS = {Phase.SETTLE: 64, Phase.PROVE: 32}
-SAYS = {
-    KeyPut: "write key",
-    KeyDelete: "delete key",
-    ProveKey: "prove key",
-    RoutePut: "store route",
-    ProveRoute: "prove route",
-    RouteDelete: "remove route",
-    Deliver: "deliver",
-    Activate: "activate",
-    Settle: "settle",
-    RemoveNode: "remove",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +178,11 @@ class _Run:
         if lost := broken & set(step.after):
             self.leave([step], f"{sorted(lost)[0]} was not done")
             return
-        self.take(StepStarted(step.id, step.address, phase, SAYS[type(step.do)]))
+        self.take(StepStarted(step.id, step.address, phase, step.do.says))
         try:
-            notes = HANDLERS[type(step.do)](step.do, context)
+            notes = KINDS[step.address.kind].handlers()[type(step.do)](step.do, context)
         except (StepError, SecretError) as error:
-            self.broken += isinstance(error, nodes.NotActivated)
+            self.broken += isinstance(error, NotActivated)
             reason = flat(str(error))
             self.failed.append((step.id, reason))
             self.take(StepFailed(step.id, step.address, phase, reason))
@@ -258,7 +220,8 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
         if start is not None:
             # of what goes, an intent that a crash left is all that tells what was made
             left = before.pending if before else None
-            attrs = begun(wanted.attrs, left) if wanted else left.attrs if left else {}
+            kind = KINDS[change.address.kind]
+            attrs = kind.begun(wanted.attrs, left) if wanted else left.attrs if left else {}
             generation = wanted.generation if wanted else left.generation if left else 0
             found[change.address] = replace(
                 start,
@@ -272,7 +235,7 @@ def _planned(plan: Plan, lockfile: Lockfile | None, run: _Run) -> Mapping[str, t
     if not run.failed and not run.skipped:
         return plan.planned
     before = lockfile.planned if lockfile else {}
-    reached = {m for record in run.lockfile.resources.values() for m in record.attrs.get("models", ())}
+    reached = {m for a, record in run.lockfile.resources.items() for m in KINDS[a.kind].grants(record.attrs)}
     return {
         backend: tuple(e for e in entries if any(e.same(b) for b in before.get(backend, ())) or e.model in reached)
         for backend, entries in plan.planned.items()

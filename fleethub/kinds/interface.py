@@ -1,4 +1,4 @@
-"""What a kind of managed thing says of itself. Pure, values in and values out.
+"""What a kind of managed thing says of itself. Pure, values in and values out; ``handlers`` alone leads to clients.
 
 ``planning`` and ``applying`` know kinds by what stands here alone. A new kind is a folder (or a file) beside this one
 and a call of ``kinds.register``; of the defaults it overrides what is otherwise with it.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fleethub.kinds.compare import changed_fields, drifted, managed
 from fleethub.kinds.values import Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
@@ -16,8 +17,11 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus, ResourceStatus
-from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Resource, Source
+from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Pending, Resource, Source
 from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
+
+if TYPE_CHECKING:
+    from fleethub.kinds.execution import Handler
 
 
 class Kind:
@@ -61,6 +65,10 @@ class Kind:
     def proves(self, item: ResourceState) -> bool:
         """Whether what is seen is this fleet's own, though there is no lockfile that says so."""
         return False
+
+    def proven(self, items: Sequence[ResourceState], fleet: Fleet, facts: Facts) -> Iterable[Address]:
+        """All that can be seen to be this fleet's own without a lockfile; ``items`` are of this kind."""
+        return (item.address for item in items if self.proves(item))
 
     def marks(self, items: Sequence[ResourceState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
         """Every mark of FleetHub's that can be seen where this kind is; ``items`` are of this kind."""
@@ -148,6 +156,14 @@ class Kind:
 
     def steps(self, item: ResourceState, uses: Dependents) -> Work:
         """What must be done, in phases."""
+        raise NotImplementedError
+
+    def begun(self, attrs: Attrs, before: Pending | None) -> Attrs:
+        """What an apply begins of it, with what one before it began and did not finish."""
+        return attrs
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """How each action is carried out. Imported here and nowhere else: this alone touches clients."""
         raise NotImplementedError
 
     # how it is told

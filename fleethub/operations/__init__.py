@@ -290,9 +290,9 @@ class Workplace:
         What sessions are told is kept in either case; after an apply everything is read once more for it.
         """
         from fleethub.applying import apply
-        from fleethub.applying.context import Context
         from fleethub.clients.git import commit
         from fleethub.clients.host import Hosts
+        from fleethub.kinds.execution import Context
         from fleethub.observing import now
         from fleethub.operations.sessions import publish, remember
         from fleethub.state.journal import Journal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import generation_behind
@@ -69,11 +69,14 @@ def _id_findings(fleet: Fleet, lockfile: Lockfile, address: Address) -> list[Fin
     return []
 
 
-def after_reading(items: Iterable[ResourceState], lockfile: Lockfile | None, facts: Facts) -> list[Finding]:
+def after_reading(
+    items: Sequence[ResourceState], lockfile: Lockfile | None, fleet: Fleet, facts: Facts
+) -> list[Finding]:
     """``state.lost``, ``state.behind`` and what is of a generation above the spec's: this clone must not decide."""
     found: list[Finding] = []
     if lockfile is None:
-        lost = [i.address for i in items if KINDS[i.address.kind].proves(i)]
+        proven = (a for name, kind in KINDS.items() for a in kind.proven(_of_kind(name, items), fleet, facts))
+        lost = list(dict.fromkeys(sorted(proven)))
         if lost:
             named = ", ".join(str(a) for a in lost[:3]) + (" …" if len(lost) > 3 else "")
             found.append(
@@ -107,4 +110,8 @@ def after_reading(items: Iterable[ResourceState], lockfile: Lockfile | None, fac
 
 def _marks(items: Iterable[ResourceState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
     for name, kind in KINDS.items():
-        yield from kind.marks([item for item in items if item.address.kind == name], facts)
+        yield from kind.marks(_of_kind(name, items), facts)
+
+
+def _of_kind(name: str, items: Iterable[ResourceState]) -> list[ResourceState]:
+    return [item for item in items if item.address.kind == name]

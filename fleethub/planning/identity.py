@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from fleethub.kinds.values import ResourceState
@@ -12,6 +13,7 @@ from fleethub.model.address import Address
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Change, Step
+from fleethub.model.secret import Blob, Derived, SecretRef, Text
 
 
 def identity(
@@ -26,9 +28,31 @@ def identity(
     body: dict[str, Any] = {
         "spec": fleet.digest,
         "state": [lockfile.lineage, lockfile.serial] if lockfile else [],
-        "changes": [
-            [str(c.address), c.action, dict(there.attrs) if (there := seen[c.address]) else None] for c in changes
-        ],
-        "steps": [[s.id, repr(s.do)] for s in steps],
+        "changes": [[str(c.address), c.action, there.attrs if (there := seen[c.address]) else None] for c in changes],
+        "steps": [[s.id, s.do.operation, canonical(s.do)] for s in steps],
     }
-    return hashlib.sha256(json.dumps(body, sort_keys=True, default=list).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(canonical(body), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def canonical(value: object) -> Any:
+    """A value as JSON, the same however its classes are named and its fields ordered.
+
+    Of a dataclass the fields that compare; of a rendered text its shape and of a secret's place its name; of bytes
+    that were read nothing, for they may hold a secret. Raises TypeError for what has no such form.
+    """
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Text():
+            return value.shape()
+        case SecretRef() | Derived() | Blob():
+            return str(value)
+        case Mapping():
+            return {str(name): canonical(one) for name, one in value.items()}
+        case list() | tuple():
+            return [canonical(one) for one in value]
+        case set() | frozenset():
+            return sorted(canonical(one) for one in value)
+    if is_dataclass(value):
+        return {one.name: canonical(getattr(value, one.name)) for one in fields(value) if one.compare}
+    raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -47,7 +47,7 @@ def make_plan(
     """
     sight = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "")
     items = items_of(wanted, lockfile, sight, blocks)
-    fatal = after_reading(items.values(), lockfile, facts)
+    fatal = after_reading(tuple(items.values()), lockfile, fleet, facts)
     if any(f.code in FATAL for f in fatal):
         return _empty(fleet, lockfile, (*findings, *fatal))
     before, after = lockfile.planned if lockfile else {}, planned_sets(fleet)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.kinds.node.kind import _ending
+from fleethub.kinds.node.delivery import ending
 from fleethub.model.address import Address
 from fleethub.model.observation import Locked, Pending, Source
 from fleethub.state.format import decode, encode
@@ -64,12 +64,12 @@ def test_how_a_removed_node_is_ended() -> None:
     down = ("docker", "compose", "--project-name", "openclaw-volta", "down", "--remove-orphans")
     by_hand = f"end it there by hand: {' '.join(down)}"
     known = Locked(at, {"project": "openclaw-volta"})
-    assert _ending(known) == (down, ("docker", "compose", "version"), by_hand)
+    assert ending(known) == (down, ("docker", "compose", "version"), by_hand)
     begun = Locked(at, {}, pending=Pending(("create",), {"project": "openclaw-volta"}))
-    assert _ending(begun)[0] == down, "an apply that broke off may have started it"
-    assert _ending(Locked(at, {"project": "openclaw-volta"}, by_hand=True)) == ((), (), by_hand)
-    assert _ending(Locked(at, {"activated": True})) == ((), (), "end its gateway there by hand")
-    assert _ending(Locked(Source("host", "nodes/volta"), {"chain": []})) == ((), (), "")
+    assert ending(begun)[0] == down, "an apply that broke off may have started it"
+    assert ending(Locked(at, {"project": "openclaw-volta"}, by_hand=True)) == ((), (), by_hand)
+    assert ending(Locked(at, {"activated": True})) == ((), (), "end its gateway there by hand")
+    assert ending(Locked(Source("host", "nodes/volta"), {"chain": []})) == ((), (), "")
     node = {"system": "host", "of": "node.volta", "origin": at.at}
     written = encode(Locked(at, {"activated": True}, by_hand=True))
     assert decode({**written, "source": node}, Address("node", "volta")).by_hand

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from fleethub.applying import keys
-from fleethub.applying.context import Context, StepError
 from fleethub.clients.http import Answer
-from fleethub.model.actions import ProveKey
+from fleethub.kinds.execution import Context, StepError
+from fleethub.kinds.key import execute as keys
+from fleethub.kinds.key.actions import ProveKey
 from fleethub.model.secret import Derived, Secret
 
 DOOR = "http://door"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.kinds.values import Dependents
-from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
 from tests.fleets import direct, fleet
 from tests.kinds.asking import NO, WAITS, item, phases, steps
 from tests.world import World, settled, wanted

@@ -9,10 +9,10 @@ import pytest
 
 from fleethub.clients import litellm_rows
 from fleethub.kinds import KINDS
+from fleethub.kinds.key.actions import KeyPut, ProveKey
 from fleethub.kinds.key.fallbacks import enforced, findings
 from fleethub.kinds.key.marks import floors
 from fleethub.model import keycall
-from fleethub.model.actions import KeyPut, ProveKey
 from fleethub.model.address import key
 from fleethub.model.facts import Team
 from fleethub.model.finding import Finding

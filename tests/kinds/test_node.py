@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fleethub.model.actions import Activate, Deliver, RemoveNode
+from fleethub.kinds.node.actions import Activate, Deliver, RemoveNode
 from fleethub.model.observation import Absent, Unknown
 from tests.fleets import fleet
 from tests.kinds.asking import item, phases, steps

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fleethub.kinds.route.actions import RouteDelete, RoutePut
 from fleethub.kinds.values import Dependents
-from fleethub.model.actions import RouteDelete, RoutePut
 from fleethub.model.facts import Deployment
 from tests.fleets import fleet
 from tests.kinds.asking import NO, WAITS, item, phases, steps

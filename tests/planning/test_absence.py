@@ -262,3 +262,17 @@ def test_a_stored_route_that_may_be_ours_is_not_forgotten(mark: dict[str, object
     gone = after.at_proxy(lambda p: replace(p, stored=()))  # what the hint says
     last = apply(gone, plan(gone, spec)).world
     assert not last.lockfile.resources  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("models", [("one", "two"), ("one",), ()])
+def test_routes_alone_tell_that_the_lockfile_is_lost(models: tuple[str, ...]) -> None:
+    """No key and no node proves it; also of aliases that the spec no longer has."""
+    spec = fleet(URL, manage_routes=True).models("one", "two")
+    start = World.of(spec)
+    start = start.at_proxy(lambda p: replace(p, models=frozenset()))
+    made = apply(start, plan(start, spec)).world
+    assert len(made.proxy.stored) == 2
+    left = fleet(URL, manage_routes=True).models(*models)
+    again = plan(replace(made, lockfile=None), left)
+    assert again.fatal
+    assert "state.lost" in codes(again)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.model.actions import Settle
+from fleethub.kinds.node.actions import Settle
 from fleethub.model.address import Address
 from fleethub.model.plan import Phase, Step
 from fleethub.planning.order import order

@@ -51,11 +51,11 @@ def test_twenty_nodes_from_nothing_to_a_swap_and_away(far: Far) -> None:
 
 DYING = """
 import os, signal, sys
-from fleethub.applying import nodes, run
-from fleethub.model.actions import Activate
+from fleethub.kinds.node.execute import HANDLERS
+from fleethub.kinds.node.actions import Activate
 def dies(do, context):
     os.kill(os.getpid(), signal.SIGKILL)
-run.HANDLERS[Activate] = dies
+HANDLERS[Activate] = dies
 from fleethub.cli import main
 main(["-C", sys.argv[1], "apply", "--auto-approve"])
 """

@@ -9,20 +9,10 @@ from functools import singledispatch
 from typing import Any
 
 from fleethub.clients.resolver import SecretError, SecretResolver
-from fleethub.model.actions import (
-    Activate,
-    Deliver,
-    Do,
-    KeyDelete,
-    KeyPut,
-    NodeFile,
-    ProveKey,
-    ProveRoute,
-    RemoveNode,
-    RouteDelete,
-    RoutePut,
-    Settle,
-)
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
+from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
+from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
+from fleethub.model.actions import Do
 from fleethub.model.facts import Deployment, KeyRow
 from fleethub.model.observation import Source
 from fleethub.model.plan import Step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key.attributes import NEVER, NOTHING, shown
@@ -28,6 +29,9 @@ from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Resource, Source
 from fleethub.model.plan import FieldChange, FileDiff
 from fleethub.model.secret import Derived
+
+if TYPE_CHECKING:
+    from fleethub.kinds.execution import Handler
 
 
 class KeyKind(Kind):
@@ -145,6 +149,12 @@ class KeyKind(Kind):
     def steps(self, item: ResourceState, uses: Dependents) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
         return delete(item, uses) if item.want is None else put(item, item.want, uses)
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """Requests to the proxy's API."""
+        from fleethub.kinds.key.execute import HANDLERS
+
+        return HANDLERS
 
     def title(self, address: Address) -> str:
         """Its proxy."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fleethub.kinds.compare import managed, record
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.kinds.key.attributes import ALL, BY_MODEL, LIMITS, NOTHING, POWER, SCALARS
 from fleethub.kinds.key.marks import record_of
 from fleethub.kinds.values import Dependents, ResourceState, Work
-from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Proxy
 from fleethub.model.keycall import spare

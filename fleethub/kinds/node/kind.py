@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleethub import nodetypes
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import wiring
-from fleethub.kinds.node.delivery import is_host, restart_by_hand, touches_wiring, unused_until_restart
+from fleethub.kinds.node.delivery import begun, is_host, restart_by_hand, touches_wiring, unused_until_restart
 from fleethub.kinds.node.describe import describe, drifted, kept
 from fleethub.kinds.node.gates import gates, loads
 from fleethub.kinds.node.hazards import env_findings, machine_findings, secret_paths
@@ -31,8 +31,11 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import Locked, Lockfile, Needs, Observation, Resource, Source
+from fleethub.model.observation import Attrs, Locked, Lockfile, Needs, Observation, Pending, Resource, Source
 from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
+
+if TYPE_CHECKING:
+    from fleethub.kinds.execution import Handler
 
 
 def node_needs(fleet: Fleet, node: Node) -> Needs:
@@ -159,6 +162,16 @@ class NodeKind(Kind):
     def steps(self, item: ResourceState, uses: Dependents) -> Work:
         """Deliver and settle; a removed block removes its files."""
         return steps(item)
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """Scripts on the node's machine."""
+        from fleethub.kinds.node.execute import HANDLERS
+
+        return HANDLERS
+
+    def begun(self, attrs: Attrs, before: Pending | None) -> Attrs:
+        """With what an earlier apply began of each file and may have delivered."""
+        return begun(attrs, before)
 
     def headline(self, changes: Sequence[Change]) -> list[str]:
         """Which nodes move from one model to another."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from fleethub import nodetypes
 from fleethub.kinds.compare import differs, managed, record
+from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 from fleethub.kinds.node.delivery import (
     by_hand,
     changed_files,
@@ -18,7 +19,6 @@ from fleethub.kinds.node.delivery import (
     unused_until_restart,
 )
 from fleethub.kinds.values import ResourceState, Work
-from fleethub.model.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 from fleethub.model.fleet import Node
 from fleethub.model.plan import Phase, Step
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import mark_of
 from fleethub.kinds.proxies import lost, proxy_source, proxy_status, unreadable
+from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
 from fleethub.kinds.route.deployments import shape_of, wanted_deployments
 from fleethub.kinds.route.findings import alias_findings
 from fleethub.kinds.route.status import model_rows
 from fleethub.kinds.values import Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
-from fleethub.model.actions import ProveRoute, RouteDelete, RoutePut
 from fleethub.model.address import Address
 from fleethub.model.address import route as route_address
 from fleethub.model.facts import Facts, ProxyReading
@@ -30,6 +30,9 @@ from fleethub.model.plan import FieldChange, FileDiff, Phase, Step
 
 #: Seconds within which every replica must list a stored route: LiteLLM re-reads its database every 30 s.
 ROUTE_TIMEOUT = 90.0
+
+if TYPE_CHECKING:
+    from fleethub.kinds.execution import Handler
 
 
 class RouteKind(Kind):
@@ -102,6 +105,15 @@ class RouteKind(Kind):
         marked: tuple[tuple[str, Mapping[str, Any]], ...] = item.seen.telemetry["marked"]
         return any(fleet == name or (not fleet and shape in wanted) for fleet, shape in marked)
 
+    def proven(self, items: Sequence[ResourceState], fleet: Fleet, facts: Facts) -> Iterable[Address]:
+        """Also stored deployments that bear this fleet's name, of aliases that the spec no longer has."""
+        yield from super().proven(items, fleet, facts)
+        for proxy in fleet.proxies.values():
+            reading = facts.of(proxy_source(proxy))
+            for row in reading.deployments if isinstance(reading, ProxyReading) else ():
+                if row.stored and (mark := mark_of(row.info)) and mark.fleet == fleet.identity:
+                    yield route_address(proxy.name, row.alias)
+
     def orphans(self, items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
         """Stored deployments with this fleet's mark, of aliases that nothing names."""
         models = {(model.proxy, model.name) for model in fleet.models.values()}
@@ -157,6 +169,12 @@ class RouteKind(Kind):
         expand = Step(f"{item.address}/expand", item.address, Phase.EXPAND, put, locked=record(item.want))
         prove = ProveRoute(item.want.source, proxy.doors, item.address.alias, ROUTE_TIMEOUT)
         return Work((expand, Step(f"{item.address}/prove", item.address, Phase.PROVE, prove, after=(expand.id,))))
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """Requests to the proxy's API."""
+        from fleethub.kinds.route.execute import HANDLERS
+
+        return HANDLERS
 
     def title(self, address: Address) -> str:
         """Its proxy."""

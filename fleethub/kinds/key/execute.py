@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from fleethub.applying.context import Context, StepError
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
-from fleethub.kinds.key import mark_of
+from fleethub.kinds.execution import Context, Handler, StepError
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.kinds.key.attributes import BY_MODEL, power, shown
+from fleethub.kinds.key.marks import mark_of
 from fleethub.model import keycall
-from fleethub.model.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.model.facts import KeyRow
 from fleethub.model.secret import Secret
 
@@ -235,3 +235,10 @@ def _call(function: Any, *args: Any) -> Any:
         return function(*args)
     except LiteLLMError as error:
         raise StepError(str(error)) from None
+
+
+HANDLERS: dict[type, Handler] = {
+    KeyPut: put,
+    KeyDelete: delete,
+    ProveKey: prove,
+}

@@ -1,4 +1,4 @@
-"""What steps share while one apply runs."""
+"""What the steps of all kinds share while one apply runs: clients, the apply's mark, waits. Not pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event, Lock
+from typing import Any
 
 from fleethub.clients.host import Hosts
 from fleethub.clients.http import Http
@@ -18,6 +19,10 @@ from fleethub.model.observation import Source
 
 class StepError(Exception):
     """A step did not do what it should; the message is fit to be shown."""
+
+
+class NotActivated(StepError):
+    """The thing has what is new and does not work with it: too many of these end a rollout."""
 
 
 @dataclass(slots=True)
@@ -74,3 +79,7 @@ class Context:
         """Sleep; an interrupt ends it, and the step with it."""
         if self.stop.wait(seconds):
             raise StepError("interrupted")
+
+
+#: Carries one action out and returns notes for the operator; raises StepError.
+Handler = Callable[[Any, Context], tuple[str, ...]]

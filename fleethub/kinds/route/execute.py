@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from fleethub.applying.context import Context, StepError
 from fleethub.clients.litellm import LiteLLMError
-from fleethub.model.actions import ProveRoute, RouteDelete, RoutePut
+from fleethub.kinds.execution import Context, Handler, StepError
+from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
 
 POLL = 0.5  # seconds
 
@@ -61,3 +61,10 @@ def delete(do: RouteDelete, context: Context) -> tuple[str, ...]:
     except LiteLLMError as error:
         raise StepError(str(error)) from None
     return ()
+
+
+HANDLERS: dict[type, Handler] = {
+    RoutePut: put,
+    ProveRoute: prove,
+    RouteDelete: delete,
+}

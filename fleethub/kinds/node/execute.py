@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from fleethub.applying.context import Context, StepError
 from fleethub.clients.host import Activation, Bundle, HostError, Target
 from fleethub.clients.resolver import SecretError
-from fleethub.model.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
+from fleethub.kinds.execution import Context, Handler, NotActivated, StepError
+from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 
 HOT = 5.0  # seconds in which a gateway that runs answers
 ANSWERS = ("healthy", "unasked")
-
-
-class NotActivated(StepError):
-    """The node has the new set and does not work with it."""
 
 
 def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
@@ -147,3 +143,11 @@ def _age(since: str | None) -> float:
         return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds())
     except (TypeError, ValueError):
         return 0.0
+
+
+HANDLERS: dict[type, Handler] = {
+    Deliver: deliver,
+    Activate: activate,
+    Settle: settle,
+    RemoveNode: remove,
+}

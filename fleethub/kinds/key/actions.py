@@ -1,0 +1,70 @@
+"""What is done to a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from fleethub.model.observation import Source
+from fleethub.model.secret import Derived
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPut:
+    """Create or update a key, keeping foreign metadata, and read it back.
+
+    ``models`` None leaves the scope alone; a limit that is None is cleared. ``create`` refuses an alias that exists;
+    otherwise the key is found by its value, and has ``alias`` afterwards.
+    ``lift``: attributes that take power away (expires, allowed_routes, aliases, router_settings, limits of zero per
+    model) and are taken off.
+    """
+
+    operation: ClassVar[str] = "key.put"
+    says: ClassVar[str] = "write key"
+
+    source: Source
+    alias: str
+    value: Derived
+    models: tuple[str, ...] | None
+    limits: Mapping[str, Any]
+    generation: int
+    create: bool
+    unblock: bool = False
+    lift: tuple[str, ...] = ()
+    replaces: str | None = None  # LiteLLM's hash of a revoked key that goes first
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDelete:
+    """Delete a key by LiteLLM's hash of it, which the plan saw; another one of that alias is left alone."""
+
+    operation: ClassVar[str] = "key.delete"
+    says: ClassVar[str] = "delete key"
+
+    source: Source
+    alias: str
+    tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProveKey:
+    """Ask every door with the key itself until it lists the whole scope, for 2 x ttl + 10 seconds each.
+
+    ``processes`` > 1: there are workers behind one door that cannot be asked one by one, so the ttl is
+    waited out since the write (``written`` names the step that wrote; None: since now). ``asks``: whether the key has
+    a request to spare for the question whether it may be called with; else its list alone counts.
+    """
+
+    operation: ClassVar[str] = "key.prove"
+    says: ClassVar[str] = "prove key"
+
+    doors: tuple[str, ...]
+    alias: str
+    value: Derived
+    scope: tuple[str, ...]
+    ttl: float
+    processes: int
+    written: str | None
+    created: bool
+    asks: bool = True

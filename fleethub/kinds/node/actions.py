@@ -1,0 +1,95 @@
+"""What is done to a node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from fleethub.model.actions import Check
+from fleethub.model.observation import Source
+from fleethub.model.secret import Blob, Text
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFile:
+    """One file of a node; ``mode`` as in chmod."""
+
+    path: str
+    text: Text
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Put a node's files in place, all or none visible as the set they are, with the mark last.
+
+    ``restart``: the process must be a new one before it uses the set. ``activated``: the rename is all it takes.
+    """
+
+    operation: ClassVar[str] = "node.deliver"
+    says: ClassVar[str] = "deliver"
+
+    source: Source
+    files: tuple[NodeFile, ...]
+    generation: int
+    folders: tuple[str, ...] = ()  # below the target, made when missing, belonging to ``uid``
+    uid: int = 1000
+    expects: Mapping[str, Blob | None] = field(default_factory=dict)  # path -> what the plan saw there
+    stale: Mapping[str, Blob] = field(default_factory=dict)  # path -> what lies there and is no longer part of it
+    keep: frozenset[str] = frozenset()  # paths that lie there as wanted
+    checks: tuple[Check, ...] = ()
+    restart: bool = True
+    activated: bool = True
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Activate:
+    """Make a node's process use its set: run ``argv`` at the target, wait for its health, write ``activated``.
+
+    ``hot``: the running gateway takes the set over by itself, ``argv`` only starts one that does not answer.
+    ``fresh``: what answers must be another process than before.
+    """
+
+    operation: ClassVar[str] = "node.activate"
+    says: ClassVar[str] = "activate"
+
+    source: Source
+    argv: tuple[str, ...]
+    port: int
+    timeout: float  # seconds until it must answer
+    generation: int
+    files: tuple[NodeFile, ...] = ()  # the set
+    hot: bool = False
+    fresh: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Wait until a node has run on its new set for ``seconds``; shared by all nodes that settle together."""
+
+    operation: ClassVar[str] = "node.settle"
+    says: ClassVar[str] = "settle"
+
+    seconds: float
+    delivered: str | None  # the step that delivered; None: ``since`` tells
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNode:
+    """Run ``argv`` at the target, remove files that still are as the plan saw them, then the mark; others stay.
+
+    ``when``: without its success ``argv`` cannot be run there, and is not. ``by_hand`` says what a human ends there,
+    where nothing was run.
+    """
+
+    operation: ClassVar[str] = "node.remove"
+    says: ClassVar[str] = "remove"
+
+    source: Source
+    files: Mapping[str, Blob]
+    argv: tuple[str, ...] = ()
+    when: tuple[str, ...] = ()
+    by_hand: str = ""
