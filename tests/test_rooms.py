@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1] / "fleethub"
 ALLOWED = {
     "model": set(),
     "fleetspec": {"nodetypes", "folders"},
-    "nodetypes": set(),
+    "nodetypes": {"dotenv"},
     "rendering": {"nodetypes", "folders"},
     "sizing": set(),
     "engines": {"sizing"},

@@ -165,8 +165,9 @@ class NodeCheck:
             return None
 
     def variables(self) -> None:
+        settings = self.values.get(self.kind.table.name, {}) if self.kind and self.kind.table else {}
         for name, value in self.values.get("env", {}).items():
-            if self.kind is not None and self.kind.owns_variable(name):
+            if self.kind is not None and self.kind.owns_variable(name, settings):
                 self.say("node.owned-path", f"env sets {name}, which FleetHub owns", ("env", name), "take it out")
             if isinstance(value, Plain):
                 self.expanded(("env", name), value.value)

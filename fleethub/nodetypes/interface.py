@@ -124,8 +124,8 @@ class NodeType(Protocol):
     def tools(self) -> tuple[str, ...]:
         """The programs on its machine that run it."""
 
-    def owns_variable(self, name: str) -> bool:
-        """Whether ``[nodes.x.env]`` may not set a variable."""
+    def owns_variable(self, name: str, settings: Mapping[str, Any]) -> bool:
+        """Whether ``[nodes.x.env]`` may not set a variable; ``settings`` is the node's table of the type."""
 
     def files_of(self, node: Node) -> tuple[FileType, ...]:
         """The files that a node has, in the order of ``files``."""

@@ -145,8 +145,8 @@ def precheck(which="docker", **more):
 
 @pytest.mark.parametrize("name", ["OPENCLAW_IMAGE", "FLEETHUB_KEY_MAIN", "HOME", "COMPOSE_FILE", "OPENCLAW_STATE_DIR"])
 def test_owned_variables(name):
-    assert nodetypes.get("openclaw-docker").owns_variable(name)
-    assert not nodetypes.get("openclaw-docker").owns_variable(f"MY_{name}")
+    assert nodetypes.get("openclaw-docker").owns_variable(name, {})
+    assert not nodetypes.get("openclaw-docker").owns_variable(f"MY_{name}", {})
 
 
 @pytest.mark.parametrize(

@@ -125,9 +125,12 @@ class Target:
         self._ended(lines, "delivered")
         return Delivered(_told(lines, "unchecked"), _told(lines, "kept"))
 
-    def activate(self, argv: Sequence[str], port: int, timeout: float, fresh: bool) -> Activation:
-        """Run a command at the target and wait until the gateway answers; ``fresh``: as another process than before."""
-        head = [self.path, str(port), str(max(1, round(timeout))), "1" if fresh else "", _who(), *argv, ""]
+    def activate(
+        self, argv: Sequence[str], port: int, timeout: float, fresh: bool, path: str = "/healthz"
+    ) -> Activation:
+        """Run a command at the target and wait until ``path`` answers; ``fresh``: as another process than before."""
+        seconds = str(max(1, round(timeout)))
+        head = [self.path, str(port), path, seconds, "1" if fresh else "", _who(), *argv, ""]
         lines, _ = self._run(scripts.RUN, head, b"", timeout + START)
         command = next((line.split(" ", 2)[1:] for line in lines if line.startswith("command ")), None)
         health = next((line for line in lines if line in ("healthy", "silent", "old")), "unasked")

@@ -63,6 +63,7 @@ class Activate:
     files: tuple[NodeFile, ...] = ()  # the set
     hot: bool = False
     fresh: bool = True
+    path: str = "/healthz"  # what it must answer at the port on its machine's loopback; port 0: it is not asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,20 +78,20 @@ def _safe(message: str, files: Iterable[NodeFile], context: Context) -> str:
 def _start(do: Activate, target: Target) -> str:
     """What is wrong; empty when the gateway answers."""
     if do.hot:
-        done = target.activate((), do.port, HOT, fresh=False)
+        done = target.activate((), do.port, HOT, fresh=False, path=do.path)
         if done.health in ANSWERS:
             return ""
         if not do.argv:
-            return f"the gateway does not answer at 127.0.0.1:{do.port}/healthz"
-        return _problem(target.activate(do.argv, do.port, do.timeout, fresh=False), do)
-    return _problem(target.activate(do.argv, do.port, do.timeout, do.fresh), do)
+            return f"the gateway does not answer at 127.0.0.1:{do.port}{do.path}"
+        return _problem(target.activate(do.argv, do.port, do.timeout, fresh=False, path=do.path), do)
+    return _problem(target.activate(do.argv, do.port, do.timeout, do.fresh, do.path), do)
 
 
 def _problem(done: Activation, do: Activate) -> str:
     if done.code:
         return f"{do.argv[0]} ended with {done.code}{f' ({done.said})' if done.said else ''}"
     if done.health == "silent":
-        return f"the gateway did not answer at 127.0.0.1:{do.port}/healthz within {do.timeout:g} s"
+        return f"the gateway did not answer at 127.0.0.1:{do.port}{do.path} within {do.timeout:g} s"
     if done.health == "old":
         return f"the process at port {do.port} is still the one from before, which does not know the new set"
     return ""

@@ -21,6 +21,7 @@ from fleethub.kinds.node.delivery import (
 from fleethub.kinds.values import ResourceState, Work
 from fleethub.model.fleet import Node
 from fleethub.model.plan import Phase, Step
+from fleethub.nodetypes.interface import Probe
 
 
 def steps(item: ResourceState) -> Work:
@@ -39,17 +40,19 @@ def steps(item: ResourceState) -> Work:
         return Work((Step(settle, item.address, Phase.SETTLE, wait, locked=record(item.want)),))
     kind = nodetypes.of(node)
     files = tuple(NodeFile(f.path, f.text, f.mode) for f in item.want.material["files"])
+    probe = kind.probe(node) if kind else Probe()
     host = is_host(node)
     restart = host and needs_restart(item)
     activate = Activate(
         item.want.source,
         kind.activation(node) if kind else (),
-        node.port,
+        probe.port,
         node.timeout,
         node.generation,
         files,
         hot=not restart and all(file.of.hot for file in changed_files(item)),
         fresh=restart,
+        path=probe.path,
     )
     start = Step(f"{item.address}/activate", item.address, Phase.ACTIVATE, activate, locked=record(item.want))
     if not to_deliver(item):
@@ -74,7 +77,7 @@ def steps(item: ResourceState) -> Work:
             checks=kind.validation(node) if kind and host else (),
             restart=restart,
             activated=not host,
-            port=node.port if host else 0,
+            port=probe.port if host else 0,
         ),
         locked=None if host else record(item.want),
     )

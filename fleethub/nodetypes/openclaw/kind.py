@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from fleethub.model import address
 from fleethub.model.actions import Check
@@ -15,8 +14,8 @@ from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
 from fleethub.nodetypes import compose as docker_compose
 from fleethub.nodetypes import dotenv
-from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints
-from fleethub.nodetypes.interface import FileType, Probe, PublishedSchema, SpecTable, paths
+from fleethub.nodetypes.base import Base
+from fleethub.nodetypes.interface import FileType, PublishedSchema, paths
 from fleethub.nodetypes.openclaw import (
     block,
     chain,
@@ -37,23 +36,17 @@ from fleethub.nodetypes.openclaw.files import FILES
 from fleethub.nodetypes.openclaw.table import TABLE
 
 
-@dataclass(frozen=True, slots=True)
-class OpenClaw:
-    """An OpenClaw gateway, in a container or run by the operator."""
+class OpenClaw(Base):
+    """An OpenClaw gateway, in a container or run by the operator; without a container it has no compose file."""
 
-    name: str
-    container: bool
+    title = "OpenClaw"
+    table = TABLE
+    port = names.PORT
+    context_min = 16_384  # its own prompt takes about 10k tokens for one line
 
-    title: ClassVar[str] = "OpenClaw"
-    table: ClassVar[SpecTable | None] = TABLE
-    port: ClassVar[int] = names.PORT
-    #: Its own prompt takes about 10k tokens for one line.
-    context_min: ClassVar[int] = 16_384
-
-    @property
-    def files(self) -> tuple[FileType, ...]:
-        """No compose file without a container."""
-        return FILES if self.container else tuple(file for file in FILES if file.role != "compose")
+    def __init__(self, name: str, container: bool) -> None:
+        self.name, self.container = name, container
+        self.files = FILES if container else tuple(file for file in FILES if file.role != "compose")
 
     @property
     def required(self) -> frozenset[str]:
@@ -65,21 +58,13 @@ class OpenClaw:
         """Docker, or OpenClaw itself."""
         return ("docker",) if self.container else ("openclaw",)
 
-    def owns_variable(self, name: str) -> bool:
+    def owns_variable(self, name: str, settings: Mapping[str, Any]) -> bool:
         """Those that FleetHub sets, and those that would redirect Docker Compose itself."""
         return names.owned_variable(name)
-
-    def files_of(self, node: Node) -> tuple[FileType, ...]:
-        """A text for its agents only where the spec gives its path."""
-        return tuple(file for file in self.files if file.path or file.role in node.files)
 
     def folders(self, node: Node) -> tuple[str, ...]:
         """What OpenClaw writes to."""
         return names.FOLDERS
-
-    def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
-        """Each step of the chain."""
-        return endpoints(fleet, node)
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """Everything that the templates of a node may see."""
@@ -156,10 +141,6 @@ class OpenClaw:
     def project(self, node: Node) -> str:
         """The spec's, or one by the node's name."""
         return names.project(node) if self.container else ""
-
-    def probe(self, node: Node) -> Probe:
-        """The gateway's own health check."""
-        return Probe(node.port)
 
     def validation(self, node: Node) -> tuple[Check, ...]:
         """Compose's and OpenClaw's own."""

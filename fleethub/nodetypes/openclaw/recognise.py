@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from fleethub.dotenv import assignments
 from fleethub.nodetypes.openclaw import jsonc
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 KNOWN = ("gateway", "models", "agents", "channels", "auth", "tools", "session", "plugins")
 
 
@@ -21,8 +23,8 @@ def recognise(role: str, data: bytes) -> str:
             return ""
         image = re.search(r"^\s+image:.*openclaw", text, re.MULTILINE | re.IGNORECASE)
         return "its services:" + (", with an image of OpenClaw" if image else "")
-    names = re.findall(r"^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=", text, re.MULTILINE)
-    ours = [name for name in dict.fromkeys(names) if name.startswith(("OPENCLAW_", "FLEETHUB_KEY_"))]
+    names = [name for name in assignments(text) if _VARIABLE.fullmatch(name)]
+    ours = [name for name in names if name.startswith(("OPENCLAW_", "FLEETHUB_KEY_"))]
     if not names:
         return ""
     return f"its {len(names)} variables" + (f", {', '.join(ours[:4])} among them" if ours else "")

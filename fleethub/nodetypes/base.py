@@ -1,0 +1,90 @@
+"""What most types of node have in common: the answers of a program that FleetHub knows nothing special about."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from fleethub.model.actions import Check
+from fleethub.model.facts import HostReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet, Node
+from fleethub.model.secret import Text
+from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints
+from fleethub.nodetypes.interface import FileType, Probe, PublishedSchema, SpecTable
+
+
+class Base:
+    """A type whose nodes run as the spec's command starts them, and that has nothing to check."""
+
+    table: SpecTable | None = None
+    port = 0
+    context_min = 0
+    files: tuple[FileType, ...] = ()
+
+    @property
+    def required(self) -> frozenset[str]:
+        """Nothing more."""
+        return frozenset()
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """None that is known."""
+        return ()
+
+    def owns_variable(self, name: str, settings: Mapping[str, Any]) -> bool:
+        """FleetHub's own names."""
+        return name.startswith("FLEETHUB_")
+
+    def files_of(self, node: Node) -> tuple[FileType, ...]:
+        """Those without a place of their own only where the spec gives one."""
+        return tuple(file for file in self.files if file.path or file.role in node.files)
+
+    def folders(self, node: Node) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
+        """Each step of the chain."""
+        return endpoints(fleet, node)
+
+    def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
+        """Nothing."""
+        return ()
+
+    def schema(self, node: Node) -> PublishedSchema | None:
+        """None."""
+        return None
+
+    def check(
+        self, fleet: Fleet, node: Node, files: Mapping[str, Text], schema: Mapping[str, Any] | None = None
+    ) -> tuple[Finding, ...]:
+        """Nothing."""
+        return ()
+
+    def consequence(self, file: FileType, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
+        """Read while it runs, or with a restart by the spec's command."""
+        if file.hot:
+            return "read while it runs"
+        return f"restart by {shlex.join(node.command)}" if node.command else "restart by hand"
+
+    def activation(self, node: Node) -> tuple[str, ...]:
+        """The spec's command."""
+        return node.command
+
+    def project(self, node: Node) -> str:
+        """None."""
+        return ""
+
+    def probe(self, node: Node) -> Probe:
+        """A health check where the spec gives a port."""
+        return Probe(node.port)
+
+    def validation(self, node: Node) -> tuple[Check, ...]:
+        """None."""
+        return ()
+
+    def machine(self, node: Node, reading: HostReading, applied: bool) -> tuple[Finding, ...]:
+        """Nothing."""
+        return ()
