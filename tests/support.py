@@ -13,10 +13,10 @@ from typing import Any
 from fleethub.cli import main
 from fleethub.clients.http import Answer, Http
 from fleethub.fleetspec import load as load_spec
+from fleethub.lockfile.text import load
 from fleethub.operations.trust import lockfile_of, remember
-from fleethub.state.format import load
-from fleethub.state.store import FileStore
 from fleethub.state.trust import TrustError
+from fleethub.stores.file import FileStore
 
 SEED = "fhseed1_" + "T3st" * 10 + "abc"
 MASTER = "sk-master-1234"

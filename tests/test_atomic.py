@@ -14,7 +14,7 @@ import pytest
 
 from fleethub.atomic import Lines, replace
 from fleethub.fleetspec.scaffold import GITIGNORE
-from fleethub.state.lock import local_lock
+from fleethub.stores.lock import local_lock
 from tests.cli.test_streams import RUN, shell
 
 #: No file may grow beyond 1 KiB, which is less than any spec: what a full disk does, and no other process feels it.

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from fleethub.lockfile.reduce import replay
 from fleethub.model.exit import Exit
-from fleethub.state import journal
-from fleethub.state.reduce import replay
+from fleethub.stores import journal
 from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import LiteLLM
 from fleethub.testing.ollama import Ollama

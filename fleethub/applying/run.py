@@ -14,6 +14,7 @@ from threading import Lock
 from fleethub.clients.resolver import SecretError
 from fleethub.kinds import KINDS
 from fleethub.kinds.execution import Context, NotActivated, StepError
+from fleethub.lockfile.reduce import reduce
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.event import (
@@ -28,7 +29,6 @@ from fleethub.model.event import (
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending
 from fleethub.model.plan import Action, Phase, Plan, Step
 from fleethub.model.text import flat, plural
-from fleethub.state.reduce import reduce
 
 #: Steps of one phase that run at the same time. Settling only waits, so all of it may wait together.
 WORKERS = {Phase.SETTLE: 64, Phase.PROVE: 32}

@@ -30,12 +30,12 @@ def report(error: BaseException, as_json: bool = False) -> int:
 
 def _judge(error: BaseException) -> tuple[Exit, str]:
     """Exit code and message; what nobody foresaw is a bug of ours: 70."""
+    from fleethub.lockfile.errors import LockfileError
     from fleethub.model.edit import EditError, NotCommitted, SpecChanged
     from fleethub.operations import NotThereYet
     from fleethub.operations.trust import TrustInputError
-    from fleethub.state.format import LockfileError
-    from fleethub.state.lock import LockedError
     from fleethub.state.trust import TrustError
+    from fleethub.stores.lock import LockedError
 
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return Exit.INTERRUPTED, "interrupted; the next plan sees what was done"

@@ -129,8 +129,8 @@ class progress:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
+        from fleethub.lockfile.events import as_dict
         from fleethub.model.event import ApplyFinished, ApplyStarted, StepStarted
-        from fleethub.state.journal import as_dict
 
         if self._out.json:
             self._out.line(as_dict(event))

@@ -20,8 +20,8 @@ def _addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
 
     from fleethub.fleetspec import load
     from fleethub.kinds.key import scopes
-    from fleethub.state.format import LockfileError
-    from fleethub.state.store import FileStore
+    from fleethub.lockfile.errors import LockfileError
+    from fleethub.stores.file import FileStore
 
     folder = Path((ctx.find_root().params or {}).get("folder") or ".")
     found: set[str] = set()

@@ -110,8 +110,8 @@ def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
 def _remembering(fleet: Fleet) -> Fleet:
     """With what the lockfile remembers of its keys; one that cannot be read is told of where it is needed."""
     from fleethub.kinds.key import floors
-    from fleethub.state.format import LockfileError
-    from fleethub.state.store import FileStore
+    from fleethub.lockfile.errors import LockfileError
+    from fleethub.stores.file import FileStore
 
     try:
         lockfile = FileStore(Path(fleet.root)).read()
@@ -164,7 +164,7 @@ class Workplace:
         from fleethub.clients.resolver import SecretResolver
         from fleethub.clients.shell import Shells
         from fleethub.operations.trust import ALONE, lockfile_of, settle
-        from fleethub.state.store import FileStore
+        from fleethub.stores.file import FileStore
 
         self.opened = open_fleet(path, overlay)
         self.fleet = self.opened.fleet
@@ -285,7 +285,7 @@ class Workplace:
         pace: Pace = Pace(),
     ) -> Result:
         """Lock, plan, ask, carry out. An empty plan writes nothing but a FLEETHUB.md that is gone or edited.
-        Raises state.lock.LockedError.
+        Raises stores.lock.LockedError.
 
         What sessions are told is kept in either case; after an apply everything is read once more for it.
         """
@@ -295,8 +295,8 @@ class Workplace:
         from fleethub.kinds.execution import Context
         from fleethub.observing import now
         from fleethub.operations.sessions import publish, remember
-        from fleethub.state.journal import Journal
-        from fleethub.state.lock import local_lock, who
+        from fleethub.stores.journal import Journal
+        from fleethub.stores.lock import local_lock, who
 
         with local_lock(self.store.private / "lock", "destroy" if destroy else "apply"):
             made = self.plan(repair, destroy, pace)

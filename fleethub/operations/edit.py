@@ -44,9 +44,9 @@ from fleethub.operations import Planned, SpecError, Workplace
 from fleethub.operations.allowed import target_finding
 from fleethub.operations.trust import Trusting
 from fleethub.placement.assess import assess, planned_sets
-from fleethub.state.history import History
-from fleethub.state.history import read as history
-from fleethub.state.lock import LockedError, local_lock, who
+from fleethub.stores.history import History
+from fleethub.stores.history import read as history
+from fleethub.stores.lock import LockedError, local_lock, who
 
 __all__ = [
     "Assign", "EditError", "LockedError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged",

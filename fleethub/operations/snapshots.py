@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleethub.fleetspec import load
+from fleethub.lockfile.errors import LockfileError
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
@@ -25,7 +26,6 @@ from fleethub.model.plan import Plan
 from fleethub.operations import NotThereYet, Planned, SpecError, Workplace
 from fleethub.operations.sessions import keep, refused
 from fleethub.operations.trust import ALONE, Trusting
-from fleethub.state.format import LockfileError
 
 log = logging.getLogger(__name__)
 NEVER = "Never observed: nothing has been read yet, so nothing is known."

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fleethub import folders
+from fleethub.lockfile.errors import LockfileError
 from fleethub.model.finding import FOR_PEOPLE, Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.secret import SecretRef
 from fleethub.model.trust import COMMAND, Guard, Known, Record, Run, Use, digest, origin_of, runs, uses
 from fleethub.state import trust as kept
-from fleethub.state.format import LockfileError
-from fleethub.state.store import FileStore
+from fleethub.stores.file import FileStore
 
 VARIABLE = "FLEETHUB_TRUST"
 HAND = "named by hand"

@@ -1,1 +1,1 @@
-"""What FleetHub remembers: the lockfile, its history, the journal of each apply, and the local lock."""
+"""What this machine remembers of fleets: which there are, what is trusted, what sessions are told."""

@@ -69,7 +69,7 @@ def _backend(backend: BackendStatus) -> str:
 
 def show_data(address: Address, want: Resource | None, locked: Locked | None, seen: Observation) -> dict[str, Any]:
     """One resource: wanted, last applied, observed."""
-    from fleethub.state.format import encode
+    from fleethub.lockfile.forms import encode
 
     observed: dict[str, Any] = {"state": _seen(seen)}
     if isinstance(seen, Seen):

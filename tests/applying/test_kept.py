@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from fleethub.kinds.node.delivery import ending
+from fleethub.lockfile.forms import decode, encode
 from fleethub.model.address import Address
 from fleethub.model.observation import Locked, Pending, Source
-from fleethub.state.format import decode, encode
 from tests.support import Place
 from tests.test_laws import World
 from tests.views.test_text import MODELS

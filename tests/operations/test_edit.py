@@ -16,8 +16,8 @@ from fleethub.model.edit import EditError, NotCommitted, Proposal, SpecChanged
 from fleethub.model.facts import Facts
 from fleethub.operations import SpecError, Workplace
 from fleethub.operations.edit import Assign, Register, Release, SetFields, propose, refuse, write
-from fleethub.state import history
-from fleethub.state.lock import LockedError, local_lock
+from fleethub.stores import history
+from fleethub.stores.lock import LockedError, local_lock
 from tests.editing import SPEC, VOLTA
 from tests.support import SEED, recorded
 
@@ -410,7 +410,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from fleethub.model.facts import Facts
-from fleethub.state import history
+from fleethub.stores import history
 from fleethub.operations import edit
 def dies(*args): os.kill(os.getpid(), signal.SIGKILL)
 folder, at = Path(sys.argv[1]), sys.argv[2]

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from fleethub.operations.snapshots import NEVER, SnapshotCache, View
-from fleethub.state.lock import local_lock
+from fleethub.stores.lock import local_lock
 from tests.support import MASTER, Place, recorded
 from tests.test_laws import SPEC, World
 

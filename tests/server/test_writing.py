@@ -14,8 +14,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from fleethub.server.site import Site, site_of
-from fleethub.state.history import read
-from fleethub.state.lock import local_lock
+from fleethub.stores.history import read
+from fleethub.stores.lock import local_lock
 from tests.server.conftest import client_of
 from tests.server.live import serving
 from tests.support import MASTER, Place, recorded

@@ -9,9 +9,9 @@ from typing import Any
 
 from fleethub.applying import run
 from fleethub.clients.resolver import SecretResolver
+from fleethub.lockfile.reduce import reduce
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.plan import Phase, Plan, Step
-from fleethub.state.reduce import reduce
 from tests.fleets import Spec
 from tests.world.fold import Failed, fold
 from tests.world.planning import plan

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleethub.lockfile.errors import LockfileError
+from fleethub.lockfile.reduce import replay
+from fleethub.lockfile.text import dump, load
+from fleethub.lockfile.upgrade import block_of
 from fleethub.model.address import Address
 from fleethub.model.capacity import Fit, PlannedModel
 from fleethub.model.event import ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.observation import Applied, Locked, Lockfile, Pending, Source, System
-from fleethub.state.format import LockfileError, dump, load
-from fleethub.state.reduce import replay
-from fleethub.state.upgrade import block_of
 
 names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,8}", fullmatch=True)
 aliases = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)

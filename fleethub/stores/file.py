@@ -6,8 +6,9 @@ from pathlib import Path
 
 from fleethub import folders
 from fleethub.atomic import replace
+from fleethub.lockfile.errors import LockfileError
+from fleethub.lockfile.text import dump, load
 from fleethub.model.observation import Lockfile
-from fleethub.state.format import LockfileError, dump, load
 
 BACKUPS = 20
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleethub.lockfile.reduce import replay
+from fleethub.lockfile.text import dump, load
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone, StepFailed, StepStarted
-from fleethub.state import journal
-from fleethub.state.format import dump, load
-from fleethub.state.reduce import replay
-from tests.state.test_format import addresses, applieds, names, planneds, recorded
+from fleethub.stores import journal
+from tests.lockfile.test_text import addresses, applieds, names, planneds, recorded
 
 planned = st.dictionaries(names, st.lists(planneds, max_size=2).map(tuple), max_size=2)
 records = addresses.flatmap(recorded)

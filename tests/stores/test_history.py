@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fleethub.state.history import History, read
+from fleethub.stores.history import History, read
 
 
 def append(path: Path, line: dict[str, Any]) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from fleethub.lockfile.errors import LockfileError
 from fleethub.model.observation import Lockfile
-from fleethub.state.format import LockfileError
-from fleethub.state.lock import LockedError, local_lock
-from fleethub.state.store import BACKUPS, FileStore
+from fleethub.stores.file import BACKUPS, FileStore
+from fleethub.stores.lock import LockedError, local_lock
 
 LOCKFILE = Lockfile("monad", "lineage", 1, "fp1:0")
 
@@ -56,7 +56,7 @@ def test_what_is_no_text_says_where_to_get_it_back(tmp_path: Path) -> None:
 def test_the_lock_names_its_holder_and_dies_with_it(tmp_path: Path) -> None:
     path = tmp_path / ".fleethub/lock"
     code = (
-        "import sys; from pathlib import Path; from fleethub.state.lock import local_lock\n"
+        "import sys; from pathlib import Path; from fleethub.stores.lock import local_lock\n"
         f"with local_lock(Path({str(path)!r}), 'apply'):\n    print('held', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

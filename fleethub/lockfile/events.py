@@ -1,0 +1,160 @@
+"""Every event of an apply as plain JSON values: the journal's lines, and what ``--json`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, NotRequired
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    PlainValidator,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    with_config,
+)
+from typing_extensions import TypedDict
+
+from fleethub.codec import SORTED, Named, Table, Texts, said
+from fleethub.lockfile.forms import Fits, PlannedEntry, Records, decode, encode
+from fleethub.model.event import (
+    ApplyFinished,
+    ApplyStarted,
+    Event,
+    Recorded,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Waiting,
+)
+from fleethub.model.observation import Applied, Locked
+
+#: A later FleetHub may say more of an event: that is not needed to replay it.
+LINE = ConfigDict(strict=True, extra="ignore")
+
+
+def _decode(raw: Any, info: ValidationInfo) -> Locked | None:
+    if "address" not in info.data:
+        raise ValueError("it is not known what is recorded")
+    return None if raw is None else decode(raw, info.data["address"])
+
+
+Record = Annotated[
+    Locked | None,
+    PlainValidator(_decode),
+    PlainSerializer(lambda record: None if record is None else encode(record)),
+]
+
+
+def _pair(raw: Any) -> Any:
+    """An entry of a planned set; an earlier FleetHub wrote ``[model, context]``."""
+    return {"model": raw[0], "context": raw[1]} if isinstance(raw, list) and len(raw) == 2 else raw
+
+
+Entries = Annotated[tuple[Annotated[PlannedEntry, BeforeValidator(_pair)], ...], Strict(False)]
+
+
+@with_config(LINE)
+class AppliedForm(TypedDict):
+    at: str
+    by: str
+    spec: str
+    commit: str
+    version: str
+
+
+@with_config(LINE)
+class ApplyStartedForm(TypedDict):
+    plan: str
+    fleet: str
+    lineage: str
+    serial: int
+    seed: str
+    apply: str
+    steps: int
+    id: NotRequired[str]
+    by_name: NotRequired[bool]
+    applied: Annotated[Applied, Table(AppliedForm)]
+    pending: Records
+
+
+@with_config(LINE)
+class StepStartedForm(TypedDict):
+    step: str
+    address: Named
+    phase: str
+    says: str
+
+
+@with_config(LINE)
+class StepDoneForm(TypedDict):
+    step: str
+    address: Named
+    phase: str
+    locked: Record
+    removed: bool
+    notes: Texts
+
+
+@with_config(LINE)
+class StepFailedForm(TypedDict):
+    step: str
+    address: Named
+    phase: str
+    reason: str
+    skipped: bool
+
+
+@with_config(LINE)
+class RecordedForm(TypedDict):
+    address: Named
+    locked: Record
+
+
+@with_config(LINE)
+class WaitingForm(TypedDict):
+    says: str
+    seconds: float
+
+
+@with_config(LINE)
+class ApplyFinishedForm(TypedDict):
+    serial: int
+    done: Texts
+    failed: Texts
+    skipped: Texts
+    planned: Annotated[Mapping[str, Entries], SORTED]
+    fits: NotRequired[Fits]
+
+
+EVENTS: Mapping[str, tuple[type[Event], TypeAdapter[Any]]] = {
+    "apply.started": (ApplyStarted, TypeAdapter(Annotated[ApplyStarted, Table(ApplyStartedForm)])),
+    "step.started": (StepStarted, TypeAdapter(Annotated[StepStarted, Table(StepStartedForm)])),
+    "step.done": (StepDone, TypeAdapter(Annotated[StepDone, Table(StepDoneForm)])),
+    "step.failed": (StepFailed, TypeAdapter(Annotated[StepFailed, Table(StepFailedForm)])),
+    "recorded": (Recorded, TypeAdapter(Annotated[Recorded, Table(RecordedForm)])),
+    "waiting": (Waiting, TypeAdapter(Annotated[Waiting, Table(WaitingForm)])),
+    "apply.finished": (ApplyFinished, TypeAdapter(Annotated[ApplyFinished, Table(ApplyFinishedForm)])),
+}
+NAMES = {event: name for name, (event, _) in EVENTS.items()}
+
+
+def as_dict(event: Event) -> dict[str, Any]:
+    """An event as plain JSON values, ``type`` first."""
+    name = NAMES[type(event)]
+    return {"type": name, **EVENTS[name][1].dump_python(event, by_alias=True)}
+
+
+def from_dict(raw: Mapping[str, Any]) -> Event:
+    """The inverse of ``as_dict``, also for what earlier versions wrote; raises ValueError on anything else."""
+    name = str(raw.get("type"))
+    if name not in EVENTS:
+        raise ValueError(f"no event is called {name!r}")
+    try:
+        event: Event = EVENTS[name][1].validate_python(dict(raw))
+    except ValidationError as error:
+        raise ValueError(f"{name}: {said(error)}") from None
+    return event

@@ -1,0 +1,156 @@
+"""The lockfile's format: what each table of ``fleet.lock`` holds, in the order in which it is written.
+
+The journal's lines hold the same records. What is not required is left out where it is the default. Reading refuses
+what it does not understand: that would be lost with the next write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import not_
+from typing import Annotated, Any, NotRequired
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
+from typing_extensions import TypedDict
+
+from fleethub.codec import SORTED, STRICT, AsText, Named, Table, Texts, plain, said
+from fleethub.lockfile.attributes import check
+from fleethub.lockfile.upgrade import block_of, upgraded_record
+from fleethub.model.address import Address
+from fleethub.model.capacity import PlannedModel
+from fleethub.model.observation import Applied, Attrs, Locked, Lockfile, Pending, Source, System
+
+#: Where things of each kind are.
+SYSTEMS: Mapping[str, System] = {"key": "litellm", "route": "litellm", "node": "host"}
+Entries = Annotated[frozenset[str], Strict(False), PlainSerializer(sorted)]
+Needs = Annotated[Mapping[Named, Entries], SORTED]
+Attributes = Annotated[Attrs, PlainSerializer(plain)]
+Generation = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+@with_config(STRICT)
+class SourceForm(TypedDict):
+    system: System
+    of: str
+    at: Annotated[str, Field(alias="origin")]
+
+
+@with_config(STRICT)
+class PendingForm(TypedDict):
+    phases: Texts
+    attrs: Attributes
+    needs: Needs
+    generation: NotRequired[Generation]
+
+
+@with_config(STRICT)
+class RecordForm(TypedDict):
+    source: Annotated[Source, Table(SourceForm)]
+    attrs: Attributes
+    needs: NotRequired[Needs]
+    shape: NotRequired[str]
+    owner: NotRequired[str]
+    generation: NotRequired[Generation]
+    born: NotRequired[str]
+    protected: NotRequired[bool]
+    by_hand: NotRequired[bool]
+    pending: NotRequired[Annotated[Pending, Table(PendingForm, sparse=True)]]
+
+
+@with_config(STRICT)
+class PlannedForm(TypedDict):
+    model: str
+    context: int
+    primary: NotRequired[Annotated[bool, AfterValidator(not_), PlainSerializer(not_), Field(alias="fallback")]]
+    tag: NotRequired[str]
+    bytes: NotRequired[int]
+
+
+@with_config(STRICT)
+class AppliedForm(TypedDict):
+    at: NotRequired[str]
+    by: NotRequired[str]
+    commit: NotRequired[str]
+    spec: NotRequired[str]
+    version: NotRequired[str]
+
+
+_RECORD: TypeAdapter[Locked] = TypeAdapter(Annotated[Locked, Table(RecordForm, sparse=True)])
+
+
+def encode(record: Locked) -> dict[str, Any]:
+    """One resource as plain values."""
+    table: dict[str, Any] = _RECORD.dump_python(record, by_alias=True)
+    return table
+
+
+def decode(raw: Any, address: Address) -> Locked:
+    """The inverse of ``encode``, also for what format 1 wrote; raises ValueError."""
+    try:
+        record = _RECORD.validate_python(upgraded_record(address, raw))
+    except ValidationError as error:
+        raise ValueError(f"{address}: {said(error)}") from None
+    source = record.source
+    if source.system != SYSTEMS.get(address.kind):
+        raise ValueError(f"{source.system!r} is no system of a {address.kind}")
+    if source.of != block_of(address):
+        raise ValueError(f"{address} cannot be of {source.of!r}")
+    for attrs in (record.attrs, record.pending.attrs if record.pending else {}):
+        check(address.kind, attrs)
+    return record
+
+
+def _decode_all(raw: Any) -> dict[Address, Locked]:
+    if not isinstance(raw, Mapping):
+        raise ValueError(f"{raw!r} holds no resources")
+    found = {Address.parse(name): record for name, record in raw.items()}
+    for address in found:
+        if address.kind not in SYSTEMS:
+            raise ValueError(f"{str(address)!r} is nothing that a lockfile records")
+    return {address: decode(record, address) for address, record in found.items()}
+
+
+def _encode_all(records: Mapping[Address, Locked]) -> dict[str, Any]:
+    return {str(address): encode(record) for address, record in sorted(records.items())}
+
+
+Records = Annotated[Mapping[Address, Locked], PlainValidator(_decode_all), PlainSerializer(_encode_all)]
+PlannedEntry = Annotated[PlannedModel, Table(PlannedForm, sparse=True)]
+PlannedSets = Annotated[Mapping[str, Annotated[tuple[PlannedEntry, ...], Strict(False)]], SORTED]
+Fits = Annotated[Mapping[str, str], SORTED]
+KeyName = Annotated[Address, AsText(("key",), "has no generations")]
+
+
+def _derives(text: Any) -> bool:
+    """What keys are derived from: the fleet's name (True), or its id."""
+    if text not in ("name", "id"):
+        raise ValueError(f"derive_from is {text!r}")
+    return bool(text == "name")
+
+
+@with_config(STRICT)
+class LockfileForm(TypedDict):
+    fleet: str
+    id: NotRequired[str]
+    by_name: Annotated[bool, Field(alias="derive_from"), PlainValidator(_derives), PlainSerializer(lambda _: "name")]
+    lineage: str
+    serial: int
+    apply: NotRequired[str]
+    seed: str
+    applied: NotRequired[Annotated[Applied, Table(AppliedForm, sparse=True)]]
+    generations: NotRequired[Annotated[Mapping[KeyName, Generation], SORTED]]
+    planned: NotRequired[PlannedSets]
+    fits: NotRequired[Fits]
+    resources: NotRequired[Annotated[Records, Field(alias="resource")]]
+
+
+LOCKFILE: TypeAdapter[Lockfile] = TypeAdapter(Annotated[Lockfile, Table(LockfileForm)])

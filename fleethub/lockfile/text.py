@@ -1,0 +1,50 @@
+"""``fleet.lock`` as TOML: sorted, reviewable, without secrets or references to any."""
+
+from __future__ import annotations
+
+import tomllib
+
+import tomli_w
+from pydantic import ValidationError
+
+from fleethub.codec import said
+from fleethub.lockfile.errors import LockfileError
+from fleethub.lockfile.forms import LOCKFILE
+from fleethub.lockfile.upgrade import upgraded
+from fleethub.model.observation import Lockfile
+
+FORMAT = 2
+HEADER = "# Written by fleethub apply; review it, do not edit it. It holds no secret.\n"
+AGAIN = "take it from git again, or from .fleethub/backups"
+
+
+def dump(lockfile: Lockfile) -> str:
+    """The file's text: the same value gives the same bytes."""
+    document = {"format": FORMAT, **LOCKFILE.dump_python(lockfile, by_alias=True)}
+    if not lockfile.by_name:
+        del document["derive_from"]
+    return HEADER + tomli_w.dumps(document)
+
+
+def load(text: str) -> Lockfile:
+    """Read the file's text; raises LockfileError."""
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise LockfileError(f"fleet.lock is not TOML ({error}); {AGAIN}") from error
+    found = document.pop("format", None)
+    if found is None:
+        raise LockfileError(f"fleet.lock is empty or damaged; {AGAIN}")
+    if found not in (1, FORMAT) or isinstance(found, bool):
+        raise LockfileError(f"fleet.lock has format {found!r}, and this FleetHub reads {FORMAT}; upgrade FleetHub")
+    try:
+        if found == 1:
+            document = upgraded(document)
+        lockfile = LOCKFILE.validate_python({"derive_from": "id", **document})
+        if not lockfile.by_name and not lockfile.id:
+            raise ValueError('it has no id, and does not say derive_from = "name"')
+    except ValidationError as error:
+        raise LockfileError(f"fleet.lock is damaged ({said(error)}); {AGAIN}") from error
+    except ValueError as error:
+        raise LockfileError(f"fleet.lock is damaged ({error}); {AGAIN}") from error
+    return lockfile

@@ -1,0 +1,41 @@
+"""The journal: every event of an apply as one JSON line, on disk before the next thing happens."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fleethub.atomic import Lines
+from fleethub.lockfile.events import as_dict, from_dict
+from fleethub.model.event import Event, Waiting
+
+
+class Journal:
+    """A sink that appends to ``journal.ndjson`` and fsyncs; waiting is not worth a line."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError."""
+        self._lines = Lines(path, 0o600)
+
+    def __call__(self, event: Event) -> None:
+        """Append one event; raises OSError."""
+        if isinstance(event, Waiting):
+            return
+        line = {"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **as_dict(event)}
+        self._lines.add(json.dumps(line, sort_keys=False).encode())
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._lines.close()
+
+
+def read(path: Path) -> list[Event]:
+    """The events of a journal; a line that a crash or a full disk cut off is left out: what it tells had no effect."""
+    events = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            events.append(from_dict(json.loads(line)))
+        except ValueError:
+            continue
+    return events
