@@ -39,7 +39,7 @@ def cmd(options: dict[str, object], nodes: tuple[str, ...], live: bool, timeout:
     def work() -> int:
         from fleethub.operations import Workplace, plan_exit
         from fleethub.operations import verify as use
-        from fleethub.views.verify import summary_data, verify_data, verify_text
+        from fleethub.verifying.view import summary_data, verify_data, verify_text
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             if (refused := workplace.refused()) is not None:

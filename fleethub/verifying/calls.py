@@ -1,4 +1,4 @@
-"""Which calls show that a node's chain works: each model at each door, lists first.
+"""Which calls show that a node's chain works: each model at each endpoint, lists first.
 
 A list costs nothing, and says little of a key: a call without messages asks of the key what a real one asks, and
 calls no model (see ``model.keycall``). A live call loads the model, so it is one token, and asks with
@@ -11,50 +11,51 @@ import json
 from collections.abc import Iterable
 
 from fleethub import nodetypes
+from fleethub.model.endpoint import Call, Wants
 from fleethub.model.facts import tagged
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.keycall import PATH, body, spare
-from fleethub.model.verify import Call, Check, Wants
 from fleethub.nodetypes.endpoints import ModelEndpoint
+from fleethub.verifying.values import ModelCheck
 
 LIST_SECONDS = 10.0
 
 
-def checks_of(fleet: Fleet, node: Node, live: float | None) -> tuple[tuple[Check, ...], tuple[Call, ...]]:
+def checks_of(fleet: Fleet, node: Node, live: float | None) -> tuple[tuple[ModelCheck, ...], tuple[Call, ...]]:
     """A node's checks and the calls that they need; ``live``: seconds for each call of a model, None: no such calls."""
     calls: list[Call] = []
-    checks: list[Check] = []
+    checks: list[ModelCheck] = []
     lists: dict[tuple[str, str], int] = {}
-    steps = [(endpoint, door, main) for endpoint in _endpoints(fleet, node) for door, main in _doors(fleet, endpoint)]
-    for endpoint, door, _ in steps:
-        if (door, endpoint.variable) not in lists:
-            lists[door, endpoint.variable] = len(calls)
+    steps = [(endpoint, url, main) for endpoint in _endpoints(fleet, node) for url, main in _urls(fleet, endpoint)]
+    for endpoint, url, _ in steps:
+        if (url, endpoint.variable) not in lists:
+            lists[url, endpoint.variable] = len(calls)
             wants, path = _list(endpoint)
-            calls.append(Call(wants, door + path, endpoint.variable, LIST_SECONDS))
+            calls.append(Call(wants, url + path, endpoint.variable, LIST_SECONDS))
     routes: dict[tuple[str, str], int] = {}
     key = fleet.keys.get(node.key)
     spares = spare(key.limits if key else {})
-    for endpoint, door, _ in steps:
-        if live is None and endpoint.proxy and spares and (door, endpoint.variable) not in routes:
-            routes[door, endpoint.variable] = len(calls)
-            calls.append(_route(endpoint, door, lists[door, endpoint.variable]))
-    for endpoint, door, main in steps:
-        listing, called = lists[door, endpoint.variable], None
+    for endpoint, url, _ in steps:
+        if live is None and endpoint.proxy and spares and (url, endpoint.variable) not in routes:
+            routes[url, endpoint.variable] = len(calls)
+            calls.append(_route(endpoint, url, lists[url, endpoint.variable]))
+    for endpoint, url, main in steps:
+        listing, called = lists[url, endpoint.variable], None
         if live is not None:
             called = len(calls)
-            calls.append(_live(endpoint, door, live, listing))
+            calls.append(_live(endpoint, url, live, listing))
         name = endpoint.id if endpoint.proxy else tagged(endpoint.id)
         checks.append(
-            Check(
+            ModelCheck(
                 endpoint.label,
                 name,
                 endpoint.proxy,
                 endpoint.variable,
-                door,
+                url,
                 main,
                 listing,
                 called,
-                routes.pop((door, endpoint.variable), None),
+                routes.pop((url, endpoint.variable), None),
             )
         )
     return tuple(checks), tuple(calls)
@@ -65,7 +66,7 @@ def _endpoints(fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
     return kind.endpoints(fleet, node) if kind else ()
 
 
-def _doors(fleet: Fleet, endpoint: ModelEndpoint) -> Iterable[tuple[str, bool]]:
+def _urls(fleet: Fleet, endpoint: ModelEndpoint) -> Iterable[tuple[str, bool]]:
     """The URL that the node uses, then every replica behind it."""
     if not endpoint.proxy:
         return [(endpoint.url, True)]
@@ -78,14 +79,14 @@ def _list(endpoint: ModelEndpoint) -> tuple[Wants, str]:
     return ("models", "/v1/models") if endpoint.proxy else ("tags", "/api/tags")
 
 
-def _route(endpoint: ModelEndpoint, door: str, after: int) -> Call:
-    return Call("route", door + PATH, endpoint.variable, LIST_SECONDS, json.dumps(body(endpoint.id)), after)
+def _route(endpoint: ModelEndpoint, url: str, after: int) -> Call:
+    return Call("route", url + PATH, endpoint.variable, LIST_SECONDS, json.dumps(body(endpoint.id)), after)
 
 
-def _live(endpoint: ModelEndpoint, door: str, seconds: float, after: int) -> Call:
+def _live(endpoint: ModelEndpoint, url: str, seconds: float, after: int) -> Call:
     if endpoint.proxy:
         asked = {"model": endpoint.id, "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}
-        return Call("chat", f"{door}/v1/chat/completions", endpoint.variable, seconds, json.dumps(asked), after)
+        return Call("chat", f"{url}/v1/chat/completions", endpoint.variable, seconds, json.dumps(asked), after)
     options = {"num_predict": 1, "num_ctx": endpoint.model.context}
     prompt = {"model": endpoint.id, "prompt": "hi", "stream": False, "options": options}
-    return Call("generate", f"{door}/api/generate", "", seconds, json.dumps(prompt), after)
+    return Call("generate", f"{url}/api/generate", "", seconds, json.dumps(prompt), after)

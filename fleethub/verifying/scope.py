@@ -1,4 +1,4 @@
-"""Why a key may not call a model, or why a call that it may make fails: one model at one door that answers."""
+"""Why a key may not call a model, or why a call that it may make fails: one model at one endpoint that answers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from fleethub.model.endpoint import Failure, Reply
 from fleethub.model.facts import KeyRow, ProxyReading, Team
 from fleethub.model.keycall import judge
-from fleethub.model.verify import Check, Failure, KeySeen, Master, Reply
-from fleethub.verifying.words import Problem
+from fleethub.verifying.text import Diagnosis
+from fleethub.verifying.values import KeyState, MasterView, ModelCheck
 
 DENIED = "_model_access_denied"
 #: How the versions of LiteLLM say that a name leads nowhere, to a caller who may name any.
@@ -19,19 +20,18 @@ _EVERY = {"all-proxy-models", "*"}
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What is known of a key on its proxy: the master's view, whether it is the right key, what other doors list."""
+class KeyContext:
+    """What is known of a key on its proxy: the master's view, whether it is the right one, other endpoints' lists."""
 
     key: str
-    master: Master | None
+    master: MasterView | None
     same: bool | None
     elsewhere: frozenset[str] = frozenset()
 
     @property
     def reading(self) -> ProxyReading | None:
         """The proxy as its master sees it, where that could be read."""
-        found = self.master.reading if self.master else None
-        return found if isinstance(found, ProxyReading) else None
+        return self.master.reading if self.master else None
 
     @property
     def row(self) -> KeyRow | None:
@@ -52,76 +52,76 @@ class Sight:
         return alias in self.reading.models or any(fnmatchcase(alias, d.alias) for d in self.reading.deployments)
 
 
-def judge_proxy(check: Check, listed: bool, live: Reply | None, sight: Sight) -> Iterator[Problem]:
-    """A door that gave its list. A call that was answered outweighs the list: a wildcard shows no names."""
+def judge_proxy(check: ModelCheck, listed: bool, live: Reply | None, sight: KeyContext) -> Iterator[Diagnosis]:
+    """An endpoint that gave its list. A call that was answered outweighs the list: a wildcard shows no names."""
     if live is not None and live.good:
         if live.fallbacks:
-            yield Problem("verify.fallback", check.proxy, check.name, live.group or "another model", check.proxy)
+            yield Diagnosis("verify.fallback", check.proxy, check.name, live.group or "another model", check.proxy)
         return
     if live is None or live.failure is Failure.SKIPPED:
         if not listed:
             yield from _lacking(check, sight)
         elif (team := sight.team) is not None and team.models and not ({check.name, *_EVERY} & set(team.models)):
-            yield Problem("verify.team-scope", check.proxy, check.name, "team")  # a key's list shows its own models
+            yield Diagnosis("verify.team-scope", check.proxy, check.name, "team")  # a key's list shows its own models
         elif sight.exists(check.name) is False:  # LiteLLM lists a key's names whether they lead anywhere or not
-            yield Problem("verify.model-missing", check.proxy, check.name)
+            yield Diagnosis("verify.model-missing", check.proxy, check.name)
         return
     holder, denied, _ = live.kind.partition(DENIED)
     if denied and holder != "key":
-        yield Problem("verify.team-scope", check.proxy, check.name, holder)
+        yield Diagnosis("verify.team-scope", check.proxy, check.name, holder)
     elif denied or (live.status == 401):  # wget does not give the body of a 401; the list took the same key
         yield from _lacking(check, sight)
     elif (held := held_back(live, check.proxy)) is not None:
         yield held
     elif live.failure is Failure.HANGS:
-        yield Problem("verify.hangs", check.door, check.name, proxy=check.proxy)
+        yield Diagnosis("verify.hangs", check.url, check.name, proxy=check.proxy)
     elif live.status in (400, 404) and _NO_MODEL.search(live.says) and not sight.exists(check.name):
-        yield Problem("verify.model-missing", check.proxy, check.name)
+        yield Diagnosis("verify.model-missing", check.proxy, check.name)
     else:
-        yield Problem("verify.model-error", check.door, check.name, told(live), check.proxy)
+        yield Diagnosis("verify.model-error", check.url, check.name, told(live), check.proxy)
 
 
-def judge_route(check: Check, listed: bool, reply: Reply, seen: KeySeen | None) -> Iterator[Problem]:
-    """A door that gave its list: does it take a call with the key?"""
+def judge_route(check: ModelCheck, listed: bool, reply: Reply, seen: KeyState | None) -> Iterator[Diagnosis]:
+    """An endpoint that gave its list: does it take a call with the key?"""
     if reply.failure is Failure.SKIPPED or (seen is not None and seen.same is False):  # it is another key
         return
     if reply.failure is not None:
-        yield Problem("verify.hangs", check.door, "a call", proxy=check.proxy)
+        yield Diagnosis("verify.hangs", check.url, "a call", proxy=check.proxy)
         return
     holder, denied, _ = reply.kind.partition(DENIED)
     meaning = judge(reply.status, reply.kind, reply.says)
     if meaning == "taken" or (denied and not listed):  # what the list lacks is told of the list
         return
     if denied and holder != "key":
-        yield Problem("verify.team-scope", check.proxy, check.name, holder)
+        yield Diagnosis("verify.team-scope", check.proxy, check.name, holder)
     elif reply.kind == "budget_exceeded":
-        yield Problem("verify.budget", check.proxy, says=told(reply), proxy=check.proxy)
+        yield Diagnosis("verify.budget", check.proxy, says=told(reply), proxy=check.proxy)
     elif meaning == "refused" or " limit: 0" in reply.says:  # no minute of waiting ends a limit of zero
-        yield Problem("verify.route-refused", check.door, says=told(reply), proxy=check.proxy)
+        yield Diagnosis("verify.route-refused", check.url, says=told(reply), proxy=check.proxy)
     elif meaning == "held":
-        yield Problem("verify.rate-limited", check.proxy, says=told(reply), proxy=check.proxy)
+        yield Diagnosis("verify.rate-limited", check.proxy, says=told(reply), proxy=check.proxy)
     else:
-        yield Problem("verify.proxy-error", check.door, says=told(reply), proxy=check.proxy)
+        yield Diagnosis("verify.proxy-error", check.url, says=told(reply), proxy=check.proxy)
 
 
-def judge_ollama(check: Check, listed: bool, live: Reply | None) -> Iterator[Problem]:
+def judge_ollama(check: ModelCheck, listed: bool, live: Reply | None) -> Iterator[Diagnosis]:
     """A direct hop to an Ollama that gave its tags."""
     if not listed or (live is not None and live.status == 404):
-        yield Problem("verify.tag-missing", check.door, check.name)
+        yield Diagnosis("verify.tag-missing", check.url, check.name)
     elif live is None or live.good or live.failure is Failure.SKIPPED:
         return
     elif live.failure is Failure.HANGS:
-        yield Problem("verify.hangs", check.door, check.name)
+        yield Diagnosis("verify.hangs", check.url, check.name)
     else:
-        yield Problem("verify.model-error", check.door, check.name, told(live))
+        yield Diagnosis("verify.model-error", check.url, check.name, told(live))
 
 
-def held_back(reply: Reply, proxy: str) -> Problem | None:
+def held_back(reply: Reply, proxy: str) -> Diagnosis | None:
     """A limit of the key."""
     if reply.kind == "budget_exceeded":
-        return Problem("verify.budget", proxy, says=told(reply), proxy=proxy)
+        return Diagnosis("verify.budget", proxy, says=told(reply), proxy=proxy)
     if reply.status == 429:
-        return Problem("verify.rate-limited", proxy, says=told(reply), proxy=proxy)
+        return Diagnosis("verify.rate-limited", proxy, says=told(reply), proxy=proxy)
     return None
 
 
@@ -132,29 +132,29 @@ def told(reply: Reply) -> str:
     return f"HTTP {reply.status}" + (f": {reply.says}" if reply.says else "")
 
 
-def _lacking(check: Check, sight: Sight) -> Iterator[Problem]:
+def _lacking(check: ModelCheck, sight: KeyContext) -> Iterator[Diagnosis]:
     """The key's list lacks the model: whose list, or which cache?"""
     alias, proxy = check.name, check.proxy
     if sight.same is False:  # another key has another scope: what is wrong is the key
         return
     row = sight.row
     if sight.exists(alias) is False:
-        yield Problem("verify.model-missing", proxy, alias)
+        yield Diagnosis("verify.model-missing", proxy, alias)
     elif sight.reading is None and alias in sight.elsewhere:
-        yield Problem("verify.cache-stale", check.door, alias, proxy=proxy)
+        yield Diagnosis("verify.cache-stale", check.url, alias, proxy=proxy)
     elif sight.reading is None:
         unsure = "; or no such model is there: the master key could not be asked"
-        yield Problem("verify.key-scope", proxy, alias, unsure, proxy)
+        yield Diagnosis("verify.key-scope", proxy, alias, unsure, proxy)
     elif row is None:
-        yield Problem(
+        yield Diagnosis(
             "verify.key-refused", proxy, says="it is not in its database, and a replica remembers it", proxy=proxy
         )
     elif _team(row) and (not row.models or {alias, "all-team-models", *_EVERY} & set(row.models)):
-        yield Problem("verify.team-scope", proxy, alias, "team")
+        yield Diagnosis("verify.team-scope", proxy, alias, "team")
     elif not row.models or {alias, *_EVERY} & set(row.models):
-        yield Problem("verify.cache-stale", check.door, alias, proxy=proxy)
+        yield Diagnosis("verify.cache-stale", check.url, alias, proxy=proxy)
     else:
-        yield Problem("verify.key-scope", proxy, alias, proxy=proxy)
+        yield Diagnosis("verify.key-scope", proxy, alias, proxy=proxy)
 
 
 def _team(row: KeyRow) -> bool:

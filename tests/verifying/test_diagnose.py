@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from fleethub.model.endpoint import Call, Failure, Reply
 from fleethub.model.facts import Deployment, KeyRow, ProxyReading
-from fleethub.model.observation import Unknown
-from fleethub.model.verify import Asked, Call, Check, Failure, KeySeen, Master, Origin, Reply
 from fleethub.verifying import diagnose
-from fleethub.verifying.words import _TEXTS, Problem, findings
+from fleethub.verifying.text import _TEXTS, Diagnosis, findings
+from fleethub.verifying.values import KeyState, MasterView, ModelCheck, NodeAnswers, Origin
 
 ONE, TWO = "http://one", "http://two"
 FULL = Reply(200, names=frozenset({"a", "b"}))
@@ -23,27 +23,29 @@ def row(*models: str, **fields: object) -> KeyRow:
     return replace(KeyRow("volta", "t" * 64, models, {}, {}), **fields)  # type: ignore[arg-type]
 
 
-def master(*rows: KeyRow, models: tuple[str, ...] = ("a", "b"), wild: str = "") -> Master:
+def master(*rows: KeyRow, models: tuple[str, ...] = ("a", "b"), wild: str = "") -> MasterView:
     deployments = (Deployment(wild, "x/*", "id"),) if wild else ()
-    return Master(ProxyReading(frozenset(models), deployments, {"volta": rows}), 60.0, "t" * 64)
+    return MasterView(ProxyReading(frozenset(models), deployments, {"volta": rows}), 60.0, "t" * 64)
 
 
-BLIND = Master(Unknown("the master key is not set", "now"), 60.0)
+BLIND = MasterView(None, 60.0)
 WHOLE = master(row("a", "b"))
 
 
-def asked(one: Reply = FULL, two: Reply = FULL, lives: tuple[Reply | None, ...] = (None,) * 4, **more: object) -> Asked:
-    """Models a and b at two doors; ``lives`` in the order a one, a two, b one, b two."""
+def asked(
+    one: Reply = FULL, two: Reply = FULL, lives: tuple[Reply | None, ...] = (None,) * 4, **more: object
+) -> NodeAnswers:
+    """Models a and b at two endpoints; ``lives`` in the order a one, a two, b one, b two."""
     replies = [one, two, *(live for live in lives if live)]
     index = iter(range(2, len(replies)))
     places = [(m, door) for m in "ab" for door in (0, 1)]
     checks = tuple(
-        Check(m, m, "main", "KEY", (ONE, TWO)[d], d == 0, d, next(index) if live else None)
+        ModelCheck(m, m, "main", "KEY", (ONE, TWO)[d], d == 0, d, next(index) if live else None)
         for (m, d), live in zip(places, lives, strict=True)
     )
     calls = tuple(Call("models", "http://x", "KEY", 1.0) for _ in replies)
-    found = Asked("volta", "volta", "", checks, calls, tuple(replies), (Origin.NODE,) * len(replies))
-    return replace(found, **{"keys": {"KEY": KeySeen("ok", True)}, **more})  # type: ignore[arg-type]
+    found = NodeAnswers("volta", "volta", "", checks, calls, tuple(replies), (Origin.NODE,) * len(replies))
+    return replace(found, **{"keys": {"KEY": KeyState("ok", True)}, **more})  # type: ignore[arg-type]
 
 
 def lives(*, b_two: Reply) -> tuple[Reply, ...]:
@@ -88,13 +90,13 @@ def lists(*names: str) -> Reply:
         # the key
         (asked(Reply(401), Reply(401)), WHOLE, ["key-refused"]),
         (asked(Reply(400, kind="expired_key"), Reply(400, kind="expired_key")), WHOLE, ["key-refused"]),
-        (asked(Reply(401), Reply(401), keys={"KEY": KeySeen("ok", False)}), WHOLE, ["wrong-key"]),
-        (asked(lists(), lists(), keys={"KEY": KeySeen("ok", False)}), WHOLE, ["wrong-key"]),
-        (asked(keys={"KEY": KeySeen("ok", None)}), WHOLE, []),
+        (asked(Reply(401), Reply(401), keys={"KEY": KeyState("ok", False)}), WHOLE, ["wrong-key"]),
+        (asked(lists(), lists(), keys={"KEY": KeyState("ok", False)}), WHOLE, ["wrong-key"]),
+        (asked(keys={"KEY": KeyState("ok", None)}), WHOLE, []),
         (asked(Reply(422, kind="budget_exceeded"), FULL), WHOLE, ["budget"]),
         (asked(Reply(400, kind="budget_exceeded"), FULL), WHOLE, ["budget"]),
         (asked(lives=lives(b_two=Reply(429))), WHOLE, ["rate-limited"]),
-        # doors
+        # endpoints
         (asked(FULL, GONE), WHOLE, ["replica-dead"]),
         (asked(GONE, FULL), WHOLE, ["proxy-down"]),
         (asked(GONE, FULL, here=frozenset({ONE})), WHOLE, ["no-route"]),
@@ -109,7 +111,7 @@ def lists(*names: str) -> Reply:
         (asked(lives=lives(b_two=Reply(500, says="out of memory"))), WHOLE, ["model-error"]),
     ],
 )
-def test_a_diagnosis(given: Asked, proxy: Master, expected: list[str]) -> None:
+def test_a_diagnosis(given: NodeAnswers, proxy: MasterView, expected: list[str]) -> None:
     found = diagnose(given, {"main": proxy})
     assert [f.code for f in found.findings] == [f"verify.{code}" for code in expected]
 
@@ -123,7 +125,7 @@ def test_what_was_not_asked_is_unknown() -> None:
     assert [f.code for f in found.findings] == ["verify.node-unread"]
 
 
-def test_one_finding_names_all_models_and_doors_of_one_cause() -> None:
+def test_one_finding_names_all_models_and_endpoints_of_one_cause() -> None:
     (found,) = diagnose(asked(lists(), lists()), {"main": master(row("x"))}).findings
     assert found.message == "the key volta on main may not call a, b"
     assert str(found.address) == "node.volta"
@@ -131,7 +133,7 @@ def test_one_finding_names_all_models_and_doors_of_one_cause() -> None:
 
 def test_every_text_can_be_filled_in() -> None:
     """With what a server says, braces and all."""
-    problems = [Problem(code, "{where}", "{item}", "{says} {0}", "main") for code in _TEXTS]
+    problems = [Diagnosis(code, "{where}", "{item}", "{says} {0}", "main") for code in _TEXTS]
     found = findings("volta", "volta", {"main": 60.0}, problems)
     assert [f.code for f in found] == list(_TEXTS)
     assert all(f.hint for f in found)

@@ -8,12 +8,12 @@ from hashlib import sha256
 from json import loads
 
 from fleethub.clients.answer import ask
-from fleethub.clients.door import read
+from fleethub.clients.endpoint import read
 from fleethub.clients.http import Answer
 from fleethub.clients.scripts import load
 from fleethub.clients.shell import Shell, ShellError
+from fleethub.model.endpoint import Call, Failure, Reply
 from fleethub.model.secret import Secret
-from fleethub.model.verify import Call, Failure, Reply
 
 MOST = 256 << 10  # bytes of one answer
 ALL = 3 << 20  # bytes of all of them; a shell gives at most 4 MiB

@@ -1,13 +1,22 @@
-"""From answers to findings: the node's key first, then its doors, then each model at each door."""
+"""From answers to findings: the node's key first, then its endpoints, then each model at each endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from fleethub.model.endpoint import UNREACHED, Failure, Reply
 from fleethub.model.facts import tagged
-from fleethub.model.verify import UNREACHED, Asked, Check, Failure, KeySeen, Master, Origin, Reply, Row, Verified
-from fleethub.verifying.scope import Sight, held_back, judge_ollama, judge_proxy, judge_route, told
-from fleethub.verifying.words import Problem, findings
+from fleethub.verifying.scope import KeyContext, held_back, judge_ollama, judge_proxy, judge_route, told
+from fleethub.verifying.text import Diagnosis, findings
+from fleethub.verifying.values import (
+    CheckResult,
+    KeyState,
+    MasterView,
+    ModelCheck,
+    NodeAnswers,
+    NodeVerification,
+    Origin,
+)
 
 _ABSENT = {
     "no-file": "the node has no .env",
@@ -16,54 +25,54 @@ _ABSENT = {
 }
 
 
-def diagnose(asked: Asked, masters: Mapping[str, Master]) -> Verified:
+def diagnose(asked: NodeAnswers, masters: Mapping[str, MasterView]) -> NodeVerification:
     """What is wrong with one node; ``masters`` by proxy."""
-    rows = tuple(_row(asked, check) for check in asked.checks)
-    problems = [*_keys(asked), *_doors(asked), *_models(asked, rows, masters)]
+    rows = tuple(_result(asked, check) for check in asked.checks)
+    problems = [*_keys(asked), *_unlisted(asked), *_models(asked, rows, masters)]
     ttls = {name: master.ttl for name, master in masters.items()}
     found = findings(asked.node, asked.key, ttls, problems)
     unasked = any(r.listing.failure is Failure.SKIPPED for r in rows)
     unknown = (
         bool(asked.unread) or unasked or any(p.code in ("verify.rate-limited", "verify.node-unread") for p in problems)
     )
-    return Verified(asked.node, asked.note, rows, found, unknown, asked.unread)
+    return NodeVerification(asked.node, asked.note, rows, found, unknown, asked.unread)
 
 
-def _row(asked: Asked, check: Check) -> Row:
+def _result(asked: NodeAnswers, check: ModelCheck) -> CheckResult:
     listing = asked.replies[check.listing]
     live = None if check.live is None else asked.replies[check.live]
     names = listing.names if check.proxy or listing.names is None else {tagged(n) for n in listing.names}
     listed = None if not listing.good or names is None else check.name in names
     route = None if check.route is None else asked.replies[check.route]
-    return Row(check, asked.origins[check.listing], listing, live, listed, route)
+    return CheckResult(check, asked.origins[check.listing], listing, live, listed, route)
 
 
-def _keys(asked: Asked) -> Iterator[Problem]:
+def _keys(asked: NodeAnswers) -> Iterator[Diagnosis]:
     """What stands in the node's ``.env``, told once."""
     if asked.unread:
-        yield Problem("verify.node-unread", "", says=asked.unread)
+        yield Diagnosis("verify.node-unread", "", says=asked.unread)
     proxies = {check.variable: check.proxy for check in asked.checks if check.variable}
     for variable, proxy in proxies.items():
         seen = asked.keys.get(variable)
         if seen is None:
             continue
         if seen.state in _ABSENT:
-            yield Problem("verify.not-applied", proxy, says=_ABSENT[seen.state].format(variable), proxy=proxy)
+            yield Diagnosis("verify.not-applied", proxy, says=_ABSENT[seen.state].format(variable), proxy=proxy)
         elif seen.state == "unreadable":
-            yield Problem("verify.node-unread", "", says="the node's .env cannot be read by who logs in there")
+            yield Diagnosis("verify.node-unread", "", says="the node's .env cannot be read by who logs in there")
         elif seen.state == "odd":
-            yield Problem(
+            yield Diagnosis(
                 "verify.wrong-key", proxy, says=f"{variable} in the node's .env holds what no key is", proxy=proxy
             )
         elif seen.same is False:
             says = f"{variable} in the node's .env is not the key that FleetHub derives for it"
             refused = [r for c, r in _lists(asked) if c.variable == variable and r.status == 401]
             says += ", and the proxy refuses it" if refused else ""
-            yield Problem("verify.wrong-key", proxy, says=says, proxy=proxy)
+            yield Diagnosis("verify.wrong-key", proxy, says=says, proxy=proxy)
 
 
-def _lists(asked: Asked) -> Iterator[tuple[Check, Reply]]:
-    """Each door with each key once."""
+def _lists(asked: NodeAnswers) -> Iterator[tuple[ModelCheck, Reply]]:
+    """Each endpoint with each key once."""
     seen = set()
     for check in asked.checks:
         if check.listing not in seen:
@@ -71,13 +80,13 @@ def _lists(asked: Asked) -> Iterator[tuple[Check, Reply]]:
             yield check, asked.replies[check.listing]
 
 
-def _doors(asked: Asked) -> Iterator[Problem]:
-    """Doors that gave no list."""
+def _unlisted(asked: NodeAnswers) -> Iterator[Diagnosis]:
+    """Endpoints that gave no list."""
     for check, reply in _lists(asked):
         if reply.good or reply.failure is Failure.SKIPPED:
             continue
         if reply.failure in UNREACHED:
-            away = asked.origins[check.listing] is Origin.NODE and check.door in asked.here
+            away = asked.origins[check.listing] is Origin.NODE and check.url in asked.here
             down = (
                 "verify.backend-down"
                 if not check.proxy
@@ -85,31 +94,33 @@ def _doors(asked: Asked) -> Iterator[Problem]:
                 if check.main
                 else "verify.replica-dead"
             )
-            yield Problem("verify.no-route" if away else down, check.door, says=reply.says, proxy=check.proxy)
+            yield Diagnosis("verify.no-route" if away else down, check.url, says=reply.says, proxy=check.proxy)
         elif not check.proxy:
-            yield Problem("verify.backend-down", check.door, says=told(reply))
+            yield Diagnosis("verify.backend-down", check.url, says=told(reply))
         elif reply.failure is Failure.HANGS and not check.main:
-            yield Problem("verify.replica-dead", check.door, says=told(reply), proxy=check.proxy)
+            yield Diagnosis("verify.replica-dead", check.url, says=told(reply), proxy=check.proxy)
         elif reply.failure is Failure.HANGS:
-            yield Problem("verify.hangs", check.door, "its list of models", proxy=check.proxy)
+            yield Diagnosis("verify.hangs", check.url, "its list of models", proxy=check.proxy)
         else:
             yield from _refused(check, reply, asked.keys.get(check.variable))
 
 
-def _refused(check: Check, reply: Reply, seen: KeySeen | None) -> Iterator[Problem]:
+def _refused(check: ModelCheck, reply: Reply, seen: KeyState | None) -> Iterator[Diagnosis]:
     """A proxy that answers the list with something else."""
     held = held_back(reply, check.proxy)
     if held is not None:
         yield held
     elif reply.kind == "expired_key" or (reply.status in (401, 403) and reply.failure is None):
         if seen is None or seen.same is not False:  # else the key itself is wrong, and that is told already
-            yield Problem("verify.key-refused", check.proxy, says=told(reply), proxy=check.proxy)
+            yield Diagnosis("verify.key-refused", check.proxy, says=told(reply), proxy=check.proxy)
     else:
-        yield Problem("verify.proxy-error", check.door, says=told(reply), proxy=check.proxy)
+        yield Diagnosis("verify.proxy-error", check.url, says=told(reply), proxy=check.proxy)
 
 
-def _models(asked: Asked, rows: tuple[Row, ...], masters: Mapping[str, Master]) -> Iterator[Problem]:
-    """Each model at each door that gave its list."""
+def _models(
+    asked: NodeAnswers, rows: tuple[CheckResult, ...], masters: Mapping[str, MasterView]
+) -> Iterator[Diagnosis]:
+    """Each model at each endpoint that gave its list."""
     for row in rows:
         check = row.check
         if row.listed is None:
@@ -119,8 +130,8 @@ def _models(asked: Asked, rows: tuple[Row, ...], masters: Mapping[str, Master]) 
         if not check.proxy:
             yield from judge_ollama(check, row.listed, row.live)
             continue
-        others = (r for r in rows if r.check.variable == check.variable and r.check.door != check.door)
+        others = (r for r in rows if r.check.variable == check.variable and r.check.url != check.url)
         elsewhere = frozenset(r.check.name for r in others if r.listed)
         seen = asked.keys.get(check.variable)
-        sight = Sight(asked.key, masters.get(check.proxy), seen.same if seen else None, elsewhere)
+        sight = KeyContext(asked.key, masters.get(check.proxy), seen.same if seen else None, elsewhere)
         yield from judge_proxy(check, row.listed, row.live, sight)

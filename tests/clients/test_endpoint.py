@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.clients.door import read, variables
+from fleethub.clients.endpoint import read, variables
 from fleethub.clients.http import Answer
-from fleethub.clients.node_script import ask_node, digest
+from fleethub.clients.node_endpoints import ask_node, digest
 from fleethub.clients.shell import Local, Output, ShellError
+from fleethub.model.endpoint import Call, Failure
 from fleethub.model.text import heard
-from fleethub.model.verify import Call, Failure
 from tests.answers import NOISE, Printing, framed
 
 KEY = "sk-abcdefghijklmnop"
@@ -26,9 +26,7 @@ LINES = [
     "A='other'",
     "A=",
     "A=''",
-    "A='",
     "A='two words'",
-    "A='half\"",
     "A=$(id)",
     "A='`id`'",
     "A=back\\slash",
@@ -61,6 +59,14 @@ def test_the_node_reads_its_variables_as_we_do(
     there = on_a_node(tmp_path_factory.mktemp("node"), data)
     for name, (state, value) in variables(data, ("A", "B")).items():
         assert there[name] == (state, digest(value) if value else "-"), (data, name)
+
+
+@pytest.mark.parametrize("line", ["A='", "A='half\"", 'A="', f"A='{KEY}\nB='b"])
+def test_a_quote_that_does_not_end_is_no_key(tmp_path: Path, line: str) -> None:
+    """Compose refuses such a file; what else of it each side takes for a variable is not the same."""
+    data = f"{line}\n".encode()
+    assert on_a_node(tmp_path, data)["A"] == ("odd", "-")
+    assert variables(data, ("A",)) == {"A": ("odd", None)}
 
 
 def test_no_file_and_what_is_none(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.dotenv import assignments
+from fleethub.model.endpoint import Call, Failure, Reply
 from fleethub.model.secret import Secret
 from fleethub.model.text import heard
-from fleethub.model.verify import Call, Failure, Reply
 
 AT_ONCE = 8
 #: What a header can carry without being quoted; a key of LiteLLM's has nothing else.
@@ -80,7 +80,7 @@ def _names(listed: Any, field: str) -> frozenset[str] | None:
 
 
 def variables(env: bytes, names: Sequence[str]) -> dict[str, tuple[str, Secret | None]]:
-    """State (see ``KeySeen``) and value of variables of a ``.env``."""
+    """State (see ``KeyState``) and value of variables of a ``.env``."""
     found = assignments(env.decode(errors="replace"))
     out: dict[str, tuple[str, Secret | None]] = {}
     for name in names:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fleethub.model.endpoint import Failure, Reply
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.text import plural
-from fleethub.model.verify import Failure, Origin, Reply, Row, Verified
+from fleethub.verifying.values import CheckResult, NodeVerification, Origin
 from fleethub.views.data import finding_data
 from fleethub.views.plan import findings_lines
 from fleethub.views.style import Style
 
 
-def verify_text(nodes: Sequence[Verified], findings: Sequence[Finding], style: Style) -> str:
+def verify_text(nodes: Sequence[NodeVerification], findings: Sequence[Finding], style: Style) -> str:
     """Every node with its rows and findings, then one sentence about all of them."""
     lines: list[str] = []
     for node in nodes:
@@ -26,7 +27,7 @@ def verify_text(nodes: Sequence[Verified], findings: Sequence[Finding], style: S
     return "\n".join((*lines, _sentence(nodes, style)))
 
 
-def verify_data(node: Verified) -> list[dict[str, Any]]:
+def verify_data(node: NodeVerification) -> list[dict[str, Any]]:
     """A node's rows and findings as JSON values."""
     rows = [
         {
@@ -34,7 +35,7 @@ def verify_data(node: Verified) -> list[dict[str, Any]]:
             "node": node.node,
             "model": row.check.model,
             "proxy": row.check.proxy or None,
-            "door": row.check.door,
+            "door": row.check.url,
             "from": "node" if row.origin is Origin.NODE else "here",
             "listed": row.listed,
             "list": _reply_data(row.listing),
@@ -46,7 +47,7 @@ def verify_data(node: Verified) -> list[dict[str, Any]]:
     return [*rows, *(finding_data(f) for f in node.findings)]
 
 
-def summary_data(nodes: Sequence[Verified], findings: Sequence[Finding], code: int) -> dict[str, Any]:
+def summary_data(nodes: Sequence[NodeVerification], findings: Sequence[Finding], code: int) -> dict[str, Any]:
     """The last line of ``--json``."""
     found = [*findings, *(f for node in nodes for f in node.findings)]
     return {
@@ -58,14 +59,14 @@ def summary_data(nodes: Sequence[Verified], findings: Sequence[Finding], code: i
     }
 
 
-def _table(rows: Sequence[Row], style: Style) -> list[str]:
+def _table(rows: Sequence[CheckResult], style: Style) -> list[str]:
     if not rows:
         return ["  calls no model"]
     live = any(row.live is not None for row in rows)
     cells = []
     for row in rows:
         check = row.check
-        via = f"{check.proxy} {check.door}" if check.proxy else check.door
+        via = f"{check.proxy} {check.url}" if check.proxy else check.url
         mixed = len({r.origin for r in rows}) > 1 and row.origin is Origin.HERE
         cells.append((check.model, via + (" (from here)" if mixed else ""), _listed(row), _live(row)))
     wide = [max(len(line[column]) for line in cells) for column in range(3)]
@@ -79,13 +80,13 @@ def _table(rows: Sequence[Row], style: Style) -> list[str]:
     return out
 
 
-def _listed(row: Row) -> str:
+def _listed(row: CheckResult) -> str:
     if row.listed is not None:
         return "listed" if row.listed else "not listed"
     return _word(row.listing)
 
 
-def _live(row: Row) -> str:
+def _live(row: CheckResult) -> str:
     if row.live is None:
         return ""
     return "answers" if row.live.good else _word(row.live)
@@ -107,13 +108,13 @@ def _reply_data(reply: Reply) -> dict[str, Any]:
     }
 
 
-def _state(node: Verified) -> str:
+def _state(node: NodeVerification) -> str:
     if any(f.severity is Severity.ERROR for f in node.findings):
         return "wrong"
     return "unknown" if node.unknown else "fine"
 
 
-def _sentence(nodes: Sequence[Verified], style: Style) -> str:
+def _sentence(nodes: Sequence[NodeVerification], style: Style) -> str:
     states = [_state(node) for node in nodes]
     if not nodes:
         return "The fleet has no nodes."

@@ -10,8 +10,8 @@ from fleethub.model.finding import Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Those of one code and ``where`` (a door, a proxy, a model) become one finding that names all ``items``.
+class Diagnosis:
+    """Those of one code and ``where`` (an endpoint, a proxy, a model) become one finding that names all ``items``.
 
     ``says`` is what the first of them was told.
     """
@@ -97,9 +97,9 @@ _TEXTS = {
 }
 
 
-def findings(node: str, key: str, ttls: dict[str, float], problems: Iterable[Problem]) -> tuple[Finding, ...]:
+def findings(node: str, key: str, ttls: dict[str, float], problems: Iterable[Diagnosis]) -> tuple[Finding, ...]:
     """One finding for each code and place, in the order of the problems."""
-    groups: dict[tuple[str, str], list[Problem]] = {}
+    groups: dict[tuple[str, str], list[Diagnosis]] = {}
     for problem in problems:
         groups.setdefault((problem.code, problem.where), []).append(problem)
     found = []

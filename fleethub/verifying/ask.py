@@ -1,0 +1,175 @@
+"""One node is asked: from itself where there is SSH, with the key in its own ``.env``; else from here.
+
+A folder target has no machine of its own: its calls are made from here. So are those of a node that cannot be logged
+into or has no tool to call with, then with the key that FleetHub derives; and a replica that only this machine can
+connect to, which need not be wrong: nodes use the proxy's one URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from fleethub import nodetypes
+from fleethub.clients.endpoint import ask_here, variables
+from fleethub.clients.host import HostError, Hosts
+from fleethub.clients.http import Http
+from fleethub.clients.node_endpoints import ask_node, digest
+from fleethub.clients.reach import silent
+from fleethub.clients.resolver import SecretError, SecretResolver
+from fleethub.clients.shell import ShellError, Shells
+from fleethub.model.endpoint import UNREACHED, Call, Reply
+from fleethub.model.facts import ProxyReading
+from fleethub.model.fleet import Fleet, Node
+from fleethub.model.secret import Secret
+from fleethub.model.trust import Guard, origin_of
+from fleethub.nodetypes.endpoints import key_slot
+from fleethub.verifying.calls import checks_of
+from fleethub.verifying.diagnosis import diagnose
+from fleethub.verifying.values import KeyState, MasterView, ModelCheck, NodeAnswers, NodeVerification, Origin
+
+REACH = 3.0  # seconds in which this machine must connect to what a node could not
+DIGEST = 64  # characters of one; a node without a tool for it gives none
+_NO: Mapping[str, KeyState] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What it takes to ask: the fleet and its folder, the connections, and which origins may be sent a key."""
+
+    fleet: Fleet
+    root: Path
+    http: Http
+    resolver: SecretResolver
+    shells: Shells
+    guard: Guard
+
+
+def verify_node(
+    access: Access, node: Node, live: float | None, readings: Mapping[str, ProxyReading | None]
+) -> NodeVerification:
+    """Ask one node and judge its answers. ``live``: seconds for a call of each model, None: no such calls.
+
+    ``readings``: the proxies as their master keys see them; None where that could not be read.
+    """
+    query = _NodeQuery.of(access, node, live)
+    if stranger := query.stranger():
+        asked = query.here("", {}, unread=f"{stranger} is not known on this machine, so no key was sent there")
+    else:
+        asked = query.closer_look(query.remote() if "://" in node.target else query.folder())
+    tokens = {query.proxies[variable]: value.sha256() for variable, value in query.derived.items()}
+    masters = {
+        name: MasterView(readings[name], access.fleet.proxies[name].key_cache_ttl, tokens.get(name))
+        for name in query.proxies.values()
+    }
+    return diagnose(asked, masters)
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeQuery:
+    """One node's questions. ``proxies`` and ``derived`` (the keys that it should have) are by variable."""
+
+    access: Access
+    node: Node
+    checks: tuple[ModelCheck, ...]
+    calls: tuple[Call, ...]
+    proxies: Mapping[str, str]
+    derived: Mapping[str, Secret]
+
+    @classmethod
+    def of(cls, access: Access, node: Node, live: float | None) -> _NodeQuery:
+        """With the keys that can be derived: none without the seed."""
+        checks, calls = checks_of(access.fleet, node, live)
+        proxies = {check.variable: check.proxy for check in checks if check.variable}
+        derived = {}
+        for variable, proxy in proxies.items():
+            with suppress(SecretError):
+                derived[variable] = access.resolver.open(key_slot(access.fleet, node, proxy))
+        return cls(access, node, checks, calls, proxies, derived)
+
+    @property
+    def env(self) -> str:
+        """Where the node's variables are, below its target."""
+        kind = nodetypes.of(self.node)
+        files = kind.files_of(self.node) if kind else ()
+        role = next((file.role for file in files if file.format == "dotenv"), "")
+        return nodetypes.paths(kind, self.node)[role] if kind and role else ".env"
+
+    def stranger(self) -> str:
+        """An origin that this machine does not know and the node's key would go to; empty without one."""
+        guard = self.access.guard
+        return next((origin_of(call.url) for call in self.calls if not guard.allows(call.url)), "")
+
+    def folder(self) -> NodeAnswers:
+        """The ``.env`` is on this machine, and so the calls are made from it."""
+        note = "its target is a folder of this machine"
+        try:
+            file = (
+                Hosts(self.access.shells, self.access.root).at(self.node.target).read((self.env,)).files.get(self.env)
+            )
+        except HostError as error:
+            return self.here(note, self.derived, unread=f"its {self.env} cannot be read: {error}")
+        if file is None or file.content is None:
+            return self.here(
+                note, {}, dict.fromkeys(self.proxies, KeyState("no-file" if file is None else "unreadable"))
+            )
+        found = variables(file.content.reveal(), tuple(self.proxies))
+        own = {name: value for name, (_, value) in found.items() if value is not None}
+        same = {n: v.sha256() == self.derived[n].sha256() for n, v in own.items() if n in self.derived}
+        return self.here(note, own, {name: KeyState(state, same.get(name)) for name, (state, _) in found.items()})
+
+    def remote(self) -> NodeAnswers:
+        """The node reads its own ``.env`` and calls; what comes back has no key in it."""
+        parts = urlsplit(self.node.target)
+        try:
+            said = ask_node(self.access.shells.at(parts.netloc), parts.path, self.env, tuple(self.proxies), self.calls)
+        except ShellError as error:
+            return self.here("the node cannot be asked", self.derived, unread=str(error))
+        keys = {}
+        for name, (state, value) in said.keys.items():
+            told = name in self.derived and len(value) == DIGEST
+            keys[name] = KeyState(state, value == digest(self.derived[name]) if told else None)
+        if said.tool == "none":
+            return self.here("the node has neither curl nor GNU wget", self._proven(keys), keys)
+        return self._asked("", said.replies, Origin.NODE, keys)
+
+    def here(
+        self, note: str, own: Mapping[str, Secret], keys: Mapping[str, KeyState] = _NO, unread: str = ""
+    ) -> NodeAnswers:
+        """Every call from this machine, those with a key that ``own`` has; ``note`` says why not from the node."""
+        return self._asked(note, ask_here(self.access.http, self.calls, own), Origin.HERE, keys, unread)
+
+    def closer_look(self, asked: NodeAnswers) -> NodeAnswers:
+        """Of the endpoints that the node could not reach: which can this machine? Such a replica is asked from here."""
+        checks = [c for c in asked.checks if asked.replies[c.listing].failure in UNREACHED]
+        lost = dict.fromkeys(c.url for c in checks if asked.origins[c.listing] is Origin.NODE)
+        if not lost:
+            return asked
+        here = frozenset(lost.keys() - silent(lost, REACH).keys())
+        proven = self._proven(asked.keys)
+        replies, origins = list(asked.replies), list(asked.origins)
+        for url in sorted({c.url for c in checks if not c.main and c.url in here and c.variable in proven}):
+            wanted = sorted({i for c in checks if c.url == url for i in (c.listing, c.live) if i is not None})
+            calls = [_renumbered(asked.calls[i], wanted) for i in wanted]
+            for i, reply in zip(wanted, ask_here(self.access.http, calls, proven), strict=True):
+                replies[i], origins[i] = reply, Origin.HERE
+        return replace(asked, replies=tuple(replies), origins=tuple(origins), here=here)
+
+    def _proven(self, keys: Mapping[str, KeyState]) -> dict[str, Secret]:
+        """The derived keys that the node is known to have: only with those can this machine speak for it."""
+        return {name: value for name, value in self.derived.items() if name in keys and keys[name].same}
+
+    def _asked(
+        self, note: str, replies: tuple[Reply, ...], origin: Origin, keys: Mapping[str, KeyState], unread: str = ""
+    ) -> NodeAnswers:
+        origins = (origin,) * len(replies)
+        node = self.node
+        return NodeAnswers(node.name, node.key, note, self.checks, self.calls, replies, origins, keys, unread=unread)
+
+
+def _renumbered(call: Call, kept: Sequence[int]) -> Call:
+    return call if call.after is None else replace(call, after=kept.index(call.after))
