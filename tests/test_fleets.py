@@ -16,7 +16,7 @@ def test_two_lines_are_a_fleet() -> None:
 
 def test_models_are_on_the_backend_where_there_is_one() -> None:
     found = fleet(ollama="http://gpu:11434").node("a", "qwen3-32b", direct("llama3.1-8b")).fleet
-    assert found.models["llama3.1-8b"].ollama == "llama3.1:8b"
+    assert found.models["llama3.1-8b"].tag == "llama3.1:8b"
     assert found.models["qwen3-32b"].backends == ("gpu",)
     assert found.nodes["a"].chain[1].direct
 

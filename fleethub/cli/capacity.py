@@ -31,7 +31,7 @@ def _backends(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
 def _models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     fleet = _fleet(ctx)
-    return sorted(n for n, m in (fleet.models if fleet else {}).items() if m.ollama and n.startswith(incomplete))
+    return sorted(n for n, m in (fleet.models if fleet else {}).items() if m.tag and n.startswith(incomplete))
 
 
 def _params(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fleethub.clients.http import Http, HttpError
-from fleethub.model.facts import Installed, OllamaReading, Resident, Shown, Tensor, tagged
+from fleethub.clients.shown import LONGEST, ShownCache, facts, tensors
+from fleethub.engines.ollama.names import tagged
+from fleethub.model.facts import Installed, Resident, ServerReading, Shown
+from fleethub.model.observation import EVERY
 
 T = TypeVar("T", bound=BaseModel)
-
-LONGEST = 4096  # elements of an array of facts: one a layer; what is longer is a vocabulary
-MOST_TENSORS = 100_000
-MOST_SIDES = 8
-EVERY = "*"  # asked for: every model that is installed
 
 
 class OllamaError(Exception):
     """The server gave no usable answer; the message is fit to be shown."""
-
-
-class ShownCache(Protocol):
-    """Remembers the facts of models, which never change for one digest."""
-
-    def get(self, digest: str) -> Shown | None:
-        """The facts, or None."""
-
-    def put(self, digest: str, shown: Shown) -> None:
-        """Remember them; never raises."""
 
 
 def _zero(value: Any) -> Any:
@@ -94,7 +82,7 @@ class Ollama:
     def __init__(self, http: Http, url: str, cache: ShownCache | None = None) -> None:
         self._http, self._url, self._cache = http, url, cache
 
-    def read(self, ask: tuple[str, ...]) -> OllamaReading:
+    def read(self, ask: tuple[str, ...]) -> ServerReading:
         """All of it, with ``/api/show`` for each asked tag that is installed (``EVERY``: all); raises OllamaError."""
         version = self._get(_Version, "GET", "/api/version").version
         tags = self._get(_Tags, "GET", "/api/tags").models or []
@@ -108,7 +96,7 @@ class Ollama:
         residents = tuple(
             Resident(r.name, r.size, r.size_vram, r.digest, r.context_length or None, r.expires_at) for r in running
         )
-        return OllamaReading(version, installed, residents)
+        return ServerReading(version, installed, residents)
 
     def _shown(self, tag: _Tag) -> Shown | None:
         """A model's facts; None when the server lists it and yet cannot show it (removed meanwhile, damaged)."""
@@ -155,36 +143,6 @@ def shown_of(answer: _Show) -> Shown:
         tuple(c for c in answer.capabilities if isinstance(c, str)) if isinstance(answer.capabilities, list) else (),
         facts(answer.projector_info),
     )
-
-
-def facts(info: Any) -> Mapping[str, Any]:
-    """Scalars, and lists of scalars; without the vocabulary."""
-    found: dict[str, Any] = {}
-    for key, value in info.items() if isinstance(info, dict) else ():
-        if key.startswith("tokenizer.") or len(key) > 256:
-            continue
-        if isinstance(value, list):
-            if len(value) <= LONGEST and all(isinstance(v, bool | int | float | str) for v in value):
-                found[key] = value
-        elif isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= LONGEST):
-            found[key] = value
-    return found
-
-
-def tensors(listed: Any) -> tuple[Tensor, ...]:
-    """All tensors, or none: a sum over some of them would be too small."""
-    if not isinstance(listed, list) or len(listed) > MOST_TENSORS:
-        return ()
-    found = []
-    for entry in listed:
-        match entry:
-            case {"name": str(name), "type": str(kind), "shape": list(shape)} if 0 < len(shape) <= MOST_SIDES and all(
-                isinstance(s, int) and not isinstance(s, bool) and 0 < s < 1 << 40 for s in shape
-            ):
-                found.append(Tensor(name, kind.upper(), tuple(shape)))
-            case _:
-                return ()
-    return tuple(found)
 
 
 def parameters(text: Any) -> Mapping[str, str]:

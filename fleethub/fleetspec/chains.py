@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.report import nearest, shown
 from fleethub.fleetspec.schema import HopTable, ModelTable, Spec
@@ -71,13 +71,13 @@ def hop(spec: Spec, entry: Entry) -> Hop | Wrong:
     known = ways(spec, backend)
     if endpoint not in known:
         hint = nearest(endpoint, known, "endpoint")
-        if endpoint == "ollama":
-            hint = f"add [backends.{backend}.ollama] with its url"
+        if endpoint in ENGINES:
+            hint = f"add [backends.{backend}.{endpoint}] with its url"
         return Wrong(f"backend {backend} has no endpoint {shown(endpoint)}", hint)
     return Hop(model=entry.model, backend=backend, endpoint=endpoint)
 
 
-def ways(spec: Spec, backend: str) -> dict[str, Any]:
+def ways(spec: Spec, backend: str) -> dict[str, str]:
     """The names that via may use on a backend, with their URLs."""
     table = spec.backends[backend]
-    return {**({"ollama": table.ollama.url} if table.ollama else {}), **table.endpoints}
+    return {**{name: engine.url for name, engine in table.engines().items()}, **table.endpoints}

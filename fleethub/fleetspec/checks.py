@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fleethub import nodetypes
+from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec import report
 from fleethub.fleetspec.chains import Entry, Wrong, entries, hop, proxy_of
 from fleethub.fleetspec.positions import KeyPath
@@ -75,10 +76,15 @@ def _names(scene: Scene) -> None:
 def _backends(scene: Scene) -> None:
     for name, backend in scene.spec.backends.items():
         scene.refer("proxies", backend.proxy, ("backends", name, "proxy"))
-        if "ollama" in backend.endpoints:
-            message = 'an endpoint cannot be named "ollama"'
-            path = ("backends", name, "endpoints", "ollama")
-            scene.say("spec.name", message, path, f"write it as [backends.{name}.ollama], or rename it")
+        for engine in sorted(ENGINES.keys() & backend.endpoints.keys()):
+            path = ("backends", name, "endpoints", engine)
+            hint = f"write it as [backends.{name}.{engine}], or rename it"
+            scene.say("spec.name", f'an endpoint cannot be named "{engine}"', path, hint)
+        for other in list(backend.engines())[1:]:
+            message = f"{report.shown(name)} has one model server already"
+            scene.say(
+                "spec.value", message, ("backends", name, other), "make another backend of it, with the same host"
+            )
 
 
 def _models(scene: Scene) -> None:

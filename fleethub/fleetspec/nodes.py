@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fleethub import nodetypes
+from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec.chains import Entry, Wrong, entries, hop, proxy_of
 from fleethub.fleetspec.checks import Scene, sound
 from fleethub.fleetspec.merge import OWN, Draft
@@ -86,7 +87,7 @@ class NodeCheck:
                     "chain.no-proxy",
                     f"{shown(entry.model)} ({entry}) is on no proxy and names no endpoint",
                     entry.path,
-                    'write { model = …, via = "ollama" }, or give its backend a proxy',
+                    f'write {{ model = …, via = "{next(iter(ENGINES))}" }}, or give its backend a proxy',
                 )
             if way in seen:
                 self.twice(way, seen[way], entry)

@@ -8,13 +8,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from fleethub import nodetypes
+from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec.chains import Wrong, entries, hop, proxy_of
 from fleethub.fleetspec.merge import OWN, Draft
 from fleethub.fleetspec.schema import BackendTable, KeyTable, ModelTable, PolicyTable, ProxyTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.targets import expand, normal
 from fleethub.fleetspec.values import Plain
-from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Key, Model, Node, Ollama, Policy, Proxy
+from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Key, Model, Node, Policy, Proxy
 
 LIMITS = {
     "rpm": "rpm_limit",
@@ -71,7 +72,9 @@ def _proxy(table: ProxyTable, common: Mapping[str, Any]) -> Proxy:
 
 
 def _backend(table: BackendTable, common: Mapping[str, Any]) -> Backend:
-    ollama = table.ollama
+    engine = next(
+        (ENGINES[name].settings(**_said(t, *type(t).model_fields)) for name, t in table.engines().items()), None
+    )
     return Backend(
         **common,
         host=table.host,
@@ -79,13 +82,13 @@ def _backend(table: BackendTable, common: Mapping[str, Any]) -> Backend:
         ssh=table.ssh,
         endpoints=table.endpoints,
         gpus=tuple(Gpu(name=g.name, vram=g.vram) for g in table.gpus),
-        ollama=Ollama(**_said(ollama, *type(ollama).model_fields)) if ollama else None,
+        engine=engine,
     )
 
 
 def _model(spec: Spec, table: ModelTable, common: Mapping[str, Any]) -> Model:
     proxy = proxy_of(spec, table)
-    tag = table.ollama
+    tag = table.tag
     if tag is None and table.backends:
         tag = table.route.partition("/")[2] or table.route
     return Model(
@@ -94,7 +97,7 @@ def _model(spec: Spec, table: ModelTable, common: Mapping[str, Any]) -> Model:
         backends=tuple(table.backends),
         proxy=None if isinstance(proxy, Wrong) else proxy,
         route=table.route,
-        ollama=tag,
+        tag=tag,
         capabilities=tuple(table.capabilities),
     )
 

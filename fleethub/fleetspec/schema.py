@@ -5,6 +5,7 @@ Everything about a single value is judged here; what needs a second value is in 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, create_model
@@ -12,6 +13,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DictSchema, NullableSchema, WithDefaultSchema
 
 from fleethub import nodetypes
+from fleethub.engines.interface import Engine, SpecKey
+from fleethub.engines.registry import ENGINES, titles
 from fleethub.fleetspec import fields as v
 from fleethub.fleetspec.values import bad
 from fleethub.nodetypes.table import Table
@@ -86,19 +89,10 @@ class GpuTable(Table):
     vram: v.PositiveSize = Field(description='Its memory, like "48 GiB"')
 
 
-class OllamaTable(Table):
-    """The Ollama server of a backend, and the settings that its API does not tell."""
+class EngineTable(Table):
+    """A backend's model server, and the settings that it does not tell by itself."""
 
-    url: v.Url = Field(description="The URL of Ollama")
-    num_parallel: int = Field(1, ge=1, le=1024, description="OLLAMA_NUM_PARALLEL, 1 to 1024")
-    max_loaded_models: int = Field(0, ge=0, le=1024, description="OLLAMA_MAX_LOADED_MODELS; 0: Ollama's own default")
-    kv_cache_type: Literal["f16", "q8_0", "q4_0"] = Field("f16", description="OLLAMA_KV_CACHE_TYPE: f16, q8_0 or q4_0")
-    context_length: int = Field(
-        0, ge=0, le=100_000_000, description="OLLAMA_CONTEXT_LENGTH in tokens; 0: automatic, by the VRAM"
-    )
-    flash_attention: bool | None = Field(None, description="OLLAMA_FLASH_ATTENTION; not written: automatic")
-    gpu_overhead: v.Size | None = Field(None, description='OLLAMA_GPU_OVERHEAD on each GPU, like "0.5 GiB" (default 0)')
-    sched_spread: bool = Field(False, description="OLLAMA_SCHED_SPREAD: every model over all GPUs")
+    url: v.Url
 
 
 class BackendTable(Block):
@@ -108,12 +102,16 @@ class BackendTable(Block):
     proxy: v.Name | None = Field(None, description="The proxy that fronts it; none: only direct hops reach it")
     ssh: v.SshHost | None = Field(
         None,
-        description='"user@host" to read nvidia-smi and Ollama\'s settings, "local" for this machine; '
+        description=f'"user@host" to read nvidia-smi and {titles()}\'s settings, "local" for this machine; '
         "none: only what is declared is known",
     )
     endpoints: dict[v.Name, v.Url] = Field({}, description="Further URLs by name, for via =")
     gpus: list[GpuTable] = Field([], description='The GPUs: [{ name = "RTX 6000 Ada", vram = "48 GiB" }]')
-    ollama: OllamaTable | None = Field(None, description="The Ollama server on it")
+
+    def engines(self) -> dict[str, EngineTable]:
+        """Its tables of model servers, by the engine's name."""
+        tables = ((name, getattr(self, name, None)) for name in ENGINES)
+        return {name: table for name, table in tables if isinstance(table, EngineTable)}
 
 
 class ModelTable(Block):
@@ -122,7 +120,6 @@ class ModelTable(Block):
     backends: list[v.Name] = Field([], description="Which backends serve it; none, with a proxy: a cloud model")
     proxy: v.Name | None = Field(None, description="The proxy of a cloud model (one without backends)")
     route: v.Line = Field(description='LiteLLM\'s model, like "ollama_chat/qwen3:32b"')
-    ollama: v.Line | None = Field(None, description="Its tag on Ollama; default: the route after its first /")
     context: int = Field(ge=1, le=100_000_000, description="Tokens of context that the route really loads (num_ctx)")
     quant: v.Label | None = Field(None, description='Quantisation, like "Q4_K_M": for what is not installed')
     vram: v.PositiveSize | None = Field(
@@ -131,6 +128,15 @@ class ModelTable(Block):
     params: v.Params | None = Field(None, description='Parameters, like "32B": for what is not installed')
     capabilities: list[v.Label] = Field([], description='What it can do, like ["tools", "reasoning"]')
 
+    @property
+    def tag(self) -> str | None:
+        """Its name on the servers, as a key with an engine's name says it."""
+        names = (getattr(self, name, None) for name in ENGINES)
+        return next((name for name in names if isinstance(name, str)), None)
+
+
+_NAMES = '", "'.join(ENGINES)
+
 
 class HopTable(Table):
     """One step of a chain: a model, and how to reach it."""
@@ -138,7 +144,7 @@ class HopTable(Table):
     model: v.Label = Field(description="The model's alias")
     via: v.Line | None = Field(
         None,
-        description='Round the proxy: "ollama" or an endpoint of its first backend, or "BACKEND.ENDPOINT"',
+        description=f'Round the proxy: "{_NAMES}" or an endpoint of its first backend, or "BACKEND.ENDPOINT"',
     )
 
 
@@ -251,6 +257,44 @@ class Spec(Table):
     keys: dict[v.Name, KeyTable] = Field({}, description="Limits of keys by name; a node's key has the node's name")
 
 
+def spec_model() -> type[Spec]:
+    """``Spec`` with the tables and keys of every engine."""
+    return _with_engines(tuple(ENGINES.values()))
+
+
+@cache
+def _with_engines(engines: tuple[Engine, ...]) -> type[Spec]:
+    tables: dict[str, Any] = {}
+    tags: dict[str, Any] = {}
+    for engine in engines:
+        name, title = engine.settings.engine, engine.settings.title
+        tag = f"Its tag on {title}; default: the route after its first /"
+        tables[name] = (_table(engine) | None, Field(None, description=f"The {title} server on it"))
+        tags[name] = (v.Line | None, Field(None, description=tag))
+    backend = create_model("BackendTable", __base__=BackendTable, __doc__=BackendTable.__doc__, **tables)
+    model = create_model("ModelTable", __base__=ModelTable, __doc__=ModelTable.__doc__, **tags)
+    groups: dict[str, Any] = {
+        "backends": (dict[v.Name, backend], Spec.model_fields["backends"]),
+        "models": (dict[v.Label, model], Spec.model_fields["models"]),
+    }
+    return create_model("Spec", __base__=Spec, __doc__=Spec.__doc__, **groups)
+
+
+def _table(engine: Engine) -> type[EngineTable]:
+    title = engine.settings.title
+    text = f"The {title} server of a backend, and the settings that its API does not tell."
+    keys: dict[str, Any] = {"url": (v.Url, Field(description=f"The URL of {title}"))}
+    return create_model(f"{title}Table", __base__=EngineTable, __doc__=text, **keys | dict(map(_key, engine.keys)))
+
+
+def _key(key: SpecKey) -> tuple[str, Any]:
+    kinds: dict[str, Any] = {"whole": int, "size": v.Size, "flag": bool, "choice": Literal[key.choices or ("",)]}
+    kind = kinds[key.kind] if key.default is not None else kinds[key.kind] | None
+    least, most = (key.least, key.most) if key.kind == "whole" else (None, None)
+    field: Any = Field(key.default, ge=least, le=most, description=key.description)
+    return key.name, (kind, field)
+
+
 class _Authoring(GenerateJsonSchema):
     """TOML has no null, so an optional key is a key that may be absent."""
 
@@ -268,5 +312,5 @@ class _Authoring(GenerateJsonSchema):
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of fleet.toml, for editors."""
-    schema = Spec.model_json_schema(mode="validation", schema_generator=_Authoring)
+    schema = spec_model().model_json_schema(mode="validation", schema_generator=_Authoring)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

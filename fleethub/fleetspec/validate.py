@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from fleethub.fleetspec import report
 from fleethub.fleetspec.positions import KeyPath
-from fleethub.fleetspec.schema import Spec
+from fleethub.fleetspec.schema import Spec, spec_model
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.values import SECRET
 from fleethub.model.finding import Finding
@@ -93,7 +93,7 @@ def validate(sources: Sources, damage: Damage) -> Spec | None:
     """The tables, without what is wrong; None when too little is left to judge."""
     for _ in range(ROUNDS):
         try:
-            return Spec.model_validate(sources.doc)
+            return spec_model().model_validate(sources.doc)
         except ValidationError as errors:
             for error in errors.errors(include_url=False, include_input=False):
                 path = _real(error["loc"], sources)
@@ -133,7 +133,7 @@ def _finding(error: ErrorDetails, path: KeyPath, sources: Sources) -> Finding:
     hint = (known.description or "") if isinstance(known, FieldInfo) else ""
     code, place = "spec.value", sources.at(path)
     if kind == "extra_forbidden":
-        model = table_of(schema_of(path[:-1])) if path[:-1] else Spec
+        model = table_of(schema_of(path[:-1])) if path[:-1] else spec_model()
         where = f"in {report.dotted(path[:-1])}" if path[:-1] else "at the top of the spec"
         message = f"{report.shown(last)} is no key {where}"
         hint = report.nearest(last, model.model_fields if model else ())
@@ -155,7 +155,7 @@ def _finding(error: ErrorDetails, path: KeyPath, sources: Sources) -> Finding:
 
 def schema_of(path: KeyPath) -> Any:
     """The field, or the type, that the schema has at a key path; None where it has none."""
-    here: Any = Spec
+    here: Any = spec_model()
     for part in path:
         model = table_of(here)
         if model is not None:

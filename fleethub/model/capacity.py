@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -58,6 +59,15 @@ class Fit(StrEnum):
     EVICTS = "evicts"
     EXCEEDS = "does not fit"
     UNKNOWN = "unknown"
+
+
+#: From best to worst; unknown stands apart.
+WORSE = (Fit.FITS, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)
+
+
+def worst(fits: Iterable[Fit]) -> Fit:
+    """The worst of several; fits when there are none."""
+    return max(fits, key=WORSE.index, default=Fit.FITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +144,7 @@ class PlannedModel:
     model: str
     context: int
     primary: bool = True
-    tag: str = ""  # its name on Ollama; empty in entries of an earlier lockfile, which then match any
+    tag: str = ""  # its name on the server; empty in entries of an earlier lockfile, which then match any
     bytes: int | None = None
 
     def same(self, other: PlannedModel) -> bool:

@@ -1,4 +1,4 @@
-"""A call to a proxy or an Ollama with a node's own key, and what came of it."""
+"""A call to a proxy or a model server with a node's own key, and what came of it."""
 
 from __future__ import annotations
 

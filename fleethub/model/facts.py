@@ -106,7 +106,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A model on an Ollama's disk; ``size`` of its blobs in bytes. ``shown`` is there when it was asked for."""
+    """A model on a server's disk; ``size`` of its blobs in bytes. ``shown`` is there when it was asked for."""
 
     size: int
     digest: str
@@ -127,8 +127,8 @@ class Resident:
 
 
 @dataclass(frozen=True, slots=True)
-class OllamaReading:
-    """An Ollama server: version, installed models by tag, residents."""
+class ServerReading:
+    """A model server: version, installed models by its own names, residents."""
 
     version: str
     installed: Mapping[str, Installed]
@@ -201,9 +201,9 @@ class GpuProcess:
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """The machine of a backend: GPUs and their processes, and Ollama's settings in its environment.
+    """The machine of a backend: GPUs and their processes, and the model server's settings in its environment.
 
-    ``settings`` holds ``OLLAMA_*`` variables alone; None: they could not be told. ``by`` is "NVML" or "nvidia-smi".
+    ``settings`` holds that server's variables alone; None: they could not be told. ``by`` is "NVML" or "nvidia-smi".
     ``gpus`` empty: ``problem`` says why. ``settings_from`` says where the settings are from, or why there are none.
     """
 
@@ -240,27 +240,22 @@ class GitReading:
     unignored: frozenset[str]
 
 
-Reading = ProxyReading | OllamaReading | HostReading | GpuReading | GitReading
+Reading = ProxyReading | ServerReading | HostReading | GpuReading | GitReading
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All that one command read, by ``Source.id``; ``at`` is when (ISO 8601, UTC). ``loads``: measured sizes.
 
-    ``remembered``: what was installed on an Ollama that does not answer now, by its URL, as an earlier command
+    ``remembered``: what was installed on a model server that does not answer now, by its URL, as an earlier command
     saw it; without residents. Nothing in it was observed by this command.
     """
 
     at: str
     readings: Mapping[tuple[str, str], Reading | Unknown] = field(default_factory=dict)
     loads: tuple[MeasuredLoad, ...] = ()
-    remembered: Mapping[str, OllamaReading] = field(default_factory=dict)
+    remembered: Mapping[str, ServerReading] = field(default_factory=dict)
 
     def of(self, source: Source) -> Reading | Unknown:
         """The reading of a source; a source that nobody read is unknown."""
         return self.readings.get(source.id) or Unknown("it was not read", self.at)
-
-
-def tagged(name: str) -> str:
-    """Ollama's own form of a name: ``llama3`` is ``llama3:latest``."""
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"

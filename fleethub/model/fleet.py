@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from fleethub.model.address import Address
 from fleethub.model.finding import SourceLocation
+from fleethub.model.observation import Source
 from fleethub.model.secret import SecretRef
 
 
@@ -66,21 +67,22 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ollama:
-    """An Ollama server and the settings that its API does not tell.
+class EngineSettings:
+    """A backend's model server as the spec declares it; each engine extends it by its own settings.
 
-    ``max_loaded_models`` and ``context_length`` 0: its own default. ``flash_attention`` None: by itself.
-    ``gpu_overhead`` is bytes it leaves free on each GPU.
+    ``engine`` is the engine's name: of its table, of what is read there, and of its own endpoint (``via``). ``title``
+    is that for people; ``api`` is the protocol that its own endpoint speaks, as consumers call it.
     """
 
+    engine: ClassVar[str]
+    title: ClassVar[str]
+    api: ClassVar[str]
     url: str
-    num_parallel: int = 1
-    max_loaded_models: int = 0
-    kv_cache_type: str = "f16"
-    context_length: int = 0
-    flash_attention: bool | None = None
-    gpu_overhead: int = 0
-    sched_spread: bool = False
+
+    @property
+    def source(self) -> Source:
+        """Where it is read; what is asked of it is left open."""
+        return Source(self.engine, self.url)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ class Backend(Block):
     ssh: str | None = None
     endpoints: Mapping[str, str] = field(default_factory=dict)
     gpus: tuple[Gpu, ...] = ()
-    ollama: Ollama | None = None
+    engine: EngineSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +102,13 @@ class Model(Block):
     """A model alias; ``name`` is the alias. ``proxy`` is resolved (a cloud model's own, else its backends').
 
     ``context`` in tokens; ``vram`` in bytes and ``params`` in parameters, for what is not installed;
-    ``ollama`` its tag on Ollama, None for a cloud model.
+    ``tag`` its name on the servers of its backends, None for a cloud model.
     """
 
     backends: tuple[str, ...] = ()
     proxy: str | None = None
     route: str
-    ollama: str | None = None
+    tag: str | None = None
     context: int
     quant: str | None = None
     vram: int | None = None
@@ -120,7 +122,7 @@ class Hop:
 
     model: str
     backend: str | None = None
-    endpoint: str | None = None  # "ollama" or a named endpoint of the backend
+    endpoint: str | None = None  # the engine's name, or a named endpoint of the backend
 
     @property
     def direct(self) -> bool:

@@ -30,8 +30,9 @@ class ProxyStatus:
 class BackendStatus:
     """A GPU host. ``fit`` judges its planned set; ``need`` is the most of it at once, without ``reserve``.
 
-    ``total`` None: neither declared nor read; ``total_from`` and ``machine`` say who told. ``version`` is Ollama's.
-    ``url`` None: no Ollama. ``endpoints`` are others, by name. ``headroom`` sums the GPUs', None: unknown.
+    ``total`` None: neither declared nor read; ``total_from`` and ``machine`` say who told. ``engine`` is its model
+    server's title, ``version`` that one's; ``url`` None: it has none, which ``reason`` says. ``endpoints`` are others,
+    by name. ``headroom`` sums the GPUs', None: unknown.
     """
 
     name: str
@@ -53,6 +54,7 @@ class BackendStatus:
     gpus: tuple[Bar, ...] = ()
     residents: tuple[Held, ...] = ()
     endpoints: Mapping[str, str] = field(default_factory=dict)
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
@@ -18,7 +18,10 @@ from fleethub.model.secret import Derived, SecretRef
 Attrs = Mapping[str, Any]
 #: What a resource uses of others: the key or route that it needs -> the models it may call with it.
 Needs = Mapping[Address, frozenset[str]]
-System = Literal["litellm", "ollama", "host", "gpu", "git"]
+#: litellm, host, gpu, git, or an engine's name.
+System = str
+#: Asked of a model server: all that it has installed.
+EVERY = "*"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def quoted(text: str, most: int = LONGEST) -> str:
 
 
 def hop(text: str) -> str:
-    """One step of a chain; only the alias is free: ``ALIAS``, ``ALIAS via MONAD-1.OLLAMA`` or in parentheses."""
+    """One step of a chain; only the alias is free: ``ALIAS``, ``ALIAS via BACKEND.ENDPOINT`` or in parentheses."""
     direct = _DIRECT.fullmatch(text)
     return f"{named(direct[1])}{direct[2]}" if direct else named(text)
 

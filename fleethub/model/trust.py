@@ -137,8 +137,8 @@ def uses(fleet: Fleet) -> tuple[Use, ...]:
         for replica in proxy.replicas:
             use(replica, f"proxy.{proxy.name} replica", proxy.master_key)
     for backend in fleet.backends.values():
-        if backend.ollama is not None:
-            use(backend.ollama.url, f"backend.{backend.name} ollama")
+        if backend.engine is not None:
+            use(backend.engine.url, f"backend.{backend.name} {backend.engine.engine}")
         for name, url in backend.endpoints.items():
             use(url, f"backend.{backend.name} {name}")
         if backend.ssh and backend.ssh != "local":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fleethub.engines.registry import settings_at
 from fleethub.model.address import key as key_address
-from fleethub.model.fleet import Fleet, Hop, Model, Node
+from fleethub.model.fleet import EngineSettings, Fleet, Hop, Model, Node
 from fleethub.model.secret import Derived, Slot
 
 
@@ -17,7 +18,8 @@ class Unwired(ValueError):
 class ModelEndpoint:
     """One step of a chain. ``id`` is what the server calls the model, ``url`` without a slash at its end.
 
-    ``proxy`` and ``variable`` (which holds the node's key in its ``.env``) are empty for a way straight to an Ollama.
+    ``proxy`` and ``variable`` (which holds the node's key in its ``.env``) are empty for a way straight to a model
+    server, whose settings are of the type ``server``.
     """
 
     model: Model
@@ -26,6 +28,7 @@ class ModelEndpoint:
     url: str
     proxy: str = ""
     variable: str = ""
+    server: type[EngineSettings] | None = None
 
 
 def key_variable(proxy: str) -> str:
@@ -49,8 +52,9 @@ def _endpoint(fleet: Fleet, hop: Hop) -> ModelEndpoint:
     if model is None:
         raise Unwired(f"model {hop.model!r} is not defined")
     if hop.direct:
-        tag = model.ollama or model.route.partition("/")[2]
-        return ModelEndpoint(model, tag, f"{model.name} ({hop.backend}.{hop.endpoint})", _direct(fleet, hop))
+        tag, label = model.tag or model.route.partition("/")[2], f"{model.name} ({hop.backend}.{hop.endpoint})"
+        server = settings_at(fleet.backends.get(hop.backend or ""))
+        return ModelEndpoint(model, tag, label, _direct(fleet, hop), server=server)
     proxy = fleet.proxies.get(model.proxy or "")
     if proxy is None:
         raise Unwired(f"model {hop.model!r} is on no proxy")
@@ -63,8 +67,8 @@ def _direct(fleet: Fleet, hop: Hop) -> str:
     url = None
     if backend is not None:
         url = backend.endpoints.get(hop.endpoint or "")
-        if hop.endpoint == "ollama" and backend.ollama is not None:
-            url = backend.ollama.url
+        if backend.engine is not None and hop.endpoint == backend.engine.engine:
+            url = backend.engine.url
     if url is None:
         raise Unwired(f"{hop.backend}.{hop.endpoint} is not an endpoint of a backend")
     return url.rstrip("/")

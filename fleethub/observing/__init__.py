@@ -6,7 +6,7 @@ One source that does not answer becomes Unknown with its reason; it delays nobod
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,25 +14,34 @@ from pathlib import Path
 from threading import Semaphore
 from types import MappingProxyType
 
-from fleethub.clients import git, gpu
+from fleethub.clients import git, gpu, servers
 from fleethub.clients.host import HostError, Hosts
 from fleethub.clients.http import Http, HttpError
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
-from fleethub.clients.ollama import EVERY, Ollama, OllamaError
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.clients.shell import Shells
-from fleethub.model.facts import Facts, OllamaReading, Reading, tagged
+from fleethub.engines.registry import ENGINES
+from fleethub.model.facts import Facts, MeasuredLoad, Reading, ServerReading
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Source, System, Unknown
+from fleethub.model.observation import EVERY, Source, System, Unknown
 from fleethub.model.text import flat
 from fleethub.observing.cache import Cache
-from fleethub.observing.loads import measured
 
 WORKERS = 32
-#: Reads of one system that may run at the same time.
-LIMITS: dict[System, int] = {"litellm": 8, "ollama": 16, "host": 128, "gpu": 16, "git": 1}
+#: Reads of one engine's servers that may run at the same time.
+SERVERS = 16
+#: The same for other systems.
+LIMITS: dict[System, int] = {"litellm": 8, "host": 128, "gpu": 16, "git": 1}
 
-ERRORS = (LiteLLMError, OllamaError, HttpError, HostError, gpu.GpuError, git.GitError, SecretError)
+ERRORS: tuple[type[Exception], ...] = (
+    LiteLLMError,
+    *servers.ERRORS,
+    HttpError,
+    HostError,
+    gpu.GpuError,
+    git.GitError,
+    SecretError,
+)
 
 
 def now() -> str:
@@ -66,7 +75,7 @@ def observe(
     cache = Cache(root)
     at = now()
     gates: dict[System, Semaphore] = defaultdict(lambda: Semaphore(4))
-    gates |= {system: Semaphore(limit) for system, limit in LIMITS.items()}
+    gates |= {system: Semaphore(limit) for system, limit in {**dict.fromkeys(ENGINES, SERVERS), **LIMITS}.items()}
 
     def litellm(source: Source) -> Reading:
         http.permit(source.at)
@@ -77,9 +86,12 @@ def observe(
         shell = machines.at(source.at)
         return gpu.read_local(shell) if source.at == "local" else gpu.read_remote(shell)
 
+    def server(source: Source) -> Reading:
+        return servers.CLIENTS[source.system](http, source.at, cache).read(source.ask)
+
     readers: dict[System, Callable[[Source], Reading]] = {
         "litellm": litellm,
-        "ollama": lambda source: Ollama(http, source.at, cache).read(source.ask),
+        **dict.fromkeys(servers.CLIENTS, server),
         "host": lambda source: hosts.at(source.at).read(source.ask),
         "gpu": machine,
         "git": lambda source: git.read(root, source.ask),
@@ -97,7 +109,7 @@ def observe(
     wanted = list(sources)
     with ThreadPoolExecutor(max_workers=min(parallel, max(len(wanted), 1))) as pool:
         readings = dict(zip((s.id for s in wanted), pool.map(read, wanted), strict=True))
-    loads = cache.remember_loads(measured(fleet, readings, at))
+    loads = cache.remember_loads(measured_loads(fleet, readings, at))
     return Facts(at, readings, loads, _remembered(wanted, readings, cache))
 
 
@@ -108,17 +120,33 @@ def _hashes(source: Source, resolver: SecretResolver) -> Iterable[str]:
             yield resolver.open(slot).sha256()
 
 
+def measured_loads(
+    fleet: Fleet, readings: Mapping[tuple[str, str], Reading | Unknown], at: str
+) -> Iterator[MeasuredLoad]:
+    """What is loaded on the servers that tell true sizes, each server once."""
+    done = set()
+    for backend in fleet.backends.values():
+        if backend.engine is None or backend.engine.url in done:
+            continue
+        done.add(backend.engine.url)
+        reading = readings.get(backend.engine.source.id)
+        if isinstance(reading, ServerReading):
+            machine = readings.get(Source("gpu", backend.ssh).id) if backend.ssh else None
+            yield from ENGINES[backend.engine.engine].measured(backend, reading, machine, at)
+
+
 def _remembered(
     wanted: Iterable[Source], readings: Mapping[tuple[str, str], Reading | Unknown], cache: Cache
-) -> dict[str, OllamaReading]:
-    """Keep what the Ollamas that answer have installed, and recall it for those that do not."""
+) -> dict[str, ServerReading]:
+    """Keep what the model servers that answer have installed, and recall it for those that do not."""
     recalled = {}
     for source in wanted:
         reading = readings[source.id]
-        if isinstance(reading, OllamaReading):
-            asked = {tagged(tag) for tag in source.ask}
-            told = [t for t in reading.installed if EVERY in source.ask or tagged(t) in asked]
+        if isinstance(reading, ServerReading):
+            canonical = ENGINES[source.system].canonical
+            asked = {canonical(tag) for tag in source.ask}
+            told = [t for t in reading.installed if EVERY in source.ask or canonical(t) in asked]
             cache.remember_installed(source.at, reading, told)
-        elif source.system == "ollama" and (known := cache.installed(source.at)) is not None:
+        elif source.system in ENGINES and (known := cache.installed(source.at)) is not None:
             recalled[source.at] = known
     return recalled

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.atomic import replace
-from fleethub.clients.ollama import facts, tensors
-from fleethub.model.facts import Installed, MeasuredLoad, OllamaReading, Shown
+from fleethub.clients.shown import facts, tensors
+from fleethub.model.facts import Installed, MeasuredLoad, ServerReading, Shown
 
 FORMAT = 1
 MOST = 500  # files of facts, measured loads, remembered models: the oldest go first
@@ -80,7 +80,7 @@ class Cache:
         known = {_key(load): load for load in self.loads()}
         return tuple({**known, **new}.values())
 
-    def remember_installed(self, url: str, reading: OllamaReading, asked: Iterable[str]) -> None:
+    def remember_installed(self, url: str, reading: ServerReading, asked: Iterable[str]) -> None:
         """What is installed there of the asked tags, for the day on which it does not answer."""
         names = {t: reading.installed[t] for t in asked if t in reading.installed}
         models = {t: {"size": m.size, "digest": m.digest, "quant": m.quant} for t, m in sorted(names.items())[:MOST]}
@@ -96,7 +96,7 @@ class Cache:
 
         self._change("installed.json", add)
 
-    def installed(self, url: str) -> OllamaReading | None:
+    def installed(self, url: str) -> ServerReading | None:
         """What was last seen installed there, with the facts that are remembered; without residents."""
         servers = (_read(self._folder / "installed.json") or {}).get("servers")
         entry = servers.get(url) if isinstance(servers, dict) else None
@@ -109,7 +109,7 @@ class Cache:
                 case {"size": int(size), "digest": str(digest), "quant": str() | None as quant} if size >= 0:
                     found[tag] = Installed(size, digest, quant, self.get(digest))
         version = entry.get("version")
-        return OllamaReading(version if isinstance(version, str) else "", found, ())
+        return ServerReading(version if isinstance(version, str) else "", found, ())
 
     def _of(self, digest: str) -> Path | None:
         name = _hex(digest)

@@ -204,7 +204,7 @@ class Workplace:
         a key's value may be chosen there).
 
         With ``facts`` of an earlier read nothing is read: what they do not tell is unknown. ``every_model``: have
-        each Ollama show all that it has installed, for questions about models that nobody planned. ``repair``: undo
+        each model server show all that it has, for questions about models that nobody planned. ``repair``: undo
         what was changed by hand; None: as an apply would, which asks where the policy does not say.
         """
         from fleethub.model.observation import Unknown
@@ -231,9 +231,10 @@ class Workplace:
             if only_look:
                 asked = tuple(replace(s, ask=()) if s.system == "litellm" else s for s in asked)
             if every_model:
-                from fleethub.clients.ollama import EVERY
+                from fleethub.engines.registry import ENGINES
+                from fleethub.model.observation import EVERY
 
-                asked = tuple(replace(s, ask=(*s.ask, EVERY)) if s.system == "ollama" else s for s in asked)
+                asked = tuple(replace(s, ask=(*s.ask, EVERY)) if s.system in ENGINES else s for s in asked)
             facts = self.read(asked, pace)
         for problem in self.resolver.problems:
             if problem.code == "command.new":  # told already, with all of them

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleethub.engines.registry import ENGINES, lacks
 from fleethub.fleetspec import load
 from fleethub.fleetspec.values import params as params_of
 from fleethub.model.capacity import Answer, CapacityReport, Fit, Rank
@@ -59,7 +60,7 @@ def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Loo
     fleet = loaded.fleet
     wanted = [_asking(s, _tag(fleet, name)) for s in sources(fleet, {}, None)]
     trust = settle(fleet, lockfile_of(Path(fleet.root)), trusting)
-    probe = Probe(s.at for s in wanted if s.system in ("ollama", "litellm") and trust.guard.allows(s.at))
+    probe = Probe(s.at for s in wanted if s.system in ("litellm", *ENGINES) and trust.guard.allows(s.at))
     # what takes long to import is imported while hosts that say nothing are waited for
     from fleethub.clients.http import Http
     from fleethub.clients.resolver import SecretResolver
@@ -81,15 +82,15 @@ def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Loo
 
 
 def overview(looked: Looked, backend: str | None = None) -> tuple[CapacityReport, ...]:
-    """Every backend with an Ollama, or the one that is named; raises AskError for a name that is none."""
+    """Every backend with a model server, or the one that is named; raises AskError for a name that is none."""
     fleet = looked.fleet
     if backend is not None and backend not in fleet.backends:
         raise AskError(f"no backend is called {backend!r}; there are: {', '.join(sorted(fleet.backends)) or 'none'}")
-    if backend is not None and fleet.backends[backend].ollama is None:
-        raise AskError(f"{backend} has no Ollama in the spec: write [backends.{backend}.ollama] with its url")
+    if backend is not None and fleet.backends[backend].engine is None:
+        raise AskError(lacks(fleet.backends[backend]))
     chosen = [fleet.backends[backend]] if backend is not None else list(fleet.backends.values())
     planned = planned_sets(fleet)
-    return tuple(report(fleet, b, looked.facts, planned.get(b.name, ())) for b in chosen if b.ollama is not None)
+    return tuple(report(fleet, b, looked.facts, planned.get(b.name, ())) for b in chosen if b.engine is not None)
 
 
 def ask_one(looked: Looked, question: Question) -> Answer:
@@ -155,11 +156,11 @@ def places_exit(ranks: Iterable[Rank]) -> Exit:
 
 
 def _tag(fleet: Fleet, name: str | None) -> str | None:
-    return (fleet.models[name].ollama if name in fleet.models else name) if name else None
+    return (fleet.models[name].tag if name in fleet.models else name) if name else None
 
 
 def _asking(source: Source, tag: str | None) -> Source:
-    if source.system != "ollama" or tag is None or tag in source.ask:
+    if source.system not in ENGINES or tag is None or tag in source.ask:
         return source
     return replace(source, ask=(*source.ask, tag))
 
@@ -168,7 +169,7 @@ def _silent(fleet: Fleet, wanted: Sequence[Source], quiet: Mapping[str, Silence]
     """Sources that do not answer, and why; a machine that is away is not asked for its GPUs either."""
     found = {s.id: quiet[s.at].reason for s in wanted if s.at in quiet}
     for backend in fleet.backends.values():
-        silence = quiet.get(backend.ollama.url) if backend.ollama else None
+        silence = quiet.get(backend.engine.url) if backend.engine else None
         if backend.ssh not in (None, "local") and silence is not None and not silence.alive:
             found |= {s.id: silence.reason for s in wanted if s.system == "gpu" and s.at == backend.ssh}
     return found

@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from fleethub.engines.ollama.admission import admit
-from fleethub.engines.ollama.load import placed
-from fleethub.engines.ollama.server import Server, server_of
+from fleethub.engines.interface import KV_TYPE, PARALLEL, Engine
+from fleethub.engines.registry import engine_of, lacks, nowhere
 from fleethub.model.capacity import (
     AdmissionVerdict,
     Answer,
-    Estimate,
     Fit,
     Held,
     Placed,
     Rank,
-    Row,
     Suggestion,
-    Sure,
 )
-from fleethub.model.facts import Facts, OllamaReading, Resident, tagged
+from fleethub.model.facts import Facts, Resident, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
-from fleethub.model.observation import Source, Unknown
+from fleethub.model.observation import Unknown
 from fleethub.model.text import gib
 from fleethub.placement.assess import planned_sets
 from fleethub.placement.query import Query, limit_of, most
@@ -43,7 +39,7 @@ class AskError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``model``: an alias of the spec, an installed tag, or any name with a ``shape``.
+    """``model``: an alias of the spec, an installed tag, or any name with an ``architecture``.
 
     None means: as it is, for the context the effective one; ``parallel`` and ``kv_type`` are settings of the whole
     server, so another value re-judges every model on it.
@@ -54,7 +50,7 @@ class Question:
     context: int | None = None
     parallel: int | None = None
     kv_type: str | None = None
-    shape: ModelArchitecture | None = None
+    architecture: ModelArchitecture | None = None
 
 
 def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) -> Answer:
@@ -62,21 +58,21 @@ def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) 
     query = query_of(fleet, facts, question)
     mine, verdict = query.judge()
     loaded = held(fleet, query.backend, facts)
-    loose = tuple(h for h in loaded if h.alias is None and not _same(h.tag, query.model))
+    loose = tuple(h for h in loaded if h.alias is None and not _same(query.engine, h.tag, query.model))
     beside = None
     if loose:
-        more = [_resident(query.server, h, facts) for h in loose]
-        beside = admit(query.server, (*verdict.placed, *more))
+        more = [query.server.resident(h, facts) for h in loose]
+        beside = query.server.admit((*verdict.placed, *more))
     answer = Answer(
         question.backend,
         mine,
         verdict,
-        admit(query.server, query.neighbours()),
+        query.server.admit(query.neighbours()),
         beside,
         loaded,
         loose,
-        limit=limit_of(query.shape),
-        notes=_notes(question, query, server_of(fleet, query.backend, facts)),
+        limit=limit_of(query.architecture),
+        notes=_notes(question, query),
         unobserved=unobserved(query.backend, facts),
     )
     if not others:
@@ -91,15 +87,15 @@ def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) 
 
 
 def rank(fleet: Fleet, facts: Facts, question: Question) -> tuple[Rank, ...]:
-    """Every backend with an Ollama as a place for the model, best first. Raises AskError."""
+    """Every backend with a model server as a place for the model, best first. Raises AskError."""
     found = []
     for name, backend in fleet.backends.items():
-        if backend.ollama is None:
+        if backend.engine is None:
             continue
         answer = ask(fleet, facts, replace(question, backend=name), others=False)
         found.append(Rank(answer, _headroom(answer.verdict), why_not(answer.verdict)))
     if not found:
-        raise AskError("no backend of the spec has an Ollama: write [backends.NAME.ollama] with its url")
+        raise AskError(nowhere())
     return tuple(sorted(found, key=lambda r: (ORDER.index(r.answer.verdict.fit), -(r.headroom or 0), r.answer.backend)))
 
 
@@ -109,47 +105,50 @@ def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
     if backend is None:
         known = ", ".join(sorted(fleet.backends)) or "none"
         raise AskError(f"no backend is called {question.backend!r}; there are: {known}", absent=True)
-    if backend.ollama is None:
-        raise AskError(f"{backend.name} has no Ollama in the spec: write [backends.{backend.name}.ollama] with its url")
-    server = server_of(fleet, backend, facts)
-    server = replace(server, parallel=question.parallel or server.parallel, kv_type=question.kv_type or server.kv_type)
+    if backend.engine is None:
+        raise AskError(lacks(backend))
+    engine = engine_of(backend.engine)
+    server = engine.server(fleet, backend, facts)
+    unasked = server
+    for name, value in ((PARALLEL, question.parallel), (KV_TYPE, question.kv_type)):
+        server = server.with_setting(name, value) if value else server
     planned = planned_sets(fleet).get(backend.name, ())
-    model = _model(fleet, facts, question, tuple(p.model for p in planned))
+    model = _model(fleet, facts, engine, question, tuple(p.model for p in planned))
     rest = tuple(
         (fleet.models[p.model], p.primary)
         for p in planned
-        if p.model != model.name and not _same(fleet.models[p.model].ollama or p.model, model)
+        if p.model != model.name and not _same(engine, fleet.models[p.model].tag or p.model, model)
     )
-    shape = question.shape or architecture_anywhere(facts, model, backend)
-    if shape is None and model.vram is None and model.params is not None:
-        shape = architecture_of_params(model.params, model.quant or "Q4_K_M")
-    return Query(fleet, facts, backend, server, model, question.context, shape, rest)
+    architecture = question.architecture or architecture_anywhere(facts, model, backend, engine)
+    if architecture is None and model.vram is None and model.params is not None:
+        architecture = architecture_of_params(model.params, model.quant or "Q4_K_M")
+    return Query(fleet, facts, backend, engine, server, unasked, model, question.context, architecture, rest)
 
 
-def architecture_anywhere(facts: Facts, model: Model, first: Backend | None = None) -> ModelArchitecture | None:
-    """The shape of an installed model, of ``first`` where it is there, else of any server that was read."""
-    readings = [r for r in facts.readings.values() if isinstance(r, OllamaReading)]
-    own = facts.of(Source("ollama", first.ollama.url)) if first and first.ollama else None
+def architecture_anywhere(facts: Facts, model: Model, first: Backend, engine: Engine) -> ModelArchitecture | None:
+    """The architecture of an installed model, of ``first`` where it is there, else of any server that was read."""
+    readings = [r for r in facts.readings.values() if isinstance(r, ServerReading)]
+    own = facts.of(first.engine.source) if first.engine else None
     for reading in (own, *readings):
-        for tag, installed in reading.installed.items() if isinstance(reading, OllamaReading) else ():
-            if _same(tag, model) and installed.shown is not None:
+        for tag, installed in reading.installed.items() if isinstance(reading, ServerReading) else ():
+            if _same(engine, tag, model) and installed.shown is not None:
                 return architecture_of(installed.shown, installed.size)
     return None
 
 
 def held(fleet: Fleet, backend: Backend, facts: Facts) -> tuple[Held, ...]:
     """What is loaded there now, each with the planned model that it is."""
-    reading = facts.of(Source("ollama", backend.ollama.url)) if backend.ollama else None
-    if not isinstance(reading, OllamaReading):
+    reading = facts.of(backend.engine.source) if backend.engine else None
+    if backend.engine is None or not isinstance(reading, ServerReading):
         return ()
-    planned = planned_sets(fleet).get(backend.name, ())
-    aliases = {tagged(fleet.models[p.model].ollama or p.model): p.model for p in planned}
-    return tuple(_held(r, aliases.get(tagged(r.tag))) for r in reading.residents)
+    planned, canonical = planned_sets(fleet).get(backend.name, ()), engine_of(backend.engine).canonical
+    aliases = {canonical(fleet.models[p.model].tag or p.model): p.model for p in planned}
+    return tuple(_held(r, aliases.get(canonical(r.tag))) for r in reading.residents)
 
 
 def unobserved(backend: Backend, facts: Facts) -> str:
     """Why the server was not read; empty when it was."""
-    reading = facts.of(Source("ollama", backend.ollama.url)) if backend.ollama else Unknown("it has no Ollama", "")
+    reading = facts.of(backend.engine.source) if backend.engine else Unknown(lacks(backend), "")
     return reading.reason if isinstance(reading, Unknown) else ""
 
 
@@ -165,45 +164,36 @@ def _held(resident: Resident, alias: str | None) -> Held:
     return Held(resident.tag, resident.size, resident.size_vram, resident.context, alias, resident.until)
 
 
-def _same(tag: str, model: Model) -> bool:
-    return tagged(tag) == tagged(model.ollama or model.name)
+def _same(engine: Engine, tag: str, model: Model) -> bool:
+    return engine.canonical(tag) == engine.canonical(model.tag or model.name)
 
 
-def _model(fleet: Fleet, facts: Facts, question: Question, planned: Iterable[str]) -> Model:
+def _model(fleet: Fleet, facts: Facts, engine: Engine, question: Question, planned: Iterable[str]) -> Model:
     name = question.model
     model = fleet.models.get(name)
-    if model is None and question.shape is None:
+    if model is None and question.architecture is None:
         # a tag that the plan knows by an alias is that model, with the alias' context
-        model = next((fleet.models[a] for a in planned if _same(name, fleet.models[a])), None)
+        model = next((fleet.models[a] for a in planned if _same(engine, name, fleet.models[a])), None)
     if model is not None:
-        if question.shape is not None:
+        if question.architecture is not None:
             raise AskError(
                 f"{name} is in the spec already: leave out --params, --quant and --gguf, or give another name"
             )
-        if model.ollama is None:
+        if model.tag is None:
             raise AskError(f"{name} is a cloud model (no backend serves it), so it takes no VRAM here")
         return model
-    stranger = Model(name=name, backends=(question.backend,), route=f"ollama_chat/{name}", ollama=name, context=0)
-    if question.shape is not None:
+    stranger = Model(name=name, backends=(question.backend,), route="", tag=name, context=0)
+    if question.architecture is not None:
         return stranger
     for reading in facts.readings.values():
-        for tag in reading.installed if isinstance(reading, OllamaReading) else ():
-            if _same(tag, stranger):
+        for tag in reading.installed if isinstance(reading, ServerReading) else ():
+            if _same(engine, tag, stranger):
                 return stranger
     raise AskError(
         f"{name} is neither in the spec nor installed on a backend that answers: "
         "say how large it is (--params 32B --quant Q4_K_M), or give its file (--gguf FILE)",
         absent=True,
     )
-
-
-def _resident(server: Server, seen: Held, facts: Facts) -> Placed:
-    """A resident that nobody planned, as large as the server says, as if it were to stay."""
-    model = Model(name=seen.tag, backends=(server.name,), route="", ollama=seen.tag, context=seen.context or 0)
-    found = placed(server, model, facts, context=seen.context, primary=True)
-    row = Row("resident", seen.size_vram, Sure.MEASURED, "/api/ps")
-    size = Estimate((row,), seen.size_vram, seen.size_vram)
-    return replace(found, estimate=size, preflight=found.preflight if found.preflight is not None else seen.size)
 
 
 def _elsewhere(fleet: Fleet, facts: Facts, question: Question, asked: int) -> tuple[Suggestion, ...]:
@@ -234,9 +224,9 @@ def upper(load: Placed) -> int:
     return max(load.estimate.high, load.estimate.total or 0)
 
 
-def _notes(question: Question, query: Query, now: Server) -> tuple[str, ...]:
+def _notes(question: Question, query: Query) -> tuple[str, ...]:
     found = []
-    if question.parallel not in (None, now.parallel) or question.kv_type not in (None, now.kv_type):
+    if query.server != query.unasked:
         found.append("parallel slots and KV type are settings of the whole server: every model was judged with them")
     if question.context is not None and query.mine().context < question.context:
         found.append(f"the model's own limit is below the context that was asked for ({question.context:,})")

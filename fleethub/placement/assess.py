@@ -6,13 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from textwrap import wrap
 
-from fleethub.engines.ollama.admission import WORSE, admit
-from fleethub.engines.ollama.context import effective_context
-from fleethub.engines.ollama.load import placed
-from fleethub.engines.ollama.server import Server, server_of
+from fleethub.engines.interface import Engine, Server
+from fleethub.engines.registry import engine_of
 from fleethub.model.address import Address
-from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Estimate, Fit, Placed, PlannedModel, Row, Sure
-from fleethub.model.facts import Facts, tagged
+from fleethub.model.capacity import (
+    WORSE,
+    AdmissionCheck,
+    AdmissionVerdict,
+    Estimate,
+    Fit,
+    Placed,
+    PlannedModel,
+    Row,
+    Sure,
+)
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.plan import Blocker, Load, Why
@@ -60,7 +68,7 @@ def planned_sets(fleet: Fleet) -> dict[str, PlannedSet]:
                 name(backend, alias, key.name not in used)
     return {
         backend: tuple(
-            PlannedModel(alias, fleet.models[alias].context, primary, fleet.models[alias].ollama or "")
+            PlannedModel(alias, fleet.models[alias].context, primary, fleet.models[alias].tag or "")
             for alias, primary in sorted(entries.items())
         )
         for backend, entries in sorted(named.items())
@@ -69,14 +77,15 @@ def planned_sets(fleet: Fleet) -> dict[str, PlannedSet]:
 
 def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, after: PlannedSet) -> Assessment:
     """Judge the planned set of a backend, ``after``, against the set of the lockfile, ``before``."""
-    if backend.ollama is None or not (after or before):
+    if backend.engine is None or not (after or before):
         findings = live_findings(fleet, backend, facts, ())
         return Assessment(Load(backend.name, None, None, None), findings, planned=after)
-    server = server_of(fleet, backend, facts)
-    loads = {p.model: placed(server, fleet.models[p.model], facts, primary=p.primary) for p in after}
-    loads |= _asked_directly(fleet, server, facts, loads)
-    verdict = admit(server, list(loads.values()))
-    earlier = admit(server, [_earlier(server, fleet, facts, p, after, loads) for p in before])
+    engine = engine_of(backend.engine)
+    server = engine.server(fleet, backend, facts)
+    loads = {p.model: server.load(fleet.models[p.model], facts, primary=p.primary) for p in after}
+    loads |= _asked_directly(fleet, backend, server, facts, loads)
+    verdict = server.admit(list(loads.values()))
+    earlier = server.admit([_earlier(server, fleet, facts, p, after, loads) for p in before])
     load = Load(backend.name, earlier.need, verdict.need, verdict.total, verdict)
     planned = tuple(replace(p, bytes=_bytes(loads[p.model])) for p in after)
     newcomers = [p.model for p in after if not any(p.same(b) for b in before)]
@@ -84,7 +93,7 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, aft
     judge = _Judge(fleet, backend, server, verdict, earlier, (*newcomers, *promoted))
     judge.run()
     live = live_findings(fleet, backend, facts, tuple(loads.values()), _reckoned(fleet, server, facts, loads))
-    findings = (*judge.findings, *_mismatches(fleet, backend, server, facts, after), *live)
+    findings = (*judge.findings, *_mismatches(fleet, backend, engine, server, facts, after), *live)
     return Assessment(load, findings, judge.refused, verdict, planned)
 
 
@@ -92,7 +101,7 @@ def _reckoned(fleet: Fleet, server: Server, facts: Facts, loads: Mapping[str, Pl
     """The same loads as they would be estimated if none had ever been measured."""
     plain = replace(facts, loads=())
     return tuple(
-        placed(server, fleet.models[p.model], plain, context=p.context, primary=p.primary)
+        server.load(fleet.models[p.model], plain, context=p.context, primary=p.primary)
         if any(row.sure is Sure.MEASURED for row in p.estimate.rows)
         else p
         for p in loads.values()
@@ -103,24 +112,26 @@ def _bytes(load: Placed) -> int | None:
     return None if load.estimate.total is None else max(load.estimate.high, load.estimate.total)
 
 
-def _asked_directly(fleet: Fleet, server: Server, facts: Facts, loads: Mapping[str, Placed]) -> dict[str, Placed]:
-    """Models that a consumer also asks Ollama for directly, with more context than the route has: the larger counts."""
+def _asked_directly(
+    fleet: Fleet, backend: Backend, server: Server, facts: Facts, loads: Mapping[str, Placed]
+) -> dict[str, Placed]:
+    """Models that a consumer also asks the server for, with more context than the route has: the larger counts."""
     found = {}
-    for alias in _direct(fleet, server.name):
+    for alias in _direct(fleet, backend):
         load, model = loads.get(alias), fleet.models[alias]
         if load is not None and model.context > load.context:
-            more = placed(server, model, facts, context=model.context, primary=load.primary)
+            more = server.load(model, facts, context=model.context, primary=load.primary)
             if more.context > load.context:
                 found[alias] = replace(more, context_from="asked for directly")
     return found
 
 
-def _direct(fleet: Fleet, backend: str) -> dict[str, list[str]]:
-    """Alias -> nodes that ask this backend's Ollama for it round the proxy."""
+def _direct(fleet: Fleet, backend: Backend) -> dict[str, list[str]]:
+    """Alias -> nodes that ask this backend's own server for it round the proxy."""
     found: dict[str, list[str]] = {}
     for node in fleet.nodes.values():
         for hop in node.chain:
-            if hop.endpoint == "ollama" and hop.backend == backend:
+            if backend.engine and hop.endpoint == backend.engine.engine and hop.backend == backend.name:
                 found.setdefault(hop.model, []).append(node.name)
     return found
 
@@ -133,8 +144,8 @@ def _earlier(
         return replace(loads[entry.model], primary=entry.primary)
     tag = entry.tag or entry.model
     model = fleet.models.get(entry.model)
-    if entry.bytes is None and model is not None and entry.tag in ("", model.ollama):
-        return replace(placed(server, model, facts, context=entry.context), primary=entry.primary)
+    if entry.bytes is None and model is not None and entry.tag in ("", model.tag):
+        return replace(server.load(model, facts, context=entry.context), primary=entry.primary)
     estimate = Estimate(reason=f"the size of {entry.model}, which was there before, is not known")
     if entry.bytes is not None:
         row = Row("as last reckoned", entry.bytes, Sure.ESTIMATED, "lockfile")
@@ -277,11 +288,13 @@ class _Judge:
                 self.refused.setdefault(alias, Blocker(Why.UNKNOWN, message))
 
 
-def _mismatches(fleet: Fleet, backend: Backend, server: Server, facts: Facts, after: PlannedSet) -> Iterable[Finding]:
+def _mismatches(
+    fleet: Fleet, backend: Backend, engine: Engine, server: Server, facts: Facts, after: PlannedSet
+) -> Iterable[Finding]:
     """Consumers that ask for one model with several contexts: it is loaded anew whenever they take turns."""
     address = Address("backend", backend.name)
-    effective = {p.model: effective_context(server, fleet.models[p.model], facts) for p in after}
-    for alias, nodes in sorted(_direct(fleet, backend.name).items()):
+    effective = {p.model: server.effective_context(fleet.models[p.model], facts) for p in after}
+    for alias, nodes in sorted(_direct(fleet, backend).items()):
         if alias not in effective:
             continue
         model, (tokens, source) = fleet.models[alias], effective[alias]
@@ -300,7 +313,7 @@ def _mismatches(fleet: Fleet, backend: Backend, server: Server, facts: Facts, af
             )
     tags: dict[str, list[str]] = {}
     for p in after:
-        tags.setdefault(tagged(fleet.models[p.model].ollama or p.model), []).append(p.model)
+        tags.setdefault(engine.canonical(fleet.models[p.model].tag or p.model), []).append(p.model)
     for tag, aliases in sorted(tags.items()):
         asked = {alias: effective[alias][0] for alias in aliases}
         if len(set(asked.values())) > 1:

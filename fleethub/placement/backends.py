@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from fleethub.engines.registry import titles
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
-from fleethub.model.facts import Facts, GpuReading, OllamaReading
+from fleethub.model.facts import Facts, GpuReading, ServerReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.fleet_status import BackendStatus
@@ -20,9 +22,9 @@ def sources(fleet: Fleet) -> Iterable[Source]:
     planned = planned_sets(fleet)
     for backend in fleet.backends.values():
         of = f"backend.{backend.name}"
-        if backend.ollama is not None:
-            tags = [fleet.models[p.model].ollama for p in planned.get(backend.name, ())]
-            yield Source("ollama", backend.ollama.url, ask=tuple(sorted(tag for tag in tags if tag)), of=of)
+        if backend.engine is not None:
+            tags = [fleet.models[p.model].tag for p in planned.get(backend.name, ())]
+            yield replace(backend.engine.source, ask=tuple(sorted(tag for tag in tags if tag)), of=of)
         if backend.ssh:
             yield Source("gpu", backend.ssh, of=of)
 
@@ -31,14 +33,14 @@ def unreadable(fleet: Fleet, facts: Facts) -> list[Finding]:
     """One finding per server that could not be read."""
     found = []
     for backend in fleet.backends.values():
-        if backend.ollama is None:
+        if backend.engine is None:
             continue
-        reading = facts.of(Source("ollama", backend.ollama.url))
+        reading = facts.of(backend.engine.source)
         if isinstance(reading, Unknown):
             found.append(
                 Finding(
                     "backend.unreadable",
-                    f"{backend.name} ({backend.ollama.url}): {reading.reason}",
+                    f"{backend.name} ({backend.engine.url}): {reading.reason}",
                     Address("backend", backend.name),
                     backend.place,
                     "it is judged from the spec alone",
@@ -54,19 +56,19 @@ def status(fleet: Fleet, facts: Facts) -> tuple[BackendStatus, ...]:
 
 
 def _status(fleet: Fleet, backend: Backend, facts: Facts, planned: tuple[PlannedModel, ...]) -> BackendStatus:
-    head = (backend.name, backend.host, backend.ollama.url if backend.ollama else None, backend.owner, backend.proxy)
+    head = (backend.name, backend.host, backend.engine.url if backend.engine else None, backend.owner, backend.proxy)
     declared = sum(gpu.vram for gpu in backend.gpus) or None
-    if backend.ollama is None:
-        return BackendStatus(*head, "there", "no Ollama in the spec", total=declared, endpoints=backend.endpoints)
-    reading = facts.of(Source("ollama", backend.ollama.url))
+    if backend.engine is None:
+        return BackendStatus(*head, "there", f"no {titles()} in the spec", total=declared, endpoints=backend.endpoints)
+    reading = facts.of(backend.engine.source)
     found = report(fleet, backend, facts, planned)
     verdict = found.verdict
     sizes = {p.model: p.estimate.total for p in verdict.placed}
     return BackendStatus(
         *head,
-        state="there" if isinstance(reading, OllamaReading) else "unknown",
+        state="there" if isinstance(reading, ServerReading) else "unknown",
         reason=reading.reason if isinstance(reading, Unknown) else "",
-        version=reading.version if isinstance(reading, OllamaReading) else "",
+        version=reading.version if isinstance(reading, ServerReading) else "",
         fit=verdict.fit.value,
         need=verdict.need,
         total=verdict.total,
@@ -78,6 +80,7 @@ def _status(fleet: Fleet, backend: Backend, facts: Facts, planned: tuple[Planned
         gpus=found.bars,
         residents=found.held,
         endpoints=backend.endpoints,
+        engine=backend.engine.title,
     )
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from fleethub.engines.ollama.admission import admit
-from fleethub.engines.ollama.context import automatic, shown_of
-from fleethub.engines.ollama.load import placed
-from fleethub.engines.ollama.server import Server
+from fleethub.engines.interface import Engine, Server
 from fleethub.model.capacity import AdmissionVerdict, Fit, Placed
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Backend, Fleet, Model
@@ -20,58 +17,52 @@ FAR = 1 << 20  # where the search ends for a model that tells no limit
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question with its names resolved: the model, where it is to go, and who is planned there (model, primary)."""
+    """A question with its names resolved: the model, where it is to go, and who is planned there (model, primary).
+
+    ``unasked`` is the server as it is, ``server`` with the settings that the question names.
+    """
 
     fleet: Fleet
     facts: Facts
     backend: Backend
+    engine: Engine
     server: Server
+    unasked: Server
     model: Model
     context: int | None
-    shape: ModelArchitecture | None
+    architecture: ModelArchitecture | None
     rest: tuple[tuple[Model, bool], ...]
 
     def neighbours(self) -> tuple[Placed, ...]:
         """The planned set without the model."""
-        return tuple(placed(self.server, model, self.facts, primary=primary) for model, primary in self.rest)
+        return tuple(self.server.load(model, self.facts, primary=primary) for model, primary in self.rest)
 
     def mine(self, context: int | None = None) -> Placed:
         """The model as it would be loaded, never beyond its own limit; without ``context`` as it was asked."""
-        tokens, limit = context or self.context, limit_of(self.shape)
+        tokens, limit = context or self.context, limit_of(self.architecture)
         if tokens and limit:
             tokens = min(tokens, limit)
         if tokens is not None or self.model.context:
-            return placed(self.server, self.model, self.facts, context=tokens, shape=self.shape)
-        tokens, source = unasked_context(self.server, self.model)
+            return self.server.load(self.model, self.facts, context=tokens, architecture=self.architecture)
+        tokens, source = self.server.unasked_context(self.model)
         tokens = min(tokens, limit or tokens)
-        load = placed(self.server, self.model, self.facts, context=tokens, shape=self.shape)
+        load = self.server.load(self.model, self.facts, context=tokens, architecture=self.architecture)
         return replace(load, context_from=source)
 
     def judge(self, context: int | None = None) -> tuple[Placed, AdmissionVerdict]:
         """The model beside its neighbours."""
         mine = self.mine(context)
-        return mine, admit(self.server, (*self.neighbours(), mine))
+        return mine, self.server.admit((*self.neighbours(), mine))
 
 
-def unasked_context(server: Server, model: Model) -> tuple[int, str]:
-    """What a model that the spec does not have gets when nobody says a context, and what decides it."""
-    shown = shown_of(server, model)
-    text = shown.parameters.get("num_ctx", "") if shown else ""
-    if text.isascii() and text.isdigit() and 0 < len(text) <= 9 and int(text):
-        return int(text), "Modelfile"
-    if server.context_length:
-        return server.context_length, "OLLAMA_CONTEXT_LENGTH"
-    return automatic(server), "Ollama's automatic default"
-
-
-def limit_of(shape: ModelArchitecture | None) -> int | None:
+def limit_of(architecture: ModelArchitecture | None) -> int | None:
     """The model's own context limit in tokens, None when it is not known."""
-    return shape.context_length or None if shape is not None else None
+    return architecture.context_length or None if architecture is not None else None
 
 
 def most(query: Query) -> tuple[int | None, int | None, str]:
     """The largest context that fits, that in whole steps of 1024, and why there is none, or none larger is known."""
-    limit = limit_of(query.shape) or FAR
+    limit = limit_of(query.architecture) or FAR
     least, full = query.mine(1), query.mine(limit)
     if least.estimate.total is None:
         return None, None, least.estimate.reason
@@ -82,7 +73,7 @@ def most(query: Query) -> tuple[int | None, int | None, str]:
 
     def fits(context: int) -> bool:
         mine = query.mine(context)
-        return mine.context == context and admit(query.server, (*neighbours, mine)).fit is Fit.FITS
+        return mine.context == context and query.server.admit((*neighbours, mine)).fit is Fit.FITS
 
     found = _largest(fits, limit)
     if found is None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleethub.engines.ollama.admission import admit
-from fleethub.engines.ollama.load import placed
-from fleethub.engines.ollama.server import Server, server_of
+from fleethub.engines.interface import Server
+from fleethub.engines.registry import engine_of, lacks
 from fleethub.model.capacity import AdmissionVerdict, Bar, CapacityReport, Held
 from fleethub.model.facts import Facts, GpuReading
 from fleethub.model.fleet import Backend, Fleet
@@ -17,8 +16,10 @@ from fleethub.placement.assess import PlannedSet, assess
 
 def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) -> CapacityReport:
     """Judge the backend's planned set as if all of it were new, so that the lockfile does not soften the answer."""
-    server = server_of(fleet, backend, facts)
-    verdict = admit(server, [placed(server, fleet.models[p.model], facts, primary=p.primary) for p in planned])
+    if backend.engine is None:
+        raise ValueError(lacks(backend))
+    server = engine_of(backend.engine).server(fleet, backend, facts)
+    verdict = server.admit([server.load(fleet.models[p.model], facts, primary=p.primary) for p in planned])
     seen = held(fleet, backend, facts)
     findings = assess(fleet, backend, facts, (), planned).findings
     reading = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None

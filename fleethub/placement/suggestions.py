@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations, product
-from types import MappingProxyType
-from typing import Any
 
+from fleethub.engines.interface import SettingChange
 from fleethub.model.capacity import Fit, Suggestion
 from fleethub.model.text import gib
 from fleethub.placement.query import FAR, Query, most
 from fleethub.sizing.architecture import ModelArchitecture, requantised
 
 ROOMY = 16384  # below it an agent's prompt does not fit
-KV_TYPES = ("q8_0", "q4_0")
 QUANTS = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
 MOST = 6  # what is proposed in all
 
 
 @dataclass(frozen=True, slots=True)
 class Tweak:
-    """One setting at ``value``: what of the server becomes another, or the model's ``shape`` in another quant."""
+    """One thing at ``value``: the quant (by ``architecture``), the context, or a setting of the server."""
 
-    setting: str
+    name: str
     value: str | int
     says: str
-    cost: str
-    server: Mapping[str, Any] = field(default_factory=dict)
-    shape: ModelArchitecture | None = None
+    cost: str = ""
+    architecture: ModelArchitecture | None = None
 
     def of(self, query: Query) -> Query:
         """The query after it."""
-        return replace(query, server=replace(query.server, **self.server), shape=self.shape or query.shape)
+        if self.architecture is not None:
+            return replace(query, architecture=self.architecture)
+        if self.name == "context":
+            return replace(query, context=int(self.value))
+        return replace(query, server=query.server.with_setting(self.name, self.value))
 
 
 def suggestions(query: Query) -> tuple[Suggestion, ...]:
     """Changes on this backend alone, cheapest first; several at once only where fewer leave no context to work with."""
-    options = {setting: tuple(make(query)) for setting, make in MAKE.items()}
+    options = _options(query)
     settings = ["context", *(setting for setting, found in options.items() if found)]
     asked, found = query.mine().context, list[Suggestion]()
     for count in range(1, len(settings) + 1):
@@ -86,7 +87,7 @@ def _fitting(query: Query, changes: Sequence[Tweak]) -> tuple[Suggestion | None,
     if verdict.fit is not Fit.FITS:
         return None, False
     costs = dict.fromkeys(part for change in changes for part in change.cost.split("; ") if part)
-    values = tuple((change.setting, change.value) for change in changes)
+    values = tuple((change.name, change.value) for change in changes)
     return Suggestion(values, " and ".join(change.says for change in changes), verdict, "; ".join(costs)), True
 
 
@@ -98,57 +99,43 @@ def _smaller(query: Query, changes: Sequence[Tweak]) -> tuple[Suggestion | None,
         return None, False
     cost = "too small for an agent's prompt" if rounded < ROOMY else ""
     last = Tweak("context", rounded, f"a context of {rounded:,} instead of {asked:,}", cost)
-    return _fitting(replace(query, context=rounded), (*changes, last))[0], rounded >= min(ROOMY, asked)
+    return _fitting(query, (*changes, last))[0], rounded >= min(ROOMY, asked)
 
 
-def _kv_types(query: Query) -> Iterator[Tweak]:
+def _options(query: Query) -> dict[str, tuple[Tweak, ...]]:
+    """What each change offers, from the cheapest change to the dearest."""
+    changes = list(query.server.setting_changes(len(query.rest) + 1))
+    settings = [_setting(query, change) for change in changes if not change.saves or _saves(query, change)]
+    found: dict[str, tuple[Tweak, ...]] = {c.name: () for c in changes if not c.last} | {"quant": (*_quants(query),)}
+    for tweak in settings:
+        found[tweak.name] = (*found.get(tweak.name, ()), tweak)
+    return found
+
+
+def _setting(query: Query, change: SettingChange) -> Tweak:
+    return Tweak(change.name, change.value, change.says, _everybody(query, change) if change.shared else change.cost)
+
+
+def _saves(query: Query, change: SettingChange) -> bool:
     now = query.mine().estimate.total
-    for kv_type in KV_TYPES:
-        change = Tweak(
-            *("kv_type", kv_type, f"OLLAMA_KV_CACHE_TYPE={kv_type} instead of {query.server.kv_type}"),
-            _everybody(query, "needs flash attention"),
-            {"kv_type": kv_type},
-        )
-        then = change.of(query).mine().estimate.total
-        if now is not None and then is not None and then < now:
-            yield change
+    then = Tweak(change.name, change.value, change.says).of(query).mine().estimate.total
+    return now is not None and then is not None and then < now
 
 
-def _everybody(query: Query, more: str) -> str:
+def _everybody(query: Query, change: SettingChange) -> str:
     names = ", ".join(model.name for model, _ in query.rest)
     whole = f"a setting of the whole server: also of {names}" if names else "a setting of the whole server"
-    return f"{whole}; {more}"
+    return f"{whole}; {change.cost}"
 
 
 def _quants(query: Query) -> Iterator[Tweak]:
     """Every quant below the present one, the best first."""
     now = query.mine().estimate.total
-    if query.shape is None or now is None:
+    if query.architecture is None or now is None:
         return
     for quant in QUANTS:
-        shape = requantised(query.shape, quant)
-        then = replace(query, shape=shape).mine().estimate.total or 0
+        architecture = requantised(query.architecture, quant)
+        then = replace(query, architecture=architecture).mine().estimate.total or 0
         if then < now:
             says = f"the model in {quant}, {gib(now - then)} smaller"
-            yield Tweak("quant", quant, says, "answers get worse", shape=shape)
-
-
-def _parallel(query: Query) -> Iterator[Tweak]:
-    if query.server.parallel > 1:
-        says = f"OLLAMA_NUM_PARALLEL=1 instead of {query.server.parallel}"
-        cost = _everybody(query, "requests to one model wait for each other")
-        yield Tweak("num_parallel", 1, says, cost, {"parallel": 1})
-
-
-def _loaded(query: Query) -> Iterator[Tweak]:
-    count, now = len(query.rest) + 1, query.server.count_limit
-    if now < count:
-        automatic = "" if query.server.max_loaded else " (automatic)"
-        says = f"OLLAMA_MAX_LOADED_MODELS={count} instead of {now}{automatic}"
-        yield Tweak("max_loaded_models", count, says, "", {"max_loaded": count})
-
-
-#: What it changes -> the changes that it offers, from cheapest to dearest.
-MAKE: Mapping[str, Callable[[Query], Iterator[Tweak]]] = MappingProxyType(
-    {"kv_type": _kv_types, "quant": _quants, "num_parallel": _parallel, "max_loaded_models": _loaded}
-)
+            yield Tweak("quant", quant, says, "answers get worse", architecture=architecture)

@@ -12,11 +12,6 @@ from fleethub.sizing.layers import ENCODERS, Kind, Layers, memory_of
 from fleethub.sizing.quant import bits_per_weight
 from fleethub.sizing.weights import of_params, weights_of
 
-#: Ollama loads these with one slot, whatever OLLAMA_NUM_PARALLEL says.
-SINGLE_SLOT = (
-    *("mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe"),
-    *("nemotron_h", "nemotron_h_moe", "nemotron_h_omni", *ENCODERS),
-)
 #: A vocabulary that few models exceed, for those that do not tell theirs.
 USUAL_VOCABULARY = 262144
 #: Published dense models: parameters, layers, width, feed-forward, heads, KV heads, elements per head. The last row is
@@ -42,7 +37,7 @@ class ModelArchitecture:
     ``head_count_kv_min`` and ``_max`` as the file has them, which is what the server's scheduler reckons with.
     ``wide``: the widest vector between attention's parts. ``weights`` lie on the GPUs, ``weights_cpu`` beside them;
     ``low`` and ``high`` are the factors between which they lie. ``context_length``: what it was trained for.
-    ``single``: Ollama forces parallel to 1; ``embedding``: it only embeds.
+    ``embedding``: it only embeds.
     ``notes``: what had to be assumed of its KV cache. ``quant``: the one it is reckoned in where no file is of it.
     """
 
@@ -71,7 +66,6 @@ class ModelArchitecture:
     draft_weights: int = 0
     draft_layers: tuple[Layers, ...] = ()
     context_length: int = 0
-    single: bool = False
     embedding: bool = False
     params: int = 0
     kv_sure: Sure = Sure.EXACT
@@ -90,7 +84,7 @@ class ModelArchitecture:
 
 
 def architecture_of(shown: Shown, size: int) -> ModelArchitecture | None:
-    """The shape of a model whose blobs have ``size`` bytes (0: not known); None when its facts do not tell it.
+    """The architecture of a model whose blobs have ``size`` bytes (0: not known); None when its facts do not tell it.
 
     Works with and without tensors. ``why_unknown`` says what is missing.
     """
@@ -98,7 +92,7 @@ def architecture_of(shown: Shown, size: int) -> ModelArchitecture | None:
 
 
 class _Facts:
-    """The very same facts and size: a plan asks for a shape more than once, and reading all layers takes time."""
+    """The very same facts and size: a plan asks for it more than once, and reading all layers takes time."""
 
     __slots__ = ("shown", "size")
 
@@ -165,7 +159,6 @@ def _read(shown: Shown, size: int) -> ModelArchitecture:
         draft_weights=weights.draft,
         draft_layers=memory.draft,
         context_length=keys.count("context_length") or 0,
-        single=keys.arch in SINGLE_SLOT or embedding,
         embedding=embedding or keys.arch in ENCODERS,
         params=params if type(params) is int and 0 < params < 1 << 50 else 0,
         kv_sure=Sure.ESTIMATED if memory.notes and memory.layers else Sure.EXACT,
@@ -239,20 +232,20 @@ def architecture_of_params(params: int, quant: str) -> ModelArchitecture:
     )
 
 
-def requantised(shape: ModelArchitecture, quant: str) -> ModelArchitecture:
+def requantised(model: ModelArchitecture, quant: str) -> ModelArchitecture:
     """The same model in another quant; what lies on the CPU shrinks alike. Unchanged when its size is not known."""
-    if not shape.params:
-        return shape
-    weights = of_params(shape.params, quant)
-    there = shape.weights + shape.weights_cpu
-    cpu = weights.gpu * shape.weights_cpu // there if there else 0
-    scale = bits_per_weight(quant)[0] * shape.params / 8 / there if there else 1
+    if not model.params:
+        return model
+    weights = of_params(model.params, quant)
+    there = model.weights + model.weights_cpu
+    cpu = weights.gpu * model.weights_cpu // there if there else 0
+    scale = bits_per_weight(quant)[0] * model.params / 8 / there if there else 1
     return replace(
-        shape,
+        model,
         weights=weights.gpu - cpu,
         weights_cpu=cpu,
-        draft_weights=round(shape.draft_weights * scale),
-        file_bytes=weights.gpu + shape.projector,
+        draft_weights=round(model.draft_weights * scale),
+        file_bytes=weights.gpu + model.projector,
         sure=weights.sure,
         source=weights.source,
         detail=weights.detail,

@@ -56,59 +56,59 @@ class Compute:
         return self.graph * (gpus - 1) + self.graph_last + self.mask * gpus
 
 
-def compute(shape: ModelArchitecture, run: Run, fitted: Fitted = FITTED) -> Compute:
+def compute(model: ModelArchitecture, run: Run, fitted: Fitted = FITTED) -> Compute:
     """What one load computes in, on each of its GPUs."""
     u = ubatch(run)
-    body, said = _body(shape, run, u)
+    body, said = _body(model, run, u)
     factor = fitted.factor_new if run.new_compute else fitted.factor_old
     last, said_last = body, said
     if not run.new_compute:  # a row of logits for every token of the batch
-        output = 4 * u * (shape.n_vocab + shape.n_embd)
+        output = 4 * u * (model.n_vocab + model.n_embd)
         if output > body:
             last = output
-            said_last = f"4 x batch {u:,} x (vocabulary {shape.n_vocab:,} + width {shape.n_embd:,})"
-    mask, said_mask = _mask(shape, run, u)
+            said_last = f"4 x batch {u:,} x (vocabulary {model.n_vocab:,} + width {model.n_embd:,})"
+    mask, said_mask = _mask(model, run, u)
     detail = f"{said_last} x {factor:g}"
     if run.gpus > 1:
         detail += f" on the last GPU, {said} x {factor:g} on each other"
     return Compute(round(body * factor), round(last * factor), mask, detail, said_mask)
 
 
-def _body(shape: ModelArchitecture, run: Run, u: int) -> tuple[int, str]:
+def _body(model: ModelArchitecture, run: Run, u: int) -> tuple[int, str]:
     """The widest point of a layer: its feed-forward, or its experts, or attention's scores without flash attention."""
-    wide = shape.wide or shape.n_embd
-    dense = 4 * u * (3 * shape.n_ff + 2 * shape.n_embd + wide)
+    wide = model.wide or model.n_embd
+    dense = 4 * u * (3 * model.n_ff + 2 * model.n_embd + wide)
     found = [
         (
             dense,
-            f"4 x batch {u:,} x (3 x feed-forward {shape.n_ff:,} + 2 x width {shape.n_embd:,} + attention {wide:,})",
+            f"4 x batch {u:,} x (3 x feed-forward {model.n_ff:,} + 2 x width {model.n_embd:,} + attention {wide:,})",
         )
     ]
-    if shape.experts_used:
-        k = shape.experts_used
-        experts = 4 * u * (2 * k * shape.n_embd + 2 * k * shape.n_ff_expert + shape.n_embd)
+    if model.experts_used:
+        k = model.experts_used
+        experts = 4 * u * (2 * k * model.n_embd + 2 * k * model.n_ff_expert + model.n_embd)
         said = (
-            f"4 x batch {u:,} x (2 x {k} experts x (width {shape.n_embd:,} + feed-forward {shape.n_ff_expert:,})"
-            f" + width {shape.n_embd:,})"
+            f"4 x batch {u:,} x (2 x {k} experts x (width {model.n_embd:,} + feed-forward {model.n_ff_expert:,})"
+            f" + width {model.n_embd:,})"
         )
         found.append((experts, said))
-    if not run.flash and shape.head_count:
+    if not run.flash and model.head_count:
         cells = run.cells if run.unified else run.slot_cells
-        kv = 2 * max((one.kv_heads * max(one.head_k, one.head_v) for one in shape.layers), default=0)
-        scores = 4 * u * (cells * shape.head_count + 3 * shape.n_embd + wide + kv)
+        kv = 2 * max((one.kv_heads * max(one.head_k, one.head_v) for one in model.layers), default=0)
+        scores = 4 * u * (cells * model.head_count + 3 * model.n_embd + wide + kv)
         found.append(
-            (scores, f"no flash attention: 4 x batch {u:,} x ({cells:,} cells x {shape.head_count} heads + …)")
+            (scores, f"no flash attention: 4 x batch {u:,} x ({cells:,} cells x {model.head_count} heads + …)")
         )
     return max(found)
 
 
-def _mask(shape: ModelArchitecture, run: Run, u: int) -> tuple[int, str]:
+def _mask(model: ModelArchitecture, run: Run, u: int) -> tuple[int, str]:
     """One mask for the global layers and one for those with a window, per GPU."""
     each = run.cells if run.unified else run.slot_cells
     cells = 0
-    if any(one.kind in (Kind.GLOBAL, Kind.MLA, Kind.CROSS) for one in shape.layers):
+    if any(one.kind in (Kind.GLOBAL, Kind.MLA, Kind.CROSS) for one in model.layers):
         cells += each
-    windows = {one.window for one in shape.layers if one.kind is Kind.SLIDING}
+    windows = {one.window for one in model.layers if one.kind is Kind.SLIDING}
     if windows:
         cells += min(each, pad(max(windows) * (run.parallel if run.unified else 1) + u))
     size = (2 if run.flash else 4) if run.new_compute else (6 if run.flash else 4)
@@ -121,7 +121,7 @@ def _mask(shape: ModelArchitecture, run: Run, u: int) -> tuple[int, str]:
     return size * u * cells * copies, f"{size} bytes x batch {u:,} x {cells:,} cells{many}"
 
 
-def overhead(shape: ModelArchitecture, run: Run, fitted: Fitted = FITTED) -> tuple[int, str]:
+def overhead(model: ModelArchitecture, run: Run, fitted: Fitted = FITTED) -> tuple[int, str]:
     """Bytes that the runtime takes on each GPU outside all buffers, and why."""
     if run.runtime == "vulkan":
         return fitted.vulkan * MIB, f"{fitted.vulkan} MiB (vulkan)"
@@ -131,10 +131,10 @@ def overhead(shape: ModelArchitecture, run: Run, fitted: Fitted = FITTED) -> tup
     if many and fitted.per_multiprocessor:
         size = round(fitted.per_multiprocessor * many)
         said = f"{fitted.per_multiprocessor:g} MiB x {many} multiprocessors"
-    if run.runtime in ("cuda", "rocm") and (run.draft or shape.draft_weights) and size < OVERHEAD_MOST:
+    if run.runtime in ("cuda", "rocm") and (run.draft or model.draft_weights) and size < OVERHEAD_MOST:
         size = OVERHEAD_MOST
         said = f"{size} MiB ({run.runtime}, with a draft)"
-    if run.runtime != "metal" and (run.gpus > 1 or (shape.vision and run.vision)):
+    if run.runtime != "metal" and (run.gpus > 1 or (model.vision and run.vision)):
         size = max(size, OVERHEAD["cuda"]) + OVERHEAD_MORE
         said = f"{size} MiB ({run.runtime}, with vision or over several GPUs)"
     return size * MIB, said

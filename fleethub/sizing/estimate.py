@@ -31,17 +31,17 @@ WORKING = ("compute", "attention mask")
 
 
 def estimate(
-    shape: ModelArchitecture, run: Run, measured: MeasuredLoad | None = None, fitted: Fitted = FITTED
+    model: ModelArchitecture, run: Run, measured: MeasuredLoad | None = None, fitted: Fitted = FITTED
 ) -> Estimate:
-    """What this model takes on its GPUs when it is run so; every shape has an answer.
+    """What this model takes on its GPUs when it is run so; every model has an answer.
 
     ``measured``, when it is of the same context, slots and KV type, stands for the server's buffers; a projector and
     the overhead stay.
     """
-    rows = [*(_rows(shape, run, fitted)), _overhead(shape, run, fitted)]
+    rows = [*(_rows(model, run, fitted)), _overhead(model, run, fitted)]
     if measured is not None and measured.bytes > 0 and _same(run, measured):
         seen = Row("buffers", measured.bytes, Sure.MEASURED, f"/api/ps of {measured.at}", f"server {measured.version}")
-        most = round(measured.bytes * AGAIN) + _more_batch(shape, run, fitted, rows, measured.bytes)
+        most = round(measured.bytes * AGAIN) + _more_batch(model, run, fitted, rows, measured.bytes)
         # what the server adds up leaves out the part that sees, and the runtime
         rows = [replace(seen, most=most)] + [r for r in rows if r.what.startswith(OUTSIDE)]
     low = sum(row.bytes if row.least is None else row.least for row in rows)
@@ -49,7 +49,7 @@ def estimate(
     return Estimate(tuple(rows), low, high)
 
 
-def _more_batch(shape: ModelArchitecture, run: Run, fitted: Fitted, rows: Sequence[Row], seen: int) -> int:
+def _more_batch(model: ModelArchitecture, run: Run, fitted: Fitted, rows: Sequence[Row], seen: int) -> int:
     """What a load of ``seen`` bytes may take more another time: where room is little, the server lowers the batch.
 
     That shows: half the batch computes in less than the least of what the whole one is reckoned with.
@@ -58,14 +58,14 @@ def _more_batch(shape: ModelArchitecture, run: Run, fitted: Fitted, rows: Sequen
     working = sum(row.bytes - (row.least or 0) for row in inside if row.what in WORKING)
     if not run.new_compute or seen >= sum(row.bytes for row in inside) - working:
         return 0
-    small = _rows(shape, replace(run, batch=min(ubatch(run), 512)), fitted)
+    small = _rows(model, replace(run, batch=min(ubatch(run), 512)), fitted)
     more = sum(row.bytes for row in inside) - sum(row.bytes for row in small if not row.what.startswith(OUTSIDE))
     most = sum(row.bytes if row.most is None else row.most for row in inside)
     return max(min(more, most - seen), 0)
 
 
-def _overhead(shape: ModelArchitecture, run: Run, fitted: Fitted) -> Row:
-    base, said = overhead(shape, run, fitted)
+def _overhead(model: ModelArchitecture, run: Run, fitted: Fitted) -> Row:
+    base, said = overhead(model, run, fitted)
     what = f"overhead of {run.gpus} GPU{'s' if run.gpus > 1 else ''}"
     most = max(round(base * HIGH), most_overhead(run)) * run.gpus
     return Row(what, base * run.gpus, Sure.ESTIMATED, "model of the runtime", f"{said}, on each", 0, most)
@@ -76,21 +76,21 @@ def _same(run: Run, measured: MeasuredLoad) -> bool:
     return key == (run.context, run.parallel, run.kv_type.lower())
 
 
-def _rows(shape: ModelArchitecture, run: Run, fitted: Fitted) -> list[Row]:
-    weights = Row("weights", shape.weights, shape.sure, shape.source, shape.detail)
-    rows = [weights if shape.sure is not Sure.ESTIMATED else _within(weights, shape.low, shape.high)]
-    rows += [_kept(shape, one, run) for one in shape.layers]
-    if not shape.layers:
-        rows.append(Row("KV cache", 0, Sure.EXACT, "the model's facts", "; ".join(shape.notes)))
-    rows += _compute(shape, run, fitted)
-    if run.vision and shape.projector:
-        rows.append(Row("projector", shape.projector, Sure.EXACT, shape.source, "the vision part's own weights"))
-    if run.vision and shape.projector_graph:
+def _rows(model: ModelArchitecture, run: Run, fitted: Fitted) -> list[Row]:
+    weights = Row("weights", model.weights, model.sure, model.source, model.detail)
+    rows = [weights if model.sure is not Sure.ESTIMATED else _within(weights, model.low, model.high)]
+    rows += [_kept(model, one, run) for one in model.layers]
+    if not model.layers:
+        rows.append(Row("KV cache", 0, Sure.EXACT, "the model's facts", "; ".join(model.notes)))
+    rows += _compute(model, run, fitted)
+    if run.vision and model.projector:
+        rows.append(Row("projector", model.projector, Sure.EXACT, model.source, "the vision part's own weights"))
+    if run.vision and model.projector_graph:
         detail = "4 x (image pixels x 3 + width x patches + patches squared x heads)"
-        graph = Row("projector's graph", shape.projector_graph, Sure.ESTIMATED, "model of the server", detail)
+        graph = Row("projector's graph", model.projector_graph, Sure.ESTIMATED, "model of the server", detail)
         rows.append(_within(graph, 0.0, HIGH))
-    if shape.draft_weights or (run.draft and shape.draft_layers):
-        rows.append(_draft(shape, run))
+    if model.draft_weights or (run.draft and model.draft_layers):
+        rows.append(_draft(model, run))
     return rows
 
 
@@ -98,9 +98,9 @@ def _within(row: Row, least: float, most: float) -> Row:
     return replace(row, least=int(row.bytes * least), most=max(round(row.bytes * most), row.bytes))
 
 
-def _compute(shape: ModelArchitecture, run: Run, fitted: Fitted) -> tuple[Row, Row]:
+def _compute(model: ModelArchitecture, run: Run, fitted: Fitted) -> tuple[Row, Row]:
     """Graph and masks. Loads of several slots were measured with one slot's cells; published rules count all slots."""
-    work = compute(shape, run, fitted)
+    work = compute(model, run, fitted)
     graph = work.graph * (run.gpus - 1) + work.graph_last
     rows = (
         Row("compute", graph, Sure.ESTIMATED, "model of the server", work.detail),
@@ -108,7 +108,7 @@ def _compute(shape: ModelArchitecture, run: Run, fitted: Fitted) -> tuple[Row, R
     )
     if run.parallel == 1 or run.unified:
         return _within(rows[0], LOW, HIGH), _within(rows[1], LOW, HIGH)
-    every = compute(shape, replace(run, unified=True), fitted)
+    every = compute(model, replace(run, unified=True), fitted)
     upper = every.graph * (run.gpus - 1) + every.graph_last, every.mask * run.gpus
     first, second = (
         replace(row, least=int(row.bytes * LOW), most=round(max(size, row.bytes) * HIGH))
@@ -117,44 +117,44 @@ def _compute(shape: ModelArchitecture, run: Run, fitted: Fitted) -> tuple[Row, R
     return first, second
 
 
-def _kept(shape: ModelArchitecture, one: Layers, run: Run) -> Row:
-    detail = "; ".join((layer_detail(one, run), *shape.notes))
+def _kept(model: ModelArchitecture, one: Layers, run: Run) -> Row:
+    detail = "; ".join((layer_detail(one, run), *model.notes))
     what = "recurrent state" if one.kind is Kind.RECURRENT else f"KV cache, {one.kind.value}"
-    row = Row(what, layer_bytes(one, run), shape.kv_sure, "the model's facts", detail)
-    if shape.kv_sure is not Sure.ESTIMATED:
+    row = Row(what, layer_bytes(one, run), model.kv_sure, "the model's facts", detail)
+    if model.kv_sure is not Sure.ESTIMATED:
         return row
-    return _within(row, 0.4, 1.0 if shape.arch != "typical" else 2.0)
+    return _within(row, 0.4, 1.0 if model.arch != "typical" else 2.0)
 
 
-def _draft(shape: ModelArchitecture, run: Run) -> Row:
-    size, said = shape.draft_weights, "weights of the layers that predict further tokens"
+def _draft(model: ModelArchitecture, run: Run) -> Row:
+    size, said = model.draft_weights, "weights of the layers that predict further tokens"
     if run.draft:
-        size += sum(layer_bytes(one, run) for one in shape.draft_layers)
+        size += sum(layer_bytes(one, run) for one in model.draft_layers)
         said += ", and their KV cache"
-    row = Row("draft", size, Sure.EXACT if run.draft else Sure.ESTIMATED, shape.source, said)
+    row = Row("draft", size, Sure.EXACT if run.draft else Sure.ESTIMATED, model.source, said)
     return row if run.draft else _within(row, 0.0, HIGH)
 
 
-def largest_layer(shape: ModelArchitecture, run: Run) -> int:
+def largest_layer(model: ModelArchitecture, run: Run) -> int:
     """Bytes that the largest layer, or the output's, takes with its cache, at the most: it lies whole on one GPU."""
-    cache = max((layer_bytes(one, run) // max(one.count, 1) for one in shape.layers), default=0)
-    each = round(shape.weights * LAYER / max(shape.block_count, 1))
-    weight = max(OUTPUT, LAYER * shape.weights / shape.params) if shape.params else 2
-    return max(each + cache, round(shape.n_vocab * shape.n_embd * weight))
+    cache = max((layer_bytes(one, run) // max(one.count, 1) for one in model.layers), default=0)
+    each = round(model.weights * LAYER / max(model.block_count, 1))
+    weight = max(OUTPUT, LAYER * model.weights / model.params) if model.params else 2
+    return max(each + cache, round(model.n_vocab * model.n_embd * weight))
 
 
-def per_gpu(shape: ModelArchitecture, run: Run, rooms: Sequence[int] = ()) -> tuple[int, ...]:
+def per_gpu(model: ModelArchitecture, run: Run, rooms: Sequence[int] = ()) -> tuple[int, ...]:
     """The estimate as it lies on each GPU, in bytes; the sum is the estimate's total.
 
     Weights, caches and states follow the layers, shared out by the GPUs' ``rooms`` (bytes; none: evenly) as far as
     whole layers go; compute and overhead are on each, the projector on the first, the output's compute on the last.
     """
-    work, (base, _) = compute(shape, run), overhead(shape, run)
-    total = estimate(shape, run).total or 0
-    seeing = (shape.projector + shape.projector_graph) if run.vision else 0
+    work, (base, _) = compute(model, run), overhead(model, run)
+    total = estimate(model, run).total or 0
+    seeing = (model.projector + model.projector_graph) if run.vision else 0
     shared = total - work.total(run.gpus) - base * run.gpus - seeing
     ends = list(accumulate(rooms or [1] * run.gpus))
-    found, units, given = [], shape.block_count + 1, 0
+    found, units, given = [], model.block_count + 1, 0
     for i, end in enumerate(ends):
         upto = -(-units * end // max(ends[-1], 1))
         part = shared * min(upto, units) // units - given

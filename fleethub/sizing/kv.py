@@ -32,14 +32,14 @@ def layer_bytes(layers: Layers, run: Run) -> int:
     return math.ceil(layers.count * cells_of(layers, run) * per_cell)
 
 
-def kv_bytes(shape: ModelArchitecture, run: Run) -> int:
+def kv_bytes(model: ModelArchitecture, run: Run) -> int:
     """The whole KV cache in bytes, without recurrent state and draft layers."""
-    return sum(layer_bytes(one, run) for one in shape.layers if one.kind is not Kind.RECURRENT)
+    return sum(layer_bytes(one, run) for one in model.layers if one.kind is not Kind.RECURRENT)
 
 
-def state_bytes(shape: ModelArchitecture, run: Run) -> int:
+def state_bytes(model: ModelArchitecture, run: Run) -> int:
     """The recurrent state in bytes: the same for any context."""
-    return sum(layer_bytes(one, run) for one in shape.layers if one.kind is Kind.RECURRENT)
+    return sum(layer_bytes(one, run) for one in model.layers if one.kind is Kind.RECURRENT)
 
 
 def layer_detail(layers: Layers, run: Run) -> str:

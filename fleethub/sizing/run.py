@@ -11,7 +11,7 @@ PAD = 256
 class Run:
     """One load. ``context`` in tokens per slot, ``parallel`` slots; ``kv_type_v``: that of V where it differs.
 
-    ``new_compute``: llama.cpp since about b9800, Ollama since 0.30. ``batch``: None is Ollama's rule. ``unified``:
+    ``new_compute``: llama.cpp since about b9800. ``batch``: None: by the size of the context. ``unified``:
     one cache for all slots. ``runtime``: cuda, vulkan, rocm or metal. ``vision``: the projector is loaded too.
     ``draft``: tokens that a multi-token prediction keeps per slot, 0 without. ``device``: the GPU's name ("": any).
     """
@@ -60,7 +60,7 @@ def pad(tokens: int) -> int:
 
 
 def ubatch(run: Run) -> int:
-    """The micro-batch: as set, else by Ollama's rule for the context over all slots."""
+    """The micro-batch: as set, else by the context over all slots."""
     if run.batch is not None:
         return run.batch
     if not run.new_compute or (run.runtime == "cuda" and not run.flash):

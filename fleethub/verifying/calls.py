@@ -2,7 +2,7 @@
 
 A list costs nothing, and says little of a key: a call without messages asks of the key what a real one asks, and
 calls no model (see ``model.keycall``). A live call loads the model, so it is one token, and asks with
-the same context as the node itself does: with another one Ollama would load the model a second time.
+the same context as the node itself does: with another one the server would load the model a second time.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable
 
 from fleethub import nodetypes
+from fleethub.engines.registry import ENGINES
 from fleethub.model.endpoint import Call, Wants
-from fleethub.model.facts import tagged
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.keycall import PATH, body, spare
 from fleethub.nodetypes.endpoints import ModelEndpoint
@@ -44,7 +44,8 @@ def checks_of(fleet: Fleet, node: Node, live: float | None) -> tuple[tuple[Model
         if live is not None:
             called = len(calls)
             calls.append(_live(endpoint, url, live, listing))
-        name = endpoint.id if endpoint.proxy else tagged(endpoint.id)
+        engine = endpoint.server.engine if endpoint.server else ""
+        name = ENGINES[engine].canonical(endpoint.id) if engine else endpoint.id
         checks.append(
             ModelCheck(
                 endpoint.label,
@@ -56,6 +57,7 @@ def checks_of(fleet: Fleet, node: Node, live: float | None) -> tuple[tuple[Model
                 listing,
                 called,
                 routes.pop((url, endpoint.variable), None),
+                engine,
             )
         )
     return tuple(checks), tuple(calls)

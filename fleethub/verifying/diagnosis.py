@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from fleethub.engines.registry import ENGINES
 from fleethub.model.endpoint import UNREACHED, Failure, Reply
-from fleethub.model.facts import tagged
-from fleethub.verifying.scope import KeyContext, held_back, judge_ollama, judge_proxy, judge_route, told
+from fleethub.verifying.scope import KeyContext, held_back, judge_direct, judge_proxy, judge_route, told
 from fleethub.verifying.text import Diagnosis, findings
 from fleethub.verifying.values import (
     CheckResult,
@@ -41,7 +41,8 @@ def diagnose(asked: NodeAnswers, masters: Mapping[str, MasterView]) -> NodeVerif
 def _result(asked: NodeAnswers, check: ModelCheck) -> CheckResult:
     listing = asked.replies[check.listing]
     live = None if check.live is None else asked.replies[check.live]
-    names = listing.names if check.proxy or listing.names is None else {tagged(n) for n in listing.names}
+    engine = ENGINES.get(check.engine)
+    names = {engine.canonical(n) for n in listing.names} if engine and listing.names is not None else listing.names
     listed = None if not listing.good or names is None else check.name in names
     route = None if check.route is None else asked.replies[check.route]
     return CheckResult(check, asked.origins[check.listing], listing, live, listed, route)
@@ -128,7 +129,7 @@ def _models(
         if row.route is not None:
             yield from judge_route(check, row.listed, row.route, asked.keys.get(check.variable))
         if not check.proxy:
-            yield from judge_ollama(check, row.listed, row.live)
+            yield from judge_direct(check, row.listed, row.live)
             continue
         others = (r for r in rows if r.check.variable == check.variable and r.check.url != check.url)
         elsewhere = frozenset(r.check.name for r in others if r.listed)

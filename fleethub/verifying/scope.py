@@ -104,8 +104,8 @@ def judge_route(check: ModelCheck, listed: bool, reply: Reply, seen: KeyState | 
         yield Diagnosis("verify.proxy-error", check.url, says=told(reply), proxy=check.proxy)
 
 
-def judge_ollama(check: ModelCheck, listed: bool, live: Reply | None) -> Iterator[Diagnosis]:
-    """A direct hop to an Ollama that gave its tags."""
+def judge_direct(check: ModelCheck, listed: bool, live: Reply | None) -> Iterator[Diagnosis]:
+    """A direct hop to a model server that gave its list."""
     if not listed or (live is not None and live.status == 404):
         yield Diagnosis("verify.tag-missing", check.url, check.name)
     elif live is None or live.good or live.failure is Failure.SKIPPED:

@@ -31,14 +31,14 @@ class KeyState:
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """One model of a chain at one endpoint. ``variable`` is empty and ``proxy`` too for a hop straight to an Ollama.
+    """One model of a chain at one endpoint. A hop straight to a model server has an ``engine``, no proxy, no variable.
 
     ``main``: the URL that the node itself uses. ``listing``, ``live`` and ``route`` index calls; None: not wanted.
     ``route`` asks whether the key is taken without calling a model, once for each endpoint and key.
     """
 
     model: str
-    name: str  # what is asked for: the alias, or Ollama's tag
+    name: str  # what is asked for: the alias, or the server's own name
     proxy: str
     variable: str
     url: str
@@ -46,6 +46,7 @@ class ModelCheck:
     listing: int
     live: int | None = None
     route: int | None = None
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ def _chain(chain: Iterable[str]) -> str:
 def _backend(backend: BackendStatus) -> str:
     """``monad-1 (host): 36.6 of 48.0 GiB planned, fits, 10.4 GiB left; loaded now: qwen3:32b``."""
     if backend.url is None:
-        return f"{backend.name} ({backend.host}): no Ollama in the spec"
+        return f"{backend.name} ({backend.host}): {backend.reason}"
     need = gib(backend.need) if backend.need is not None else "an unknown amount"
     total = gib(backend.total) if backend.total is not None else "unknown VRAM"
     left = f", {gib(backend.headroom)} left" if backend.headroom is not None and backend.headroom >= 0 else ""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from fleethub.engines.registry import nowhere
 from fleethub.model.capacity import (
     AdmissionCheck,
     AdmissionVerdict,
@@ -41,7 +42,8 @@ LONGEST = 60  # characters of a bar
 def overview_text(reports: Sequence[CapacityReport], style: Style, width: int = 100, blocks: bool = False) -> str:
     """Every backend; ``width`` in characters; ``blocks`` False: plain ASCII bars."""
     if not reports:
-        return "No backend of the spec has an Ollama: write [backends.NAME.ollama] with its url."
+        said = nowhere()
+        return f"{said[0].upper()}{said[1:]}."
     marks = "  ".join(f"{_mark(kind, blocks, style)} {_words(kind)}" for kind in MARKS)
     lines = [style("dim", "of each GPU: ") + marks]
     for report in reports:

@@ -96,7 +96,7 @@ def _section(title: str, lines: Sequence[str], empty: str, most: int, wide: int)
 def _backend(fleet: Fleet, backend: Backend, lockfile: Lockfile) -> str:
     owner = f", owner {named(backend.owner)}" if backend.owner else ""
     ways = [f"LiteLLM {backend.proxy} at {fleet.proxies[backend.proxy].url}"] if backend.proxy else []
-    ways += [f"Ollama at {backend.ollama.url}"] if backend.ollama else []
+    ways += [f"{backend.engine.title} at {backend.engine.url}"] if backend.engine else []
     ways += [f"{name} at {url}" for name, url in backend.endpoints.items()]
     return f"{backend.name} ({backend.host}{owner}): {'; '.join((*ways, _capacity(backend, lockfile)))}"
 

@@ -12,9 +12,13 @@ from fleethub.views.data import finding_data
 def status_data(fleet_status: FleetStatus) -> dict[str, Any]:
     """The whole fleet_status; sizes in bytes, times ISO 8601 in UTC. Things are lists, each with its name."""
     out = asdict(fleet_status)
-    out["backends"] = [backend | {"gpus": _bars(backend["gpus"])} for backend in out["backends"]]
+    out["backends"] = [_backend(backend) for backend in out["backends"]]
     out["findings"] = [finding_data(f) for f in fleet_status.findings]
     return out
+
+
+def _backend(backend: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in backend.items() if k != "engine"} | {"gpus": _bars(backend["gpus"])}
 
 
 def _bars(gpus: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:

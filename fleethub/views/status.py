@@ -64,7 +64,7 @@ def _backend(backend: BackendStatus) -> str:
     if backend.state != "there":
         return f"{total}; {_state(backend.state, backend.reason)}"
     loaded = ", ".join(f"{named(r.tag)} ({gib(r.size_vram)})" for r in backend.residents) or "nothing loaded"
-    return f"{total}; Ollama {named(backend.version)}: {loaded}"
+    return f"{total}; {backend.engine} {named(backend.version)}: {loaded}"
 
 
 def show_data(address: Address, want: Resource | None, locked: Locked | None, seen: Observation) -> dict[str, Any]:

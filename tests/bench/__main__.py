@@ -18,9 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from fleethub.engines.ollama.admission import admit
-from fleethub.engines.ollama.load import placed
+from fleethub.engines.ollama.load import load
 from fleethub.engines.ollama.server import server_of
-from fleethub.model.facts import Facts, OllamaReading
+from fleethub.model.facts import Facts, ServerReading
 from fleethub.testing.litellm import LiteLLM
 from tests.bench.fleets import deployment, head, trust
 from tests.bench.http import fleet_ratio
@@ -108,14 +108,14 @@ def admission() -> float:
     models = [model(f"m{i}", f"m{i}", "b0", context=4096 * (1 + i % 4)) for i in range(20)]
     backends = [backend(f"b{i}", *[24 * (1 + i)] * (1 + i % 8), max_loaded_models=20) for i in range(100)]
     spec = fleet(backends, models, {})
-    seen = Facts("now", {("ollama", f"http://{b.name}"): OllamaReading("0.32.1", disk, ()) for b in backends})
+    seen = Facts("now", {("ollama", f"http://{b.name}"): ServerReading("0.32.1", disk, ()) for b in backends})
     times: list[float] = []
     fits: Counter[str] = Counter()
     for _ in range(5):
         start, fits = time.process_time(), Counter()  # whatever else the machine does
         for n, one in enumerate(backends):
             server = server_of(spec, one, seen)
-            loads = [placed(server, m, seen, primary=i <= n % 20) for i, m in enumerate(models)]
+            loads = [load(server, m, seen, primary=i <= n % 20) for i, m in enumerate(models)]
             fits[admit(server, loads).fit.value] += 1
         times.append(time.process_time() - start)
     counted = ", ".join(f"{n} {fit}" for fit, n in sorted(fits.items()))

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub.engines.ollama.scheduler import SchedulerVersion
-from fleethub.engines.ollama.server import Server
+from fleethub.engines.ollama.server import OllamaServer
+from fleethub.engines.ollama.settings import OllamaSettings
 from fleethub.model.capacity import Estimate, Placed, Row, Sure
-from fleethub.model.facts import Facts, Installed, OllamaReading, Reading, Shown, Tensor
-from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Model, Node, Ollama, Policy, Proxy
+from fleethub.model.facts import Facts, Installed, Reading, ServerReading, Shown, Tensor
+from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Model, Node, Policy, Proxy
 from fleethub.model.observation import Unknown
 from fleethub.model.secret import SecretRef
 
@@ -18,7 +19,7 @@ URL = "http://gpu:11434"
 PROXY = "http://proxy:4000"
 
 
-def server(*gpus: float, **more: Any) -> Server:
+def server(*gpus: float, **more: Any) -> OllamaServer:
     """A server of the current scheduler with GPUs of so many GiB."""
     found = {
         "reserve": GIB,
@@ -27,7 +28,7 @@ def server(*gpus: float, **more: Any) -> Server:
         "observed": True,
         "total_from": "declared",
     }
-    return Server("gpu", tuple((f"g{n}", round(size * GIB)) for n, size in enumerate(gpus)), **{**found, **more})
+    return OllamaServer("gpu", tuple((f"g{n}", round(size * GIB)) for n, size in enumerate(gpus)), **{**found, **more})
 
 
 def load(name: str, size: float, preflight: float | None = None, **more: Any) -> Placed:
@@ -41,7 +42,7 @@ def load(name: str, size: float, preflight: float | None = None, **more: Any) ->
 
 def model(name: str, **more: Any) -> Model:
     """An alias on the backend ``gpu``, whose tag is its name."""
-    found = {"backends": ("gpu",), "proxy": "main", "route": f"ollama_chat/{name}", "ollama": name, "context": 4096}
+    found = {"backends": ("gpu",), "proxy": "main", "route": f"ollama_chat/{name}", "tag": name, "context": 4096}
     return Model(name=name, **{**found, **more})
 
 
@@ -59,7 +60,7 @@ def fleet(
     **more: Any,
 ) -> Fleet:
     """One backend, one proxy."""
-    ollama = Ollama(url=URL, **more.pop("ollama", {}))
+    engine = OllamaSettings(url=URL, **more.pop("ollama", {}))
     declared = tuple(Gpu(name=f"g{n}", vram=round(size * GIB)) for n, size in enumerate(gpus))
     return Fleet(
         name="f",
@@ -68,15 +69,15 @@ def fleet(
         key_seed=None,
         policy=Policy(overcommit=overcommit),  # type: ignore[arg-type]
         proxies={"main": Proxy(name="main", url=PROXY, admin_url=PROXY, master_key=SecretRef(("env:X",)))},
-        backends={"gpu": Backend(name="gpu", host="h", proxy="main", gpus=declared, ollama=ollama, **more)},
+        backends={"gpu": Backend(name="gpu", host="h", proxy="main", gpus=declared, engine=engine, **more)},
         models=dict(models),
         nodes={n.name: n for n in nodes},
     )
 
 
-def facts(ollama: OllamaReading | Unknown | None = None, **more: Reading) -> Facts:
+def facts(ollama: ServerReading | Unknown | None = None, **more: Reading) -> Facts:
     """What was read; by default an empty server of the current scheduler."""
-    readings: dict[tuple[str, str], Any] = {("ollama", URL): ollama or OllamaReading("0.32.1", {}, ())}
+    readings: dict[tuple[str, str], Any] = {("ollama", URL): ollama or ServerReading("0.32.1", {}, ())}
     if "proxy" in more:
         readings["litellm", PROXY] = more["proxy"]
     if "gpu" in more:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.engines.ollama.admission import WORSE, admit
+from fleethub.engines.ollama.admission import admit
 from fleethub.engines.ollama.scheduler import SchedulerVersion
-from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Estimate, Fit, Placed
+from fleethub.model.capacity import WORSE, AdmissionCheck, AdmissionVerdict, Estimate, Fit, Placed
 from tests.engines.support import GIB, load, server
 
 

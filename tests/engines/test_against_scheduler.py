@@ -16,11 +16,11 @@ from hypothesis import assume, event, example, given, note
 from hypothesis import strategies as st
 
 from fleethub.engines.ollama.admission import admit
-from fleethub.engines.ollama.load import placed
+from fleethub.engines.ollama.load import load
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_of
-from fleethub.engines.ollama.server import Server
+from fleethub.engines.ollama.server import OllamaServer
 from fleethub.model.capacity import AdmissionCheck, Fit, Placed, Sure
-from fleethub.model.facts import Facts, MeasuredLoad, OllamaReading
+from fleethub.model.facts import Facts, MeasuredLoad, ServerReading
 from fleethub.model.fleet import Model
 from fleethub.testing.catalog import ALL
 from fleethub.testing.ollama import COMPUTE, COPIES, OVERHEAD, OVERHEAD_VISION, Scheduler, Settings, Truth, true_size
@@ -48,9 +48,9 @@ class World:
     loads: tuple[tuple[str, int], ...]
 
     @property
-    def server(self) -> Server:
+    def server(self) -> OllamaServer:
         s = self.settings
-        return Server(
+        return OllamaServer(
             "gpu",
             tuple((f"card {n}", size) for n, size in enumerate(self.gpus)),
             "declared",
@@ -64,12 +64,12 @@ class World:
             spread=s.sched_spread,
             reserve=self.reserve,
             observed=True,
-            reading=OllamaReading(self.version, READING, ()),
+            reading=ServerReading(self.version, READING, ()),
         )
 
     def planned(self, primaries: int = 99, facts: Facts = FACTS) -> list[Placed]:
         return [
-            placed(self.server, model(tag, tag, context), facts, context=context, primary=at < primaries)
+            load(self.server, model(tag, tag, context), facts, context=context, primary=at < primaries)
             for at, (tag, context) in enumerate(self.loads)
         ]
 
@@ -81,7 +81,7 @@ class World:
 
 
 def model(alias: str, tag: str, context: int) -> Model:
-    return Model(name=alias, backends=("gpu",), route="", ollama=tag, context=context)
+    return Model(name=alias, backends=("gpu",), route="", tag=tag, context=context)
 
 
 def tight(world: World, part: float | None) -> World:
@@ -326,7 +326,7 @@ def test_each_verdict_by_name_of_each_era(
 def test_one_tag_asked_for_with_two_contexts_is_loaded_anew_at_every_turn() -> None:
     world = World((48 * GIB,), "0.32.1", Settings(), 0, (("qwen3:8b", 8192),))
     (one,) = world.planned()
-    other = placed(world.server, model("agents", "qwen3:8b", 16384), FACTS, context=16384)
+    other = load(world.server, model("agents", "qwen3:8b", 16384), FACTS, context=16384)
     verdict = admit(world.server, [one, other])
     (check,) = [c for c in verdict.checks if not c.holds]
     assert (verdict.fit, check.rule, (check.limit, check.need)) == (Fit.EVICTS, "context", (8192, 16384))

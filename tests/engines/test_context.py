@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fleethub.engines.ollama.context import effective_context
-from fleethub.engines.ollama.load import placed
+from fleethub.engines.ollama.load import SINGLE_SLOT, load
 from fleethub.engines.ollama.server import server_of
-from fleethub.model.facts import Deployment, GpuReading, GpuState, OllamaReading, ProxyReading
+from fleethub.model.facts import Deployment, GpuReading, GpuState, ProxyReading, ServerReading
 from fleethub.model.observation import Unknown
+from fleethub.sizing.architecture import architecture_of_params
 from fleethub.testing.catalog import GEMMA3_27B, QWEN3_32B
 from tests.engines.support import GIB, URL, facts, fleet, installed, model, node
 
 MODEL = model("qwen3:32b", context=16384)
 
 
-def read(parameters: dict[str, str] | None = None) -> OllamaReading:
-    return OllamaReading("0.32.1", {"qwen3:32b": installed(QWEN3_32B, parameters)}, ())
+def read(parameters: dict[str, str] | None = None) -> ServerReading:
+    return ServerReading("0.32.1", {"qwen3:32b": installed(QWEN3_32B, parameters)}, ())
 
 
 def proxy(*rows: Deployment) -> ProxyReading:
@@ -27,7 +30,7 @@ def row(num_ctx: int | None, base: str = URL, route: str = "ollama_chat/qwen3:32
     return Deployment("qwen3:32b", route, "id", base, num_ctx)
 
 
-def context(reading: ProxyReading | None, ollama: OllamaReading | Unknown | None = None, **more: object):
+def context(reading: ProxyReading | None, ollama: ServerReading | Unknown | None = None, **more: object):
     f = fleet({"qwen3:32b": MODEL}, node("a", "qwen3:32b"), **more)  # type: ignore[arg-type]
     seen = facts(ollama or read(), **({"proxy": reading} if reading else {}))
     return effective_context(server_of(f, f.backends["gpu"], seen), MODEL, seen)
@@ -65,7 +68,7 @@ def test_nothing_observed_is_the_spec() -> None:
 def test_vision_models_have_a_least() -> None:
     vision = model("gemma3:27b", context=1024)
     f = fleet({"gemma3:27b": vision}, node("a", "gemma3:27b"))
-    seen = facts(OllamaReading("0.32.1", {"gemma3:27b": installed(GEMMA3_27B)}, ()))
+    seen = facts(ServerReading("0.32.1", {"gemma3:27b": installed(GEMMA3_27B)}, ()))
     assert effective_context(server_of(f, f.backends["gpu"], seen), vision, seen)[0] == 2048
 
 
@@ -87,4 +90,13 @@ def test_a_quantised_cache_needs_flash_attention(flash: bool | None, kv: str) ->
     settings = {"kv_cache_type": "q8_0", "flash_attention": flash}
     f = fleet({"qwen3:32b": MODEL}, node("a", "qwen3:32b"), ollama=settings)
     server = server_of(f, f.backends["gpu"], facts(read()))
-    assert placed(server, MODEL, facts(read())).kv_type == kv
+    assert load(server, MODEL, facts(read())).kv_type == kv
+
+
+@pytest.mark.parametrize("arch", SINGLE_SLOT)
+def test_some_architectures_get_one_slot(arch: str) -> None:
+    some = architecture_of_params(7_000_000_000, "Q4_K_M")
+    here = replace(server_of(fleet({}), fleet({}).backends["gpu"], facts()), parallel=4)
+    assert load(here, model("m"), facts(), architecture=some).parallel == 4
+    assert load(here, model("m"), facts(), architecture=replace(some, arch=arch)).parallel == 1
+    assert load(here, model("m"), facts(), architecture=replace(some, embedding=True)).parallel == 1

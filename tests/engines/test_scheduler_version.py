@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.engines.ollama.admission import WORSE, admit
+from fleethub.engines.ollama.admission import admit
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_of
+from fleethub.model.capacity import WORSE
 from tests.engines.support import load, server
 
 

@@ -81,7 +81,7 @@ def test_defaults_of_what_is_not_written(spec):
     assert (node.key, node.manage, node.activate, node.generation) == ("volta", "whole", "auto", 1)
     assert fleet.key_seed is None
     assert fleet.policy.drift is None
-    assert fleet.models["big"].ollama == "big:32b"
+    assert fleet.models["big"].tag == "big:32b"
     assert fleet.proxies["main"].admin_url == fleet.proxies["main"].url
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from fleethub.engines.ollama.settings import OllamaSettings
 from fleethub.model.finding import SourceLocation
-from fleethub.model.fleet import Backend, Fleet, Hop, Key, Model, Node, Ollama, Proxy
+from fleethub.model.fleet import Backend, Fleet, Hop, Key, Model, Node, Proxy
 from fleethub.model.secret import SecretRef
 
 TELEGRAM = SecretRef(("file:secrets/telegram",))
@@ -16,7 +17,7 @@ PLACE = SourceLocation("fleet.toml", 40, 1)
 
 def model(name: str, tag: str, backend: str = "monad-1", proxy: str = "main", **more: Any) -> Model:
     more = {"context": 32768, "capabilities": ("tools",), **more}
-    return Model(name=name, backends=(backend,), proxy=proxy, route=f"ollama_chat/{tag}", ollama=tag, **more)
+    return Model(name=name, backends=(backend,), proxy=proxy, route=f"ollama_chat/{tag}", tag=tag, **more)
 
 
 MODELS = (
@@ -95,7 +96,7 @@ def fleet(**more: Any) -> Fleet:
         "backends": {
             "monad-1": Backend(name="monad-1", host="monad-1.example.ts.net", proxy="main",
                                endpoints={"ollama-tee": "http://monad-1.example.ts.net:11435"},
-                               ollama=Ollama(url="http://monad-1.example.ts.net:11434")),
+                               engine=OllamaSettings(url="http://monad-1.example.ts.net:11434")),
             "atlas-1": Backend(name="atlas-1", host="atlas-1.example.ts.net", proxy="edge"),
         },
         "models": {m.name: m for m in MODELS},

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from fleethub.clients.http import Http
 from fleethub.clients.resolver import SecretResolver
-from fleethub.model.facts import GpuReading, Installed, MeasuredLoad, OllamaReading, Resident, Shown, Tensor
-from fleethub.model.fleet import Backend, Fleet, Ollama
+from fleethub.engines.ollama.settings import OllamaSettings
+from fleethub.model.facts import GpuReading, Installed, MeasuredLoad, Resident, ServerReading, Shown, Tensor
+from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source
 from fleethub.observing import cache as room
-from fleethub.observing import observe
+from fleethub.observing import measured_loads, observe
 from fleethub.observing.cache import Cache
-from fleethub.observing.loads import measured
 from fleethub.testing.catalog import ALL
 from fleethub.testing.ollama import Ollama as StandIn
 
@@ -64,8 +64,8 @@ def test_a_damaged_file_is_as_if_it_were_not_there(tmp_path: Path, data: bytes) 
     cache.put(DIGEST, SHOWN)
     assert cache.get(DIGEST) == SHOWN
     assert cache.remember_loads([LOAD]) == cache.loads() == (LOAD,)
-    cache.remember_installed("http://a", OllamaReading("1", {"m": Installed(1, DIGEST)}, ()), ["m"])
-    assert cache.installed("http://a") == OllamaReading("1", {"m": Installed(1, DIGEST, None, SHOWN)}, ())
+    cache.remember_installed("http://a", ServerReading("1", {"m": Installed(1, DIGEST)}, ()), ["m"])
+    assert cache.installed("http://a") == ServerReading("1", {"m": Installed(1, DIGEST, None, SHOWN)}, ())
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_it_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.Monkey
         cache.put(digest, SHOWN)
         os.utime(tmp_path / f".fleethub/cache/facts/{digest}.json", (n, n))
         cache.remember_loads([MeasuredLoad(digest, 1, 1, "f16", "1", 1, "")])
-        cache.remember_installed(f"http://{n}", OllamaReading("1", {}, ()), [])
+        cache.remember_installed(f"http://{n}", ServerReading("1", {}, ()), [])
     assert [cache.get(f"{n:064x}") is not None for n in range(5)] == [False, False, True, True, True]
     assert [load.digest for load in cache.loads()] == [f"{n:064x}" for n in (2, 3, 4)]
     assert [cache.installed(f"http://{n}") is not None for n in range(5)] == [False, False, True, True, True]
@@ -112,7 +112,7 @@ def test_it_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    reading = OllamaReading("1", {"m": Installed(1, DIGEST)}, ())
+    reading = ServerReading("1", {"m": Installed(1, DIGEST)}, ())
     cache.remember_loads([LOAD])
     cache.remember_installed("http://a", reading, ["m"])
     files = [tmp_path / ".fleethub/cache/loads.json", tmp_path / ".fleethub/cache/installed.json"]
@@ -127,7 +127,7 @@ def test_a_place_that_cannot_be_written_to_is_left_alone(tmp_path: Path) -> None
     cache = Cache(tmp_path)
     cache.put(DIGEST, SHOWN)
     assert cache.remember_loads([LOAD]) == (LOAD,)
-    cache.remember_installed("http://a", OllamaReading("1", {}, ()), [])
+    cache.remember_installed("http://a", ServerReading("1", {}, ()), [])
     assert (tmp_path / ".fleethub").read_text() == "in the way"
 
 
@@ -157,18 +157,18 @@ def loads(
     settings: Mapping[str, str] | None = None,
     ssh: str | None = "ops@h",
 ) -> list[MeasuredLoad]:
-    server = Ollama(url="http://o", num_parallel=3, kv_cache_type="q4_0")
+    server = OllamaSettings(url="http://o", num_parallel=3, kv_cache_type="q4_0")
     fleet = Fleet(
         name="f",
         root="/",
         digest="",
         key_seed=None,
-        backends={"b": Backend(name="b", host="h", ssh=ssh, ollama=server)},
+        backends={"b": Backend(name="b", host="h", ssh=ssh, engine=server)},
     )
     resident = Resident("m:latest", size, size if vram is None else vram, DIGEST, context)
-    reading = OllamaReading(version, {"m:latest": Installed(5 * GIB, DIGEST)}, (resident,))
+    reading = ServerReading(version, {"m:latest": Installed(5 * GIB, DIGEST)}, (resident,))
     readings = {("ollama", "http://o"): reading, ("gpu", "ops@h"): GpuReading((), settings=settings)}
-    return list(measured(fleet, readings, "now"))
+    return list(measured_loads(fleet, readings, "now"))
 
 
 def test_a_load_wholly_in_vram_is_measured() -> None:
@@ -201,7 +201,7 @@ def test_a_backend_that_is_down_is_remembered(tmp_path: Path) -> None:
     """What was seen of it while it answered; and nothing of it counts as observed."""
     with StandIn(models=ALL) as server:
         url = server.url
-        backend = Backend(name="b", host="h", ollama=Ollama(url=url))
+        backend = Backend(name="b", host="h", engine=OllamaSettings(url=url))
         fleet = Fleet(name="f", root=str(tmp_path), digest="", key_seed=None, backends={"b": backend})
         source = Source("ollama", url, ask=("qwen3:32b",))
         server.load("qwen3:32b", 4096)
@@ -211,9 +211,9 @@ def test_a_backend_that_is_down_is_remembered(tmp_path: Path) -> None:
     down = observe(fleet, [source], http, resolver)
     http.close()
     before = up.readings[source.id]
-    assert isinstance(before, OllamaReading)
+    assert isinstance(before, ServerReading)
     assert (up.remembered, [load.bytes for load in up.loads]) == ({}, [resident.size])
-    assert not isinstance(down.of(source), OllamaReading)
+    assert not isinstance(down.of(source), ServerReading)
     assert down.remembered[url].installed == {"qwen3:32b": before.installed["qwen3:32b"]}
     assert down.remembered[url].installed["qwen3:32b"].shown is not None
     assert down.remembered[url].residents == ()

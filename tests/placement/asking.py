@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fleethub.model.facts import Facts, Installed, OllamaReading, Resident, Shown, Tensor
-from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Model, Node, Ollama, Policy, Proxy
+from fleethub.engines.ollama.settings import OllamaSettings
+from fleethub.model.facts import Facts, Installed, Resident, ServerReading, Shown, Tensor
+from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Model, Node, Policy, Proxy
 from fleethub.model.observation import Unknown
 from fleethub.model.secret import SecretRef
 from fleethub.testing.catalog import ALL
@@ -34,13 +35,15 @@ def installed(*tags: str) -> dict[str, Installed]:
 
 def model(alias: str, tag: str, *backends: str, context: int = 32768, **more: Any) -> Model:
     return Model(
-        name=alias, backends=backends, proxy="main", route=f"ollama_chat/{tag}", ollama=tag, context=context, **more
+        name=alias, backends=backends, proxy="main", route=f"ollama_chat/{tag}", tag=tag, context=context, **more
     )
 
 
 def backend(name: str, *gpus: int, **settings: Any) -> Backend:
     cards = tuple(Gpu(name=f"card {n}", vram=size * GIB) for n, size in enumerate(gpus))
-    return Backend(name=name, host=name, proxy="main", gpus=cards, ollama=Ollama(url=f"http://{name}", **settings))
+    return Backend(
+        name=name, host=name, proxy="main", gpus=cards, engine=OllamaSettings(url=f"http://{name}", **settings)
+    )
 
 
 def fleet(backends: list[Backend], models: list[Model], chains: Mapping[str, tuple[str, ...]]) -> Fleet:
@@ -73,7 +76,7 @@ def fleet(backends: list[Backend], models: list[Model], chains: Mapping[str, tup
 def facts(residents: Mapping[str, tuple[Resident, ...]] | None = None, **tags: tuple[str, ...]) -> Facts:
     """``tags``: backend -> what is installed; a backend that is not named does not answer."""
     readings = {
-        ("ollama", f"http://{name}"): OllamaReading(VERSION, installed(*found), (residents or {}).get(name, ()))
+        ("ollama", f"http://{name}"): ServerReading(VERSION, installed(*found), (residents or {}).get(name, ()))
         for name, found in tags.items()
     }
     return Facts("now", readings)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
+from fleethub.engines.ollama.settings import OllamaSettings
 from fleethub.model.capacity import Answer, Fit, Sure
 from fleethub.model.facts import Facts, MeasuredLoad, Resident
 from fleethub.model.fleet import Fleet
@@ -51,7 +52,7 @@ def test_a_planned_model_is_not_counted_twice() -> None:
 def test_what_cannot_fit_says_so_and_finds_another_backend() -> None:
     f = two(48)
     f = replace(f, backends={**f.backends, "far": backend("far", 96), "tiny": backend("tiny", 8)})
-    answer = ask(f, SEEN, Question("gpu", "new", 8192, shape=BIG))
+    answer = ask(f, SEEN, Question("gpu", "new", 8192, architecture=BIG))
     assert answer.verdict.fit is not Fit.FITS
     assert answer.suggestions[-1].values == (("backend", "far"),)
     assert "not observed" in answer.suggestions[-1].cost
@@ -124,13 +125,13 @@ def test_settings_of_the_server_are_asked_for_all() -> None:
     [
         (Question("nope", "q"), "no backend is called 'nope'; there are: gpu"),
         (Question("gpu", "unheard-of"), "neither in the spec nor installed .*--params"),
-        (Question("gpu", "q", shape=BIG), "is in the spec already"),
+        (Question("gpu", "q", architecture=BIG), "is in the spec already"),
         (Question("gpu", "cloud"), "is a cloud model"),
     ],
 )
 def test_what_cannot_be_asked(question: Question, says: str) -> None:
     f = two()
-    cloud = replace(model("cloud", "x"), ollama=None, backends=())
+    cloud = replace(model("cloud", "x"), tag=None, backends=())
     with pytest.raises(AskError, match=says):
         ask(replace(f, models={**f.models, "cloud": cloud}), SEEN, question)
 
@@ -202,14 +203,14 @@ def world(vram: int, parallel: int, kv: str, loaded: int, planned: set[str]) -> 
 
 def question(asked: str, context: int | None) -> Question:
     return Question(
-        "gpu", asked, context, shape=architecture_of_params(7_000_000_000, "Q8_0") if asked == "new" else None
+        "gpu", asked, context, architecture=architecture_of_params(7_000_000_000, "Q8_0") if asked == "new" else None
     )
 
 
 def made(f: Fleet, q: Question, values: Mapping[str, str | int], context: int) -> tuple[Fleet, Question]:
     """The fleet, and the question, that have these changes; ``context`` is the present one."""
-    server = f.backends["gpu"].ollama
-    assert server is not None
+    server = f.backends["gpu"].engine
+    assert isinstance(server, OllamaSettings)
     server = replace(
         server,
         kv_cache_type=str(values.get("kv_type", server.kv_cache_type)),
@@ -221,9 +222,9 @@ def made(f: Fleet, q: Question, values: Mapping[str, str | int], context: int) -
         context=int(values.get("context", context)),
         backend=str(values.get("backend", q.backend)),
     )
-    if "quant" in values and q.shape is not None:
-        then = replace(then, shape=requantised(q.shape, str(values["quant"])))
-    return replace(f, backends={**f.backends, "gpu": replace(f.backends["gpu"], ollama=server)}), then
+    if "quant" in values and q.architecture is not None:
+        then = replace(then, architecture=requantised(q.architecture, str(values["quant"])))
+    return replace(f, backends={**f.backends, "gpu": replace(f.backends["gpu"], engine=server)}), then
 
 
 @given(**WORLDS)
@@ -238,7 +239,7 @@ def test_every_change_holds_when_it_is_made(
     for suggestion in answer.suggestions:
         values = dict(suggestion.values)
         event(", ".join(values))
-        if "quant" in values and q.shape is None:  # another file of an installed model
+        if "quant" in values and q.architecture is None:  # another file of an installed model
             assert suggestion.verdict.fit is Fit.FITS
             now, before = suggestion.verdict.placed[-1].estimate, answer.placed.estimate
             assert (now.total or 0) < (before.total or 0)
@@ -271,7 +272,9 @@ def test_several_changes_at_once_where_one_is_not_enough() -> None:
     """One slot more than the server gives, and bytes too many: each alone is not enough."""
     there = backend("gpu", 48, max_loaded_models=1)
     f = fleet([there], [model("q", "qwen3:32b", "gpu", vram=20 * GIB)], {"n": ("q",)})
-    answer = ask(f, Facts("now"), Question("gpu", "new", 8192, shape=architecture_of_params(20_000_000_000, "Q8_0")))
+    answer = ask(
+        f, Facts("now"), Question("gpu", "new", 8192, architecture=architecture_of_params(20_000_000_000, "Q8_0"))
+    )
     assert answer.verdict.fit is Fit.EXCEEDS
     assert answer.largest_reason == "it does not fit with any context"
     assert answer.suggestions[0].values == (("max_loaded_models", 2), ("quant", "Q6_K"))

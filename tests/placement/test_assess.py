@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.model.capacity import Fit, PlannedModel
-from fleethub.model.facts import Deployment, Facts, OllamaReading, ProxyReading
+from fleethub.model.facts import Deployment, Facts, ProxyReading, ServerReading
 from fleethub.model.finding import Severity
 from fleethub.model.fleet import Fleet, Hop, Key, Model
 from fleethub.model.observation import Unknown
@@ -116,7 +116,7 @@ def test_a_worse_verdict_is_refused_even_when_the_sum_shrinks() -> None:
 
 
 def test_another_tag_behind_an_alias_is_a_newcomer() -> None:
-    f = fleet({"a": model("a", ollama="big:70b", vram=50 * GIB)}, node("n", "a"))
+    f = fleet({"a": model("a", tag="big:70b", vram=50 * GIB)}, node("n", "a"))
     assert judge(f, (entry("a", 20),)).refused.keys() == {"a"}
     assert judge(f, (PlannedModel("a", 4096, True, "big:70b", 60 * GIB),)).refused == {}
 
@@ -158,10 +158,10 @@ def route(num_ctx: int) -> ProxyReading:
 
 
 def test_a_direct_consumer_with_another_context_reloads_the_model_at_every_turn() -> None:
-    q = model("q", ollama="qwen3:32b", route="ollama_chat/qwen3:32b", context=16384)
+    q = model("q", tag="qwen3:32b", route="ollama_chat/qwen3:32b", context=16384)
     direct = Hop(model="q", backend="gpu", endpoint="ollama")
     f = fleet({"q": q}, node("through", "q"), node("round", direct))
-    reading = OllamaReading("0.32.1", {"qwen3:32b": installed(QWEN3_32B)}, ())
+    reading = ServerReading("0.32.1", {"qwen3:32b": installed(QWEN3_32B)}, ())
     found = judge(f, seen=facts(reading, proxy=route(8192)))
     assert codes(found) == [("capacity.context-mismatch", W)]
     assert "round asks gpu for q with a context of 16384, and its route loads 8192" in found.findings[0].message
@@ -173,7 +173,7 @@ def test_a_direct_consumer_with_another_context_reloads_the_model_at_every_turn(
 
 
 def test_one_tag_under_two_aliases() -> None:
-    one, two = model("one", ollama="t", vram=30 * GIB), model("two", ollama="t", vram=30 * GIB)
+    one, two = model("one", tag="t", vram=30 * GIB), model("two", tag="t", vram=30 * GIB)
     assert judge(fleet({"one": one, "two": two}, node("a", "one"), node("b", "two"))).findings == ()
     found = judge(fleet({"one": one, "two": replace(two, context=9000)}, node("a", "one"), node("b", "two")))
     assert codes(found) == [("capacity.context-mismatch", W)]
@@ -200,9 +200,9 @@ def test_admission_never_over_commits(sizes: dict[str, int | None], before: dict
 
 def test_a_larger_context_is_growth() -> None:
     """Nothing else says how it is loaded, so the spec's context counts."""
-    q = model("q", ollama="qwen3:32b", context=16384)
+    q = model("q", tag="qwen3:32b", context=16384)
     f = fleet({"q": q, "r": model("r", vram=20 * GIB)}, node("a", "q"), node("b", "r"))
-    seen = facts(OllamaReading("0.32.1", {"qwen3:32b": installed(QWEN3_32B)}, ()))
+    seen = facts(ServerReading("0.32.1", {"qwen3:32b": installed(QWEN3_32B)}, ()))
     before = planned_sets(fleet({"q": replace(q, context=4096), "r": f.models["r"]}, *f.nodes.values()))["gpu"]
     before = tuple(replace(p, bytes=20 * GIB) for p in before)
     f.models["q"] = replace(q, context=40960)  # type: ignore[index]

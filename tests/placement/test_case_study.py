@@ -16,28 +16,28 @@ from pathlib import Path
 import pytest
 
 from fleethub.engines.ollama.admission import admit
-from fleethub.engines.ollama.load import placed
+from fleethub.engines.ollama.load import load
 from fleethub.engines.ollama.preflight import SURCHARGE, preflight
-from fleethub.engines.ollama.server import Server, server_of
+from fleethub.engines.ollama.server import OllamaServer, server_of
 from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Placed
-from fleethub.model.facts import Facts, OllamaReading, Shown
+from fleethub.model.facts import Facts, ServerReading, Shown
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of
 from fleethub.testing.catalog import QWEN3_32B
 from fleethub.testing.ollama import COMPUTE, OVERHEAD, Scheduler, Truth
 from tests.engines.support import GIB, facts, fleet, installed, model, node
 
-READING = OllamaReading("0.32.1", {"qwen3:32b": installed(QWEN3_32B)}, ())
+READING = ServerReading("0.32.1", {"qwen3:32b": installed(QWEN3_32B)}, ())
 
 
-def machine(kv: str) -> tuple[Server, Facts]:
-    f = fleet({"one": model("one", ollama="qwen3:32b")}, node("a", "one"), ollama={"kv_cache_type": kv})
+def machine(kv: str) -> tuple[OllamaServer, Facts]:
+    f = fleet({"one": model("one", tag="qwen3:32b")}, node("a", "one"), ollama={"kv_cache_type": kv})
     return server_of(f, f.backends["gpu"], facts(READING)), facts(READING)
 
 
-def pair(kv: str, context: int) -> tuple[Server, list[Placed], AdmissionVerdict]:
+def pair(kv: str, context: int) -> tuple[OllamaServer, list[Placed], AdmissionVerdict]:
     """Two models of one shape, and what the server does with them."""
     server, seen = machine(kv)
-    one = placed(server, model("one", ollama="qwen3:32b"), seen, context=context)
+    one = load(server, model("one", tag="qwen3:32b"), seen, context=context)
     loads = [one, replace(one, model="two", tag="other:32b")]
     return server, loads, admit(server, loads)
 
@@ -119,7 +119,7 @@ def test_a_quantised_cache_makes_room_and_does_not_stop_the_evicting() -> None:
     assert pair("f16", 32768)[1][0].preflight == pair("q4_0", 32768)[1][0].preflight
 
 
-def third(server: Server, free: int) -> tuple[Placed, ModelArchitecture]:
+def third(server: OllamaServer, free: int) -> tuple[Placed, ModelArchitecture]:
     """Qwen3-4B's shape (key length 128, where the server reckons with 80), its context so that 0.5 GiB stay free."""
     numbers = {
         "block_count": 36,
@@ -136,11 +136,11 @@ def third(server: Server, free: int) -> tuple[Placed, ModelArchitecture]:
         Shown({"general.architecture": "qwen3", **{f"qwen3.{k}": v for k, v in numbers.items()}}), 2497281120
     )
     assert shape is not None
-    alias = model("third", ollama="qwen3:4b")
+    alias = model("third", tag="qwen3:4b")
     for context in range(40960, 0, -256):
-        load = placed(server, alias, facts(READING), context=context, shape=shape)
-        if load.estimate.high <= free - GIB // 2:
-            return load, shape
+        found = load(server, alias, facts(READING), context=context, architecture=shape)
+        if found.estimate.high <= free - GIB // 2:
+            return found, shape
     raise AssertionError("there is no room for a third model")
 
 

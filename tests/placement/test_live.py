@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from fleethub.engines.ollama.settings import OllamaSettings
 from fleethub.model.capacity import Estimate, Placed, Row, Sure
 from fleethub.model.facts import (
     Facts,
@@ -14,18 +15,18 @@ from fleethub.model.facts import (
     GpuReading,
     GpuState,
     Installed,
-    OllamaReading,
     Reading,
     Resident,
+    ServerReading,
 )
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.fleet import Backend, Fleet, Gpu, Ollama
+from fleethub.model.fleet import Backend, Fleet, Gpu
 from fleethub.model.observation import Unknown
 from fleethub.placement.live import live_findings
 
 GIB, MIB = 1 << 30, 1 << 20
-SERVER = Ollama(url="http://o", num_parallel=2, max_loaded_models=3, kv_cache_type="q8_0")
-BACKEND = Backend(name="gpu", host="h", ssh="ops@h", gpus=(Gpu(name="A", vram=48 * GIB),), ollama=SERVER)
+SERVER = OllamaSettings(url="http://o", num_parallel=2, max_loaded_models=3, kv_cache_type="q8_0")
+BACKEND = Backend(name="gpu", host="h", ssh="ops@h", gpus=(Gpu(name="A", vram=48 * GIB),), engine=SERVER)
 SETTINGS = {"OLLAMA_NUM_PARALLEL": "2", "OLLAMA_MAX_LOADED_MODELS": "3", "OLLAMA_KV_CACHE_TYPE": "Q8_0"}
 CARD = GpuState("NVIDIA RTX 6000 Ada", 49140 * MIB, 0, 49140 * MIB, "GPU-a")
 MACHINE = GpuReading((CARD,), (), SETTINGS, "nvidia-smi", "", "the environment of pid 7")
@@ -51,7 +52,7 @@ def look(
     reckoned: Sequence[Placed] | None = None,
 ) -> tuple[Finding, ...]:
     fleet = Fleet(name="f", root="/", digest="", key_seed=None, backends={"gpu": backend})
-    reading = OllamaReading("0.32.1", {"m:latest": Installed(8 * GIB, "ab" * 32)}, tuple(residents))
+    reading = ServerReading("0.32.1", {"m:latest": Installed(8 * GIB, "ab" * 32)}, tuple(residents))
     facts = Facts("now", {("gpu", "ops@h"): machine, ("ollama", "http://o"): reading})
     found = live_findings(fleet, backend, facts, placed, reckoned)
     assert all(f.severity is Severity.WARNING and f.hint and str(f.address) == "backend.gpu" for f in found)

@@ -205,7 +205,6 @@ def test_hybrids_attend_in_every_fourth_and_keep_a_state(
     assert state_bytes(found, Run(4096, parallel=4)) == 4 * state_bytes(found, Run(4096))
     assert state_bytes(found, Run(4096, draft=2)) == 3 * state_bytes(found, Run(4096))
     assert mib(found, 8192) == blocks // 4 * 32.0
-    assert found.single
     assert found.recurrent
     assert (found.head_count_kv_min, found.head_count_kv_max) == (4, 4)  # as the file has them
 
@@ -252,7 +251,6 @@ def test_cross_attention_keeps_the_image_whatever_the_context() -> None:
     assert kv_bytes(found, Run(8192)) == text + image
     assert kv_bytes(found, Run(8192, kv_type="q8_0")) == text * 1.0625 / 2 + image
     assert kinds(shape("mllama", 40, 4096, 32, 8)) == kinds(found)  # the array was not sent
-    assert found.single
 
 
 def test_draft_layers_are_apart() -> None:
@@ -270,7 +268,7 @@ def test_an_encoder_keeps_nothing_and_says_so() -> None:
     found = architecture_of(told, 1 << 28)
     assert found is not None
     assert kv_bytes(found, Run(512)) == 0
-    assert found.single
+    assert found.embedding
     row = next(r for r in estimate(found, Run(512)).rows if r.what == "KV cache")
     assert row.bytes == 0
     assert "encoder" in row.detail

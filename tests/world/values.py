@@ -9,7 +9,7 @@ from typing import Any
 
 from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds.compare import parse_mark
-from fleethub.model.facts import Deployment, FileReading, HostReading, KeyRow, OllamaReading, ProxyReading
+from fleethub.model.facts import Deployment, FileReading, HostReading, KeyRow, ProxyReading, ServerReading
 from fleethub.model.observation import Lockfile, Mark
 from fleethub.model.secret import Blob
 from tests.fleets import NOWHERE, Spec
@@ -111,7 +111,7 @@ class World:
 
     proxies: Mapping[str, Proxy] = field(default_factory=dict)
     nodes: Mapping[str, Node] = field(default_factory=dict)
-    ollamas: Mapping[str, OllamaReading] = field(default_factory=dict)
+    ollamas: Mapping[str, ServerReading] = field(default_factory=dict)
     lockfile: Lockfile | None = None
 
     @staticmethod

@@ -7,19 +7,20 @@ Several GPUs: first what suffices wherever things land, then (small sets) every 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from fleethub.engines.ollama.names import tagged
 from fleethub.engines.ollama.orders import walk
 from fleethub.engines.ollama.rules import Rules, Weighed, weigh
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_note
-from fleethub.engines.ollama.server import Server
-from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Placed
-from fleethub.model.facts import tagged
+from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Placed, worst
 from fleethub.model.text import gib, plural
 
-#: From best to worst; unknown stands apart.
-WORSE = (Fit.FITS, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)
+if TYPE_CHECKING:
+    from fleethub.engines.ollama.server import OllamaServer
+
 #: Rule of a check that fails -> what becomes of the set.
 MEANS = {
     "physical": Fit.EXCEEDS,
@@ -30,12 +31,7 @@ MEANS = {
 }
 
 
-def worst(fits: Iterable[Fit]) -> Fit:
-    """The worst of several; fits when there are none."""
-    return max(fits, key=WORSE.index, default=Fit.FITS)
-
-
-def admit(server: Server, planned: Sequence[Placed]) -> AdmissionVerdict:
+def admit(server: OllamaServer, planned: Sequence[Placed]) -> AdmissionVerdict:
     """The verdict on a planned set. Pure; the order of ``planned`` does not matter."""
     loads, checks = _distinct(planned)
     known = [p for p in loads if p.estimate.total is not None]
@@ -107,7 +103,7 @@ def _distinct(planned: Sequence[Placed]) -> tuple[list[Placed], list[AdmissionCh
     return loads, checks
 
 
-def _notes(server: Server, loads: Sequence[Weighed]) -> tuple[str, ...]:
+def _notes(server: OllamaServer, loads: Sequence[Weighed]) -> tuple[str, ...]:
     notes = (
         [scheduler_note(server.scheduler, server.version)]
         if server.observed or server.scheduler is not SchedulerVersion.UNKNOWN
@@ -129,7 +125,7 @@ def _notes(server: Server, loads: Sequence[Weighed]) -> tuple[str, ...]:
 class _Judge:
     """One server's rules put to sets of loads; ``notes`` gather what had to be assumed."""
 
-    server: Server
+    server: OllamaServer
     rules: Rules
     total: int
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from fleethub.engines.ollama.server import Server
-from fleethub.model.facts import Deployment, Facts, Installed, Shown, tagged
+from fleethub.engines.ollama.names import tagged
+from fleethub.model.facts import Deployment, Facts, Installed, Shown
 from fleethub.model.fleet import Model
+
+if TYPE_CHECKING:
+    from fleethub.engines.ollama.server import OllamaServer
 
 #: A vision model is never loaded with less.
 VISION_MINIMUM = 2048
@@ -14,7 +18,7 @@ VISION_MINIMUM = 2048
 AUTOMATIC = ((47 << 30, 262144), (23 << 30, 32768), (0, 4096))
 
 
-def automatic(server: Server) -> int:
+def automatic(server: OllamaServer) -> int:
     """Ollama's own default for its VRAM less its overhead; unknown VRAM counts as much, which is the careful answer."""
     if server.total is None:
         return AUTOMATIC[0][1]
@@ -22,7 +26,7 @@ def automatic(server: Server) -> int:
     return next(tokens for least, tokens in AUTOMATIC if total >= least)
 
 
-def effective_context(server: Server, model: Model, facts: Facts) -> tuple[int, str]:
+def effective_context(server: OllamaServer, model: Model, facts: Facts) -> tuple[int, str]:
     """(tokens, what decided it): route, Modelfile, server's setting, its automatic default; else the spec's."""
     tokens, source = _asked(server, model)
     shown = shown_of(server, model)
@@ -35,16 +39,16 @@ def effective_context(server: Server, model: Model, facts: Facts) -> tuple[int, 
     return tokens, source
 
 
-def installed_of(server: Server, tag: str | None) -> Installed | None:
+def installed_of(server: OllamaServer, tag: str | None) -> Installed | None:
     """The model on the server's disk, where the server answered and has it."""
     if server.reading is None or not tag:
         return None
     return next((v for k, v in server.reading.installed.items() if tagged(k) == tagged(tag)), None)
 
 
-def shown_of(server: Server, model: Model) -> Shown | None:
+def shown_of(server: OllamaServer, model: Model) -> Shown | None:
     """What the server tells of the model."""
-    installed = installed_of(server, model.ollama)
+    installed = installed_of(server, model.tag)
     return installed.shown if installed else None
 
 
@@ -56,20 +60,20 @@ def trained(shown: Shown | None) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def _asked(server: Server, model: Model) -> tuple[int, str]:
+def _asked(server: OllamaServer, model: Model) -> tuple[int, str]:
     rows = _rows(server, model)
     if not rows:
         return model.context, "spec"
     asked = [row.num_ctx for row in rows if row.num_ctx]
     if len(asked) == len(rows):
         return max(asked), "route"
-    found = [_unasked(server, model)]
+    found = [unasked(server, model)]
     if asked:
         found.append((max(asked), "route"))
     return max(found)
 
 
-def _unasked(server: Server, model: Model) -> tuple[int, str]:
+def unasked(server: OllamaServer, model: Model) -> tuple[int, str]:
     """What a request without num_ctx gets."""
     shown = shown_of(server, model)
     text = shown.parameters.get("num_ctx", "") if shown else ""
@@ -80,7 +84,7 @@ def _unasked(server: Server, model: Model) -> tuple[int, str]:
     return automatic(server), "Ollama's automatic default"
 
 
-def _rows(server: Server, model: Model) -> list[Deployment]:
+def _rows(server: OllamaServer, model: Model) -> list[Deployment]:
     """The deployments of the alias that lead to this server; those that FleetHub itself will write are left out."""
     if server.proxy is None:
         return []

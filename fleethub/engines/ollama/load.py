@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fleethub.engines.ollama.context import effective_context, installed_of, trained
 from fleethub.engines.ollama.preflight import batch_of, guessed, preflight
 from fleethub.engines.ollama.rules import Rules, weigh
 from fleethub.engines.ollama.scheduler import SchedulerVersion
-from fleethub.engines.ollama.server import Server
-from fleethub.model.capacity import Estimate, Placed, Row, Sure
+from fleethub.model.capacity import Estimate, Held, Placed, Row, Sure
 from fleethub.model.facts import Facts, Installed, MeasuredLoad
 from fleethub.model.fleet import Model
 from fleethub.model.text import gib, plural
@@ -18,43 +18,50 @@ from fleethub.sizing.architecture import ModelArchitecture, architecture_of, arc
 from fleethub.sizing.estimate import Run, estimate, largest_layer, per_gpu
 from fleethub.sizing.quant import kv_element
 
+if TYPE_CHECKING:
+    from fleethub.engines.ollama.server import OllamaServer
+
+#: Architectures that are loaded with one slot, whatever OLLAMA_NUM_PARALLEL says, beside those that only embed.
+SINGLE_SLOT = (
+    *("mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe"),
+    *("nemotron_h", "nemotron_h_moe", "nemotron_h_omni"),
+)
 #: What llama-server keeps free on each GPU, beside a projector, which the estimate holds.
 SPILL_ROOM = 1 << 30
 
 
-def placed(
-    server: Server,
+def load(
+    server: OllamaServer,
     model: Model,
     facts: Facts,
     *,
     context: int | None = None,
-    parallel: int | None = None,
-    kv_type: str | None = None,
     primary: bool = True,
-    shape: ModelArchitecture | None = None,
+    architecture: ModelArchitecture | None = None,
 ) -> Placed:
     """What a load of ``model`` is on ``server``; what is given by name is taken instead of what would be so."""
     tokens, source = (context, "asked") if context is not None else effective_context(server, model, facts)
-    installed = installed_of(server, model.ollama)
+    installed = installed_of(server, model.tag)
     shown = installed.shown if installed else None
-    if shape is None and installed is not None and shown is not None:
-        shape = architecture_of(shown, installed.size)
-    if shape is None and model.vram is None and model.params is not None and installed is None:
-        shape = architecture_of_params(model.params, model.quant or "Q4_K_M")
+    if architecture is None and installed is not None and shown is not None:
+        architecture = architecture_of(shown, installed.size)
+    if architecture is None and model.vram is None and model.params is not None and installed is None:
+        architecture = architecture_of_params(model.params, model.quant or "Q4_K_M")
     embedding = "embedding" in {*model.capabilities, *(shown.capabilities if shown else ())}
-    embedding = embedding or (shape is not None and shape.embedding)
-    slots = 1 if embedding or (shape is not None and shape.single) else parallel or server.parallel
+    embedding = embedding or (architecture is not None and architecture.embedding)
+    slots = 1 if embedding or (architecture is not None and architecture.arch in SINGLE_SLOT) else server.parallel
     flash = server.flash if server.flash is not None else server.scheduler is not SchedulerVersion.OLD
     # a quantised cache needs flash attention; without it the server falls back
-    cache = (kv_type or server.kv_type) if flash else "f16"
-    out = Placed(model.name, model.ollama or model.name, tokens, source, slots, cache, Estimate(), primary=primary)
-    if shape is None:
+    cache = server.kv_type if flash else "f16"
+    out = Placed(model.name, model.tag or model.name, tokens, source, slots, cache, Estimate(), primary=primary)
+    if architecture is None:
         return replace(out, estimate=_declared(server, model, installed, out, flash=flash))
     limit = trained(shown)
     if context is not None and limit:
         out = replace(out, context=min(context, limit))
-    cells, current = out.context * slots, server.scheduler is SchedulerVersion.CURRENT
-    batch = batch_of(cells, flash=flash) if server.scheduler is not SchedulerVersion.OLD and not embedding else 512
+    cells = out.context * slots
+    current, old = (server.scheduler is one for one in (SchedulerVersion.CURRENT, SchedulerVersion.OLD))
+    batch = batch_of(cells, flash=flash) if not old and not embedding else 512
     run = Run(
         *(out.context, slots, cache),
         new_compute=current,
@@ -63,45 +70,58 @@ def placed(
         runtime=server.runtime,
         device=server.device,
     )
-    mine = installed is not None and not shape.quant  # else what was measured is another file
+    mine = installed is not None and not architecture.quant  # else what was measured is another file
     seen = _measured(facts.loads, installed.digest, out, server.version) if installed and mine else None
     several, every = len(server.gpus) > 1, replace(run, gpus=max(len(server.gpus), 1))
     out = replace(
         out,
-        estimate=_estimate(server, shape, run, seen),
-        split=_estimate(server, shape, every, seen) if several else None,
-        layer=largest_layer(shape, run) if several else 0,
-        preflight=guessed(shape, every) if server.scheduler is SchedulerVersion.OLD else preflight(shape, cells, batch),
+        estimate=_estimate(server, architecture, run, seen),
+        split=_estimate(server, architecture, every, seen) if several else None,
+        layer=largest_layer(architecture, run) if several else 0,
+        preflight=guessed(architecture, every)
+        if server.scheduler is SchedulerVersion.OLD
+        else preflight(architecture, cells, batch),
         batch=batch,
         room=SPILL_ROOM,
     )
-    return _spread(server, out, shape, every)
+    return _spread(server, out, architecture, every)
 
 
-def _spread(server: Server, load: Placed, shape: ModelArchitecture, run: Run) -> Placed:
+def resident(server: OllamaServer, held: Held, facts: Facts) -> Placed:
+    """What is loaded now, as large as the server says, as if it were to stay."""
+    model = Model(name=held.tag, backends=(server.name,), route="", tag=held.tag, context=held.context or 0)
+    found = load(server, model, facts, context=held.context)
+    row = Row("resident", held.size_vram, Sure.MEASURED, "/api/ps")
+    size = Estimate((row,), held.size_vram, held.size_vram)
+    return replace(found, estimate=size, preflight=found.preflight if found.preflight is not None else held.size)
+
+
+def _spread(server: OllamaServer, load: Placed, architecture: ModelArchitecture, run: Run) -> Placed:
     """A load that no GPU takes alone, even when nothing else is there: its estimate is the one over all GPUs."""
     if load.split is None:
         return load
     rules, largest = Rules.of(server), max(total for _, total in server.gpus)
     if not server.spread and rules.accepts(weigh(load, server.scheduler), largest):
         return load
-    parts = per_gpu(shape, run, [total for _, total in server.gpus])
+    parts = per_gpu(architecture, run, [total for _, total in server.gpus])
     high, whole = load.split.high, sum(parts)
     most = [part * high // whole for part in parts]
     return replace(load, estimate=load.split, parts=(high - sum(most[1:]), *most[1:]))
 
 
-def _estimate(server: Server, shape: ModelArchitecture, run: Run, seen: MeasuredLoad | None) -> Estimate:
+def _estimate(server: OllamaServer, architecture: ModelArchitecture, run: Run, seen: MeasuredLoad | None) -> Estimate:
     """Of an unknown scheduler the larger one."""
-    found = estimate(shape, run, seen)
+    found = estimate(architecture, run, seen)
     if server.scheduler is SchedulerVersion.UNKNOWN:
-        found = max(found, estimate(shape, replace(run, new_compute=True), seen), key=lambda e: e.high)
+        found = max(found, estimate(architecture, replace(run, new_compute=True), seen), key=lambda e: e.high)
     return found
 
 
-def _declared(server: Server, model: Model, installed: Installed | None, load: Placed, *, flash: bool) -> Estimate:
+def _declared(
+    server: OllamaServer, model: Model, installed: Installed | None, load: Placed, *, flash: bool
+) -> Estimate:
     """The spec's own size, where nothing better is known: it holds for the spec's context and settings, or less."""
-    tag = model.ollama or model.name
+    tag = model.tag or model.name
     if model.vram is not None:
         slots, cache = server.sized_for
         cache = cache if flash else "f16"

@@ -30,11 +30,11 @@ def batch_of(cells: int, *, flash: bool = True) -> int:
     return 1024 if cells <= 32768 else 2048
 
 
-def preflight(shape: ModelArchitecture, cells: int, batch: int) -> int:
+def preflight(architecture: ModelArchitecture, cells: int, batch: int) -> int:
     """The current scheduler's P: file, cache (f16, fewest KV heads, the embedding's width), surcharge."""
-    head = shape.n_embd // max(shape.head_count, 1)
-    cache = 2 * shape.block_count * max(shape.head_count_kv_min, 1) * head * cells * 2
-    return shape.file_bytes + cache + SURCHARGE[batch]
+    head = architecture.n_embd // max(architecture.head_count, 1)
+    cache = 2 * architecture.block_count * max(architecture.head_count_kv_min, 1) * head * cells * 2
+    return architecture.file_bytes + cache + SURCHARGE[batch]
 
 
 def lowered(base: int, batch: int, free: int) -> tuple[int, int]:
@@ -49,16 +49,16 @@ def lowered(base: int, batch: int, free: int) -> tuple[int, int]:
     return base + SURCHARGE[batch], batch
 
 
-def guessed(shape: ModelArchitecture, run: Run) -> int:
+def guessed(architecture: ModelArchitecture, run: Run) -> int:
     """What a server up to 0.12 takes a load for: its cache, and a graph on each GPU by one formula."""
     cells, batch = run.context * run.parallel, 512
-    graph = 4 * batch * (1 + 4 * shape.n_embd + cells * (1 + shape.head_count))
-    output = 4 * batch * (shape.n_embd + shape.n_vocab)
-    layers = shape.layers
-    if shape.arch.startswith("gpt"):  # it does not know how short their windows are
+    graph = 4 * batch * (1 + 4 * architecture.n_embd + cells * (1 + architecture.head_count))
+    output = 4 * batch * (architecture.n_embd + architecture.n_vocab)
+    layers = architecture.layers
+    if architecture.arch.startswith("gpt"):  # it does not know how short their windows are
         layers = tuple(replace(one, window=max(one.window, 4096)) if one.window else one for one in layers)
-    cache = kv_bytes(replace(shape, layers=layers), run)
-    return shape.weights + shape.projector + cache + max(graph, output) * run.gpus
+    cache = kv_bytes(replace(architecture, layers=layers), run)
+    return architecture.weights + architecture.projector + cache + max(graph, output) * run.gpus
 
 
 def margin(scheduler: SchedulerVersion, runtime: str) -> int:

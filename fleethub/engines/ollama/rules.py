@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fleethub.engines.ollama.preflight import SURCHARGE, lowered, margin
 from fleethub.engines.ollama.scheduler import SchedulerVersion
-from fleethub.engines.ollama.server import Server
 from fleethub.model.capacity import Estimate, Placed
+
+if TYPE_CHECKING:
+    from fleethub.engines.ollama.server import OllamaServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Rules:
     overhead: int
 
     @staticmethod
-    def of(server: Server) -> Rules:
+    def of(server: OllamaServer) -> Rules:
         """The rules of a server's scheduler; of an unknown one all since 0.13."""
         return Rules(server.scheduler, margin(server.scheduler, server.runtime), server.overhead)
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from fleethub.engines.interface import KV_TYPE, PARALLEL, SettingChange
+from fleethub.engines.ollama import context as contexts
+from fleethub.engines.ollama.admission import admit
+from fleethub.engines.ollama.load import load, resident
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_of
-from fleethub.engines.ollama.settings import SETTINGS, read
-from fleethub.model.facts import Facts, GpuReading, OllamaReading, ProxyReading
-from fleethub.model.fleet import Backend, Fleet, Ollama
+from fleethub.engines.ollama.settings import SETTINGS, OllamaSettings, declared, read
+from fleethub.model.capacity import AdmissionVerdict, Held, Placed
+from fleethub.model.facts import Facts, GpuReading, ProxyReading, ServerReading
+from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Source
+from fleethub.sizing.architecture import ModelArchitecture
 from fleethub.sizing.devices import heaviest, runtime_of
 
 #: A setting's field in the spec -> here.
@@ -21,8 +27,12 @@ OURS = {
 }
 
 
+MAX_LOADED = "max_loaded_models"
+KV_TYPES = ("q8_0", "q4_0")
+
+
 @dataclass(frozen=True, slots=True)
-class Server:
+class OllamaServer:
     """All that decides what a load becomes there. Sizes in bytes; ``context_length`` and ``max_loaded`` 0: automatic.
 
     ``gpus`` are (name, total), empty when unknown; ``total_from`` says by whom. ``reserve`` and ``overhead`` are
@@ -47,7 +57,7 @@ class Server:
     observed: bool = False
     url: str = ""
     routes_ours: bool = False  # the proxy's routes are FleetHub's, so that the spec decides their context
-    reading: OllamaReading | None = None
+    reading: ServerReading | None = None
     proxy: ProxyReading | None = None
     sized_for: tuple[int, str] = (1, "f16")
 
@@ -71,13 +81,64 @@ class Server:
         """How many models may be loaded at once: OLLAMA_MAX_LOADED_MODELS, or 3 for each GPU."""
         return self.max_loaded or 3 * max(len(self.gpus), 1)
 
+    def load(
+        self,
+        model: Model,
+        facts: Facts,
+        *,
+        context: int | None = None,
+        primary: bool = True,
+        architecture: ModelArchitecture | None = None,
+    ) -> Placed:
+        """What a load of the model takes."""
+        return load(self, model, facts, context=context, primary=primary, architecture=architecture)
 
-def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
+    def resident(self, held: Held, facts: Facts) -> Placed:
+        """What is loaded now, as large as the server says, as if it were to stay."""
+        return resident(self, held, facts)
+
+    def effective_context(self, model: Model, facts: Facts) -> tuple[int, str]:
+        """By route, Modelfile, setting, default."""
+        return contexts.effective_context(self, model, facts)
+
+    def unasked_context(self, model: Model) -> tuple[int, str]:
+        """By Modelfile, setting, default."""
+        return contexts.unasked(self, model)
+
+    def admit(self, planned: Sequence[Placed]) -> AdmissionVerdict:
+        """By its scheduler's rules."""
+        return admit(self, planned)
+
+    def with_setting(self, name: str, value: str | int) -> OllamaServer:
+        """Another number of slots, cache type or number of models; raises KeyError for any other name."""
+        if name == KV_TYPE:
+            return replace(self, kv_type=str(value))
+        if name == PARALLEL:
+            return replace(self, parallel=int(value))
+        if name == MAX_LOADED:
+            return replace(self, max_loaded=int(value))
+        raise KeyError(name)
+
+    def setting_changes(self, models: int) -> Iterator[SettingChange]:
+        """A smaller cache type; one slot; room for the number of models."""
+        for kv_type in KV_TYPES:
+            says = f"OLLAMA_KV_CACHE_TYPE={kv_type} instead of {self.kv_type}"
+            yield SettingChange(KV_TYPE, kv_type, says, "needs flash attention", saves=True)
+        if self.parallel > 1:
+            says = f"OLLAMA_NUM_PARALLEL=1 instead of {self.parallel}"
+            yield SettingChange(PARALLEL, 1, says, "requests to one model wait for each other", last=True)
+        if self.count_limit < models:
+            automatic = "" if self.max_loaded else " (automatic)"
+            says = f"OLLAMA_MAX_LOADED_MODELS={models} instead of {self.count_limit}{automatic}"
+            yield SettingChange(MAX_LOADED, models, says, shared=False, last=True)
+
+
+def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> OllamaServer:
     """The server of a backend; what was observed wins over what is declared."""
-    ollama = backend.ollama or Ollama(url="")
-    raw = facts.of(Source("ollama", ollama.url))
-    observed = isinstance(raw, OllamaReading)
-    reading = raw if isinstance(raw, OllamaReading) else facts.remembered.get(ollama.url)
+    ollama = declared(backend.engine)
+    raw = facts.of(ollama.source)
+    observed = isinstance(raw, ServerReading)
+    reading = raw if isinstance(raw, ServerReading) else facts.remembered.get(ollama.url)
     machine = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None
     seen = machine if isinstance(machine, GpuReading) else None
     proxy = fleet.proxies.get(backend.proxy or "")
@@ -87,7 +148,7 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
     else:
         gpus, total_from = tuple((g.name, g.vram) for g in backend.gpus), "declared" if backend.gpus else ""
     version = reading.version if reading is not None else None
-    return Server(
+    return OllamaServer(
         name=backend.name,
         gpus=gpus,
         total_from=total_from,
@@ -104,6 +165,6 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
     )
 
 
-def _settings(declared: Ollama, seen: Mapping[str, str] | None) -> dict[str, Any]:
-    found = read(seen) if seen is not None else {s.field: getattr(declared, s.field) for s in SETTINGS}
+def _settings(said: OllamaSettings, seen: Mapping[str, str] | None) -> dict[str, Any]:
+    found = read(seen) if seen is not None else {s.field: getattr(said, s.field) for s in SETTINGS}
     return {OURS[field]: value for field, value in found.items()}

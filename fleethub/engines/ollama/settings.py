@@ -4,15 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from fleethub.engines.interface import SpecKey
+from fleethub.model.fleet import EngineSettings
 
 MIB = 1 << 20
 TRUE = ("1", "t", "true")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OllamaSettings(EngineSettings):
+    """An Ollama server and the settings that its API does not tell.
+
+    ``max_loaded_models`` and ``context_length`` 0: its own default. ``flash_attention`` None: by itself.
+    ``gpu_overhead`` is bytes it leaves free on each GPU.
+    """
+
+    engine: ClassVar[str] = "ollama"
+    title: ClassVar[str] = "Ollama"
+    api: ClassVar[str] = "ollama"
+    num_parallel: int = 1
+    max_loaded_models: int = 0
+    kv_cache_type: str = "f16"
+    context_length: int = 0
+    flash_attention: bool | None = None
+    gpu_overhead: int = 0
+    sched_spread: bool = False
+
+
+KEYS = (
+    SpecKey("num_parallel", "whole", "OLLAMA_NUM_PARALLEL, 1 to 1024", 1, least=1, most=1024),
+    SpecKey("max_loaded_models", "whole", "OLLAMA_MAX_LOADED_MODELS; 0: Ollama's own default", 0, most=1024),
+    SpecKey(
+        *("kv_cache_type", "choice", "OLLAMA_KV_CACHE_TYPE: f16, q8_0 or q4_0", "f16"), choices=("f16", "q8_0", "q4_0")
+    ),
+    SpecKey(
+        *("context_length", "whole", "OLLAMA_CONTEXT_LENGTH in tokens; 0: automatic, by the VRAM", 0), most=100_000_000
+    ),
+    SpecKey("flash_attention", "flag", "OLLAMA_FLASH_ATTENTION; not written: automatic"),
+    SpecKey("gpu_overhead", "size", 'OLLAMA_GPU_OVERHEAD on each GPU, like "0.5 GiB" (default 0)'),
+    SpecKey("sched_spread", "flag", "OLLAMA_SCHED_SPREAD: every model over all GPUs", False),
+)
+
+
+def declared(settings: EngineSettings | None) -> OllamaSettings:
+    """A backend's settings as Ollama's; the defaults where it has none."""
+    return settings if isinstance(settings, OllamaSettings) else OllamaSettings(url="")
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A field of ``Ollama`` and how its variable's text is read; ``write`` gives it as the spec writes it."""
+    """A field of ``OllamaSettings`` and how its variable's text is read; ``write`` gives it as the spec writes it."""
 
     field: str
     parse: Callable[[str], Any]

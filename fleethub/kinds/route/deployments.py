@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fleethub.engines.registry import engine_of_route
 from fleethub.model.facts import Deployment
 from fleethub.model.fleet import Fleet, Model
 
@@ -14,17 +15,12 @@ def wanted_deployments(fleet: Fleet, model: Model) -> list[dict[str, Any]]:
     base: dict[str, Any] = {"model": model.route}
     rows = []
     for name in model.backends:
-        ollama = fleet.backends[name].ollama
+        server, engine = fleet.backends[name].engine, engine_of_route(model.route)
         row = dict(base)
-        if ollama is not None and is_ollama(model.route):
-            row |= {"api_base": ollama.url, "num_ctx": model.context}
+        if server is not None and engine is not None:
+            row |= engine.deployment(server, model)
         rows.append(row)
     return sorted(rows or [base], key=lambda row: str(row.get("api_base", "")))
-
-
-def is_ollama(route: str) -> bool:
-    """Whether a route leads to Ollama, so that num_ctx is what decides the context."""
-    return route.startswith(("ollama/", "ollama_chat/"))
 
 
 def shape_of(d: Deployment) -> Mapping[str, Any]:

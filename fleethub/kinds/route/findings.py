@@ -6,9 +6,10 @@ import re
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from fleethub.engines.registry import engine_of_route
 from fleethub.kinds.key import mark_of, scopes
 from fleethub.kinds.proxies import proxy_source
-from fleethub.kinds.route.deployments import is_ollama, wanted_deployments
+from fleethub.kinds.route.deployments import wanted_deployments
 from fleethub.model.address import route as route_address
 from fleethub.model.facts import Deployment, Facts, ProxyReading
 from fleethub.model.finding import Finding
@@ -80,27 +81,29 @@ def _row_findings(fleet: Fleet, model: Model, proxy: Proxy, rows: list[Deploymen
             "change the route in LiteLLM's config or in the spec",
         )
         return found
-    bases = {b.ollama.url for n in model.backends if (b := fleet.backends[n]).ollama is not None}
+    bases = {server.url for n in model.backends if (server := fleet.backends[n].engine) is not None}
     for row in rows:
-        if is_ollama(row.model):
+        leads = engine_of_route(row.model)
+        if leads is not None and leads.context_parameter:
+            set_by, title = leads.context_parameter, leads.settings.title
             if row.num_ctx is None and row.alias != model.name:
                 add(
                     "route.context-unset",
-                    f"{model.name!r} on {proxy.name} is of the wildcard {row.alias!r}, which sets no num_ctx,"
-                    " so Ollama chooses the context itself",
-                    f"give it an entry of its own in the model_list, with num_ctx: {model.context}",
+                    f"{model.name!r} on {proxy.name} is of the wildcard {row.alias!r}, which sets no {set_by},"
+                    f" so {title} chooses the context itself",
+                    f"give it an entry of its own in the model_list, with {set_by}: {model.context}",
                 )
             elif row.num_ctx is None:
                 add(
                     "route.context-unset",
-                    f"{model.name!r} on {proxy.name} sets no num_ctx, so Ollama chooses the context itself",
-                    f"add num_ctx: {model.context} to its litellm_params",
+                    f"{model.name!r} on {proxy.name} sets no {set_by}, so {title} chooses the context itself",
+                    f"add {set_by}: {model.context} to its litellm_params",
                 )
             elif row.num_ctx != model.context:
                 add(
                     "route.context-differs",
-                    f"{model.name!r} on {proxy.name} loads num_ctx {row.num_ctx}, and the spec says {model.context}",
-                    f"set num_ctx: {model.context} in its litellm_params, or context = {row.num_ctx} in the spec",
+                    f"{model.name!r} on {proxy.name} loads {set_by} {row.num_ctx}, and the spec says {model.context}",
+                    f"set {set_by}: {model.context} in its litellm_params, or context = {row.num_ctx} in the spec",
                 )
         if bases and row.api_base and _origin(row.api_base) not in {_origin(b) for b in bases}:
             add(

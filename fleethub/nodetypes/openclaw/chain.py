@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from fleethub.engines.registry import ENGINES
 from fleethub.nodetypes.openclaw import jsonc
 
 _PORTS = {"http": 80, "https": 443}
@@ -13,7 +14,7 @@ _PORTS = {"http": 80, "https": 443}
 
 def read_chain(config: bytes) -> tuple[str, ...] | None:
     """The models of a config, primary first: ``qwen3-32b`` through FleetHub's wiring,
-    ``ollama:TAG@HOST:PORT`` straight to an Ollama, ``provider/id`` through anything else. None: unreadable.
+    ``ENGINE:TAG@HOST:PORT`` straight to a model server, ``provider/id`` through anything else. None: unreadable.
     """
     root = jsonc.read(config)
     if root is None:
@@ -36,8 +37,8 @@ def references(model: Any) -> list[str]:
 def _name(providers: Mapping[str, Any], ref: str) -> str:
     provider, _, model = ref.partition("/")
     settings = jsonc.table(providers, provider)
-    if settings.get("api") == "ollama":
-        return f"ollama:{model}@{address(settings.get('baseUrl'))}"
+    if (api := settings.get("api")) in ENGINES:
+        return f"{api}:{model}@{address(settings.get('baseUrl'))}"
     return model if provider.startswith("fleethub") and model else ref
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fleethub.model.fleet import Node
 from fleethub.nodetypes.openclaw.names import PORT
-from fleethub.nodetypes.openclaw.wiring import OLLAMA_KEY, TIMEOUT, ProviderRoute, answer, patience
+from fleethub.nodetypes.openclaw.wiring import TIMEOUT, ProviderRoute, answer, patience
 
 
 def context(node: Node, chain: tuple[ProviderRoute, ...], container: bool) -> dict[str, object]:
@@ -33,7 +33,7 @@ def hop(route: ProviderRoute) -> dict[str, object]:
         "reference": route.reference,
         "url": to.url,
         "api": route.api,
-        "key": f"${{{to.variable}}}" if to.variable else OLLAMA_KEY,
+        "key": f"${{{to.variable}}}" if to.variable else route.api,
         "timeout": TIMEOUT,
         "id": to.id,
         "label": to.label,

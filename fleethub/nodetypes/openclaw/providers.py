@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fleethub.nodetypes.openclaw import jsonc
-from fleethub.nodetypes.openclaw.wiring import OLLAMA_KEY, TIMEOUT_MIN
+from fleethub.nodetypes.openclaw.wiring import TIMEOUT_MIN
 
 #: OpenClaw's word for "no key needed", which it honours only for a host that it takes for a local one.
 _MARKER = "ollama-local"
@@ -53,7 +53,7 @@ def _door(place: str, settings: Any) -> Iterator[Problem]:
         yield f"{place}.baseUrl ends in /v1, where Ollama breaks tool calls", "leave /v1 away"
     if key == _MARKER and not _local(host):
         message = f"{place}.apiKey is {_MARKER!r}: OpenClaw accepts that for local hosts, not for {host}"
-        yield message, f"any other text will do, as {OLLAMA_KEY!r}"
+        yield message, "any other text will do, as 'ollama'"
 
 
 def _host(url: Any) -> str:

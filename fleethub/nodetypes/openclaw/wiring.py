@@ -28,10 +28,6 @@ TURN = 3600
 #: The longest answer; OpenClaw would assume the same, but a small context needs room for the prompt.
 ANSWER = 8192
 
-#: Sent to Ollama, which ignores it. Not OpenClaw's marker ``ollama-local``: with that, a host with a dot in
-#: its name, as on any tailnet, is "No API key found" and is never asked (measured).
-OLLAMA_KEY = "ollama"
-
 
 @dataclass(frozen=True, slots=True)
 class ProviderRoute:
@@ -47,8 +43,8 @@ class ProviderRoute:
 
     @property
     def api(self) -> str:
-        """What OpenClaw speaks there: Ollama's own API on the way round the proxy."""
-        return "openai-completions" if self.to.proxy else "ollama"
+        """What OpenClaw speaks there: the model server's own API on the way round the proxy."""
+        return self.to.server.api if self.to.server else "openai-completions"
 
 
 def routes(fleet: Fleet, node: Node) -> tuple[ProviderRoute, ...]:

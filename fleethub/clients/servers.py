@@ -1,0 +1,22 @@
+"""The clients of model servers, by their engine's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from fleethub.clients.http import Http
+from fleethub.clients.ollama import Ollama, OllamaError
+from fleethub.clients.shown import ShownCache
+from fleethub.model.facts import ServerReading
+
+
+class ServerClient(Protocol):
+    """Reads one model server."""
+
+    def read(self, ask: tuple[str, ...]) -> ServerReading:
+        """All of it, with the facts of the models that are asked for; raises one of ``ERRORS``."""
+
+
+CLIENTS: dict[str, Callable[[Http, str, ShownCache | None], ServerClient]] = {"ollama": Ollama}
+ERRORS: tuple[type[Exception], ...] = (OllamaError,)

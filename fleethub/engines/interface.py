@@ -1,0 +1,150 @@
+"""What an engine is: a kind of program that serves models on a backend's GPUs, with its own rules and words.
+
+An engine is pure; what reads it is the client of its name. Another one is a folder here, a line in ``registry``, and a
+client with its line in ``clients.servers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from fleethub.model.capacity import AdmissionVerdict, Held, Placed
+from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
+from fleethub.model.observation import Unknown
+from fleethub.sizing.architecture import ModelArchitecture
+
+#: Settings that a question may ask about; a server that has no such setting ignores it.
+PARALLEL, KV_TYPE = "num_parallel", "kv_type"
+
+
+@dataclass(frozen=True, slots=True)
+class SpecKey:
+    """A key of an engine's table in the spec, beside ``url``; ``name`` is the field of its settings that it becomes.
+
+    ``kind``: whole (a number from ``least`` to ``most``), size (bytes, written with a unit), flag, or choice (one of
+    ``choices``). ``default`` None: a key that need not be written has no value.
+    """
+
+    name: str
+    kind: Literal["whole", "size", "flag", "choice"]
+    description: str
+    default: int | str | bool | None = None
+    least: int = 0
+    most: int = 1 << 53
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A setting of the server at another ``value``, to be suggested. ``name`` is what ``Server.with_setting`` takes.
+
+    ``shared``: all models of the server get it, which is said. ``saves``: worth saying only where the load gets
+    smaller by it. ``last``: suggested after another quantisation, not before.
+    """
+
+    name: str
+    value: str | int
+    says: str
+    cost: str = ""
+    shared: bool = True
+    saves: bool = False
+    last: bool = False
+
+
+class Server(Protocol):
+    """A backend's server as it would load: GPUs, version and settings, observed where they could be read. Immutable.
+
+    ``gpus`` are (name, bytes), none: unknown, and ``total`` is their sum. ``reserve`` is in bytes, per GPU.
+    ``parallel`` slots and ``kv_type`` are what a load gets; ``spread``: every model goes over all GPUs.
+    ``observed``: it answered this command.
+    """
+
+    @property
+    def gpus(self) -> tuple[tuple[str, int], ...]: ...
+    @property
+    def total(self) -> int | None: ...
+    @property
+    def reserve(self) -> int: ...
+    @property
+    def parallel(self) -> int: ...
+    @property
+    def kv_type(self) -> str: ...
+    @property
+    def spread(self) -> bool: ...
+    @property
+    def observed(self) -> bool: ...
+
+    def load(
+        self,
+        model: Model,
+        facts: Facts,
+        *,
+        context: int | None = None,
+        primary: bool = True,
+        architecture: ModelArchitecture | None = None,
+    ) -> Placed:
+        """What a load of the model takes; what is given by name stands for what would be so."""
+
+    def resident(self, held: Held, facts: Facts) -> Placed:
+        """What is loaded now, as large as the server says, as if it were to stay."""
+
+    def effective_context(self, model: Model, facts: Facts) -> tuple[int, str]:
+        """(tokens per slot, what decided it) of a model of the spec as it is really loaded."""
+
+    def unasked_context(self, model: Model) -> tuple[int, str]:
+        """The same for a model that the spec does not have, when nobody says a context."""
+
+    def admit(self, planned: Sequence[Placed]) -> AdmissionVerdict:
+        """What becomes of a planned set, by this server's own rules; its order does not matter."""
+
+    def with_setting(self, name: str, value: str | int) -> Server:
+        """The server with a setting at another value."""
+
+    def setting_changes(self, models: int) -> Iterable[SettingChange]:
+        """Settings that may make ``models`` models fit, from cheapest to dearest."""
+
+
+class Engine(Protocol):
+    """One engine. ``settings`` are what its table in the spec becomes, which has a ``url`` and the ``keys``.
+
+    ``providers`` are LiteLLM's that reach it natively. ``context_parameter`` is LiteLLM's parameter by which a route
+    decides the context; empty: a route decides nothing.
+    """
+
+    @property
+    def settings(self) -> type[EngineSettings]: ...
+    @property
+    def keys(self) -> tuple[SpecKey, ...]: ...
+    @property
+    def providers(self) -> tuple[str, ...]: ...
+    @property
+    def context_parameter(self) -> str: ...
+
+    def canonical(self, name: str) -> str:
+        """The one form of a model's name that this engine's names are compared in."""
+
+    def deployment(self, settings: EngineSettings, model: Model) -> Mapping[str, str | int]:
+        """LiteLLM's parameters, beside the route, of a deployment that leads to this server."""
+
+    def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> Server:
+        """The server of a backend; what was observed wins over what is declared."""
+
+    def measured(
+        self, backend: Backend, reading: ServerReading, machine: Reading | Unknown | None, at: str
+    ) -> Iterable[MeasuredLoad]:
+        """The residents whose sizes are measurements, with the settings that they were loaded by."""
+
+    def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
+        """Where the settings that only the machine tells are not as declared, or could not be read."""
+
+    def live_findings(
+        self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]
+    ) -> Iterable[Finding]:
+        """What is odd about the residents; ``reckoned``: the loads of ``placed`` without measured sizes."""
+
+    def owns(self, process: GpuProcess, reading: ServerReading | None) -> bool:
+        """Whether a process on a GPU is this engine's own."""

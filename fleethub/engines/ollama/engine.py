@@ -1,0 +1,57 @@
+"""Ollama as an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from fleethub.engines.ollama.live import owns, resident_findings, setting_findings
+from fleethub.engines.ollama.measured import measured
+from fleethub.engines.ollama.names import tagged
+from fleethub.engines.ollama.server import OllamaServer, server_of
+from fleethub.engines.ollama.settings import KEYS, OllamaSettings
+from fleethub.model.capacity import Placed
+from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
+from fleethub.model.observation import Unknown
+
+
+class OllamaEngine:
+    """Its scheduler decides what stays loaded; a request's num_ctx decides the context."""
+
+    settings = OllamaSettings
+    keys = KEYS
+    providers = ("ollama", "ollama_chat")
+    context_parameter = "num_ctx"
+
+    def canonical(self, name: str) -> str:
+        """With its tag."""
+        return tagged(name)
+
+    def deployment(self, settings: EngineSettings, model: Model) -> Mapping[str, str | int]:
+        """Its URL and the context."""
+        return {"api_base": settings.url, "num_ctx": model.context}
+
+    def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> OllamaServer:
+        """The server of a backend."""
+        return server_of(fleet, backend, facts)
+
+    def measured(
+        self, backend: Backend, reading: ServerReading, machine: Reading | Unknown | None, at: str
+    ) -> Iterable[MeasuredLoad]:
+        """Residents of a version that measures."""
+        return measured(backend, reading, machine, at)
+
+    def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
+        """Settings by its environment."""
+        return setting_findings(backend, machine)
+
+    def live_findings(
+        self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]
+    ) -> Iterable[Finding]:
+        """Residents that spill, that nobody planned, that are not as large as reckoned."""
+        return resident_findings(backend, reading, placed, reckoned)
+
+    def owns(self, process: GpuProcess, reading: ServerReading | None) -> bool:
+        """By its program's name."""
+        return owns(process, reading)
