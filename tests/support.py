@@ -16,7 +16,7 @@ from fleethub.fleetspec import load as load_spec
 from fleethub.lockfile.text import load
 from fleethub.operations.trust import lockfile_of, remember
 from fleethub.state.trust import TrustError
-from fleethub.stores.file import FileStore
+from fleethub.stores import open_store
 
 SEED = "fhseed1_" + "T3st" * 10 + "abc"
 MASTER = "sk-master-1234"
@@ -27,7 +27,7 @@ def trust(folder: Path) -> None:
     fleet = load_spec(folder).fleet
     if fleet is not None:
         with contextlib.suppress(TrustError):
-            remember(fleet, lockfile_of(Path(fleet.root)))
+            remember(fleet, lockfile_of(open_store(Path(fleet.root))))
 
 
 class Place:
@@ -113,11 +113,6 @@ class Place:
     def lockfile(self) -> Any:
         """The lockfile, which must be there."""
         return load((self.folder / "fleet.lock").read_text())
-
-    @property
-    def store(self) -> FileStore:
-        """The store of this folder."""
-        return FileStore(self.folder)
 
     def env(self, node: str) -> dict[str, str]:
         """The node's .env as a mapping."""

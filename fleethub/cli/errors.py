@@ -35,7 +35,7 @@ def _judge(error: BaseException) -> tuple[Exit, str]:
     from fleethub.operations import NotThereYet
     from fleethub.operations.trust import TrustInputError
     from fleethub.state.trust import TrustError
-    from fleethub.stores.lock import LockedError
+    from fleethub.stores.interface import LockedError, StaleLockfileError
 
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return Exit.INTERRUPTED, "interrupted; the next plan sees what was done"
@@ -43,7 +43,7 @@ def _judge(error: BaseException) -> tuple[Exit, str]:
         return Exit.ERROR, error.format_message()
     if isinstance(error, LockedError):
         return Exit.LOCKED, f"error: {error}"
-    if isinstance(error, SpecChanged):
+    if isinstance(error, SpecChanged | StaleLockfileError):
         return Exit.STALE, f"error: {error}"
     if isinstance(error, LockfileError | TrustError | TrustInputError):
         return Exit.ERROR, f"error: {error}"

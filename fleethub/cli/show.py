@@ -21,7 +21,7 @@ def _addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
     from fleethub.fleetspec import load
     from fleethub.kinds.key import scopes
     from fleethub.lockfile.errors import LockfileError
-    from fleethub.stores.file import FileStore
+    from fleethub.stores import open_store
 
     folder = Path((ctx.find_root().params or {}).get("folder") or ".")
     found: set[str] = set()
@@ -30,7 +30,7 @@ def _addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
         found |= {f"node.{name}" for name in fleet.nodes}
         found |= {f"key.{proxy}.{name}" for proxy, name in scopes(fleet)}
         try:
-            lockfile = FileStore(Path(fleet.root)).read()
+            lockfile = open_store(Path(fleet.root)).read().lockfile
         except LockfileError:
             lockfile = None
         found |= {str(a) for a in lockfile.resources} if lockfile else set()

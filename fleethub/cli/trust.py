@@ -116,11 +116,12 @@ def _fleet(out: Out) -> tuple[Fleet, Lockfile | None]:
     from fleethub.fleetspec import load
     from fleethub.operations import SpecError
     from fleethub.operations.trust import lockfile_of
+    from fleethub.stores import open_store
 
     loaded = load(out.path)
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
-    return loaded.fleet, lockfile_of(Path(loaded.fleet.root))
+    return loaded.fleet, lockfile_of(open_store(Path(loaded.fleet.root)))
 
 
 def _none() -> Record:

@@ -27,6 +27,8 @@ from fleethub.model.plan import Plan, Result, Why
 from fleethub.model.secret import Secret
 from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.state.context import LOCKFILE, Stamps, stamps
+from fleethub.stores import open_store
+from fleethub.stores.interface import Store
 
 if TYPE_CHECKING:
     from fleethub.operations.trust import Trusting
@@ -75,16 +77,21 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan with what it was made from; ``stamps`` are those of the files on disk, from before they were read."""
+    """A plan with what it was made from; ``stamps`` are those of the files on disk, from before they were read.
+    ``base`` is the version of the lockfile in its store.
+    """
 
     plan: Plan
     wanted: Mapping[Address, Resource]
     facts: Facts
     lockfile: Lockfile | None
     stamps: Stamps = field(default_factory=dict)
+    base: str = ""
 
 
-def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
+def open_fleet(
+    path: Path, overlay: Overlay = MappingProxyType({}), store: Callable[[Path], Store] = open_store
+) -> Opened:
     """Load, cross-check and render a spec, offline; raises SpecError with every finding at once.
 
     ``overlay``: files that are judged as if they were so on disk (see ``spec.load``).
@@ -92,7 +99,7 @@ def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
     loaded = load(path, overlay)
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
-    fleet = _remembering(loaded.fleet)
+    fleet = _remembering(loaded.fleet, store(Path(loaded.fleet.root)))
     seen = stamps(Path(fleet.root), _read_of(loaded, fleet))
     templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
     rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
@@ -107,14 +114,13 @@ def open_fleet(path: Path, overlay: Overlay = MappingProxyType({})) -> Opened:
     return Opened(fleet, rendered, findings, seen)
 
 
-def _remembering(fleet: Fleet) -> Fleet:
+def _remembering(fleet: Fleet, store: Store) -> Fleet:
     """With what the lockfile remembers of its keys; one that cannot be read is told of where it is needed."""
     from fleethub.kinds.key import floors
     from fleethub.lockfile.errors import LockfileError
-    from fleethub.stores.file import FileStore
 
     try:
-        lockfile = FileStore(Path(fleet.root)).read()
+        lockfile = store.read().lockfile
     except LockfileError:
         return fleet
     if lockfile is None:
@@ -158,15 +164,23 @@ def _forbidden(fleet: Fleet) -> list[Finding]:
 class Workplace:
     """A fleet at hand: its spec, its lockfile, its secrets, a connection pool. Use as a context manager."""
 
-    def __init__(self, path: Path, overlay: Overlay = MappingProxyType({}), trusting: Trusting | None = None) -> None:
-        """Raises SpecError, and what ``operations.trust.settle`` raises."""
+    def __init__(
+        self,
+        path: Path,
+        overlay: Overlay = MappingProxyType({}),
+        trusting: Trusting | None = None,
+        store: Callable[[Path], Store] = open_store,
+    ) -> None:
+        """``store`` opens the store of the fleet whose folder it is given.
+
+        Raises SpecError, and what ``operations.trust.settle`` raises.
+        """
         from fleethub.clients.http import Http
         from fleethub.clients.resolver import SecretResolver
         from fleethub.clients.shell import Shells
         from fleethub.operations.trust import ALONE, lockfile_of, settle
-        from fleethub.stores.file import FileStore
 
-        self.opened = open_fleet(path, overlay)
+        self.opened = open_fleet(path, overlay, store)
         self.fleet = self.opened.fleet
         self.root = Path(self.fleet.root)
         with suppress(OSError):
@@ -174,8 +188,8 @@ class Workplace:
                 from fleethub.operations.edit import finish
 
                 finish(self.root)
-        self.store = FileStore(self.root)
-        self.trust = settle(self.fleet, lockfile_of(self.root), trusting or ALONE)
+        self.store = store(self.root)
+        self.trust = settle(self.fleet, lockfile_of(self.store), trusting or ALONE)
         guard = self.trust.guard
         masters = (proxy.master_key for proxy in self.fleet.proxies.values())
         self.resolver = SecretResolver(self.root, self.fleet.key_seed, tuple(masters), guard)
@@ -214,7 +228,8 @@ class Workplace:
 
         seen = {**self.opened.stamps, **stamps(self.root, [LOCKFILE])}
         repair = self.fleet.policy.drift != "stop" if repair is None else repair
-        lockfile = grounded(self.store.read(), self.trust.credential)
+        stored = self.store.read()
+        lockfile = grounded(stored.lockfile, self.trust.credential)
         if destroy and lockfile is None:
             # it tells a lost lockfile from a fleet never applied
             made = self.plan(repair, pace=pace, facts=facts, only_look=True)
@@ -224,7 +239,7 @@ class Workplace:
             lockfile = self._protected(lockfile)
         findings = [*(self.opened.findings if not destroy else ()), *self.trust.findings]
         if (refused := self.refused()) is not None:
-            return Planned(refused, {}, facts or Facts(now()), lockfile, seen)
+            return Planned(refused, {}, facts or Facts(now()), lockfile, seen, stored.version)
         wanted = self.wanted(fleet)
         if facts is None:
             asked = sources(fleet, wanted, lockfile)
@@ -251,7 +266,7 @@ class Workplace:
             plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
         if not destroy and (unpublished := sessions.unpublished(self.fleet, lockfile)):
             plan = replace(plan, notes=(*plan.notes, unpublished))
-        return Planned(plan, wanted, facts, lockfile, seen)
+        return Planned(plan, wanted, facts, lockfile, seen, stored.version)
 
     def read(self, sources: Iterable[Source], pace: Pace = Pace()) -> Facts:
         """Ask all of them, now."""
@@ -263,7 +278,7 @@ class Workplace:
         """A plan that says why nothing may be asked or sent (the wrong seed, another name), or None."""
         from fleethub.planning.guards import before_any_request
 
-        lockfile = self.store.read()
+        lockfile = self.store.read().lockfile
         fatal = [*self._seed_findings(), *before_any_request(self.fleet, lockfile, self.resolver.seed_fingerprint())]
         if not fatal:
             return None
@@ -286,7 +301,8 @@ class Workplace:
         pace: Pace = Pace(),
     ) -> Result:
         """Lock, plan, ask, carry out. An empty plan writes nothing but a FLEETHUB.md that is gone or edited.
-        Raises stores.lock.LockedError.
+        Raises stores.interface.LockedError, and StaleLockfileError when somebody wrote the lockfile meanwhile: before
+        the first request that is, or once all is done.
 
         What sessions are told is kept in either case; after an apply everything is read once more for it.
         """
@@ -296,10 +312,9 @@ class Workplace:
         from fleethub.kinds.execution import Context
         from fleethub.observing import now
         from fleethub.operations.sessions import publish, remember
-        from fleethub.stores.journal import Journal
-        from fleethub.stores.lock import local_lock, who
+        from fleethub.stores.lock import who
 
-        with local_lock(self.store.private / "lock", "destroy" if destroy else "apply"):
+        with self.store.lock("destroy" if destroy else "apply"):
             made = self.plan(repair, destroy, pace)
             decision = decide(made.plan)
             if decision is Decision.WITHOUT_REPAIR:
@@ -311,10 +326,14 @@ class Workplace:
                 notes: tuple[str, ...] = ()
                 if not destroy:
                     if not plan.fatal and not plan.doable:  # the one thing that an apply of an empty plan may mend
-                        notes = publish(self.fleet, self.store.read())
+                        notes = publish(self.fleet, self.store.read().lockfile)
                     remember(self, made)
                 return Result(plan, applied=False, serial=plan.serial, notes=notes)
-            journal = Journal(self.store.private / "journal.ndjson")
+            journal, base = self.store.journal(), made.base
+
+            def save(lockfile: Lockfile) -> None:
+                nonlocal base
+                base = self.store.write(lockfile, base)
 
             showing = list(sinks)
 
@@ -341,7 +360,7 @@ class Workplace:
             applied = Applied(now(), who(), self.fleet.digest, commit(self.root), __version__)
             seed = self.resolver.seed_fingerprint() or (made.lockfile.seed if made.lockfile else "")
             try:
-                outcome = apply(plan, made.lockfile, context, applied, seed, self.store.write, emit)
+                outcome = apply(plan, made.lockfile, context, applied, seed, save, emit)
             finally:
                 journal.close()
             notes = (*outcome.notes, *publish(self.fleet, outcome.lockfile), *self._remember_lineage(outcome.lockfile))

@@ -26,6 +26,7 @@ from fleethub.placement.assess import planned_sets
 from fleethub.placement.report import report
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params
 from fleethub.sizing.quant import BITS
+from fleethub.stores import open_store
 
 if TYPE_CHECKING:
     from fleethub.clients.reach import Silence
@@ -59,7 +60,7 @@ def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Loo
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
     wanted = [_asking(s, _tag(fleet, name)) for s in sources(fleet, {}, None)]
-    trust = settle(fleet, lockfile_of(Path(fleet.root)), trusting)
+    trust = settle(fleet, lockfile_of(open_store(Path(fleet.root))), trusting)
     probe = Probe(s.at for s in wanted if s.system in ("litellm", *ENGINES) and trust.guard.allows(s.at))
     # what takes long to import is imported while hosts that say nothing are waited for
     from fleethub.clients.http import Http

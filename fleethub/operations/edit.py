@@ -46,7 +46,8 @@ from fleethub.operations.trust import Trusting
 from fleethub.placement.assess import assess, planned_sets
 from fleethub.stores.history import History
 from fleethub.stores.history import read as history
-from fleethub.stores.lock import LockedError, local_lock, who
+from fleethub.stores.interface import LockedError
+from fleethub.stores.lock import local_lock, who
 
 __all__ = [
     "Assign", "EditError", "LockedError", "NotCommitted", "Proposal", "Register", "Release", "SetFields", "SpecChanged",
@@ -150,7 +151,7 @@ def _planned(spec: Loaded, after: Workplace, facts: Facts | None) -> Planned:
     from fleethub.planning.sources import merged, sources
 
     if facts is None and spec.fleet is not None and after.refused() is None:
-        wanted = sources(after.fleet, after.wanted(after.fleet), after.store.read())
+        wanted = sources(after.fleet, after.wanted(after.fleet), after.store.read().lockfile)
         facts = after.read(merged((*wanted, *sources(spec.fleet, {}, None))))
     return after.plan(facts=facts)
 

@@ -14,6 +14,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.trust import SEED, runs
 from fleethub.operations import SpecError
 from fleethub.operations.trust import New, Trusting, command_line, lockfile_of, settle
+from fleethub.stores import open_store
 
 FILE = "file:"
 
@@ -60,7 +61,7 @@ def check(path: Path, trusting: Trusting) -> Checked:
     reference = " or ".join(alternatives(fleet))
     if fleet.key_seed is None:
         return Checked("The spec names no key_seed.", Exit.ERROR, reference)
-    lockfile = lockfile_of(Path(fleet.root))
+    lockfile = lockfile_of(open_store(Path(fleet.root)))
     wanted = lockfile.seed if lockfile else ""
     resolver = SecretResolver(Path(fleet.root), fleet.key_seed, (), settle(fleet, lockfile, trusting).guard)
     address = Address("fleet", fleet.name)

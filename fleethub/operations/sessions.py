@@ -36,7 +36,7 @@ def observe(workplace: Workplace) -> Observed:
         return Observed(made.plan, None, made.plan.findings)
     fleet_status = workplace.fleet_status(made)
     keep(fleet_status, made.stamps)
-    lockfile = workplace.store.read()  # once more: an apply may have ended while the fleet was read
+    lockfile = workplace.store.read().lockfile  # once more: an apply may have ended while the fleet was read
     if lockfile is not None and lockfile == made.lockfile and not made.plan.changes:
         lockfile = _asked_no_more(lockfile, made.plan)
     notes = [*publish(workplace.fleet, lockfile), *_listed(workplace.root)]

@@ -172,7 +172,7 @@ class SnapshotCache:
             "", workplace.fleet.name, NEVER, findings=(*workplace.opened.findings, *workplace.trust.findings)
         )
         wanted = {} if refused else workplace.wanted(workplace.fleet)
-        return Planned(plan, wanted, Facts(""), workplace.store.read())
+        return Planned(plan, wanted, Facts(""), workplace.store.read().lockfile)
 
     def _publish(
         self, workplace: Workplace, made: Planned, fleet_status: FleetStatus, taken: float | None, signature: Signature

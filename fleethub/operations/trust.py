@@ -20,7 +20,7 @@ from fleethub.model.observation import Lockfile
 from fleethub.model.secret import SecretRef
 from fleethub.model.trust import COMMAND, Guard, Known, Record, Run, Use, digest, origin_of, runs, uses
 from fleethub.state import trust as kept
-from fleethub.stores.file import FileStore
+from fleethub.stores.interface import Store
 
 VARIABLE = "FLEETHUB_TRUST"
 HAND = "named by hand"
@@ -111,10 +111,10 @@ def _words(line: str) -> list[str]:
         return []
 
 
-def lockfile_of(root: Path) -> Lockfile | None:
+def lockfile_of(store: Store) -> Lockfile | None:
     """The lockfile as far as it can be read: what is wrong with it is told where it is needed."""
     try:
-        return FileStore(root).read()
+        return store.read().lockfile
     except LockfileError:
         return None
 

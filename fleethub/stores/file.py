@@ -1,46 +1,110 @@
-"""The file store: ``fleet.lock`` beside the spec, replaced atomically, with 20 backups."""
+"""The file store: ``fleet.lock`` beside the spec, replaced atomically; lock, journal, 20 backups in ``.fleethub``."""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from fleethub import folders
-from fleethub.atomic import replace
+from fleethub.atomic import opened, replace
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.text import dump, load
+from fleethub.model.event import Event
 from fleethub.model.observation import Lockfile
+from fleethub.stores import journal
+from fleethub.stores.interface import StaleLockfileError, Stored
+from fleethub.stores.lock import local_lock
 
 BACKUPS = 20
 
 
 class FileStore:
-    """Reads and writes a fleet's lockfile; ``folder`` is the fleet's."""
+    """Reads and writes a fleet's lockfile; ``folder`` is the fleet's. A version is the digest of the file's bytes."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "fleet.lock"
-        self.private = folder / ".fleethub"
+        self._path, self._private = folder / "fleet.lock", folder / ".fleethub"
+        self._serials: dict[str, int] = {}  # of the versions that this store read or wrote
 
-    def read(self) -> Lockfile | None:
-        """The lockfile, or None when there is none; raises LockfileError."""
+    def read(self) -> Stored:
+        """See ``Store.read``; version "" means that there is none."""
         try:
-            return load(self.path.read_text(encoding="utf-8"))
+            data = self._path.read_bytes()
+            lockfile = load(data.decode())
         except FileNotFoundError:
-            return None
+            return Stored(None, "")
         except UnicodeDecodeError as error:
             message = "fleet.lock is not UTF-8; take it from git again, or from .fleethub/backups"
             raise LockfileError(message) from error
         except OSError as error:
-            raise LockfileError(f"fleet.lock cannot be read: {error.strerror} ({self.path})") from error
+            raise LockfileError(f"fleet.lock cannot be read: {error.strerror} ({self._path})") from error
+        version = _digest(data)
+        self._serials[version] = lockfile.serial
+        return Stored(lockfile, version)
 
-    def write(self, lockfile: Lockfile) -> None:
-        """Replace the file in one rename, on disk before this returns; the old one becomes a backup."""
-        text = dump(lockfile)
-        backups = self.private / "backups"
-        backups.mkdir(parents=True, exist_ok=True)
-        if folders.exists(self.path):
-            old = load(self.path.read_text(encoding="utf-8"))
-            if old.serial != lockfile.serial:
-                replace(backups / f"{old.serial:08d}.lock", self.path.read_bytes(), 0o644)
-                for stale in sorted(backups.glob(f"{'[0-9]' * 8}.lock"))[:-BACKUPS]:
-                    stale.unlink()
-        replace(self.path, text.encode(), 0o644)
+    def write(self, lockfile: Lockfile, base: str) -> str:
+        """See ``Store.write``. The old file becomes a backup; what is refused is kept in ``.fleethub/refused.lock``."""
+        data = dump(lockfile).encode()
+        self._private.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            try:
+                old = self._path.read_bytes()
+            except FileNotFoundError:
+                old = b""
+            if (_digest(old) if old else "") != base:
+                replace(self._private / "refused.lock", data, 0o644)
+                raise StaleLockfileError(
+                    "fleet.lock was changed by somebody else since it was read, and was left as it is; what should "
+                    "have been written is in .fleethub/refused.lock: look at both (git diff), then plan again"
+                )
+            if old:
+                self._back_up(old, base, lockfile.serial)
+            replace(self._path, data, 0o644)
+        version = _digest(data)
+        self._serials[version] = lockfile.serial
+        return version
+
+    def earlier(self) -> tuple[Lockfile, ...]:
+        """See ``Store.earlier``."""
+        return tuple(load(path.read_text(encoding="utf-8")) for path in reversed(self._backups()))
+
+    def lock(self, operation: str) -> AbstractContextManager[None]:
+        """See ``Store.lock``."""
+        return local_lock(self._private / "lock", operation)
+
+    def journal(self) -> journal.Journal:
+        """See ``Store.journal``."""
+        return journal.Journal(self._private / "journal.ndjson")
+
+    def events(self) -> list[Event]:
+        """See ``Store.events``."""
+        return journal.read(self._private / "journal.ndjson")
+
+    def _back_up(self, old: bytes, version: str, serial: int) -> None:
+        before = self._serials[version] if version in self._serials else load(old.decode()).serial
+        if before == serial:
+            return
+        folder = self._private / "backups"
+        folder.mkdir(parents=True, exist_ok=True)
+        replace(folder / f"{before:08d}.lock", old, 0o644)
+        for stale in self._backups()[:-BACKUPS]:
+            stale.unlink()
+
+    def _backups(self) -> list[Path]:
+        return sorted((self._private / "backups").glob(f"{'[0-9]' * 8}.lock"))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Between comparing and replacing nobody else's write comes; the fleet's lock is another, held much longer."""
+        descriptor = opened(self._private / "write.lock", 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -31,9 +31,16 @@ class Journal:
 
 
 def read(path: Path) -> list[Event]:
-    """The events of a journal; a line that a crash or a full disk cut off is left out: what it tells had no effect."""
-    events = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    """The events of a journal; a line that a crash or a full disk cut off is left out: what it tells had no effect.
+
+    Raises OSError, but not for an absent file.
+    """
+    events: list[Event] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return events
+    for line in lines:
         try:
             events.append(from_dict(json.loads(line)))
         except ValueError:

@@ -13,15 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fleethub.atomic import opened
-
-
-class LockedError(Exception):
-    """Somebody else is applying; ``holder`` is what they wrote."""
-
-    def __init__(self, holder: dict[str, object]) -> None:
-        self.holder = holder
-        who = f"{holder.get('who', 'somebody')} (pid {holder.get('pid', '?')}, {holder.get('operation', '?')})"
-        super().__init__(f"the fleet is locked by {who} since {holder.get('since', '?')}; wait for it to end")
+from fleethub.stores.interface import LockedError
 
 
 def who() -> str:

@@ -17,7 +17,8 @@ from fleethub.model.facts import Facts
 from fleethub.operations import SpecError, Workplace
 from fleethub.operations.edit import Assign, Register, Release, SetFields, propose, refuse, write
 from fleethub.stores import history
-from fleethub.stores.lock import LockedError, local_lock
+from fleethub.stores.interface import LockedError
+from fleethub.stores.lock import local_lock
 from tests.editing import SPEC, VOLTA
 from tests.support import SEED, recorded
 

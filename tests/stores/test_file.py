@@ -1,4 +1,4 @@
-"""The file store: atomic, with backups; the lock names its holder."""
+"""The file store: atomic, with backups, edited by git; the lock names its holder and dies with it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,30 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fleethub.lockfile.errors import LockfileError
+from fleethub.lockfile.text import load
+from fleethub.model.exit import Exit
 from fleethub.model.observation import Lockfile
+from fleethub.operations import Planned, Workplace
 from fleethub.stores.file import BACKUPS, FileStore
-from fleethub.stores.lock import LockedError, local_lock
+from fleethub.stores.interface import LockedError, StaleLockfileError
+from fleethub.stores.lock import local_lock
+from tests.stores.conformance import Conformance, Opens
+from tests.test_laws import World
+from tests.views.test_text import MODELS
 
 LOCKFILE = Lockfile("monad", "lineage", 1, "fp1:0")
+NODE = '\n[nodes.volta]\nhost = "volta"\nmodel = "qwen3-32b"\n'
 
 
-def test_no_lockfile_is_none(tmp_path: Path) -> None:
-    assert FileStore(tmp_path).read() is None
+class TestFileStore(Conformance):
+    @pytest.fixture
+    def opens(self, tmp_path: Path) -> Opens:
+        return lambda: FileStore(tmp_path)
 
 
 def test_backups_are_kept_by_serial_and_bounded(tmp_path: Path) -> None:
@@ -30,15 +41,52 @@ def test_backups_are_kept_by_serial_and_bounded(tmp_path: Path) -> None:
     (others / "0-precious.lock").write_text("mine")
     (tmp_path / ".fleethub").mkdir()
     (tmp_path / ".fleethub/backups").symlink_to(others)
+    version = ""
     for serial in range(1, BACKUPS + 5):
-        store.write(replace(LOCKFILE, serial=serial))
-        store.write(replace(LOCKFILE, serial=serial))
+        for _ in range(2):
+            version = store.write(replace(LOCKFILE, serial=serial), version)
     assert (others / "0-precious.lock").read_text() == "mine"
     kept = sorted(p.name for p in (tmp_path / ".fleethub/backups").iterdir() if p.name[1] != "-")
     assert len(kept) == BACKUPS
     assert kept[-1] == f"{BACKUPS + 3:08d}.lock"
-    assert store.read() == replace(LOCKFILE, serial=BACKUPS + 4)
+    assert store.read().lockfile == replace(LOCKFILE, serial=BACKUPS + 4)
     assert not list(tmp_path.glob(".fleet.lock.*"))
+
+
+def test_what_was_edited_since_is_left_and_what_is_refused_is_kept(tmp_path: Path) -> None:
+    store, path = FileStore(tmp_path), tmp_path / "fleet.lock"
+    version = store.write(LOCKFILE, "")
+    edited = path.read_text() + "# by hand\n"
+    path.write_text(edited)
+    for base in (version, ""):
+        with pytest.raises(StaleLockfileError, match=r"\.fleethub/refused\.lock.*plan again"):
+            store.write(replace(LOCKFILE, serial=2), base)
+    assert path.read_text() == edited
+    assert load((tmp_path / ".fleethub/refused.lock").read_text()).serial == 2
+    path.unlink()
+    with pytest.raises(StaleLockfileError):
+        store.write(replace(LOCKFILE, serial=2), version)
+    assert not path.exists()
+
+
+def test_a_git_pull_while_the_plan_is_read_ends_the_apply_before_any_request(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = world.place(tmp_path, MODELS + NODE)
+    place.apply()
+    place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
+    path, before, planning = place.folder / "fleet.lock", world.admin.row("volta"), Workplace.plan
+
+    def plan(self: Workplace, *args: Any, **options: Any) -> Planned:
+        made = planning(self, *args, **options)
+        path.write_text(path.read_text().replace("serial = 1", "serial = 2"))
+        return made
+
+    monkeypatch.setattr(Workplace, "plan", plan)
+    out = place.apply(code=Exit.STALE)
+    assert "fleet.lock was changed by somebody else since it was read" in out
+    assert "serial = 2" in path.read_text()
+    assert world.admin.row("volta") == before
 
 
 def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:

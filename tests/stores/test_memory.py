@@ -1,0 +1,76 @@
+"""The store of the tests is one, and plan and apply need no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fleethub.lockfile.reduce import replay
+from fleethub.model.address import key, node
+from fleethub.model.plan import Plan
+from fleethub.operations import Decision, Workplace
+from fleethub.stores.interface import StaleLockfileError
+from tests.stores.conformance import Conformance, Opens
+from tests.stores.memory import MemoryStore, Shelf
+from tests.support import MASTER, Place, trust
+from tests.test_laws import World
+from tests.views.test_text import MODELS
+
+NODE = '\n[nodes.volta]\nhost = "volta"\nmodel = "qwen3-32b"\n'
+
+
+class TestMemoryStore(Conformance):
+    @pytest.fixture
+    def opens(self) -> Opens:
+        shelf = Shelf()
+        return lambda: MemoryStore(shelf)
+
+
+@pytest.fixture
+def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
+    place = world.place(tmp_path, MODELS + NODE)
+    trust(place.folder)
+    return place
+
+
+def test_apply_runs_on_it(place: Place) -> None:
+    shelf = Shelf()
+    with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
+        assert workplace.apply(lambda plan: Decision.APPLY).applied
+    with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
+        made = workplace.plan()
+    assert not made.plan.changes
+    store = MemoryStore(shelf)
+    lockfile = store.read().lockfile
+    assert lockfile is not None
+    assert set(lockfile.resources) == {key("main", "volta"), node("volta")}
+    assert replay(None, store.events()) == lockfile
+    private = place.folder / ".fleethub"
+    assert not [p for p in (place.folder / "fleet.lock", private / "journal.ndjson", private / "lock") if p.exists()]
+
+
+def test_what_somebody_wrote_between_plan_and_apply_is_not_overwritten(place: Place, world: World) -> None:
+    shelf = Shelf()
+
+    def decide(plan: Plan) -> Decision:
+        """While the operator reads the plan, a colleague's apply ends."""
+        theirs = MemoryStore(shelf)
+        read = theirs.read()
+        assert read.lockfile is not None
+        theirs.write(replace(read.lockfile, serial=2, apply="87654321"), read.version)
+        return Decision.APPLY
+
+    with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
+        workplace.apply(lambda plan: Decision.APPLY)
+    place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
+    before = world.admin.row("volta")
+    with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
+        with pytest.raises(StaleLockfileError):
+            workplace.apply(decide)
+        read = workplace.store.read().lockfile
+    assert read is not None
+    assert (read.serial, read.apply) == (2, "87654321")
+    assert world.admin.row("volta") == before
