@@ -137,14 +137,14 @@ class LiteLLM:
         """Remove a stored deployment."""
         self._call("POST", "/model/delete", json={"id": model_id})
 
-    def models_seen_by(self, door: str, key: Secret | None = None) -> frozenset[str]:
+    def models_seen_by(self, url: str, key: Secret | None = None) -> frozenset[str]:
         """What ``/v1/models`` lists at one replica, to a key or (None) to the master."""
-        answer = self._send("GET", f"{door}/v1/models", key or self._master)
+        answer = self._send("GET", f"{url}/v1/models", key or self._master)
         return frozenset(m.id for m in _shape(rows.Models, _good(answer)).data)
 
-    def refuses(self, door: str, key: Secret, model: str) -> LiteLLMError | None:
+    def refuses(self, url: str, key: Secret, model: str) -> LiteLLMError | None:
         """Why a replica does not take a call with this key, asked without calling a model; None: it takes it."""
-        answer = self._send("POST", door + keycall.PATH, key, json=keycall.body(model), again=True)
+        answer = self._send("POST", url + keycall.PATH, key, json=keycall.body(model), again=True)
         if keycall.judge(answer.status, answer.kind(), answer.reason()) == "taken":
             return None
         return LiteLLMError(answer.reason(), answer.status, answer.kind())

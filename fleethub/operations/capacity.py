@@ -29,7 +29,7 @@ from fleethub.sizing.quant import BITS
 from fleethub.stores import open_store
 
 if TYPE_CHECKING:
-    from fleethub.clients.reach import Silence
+    from fleethub.clients.probe import Unreachable
 
 __all__ = [
     "QUANTS", "AskError", "Looked", "Question", "ask_one", "given_params", "given_shape", "look", "overview",
@@ -52,7 +52,7 @@ def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Loo
 
     Raises SpecError, and what ``operations.trust.settle`` raises. Hosts that do not answer cost about a second in all.
     """
-    from fleethub.clients.reach import Probe
+    from fleethub.clients.probe import Probe
     from fleethub.planning.sources import sources
 
     loaded = load(path)
@@ -68,7 +68,7 @@ def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Loo
     from fleethub.clients.shell import Shells
     from fleethub.observing import observe
 
-    silent = _silent(fleet, wanted, probe.silent())
+    silent = _silent(fleet, wanted, probe.unreachable())
     guard = trust.guard
     resolver = SecretResolver(
         Path(fleet.root), None, tuple(proxy.master_key for proxy in fleet.proxies.values()), guard
@@ -166,7 +166,7 @@ def _asking(source: Source, tag: str | None) -> Source:
     return replace(source, ask=(*source.ask, tag))
 
 
-def _silent(fleet: Fleet, wanted: Sequence[Source], quiet: Mapping[str, Silence]) -> dict[tuple[str, str], str]:
+def _silent(fleet: Fleet, wanted: Sequence[Source], quiet: Mapping[str, Unreachable]) -> dict[tuple[str, str], str]:
     """Sources that do not answer, and why; a machine that is away is not asked for its GPUs either."""
     found = {s.id: quiet[s.at].reason for s in wanted if s.at in quiet}
     for backend in fleet.backends.values():

@@ -19,7 +19,7 @@ from fleethub.clients.endpoint import ask_here, variables
 from fleethub.clients.host import HostError, Hosts
 from fleethub.clients.http import Http
 from fleethub.clients.node_endpoints import ask_node, digest
-from fleethub.clients.reach import silent
+from fleethub.clients.probe import unreachable
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.clients.shell import ShellError, Shells
 from fleethub.model.endpoint import UNREACHED, Call, Reply
@@ -149,7 +149,7 @@ class _NodeQuery:
         lost = dict.fromkeys(c.url for c in checks if asked.origins[c.listing] is Origin.NODE)
         if not lost:
             return asked
-        here = frozenset(lost.keys() - silent(lost, REACH).keys())
+        here = frozenset(lost.keys() - unreachable(lost, REACH).keys())
         proven = self._proven(asked.keys)
         replies, origins = list(asked.replies), list(asked.origins)
         for url in sorted({c.url for c in checks if not c.main and c.url in here and c.variable in proven}):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from fleethub.cli import main
-from fleethub.clients import reach
+from fleethub.clients import probe
 from fleethub.model.exit import Exit
 from fleethub.testing.catalog import ALL
 from fleethub.testing.ollama import Ollama
@@ -192,7 +192,7 @@ def test_hosts_that_swallow_every_packet_cost_a_second_in_all(place: Place, monk
         raise TimeoutError("the firewall drops it")
 
     # what a kernel does with a full backlog differs, so the connection itself is played
-    monkeypatch.setattr(reach.socket, "create_connection", swallow)
+    monkeypatch.setattr(probe.socket, "create_connection", swallow)
     try:
         out = place.run("capacity", "tiny")
     finally:

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.clients.process import ShellError
-from fleethub.clients.ssh import endpoint
+from fleethub.clients.ssh import destination
 from fleethub.clients.ssh.config import SshConfig, options
-from fleethub.clients.ssh.endpoint import Endpoint, parts
+from fleethub.clients.ssh.destination import Destination, parts
 from fleethub.clients.ssh.identities import public, troubles
 from fleethub.clients.ssh.known_hosts import HostKeyError, known
 from fleethub.clients.ssh.needs import beyond
-from fleethub.clients.ssh.words import program_says
+from fleethub.clients.ssh.text import program_says
 
 
 def wire(number: int, kind: str = "ssh-ed25519") -> bytes:
@@ -31,10 +31,10 @@ def text(number: int, kind: str = "ssh-ed25519") -> str:
     return f"{kind} {base64.b64encode(wire(number, kind)).decode()}"
 
 
-def host(folder: Path, name: str = "gpu", port: int = 22, **given: str | tuple[str, ...]) -> Endpoint:
+def host(folder: Path, name: str = "gpu", port: int = 22, **given: str | tuple[str, ...]) -> Destination:
     files = {"userknownhostsfile": f"{folder}/known", "globalknownhostsfile": "none"}
     all_of = {key: value if isinstance(value, tuple) else (value,) for key, value in {**files, **given}.items()}
-    return Endpoint(name, name, port, "ops", str(folder), all_of)
+    return Destination(name, name, port, "ops", str(folder), all_of)
 
 
 LINES = st.one_of(
@@ -207,4 +207,4 @@ def test_an_account_that_the_system_does_not_know(tmp_path: Path, monkeypatch: p
     (tmp_path / ".ssh/config").write_text("Host gpu\n  HostName 10.0.0.7\n  User ops\n")
     found = SshConfig({**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin"}).of("gpu:2222")
     assert (found.host, found.port, found.user, found.by_openssh) == ("10.0.0.7", 2222, "ops", False)
-    assert found.connect_timeout == endpoint.CONNECT
+    assert found.connect_timeout == destination.CONNECT

@@ -22,7 +22,7 @@ import pytest
 from fleethub.clients import gpu, shell
 from fleethub.clients.machine import script
 from fleethub.clients.shell import ShellError, Shells
-from fleethub.clients.ssh import Remote, endpoint
+from fleethub.clients.ssh import Remote, destination
 from tests.ports import free
 from tests.real.sshd import Machine, key
 
@@ -379,8 +379,8 @@ def test_a_host_that_hangs(
     shells: Shells,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(endpoint, "CONNECT", 1.0)
-    monkeypatch.setattr(endpoint, "LOGIN", 4.0)
+    monkeypatch.setattr(destination, "CONNECT", 1.0)
+    monkeypatch.setattr(destination, "LOGIN", 4.0)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", *free()))
         listener.listen()
@@ -406,7 +406,7 @@ def test_a_host_that_hangs(
 def test_an_agent_that_hangs(
     machine: Machine, elsewhere: Path, shells: Shells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoint, "LOGIN", 2.0)
+    monkeypatch.setattr(destination, "LOGIN", 2.0)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "agent"))
         listener.listen()

@@ -479,7 +479,7 @@ def test_includes_matches_and_many_hosts(stranger: Path, host: Host) -> None:
 
 
 def test_a_match_that_hangs_ends_in_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fleethub.clients.ssh.endpoint.CONNECT", 1.0)
+    monkeypatch.setattr("fleethub.clients.ssh.destination.CONNECT", 1.0)
     host.machine.config('Match exec "sleep 60"\n  Port 1\n')
     with pytest.raises(ShellError, match=r"ssh -G \(a Match exec\?\) did not end within 1 s"):
         host.shells.at("gpu1").run("true")

@@ -321,7 +321,7 @@ def test_no_route_from_the_node(
 ) -> None:
     """What the node calls leads nowhere there, and this machine is told that it could connect."""
     place.edit(f'url = "{town.first.url}"', f'url = "http://proxy.invalid:4000"\nadmin_url = "{town.first.url}"')
-    monkeypatch.setattr("fleethub.verifying.ask.silent", lambda urls, seconds: {})
+    monkeypatch.setattr("fleethub.verifying.ask.unreachable", lambda urls, seconds: {})
     assert codes(place) == ["verify.no-route"]
     out = place.run("verify", code=Exit.REFUSED)
     assert steady(out, town, place) == snapshot
@@ -333,7 +333,7 @@ def test_a_replica_that_only_this_machine_can_connect_to(
     """Nodes use the one URL; a replica's own may be for FleetHub alone."""
     silent = nothing_listens()
     place.edit(f'"{town.second.url}"]', f'"{silent}"]')
-    monkeypatch.setattr("fleethub.verifying.ask.silent", lambda urls, seconds: {})
+    monkeypatch.setattr("fleethub.verifying.ask.unreachable", lambda urls, seconds: {})
     assert codes(place) == ["verify.replica-dead"]  # asked from here, it does not answer either
     original = node.run
 

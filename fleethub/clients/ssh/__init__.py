@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from fleethub.clients.process import Output, ShellError
 from fleethub.clients.ssh.config import SshConfig
-from fleethub.clients.ssh.endpoint import Endpoint
+from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.known_hosts import known
 from fleethub.clients.ssh.needs import beyond
 from fleethub.clients.ssh.program import Program
-from fleethub.clients.ssh.words import Broken, NeedsProgram
+from fleethub.clients.ssh.text import Broken, NeedsProgram
 
 if TYPE_CHECKING:
     from fleethub.clients.ssh.library import Library
@@ -87,7 +87,7 @@ class Remote:
             self.why = need.why
         return self._program(host, self.why)
 
-    def _program(self, host: Endpoint, why: str) -> Program:
+    def _program(self, host: Destination, why: str) -> Program:
         if self._config.program is None or not host.by_openssh:
             raise ShellError(f"{self._address}: {why}: paramiko cannot do that. {MISSING}")
         log.info("%s: by the ssh program, because of this: %s", self._address, why)

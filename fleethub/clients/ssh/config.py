@@ -15,8 +15,8 @@ from types import MappingProxyType
 
 from fleethub.clients import process
 from fleethub.clients.process import ShellError
-from fleethub.clients.ssh import endpoint
-from fleethub.clients.ssh.endpoint import Endpoint, parts
+from fleethub.clients.ssh import destination
+from fleethub.clients.ssh.destination import Destination, parts
 
 HOPS = 8  # more jump hosts than this are taken for a circle, in which ssh itself would start ssh for ever
 Options = dict[str, tuple[str, ...]]
@@ -32,12 +32,12 @@ class SshConfig:
         self._found: dict[tuple[str, str | None, int | None], Future[Options | None]] = {}
         self._lock = threading.Lock()
 
-    def of(self, address: str) -> Endpoint:
+    def of(self, address: str) -> Destination:
         """Where ``user@host:port`` leads; raises ShellError. A ``Match exec`` runs its command, as in ssh."""
         user, host, port = parts(address)
         return self._read(host, user, port, None, 0)
 
-    def _read(self, host: str, user: str | None, port: int | None, jump: str | None, depth: int) -> Endpoint:
+    def _read(self, host: str, user: str | None, port: int | None, jump: str | None, depth: int) -> Destination:
         """``jump``: the hops before it, where they are not its own configuration's."""
         if depth > HOPS:
             raise ShellError(f"{host}: ProxyJump leads over more than {HOPS} hosts, or in a circle")
@@ -53,9 +53,9 @@ class SshConfig:
         via = None
         if given.lower() not in ("none", ""):
             before, _, last = given.rpartition(",")
-            at, name, door = parts(last.strip().removeprefix("ssh://").rstrip("/"))
-            via = self._read(name, at, door, before or None, depth + 1)
-        return Endpoint(
+            login, name, at_port = parts(last.strip().removeprefix("ssh://").rstrip("/"))
+            via = self._read(name, login, at_port, before or None, depth + 1)
+        return Destination(
             host,
             options.get("hostname", (host,))[0],
             int(options.get("port", ("22",))[0]),
@@ -90,7 +90,7 @@ class SshConfig:
         # the path tells the account's home, which is ssh's "~" whatever HOME says, and the hash that %C stands for
         argv = [self.program, "-G", "-T", "-o", "ControlPath=~/%C", *where(user, port), "--", host]
         try:
-            answer = process.run(argv, b"", endpoint.CONNECT, self.env, f"{host}: ssh -G (a Match exec?)")
+            answer = process.run(argv, b"", destination.CONNECT, self.env, f"{host}: ssh -G (a Match exec?)")
         except OSError:
             return None
         said = answer.err.decode("utf-8", "replace").strip()

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleethub.clients.ssh import endpoint as limits
-from fleethub.clients.ssh.endpoint import Endpoint
+from fleethub.clients.ssh import destination as limits
+from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.known_hosts import fingerprint, kind_of
 from fleethub.model.text import heard
 
@@ -74,8 +74,8 @@ class Offer:
 class Login:
     """Logs in to a host: an authentication strategy of paramiko's client."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
         self._tried: list[str] = []
         self._notes: list[str] = []
         self._beyond: list[str] = []
@@ -87,7 +87,7 @@ class Login:
 
         for offer in self._offers():
             try:
-                rest = transport.auth_publickey(self._endpoint.user, offer.key)
+                rest = transport.auth_publickey(self._destination.user, offer.key)
             except BadAuthenticationType as error:
                 raise Refused(f"it takes no keys, only {', '.join(error.allowed_types)};") from None
             except SSHException as error:
@@ -102,7 +102,7 @@ class Login:
                 break
         else:
             with suppress(SSHException):  # some take anybody whom the network knows
-                if not transport.auth_none(self._endpoint.user):
+                if not transport.auth_none(self._destination.user):
                     return
         if not transport.is_active() and not self._beyond:
             raise Refused(
@@ -113,7 +113,7 @@ class Login:
 
     def _says(self) -> str:
         notes = [f"tried {', '.join(self._tried)}" if self._tried else "there was none to try", *self._notes]
-        notes += troubles(self._endpoint)
+        notes += troubles(self._destination)
         return (
             f"the login was refused: no key of the agent or of ~/.ssh is accepted ({'; '.join(notes)}); "
             "add one to its authorized_keys and"
@@ -121,10 +121,10 @@ class Login:
 
     def _offers(self) -> Iterator[Offer]:
         """The agent's keys that a file names, its others unless IdentitiesOnly, then files without the agent."""
-        files = {path: public(path) for path in self._endpoint.identity_files}
+        files = {path: public(path) for path in self._destination.identity_files}
         named = {half: path for path, half in reversed(files.items()) if half}
         held = self._agent()
-        only = self._endpoint.option("identitiesonly") == "yes"
+        only = self._destination.option("identitiesonly") == "yes"
         yield from (Offer(f"{named[blob]} by the agent", key) for blob, key in held.items() if blob in named)
         if not only:
             yield from (Offer(_name(key), key) for blob, key in held.items() if blob not in named)
@@ -136,15 +136,15 @@ class Login:
         """The agent's keys by their public half."""
         from paramiko.agent import AgentSSH
 
-        path = self._endpoint.agent
+        path = self._destination.agent
         if not path:
             return {}
-        door = socket.socket(socket.AF_UNIX)
-        door.settimeout(limits.LOGIN)  # it may ask somebody
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(limits.LOGIN)  # it may ask somebody
         try:
-            door.connect(path)
+            connection.connect(path)
             agent = AgentSSH()
-            agent._connect(door)
+            agent._connect(connection)
             found = {}
             for key in agent.get_keys():
                 if key.get_name().startswith("sk-") or "-cert-" in key.get_name():
@@ -153,8 +153,8 @@ class Login:
                     found[key.blob] = key
             return found
         except Exception as error:  # none there, or something else: as ssh, go on without
-            door.close()
-            if "identityagent" in self._endpoint.options:
+            connection.close()
+            if "identityagent" in self._destination.options:
                 self._notes.append(f"IdentityAgent {path} does not answer ({_words(error)})")
             return {}
 
@@ -171,10 +171,10 @@ class Login:
         return None
 
 
-def troubles(endpoint: Endpoint) -> list[str]:
+def troubles(destination: Destination) -> list[str]:
     """Why keys' files of a host cannot be offered, and what to do: missing, open to others, locked."""
-    named = "identityfile" in endpoint.options
-    found = (_trouble(path, named and path.name not in _DEFAULT) for path in endpoint.identity_files)
+    named = "identityfile" in destination.options
+    found = (_trouble(path, named and path.name not in _DEFAULT) for path in destination.identity_files)
     return [text for text in found if text]
 
 

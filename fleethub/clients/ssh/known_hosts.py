@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from fleethub.clients.ssh.endpoint import Endpoint
+from fleethub.clients.ssh.destination import Destination
 
 
 class HostKeyError(Exception):
@@ -94,12 +94,12 @@ class Known:
         raise HostKeyError(f"the host key of {self.name} is not known ({shown}) in {files}{more}:")
 
 
-def known(endpoint: Endpoint) -> Known:
+def known(destination: Destination) -> Known:
     """What the files of a host know of it."""
     lines: list[Line] = []
     files: list[str] = []
     unread: list[str] = []
-    for path in endpoint.known_hosts:
+    for path in destination.known_hosts:
         try:
             stat = path.stat()
             found, bad = _read(str(path), stat.st_mtime_ns, stat.st_size)
@@ -108,14 +108,16 @@ def known(endpoint: Endpoint) -> Known:
         files.append(str(path))
         lines += found
         unread += bad
-    for name in endpoint.known_as:
+    for name in destination.known_as:
         here = [line for line in lines if line.names(name)]
         keys = tuple(line for line in here if not line.marker)
         if keys:
             break
-    first = [line for line in lines if line.names(endpoint.known_as[0])]
+    first = [line for line in lines if line.names(destination.known_as[0])]
     marked = {marker: tuple(line for line in first if line.marker == marker) for marker in MARKERS}
-    return Known(endpoint.known_as[0], keys, marked["@cert-authority"], marked["@revoked"], tuple(files), tuple(unread))
+    return Known(
+        destination.known_as[0], keys, marked["@cert-authority"], marked["@revoked"], tuple(files), tuple(unread)
+    )
 
 
 MARKERS = ("@cert-authority", "@revoked")

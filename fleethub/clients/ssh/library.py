@@ -14,11 +14,11 @@ from fabric import Config, Connection
 from paramiko.ssh_exception import NoValidConnectionsError
 
 from fleethub.clients.process import LARGEST, LARGEST_ERROR, Output, ShellError
-from fleethub.clients.ssh import endpoint as limits
-from fleethub.clients.ssh.endpoint import Endpoint
+from fleethub.clients.ssh import destination as limits
+from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.identities import Login, Refused
 from fleethub.clients.ssh.known_hosts import HostKeyError, Known, kinds
-from fleethub.clients.ssh.words import Broken, NeedsProgram, by_hand, plain
+from fleethub.clients.ssh.text import Broken, NeedsProgram, by_hand, plain
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks land on the terminal
 #: What ``ssh -G`` calls the algorithms of each part of a handshake, and paramiko.
@@ -28,7 +28,7 @@ ALGORITHMS = {"kexalgorithms": "kex", "ciphers": "ciphers", "macs": "digests", "
 class Library:
     """A connection to a host, logged in. Raises ShellError, NeedsProgram where only OpenSSH's ssh would do."""
 
-    def __init__(self, address: str, chain: list[tuple[Endpoint, Known]]) -> None:
+    def __init__(self, address: str, chain: list[tuple[Destination, Known]]) -> None:
         self._address = address
         self._hops: list[Any] = []
         late = threading.Event()
@@ -47,7 +47,7 @@ class Library:
             if watchdog is not None:
                 watchdog.cancel()
 
-    def _raise(self, error: Exception, chain: list[Endpoint]) -> None:
+    def _raise(self, error: Exception, chain: list[Destination]) -> None:
         """Say what went wrong, and what to do; raises ShellError."""
         if isinstance(error, NeedsProgram):
             raise error
@@ -140,7 +140,7 @@ class Library:
             channel.close()
 
 
-def _connection(hop: Endpoint, known: Known, gateway: Any) -> Any:
+def _connection(hop: Destination, known: Known, gateway: Any) -> Any:
     """A fabric Connection that knows all of its host already, and asks no configuration of its own."""
     if gateway is None and not hop.by_openssh:
         gateway = hop.option("proxycommand") or None
@@ -192,7 +192,7 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]
         return ",".join((self.offered or {}).get(part, ["nothing"]))
 
 
-def _transport(client: Any, hop: Endpoint, known: Known, sock: Any, **kwargs: Any) -> Any:
+def _transport(client: Any, hop: Destination, known: Known, sock: Any, **kwargs: Any) -> Any:
     """Sends at once, as a login has many small messages, each of which could wait 40 ms for an ACK."""
     with suppress(OSError, AttributeError):  # through a jump host it is a channel
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -210,7 +210,7 @@ def _transport(client: Any, hop: Endpoint, known: Known, sock: Any, **kwargs: An
     return transport
 
 
-def _has_ticket(chain: list[Endpoint]) -> bool:
+def _has_ticket(chain: list[Destination]) -> bool:
     """Whether GSSAPI could still log in."""
     import os
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleethub.clients.ssh.endpoint import Endpoint
+from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.identities import public
 from fleethub.clients.ssh.known_hosts import Known, kind_of
 
@@ -23,20 +23,20 @@ BEYOND = {
 }
 
 
-def beyond(endpoint: Endpoint, known: Known) -> str:
+def beyond(destination: Destination, known: Known) -> str:
     """Why one host needs the ``ssh`` program; empty when paramiko will do."""
     for name, harmless in BEYOND.items():
-        if name == "ProxyCommand" and not endpoint.by_openssh:
+        if name == "ProxyCommand" and not destination.by_openssh:
             continue  # without ssh paramiko starts it, as far as it can
-        for value in endpoint.options.get(name.lower(), ()):
+        for value in destination.options.get(name.lower(), ()):
             if value.lower() not in harmless:
                 return f"{name} {value}"
     if known.authorities:
         return f"its host key is signed by an authority ({known.authorities[0].place})"
-    strict = endpoint.option("stricthostkeychecking")
+    strict = destination.option("stricthostkeychecking")
     if strict in ("accept-new", "no", "off", "false") and not known.keys:
         return f"StrictHostKeyChecking {strict} for a host that is not known yet"
-    for path in endpoint.identity_files:
+    for path in destination.identity_files:
         if path.with_name(f"{path.name}-cert.pub").is_file():
             return f"{path}-cert.pub is a certificate"
         half = public(path) if "sk" in path.name or path.is_file() else None

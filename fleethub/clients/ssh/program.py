@@ -13,11 +13,11 @@ from pathlib import Path
 
 from fleethub.clients import process
 from fleethub.clients.process import LARGEST_ERROR, Output, ShellError
-from fleethub.clients.ssh import endpoint as limits
+from fleethub.clients.ssh import destination as limits
 from fleethub.clients.ssh.config import SshConfig, where
-from fleethub.clients.ssh.endpoint import Endpoint, parts
+from fleethub.clients.ssh.destination import Destination, parts
 from fleethub.clients.ssh.identities import troubles
-from fleethub.clients.ssh.words import Broken, program_says
+from fleethub.clients.ssh.text import Broken, program_says
 
 #: Nothing is asked, nothing forwarded, nothing shared with anybody's own connections, no terminal.
 OPTIONS = {
@@ -49,7 +49,7 @@ class Program:
     with FleetHub, however that ends.
     """
 
-    def __init__(self, address: str, host: Endpoint, config: SshConfig, program: str, why: str) -> None:
+    def __init__(self, address: str, host: Destination, config: SshConfig, program: str, why: str) -> None:
         self._address, self._env, self._why = address, config.env, why
         user, name, port = parts(address)
         options = {key: value for key, value in OPTIONS.items() if key not in NEWER or key.lower() in host.options}
@@ -72,7 +72,7 @@ class Program:
             self.close()
             raise
 
-    def _wait(self, host: Endpoint) -> None:
+    def _wait(self, host: Destination) -> None:
         """Until it is logged in."""
         end = time.monotonic() + limits.LOGIN
         heard = b""

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from fleethub.clients import reach
-from fleethub.clients.reach import Probe, silent
+from fleethub.clients import probe
+from fleethub.clients.probe import Probe, unreachable
 
 
 def test_hosts_that_say_nothing_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,8 +19,8 @@ def test_hosts_that_say_nothing_are_waited_for_together(monkeypatch: pytest.Monk
         all_of_them.wait(300)
         raise TimeoutError
 
-    monkeypatch.setattr(reach.socket, "create_connection", swallow)
-    found = Probe(urls, 0.2).silent()
+    monkeypatch.setattr(probe.socket, "create_connection", swallow)
+    found = Probe(urls, 0.2).unreachable()
     all_of_them.wait(300)  # they are all under way: one after the other, the first would wait for the others
     assert {url: silence.reason for url, silence in found.items()} == dict.fromkeys(urls, "no connection within 0.2 s")
 
@@ -29,7 +29,7 @@ def test_who_answers_is_not_named_and_who_refuses_is_alive() -> None:
     with socket.create_server(("127.0.0.1", 0)) as there, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # taken, and nobody listens
         urls = [f"http://127.0.0.1:{one.getsockname()[1]}" for one in (there, closed)]
-        found = silent([*urls, urls[0]], 10)
+        found = unreachable([*urls, urls[0]], 10)
     assert set(found) == {urls[1]}
     assert found[urls[1]].alive
     assert "refused" in found[urls[1]].reason
@@ -38,4 +38,4 @@ def test_who_answers_is_not_named_and_who_refuses_is_alive() -> None:
 def test_what_goes_through_a_web_proxy_counts_as_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
-    assert silent(["http://gpu.example:11434"], 0.1) == {}
+    assert unreachable(["http://gpu.example:11434"], 0.1) == {}

@@ -17,7 +17,7 @@ SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class Unreachable:
     """Nothing listens at an address. ``alive``: its machine refused the connection, so it is up."""
 
     reason: str
@@ -32,18 +32,18 @@ class Probe:
 
     def __init__(self, urls: Iterable[str], seconds: float = SECONDS) -> None:
         self._seconds, self._end = seconds, time.monotonic() + seconds
-        self._found: dict[str, Silence | None] = {}
+        self._found: dict[str, Unreachable | None] = {}
         wanted = [url for url in dict.fromkeys(urls) if not _proxied(url)]
         # daemon threads: one that hangs in the name server's library must not hold up the end of the process
         self._threads = {url: threading.Thread(target=self._attempt, args=(url,), daemon=True) for url in wanted}
         for thread in self._threads.values():
             thread.start()
 
-    def silent(self) -> dict[str, Silence]:
+    def unreachable(self) -> dict[str, Unreachable]:
         """Those at which nobody answers, and why; waits until each has, or the time is over."""
         for thread in self._threads.values():
             thread.join(max(0.0, self._end - time.monotonic()))
-        late = Silence(f"no connection within {self._seconds:g} s")
+        late = Unreachable(f"no connection within {self._seconds:g} s")
         answers = {url: self._found.get(url, late) for url in self._threads}
         return {url: answer for url, answer in answers.items() if answer is not None}
 
@@ -54,14 +54,14 @@ class Probe:
             socket.create_connection((parts.hostname or "", port), timeout=self._seconds).close()
             self._found[url] = None
         except ConnectionRefusedError:
-            self._found[url] = Silence("cannot connect (connection refused)", alive=True)
+            self._found[url] = Unreachable("cannot connect (connection refused)", alive=True)
         except (OSError, UnicodeError) as error:
-            self._found[url] = Silence(f"cannot connect ({getattr(error, 'strerror', None) or 'no answer'})")
+            self._found[url] = Unreachable(f"cannot connect ({getattr(error, 'strerror', None) or 'no answer'})")
 
 
-def silent(urls: Iterable[str], seconds: float = SECONDS) -> dict[str, Silence]:
+def unreachable(urls: Iterable[str], seconds: float = SECONDS) -> dict[str, Unreachable]:
     """Of http(s) URLs, those at which nobody answers within ``seconds``, and why."""
-    return Probe(urls, seconds).silent()
+    return Probe(urls, seconds).unreachable()
 
 
 def _proxied(url: str) -> bool:

@@ -17,7 +17,7 @@ NAMES = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Destination:
     """A host to log in to.
 
     ``name`` is what was asked for, ``host`` where it is. ``options`` by lower-case name as ``ssh -G`` prints them.
@@ -30,7 +30,7 @@ class Endpoint:
     user: str
     home: str
     options: Mapping[str, tuple[str, ...]]
-    via: Endpoint | None = None
+    via: Destination | None = None
     by_openssh: bool = True
 
     def option(self, name: str, otherwise: str = "") -> str:
@@ -43,7 +43,7 @@ class Endpoint:
         return tuple(name for name in self.option(option).split(",") if name)
 
     @property
-    def chain(self) -> tuple[Endpoint, ...]:
+    def chain(self) -> tuple[Destination, ...]:
         """The host and its jump hosts, the nearest to it first."""
         return (self, *(self.via.chain if self.via else ()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from fleethub.clients.process import ShellError
-from fleethub.clients.ssh.endpoint import command as by_hand
+from fleethub.clients.ssh.destination import command as by_hand
 from fleethub.model.text import heard
 
 __all__ = ["Broken", "NeedsProgram", "by_hand", "plain", "program_says"]
