@@ -156,7 +156,7 @@ MAY_BE_BLIND = {
     "atomic.py": {"exists"},
     "observing/cache.py": {"glob"},
     "stores/file.py": {"glob"},
-    "state/context.py": {"is_file", "iterdir"},
+    "state/session_summary.py": {"is_file", "iterdir"},
     "integrations/claude_code/hook.py": {"iterdir"},
     "operations/snapshots.py": {"is_dir", "rglob"},
 }

@@ -247,7 +247,8 @@ def test_a_hand_change_to_what_the_spec_wants_is_only_recorded(place: Place, adm
 
 
 def test_a_watcher_that_goes_away_does_not_stop_an_apply(place: Place) -> None:
-    from fleethub.operations import Decision, Workplace
+    from fleethub.operations import apply
+    from fleethub.operations.workplace import Workplace
 
     def gone(event: object) -> None:
         raise BrokenPipeError
@@ -256,7 +257,8 @@ def test_a_watcher_that_goes_away_does_not_stop_an_apply(place: Place) -> None:
 
     os.environ["LITELLM_MASTER_KEY"] = MASTER
     with Workplace(place.folder) as workplace:
-        result = workplace.apply(lambda plan: Decision.APPLY, (gone,))
+        asked = apply.ApplyInput()
+        result = apply.run(workplace, apply.prepare(workplace, asked).data, asked, (gone,)).data
     del os.environ["LITELLM_MASTER_KEY"]
     assert not result.failed
     place.plan_is_empty()
@@ -294,16 +296,19 @@ def test_a_proxy_that_echoes_the_master_key_does_not_get_it_shown(place: Place, 
 def test_files_written_while_the_operator_thinks_are_not_overwritten(place: Place) -> None:
     import os
 
-    from fleethub.operations import Decision, Workplace
-
-    def decide(plan: object) -> Decision:
-        (place.folder / "nodes/a").mkdir(parents=True)
-        (place.folder / "nodes/a/.env").write_text("MINE='1'\n")
-        return Decision.APPLY
+    from fleethub.operations import apply
+    from fleethub.operations.held import StalePlan
+    from fleethub.operations.workplace import Workplace
 
     os.environ["LITELLM_MASTER_KEY"] = MASTER
     with Workplace(place.folder) as workplace:
-        result = workplace.apply(decide)
+        asked = apply.ApplyInput()
+        held = apply.prepare(workplace, asked).data
+        (place.folder / "nodes/a").mkdir(parents=True)
+        (place.folder / "nodes/a/.env").write_text("MINE='1'\n")
+        with pytest.raises(StalePlan, match=r"node\.a"):
+            apply.run(workplace, held, asked)
+        result = apply.run(workplace, held, asked, again=False).data
     del os.environ["LITELLM_MASTER_KEY"]
     assert any("changed since the plan was made" in why for _, why in result.failed)
     assert (place.folder / "nodes/a/.env").read_text() == "MINE='1'\n"

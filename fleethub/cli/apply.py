@@ -6,7 +6,7 @@ import click
 
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import run_apply
-from fleethub.operations import Pace
+from fleethub.operations.apply import ApplyInput
 
 
 @click.command()
@@ -36,7 +36,5 @@ def cmd(options: dict[str, object], auto_approve: bool, parallel: int | None, ma
     One node goes first; one that does not come up with its new files gets its old ones back, and stops the rest.
     """
     out = Out(options)
-    pace = Pace(max_failures=max_failures)
-    if parallel is not None:
-        pace = Pace(parallel, max_failures, reads=parallel)
-    guarded(out, lambda: run_apply(out, auto_approve, full, pace=pace))
+    asked = ApplyInput(auto_approve=auto_approve, parallel=parallel, max_failures=max_failures)
+    guarded(out, lambda: run_apply(out, asked, full))

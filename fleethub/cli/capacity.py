@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fleethub.cli.options import option
 from fleethub.cli.output import Out, guarded
+from fleethub.operations.inputs import CapacityInput, KvType
 
 if TYPE_CHECKING:
-    from fleethub.model.capacity import Answer, CapacityReport, Rank
     from fleethub.model.fleet import Fleet
-
-KV_TYPES = ["f16", "q8_0", "q4_0"]
 
 
 def _fleet(ctx: click.Context) -> Fleet | None:
@@ -34,27 +33,28 @@ def _models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     return sorted(n for n, m in (fleet.models if fleet else {}).items() if m.tag and n.startswith(incomplete))
 
 
-def _params(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """``32B`` as a number, by the spec's own rule."""
-    if value is None:
-        return None
-    from fleethub.operations.capacity import AskError, given_params
+def _params(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """``32B``, by the spec's own rule."""
+    if value is not None:
+        from fleethub.model.errors import InputError
+        from fleethub.operations.capacity import params_of_text
 
-    try:
-        return given_params(value)
-    except AskError as error:
-        raise click.BadParameter(str(error)) from None
+        try:
+            params_of_text(value)
+        except InputError as error:
+            raise click.BadParameter(str(error)) from None
+    return value
 
 
 @click.command()
 @click.argument("backend", required=False, shell_complete=_backends)
 @click.argument("model", required=False, shell_complete=_models)
 @click.option("--place", metavar="MODEL", shell_complete=_models, help="Rank all backends as places for MODEL.")
-@click.option("--context", type=click.IntRange(1, 100_000_000), metavar="N", help="Tokens per slot (num_ctx).")
-@click.option("--parallel", type=click.IntRange(1, 1024), metavar="N", help="OLLAMA_NUM_PARALLEL of the server.")
-@click.option("--kv-type", type=click.Choice(KV_TYPES), help="OLLAMA_KV_CACHE_TYPE of the server.")
-@click.option("--params", callback=_params, metavar="SIZE", help="A new model's parameters, like 32B.")
-@click.option("--quant", metavar="TYPE", help="With --params: its quantisation (Q4_K_M when left out).")
+@option(CapacityInput, "context", metavar="N")
+@option(CapacityInput, "parallel", metavar="N")
+@option(CapacityInput, "kv_type")
+@option(CapacityInput, "params", callback=_params, metavar="SIZE")
+@option(CapacityInput, "quant", metavar="TYPE", help="With --params: its quantisation (Q4_K_M when left out).")
 @click.option("--gguf", type=click.Path(path_type=Path), metavar="FILE", help="A new model's GGUF file (its header).")
 @click.pass_obj
 def cmd(
@@ -64,8 +64,8 @@ def cmd(
     place: str | None,
     context: int | None,
     parallel: int | None,
-    kv_type: str | None,
-    params: int | None,
+    kv_type: KvType,
+    params: str | None,
     quant: str | None,
     gguf: Path | None,
 ) -> None:
@@ -91,55 +91,32 @@ def cmd(
 
     def work() -> int:
         from fleethub.operations import capacity as use
+        from fleethub.views import capacity as views
 
-        try:
-            shape = use.given_shape(params, quant, gguf)
-            looked = use.look(out.path, name, out.trusting(ask=False))
-            out.findings(looked.findings)
-            if name is None:
-                return _overview(out, use.overview(looked, backend))
-            question = use.Question(backend or "", name, context, parallel, kv_type, shape)
-            if place is not None:
-                return _places(out, use.places(looked, question))
-            return _answer(out, use.ask_one(looked, question))
-        except use.AskError as error:
-            raise click.UsageError(str(error)) from None
+        looked = use.look(out.path, name, out.trusting(ask=False))
+        out.findings(looked.findings)
+        # what was typed may be any name: whether something is called so is the answer's matter
+        asked = CapacityInput.model_construct(
+            backend=backend, model=name, context=context, parallel=parallel, kv_type=kv_type, params=params, quant=quant
+        )
+        done = use.run(looked, asked, gguf)
+        found = done.data
+        if found.answer is not None:
+            out.text(views.answer_text(found.answer, out.style))
+            out.line(views.answer_data(found.answer))
+            more: dict[str, object] = {"fit": found.answer.verdict.fit.value}
+        elif found.places:
+            out.text(views.places_text(found.places, out.style))
+            out.lines(views.rank_data(rank) for rank in found.places)
+            more = {"fits": [r.answer.backend for r in found.places if r.answer.verdict.fit.value == "fits"]}
+        else:
+            out.text(views.overview_text(found.reports, out.style, *_screen(out)))
+            out.lines(views.report_data(report) for report in found.reports)
+            more = {"backends": len(found.reports)}
+        out.line({"type": "summary", "exit": int(done.exit), **more})
+        return done.exit
 
     guarded(out, work)
-
-
-def _overview(out: Out, reports: tuple[CapacityReport, ...]) -> int:
-    from fleethub.operations.capacity import overview_exit
-    from fleethub.views.capacity import overview_text, report_data
-
-    code = overview_exit(reports)
-    out.text(overview_text(reports, out.style, *_screen(out)))
-    out.lines(report_data(report) for report in reports)
-    out.line({"type": "summary", "exit": int(code), "backends": len(reports)})
-    return code
-
-
-def _answer(out: Out, answer: Answer) -> int:
-    from fleethub.operations.capacity import verdict_exit
-    from fleethub.views.capacity import answer_data, answer_text
-
-    code = verdict_exit(answer)
-    out.text(answer_text(answer, out.style))
-    out.line(answer_data(answer))
-    out.line({"type": "summary", "exit": int(code), "fit": answer.verdict.fit.value})
-    return code
-
-
-def _places(out: Out, ranks: tuple[Rank, ...]) -> int:
-    from fleethub.operations.capacity import places_exit
-    from fleethub.views.capacity import places_text, rank_data
-
-    code = places_exit(ranks)
-    out.text(places_text(ranks, out.style))
-    out.lines(rank_data(rank) for rank in ranks)
-    holding = [r.answer.backend for r in ranks if r.answer.verdict.fit.value == "fits"]
-    out.line({"type": "summary", "exit": int(code), "fits": holding})
-    return code
 
 
 def _screen(out: Out) -> tuple[int, bool]:

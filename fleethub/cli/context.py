@@ -13,8 +13,8 @@ import click
 
 from fleethub.cli.streams import forgive
 from fleethub.folders import is_file
-from fleethub.state.context import read
-from fleethub.views.context import Known, context
+from fleethub.state.session_summary import read
+from fleethub.views.session_text import KnownFleet, session_text
 
 FORMATS = ["text", "markdown", "claude-hook"]
 MAIN = "fleet.toml"
@@ -34,7 +34,7 @@ def cmd(options: dict[str, object], form: str) -> None:
     try:
         given, here = Path(str(options["folder"])), _here()
         folders = [_folder(given)] if given != Path() else list(_folders(here))
-        text = context([_known(f) for f in folders], _mine(here), form)
+        text = session_text([_known(f) for f in folders], _mine(here), form)
         if text:
             click.echo(text)
     except Exception as error:  # a session must start whatever became of this cache
@@ -70,18 +70,18 @@ def _lacks(folder: Path) -> str:
         return f"its folder cannot be read: {error.strerror}"
 
 
-def _known(folder: Path) -> Known:
+def _known(folder: Path) -> KnownFleet:
     if why := _lacks(folder):
         hint = "mount its folder; or take its line out of ~/.config/fleethub/fleets, if it is gone for good"
-        return Known(str(folder), None, None, why=why, hint=hint)
-    brief, since = read(folder)
-    if brief is None:
-        return Known(str(folder), None, None, why=since)
+        return KnownFleet(str(folder), None, None, why=why, hint=hint)
+    summary, since = read(folder)
+    if summary is None:
+        return KnownFleet(str(folder), None, None, why=since)
     try:
-        age = time.time() - datetime.fromisoformat(brief["at"]).timestamp()
+        age = time.time() - datetime.fromisoformat(summary["at"]).timestamp()
     except (KeyError, TypeError, ValueError):
         age = None
-    return Known(str(folder), brief, age, since)
+    return KnownFleet(str(folder), summary, age, since)
 
 
 def _mine(here: Path) -> frozenset[str]:

@@ -6,6 +6,7 @@ import click
 
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import run_apply
+from fleethub.operations.apply import ApplyInput
 
 
 @click.command()
@@ -14,4 +15,4 @@ from fleethub.cli.running import run_apply
 def cmd(options: dict[str, object], auto_approve: bool) -> None:
     """Remove what FleetHub made for this fleet: nodes' files, then keys and routes. The lockfile's lineage stays."""
     out = Out(options)
-    guarded(out, lambda: run_apply(out, auto_approve, False, destroy=True))
+    guarded(out, lambda: run_apply(out, ApplyInput(destroy=True, auto_approve=auto_approve)))

@@ -9,6 +9,7 @@ import traceback
 
 import click
 
+from fleethub.model.errors import FleetHubError
 from fleethub.model.exit import Exit
 from fleethub.views.style import escaped, seen
 
@@ -30,25 +31,12 @@ def report(error: BaseException, as_json: bool = False) -> int:
 
 def _judge(error: BaseException) -> tuple[Exit, str]:
     """Exit code and message; what nobody foresaw is a bug of ours: 70."""
-    from fleethub.lockfile.errors import LockfileError
-    from fleethub.model.edit import EditError, NotCommitted, SpecChanged
-    from fleethub.operations import NotThereYet
-    from fleethub.operations.trust import TrustInputError
-    from fleethub.state.trust import TrustError
-    from fleethub.stores.interface import LockedError, StaleLockfileError
-
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return Exit.INTERRUPTED, "interrupted; the next plan sees what was done"
     if isinstance(error, click.ClickException):
         return Exit.ERROR, error.format_message()
-    if isinstance(error, LockedError):
-        return Exit.LOCKED, f"error: {error}"
-    if isinstance(error, SpecChanged | StaleLockfileError):
-        return Exit.STALE, f"error: {error}"
-    if isinstance(error, LockfileError | TrustError | TrustInputError):
-        return Exit.ERROR, f"error: {error}"
-    if isinstance(error, NotThereYet | EditError | NotCommitted | OSError):
-        return Exit.ERROR, f"error: {error}"
+    if isinstance(error, FleetHubError | OSError):
+        return error.exit if isinstance(error, FleetHubError) else Exit.ERROR, f"error: {error}"
     if os.environ.get("FLEETHUB_DEBUG"):
         traceback.print_exception(error)
     # source lines hold no values, so no secret; the message of an unforeseen error might

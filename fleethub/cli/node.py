@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from fleethub.cli.editing import edits, models, nodes, roles, run_edit
+from fleethub.cli.options import option
 from fleethub.cli.output import Out
 from fleethub.fleetspec.files import registrable_files, type_names
+from fleethub.operations.inputs import RegisterInput
 
 
 @click.group()
@@ -52,14 +54,14 @@ def _files(command: Callable[..., None]) -> Callable[..., None]:
 
 @cmd.command("register")
 @click.argument("name")
-@click.option("--host", help="The host that it runs on.")
-@click.option("--target", help="Where its files lie: ssh://user@host/path or a folder of the fleet.")
-@click.option("--type", "type_", metavar="TYPE", help=f"One of {', '.join(type_names())}; default: the first.")
-@click.option("--model", shell_complete=models, help="Its primary model.")
-@click.option("--role", shell_complete=roles, help="The role that it takes what it does not say from.")
-@click.option("--owner", help="Who it belongs to; default: --project.")
-@click.option("--image", help="Its container image with a tag.")
-@click.option("--port", help="The gateway's port on the host.")
+@option(RegisterInput, "host")
+@option(RegisterInput, "target")
+@option(RegisterInput, "type", "type_", metavar="TYPE", help=f"One of {', '.join(type_names())}; default: the first.")
+@option(RegisterInput, "model", shell_complete=models)
+@option(RegisterInput, "role", shell_complete=roles)
+@option(RegisterInput, "owner", help="Who it belongs to; default: --project.")
+@option(RegisterInput, "image")
+@option(RegisterInput, "port", type=str)
 @_files
 @edits
 @click.pass_obj

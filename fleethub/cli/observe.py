@@ -21,18 +21,17 @@ def cmd(options: dict[str, object], quiet: bool) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations import Workplace, plan_exit
-        from fleethub.operations.sessions import observe
+        from fleethub.operations import observe
         from fleethub.operations.trust import says
+        from fleethub.operations.workplace import Workplace
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
-            seen = observe(workplace)
-        if seen.fleet_status is None:
-            out.findings(seen.findings)
-            code = plan_exit(seen.plan)
-            out.line({"type": "summary", "exit": int(code), "findings": len(seen.findings)})
-            return code
-        fleet_status = seen.fleet_status
+            done = observe.run(workplace)
+        fleet_status = done.data.fleet_status
+        if fleet_status is None:
+            out.findings(done.findings)
+            out.line({"type": "summary", "exit": int(done.exit), "findings": len(done.findings)})
+            return done.exit
         for line in says(fleet_status.findings):
             click.echo(line, err=True)
         states = [
@@ -48,9 +47,9 @@ def cmd(options: dict[str, object], quiet: bool) -> None:
         if not quiet:
             told = f"{counts['drift']} drifted, {counts['unknown']} unknown, {plural(counts['errors'], 'error')}"
             out.text(f"{fleet_status.fleet} observed at {fleet_status.at}: {told}. {fleet_status.sentence}")
-            for note in seen.notes:
+            for note in done.data.notes:
                 out.text(f"  {note}")
-        out.line({"type": "summary", "exit": 0, "at": fleet_status.at, **counts, "notes": list(seen.notes)})
+        out.line({"type": "summary", "exit": 0, "at": fleet_status.at, **counts, "notes": list(done.data.notes)})
         return 0
 
     guarded(out, work)

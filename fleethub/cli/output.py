@@ -70,11 +70,13 @@ class Out:
 
 
 def guarded(out: Out, work: Callable[[], int]) -> None:
-    """Run a command's body; a wrong spec is shown with every finding, and the process ends with the exit code."""
-    from fleethub.operations import SpecError
+    """Run a command's body; the process ends with its exit code. A wrong spec is shown with every finding."""
+    from fleethub.model.errors import InputError, SpecError
 
     try:
         code = work()
+    except InputError as error:
+        raise click.UsageError(str(error)) from None
     except SpecError as error:
         code = Exit.ERROR
         out.findings(error.findings)

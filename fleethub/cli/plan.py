@@ -23,19 +23,17 @@ def cmd(options: dict[str, object], parallel: int, full: bool, detailed_exitcode
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations import Pace, Workplace, plan_exit
-        from fleethub.operations.sessions import remember
+        from fleethub.operations import plan
+        from fleethub.operations.held import PlanInput
+        from fleethub.operations.workplace import Workplace
         from fleethub.views.data import plan_data
         from fleethub.views.plan import plan_text
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
-            made = workplace.plan(pace=Pace(reads=parallel))
-            remember(workplace, made)
-        plan = made.plan
-        code = plan_exit(plan, detailed_exitcode)
-        out.text(plan_text(plan, out.style, full))
-        out.lines(plan_data(plan, full))
-        out.line({"type": "summary", "exit": int(code)})
-        return code
+            done = plan.run(workplace, PlanInput(reads=parallel, detailed=detailed_exitcode))
+        out.text(plan_text(done.data.plan, out.style, full))
+        out.lines(plan_data(done.data.plan, full))
+        out.line({"type": "summary", "exit": int(done.exit)})
+        return done.exit
 
     guarded(out, work)

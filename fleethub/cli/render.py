@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from fleethub import folders
 from fleethub.cli.output import Out, guarded
 
 
@@ -25,26 +24,12 @@ def cmd(options: dict[str, object], node: str | None, target: Path) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations import open_fleet
+        from fleethub.operations import render
 
-        opened = open_fleet(out.path)
-        if node is not None and node not in opened.rendered:
-            known = ", ".join(sorted(opened.rendered)) or "none"
-            raise click.UsageError(f"no node is called {node!r}; there are: {known}")
-        chosen = [node] if node is not None else sorted(opened.rendered)
-        written = []
-        for name in chosen:
-            if folders.exists(target / name / ".fleethub"):
-                message = f"{target / name} is a living node's folder; render to another one"
-                raise click.UsageError(message)
-            for file in opened.rendered[name].files:
-                path = target / name / file.path
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(file.text.display(), encoding="utf-8")
-                path.chmod(file.mode)
-                written.append(str(path))
-                out.text(f"wrote {path}")
-        out.line({"type": "summary", "exit": 0, "written": written})
-        return 0
+        done = render.run(out.path, render.RenderInput(target, node))
+        for path in done.data:
+            out.text(f"wrote {path}")
+        out.line({"type": "summary", "exit": int(done.exit), "written": [str(path) for path in done.data]})
+        return done.exit
 
     guarded(out, work)

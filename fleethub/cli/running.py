@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 
 import click
 
@@ -15,50 +16,36 @@ from fleethub.cli.output import Out
 from fleethub.cli.streams import lost
 from fleethub.model.event import Event
 from fleethub.model.exit import Exit, worst
-from fleethub.model.plan import Plan
-from fleethub.operations import Decision, Pace, Workplace, apply_exit
+from fleethub.operations import apply as use
+from fleethub.operations.apply import ApplyInput
+from fleethub.operations.held import HeldPlan
+from fleethub.operations.workplace import Workplace
 from fleethub.views.data import plan_data
 from fleethub.views.events import event_line, result_text
 from fleethub.views.plan import plan_text
 from fleethub.views.style import seen
 
 
-def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False, pace: Pace | None = None) -> int:
-    """The body of both commands; returns the exit code."""
-    interactive = sys.stdin.isatty() and not out.json
-    refused = False
-
-    def decide(plan: Plan) -> Decision:
-        nonlocal refused
-        out.text(plan_text(plan, out.style, full))
-        out.lines(plan_data(plan, full))
-        if plan.fatal or not plan.doable:
-            return Decision.STOP
-        if auto_approve:
-            return Decision.APPLY
-        if not interactive or lost():  # nobody says yes to what was not shown
-            refused = True
-            return Decision.STOP
-        if destroy:
-            typed = click.prompt(f"\nThis removes the fleet. Type its name ({plan.fleet}) to go on", default="")
-            return Decision.APPLY if typed == plan.fleet else Decision.STOP
-        undo = "\nUndo what was changed behind our back (see above)?"
-        if asks and any(d.repaired for d in plan.drift) and not click.confirm(undo, default=False):
-            return Decision.WITHOUT_REPAIR
-        return Decision.APPLY if click.confirm("\nApply this plan?", default=False) else Decision.STOP
-
-    with _ended_in_order(), Workplace(out.path, trusting=out.trusting(not auto_approve)) as workplace:
-        policy = workplace.fleet.policy.drift
-        asks = policy is None and interactive and not auto_approve
-        repair = policy == "repair" or asks or destroy or (policy is None and not auto_approve)
-        with progress(out) as show:
-            result = workplace.apply(decide, (show,), repair, destroy, pace or Pace())
-    if refused:
+def run_apply(out: Out, asked: ApplyInput, full: bool = False) -> int:
+    """Plan, show, ask, apply: the body of both commands; returns the exit code."""
+    trusting = out.trusting(not asked.auto_approve)
+    with _ended_in_order(), Workplace(out.path, trusting=trusting) as workplace, workplace.lock(asked.operation):
+        held = _shown(out, use.prepare(workplace, asked).data, full)
+        answer = None
+        if held.plan.doable and not held.plan.fatal and not asked.auto_approve:
+            answer, held = _ask(out, workplace, held, full)
+        if answer in (None, _Answer.YES):
+            with progress(out) as show:
+                done = use.run(workplace, held, asked, (show,), again=answer is not None)
+        else:
+            done = use.declined(held)
+    result, code = done.data, done.exit
+    if answer is _Answer.NOBODY:
         click.echo("error: not applied: there is no terminal to ask on; add --auto-approve", err=True)
-    code = worst(Exit.ERROR, apply_exit(result)) if refused else apply_exit(result)
+        code = worst(Exit.ERROR, code)
     if result.applied:
         out.text(result_text(result, out.style))
-    elif not refused and result.plan.doable and not result.plan.fatal:
+    elif answer is _Answer.NO:
         out.text("Not applied.")
     elif result.notes:
         out.text("\n".join(f"note: {note}" for note in result.notes))
@@ -75,6 +62,36 @@ def run_apply(out: Out, auto_approve: bool, full: bool, destroy: bool = False, p
         }
     )
     return code
+
+
+class _Answer(Enum):
+    """``NOBODY``: there is no terminal to ask on."""
+
+    YES = "yes"
+    NO = "no"
+    NOBODY = "nobody"
+
+
+def _shown(out: Out, held: HeldPlan, full: bool) -> HeldPlan:
+    out.text(plan_text(held.plan, out.style, full))
+    out.lines(plan_data(held.plan, full))
+    return held
+
+
+def _ask(out: Out, workplace: Workplace, held: HeldPlan, full: bool) -> tuple[_Answer, HeldPlan]:
+    """A person's answer to a plan, and the plan that it is about: another one where drift is to be left alone."""
+    if not sys.stdin.isatty() or out.json or lost():  # nobody says yes to what was not shown
+        return _Answer.NOBODY, held
+    plan = held.plan
+    if held.input.destroy:
+        typed = click.prompt(f"\nThis removes the fleet. Type its name ({plan.fleet}) to go on", default="")
+        return _Answer.YES if typed == plan.fleet else _Answer.NO, held
+    undo = "\nUndo what was changed behind our back (see above)?"
+    if use.asks_about_drift(workplace, held) and not click.confirm(undo, default=False):
+        held = _shown(out, use.leave_drift(workplace, held).data, full)
+        if held.plan.fatal or not held.plan.doable:
+            return _Answer.YES, held
+    return _Answer.YES if click.confirm("\nApply this plan?", default=False) else _Answer.NO, held
 
 
 @contextmanager

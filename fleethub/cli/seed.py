@@ -26,21 +26,14 @@ def check(options: dict[str, object]) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations.seed import check as checked
+        from fleethub.operations import seed
 
-        found = checked(out.path, out.trusting())
-        out.text(found.says)
-        out.findings(found.findings)
-        out.line(
-            {
-                "type": "summary",
-                "exit": int(found.exit),
-                "reference": found.reference,
-                "fingerprint": found.fingerprint,
-                "lockfile": found.lockfile,
-            }
-        )
-        return found.exit
+        done = seed.check(out.path, out.trusting())
+        out.text(done.data.says)
+        out.findings(done.findings)
+        told = {"reference": done.data.reference, "fingerprint": done.data.fingerprint, "lockfile": done.data.lockfile}
+        out.line({"type": "summary", "exit": int(done.exit), **told})
+        return done.exit
 
     guarded(out, work)
 

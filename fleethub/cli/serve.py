@@ -53,15 +53,15 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
         try:
             import uvicorn
 
+            from fleethub.server.access import AccessPolicy
             from fleethub.server.app import build
             from fleethub.server.bounded import Bounded
-            from fleethub.server.guards import Door
             from fleethub.server.site import site_of
         except ModuleNotFoundError as error:
             raise click.ClickException(
                 f"serve needs {error.name}, which is not there: pip install '.[server]' in FleetHub's checkout"
             ) from None
-        from fleethub.operations import SpecError
+        from fleethub.model.errors import SpecError
         from fleethub.operations.trust import says
 
         root = out.path if folders.is_folder(out.path) else out.path.parent
@@ -73,21 +73,21 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
                     f"made with: {MAKE}"
                 )
             site = site_of(out.path, interval, out.trusting(ask=False))
-            view = site.snapshots.view
-            if view.fleet_status is None:
-                if view.findings:
-                    raise SpecError(view.findings)
-                raise click.ClickException(view.problem)
-            app = build(site, Door(frozenset({host.lower().rstrip(".")}), secret))
+            snapshot = site.snapshots.latest
+            if snapshot.fleet_status is None:
+                if snapshot.findings:
+                    raise SpecError(snapshot.findings)
+                raise click.ClickException(snapshot.problem)
+            app = build(site, AccessPolicy(frozenset({host.lower().rstrip(".")}), secret))
             quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
             config = uvicorn.Config(
                 app, http=Bounded, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE, **quiet
             )
             url = _url(host, listening)
-            out.text(f"{view.fleet_status.fleet} is served at {url} (Ctrl-C stops)")
-            out.line({"type": "serving", "fleet": view.fleet_status.fleet, "url": url, "pid": os.getpid()})
+            out.text(f"{snapshot.fleet_status.fleet} is served at {url} (Ctrl-C stops)")
+            out.line({"type": "serving", "fleet": snapshot.fleet_status.fleet, "url": url, "pid": os.getpid()})
             sys.stdout.flush()
-            for line in says(view.plan.findings if view.plan else ()):
+            for line in says(snapshot.plan.findings if snapshot.plan else ()):
                 click.echo(line, err=True)
             return _serve(uvicorn.Server(config), listening, site.snapshots, interval)
 

@@ -11,7 +11,7 @@ from fleethub.cli.output import Out, guarded
 
 if TYPE_CHECKING:
     from fleethub.model.address import Address
-    from fleethub.operations import Workplace
+    from fleethub.operations.workplace import Workplace
 
 
 def _addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -46,54 +46,38 @@ def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.model.address import Address
-        from fleethub.model.observation import Unknown
-        from fleethub.operations import Workplace, plan_exit
+        from fleethub.operations import show
+        from fleethub.operations.workplace import Workplace
         from fleethub.views.status import show_data, show_text
 
-        try:
-            wanted_address = Address.parse(address)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
+        wanted = show.address_of(address)
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             if reveal:
-                if out.json or not sys.stdout.isatty():
-                    raise click.UsageError("--reveal prints a secret, and does so on a terminal only")
-                return _reveal(out, workplace, wanted_address)
-            made = workplace.plan(only_look=True)
-            if made.plan.fatal:
-                out.findings(made.plan.findings)
-                out.line({"type": "summary", "exit": int(plan_exit(made.plan))})
-                return plan_exit(made.plan)
-            seen = workplace.observations(made)
-            if wanted_address not in seen:
-                near = ", ".join(str(a) for a in seen if a.kind == wanted_address.kind) or "none of this kind"
-                raise click.UsageError(f"{address} is neither in the spec nor in the lockfile; there are: {near}")
-            locked = made.lockfile.resources.get(wanted_address) if made.lockfile else None
-            data = show_data(wanted_address, made.wanted.get(wanted_address), locked, seen[wanted_address])
-        out.text(show_text(data, out.style))
-        code = 1 if isinstance(seen[wanted_address], Unknown) else 0
-        out.line(data)
-        out.line({"type": "summary", "exit": code})
-        return code
+                return _reveal(out, workplace, wanted)
+            done = show.run(workplace, wanted)
+        if done.data is None:
+            out.findings(done.findings)
+        else:
+            data = show_data(done.data.address, done.data.wanted, done.data.locked, done.data.seen)
+            out.text(show_text(data, out.style))
+            out.line(data)
+        out.line({"type": "summary", "exit": int(done.exit)})
+        return done.exit
 
     guarded(out, work)
 
 
 def _reveal(out: Out, workplace: Workplace, address: Address) -> int:
     from fleethub.clients.resolver import SecretError
-    from fleethub.operations import plan_exit
+    from fleethub.operations import show
 
-    if address.kind != "key":
-        raise click.UsageError("--reveal is for keys: show key.PROXY.NAME --reveal")
-    refused = workplace.refused()
-    if refused is not None:
-        out.findings(refused.findings)
-        return plan_exit(refused)
+    if out.json or not sys.stdout.isatty():
+        raise click.UsageError("--reveal prints a secret, and does so on a terminal only")
     try:
-        click.echo(workplace.reveal(address).reveal())
-    except KeyError:
-        raise click.UsageError(f"{address} is not in the spec") from None
+        done = show.reveal(workplace, address)
     except SecretError as error:
         raise click.ClickException(str(error)) from None
-    return 0
+    out.findings(done.findings)
+    if done.data is not None:
+        click.echo(done.data.reveal())
+    return done.exit

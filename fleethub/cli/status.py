@@ -14,22 +14,19 @@ def cmd(options: dict[str, object]) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations import Workplace, plan_exit
-        from fleethub.operations.sessions import remember
+        from fleethub.operations import status
+        from fleethub.operations.workplace import Workplace
         from fleethub.views.fleet_status import status_data
         from fleethub.views.status import status_text
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
-            made = workplace.plan(only_look=True)
-            seen = workplace.fleet_status(made)
-            remember(workplace, made)
-        code = plan_exit(made.plan)
-        out.text(status_text(seen, out.style))
-        if made.plan.findings:
+            done = status.run(workplace)
+        out.text(status_text(done.data, out.style))
+        if done.findings:
             out.text("")
-        out.findings(made.plan.findings)
-        out.line({"type": "status", **status_data(seen)})
-        out.line({"type": "summary", "exit": int(code)})
-        return code
+        out.findings(done.findings)
+        out.line({"type": "status", **status_data(done.data)})
+        out.line({"type": "summary", "exit": int(done.exit)})
+        return done.exit
 
     guarded(out, work)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -12,10 +12,10 @@ from fleethub.cli.output import Out, guarded
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
-    from fleethub.model.fleet import Fleet
-    from fleethub.model.observation import Lockfile
     from fleethub.model.trust import Record
+    from fleethub.operations.outcome import Outcome
     from fleethub.operations.trust import New
+    from fleethub.operations.trust_record import TrustResult
 
 
 @click.group()
@@ -34,18 +34,16 @@ def list_(options: dict[str, object]) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations.trust import command_line, record_of, unknown
+        from fleethub.operations import trust_record
 
-        fleet, lockfile = _fleet(out)
-        places, record = record_of(fleet, lockfile)
-        out.text(f"{places[0]}:" if record is not None else f"nothing is trusted yet ({places[0]})")
-        known = record or _none()
-        new = unknown(fleet, known)
-        _show(out, known)
-        _show_new(out, new)
-        if new.lines:
-            out.text(f"\nif they are right: {command_line(fleet, new)}")
-        return _end(out, known, new)
+        done = trust_record.show(out.path)
+        found = done.data
+        out.text(f"{found.path}:" if found.there else f"nothing is trusted yet ({found.path})")
+        _show(out, found.record)
+        _show_new(out, found.new)
+        if found.new.lines:
+            out.text(f"\nif they are right: {found.line}")
+        return _end(out, done)
 
     guarded(out, work)
 
@@ -63,31 +61,25 @@ def add(options: dict[str, object], items: tuple[str, ...], yes: bool) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations import trust as use
+        from fleethub.operations import trust_record
 
-        fleet, lockfile = _fleet(out)
-        if items:
-            path, record, new = use.add(fleet, lockfile, items)
-        else:
-            _, before = use.record_of(fleet, lockfile)
-            new = use.unknown(fleet, before or _none())
-            if not new.lines:
+        if not items:
+            before = trust_record.show(out.path)
+            if not before.data.new.lines:
                 out.text("Everything that the spec uses is trusted already.")
-                return _end(out, before or _none(), new)
-            _show_new(out, new)
+                return _end(out, before)
+            _show_new(out, before.data.new)
             if not yes:
                 if not sys.stdin.isatty() or out.json:
                     raise click.ClickException("there is no terminal to ask on; name what to trust, or add --yes")
                 if not click.confirm("Trust all of it, from now on?", default=False):
                     out.text("Nothing was added.")
-                    return _end(out, before or _none(), new, Exit.FINE)
-            path = use.remember(fleet, lockfile)
-            record = use.record_of(fleet, lockfile)[1] or _none()
-            new = use.unknown(fleet, record)
-        out.text(f"kept in {path}")
+                    return _end(out, replace(before, exit=Exit.FINE))
+        done = trust_record.add(out.path, items)
+        out.text(f"kept in {done.data.path}")
         if items:
-            _show_new(out, new)
-        return _end(out, record, new, Exit.FINE)
+            _show_new(out, done.data.new)
+        return _end(out, done)
 
     guarded(out, work)
 
@@ -100,34 +92,15 @@ def remove(options: dict[str, object], items: tuple[str, ...]) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations import trust as use
+        from fleethub.operations import trust_record
 
-        fleet, lockfile = _fleet(out)
-        record, missing = use.remove(fleet, lockfile, items)
-        for one in missing:
+        done = trust_record.remove(out.path, items)
+        for one in done.data.missing:
             click.echo(f"error: {one} is not in the record", err=True)
-        _show(out, record)
-        return _end(out, record, use.unknown(fleet, record), Exit.ERROR if missing else Exit.FINE)
+        _show(out, done.data.record)
+        return _end(out, done)
 
     guarded(out, work)
-
-
-def _fleet(out: Out) -> tuple[Fleet, Lockfile | None]:
-    from fleethub.fleetspec import load
-    from fleethub.operations import SpecError
-    from fleethub.operations.trust import lockfile_of
-    from fleethub.stores import open_store
-
-    loaded = load(out.path)
-    if loaded.fleet is None:
-        raise SpecError(loaded.findings)
-    return loaded.fleet, lockfile_of(open_store(Path(loaded.fleet.root)))
-
-
-def _none() -> Record:
-    from fleethub.model.trust import Record
-
-    return Record()
 
 
 def _show(out: Out, record: Record) -> None:
@@ -148,8 +121,8 @@ def _show_new(out: Out, new: New) -> None:
         out.text(f"  {line}")
 
 
-def _end(out: Out, record: Record, new: New, code: Exit | None = None) -> Exit:
-    found = code if code is not None else Exit.REFUSED if new.lines else Exit.FINE
+def _end(out: Out, done: Outcome[TrustResult]) -> Exit:
+    record, new = done.data.record, done.data.new
     counts = {"origins": len(record.origins), "commands": len(record.commands)}
-    out.line({"type": "summary", "exit": int(found), **counts, "new": list(new.lines)})
-    return found
+    out.line({"type": "summary", "exit": int(done.exit), **counts, "new": list(new.lines)})
+    return done.exit

@@ -15,7 +15,7 @@ def cmd(options: dict[str, object]) -> None:
 
     def work() -> int:
         from fleethub.model.text import plural
-        from fleethub.operations import open_fleet
+        from fleethub.operations.spec import open_fleet
 
         opened = open_fleet(out.path)
         fleet = opened.fleet

@@ -37,27 +37,21 @@ def cmd(options: dict[str, object], nodes: tuple[str, ...], live: bool, timeout:
         raise click.UsageError("--timeout goes with --live: verify NODE --live --timeout 300")
 
     def work() -> int:
-        from fleethub.operations import Workplace, plan_exit
-        from fleethub.operations import verify as use
+        from fleethub.operations import verify
+        from fleethub.operations.workplace import Workplace
         from fleethub.verifying.view import summary_data, verify_data, verify_text
 
+        asked = verify.VerifyInput(nodes, (timeout or 120.0) if live else None)
         with Workplace(out.path, trusting=out.trusting()) as workplace:
-            if (refused := workplace.refused()) is not None:
-                out.findings(refused.findings)
-                code = plan_exit(refused)
-                out.line(summary_data((), refused.findings, int(code)))
-                return code
-            try:
-                report = use.verify(workplace, nodes, (timeout or 120.0) if live else None)
-            except use.VerifyError as error:
-                raise click.UsageError(str(error)) from None
-        code = use.verify_exit(report)
-        out.text(verify_text(report.nodes, report.findings, out.style))
-        for node in report.nodes:
-            out.lines(verify_data(node))
-        if out.json:
-            out.findings(report.findings)
-        out.line(summary_data(report.nodes, report.findings, int(code)))
-        return code
+            done = verify.run(workplace, asked)
+        found = done.data
+        if not found.refused:
+            out.text(verify_text(found.nodes, found.findings, out.style))
+            for node in found.nodes:
+                out.lines(verify_data(node))
+        if out.json or found.refused:
+            out.findings(found.findings)
+        out.line(summary_data(found.nodes, found.findings, int(done.exit)))
+        return done.exit
 
     guarded(out, work)

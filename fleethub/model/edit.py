@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fleethub.model.address import Address
+from fleethub.model.errors import FleetHubError
+from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding, SourceLocation
 from fleethub.model.plan import Plan
 
@@ -66,23 +68,26 @@ class Located:
     says: str
 
 
-class EditError(Exception):
+class EditError(FleetHubError):
     """An edit that cannot be made. ``code``: unknown-node, bad-name, bad-field, bad-project or by-hand.
 
     ``place``: where in the spec to edit by hand. The message is fit to be shown.
     """
 
     def __init__(self, code: str, message: str, hint: str = "", place: SourceLocation | None = None) -> None:
-        self.code, self.hint, self.place = code, hint, place
-        super().__init__(message)
+        self.place = place
+        super().__init__(message, code=code, hint=hint)
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
-        return f"{where}{self.args[0]}" + (f" ({self.hint})" if self.hint else "")
+        return f"{where}{self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
-class SpecChanged(Exception):
+class SpecChanged(FleetHubError):
     """The spec is no longer the one that a proposal was made from; nothing was written."""
+
+    code = "spec.changed"
+    exit = Exit.STALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +149,10 @@ class Written:
     notes: tuple[str, ...] = ()
 
 
-class NotCommitted(Exception):
+class NotCommitted(FleetHubError):
     """The spec is edited, and git made no commit of it; ``written`` is what was written."""
+
+    code = "spec.uncommitted"
 
     def __init__(self, written: Written, reason: str) -> None:
         self.written = written

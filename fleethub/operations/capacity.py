@@ -14,12 +14,14 @@ from fleethub.engines.registry import ENGINES, lacks
 from fleethub.fleetspec import load
 from fleethub.fleetspec.values import params as params_of
 from fleethub.model.capacity import Answer, CapacityReport, Fit, Rank
+from fleethub.model.errors import SpecError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
-from fleethub.operations import SpecError
+from fleethub.operations.inputs import CapacityInput
+from fleethub.operations.outcome import Outcome
 from fleethub.operations.trust import ALONE, Trusting, lockfile_of, settle
 from fleethub.placement.ask import AskError, Question, ask, rank
 from fleethub.placement.assess import planned_sets
@@ -31,15 +33,9 @@ from fleethub.stores import open_store
 if TYPE_CHECKING:
     from fleethub.clients.probe import Unreachable
 
-__all__ = [
-    "QUANTS", "AskError", "Looked", "Question", "ask_one", "given_params", "given_shape", "look", "overview",
-    "overview_exit", "places", "places_exit", "verdict_exit",
-]  # fmt: skip
-QUANTS = tuple(sorted(BITS))
-
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class LookResult:
     """A fleet and what was read of it; ``findings`` are the spec's warnings."""
 
     fleet: Fleet
@@ -47,7 +43,31 @@ class Looked:
     findings: tuple[Finding, ...]
 
 
-def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Looked:
+@dataclass(frozen=True, slots=True)
+class CapacityResult:
+    """One of: ``reports`` (how each backend is filled), ``answer`` (does it fit), ``places`` (where it could go)."""
+
+    reports: tuple[CapacityReport, ...] = ()
+    answer: Answer | None = None
+    places: tuple[Rank, ...] = ()
+
+
+def run(looked: LookResult, asked: CapacityInput, gguf: Path | None = None) -> Outcome[CapacityResult]:
+    """Answer from what was read; ``gguf``: the file of a model that is not installed. Raises AskError."""
+    if asked.model is None:
+        reports = overview(looked, asked.backend)
+        return Outcome(CapacityResult(reports), overview_exit(reports))
+    params = params_of_text(asked.params) if asked.params else None
+    shape = architecture_of_new(params, asked.quant, gguf)
+    question = Question(asked.backend or "", asked.model, asked.context, asked.parallel, asked.kv_type, shape)
+    if asked.backend is not None:
+        answer = ask(looked.fleet, looked.facts, question)
+        return Outcome(CapacityResult(answer=answer), verdict_exit(answer))
+    places = rank(looked.fleet, looked.facts, question)
+    return Outcome(CapacityResult(places=places), places_exit(places))
+
+
+def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> LookResult:
     """Load the spec and read backends and proxies, those that answer; ``name``: a model to be asked about.
 
     Raises SpecError, and what ``operations.trust.settle`` raises. Hosts that do not answer cost about a second in all.
@@ -79,10 +99,10 @@ def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Loo
     finally:
         http.close()
         shells.close()
-    return Looked(fleet, facts, (*loaded.findings, *trust.findings))
+    return LookResult(fleet, facts, (*loaded.findings, *trust.findings))
 
 
-def overview(looked: Looked, backend: str | None = None) -> tuple[CapacityReport, ...]:
+def overview(looked: LookResult, backend: str | None = None) -> tuple[CapacityReport, ...]:
     """Every backend with a model server, or the one that is named; raises AskError for a name that is none."""
     fleet = looked.fleet
     if backend is not None and backend not in fleet.backends:
@@ -94,17 +114,7 @@ def overview(looked: Looked, backend: str | None = None) -> tuple[CapacityReport
     return tuple(report(fleet, b, looked.facts, planned.get(b.name, ())) for b in chosen if b.engine is not None)
 
 
-def ask_one(looked: Looked, question: Question) -> Answer:
-    """Can the backend hold the model? Raises AskError."""
-    return ask(looked.fleet, looked.facts, question)
-
-
-def places(looked: Looked, question: Question) -> tuple[Rank, ...]:
-    """All backends as places for the model, best first; raises AskError."""
-    return rank(looked.fleet, looked.facts, question)
-
-
-def given_params(text: str) -> int:
+def params_of_text(text: str) -> int:
     """``32B`` as a number, by the spec's own rule; raises AskError."""
     try:
         return params_of(text)
@@ -112,7 +122,7 @@ def given_params(text: str) -> int:
         raise AskError(f"{error}: write it like 32B or 1.5B") from None
 
 
-def given_shape(params: int | None, quant: str | None, file: Path | None) -> ModelArchitecture | None:
+def architecture_of_new(params: int | None, quant: str | None, file: Path | None) -> ModelArchitecture | None:
     """The shape of a model that is neither in the spec nor installed; raises AskError for an unusable file or quant."""
     if file is not None:
         from fleethub.clients.gguf import GgufError, read

@@ -21,7 +21,7 @@ from fleethub.state.trust import TrustError
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class InitResult:
     """What ``init`` wrote, in order; where the seed is (None: the spec names none of these places) and if it is new."""
 
     written: tuple[Path, ...]
@@ -30,7 +30,7 @@ class Laid:
     notes: tuple[str, ...] = ()
 
 
-def init(folder: Path, name: str, shared: bool = False) -> Laid:
+def init(folder: Path, name: str, shared: bool = False) -> InitResult:
     """Write a spec that validates, its schema, .gitignore and a seed (0600); what is there stays as it is.
 
     The seed lies where the spec's ``key_seed`` says: a new spec names a file of the user's own configuration. Beside a
@@ -62,7 +62,7 @@ def init(folder: Path, name: str, shared: bool = False) -> Laid:
     seed, new, notes = None, False, _remember(folder)
     fleet = load(folder).fleet
     if fleet is None:
-        return Laid(
+        return InitResult(
             tuple(written), None, False, (*notes, "the spec has mistakes, so no seed was made: fleethub validate")
         )
     seeds = [file_of(folder, a) for a in alternatives(fleet) if a.startswith(FILE)]
@@ -77,7 +77,7 @@ def init(folder: Path, name: str, shared: bool = False) -> Laid:
             notes += (f"another fleet of this name with this seed has the same keys; write {line} in [fleet] first",)
     if fresh:
         notes += _trust(fleet)
-    return Laid(tuple(written), seed, new, notes)
+    return InitResult(tuple(written), seed, new, notes)
 
 
 def _reference(name: str, shared: bool) -> str:

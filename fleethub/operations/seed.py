@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleethub.clients.resolver import SecretError, SecretResolver
-from fleethub.fleetspec import load
 from fleethub.model.address import Address
 from fleethub.model.exit import Exit
 from fleethub.model.finding import FATAL, Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.trust import SEED, runs
-from fleethub.operations import SpecError
+from fleethub.operations.outcome import Outcome
+from fleethub.operations.spec import load_fleet
 from fleethub.operations.trust import New, Trusting, command_line, lockfile_of, settle
 from fleethub.stores import open_store
 
@@ -20,28 +20,18 @@ FILE = "file:"
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class SeedResult:
     """What became of the look; ``fingerprint`` and ``lockfile`` are empty where there is none."""
 
     says: str
-    exit: Exit
     reference: str
     fingerprint: str = ""
     lockfile: str = ""
-    findings: tuple[Finding, ...] = ()
-
-
-def fleet_at(path: Path) -> Fleet:
-    """The spec's fleet; raises SpecError."""
-    loaded = load(path)
-    if loaded.fleet is None:
-        raise SpecError(loaded.findings)
-    return loaded.fleet
 
 
 def places(path: Path) -> tuple[Path, ...]:
     """The files that ``key_seed`` names, in its order; raises SpecError."""
-    fleet = fleet_at(path)
+    fleet = load_fleet(path)
     return tuple(file_of(Path(fleet.root), a) for a in alternatives(fleet) if a.startswith(FILE))
 
 
@@ -55,12 +45,12 @@ def file_of(root: Path, reference: str) -> Path:
     return root / Path(reference.removeprefix(FILE)).expanduser()
 
 
-def check(path: Path, trusting: Trusting) -> Checked:
+def check(path: Path, trusting: Trusting) -> Outcome[SeedResult]:
     """Open the seed and compare; raises SpecError, and what ``settle`` raises."""
-    fleet = fleet_at(path)
+    fleet = load_fleet(path)
     reference = " or ".join(alternatives(fleet))
     if fleet.key_seed is None:
-        return Checked("The spec names no key_seed.", Exit.ERROR, reference)
+        return Outcome(SeedResult("The spec names no key_seed.", reference), Exit.ERROR)
     lockfile = lockfile_of(open_store(Path(fleet.root)))
     wanted = lockfile.seed if lockfile else ""
     resolver = SecretResolver(Path(fleet.root), fleet.key_seed, (), settle(fleet, lockfile, trusting).guard)
@@ -68,25 +58,21 @@ def check(path: Path, trusting: Trusting) -> Checked:
     try:
         resolver.seed()
     except SecretError as error:
-        return Checked(
-            "The seed cannot be used.",
-            _exit(error.code),
-            reference,
-            "",
-            wanted,
-            (Finding(error.code, str(error), address, hint=_hint(fleet, error.code)),),
-        )
+        unusable = Finding(error.code, str(error), address, hint=_hint(fleet, error.code))
+        result = SeedResult("The seed cannot be used.", reference, lockfile=wanted)
+        return Outcome(result, _exit(error.code), (unusable,))
     found = resolver.seed_fingerprint() or ""
     if wanted and found != wanted:
-        finding = Finding(
+        mismatch = Finding(
             "seed.mismatch",
             f"the seed's fingerprint is {found}, and the lockfile's {wanted}",
             address,
             hint="get the seed that this fleet's keys were derived from, from whoever applied it",
         )
-        return Checked("This is not the fleet's seed.", Exit.REFUSED, reference, found, wanted, (finding,))
+        result = SeedResult("This is not the fleet's seed.", reference, found, wanted)
+        return Outcome(result, Exit.REFUSED, (mismatch,))
     same = "and it is the one that fleet.lock's keys were derived from" if wanted else "and there is no fleet.lock yet"
-    return Checked(f"The seed is here ({reference}), {same}: {found}", Exit.FINE, reference, found, wanted)
+    return Outcome(SeedResult(f"The seed is here ({reference}), {same}: {found}", reference, found, wanted))
 
 
 def _hint(fleet: Fleet, code: str) -> str:

@@ -1,86 +1,47 @@
-"""What sessions are told: the brief that ``fleethub context`` reads, and FLEETHUB.md beside the spec."""
+"""What sessions are told: the summary that ``fleethub context`` reads, and FLEETHUB.md beside the spec."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleethub import folders
-from fleethub.model.capacity import Fit
-from fleethub.model.finding import FATAL, Finding
+from fleethub.model.finding import FATAL
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Plan
-from fleethub.operations import Planned, Workplace
-from fleethub.state.context import Stamps
+from fleethub.state.session_summary import Stamps
 
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What ``observe`` saw. Without ``fleet_status`` nothing was asked: ``findings`` say why. ``notes``: for people."""
-
-    plan: Plan
-    fleet_status: FleetStatus | None
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def observe(workplace: Workplace) -> Observed:
-    """Read everything, keep the brief, and put FLEETHUB.md right. Raises OSError when the brief cannot be written."""
-    made = workplace.plan(only_look=True)
-    if made.plan.fatal:
-        refused(workplace.root, made.plan)
-        return Observed(made.plan, None, made.plan.findings)
-    fleet_status = workplace.fleet_status(made)
-    keep(fleet_status, made.stamps)
-    lockfile = workplace.store.read().lockfile  # once more: an apply may have ended while the fleet was read
-    if lockfile is not None and lockfile == made.lockfile and not made.plan.changes:
-        lockfile = _asked_no_more(lockfile, made.plan)
-    notes = [*publish(workplace.fleet, lockfile), *_listed(workplace.root)]
-    return Observed(made.plan, fleet_status, made.plan.findings, tuple(notes))
-
-
-def _asked_no_more(lockfile: Lockfile, plan: Plan) -> Lockfile:
-    """As an apply of an empty plan would leave it, which writes nothing: the spec may have moved a backend since, or
-    declared other GPUs. What is unknown just now keeps what was known; of the applied spec nothing is judged anew.
-    """
-    if lockfile.applied.spec == plan.spec:
-        return lockfile
-    known = {(backend, p.model, p.context): p.bytes for backend, some in lockfile.planned.items() for p in some}
-    planned = {
-        backend: tuple(p if p.bytes else replace(p, bytes=known.get((backend, p.model, p.context))) for p in some)
-        for backend, some in plan.planned.items()
-    }
-    fits = {b: lockfile.fits.get(b, fit) if fit == Fit.UNKNOWN.value else fit for b, fit in plan.fits.items()}
-    return replace(lockfile, planned=planned, fits=fits, applied=replace(lockfile.applied, spec=plan.spec))
+if TYPE_CHECKING:
+    from fleethub.operations.held import HeldPlan
+    from fleethub.operations.workplace import Workplace
 
 
 def keep(fleet_status: FleetStatus, files: Stamps) -> None:
-    """Write the brief of a fleet_status; ``files``: what its plan was made from, as it was then. Raises OSError."""
-    from fleethub.state.context import save
-    from fleethub.views.brief import brief
+    """Write the summary of a fleet_status; ``files``: what its plan was made from, as it was then. Raises OSError."""
+    from fleethub.state.session_summary import save
+    from fleethub.views.session_summary import session_summary
 
-    save(Path(fleet_status.root), brief(fleet_status), files)
+    save(Path(fleet_status.root), session_summary(fleet_status), files)
 
 
-def remember(workplace: Workplace, made: Planned) -> None:
-    """Keep the brief of a plan that was made anyway; a folder that cannot be written to is left alone."""
+def remember(workplace: Workplace, held: HeldPlan) -> None:
+    """Keep the summary of a plan that was made anyway; a folder that cannot be written to is left alone."""
     try:
-        if made.plan.fatal:
-            refused(workplace.root, made.plan)
+        if held.plan.fatal:
+            refused(workplace.root, held.plan)
         else:
-            keep(workplace.fleet_status(made), made.stamps)
+            keep(workplace.fleet_status(held), held.stamps)
     except OSError:
         return
 
 
 def refused(root: Path, plan: Plan) -> None:
-    """Add to the brief why nothing can be decided now: sessions go on with what was seen before. Raises OSError."""
-    from fleethub.state.context import refuse
-    from fleethub.views.brief import told
+    """Add to the summary why nothing can be decided now: sessions go on with what was seen before. Raises OSError."""
+    from fleethub.state.session_summary import refuse
+    from fleethub.views.session_summary import told
 
     refuse(root, [told(f) for f in plan.findings if f.code in FATAL])
 
@@ -129,16 +90,3 @@ def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
         return (f"{NAME} could not be written: {getattr(error, 'strerror', None) or error}",)
     told = notify(Path(fleet.root), binding(os.environ)).note()
     return (f"{NAME} tells what was applied", *([told] if told else []))
-
-
-def _listed(folder: Path) -> Iterable[str]:
-    """The user's list of fleets has this one from its first observation on, so that sessions elsewhere find it."""
-    from fleethub.state.fleets import remember as list_it
-
-    try:
-        new = list_it(folder)
-    except (OSError, RuntimeError) as error:
-        yield f"the list of fleets could not be written ({error}): sessions elsewhere do not find this fleet"
-        return
-    if new:
-        yield f"{folder} is now in your list of fleets, so that sessions everywhere are told of it"

@@ -1,4 +1,4 @@
-"""What a long-running reader holds of one fleet: the last observation, and one immutable view made from it.
+"""What a long-running reader holds of one fleet: the last observation, and one immutable snapshot made from it.
 
 ``refresh`` alone reads the network. A spec or lockfile that changed on disk is planned anew from the last facts.
 It takes no apply lock and writes nothing but caches: an apply of the command line may run at the same time.
@@ -18,14 +18,17 @@ from pathlib import Path
 
 from fleethub.fleetspec import load
 from fleethub.lockfile.errors import LockfileError
+from fleethub.model.errors import NotThereYet, SpecError
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.plan import Plan
-from fleethub.operations import NotThereYet, Planned, SpecError, Workplace
+from fleethub.operations.held import HeldPlan, PlanInput
+from fleethub.operations.plan import read_and_plan
 from fleethub.operations.sessions import keep, refused
 from fleethub.operations.trust import ALONE, Trusting
+from fleethub.operations.workplace import Workplace
 
 log = logging.getLogger(__name__)
 NEVER = "Never observed: nothing has been read yet, so nothing is known."
@@ -43,12 +46,12 @@ def clock() -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Snapshot:
     """The fleet as far as it is known, all of one moment.
 
     ``fleet``, ``plan`` and ``fleet_status`` are of the last spec that held together, None before there was one.
     ``facts`` None: never observed. ``problem`` says why this is not what spec and network say now (``findings``: the
-    spec's own); empty: it is. ``taken`` is when it was observed, by ``clock``. ``body`` is what ``encode`` made.
+    spec's own); empty: it is. ``taken`` is when it was observed, by ``clock``. ``body`` is what ``encode`` held.
     """
 
     fleet: Fleet | None = None
@@ -67,46 +70,46 @@ class View:
 
 
 class SnapshotCache:
-    """One fleet, for many readers in many threads. ``encode`` makes each view's ``body``, once."""
+    """One fleet, for many readers in many threads. ``encode`` makes each snapshot's ``body``, once."""
 
     def __init__(
         self,
         path: Path,
-        encode: Callable[[View], bytes] = lambda view: b"",
+        encode: Callable[[Snapshot], bytes] = lambda snapshot: b"",
         trusting: Trusting = ALONE,
     ) -> None:
         self._path, self._encode, self._trusting = path, encode, trusting
         self._reading, self._planning = threading.Lock(), threading.Lock()
-        self._view, self._signature, self._trouble = View(), Signature(), ""
+        self._snapshot, self._signature, self._trouble = Snapshot(), Signature(), ""
         self.refreshes = self.failures = 0
         with self._planning:
             self._plan_anew()
 
     @property
-    def view(self) -> View:
-        """The last view; it costs nothing. See ``changed``."""
-        return self._view
+    def latest(self) -> Snapshot:
+        """The last snapshot; it costs nothing. See ``changed``."""
+        return self._snapshot
 
     def changed(self) -> bool:
-        """Whether spec, templates or lockfile on disk are others than the view's: a few calls of stat."""
+        """Whether spec, templates or lockfile on disk are others than the snapshot's: a few calls of stat."""
         return any(_stat(path) != seen for path, seen in self._signature)
 
-    def current(self) -> View:
-        """The view of what is on disk now, planned anew if need be; takes as long as a plan without reading."""
+    def current(self) -> Snapshot:
+        """The snapshot of what is on disk now, planned anew if need be; takes as long as a plan without reading."""
         if self.changed():
             with self._planning:
                 if self.changed():  # who waited here may find it done
                     self._plan_anew()
-        return self._view
+        return self._snapshot
 
-    def refresh(self) -> View:
-        """Read the network, one at a time, and keep what was seen; what goes wrong becomes the view's ``problem``."""
+    def refresh(self) -> Snapshot:
+        """Read the network, one at a time, and keep what was seen; what goes wrong is the snapshot's ``problem``."""
         with self._reading:
             self._look()
         return self.current()
 
-    def within(self, seconds: float) -> View:
-        """The view, observed at most so long ago; else the network is read, once for all who wait for it."""
+    def within(self, seconds: float) -> Snapshot:
+        """The snapshot, observed at most so long ago; else the network is read, once for all who wait for it."""
         if self._older(seconds):
             with self._reading:
                 if self._older(seconds):  # who waited here may find it done
@@ -114,7 +117,7 @@ class SnapshotCache:
         return self.current()
 
     def _older(self, seconds: float) -> bool:
-        age = self._view.age
+        age = self._snapshot.age
         return age is None or age > seconds
 
     def _look(self) -> None:
@@ -132,17 +135,18 @@ class SnapshotCache:
     def _observe(self) -> None:
         signature = self._sign()
         with Workplace(self._path, trusting=self._trusting) as workplace:
-            made = workplace.plan(every_model=True, only_look=True)  # so that a question about any needs no request
+            # every model, so that a question about any needs no request
+            held = read_and_plan(workplace, PlanInput(every_model=True, only_look=True))
             taken = clock()
-            fleet_status = workplace.fleet_status(made)
+            fleet_status = workplace.fleet_status(held)
         with self._planning:
-            if not made.facts.readings and made.plan.fatal:  # refused before anything was asked
+            if not held.facts.readings and held.plan.fatal:  # refused before anything was asked
                 self._plan_anew()
                 return
             self._trouble = ""
-            self._publish(workplace, made, fleet_status, taken, signature)
+            self._publish(workplace, held, fleet_status, taken, signature)
         with suppress(OSError):  # a folder that cannot be written to is served all the same
-            keep(fleet_status, made.stamps) if not made.plan.fatal else refused(workplace.root, made.plan)
+            keep(fleet_status, held.stamps) if not held.plan.fatal else refused(workplace.root, held.plan)
 
     def run(self, interval: float, stop: threading.Event) -> None:
         """Refresh every ``interval`` seconds, with jitter, until ``stop`` is set."""
@@ -151,13 +155,14 @@ class SnapshotCache:
             stop.wait(interval * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - no secret
 
     def _plan_anew(self) -> None:
-        """A view of the files on disk and the last facts; reads no network."""
-        signature, before = self._signature, self._view
+        """A snapshot of the files on disk and the last facts; reads no network."""
+        signature, before = self._signature, self._snapshot
         try:
             signature = self._sign()
             with Workplace(self._path, trusting=self._trusting) as workplace:
-                made = self._unobserved(workplace) if before.facts is None else workplace.plan(facts=before.facts)
-                self._publish(workplace, made, workplace.fleet_status(made), before.taken, signature)
+                seen = before.facts
+                held = self._unobserved(workplace) if seen is None else read_and_plan(workplace, facts=seen)
+                self._publish(workplace, held, workplace.fleet_status(held), before.taken, signature)
         except Exception as error:
             if not isinstance(error, BROKEN):
                 log.error("planning the fleet failed: %s", type(error).__name__)
@@ -165,25 +170,25 @@ class SnapshotCache:
             problem, findings = _said(error)
             self._show(replace(before, problem=problem, findings=findings))
 
-    def _unobserved(self, workplace: Workplace) -> Planned:
+    def _unobserved(self, workplace: Workplace) -> HeldPlan:
         """Before the first observation there is no plan: one from nothing would read as a diagnosis."""
         refused = workplace.refused()
         plan = refused or Plan(
             "", workplace.fleet.name, NEVER, findings=(*workplace.opened.findings, *workplace.trust.findings)
         )
         wanted = {} if refused else workplace.wanted(workplace.fleet)
-        return Planned(plan, wanted, Facts(""), workplace.store.read().lockfile)
+        return HeldPlan(PlanInput(), plan, wanted, Facts(""), workplace.store.read().lockfile)
 
     def _publish(
-        self, workplace: Workplace, made: Planned, fleet_status: FleetStatus, taken: float | None, signature: Signature
+        self, workplace: Workplace, held: HeldPlan, fleet_status: FleetStatus, taken: float | None, signature: Signature
     ) -> None:
-        facts = made.facts if taken is not None else None
-        problem = made.plan.sentence if made.plan.fatal else self._trouble
+        facts = held.facts if taken is not None else None
+        problem = held.plan.sentence if held.plan.fatal else self._trouble
         self._signature = signature
-        self._show(View(workplace.fleet, facts, made.plan, fleet_status, problem, (), taken))
+        self._show(Snapshot(workplace.fleet, facts, held.plan, fleet_status, problem, (), taken))
 
-    def _show(self, view: View) -> None:
-        self._view = replace(view, body=self._encode(view))
+    def _show(self, snapshot: Snapshot) -> None:
+        self._snapshot = replace(snapshot, body=self._encode(snapshot))
 
     def _sign(self) -> Signature:
         """Taken before the files are read: what changes meanwhile is seen by the next look."""

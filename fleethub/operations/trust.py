@@ -14,11 +14,12 @@ from pathlib import Path
 
 from fleethub import folders
 from fleethub.lockfile.errors import LockfileError
+from fleethub.model.errors import FleetHubError
 from fleethub.model.finding import FOR_PEOPLE, Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.secret import SecretRef
-from fleethub.model.trust import COMMAND, Guard, Known, Record, Run, Use, digest, origin_of, runs, uses
+from fleethub.model.trust import COMMAND, Guard, Record, Run, Use, digest, origin_of, runs, uses
 from fleethub.state import trust as kept
 from fleethub.stores.interface import Store
 
@@ -27,8 +28,10 @@ HAND = "named by hand"
 _REF = re.compile(r",(?=(?:env|file|command):)")
 
 
-class TrustInputError(ValueError):
+class TrustInputError(FleetHubError):
     """What was given as trusted cannot be used; the message says what is allowed."""
+
+    code = "trust.input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,46 +247,6 @@ def says(findings: Iterable[Finding]) -> Iterable[str]:
     for finding in findings:
         if finding.code in FOR_PEOPLE:
             yield f"{finding.message}" + (f"; {finding.hint}" if finding.hint else "")
-
-
-def add(fleet: Fleet, lockfile: Lockfile | None, items: Iterable[str]) -> tuple[Path, Record, New]:
-    """Record what is named (a URL without a reference: with the spec's); returns the file, the record, what is left.
-
-    Raises TrustInputError and TrustError.
-    """
-    said = given(items)
-    places, record = record_of(fleet, lockfile)
-    spec = uses(fleet)
-    wanted = []
-    for origin, refs in said.origins.items():
-        mine = [use for use in spec if use.origin == origin]
-        if refs:
-            mine = [use for use in mine if use.credential is None or use.credential in refs]
-            mine += [Use(origin, HAND, ref) for ref in refs if all(use.credential != ref for use in mine)]
-        wanted += mine or [Use(origin, HAND)]
-    lines = {digest(run.line): run for run in runs(fleet)}
-    named = {digest(i.removeprefix(COMMAND)): i.removeprefix(COMMAND) for i in items if "://" not in i.split()[0]}
-    commands = [lines.get(d) or Run(named.get(d, f"sha256:{d}"), HAND) for d in said.commands]
-    unknown_digests = [run.line for run in commands if run.line.startswith("sha256:")]
-    if unknown_digests:
-        raise TrustInputError(f"{unknown_digests[0]} is of no command of the spec; name the command itself")
-    found = (record or Record()).with_uses(wanted, commands)
-    return kept.write(places, found, fleet.name), found, unknown(fleet, found)
-
-
-def remove(fleet: Fleet, lockfile: Lockfile | None, items: Iterable[str]) -> tuple[Record, tuple[str, ...]]:
-    """Take origins and commands out; returns the record and what of the items it did not have."""
-    said = given(items)
-    places, record = record_of(fleet, lockfile)
-    known = record or Record()
-    missing = [o for o in said.origins if o not in known.origins]
-    missing += [d for d in said.commands if d not in known.commands]
-    origins: dict[str, Known] = {o: k for o, k in known.origins.items() if o not in said.origins}
-    commands = {d: line for d, line in known.commands.items() if d not in said.commands}
-    left = Record(origins, commands)
-    if record is not None and left != record:
-        kept.write(places, left, fleet.name)
-    return left, tuple(missing)
 
 
 def remember(fleet: Fleet, lockfile: Lockfile | None) -> Path:

@@ -2,76 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Node
 from fleethub.model.text import heard
-from fleethub.operations import Workplace
+from fleethub.operations.outcome import Outcome
+from fleethub.operations.plan import plan_exit, unresolved
+from fleethub.operations.workplace import Workplace
 from fleethub.verifying.values import NodeVerification
 
 AT_ONCE = 8  # nodes
 AT_ONCE_LIVE = 4  # nodes whose models are called: each call may be a cold load
 
 
-class VerifyError(Exception):
-    """The question cannot be asked as it was put; the message says what can."""
+@dataclass(frozen=True, slots=True)
+class VerifyInput:
+    """``nodes``: which (none: all). ``live``: seconds for a one-token call of each model; None: no such call."""
+
+    nodes: tuple[str, ...] = ()
+    live: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FleetVerification:
-    """All nodes that were asked for; ``findings`` are about the fleet (what could not be read)."""
+    """All nodes that were asked for; ``findings`` are about the fleet (what could not be read, why it is refused)."""
 
     nodes: tuple[NodeVerification, ...]
     findings: tuple[Finding, ...]
+    refused: bool = False
 
 
-def verify(place: Workplace, names: Sequence[str] = (), live: float | None = None) -> FleetVerification:
-    """Verify nodes (none named: all); ``live``: seconds for a one-token call of each model. Raises VerifyError."""
-    fleet = place.fleet
-    unknown = [name for name in names if name not in fleet.nodes]
+def run(workplace: Workplace, asked: VerifyInput) -> Outcome[FleetVerification]:
+    """Verify nodes: exit 3 with a finding of severity error, 1 when something could not be asked and nothing is worse.
+
+    Asks nobody where the seed or the fleet's name is wrong. Raises InputError for a name that no node has.
+    """
+    if (refused := workplace.refused()) is not None:
+        return Outcome(FleetVerification((), refused.findings, refused=True), plan_exit(refused), refused.findings)
+    fleet = workplace.fleet
+    unknown = [name for name in asked.nodes if name not in fleet.nodes]
     if unknown:
         listed = ", ".join(sorted(fleet.nodes)) or "none"
-        raise VerifyError(f"no node is called {unknown[0]!r}; there are: {listed}")
-    nodes = [fleet.nodes[name] for name in dict.fromkeys(names or fleet.nodes)]
+        raise InputError(f"no node is called {unknown[0]!r}; there are: {listed}")
+    nodes = [fleet.nodes[name] for name in dict.fromkeys(asked.nodes or fleet.nodes)]
     from fleethub.verifying.ask import Access, verify_node
 
-    readings, findings = _readings(place, nodes)
-    findings += place.trust.findings
-    workers = min(AT_ONCE if live is None else AT_ONCE_LIVE, max(len(nodes), 1))
-    access = Access(fleet, place.root, place.http, place.resolver, place.shells, place.trust.guard)
+    readings, findings = _readings(workplace, nodes)
+    workers = min(AT_ONCE if asked.live is None else AT_ONCE_LIVE, max(len(nodes), 1))
+    access = Access(fleet, workplace.root, workplace.http, workplace.resolver, workplace.shells, workplace.trust.guard)
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        found = tuple(pool.map(lambda node: verify_node(access, node, live, readings), nodes))
-    findings += [
-        Finding(p.code, str(p), hint="set it, or correct the reference; what needs it is unknown")
-        for p in place.resolver.problems
-        if p.code != "command.new"
-    ]
-    return FleetVerification(found, tuple(findings))
+        found = tuple(pool.map(lambda node: verify_node(access, node, asked.live, readings), nodes))
+    about = (*findings, *workplace.trust.findings, *unresolved(workplace))
+    code = Exit.ERROR if any(node.unknown for node in found) else Exit.FINE
+    if any(f.severity is Severity.ERROR for f in (*about, *(f for node in found for f in node.findings))):
+        code = Exit.REFUSED
+    return Outcome(FleetVerification(found, about), code, about)
 
 
-def verify_exit(report: FleetVerification) -> Exit:
-    """3 with a finding of severity error, 1 when something could not be asked, else 0."""
-    found = [*report.findings, *(f for node in report.nodes for f in node.findings)]
-    if any(f.severity is Severity.ERROR for f in found):
-        return Exit.REFUSED
-    return Exit.ERROR if any(node.unknown for node in report.nodes) else Exit.FINE
-
-
-def _readings(place: Workplace, nodes: Iterable[Node]) -> tuple[dict[str, ProxyReading | None], list[Finding]]:
+def _readings(workplace: Workplace, nodes: Iterable[Node]) -> tuple[dict[str, ProxyReading | None], list[Finding]]:
     """What the master keys of the nodes' proxies see; where one does not, causes are told less apart."""
     from fleethub.kinds.key import wiring
     from fleethub.kinds.proxies import proxy_source
     from fleethub.observing import observe
 
-    fleet = place.fleet
+    fleet = workplace.fleet
     used = sorted({name for node in nodes for name in wiring(fleet, node)})
     facts = observe(
-        fleet, [proxy_source(fleet.proxies[name]) for name in used], place.http, place.resolver, place.shells
+        fleet,
+        [proxy_source(fleet.proxies[name]) for name in used],
+        workplace.http,
+        workplace.resolver,
+        workplace.shells,
     )
     readings = {name: facts.of(proxy_source(fleet.proxies[name])) for name in used}
     findings = [

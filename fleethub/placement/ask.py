@@ -16,6 +16,7 @@ from fleethub.model.capacity import (
     Rank,
     Suggestion,
 )
+from fleethub.model.errors import InputError
 from fleethub.model.facts import Facts, Resident, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Unknown
@@ -29,12 +30,11 @@ from fleethub.sizing.architecture import ModelArchitecture, architecture_of, arc
 ORDER = (Fit.FITS, Fit.UNKNOWN, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)
 
 
-class AskError(Exception):
-    """The question has no answer as it is put; the message says how to put it. ``absent``: a name nothing has."""
+class AskError(InputError):
+    """The question has no answer as it is put; the message says how to put it. ``absent``: nothing has that name."""
 
     def __init__(self, message: str, absent: bool = False) -> None:
-        self.absent = absent
-        super().__init__(message)
+        super().__init__(message, code="absent" if absent else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from fleethub.model.capacity import Bar
 from fleethub.model.finding import Finding
 from fleethub.model.fleet_status import BackendStatus, FleetStatus
 from fleethub.model.plan import Plan
-from fleethub.operations.snapshots import View
+from fleethub.operations.snapshots import Snapshot
 from fleethub.server.errors import CODES
 from fleethub.views.data import finding_data, plan_data
 from fleethub.views.fleet_status import status_data
@@ -118,28 +118,28 @@ class Health(Answered):
     ok: bool
 
 
-def observation(view: View, stale_after: float) -> dict[str, Any]:
+def observation(snapshot: Snapshot, stale_after: float) -> dict[str, Any]:
     """How far to trust what is answered."""
     return {
-        "at": view.facts.at if view.facts else None,
-        "problem": view.problem,
-        "findings": [finding_data(f) for f in view.findings],
+        "at": snapshot.facts.at if snapshot.facts else None,
+        "problem": snapshot.problem,
+        "findings": [finding_data(f) for f in snapshot.findings],
         "stale_after": stale_after,
     }
 
 
-def fleet_body(view: View, stale_after: float) -> bytes:
-    """The body of GET /api/fleet, made once for each view; empty without a fleet_status."""
-    if view.fleet_status is None:
+def fleet_body(snapshot: Snapshot, stale_after: float) -> bytes:
+    """The body of GET /api/fleet, made once for each snapshot; empty without a fleet_status."""
+    if snapshot.fleet_status is None:
         return b""
-    data = {**status_data(view.fleet_status), "observation": observation(view, stale_after)}
+    data = {**status_data(snapshot.fleet_status), "observation": observation(snapshot, stale_after)}
     return json.dumps(data, ensure_ascii=False, default=list, separators=(",", ":")).encode()
 
 
-def plan_body(view: View, stale_after: float) -> dict[str, Any]:
+def plan_body(snapshot: Snapshot, stale_after: float) -> dict[str, Any]:
     """The body of GET /api/fleet/plan."""
-    out: dict[str, Any] = {"observation": observation(view, stale_after)}
-    return out | _by_kind(view.plan if view.facts or (view.plan and view.plan.fatal) else None)
+    out: dict[str, Any] = {"observation": observation(snapshot, stale_after)}
+    return out | _by_kind(snapshot.plan if snapshot.facts or (snapshot.plan and snapshot.plan.fatal) else None)
 
 
 def plan_summary(plan: Plan | None) -> dict[str, Any] | None:

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from fleethub import __version__
-from fleethub.server.errors import BUG, Refusal
-from fleethub.server.guards import OPEN, Door, Guards
+from fleethub.model.errors import FleetHubError
+from fleethub.server.access import OPEN, AccessGuard, AccessPolicy
+from fleethub.server.errors import BUG, Refusal, refusal_of
 from fleethub.server.page import page
 from fleethub.server.reading import reading
 from fleethub.server.site import Site
@@ -25,12 +26,12 @@ Reads have no side effects. Writes edit the spec and never apply: `fleethub appl
 `{error, code, …}`. `project` says who asks; it is no authentication."""
 
 
-def build(site: Site, door: Door) -> ASGIApp:
+def build(site: Site, policy: AccessPolicy) -> ASGIApp:
     """Everything behind the guards."""
-    return Guards(api(site, door), door)
+    return AccessGuard(api(site, policy), policy)
 
 
-def api(site: Site, door: Door | None = None) -> FastAPI:
+def api(site: Site, policy: AccessPolicy | None = None) -> FastAPI:
     """The routes, without what guards them. No page of documentation: it would fetch its scripts from elsewhere."""
     app = FastAPI(
         title="FleetHub", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False
@@ -39,6 +40,7 @@ def api(site: Site, door: Door | None = None) -> FastAPI:
     app.include_router(writing(site))
     app.include_router(page(site))
     app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(FleetHubError, _cannot)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _bug)
@@ -50,7 +52,7 @@ def api(site: Site, door: Door | None = None) -> FastAPI:
         for path in schema["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
-        if door is not None and door.token is not None:
+        if policy is not None and policy.token is not None:
             schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
             schema["security"] = [{"token": []}]
             for path in OPEN:
@@ -64,6 +66,11 @@ def api(site: Site, door: Door | None = None) -> FastAPI:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     return error.response()
+
+
+async def _cannot(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FleetHubError)
+    return refusal_of(error).response()
 
 
 async def _http(request: Request, error: Exception) -> Response:

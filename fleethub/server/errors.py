@@ -8,6 +8,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from fleethub.model.errors import FleetHubError, SpecError
+from fleethub.views.data import finding_data
+
 #: code -> HTTP status, when it is answered. The documentation's table is made from this one.
 CODES: dict[str, tuple[int, str]] = {
     "BAD_REQUEST": (400, "the body is not JSON, ended early, or has a key twice"),
@@ -46,6 +49,32 @@ class Refusal(Exception):
     def response(self) -> Response:
         """As JSON, with the code's own status."""
         return json_response({**self.more, "error": self.message, "code": self.code}, CODES[self.code][0], self.headers)
+
+
+#: FleetHubError.code -> code here. Whatever else stops an operation is REFUSED.
+WORDS = {
+    "spec.broken": "SPEC_BROKEN",
+    "spec.changed": "STALE",
+    "plan.stale": "STALE",
+    "lockfile.stale": "STALE",
+    "locked": "LOCKED",
+    "unknown-node": "NOT_FOUND",
+    "plan.unknown": "NOT_FOUND",
+    "by-hand": "REFUSED",
+    "bad-name": "VALIDATION",
+    "bad-field": "VALIDATION",
+    "bad-project": "VALIDATION",
+    "absent": "NOT_FOUND",
+    "input": "QUESTION",
+}
+
+
+def refusal_of(error: FleetHubError) -> Refusal:
+    """What stopped an operation, as an answer."""
+    if isinstance(error, SpecError):
+        says = "the spec does not hold together, so it is not edited"
+        return Refusal("SPEC_BROKEN", says, findings=[finding_data(f) for f in error.findings])
+    return Refusal(WORDS.get(error.code, "REFUSED"), str(error))
 
 
 BUG = Refusal("INTERNAL_ERROR", "FleetHub has a bug; the server's log says where")

@@ -1,4 +1,4 @@
-"""Prometheus' text format of a view: headroom, drift, unknowns, findings, ages. What is unknown has no sample."""
+"""Prometheus' text format of a snapshot: headroom, drift, unknowns, findings, ages. What is unknown has no sample."""
 
 from __future__ import annotations
 
@@ -6,24 +6,29 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.operations.snapshots import View
+from fleethub.operations.snapshots import Snapshot
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
 Sample = tuple[Mapping[str, str], float]
 
 
-def metrics_text(view: View, refreshes: int, failures: int) -> str:
+def metrics_text(snapshot: Snapshot, refreshes: int, failures: int) -> str:
     """Every family, also without an observation: then ``fleethub_observed`` is 0 and nothing is told of the fleet."""
-    age = view.age
+    age = snapshot.age
     families: list[tuple[str, str, str, Iterable[Sample]]] = [
         ("observed", "gauge", "Whether the fleet was ever observed", [({}, float(age is not None))]),
         ("observation_age_seconds", "gauge", "Age of the last observation", [({}, age)] if age is not None else []),
-        ("problem", "gauge", "Whether what is shown is not what spec and network say now", [({}, bool(view.problem))]),
+        (
+            "problem",
+            "gauge",
+            "Whether what is shown is not what spec and network say now",
+            [({}, bool(snapshot.problem))],
+        ),
         ("refreshes_total", "counter", "Observations begun since the server started", [({}, refreshes)]),
         ("refresh_failures_total", "counter", "Observations that failed since then", [({}, failures)]),
     ]
-    if view.fleet_status is not None and view.facts is not None:
-        families += _fleet(view.fleet_status)
+    if snapshot.fleet_status is not None and snapshot.facts is not None:
+        families += _fleet(snapshot.fleet_status)
     return "".join(_family(*family) for family in families)
 
 

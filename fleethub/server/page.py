@@ -1,4 +1,4 @@
-"""The page at ``/``: rendered here from the same view as the API; a little script refreshes it.
+"""The page at ``/``: rendered here from the same snapshot as the API; a little script refreshes it.
 
 Every name in it is somebody's input: autoescaping is on, attributes are quoted, and the policy runs no other script.
 """
@@ -17,14 +17,15 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fleethub.model.capacity import Answer, Fit, Rank
+from fleethub.model.capacity import Answer, Fit
+from fleethub.model.errors import InputError
 from fleethub.model.fleet_status import FleetStatus, KeyStatus, NodeStatus
 from fleethub.model.text import flat, gib, plural
-from fleethub.operations.snapshots import View
+from fleethub.operations.inputs import CapacityInput
+from fleethub.operations.snapshots import Snapshot
 from fleethub.server import picture
-from fleethub.server.bodies import CapacityQuery
 from fleethub.server.errors import Refusal
-from fleethub.server.reading import question_of
+from fleethub.server.reading import capacity_of
 from fleethub.server.site import Site, looked
 
 REFRESH = 15  # seconds
@@ -52,14 +53,20 @@ def page(site: Site) -> APIRouter:
     return router
 
 
-def page_response(view: View, given: Mapping[str, str], stale_after: float) -> Response:
+def page_response(snapshot: Snapshot, given: Mapping[str, str], stale_after: float) -> Response:
     """HTML with a policy that lets nothing run or load but its own inline parts."""
     nonce = secrets.token_urlsafe(16)
-    answered, status = _answered(view, given)
-    stale = view.age is not None and view.age > stale_after
-    parts = _parts(view.fleet_status, view.facts is not None) if view.fleet_status else {}
-    told = {"view": view, "fleet_status": view.fleet_status, "given": given, "nonce": nonce, "refresh": REFRESH}
-    age = {"age": None if view.age is None else int(view.age), "stale": stale, "stale_after": stale_after}
+    answered, status = _answered(snapshot, given)
+    stale = snapshot.age is not None and snapshot.age > stale_after
+    parts = _parts(snapshot.fleet_status, snapshot.facts is not None) if snapshot.fleet_status else {}
+    told = {
+        "snapshot": snapshot,
+        "fleet_status": snapshot.fleet_status,
+        "given": given,
+        "nonce": nonce,
+        "refresh": REFRESH,
+    }
+    age = {"age": None if snapshot.age is None else int(snapshot.age), "stale": stale, "stale_after": stale_after}
     text = _template().render(**told, **age, **answered, **parts)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; "
@@ -157,24 +164,22 @@ def _parts(fleet_status: FleetStatus, observed: bool) -> dict[str, Any]:
     }
 
 
-def _answered(view: View, given: Mapping[str, str]) -> tuple[dict[str, Any], int]:
+def _answered(snapshot: Snapshot, given: Mapping[str, str]) -> tuple[dict[str, Any], int]:
     """The form's question, where one was put: an answer, a ranking, or what is wrong with it."""
     found: dict[str, Any] = {"answer": None, "places": (), "wrong": ""}
     if not given.get("model"):
         wrong = "Say which model: an alias of the fleet, or a tag that is installed." if given else ""
         return found | {"wrong": wrong}, 400 if wrong else 200
-    if view.fleet is None:
+    if snapshot.fleet is None:
         return found, 200
     try:
-        asked = question_of(looked(view), CapacityQuery.model_validate(dict(given)))
+        asked = capacity_of(looked(snapshot), CapacityInput.model_validate(dict(given)))
     except ValidationError as error:
         first = error.errors()[0]
         return found | {"wrong": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, 400
-    except Refusal as refusal:
+    except (Refusal, InputError) as refusal:
         return found | {"wrong": refusal.message}, 400
-    answer = asked if isinstance(asked, Answer) else None
-    places: tuple[Rank, ...] = asked if isinstance(asked, tuple) and asked and isinstance(asked[0], Rank) else ()
-    return found | {"answer": answer, "places": places, "later": _later(answer)}, 200
+    return found | {"answer": asked.answer, "places": asked.places, "later": _later(asked.answer)}, 200
 
 
 def _later(answer: Answer | None) -> list[str]:

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fleethub.model.capacity import Answer, CapacityReport, Rank
-from fleethub.operations import capacity as use
+from fleethub.model.errors import InputError
+from fleethub.operations.capacity import CapacityResult, LookResult, run
+from fleethub.operations.inputs import CapacityInput
 from fleethub.server.answers import CapacityAnswer, ErrorAnswer, FleetAnswer, Health, PlanAnswer, observation, plan_body
-from fleethub.server.bodies import CapacityQuery
 from fleethub.server.errors import Refusal, json_response
 from fleethub.server.metrics import KIND, metrics_text
 from fleethub.server.site import Site, age_of, looked, usable
@@ -39,24 +39,24 @@ def reading(site: Site) -> APIRouter:
     @router.get("/api/fleet", responses={**answers, **BROKEN}, summary="The whole fleet")
     async def fleet(request: Request) -> Response:
         """Who runs what, where, how full; drift, changes and findings. Sizes in bytes, times in UTC."""
-        return fleet_response(site, usable(await site.view()), request.headers.get("if-none-match", ""))
+        return fleet_response(site, usable(await site.latest()), request.headers.get("if-none-match", ""))
 
     @router.get("/api/fleet/plan", responses={200: {"model": PlanAnswer}, **BROKEN}, summary="What would change")
     async def plan() -> Response:
         """The plan that the last observation gives; `fleethub apply` reads anew before it does anything."""
-        view = await site.good()
-        return json_response(plan_body(view, site.stale_after), headers=age_of(view))
+        snapshot = await site.good()
+        return json_response(plan_body(snapshot, site.stale_after), headers=age_of(snapshot))
 
     @router.get(
         "/api/fleet/capacity",
         responses={200: {"model": CapacityAnswer}, **INVALID, **ABSENT, **AMISS, **BROKEN},
         summary="What fits into the VRAM",
     )
-    def capacity(asked: Annotated[CapacityQuery, Query()]) -> Response:
+    def capacity(asked: Annotated[CapacityInput, Query()]) -> Response:
         """Judged from the last observation; a model that is not installed can be described by params and quant."""
-        view = usable(site.snapshots.current())
-        data = {"observation": observation(view, site.stale_after), **capacity_data(looked(view), asked)}
-        return json_response(data, headers=age_of(view))
+        snapshot = usable(site.snapshots.current())
+        data = {"observation": observation(snapshot, site.stale_after), **capacity_data(looked(snapshot), asked)}
+        return json_response(data, headers=age_of(snapshot))
 
     @router.get("/healthz", response_model=Health, summary="Does the server live?")
     async def healthz() -> Response:
@@ -66,33 +66,33 @@ def reading(site: Site) -> APIRouter:
     @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, summary="For Prometheus")
     async def metrics() -> Response:
         """Headroom, drift, unknowns, findings, ages."""
-        text = metrics_text(await site.view(), site.snapshots.refreshes, site.snapshots.failures)
+        text = metrics_text(await site.latest(), site.snapshots.refreshes, site.snapshots.failures)
         return Response(text, headers={"Content-Type": KIND, "Cache-Control": "no-store"})
 
     return router
 
 
-def fleet_response(site: Site, view: Any, matches: str) -> Response:
-    """The view's own bytes, or 304 for who has them."""
-    tag = site.etag(view)
-    headers = {"ETag": tag, "Cache-Control": "no-cache", **age_of(view)}
+def fleet_response(site: Site, snapshot: Any, matches: str) -> Response:
+    """The snapshot's own bytes, or 304 for who has them."""
+    tag = site.etag(snapshot)
+    headers = {"ETag": tag, "Cache-Control": "no-cache", **age_of(snapshot)}
     if tag in (part.strip().removeprefix("W/") for part in matches.split(",")) or matches.strip() == "*":
         return Response(status_code=304, headers=headers)
-    return Response(view.body, headers=headers, media_type="application/json")
+    return Response(snapshot.body, headers=headers, media_type="application/json")
 
 
-def capacity_data(seen: use.Looked, asked: CapacityQuery) -> dict[str, Any]:
-    """One of backends, answer and places; raises Refusal."""
-    found = question_of(seen, asked)
-    if isinstance(found, Answer):
-        return {"answer": answer_data(found)}
-    reports = [report_data(r) for r in found if isinstance(r, CapacityReport)]
-    places = [rank_data(r) for r in found if isinstance(r, Rank)]
-    return {"places": places} if asked.model else {"backends": reports}
+def capacity_data(seen: LookResult, asked: CapacityInput) -> dict[str, Any]:
+    """One of backends, answer and places; raises Refusal and InputError."""
+    found = capacity_of(seen, asked)
+    if found.answer is not None:
+        return {"answer": answer_data(found.answer)}
+    if asked.model is not None:
+        return {"places": [rank_data(r) for r in found.places]}
+    return {"backends": [report_data(r) for r in found.reports]}
 
 
-def question_of(seen: use.Looked, asked: CapacityQuery) -> Answer | tuple[CapacityReport, ...] | tuple[Rank, ...]:
-    """One model on one backend; without a backend all places for it; without a model all backends. Raises Refusal."""
+def capacity_of(seen: LookResult, asked: CapacityInput) -> CapacityResult:
+    """The answer to a question as it comes by HTTP; raises Refusal and InputError."""
     about_one = ("context", "parallel", "kv_type", "params", "quant")
     loose = [name for name in about_one if getattr(asked, name) is not None and asked.model is None]
     if loose:
@@ -102,13 +102,9 @@ def question_of(seen: use.Looked, asked: CapacityQuery) -> Answer | tuple[Capaci
     if asked.backend is not None and asked.backend not in seen.fleet.backends:
         raise Refusal("NOT_FOUND", f"no backend is called {asked.backend!r}", known=sorted(seen.fleet.backends))
     try:
-        if asked.model is None:
-            return use.overview(seen, asked.backend)
-        shape = use.given_shape(use.given_params(asked.params) if asked.params else None, asked.quant, None)
-        question = use.Question(asked.backend or "", asked.model, asked.context, asked.parallel, asked.kv_type, shape)
-        return use.ask_one(seen, question) if asked.backend is not None else use.places(seen, question)
-    except use.AskError as error:
-        if error.absent and asked.model is not None:
+        return run(seen, asked).data
+    except InputError as error:
+        if error.code == "absent" and asked.model is not None:
             absent = f"{asked.model} is neither in the spec nor installed on a backend that answers"
             raise Refusal("NOT_FOUND", f"{absent}: describe it with params=32B&quant=Q4_K_M") from None
-        raise Refusal("QUESTION", str(error)) from None
+        raise

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.atomic import replace
+from fleethub.model.errors import FleetHubError
 from fleethub.model.secret import SecretRef
 from fleethub.model.trust import Known, Record
 from fleethub.state.fleets import config_home
@@ -18,8 +19,10 @@ from fleethub.state.fleets import config_home
 FORMAT = 1
 
 
-class TrustError(Exception):
+class TrustError(FleetHubError):
     """A record cannot be read or written; the message names the file and what to do."""
+
+    code = "trust"
 
 
 def places(folder: Path, fleet_id: str, lineage: str) -> tuple[Path, ...]:

@@ -10,12 +10,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from fleethub.model.errors import FleetHubError
 from fleethub.model.event import Event
+from fleethub.model.exit import Exit
 from fleethub.model.observation import Lockfile
 
 
-class LockedError(Exception):
+class LockedError(FleetHubError):
     """Somebody else is applying; ``holder`` is what they wrote: who, pid, operation, since."""
+
+    code = "locked"
+    exit = Exit.LOCKED
 
     def __init__(self, holder: Mapping[str, object]) -> None:
         self.holder = holder
@@ -23,8 +28,11 @@ class LockedError(Exception):
         super().__init__(f"the fleet is locked by {who} since {holder.get('since', '?')}; wait for it to end")
 
 
-class StaleLockfileError(Exception):
+class StaleLockfileError(FleetHubError):
     """The lockfile is not the one that was read any more, so it was not replaced; the message says what to do."""
+
+    code = "lockfile.stale"
+    exit = Exit.STALE
 
 
 @dataclass(frozen=True, slots=True)

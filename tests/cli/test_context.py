@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fleethub.model.facts import Facts
-from fleethub.operations import Workplace
+from fleethub.operations.workplace import Workplace
 from tests.support import Place, recorded
 from tests.test_laws import World
 from tests.views.test_text import MODELS

@@ -129,9 +129,9 @@ def test_a_spec_that_changed_while_it_was_asked_is_stale(place: Place, monkeypat
     real = module.propose
 
     def slow(*args: Any, **kwargs: Any) -> Any:
-        proposal = real(*args, **kwargs)
+        done = real(*args, **kwargs)
         (place.folder / "nodes/volta.toml").write_text(VOLTA + "# while it was read\n")
-        return proposal
+        return done
 
     monkeypatch.setattr(module, "propose", slow)
     out = place.run("assign", "volta", "gpt-oss-20b", "--project", "Volta", "--yes", code=4)

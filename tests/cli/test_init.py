@@ -18,7 +18,7 @@ from fleethub.kinds import KINDS
 from fleethub.kinds.values import Inputs
 from fleethub.model.observation import Resource
 from fleethub.model.secret import SecretRef
-from fleethub.operations import open_fleet
+from fleethub.operations.spec import open_fleet
 from fleethub.state import fleets
 from tests.support import Place
 

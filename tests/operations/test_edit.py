@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from fleethub.model.edit import EditError, NotCommitted, Proposal, SpecChanged
+from fleethub.model.errors import SpecError
 from fleethub.model.facts import Facts
-from fleethub.operations import SpecError, Workplace
-from fleethub.operations.edit import Assign, Register, Release, SetFields, propose, refuse, write
+from fleethub.operations.edit import Assign, EditInput, Register, Release, SetFields, propose
+from fleethub.operations.edit_write import refuse, write
+from fleethub.operations.workplace import Workplace
 from fleethub.stores import history
 from fleethub.stores.interface import LockedError
 from fleethub.stores.lock import local_lock
@@ -57,7 +59,7 @@ def git(fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def ask(folder: Path, edit: Any, project: str = "Volta", force: bool = False) -> Proposal:
     """What the HTTP server does: judge with facts that it has."""
-    return propose(folder, edit, project, force, NOTHING_READ)
+    return propose(folder, EditInput(edit, project, force, dry_run=True), NOTHING_READ).data
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -179,7 +181,7 @@ def test_capacity_that_the_edit_adds_refuses_it(fleet: Path) -> None:
 def test_capacity_that_was_lacking_before_does_not_refuse_another_edit(fleet: Path) -> None:
     text = (fleet / "fleet.toml").read_text()
     (fleet / "fleet.toml").write_text(text.replace('host = "free"\n', 'host = "free"\nmodel = "gemma3-27b"\n'))
-    worse = propose(fleet, SetFields("volta", {"port": 18790}), "Volta", facts=NOTHING_READ)
+    worse = propose(fleet, EditInput(SetFields("volta", {"port": 18790}), "Volta"), NOTHING_READ).data
     assert any(f.code == "capacity.exceeded" for f in worse.plan.findings)
     assert worse.conflicts == ()
     assert not worse.refused
@@ -275,7 +277,7 @@ def test_of_two_edits_at_once_one_waits(fleet: Path) -> None:
 
 
 def test_what_cannot_be_written_whole_is_put_back(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fleethub.operations import edit as module
+    from fleethub.operations import edit_write as module
 
     proposal = ask(fleet, Release("volta"))
     before, real = files(fleet), module.write_file
@@ -412,18 +414,20 @@ import os, signal, sys
 from pathlib import Path
 from fleethub.model.facts import Facts
 from fleethub.stores import history
-from fleethub.operations import edit
+from fleethub.operations import edit, edit_write
 def dies(*args): os.kill(os.getpid(), signal.SIGKILL)
 folder, at = Path(sys.argv[1]), sys.argv[2]
-proposal = edit.propose(folder, edit.Assign("volta", "gpt-oss-20b"), "Volta", False, Facts("2026-11-26T12:00:00+00:00"))
+proposal = edit.propose(
+    folder, edit.EditInput(edit.Assign("volta", "gpt-oss-20b"), "Volta"), Facts("2026-11-26T12:00:00+00:00")
+).data
 original = history.History.append
 def late(self, line):
     original(self, line)
     dies()
-if at == "before the spec": edit._put = dies
+if at == "before the spec": edit_write._put = dies
 if at == "before the history": history.History.append = dies
 if at == "after the history": history.History.append = late
-edit.write(proposal, by="ops@there")
+edit_write.write(proposal, by="ops@there")
 """
 
 

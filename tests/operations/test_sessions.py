@@ -11,8 +11,8 @@ import pytest
 from fleethub.fleetspec import load
 from fleethub.model.facts import Facts
 from fleethub.model.observation import Applied, Lockfile
-from fleethub.operations import Workplace
 from fleethub.operations.sessions import publish
+from fleethub.operations.workplace import Workplace
 from tests.support import Place, recorded
 from tests.test_laws import World
 from tests.views.test_text import MODELS

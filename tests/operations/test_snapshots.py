@@ -1,4 +1,4 @@
-"""The snapshots: one view at a time, planned anew from the last facts, and never fine when it is not."""
+"""The snapshots: one snapshot at a time, planned anew from the last facts, and never fine when it is not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from fleethub.operations.snapshots import NEVER, SnapshotCache, View
+from fleethub.operations.snapshots import NEVER, Snapshot, SnapshotCache
 from fleethub.stores.lock import local_lock
 from tests.support import MASTER, Place, recorded
 from tests.test_laws import SPEC, World
@@ -26,26 +26,27 @@ def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plac
 
 def test_before_the_first_look_nothing_is_known_and_nothing_is_asked(place: Place) -> None:
     with recorded() as sent:
-        view = SnapshotCache(place.folder).view
+        snapshot = SnapshotCache(place.folder).latest
     assert sent == []
-    assert view.age is None
-    assert view.facts is None
-    assert view.plan is not None
-    assert view.fleet_status is not None
-    assert view.plan.sentence == NEVER
+    assert snapshot.age is None
+    assert snapshot.facts is None
+    assert snapshot.plan is not None
+    assert snapshot.fleet_status is not None
+    assert snapshot.plan.sentence == NEVER
     assert {
-        thing.state for thing in (*view.fleet_status.nodes, *view.fleet_status.keys, *view.fleet_status.proxies)
+        thing.state
+        for thing in (*snapshot.fleet_status.nodes, *snapshot.fleet_status.keys, *snapshot.fleet_status.proxies)
     } == {"unknown"}
 
 
 def test_a_look_sees_what_is_there_and_keeps_it_for_sessions(place: Place) -> None:
     (place.folder / ".fleethub/context.json").unlink(missing_ok=True)
-    view = SnapshotCache(place.folder, lambda seen: seen.plan.sentence.encode() if seen.plan else b"").refresh()
-    assert view.fleet_status is not None
-    assert view.problem == ""
-    assert view.age is not None
-    assert {n.state for n in view.fleet_status.nodes} == {"there"}
-    assert view.body == b"Nothing to do: the fleet is as the spec says."
+    snapshot = SnapshotCache(place.folder, lambda seen: seen.plan.sentence.encode() if seen.plan else b"").refresh()
+    assert snapshot.fleet_status is not None
+    assert snapshot.problem == ""
+    assert snapshot.age is not None
+    assert {n.state for n in snapshot.fleet_status.nodes} == {"there"}
+    assert snapshot.body == b"Nothing to do: the fleet is as the spec says."
     assert (place.folder / ".fleethub/context.json").exists()
 
 
@@ -108,10 +109,10 @@ def test_a_broken_spec_keeps_the_last_good_view_and_says_so(place: Place) -> Non
     good = snapshots.refresh()
     text = (place.folder / "fleet.toml").read_text()
     place.write(text + "[nodes.b\n")
-    for view in (snapshots.current(), snapshots.refresh()):
-        assert view.fleet_status is good.fleet_status
-        assert "does not hold together" in view.problem
-        assert [f.code for f in view.findings] == ["spec.syntax"]
+    for snapshot in (snapshots.current(), snapshots.refresh()):
+        assert snapshot.fleet_status is good.fleet_status
+        assert "does not hold together" in snapshot.problem
+        assert [f.code for f in snapshot.findings] == ["spec.syntax"]
     assert snapshots.failures == 1
     place.write(text)
     mended = snapshots.current()
@@ -121,10 +122,10 @@ def test_a_broken_spec_keeps_the_last_good_view_and_says_so(place: Place) -> Non
 
 def test_a_spec_that_never_held_together_shows_nothing_as_a_fleet(place: Place) -> None:
     place.write("[fleet\n")
-    view = SnapshotCache(place.folder).refresh()
-    assert view.fleet_status is None
-    assert view.fleet is None
-    assert [f.code for f in view.findings] == ["spec.syntax"]
+    snapshot = SnapshotCache(place.folder).refresh()
+    assert snapshot.fleet_status is None
+    assert snapshot.fleet is None
+    assert [f.code for f in snapshot.findings] == ["spec.syntax"]
 
 
 def test_a_broken_lockfile_is_a_problem(place: Place) -> None:
@@ -140,21 +141,21 @@ def test_the_wrong_seed_asks_nobody_and_keeps_what_was_seen(place: Place) -> Non
     seen = snapshots.refresh().facts
     place.seed("fhseed1_" + "0" * 43)
     with recorded() as sent:
-        view = snapshots.refresh()
+        snapshot = snapshots.refresh()
     assert sent == []
-    assert view.plan is not None
-    assert view.plan.fatal
-    assert "Nothing was asked" in view.problem
-    assert view.facts is seen
+    assert snapshot.plan is not None
+    assert snapshot.plan.fatal
+    assert "Nothing was asked" in snapshot.problem
+    assert snapshot.facts is seen
 
 
 def test_a_bug_while_reading_is_told_until_a_look_succeeds(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshots = SnapshotCache(place.folder)
     good = snapshots.refresh()
     with monkeypatch.context() as patch:
-        patch.setattr("fleethub.operations.Workplace.read", lambda *_: 1 / 0)
+        patch.setattr("fleethub.operations.workplace.Workplace.read", lambda *_: 1 / 0)
         assert "ZeroDivisionError" in snapshots.refresh().problem
-        assert snapshots.view.facts is good.facts
+        assert snapshots.latest.facts is good.facts
         place.edit("rpm = 60", "rpm = 61")
         assert "ZeroDivisionError" in snapshots.current().problem, "planning anew does not make the network readable"
     assert snapshots.refresh().problem == ""
@@ -170,12 +171,12 @@ def test_whatever_goes_wrong_beside_the_network_is_told_and_ends_nothing(
         with monkeypatch.context() as patch:
             patch.setattr(f"fleethub.operations.snapshots.{what}", Mock(side_effect=error))
             assert snapshots.refresh().problem, what
-            assert snapshots.view.fleet_status is not None
+            assert snapshots.latest.fleet_status is not None
         assert snapshots.refresh().problem == ""
-    encoded: list[View] = []
+    encoded: list[Snapshot] = []
 
-    def encode(view: View) -> bytes:
-        encoded.append(view)
+    def encode(snapshot: Snapshot) -> bytes:
+        encoded.append(snapshot)
         if len(encoded) == 2:
             raise ValueError("surrogates not allowed")
         return b"{}"
@@ -188,7 +189,7 @@ def test_whatever_goes_wrong_beside_the_network_is_told_and_ends_nothing(
 def test_who_needs_a_recent_look_waits_for_one_look_together(place: Place) -> None:
     snapshots = SnapshotCache(place.folder)
     with ThreadPoolExecutor(8) as pool:
-        ages = [view.age for view in pool.map(lambda _: snapshots.within(60), range(8))]
+        ages = [snapshot.age for snapshot in pool.map(lambda _: snapshots.within(60), range(8))]
     assert None not in ages
     assert snapshots.refreshes == 1
     snapshots.within(-1)
@@ -200,7 +201,7 @@ def test_a_machine_that_slept_does_not_take_an_old_view_for_a_new_one(monkeypatc
         pytest.skip("this system does not tell how long it slept")
     clocks = {time.CLOCK_BOOTTIME: 30_000.0, time.CLOCK_MONOTONIC: 60.0}
     monkeypatch.setattr(time, "clock_gettime", clocks.__getitem__)
-    assert View(taken=30.0).age == 29_970
+    assert Snapshot(taken=30.0).age == 29_970
 
 
 def test_many_readers_plan_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +218,7 @@ def test_many_readers_plan_once(place: Place, monkeypatch: pytest.MonkeyPatch) -
     for reader in readers:
         reader.join()
     assert len(planned) == 1
-    assert len({id(view) for view in views}) == 1
+    assert len({id(snapshot) for snapshot in views}) == 1
 
 
 def test_it_refreshes_by_itself_until_it_is_stopped(place: Place) -> None:
@@ -225,10 +226,10 @@ def test_it_refreshes_by_itself_until_it_is_stopped(place: Place) -> None:
     original = snapshots.refresh
 
     def refresh() -> object:
-        view = original()
+        snapshot = original()
         if snapshots.refreshes >= 3:
             seen.set()
-        return view
+        return snapshot
 
     snapshots.refresh = refresh  # type: ignore[method-assign, assignment]
     runner = threading.Thread(target=snapshots.run, args=(0.01, stop))

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from fleethub import nodetypes
-from fleethub.operations import open_fleet
+from fleethub.operations.spec import open_fleet
 from fleethub.rendering import Rendered, load_schemas, load_templates, render
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "nodetypes"))

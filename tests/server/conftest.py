@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from fleethub.server.access import AccessPolicy
 from fleethub.server.app import build
-from fleethub.server.guards import Door
 from fleethub.server.site import Site, site_of
 from tests.support import MASTER, Place
 from tests.test_laws import SPEC, World
 
 OWNED = SPEC.replace('host = "a"', 'host = "a"\nowner = "Volta"')
-ANYBODY = Door()
+ANYBODY = AccessPolicy()
 ASIDE = """
 [models."gpt-oss-20b"]
 backends = ["gpu"]
@@ -56,6 +56,6 @@ def client(site: Site) -> TestClient:
     return client_of(site)
 
 
-def client_of(site: Site, door: Door = ANYBODY) -> TestClient:
+def client_of(site: Site, policy: AccessPolicy = ANYBODY) -> TestClient:
     """A client of a served fleet, as a program on this machine."""
-    return TestClient(build(site, door), base_url="http://localhost:3310", raise_server_exceptions=True)
+    return TestClient(build(site, policy), base_url="http://localhost:3310", raise_server_exceptions=True)

@@ -21,8 +21,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from fleethub.server.access import AccessGuard, AccessPolicy
 from fleethub.server.bounded import Bounded, Limits
-from fleethub.server.guards import Door, Guards
 
 LONG, SHORT = 600.0, 0.3
 HANGS = 300  # seconds after which a socket of a test is given up
@@ -44,7 +44,7 @@ def server(limits: Limits) -> Iterator[int]:
     """The port of a served application, behind the real guards."""
     app = Starlette(routes=[Route("/echo", echo, methods=["GET", "POST"]), Route("/large", large)])
     protocol = partial(Bounded, limits=limits)
-    config = uvicorn.Config(Guards(app, Door()), http=protocol, lifespan="off", ws="none", log_config=None)  # type: ignore[arg-type]
+    config = uvicorn.Config(AccessGuard(app, AccessPolicy()), http=protocol, lifespan="off", ws="none", log_config=None)  # type: ignore[arg-type]
     running = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=asyncio.run, args=(running.serve(sockets=[listening]),))

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fleethub.model.secret import Secret
+from fleethub.server.access import AccessPolicy
 from fleethub.server.app import api
-from fleethub.server.guards import Door
 from fleethub.server.site import Site
 from tests.server.live import serving
 from tests.support import MASTER, Place
@@ -34,7 +34,7 @@ def test_it_describes_every_route_and_no_error_that_is_not_sent(site: Site) -> N
 
 def test_it_says_where_a_token_is_asked_for(site: Site) -> None:
     assert "securitySchemes" not in api(site).openapi()["components"]
-    described = api(site, Door(token=Secret("fhsk_" + "a" * 43))).openapi()
+    described = api(site, AccessPolicy(token=Secret("fhsk_" + "a" * 43))).openapi()
     assert described["components"]["securitySchemes"] == {"token": {"type": "http", "scheme": "bearer"}}
     assert described["security"] == [{"token": []}]
     assert described["paths"]["/healthz"]["get"]["security"] == []

@@ -87,15 +87,17 @@ def test_nothing_is_from_elsewhere_and_only_its_own_script_runs(client: TestClie
 
 @pytest.mark.parametrize("query", ["", "?model=gpt-oss-120b&backend=gpu"])
 def test_hostile_names_stay_text(site: Site, query: str) -> None:
-    view = site.snapshots.view
-    assert view.fleet_status is not None
-    plain = Page(bytes(page_response(view, {}, 180.0).body).decode())
-    node = replace(view.fleet_status.nodes[0], owner=HOSTILE, host=HOSTILE, chain=(HOSTILE, "b"), reason=HOSTILE)
-    model = replace(view.fleet_status.models[0], name=HOSTILE)
+    snapshot = site.snapshots.latest
+    assert snapshot.fleet_status is not None
+    plain = Page(bytes(page_response(snapshot, {}, 180.0).body).decode())
+    node = replace(snapshot.fleet_status.nodes[0], owner=HOSTILE, host=HOSTILE, chain=(HOSTILE, "b"), reason=HOSTILE)
+    model = replace(snapshot.fleet_status.models[0], name=HOSTILE)
     fleet_status = replace(
-        view.fleet_status, fleet=HOSTILE, nodes=(node,), models=(model, *view.fleet_status.models[1:])
+        snapshot.fleet_status, fleet=HOSTILE, nodes=(node,), models=(model, *snapshot.fleet_status.models[1:])
     )
-    hostile = Page(bytes(page_response(replace(view, fleet_status=fleet_status, problem=""), {}, 180.0).body).decode())
+    hostile = Page(
+        bytes(page_response(replace(snapshot, fleet_status=fleet_status, problem=""), {}, 180.0).body).decode()
+    )
     assert HOSTILE in "".join(hostile.words)
     tags = {tag for tag, _ in plain.elements}
     assert {tag for tag, _ in hostile.elements} == tags
@@ -149,7 +151,7 @@ def test_a_broken_spec_and_a_stale_view(site: Site, place: Place) -> None:
     page = opened(client)
     assert "does not hold together" in page.text
     assert "fleet.toml:1" in page.text
-    stale = Page(bytes(page_response(site.snapshots.view, {}, -1.0).body).decode())
+    stale = Page(bytes(page_response(site.snapshots.latest, {}, -1.0).body).decode())
     assert "hidden" not in next(a for _, a in stale.elements if a.get("id") == "stale")
 
 
@@ -164,7 +166,7 @@ def test_an_unseen_backend_is_not_shown_as_empty(place: Place, master: None, wor
 
 
 def test_the_state_of_a_node_is_the_worst_of_it(site: Site) -> None:
-    fleet_status = site.snapshots.view.fleet_status
+    fleet_status = site.snapshots.latest.fleet_status
     assert fleet_status is not None
     node, key = fleet_status.nodes[0], fleet_status.keys[0]
     cases: list[tuple[Any, Any, str]] = [
@@ -202,7 +204,7 @@ def test_bars() -> None:
 
 
 def test_the_wiring_leads_from_nodes_to_backends(site: Site) -> None:
-    fleet_status = site.snapshots.view.fleet_status
+    fleet_status = site.snapshots.latest.fleet_status
     assert fleet_status is not None
     drawn = wiring(fleet_status)
     assert {(b.kind, b.name) for b in drawn.boxes} == {
@@ -222,9 +224,9 @@ def test_the_wiring_leads_from_nodes_to_backends(site: Site) -> None:
 
 def test_the_token_is_asked_for_by_the_browser_itself(site: Site) -> None:
     from fleethub.model.secret import Secret
-    from fleethub.server.guards import Door
+    from fleethub.server.access import AccessPolicy
 
     token = "fhsk_" + "a" * 43
-    client = client_of(site, Door(token=Secret(token)))
+    client = client_of(site, AccessPolicy(token=Secret(token)))
     assert client.get("/").headers["www-authenticate"].startswith("Basic")
     assert client.get("/", auth=("anyone", token)).status_code == 200

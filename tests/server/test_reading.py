@@ -23,8 +23,8 @@ def test_the_fleet_is_the_survey_with_how_far_to_trust_it(client: TestClient, si
     answer = client.get("/api/fleet")
     body = answer.json()
     seen = body.pop("observation")
-    assert site.snapshots.view.fleet_status is not None
-    assert body == json.loads(json.dumps(status_data(site.snapshots.view.fleet_status), default=list))
+    assert site.snapshots.latest.fleet_status is not None
+    assert body == json.loads(json.dumps(status_data(site.snapshots.latest.fleet_status), default=list))
     assert seen == {"at": body["at"], "problem": "", "findings": [], "stale_after": 180.0}
     assert int(answer.headers["age"]) >= 0
     assert answer.headers["content-type"] == "application/json"

@@ -164,15 +164,15 @@ def test_a_model_or_node_that_is_not_there(client: TestClient) -> None:
 
 
 def test_a_race_that_is_lost_is_stale(client: TestClient, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fleethub.operations import edit
+    from fleethub.operations import edit_write
 
-    original = edit.write
+    original = edit_write.write
 
     def late(proposal: Any) -> Any:
         place.edit("rpm = 60", "rpm = 61")
         return original(proposal)
 
-    monkeypatch.setattr(edit, "write", late)
+    monkeypatch.setattr(edit_write, "write", late)
     assert post(client, "assign", 409, node="a", model="gpt-oss-20b", project="Volta")["code"] == "STALE"
     assert 'model = "qwen3-32b"' in (place.folder / "fleet.toml").read_text()
 
@@ -192,7 +192,7 @@ def test_a_spec_that_is_broken_now_is_not_edited(client: TestClient, place: Plac
 
 def test_the_first_write_looks_before_it_judges(place: Place, master: None) -> None:
     site = site_of(place.folder, 60.0)
-    assert site.snapshots.view.facts is None
+    assert site.snapshots.latest.facts is None
     body = post(client_of(site), "assign", 409, node="a", model="gpt-oss-120b", project="Volta")
     assert body["code"] == "CAPACITY_CONFLICT"
 
@@ -224,7 +224,7 @@ def test_a_spec_that_cannot_be_written_says_so(
     def denied(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("fleethub.operations.edit.write_file", denied)
+    monkeypatch.setattr("fleethub.operations.edit_write.write_file", denied)
     body = post(client, "assign", 503, node="a", model="gpt-oss-20b", project="Volta")
     assert body["code"] == "UNWRITABLE"
     assert "Permission denied" in body["error"]

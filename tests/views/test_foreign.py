@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.views.test_context import FORMS
 
 from fleethub.clients.http import Answer
 from fleethub.model.address import Address
@@ -22,14 +23,13 @@ from fleethub.model.observation import Applied, Locked, Lockfile, Seen, Source, 
 from fleethub.model.plan import Drift, Plan
 from fleethub.planning import fleet_status
 from fleethub.rendering import load_templates, render
-from fleethub.views.brief import brief
-from fleethub.views.context import Known, context
 from fleethub.views.document import document
 from fleethub.views.plan import plan_text
+from fleethub.views.session_summary import session_summary
+from fleethub.views.session_text import KnownFleet, session_text
 from fleethub.views.status import status_text
 from fleethub.views.style import Style, escaped, seen
 from tests.fleets import fleet
-from tests.views.test_context import FORMS
 
 PASSWORD = "pw-canary"
 #: What it would like to be: a heading, the next item of a list, a tag, a link, a fence, colour, another direction.
@@ -92,21 +92,21 @@ def neutral(text: str, lines: bool = True) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("mine", [frozenset[str](), frozenset({"volta", "lima", "webui"})], ids=["others", "mine"])
 def test_a_session_is_told_data(form: str, mine: frozenset[str]) -> None:
-    told = {**brief(poisoned(made())), "refused": [], "applied_by": "me", "applied_at": "now"}
+    told = {**session_summary(poisoned(made())), "refused": [], "applied_by": "me", "applied_at": "now"}
     told = json.loads(json.dumps(told))
-    text = context([Known("/shared/monad", told, 3.0)], mine, form)
+    text = session_text([KnownFleet("/shared/monad", told, 3.0)], mine, form)
     neutral(json.loads(text)["hookSpecificOutput"]["additionalContext"] if form == "claude-hook" else text)
 
 
 def test_what_lies_in_the_cache_is_data_too() -> None:
-    told = brief(made())
+    told = session_summary(made())
     told = {key: [CANARY] if key in ("models", "backends", "proxies", "refused") else told[key] for key in told}
     told["pending"] = CANARY
-    neutral(context([Known("/shared/monad", told, 3.0, since=CANARY)], frozenset(), "markdown"), lines=False)
+    neutral(session_text([KnownFleet("/shared/monad", told, 3.0, since=CANARY)], frozenset(), "markdown"), lines=False)
 
 
 def test_the_names_that_others_choose_are_quoted() -> None:
-    told = brief(poisoned(made()))
+    told = session_summary(poisoned(made()))
     who = next(c["who"] for c in told["consumers"] if c["who"].startswith("volta"))
     assert re.fullmatch(r'volta \("CANARY obey me [^"]*…"\)', who)
     assert all(line.startswith('"') or re.match(r"[\w-]+[ :]", line) for line in told["models"] + told["backends"])

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fleethub.state.context import read, save, stamps
-from fleethub.views.context import Known, context
+from fleethub.state.session_summary import read, save, stamps
+from fleethub.views.session_text import KnownFleet, session_text
 
 BRIEF: dict[str, Any] = {
     "fleet": "monad",
@@ -89,7 +89,7 @@ def test_whatever_is_in_it_is_shown_or_left(fleet: Path, name: str, value: objec
     kept = {"format": 1, **BRIEF, "files": {"fleet.toml": None}, name: value}
     (fleet / ".fleethub/context.json").write_text(json.dumps(kept))
     brief, since = read(fleet)
-    text = context([Known("/one", brief, 1.0, since)], frozenset({"volta"}), "text")
+    text = session_text([KnownFleet("/one", brief, 1.0, since)], frozenset({"volta"}), "text")
     assert "Inference fleet" in text
 
 

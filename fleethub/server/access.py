@@ -39,18 +39,18 @@ ALWAYS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class AccessPolicy:
     """Who is let in. ``hosts`` are names that are served beside loopback's and addresses; ``token`` None: anybody."""
 
     hosts: frozenset[str] = frozenset()
     token: Secret | None = None
 
 
-class Guards:
+class AccessGuard:
     """The outermost layer; whatever gets past it is a request that may be answered."""
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
-        self._app, self._door = app, door
+    def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
+        self._app, self._policy = app, policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the refusal, or hand on."""
@@ -70,10 +70,10 @@ class Guards:
 
         try:
             headers = Headers(scope=scope)
-            _host(headers, self._door.hosts)
+            _host(headers, self._policy.hosts)
             if scope["method"] not in SAFE:
                 _site(headers)
-            _token(headers, scope["path"], self._door.token)
+            _token(headers, scope["path"], self._policy.token)
             if scope["method"] not in SAFE:
                 receive = await _body(scope, headers, receive)
             # the server leaves the body of an answer to HEAD out by itself

@@ -1,4 +1,4 @@
-"""What a session reads at its start: briefs of the known fleets as a text of at most 4,000 characters.
+"""What a session reads at its start: summaries of the known fleets as a text of at most 4,000 characters.
 
 Standard library only, and little of it: this is on the path of every session's start.
 """
@@ -26,21 +26,21 @@ ACT = (
 )
 
 
-class Known(NamedTuple):
-    """A fleet that the user has: its folder, its brief (None: ``why`` says why not), seconds since it was observed.
+class KnownFleet(NamedTuple):
+    """A fleet that the user has: its folder, its summary (None: ``why`` says why not), seconds since it was observed.
 
-    ``since`` says what changed on disk since then; ``hint`` what to do where there is no brief.
+    ``since`` says what changed on disk since then; ``hint`` what to do where there is no summary.
     """
 
     folder: str
-    brief: dict[str, Any] | None
+    summary: dict[str, Any] | None
     age: float | None
     since: str = ""
     why: str = "never observed"
     hint: str = "fleethub observe, in that folder"
 
 
-def context(fleets: Sequence[Known], mine: frozenset[str], form: str) -> str:
+def session_text(fleets: Sequence[KnownFleet], mine: frozenset[str], form: str) -> str:
     """The text; ``mine`` are names of the session's project, casefolded; ``form``: text, markdown or claude-hook.
 
     Empty where there is no fleet. Fleets with something of one's own come first.
@@ -63,7 +63,7 @@ def _envelope(text: str) -> str:
     return json.dumps({"hookSpecificOutput": output}, ensure_ascii=False)
 
 
-def _fit(fleets: Sequence[Known], mine: frozenset[str], markdown: bool, room: int) -> str:
+def _fit(fleets: Sequence[KnownFleet], mine: frozenset[str], markdown: bool, room: int) -> str:
     """The first fleets whole as far as there is room; each further one has at least its headline, or is counted."""
     parts: list[str] = []
     for at, known in enumerate(fleets):
@@ -76,34 +76,34 @@ def _fit(fleets: Sequence[Known], mine: frozenset[str], markdown: bool, room: in
     return "\n\n".join(parts)[:room]
 
 
-def _fleet(known: Known, mine: frozenset[str], markdown: bool, room: int) -> str:
-    brief = known.brief
-    if brief is None:
+def _fleet(known: KnownFleet, mine: frozenset[str], markdown: bool, room: int) -> str:
+    summary = known.summary
+    if summary is None:
         head = _title(f"Inference fleet at {_clip(known.folder, 120)} (FleetHub): {known.why}", markdown)
         return f"{head}\nNothing is known of it here. Next: {known.hint}."
-    applied = f"apply {brief['serial']} at {brief['applied_at']} by {brief['applied_by']}"
+    applied = f"apply {summary['serial']} at {summary['applied_at']} by {summary['applied_by']}"
     lines = [
-        _title(_clip(f"Inference fleet {brief['fleet']} (FleetHub), {_age(known.age)}", LONGEST), markdown),
-        _clip(f"Folder {known.folder}; {applied if brief['serial'] else 'never applied'}.", LONGEST),
+        _title(_clip(f"Inference fleet {summary['fleet']} (FleetHub), {_age(known.age)}", LONGEST), markdown),
+        _clip(f"Folder {known.folder}; {applied if summary['serial'] else 'never applied'}.", LONGEST),
     ]
     if known.since:
         lines.append(_clip(f"Since then {known.since}: run fleethub observe.", LONGEST))
-    lines += [_clip(f"It cannot be looked at now: {why}", LONGEST) for why in brief["refused"][:3]]
-    if brief["pending"]:
-        lines.append(_clip(f"A plan would now say: {brief['pending']}", LONGEST))
-    own = [c for c in brief["consumers"] if _is(c["names"], mine)]
-    others = _grouped(c for c in brief["consumers"] if not _is(c["names"], mine))
+    lines += [_clip(f"It cannot be looked at now: {why}", LONGEST) for why in summary["refused"][:3]]
+    if summary["pending"]:
+        lines.append(_clip(f"A plan would now say: {summary['pending']}", LONGEST))
+    own = [c for c in summary["consumers"] if _is(c["names"], mine)]
+    others = _grouped(c for c in summary["consumers"] if not _is(c["names"], mine))
     about = {c["about"] for c in own}
-    trouble = sorted(brief["trouble"], key=lambda t: about.isdisjoint(t["about"].split()))
+    trouble = sorted(summary["trouble"], key=lambda t: about.isdisjoint(t["about"].split()))
     act = _section("How to act", ACT, markdown, room)
     left = room - sum(len(line) + 1 for line in lines) - sum(len(line) + 1 for line in act)
     wanted = [
         ("Drift and findings", [f"{t['kind']}: {t['line']}" for t in trouble], SHARE["trouble"]),
         ("Yours", [f"{c['who']} {said}" for c in own for said in (c["says"], *c["more"])], SHARE["yours"]),
-        ("Backends", brief["backends"], left),
+        ("Backends", summary["backends"], left),
         ("Other consumers" if own else "Consumers", others, left),
-        ("Models", brief["models"], left),
-        ("Proxies", brief["proxies"], left),
+        ("Models", summary["models"], left),
+        ("Proxies", summary["proxies"], left),
     ]
     if not trouble:
         lines.append("No drift and no open findings.")
@@ -153,8 +153,8 @@ def _title(text: str, markdown: bool) -> str:
     return f"# {text}" if markdown else text
 
 
-def _own(known: Known, mine: frozenset[str]) -> bool:
-    return known.brief is not None and any(_is(c["names"], mine) for c in known.brief["consumers"])
+def _own(known: KnownFleet, mine: frozenset[str]) -> bool:
+    return known.summary is not None and any(_is(c["names"], mine) for c in known.summary["consumers"])
 
 
 def _is(names: Iterable[str], mine: frozenset[str]) -> bool:

@@ -14,10 +14,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from fleethub.model.secret import Secret
-from fleethub.server.guards import ALWAYS, LARGEST, Door, Guards, hostname
+from fleethub.server.access import ALWAYS, LARGEST, AccessGuard, AccessPolicy, hostname
 
 TOKEN = "fhsk_" + "a" * 43
-ANYBODY = Door()
+ANYBODY = AccessPolicy()
 WRITE = {"project": "Volta"}
 
 
@@ -25,10 +25,10 @@ async def echo(request: Request) -> Response:
     return JSONResponse({"method": request.method, "body": (await request.body()).decode()})
 
 
-def served(door: Door = ANYBODY, host: str = "localhost:3310") -> TestClient:
+def served(policy: AccessPolicy = ANYBODY, host: str = "localhost:3310") -> TestClient:
     methods = ["GET", "POST", "PUT", "DELETE", "PATCH"]
     routes = [Route(path, echo, methods=methods) for path in ("/", "/healthz", "/api/fleet")]
-    return TestClient(Guards(Starlette(routes=routes), door), base_url=f"http://{host}")
+    return TestClient(AccessGuard(Starlette(routes=routes), policy), base_url=f"http://{host}")
 
 
 def code(answer: Any) -> tuple[int, str]:
@@ -50,8 +50,8 @@ def test_a_foreign_host_is_refused(host: str) -> None:
 
 
 def test_the_name_given_with_host_is_served() -> None:
-    door = Door(frozenset({"monad-1.example.ts.net"}))
-    assert served(door).get("/api/fleet", headers={"Host": "Monad-1.example.ts.net:3310"}).status_code == 200
+    policy = AccessPolicy(frozenset({"monad-1.example.ts.net"}))
+    assert served(policy).get("/api/fleet", headers={"Host": "Monad-1.example.ts.net:3310"}).status_code == 200
 
 
 def test_names_in_host_headers() -> None:
@@ -120,9 +120,9 @@ def basic(token: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("shape", [bearer, basic])
 def test_the_token_lets_in(shape: Callable[[str], dict[str, str]]) -> None:
-    door = Door(token=Secret(TOKEN))
-    assert served(door).get("/api/fleet", headers=shape(TOKEN)).status_code == 200
-    wrong = served(door).get("/api/fleet", headers=shape(TOKEN[:-1] + "b"))
+    policy = AccessPolicy(token=Secret(TOKEN))
+    assert served(policy).get("/api/fleet", headers=shape(TOKEN)).status_code == 200
+    wrong = served(policy).get("/api/fleet", headers=shape(TOKEN[:-1] + "b"))
     assert code(wrong) == (401, "INVALID_SERVICE_TOKEN")
     assert TOKEN not in wrong.text
 
@@ -138,14 +138,14 @@ def test_the_token_lets_in(shape: Callable[[str], dict[str, str]]) -> None:
     ],
 )
 def test_no_token_or_none_that_can_be_read(headers: dict[str, str]) -> None:
-    answer = served(Door(token=Secret(TOKEN))).get("/api/fleet", headers=headers)
+    answer = served(AccessPolicy(token=Secret(TOKEN))).get("/api/fleet", headers=headers)
     assert code(answer) == (401, "UNAUTHORIZED")
     assert answer.json()["error"] == "Missing or malformed Authorization: Bearer header"
     assert "www-authenticate" not in answer.headers
 
 
 def test_a_token_that_is_not_ascii_is_wrong_and_no_bug() -> None:
-    client = served(Door(token=Secret(TOKEN)))
+    client = served(AccessPolicy(token=Secret(TOKEN)))
     answer = client.get("/api/fleet", headers={"Authorization": "Bearer é".encode()})
     assert code(answer) == (401, "INVALID_SERVICE_TOKEN")
     answer = client.get("/api/fleet", headers={"Authorization": "Basic é".encode()})
@@ -153,17 +153,17 @@ def test_a_token_that_is_not_ascii_is_wrong_and_no_bug() -> None:
 
 
 def test_the_page_asks_a_browser_for_the_token() -> None:
-    answer = served(Door(token=Secret(TOKEN))).get("/")
+    answer = served(AccessPolicy(token=Secret(TOKEN))).get("/")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Basic ")
 
 
 def test_healthz_needs_no_token() -> None:
-    assert served(Door(token=Secret(TOKEN))).get("/healthz").status_code == 200
+    assert served(AccessPolicy(token=Secret(TOKEN))).get("/healthz").status_code == 200
 
 
 def test_the_order_host_then_site_then_token_then_body() -> None:
-    client, large = served(Door(token=Secret(TOKEN))), b"{" * (LARGEST + 1)
+    client, large = served(AccessPolicy(token=Secret(TOKEN))), b"{" * (LARGEST + 1)
     everything = {"Host": "evil.example", "Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"}
     assert code(client.post("/api/fleet", content=large, headers=everything))[1] == "HOST_NOT_SERVED"
     del everything["Host"]
@@ -190,7 +190,8 @@ async def asked(*messages: dict[str, Any], **headers: str) -> list[int]:
         *((name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()),
     ]
     scope = {"type": "http", "method": "POST", "path": "/api/fleet", "headers": lines}
-    await Guards(Starlette(routes=[Route("/api/fleet", echo, methods=["POST"])]), Door())(scope, receive, send)
+    app = Starlette(routes=[Route("/api/fleet", echo, methods=["POST"])])
+    await AccessGuard(app, ANYBODY)(scope, receive, send)
     return sent[:1]
 
 
@@ -217,7 +218,7 @@ async def test_a_refusal_reads_nothing_of_the_body() -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/api/fleet", "headers": [(b"host", b"evil.example")]}
-    await Guards(Starlette(), Door())(scope, receive, send)
+    await AccessGuard(Starlette(), AccessPolicy())(scope, receive, send)
     assert sent[0]["status"] == 403
 
 
@@ -225,17 +226,17 @@ def test_a_bug_is_told_without_what_is_inside(caplog: pytest.LogCaptureFixture) 
     async def breaks(*_: Any) -> None:
         raise RuntimeError(TOKEN)
 
-    answer = TestClient(Guards(breaks, Door()), base_url="http://localhost").get("/")
+    answer = TestClient(AccessGuard(breaks, AccessPolicy()), base_url="http://localhost").get("/")
     assert code(answer) == (500, "INTERNAL_ERROR")
     assert TOKEN not in answer.text + caplog.text
-    assert "RuntimeError at test_guards.py:" in caplog.text
+    assert "RuntimeError at test_access.py:" in caplog.text
 
 
 def test_a_path_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     async def breaks(*_: Any) -> None:
         raise RuntimeError
 
-    TestClient(Guards(breaks, Door()), base_url="http://localhost").get("/x%0aforged")
+    TestClient(AccessGuard(breaks, AccessPolicy()), base_url="http://localhost").get("/x%0aforged")
     assert len(caplog.messages) == 1
     assert "\n" not in caplog.messages[0]
 

@@ -1,4 +1,4 @@
-"""``.fleethub/context.json``: the brief of the last observation, with the stamps of the files that it was made from.
+"""``.fleethub/context.json``: the summary of the last observation, with the stamps of the files that it was made from.
 
 Standard library only, and little of it: it is read at every session's start.
 """
@@ -27,35 +27,35 @@ def stamps(folder: Path, names: Iterable[str]) -> Stamps:
     return {name: _stamp(folder, name) for name in names}
 
 
-def save(folder: Path, brief: Mapping[str, Any], files: Stamps) -> None:
+def save(folder: Path, summary: Mapping[str, Any], files: Stamps) -> None:
     """Replace it in one rename; ``files``: what it was made from, as it was then. Raises OSError."""
-    _write(folder, {"format": FORMAT, **brief, "files": files})
+    _write(folder, {"format": FORMAT, **summary, "files": files})
 
 
 def refuse(folder: Path, why: Iterable[str]) -> None:
     """Say in what was kept why the fleet cannot be looked at now; without that, nothing. Raises OSError."""
-    brief, _ = read(folder)
-    if brief is not None:
-        _write(folder, {**brief, "refused": list(why)})
+    summary, _ = read(folder)
+    if summary is not None:
+        _write(folder, {**summary, "refused": list(why)})
 
 
-def _write(folder: Path, brief: Mapping[str, Any]) -> None:
+def _write(folder: Path, summary: Mapping[str, Any]) -> None:
     from fleethub.atomic import replace
 
     private = folder / ".fleethub"
     private.mkdir(parents=True, exist_ok=True)
-    data = json.dumps(brief, ensure_ascii=False, separators=(",", ":"))
+    data = json.dumps(summary, ensure_ascii=False, separators=(",", ":"))
     replace(private / "context.json", data.encode(), 0o644)
 
 
 def read(folder: Path) -> tuple[dict[str, Any] | None, str]:
-    """The brief, and what of its files changed since, in words; None, and why there is none that can be used."""
+    """The summary, and what of its files changed since, in words; None, and why there is none that can be used."""
     path = folder / ".fleethub" / "context.json"
     try:
-        brief = json.loads(path.read_bytes()) if path.stat().st_size <= LARGEST else None
-        if not _whole(brief):
+        summary = json.loads(path.read_bytes()) if path.stat().st_size <= LARGEST else None
+        if not _whole(summary):
             return None, "what was observed was not kept in a form that can be read"
-        changed = sorted(name for name, stamp in brief["files"].items() if _stamp(folder, name) != stamp)
+        changed = sorted(name for name, stamp in summary["files"].items() if _stamp(folder, name) != stamp)
     except (FileNotFoundError, NotADirectoryError):
         return None, "never observed"
     except OSError as error:
@@ -65,20 +65,20 @@ def read(folder: Path) -> tuple[dict[str, Any] | None, str]:
     spec = [name for name in changed if name != LOCKFILE]
     said = ["the spec was edited" + (f" ({', '.join(spec)})" if len(spec) < 4 else "")] if spec else []
     said += ["an apply or a git pull changed fleet.lock"] if LOCKFILE in changed else []
-    return brief, " and ".join(said)
+    return summary, " and ".join(said)
 
 
-def _whole(brief: Any) -> TypeGuard[dict[str, Any]]:
+def _whole(summary: Any) -> TypeGuard[dict[str, Any]]:
     """Whether it is of this format, down to the values that are shown: one damaged cache must not hide other fleets."""
     return (
-        isinstance(brief, dict)
-        and brief.get("format") == FORMAT
-        and isinstance(brief.get("files"), dict)
-        and isinstance(brief.get("serial"), int)
-        and all(isinstance(brief.get(name), str) for name in _TEXTS)
-        and all(_texts(brief.get(name)) for name in _LINES)
-        and _listed(brief.get("trouble"), ("kind", "about", "line"), ())
-        and _listed(brief.get("consumers"), ("about", "who", "says"), ("names", "more"))
+        isinstance(summary, dict)
+        and summary.get("format") == FORMAT
+        and isinstance(summary.get("files"), dict)
+        and isinstance(summary.get("serial"), int)
+        and all(isinstance(summary.get(name), str) for name in _TEXTS)
+        and all(_texts(summary.get(name)) for name in _LINES)
+        and _listed(summary.get("trouble"), ("kind", "about", "line"), ())
+        and _listed(summary.get("consumers"), ("about", "who", "says"), ("names", "more"))
     )
 
 

@@ -1,6 +1,6 @@
 """What a session is told of a fleet, made from a status: the content of ``.fleethub/context.json``.
 
-Lines are made here, once; ``views.context`` only chooses among them, so that a session's start costs next to nothing.
+Lines are made here, once; ``views.session_text`` only chooses among them: a session's start costs next to nothing.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from fleethub.model.fleet_status import BackendStatus, FleetStatus, KeyStatus, N
 from fleethub.model.text import gib, hop, named, tame
 
 
-def brief(status: FleetStatus) -> dict[str, Any]:
+def session_summary(status: FleetStatus) -> dict[str, Any]:
     """Plain values: ``trouble`` and ``consumers`` carry the names by which a session knows its own.
 
     Names and words of others are data in every line: one line, no markup, quoted where they are not one word.
     """
-    told: dict[str, Any] = _tamed(_brief(status))
+    told: dict[str, Any] = _tamed(_summary(status))
     return told
 
 
@@ -31,7 +31,7 @@ def _tamed(value: Any) -> Any:
     return [_tamed(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _brief(status: FleetStatus) -> dict[str, Any]:
+def _summary(status: FleetStatus) -> dict[str, Any]:
     return {
         "fleet": status.fleet,
         "at": status.at,
@@ -39,7 +39,7 @@ def _brief(status: FleetStatus) -> dict[str, Any]:
         "applied_at": status.applied_at,
         "applied_by": status.applied_by,
         "pending": status.sentence if status.changes else "",
-        "refused": [],  # a later look that was refused is added by ``state.context.refuse``
+        "refused": [],  # a later look that was refused is added by ``state.session_summary.refuse``
         "trouble": [
             *_drift(status),
             *_unknown(status),

@@ -19,8 +19,8 @@ from fleethub.model.finding import Finding
 from fleethub.model.observation import Seen, Unknown
 from fleethub.model.plan import Action, Blocker, Change, Drift, Plan, Why
 from fleethub.planning import fleet_status
-from fleethub.views.brief import brief
-from fleethub.views.context import LARGEST, Known, context
+from fleethub.views.session_summary import session_summary
+from fleethub.views.session_text import LARGEST, KnownFleet, session_text
 
 ROOT = Path(__file__).parents[2]
 MONAD = load(ROOT / "fleets/monad").fleet
@@ -53,7 +53,7 @@ def troubled() -> dict[str, Any]:
         rental: Unknown("rentalclaw.example.ts.net: no route to host", AT),
         Address("key", "main.volta"): Seen({"models": ["qwen3-32b"]}, AT),
     }
-    made = brief(fleet_status(MONAD, None, {}, Facts(AT), plan, seen))
+    made = session_summary(fleet_status(MONAD, None, {}, Facts(AT), plan, seen))
     return {**made, "serial": 4, "applied_at": AT, "applied_by": "ops@cursatory"}
 
 
@@ -63,7 +63,7 @@ def mine(state: str, applied: bool, key: str) -> list[str]:
     found = fleet_status(MONAD, None, {}, Facts(AT), Plan("p", "monad", "x"), {})
     nodes = tuple(replace(n, state=state, applied=applied) for n in found.nodes)
     keys = tuple(replace(k, state=key) for k in found.keys)
-    consumers = brief(replace(found, nodes=nodes, keys=keys))["consumers"]
+    consumers = session_summary(replace(found, nodes=nodes, keys=keys))["consumers"]
     more: list[str] = next(c["more"] for c in consumers if c["about"] == "node.volta")
     return more
 
@@ -85,29 +85,29 @@ def test_only_what_was_seen_is_had() -> None:
     ]
 
 
-def known(made: dict[str, Any] | None, age: float | None = 185.0, since: str = "") -> Known:
-    return Known("/shared/monad", made, age, since)
+def known(made: dict[str, Any] | None, age: float | None = 185.0, since: str = "") -> KnownFleet:
+    return KnownFleet("/shared/monad", made, age, since)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_fleet_with_trouble(form: str, snapshot: SnapshotAssertion) -> None:
-    text = context([known(troubled())], frozenset({"volta"}), form)
+    text = session_text([known(troubled())], frozenset({"volta"}), form)
     assert text == snapshot
     assert len(text) <= LARGEST
 
 
 def test_trouble_comes_first_and_ones_own_before_the_rest() -> None:
-    text = context([known(troubled())], frozenset({"volta"}), "text")
+    text = session_text([known(troubled())], frozenset({"volta"}), "text")
     assert (
         text.index("Drift and findings") < text.index("Yours") < text.index("Backends") < text.index("Other consumers")
     )
     assert text.index("drift: node.volta") < text.index("drift: node.tiltclaw")
-    other = context([known(troubled())], frozenset({"tiltclaw"}), "text")
+    other = session_text([known(troubled())], frozenset({"tiltclaw"}), "text")
     assert other.index("drift: node.tiltclaw") < other.index("drift: node.volta")
 
 
 def test_unknown_is_told_and_is_neither_fine_nor_absent() -> None:
-    text = context([known(troubled())], NOBODY, "text")
+    text = session_text([known(troubled())], NOBODY, "text")
     assert "unknown: node.rentalclaw: rentalclaw.example.ts.net: no route to host" in text
     assert "what it runs is unknown; the spec says" in text
     assert "No drift" not in text
@@ -127,24 +127,24 @@ def test_unknown_is_told_and_is_neither_fine_nor_absent() -> None:
     ],
 )
 def test_age(age: float | None, says: str) -> None:
-    assert says in context([known(troubled(), age)], NOBODY, "text").splitlines()[0]
+    assert says in session_text([known(troubled(), age)], NOBODY, "text").splitlines()[0]
 
 
 def test_a_fleet_that_was_never_observed_or_is_not_there() -> None:
-    assert "never observed" in context([known(None, None)], NOBODY, "text")
-    gone = Known("/mnt/away", None, None, why="its folder is not there now")
-    assert "its folder is not there now" in context([gone], NOBODY, "text")
-    assert context([], NOBODY, "claude-hook") == ""
+    assert "never observed" in session_text([known(None, None)], NOBODY, "text")
+    gone = KnownFleet("/mnt/away", None, None, why="its folder is not there now")
+    assert "its folder is not there now" in session_text([gone], NOBODY, "text")
+    assert session_text([], NOBODY, "claude-hook") == ""
 
 
 def test_what_changed_since_is_told() -> None:
-    text = context([known(troubled(), since="the spec was edited (fleet.toml)")], NOBODY, "text")
+    text = session_text([known(troubled(), since="the spec was edited (fleet.toml)")], NOBODY, "text")
     assert "Since then the spec was edited (fleet.toml): run fleethub observe." in text
 
 
 def test_the_fleet_that_concerns_the_session_comes_first() -> None:
     strange = {**troubled(), "fleet": "other", "consumers": []}
-    text = context([Known("/b", strange, 1.0), known(troubled())], frozenset({"volta"}), "text")
+    text = session_text([KnownFleet("/b", strange, 1.0), known(troubled())], frozenset({"volta"}), "text")
     assert text.index("fleet monad") < text.index("fleet other")
 
 
@@ -175,7 +175,7 @@ briefs = st.builds(
 
 @given(st.lists(st.none() | briefs, min_size=1, max_size=6), st.frozensets(names, max_size=3), st.sampled_from(FORMS))
 def test_never_longer_than_it_may_be(made: list[dict[str, Any] | None], mine: frozenset[str], form: str) -> None:
-    text = context([Known("/x" * 100, one, 5.0) for one in made], mine, form)
+    text = session_text([KnownFleet("/x" * 100, one, 5.0) for one in made], mine, form)
     assert 0 < len(text) <= LARGEST
     if form == "claude-hook":
         output = json.loads(text)["hookSpecificOutput"]
@@ -188,7 +188,7 @@ def test_two_hundred_drifted_nodes_leave_room_for_ones_own() -> None:
     base["trouble"] = [
         {"kind": "drift", "about": f"node.n{i}", "line": f"node.n{i}: .env changed by hand"} for i in range(200)
     ]
-    text = context([known(base)], frozenset({"volta"}), "text")
+    text = session_text([known(base)], frozenset({"volta"}), "text")
     assert "Yours:\n  volta runs llama3.1-8b" in text
     assert "more: fleethub status" in text
     assert "How to act:" in text

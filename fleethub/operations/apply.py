@@ -1,0 +1,164 @@
+"""Apply and destroy: plan under the fleet's policy, then carry out the plan that was said yes to, by its id."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fleethub import __version__
+from fleethub.model.event import Event
+from fleethub.model.exit import Exit
+from fleethub.model.finding import Severity
+from fleethub.model.observation import Applied, Lockfile
+from fleethub.model.plan import Result
+from fleethub.operations import plan as planning
+from fleethub.operations.held import HeldPlan, PlanInput, StalePlan
+from fleethub.operations.outcome import Outcome
+from fleethub.operations.plan import blocked_by_unknown, plan_exit, read_and_plan
+from fleethub.operations.sessions import publish, remember
+from fleethub.operations.workplace import Workplace
+
+Sink = Callable[[Event], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyInput:
+    """How to apply.
+
+    ``destroy``: take away all that FleetHub made. ``auto_approve``: nobody is asked, so drift is left alone unless the
+    policy says repair. ``parallel``: nodes that are delivered to and activated at a time, after the first (16), and
+    what is read at a time (32). ``max_failures``: nodes that may not come up before the rest is left alone.
+    """
+
+    destroy: bool = False
+    auto_approve: bool = False
+    parallel: int | None = None
+    max_failures: int = 0
+
+    @property
+    def operation(self) -> str:
+        """What it is called in the lock and the journal."""
+        return "destroy" if self.destroy else "apply"
+
+
+def prepare(workplace: Workplace, asked: ApplyInput) -> Outcome[HeldPlan]:
+    """The plan that this apply would carry out, under the policy for drift."""
+    policy = workplace.fleet.policy.drift
+    repair = asked.destroy or policy == "repair" or (policy is None and not asked.auto_approve)
+    return planning.run(workplace, PlanInput(repair, asked.destroy, asked.parallel or 32))
+
+
+def asks_about_drift(workplace: Workplace, held: HeldPlan) -> bool:
+    """Whether a person decides if what was changed by hand is undone, for the policy leaves it open."""
+    return workplace.fleet.policy.drift is None and not held.input.destroy and any(d.repaired for d in held.plan.drift)
+
+
+def leave_drift(workplace: Workplace, held: HeldPlan) -> Outcome[HeldPlan]:
+    """The plan once more, without undoing what was changed by hand."""
+    return planning.run(workplace, replace(held.input, repair=False))
+
+
+def declined(held: HeldPlan) -> Outcome[Result]:
+    """What becomes of a plan that nobody said yes to: nothing."""
+    plan = held.plan
+    return Outcome(Result(plan, applied=False, serial=plan.serial), plan_exit(plan), plan.findings)
+
+
+def run(
+    workplace: Workplace, held: HeldPlan, asked: ApplyInput, sinks: tuple[Sink, ...] = (), again: bool = True
+) -> Outcome[Result]:
+    """Carry out a held plan: lock, read and plan again, compare ids, do it. An empty plan writes nothing but a
+    FLEETHUB.md that is gone or edited. After an apply everything is read once more, for sessions are told of it.
+
+    ``sinks`` get every event. ``again`` False: the plan was made just now, and nobody was asked since. Raises
+    StalePlan (nothing was applied), stores.interface.LockedError, and StaleLockfileError when somebody wrote the
+    lockfile meanwhile: before the first request that is, or once all is done.
+    """
+    with workplace.lock(asked.operation):
+        if again:
+            now = read_and_plan(workplace, held.input)
+            if now.id != held.id:
+                raise StalePlan(held, now)
+            held = now
+        plan = held.plan
+        if plan.fatal or not plan.doable or (held.input.destroy and held.lockfile is None):
+            done = declined(held)
+            if plan.fatal or held.input.destroy or plan.doable:
+                return done
+            notes = publish(
+                workplace.fleet, workplace.store.read().lockfile
+            )  # all that an apply of an empty plan may mend
+            return replace(done, data=replace(done.data, notes=notes))
+        result = _carry_out(workplace, held, asked, sinks)
+        return Outcome(result, _exit(result), plan.findings)
+
+
+def _carry_out(workplace: Workplace, held: HeldPlan, asked: ApplyInput, sinks: tuple[Sink, ...]) -> Result:
+    from fleethub.applying import apply
+    from fleethub.clients.git import commit
+    from fleethub.clients.host import Hosts
+    from fleethub.kinds.execution import Context
+    from fleethub.observing import now
+    from fleethub.stores.lock import who
+
+    plan, resolver, store = held.plan, workplace.resolver, workplace.store
+    journal, base, showing = store.journal(), held.base, list(sinks)
+
+    def save(lockfile: Lockfile) -> None:
+        nonlocal base
+        base = store.write(lockfile, base)
+
+    def emit(event: Event) -> None:
+        journal(event)
+        for sink in list(showing):
+            try:
+                sink(event)
+            except Exception:  # who watches must not decide what becomes of the nodes
+                showing.remove(sink)
+
+    context = Context(
+        http=workplace.http,
+        resolver=resolver,
+        hosts=Hosts(workplace.shells, workplace.root),
+        lineage=plan.lineage or secrets.token_hex(16),
+        serial=plan.serial + 1,
+        apply=secrets.token_hex(4),
+        fleet=workplace.fleet.identity,
+        emit=emit,
+        parallel=asked.parallel or 16,
+        max_failures=asked.max_failures,
+    )
+    applied = Applied(now(), who(), workplace.fleet.digest, commit(workplace.root), __version__)
+    seed = resolver.seed_fingerprint() or (held.lockfile.seed if held.lockfile else "")
+    try:
+        outcome = apply(plan, held.lockfile, context, applied, seed, save, emit)
+    finally:
+        journal.close()
+    notes = (*outcome.notes, *publish(workplace.fleet, outcome.lockfile), *_trusted(workplace, outcome.lockfile))
+    try:
+        remember(workplace, read_and_plan(workplace, PlanInput(reads=held.input.reads, only_look=True)))
+    except (Exception, KeyboardInterrupt) as error:  # what was done is done, and must be told
+        notes += (f"what sessions are told is not of after this apply ({type(error).__name__})",)
+    return Result(plan, True, outcome.done, outcome.failed, outcome.skipped, notes, outcome.lockfile.serial)
+
+
+def _trusted(workplace: Workplace, lockfile: Lockfile) -> tuple[str, ...]:
+    """What this machine trusts is known of the lineage from now on; says why not."""
+    from fleethub.operations.trust import moved
+    from fleethub.state.trust import TrustError
+
+    try:
+        moved(workplace.fleet, lockfile)
+    except TrustError as error:
+        return (str(error),)
+    return ()
+
+
+def _exit(result: Result) -> Exit:
+    """The exit code of what was applied."""
+    if result.failed or result.skipped:
+        return Exit.PARTIAL
+    refused = any(f.severity is Severity.ERROR for f in result.plan.findings)
+    return Exit.PARTIAL if refused or blocked_by_unknown(result.plan) else Exit.FINE

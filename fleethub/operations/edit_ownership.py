@@ -1,0 +1,92 @@
+"""Whose an entry of the spec is, and who may edit it. Self-declared: it keeps sessions out of each other's way, and is
+no authentication.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from unicodedata import normalize
+
+from fleethub.fleetspec.report import shown
+from fleethub.model.address import node as node_address
+from fleethub.model.edit import Edit, EditError, Proposal, Register, SetFields
+from fleethub.model.finding import Finding, SourceLocation
+from fleethub.model.fleet import Fleet, Node
+
+
+def entry_of(node: Node) -> dict[str, Any]:
+    """A node's whole entry as plain values, for whoever is told that it is not theirs."""
+    return {
+        "node": node.name,
+        "owner": node.owner,
+        "host": node.host,
+        "type": node.type,
+        "target": node.target,
+        "model": str(node.chain[0]),
+        "fallbacks": [str(hop) for hop in node.chain[1:]],
+        "key": node.key,
+        "port": node.port,
+        "labels": dict(node.labels),
+        "protected": node.protected,
+        "place": str(node.place) if node.place else None,
+    }
+
+
+def owned_by_another(proposal: Proposal, node: Node, project: str) -> Proposal:
+    """The proposal, refused where the entry has another owner and no force takes it over."""
+    if not node.owner or _one(project) == _one(node.owner):
+        return proposal
+    if project and proposal.force:
+        return replace(proposal, entry=entry_of(node), displaced=node.owner)
+    return _refused(proposal, f"{node_address(node.name)} belongs to", node.owner, project, entry_of(node), node.place)
+
+
+def key_of_another(proposal: Proposal, fleet: Fleet, edit: Edit, project: str) -> Proposal:
+    """The proposal, refused where it gives a node others' key: it would use their limits, and widen their scope."""
+    name = edit.fields.get("key") if isinstance(edit, SetFields | Register) else None
+    node = fleet.nodes.get(edit.node)
+    if not isinstance(name, str) or (node is not None and node.key == name):
+        return proposal
+    key = fleet.keys.get(name)
+    users = [n for n in fleet.nodes.values() if n.key == name and n.name != edit.node]
+    entries = [{"key": name, "owner": key.owner, "place": str(key.place)}] if key else []
+    owners = [entry for entry in (*entries, *map(entry_of, users)) if entry["owner"]]
+    if not owners or _one(project) in {_one(entry["owner"]) for entry in owners}:
+        return proposal
+    entry, owner = owners[0], owners[0]["owner"]
+    if project and proposal.force:
+        return replace(proposal, entry=entry, displaced=proposal.displaced or owner)
+    place = key.place if key else users[0].place
+    return _refused(proposal, f"the key {name} belongs to", owner, project, entry, place)
+
+
+def _one(name: str) -> str:
+    """A name of a project as it is compared: case, blanks around it and the way accents are encoded do not count."""
+    return normalize("NFC", name.strip().casefold())
+
+
+def _refused(
+    proposal: Proposal, whose: str, owner: str, project: str, entry: Mapping[str, Any], place: SourceLocation | None
+) -> Proposal:
+    mine = f"--project {shlex.quote(owner)} (or FLEETHUB_PROJECT) if it is yours"
+    if project:
+        message = f"{whose} {owner}, not to {shown(project)}"
+        hint = f"ask {owner}; or take it over with --force, which is recorded"
+    elif proposal.force:
+        message = f"{whose} {owner}, and no project is named that takes it over"
+        hint = f"{mine}; else --project YOURS --force"
+    else:
+        message, hint = f"{whose} {owner}, and no project is named", mine
+    finding = Finding("node.owned", message, proposal.address, place, hint)
+    return replace(proposal, findings=(finding,), entry=entry)
+
+
+def project_name(name: str) -> str:
+    """The name of who asks, as it is recorded; raises EditError."""
+    name = name.strip()
+    if len(name) > 128 or not name.isprintable():
+        raise EditError("bad-project", "a project's name is at most 128 visible characters on one line")
+    return name

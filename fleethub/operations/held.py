@@ -1,0 +1,101 @@
+"""Plans that wait for somebody's yes. A held plan is a claim, not a program: whoever applies it plans once more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+
+from fleethub.model.address import Address
+from fleethub.model.errors import FleetHubError
+from fleethub.model.exit import Exit
+from fleethub.model.facts import Facts
+from fleethub.model.observation import Lockfile, Resource
+from fleethub.model.plan import Plan
+from fleethub.state.session_summary import Stamps
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInput:
+    """How to plan.
+
+    ``repair``: undo what was changed by hand; None: unless ``[policy] drift`` says stop. ``destroy``: take away all
+    that FleetHub made. ``reads``: sources that are read at a time. ``detailed``: exit 2 when there are changes.
+    ``only_look``: nobody is going to carry it out, so a proxy is not asked what only a refused write tells (whether a
+    key's value may be chosen there). ``every_model``: have each model server show all that it has, for questions
+    about models that nobody planned.
+    """
+
+    repair: bool | None = None
+    destroy: bool = False
+    reads: int = 32
+    detailed: bool = False
+    only_look: bool = False
+    every_model: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPlan:
+    """A plan with what it was made from; ``stamps`` are those of the files on disk, from before they were read.
+    ``base`` is the version of the lockfile in its store.
+    """
+
+    input: PlanInput
+    plan: Plan
+    wanted: Mapping[Address, Resource]
+    facts: Facts
+    lockfile: Lockfile | None
+    stamps: Stamps = field(default_factory=dict)
+    base: str = ""
+
+    @property
+    def id(self) -> str:
+        """The plan's own id; empty for one that decides nothing."""
+        return self.plan.id
+
+    def moved(self, now: HeldPlan) -> tuple[Address, ...]:
+        """Whose changes are others in the plan that is made ``now``."""
+        before = {change.address: change for change in self.plan.changes}
+        after = {change.address: change for change in now.plan.changes}
+        return tuple(sorted(a for a in {*before, *after} if before.get(a) != after.get(a)))
+
+
+class UnknownPlan(FleetHubError):
+    """No plan of this id is held."""
+
+    code = "plan.unknown"
+
+
+class StalePlan(FleetHubError):
+    """What a held plan was made from is not what is there now; nothing was applied."""
+
+    code = "plan.stale"
+    exit = Exit.STALE
+
+    def __init__(self, held: HeldPlan, now: HeldPlan) -> None:
+        moved = ", ".join(map(str, held.moved(now))) or "what it was made from"
+        super().__init__(f"the plan is stale ({moved}), so nothing was applied; plan again and see what it says now")
+
+
+class HeldPlans:
+    """Plans of one process by their ids, the latest ``most`` of them. For several threads."""
+
+    def __init__(self, most: int = 64) -> None:
+        self._plans: dict[str, HeldPlan] = {}
+        self._most, self._lock = most, Lock()
+
+    def hold(self, plan: HeldPlan) -> str:
+        """Keep a plan; returns the id to apply it by."""
+        with self._lock:
+            self._plans.pop(plan.id, None)
+            self._plans[plan.id] = plan
+            for old in list(self._plans)[: -self._most]:
+                del self._plans[old]
+        return plan.id
+
+    def get(self, plan_id: str) -> HeldPlan:
+        """The plan of an id; raises UnknownPlan."""
+        with self._lock:
+            if plan_id not in self._plans:
+                raise UnknownPlan(f"no plan {plan_id!r} is held here; plan again")
+            return self._plans[plan_id]

@@ -1,0 +1,119 @@
+"""Plan: read what is there, and say what would change. Changes nothing but what sessions are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleethub.engines.registry import ENGINES
+from fleethub.model.exit import Exit, worst
+from fleethub.model.facts import Facts
+from fleethub.model.finding import FATAL, Finding, Severity
+from fleethub.model.observation import EVERY, Lockfile, Source, Unknown
+from fleethub.model.plan import Plan, Why
+from fleethub.operations import sessions
+from fleethub.operations.held import HeldPlan, PlanInput
+from fleethub.operations.outcome import Outcome
+from fleethub.operations.workplace import Workplace
+from fleethub.state.session_summary import LOCKFILE, stamps
+
+AS_AN_APPLY = PlanInput()
+
+
+def run(workplace: Workplace, asked: PlanInput = AS_AN_APPLY) -> Outcome[HeldPlan]:
+    """Read and plan; sessions are told of it, unless it is a destroy's."""
+    held = read_and_plan(workplace, asked)
+    if not asked.destroy:
+        sessions.remember(workplace, held)
+    return Outcome(held, plan_exit(held.plan, asked.detailed), held.plan.findings)
+
+
+def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: Facts | None = None) -> HeldPlan:
+    """Read what is there, and plan. Sends nothing when the seed or the fleet's name is wrong.
+
+    With ``facts`` of an earlier read nothing is read: what they do not tell is unknown.
+    """
+    from fleethub.observing import now
+    from fleethub.planning import grounded, make_plan, sources
+
+    fleet, trust, resolver = workplace.fleet, workplace.trust, workplace.resolver
+    seen = {**workplace.opened.stamps, **stamps(workplace.root, [LOCKFILE])}
+    stored = workplace.store.read()
+    lockfile = grounded(stored.lockfile, trust.credential)
+    if asked.destroy:
+        if lockfile is None:
+            # it tells a lost lockfile from a fleet never applied
+            look = replace(asked, destroy=False, only_look=True, every_model=False)
+            held = replace(read_and_plan(workplace, look, facts), input=asked)
+            return held if held.plan.fatal else replace(held, plan=_nothing_to_destroy(held))
+        fleet = replace(fleet, nodes={}, keys={}, models={})
+        lockfile = _protected(workplace, lockfile)
+    if (refused := workplace.refused()) is not None:
+        return HeldPlan(asked, refused, {}, facts or Facts(now()), lockfile, seen, stored.version)
+    wanted = workplace.wanted(fleet)
+    if facts is None:
+        facts = workplace.read([_asking(s, asked) for s in sources(fleet, wanted, lockfile)], asked.reads)
+    findings = [*(workplace.opened.findings if not asked.destroy else ()), *trust.findings, *unresolved(workplace)]
+    repair = workplace.fleet.policy.drift != "stop" if asked.repair is None else asked.repair
+    plan = make_plan(fleet, lockfile, wanted, facts, resolver, findings, repair, trust.blocks)
+    if any(isinstance(r, Unknown) for r in facts.readings.values()):
+        plan = replace(plan, notes=("what could not be read is unknown, and nothing was inferred from it",))
+    if not asked.destroy and (unpublished := sessions.unpublished(workplace.fleet, lockfile)):
+        plan = replace(plan, notes=(*plan.notes, unpublished))
+    return HeldPlan(asked, plan, wanted, facts, lockfile, seen, stored.version)
+
+
+def unresolved(workplace: Workplace) -> list[Finding]:
+    """References that did not resolve while the fleet was read; unknown commands are told with all of them."""
+    hint = "set it, or correct the reference; what needs it is unknown"
+    return [Finding(p.code, str(p), hint=hint) for p in workplace.resolver.problems if p.code != "command.new"]
+
+
+def _asking(source: Source, asked: PlanInput) -> Source:
+    if source.system == "litellm" and asked.only_look:
+        return replace(source, ask=())
+    if source.system in ENGINES and asked.every_model:
+        return replace(source, ask=(*source.ask, EVERY))
+    return source
+
+
+def _protected(workplace: Workplace, lockfile: Lockfile) -> Lockfile:
+    """The lockfile with what the spec says by now of who may end a thing, though no apply has recorded it yet."""
+    wanted = workplace.wanted(workplace.fleet)
+    known = {address: (record, wanted.get(address)) for address, record in lockfile.resources.items()}
+    kept = {
+        address: record
+        if want is None
+        else replace(record, protected=record.protected or want.protected, by_hand=record.by_hand or want.by_hand)
+        for address, (record, want) in known.items()
+    }
+    return replace(lockfile, resources=kept)
+
+
+def _nothing_to_destroy(held: HeldPlan) -> Plan:
+    """The plan of a destroy where nothing was applied; a proxy that cannot be read may hold keys of a lost lockfile."""
+    readings = held.facts.readings
+    unread = sorted(at for (system, at), r in readings.items() if system == "litellm" and isinstance(r, Unknown))
+    if unread:
+        says = f"Nothing was applied from here; whether something was from elsewhere is unknown: {', '.join(unread)}"
+        return replace(held.plan, sentence=says)
+    return Plan("", held.plan.fleet, "Nothing to destroy: this fleet was never applied.", findings=held.plan.findings)
+
+
+def plan_exit(plan: Plan, detailed: bool = False) -> Exit:
+    """The exit code of a plan; ``detailed``: 2 when there are changes."""
+    fatal = [Exit(FATAL[f.code]) for f in plan.findings if f.code in FATAL]
+    if fatal:
+        return worst(*fatal)
+    codes = [Exit.FINE]
+    if any(f.severity is Severity.ERROR for f in plan.findings):
+        codes.append(Exit.REFUSED)
+    elif plan.changes and not plan.doable and blocked_by_unknown(plan):
+        codes.append(Exit.ERROR)
+    if detailed and plan.changes:
+        codes.append(Exit.CHANGES)
+    return worst(*codes)
+
+
+def blocked_by_unknown(plan: Plan) -> bool:
+    """Whether something wanted waits for what could not be read."""
+    return any(o.why is Why.UNKNOWN for c in plan.changes for o in c.blockers)

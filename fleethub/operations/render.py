@@ -1,0 +1,39 @@
+"""Render: the nodes' files into a folder, as they would be delivered, with secrets as ``(sensitive)``. Offline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleethub import folders
+from fleethub.model.errors import InputError
+from fleethub.operations.outcome import Outcome
+from fleethub.operations.spec import open_fleet
+
+
+@dataclass(frozen=True, slots=True)
+class RenderInput:
+    """``folder`` to write to; ``node`` None: every node."""
+
+    folder: Path
+    node: str | None = None
+
+
+def run(path: Path, asked: RenderInput) -> Outcome[tuple[Path, ...]]:
+    """Write them, a folder for each node; returns what was written. Raises SpecError, InputError and OSError."""
+    rendered = open_fleet(path).rendered
+    if asked.node is not None and asked.node not in rendered:
+        known = ", ".join(sorted(rendered)) or "none"
+        raise InputError(f"no node is called {asked.node!r}; there are: {known}")
+    written = []
+    for name in [asked.node] if asked.node is not None else sorted(rendered):
+        folder = asked.folder / name
+        if folders.exists(folder / ".fleethub"):
+            raise InputError(f"{folder} is a living node's folder; render to another one")
+        for file in rendered[name].files:
+            target = folder / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file.text.display(), encoding="utf-8")
+            target.chmod(file.mode)
+            written.append(target)
+    return Outcome(tuple(written))

@@ -1,0 +1,110 @@
+"""Open a spec offline: load it, check it, render every node. No network, no secret, nothing written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from fleethub import folders
+from fleethub.fleetspec import Loaded, Overlay, load
+from fleethub.model.address import node as node_address
+from fleethub.model.errors import NotThereYet, SpecError
+from fleethub.model.finding import Finding, Severity
+from fleethub.model.fleet import Fleet
+from fleethub.rendering import Rendered, load_schemas, load_templates, render
+from fleethub.state.session_summary import Stamps, stamps
+from fleethub.stores import open_store
+from fleethub.stores.interface import Store
+
+
+@dataclass(frozen=True, slots=True)
+class OpenResult:
+    """A spec that holds together, rendered; ``findings`` are warnings, ``stamps`` of its files and templates."""
+
+    fleet: Fleet
+    rendered: Mapping[str, Rendered]
+    findings: tuple[Finding, ...]
+    stamps: Stamps = field(default_factory=dict)
+
+
+def load_fleet(path: Path) -> Fleet:
+    """Load and check the spec without rendering it; raises SpecError with every finding at once."""
+    loaded = load(path)
+    if loaded.fleet is None:
+        raise SpecError(loaded.findings)
+    return loaded.fleet
+
+
+def open_fleet(
+    path: Path, overlay: Overlay = MappingProxyType({}), store: Callable[[Path], Store] = open_store
+) -> OpenResult:
+    """Load, cross-check and render a spec, offline; raises SpecError with every finding at once.
+
+    ``overlay``: files that are judged as if they were so on disk (see ``fleetspec.load``).
+    """
+    loaded = load(path, overlay)
+    if loaded.fleet is None:
+        raise SpecError(loaded.findings)
+    fleet = _remembering(loaded.fleet, store(Path(loaded.fleet.root)))
+    seen = stamps(Path(fleet.root), _read_of(loaded, fleet))
+    templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
+    rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
+    findings = (*loaded.findings, *(f for r in rendered.values() for f in r.findings))
+    if any(f.severity is Severity.ERROR for f in findings):
+        raise SpecError(findings)
+    if forbidden := _forbidden(fleet):
+        raise SpecError(tuple(forbidden))
+    wiring = sorted(name for name, node in fleet.nodes.items() if node.manage == "wiring")
+    if wiring:
+        raise NotThereYet(f'manage = "wiring" (node {wiring[0]}) is not there yet; use manage = "whole"')
+    return OpenResult(fleet, rendered, findings, seen)
+
+
+def _remembering(fleet: Fleet, store: Store) -> Fleet:
+    """With what the lockfile remembers of its keys; one that cannot be read is told of where it is needed."""
+    from fleethub.kinds.key import floors
+    from fleethub.lockfile.errors import LockfileError
+
+    try:
+        lockfile = store.read().lockfile
+    except LockfileError:
+        return fleet
+    if lockfile is None:
+        return fleet
+    return replace(
+        fleet,
+        births={address: locked.born for address, locked in lockfile.resources.items() if locked.born},
+        floors=floors(lockfile),
+    )
+
+
+def _read_of(loaded: Loaded, fleet: Fleet) -> Iterable[str]:
+    """What a fleet is made from, by names below its folder: the spec's files, templates, and where more may come."""
+    yield from loaded.texts
+    yield from (f"{folder}/" for folder in loaded.folders)
+    for kind in sorted({node.type for node in fleet.nodes.values()}):
+        own = Path(fleet.root) / "templates" / kind
+        yield f"templates/{kind}/"
+        with suppress(OSError):  # what cannot be listed is a finding of the templates
+            yield from (f"templates/{kind}/{name}" for name in folders.listing(own))
+
+
+def _forbidden(fleet: Fleet) -> list[Finding]:
+    """Nodes whose variables name the seed or a master key: neither ever belongs on a node."""
+    guarded = {a for proxy in fleet.proxies.values() for a in proxy.master_key.alternatives}
+    guarded |= set(fleet.key_seed.alternatives if fleet.key_seed else ())
+    return [
+        Finding(
+            "node.env-forbidden",
+            f"{variable} would give the node the seed or a proxy's master key",
+            node_address(node.name),
+            node.place,
+            "a node has its own key already, in FLEETHUB_KEY_<PROXY>",
+        )
+        for node in fleet.nodes.values()
+        for variable, value in node.env.items()
+        if not isinstance(value, str) and guarded & set(value.alternatives)
+    ]

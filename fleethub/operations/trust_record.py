@@ -1,0 +1,105 @@
+"""The record of what this machine trusts for a fleet: show it, add to it, take out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleethub.model.exit import Exit
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Lockfile
+from fleethub.model.trust import COMMAND, Known, Record, Run, Use, digest, runs, uses
+from fleethub.operations.outcome import Outcome
+from fleethub.operations.spec import load_fleet
+from fleethub.operations.trust import (
+    HAND,
+    New,
+    TrustInputError,
+    command_line,
+    given,
+    lockfile_of,
+    record_of,
+    remember,
+    unknown,
+)
+from fleethub.state import trust as kept
+from fleethub.stores import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class TrustResult:
+    """``path``: where the record is kept; ``there``: whether there is one. ``new``: what the spec uses and it does not
+    know, and the command ``line`` that adds it. ``missing``: what was to be taken out and is not in it.
+    """
+
+    path: Path
+    there: bool
+    record: Record
+    new: New
+    line: str
+    missing: tuple[str, ...] = ()
+
+
+def show(path: Path) -> Outcome[TrustResult]:
+    """What is trusted, and what the spec uses that is not: then exit 3. Raises SpecError and TrustError."""
+    return _outcome(*_opened(path))
+
+
+def add(path: Path, items: Sequence[str] = ()) -> Outcome[TrustResult]:
+    """Record what is named (a URL without a reference: with the spec's); without a name, all that the spec uses now.
+
+    Raises SpecError, TrustInputError and TrustError.
+    """
+    fleet, lockfile = _opened(path)
+    if not items:
+        remember(fleet, lockfile)
+        return _outcome(fleet, lockfile, Exit.FINE)
+    said = given(items)
+    places, record = record_of(fleet, lockfile)
+    spec = uses(fleet)
+    wanted = []
+    for origin, refs in said.origins.items():
+        mine = [use for use in spec if use.origin == origin]
+        if refs:
+            mine = [use for use in mine if use.credential is None or use.credential in refs]
+            mine += [Use(origin, HAND, ref) for ref in refs if all(use.credential != ref for use in mine)]
+        wanted += mine or [Use(origin, HAND)]
+    lines = {digest(run.line): run for run in runs(fleet)}
+    named = {digest(i.removeprefix(COMMAND)): i.removeprefix(COMMAND) for i in items if "://" not in i.split()[0]}
+    commands = [lines.get(d) or Run(named.get(d, f"sha256:{d}"), HAND) for d in said.commands]
+    unknown_digests = [run.line for run in commands if run.line.startswith("sha256:")]
+    if unknown_digests:
+        raise TrustInputError(f"{unknown_digests[0]} is of no command of the spec; name the command itself")
+    kept.write(places, (record or Record()).with_uses(wanted, commands), fleet.name)
+    return _outcome(fleet, lockfile, Exit.FINE)
+
+
+def remove(path: Path, items: Sequence[str]) -> Outcome[TrustResult]:
+    """Take origins and commands out; exit 1 when the record did not have one. Raises what ``add`` raises."""
+    fleet, lockfile = _opened(path)
+    said = given(items)
+    places, record = record_of(fleet, lockfile)
+    known = record or Record()
+    missing = [o for o in said.origins if o not in known.origins]
+    missing += [d for d in said.commands if d not in known.commands]
+    origins: dict[str, Known] = {o: k for o, k in known.origins.items() if o not in said.origins}
+    commands = {d: line for d, line in known.commands.items() if d not in said.commands}
+    left = Record(origins, commands)
+    if record is not None and left != record:
+        kept.write(places, left, fleet.name)
+    return _outcome(fleet, lockfile, Exit.ERROR if missing else Exit.FINE, tuple(missing))
+
+
+def _opened(path: Path) -> tuple[Fleet, Lockfile | None]:
+    fleet = load_fleet(path)
+    return fleet, lockfile_of(open_store(Path(fleet.root)))
+
+
+def _outcome(
+    fleet: Fleet, lockfile: Lockfile | None, code: Exit | None = None, missing: tuple[str, ...] = ()
+) -> Outcome[TrustResult]:
+    places, record = record_of(fleet, lockfile)
+    new = unknown(fleet, record or Record())
+    result = TrustResult(places[0], record is not None, record or Record(), new, command_line(fleet, new), missing)
+    return Outcome(result, code if code is not None else Exit.REFUSED if new.lines else Exit.FINE)

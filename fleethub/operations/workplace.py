@@ -1,0 +1,138 @@
+"""What an operation on a living fleet works with: its spec, lockfile, secrets, and a connection pool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from fleethub import folders
+from fleethub.fleetspec import Overlay
+from fleethub.kinds.values import Inputs, ObserveContext
+from fleethub.model.address import Address
+from fleethub.model.facts import Facts
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet
+from fleethub.model.fleet_status import FleetStatus
+from fleethub.model.observation import Observation, Resource, Source
+from fleethub.model.plan import Plan
+from fleethub.operations.spec import open_fleet
+from fleethub.stores import open_store
+from fleethub.stores.interface import Store
+
+if TYPE_CHECKING:
+    from fleethub.operations.held import HeldPlan
+    from fleethub.operations.trust import Trusting
+
+
+class Workplace:
+    """One fleet, opened for one command. Use as a context manager."""
+
+    def __init__(
+        self,
+        path: Path,
+        overlay: Overlay = MappingProxyType({}),
+        trusting: Trusting | None = None,
+        store: Callable[[Path], Store] = open_store,
+    ) -> None:
+        """Open the spec at ``path``; ``store`` opens the store of the fleet whose folder it is given.
+
+        Raises SpecError, and what ``operations.trust.settle`` raises.
+        """
+        from fleethub.clients.http import Http
+        from fleethub.clients.resolver import SecretResolver
+        from fleethub.clients.shell import Shells
+        from fleethub.operations.trust import ALONE, lockfile_of, settle
+
+        self.opened = open_fleet(path, overlay, store)
+        self.fleet = self.opened.fleet
+        self.root = Path(self.fleet.root)
+        with suppress(OSError):
+            if folders.exists(self.root / ".fleethub/edit.json"):
+                from fleethub.operations.edit_write import finish
+
+                finish(self.root)
+        self.store = store(self.root)
+        self.trust = settle(self.fleet, lockfile_of(self.store), trusting or ALONE)
+        guard = self.trust.guard
+        masters = (proxy.master_key for proxy in self.fleet.proxies.values())
+        self.resolver = SecretResolver(self.root, self.fleet.key_seed, tuple(masters), guard)
+        self.http = Http(guard=guard)
+        self.shells = Shells(self.fleet.ssh_program, self.fleet.secret_variables, guard)
+        self._locked = False
+
+    def __enter__(self) -> Workplace:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.http.close()
+        self.shells.close()
+
+    @contextmanager
+    def lock(self, operation: str) -> Iterator[None]:
+        """Hold the fleet's apply lock; who holds it already just goes on. Raises stores.interface.LockedError."""
+        if self._locked:
+            yield
+            return
+        with self.store.lock(operation):
+            self._locked = True
+            try:
+                yield
+            finally:
+                self._locked = False
+
+    def read(self, sources: Iterable[Source], parallel: int = 32) -> Facts:
+        """Ask all of them, now; ``parallel`` at a time."""
+        from fleethub.observing import observe
+
+        return observe(self.fleet, sources, self.http, self.resolver, self.shells, parallel=parallel)
+
+    def refused(self) -> Plan | None:
+        """A plan that says why nothing may be asked or sent (the wrong seed, another name), or None."""
+        from fleethub.planning.guards import before_any_request
+
+        lockfile = self.store.read().lockfile
+        fatal = [*self._seed_findings(), *before_any_request(self.fleet, lockfile, self.resolver.seed_fingerprint())]
+        if not fatal:
+            return None
+        says = "Nothing was asked or sent: see the findings."
+        return Plan("", self.fleet.name, says, findings=tuple(fatal), fatal=True)
+
+    def wanted(self, fleet: Fleet) -> dict[Address, Resource]:
+        """Every resource that the spec wants."""
+        from fleethub.kinds import KINDS
+
+        inputs = Inputs(fleet, self.resolver, self.opened.rendered)
+        return {r.address: r for kind in KINDS.values() for r in kind.desired(inputs)}
+
+    def observations(self, held: HeldPlan) -> dict[Address, Observation]:
+        """What was seen of every resource, wanted or last applied."""
+        from fleethub.kinds import KINDS
+        from fleethub.planning import observed
+
+        locked = held.lockfile.resources if held.lockfile else {}
+        context = ObserveContext(held.facts, self.resolver, held.lockfile.lineage if held.lockfile else "")
+        return {
+            a: observed(KINDS[a.kind], a, held.wanted.get(a), locked.get(a), context, self.trust.blocks)
+            for a in sorted({*held.wanted, *locked})
+        }
+
+    def fleet_status(self, held: HeldPlan) -> FleetStatus:
+        """The fleet as one value, from a plan and what it was made from."""
+        from fleethub.planning import fleet_status
+
+        return fleet_status(self.fleet, held.lockfile, held.wanted, held.facts, held.plan, self.observations(held))
+
+    def _seed_findings(self) -> list[Finding]:
+        from fleethub.clients.resolver import SecretError
+
+        if self.fleet.key_seed is None:
+            return []
+        try:
+            self.resolver.seed()
+        except SecretError as error:
+            if error.code == "seed.malformed":
+                return [Finding(error.code, str(error), hint="check which file or variable key_seed names")]
+        return []
