@@ -69,18 +69,12 @@ def _readings(workplace: Workplace, nodes: Iterable[Node]) -> tuple[dict[str, Pr
     """What the master keys of the nodes' proxies see; where one does not, causes are told less apart."""
     from fleethub.kinds.key import wiring
     from fleethub.kinds.proxies import proxy_source
-    from fleethub.observing import observe
 
     fleet = workplace.fleet
     used = sorted({name for node in nodes for name in wiring(fleet, node)})
-    facts = observe(
-        fleet,
-        [proxy_source(fleet.proxies[name]) for name in used],
-        workplace.http,
-        workplace.resolver,
-        workplace.shells,
-    )
-    readings = {name: facts.of(proxy_source(fleet.proxies[name])) for name in used}
+    sources = {name: proxy_source(fleet.proxies[name]) for name in used}
+    facts = workplace.read(sources.values())
+    readings = {name: facts.of(source) for name, source in sources.items()}
     findings = [
         Finding(
             "proxy.unreadable",
