@@ -37,6 +37,7 @@ class Table:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Read: the table, then the dataclass. Write: the dataclass's fields, then the table."""
         table = handler.generate_schema(self.form)
+        source = get_origin(source) or source
         known = {field.name: field for field in fields(source)}
         hints = get_type_hints(self.form, include_extras=True)
         may_lack = [name for name, hint in hints.items() if self.sparse and get_origin(hint) is NotRequired]

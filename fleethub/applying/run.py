@@ -26,7 +26,7 @@ from fleethub.model.event import (
     StepFailed,
     StepStarted,
 )
-from fleethub.model.observation import Applied, Locked, Lockfile, Pending
+from fleethub.model.observation import AnyLocked, Applied, Lockfile, Pending
 from fleethub.model.plan import Action, Phase, Plan, Step
 from fleethub.model.text import flat, plural
 
@@ -197,9 +197,9 @@ class _Run:
         self.take(StepDone(step.id, step.address, phase, locked, step.removes, notes))
 
 
-def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
+def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, AnyLocked]:
     """The intent of every resource with a step that changes it, merged with an intent that a crash left."""
-    found: dict[Address, Locked] = {}
+    found: dict[Address, AnyLocked] = {}
     by_address: dict[Address, list[Step]] = {}
     for step in plan.steps:
         by_address.setdefault(step.address, []).append(step)
@@ -216,12 +216,12 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, Locked]:
         for address, entries in (before.pending.needs if before and before.pending else {}).items():
             needs[address] = needs.get(address, frozenset()) | entries
         # of what was never there, the record is where it is made now
-        start = replace(wanted, attrs={}, needs={}, shape="") if wanted and not (before and before.attrs) else before
+        start = replace(wanted, attrs=None, needs={}, shape="") if wanted and not (before and before.attrs) else before
         if start is not None:
             # of what goes, an intent that a crash left is all that tells what was made
             left = before.pending if before else None
             kind = KINDS[change.address.kind]
-            attrs = kind.begun(wanted.attrs, left) if wanted else left.attrs if left else {}
+            attrs = kind.begun(wanted.attrs, left) if wanted else left.attrs if left else None
             generation = wanted.generation if wanted else left.generation if left else 0
             found[change.address] = replace(
                 start,
@@ -235,14 +235,18 @@ def _planned(plan: Plan, lockfile: Lockfile | None, run: _Run) -> Mapping[str, t
     if not run.failed and not run.skipped:
         return plan.planned
     before = lockfile.planned if lockfile else {}
-    reached = {m for a, record in run.lockfile.resources.items() for m in KINDS[a.kind].grants(record.attrs)}
+    reached = {
+        m
+        for a, record in run.lockfile.resources.items()
+        for m in (KINDS[a.kind].grants(record.attrs) if record.attrs else ())
+    }
     return {
         backend: tuple(e for e in entries if any(e.same(b) for b in before.get(backend, ())) or e.model in reached)
         for backend, entries in plan.planned.items()
     }
 
 
-def _recorded(plan: Plan, run: _Run) -> Iterable[tuple[Address, Locked | None]]:
+def _recorded(plan: Plan, run: _Run) -> Iterable[tuple[Address, AnyLocked | None]]:
     """Where only the lockfile is behind; a record whose thing another takes over stays until that one has it."""
     undone = {s.address for s in plan.steps if s.id in {*run.skipped, *(name for name, _ in run.failed)}}
     for change in plan.changes:
@@ -250,7 +254,7 @@ def _recorded(plan: Plan, run: _Run) -> Iterable[tuple[Address, Locked | None]]:
             yield change.address, change.locked
 
 
-def _settled(plan: Plan, run: _Run, records: Mapping[Address, Locked]) -> Iterable[tuple[Address, Locked]]:
+def _settled(plan: Plan, run: _Run, records: Mapping[Address, AnyLocked]) -> Iterable[tuple[Address, AnyLocked]]:
     """Take the intent off every resource whose steps all succeeded; what is held back keeps a contract pending."""
     bad = {name for name, _ in run.failed} | set(run.skipped)
     held = {c.address: c for c in plan.changes if c.blockers}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import KeyKind
 from fleethub.kinds.node import NodeKind
@@ -9,10 +11,10 @@ from fleethub.kinds.route import RouteKind
 from fleethub.model.address import PARTS
 
 #: By name; what others use comes before them.
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, Kind[Any, Any, Any]] = {}
 
 
-def register(kind: Kind) -> None:
+def register(kind: Kind[Any, Any, Any]) -> None:
     """Make a kind known, after those that it may use."""
     KINDS[kind.name] = kind
     PARTS.setdefault(kind.name, kind.parts)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from fleethub.kinds.diff import diff
-from fleethub.kinds.values import ResourceState
+from fleethub.kinds.values import AnyState
 from fleethub.model.address import Address
+from fleethub.model.attributes import Attributes, plain
 from fleethub.model.finding import Finding
-from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Needs, Pending, Resource
+from fleethub.model.observation import AnyLocked, AnyResource, Locked, Lockfile, Mark, Needs, Pending, Resource
 from fleethub.model.plan import FieldChange
+
+A = TypeVar("A", bound=Attributes)
 
 
 def parse_mark(raw: Any) -> Mark | None:
@@ -25,33 +28,17 @@ def parse_mark(raw: Any) -> Mark | None:
     return None
 
 
-def managed(item: ResourceState) -> Attrs:
-    """Wanted attributes plus None for what only the lockfile has: those were ours and must go."""
-    want = dict(item.want.attrs) if item.want else {}
-    if item.locked:
-        for name in (*item.locked.attrs, *(item.locked.pending.attrs if item.locked.pending else ())):
-            want.setdefault(name, None)
-    return want
+def changed_fields(item: AnyState) -> tuple[FieldChange, ...]:
+    """From what is seen to what is wanted."""
+    have = plain(item.seen.attrs) if item.seen else {}
+    return diff(have, plain(item.want.attrs) if item.want else {})
 
 
-def changed_fields(want: Attrs, have: Attrs) -> tuple[FieldChange, ...]:
-    """The values of ``want`` that ``have`` does not have; what only ``have`` has is unmanaged and no difference."""
-    return diff(
-        {k: have[k] for k in want if have.get(k) is not None},
-        {k: v for k, v in want.items() if v is not None},
-    )
-
-
-def differs(want: Attrs, have: Attrs) -> bool:
-    """Whether a managed attribute differs; None and absent are one."""
-    return any(have.get(name) != value for name, value in want.items())
-
-
-def record(want: Resource, attrs: Attrs | None = None, pending: Pending | None = None) -> Locked:
+def record(want: Resource[A, Any], attrs: A | None = None, pending: Pending[A] | None = None) -> Locked[A]:
     """The lockfile's record of a resource with the attributes that it now has."""
     return Locked(
         source=replace(want.source, ask=(), credential=None),
-        attrs={k: v for k, v in (want.attrs if attrs is None else attrs).items() if v is not None},
+        attrs=want.attrs if attrs is None else attrs,
         needs=want.needs,
         shape=want.shape,
         owner=want.owner,
@@ -63,7 +50,7 @@ def record(want: Resource, attrs: Attrs | None = None, pending: Pending | None =
     )
 
 
-def behind(locked: Locked | None, want: Resource) -> bool:
+def behind(locked: AnyLocked | None, want: AnyResource) -> bool:
     """Whether the lockfile's record says something else than the spec; what it does not know yet is no difference."""
     wanted = record(want)
     if locked is not None and not locked.generation:
@@ -71,15 +58,15 @@ def behind(locked: Locked | None, want: Resource) -> bool:
     return locked != wanted
 
 
-def drifted(applied: Attrs, seen: Attrs) -> tuple[FieldChange, ...]:
-    """The values of what was applied that are others by now."""
-    if not differs(applied, seen):
+def drifted(applied: Attributes, seen: Attributes, never: Collection[str] = ()) -> tuple[FieldChange, ...]:
+    """The fields that were applied, or ``never`` are, and are others by now."""
+    if applied == seen:
         return ()
-    before = {name: value for name, value in applied.items() if value is not None}
-    return diff(before, {name: value for name, value in seen.items() if name in applied})
+    before = plain(applied)
+    return diff(before, {name: value for name, value in plain(seen).items() if name in before or name in never})
 
 
-def in_use(item: ResourceState) -> Needs:
+def in_use(item: AnyState) -> Needs:
     """What a consumer may be calling right now: what was applied, and what an interrupted apply wanted.
 
     Not what its config says by itself: a node that edits its own config must not widen its key by that.
@@ -97,7 +84,7 @@ def union(*sides: Needs) -> Needs:
     return found
 
 
-def generation_behind(item: ResourceState, lockfile: Lockfile) -> Finding | None:
+def generation_behind(item: AnyState, lockfile: Lockfile) -> Finding | None:
     """Set when what is there is of a higher generation than the spec's."""
     mark, want = item.seen.mark if item.seen else None, item.want
     if want is None or mark is None or mark.lineage != lockfile.lineage or mark.generation <= want.generation:

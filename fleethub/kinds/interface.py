@@ -8,28 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from fleethub.kinds.compare import changed_fields, drifted, managed
+from fleethub.kinds.codec import parse
+from fleethub.kinds.compare import changed_fields, drifted
 from fleethub.kinds.values import Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
 from fleethub.model.address import Address
+from fleethub.model.attributes import Attributes
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus, ResourceStatus
-from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Pending, Resource, Source
+from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Pending, Resource, Seen, Source, System, Unknown
 from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
 
 
-class Kind:
-    """One kind. What a consumer needs of others stands in its resources' ``needs``."""
+A = TypeVar("A", bound=Attributes)
+M = TypeVar("M")
+T = TypeVar("T")
+
+
+class Kind(Generic[A, M, T]):
+    """One kind, of attributes ``A``, material ``M`` of what is wanted and telemetry ``T`` of what is seen.
+
+    What a consumer needs of others stands in its resources' ``needs``.
+    """
 
     #: What its addresses begin with, and how many parts such an address has (``Address``).
     name: str
     parts: int = 2
+    #: The type of its attributes, and the system that its sources are.
+    attrs: type[A]
+    system: System
     #: It runs on what it needs: it changes once all of that is there and proved, and settles before that is taken away.
     consumer: bool = False
     #: It can be proved at any time that a consumer may use it; who is changed waits for that.
@@ -39,66 +52,76 @@ class Kind:
 
     # what is wanted, and what is there
 
-    def desired(self, inputs: Inputs) -> Iterable[Resource]:
+    def desired(self, inputs: Inputs) -> Iterable[Resource[A, M]]:
         """The resources that the spec wants."""
         raise NotImplementedError
 
     def sources(
-        self, fleet: Fleet, wanted: Mapping[Address, Resource], locked: Mapping[Address, Locked]
+        self, fleet: Fleet, wanted: Mapping[Address, Resource[A, M]], locked: Mapping[Address, Locked[A]]
     ) -> Iterable[Source]:
         """What is read for them; ``wanted`` and ``locked`` are of this kind."""
         yield from (resource.source for resource in wanted.values())
         yield from (record.source for record in locked.values())
 
     def observe(
-        self, address: Address, want: Resource | None, locked: Locked | None, sight: ObserveContext
-    ) -> Observation:
+        self, address: Address, want: Resource[A, M] | None, locked: Locked[A] | None, sight: ObserveContext
+    ) -> Seen[A, T] | Absent | Unknown:
         """What the facts mean for this address."""
         raise NotImplementedError
 
+    # how it is kept
+
+    def parse(self, raw: object) -> A:
+        """Attributes as a lockfile has them (``plain``); raises ValueError or TypeError on anything else."""
+        return parse(self.attrs, raw)
+
+    def block(self, address: Address) -> str:
+        """The block of the spec that it belongs to."""
+        return str(address)
+
     # whose it is
 
-    def theirs(self, item: ResourceState) -> bool:
+    def theirs(self, item: ResourceState[A, M, T]) -> bool:
         """Whether what is seen is somebody else's that serves as well, and is left alone."""
         return False
 
-    def proves(self, item: ResourceState) -> bool:
+    def proves(self, item: ResourceState[A, M, T]) -> bool:
         """Whether what is seen is this fleet's own, though there is no lockfile that says so."""
         return False
 
-    def proven(self, items: Sequence[ResourceState], fleet: Fleet, facts: Facts) -> Iterable[Address]:
+    def proven(self, items: Sequence[ResourceState[A, M, T]], fleet: Fleet, facts: Facts) -> Iterable[Address]:
         """All that can be seen to be this fleet's own without a lockfile; ``items`` are of this kind."""
         return (item.address for item in items if self.proves(item))
 
-    def marks(self, items: Sequence[ResourceState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
+    def marks(self, items: Sequence[ResourceState[A, M, T]], facts: Facts) -> Iterable[tuple[Address, Mark]]:
         """Every mark of FleetHub's that can be seen where this kind is; ``items`` are of this kind."""
         yield from ((item.address, item.seen.mark) for item in items if item.seen and item.seen.mark)
 
-    def orphans(self, items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
+    def orphans(self, items: Sequence[ResourceState[A, M, T]], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
         """What carries this fleet's mark, and is in neither spec nor lockfile; ``items`` are of this kind."""
         return []
 
     # what is wrong
 
     def findings(
-        self, fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None, facts: Facts
+        self, fleet: Fleet, wanted: Mapping[Address, Resource[A, M]], locked: Mapping[Address, Locked[A]], facts: Facts
     ) -> list[Finding]:
         """What the readings themselves say. An error about an address holds it back, and who would use it anew."""
         return []
 
-    def objections(self, item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
+    def objections(self, item: ResourceState[A, M, T], lockfile: Lockfile | None) -> list[Finding]:
         """Findings that forbid touching the thing at all (taken, foreign, duplicate, unprovable)."""
         return []
 
-    def remarks(self, item: ResourceState) -> list[Finding]:
+    def remarks(self, item: ResourceState[A, M, T]) -> list[Finding]:
         """Findings about the thing as it is, which forbid nothing."""
         return []
 
-    def revoked(self, item: ResourceState) -> tuple[Finding, ...]:
+    def revoked(self, item: ResourceState[A, M, T]) -> tuple[Finding, ...]:
         """Set when somebody took it away on purpose, so that the policy says whether it comes back."""
         return ()
 
-    def absent(self, item: ResourceState) -> tuple[str, tuple[Finding, ...]]:
+    def absent(self, item: ResourceState[A, M, T]) -> tuple[str, tuple[Finding, ...]]:
         """Of what was applied and is not there: what is gone, in words, and what is found about that."""
         return "it is gone", ()
 
@@ -108,57 +131,58 @@ class Kind:
 
     # how it differs
 
-    def describe(self, item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: ResourceState[A, M, T]) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """The changed leaves and files between observed and wanted, without any secret."""
-        return changed_fields(managed(item), item.seen.attrs if item.seen else {}), ()
+        return changed_fields(item), ()
 
-    def drifted(self, item: ResourceState) -> tuple[str, tuple[FieldChange, ...]] | None:
+    def drifted(self, item: ResourceState[A, M, T]) -> tuple[str, tuple[FieldChange, ...]] | None:
         """What of the thing that is seen is not as it was applied, in words and by field; without any secret."""
-        if item.seen is None or item.locked is None or not (found := drifted(item.locked.attrs, item.seen.attrs)):
+        applied, seen = item.locked.attrs if item.locked else None, item.seen
+        if applied is None or seen is None or not (found := drifted(applied, seen.attrs)):
             return None
         return f"{', '.join(dict.fromkeys(leaf.path[0] for leaf in found))} changed", found
 
-    def beside(self, item: ResourceState) -> tuple[str, ...]:
+    def beside(self, item: ResourceState[A, M, T]) -> tuple[str, ...]:
         """What it has that the spec does not name and that stays, in words."""
         return ()
 
-    def kept(self, item: ResourceState) -> tuple[str, ...]:
+    def kept(self, item: ResourceState[A, M, T]) -> tuple[str, ...]:
         """What somebody else wrote and a change overwrites, so that it is kept where it is: paths there."""
         return ()
 
     # what it asks of others, and others of it
 
-    def gates(self, item: ResourceState, facts: Facts) -> tuple[Blocker, ...]:
+    def gates(self, item: ResourceState[A, M, T], facts: Facts) -> tuple[Blocker, ...]:
         """Of a consumer: why it may not be changed now, by itself."""
         return ()
 
-    def rewired(self, item: ResourceState) -> bool:
+    def rewired(self, item: ResourceState[A, M, T]) -> bool:
         """Of a consumer: whether a change alters what it calls, where or with what, so that it waits for a proof."""
         return False
 
-    def loads(self, item: ResourceState, fleet: Fleet) -> frozenset[tuple[str, str]]:
+    def loads(self, item: ResourceState[A, M, T], fleet: Fleet) -> frozenset[tuple[str, str]]:
         """Of a consumer: (backend, model) that a change makes it call; empty where it calls what it called before."""
         return frozenset()
 
-    def unsettled(self, item: ResourceState) -> Blocker | None:
+    def unsettled(self, item: ResourceState[A, M, T]) -> Blocker | None:
         """Of a consumer: why it may go on using what it used though its steps are done."""
         return None
 
-    def entries(self, item: ResourceState) -> Mapping[str, Address | None]:
+    def entries(self, item: ResourceState[A, M, T]) -> Mapping[str, Address | None]:
         """Models that it would let others call, and the thing that each is called by: each may be held back."""
         return {}
 
-    def grants(self, attrs: Attrs) -> frozenset[str]:
+    def grants(self, attrs: A) -> frozenset[str]:
         """Models that a thing of these attributes lets others call."""
         return frozenset()
 
     # what is done
 
-    def steps(self, item: ResourceState, uses: Dependents) -> Work:
+    def steps(self, item: ResourceState[A, M, T], uses: Dependents) -> Work:
         """What must be done, in phases."""
         raise NotImplementedError
 
-    def begun(self, attrs: Attrs, before: Pending | None) -> Attrs:
+    def begun(self, attrs: A, before: Pending[A] | None) -> A:
         """What an apply begins of it, with what one before it began and did not finish."""
         return attrs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from fleethub.kinds.values import ObserveContext, ResourceState
+from fleethub.kinds.values import AnyState, ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
@@ -22,7 +22,7 @@ def proxy_source(proxy: Proxy) -> Source:
 
 
 def lost(
-    items: Sequence[ResourceState],
+    items: Sequence[AnyState],
     fleet: Fleet,
     sight: ObserveContext,
     marked: Callable[[ProxyReading], Iterable[tuple[str, Mark, T]]],

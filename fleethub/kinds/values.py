@@ -4,25 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from fleethub.model.address import Address
+from fleethub.model.attributes import Attributes
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import ChangeStatus
-from fleethub.model.observation import Absent, Locked, Lockfile, Observation, Resource, Seen, Unknown
+from fleethub.model.observation import (
+    Absent,
+    AnyLocked,
+    AnyResource,
+    Locked,
+    Lockfile,
+    Observation,
+    Resource,
+    Seen,
+    Unknown,
+)
 from fleethub.model.plan import Blocker, Step
-from fleethub.model.secret import Fingerprinter
+from fleethub.model.secret import Fingerprinter, Text
+from fleethub.nodetypes import FileType
 
-T = TypeVar("T")
+#: A kind's attributes, the material of what is wanted, the telemetry of what is seen.
+A = TypeVar("A", bound=Attributes, covariant=True)
+M = TypeVar("M", covariant=True)
+T = TypeVar("T", covariant=True)
+Thing = TypeVar("Thing")
+
+
+class RenderedFile(Protocol):
+    """A file of a node; see ``rendering``."""
+
+    @property
+    def of(self) -> FileType: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def text(self) -> Text: ...
+    @property
+    def mode(self) -> int: ...
+    @property
+    def consequence(self) -> str: ...
 
 
 class RenderedNode(Protocol):
     """What ``rendering.render`` makes of one node (see there); named here so that kinds need not import it."""
 
     @property
-    def files(self) -> tuple[Any, ...]: ...
+    def files(self) -> tuple[RenderedFile, ...]: ...
     @property
     def findings(self) -> tuple[Finding, ...]: ...
     @property
@@ -48,18 +79,21 @@ class ObserveContext:
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceState:
+class ResourceState(Generic[A, M, T]):
     """One resource under judgement: wanted, observed, last applied; each may be missing, not all at once."""
 
     address: Address
-    want: Resource | None
-    have: Observation
-    locked: Locked | None
+    want: Resource[A, M] | None
+    have: Seen[A, T] | Absent | Unknown
+    locked: Locked[A] | None
 
     @property
-    def seen(self) -> Seen | None:
+    def seen(self) -> Seen[A, T] | None:
         """The observation, where there is one."""
         return self.have if isinstance(self.have, Seen) else None
+
+
+AnyState = ResourceState[Attributes, object, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +124,14 @@ class StatusInputs:
 
     fleet: Fleet
     lockfile: Lockfile | None
-    wanted: Mapping[Address, Resource]
+    wanted: Mapping[Address, AnyResource]
     facts: Facts
     seen: Mapping[Address, Observation]
     changes: Mapping[Address, ChangeStatus]
     drift: Mapping[Address, str]
 
     @property
-    def locked(self) -> Mapping[Address, Locked]:
+    def locked(self) -> Mapping[Address, AnyLocked]:
         """What was last applied."""
         return self.lockfile.resources if self.lockfile else {}
 
@@ -118,6 +152,13 @@ class StatusInputs:
         return (change.action if change else "", change.waits if change else (), self.drift.get(address, ""))
 
 
-def of_kind(name: str, things: Mapping[Address, T]) -> dict[Address, T]:
+def seen_as(observed: Observation | None, attrs: type[A], telemetry: type[T]) -> Seen[A, T] | None:
+    """An observation of any kind as one of this kind's types; None where nothing is seen."""
+    if isinstance(observed, Seen) and isinstance(observed.attrs, attrs) and isinstance(observed.telemetry, telemetry):
+        return Seen(observed.attrs, observed.at, observed.telemetry, observed.mark)
+    return None
+
+
+def of_kind(name: str, things: Mapping[Address, Thing]) -> dict[Address, Thing]:
     """Those of one kind."""
     return {address: thing for address, thing in things.items() if address.kind == name}

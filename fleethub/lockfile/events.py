@@ -30,20 +30,20 @@ from fleethub.model.event import (
     StepStarted,
     Waiting,
 )
-from fleethub.model.observation import Applied, Locked
+from fleethub.model.observation import AnyLocked, Applied
 
 #: A later FleetHub may say more of an event: that is not needed to replay it.
 LINE = ConfigDict(strict=True, extra="ignore")
 
 
-def _decode(raw: Any, info: ValidationInfo) -> Locked | None:
+def _decode(raw: Any, info: ValidationInfo) -> AnyLocked | None:
     if "address" not in info.data:
         raise ValueError("it is not known what is recorded")
     return None if raw is None else decode(raw, info.data["address"])
 
 
 Record = Annotated[
-    Locked | None,
+    AnyLocked | None,
     PlainValidator(_decode),
     PlainSerializer(lambda record: None if record is None else encode(record)),
 ]

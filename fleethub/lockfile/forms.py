@@ -7,6 +7,7 @@ what it does not understand: that would be lost with the next write.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from operator import not_
 from typing import Annotated, Any, NotRequired
 
@@ -23,17 +24,17 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from fleethub.codec import SORTED, STRICT, AsText, Named, Table, Texts, plain, said
-from fleethub.lockfile.attributes import check
+from fleethub.kinds import KINDS
 from fleethub.lockfile.upgrade import block_of, upgraded_record
 from fleethub.model.address import Address
+from fleethub.model.attributes import plain as values
 from fleethub.model.capacity import PlannedModel
-from fleethub.model.observation import Applied, Attrs, Locked, Lockfile, Pending, Source, System
+from fleethub.model.observation import AnyLocked, Applied, Locked, Lockfile, Pending, Source, System
 
-#: Where things of each kind are.
-SYSTEMS: Mapping[str, System] = {"key": "litellm", "route": "litellm", "node": "host"}
 Entries = Annotated[frozenset[str], Strict(False), PlainSerializer(sorted)]
 Needs = Annotated[Mapping[Named, Entries], SORTED]
-Attributes = Annotated[Attrs, PlainSerializer(plain)]
+#: A table in what is read, which the kind then makes its own of; empty: there are none yet.
+RawAttributes = Annotated[Any, PlainSerializer(lambda attrs: {} if attrs is None else plain(values(attrs)))]
 Generation = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -47,7 +48,7 @@ class SourceForm(TypedDict):
 @with_config(STRICT)
 class PendingForm(TypedDict):
     phases: Texts
-    attrs: Attributes
+    attrs: RawAttributes
     needs: Needs
     generation: NotRequired[Generation]
 
@@ -55,7 +56,7 @@ class PendingForm(TypedDict):
 @with_config(STRICT)
 class RecordForm(TypedDict):
     source: Annotated[Source, Table(SourceForm)]
-    attrs: Attributes
+    attrs: RawAttributes
     needs: NotRequired[Needs]
     shape: NotRequired[str]
     owner: NotRequired[str]
@@ -63,7 +64,7 @@ class RecordForm(TypedDict):
     born: NotRequired[str]
     protected: NotRequired[bool]
     by_hand: NotRequired[bool]
-    pending: NotRequired[Annotated[Pending, Table(PendingForm, sparse=True)]]
+    pending: NotRequired[Annotated[Pending[Any], Table(PendingForm, sparse=True)]]
 
 
 @with_config(STRICT)
@@ -84,46 +85,48 @@ class AppliedForm(TypedDict):
     version: NotRequired[str]
 
 
-_RECORD: TypeAdapter[Locked] = TypeAdapter(Annotated[Locked, Table(RecordForm, sparse=True)])
+_RECORD: TypeAdapter[AnyLocked] = TypeAdapter(Annotated[Locked[Any], Table(RecordForm, sparse=True)])
 
 
-def encode(record: Locked) -> dict[str, Any]:
+def encode(record: AnyLocked) -> dict[str, Any]:
     """One resource as plain values."""
     table: dict[str, Any] = _RECORD.dump_python(record, by_alias=True)
     return table
 
 
-def decode(raw: Any, address: Address) -> Locked:
+def decode(raw: Any, address: Address) -> AnyLocked:
     """The inverse of ``encode``, also for what format 1 wrote; raises ValueError."""
     try:
         record = _RECORD.validate_python(upgraded_record(address, raw))
     except ValidationError as error:
         raise ValueError(f"{address}: {said(error)}") from None
     source = record.source
-    if source.system != SYSTEMS.get(address.kind):
+    kind = KINDS[address.kind]
+    if source.system != kind.system:
         raise ValueError(f"{source.system!r} is no system of a {address.kind}")
     if source.of != block_of(address):
         raise ValueError(f"{address} cannot be of {source.of!r}")
-    for attrs in (record.attrs, record.pending.attrs if record.pending else {}):
-        check(address.kind, attrs)
-    return record
+    begun = record.pending
+    if begun is not None:
+        begun = replace(begun, attrs=kind.parse(begun.attrs) if begun.attrs else None)
+    return replace(record, attrs=kind.parse(record.attrs) if record.attrs else None, pending=begun)
 
 
-def _decode_all(raw: Any) -> dict[Address, Locked]:
+def _decode_all(raw: Any) -> dict[Address, AnyLocked]:
     if not isinstance(raw, Mapping):
         raise ValueError(f"{raw!r} holds no resources")
     found = {Address.parse(name): record for name, record in raw.items()}
     for address in found:
-        if address.kind not in SYSTEMS:
+        if address.kind not in KINDS:
             raise ValueError(f"{str(address)!r} is nothing that a lockfile records")
     return {address: decode(record, address) for address, record in found.items()}
 
 
-def _encode_all(records: Mapping[Address, Locked]) -> dict[str, Any]:
+def _encode_all(records: Mapping[Address, AnyLocked]) -> dict[str, Any]:
     return {str(address): encode(record) for address, record in sorted(records.items())}
 
 
-Records = Annotated[Mapping[Address, Locked], PlainValidator(_decode_all), PlainSerializer(_encode_all)]
+Records = Annotated[Mapping[Address, AnyLocked], PlainValidator(_decode_all), PlainSerializer(_encode_all)]
 PlannedEntry = Annotated[PlannedModel, Table(PlannedForm, sparse=True)]
 PlannedSets = Annotated[Mapping[str, Annotated[tuple[PlannedEntry, ...], Strict(False)]], SORTED]
 Fits = Annotated[Mapping[str, str], SORTED]

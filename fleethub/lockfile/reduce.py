@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fleethub.model.address import Address
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
-from fleethub.model.observation import Locked, Lockfile
+from fleethub.model.observation import AnyLocked, Lockfile
 
 
 def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
@@ -43,7 +43,7 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
             return lockfile
 
 
-def _raised(before: Mapping[Address, int], resources: Mapping[Address, Locked]) -> Mapping[Address, int]:
+def _raised(before: Mapping[Address, int], resources: Mapping[Address, AnyLocked]) -> Mapping[Address, int]:
     """The highest generation of each key so far: what was begun counts, what was removed stays."""
     found = dict(before)
     for address, record in resources.items():

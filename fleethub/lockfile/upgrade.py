@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from fleethub.kinds import KINDS
 from fleethub.model.address import Address
 
 
@@ -37,4 +38,4 @@ def upgraded_record(address: Address, raw: Any) -> Any:
 
 def block_of(address: Address) -> str:
     """The block of the spec that a resource belongs to: its proxy's, or its own."""
-    return str(address) if address.kind == "node" else f"proxy.{address.owner}"
+    return KINDS[address.kind].block(address)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
-from fleethub.model.observation import Applied, Locked
+from fleethub.model.observation import AnyLocked, Applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ApplyStarted:
     seed: str
     apply: str
     applied: Applied
-    pending: Mapping[Address, Locked] = field(default_factory=dict)
+    pending: Mapping[Address, AnyLocked] = field(default_factory=dict)
     steps: int = 0
     id: str = ""
     by_name: bool = True
@@ -45,7 +45,7 @@ class StepDone:
     step: str
     address: Address
     phase: str
-    locked: Locked | None = None
+    locked: AnyLocked | None = None
     removed: bool = False
     notes: tuple[str, ...] = ()
 
@@ -66,7 +66,7 @@ class Recorded:
     """A resource whose record changes without a step."""
 
     address: Address
-    locked: Locked | None
+    locked: AnyLocked | None
 
 
 @dataclass(frozen=True, slots=True)

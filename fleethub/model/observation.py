@@ -1,21 +1,24 @@
 """What was seen, and what was last applied.
 
-``attrs`` of a desired, observed, locked or planned thing have one shape (JSON values under the kind's
-names), so one ``diff`` serves them all. Times are ISO 8601 in UTC.
+``attrs`` of a desired, observed or locked thing are of one type, the kind's own, so one ``diff`` serves them all.
+Times are ISO 8601 in UTC.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Generic, TypeVar
 
 from fleethub.model.address import Address
+from fleethub.model.attributes import Attributes
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.finding import SourceLocation
 from fleethub.model.secret import Derived, SecretRef
 
-Attrs = Mapping[str, Any]
+A_co = TypeVar("A_co", bound=Attributes, covariant=True)
+#: What a kind keeps beside attributes: of a wanted thing its material, of a seen one its telemetry.
+M_co = TypeVar("M_co", covariant=True)
 #: What a resource uses of others: the key or route that it needs -> the models it may call with it.
 Needs = Mapping[Address, frozenset[str]]
 #: litellm, host, gpu, git, or an engine's name.
@@ -62,14 +65,13 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """It is there. ``attrs`` are compared, ``telemetry`` never is; ``material`` is content for describing only."""
+class Seen(Generic[A_co, M_co]):
+    """It is there. ``attrs`` are compared, ``telemetry`` never is; what of it has no repr is never shown either."""
 
-    attrs: Attrs
+    attrs: A_co
     at: str
+    telemetry: M_co
     mark: Mark | None = None
-    telemetry: Attrs = field(default_factory=dict)
-    material: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,11 @@ class Unknown:
     at: str
 
 
-Observation = Seen | Absent | Unknown
+Observation = Seen[Attributes, object] | Absent | Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Generic[A_co, M_co]):
     """A thing as the spec wants it.
 
     ``shape`` digests what ``attrs`` seals, without a secret; ``born`` is the alias that its value is derived from,
@@ -107,7 +109,8 @@ class Resource:
 
     address: Address
     source: Source
-    attrs: Attrs
+    attrs: A_co
+    material: M_co = field(repr=False)
     needs: Needs = field(default_factory=dict)
     shape: str = ""
     owner: str = ""
@@ -115,39 +118,42 @@ class Resource:
     generation: int = 1
     born: str = ""
     place: SourceLocation | None = None
-    material: Mapping[str, Any] = field(default_factory=dict, repr=False)
     by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Generic[A_co]):
     """Work that an apply began: the phases still to be done, the attributes it wants, the needs it would have, the
     generation it would reach (0: not known).
     """
 
     phases: tuple[str, ...]
-    attrs: Attrs
+    attrs: A_co | None
     needs: Needs = field(default_factory=dict)
     generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
-    """What FleetHub last applied to one resource; ``attrs`` are empty while a creation is pending.
+class Locked(Generic[A_co]):
+    """What FleetHub last applied to one resource; no ``attrs`` while a creation is pending.
 
     ``generation`` 0: an earlier FleetHub did not write it down. ``born``: see ``Resource``.
     """
 
     source: Source
-    attrs: Attrs
+    attrs: A_co | None
     needs: Needs = field(default_factory=dict)
     shape: str = ""
     owner: str = ""
     protected: bool = False
-    pending: Pending | None = None
+    pending: Pending[A_co] | None = None
     by_hand: bool = False
     generation: int = 0
     born: str = ""
+
+
+AnyResource = Resource[Attributes, object]
+AnyLocked = Locked[Attributes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +181,7 @@ class Lockfile:
     lineage: str
     serial: int
     seed: str
-    resources: Mapping[Address, Locked] = field(default_factory=dict)
+    resources: Mapping[Address, AnyLocked] = field(default_factory=dict)
     planned: Mapping[str, tuple[PlannedModel, ...]] = field(default_factory=dict)
     applied: Applied = field(default_factory=Applied)
     apply: str = ""

@@ -11,7 +11,7 @@ from fleethub.model.actions import Do
 from fleethub.model.address import Address
 from fleethub.model.capacity import AdmissionVerdict, PlannedModel
 from fleethub.model.finding import Finding
-from fleethub.model.observation import Attrs, Locked
+from fleethub.model.observation import AnyLocked
 
 
 class Action(StrEnum):
@@ -98,9 +98,8 @@ class Change:
     title: str = ""  # what it stands under for people
     owner: str = ""
     consequence: str = ""
-    attrs: Attrs = field(default_factory=dict)
     beside: tuple[str, ...] = ()
-    locked: Locked | None = None  # the record once every step is done; None: the resource leaves the lockfile
+    locked: AnyLocked | None = None  # the record once every step is done; None: the resource leaves the lockfile
     after: Address | None = None
 
 
@@ -130,7 +129,7 @@ class Step:
     phase: Phase
     do: Do
     after: tuple[str, ...] = ()
-    locked: Locked | None = None
+    locked: AnyLocked | None = None
     removes: bool = False
 
 

@@ -10,7 +10,7 @@ from fleethub.model.address import Address
 from fleethub.model.errors import FleetHubError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
-from fleethub.model.observation import Lockfile, Resource
+from fleethub.model.observation import AnyResource, Lockfile
 from fleethub.model.plan import Plan
 from fleethub.state.session_summary import Stamps
 
@@ -42,7 +42,7 @@ class HeldPlan:
 
     input: PlanInput
     plan: Plan
-    wanted: Mapping[Address, Resource]
+    wanted: Mapping[Address, AnyResource]
     facts: Facts
     lockfile: Lockfile | None
     stamps: Stamps = field(default_factory=dict)

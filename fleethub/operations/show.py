@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fleethub.kinds.key.attributes import KeyMaterial
 from fleethub.model.address import Address
 from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
-from fleethub.model.observation import Locked, Observation, Resource, Unknown
+from fleethub.model.observation import AnyLocked, AnyResource, Observation, Unknown
 from fleethub.model.secret import Secret
 from fleethub.operations.held import PlanInput
 from fleethub.operations.outcome import Outcome
@@ -20,8 +21,8 @@ class ShowResult:
     """One resource: as the spec wants it, as it was applied (None: not), and as it is."""
 
     address: Address
-    wanted: Resource | None
-    locked: Locked | None
+    wanted: AnyResource | None
+    locked: AnyLocked | None
     seen: Observation
 
 
@@ -57,6 +58,7 @@ def reveal(workplace: Workplace, address: Address) -> Outcome[Secret | None]:
     if (refused := workplace.refused()) is not None:
         return Outcome(None, plan_exit(refused), refused.findings)
     wanted = workplace.wanted(workplace.fleet)
-    if address not in wanted:
+    material = wanted[address].material if address in wanted else None
+    if not isinstance(material, KeyMaterial):
         raise InputError(f"{address} is not in the spec")
-    return Outcome(workplace.resolver.open(wanted[address].material["slot"]))
+    return Outcome(workplace.resolver.open(material.slot))

@@ -16,7 +16,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import Observation, Resource, Source
+from fleethub.model.observation import AnyResource, Observation, Source
 from fleethub.model.plan import Plan
 from fleethub.operations.spec import open_fleet
 from fleethub.stores import open_store
@@ -100,7 +100,7 @@ class Workplace:
         says = "Nothing was asked or sent: see the findings."
         return Plan("", self.fleet.name, says, findings=tuple(fatal), fatal=True)
 
-    def wanted(self, fleet: Fleet) -> dict[Address, Resource]:
+    def wanted(self, fleet: Fleet) -> dict[Address, AnyResource]:
         """Every resource that the spec wants."""
         from fleethub.kinds import KINDS
 

@@ -10,7 +10,7 @@ from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import ChangeStatus, DriftStatus, FleetStatus
-from fleethub.model.observation import Lockfile, Observation, Resource
+from fleethub.model.observation import AnyResource, Lockfile, Observation
 from fleethub.model.plan import Change, Plan
 from fleethub.placement.backends import status as backend_status
 
@@ -18,7 +18,7 @@ from fleethub.placement.backends import status as backend_status
 def fleet_status(
     fleet: Fleet,
     lockfile: Lockfile | None,
-    wanted: Mapping[Address, Resource],
+    wanted: Mapping[Address, AnyResource],
     facts: Facts,
     plan: Plan,
     seen: Mapping[Address, Observation],

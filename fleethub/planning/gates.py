@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleethub.kinds.compare import union
-from fleethub.kinds.values import ResourceState
+from fleethub.kinds.values import AnyState
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
@@ -91,7 +91,7 @@ def _waits_for(state: PlanningState, thing: Address, entries: frozenset[str]) ->
     return [held[entry] for entry in sorted(entries) if entry in held and entry not in have]
 
 
-def refused_entries(state: PlanningState, item: ResourceState) -> dict[str, Blocker]:
+def refused_entries(state: PlanningState, item: AnyState) -> dict[str, Blocker]:
     """Which entries of a thing may not be added: refused by capacity, or missing where they are called."""
     refused = {alias: why for (_, alias), why in state.refused.items()}
     found = {}

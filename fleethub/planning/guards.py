@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import generation_behind
-from fleethub.kinds.values import ResourceState
+from fleethub.kinds.values import AnyState
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
@@ -69,9 +69,7 @@ def _id_findings(fleet: Fleet, lockfile: Lockfile, address: Address) -> list[Fin
     return []
 
 
-def after_reading(
-    items: Sequence[ResourceState], lockfile: Lockfile | None, fleet: Fleet, facts: Facts
-) -> list[Finding]:
+def after_reading(items: Sequence[AnyState], lockfile: Lockfile | None, fleet: Fleet, facts: Facts) -> list[Finding]:
     """``state.lost``, ``state.behind`` and what is of a generation above the spec's: this clone must not decide."""
     found: list[Finding] = []
     if lockfile is None:
@@ -108,10 +106,10 @@ def after_reading(
     return [*found, *(f for item in items if (f := generation_behind(item, lockfile)) is not None)]
 
 
-def _marks(items: Iterable[ResourceState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
+def _marks(items: Iterable[AnyState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
     for name, kind in KINDS.items():
         yield from kind.marks(_of_kind(name, items), facts)
 
 
-def _of_kind(name: str, items: Iterable[ResourceState]) -> list[ResourceState]:
+def _of_kind(name: str, items: Iterable[AnyState]) -> list[AnyState]:
     return [item for item in items if item.address.kind == name]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from fleethub.kinds.values import ResourceState
+from fleethub.kinds.values import AnyState
 from fleethub.model.address import Address
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
@@ -20,7 +20,7 @@ def identity(
     fleet: Fleet,
     lockfile: Lockfile | None,
     changes: Sequence[Change],
-    items: Mapping[Address, ResourceState],
+    items: Mapping[Address, AnyState],
     steps: Sequence[Step],
 ) -> str:
     """Digest of spec, lockfile, what was observed of what changes, and the steps: the same plan has the same id."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fleethub.kinds import KINDS
-from fleethub.kinds.compare import behind, differs, managed
-from fleethub.kinds.values import ResourceState
+from fleethub.kinds.compare import behind
+from fleethub.kinds.values import AnyState
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Policy
 from fleethub.model.observation import Absent, Lockfile, Unknown
@@ -23,7 +23,7 @@ class Verdict:
     drift: Drift | None = None
 
 
-def judge(item: ResourceState, lockfile: Lockfile | None, policy: Policy, repair: bool) -> Verdict:
+def judge(item: AnyState, lockfile: Lockfile | None, policy: Policy, repair: bool) -> Verdict:
     """``repair`` False: what somebody changed by hand is shown, and not undone."""
     if isinstance(item.have, Unknown):
         if item.want is None and item.locked is None:
@@ -38,7 +38,7 @@ def judge(item: ResourceState, lockfile: Lockfile | None, policy: Policy, repair
         return _unwanted(item)
     seen = item.seen
     # what somebody changed into just what the spec wants is no drift to repair or to stop at: it is recorded
-    as_wanted = seen is not None and not differs(managed(item), seen.attrs)
+    as_wanted = seen is not None and seen.attrs == item.want.attrs
     found = None if as_wanted else drift(item, repair)
     revoked = kind.revoked(item)
     if revoked and policy.revoked == "stop":
@@ -65,7 +65,7 @@ def judge(item: ResourceState, lockfile: Lockfile | None, policy: Policy, repair
     return Verdict(None, drift=found)
 
 
-def _unwanted(item: ResourceState) -> Verdict:
+def _unwanted(item: AnyState) -> Verdict:
     if item.locked is None:
         return Verdict(None)
     if item.locked.protected:
@@ -79,10 +79,10 @@ def _unwanted(item: ResourceState) -> Verdict:
     return Verdict(Action.RECORD if isinstance(item.have, Absent) else Action.DELETE)
 
 
-def drift(item: ResourceState, repair: bool) -> Drift | None:
+def drift(item: AnyState, repair: bool) -> Drift | None:
     """What differs between observed and last applied; while an apply is pending nothing is called drift."""
     locked, kind = item.locked, KINDS[item.address.kind]
-    if locked is None or not locked.attrs or (locked.pending and set(locked.pending.phases) != {"contract"}):
+    if locked is None or locked.attrs is None or (locked.pending and set(locked.pending.phases) != {"contract"}):
         return None
     if item.want is not None and item.want.source.id != locked.source.id:
         return None  # it was applied somewhere else

@@ -14,7 +14,7 @@ from fleethub.model.capacity import PlannedModel
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Lockfile, Resource, Unknown
+from fleethub.model.observation import AnyResource, Lockfile, Unknown
 from fleethub.model.plan import Action, Blocker, Change, Plan, Why
 from fleethub.model.secret import Fingerprinter
 from fleethub.placement.assess import Assessment, assess, planned_sets
@@ -34,7 +34,7 @@ ERROR = Severity.ERROR
 def make_plan(
     fleet: Fleet,
     lockfile: Lockfile | None,
-    wanted: Mapping[Address, Resource],
+    wanted: Mapping[Address, AnyResource],
     facts: Facts,
     fingerprinter: Fingerprinter,
     findings: Sequence[Finding] = (),
@@ -54,7 +54,12 @@ def make_plan(
     assessments = [
         assess(fleet, b, facts, before.get(b.name, ()), after.get(b.name, ())) for b in fleet.backends.values()
     ]
-    readings = [f for name, kind in KINDS.items() for f in kind.findings(fleet, of_kind(name, wanted), lockfile, facts)]
+    locked = lockfile.resources if lockfile else {}
+    readings = [
+        f
+        for name, kind in KINDS.items()
+        for f in kind.findings(fleet, of_kind(name, wanted), of_kind(name, locked), facts)
+    ]
     state = PlanningState(
         items=items,
         verdicts={a: judge(item, lockfile, fleet.policy, repair) for a, item in items.items()},
@@ -127,7 +132,6 @@ def _change(state: PlanningState, address: Address, work: Work) -> Change | None
         title=kind.title(address),
         owner=(item.want.owner if item.want else item.locked.owner if item.locked else ""),
         consequence=", ".join(consequences),
-        attrs=item.want.attrs if item.want else {},
         beside=kind.beside(item),
         locked=record(item.want) if item.want else None,
         after=taker,

@@ -9,12 +9,12 @@ from fleethub.kinds import KINDS
 from fleethub.kinds.values import of_kind
 from fleethub.model.address import Address
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Lockfile, Resource, Source
+from fleethub.model.observation import AnyResource, Lockfile, Source
 from fleethub.model.secret import SecretRef
 from fleethub.placement.backends import sources as backend_sources
 
 
-def sources(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None) -> tuple[Source, ...]:
+def sources(fleet: Fleet, wanted: Mapping[Address, AnyResource], lockfile: Lockfile | None) -> tuple[Source, ...]:
     """Every source once, with all that anybody asks of it."""
     return merged(_all(fleet, wanted, lockfile))
 
@@ -45,7 +45,7 @@ def merged(every: Iterable[Source]) -> tuple[Source, ...]:
     return tuple(found[identity] for identity in sorted(found))
 
 
-def _all(fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None) -> Iterable[Source]:
+def _all(fleet: Fleet, wanted: Mapping[Address, AnyResource], lockfile: Lockfile | None) -> Iterable[Source]:
     yield from backend_sources(fleet)
     locked = lockfile.resources if lockfile else {}
     for name, kind in KINDS.items():

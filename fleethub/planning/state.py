@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import union
 from fleethub.kinds.interface import Kind
-from fleethub.kinds.values import ObserveContext, ResourceState
+from fleethub.kinds.values import AnyState, ObserveContext, ResourceState
 from fleethub.model.address import Address
-from fleethub.model.observation import Locked, Lockfile, Needs, Observation, Resource, Unknown
+from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Needs, Observation, Unknown
 from fleethub.model.plan import Blocker
 from fleethub.planning.judge import Verdict
 
@@ -19,7 +20,7 @@ from fleethub.planning.judge import Verdict
 class PlanningState:
     """What is on the table while one plan is made."""
 
-    items: dict[Address, ResourceState]
+    items: dict[Address, AnyState]
     verdicts: dict[Address, Verdict]
     needs: dict[Address, Needs]
     running: dict[Address, Needs]
@@ -29,14 +30,14 @@ class PlanningState:
     gates: dict[Address, tuple[Blocker, ...]] = field(default_factory=dict)
     takers: dict[Address, Address] = field(default_factory=dict)  # what goes -> what takes its place
 
-    def kind(self, address: Address) -> Kind:
+    def kind(self, address: Address) -> Kind[Any, Any, Any]:
         """What kind of thing it is."""
         return KINDS[address.kind]
 
 
 def items_of(
-    wanted: Mapping[Address, Resource], lockfile: Lockfile | None, sight: ObserveContext, blocks: Mapping[str, str]
-) -> dict[Address, ResourceState]:
+    wanted: Mapping[Address, AnyResource], lockfile: Lockfile | None, sight: ObserveContext, blocks: Mapping[str, str]
+) -> dict[Address, AnyState]:
     locked = lockfile.resources if lockfile else {}
     items = {}
     for address in sorted({*wanted, *locked}):
@@ -47,10 +48,10 @@ def items_of(
 
 
 def observed(
-    kind: Kind,
+    kind: Kind[Any, Any, Any],
     address: Address,
-    want: Resource | None,
-    locked: Locked | None,
+    want: AnyResource | None,
+    locked: AnyLocked | None,
     sight: ObserveContext,
     blocks: Mapping[str, str],
 ) -> Observation:
@@ -61,7 +62,7 @@ def observed(
     return kind.observe(address, want, locked, sight)
 
 
-def needs_of(item: ResourceState) -> Needs:
+def needs_of(item: AnyState) -> Needs:
     """What it uses by any account: wanted, last applied, or begun."""
     locked = item.locked
     begun = locked.pending.needs if locked and locked.pending else {}

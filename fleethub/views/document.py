@@ -10,12 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from fleethub.kinds.key.attributes import KeyAttrs
+from fleethub.kinds.node.attributes import NodeAttrs
 from fleethub.model.address import Address
 from fleethub.model.capacity import Fit, PlannedModel
 from fleethub.model.fleet import Backend, Fleet
-from fleethub.model.observation import Locked, Lockfile
+from fleethub.model.observation import AnyLocked, Lockfile
 from fleethub.model.text import GIB, hop, named, plural, tame
 
+#: What was applied of each node, by name.
+Nodes = Mapping[str, tuple[AnyLocked, NodeAttrs]]
 NAME = "FLEETHUB.md"
 LARGEST = 4096  # bytes
 LONGEST = 240  # characters of a line of a list
@@ -75,8 +79,8 @@ def _head(fleet: Fleet, lockfile: Lockfile) -> str:
 
 def _sections(fleet: Fleet, lockfile: Lockfile) -> list[tuple[str, list[str], str]]:
     """Title, lines, and what is said where there are none."""
-    nodes = {a.name: r for a, r in sorted(lockfile.resources.items()) if a.kind == "node" and r.attrs}
-    keys = {a: r for a, r in sorted(lockfile.resources.items()) if a.kind == "key" and r.attrs}
+    nodes = {a.name: (r, r.attrs) for a, r in sorted(lockfile.resources.items()) if isinstance(r.attrs, NodeAttrs)}
+    keys = {a: (r, r.attrs) for a, r in sorted(lockfile.resources.items()) if isinstance(r.attrs, KeyAttrs)}
     return [
         ("Backends", [_backend(fleet, b, lockfile) for b in fleet.backends.values()], "none"),
         ("Models", list(_models(fleet, nodes, lockfile.planned)), "none"),
@@ -115,15 +119,13 @@ def _capacity(backend: Backend, lockfile: Lockfile) -> str:
     return f"about {round(sum(sizes) / GIB)}{of or ' GiB'} planned: {fit}"
 
 
-def _models(
-    fleet: Fleet, nodes: Mapping[str, Locked], planned: Mapping[str, tuple[PlannedModel, ...]]
-) -> Iterable[str]:
+def _models(fleet: Fleet, nodes: Nodes, planned: Mapping[str, tuple[PlannedModel, ...]]) -> Iterable[str]:
     """Models that are placed or called; what the spec only lists is told last, in one line."""
     placed = {entry.model for entries in planned.values() for entry in entries}
     first: dict[str, int] = {}
     later: dict[str, int] = {}
-    for record in nodes.values():
-        for at, name in enumerate(record.attrs.get("chain", ())):
+    for _, attrs in nodes.values():
+        for at, name in enumerate(attrs.chain):
             counted = later if at else first
             counted[name] = counted.get(name, 0) + 1
     idle = []
@@ -140,34 +142,34 @@ def _models(
         yield f"in the spec and used by nobody: {', '.join(idle)}"
 
 
-def _nodes(nodes: Mapping[str, Locked]) -> Iterable[str]:
+def _nodes(nodes: Nodes) -> Iterable[str]:
     """Nodes by what they call, so that a fleet of one role is one line."""
     groups: dict[tuple[str, ...], list[str]] = {}
-    for name, record in nodes.items():
+    for name, (record, attrs) in nodes.items():
         owner = f" ({named(record.owner)})" if record.owner and record.owner.casefold() != name.casefold() else ""
-        groups.setdefault(tuple(record.attrs.get("chain", ())), []).append(f"{name}{owner}")
+        groups.setdefault(attrs.chain, []).append(f"{name}{owner}")
     for chain, names in groups.items():
         first, *rest = [*map(hop, chain)] or ["nothing"]
         then = f", then {', '.join(rest)}" if rest else ""
         yield f"{_listed(names)}: {first}{then}"
 
 
-def _others(nodes: Mapping[str, Locked], keys: Mapping[Address, Locked]) -> Iterable[str]:
+def _others(nodes: Nodes, keys: Mapping[Address, tuple[AnyLocked, KeyAttrs]]) -> Iterable[str]:
     """Keys that no node uses: consumers of another kind."""
-    used = {address for record in nodes.values() for address in record.needs}
-    for address, record in keys.items():
+    used = {address for record, _ in nodes.values() for address in record.needs}
+    for address, (record, attrs) in keys.items():
         if address not in used:
             owner = f" ({named(record.owner)})" if record.owner else ""
-            models = ", ".join(map(named, record.attrs.get("models", ())))
+            models = ", ".join(map(named, attrs.models))
             yield f"{address.alias}{owner}, a key on {address.owner} without a node: {models or 'no model'}"
 
 
-def _files(fleet: Fleet, nodes: Mapping[str, Locked]) -> Iterable[str]:
+def _files(fleet: Fleet, nodes: Nodes) -> Iterable[str]:
     """What each file is for, once; then where they lie, one line per pattern of target and paths."""
     places: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     roles: dict[str, list[str]] = {}
-    for name, record in nodes.items():
-        paths = tuple(record.attrs.get("files", ()))
+    for name, (record, attrs) in nodes.items():
+        paths = tuple(attrs.files)
         for path in paths:
             roles.setdefault(_role(path), []).append(path)
         places.setdefault((_pattern(fleet, name, record.source.at), paths), []).append(name)
@@ -175,7 +177,7 @@ def _files(fleet: Fleet, nodes: Mapping[str, Locked]) -> Iterable[str]:
         if role in roles:
             yield f"{', '.join(dict.fromkeys(roles[role]))}: {what}"
     for (pattern, paths), names in places.items():
-        where = pattern if len(names) > 1 else nodes[names[0]].source.at
+        where = pattern if len(names) > 1 else nodes[names[0]][0].source.at
         yield f"{_listed(names)}: {', '.join(paths)} in {where}"
 
 

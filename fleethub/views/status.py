@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub.model.address import Address
+from fleethub.model.attributes import plain
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, ProxyStatus
-from fleethub.model.observation import Absent, Locked, Observation, Resource, Seen, Unknown
+from fleethub.model.observation import Absent, AnyLocked, AnyResource, Observation, Seen, Unknown
 from fleethub.model.text import gib, heard, hop, named, plural
 from fleethub.views.style import Style
 
@@ -67,13 +68,15 @@ def _backend(backend: BackendStatus) -> str:
     return f"{total}; {backend.engine} {named(backend.version)}: {loaded}"
 
 
-def show_data(address: Address, want: Resource | None, locked: Locked | None, seen: Observation) -> dict[str, Any]:
+def show_data(
+    address: Address, want: AnyResource | None, locked: AnyLocked | None, seen: Observation
+) -> dict[str, Any]:
     """One resource: wanted, last applied, observed."""
     from fleethub.lockfile.forms import encode
 
     observed: dict[str, Any] = {"state": _seen(seen)}
     if isinstance(seen, Seen):
-        observed |= {"attrs": dict(seen.attrs), "telemetry": dict(seen.telemetry), "at": seen.at}
+        observed |= {"attrs": plain(seen.attrs), "telemetry": plain(seen.telemetry, nulls=True), "at": seen.at}
         if seen.mark:
             observed["mark"] = {"serial": seen.mark.serial, "generation": seen.mark.generation}
     return {
@@ -82,7 +85,7 @@ def show_data(address: Address, want: Resource | None, locked: Locked | None, se
         "place": str(want.place) if want and want.place else None,
         "owner": want.owner if want else locked.owner if locked else "",
         "needs": {str(a): sorted(e) for a, e in want.needs.items()} if want else {},
-        "wanted": dict(want.attrs) if want else None,
+        "wanted": plain(want.attrs, nulls=True) if want else None,
         "applied": encode(locked) if locked else None,
         "observed": observed,
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fleethub.kinds.node.attributes import NodeAttrs
 from fleethub.kinds.node.delivery import ending
 from fleethub.lockfile.forms import decode, encode
 from fleethub.model.address import Address
@@ -63,14 +64,14 @@ def test_how_a_removed_node_is_ended() -> None:
     at = Source("host", "ssh://volta/srv/volta")
     down = ("docker", "compose", "--project-name", "openclaw-volta", "down", "--remove-orphans")
     by_hand = f"end it there by hand: {' '.join(down)}"
-    known = Locked(at, {"project": "openclaw-volta"})
+    known = Locked(at, NodeAttrs(project="openclaw-volta"))
     assert ending(known) == (down, ("docker", "compose", "version"), by_hand)
-    begun = Locked(at, {}, pending=Pending(("create",), {"project": "openclaw-volta"}))
+    begun = Locked(at, None, pending=Pending(("create",), NodeAttrs(project="openclaw-volta")))
     assert ending(begun)[0] == down, "an apply that broke off may have started it"
-    assert ending(Locked(at, {"project": "openclaw-volta"}, by_hand=True)) == ((), (), by_hand)
-    assert ending(Locked(at, {"activated": True})) == ((), (), "end its gateway there by hand")
-    assert ending(Locked(Source("host", "nodes/volta"), {"chain": []})) == ((), (), "")
+    assert ending(Locked(at, NodeAttrs(project="openclaw-volta"), by_hand=True)) == ((), (), by_hand)
+    assert ending(Locked(at, NodeAttrs(activated=True))) == ((), (), "end its gateway there by hand")
+    assert ending(Locked(Source("host", "nodes/volta"), NodeAttrs())) == ((), (), "")
     node = {"system": "host", "of": "node.volta", "origin": at.at}
-    written = encode(Locked(at, {"activated": True}, by_hand=True))
+    written = encode(Locked(at, NodeAttrs(activated=True), by_hand=True))
     assert decode({**written, "source": node}, Address("node", "volta")).by_hand
     assert not decode({**encode(known), "source": node}, Address("node", "volta")).by_hand

@@ -13,7 +13,7 @@ ID, OTHER = "0123456789abcdef0123", "fedcba98765432100123"
 
 
 def value(place: Place) -> str:
-    return str(place.lockfile.resources[KEY].attrs["value"])
+    return str(place.lockfile.resources[KEY].attrs.value)
 
 
 def test_an_id_that_comes_later_is_refused_unless_values_stay_with_the_name(world: World, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_two_fleets_of_one_name_share_neither_seed_nor_values(home: Path, tmp_pa
     values = {
         resolver.open(slot).reveal()
         for place in ("here", "there")
-        for slot in [r.material["slot"] for r in wanted(tmp_path / place / "shared", resolver)]
+        for slot in [r.material.slot for r in wanted(tmp_path / place / "shared", resolver)]
     }
     assert len(values) == 2
 

@@ -18,7 +18,7 @@ KEY = "key.main.a"
 
 
 def scopes(spec: Any) -> dict[str, list[str]]:
-    return {str(a): r.attrs["models"] for a, r in wanted(spec).items() if a.kind == "key"}
+    return {str(a): list(r.attrs.models) for a, r in wanted(spec).items() if a.kind == "key"}
 
 
 def test_the_scope_is_what_its_nodes_call_and_what_the_spec_adds() -> None:
@@ -35,7 +35,7 @@ def test_a_hop_round_the_proxy_is_in_no_scope() -> None:
 
 
 def test_a_value_hangs_on_name_and_generation() -> None:
-    values = [r.attrs["value"] for s in (SPEC, SPEC.key("a", generation=2), SPEC.key("a", rpm=1)) for r in
+    values = [r.attrs.value for s in (SPEC, SPEC.key("a", generation=2), SPEC.key("a", rpm=1)) for r in
               wanted(s).values() if r.address.kind == "key"]  # fmt: skip
     assert values[0] != values[1]
     assert values[0] == values[2]

@@ -14,6 +14,7 @@ from fleethub.kinds.key.fallbacks import enforced, findings
 from fleethub.kinds.key.marks import floors
 from fleethub.model import keycall
 from fleethub.model.address import key
+from fleethub.model.attributes import plain
 from fleethub.model.facts import Team
 from fleethub.model.finding import Finding
 from fleethub.planning.judge import drift
@@ -76,7 +77,7 @@ def test_another_limit_is_left_alone_and_shown() -> None:
 def test_a_lockfile_of_before_says_nothing_of_them_and_none_is_drift() -> None:
     locked = item(KEY, settled(SPEC), SPEC).locked
     assert locked is not None
-    assert set(locked.attrs) == {"blocked", "marked", "models", "rpm_limit", "value"}
+    assert set(plain(locked.attrs)) == {"blocked", "marked", "models", "rpm_limit", "value"}
     assert drift(item(KEY, settled(SPEC), SPEC), repair=True) is None
 
 
@@ -94,7 +95,7 @@ def test_a_lockfile_of_before_says_nothing_of_them_and_none_is_drift() -> None:
 def test_a_team_must_cover_the_scope(team: Team | None, code: str) -> None:
     found = item(KEY, settled(SPEC).at_key("a", team="t"), SPEC)
     assert found.seen is not None
-    found = replace(found, have=replace(found.seen, material={"team": team}))
+    found = replace(found, have=replace(found.seen, telemetry=replace(found.seen.telemetry, team_state=team)))
     assert [f.code for f in KINDS["key"].objections(found, settled(SPEC).lockfile)] == ([code] if code else [])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleethub.kinds.route.actions import RouteDelete, RoutePut
+from fleethub.kinds.route.attributes import DeploymentAttrs, RouteAttrs
 from fleethub.kinds.values import Dependents
 from fleethub.model.facts import Deployment
 from tests.fleets import fleet
@@ -25,9 +26,7 @@ def test_only_a_proxy_that_is_managed_has_any() -> None:
 def test_of_an_ollama_it_says_where_and_how_much_context() -> None:
     spec = fleet(manage_routes=True, ollama="http://gpu:11434").node("a", "qwen3-32b")
     (route,) = (r for a, r in wanted(spec).items() if a.kind == "route")
-    assert route.attrs["deployments"] == [
-        {"model": "ollama_chat/qwen3:32b", "api_base": "http://gpu:11434", "num_ctx": 32768}
-    ]
+    assert route.attrs.deployments == (DeploymentAttrs("ollama_chat/qwen3:32b", "http://gpu:11434", 32768),)
 
 
 def test_it_is_put_and_proved() -> None:
@@ -58,10 +57,10 @@ def test_an_alias_of_the_config_file_is_left_to_it() -> None:
     theirs = World.of(SPEC).at_proxy(lambda proxy: replace(proxy, models=frozenset({"one"})))
     seen = item(ROUTE, theirs, SPEC).seen
     assert seen is not None
-    assert (seen.attrs, seen.telemetry["theirs"]) == ({}, True)
+    assert (seen.attrs, seen.telemetry.theirs) == (RouteAttrs(), True)
     stored = Deployment("one", "openai/one", "x", stored=True)
     theirs = World.of(SPEC).at_proxy(lambda proxy: replace(proxy, stored=(stored,)))
-    assert item(ROUTE, theirs, SPEC).seen.telemetry["theirs"]  # type: ignore[union-attr]
+    assert item(ROUTE, theirs, SPEC).seen.telemetry.theirs  # type: ignore[union-attr]
 
 
 def test_one_that_should_go_and_bears_another_mark_stays_in_the_lockfile() -> None:

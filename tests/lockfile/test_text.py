@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleethub.kinds.key.attributes import KeyAttrs
+from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs
+from fleethub.kinds.route.attributes import DeploymentAttrs, RouteAttrs
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.reduce import replay
 from fleethub.lockfile.text import dump, load
@@ -23,18 +26,40 @@ addresses = st.one_of(
     names.map(lambda n: Address("node", n)),
     st.tuples(st.sampled_from(["key", "route"]), names, aliases).map(lambda t: Address(t[0], f"{t[1]}.{t[2]}")),
 )
-scalars = st.one_of(st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False), aliases)
-attrs = st.dictionaries(names, st.one_of(scalars, st.lists(aliases, max_size=3)), max_size=4)
+listed = st.lists(aliases, max_size=3).map(tuple)
+sizes = st.none() | st.integers(0, 2**53) | st.floats(0, allow_nan=False, allow_infinity=False)
+flags, may = st.booleans(), st.none() | aliases
+key_attrs = st.builds(
+    KeyAttrs,
+    models=listed,
+    value=may,
+    blocked=flags,
+    allowed_routes=st.none() | listed,
+    aliases=st.none() | st.dictionaries(names, aliases, max_size=2),
+    rpm_limit=sizes,
+    max_budget=sizes,
+    budget_duration=may,
+    model_rpm_limit=st.none() | st.dictionaries(names, st.integers(0, 9), max_size=2),
+)
+route_attrs = st.builds(
+    RouteAttrs,
+    st.lists(st.builds(DeploymentAttrs, aliases, may, st.none() | st.integers(1, 2**20)), max_size=2).map(tuple),
+)
+files = st.builds(FileAttrs, may, st.just("0600"), st.none(), st.none() | listed)
+node_attrs = st.builds(
+    NodeAttrs, listed, st.dictionaries(names, files, max_size=2), st.none() | flags, st.none() | flags, may
+)
+ATTRS = {"key": key_attrs, "route": route_attrs, "node": node_attrs}
 needs = st.dictionaries(addresses, st.frozensets(aliases, max_size=3), max_size=3)
 numbers = st.integers(0, 2**31 - 1)
-pending = st.builds(Pending, st.lists(names, max_size=3).map(tuple), attrs, needs, numbers)
 texts = st.just("") | aliases
 
 
 def recorded(address: Address) -> st.SearchStrategy[tuple[Address, Locked]]:
     system: System = "host" if address.kind == "node" else "litellm"
     source = aliases.map(lambda at: Source(system, at, of=block_of(address)))
-    flags = st.booleans()
+    attrs = st.none() | ATTRS[address.kind]
+    pending = st.builds(Pending, st.lists(names, max_size=3).map(tuple), attrs, needs, numbers)
     record = st.builds(Locked, source, attrs, needs, texts, texts, flags, st.none() | pending, flags, numbers, texts)
     return st.tuples(st.just(address), record)
 
@@ -157,8 +182,8 @@ def test_format_1_is_read_without_its_credentials() -> None:
         ('derive_from = "name"', 'derive_from = "moon"', "moon"),
         ('derive_from = "name"\n', "", "derive_from"),
         ('models = [\n    "a",\n]', 'models = "a"', "models"),
-        ('models = [\n    "a",\n]', "models = [1]", "1"),
-        ('chain = [\n    "a",\n]', "chain = [[]]", "no text"),
+        ('models = [\n    "a",\n]', "models = [1]", "models.0"),
+        ('chain = [\n    "a",\n]', "chain = [[]]", "chain.0"),
         ('"key.main.volta" = 4', '"node.volta" = 4', "node.volta"),
     ],
 )
@@ -173,7 +198,7 @@ def test_what_a_lockfile_cannot_hold_is_named(old: str, new: str, says: str) -> 
 def test_the_highest_generation_of_a_key_stays_when_the_key_is_gone() -> None:
     address = Address("key", "main.volta")
     source = Source("litellm", "http://llm:4000", of="proxy.main")
-    made = Locked(source, {"models": ["a"]}, generation=2)
+    made = Locked(source, KeyAttrs(("a",)), generation=2)
 
     def reached(*events: Event) -> int:
         found = replay(load(EARLY), events)
@@ -184,5 +209,5 @@ def test_the_highest_generation_of_a_key_stays_when_the_key_is_gone() -> None:
     assert reached(Recorded(address, made)) == 4
     assert reached(Recorded(address, replace(made, generation=5)), Recorded(address, made)) == 5
     assert reached(StepDone("s", address, "expand", replace(made, generation=6)), Recorded(address, None)) == 6
-    begun = {address: replace(made, pending=Pending(("expand",), {}, generation=7))}
+    begun = {address: replace(made, pending=Pending(("expand",), None, generation=7))}
     assert reached(ApplyStarted("p", "monad", "abc", 4, "s", "x", Applied(), begun), Recorded(address, None)) == 7

@@ -19,7 +19,7 @@ def test_a_lockfile_is_upgraded_to_these_bytes() -> None:
     assert dump(found) == (DATA / "upgraded.lock").read_text()
     pending = found.resources[node("volta")].pending
     assert pending is not None
-    assert (pending.phases, pending.attrs["chain"]) == (("deliver", "settle"), ["gpt-oss-20b", "qwen3-32b"])
+    assert (pending.phases, pending.attrs.chain) == (("deliver", "settle"), ("gpt-oss-20b", "qwen3-32b"))
     assert found.resources[node("tilt")].protected
     assert found.generations == {key("main", "tilt"): 1, key("main", "volta"): 1}
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from fleethub.fleetspec import load
+from fleethub.kinds.key.attributes import KeyAttrs, KeyTelemetry
+from fleethub.kinds.node.attributes import NodeAttrs, NodeTelemetry
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.observation import Absent, Seen, Unknown
@@ -38,9 +40,9 @@ def test_states_changes_and_drift_are_those_of_the_plan() -> None:
     )
     seen = {
         VOLTA: Unknown("no route to host", at),
-        Address("node", "tiltclaw"): Seen({"chain": ["qwen3-32b"], "files": {}}, at),
+        Address("node", "tiltclaw"): Seen(NodeAttrs(("qwen3-32b",)), at, NodeTelemetry()),
         Address("node", "rentalclaw"): Absent(at),
-        Address("key", "main.volta"): Seen({"models": ["qwen3-32b"]}, at),
+        Address("key", "main.volta"): Seen(KeyAttrs(("qwen3-32b",)), at, KeyTelemetry()),
     }
     made = fleet_status(MONAD, None, {}, Facts(at), plan, seen)
     nodes = {n.name: n for n in made.nodes}

@@ -157,7 +157,7 @@ def test_a_deletion_that_breaks_off_still_knows_what_a_creation_before_it_began(
     assert broken.lockfile is not None
     (record,) = (r for a, r in broken.lockfile.resources.items() if a.kind == "key")
     assert record.pending is not None
-    assert record.pending.attrs["value"] == SEAL.sha256(bytes.fromhex(broken.key("a").token))
+    assert record.pending.attrs.value == SEAL.sha256(bytes.fromhex(broken.key("a").token))
     after = apply(broken, plan(broken, gone)).world
     assert (after.proxy.keys, dict(after.lockfile.resources) if after.lockfile else None) == ((), {})
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from fleethub.fleetspec import load
+from fleethub.kinds.key.attributes import KeyAttrs
+from fleethub.kinds.node.attributes import NodeAttrs
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.fleet import Fleet
@@ -28,14 +30,14 @@ CHAIN = ["qwen3-32b", "gpt-oss-20b", "ollama:gpt-oss:20b@monad-1.example.ts.net:
 
 def node(name: str, owner: str, chain: list[str] | None = None, files: dict[str, object] | None = None) -> Locked:
     source = Source("host", f"ssh://ops@{name}.example.ts.net/srv/openclaw/{name}")
-    attrs = {"chain": CHAIN if chain is None else chain, "files": FILES if files is None else files}
+    attrs = NodeAttrs(tuple(CHAIN if chain is None else chain), FILES if files is None else files)
     return Locked(source, attrs, {KEY: frozenset({"qwen3-32b"})}, owner=owner)
 
 
 def lockfile(**nodes: Locked) -> Lockfile:
     keys = {
-        KEY: Locked(Source("litellm", "http://x"), {"models": ["qwen3-32b"]}, owner="Volta"),
-        Address("key", "main.open-webui"): Locked(Source("litellm", "http://x"), {"models": ["qwen3-32b"]}),
+        KEY: Locked(Source("litellm", "http://x"), KeyAttrs(("qwen3-32b",)), owner="Volta"),
+        Address("key", "main.open-webui"): Locked(Source("litellm", "http://x"), KeyAttrs(("qwen3-32b",))),
     }
     planned = (
         PlannedModel("gpt-oss-20b", 32768, False, "gpt-oss:20b", 14 * GIB),
@@ -63,7 +65,7 @@ def test_what_it_says(snapshot: SnapshotAssertion) -> None:
 
 
 def test_unfinished_work_and_an_eviction_are_told(snapshot: SnapshotAssertion) -> None:
-    begun = replace(USUAL.resources[KEY], pending=Pending(("contract",), {}))
+    begun = replace(USUAL.resources[KEY], pending=Pending(("contract",), None))
     odd = node("volta", "Volta", ["qwen3-32b"], {"docker-compose.yml": {}, "state/openclaw.json": {}, ".env": {}})
     state = replace(
         USUAL, resources={**USUAL.resources, KEY: begun, Address("node", "volta"): odd}, fits={"monad-1": "evicts"}

@@ -13,6 +13,8 @@ import pytest
 from tests.views.test_context import FORMS
 
 from fleethub.clients.http import Answer
+from fleethub.kinds.key.attributes import KeyAttrs, KeyTelemetry
+from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeTelemetry
 from fleethub.model.address import Address
 from fleethub.model.capacity import Held
 from fleethub.model.facts import Facts
@@ -67,8 +69,12 @@ def made() -> FleetStatus:
         drift=(Drift(volta, "x"),),
         findings=(Finding("key.alias-taken", "x", volta, hint="x", detail=("x",)),),
     )
-    sight = {volta: Seen({"chain": ["x"], "files": {}}, at), lima: Unknown("x", at), key: Seen({"models": ["x"]}, at)}
-    state = Lockfile("monad", "l", 4, "s", {volta: Locked(Source("host", "nodes/volta"), {"chain": ["x"]})})
+    sight = {
+        volta: Seen(NodeAttrs(("x",)), at, NodeTelemetry()),
+        lima: Unknown("x", at),
+        key: Seen(KeyAttrs(("x",)), at, KeyTelemetry()),
+    }
+    state = Lockfile("monad", "l", 4, "s", {volta: Locked(Source("host", "nodes/volta"), NodeAttrs(("x",)))})
     told = fleet_status(found, state, {}, Facts(at), plan, sight)
     held = (Held("x", 1, 1),)
     backends = tuple(replace(b, residents=held, state="there", version="x", machine="x") for b in told.backends)
@@ -120,8 +126,8 @@ def test_the_document_is_data() -> None:
     spec = replace(spec, models=models, backends={n: replace(b, owner=CANARY) for n, b in spec.backends.items()})
     source = Source("host", "nodes/volta")
     resources = {
-        Address("node", "volta"): Locked(source, {"chain": [CANARY, CANARY], "files": {CANARY: {}}}, owner=CANARY),
-        Address("key", "main.webui"): Locked(Source("litellm", "x"), {"models": [CANARY]}, owner=CANARY),
+        Address("node", "volta"): Locked(source, NodeAttrs((CANARY, CANARY), {CANARY: FileAttrs()}), owner=CANARY),
+        Address("key", "main.webui"): Locked(Source("litellm", "x"), KeyAttrs((CANARY,)), owner=CANARY),
     }
     neutral(document(spec, Lockfile("monad", "l", 1, "s", resources, applied=Applied(by=CANARY))))
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from fleethub.fleetspec import load
+from fleethub.kinds.key.attributes import KeyAttrs, KeyTelemetry
+from fleethub.kinds.node.attributes import NodeAttrs, NodeTelemetry
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
@@ -48,10 +50,10 @@ def troubled() -> dict[str, Any]:
         ),
     )
     seen = {
-        volta: Seen({"chain": ["llama3.1-8b"], "files": {}}, AT),
-        tilt: Seen({"chain": ["qwen3-32b"], "files": {}}, AT),
+        volta: Seen(NodeAttrs(("llama3.1-8b",)), AT, NodeTelemetry()),
+        tilt: Seen(NodeAttrs(("qwen3-32b",)), AT, NodeTelemetry()),
         rental: Unknown("rentalclaw.example.ts.net: no route to host", AT),
-        Address("key", "main.volta"): Seen({"models": ["qwen3-32b"]}, AT),
+        Address("key", "main.volta"): Seen(KeyAttrs(("qwen3-32b",)), AT, KeyTelemetry()),
     }
     made = session_summary(fleet_status(MONAD, None, {}, Facts(AT), plan, seen))
     return {**made, "serial": 4, "applied_at": AT, "applied_by": "ops@cursatory"}

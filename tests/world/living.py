@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds.compare import parse_mark
+from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.model.facts import Facts, HostReading, ProxyReading
-from fleethub.model.observation import Locked, Lockfile, Source
+from fleethub.model.observation import AnyLocked, Lockfile, Source
 from tests.fleets import Spec
 from tests.world.planning import wanted
 from tests.world.values import SEAL, World, mark_of_row
@@ -56,16 +57,16 @@ def named(lockfile: Lockfile | None) -> set[Thing]:
     return found
 
 
-def _values(record: Locked) -> set[str]:
-    sides = (record.attrs, record.pending.attrs if record.pending else {})
-    return {str(side["value"]) for side in sides if side.get("value")}
+def _values(record: AnyLocked) -> set[str]:
+    sides = (record.attrs, record.pending.attrs if record.pending else None)
+    return {side.value for side in sides if isinstance(side, KeyAttrs) and side.value}
 
 
 def ordered(spec: Spec) -> set[Thing]:
     """What the spec wants to be there."""
     found = set()
     for address, resource in wanted(spec).items():
-        name = {"key": str(resource.attrs.get("value")), "route": address.alias}.get(address.kind, "")
+        name = {"key": str(getattr(resource.attrs, "value", None)), "route": address.alias}.get(address.kind, "")
         found.add(Thing(address.kind, resource.source.at, name))
     return found
 
@@ -87,7 +88,7 @@ def seen(thing: Thing, facts: Facts, lockfile: Lockfile | None, fingerprinter: S
     lineage = lockfile.lineage if lockfile else ""
     if isinstance(reading, HostReading):
         mark = parse_mark(reading.mark)
-        written = {p for r in (lockfile.resources if lockfile else {}).values() for p in r.attrs.get("files", ())}
+        written = {p for r in (lockfile.resources if lockfile else {}).values() for p in getattr(r.attrs, "files", ())}
         return mark.lineage == lineage if mark else bool(written & reading.files.keys())
     if not isinstance(reading, ProxyReading):
         return False

@@ -7,12 +7,75 @@ limit of zero. Another limit, or a team, that the spec does not name is somebody
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from fleethub.kinds.codec import STRICT
 from fleethub.kinds.values import ResourceState
-from fleethub.model.facts import KeyRow
-from fleethub.model.observation import Attrs, Locked, Seen
+from fleethub.model.facts import KeyRow, Team
+from fleethub.model.fleet import Proxy
+from fleethub.model.observation import Locked, Resource, Seen
+from fleethub.model.secret import Derived
 from fleethub.model.text import heard
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAttrs:
+    """A key: its scope, the fingerprint of its value, what takes its power away, its limits.
+
+    ``renamed`` is the alias that it has instead of its own. Of the limits only those that are managed are here.
+    """
+
+    __pydantic_config__ = STRICT
+
+    models: tuple[str, ...] = ()
+    value: str | None = None
+    blocked: bool | None = None
+    marked: bool | None = None
+    expires: str | None = None
+    allowed_routes: tuple[str, ...] | None = None
+    aliases: Mapping[str, Any] | None = None
+    router_settings: Mapping[str, Any] | None = None
+    rpm_limit: int | float | None = None
+    tpm_limit: int | float | None = None
+    max_budget: int | float | None = None
+    budget_duration: str | None = None
+    max_parallel_requests: int | float | None = None
+    model_rpm_limit: Mapping[str, int | float] | None = None
+    model_tpm_limit: Mapping[str, int | float] | None = None
+    renamed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMaterial:
+    """What a key's steps need: where its value is derived, and the doors that it is proved at."""
+
+    slot: Derived
+    proxy: Proxy
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTelemetry:
+    """``spent`` and ``barred`` in words, where it is; ``rows``: keys that have its alias; ``token``: LiteLLM's hash.
+
+    ``unmanaged``: limits, and a team, that the spec does not name. ``team_state``: its team, where it could be read.
+    """
+
+    spend: float | None = None
+    spent: str = ""
+    barred: str = ""
+    rows: int = 1
+    token: str = ""
+    unmanaged: Mapping[str, Any] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+    team: str = ""
+    clears_budget_duration: bool = True
+    team_state: Team | None = field(default=None, repr=False)
+
+
+KeyResource = Resource[KeyAttrs, KeyMaterial]
+KeySeen = Seen[KeyAttrs, KeyTelemetry]
+KeyState = ResourceState[KeyAttrs, KeyMaterial, KeyTelemetry]
 
 LIMITS = ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")
 #: Limits that the spec cannot name.
@@ -21,8 +84,6 @@ BY_MODEL = ("model_rpm_limit", "model_tpm_limit")
 SCALARS = (*LIMITS, "max_parallel_requests")
 #: What takes a key's power away, and is none unless the spec says so.
 POWER = ("expires", "allowed_routes", "aliases", "router_settings")
-#: Wanted as none where the spec does not name them.
-NEVER = (*POWER, *LIMITS, *OTHERS)
 #: LiteLLM reads an empty list as "all models"; we never send that, and show it by this name.
 ALL = "(all models)"
 NOTHING = "no-default-models"
@@ -34,18 +95,19 @@ def power(row: KeyRow) -> dict[str, Any]:
     """What of a key takes its power away, beside limits; empty values are none."""
     found = {
         "expires": row.expires,
-        "allowed_routes": sorted(row.allowed_routes),
+        "allowed_routes": tuple(sorted(row.allowed_routes)),
         "aliases": dict(row.aliases),
         "router_settings": dict(row.router_settings),
     }
     return {name: value for name, value in found.items() if value}
 
 
-def limits(row: KeyRow, wanted: Attrs, locked: Locked | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def limits(
+    row: KeyRow, want: KeyResource | None, locked: Locked[KeyAttrs] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The limits that are managed (the spec names them, or an apply set them, or they are zero), and the others."""
-    sides: list[Attrs] = [wanted]
-    if locked is not None:
-        sides += [locked.attrs, locked.pending.attrs if locked.pending else {}]
+    begun = locked.pending.attrs if locked and locked.pending else None
+    sides = (want.attrs if want else None, locked.attrs if locked else None, begun)
     managed: dict[str, Any] = {}
     others: dict[str, Any] = {}
     for name, value in row.limits.items():
@@ -55,23 +117,21 @@ def limits(row: KeyRow, wanted: Attrs, locked: Locked | None) -> tuple[dict[str,
             managed |= {name: zero} if zero else {}
             others |= {name: rest} if rest else {}
         elif value is not None:
-            ours = value == 0 or any(side.get(name) is not None for side in sides)
+            ours = value == 0 or any(getattr(side, name, None) is not None for side in sides)
             (managed if ours else others)[name] = value
     return managed, others
 
 
-def never(item: ResourceState) -> Attrs:
+def never(seen: KeySeen) -> tuple[str, ...]:
     """What must be none of a key as it is observed: all that takes its power away, and limits of zero."""
-    have = item.seen.attrs if item.seen else {}
-    zero = [n for n in (*LIMITS, *OTHERS) if have.get(n) == 0 or (n in BY_MODEL and have.get(n))]
-    return dict.fromkeys((*POWER, *zero, "renamed"))
+    have = seen.attrs
+    zero = [n for n in (*LIMITS, *OTHERS) if getattr(have, n) == 0 or (n in BY_MODEL and getattr(have, n))]
+    return (*POWER, *zero, "renamed")
 
 
-def beside(seen: Seen) -> tuple[str, ...]:
+def beside(seen: KeySeen) -> tuple[str, ...]:
     """What a key has that the spec does not name, in words: ``expires 2026-12-27``, ``rpm_limit 11``, ``team t1``."""
-    found = {name: seen.attrs[name] for name in POWER if seen.attrs.get(name)} | dict(
-        seen.telemetry.get("unmanaged", {})
-    )
+    found = {name: value for name in POWER if (value := getattr(seen.attrs, name))} | dict(seen.telemetry.unmanaged)
     return tuple(f"{name} {shown(value)}" for name, value in found.items())
 
 

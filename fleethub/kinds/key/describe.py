@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from fleethub.kinds import compare
-from fleethub.kinds.compare import changed_fields, managed
-from fleethub.kinds.key.attributes import never
-from fleethub.kinds.values import ResourceState
+from fleethub.kinds.compare import changed_fields
+from fleethub.kinds.key.attributes import KeyState, never
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import SENSITIVE
 
 
-def describe(item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+def describe(item: KeyState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
     """Scope as lists, limits as numbers; the value only as changed or not."""
     if item.want is None:
         return (), ()
-    have = item.seen.attrs if item.seen else {}
     shown = []
-    renewed = item.seen is not None and have["value"] != item.want.attrs["value"]
+    renewed = item.seen is not None and item.seen.attrs.value != item.want.attrs.value
     if renewed or (item.seen is None and item.want.generation > 1):
         shown.append(FieldChange(("value",), MISSING, _new_value(item, renewed)))
-    for leaf in changed_fields(managed(item), have):
+    for leaf in changed_fields(item):
         if leaf.path[0] == "value" or (renewed and leaf.path[0] == "blocked"):
             continue
         if leaf.path[0] in ("blocked", "marked") and not item.seen:
@@ -28,11 +26,12 @@ def describe(item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDi
     return tuple(shown), ()
 
 
-def drifted(item: ResourceState) -> tuple[str, tuple[FieldChange, ...]] | None:
+def drifted(item: KeyState) -> tuple[str, tuple[FieldChange, ...]] | None:
     """What was applied, and expiry, routes, aliases, settings and limits of zero, which nobody applied, as none."""
-    if item.seen is None or item.locked is None:
+    applied = item.locked.attrs if item.locked else None
+    if item.seen is None or applied is None:
         return None
-    found = compare.drifted({**never(item), **item.locked.attrs}, item.seen.attrs)
+    found = compare.drifted(applied, item.seen.attrs, never(item.seen))
     if not found:
         return None
     renamed = next((f"renamed to {leaf.after}" for leaf in found if leaf.path == ("renamed",)), "")
@@ -45,7 +44,7 @@ def drifted(item: ResourceState) -> tuple[str, tuple[FieldChange, ...]] | None:
     return ", ".join(filter(None, (renamed, f"{names} changed" if names else ""))), shown
 
 
-def _new_value(item: ResourceState, renewed: bool) -> str:
+def _new_value(item: KeyState, renewed: bool) -> str:
     """``new (generation 1 → 2); the old one stops at once``."""
     wanted = item.want.generation if item.want else 1
     before = item.seen.mark.generation if item.seen and item.seen.mark else None

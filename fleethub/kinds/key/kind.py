@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleethub.kinds.interface import Kind
-from fleethub.kinds.key.attributes import NEVER, NOTHING, shown
+from fleethub.kinds.key.attributes import (
+    NOTHING,
+    KeyAttrs,
+    KeyMaterial,
+    KeyResource,
+    KeySeen,
+    KeyState,
+    KeyTelemetry,
+    shown,
+)
 from fleethub.kinds.key.describe import describe, drifted
 from fleethub.kinds.key.fallbacks import findings
 from fleethub.kinds.key.marks import marks
@@ -18,7 +27,7 @@ from fleethub.kinds.key.scope import scopes
 from fleethub.kinds.key.status import key_rows
 from fleethub.kinds.key.steps import delete, put
 from fleethub.kinds.proxies import proxy_source
-from fleethub.kinds.values import Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
+from fleethub.kinds.values import Dependents, Inputs, ObserveContext, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.address import route as route_address
@@ -26,7 +35,7 @@ from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Key
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import Attrs, Locked, Lockfile, Mark, Observation, Resource, Source
+from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Resource, Source, System, Unknown
 from fleethub.model.plan import FieldChange, FileDiff
 from fleethub.model.secret import Derived
 
@@ -34,13 +43,15 @@ if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
 
 
-class KeyKind(Kind):
+class KeyKind(Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     """The keys of LiteLLMs."""
 
     name = "key"
+    attrs = KeyAttrs
+    system: System = "litellm"
     provable = True
 
-    def desired(self, inputs: Inputs) -> Iterable[Resource]:
+    def desired(self, inputs: Inputs) -> Iterable[KeyResource]:
         """One key per (proxy, name) with a scope."""
         fleet = inputs.fleet
         users = {node.key: node for node in reversed(list(fleet.nodes.values()))}
@@ -48,21 +59,21 @@ class KeyKind(Kind):
             proxy = fleet.proxies[proxy_name]
             block = fleet.keys.get(name) or Key(name=name)
             user = users.get(name)
+            limits: dict[str, Any] = dict(block.limits)
             address = key_address(proxy_name, name)
             born = fleet.births.get(address, "")
             slot = Derived("key", fleet.identity, proxy_name, born or name, fleet.generation(address))
             yield Resource(
                 address=address,
                 source=replace(proxy_source(proxy), ask=(name,)),
-                attrs={
-                    "models": sorted(models) or [NOTHING],
-                    "value": inputs.fingerprinter.slot(slot),
-                    "blocked": False,
-                    "marked": True,
-                    **dict.fromkeys(NEVER),
-                    "renamed": None,
-                    **block.limits,
-                },
+                attrs=KeyAttrs(
+                    models=tuple(sorted(models)) or (NOTHING,),
+                    value=inputs.fingerprinter.slot(slot),
+                    blocked=False,
+                    marked=True,
+                    **limits,
+                ),
+                material=KeyMaterial(slot, proxy),
                 needs={route_address(proxy_name, alias): frozenset({alias}) for alias in sorted(models)},
                 shape=str(slot),
                 owner=block.owner or (user.owner if user else ""),
@@ -70,11 +81,10 @@ class KeyKind(Kind):
                 generation=fleet.generation(address),
                 born=born,
                 place=block.place or (user.place if user else None),
-                material={"slot": slot, "proxy": proxy},
             )
 
     def sources(
-        self, fleet: Fleet, wanted: Mapping[Address, Resource], locked: Mapping[Address, Locked]
+        self, fleet: Fleet, wanted: Mapping[Address, KeyResource], locked: Mapping[Address, Locked[KeyAttrs]]
     ) -> Iterable[Source]:
         """With the values that were made of each: one that the list lacks is asked for by itself."""
         yield from (resource.source for resource in wanted.values())
@@ -82,17 +92,17 @@ class KeyKind(Kind):
             yield replace(record.source, known=self._made(address, wanted.get(address), record, fleet.identity))
 
     def observe(
-        self, address: Address, want: Resource | None, locked: Locked | None, sight: ObserveContext
-    ) -> Observation:
+        self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, sight: ObserveContext
+    ) -> KeySeen | Absent | Unknown:
         """The key of a value of ours; else, where it is wanted, what stands in its place."""
         return observe(address, want, locked, sight)
 
-    def proves(self, item: ResourceState) -> bool:
+    def proves(self, item: KeyState) -> bool:
         """A marked key of the value that this fleet derives: nobody else has the seed."""
         seen, want = item.seen, item.want
-        return bool(seen and want and seen.mark and seen.attrs["value"] == want.attrs["value"])
+        return bool(seen and want and seen.mark and seen.attrs.value == want.attrs.value)
 
-    def marks(self, items: Sequence[ResourceState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
+    def marks(self, items: Sequence[KeyState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
         """Of every key of a proxy, whoever's it is."""
         names = {i.want.source.at: i.address.owner for i in items if i.want}
         for (system, at), reading in facts.readings.items():
@@ -101,52 +111,56 @@ class KeyKind(Kind):
                     yield key_address(names.get(at, at), row.alias), mark
         yield from super().marks(items, facts)
 
-    def orphans(self, items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
+    def orphans(self, items: Sequence[KeyState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
         """Living keys with this fleet's mark that nothing names."""
         return orphans(items, fleet, sight)
 
     def findings(
-        self, fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None, facts: Facts
+        self,
+        fleet: Fleet,
+        wanted: Mapping[Address, KeyResource],
+        locked: Mapping[Address, Locked[KeyAttrs]],
+        facts: Facts,
     ) -> list[Finding]:
         """Fallbacks outside a key's scope."""
         return findings(fleet, facts)
 
-    def objections(self, item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
+    def objections(self, item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
         """Duplicate alias, somebody else's key, a scope that no proof can show."""
         return objections(item, lockfile)
 
-    def remarks(self, item: ResourceState) -> list[Finding]:
+    def remarks(self, item: KeyState) -> list[Finding]:
         """A budget that is spent."""
         return remarks(item)
 
-    def revoked(self, item: ResourceState) -> tuple[Finding, ...]:
+    def revoked(self, item: KeyState) -> tuple[Finding, ...]:
         """A key that was ours and is deleted or blocked."""
         return revoked(item)
 
-    def describe(self, item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: KeyState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """Scope as lists, limits as numbers; the value only as changed or not."""
         return describe(item)
 
-    def drifted(self, item: ResourceState) -> tuple[str, tuple[FieldChange, ...]] | None:
+    def drifted(self, item: KeyState) -> tuple[str, tuple[FieldChange, ...]] | None:
         """Its attributes, and what takes its power away."""
         return drifted(item)
 
-    def beside(self, item: ResourceState) -> tuple[str, ...]:
+    def beside(self, item: KeyState) -> tuple[str, ...]:
         """Limits and a team."""
-        if item.seen is None or item.want is None or item.seen.attrs["value"] != item.want.attrs["value"]:
+        if item.seen is None or item.want is None or item.seen.attrs.value != item.want.attrs.value:
             return ()
-        return tuple(f"{name} {shown(value)}" for name, value in item.seen.telemetry["unmanaged"].items())
+        return tuple(f"{name} {shown(value)}" for name, value in item.seen.telemetry.unmanaged.items())
 
-    def entries(self, item: ResourceState) -> Mapping[str, Address | None]:
+    def entries(self, item: KeyState) -> Mapping[str, Address | None]:
         """The models of its scope, each by its route."""
         needs = item.want.needs if item.want else {}
         return {alias: route for route, aliases in needs.items() for alias in aliases}
 
-    def grants(self, attrs: Attrs) -> frozenset[str]:
+    def grants(self, attrs: KeyAttrs) -> frozenset[str]:
         """Its scope."""
-        return frozenset(attrs.get("models", ()))
+        return frozenset(attrs.models)
 
-    def steps(self, item: ResourceState, uses: Dependents) -> Work:
+    def steps(self, item: KeyState, uses: Dependents) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
         return delete(item, uses) if item.want is None else put(item, item.want, uses)
 
@@ -156,6 +170,10 @@ class KeyKind(Kind):
 
         return HANDLERS
 
+    def block(self, address: Address) -> str:
+        """Its proxy's."""
+        return f"proxy.{address.owner}"
+
     def title(self, address: Address) -> str:
         """Its proxy."""
         return f"Proxy {address.owner}"
@@ -164,12 +182,14 @@ class KeyKind(Kind):
         """A row per key."""
         return replace(status, keys=tuple(key_rows(inputs)))
 
-    def _made(self, address: Address, want: Resource | None, locked: Locked, fleet: str) -> tuple[Derived, ...]:
+    def _made(
+        self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs], fleet: str
+    ) -> tuple[Derived, ...]:
         """Its value, as it was last applied, as an apply began it, and as it is wanted now."""
         born, begun = locked.born or address.alias, locked.pending.generation if locked.pending else 0
         slots = (
             Derived.key_of(locked.shape, address.owner),
             *(Derived("key", fleet, address.owner, born, n) for n in (locked.generation, begun) if n),
-            want.material["slot"] if want is not None else None,
+            want.material.slot if want is not None else None,
         )
         return tuple(dict.fromkeys(slot for slot in slots if slot is not None))

@@ -6,18 +6,18 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from fleethub.kinds.compare import parse_mark
-from fleethub.kinds.values import ObserveContext, ResourceState
+from fleethub.kinds.key.attributes import KeyAttrs, KeyResource
+from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.observation import Locked, Lockfile, Mark
 
 
-def values_of(item: ResourceState) -> set[str]:
+def values_of(want: KeyResource | None, locked: Locked[KeyAttrs] | None) -> set[str]:
     """Fingerprints that a key of ours may have: wanted, last applied, or begun."""
-    sides = [item.want.attrs if item.want else {}]
-    if item.locked:
-        sides += [item.locked.attrs, item.locked.pending.attrs if item.locked.pending else {}]
-    return {str(side["value"]) for side in sides if side.get("value")}
+    begun = locked.pending.attrs if locked and locked.pending else None
+    sides = (want.attrs if want else None, locked.attrs if locked else None, begun)
+    return {side.value for side in sides if side is not None and side.value}
 
 
 def mark_of(metadata: Mapping[str, Any]) -> Mark | None:
@@ -44,7 +44,7 @@ def ours(
     return first(rows) or first(row for same in reading.keys.values() for row in same)
 
 
-def record_of(locked: Locked | None) -> Locked:
+def record_of(locked: Locked[KeyAttrs] | None) -> Locked[KeyAttrs]:
     if locked is None:  # pragma: no cover - an item has a wanted or a locked side
         raise AssertionError("an item without a wanted side has a locked one")
     return locked

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from fleethub.kinds.key.attributes import ALL, limits, power, spent
+from fleethub.kinds.key.attributes import ALL, KeyAttrs, KeyResource, KeySeen, KeyTelemetry, limits, power, spent
 from fleethub.kinds.key.marks import mark_of, ours, record_of, values_of
 from fleethub.kinds.key.ownership import BARRED
-from fleethub.kinds.values import ObserveContext, ResourceState
+from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.facts import ProxyReading
-from fleethub.model.observation import Absent, Locked, Observation, Resource, Seen, Unknown
+from fleethub.model.observation import Absent, Locked, Seen, Unknown
 
 
-def observe(address: Address, want: Resource | None, locked: Locked | None, sight: ObserveContext) -> Observation:
+def observe(
+    address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, sight: ObserveContext
+) -> KeySeen | Absent | Unknown:
     """The row with a value of ours, whatever its alias is now; else, where it is wanted, the row in its place.
 
     The reading is whole (see ``clients.litellm``): without such a row the key is absent.
@@ -25,36 +27,36 @@ def observe(address: Address, want: Resource | None, locked: Locked | None, sigh
     if sight.fingerprinter.sha256(b"") is None:
         return Unknown("the fleet's seed does not resolve, so which keys are FleetHub's is not known", sight.facts.at)
     rows, barred = reading.keys.get(address.alias, ()), BARRED if reading.takes_values is False else ""
-    row = ours(rows, reading, values_of(ResourceState(address, want, Absent(""), locked)), sight)
+    row = ours(rows, reading, values_of(want, locked), sight)
     if row is None and want is None:  # what has its name is somebody else's, unless it has our mark
         row = next((r for r in rows if (m := mark_of(r.metadata)) and m.lineage == sight.lineage), None)
     elif row is None and rows:
         row = rows[0]
     if row is None:
         return Absent(sight.facts.at, barred)
-    managed, others = limits(row, want.attrs if want else {}, locked)
+    managed, others = limits(row, want, locked)
     return Seen(
-        attrs={
-            "models": sorted(set(row.models)) or [ALL],
-            "value": sight.fingerprinter.sha256(bytes.fromhex(row.token)),
-            "blocked": row.blocked,
-            "marked": mark_of(row.metadata) is not None,
-            **({"renamed": row.alias or "(no alias)"} if row.alias != address.alias else {}),
+        attrs=KeyAttrs(
+            models=tuple(sorted(set(row.models))) or (ALL,),
+            value=sight.fingerprinter.sha256(bytes.fromhex(row.token)),
+            blocked=row.blocked,
+            marked=mark_of(row.metadata) is not None,
+            renamed=(row.alias or "(no alias)") if row.alias != address.alias else None,
             **power(row),
             **managed,
-        },
+        ),
         at=sight.facts.at,
+        telemetry=KeyTelemetry(
+            token=row.token,
+            spend=row.spend,
+            spent=spent(row),
+            barred=barred,
+            rows=len(rows),
+            unmanaged=others | ({"team": row.team} if row.team else {}),
+            groups=row.groups,
+            team=row.team,
+            clears_budget_duration=reading.clears_budget_duration,
+            team_state=reading.teams.get(row.team),
+        ),
         mark=mark_of(row.metadata),
-        telemetry={
-            "spend": row.spend,
-            "spent": spent(row),
-            "barred": barred,
-            "rows": len(rows),
-            "token": row.token,
-            "unmanaged": others | ({"team": row.team} if row.team else {}),
-            "groups": row.groups,
-            "team": row.team,
-            "clears_budget_duration": reading.clears_budget_duration,
-        },
-        material={"team": reading.teams.get(row.team)},
     )

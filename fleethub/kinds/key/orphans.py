@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from fleethub.kinds.key.attributes import KeyState
 from fleethub.kinds.key.marks import marks
 from fleethub.kinds.proxies import lost
-from fleethub.kinds.values import ObserveContext, ResourceState
+from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.finding import Finding
@@ -14,9 +15,9 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Mark
 
 
-def orphans(items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
+def orphans(items: Sequence[KeyState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
     """One finding per key; what has the alias of a key that is named is told with that one."""
-    claimed = {i.seen.telemetry["token"] for i in items if i.seen}
+    claimed = {i.seen.telemetry.token for i in items if i.seen}
 
     def marked(reading: ProxyReading) -> Iterable[tuple[str, Mark, KeyRow]]:
         return ((row.alias, mark, row) for row, mark in marks(reading) if row.token not in claimed)

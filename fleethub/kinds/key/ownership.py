@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS
+from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS, KeyState
 from fleethub.kinds.key.marks import values_of
-from fleethub.kinds.values import ResourceState
 from fleethub.model.address import Address
 from fleethub.model.facts import Team
 from fleethub.model.finding import Finding
@@ -13,11 +12,11 @@ from fleethub.model.observation import Absent, Lockfile
 BARRED = "does not let the value of a key be chosen, and FleetHub derives its own: no key can be made there"
 
 
-def objections(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
+def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
     """Duplicate alias, somebody else's key, a scope that no proof can show."""
     seen = item.seen
-    barred = seen.telemetry["barred"] if seen is not None else getattr(item.have, "barred", "")
-    renewed = seen is not None and item.want is not None and seen.attrs["value"] != item.want.attrs["value"]
+    barred = seen.telemetry.barred if seen is not None else getattr(item.have, "barred", "")
+    renewed = seen is not None and item.want is not None and seen.attrs.value != item.want.attrs.value
     if barred and item.want is not None and (seen is None or renewed):
         return [_barred(item, barred)]
     if seen is None:
@@ -29,22 +28,22 @@ def objections(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
 
     if item.want is None:
         return _in_the_way(item, lockfile)
-    renamed = seen.attrs.get("renamed")
-    if renamed and seen.telemetry["rows"]:
+    renamed = seen.attrs.renamed
+    if renamed and seen.telemetry.rows:
         return finding(
             "key.alias-taken",
             f"the key {alias!r} on {proxy} was renamed to {renamed!r}, and another key has its alias now",
             f"rename or delete that other key in LiteLLM; then the next apply renames {renamed!r} back",
         )
-    if seen.telemetry["rows"] > 1:
+    if seen.telemetry.rows > 1:
         return finding(
             "key.alias-duplicate",
-            f"{seen.telemetry['rows']} keys on {proxy} share the alias {alias!r}",
+            f"{seen.telemetry.rows} keys on {proxy} share the alias {alias!r}",
             "delete or rename all but one of them in LiteLLM, then plan again",
         )
     lineage = lockfile.lineage if lockfile else ""
-    same_value = seen.attrs["value"] == item.want.attrs["value"]
-    ours = seen.attrs["value"] in values_of(item)
+    same_value = seen.attrs.value == item.want.attrs.value
+    ours = seen.attrs.value in values_of(item.want, item.locked)
     if seen.mark is not None and seen.mark.lineage != lineage and not (same_value and lockfile is None):
         return finding(
             "key.foreign",
@@ -57,15 +56,15 @@ def objections(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
             f"a key that FleetHub did not make has the alias {alias!r} on {proxy}",
             "rename it in LiteLLM or use another key name; adopting it (fleethub import) is not there yet",
         )
-    if not same_value and not seen.attrs["blocked"]:
+    if not same_value and not seen.attrs.blocked:
         return finding(
             "key.generation-raised",
             f"the key {alias!r} on {proxy} is alive with another value than generation "
             f"{item.want.generation} derives; rotating a living key is not there yet",
             f"write generation = {seen.mark.generation if seen.mark else 1} in [keys.{alias}]",
         )
-    wild = [m for m in seen.attrs["models"] if "*" in m or m in WILDCARDS]
-    groups = [f"access group {name}" for name in seen.telemetry["groups"]]
+    wild = [m for m in seen.attrs.models if "*" in m or m in WILDCARDS]
+    groups = [f"access group {name}" for name in seen.telemetry.groups]
     if groups or wild:
         what = ", ".join((*groups, *wild))
         return finding(
@@ -73,10 +72,10 @@ def objections(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
             f"the key {alias!r} on {proxy} was given {what}, so what it may call cannot be proved",
             "take the group or wildcard off the key in LiteLLM, then plan again",
         )
-    return _team(item, seen.telemetry["team"], seen.material["team"])
+    return _team(item, seen.telemetry.team, seen.telemetry.team_state)
 
 
-def _in_the_way(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
+def _in_the_way(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
     """Why a key that is wanted no more is not deleted; it lives, so it is not forgotten either."""
     seen, alias, proxy = item.seen, item.address.alias, item.address.owner
     if seen is None:
@@ -85,13 +84,13 @@ def _in_the_way(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]
     if seen.mark is not None and seen.mark.lineage != (lockfile.lineage if lockfile else ""):
         message = f"the key {alias!r} on {proxy} is marked by another fleet (lineage {seen.mark.lineage}), and lives"
         return [Finding("key.foreign", message, item.address, hint=hint)]
-    if seen.attrs["value"] not in values_of(item):
+    if seen.attrs.value not in values_of(item.want, item.locked):
         message = f"the key {alias!r} on {proxy} has this fleet's mark, and a value that FleetHub did not make"
         return [Finding("key.alias-taken", message, item.address, hint=hint)]
     return []
 
 
-def _barred(item: ResourceState, why: str) -> Finding:
+def _barred(item: KeyState, why: str) -> Finding:
     proxy = item.address.owner
     return Finding(
         "proxy.no-custom-keys",
@@ -102,13 +101,13 @@ def _barred(item: ResourceState, why: str) -> Finding:
     )
 
 
-def remarks(item: ResourceState) -> list[Finding]:
+def remarks(item: KeyState) -> list[Finding]:
     """The key, or its team, has spent its budget."""
     seen, want = item.seen, item.want
     if seen is None or want is None:
         return []
-    team: Team | None = seen.material["team"]
-    says = seen.telemetry["spent"]
+    team = seen.telemetry.team_state
+    says = seen.telemetry.spent
     over = team is not None and team.max_budget and team.spend is not None and team.spend >= team.max_budget
     if team is not None and over and not says:
         says = f"its team {team.alias or team.id} has spent {team.spend:g} of {team.max_budget:g}"
@@ -119,7 +118,7 @@ def remarks(item: ResourceState) -> list[Finding]:
     return [Finding("key.spent", message, item.address, want.place, f"{hint}, or wait until the budget is reset")]
 
 
-def revoked(item: ResourceState) -> tuple[Finding, ...]:
+def revoked(item: KeyState) -> tuple[Finding, ...]:
     """A key that was ours and is deleted or blocked; raising its generation is the operator's consent."""
     locked, want = item.locked, item.want
     if locked is None or not locked.attrs or want is None:
@@ -127,7 +126,7 @@ def revoked(item: ResourceState) -> tuple[Finding, ...]:
     if locked.pending and "create" in locked.pending.phases:
         return ()
     gone = isinstance(item.have, Absent)
-    if not gone and not (item.seen and item.seen.attrs.get("blocked")):
+    if not gone and not (item.seen and item.seen.attrs.blocked):
         return ()
     if locked.shape != want.shape:
         return ()
@@ -147,7 +146,7 @@ def revoked(item: ResourceState) -> tuple[Finding, ...]:
     )
 
 
-def _team(item: ResourceState, team: str, state: Team | None) -> list[Finding]:
+def _team(item: KeyState, team: str, state: Team | None) -> list[Finding]:
     """A key with a team reaches what both lists name; what the team's list lacks can be proved by nothing."""
     want = item.want
     if not team or want is None:
@@ -167,7 +166,7 @@ def _team(item: ResourceState, team: str, state: Team | None) -> list[Finding]:
     name = f"the team {state.alias or state.id}"
     if state.blocked:
         return finding("key.team-blocked", f"{name}, which is blocked: every call is refused", f"unblock it, or {off}")
-    lacking = [] if EVERY & {*state.models} or not state.models else sorted({*want.attrs["models"]} - {*state.models})
+    lacking = [] if EVERY & {*state.models} or not state.models else sorted({*want.attrs.models} - {*state.models})
     lacking = [model for model in lacking if model != NOTHING]
     if lacking:
         return finding(

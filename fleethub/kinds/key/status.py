@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleethub.kinds.key.attributes import beside
+from fleethub.kinds.key.attributes import KeyAttrs, KeyTelemetry, beside
 from fleethub.kinds.key.scope import scopes
-from fleethub.kinds.values import StatusInputs
+from fleethub.kinds.values import StatusInputs, seen_as
 from fleethub.model.address import key as key_address
 from fleethub.model.fleet_status import KeyStatus
-from fleethub.model.observation import Seen
 
 
 def key_rows(inputs: StatusInputs) -> Iterable[KeyStatus]:
@@ -24,7 +23,7 @@ def key_rows(inputs: StatusInputs) -> Iterable[KeyStatus]:
                 users[need.alias].append(address.name)
     spec = {key_address(proxy, name) for proxy, name in scopes(fleet)}
     for address in sorted({*spec, *(a for a in (*inputs.wanted, *inputs.locked) if a.kind == "key")}):
-        observed = inputs.seen.get(address)
+        observed = seen_as(inputs.seen.get(address), KeyAttrs, KeyTelemetry)
         state, reason = inputs.state(address)
         change, waits, drift = inputs.planned(address)
         want, have = inputs.wanted.get(address), inputs.locked.get(address)
@@ -35,10 +34,10 @@ def key_rows(inputs: StatusInputs) -> Iterable[KeyStatus]:
             owner=want.owner if want else have.owner if have else "",
             state=state,
             reason=reason,
-            models=tuple(observed.attrs.get("models") or ()) if isinstance(observed, Seen) else None,
+            models=observed.attrs.models if observed else None,
             nodes=tuple(users.get(address.alias, ())),
             change=change,
             waits=waits,
             drift=drift,
-            beside=beside(observed) if isinstance(observed, Seen) else (),
+            beside=beside(observed) if observed else (),
         )

@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from fleethub.kinds.compare import managed, record
+from fleethub.kinds.compare import record
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
-from fleethub.kinds.key.attributes import ALL, BY_MODEL, LIMITS, NOTHING, POWER, SCALARS
+from fleethub.kinds.key.attributes import (
+    ALL,
+    BY_MODEL,
+    LIMITS,
+    NOTHING,
+    POWER,
+    SCALARS,
+    KeyAttrs,
+    KeyResource,
+    KeyState,
+)
 from fleethub.kinds.key.marks import record_of
-from fleethub.kinds.values import Dependents, ResourceState, Work
+from fleethub.kinds.values import Dependents, Work
+from fleethub.model.attributes import plain
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Proxy
 from fleethub.model.keycall import spare
-from fleethub.model.observation import Resource
 from fleethub.model.plan import Blocker, Phase, Step, Why
-from fleethub.model.secret import Derived
 
 
-def delete(item: ResourceState, uses: Dependents) -> Work:
+def delete(item: KeyState, uses: Dependents) -> Work:
     if uses.unsettled or item.seen is None:
         return Work(blockers=uses.unsettled)
     step = Step(
         id=f"{item.address}/delete",
         address=item.address,
         phase=Phase.CONTRACT,
-        do=KeyDelete(record_of(item.locked).source, item.address.alias, (str(item.seen.telemetry["token"]),)),
+        do=KeyDelete(record_of(item.locked).source, item.address.alias, (item.seen.telemetry.token,)),
         removes=True,
     )
     return Work((step,))
 
 
-def put(item: ResourceState, want: Resource, uses: Dependents) -> Work:
-    slot: Derived = want.material["slot"]
-    proxy: Proxy = want.material["proxy"]
-    have = item.seen.attrs if item.seen else {}
-    wanted = frozenset(want.attrs["models"])
-    have_models = frozenset(have.get("models", ()))
+def put(item: KeyState, want: KeyResource, uses: Dependents) -> Work:
+    slot, proxy = want.material.slot, want.material.proxy
+    have = item.seen.attrs if item.seen else KeyAttrs()
+    wanted, have_models = frozenset(want.attrs.models), frozenset(have.models)
     everything = bool(have_models & {ALL, "all-proxy-models"})
     held = {m: why for m, why in uses.refused.items() if m in wanted - have_models - uses.running and not everything}
     blockers = [held[m] for m in sorted(held)]
@@ -45,22 +52,21 @@ def put(item: ResourceState, want: Resource, uses: Dependents) -> Work:
         wide = wide - {NOTHING}
     if not wide and item.seen is None:  # nothing of it may be had: no key, for an empty list means all models
         return Work(blockers=tuple(blockers))
-    limits, stuck = _limits(item)
+    limits, stuck = _limits(item, want)
     blockers += stuck
-    attrs_now: dict[str, Any] = {k: v for k, v in managed(item).items() if v is not None}
-    attrs_now |= {o.what: have[o.what] for o in stuck if o.what in have}
+    attrs = replace(want.attrs, budget_duration=have.budget_duration) if stuck else want.attrs
     steps: list[Step] = []
     expand_id = None
     write_models = None if everything or wide == have_models else tuple(sorted(wide))
     # only a blocked key gets here with another value: its generation was raised, nobody can be using it
-    renewed = item.seen is not None and have.get("value") != want.attrs["value"]
+    renewed = item.seen is not None and have.value != want.attrs.value
     if renewed:
-        write_models, limits = tuple(sorted(wide)), {n: want.attrs.get(n) for n in LIMITS}
-    remark = item.seen is None or not have.get("marked") or bool(have.get("blocked") or have.get("renamed"))
-    lift = () if renewed or item.seen is None else tuple(name for name in (*POWER, *BY_MODEL) if have.get(name))
+        write_models, limits = tuple(sorted(wide)), {n: getattr(want.attrs, n) for n in LIMITS}
+    remark = item.seen is None or not have.marked or bool(have.blocked or have.renamed)
+    lift = () if renewed or item.seen is None else tuple(name for name in (*POWER, *BY_MODEL) if getattr(have, name))
     if write_models or limits or lift or remark:
         expand_id = f"{item.address}/expand"
-        scope = sorted(wide) if not everything else have["models"]
+        scope = tuple(sorted(wide)) if not everything else have.models
         steps.append(
             Step(
                 id=expand_id,
@@ -74,11 +80,11 @@ def put(item: ResourceState, want: Resource, uses: Dependents) -> Work:
                     limits,
                     want.generation,
                     create=item.seen is None or renewed,
-                    unblock=bool(have.get("blocked")),
+                    unblock=bool(have.blocked),
                     lift=lift,
-                    replaces=str(item.seen.telemetry["token"]) if renewed and item.seen else None,
+                    replaces=item.seen.telemetry.token if renewed and item.seen else None,
                 ),
-                locked=record(want, {**attrs_now, "models": list(scope)}),
+                locked=record(want, replace(attrs, models=scope)),
             )
         )
     if expand_id or uses.delivered:
@@ -96,7 +102,7 @@ def put(item: ResourceState, want: Resource, uses: Dependents) -> Work:
                     processes=proxy.processes,
                     written=expand_id,
                     created=item.seen is None or renewed,
-                    asks=spare({**want.attrs, **(item.seen.telemetry["unmanaged"] if item.seen else {})}),
+                    asks=spare({**plain(want.attrs), **(item.seen.telemetry.unmanaged if item.seen else {})}),
                 ),
                 after=(expand_id,) if expand_id else (),
             )
@@ -122,13 +128,13 @@ def put(item: ResourceState, want: Resource, uses: Dependents) -> Work:
                         False,
                     ),
                     after=tuple(s.id for s in steps),
-                    locked=record(want, {**attrs_now, "models": sorted(final)}),
+                    locked=record(want, replace(attrs, models=tuple(sorted(final)))),
                 )
             )
     return Work(tuple(steps), tuple(blockers), tuple(_stuck(item) for _ in stuck))
 
 
-def _stuck(item: ResourceState) -> Finding:
+def _stuck(item: KeyState) -> Finding:
     return Finding(
         "key.limit-stuck",
         f"the LiteLLM of {item.address.owner} cannot clear budget_duration of {item.address.alias!r}",
@@ -138,15 +144,15 @@ def _stuck(item: ResourceState) -> Finding:
     )
 
 
-def _limits(item: ResourceState) -> tuple[dict[str, Any], list[Blocker]]:
+def _limits(item: KeyState, want: KeyResource) -> tuple[dict[str, Any], list[Blocker]]:
     """The limits to send; one that this LiteLLM cannot clear is held back."""
-    have = item.seen.attrs if item.seen else {}
     limits: dict[str, Any] = {}
     stuck: list[Blocker] = []
-    for name, value in managed(item).items():
-        if name not in SCALARS or have.get(name) == value:
+    for name in SCALARS:
+        value = getattr(want.attrs, name)
+        if (getattr(item.seen.attrs, name) if item.seen else None) == value:
             continue
-        clears = not item.seen or item.seen.telemetry["clears_budget_duration"]
+        clears = not item.seen or item.seen.telemetry.clears_budget_duration
         if name == "budget_duration" and value is None and not clears:
             stuck.append(Blocker(Why.POLICY, "this LiteLLM ignores budget_duration = null", name))
         else:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from fleethub import nodetypes
 from fleethub.kinds.compare import in_use
-from fleethub.kinds.values import ResourceState
+from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeLocked, NodeResource, NodeState, files_of
+from fleethub.kinds.values import RenderedFile
 from fleethub.model.fleet import Node
-from fleethub.model.observation import Attrs, Locked, Pending
+from fleethub.model.observation import Pending
 from fleethub.model.plan import Blocker, Why
 from fleethub.model.secret import Blob
 
@@ -20,62 +21,62 @@ def is_host(node: Node) -> bool:
     return "://" in node.target
 
 
-def to_deliver(item: ResourceState) -> bool:
+def to_deliver(item: NodeState) -> bool:
     """Whether files or mark are not those that are wanted; otherwise only the process is behind."""
-    return item.seen is None or not item.seen.attrs["marked"] or bool(changed_files(item) or stale_paths(item))
+    return item.seen is None or not item.seen.attrs.marked or bool(changed_files(item) or stale_paths(item))
 
 
-def foreign_paths(item: ResourceState) -> list[str]:
+def foreign_paths(item: NodeState) -> list[str]:
     """Files of somebody else in the place of one that the node gets only now."""
     if item.seen is None or item.want is None or item.locked is None or not item.locked.attrs:
         return []
-    there, wanted, known = item.seen.attrs["files"], item.want.attrs["files"], fingerprints(item.locked)
+    there, wanted, known = item.seen.attrs.files, item.want.attrs.files, fingerprints(item.locked)
     return [path for path in wanted if path in there and path not in known and there[path] != wanted[path]]
 
 
-def stale_paths(item: ResourceState) -> set[str]:
+def stale_paths(item: NodeState) -> set[str]:
     """Files of ours that are no longer part of the node."""
-    return set(own_files(item)) - set(item.want.attrs["files"] if item.want else ())
+    return set(own_files(item)) - set(item.want.attrs.files if item.want else ())
 
 
-def own_files(item: ResourceState) -> dict[str, Blob]:
+def own_files(item: NodeState) -> dict[str, Blob]:
     """Of what lies there, the files that still are as FleetHub wrote them."""
     if item.seen is None:
         return {}
-    known, there = fingerprints(item.locked), item.seen.attrs["files"]
-    blobs: Mapping[str, Blob] = item.seen.material["files"]
-    return {p: blobs[p] for p, ours in known.items() if p in blobs and there.get(p, {}).get("fingerprint") in ours}
+    known, there = fingerprints(item.locked), item.seen.attrs.files
+    blobs = item.seen.telemetry.files
+    return {p: blobs[p] for p, ours in known.items() if p in blobs and p in there and there[p].fingerprint in ours}
 
 
-def needs_restart(item: ResourceState) -> bool:
+def needs_restart(item: NodeState) -> bool:
     """Whether its process must be a new one for what is wanted: a changed config is taken over while it runs, and
     files that are put back as they were applied are what it runs with.
     """
     if item.want is None or item.locked is None or not item.locked.attrs:
         return True
-    applied, wanted = item.locked.attrs.get("files", {}), item.want.attrs["files"]
-    files = (f.path for f in item.want.material["files"] if not f.of.hot)
-    return any(applied.get(p, {}).get("fingerprint") != wanted[p]["fingerprint"] for p in files)
+    applied, wanted = item.locked.attrs.files, item.want.attrs.files
+    files = (f.path for f in item.want.material.files if not f.of.hot)
+    return any(applied.get(p, FileAttrs()).fingerprint != wanted[p].fingerprint for p in files)
 
 
-def by_hand(item: ResourceState) -> bool:
+def by_hand(want: NodeResource | None) -> bool:
     """Whether somebody else restarts the node: the spec says never, or gives no command."""
-    if item.want is None:
+    if want is None:
         return False
-    node: Node = item.want.material["node"]
+    node = want.material.node
     kind = nodetypes.of(node)
     return is_host(node) and (node.activate == "never" or kind is None or not kind.activation(node))
 
 
-def unused_until_restart(item: ResourceState) -> bool:
+def unused_until_restart(item: NodeState) -> bool:
     """Whether a delivery leaves a process running that knows only the old set, until somebody restarts it."""
-    listening = item.seen is not None and item.seen.telemetry.get("listening", False)
-    return by_hand(item) and needs_restart(item) and listening
+    listening = item.seen is not None and item.seen.telemetry.listening
+    return by_hand(item.want) and needs_restart(item) and listening
 
 
-def restart_by_hand(item: ResourceState) -> Blocker:
+def restart_by_hand(want: NodeResource) -> Blocker:
     """What such a node waits for."""
-    node: Node = item.want.material["node"]  # type: ignore[union-attr]
+    node = want.material.node
     kind = nodetypes.of(node)
     argv = kind.activation(node) if kind else ()
     folder = "/" + node.target.split("/", 3)[3]
@@ -83,19 +84,19 @@ def restart_by_hand(item: ResourceState) -> Blocker:
     return Blocker(Why.WAITS, f"waits until {node.name} is seen restarted; restart it {how}", "activation")
 
 
-def waits_for_hand(item: ResourceState) -> Blocker | None:
+def waits_for_hand(item: NodeState) -> Blocker | None:
     """Set when the node has what is wanted, and only its restart by hand is missing."""
-    behind = item.seen is not None and item.seen.attrs.get("activated") is False
-    return restart_by_hand(item) if behind and by_hand(item) and not to_deliver(item) else None
+    want, behind = item.want, item.seen is not None and item.seen.attrs.activated is False
+    return restart_by_hand(want) if want and behind and by_hand(want) and not to_deliver(item) else None
 
 
-def outrun(item: ResourceState) -> Blocker | None:
+def outrun(item: NodeState) -> Blocker | None:
     """Set when the process would call models with a key that may not: another key, and models that the old one lacks.
 
     A gateway takes its new config over while it runs, and its new variables when it restarts: for as long as that
     takes (a crash in between, a restart by hand) it would be refused.
     """
-    if item.want is None or item.locked is None or not is_host(item.want.material["node"]) or not rewires(item):
+    if item.want is None or item.locked is None or not is_host(item.want.material.node) or not rewires(item):
         return None
     applied = in_use(item)
     new = {a.owner: (a, models) for a, models in item.want.needs.items() if a.kind == "key" and a not in applied}
@@ -111,55 +112,54 @@ def outrun(item: ResourceState) -> Blocker | None:
     return None
 
 
-def touches_wiring(item: ResourceState) -> bool:
+def touches_wiring(item: NodeState) -> bool:
     """Whether a delivery changes what the node calls, where, or with which key: then it needs a proof."""
     return any(file.of.wiring for file in changed_files(item))
 
 
-def changed_files(item: ResourceState) -> list[Any]:
+def changed_files(item: NodeState) -> list[RenderedFile]:
     """The rendered files that do not lie there as wanted."""
     if item.want is None:
         return []
-    there = item.seen.attrs["files"] if item.seen else {}
-    return [file for file in item.want.material["files"] if there.get(file.path) != item.want.attrs["files"][file.path]]
+    there: Mapping[str, FileAttrs] = item.seen.attrs.files if item.seen else {}
+    return [file for file in item.want.material.files if there.get(file.path) != item.want.attrs.files[file.path]]
 
 
-def rewires(item: ResourceState) -> bool:
+def rewires(item: NodeState) -> bool:
     """Whether a delivery changes what the node calls while its process runs."""
     return any(file.of.wiring and file.of.hot for file in changed_files(item))
 
 
-def fingerprints(locked: Locked | None) -> dict[str, frozenset[str]]:
+def fingerprints(locked: NodeLocked | None) -> dict[str, frozenset[str]]:
     """What FleetHub wrote there, or began to write, by path: after a crash either may lie there."""
-    sides = [locked.attrs, locked.pending.attrs if locked.pending else {}] if locked is not None else []
+    begun = locked.pending.attrs if locked and locked.pending else None
     found: dict[str, frozenset[str]] = {}
-    for path, file in (pair for side in sides for pair in side.get("files", {}).items()):
-        ours = {file["fingerprint"]} if file.get("fingerprint") else set()
-        found[path] = found.get(path, frozenset()) | ours | frozenset(file.get("before", ()))
+    for side in files_of(locked.attrs if locked else None, begun):
+        for path, file in side.items():
+            ours = {file.fingerprint} if file.fingerprint else set()
+            found[path] = found.get(path, frozenset()) | ours | frozenset(file.before or ())
     return found
 
 
-def begun(attrs: Attrs, before: Pending | None) -> Attrs:
+def begun(attrs: NodeAttrs, before: Pending[NodeAttrs] | None) -> NodeAttrs:
     """What an apply begins of a node, with what one before it began and may have delivered: ``before`` of each file."""
-    earlier = before.attrs.get("files", {}) if before is not None else {}
-    if not earlier or "files" not in attrs:
+    if before is None or before.attrs is None:
         return attrs
-    files = {path: dict(file) for path, file in attrs["files"].items()}
-    for path, file in earlier.items():
-        mine = files.setdefault(path, {})
-        known = {*file.get("before", ()), *filter(None, [file.get("fingerprint")])} - {mine.get("fingerprint")}
-        if known:
-            mine["before"] = sorted(known)
-    return {**attrs, "files": files}
+    files = dict(attrs.files)
+    for path, file in before.attrs.files.items():
+        mine = files.get(path, FileAttrs())
+        known = {*(file.before or ()), *filter(None, [file.fingerprint])} - {mine.fingerprint}
+        files[path] = replace(mine, before=tuple(sorted(known)) or mine.before)
+    return replace(attrs, files=files)
 
 
-def ending(locked: Locked) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+def ending(locked: NodeLocked) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     """How a removed node's process is ended: the command, what tells whether it can be run there, what a human does
     where it is not run. Nothing for a folder: no process is known of it.
     """
     if "://" not in locked.source.at:
         return (), (), ""
-    begun = locked.pending.attrs if locked.pending else {}
-    down = nodetypes.removal(str(locked.attrs.get("project") or begun.get("project") or ""))
+    sides = (locked.attrs, locked.pending.attrs if locked.pending else None)
+    down = nodetypes.removal(next((side.project for side in sides if side and side.project), ""))
     says = f"end it there by hand: {shlex.join(down)}" if down else "end its gateway there by hand"
     return ((), (), says) if locked.by_hand or not down else (down, nodetypes.removable(), says)

@@ -2,53 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from fleethub.kinds import compare
-from fleethub.kinds.compare import changed_fields
+from fleethub.kinds.diff import diff
+from fleethub.kinds.node.attributes import FileAttrs, NodeState, NodeTelemetry
 from fleethub.kinds.node.delivery import changed_files, ending, fingerprints
 from fleethub.kinds.node.files import describe_drift, describe_file
-from fleethub.kinds.values import ResourceState
+from fleethub.model.attributes import plain
 from fleethub.model.plan import FieldChange, FileDiff
-from fleethub.model.secret import Blob
 
 
-def describe(item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
     """The chain, then the leaves of each file; a removal names the files."""
-    have = item.seen.attrs if item.seen else {}
     if item.want is None:
         argv, _, says = ending(item.locked) if item.locked else ((), (), "")
         return ((FieldChange(("process",), "not ended", says),) if says and not argv else ()), ()
-    found = list(changed_fields({"chain": item.want.attrs["chain"]}, have))
-    if have.get("activated") is False and item.want.attrs.get("activated"):
+    have = item.seen.attrs if item.seen else None
+    found = list(diff({"chain": plain(have.chain)} if have else {}, {"chain": plain(item.want.attrs.chain)}))
+    if have is not None and have.activated is False and item.want.attrs.activated:
         found.append(FieldChange(("activated",), "not yet", "with this set"))
     diffs: list[FileDiff] = []
-    material = item.seen.material if item.seen else {"files": {}, "applied": {}}
-    for file in item.want.material["files"]:
-        wanted = item.want.attrs["files"][file.path]
-        there = have.get("files", {}).get(file.path)
+    told = item.seen.telemetry if item.seen else NodeTelemetry()
+    for file in item.want.material.files:
+        wanted = item.want.attrs.files[file.path]
+        there = have.files.get(file.path) if have else None
         if wanted == there:
             continue
-        before: Blob | None = material["files"].get(file.path)
-        applied: Blob | None = material["applied"].get(file.path)
-        found_here, diff = describe_file(item.address.name, file, before, applied)
-        if there and there.get("mode") not in (None, wanted["mode"]):
-            found.append(FieldChange(("files", file.path, "mode"), there["mode"], wanted["mode"]))
+        before, applied = told.files.get(file.path), told.applied.get(file.path)
+        found_here, lines = describe_file(item.address.name, file, before, applied)
+        if there and there.mode not in (None, wanted.mode):
+            found.append(FieldChange(("files", file.path, "mode"), there.mode, wanted.mode))
         if there is None and item.seen is not None:
             found.append(FieldChange(("files", file.path), "not there", "written"))
-        if there and "kind" in there:
-            found.append(FieldChange(("files", file.path), f"a {there['kind']} in its place", "file"))
+        if there and there.kind:
+            found.append(FieldChange(("files", file.path), f"a {there.kind} in its place", "file"))
         found += found_here if there is not None else []
-        diffs.append(diff)
+        diffs.append(lines)
     return tuple(found), tuple(diffs)
 
 
-def drifted(item: ResourceState) -> tuple[str, tuple[FieldChange, ...]] | None:
+def drifted(item: NodeState) -> tuple[str, tuple[FieldChange, ...]] | None:
     """What differs by file; the fields of each file where the applied set is at hand."""
-    if item.seen is None or item.locked is None:
+    applied = item.locked.attrs if item.locked else None
+    if item.seen is None or applied is None:
         return None
-    found = compare.drifted(item.locked.attrs, item.seen.attrs)
+    found = compare.drifted(applied, item.seen.attrs)
     if not found:
         return None
     finer = _finer(item)
@@ -62,13 +61,13 @@ def drifted(item: ResourceState) -> tuple[str, tuple[FieldChange, ...]] | None:
     return f"{names} changed" if names else "", (*shown, *finer)
 
 
-def _finer(item: ResourceState) -> tuple[FieldChange, ...]:
+def _finer(item: NodeState) -> tuple[FieldChange, ...]:
     """The fields of each file that are no longer as they were applied, where the applied set is at hand."""
     if item.seen is None:
         return ()
-    there, applied = item.seen.material["files"], item.seen.material["applied"]
+    there, applied = item.seen.telemetry.files, item.seen.telemetry.applied
     known = fingerprints(item.locked)
-    changed = (p for p, f in item.seen.attrs["files"].items() if f.get("fingerprint") not in known.get(p, ()))
+    changed = (p for p, f in item.seen.attrs.files.items() if f.fingerprint not in known.get(p, ()))
     return tuple(
         leaf
         for path in changed
@@ -77,12 +76,12 @@ def _finer(item: ResourceState) -> tuple[FieldChange, ...]:
     )
 
 
-def kept(item: ResourceState) -> tuple[str, ...]:
+def kept(item: NodeState) -> tuple[str, ...]:
     """The files that a repair overwrites and that the node keeps: those that are no longer as applied."""
     if item.seen is None or item.want is None:
         return ()
     known = fingerprints(item.locked)
-    there = item.seen.attrs["files"]
+    there = item.seen.attrs.files
     return tuple(f.path for f in changed_files(item) if _foreign(there.get(f.path), known.get(f.path, ())))
 
 
@@ -96,6 +95,6 @@ def _shown(leaf: FieldChange) -> FieldChange:
     return leaf
 
 
-def _foreign(there: Mapping[str, Any] | None, known: Collection[str]) -> bool:
+def _foreign(there: FileAttrs | None, known: Collection[str]) -> bool:
     """Whether a file, or a link, lies there that FleetHub did not write."""
-    return there is not None and there.get("kind") in (None, "link") and there.get("fingerprint") not in known
+    return there is not None and there.kind in (None, "link") and there.fingerprint not in known

@@ -9,29 +9,16 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from fleethub.dotenv import assignments
 from fleethub.kinds.diff import diff
+from fleethub.kinds.values import RenderedFile
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
-from fleethub.model.secret import SENSITIVE, Blob, Text
+from fleethub.model.secret import SENSITIVE, Blob
 from fleethub.model.text import plural
-from fleethub.nodetypes import FileType
 
 FOREIGN = "(a line that FleetHub did not write)"
-
-
-class RenderedFile(Protocol):
-    """See ``rendering``."""
-
-    @property
-    def of(self) -> FileType: ...
-    @property
-    def path(self) -> str: ...
-    @property
-    def text(self) -> Text: ...
-    @property
-    def consequence(self) -> str: ...
 
 
 def describe_file(

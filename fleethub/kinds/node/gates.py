@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.delivery import outrun, rewires, waits_for_hand
-from fleethub.kinds.values import ResourceState
 from fleethub.model.facts import Facts, HostReading
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Blocker, Why
 
 
-def gates(item: ResourceState, facts: Facts) -> tuple[Blocker, ...]:
+def gates(item: NodeState, facts: Facts) -> tuple[Blocker, ...]:
     """A restart by hand that is missing, a key that would come too late, a target that moves."""
     return tuple(why for why in (waits_for_hand(item), outrun(item), _moves(item, facts)) if why is not None)
 
 
-def loads(item: ResourceState, fleet: Fleet) -> frozenset[tuple[str, str]]:
+def loads(item: NodeState, fleet: Fleet) -> frozenset[tuple[str, str]]:
     """Each backend that a model of the new chain may be loaded on, where the chain is new."""
     if item.want is None or not rewires(item):
         return frozenset()
-    node: Node = item.want.material["node"]
+    node = item.want.material.node
     return frozenset(
         (backend, hop.model)
         for hop in node.chain
@@ -27,7 +27,7 @@ def loads(item: ResourceState, fleet: Fleet) -> frozenset[tuple[str, str]]:
     )
 
 
-def _moves(item: ResourceState, facts: Facts) -> Blocker | None:
+def _moves(item: NodeState, facts: Facts) -> Blocker | None:
     """Set when the node is, or may be, at another target than is wanted: there it would be left behind."""
     locked, want = item.locked, item.want
     if locked is None or want is None or locked.source.id == want.source.id:

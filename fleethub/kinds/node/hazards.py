@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from fleethub import nodetypes
+from fleethub.kinds.node.attributes import NodeLocked, NodeResource
 from fleethub.kinds.node.delivery import fingerprints, is_host
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GitReading, HostReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Node
-from fleethub.model.observation import Locked, Lockfile, Resource, Source, Unknown
+from fleethub.model.observation import Source, Unknown
 
 
-def env_findings(wanted: Mapping[Address, Resource], facts: Facts) -> list[Finding]:
+def env_findings(wanted: Mapping[Address, NodeResource], facts: Facts) -> list[Finding]:
     """Nodes whose secrets git has, would take, or (where it cannot be asked) might take."""
     reading = facts.readings.get(Source("git", ".").id)
     if reading is None:
@@ -38,25 +38,27 @@ def env_findings(wanted: Mapping[Address, Resource], facts: Facts) -> list[Findi
     return found
 
 
-def machine_findings(wanted: Mapping[Address, Resource], facts: Facts, lockfile: Lockfile | None) -> Iterable[Finding]:
+def machine_findings(
+    wanted: Mapping[Address, NodeResource], facts: Facts, locked: Mapping[Address, NodeLocked]
+) -> Iterable[Finding]:
     """What on a node's machine is in its way, where the machine could be read."""
     for address, resource in wanted.items():
         reading = facts.of(resource.source)
         if isinstance(reading, HostReading):
-            yield from _machine_findings(resource, reading, lockfile.resources.get(address) if lockfile else None)
+            yield from _machine_findings(resource, reading, locked.get(address))
 
 
-def secret_paths(resource: Resource) -> tuple[str, ...]:
+def secret_paths(resource: NodeResource) -> tuple[str, ...]:
     """Files with a node's secrets, relative to the fleet's folder; none for what lies on another machine."""
     if "://" in resource.source.at:
         return ()
-    paths = [file.path for file in resource.material["files"] if file.of.format == "dotenv"]
+    paths = [file.path for file in resource.material.files if file.of.format == "dotenv"]
     return tuple(f"{resource.source.at}/{below}{path}" for path in paths for below in ("", ".fleethub/applied/"))
 
 
-def _machine_findings(resource: Resource, reading: HostReading, locked: Locked | None) -> tuple[Finding, ...]:
+def _machine_findings(resource: NodeResource, reading: HostReading, locked: NodeLocked | None) -> tuple[Finding, ...]:
     """What on the node's machine is in its way."""
-    node: Node = resource.material["node"]
+    node = resource.material.node
     kind = nodetypes.of(node)
     if kind is None or not is_host(node):
         return ()

@@ -1,19 +1,25 @@
-"""Nodes: all files of a gateway as one resource, delivered together.
-
-Attributes: ``chain`` (what the config calls, primary first) and ``files``: path -> ``{fingerprint, mode}``.
-A path where something else than a file stands has ``{kind}`` instead. On a host also ``activated`` (its process
-uses this set) and ``project`` (what its containers are grouped under).
-"""
+"""Nodes: all files of a gateway as one resource, delivered together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fleethub import nodetypes
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import wiring
+from fleethub.kinds.node.attributes import (
+    FileAttrs,
+    NodeAttrs,
+    NodeLocked,
+    NodeMaterial,
+    NodeResource,
+    NodeSeen,
+    NodeState,
+    NodeTelemetry,
+    files_of,
+)
 from fleethub.kinds.node.delivery import begun, is_host, restart_by_hand, touches_wiring, unused_until_restart
 from fleethub.kinds.node.describe import describe, drifted, kept
 from fleethub.kinds.node.gates import gates, loads
@@ -22,7 +28,7 @@ from fleethub.kinds.node.objections import objections
 from fleethub.kinds.node.observe import observe
 from fleethub.kinds.node.status import moves, node_rows
 from fleethub.kinds.node.steps import steps
-from fleethub.kinds.values import Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
+from fleethub.kinds.values import Dependents, Inputs, ObserveContext, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.address import node as node_address
@@ -31,7 +37,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import Attrs, Locked, Lockfile, Needs, Observation, Pending, Resource, Source
+from fleethub.model.observation import Absent, Lockfile, Needs, Pending, Resource, Source, System, Unknown
 from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
 
 if TYPE_CHECKING:
@@ -48,14 +54,16 @@ def node_needs(fleet: Fleet, node: Node) -> Needs:
     return needs
 
 
-class NodeKind(Kind):
+class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
     """The gateways."""
 
     name = "node"
+    attrs = NodeAttrs
+    system: System = "host"
     consumer = True
     exclusive = True
 
-    def desired(self, inputs: Inputs) -> Iterable[Resource]:
+    def desired(self, inputs: Inputs) -> Iterable[NodeResource]:
         """One resource per node that could be rendered."""
         for name, node in sorted(inputs.fleet.nodes.items()):
             rendered = inputs.rendered.get(name)
@@ -65,60 +73,61 @@ class NodeKind(Kind):
             yield Resource(
                 address=node_address(name),
                 source=Source("host", node.target, ask=(*paths, *_tools(node)), of=f"node.{name}"),
-                attrs={
-                    "chain": list(rendered.chain),
-                    "marked": True,
-                    **_host_attrs(node),
-                    "files": {
-                        file.path: {"fingerprint": inputs.fingerprinter.text(file.text), "mode": f"{file.mode:04o}"}
+                attrs=NodeAttrs(
+                    chain=tuple(rendered.chain),
+                    files={
+                        file.path: FileAttrs(inputs.fingerprinter.text(file.text), f"{file.mode:04o}")
                         for file in rendered.files
                     },
-                },
+                    marked=True,
+                    activated=True if is_host(node) else None,
+                    project=_project(node),
+                ),
+                material=NodeMaterial(node, rendered.files),
                 needs=node_needs(inputs.fleet, node),
                 shape=" ".join(file.text.shape() for file in rendered.files),
                 owner=node.owner,
                 protected=node.protected,
                 generation=node.generation,
                 place=node.place,
-                material={"node": node, "files": rendered.files},
                 by_hand=is_host(node) and node.activate == "never",
             )
 
     def sources(
-        self, fleet: Fleet, wanted: Mapping[Address, Resource], locked: Mapping[Address, Locked]
+        self, fleet: Fleet, wanted: Mapping[Address, NodeResource], locked: Mapping[Address, NodeLocked]
     ) -> Iterable[Source]:
         """Their targets with the files that are wanted or were applied, and git where secrets lie in the checkout."""
         yield from (resource.source for resource in wanted.values())
         for record in locked.values():
-            sides = (record.attrs, record.pending.attrs if record.pending else {})
-            yield replace(record.source, ask=tuple(path for side in sides for path in sorted(side.get("files", ()))))
+            sides = files_of(record.attrs, record.pending.attrs if record.pending else None)
+            yield replace(record.source, ask=tuple(path for files in sides for path in sorted(files)))
         if secret := tuple(path for resource in wanted.values() for path in secret_paths(resource)):
             yield Source("git", ".", ask=secret)
 
     def observe(
-        self, address: Address, want: Resource | None, locked: Locked | None, sight: ObserveContext
-    ) -> Observation:
+        self, address: Address, want: NodeResource | None, locked: NodeLocked | None, sight: ObserveContext
+    ) -> NodeSeen | Absent | Unknown:
         """The files at the target; nothing of ours there is absence."""
         return observe(address, want, locked, sight)
 
-    def proves(self, item: ResourceState) -> bool:
+    def proves(self, item: NodeState) -> bool:
         """A file as this fleet would write it: a fingerprint is its own, for nobody else has the seed."""
         seen, want = item.seen, item.want
         if seen is None or want is None or seen.mark is None:
             return False
-        return any(there == want.attrs["files"].get(path) for path, there in seen.attrs["files"].items())
+        return any(there == want.attrs.files.get(path) for path, there in seen.attrs.files.items())
 
     def findings(
-        self, fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None, facts: Facts
+        self, fleet: Fleet, wanted: Mapping[Address, NodeResource], locked: Mapping[Address, NodeLocked], facts: Facts
     ) -> list[Finding]:
         """Secrets that git would take, and what on its machine is in a node's way."""
-        return [*env_findings(wanted, facts), *machine_findings(wanted, facts, lockfile)]
+        return [*env_findings(wanted, facts), *machine_findings(wanted, facts, locked)]
 
-    def objections(self, item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
+    def objections(self, item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
         """Files or a mark of somebody else at the target."""
         return objections(item, lockfile)
 
-    def absent(self, item: ResourceState) -> tuple[str, tuple[Finding, ...]]:
+    def absent(self, item: NodeState) -> tuple[str, tuple[Finding, ...]]:
         """The whole folder."""
         if item.want is None:
             return "the whole folder is gone", ()
@@ -131,35 +140,43 @@ class NodeKind(Kind):
         """Two nodes at one target cannot both be there."""
         return Finding("node.target-shared", message, address, hint="take fleet.lock from git again")
 
-    def describe(self, item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """The chain, then the leaves of each file; a removal names the files."""
         return describe(item)
 
-    def drifted(self, item: ResourceState) -> tuple[str, tuple[FieldChange, ...]] | None:
+    def drifted(self, item: NodeState) -> tuple[str, tuple[FieldChange, ...]] | None:
         """By file, and by field where the applied set is at hand."""
         return drifted(item)
 
-    def kept(self, item: ResourceState) -> tuple[str, ...]:
+    def kept(self, item: NodeState) -> tuple[str, ...]:
         """The files that a repair overwrites and that the node keeps."""
         return kept(item)
 
-    def gates(self, item: ResourceState, facts: Facts) -> tuple[Blocker, ...]:
+    def parse(self, raw: object) -> NodeAttrs:
+        """Of files that lie below the target."""
+        found = super().parse(raw)
+        for path in found.files:
+            if path.startswith("/") or ".." in path.split("/"):
+                raise ValueError(f"{path!r} is no file of a node")
+        return found
+
+    def gates(self, item: NodeState, facts: Facts) -> tuple[Blocker, ...]:
         """Restarts by hand, keys that come too late, targets that move."""
         return gates(item, facts)
 
-    def rewired(self, item: ResourceState) -> bool:
+    def rewired(self, item: NodeState) -> bool:
         """Whether its config or its environment changes."""
         return touches_wiring(item)
 
-    def loads(self, item: ResourceState, fleet: Fleet) -> frozenset[tuple[str, str]]:
+    def loads(self, item: NodeState, fleet: Fleet) -> frozenset[tuple[str, str]]:
         """The models of a new chain, on each backend that may load them."""
         return loads(item, fleet)
 
-    def unsettled(self, item: ResourceState) -> Blocker | None:
+    def unsettled(self, item: NodeState) -> Blocker | None:
         """A restart by hand, until which its process knows only the old set."""
-        return restart_by_hand(item) if unused_until_restart(item) else None
+        return restart_by_hand(item.want) if item.want and unused_until_restart(item) else None
 
-    def steps(self, item: ResourceState, uses: Dependents) -> Work:
+    def steps(self, item: NodeState, uses: Dependents) -> Work:
         """Deliver and settle; a removed block removes its files."""
         return steps(item)
 
@@ -169,7 +186,7 @@ class NodeKind(Kind):
 
         return HANDLERS
 
-    def begun(self, attrs: Attrs, before: Pending | None) -> Attrs:
+    def begun(self, attrs: NodeAttrs, before: Pending[NodeAttrs] | None) -> NodeAttrs:
         """With what an earlier apply began of each file and may have delivered."""
         return begun(attrs, before)
 
@@ -182,12 +199,9 @@ class NodeKind(Kind):
         return replace(status, nodes=tuple(node_rows(inputs)))
 
 
-def _host_attrs(node: Node) -> dict[str, Any]:
-    if not is_host(node):
-        return {}
+def _project(node: Node) -> str | None:
     kind = nodetypes.of(node)
-    project = kind.project(node) if kind else ""
-    return {"activated": True, **({"project": project} if project else {})}
+    return (kind.project(node) if kind and is_host(node) else "") or None
 
 
 def _tools(node: Node) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.delivery import foreign_paths, own_files
-from fleethub.kinds.values import ResourceState
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Lockfile
 
 
-def objections(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
+def objections(item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
     """Files or a mark of somebody else at the target."""
     seen = item.seen
     if seen is None:
@@ -30,7 +30,7 @@ def objections(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
                 "choose another target, or remove the node from the other fleet first",
             )
         ]
-    had, has = (side.attrs.get("project") if side else None for side in (item.locked, item.want))
+    had, has = (side.attrs.project if side and side.attrs else None for side in (item.locked, item.want))
     if had and has and had != has:
         return [
             Finding(
@@ -41,7 +41,7 @@ def objections(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
                 f'write project = "{had}", or remove the node in one apply and add it in the next',
             )
         ]
-    folders = [path for path, file in seen.attrs["files"].items() if file.get("kind") == "folder"]
+    folders = [path for path, file in seen.attrs.files.items() if file.kind == "folder"]
     if folders and item.want is not None:
         return [
             Finding(
@@ -56,7 +56,7 @@ def objections(item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
         return [
             Finding(
                 "node.target-taken",
-                f"files that FleetHub did not write are at the target: {', '.join(seen.attrs['files'])}",
+                f"files that FleetHub did not write are at the target: {', '.join(seen.attrs.files)}",
                 item.address,
                 place,
                 "move them away, or choose another target; adopting them (fleethub import) is not there yet",

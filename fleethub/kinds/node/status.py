@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleethub.kinds.key.scope import wiring
-from fleethub.kinds.values import StatusInputs
+from fleethub.kinds.node.attributes import NodeAttrs, NodeMaterial, NodeSeen, NodeTelemetry
+from fleethub.kinds.values import StatusInputs, seen_as
 from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
 from fleethub.model.fleet import Node
 from fleethub.model.fleet_status import FileStatus, NodeStatus
-from fleethub.model.observation import Locked, Seen
+from fleethub.model.observation import AnyLocked
 from fleethub.model.plan import Action, Change
 
 
@@ -44,11 +45,12 @@ def _names(names: list[str]) -> str:
 
 def _node(inputs: StatusInputs, node: Node) -> NodeStatus:
     address = node_address(node.name)
-    want, record, observed = inputs.wanted.get(address), inputs.locked.get(address), inputs.seen.get(address)
+    want, record, observed = inputs.wanted.get(address), inputs.locked.get(address), _seen(inputs, address)
+    material = want.material if want and isinstance(want.material, NodeMaterial) else None
     state, reason = inputs.state(address)
     change, waits, drift = inputs.planned(address)
-    understood = isinstance(observed, Seen) and observed.telemetry.get("understood", True)
-    if isinstance(observed, Seen) and not understood:
+    understood = observed is not None and observed.telemetry.understood
+    if observed is not None and not understood:
         reason = "its config cannot be understood"
     return NodeStatus(
         name=node.name,
@@ -61,23 +63,24 @@ def _node(inputs: StatusInputs, node: Node) -> NodeStatus:
         state=state,
         port=node.port,
         reason=reason,
-        runs=tuple(observed.attrs["chain"]) if isinstance(observed, Seen) and understood else None,
+        runs=observed.attrs.chain if observed is not None and understood else None,
         change=change,
         waits=waits,
         drift=drift,
         proxies=tuple(sorted(wiring(inputs.fleet, node))),
-        files=tuple(FileStatus(f.role, f.path) for f in want.material["files"]) if want else (),
+        files=tuple(FileStatus(f.of.role, f.path) for f in material.files) if material else (),
         labels=node.labels,
-        applied=record is not None and bool(record.attrs),
+        applied=record is not None and record.attrs is not None,
     )
 
 
-def _leaving(inputs: StatusInputs, address: Address, locked: Locked) -> NodeStatus:
-    observed = inputs.seen.get(address)
+def _leaving(inputs: StatusInputs, address: Address, locked: AnyLocked) -> NodeStatus:
+    observed = _seen(inputs, address)
     state, reason = inputs.state(address)
     change, waits, drift = inputs.planned(address)
     # without a block in the spec nothing says which file is the config: but the same bytes call the same models
-    same = isinstance(observed, Seen) and observed.attrs["files"] == locked.attrs.get("files")
+    applied = locked.attrs if isinstance(locked.attrs, NodeAttrs) else None
+    same = observed is not None and applied is not None and observed.attrs.files == applied.files
     return NodeStatus(
         name=address.name,
         owner=locked.owner,
@@ -89,10 +92,14 @@ def _leaving(inputs: StatusInputs, address: Address, locked: Locked) -> NodeStat
         state=state,
         port=0,
         reason=reason,
-        runs=tuple(locked.attrs.get("chain", ())) if same else None,
+        runs=applied.chain if applied is not None and same else None,
         change=change,
         waits=waits,
         drift=drift,
         files=(),
-        applied=bool(locked.attrs),
+        applied=applied is not None,
     )
+
+
+def _seen(inputs: StatusInputs, address: Address) -> NodeSeen | None:
+    return seen_as(inputs.seen.get(address), NodeAttrs, NodeTelemetry)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fleethub import nodetypes
-from fleethub.kinds.compare import differs, managed, record
+from fleethub.kinds.compare import record
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
+from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.delivery import (
     by_hand,
     changed_files,
@@ -18,13 +20,13 @@ from fleethub.kinds.node.delivery import (
     to_deliver,
     unused_until_restart,
 )
-from fleethub.kinds.values import ResourceState, Work
-from fleethub.model.fleet import Node
+from fleethub.kinds.values import Work
 from fleethub.model.plan import Phase, Step
+from fleethub.model.secret import Blob
 from fleethub.nodetypes.interface import Probe
 
 
-def steps(item: ResourceState) -> Work:
+def steps(item: NodeState) -> Work:
     """Deliver and settle; a removed block removes its files."""
     if item.want is None:
         locked = item.locked
@@ -32,14 +34,14 @@ def steps(item: ResourceState) -> Work:
             return Work()
         do = RemoveNode(locked.source, own_files(item), *ending(locked))
         return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, do, removes=True),))
-    node: Node = item.want.material["node"]
-    since = item.seen.telemetry["activated"] if item.seen else None
+    node = item.want.material.node
+    since = item.seen.telemetry.activated if item.seen else None
     settle = f"{item.address}/settle"
-    if item.seen is not None and not differs(managed(item), item.seen.attrs):
+    if item.seen is not None and item.want.attrs == item.seen.attrs:
         wait = Settle(node.settle, None, since)
         return Work((Step(settle, item.address, Phase.SETTLE, wait, locked=record(item.want)),))
     kind = nodetypes.of(node)
-    files = tuple(NodeFile(f.path, f.text, f.mode) for f in item.want.material["files"])
+    files = tuple(NodeFile(f.path, f.text, f.mode) for f in item.want.material.files)
     probe = kind.probe(node) if kind else Probe()
     host = is_host(node)
     restart = host and needs_restart(item)
@@ -58,7 +60,7 @@ def steps(item: ResourceState) -> Work:
     if not to_deliver(item):
         wait = Settle(node.settle, start.id)
         return Work((start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
-    there = item.seen.material["files"] if item.seen else {}
+    there: Mapping[str, Blob] = item.seen.telemetry.files if item.seen else {}
     mine = own_files(item)
     changed = {file.path for file in changed_files(item)}
     deliver = Step(
@@ -71,9 +73,9 @@ def steps(item: ResourceState) -> Work:
             node.generation,
             kind.folders(node) if kind else (),
             node.uid,
-            expects={path: there.get(path) for path in item.want.attrs["files"]},
-            stale={path: blob for path, blob in mine.items() if path not in item.want.attrs["files"]},
-            keep=frozenset(item.want.attrs["files"]) - changed,
+            expects={path: there.get(path) for path in item.want.attrs.files},
+            stale={path: blob for path, blob in mine.items() if path not in item.want.attrs.files},
+            keep=frozenset(item.want.attrs.files) - changed,
             checks=kind.validation(node) if kind and host else (),
             restart=restart,
             activated=not host,
@@ -84,10 +86,10 @@ def steps(item: ResourceState) -> Work:
     if not host:
         wait = Settle(node.settle, deliver.id)
         return Work((deliver, Step(settle, item.address, Phase.SETTLE, wait, after=(deliver.id,))))
-    if by_hand(item):
+    if by_hand(item.want):
         waits = unused_until_restart(item)
         deliver = deliver if waits else replace(deliver, locked=record(item.want))
-        return Work((deliver,), (restart_by_hand(item),) if waits else ())
+        return Work((deliver,), (restart_by_hand(item.want),) if waits else ())
     wait = Settle(node.settle, start.id)
     start = replace(start, after=(deliver.id,))
     return Work((deliver, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from fleethub.kinds.route.attributes import DeploymentAttrs
 from fleethub.model.observation import Source
 
 
@@ -18,7 +18,7 @@ class RoutePut:
 
     source: Source
     alias: str
-    deployments: tuple[Mapping[str, Any], ...]
+    deployments: tuple[DeploymentAttrs, ...]
     remove: tuple[str, ...] = ()  # ids of stored deployments that go once the new ones are there
 
 

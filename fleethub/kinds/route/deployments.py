@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from fleethub.engines.registry import engine_of_route
+from fleethub.kinds.codec import parse
+from fleethub.kinds.route.attributes import DeploymentAttrs
 from fleethub.model.facts import Deployment
 from fleethub.model.fleet import Fleet, Model
 
 
-def wanted_deployments(fleet: Fleet, model: Model) -> list[dict[str, Any]]:
+def wanted_deployments(fleet: Fleet, model: Model) -> tuple[DeploymentAttrs, ...]:
     """One deployment per backend; a cloud model has one without api_base."""
-    base: dict[str, Any] = {"model": model.route}
+    base = DeploymentAttrs(model.route)
     rows = []
     for name in model.backends:
         server, engine = fleet.backends[name].engine, engine_of_route(model.route)
-        row = dict(base)
-        if server is not None and engine is not None:
-            row |= engine.deployment(server, model)
-        rows.append(row)
-    return sorted(rows or [base], key=lambda row: str(row.get("api_base", "")))
+        told = engine.deployment(server, model) if engine is not None and server is not None else {}
+        rows.append(parse(DeploymentAttrs, {"model": model.route, **told}) if told else base)
+    return in_order(rows or [base])
 
 
-def shape_of(d: Deployment) -> Mapping[str, Any]:
-    """A row as an attribute."""
-    row: dict[str, Any] = {"model": d.model}
-    if d.api_base is not None:
-        row["api_base"] = d.api_base
-    if d.num_ctx is not None:
-        row["num_ctx"] = d.num_ctx
-    return row
+def in_order(rows: Iterable[DeploymentAttrs]) -> tuple[DeploymentAttrs, ...]:
+    """The one order in which they are compared."""
+    return tuple(sorted(rows, key=lambda row: row.api_base or ""))
+
+
+def shape_of(row: Deployment) -> DeploymentAttrs:
+    """A row of a proxy as an attribute."""
+    return DeploymentAttrs(row.model, row.api_base, row.num_ctx)

@@ -7,6 +7,7 @@ import time
 from fleethub.clients.litellm import LiteLLMError
 from fleethub.kinds.execution import Context, Handler, StepError
 from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
+from fleethub.model.attributes import plain
 
 POLL = 0.5  # seconds
 
@@ -20,7 +21,7 @@ def put(do: RoutePut, context: Context) -> tuple[str, ...]:
             api.add_model(
                 {
                     "model_name": do.alias,
-                    "litellm_params": dict(deployment),
+                    "litellm_params": plain(deployment),
                     "model_info": {"fleethub": mark},
                 }
             )

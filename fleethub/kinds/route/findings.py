@@ -11,6 +11,7 @@ from fleethub.kinds.key import mark_of, scopes
 from fleethub.kinds.proxies import proxy_source
 from fleethub.kinds.route.deployments import wanted_deployments
 from fleethub.model.address import route as route_address
+from fleethub.model.attributes import plain
 from fleethub.model.facts import Deployment, Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Model, Proxy
@@ -55,7 +56,7 @@ def _missing(fleet: Fleet, model: Model, proxy: Proxy) -> Finding:
     lines = ["model_list:"]
     for row in wanted_deployments(fleet, model):
         lines += [f"  - model_name: {model.name}", "    litellm_params:"]
-        lines += [f"      {name}: {value}" for name, value in row.items()]
+        lines += [f"      {name}: {value}" for name, value in plain(row).items()]
     return Finding(
         "route.missing",
         f"the proxy {proxy.name} has no model {model.name!r}, so every call for it would be refused",

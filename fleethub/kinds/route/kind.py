@@ -1,46 +1,49 @@
 """Model aliases on a LiteLLM: checked everywhere, and made through the API where the spec says so.
 
-Attributes: ``deployments``, a list of ``{model, api_base, num_ctx}`` in a fixed order; only stored
-deployments that carry our mark are ours.
+Only stored deployments that carry our mark are ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import mark_of
 from fleethub.kinds.proxies import lost, proxy_source, proxy_status, unreadable
 from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
-from fleethub.kinds.route.deployments import shape_of, wanted_deployments
+from fleethub.kinds.route.attributes import RouteAttrs, RouteMaterial, RouteState, RouteTelemetry
+from fleethub.kinds.route.deployments import in_order, shape_of, wanted_deployments
 from fleethub.kinds.route.findings import alias_findings
 from fleethub.kinds.route.status import model_rows
-from fleethub.kinds.values import Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
+from fleethub.kinds.values import Dependents, Inputs, ObserveContext, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.address import route as route_address
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Proxy
+from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Observation, Resource, Seen, Source, Unknown
+from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Resource, Seen, Source, System, Unknown
 from fleethub.model.plan import FieldChange, FileDiff, Phase, Step
 
 #: Seconds within which every replica must list a stored route: LiteLLM re-reads its database every 30 s.
 ROUTE_TIMEOUT = 90.0
+RouteResource = Resource[RouteAttrs, RouteMaterial]
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
 
 
-class RouteKind(Kind):
+class RouteKind(Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
     """The model aliases of LiteLLMs, and what else is read of their proxies."""
 
     name = "route"
+    attrs = RouteAttrs
+    system: System = "litellm"
 
-    def desired(self, inputs: Inputs) -> Iterable[Resource]:
+    def desired(self, inputs: Inputs) -> Iterable[RouteResource]:
         """The models of the spec that are on proxies with ``manage_routes``."""
         fleet = inputs.fleet
         for alias, model in sorted(fleet.models.items()):
@@ -50,23 +53,23 @@ class RouteKind(Kind):
             yield Resource(
                 address=route_address(proxy.name, alias),
                 source=proxy_source(proxy),
-                attrs={"deployments": wanted_deployments(fleet, model)},
+                attrs=RouteAttrs(wanted_deployments(fleet, model)),
+                material=RouteMaterial(proxy, fleet.identity),
                 owner=model.owner,
                 protected=model.protected,
                 place=model.place,
-                material={"proxy": proxy, "fleet": fleet.identity},
             )
 
     def sources(
-        self, fleet: Fleet, wanted: Mapping[Address, Resource], locked: Mapping[Address, Locked]
+        self, fleet: Fleet, wanted: Mapping[Address, RouteResource], locked: Mapping[Address, Locked[RouteAttrs]]
     ) -> Iterable[Source]:
         """Every proxy, for the aliases of all are checked."""
         yield from map(proxy_source, fleet.proxies.values())
         yield from super().sources(fleet, wanted, locked)
 
     def observe(
-        self, address: Address, want: Resource | None, locked: Locked | None, sight: ObserveContext
-    ) -> Observation:
+        self, address: Address, want: RouteResource | None, locked: Locked[RouteAttrs] | None, sight: ObserveContext
+    ) -> Seen[RouteAttrs, RouteTelemetry] | Absent | Unknown:
         """Our stored deployments; an alias of the config file or of somebody else is there, and not ours."""
         source = want.source if want else locked.source if locked else None
         reading = sight.facts.of(source) if source else None
@@ -76,36 +79,34 @@ class RouteKind(Kind):
         rows = [d for d in reading.deployments if d.alias == address.alias]
         ours = [d for d in rows if d.stored and (mark := mark_of(d.info)) and mark.lineage == sight.lineage]
         stored = [d for d in rows if d.stored]
-        applied = locked.attrs.get("deployments", ()) if locked else ()
+        applied = locked.attrs.deployments if locked and locked.attrs else ()
         # of what is wanted no more: a row of the config file is nobody's; a stored one may be ours without its mark
         mine = ours or [d for d in stored if d.info.get("fleethub") or shape_of(d) in applied]
         if not rows or (want is None and not mine):
             return Absent(sight.facts.at)
-        shapes = sorted((shape_of(d) for d in ours), key=lambda row: str(row.get("api_base", "")))
         return Seen(
-            attrs={"deployments": shapes} if ours else {},
+            attrs=RouteAttrs(in_order(map(shape_of, ours))),
             at=sight.facts.at,
+            telemetry=RouteTelemetry(
+                theirs=not ours,
+                ids=tuple(d.id for d in ours),
+                marked=tuple((m.fleet, shape_of(d)) for d in rows if d.stored and (m := mark_of(d.info))),
+            ),
             mark=next((mark_of(d.info) for d in ours), None),
-            telemetry={
-                "theirs": not ours,
-                "ids": tuple(d.id for d in ours),
-                "marked": tuple((m.fleet, shape_of(d)) for d in rows if d.stored and (m := mark_of(d.info))),
-            },
         )
 
-    def theirs(self, item: ResourceState) -> bool:
+    def theirs(self, item: RouteState) -> bool:
         """An alias that somebody else defined serves as well."""
-        return item.seen is not None and bool(item.seen.telemetry["theirs"])
+        return item.seen is not None and item.seen.telemetry.theirs
 
-    def proves(self, item: ResourceState) -> bool:
+    def proves(self, item: RouteState) -> bool:
         """A deployment that bears this fleet's name; one of an older FleetHub bears none, and is as it is wanted."""
         if item.seen is None or item.want is None:
             return False
-        name, wanted = item.want.material["fleet"], item.want.attrs["deployments"]
-        marked: tuple[tuple[str, Mapping[str, Any]], ...] = item.seen.telemetry["marked"]
-        return any(fleet == name or (not fleet and shape in wanted) for fleet, shape in marked)
+        name, wanted = item.want.material.fleet, item.want.attrs.deployments
+        return any(fleet == name or (not fleet and shape in wanted) for fleet, shape in item.seen.telemetry.marked)
 
-    def proven(self, items: Sequence[ResourceState], fleet: Fleet, facts: Facts) -> Iterable[Address]:
+    def proven(self, items: Sequence[RouteState], fleet: Fleet, facts: Facts) -> Iterable[Address]:
         """Also stored deployments that bear this fleet's name, of aliases that the spec no longer has."""
         yield from super().proven(items, fleet, facts)
         for proxy in fleet.proxies.values():
@@ -114,7 +115,7 @@ class RouteKind(Kind):
                 if row.stored and (mark := mark_of(row.info)) and mark.fleet == fleet.identity:
                     yield route_address(proxy.name, row.alias)
 
-    def orphans(self, items: Sequence[ResourceState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
+    def orphans(self, items: Sequence[RouteState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
         """Stored deployments with this fleet's mark, of aliases that nothing names."""
         models = {(model.proxy, model.name) for model in fleet.models.values()}
 
@@ -125,17 +126,21 @@ class RouteKind(Kind):
         return [_orphan(proxy, alias) for proxy, alias in found if (proxy, alias) not in models]
 
     def findings(
-        self, fleet: Fleet, wanted: Mapping[Address, Resource], lockfile: Lockfile | None, facts: Facts
+        self,
+        fleet: Fleet,
+        wanted: Mapping[Address, RouteResource],
+        locked: Mapping[Address, Locked[RouteAttrs]],
+        facts: Facts,
     ) -> list[Finding]:
         """Of the aliases that chains and keys name, and of proxies that could not be read."""
         return [*alias_findings(fleet, facts), *unreadable(fleet, facts)]
 
-    def objections(self, item: ResourceState, lockfile: Lockfile | None) -> list[Finding]:
+    def objections(self, item: RouteState, lockfile: Lockfile | None) -> list[Finding]:
         """An alias that somebody else defined serves as well, and is left alone; one that is wanted no more and may be
         ours, by another mark or none, is not forgotten.
         """
         seen = item.seen
-        if item.want is not None or seen is None or not seen.telemetry["theirs"]:
+        if item.want is not None or seen is None or not seen.telemetry.theirs:
             return []
         message = (
             f"stored deployments of {item.address.alias!r} on {item.address.owner} do not carry this fleet's mark, "
@@ -144,17 +149,17 @@ class RouteKind(Kind):
         hint = "delete them in LiteLLM if nobody calls them (POST /model/delete with their ids); then plan again"
         return [Finding("route.foreign", message, item.address, hint=hint)]
 
-    def describe(self, item: ResourceState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+    def describe(self, item: RouteState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """Nothing for an alias that is not ours; else the deployments."""
         return ((), ()) if self.theirs(item) else super().describe(item)
 
-    def entries(self, item: ResourceState) -> Mapping[str, Address | None]:
+    def entries(self, item: RouteState) -> Mapping[str, Address | None]:
         """Its model."""
         return {item.address.alias: None}
 
-    def steps(self, item: ResourceState, uses: Dependents) -> Work:
+    def steps(self, item: RouteState, uses: Dependents) -> Work:
         """Create is an expand that is proved; removal a contract."""
-        ids: tuple[str, ...] = item.seen.telemetry["ids"] if item.seen else ()
+        ids = item.seen.telemetry.ids if item.seen else ()
         if item.want is None:
             if uses.unsettled:
                 return Work(blockers=uses.unsettled)
@@ -164,10 +169,9 @@ class RouteKind(Kind):
             return Work((Step(f"{item.address}/delete", item.address, Phase.CONTRACT, delete, removes=True),))
         if refused := tuple(uses.refused.values()):
             return Work(blockers=refused)  # what it would load is what must not be loaded
-        proxy: Proxy = item.want.material["proxy"]
-        put = RoutePut(item.want.source, item.address.alias, tuple(item.want.attrs["deployments"]), ids)
+        put = RoutePut(item.want.source, item.address.alias, item.want.attrs.deployments, ids)
         expand = Step(f"{item.address}/expand", item.address, Phase.EXPAND, put, locked=record(item.want))
-        prove = ProveRoute(item.want.source, proxy.doors, item.address.alias, ROUTE_TIMEOUT)
+        prove = ProveRoute(item.want.source, item.want.material.proxy.doors, item.address.alias, ROUTE_TIMEOUT)
         return Work((expand, Step(f"{item.address}/prove", item.address, Phase.PROVE, prove, after=(expand.id,))))
 
     def handlers(self) -> Mapping[type, Handler]:
@@ -175,6 +179,10 @@ class RouteKind(Kind):
         from fleethub.kinds.route.execute import HANDLERS
 
         return HANDLERS
+
+    def block(self, address: Address) -> str:
+        """Its proxy's."""
+        return f"proxy.{address.owner}"
 
     def title(self, address: Address) -> str:
         """Its proxy."""

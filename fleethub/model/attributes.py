@@ -1,0 +1,28 @@
+"""What of a resource is compared, as values of a kind's own type, and their form in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, ClassVar, Protocol
+
+
+class Attributes(Protocol):
+    """A frozen dataclass of scalars, tuples, mappings and more of its like; a field that is None is not there.
+
+    Wanted, observed and last applied are of one type, so that they compare.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+def plain(value: object, nulls: bool = False) -> Any:
+    """A value as JSON has it; of dataclasses without what is None (``nulls``: with, at the top) or has no repr."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if is_dataclass(value):
+        shown = {one.name: getattr(value, one.name) for one in fields(value) if one.repr}
+        return {name: plain(one) for name, one in shown.items() if nulls or one is not None}
+    return value
