@@ -28,7 +28,7 @@ def cmd(options: dict[str, object], name: str | None, shared_dir: Path | None) -
     another place. What is there is left as it is; beside a lockfile no seed is made, for its keys have one already:
     fleethub seed path. The folder joins the list of your fleets (~/.config/fleethub/fleets).
     """
-    from fleethub.operations.init import init
+    from fleethub.operations import init
 
     out = Out(options)
     folder = (shared_dir or out.path).resolve()
@@ -41,22 +41,22 @@ def cmd(options: dict[str, object], name: str | None, shared_dir: Path | None) -
     guess = re.sub(r"[^a-z0-9-]+", "-", (name or folder.name).lower()).strip("-")[:63] or "fleet"
     if name is not None and guess != name:
         raise click.UsageError(f"a fleet's name is [a-z0-9][a-z0-9-]*; {guess!r} would do")
-    laid = init(folder, guess, shared_dir is not None)
-    for path in laid.written:
+    done = init.run(init.InitInput(folder, guess, shared_dir is not None)).data
+    for path in done.written:
         out.text(f"wrote {_near(path)}")
-    if laid.new_seed:
+    if done.new_seed:
         out.text("Keep a copy of the seed in your password store: every key of this fleet is derived from it.")
     elif folders.exists(folder / "fleet.lock"):
         out.text("No seed was made: fleet.lock is here, and its keys were derived from the seed they have.")
-    elif laid.seed is not None:
-        out.text(f"The seed was there already and is used: {_near(laid.seed)}")
-    if not laid.written:
+    elif done.seed is not None:
+        out.text(f"The seed was there already and is used: {_near(done.seed)}")
+    if not done.written:
         out.text("Nothing to write: everything is there.")
-    for note in laid.notes:
+    for note in done.notes:
         out.text(f"note: {note}")
     where = "" if folder == Path.cwd() else f" -C {shlex.quote(str(_near(folder)))}"
     out.text(f"Next: edit fleet.toml, then fleethub{where} validate")
-    out.line({"type": "summary", "exit": 0, "written": [str(path) for path in laid.written], "notes": list(laid.notes)})
+    out.line({"type": "summary", "exit": 0, "written": [str(path) for path in done.written], "notes": list(done.notes)})
 
 
 def _near(path: Path) -> Path:

@@ -14,10 +14,20 @@ from fleethub.clients.resolver import new_seed
 from fleethub.fleetspec import json_schema, load
 from fleethub.fleetspec.scaffold import GITIGNORE, shared_spec, spec
 from fleethub.model.fleet import Fleet
+from fleethub.operations.outcome import Outcome
 from fleethub.operations.seed import FILE, alternatives, file_of
 from fleethub.operations.trust import remember
 from fleethub.state import fleets
 from fleethub.state.trust import TrustError
+
+
+@dataclass(frozen=True, slots=True)
+class InitInput:
+    """``name`` of a new fleet; ``shared``: the nodes in files of their own, for others write the folder too."""
+
+    folder: Path
+    name: str
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +40,13 @@ class InitResult:
     notes: tuple[str, ...] = ()
 
 
-def init(folder: Path, name: str, shared: bool = False) -> InitResult:
+def run(asked: InitInput) -> Outcome[InitResult]:
     """Write a spec that validates, its schema, .gitignore and a seed (0600); what is there stays as it is.
 
     The seed lies where the spec's ``key_seed`` says: a new spec names a file of the user's own configuration. Beside a
-    lockfile none is made. ``shared``: the nodes in files of their own, for others write the folder too. A fleet of our
-    own writing is trusted; it joins the user's list of fleets. Raises OSError.
+    lockfile none is made. A fleet of our own writing is trusted; it joins the user's list of fleets. Raises OSError.
     """
+    folder, name, shared = asked.folder, asked.name, asked.shared
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
 
@@ -62,9 +72,8 @@ def init(folder: Path, name: str, shared: bool = False) -> InitResult:
     seed, new, notes = None, False, _remember(folder)
     fleet = load(folder).fleet
     if fleet is None:
-        return InitResult(
-            tuple(written), None, False, (*notes, "the spec has mistakes, so no seed was made: fleethub validate")
-        )
+        notes += ("the spec has mistakes, so no seed was made: fleethub validate",)
+        return Outcome(InitResult(tuple(written), None, False, notes))
     seeds = [file_of(folder, a) for a in alternatives(fleet) if a.startswith(FILE)]
     if seeds and not folders.exists(folder / "fleet.lock"):
         there = next((file for file in seeds if folders.exists(file)), None)
@@ -77,7 +86,7 @@ def init(folder: Path, name: str, shared: bool = False) -> InitResult:
             notes += (f"another fleet of this name with this seed has the same keys; write {line} in [fleet] first",)
     if fresh:
         notes += _trust(fleet)
-    return InitResult(tuple(written), seed, new, notes)
+    return Outcome(InitResult(tuple(written), seed, new, notes))
 
 
 def _reference(name: str, shared: bool) -> str:
