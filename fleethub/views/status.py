@@ -35,6 +35,10 @@ def status_text(fleet_status: FleetStatus, style: Style) -> str:
         models = ", ".join(map(named, key.models)) if key.models is not None else _state(key.state, key.reason)
         beside = f"  ({', '.join(map(heard, key.beside))})" if key.beside else ""
         lines.append(f"  {key.proxy}.{key.name}: {models}{beside}{_planned(key.change)}")
+    if fleet_status.resources:
+        lines += ["", style("bold", "Others")]
+    for thing in fleet_status.resources:
+        lines.append(f"  {named(thing.address)}: {_state(thing.state, thing.reason)}{_planned(thing.change)}")
     return "\n".join(lines)
 
 
