@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from fleethub.cli.editing import edits, models, nodes, run_edit
+from fleethub.cli.completion import models, nodes
+from fleethub.cli.editing import edits, run_edit
 
 
 @click.command()

@@ -5,32 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from fleethub.cli.completion import backends, served
 from fleethub.cli.options import option
 from fleethub.cli.output import Out, guarded
 from fleethub.operations.inputs import CapacityInput, KvType
-
-if TYPE_CHECKING:
-    from fleethub.model.fleet import Fleet
-
-
-def _fleet(ctx: click.Context) -> Fleet | None:
-    from fleethub.fleetspec import load
-
-    return load(Path((ctx.find_root().params or {}).get("folder") or ".")).fleet
-
-
-def _backends(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    fleet = _fleet(ctx)
-    return sorted(b for b in (fleet.backends if fleet else ()) if b.startswith(incomplete))
-
-
-def _models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    fleet = _fleet(ctx)
-    return sorted(n for n, m in (fleet.models if fleet else {}).items() if m.tag and n.startswith(incomplete))
 
 
 def _params(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -47,9 +28,9 @@ def _params(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 
 
 @click.command()
-@click.argument("backend", required=False, shell_complete=_backends)
-@click.argument("model", required=False, shell_complete=_models)
-@click.option("--place", metavar="MODEL", shell_complete=_models, help="Rank all backends as places for MODEL.")
+@click.argument("backend", required=False, shell_complete=backends)
+@click.argument("model", required=False, shell_complete=served)
+@click.option("--place", metavar="MODEL", shell_complete=served, help="Rank all backends as places for MODEL.")
 @option(CapacityInput, "context", metavar="N")
 @option(CapacityInput, "parallel", metavar="N")
 @option(CapacityInput, "kv_type")

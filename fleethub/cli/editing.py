@@ -1,10 +1,9 @@
-"""What the commands that edit the spec share: their options, what they show and ask, completion."""
+"""What the commands that edit the spec share: their options, what they show and ask."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,37 +16,6 @@ from fleethub.operations.inputs import NodeInput
 
 if TYPE_CHECKING:
     from fleethub.model.edit import Edit, Written
-    from fleethub.model.fleet import Fleet
-
-
-def fleet_of(ctx: click.Context) -> Fleet | None:
-    """The fleet of the command line that is being completed."""
-    from fleethub.fleetspec import load
-
-    return load(Path((ctx.find_root().params or {}).get("folder") or ".")).fleet
-
-
-def nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Completion: the spec's nodes."""
-    fleet = fleet_of(ctx)
-    return sorted(n for n in (fleet.nodes if fleet else ()) if n.startswith(incomplete))
-
-
-def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Completion: the spec's models."""
-    fleet = fleet_of(ctx)
-    return sorted(n for n in (fleet.models if fleet else ()) if n.startswith(incomplete))
-
-
-def roles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Completion: the spec's roles."""
-    import tomllib
-
-    from fleethub.fleetspec import load
-
-    spec = load(Path((ctx.find_root().params or {}).get("folder") or "."))
-    texts = [data.decode() for data in spec.texts.values()] if spec.fleet else []
-    return sorted(r for text in texts for r in tomllib.loads(text).get("roles", {}) if r.startswith(incomplete))
 
 
 def edits(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from fleethub.cli.editing import edits, models, nodes, roles, run_edit
+from fleethub.cli.completion import models, nodes, roles
+from fleethub.cli.editing import edits, run_edit
 from fleethub.cli.options import option
 from fleethub.cli.output import Out
 from fleethub.fleetspec.files import registrable_files, type_names

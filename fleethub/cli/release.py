@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from fleethub.cli.editing import edits, nodes, run_edit
+from fleethub.cli.completion import nodes
+from fleethub.cli.editing import edits, run_edit
 
 
 @click.command()

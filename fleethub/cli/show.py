@@ -7,38 +7,33 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fleethub.cli.completion import completing
 from fleethub.cli.output import Out, guarded
 
 if TYPE_CHECKING:
     from fleethub.model.address import Address
+    from fleethub.model.fleet import Fleet
     from fleethub.operations.workplace import Workplace
 
 
-def _addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Completion: the addresses of the spec and the lockfile, without asking anybody."""
+def _addresses(fleet: Fleet) -> set[str]:
+    """The addresses of the spec and the lockfile."""
     from pathlib import Path
 
-    from fleethub.fleetspec import load
     from fleethub.kinds.key import scopes
     from fleethub.lockfile.errors import LockfileError
     from fleethub.stores import open_store
 
-    folder = Path((ctx.find_root().params or {}).get("folder") or ".")
-    found: set[str] = set()
-    fleet = load(folder).fleet
-    if fleet is not None:
-        found |= {f"node.{name}" for name in fleet.nodes}
-        found |= {f"key.{proxy}.{name}" for proxy, name in scopes(fleet)}
-        try:
-            lockfile = open_store(Path(fleet.root)).read().lockfile
-        except LockfileError:
-            lockfile = None
-        found |= {str(a) for a in lockfile.resources} if lockfile else set()
-    return sorted(a for a in found if a.startswith(incomplete))
+    try:
+        lockfile = open_store(Path(fleet.root)).read().lockfile
+    except LockfileError:
+        lockfile = None
+    found = {f"node.{name}" for name in fleet.nodes} | {f"key.{proxy}.{name}" for proxy, name in scopes(fleet)}
+    return found | {str(a) for a in lockfile.resources} if lockfile else found
 
 
 @click.command()
-@click.argument("address", shell_complete=_addresses)
+@click.argument("address", shell_complete=completing(_addresses))
 @click.option("--reveal", is_flag=True, help="Print the value of a key, on a terminal only.")
 @click.pass_obj
 def cmd(options: dict[str, object], address: str, reveal: bool) -> None:

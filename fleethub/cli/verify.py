@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import click
 
+from fleethub.cli import completion
 from fleethub.cli.output import Out, guarded
 
 
-def _nodes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from pathlib import Path
-
-    from fleethub.fleetspec import load
-
-    fleet = load(Path((ctx.find_root().params or {}).get("folder") or ".")).fleet
-    return sorted(n for n in (fleet.nodes if fleet else ()) if n.startswith(incomplete))
-
-
 @click.command()
-@click.argument("nodes", nargs=-1, metavar="[NODE]...", shell_complete=_nodes)
+@click.argument("nodes", nargs=-1, metavar="[NODE]...", shell_complete=completion.nodes)
 @click.option("--live", is_flag=True, help="Call each model for one token too; a cold model is loaded by it.")
 @click.option(
     "--timeout",

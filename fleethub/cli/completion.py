@@ -1,0 +1,46 @@
+"""Completion of names from the spec, without asking anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from fleethub.fleetspec import Loaded
+    from fleethub.model.fleet import Fleet
+
+Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def completing(names: Callable[[Fleet], Iterable[str]]) -> Complete:
+    """A completion of the names that a fleet has; none of a spec that does not hold together."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        fleet = _spec(ctx).fleet
+        return sorted(n for n in (names(fleet) if fleet else ()) if n.startswith(incomplete))
+
+    return complete
+
+
+nodes = completing(lambda fleet: fleet.nodes)
+backends = completing(lambda fleet: fleet.backends)
+models = completing(lambda fleet: fleet.models)
+served = completing(lambda fleet: (name for name, model in fleet.models.items() if model.tag))
+
+
+def roles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The spec's roles, which a fleet has no more."""
+    import tomllib
+
+    spec = _spec(ctx)
+    texts = [data.decode() for data in spec.texts.values()] if spec.fleet else []
+    return sorted(r for text in texts for r in tomllib.loads(text).get("roles", {}) if r.startswith(incomplete))
+
+
+def _spec(ctx: click.Context) -> Loaded:
+    from fleethub.fleetspec import load
+
+    return load(Path((ctx.find_root().params or {}).get("folder") or "."))
