@@ -12,7 +12,7 @@ from fleethub.model.fleet import Hop
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class LookupFailure:
     """Why a look-up fails. An empty message: because of something that is reported elsewhere."""
 
     message: str
@@ -37,43 +37,47 @@ def entries(model: HopTable | None, fallbacks: list[HopTable]) -> list[Entry]:
     return first + [Entry(("fallbacks", i), f.model, f.via) for i, f in enumerate(fallbacks)]
 
 
-def proxy_of(spec: Spec, model: ModelTable) -> str | Wrong | None:
+def proxy_of(spec: Spec, model: ModelTable) -> str | LookupFailure | None:
     """The proxy on which a model's alias is; None: on none. Unknown backends count as having none."""
     if not model.backends:
         return model.proxy
     proxies = sorted({spec.backends[b].proxy or "" for b in model.backends if b in spec.backends})
     if len(proxies) > 1:
         listed = ", ".join(p or "none" for p in proxies)
-        return Wrong(f"has backends on different proxies: {listed}", "make two models of it, one for each proxy")
+        return LookupFailure(
+            f"has backends on different proxies: {listed}", "make two models of it, one for each proxy"
+        )
     common = (proxies[0] or None) if proxies else None
     if model.proxy is not None and model.proxy != common:
-        return Wrong(
+        return LookupFailure(
             f"names the proxy {model.proxy}, but its backends are on {common or 'none'}",
             "proxy is for cloud models; take it out",
         )
     return common
 
 
-def hop(spec: Spec, entry: Entry) -> Hop | Wrong:
+def hop(spec: Spec, entry: Entry) -> Hop | LookupFailure:
     """The hop that an entry means; its model is defined and undamaged."""
     if entry.via is None:
         return Hop(model=entry.model)
     backends = spec.models[entry.model].backends
     if not backends:
-        return Wrong(f"{shown(entry.model)} is on no backend, so it can only be reached through its proxy", "drop via")
+        return LookupFailure(
+            f"{shown(entry.model)} is on no backend, so it can only be reached through its proxy", "drop via"
+        )
     backend, dot, endpoint = entry.via.partition(".")
     if not dot:
         backend, endpoint = backends[0], entry.via
     if backend not in backends:
-        return Wrong(f"{shown(entry.model)} is not on a backend {shown(backend)}", nearest(backend, backends))
+        return LookupFailure(f"{shown(entry.model)} is not on a backend {shown(backend)}", nearest(backend, backends))
     if backend not in spec.backends:
-        return Wrong("")  # the backend itself is what is wrong, and that is said where it is named
+        return LookupFailure("")  # the backend itself is what is wrong, and that is said where it is named
     known = ways(spec, backend)
     if endpoint not in known:
         hint = nearest(endpoint, known, "endpoint")
         if endpoint in ENGINES:
             hint = f"add [backends.{backend}.{endpoint}] with its url"
-        return Wrong(f"backend {backend} has no endpoint {shown(endpoint)}", hint)
+        return LookupFailure(f"backend {backend} has no endpoint {shown(endpoint)}", hint)
     return Hop(model=entry.model, backend=backend, endpoint=endpoint)
 
 

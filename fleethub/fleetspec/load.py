@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -11,12 +11,12 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 import fleethub
 from fleethub.fleetspec import report
-from fleethub.fleetspec.checks import GROUPS, Scene, check
-from fleethub.fleetspec.merge import drafts
+from fleethub.fleetspec.checks import GROUPS, CheckContext, check
+from fleethub.fleetspec.merge import merged_nodes
 from fleethub.fleetspec.nodes import check_nodes
 from fleethub.fleetspec.resolve import resolve
 from fleethub.fleetspec.sources import MAIN, Overlay, Sources, digest, read_includes, read_main
-from fleethub.fleetspec.validate import Damage, literal_secrets, validate
+from fleethub.fleetspec.validate import validate
 from fleethub.fleetspec.values import SECRET
 from fleethub.model.finding import Finding, Severity, SourceLocation
 from fleethub.model.fleet import Fleet
@@ -62,35 +62,30 @@ def load(path: Path, overlay: Overlay = MappingProxyType({})) -> Loaded:
             "spec.unreadable", "the path of the fleet is unusable", SourceLocation(MAIN, 1, 1), hint
         )
         return Loaded(None, (problem,), ())
-    fleet = _judge(sources)
-    found = tuple(_sorted(sources.findings))
+    fleet, findings = _judge(sources)
+    found = tuple(_sorted(findings))
     files = tuple(sources.root / name for name in sources.files)
-    errors = any(f.severity is Severity.ERROR for f in found)
-    return Loaded(None if errors else fleet, found, files, dict(sources.files), tuple(sorted(sources.folders)))
+    return Loaded(fleet, found, files, dict(sources.files), tuple(sorted(sources.folders)))
 
 
-def _judge(sources: Sources) -> Fleet | None:
+def _judge(sources: Sources) -> tuple[Fleet | None, list[Finding]]:
+    """The fleet, None with an error; and what was found, in no order."""
     if sources.findings:
-        return None
+        return None, sources.findings
     if problem := _version(sources):
-        sources.findings.append(problem)
-        return None
+        return None, [problem]
     read_includes(sources)
-    defined = {group: frozenset(_names(sources, group)) for group in GROUPS}
-    damage = Damage()
     # A missing file makes references to what it would define look wrong: then they are not judged.
     complete = all(f.code == "spec.duplicate" for f in sources.findings)
-    literal_secrets(sources, damage)
-    spec = validate(sources, damage)
+    validated = validate(sources)
+    findings, spec = [*sources.findings, *validated.findings], validated.spec
     if spec is None:
-        return None
-    scene = Scene(spec, sources, damage, defined, complete)
-    merged = drafts(spec, damage)
-    check(scene)
-    check_nodes(scene, merged)
-    if any(f.severity is Severity.ERROR for f in sources.findings):
-        return None
-    return resolve(spec, merged, sources)
+        return None, findings
+    defined = {group: frozenset(_names(sources, group)) for group in GROUPS}
+    context, nodes = CheckContext(spec, sources, validated, defined, complete), merged_nodes(spec, validated)
+    findings += [*check(context), *check_nodes(context, nodes)]
+    errors = any(f.severity is Severity.ERROR for f in findings)
+    return None if errors else resolve(spec, nodes, sources), findings
 
 
 def _names(sources: Sources, group: str) -> Iterator[str]:
@@ -113,7 +108,7 @@ def _version(sources: Sources) -> Finding | None:
     return report.finding("spec.version", message, place, "install a FleetHub that fits, or change required_version")
 
 
-def _sorted(findings: list[Finding]) -> list[Finding]:
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
     """In the files' order, each once."""
     last = SourceLocation("\uffff", 0, 0)
     unique: dict[tuple[object, ...], Finding] = {}

@@ -10,7 +10,7 @@ from fleethub import nodetypes
 from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.schema import RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
-from fleethub.fleetspec.validate import Damage
+from fleethub.fleetspec.validate import Validated
 from fleethub.model.finding import SourceLocation
 from fleethub.nodetypes.table import Table
 
@@ -20,7 +20,7 @@ TABLES = ("labels", "env", "files", *OWN)
 
 
 @dataclass(frozen=True)
-class Draft:
+class MergedNode:
     """A node after merging. ``values`` has only what some layer says; ``layers``: its own path first."""
 
     name: str
@@ -45,7 +45,7 @@ class Draft:
         return {"roles": f"role {source[1]}", "defaults": "defaults.node"}.get(str(source[0]), "")
 
 
-def drafts(spec: Spec, damage: Damage) -> list[Draft]:
+def merged_nodes(spec: Spec, validated: Validated) -> list[MergedNode]:
     """Every node, merged."""
     merged = []
     for name, node in spec.nodes.items():
@@ -54,10 +54,10 @@ def drafts(spec: Spec, damage: Damage) -> list[Draft]:
             layers.append((("roles", node.role), spec.roles[node.role]))
         layers.append((("defaults", "node"), spec.defaults.node))
         paths = tuple(path for path, _ in layers)
-        whole = not any(damage.hurt(*map(str, path)) for path in paths) and (
+        whole = not any(validated.incomplete(*map(str, path)) for path in paths) and (
             node.role is None or node.role in spec.roles
         )
-        merged.append(Draft(name, _values([table for _, table in layers]), paths, whole))
+        merged.append(MergedNode(name, _values([table for _, table in layers]), paths, whole))
     return merged
 
 

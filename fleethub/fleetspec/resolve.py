@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from fleethub import nodetypes
 from fleethub.engines.registry import ENGINES
-from fleethub.fleetspec.chains import Wrong, entries, hop, proxy_of
-from fleethub.fleetspec.merge import OWN, Draft
+from fleethub.fleetspec.chains import LookupFailure, entries, hop, proxy_of
+from fleethub.fleetspec.merge import OWN, MergedNode
 from fleethub.fleetspec.schema import BackendTable, KeyTable, ModelTable, PolicyTable, ProxyTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.targets import expand, normal
@@ -25,7 +25,7 @@ LIMITS = {
 }
 
 
-def resolve(spec: Spec, drafts: list[Draft], sources: Sources) -> Fleet:
+def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources) -> Fleet:
     """The fleet; only for a spec in which no check found an error."""
 
     def common(group: str, name: str, table: BaseModel) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def resolve(spec: Spec, drafts: list[Draft], sources: Sources) -> Fleet:
         proxies={n: _proxy(p, common("proxies", n, p)) for n, p in spec.proxies.items()},
         backends={n: _backend(b, common("backends", n, b)) for n, b in spec.backends.items()},
         models={n: _model(spec, m, common("models", n, m)) for n, m in spec.models.items()},
-        nodes={d.name: _node(spec, d, sources) for d in drafts},
+        nodes={n.name: _node(spec, n, sources) for n in nodes},
         keys={n: _key(k, common("keys", n, k)) for n, k in spec.keys.items()},
     )
 
@@ -95,7 +95,7 @@ def _model(spec: Spec, table: ModelTable, common: Mapping[str, Any]) -> Model:
         **common,
         **_said(table, "context", "quant", "vram", "params"),
         backends=tuple(table.backends),
-        proxy=None if isinstance(proxy, Wrong) else proxy,
+        proxy=None if isinstance(proxy, LookupFailure) else proxy,
         route=table.route,
         tag=tag,
         capabilities=tuple(table.capabilities),
@@ -112,9 +112,9 @@ def _key(table: KeyTable, common: Mapping[str, Any]) -> Key:
     )
 
 
-def _node(spec: Spec, draft: Draft, sources: Sources) -> Node:
-    values = dict(draft.values)
-    host, name = values["host"], draft.name
+def _node(spec: Spec, merged: MergedNode, sources: Sources) -> Node:
+    values = dict(merged.values)
+    host, name = values["host"], merged.name
 
     def filled(text: str) -> str:
         return expand(text, host, name)

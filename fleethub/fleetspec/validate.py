@@ -1,13 +1,13 @@
 """A document into tables: pydantic's errors as findings, and the rest of the spec still checked.
 
-A value that is wrong is reported and taken out, and the tables are read again without it, so that one
-typing error does not hide what the cross-checks would find. What lost something is ``damaged``.
+A value that is wrong is reported and left out, and the tables are read again without it, so that one typing error does
+not hide what the cross-checks would find.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -45,30 +45,57 @@ LIMITS = {
 }
 
 
-@dataclass
-class Damage:
-    """What was taken out (``gone``), and the tables that it was taken from: those cannot be judged whole."""
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """The tables without what is wrong, None when too little is left to judge; what was wrong; what was taken out.
 
-    paths: set[KeyPath] = field(default_factory=set)
-    gone: set[KeyPath] = field(default_factory=set)
+    ``tables``: the tables that a value was taken out of, and the groups that a table was: they cannot be judged whole.
+    """
 
-    def hurt(self, *path: str) -> bool:
-        """True when the table, or the whole group it stands in, lost something."""
-        return path in self.paths or path[:1] in self.paths
+    spec: Spec | None
+    findings: tuple[Finding, ...]
+    tables: frozenset[KeyPath]
+
+    def incomplete(self, *path: str) -> bool:
+        """Return whether the table, or the whole group it stands in, lost something."""
+        return path in self.tables or path[:1] in self.tables
 
 
-def literal_secrets(sources: Sources, damage: Damage) -> None:
-    """Report whatever looks like a secret, anywhere, and take it out of the document."""
-    for path, what in list(_secrets(sources.doc, ())):
-        place = sources.at(path) or sources.key(path)
-        sources.complain(
-            "spec.literal-secret",
-            f"{report.dotted(path)} {what}",
-            place,
-            "take it out, make a new one, and write a reference (env:, file:, command:); "
-            "what was in a file once may be in git's history",
-        )
-        _prune(sources.doc, path, damage)
+def validate(sources: Sources) -> Validated:
+    """Read the document as tables, again without what is wrong until nothing is; the document itself stays."""
+    findings: list[Finding] = []
+    doc, gone, tables = sources.doc, set[KeyPath](), set[KeyPath]()
+
+    def take_out(path: KeyPath, whole: bool = False) -> None:
+        nonlocal doc
+        value, table = _blamed(path, whole)
+        gone.add(value)
+        tables.add(table)
+        doc = _without(doc, value)
+
+    for path, what in _secrets(doc, ()):
+        findings.append(_literal_secret(path, what, sources))
+        take_out(path)
+    for _ in range(ROUNDS):
+        try:
+            return Validated(spec_model().model_validate(doc), tuple(findings), frozenset(tables))
+        except ValidationError as errors:
+            for error in errors.errors(include_url=False, include_input=False):
+                path = _real(error["loc"], sources)
+                if error["type"] != "missing" or path not in gone:
+                    findings.append(_finding(error, path, sources))
+                take_out(path, whole=error["type"] == "missing")
+    return Validated(None, tuple(findings), frozenset(tables))
+
+
+def _literal_secret(path: KeyPath, what: str, sources: Sources) -> Finding:
+    return report.finding(
+        "spec.literal-secret",
+        f"{report.dotted(path)} {what}",
+        sources.at(path) or sources.key(path),
+        "take it out, make a new one, and write a reference (env:, file:, command:); "
+        "what was in a file once may be in git's history",
+    )
 
 
 def _secrets(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
@@ -89,20 +116,6 @@ def _secret(text: str) -> str:
     return "has credentials inside a URL" if without_credentials(text) != text else ""
 
 
-def validate(sources: Sources, damage: Damage) -> Spec | None:
-    """The tables, without what is wrong; None when too little is left to judge."""
-    for _ in range(ROUNDS):
-        try:
-            return spec_model().model_validate(sources.doc)
-        except ValidationError as errors:
-            for error in errors.errors(include_url=False, include_input=False):
-                path = _real(error["loc"], sources)
-                if error["type"] != "missing" or path not in damage.gone:
-                    sources.findings.append(_finding(error, path, sources))
-                _prune(sources.doc, path, damage, whole=error["type"] == "missing")
-    return None
-
-
 def _real(loc: KeyPath, sources: Sources) -> KeyPath:
     """An error's location without pydantic's own marks."""
     if loc and loc[-1] == "[key]" and loc not in sources.places:
@@ -110,20 +123,30 @@ def _real(loc: KeyPath, sources: Sources) -> KeyPath:
     return loc
 
 
-def _prune(doc: dict[str, Any], path: KeyPath, damage: Damage, whole: bool = False) -> None:
-    """Take a value out: a table's field, or (``whole``: a field is missing) the table itself."""
+def _blamed(path: KeyPath, whole: bool) -> tuple[KeyPath, KeyPath]:
+    """Return what an error takes out, and which table or group that leaves incomplete.
+
+    A table's field is taken out, or (``whole``: a field is missing) the table itself.
+    """
     group = path[0]
     single = group in ("fleet", "policy", "include")
-    gone = path[: 1 if group == "include" else 2 if single or (whole and len(path) == 3) else 3]
-    damage.gone.add(gone)
-    damage.paths.add(path[: 1 if single else 2])
-    parent: Any = doc
-    for part in gone[:-1]:
-        parent = parent.get(part) if isinstance(parent, dict) else None
-    if isinstance(parent, dict):
-        parent.pop(gone[-1], None)
-    if group == "fleet":
-        doc["fleet"] = {"name": "unnamed", **doc.get("fleet", {})}
+    value = path[: 1 if group == "include" else 2 if single or (whole and len(path) == 3) else 3]
+    return value, path[: 1 if single else 2]
+
+
+def _without(doc: dict[str, Any], path: KeyPath) -> dict[str, Any]:
+    """Return a copy without the value at a path; a fleet keeps a name."""
+    copy = parent = dict(doc)
+    for part in path[:-1]:
+        below = parent.get(str(part))
+        if not isinstance(below, dict):
+            break
+        parent[str(part)] = parent = dict(below)
+    else:
+        parent.pop(str(path[-1]), None)
+    if path[0] == "fleet":
+        copy["fleet"] = {"name": "unnamed", **copy.get("fleet", {})}
+    return copy
 
 
 def _finding(error: ErrorDetails, path: KeyPath, sources: Sources) -> Finding:
