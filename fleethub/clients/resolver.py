@@ -124,21 +124,21 @@ class SecretResolver:
     # the Fingerprinter protocol
 
     def slot(self, slot: Slot) -> str | None:
-        """See ``model.secret.Fingerprinter``."""
+        """Return the fingerprint of one secret's content; None where it cannot be opened."""
         try:
             return self.sha256(hashlib.sha256(self.open(slot).reveal().encode()).digest())
         except SecretError:
             return None
 
     def text(self, text: Text) -> str | None:
-        """See ``model.secret.Fingerprinter``."""
+        """Return the fingerprint of a file as it would be written; None where a secret in it cannot be opened."""
         try:
             return self.sha256(hashlib.sha256(self.fill(text)).digest())
         except SecretError:
             return None
 
     def sha256(self, digest: bytes) -> str | None:
-        """See ``model.secret.Fingerprinter``."""
+        """Return the fingerprint of content by its digest; None without the seed."""
         try:
             key = hmac.digest(self.seed(), b"fleethub:fingerprint:1", "sha256")
         except SecretError:

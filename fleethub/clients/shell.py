@@ -84,7 +84,7 @@ class Stranger:
     address: str
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
-        """See ``Shell``."""
+        """Raise ShellError."""
         raise ShellError(f"ssh://{self.address} is not known on this machine, so nobody logged in there")
 
 
@@ -92,7 +92,7 @@ class Local:
     """This machine."""
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
-        """See ``Shell``. What the script started and left behind in its session is ended with it."""
+        """Run a script here, as ``Shell`` says. What it started and left behind in its session is ended with it."""
         env = {name: os.environ[name] for name in PASSED if name in os.environ}
         try:
             return process.run(["/bin/sh", "-c", script], stdin, timeout, env, "a script on this machine")

@@ -46,7 +46,7 @@ class Remote:
         self._gate = threading.Semaphore(AT_ONCE)
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
-        """See ``Shell``."""
+        """Run a script there, as ``Shell`` says."""
         code = script.encode("ascii")
         with self._gate:
             with self._lock:
