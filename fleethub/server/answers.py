@@ -49,16 +49,16 @@ class Observation(Answered):
     stale_after: float
 
 
-def _shape(name: str, of: type, **others: Any) -> type[BaseModel]:
-    """A schema of a dataclass as JSON; ``others`` are the fields that the JSON has in another form."""
+def _shape(name: str, of: type, without: str = "", **others: Any) -> type[BaseModel]:
+    """A schema of a dataclass as JSON, without one field; ``others`` are the fields that it has in another form."""
     hints: dict[str, Any] = get_type_hints(of)
-    kinds = {f.name: hints[f.name] for f in fields(of)} | others
+    kinds = {f.name: hints[f.name] for f in fields(of) if f.name != without} | others
     shown: dict[str, Any] = {field: (kind, ...) for field, kind in kinds.items()}
     return create_model(name, __base__=Answered, __doc__=of.__doc__, **shown)
 
 
 GpuAnswer = _shape("Gpu", Bar, headroom=int)
-BackendAnswer = _shape("Backend", BackendStatus, gpus=list[GpuAnswer])  # type: ignore[valid-type]
+BackendAnswer = _shape("Backend", BackendStatus, "engine", gpus=list[GpuAnswer])  # type: ignore[valid-type]
 FleetAnswer = _shape(
     "Fleet",
     FleetStatus,
