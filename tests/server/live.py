@@ -15,16 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-SECONDS = 60
+SECONDS = 300
 
 
 class Served:
     """A running server; ``url`` ends with a slash."""
 
-    def __init__(self, folder: Path, *argv: str, **environment: str) -> None:
+    def __init__(self, folder: Path, *argv: str, cwd: Path | None = None, **environment: str) -> None:
         env = {**os.environ, **environment}
         command = [sys.executable, "-m", "fleethub", "-C", str(folder), "--json", "serve", "--port", "0", *argv]
-        self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True, cwd=cwd)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
