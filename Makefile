@@ -5,7 +5,13 @@ BIN = $(VENV)/bin
 REAL ?= ../shared/real
 LITELLM_UP ?= $(REAL)/litellm/up
 
-.PHONY: demo test test-real lint bench bench-ssh clean
+# Each program that a test starts would compile its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+#: What make test-long runs: all that make test leaves out, and the laws with many more examples.
+LONG ?= long or hypothesis
+
+.PHONY: demo test test-long test-real lint bench bench-ssh clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -15,8 +21,12 @@ $(VENV)/.ready: pyproject.toml
 demo: $(VENV)/.ready  ## the main job on an embedded stand-in fleet
 	$(BIN)/fleethub demo
 
-test: $(VENV)/.ready  ## all tests; those of real systems are skipped unless they are pointed at one
-	$(BIN)/python -m pytest -q -n 2
+# worksteal: each worker starts with one half in a row, so that what a module's tests share is started once.
+test: $(VENV)/.ready  ## all tests but the long ones, and says how many those are
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long"
+
+test-long: $(VENV)/.ready  ## what make test leaves out; real systems are skipped unless they are pointed at one
+	FLEETHUB_EXAMPLES=$${FLEETHUB_EXAMPLES:-500} $(BIN)/python -m pytest -q -n 2 --dist worksteal -m "$(LONG)"
 
 test-real: $(VENV)/.ready  ## against the real systems, the rows that take minutes too; see tests/real/README.md
 	FLEETHUB_OPENCLAW_BIN=$$($(REAL)/openclaw/setup) FLEETHUB_COMPOSE_BIN=$$($(REAL)/compose/setup) \

@@ -179,7 +179,7 @@ def _real_old() -> bool:
 def _calls(agent: Consumer, more: int) -> None:
     import time
 
-    wanted, end = agent.calls + more, time.monotonic() + 120
+    wanted, end = agent.calls + more, time.monotonic() + 300
     while agent.calls < wanted and time.monotonic() < end:
         time.sleep(0.05)
     assert agent.calls >= wanted

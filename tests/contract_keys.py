@@ -99,7 +99,7 @@ def repaired(place: Place, name: str, door: Door) -> None:
 
 def test_a_key_that_expires_is_drift_and_lives_on(applied: Place, admin: Admin, replicas: tuple[Door, Door]) -> None:
     admin.update("rentalclaw", duration="1s")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while calls(applied, replicas[0]) == 200 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert told(applied) == ["key-refused"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 NAMES = ("mkdir", "mv", "cp", "rm", "tar", "sync", "cat", "sha256sum", "rmdir", "chown")
 #: ``kill -9 0`` ends the process group, which is the session's own; ``cut`` ends the sshd above it.
@@ -18,6 +21,14 @@ exec {real} "$@"
 KILL = "kill -9 0"
 #: The connection goes, the script goes on as far as it can.
 CUT = 'p=$(ps -o ppid= -p $(ps -o sid= -p $$)); case "$(ps -o comm= -p $p)" in sshd*) kill -9 $p;; esac 2>/dev/null'
+
+
+def points(every: int) -> list[Any]:
+    """Where rows of deaths start that go on in steps of ``every``: the first is a sample, the others are long.
+
+    All together they are every point, none of them twice.
+    """
+    return [1, *(pytest.param(first, marks=pytest.mark.long) for first in range(2, every + 1))]
 
 
 class Dying:

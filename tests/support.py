@@ -39,6 +39,7 @@ class Place:
 
     def __init__(self, folder: Path, spec: str, seed: str = SEED) -> None:
         self.folder = folder
+        self._known: tuple[object, ...] = ()
         folder.mkdir(parents=True, exist_ok=True)
         self.write(spec)
         self.seed(seed)
@@ -47,8 +48,16 @@ class Place:
     def write(self, spec: str) -> None:
         """Replace the spec."""
         (self.folder / "fleet.toml").write_text(spec)
-        if self.trusts:
+        self._trust()
+
+    def _trust(self) -> None:
+        """Again only when something changed of what it depends on."""
+        files = [*self.folder.rglob("*.toml"), self.folder / "fleet.lock"]
+        texts = [(path, path.read_bytes()) for path in sorted(files) if path.is_file()]
+        now = (texts, os.environ.get("XDG_CONFIG_HOME"))
+        if self.trusts and now != self._known:
             trust(self.folder)
+            self._known = now
 
     def edit(self, old: str, new: str) -> None:
         """Change the spec in one place."""
@@ -64,8 +73,7 @@ class Place:
 
     def run(self, *argv: str, code: int | None = None) -> str:
         """Run a command line; with ``code``, that is what it must end with."""
-        if self.trusts:
-            trust(self.folder)
+        self._trust()
         caught = io.StringIO()
         before = os.environ.get("LITELLM_MASTER_KEY")
         os.environ["LITELLM_MASTER_KEY"] = MASTER

@@ -141,7 +141,7 @@ def test_another_user_who_may_not_look_is_told(anyone: Path, name: str) -> None:
     (place.folder / name).chmod(0)
     env = {"PATH": os.environ["PATH"], "LITELLM_MASTER_KEY": "sk-x", "HOME": str(anyone)}
     argv = [sys.executable, "-c", NOBODY, str(anyone / "warm"), str(place.folder)]
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=60, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=600, check=False)
     (place.folder / name).chmod(0o755)
     first, _, said = (done.stdout + done.stderr).partition("=====")
     assert "node.volta" in first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,12 @@ MODELS = [
 ]
 
 
-@pytest.fixture(params=["1.110.2", "1.82.0"])
+def older(*versions: str) -> list[Any]:
+    """Versions of the proxy before the newest, which make test leaves out."""
+    return [pytest.param(version, marks=pytest.mark.long) for version in versions]
+
+
+@pytest.fixture(params=["1.110.2", *older("1.82.0")])
 def version(request: pytest.FixtureRequest) -> str:
     found: str = request.param
     return found

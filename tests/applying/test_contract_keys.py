@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleethub.testing.litellm import Database, LiteLLM, Settings
-from tests.applying.test_contract import admin, database, replicas, slow_replicas, times
+from tests.applying.test_contract import admin, database, older, replicas, slow_replicas, times
 from tests.contract_keys import *  # noqa: F403 - the tests themselves
 from tests.contract_keys import CLOSED, ODD
 from tests.support import MASTER
@@ -16,7 +16,7 @@ from tests.support import MASTER
 __all__ = ["admin", "database", "replicas", "slow_replicas", "times"]
 
 
-@pytest.fixture(params=["1.110.2", "1.106.2", "1.82.0"])
+@pytest.fixture(params=["1.110.2", *older("1.106.2", "1.82.0")])
 def version(request: pytest.FixtureRequest) -> str:
     found: str = request.param
     return found

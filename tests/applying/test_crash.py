@@ -13,6 +13,7 @@ import pytest
 
 from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
+from tests.dying import points
 from tests.fleets import fleet
 from tests.proxies import Admin
 from tests.support import MASTER, Place
@@ -46,7 +47,7 @@ dies(pathlib.Path, "unlink")
 from fleethub.cli import main
 main(["-C", sys.argv[2], "apply", "--auto-approve"])
 """
-EVERY = 1 if int(os.environ.get("FLEETHUB_EXAMPLES", "60")) >= 500 else 4
+EVERY = 8
 
 
 def dying_apply(place: Place, after: int) -> bool:
@@ -82,10 +83,10 @@ def understood(place: Place, admin: Admin) -> None:
     assert all(record.pending is None for record in place.lockfile.resources.values())
 
 
+@pytest.mark.parametrize("first", points(EVERY))
 @pytest.mark.parametrize("swap", [False, True], ids=["first", "swap"])
-def test_killed_after_every_request_and_rename(tmp_path: Path, swap: bool) -> None:
-    killed = 0
-    for after in range(1, 200, EVERY):
+def test_killed_after_every_request_and_rename(tmp_path: Path, swap: bool, first: int) -> None:
+    for after in range(first, 200, EVERY):
         with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
             admin = Admin(proxy.url)
             place = Place(tmp_path / str(after), spec(proxy.url))
@@ -97,13 +98,13 @@ def test_killed_after_every_request_and_rename(tmp_path: Path, swap: bool) -> No
             admin.http.close()
         if alive:
             break
-        killed += 1
-    assert killed * EVERY >= 8  # the renames at a node are in test_host.py and test_delivery.py
+    assert after > 8  # the renames at a node are in test_host.py and test_delivery.py
 
 
-def test_killed_and_then_wanted_otherwise(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", points(EVERY))
+def test_killed_and_then_wanted_otherwise(tmp_path: Path, first: int) -> None:
     """The spec changes between the crash and the next apply: what the node runs stays allowed throughout."""
-    for after in range(5, 200, 3 * EVERY):
+    for after in range(4 + first, 200, 2 * EVERY):
         with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
             admin = Admin(proxy.url)
             place = Place(tmp_path / str(after), spec(proxy.url))

@@ -22,9 +22,7 @@ NODE = '\n[nodes.volta]\nhost = "volta"\nmodel = "qwen3-32b"\n'
 
 @pytest.fixture
 def place(world: World, tmp_path: Path) -> Place:
-    place = world.place(tmp_path, MODELS + NODE)
-    place.apply()
-    return place
+    return world.applied(tmp_path, MODELS + NODE)
 
 
 def test_what_a_colleague_wrote_is_named_and_kept(place: Place) -> None:

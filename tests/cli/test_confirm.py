@@ -53,7 +53,7 @@ def terminal(place: Place, words: list[str], *answers: tuple[str, str]) -> tuple
         if waiting and waiting[0][0] in screen.rpartition("\n")[2]:
             os.write(ours, (waiting.pop(0)[1] + "\n").encode())
     os.close(ours)
-    return process.wait(timeout=60), screen
+    return process.wait(timeout=600), screen
 
 
 def test_yes_applies_and_no_does_not(place: Place) -> None:

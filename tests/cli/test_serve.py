@@ -23,9 +23,7 @@ from tests.test_laws import SPEC, World
 
 @pytest.fixture
 def place(world: World, tmp_path: Path) -> Place:
-    found = world.place(tmp_path, SPEC)
-    found.apply()
-    return found
+    return world.applied(tmp_path, SPEC)
 
 
 def token(place: Place, text: str = "") -> str:
@@ -107,7 +105,7 @@ def test_a_token_is_asked_for(place: Place) -> None:
         assert refused.value.code == 401
         assert served.get("/healthz") == {"ok": True}
         asked = urllib.request.Request(served.url + "api/fleet", headers={"Authorization": f"Bearer {value}"})
-        with urllib.request.urlopen(asked, timeout=60) as answer:
+        with urllib.request.urlopen(asked, timeout=300) as answer:
             assert answer.status == 200
         _, errors = served.stop()
     assert value not in errors

@@ -22,12 +22,12 @@ from fleethub.clients.host.target import split
 from fleethub.clients.shell import Shells
 from fleethub.model.secret import Blob
 from tests.answers import NOISE, Instead, Printing
-from tests.dying import Dying
+from tests.dying import Dying, points
 
 OLD = ((".env", b"KEY='1'\n", 0o600), ("compose.yaml", b"a: 1\n", 0o644), ("openclaw.json", b"{}\n", 0o644))
 NEW = ((".env", b"KEY='2'\n", 0o600), ("compose.yaml", b"a: 2\n", 0o644), ("openclaw.json", b"[]\n", 0o644))
 PATHS = tuple(path for path, _, _ in OLD)
-EVERY = 1 if int(os.environ.get("FLEETHUB_EXAMPLES", "60")) >= 500 else 3
+EVERY = 6
 
 
 @pytest.fixture
@@ -579,14 +579,15 @@ def test_what_cannot_be_kept_is_not_overwritten(node: Target, tmp_path: Path) ->
     assert contents(node)[".env"] == b"KEY='1'\n"
 
 
+@pytest.mark.parametrize("first", points(EVERY))
 def test_killed_at_every_program_nothing_that_others_wrote_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     dying = Dying(tools, tmp_path / "state")
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    for n in range(1, 200, EVERY):
+    for n in range(first, 200, EVERY):
         node = Hosts(Shells(), tmp_path).at(f"{n}")
         node.deliver(bundle())
         (Path(node.path) / "openclaw.json").write_bytes(b"mine")
@@ -601,16 +602,17 @@ def test_killed_at_every_program_nothing_that_others_wrote_is_lost(
     assert n > 8
 
 
+@pytest.mark.parametrize("first", points(EVERY))
 @pytest.mark.parametrize("operation", ["deliver", "back"])
 def test_killed_at_every_program_the_set_is_whole(
-    operation: str, any_sh: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: int, operation: str, any_sh: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     dying = Dying(tools, tmp_path / "state")
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     outcomes: set[str] = set()
-    for n in range(1, 200, EVERY):
+    for n in range(first, 200, EVERY):
         done = False
         for when in ("before", "after"):
             node = Hosts(Shells(), tmp_path).at(f"{n}-{when}")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fleethub.fleetspec.positions import MAX_DEPTH, TooDeep, scan
 
-EXAMPLES = int(os.environ.get("FLEETHUB_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("FLEETHUB_EXAMPLES", "60"))
 
 TRICKY = r'''
 # a comment with [brackets] = "and quotes

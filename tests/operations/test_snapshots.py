@@ -19,9 +19,7 @@ from tests.test_laws import SPEC, World
 @pytest.fixture
 def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
-    found = world.place(tmp_path, SPEC)
-    found.apply()
-    return found
+    return world.applied(tmp_path, SPEC)
 
 
 def test_before_the_first_look_nothing_is_known_and_nothing_is_asked(place: Place) -> None:

@@ -32,6 +32,16 @@ VERSION = os.environ.get("FLEETHUB_LITELLM_VERSION", "1.106.2")
 START_SECONDS = 600  # the first start installs; a busy machine takes minutes for a later one
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is real takes long, but for a sample that make test runs where there is an sshd."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.real)
+            if item.get_closest_marker("sample") is None:
+                item.add_marker(pytest.mark.long)
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """Where a PostgreSQL listens, and keeps its data."""

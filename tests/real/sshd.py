@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from fleethub.clients.ssh import endpoint
 from tests.ports import free
 
 
@@ -87,7 +88,7 @@ class Machine:
         known = self.home / ".ssh/known_hosts"
         options = ("-o", f"UserKnownHostsFile={known}", "-i", str(self.home / ".ssh/id_ed25519"))
         argv = ("ssh", "-F", "none", *options, "-p", str(self.port), f"{self.user}@127.0.0.1", "true")
-        return subprocess.run(argv, capture_output=True, check=True, timeout=20).stdout
+        return subprocess.run(argv, capture_output=True, check=True, timeout=300).stdout
 
     def known_hosts(self, text: str) -> None:
         (self.home / ".ssh/known_hosts").write_text(text)
@@ -119,7 +120,7 @@ def listening(folder: Path, *options: str, address: str = "127.0.0.1") -> Iterat
     (folder / "conf").write_text("\n".join(lines))
     process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "conf")], stderr=(folder / "log").open("w"))
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 300
         while time.monotonic() < end and process.poll() is None:
             with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as trial:
                 if trial.connect_ex((address, port)) == 0:
@@ -129,7 +130,7 @@ def listening(folder: Path, *options: str, address: str = "127.0.0.1") -> Iterat
         yield port
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(300)
 
 
 @contextmanager
@@ -138,7 +139,7 @@ def agent(folder: Path, *keys: Path) -> Iterator[Path]:
     door = folder / "agent"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(door)], stdout=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 300
         while not door.exists() and time.monotonic() < end:
             time.sleep(0.02)
         for path in keys:
@@ -146,7 +147,7 @@ def agent(folder: Path, *keys: Path) -> Iterator[Path]:
         yield door
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(300)
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +175,8 @@ def machine(server: Machine, openssh: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HOME", str(server.home))
     monkeypatch.setenv("PATH", str(openssh), prepend=os.pathsep)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.setattr(endpoint, "CONNECT", 60.0)  # a machine on which much else runs is no host that hangs
+    monkeypatch.setattr(endpoint, "LOGIN", 120.0)
     server.known_hosts(server.known)
     (server.home / ".ssh/config").unlink(missing_ok=True)
     for old in server.bin.iterdir():

@@ -26,6 +26,7 @@ def register(machine: Machine, folder: Path) -> Register:
     return Register("lima", {"host": "lima", "role": "worker", "target": f"ssh://{machine.address}{folder}"})
 
 
+@pytest.mark.sample
 def test_files_on_a_host_are_told_and_stay(fleet: Path, machine: Machine, tmp_path: Path) -> None:
     there = tmp_path / "srv"
     (there / ".openclaw").mkdir(parents=True)

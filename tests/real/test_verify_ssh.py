@@ -58,6 +58,7 @@ def told(place: Place, *argv: str) -> tuple[list[str], set[str]]:
     return codes, {line["from"] for line in lines if line["type"] == "check"}
 
 
+@pytest.mark.sample
 def test_from_the_node_in_one_exec(place: Place, town: Town, wire: list[bytes]) -> None:
     assert told(place, "--live") == ([], {"node"})
     assert len(wire) == 2

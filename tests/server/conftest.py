@@ -32,9 +32,7 @@ context = 32768
 def place(world: World, tmp_path: Path) -> Place:
     """The fleet's folder, applied."""
     world.ollama.residents.clear()
-    found = world.place(tmp_path, OWNED + ASIDE)
-    found.apply()
-    return found
+    return world.applied(tmp_path, OWNED + ASIDE)
 
 
 @pytest.fixture

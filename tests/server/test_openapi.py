@@ -17,6 +17,7 @@ from fleethub.server.site import Site
 from tests.server.live import serving
 from tests.support import MASTER, Place
 
+EXAMPLES = max(15, int(os.environ.get("FLEETHUB_EXAMPLES", "30")) // 10)
 ROUTES = {
     *("GET /api/fleet", "GET /api/fleet/capacity", "GET /api/fleet/plan", "GET /healthz", "GET /metrics"),
     *("POST /api/fleet/assign", "POST /api/fleet/nodes", "POST /api/fleet/release"),
@@ -40,17 +41,22 @@ def test_it_says_where_a_token_is_asked_for(site: Site) -> None:
     assert described["paths"]["/healthz"]["get"]["security"] == []
 
 
-def test_whatever_is_sent_is_answered_as_described(place: Place, tmp_path: Path) -> None:
+#: Of each kind a row: readers alone with next to nothing, or all of it with all that schemathesis can think of.
+SOME = ["--phases", "fuzzing", "--max-examples", "2", "--include-method", "GET"], "Tested: 5"
+MANY = ["--max-examples", str(EXAMPLES)], "Tested: 8"
+
+
+@pytest.mark.parametrize(("options", "says"), [SOME, pytest.param(*MANY, marks=pytest.mark.long)], ids=["some", "many"])
+def test_whatever_is_sent_is_answered_as_described(place: Place, tmp_path: Path, options: list[str], says: str) -> None:
     if importlib.util.find_spec("schemathesis") is None:
         pytest.skip("schemathesis is not installed: pip install schemathesis")
-    examples = str(max(15, int(os.environ.get("FLEETHUB_EXAMPLES", "60")) // 10))
     with serving(place.folder, LITELLM_MASTER_KEY=MASTER) as served:
         served.observed()
         url = f"{served.url}openapi.json"
-        command = [sys.executable, "-m", "schemathesis.cli", "run", url, "--checks", "all", "--max-examples", examples]
-        command += ["--seed", "1"]  # a failure can be had again
-        done = subprocess.run([*command, "--no-color"], cwd=tmp_path, capture_output=True, text=True)
+        command = [sys.executable, "-m", "schemathesis.cli", "run", url, "--checks", "all", "--no-color"]
+        command += ["--seed", "1", *options]  # a failure can be had again
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-        assert "Tested: 8" in done.stdout
+        assert says in done.stdout
         _, errors = served.stop()
     assert "failed:" not in errors, errors

@@ -255,7 +255,7 @@ def test_writers_who_wait_for_the_network_do_not_keep_readers_waiting(place: Pla
             head = f"POST /api/fleet/assign HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(order)}\r\n\r\n"
             one.sendall((head + order).encode())
             waiting.append(one)
-        with urllib.request.urlopen(served.url, timeout=60) as answer:
+        with urllib.request.urlopen(served.url, timeout=300) as answer:
             assert answer.status == 200
         answered, _, _ = select.select(waiting, [], [], 0)
         assert answered == []

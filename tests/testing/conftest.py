@@ -26,7 +26,7 @@ def connect():
 
     def connect(server, key=None):
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        clients.append(httpx.Client(base_url=server.url, headers=headers, timeout=10, verify=False))
+        clients.append(httpx.Client(base_url=server.url, headers=headers, timeout=300, verify=False))
         return clients[-1]
 
     yield connect

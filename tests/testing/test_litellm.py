@@ -104,7 +104,7 @@ def test_alias_is_unique(admin):
 
 
 def test_parallel_generates_share_an_alias(admin, proxy):
-    proxy.replica.after_alias_check = threading.Barrier(2, timeout=10).wait
+    proxy.replica.after_alias_check = threading.Barrier(2, timeout=300).wait
     with ThreadPoolExecutor(2) as pool:
         bodies = [{"key": value, "key_alias": "race"} for value in (KEY, OTHER)]
         answers = list(pool.map(lambda body: admin.post("/key/generate", json=body), bodies))
