@@ -1,5 +1,5 @@
 """How this tree reads a lockfile's text, for ``tests.bench.against``: other commits may have it elsewhere."""
 
-from fleethub.state.format import load as read
+from fleethub.lockfile.text import load as read
 
 __all__ = ["read"]
