@@ -26,6 +26,7 @@ from fleethub.observing import observe
 from fleethub.placement.ask import Question, ask, rank
 from fleethub.placement.report import report
 from fleethub.sizing.architecture import ModelArchitecture
+from fleethub.verifying.calls import checks_of
 from tests.fleets import Spec, direct, fleet
 from tests.world.planning import facts, plan
 from tests.world.values import World
@@ -75,6 +76,7 @@ class ToySettings(EngineSettings):
     engine: ClassVar[str] = "toy"
     title: ClassVar[str] = "Toy"
     api: ClassVar[str] = "openai-completions"
+    path: ClassVar[str] = "/v1"
     slots: int = 1
 
 
@@ -191,7 +193,11 @@ def test_another_engine_is_read_planned_for_and_asked(toys: Spec) -> None:
     made = toys.fleet
     backend = made.backends["gpu"]
     assert backend.engine == ToySettings(url=URL, slots=1)
-    assert [to.url for to in endpoints(made, made.nodes["a"])] == ["http://llm.example:4000/v1", URL]
+    assert [to.url for to in endpoints(made, made.nodes["a"])] == ["http://llm.example:4000/v1", f"{URL}/v1"]
+    assert [call.url for call in checks_of(made, made.nodes["a"], 1.0)[1]][1::2] == [
+        f"{URL}/v1/models",
+        f"{URL}/v1/chat/completions",
+    ]
     assert wanted_deployments(made, made.models["one"]) == [{"model": "toy/one", "api_base": URL}]
     world = World.of(toys)
     read = facts(world, toys)

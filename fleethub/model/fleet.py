@@ -71,12 +71,14 @@ class EngineSettings:
     """A backend's model server as the spec declares it; each engine extends it by its own settings.
 
     ``engine`` is the engine's name: of its table, of what is read there, and of its own endpoint (``via``). ``title``
-    is that for people; ``api`` is the protocol that its own endpoint speaks, as consumers call it.
+    is that for people. ``api`` is the protocol that its own endpoint speaks, as consumers call it, ``path`` where
+    below its URL: ``openai-completions`` and ``/v1``.
     """
 
     engine: ClassVar[str]
     title: ClassVar[str]
     api: ClassVar[str]
+    path: ClassVar[str] = ""
     url: str
 
     @property

@@ -68,7 +68,7 @@ def _direct(fleet: Fleet, hop: Hop) -> str:
     if backend is not None:
         url = backend.endpoints.get(hop.endpoint or "")
         if backend.engine is not None and hop.endpoint == backend.engine.engine:
-            url = backend.engine.url
+            url = backend.engine.url.rstrip("/") + backend.engine.path
     if url is None:
         raise Unwired(f"{hop.backend}.{hop.endpoint} is not an endpoint of a backend")
     return url.rstrip("/")

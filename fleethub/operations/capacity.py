@@ -24,7 +24,7 @@ from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.trust import ALONE, Trusting, lockfile_of, settle
 from fleethub.placement.ask import AskError, Question, ask, rank
-from fleethub.placement.assess import planned_sets
+from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params
 from fleethub.sizing.quant import BITS

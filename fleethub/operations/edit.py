@@ -30,7 +30,8 @@ from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
 from fleethub.operations.trust import Trusting
 from fleethub.operations.workplace import Workplace
-from fleethub.placement.assess import assess, planned_sets
+from fleethub.placement.assess import assess
+from fleethub.placement.planned import planned_sets
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from fleethub.model.facts import Facts, Resident, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Unknown
 from fleethub.model.text import gib
-from fleethub.placement.assess import planned_sets
+from fleethub.placement.planned import planned_sets
 from fleethub.placement.query import Query, limit_of, most
 from fleethub.placement.suggestions import suggestions
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params

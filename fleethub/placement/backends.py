@@ -13,7 +13,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.fleet_status import BackendStatus
 from fleethub.model.observation import Source, Unknown
-from fleethub.placement.assess import planned_sets
+from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
 
 

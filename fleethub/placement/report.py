@@ -11,7 +11,8 @@ from fleethub.model.facts import Facts, GpuReading
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source
 from fleethub.placement.ask import held, unobserved, upper
-from fleethub.placement.assess import PlannedSet, assess
+from fleethub.placement.assess import assess
+from fleethub.placement.planned import PlannedSet
 
 
 def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) -> CapacityReport:

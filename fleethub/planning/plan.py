@@ -17,8 +17,9 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyResource, Lockfile, Unknown
 from fleethub.model.plan import Action, Blocker, Change, Plan, Why
 from fleethub.model.secret import Fingerprinter
-from fleethub.placement.assess import Assessment, assess, planned_sets
+from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.backends import unreadable
+from fleethub.placement.planned import planned_sets
 from fleethub.planning.gates import gate, hold_shared, let_go
 from fleethub.planning.guards import after_reading
 from fleethub.planning.identity import identity

@@ -15,7 +15,7 @@ from fleethub.server.answers import CapacityAnswer, ErrorAnswer, FleetAnswer, He
 from fleethub.server.errors import Refusal, json_response
 from fleethub.server.metrics import KIND, metrics_text
 from fleethub.server.site import Site, age_of, looked, usable
-from fleethub.views.capacity import answer_data, rank_data, report_data
+from fleethub.views.capacity_data import answer_data, rank_data, report_data
 
 Errors = dict[int | str, dict[str, Any]]
 GUARDED: Errors = {

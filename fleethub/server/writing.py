@@ -23,7 +23,7 @@ from fleethub.server.answers import ErrorAnswer, WriteAnswer, findings_data, pla
 from fleethub.server.errors import Refusal, json_response
 from fleethub.server.reading import ABSENT, BROKEN, GUARDED, INVALID, Errors
 from fleethub.server.site import Site, looked, usable
-from fleethub.views.capacity import answer_data
+from fleethub.views.capacity_data import answer_data
 from fleethub.views.data import finding_data
 
 WRITES: Errors = {

@@ -78,7 +78,19 @@ def _urls(fleet: Fleet, endpoint: ModelEndpoint) -> Iterable[tuple[str, bool]]:
 
 
 def _list(endpoint: ModelEndpoint) -> tuple[Wants, str]:
-    return ("models", "/v1/models") if endpoint.proxy else ("tags", "/api/tags")
+    if _openai(endpoint):
+        return "models", f"{_base(endpoint)}/models"
+    return "tags", "/api/tags"
+
+
+def _openai(endpoint: ModelEndpoint) -> bool:
+    """Whether OpenAI's API is spoken there: by every proxy, and by some model servers."""
+    return endpoint.server is None or endpoint.server.api.startswith("openai")
+
+
+def _base(endpoint: ModelEndpoint) -> str:
+    """What a proxy's URL lacks; that of a way straight to a server has it."""
+    return "/v1" if endpoint.proxy else ""
 
 
 def _route(endpoint: ModelEndpoint, url: str, after: int) -> Call:
@@ -86,9 +98,11 @@ def _route(endpoint: ModelEndpoint, url: str, after: int) -> Call:
 
 
 def _live(endpoint: ModelEndpoint, url: str, seconds: float, after: int) -> Call:
-    if endpoint.proxy:
+    if _openai(endpoint):
         asked = {"model": endpoint.id, "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}
-        return Call("chat", f"{url}/v1/chat/completions", endpoint.variable, seconds, json.dumps(asked), after)
+        return Call(
+            "chat", f"{url}{_base(endpoint)}/chat/completions", endpoint.variable, seconds, json.dumps(asked), after
+        )
     options = {"num_predict": 1, "num_ctx": endpoint.model.context}
     prompt = {"model": endpoint.id, "prompt": "hi", "stream": False, "options": options}
     return Call("generate", f"{url}/api/generate", "", seconds, json.dumps(prompt), after)

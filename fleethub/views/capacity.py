@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from typing import Any
 
 from fleethub.engines.registry import nowhere
 from fleethub.model.capacity import (
     AdmissionCheck,
     AdmissionVerdict,
     Answer,
-    Bar,
     CapacityReport,
     Estimate,
     Fit,
@@ -22,21 +19,12 @@ from fleethub.model.capacity import (
     Sure,
 )
 from fleethub.model.text import gib, plural
-from fleethub.views.data import finding_data
+from fleethub.views.gpu_bar import LONGEST, MARKS, bar_text, legend, mark, words
 from fleethub.views.plan import findings_lines
 from fleethub.views.style import Style
 
-#: segment -> (block, ASCII, colour by meaning)
-MARKS = {
-    "resident": ("█", "#", "good"),
-    "planned": ("▓", "=", "record"),
-    "unplanned": ("▒", "!", "warning"),
-    "reserve": ("░", "~", "dim"),
-    "free": ("·", ".", "dim"),
-}
 COLOURS = {Fit.FITS: "good", Fit.UNKNOWN: "warning", Fit.SPILLS: "error", Fit.EVICTS: "error", Fit.EXCEEDS: "error"}
 SURE = (Sure.MEASURED, Sure.EXACT, Sure.ESTIMATED)
-LONGEST = 60  # characters of a bar
 
 
 def overview_text(reports: Sequence[CapacityReport], style: Style, width: int = 100, blocks: bool = False) -> str:
@@ -44,7 +32,7 @@ def overview_text(reports: Sequence[CapacityReport], style: Style, width: int = 
     if not reports:
         said = nowhere()
         return f"{said[0].upper()}{said[1:]}."
-    marks = "  ".join(f"{_mark(kind, blocks, style)} {_words(kind)}" for kind in MARKS)
+    marks = "  ".join(f"{mark(kind, blocks, style)} {words(kind)}" for kind in MARKS)
     lines = [style("dim", "of each GPU: ") + marks]
     for report in reports:
         lines += ["", *_report(report, style, width, blocks)]
@@ -101,123 +89,6 @@ def places_text(ranks: Sequence[Rank], style: Style) -> str:
     return "\n".join(lines)
 
 
-def report_data(report: CapacityReport) -> dict[str, Any]:
-    """One backend as a JSON value; sizes in bytes."""
-    return {
-        "type": "backend",
-        "backend": report.backend,
-        "unobserved": report.unobserved or None,
-        "verdict": verdict_data(report.verdict),
-        "gpus": [asdict(bar) | {"headroom": bar.headroom} for bar in report.bars],
-        "residents": [held_data(h) for h in report.held],
-        "findings": [finding_data(f) for f in report.findings],
-    }
-
-
-def verdict_data(verdict: AdmissionVerdict) -> dict[str, Any]:
-    """A verdict with its placements and checks; sizes in bytes, a count where the rule counts."""
-    return {
-        "fit": verdict.fit.value,
-        "need": verdict.need,
-        "total": verdict.total,
-        "total_from": verdict.total_from,
-        "reserve": verdict.reserve,
-        "era": verdict.scheduler,
-        "reason": verdict.reason or None,
-        "models": [placed_data(p) for p in verdict.placed],
-        "checks": [asdict(check) for check in verdict.checks],
-        "fallbacks": dict(verdict.fallbacks),
-        "notes": list(verdict.notes),
-    }
-
-
-def placed_data(placed: Placed) -> dict[str, Any]:
-    """A model as it would be loaded, with its rows."""
-    return {
-        "model": placed.model,
-        "tag": placed.tag,
-        "primary": placed.primary,
-        "context": placed.context,
-        "context_from": placed.context_from,
-        "parallel": placed.parallel,
-        "kv_type": placed.kv_type,
-        "preflight": placed.preflight,
-        "bytes": placed.estimate.total,
-        "low": placed.estimate.low if placed.estimate.rows else None,
-        "high": placed.estimate.high if placed.estimate.rows else None,
-        "per_gpu": list(placed.parts) or None,
-        "reason": placed.estimate.reason or None,
-        "rows": [asdict(row) for row in placed.estimate.rows],
-    }
-
-
-def held_data(held: Held) -> dict[str, Any]:
-    """A resident."""
-    return asdict(held) | {"spilled": max(0, held.size - held.size_vram)}
-
-
-def answer_data(answer: Answer) -> dict[str, Any]:
-    """An answer as a JSON value; sizes in bytes, contexts in tokens."""
-    return {
-        "type": "answer",
-        "backend": answer.backend,
-        "unobserved": answer.unobserved or None,
-        "model": placed_data(answer.placed),
-        "verdict": verdict_data(answer.verdict),
-        "without": answer.before.fit.value,
-        "residents": [held_data(h) for h in answer.held],
-        "unplanned": [h.tag for h in answer.unplanned],
-        "with_unplanned": verdict_data(answer.beside) if answer.beside is not None else None,
-        "largest_context": answer.largest,
-        "largest_rounded": answer.rounded,
-        "largest_reason": answer.largest_reason or None,
-        "context_limit": answer.limit,
-        "changes": [
-            {"set": dict(r.values), "says": r.says, "cost": r.cost or None, "fit": r.verdict.fit.value}
-            for r in answer.suggestions
-        ],
-        "notes": list(answer.notes),
-    }
-
-
-def rank_data(rank: Rank) -> dict[str, Any]:
-    """One place of a ranking."""
-    return {
-        "type": "place",
-        "backend": rank.answer.backend,
-        "unobserved": rank.answer.unobserved or None,
-        "model": placed_data(rank.answer.placed),
-        "fit": rank.answer.verdict.fit.value,
-        "headroom": rank.headroom,
-        "reason": rank.reason or None,
-    }
-
-
-def bar_text(bar: Bar, cells: int, style: Style, blocks: bool) -> str:
-    """One GPU as ``cells`` characters: every part that is there at all shows, too much fills the bar."""
-    sizes = [bar.resident, bar.planned, bar.unplanned, bar.reserve, max(bar.headroom, 0)]
-    whole = max(sum(sizes), 1)
-    exact = [size * cells / whole for size in sizes]
-    shown = [max(1, int(e)) if size else 0 for e, size in zip(exact, sizes, strict=True)]
-    while sum(shown) != cells:
-        step = 1 if sum(shown) < cells else -1
-        movable = [i for i, n in enumerate(shown) if sizes[i] and n + step >= 1]
-        if not movable:
-            break
-        furthest = max(movable, key=lambda i: (exact[i] - shown[i]) * step)
-        shown[furthest] += step
-    return "".join(_mark(kind, blocks, style, n) for kind, n in zip(MARKS, shown, strict=True))
-
-
-def _mark(kind: str, blocks: bool, style: Style, count: int = 1) -> str:
-    block, plain, colour = MARKS[kind]
-    return style(colour, (block if blocks else plain) * count) if count else ""
-
-
-def _words(kind: str) -> str:
-    return {"planned": "planned, not loaded", "unplanned": "loaded, not planned"}.get(kind, kind)
-
-
 def _fit(verdict: AdmissionVerdict, style: Style) -> str:
     return style(COLOURS[verdict.fit], verdict.fit.value)
 
@@ -233,19 +104,12 @@ def _report(report: CapacityReport, style: Style, width: int, blocks: bool) -> l
     for bar in report.bars:
         cells = max(10, min(LONGEST, width - name - 6))
         lines.append(f"  {bar.gpu:<{name}}  [{bar_text(bar, cells, style, blocks)}]")
-        lines.append(f"  {'':<{name}}  {_legend(bar)}")
+        lines.append(f"  {'':<{name}}  {legend(bar)}")
     if verdict.placed:
         lines += [f"  {line}" for line in _models(verdict.placed, width - 2)]
     lines += [f"  {line}" for line in _residents(report.held, style)]
     lines += findings_lines(report.findings, style)
     return lines + [style("dim", f"  ({note})") for note in verdict.notes]
-
-
-def _legend(bar: Bar) -> str:
-    parts = [(bar.resident, "resident"), (bar.planned, "planned"), (bar.unplanned, "not planned")]
-    said = [f"{gib(size)} {what}" for size, what in parts if size] + [f"{gib(bar.reserve)} reserve"]
-    said.append(f"{gib(bar.headroom)} free" if bar.headroom >= 0 else f"{gib(-bar.headroom)} too much")
-    return ", ".join(said) + (f"; {gib(bar.used)} in use now" if bar.used is not None else "")
 
 
 def _models(loads: Sequence[Placed], width: int) -> list[str]:

@@ -15,7 +15,7 @@ from fleethub.model.capacity import Answer, Fit, Sure
 from fleethub.model.facts import Facts, MeasuredLoad, Resident
 from fleethub.model.fleet import Fleet
 from fleethub.placement.ask import AskError, Question, ask, held, query_of, rank, upper
-from fleethub.placement.assess import planned_sets
+from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
 from fleethub.sizing.architecture import architecture_of_params, requantised
 from tests.placement.asking import CATALOG, GIB, VERSION, backend, facts, fleet, model

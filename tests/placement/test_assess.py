@@ -13,7 +13,8 @@ from fleethub.model.finding import Severity
 from fleethub.model.fleet import Fleet, Hop, Key, Model
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Why
-from fleethub.placement.assess import Assessment, assess, planned_sets
+from fleethub.placement.assess import Assessment, assess
+from fleethub.placement.planned import planned_sets
 from fleethub.testing.catalog import QWEN3_32B
 from tests.engines.support import GIB, URL, facts, fleet, installed, model, node
 

@@ -27,15 +27,9 @@ from fleethub.model.capacity import (
     Sure,
 )
 from fleethub.model.finding import Finding
-from fleethub.views.capacity import (
-    answer_data,
-    answer_text,
-    bar_text,
-    overview_text,
-    places_text,
-    rank_data,
-    report_data,
-)
+from fleethub.views.capacity import answer_text, overview_text, places_text
+from fleethub.views.capacity_data import answer_data, rank_data, report_data
+from fleethub.views.gpu_bar import bar_text
 from fleethub.views.style import Style
 
 GIB = 1 << 30
