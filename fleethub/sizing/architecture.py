@@ -1,4 +1,4 @@
-"""All that the arithmetic needs to know of one model, from ``/api/show`` or a GGUF header alike."""
+"""All that the arithmetic needs to know of one model, from a server's answer or a GGUF header alike."""
 
 from __future__ import annotations
 

@@ -31,16 +31,22 @@ WORKING = ("compute", "attention mask")
 
 
 def estimate(
-    model: ModelArchitecture, run: Run, measured: MeasuredLoad | None = None, fitted: Fitted = FITTED
+    model: ModelArchitecture,
+    run: Run,
+    measured: MeasuredLoad | None = None,
+    fitted: Fitted = FITTED,
+    told_by: str = "the server",
 ) -> Estimate:
     """What this model takes on its GPUs when it is run so; every model has an answer.
 
-    ``measured``, when it is of the same context, slots and KV type, stands for the server's buffers; a projector and
-    the overhead stay.
+    ``measured``, when it is of the same context, slots and KV type, stands for the server's buffers, as
+    ``told_by`` says; a projector and the overhead stay.
     """
     rows = [*(_rows(model, run, fitted)), _overhead(model, run, fitted)]
     if measured is not None and measured.bytes > 0 and _same(run, measured):
-        seen = Row("buffers", measured.bytes, Sure.MEASURED, f"/api/ps of {measured.at}", f"server {measured.version}")
+        seen = Row(
+            "buffers", measured.bytes, Sure.MEASURED, f"{told_by} of {measured.at}", f"server {measured.version}"
+        )
         most = round(measured.bytes * AGAIN) + _more_batch(model, run, fitted, rows, measured.bytes)
         # what the server adds up leaves out the part that sees, and the runtime
         rows = [replace(seen, most=most)] + [r for r in rows if r.what.startswith(OUTSIDE)]

@@ -21,6 +21,8 @@ from fleethub.sizing.quant import kv_element
 if TYPE_CHECKING:
     from fleethub.engines.ollama.server import OllamaServer
 
+#: Where it tells what is loaded.
+TOLD_BY = "/api/ps"
 #: Architectures that are loaded with one slot, whatever OLLAMA_NUM_PARALLEL says, beside those that only embed.
 SINGLE_SLOT = (
     *("mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe"),
@@ -91,7 +93,7 @@ def resident(server: OllamaServer, held: Held, facts: Facts) -> Placed:
     """What is loaded now, as large as the server says, as if it were to stay."""
     model = Model(name=held.tag, backends=(server.name,), route="", tag=held.tag, context=held.context or 0)
     found = load(server, model, facts, context=held.context)
-    row = Row("resident", held.size_vram, Sure.MEASURED, "/api/ps")
+    row = Row("resident", held.size_vram, Sure.MEASURED, TOLD_BY)
     size = Estimate((row,), held.size_vram, held.size_vram)
     return replace(found, estimate=size, preflight=found.preflight if found.preflight is not None else held.size)
 
@@ -111,9 +113,11 @@ def _spread(server: OllamaServer, load: Placed, architecture: ModelArchitecture,
 
 def _estimate(server: OllamaServer, architecture: ModelArchitecture, run: Run, seen: MeasuredLoad | None) -> Estimate:
     """Of an unknown scheduler the larger one."""
-    found = estimate(architecture, run, seen)
+    found = estimate(architecture, run, seen, told_by=TOLD_BY)
     if server.scheduler is SchedulerVersion.UNKNOWN:
-        found = max(found, estimate(architecture, replace(run, new_compute=True), seen), key=lambda e: e.high)
+        found = max(
+            found, estimate(architecture, replace(run, new_compute=True), seen, told_by=TOLD_BY), key=lambda e: e.high
+        )
     return found
 
 
