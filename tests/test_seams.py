@@ -38,7 +38,6 @@ URL = "http://gpu:9000"
 #: Lines outside ``engines/ollama``, ``clients`` and ``testing`` that name Ollama, by file: texts for people, examples
 #: of the spec, OpenClaw's own words for it, and the registry's lines.
 NAMES_OLLAMA = {
-    "cli/capacity.py": 2,
     "cli/node.py": 1,
     "cli/verify.py": 1,
     "engines/registry.py": 2,
@@ -46,7 +45,7 @@ NAMES_OLLAMA = {
     "fleetspec/schema.py": 1,
     "model/finding.py": 6,
     "nodetypes/openclaw/providers.py": 4,
-    "server/bodies.py": 2,
+    "operations/inputs.py": 2,
     "verifying/text.py": 2,
 }
 

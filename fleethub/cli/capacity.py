@@ -73,6 +73,7 @@ def cmd(
     def work() -> int:
         from fleethub.operations import capacity as use
         from fleethub.views import capacity as views
+        from fleethub.views import capacity_data as json
 
         looked = use.look(out.path, name, out.trusting(ask=False))
         out.findings(looked.findings)
@@ -84,15 +85,15 @@ def cmd(
         found = done.data
         if found.answer is not None:
             out.text(views.answer_text(found.answer, out.style))
-            out.line(views.answer_data(found.answer))
+            out.line(json.answer_data(found.answer))
             more: dict[str, object] = {"fit": found.answer.verdict.fit.value}
         elif found.places:
             out.text(views.places_text(found.places, out.style))
-            out.lines(views.rank_data(rank) for rank in found.places)
+            out.lines(json.rank_data(rank) for rank in found.places)
             more = {"fits": [r.answer.backend for r in found.places if r.answer.verdict.fit.value == "fits"]}
         else:
             out.text(views.overview_text(found.reports, out.style, *_screen(out)))
-            out.lines(views.report_data(report) for report in found.reports)
+            out.lines(json.report_data(report) for report in found.reports)
             more = {"backends": len(found.reports)}
         out.line({"type": "summary", "exit": int(done.exit), **more})
         return done.exit
