@@ -15,6 +15,7 @@ from fleethub.clients.servers import CLIENTS
 from fleethub.clients.shown import ShownCache
 from fleethub.engines.interface import SettingChange, SpecKey
 from fleethub.engines.registry import ENGINES
+from fleethub.kinds.route.attributes import DeploymentAttrs
 from fleethub.kinds.route.deployments import wanted_deployments
 from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Estimate, Fit, Held, Placed, Row, Sure
 from fleethub.model.facts import Facts, GpuProcess, GpuReading, Installed, Reading, Resident, ServerReading
@@ -197,7 +198,7 @@ def test_another_engine_is_read_planned_for_and_asked(toys: Spec) -> None:
         f"{URL}/v1/models",
         f"{URL}/v1/chat/completions",
     ]
-    assert wanted_deployments(made, made.models["one"]) == [{"model": "toy/one", "api_base": URL}]
+    assert wanted_deployments(made, made.models["one"]) == (DeploymentAttrs("toy/one", URL),)
     world = World.of(toys)
     read = facts(world, toys)
     source = next(s for s in read.readings if s == ("toy", URL))
