@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.clients.ssh import endpoint
+from fleethub.clients.ssh import destination
 from tests.ports import free
 
 
@@ -175,8 +175,8 @@ def machine(server: Machine, openssh: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HOME", str(server.home))
     monkeypatch.setenv("PATH", str(openssh), prepend=os.pathsep)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    monkeypatch.setattr(endpoint, "CONNECT", 60.0)  # a machine on which much else runs is no host that hangs
-    monkeypatch.setattr(endpoint, "LOGIN", 120.0)
+    monkeypatch.setattr(destination, "CONNECT", 60.0)  # a machine on which much else runs is no host that hangs
+    monkeypatch.setattr(destination, "LOGIN", 120.0)
     server.known_hosts(server.known)
     (server.home / ".ssh/config").unlink(missing_ok=True)
     for old in server.bin.iterdir():

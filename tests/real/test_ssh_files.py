@@ -399,8 +399,8 @@ def test_a_command_as_the_way(host: Host) -> None:
 
 
 def test_a_command_that_fails_is_told(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fleethub.clients.ssh.endpoint.CONNECT", 3600.0)  # nobody waits for a login any more
-    monkeypatch.setattr("fleethub.clients.ssh.endpoint.LOGIN", 3600.0)
+    monkeypatch.setattr("fleethub.clients.ssh.destination.CONNECT", 3600.0)  # nobody waits for a login any more
+    monkeypatch.setattr("fleethub.clients.ssh.destination.LOGIN", 3600.0)
     host.write("ProxyCommand echo 'the tunnel is down' >&2; exit 1")
     assert "the tunnel is down" in host.refuses()
 
