@@ -96,8 +96,6 @@ def _run(
 
         try:
             report = act(use, use.fleet_root(out.path), use.access(api, token, os.environ))
-        except use.Unusable as error:
-            raise click.UsageError(str(error)) from None
         except SharedDocumentError as error:
             raise click.ClickException(str(error)) from None
         code = Exit.FINE if report.fine else Exit.ERROR

@@ -29,13 +29,14 @@ from fleethub.integrations.claude_code.settings import (
     old_hooks,
     uninstall,
 )
+from fleethub.model.errors import FleetHubError
 
 MODE = 0o600  # of a file that was not there
 MARK = ".fleethub-"
 _STRING = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?')
 
 
-class HookError(Exception):
+class HookError(FleetHubError):
     """The settings file cannot be used, or is not as it was looked at; nothing was changed. Fit to be shown."""
 
 

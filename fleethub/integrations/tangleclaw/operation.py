@@ -18,6 +18,7 @@ from fleethub import folders
 from fleethub.integrations.tangleclaw import shared_document as kept
 from fleethub.integrations.tangleclaw.result import Binding, NotifyResult, StepOutcome, StepResult, TangleClawReport
 from fleethub.integrations.tangleclaw.shared_document import SharedDocument
+from fleethub.model.errors import InputError
 from fleethub.model.secret import SecretRef
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ GAP = (
 )
 
 
-class Unusable(ValueError):
+class Unusable(InputError):
     """What was given cannot be used; the message is fit to be shown, and never holds a secret."""
 
 

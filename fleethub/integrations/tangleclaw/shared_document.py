@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fleethub.atomic import replace
+from fleethub.model.errors import FleetHubError
 from fleethub.model.secret import SecretRef
 from fleethub.state.fleets import config_home
 
 NAME = "tangleclaw.json"
 
 
-class SharedDocumentError(Exception):
+class SharedDocumentError(FleetHubError):
     """The file is there and cannot be understood; the message is fit to be shown."""
 
 
