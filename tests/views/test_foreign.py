@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.views.test_context import FORMS
+from tests.views.test_session_text import FORMS
 
 from fleethub.clients.http import Answer
 from fleethub.kinds.key.attributes import KeyAttrs, KeyTelemetry
