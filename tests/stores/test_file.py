@@ -16,7 +16,8 @@ from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.text import load
 from fleethub.model.exit import Exit
 from fleethub.model.observation import Lockfile
-from fleethub.operations import Planned, Workplace
+from fleethub.operations import plan as planning
+from fleethub.operations.held import HeldPlan
 from fleethub.stores.file import BACKUPS, FileStore
 from fleethub.stores.interface import LockedError, StaleLockfileError
 from fleethub.stores.lock import local_lock
@@ -75,14 +76,14 @@ def test_a_git_pull_while_the_plan_is_read_ends_the_apply_before_any_request(
     place = world.place(tmp_path, MODELS + NODE)
     place.apply()
     place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
-    path, before, planning = place.folder / "fleet.lock", world.admin.row("volta"), Workplace.plan
+    path, before, reads = place.folder / "fleet.lock", world.admin.row("volta"), planning.read_and_plan
 
-    def plan(self: Workplace, *args: Any, **options: Any) -> Planned:
-        made = planning(self, *args, **options)
+    def read_and_plan(*args: Any, **options: Any) -> HeldPlan:
+        made = reads(*args, **options)
         path.write_text(path.read_text().replace("serial = 1", "serial = 2"))
         return made
 
-    monkeypatch.setattr(Workplace, "plan", plan)
+    monkeypatch.setattr(planning, "read_and_plan", read_and_plan)
     out = place.apply(code=Exit.STALE)
     assert "fleet.lock was changed by somebody else since it was read" in out
     assert "serial = 2" in path.read_text()

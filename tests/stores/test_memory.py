@@ -9,8 +9,10 @@ import pytest
 
 from fleethub.lockfile.reduce import replay
 from fleethub.model.address import key, node
-from fleethub.model.plan import Plan
-from fleethub.operations import Decision, Workplace
+from fleethub.operations import apply
+from fleethub.operations import plan as planning
+from fleethub.operations.apply import ApplyInput
+from fleethub.operations.workplace import Workplace
 from fleethub.stores.interface import StaleLockfileError
 from tests.stores.conformance import Conformance, Opens
 from tests.stores.memory import MemoryStore, Shelf
@@ -36,12 +38,19 @@ def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plac
     return place
 
 
+ASKED = ApplyInput(auto_approve=True)
+
+
+def applied(workplace: Workplace) -> bool:
+    return apply.run(workplace, apply.prepare(workplace, ASKED).data, ASKED, again=False).data.applied
+
+
 def test_apply_runs_on_it(place: Place) -> None:
     shelf = Shelf()
     with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
-        assert workplace.apply(lambda plan: Decision.APPLY).applied
+        assert applied(workplace)
     with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
-        made = workplace.plan()
+        made = planning.run(workplace).data
     assert not made.plan.changes
     store = MemoryStore(shelf)
     lockfile = store.read().lockfile
@@ -54,23 +63,18 @@ def test_apply_runs_on_it(place: Place) -> None:
 
 def test_what_somebody_wrote_between_plan_and_apply_is_not_overwritten(place: Place, world: World) -> None:
     shelf = Shelf()
-
-    def decide(plan: Plan) -> Decision:
-        """While the operator reads the plan, a colleague's apply ends."""
-        theirs = MemoryStore(shelf)
-        read = theirs.read()
-        assert read.lockfile is not None
-        theirs.write(replace(read.lockfile, serial=2, apply="87654321"), read.version)
-        return Decision.APPLY
-
     with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
-        workplace.apply(lambda plan: Decision.APPLY)
+        assert applied(workplace)
     place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
     before = world.admin.row("volta")
     with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
+        held, theirs = apply.prepare(workplace, ASKED).data, MemoryStore(shelf)
+        read = theirs.read()
+        assert read.lockfile is not None
+        theirs.write(replace(read.lockfile, serial=2, apply="87654321"), read.version)  # a colleague's apply ends
         with pytest.raises(StaleLockfileError):
-            workplace.apply(decide)
-        read = workplace.store.read().lockfile
-    assert read is not None
-    assert (read.serial, read.apply) == (2, "87654321")
+            apply.run(workplace, held, ASKED, again=False)
+        there = workplace.store.read().lockfile
+    assert there is not None
+    assert (there.serial, there.apply) == (2, "87654321")
     assert world.admin.row("volta") == before

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.views.test_session_text import FORMS
 
 from fleethub.clients.http import Answer
 from fleethub.kinds.key.attributes import KeyAttrs, KeyTelemetry
@@ -32,6 +31,7 @@ from fleethub.views.session_text import KnownFleet, session_text
 from fleethub.views.status import status_text
 from fleethub.views.style import Style, escaped, seen
 from tests.fleets import fleet
+from tests.views.test_session_text import FORMS
 
 PASSWORD = "pw-canary"
 #: What it would like to be: a heading, the next item of a list, a tag, a link, a fence, colour, another direction.
