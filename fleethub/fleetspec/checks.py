@@ -14,6 +14,9 @@ from fleethub.fleetspec.schema import RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.validate import Validated
 from fleethub.model.finding import Finding
+from fleethub.model.fleet import DeclaredType
+from fleethub.nodetypes import NodeType
+from fleethub.nodetypes.declared import Declared
 
 MAGIC = ("all-proxy-models", "all-team-models", "no-default-models", "all-model-access-groups")
 GROUPS = ("proxies", "backends", "models", "roles", "nodes", "keys")
@@ -29,6 +32,12 @@ class CheckContext:
     validated: Validated
     defined: Mapping[str, frozenset[str]]
     complete: bool  # no file of the spec was missing or unreadable
+    types: Mapping[str, DeclaredType | None]  # that the fleet brings; None: one that is wrong
+
+    def kind(self, name: str) -> NodeType | None:
+        """Return the type of that name, built in or the fleet's."""
+        declared = self.types.get(name)
+        return Declared(declared) if declared is not None else nodetypes.get(name)
 
     def finding(self, code: str, message: str, path: KeyPath, hint: str = "") -> Finding:
         """Return a finding about the value at a path."""

@@ -10,16 +10,18 @@ from types import MappingProxyType
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 import fleethub
+from fleethub import nodetypes
 from fleethub.fleetspec import report
 from fleethub.fleetspec.checks import GROUPS, CheckContext, check
-from fleethub.fleetspec.merge import merged_nodes
+from fleethub.fleetspec.merge import MergedNode, merged_nodes
 from fleethub.fleetspec.nodes import check_nodes
 from fleethub.fleetspec.resolve import resolve
 from fleethub.fleetspec.sources import MAIN, Overlay, Sources, digest, read_includes, read_main
+from fleethub.fleetspec.types import read_type
 from fleethub.fleetspec.validate import validate
 from fleethub.fleetspec.values import SECRET
 from fleethub.model.finding import Finding, Severity, SourceLocation
-from fleethub.model.fleet import Fleet
+from fleethub.model.fleet import DeclaredType, Fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,25 @@ def _judge(sources: Sources) -> tuple[Fleet | None, list[Finding]]:
     if spec is None:
         return None, findings
     defined = {group: frozenset(_names(sources, group)) for group in GROUPS}
-    context, nodes = CheckContext(spec, sources, validated, defined, complete), merged_nodes(spec, validated)
-    findings += [*check(context), *check_nodes(context, nodes)]
+    nodes = merged_nodes(spec, validated)
+    types, wrong = _types(nodes, sources)
+    context = CheckContext(spec, sources, validated, defined, complete, types)
+    findings += [*wrong, *check(context), *check_nodes(context, nodes)]
     errors = any(f.severity is Severity.ERROR for f in findings)
-    return None if errors else resolve(spec, nodes, sources), findings
+    return None if errors else resolve(spec, nodes, sources, types), findings
+
+
+def _types(nodes: list[MergedNode], sources: Sources) -> tuple[dict[str, DeclaredType | None], list[Finding]]:
+    """The types that nodes name, FleetHub does not have and the fleet brings, and what is wrong with them."""
+    named = {str(node.values["type"]) for node in nodes if "type" in node.values} - set(nodetypes.names())
+    types: dict[str, DeclaredType | None] = {}
+    findings: list[Finding] = []
+    for name in sorted(named):
+        kind, wrong = read_type(sources, name)
+        findings += wrong
+        if kind is not None or wrong:
+            types[name] = kind
+    return types, findings
 
 
 def _names(sources: Sources, group: str) -> Iterator[str]:

@@ -34,7 +34,7 @@ class NodeCheck:
         self.context = context
         self.node = node
         self.values = node.values
-        self.kind = nodetypes.get(node.values.get("type", nodetypes.DEFAULT))
+        self.kind = context.kind(node.values.get("type", nodetypes.DEFAULT))
 
     def finding(self, code: str, message: str, path: KeyPath, hint: str = "") -> Finding:
         """Return a finding about the value at a path of the node, where it was written."""
@@ -52,6 +52,8 @@ class NodeCheck:
 
     def type(self) -> Iterator[Finding]:
         if self.kind is None:
+            if self.values["type"] in self.context.types:
+                return  # said where it is written
             message = f"there is no node type {self.values['type']!r}"
             yield self.finding("template.missing", message, ("type",), f"one of {', '.join(nodetypes.names())}")
             return

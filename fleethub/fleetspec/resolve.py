@@ -15,7 +15,8 @@ from fleethub.fleetspec.schema import BackendTable, KeyTable, ModelTable, Policy
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.targets import expand, normal
 from fleethub.fleetspec.values import Plain
-from fleethub.model.fleet import Backend, Fleet, Gpu, Hop, Key, Model, Node, Policy, Proxy
+from fleethub.model.fleet import Backend, DeclaredType, Fleet, Gpu, Hop, Key, Model, Node, Policy, Proxy
+from fleethub.nodetypes.declared import Declared
 
 LIMITS = {
     "rpm": "rpm_limit",
@@ -25,7 +26,7 @@ LIMITS = {
 }
 
 
-def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources) -> Fleet:
+def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources, types: Mapping[str, DeclaredType | None]) -> Fleet:
     """The fleet; only for a spec in which no check found an error."""
 
     def common(group: str, name: str, table: BaseModel) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources) -> Fleet:
         proxies={n: _proxy(p, common("proxies", n, p)) for n, p in spec.proxies.items()},
         backends={n: _backend(b, common("backends", n, b)) for n, b in spec.backends.items()},
         models={n: _model(spec, m, common("models", n, m)) for n, m in spec.models.items()},
-        nodes={n.name: _node(spec, n, sources) for n in nodes},
+        nodes={n.name: _node(spec, n, sources, types) for n in nodes},
         keys={n: _key(k, common("keys", n, k)) for n, k in spec.keys.items()},
     )
 
@@ -112,7 +113,7 @@ def _key(table: KeyTable, common: Mapping[str, Any]) -> Key:
     )
 
 
-def _node(spec: Spec, merged: MergedNode, sources: Sources) -> Node:
+def _node(spec: Spec, merged: MergedNode, sources: Sources, types: Mapping[str, DeclaredType | None]) -> Node:
     values = dict(merged.values)
     host, name = values["host"], merged.name
 
@@ -122,8 +123,11 @@ def _node(spec: Spec, merged: MergedNode, sources: Sources) -> Node:
     chain = [hop(spec, e) for e in entries(values.pop("model"), values.pop("fallbacks", []))]
     env = {n: filled(v.value) if isinstance(v, Plain) else v for n, v in values.pop("env", {}).items()}
     files = {k: filled(f) for k, f in values.pop("files", {}).items()}
-    kind = nodetypes.get(values.pop("type", nodetypes.DEFAULT))
+    called = values.pop("type", nodetypes.DEFAULT)
+    declared = types.get(called)
+    kind = Declared(declared) if declared is not None else nodetypes.get(called)
     assert kind is not None  # a check of the spec
+    command = values.pop("command", None) or [filled(word) for word in (declared.command if declared else ())]
     tables = {table: values.pop(table, {}) for table in OWN}
     return Node(
         name=name,
@@ -135,7 +139,9 @@ def _node(spec: Spec, merged: MergedNode, sources: Sources) -> Node:
         image=filled(values.pop("image", "")),
         chain=tuple(h for h in chain if isinstance(h, Hop)),
         key=values.pop("key", name),
-        command=tuple(values.pop("command", ())),
+        command=tuple(command),
+        stop=tuple(filled(word) for word in (declared.stop if declared else ())),
+        declared=declared,
         env=env,
         files=files,
         **values,

@@ -79,7 +79,7 @@ def read_main(path: Path, overlay: Overlay = MappingProxyType({})) -> Sources:
         raise ValueError("it is shown in every finding's place")
     str(main.parent.resolve()).encode()  # nodes' targets are below it, and shells are told of them in UTF-8
     sources = Sources(main.parent.resolve(), main.name, overlay=overlay)
-    if document := _read(sources, main, main.name):
+    if document := read_document(sources, main, main.name):
         _join(sources, *document, main=True)
     return sources
 
@@ -95,7 +95,7 @@ def read_includes(sources: Sources) -> None:
             name = file.relative_to(sources.root).as_posix()
             if not name.isprintable():
                 sources.complain("spec.include", f"{report.shown(ascii(name))} is no usable name of a file", place)
-            elif name not in sources.files and (document := _read(sources, file, name)):
+            elif name not in sources.files and (document := read_document(sources, file, name)):
                 _join(sources, *document, main=False)
 
 
@@ -176,7 +176,7 @@ def _below(sources: Sources, error: OSError) -> str:
     return path.relative_to(sources.root).as_posix() if path.is_relative_to(sources.root) else path.as_posix()
 
 
-def _read(
+def read_document(
     sources: Sources, file: Path, name: str
 ) -> tuple[dict[str, Any], dict[KeyPath, tuple[SourceLocation, SourceLocation]]] | None:
     """The document and its places; a finding and None for whatever is wrong with it."""

@@ -83,7 +83,7 @@ def validate(sources: Sources) -> Validated:
             for error in errors.errors(include_url=False, include_input=False):
                 path = _real(error["loc"], sources)
                 if error["type"] != "missing" or path not in gone:
-                    findings.append(_finding(error, path, sources))
+                    findings.append(finding_of(error, path, sources))
                 take_out(path, whole=error["type"] == "missing")
     return Validated(None, tuple(findings), frozenset(tables))
 
@@ -96,6 +96,11 @@ def _literal_secret(path: KeyPath, what: str, sources: Sources) -> Finding:
         "take it out, make a new one, and write a reference (env:, file:, command:); "
         "what was in a file once may be in git's history",
     )
+
+
+def literal_secrets(sources: Sources) -> list[Finding]:
+    """Whatever in a document looks like a secret."""
+    return [_literal_secret(path, what, sources) for path, what in _secrets(sources.doc, ())]
 
 
 def _secrets(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
@@ -149,15 +154,17 @@ def _without(doc: dict[str, Any], path: KeyPath) -> dict[str, Any]:
     return copy
 
 
-def _finding(error: ErrorDetails, path: KeyPath, sources: Sources) -> Finding:
+def finding_of(error: ErrorDetails, path: KeyPath, sources: Sources, root: type[BaseModel] | None = None) -> Finding:
+    """One of pydantic's errors about a document; ``root`` is its model, None the spec's."""
     kind, context = error["type"], error.get("ctx", {})
     what, last = report.dotted(path), str(path[-1])
-    known = schema_of(path)
+    known = schema_of(path, root)
     hint = (known.description or "") if isinstance(known, FieldInfo) else ""
     code, place = "spec.value", sources.at(path)
     if kind == "extra_forbidden":
-        model = table_of(schema_of(path[:-1])) if path[:-1] else spec_model()
-        where = f"in {report.dotted(path[:-1])}" if path[:-1] else "at the top of the spec"
+        model = table_of(schema_of(path[:-1], root)) if path[:-1] else root or spec_model()
+        top = "at the top of the spec" if root is None else f"in {sources.main}"
+        where = f"in {report.dotted(path[:-1])}" if path[:-1] else top
         message = f"{report.shown(last)} is no key {where}"
         hint = report.nearest(last, model.model_fields if model else ())
         code, place = "spec.unknown-key", sources.key(path)
@@ -176,9 +183,9 @@ def _finding(error: ErrorDetails, path: KeyPath, sources: Sources) -> Finding:
     return report.finding(code, message, place, hint, report.address_of(path))
 
 
-def schema_of(path: KeyPath) -> Any:
+def schema_of(path: KeyPath, root: type[BaseModel] | None = None) -> Any:
     """The field, or the type, that the schema has at a key path; None where it has none."""
-    here: Any = spec_model()
+    here: Any = root or spec_model()
     for part in path:
         model = table_of(here)
         if model is not None:

@@ -135,12 +135,40 @@ class Hop:
         return f"{self.model} via {self.backend}.{self.endpoint}" if self.direct else self.model
 
 
+@dataclass(frozen=True, slots=True)
+class DeclaredFile:
+    """One file of a type that the fleet brings; ``path`` below the target, ``hot``: taken over while it runs."""
+
+    role: str
+    template: str
+    format: Literal["json", "yaml", "dotenv", "text"]
+    path: str
+    mode: int
+    hot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredType:
+    """A type of node that the fleet brings itself. ``key``: the variable of its key, where
+    the program prescribes one. ``port`` 0 and ``health`` empty: it is not asked whether it runs."""
+
+    name: str
+    title: str
+    files: tuple[DeclaredFile, ...]
+    key: str = ""
+    command: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    port: int = 0
+    health: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node(Block):
     """A consumer of models. ``target`` and ``image`` are expanded; ``chain`` is its models, primary first.
 
     ``env`` values are references or plain text; ``settings`` is its type's own table; ``files`` maps the roles of its
-    type's files to paths below the target. ``port`` 0: none is known. ``settle`` and ``timeout`` in seconds.
+    type's files to paths below the target. ``declared`` is its type where the fleet brings it. ``command`` makes it use
+    its files, ``stop`` ends it. ``port`` 0: none is known. ``settle`` and ``timeout`` in seconds.
     """
 
     host: str
@@ -156,11 +184,13 @@ class Node(Block):
     project: str = ""
     activate: Literal["auto", "never"] = "auto"
     command: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
     settle: float = 10.0
     timeout: float = 60.0
     generation: int = 1
     env: Mapping[str, SecretRef | str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    declared: DeclaredType | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,7 +149,7 @@ def uses(fleet: Fleet) -> tuple[Use, ...]:
 
 
 def runs(fleet: Fleet) -> tuple[Run, ...]:
-    """Every command of the spec: those of references, and those that start nodes."""
+    """Every command of the spec: those of references, and those that start and end nodes."""
     found = [*_commands(fleet.key_seed, SEED)]
     for proxy in fleet.proxies.values():
         found += _commands(proxy.master_key, f"proxy.{proxy.name} master_key")
@@ -158,6 +158,8 @@ def runs(fleet: Fleet) -> tuple[Run, ...]:
             found += _commands(value, f"node.{node.name} env {name}")
         if node.command:
             found.append(Run(shlex.join(node.command), f"node.{node.name} command"))
+        if node.stop:
+            found.append(Run(shlex.join(node.stop), f"node.{node.name} stop"))
     return tuple(dict.fromkeys(found))
 
 

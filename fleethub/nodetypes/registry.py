@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fleethub.model.fleet import Node
 from fleethub.nodetypes import envfile, openclaw
+from fleethub.nodetypes.declared import Declared
 from fleethub.nodetypes.interface import FileType, NodeType, SpecTable
 
 _ALL: tuple[NodeType, ...] = (*openclaw.TYPES, *envfile.TYPES)
@@ -19,8 +20,8 @@ def get(name: str) -> NodeType | None:
 
 
 def of(node: Node) -> NodeType | None:
-    """The type of a node; None where there is none of that name."""
-    return get(node.type)
+    """The type of a node, which the fleet may bring itself; None where there is none of that name."""
+    return Declared(node.declared) if node.declared is not None else get(node.type)
 
 
 def names() -> tuple[str, ...]:

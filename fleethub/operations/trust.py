@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fleethub import folders
+from fleethub.kinds.node.attributes import NodeAttrs
 from fleethub.lockfile.errors import LockfileError
 from fleethub.model.errors import FleetHubError
 from fleethub.model.finding import FOR_PEOPLE, Finding
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Lockfile
+from fleethub.model.observation import AnyLocked, Lockfile
 from fleethub.model.secret import SecretRef
 from fleethub.model.trust import COMMAND, Guard, Record, Run, Use, digest, origin_of, runs, uses
 from fleethub.state import trust as kept
@@ -196,10 +197,18 @@ def _settled(fleet: Fleet, lockfile: Lockfile | None, record: Record, said: Give
     blocks |= {
         run.what.partition(" ")[0]: f"its command {run.line!r} is not known on this machine, so it does not run"
         for run in new.runs
-        if run.what.endswith(" command")
+        if run.what.endswith((" command", " stop"))
     }
     findings = list(_findings(fleet, new))
     for address, locked in sorted((lockfile.resources if lockfile else {}).items()):
+        for stop in _stops(locked):
+            if guard.runs(stop) or str(address) in blocks:
+                continue
+            blocks[str(address)] = f"{stop!r}, with which fleet.lock ends it, is not known on this machine"
+            message = f"only fleet.lock names the command {stop!r}, and this machine does not know it: it does not run"
+            hint = "look how it came into fleet.lock; where it is right: "
+            hint += shlex.join(["fleethub", "-C", fleet.root, "trust", "add", COMMAND + stop])
+            findings.append(Finding("command.new", message, address, hint=hint))
         origin = origin_of(locked.source.at)
         if not origin or origin in origins or origin in wrong:
             continue
@@ -219,6 +228,12 @@ def _settled(fleet: Fleet, lockfile: Lockfile | None, record: Record, said: Give
     references |= {use.origin: use.credential for use in uses(fleet) if use.credential is not None}
     references |= {proxy.admin_url: proxy.master_key for proxy in fleet.proxies.values()}
     return Settled(guard, tuple(findings), blocks, {at: r for at, r in references.items() if guard.allows(at)})
+
+
+def _stops(locked: AnyLocked) -> list[str]:
+    """The commands with which a node is ended, of the lockfile."""
+    sides = (locked.attrs, locked.pending.attrs if locked.pending else None)
+    return [shlex.join(side.stop) for side in sides if isinstance(side, NodeAttrs) and side.stop]
 
 
 def _findings(fleet: Fleet, new: New) -> Iterable[Finding]:

@@ -29,16 +29,26 @@ Templates = Mapping[tuple[str, str], str]
 
 
 def load_templates(fleet_root: Path) -> Templates:
-    """The packaged templates of the registered types, those in ``fleet_root/templates/<type>/`` over them."""
+    """The packaged templates of the registered types, those in ``fleet_root/templates/<type>/`` over them; and those of
+    the types that the fleet brings, which say what they are in a ``type.toml``.
+    """
     found: dict[tuple[str, str], str] = {}
     for root, label in ((_packaged(), "fleethub:templates"), (fleet_root / "templates", "templates")):
-        for kind in nodetypes.names():
+        for kind in _types(root):
             try:
                 found.update(((kind, name), text) for name, text in _read(root / kind, f"{label}/{kind}"))
             except OSError as error:  # any of the packaged ones may be replaced there
                 why = f"whether it is replaced cannot be told: {label}/{kind} cannot be read: {error.strerror}"
                 found |= {key: TemplateText("", f"{label}/{kind}/{key[1]}", why) for key in found if key[0] == kind}
     return found
+
+
+def _types(root: Path) -> list[str]:
+    try:
+        listed = folders.listing(root) if folders.is_folder(root) else []
+    except OSError:
+        listed = []  # told by each type that nodes name
+    return sorted({*nodetypes.names(), *(name for name in listed if folders.exists(root / name / "type.toml"))})
 
 
 #: File name -> a published JSON Schema, None where there is none; raises ValueError on what is no schema.

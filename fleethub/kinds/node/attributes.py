@@ -31,7 +31,8 @@ class FileAttrs:
 class NodeAttrs:
     """``chain``: what the config calls, primary first. ``files`` by path; ``marked``: the mark is of this very set.
 
-    On a host also ``activated`` (its process uses this set) and ``project`` (what its containers are grouped under).
+    On a host also ``activated`` (its process uses this set) ``project`` (what its containers are grouped under)
+    and ``stop`` (the command that ends it).
     """
 
     __pydantic_config__ = STRICT
@@ -41,6 +42,7 @@ class NodeAttrs:
     marked: bool | None = None
     activated: bool | None = None
     project: str | None = None
+    stop: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,7 @@ def ending(locked: NodeLocked) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     if "://" not in locked.source.at:
         return (), (), ""
     sides = (locked.attrs, locked.pending.attrs if locked.pending else None)
-    down = nodetypes.removal(next((side.project for side in sides if side and side.project), ""))
+    project = next((side.project for side in sides if side and side.project), "")
+    down = nodetypes.removal(project) or next((side.stop for side in sides if side and side.stop), ())
     says = f"end it there by hand: {shlex.join(down)}" if down else "end its gateway there by hand"
-    return ((), (), says) if locked.by_hand or not down else (down, nodetypes.removable(), says)
+    return ((), (), says) if locked.by_hand or not down else (down, nodetypes.removable() if project else (), says)

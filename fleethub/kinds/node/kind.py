@@ -82,6 +82,7 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
                     marked=True,
                     activated=True if is_host(node) else None,
                     project=_project(node),
+                    stop=(node.stop if is_host(node) else ()) or None,
                 ),
                 material=NodeMaterial(node, rendered.files),
                 needs=node_needs(inputs.fleet, node),

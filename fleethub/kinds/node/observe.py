@@ -46,10 +46,10 @@ def observe(
     if not reading.exists or (not files and reading.mark is None) or (want is None and none_of_ours):
         return Absent(sight.facts.at)
     chain = _chain(want, reading) if want else None
-    activated, project = _host_seen(want, locked, reading)
+    activated, project, stop = _host_seen(want, locked, reading)
     at = (reading.mark or {}).get("activated")
     return Seen(
-        attrs=NodeAttrs(chain or (), files, _marks(reading.mark, files), activated, project),
+        attrs=NodeAttrs(chain or (), files, _marks(reading.mark, files), activated, project, stop),
         at=sight.facts.at,
         telemetry=NodeTelemetry(
             activated=at if isinstance(at, str) else None,
@@ -65,17 +65,18 @@ def observe(
 
 def _host_seen(
     want: NodeResource | None, locked: NodeLocked | None, reading: HostReading
-) -> tuple[bool | None, str | None]:
-    """``activated`` and ``project``, which is what was applied: it cannot be seen where nothing runs."""
+) -> tuple[bool | None, str | None, tuple[str, ...] | None]:
+    """``activated``; ``project`` and ``stop``, which are what was applied: they cannot be seen where nothing runs."""
     applied = locked.attrs if locked else None
     if want is None or want.attrs.activated is None:
-        return None, applied.project if applied else None
+        return (None, applied.project, applied.stop) if applied else (None, None, None)
     if by_hand(want):
         now = reading.listens.get(want.material.node.port, "").strip()
         activated = not reading.listener or (reading.listener not in (now, "?"))
     else:
         activated = bool((reading.mark or {}).get("activated"))
-    return activated, applied.project if applied else want.attrs.project
+    ended = applied or want.attrs
+    return activated, ended.project, ended.stop
 
 
 def _marks(mark: Mapping[str, Any] | None, files: Mapping[str, FileAttrs]) -> bool:
