@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.model.address import key
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepStarted, Waiting
@@ -17,12 +18,12 @@ from fleethub.stores.interface import LockedError, StaleLockfileError, Store
 VOLTA = key("main", "volta")
 RECORD = Locked(
     Source("litellm", "http://llm:4000", of="proxy.main"),
-    {"models": ["a", "b"], "rpm_limit": 60, "max_budget": 20.5},
+    KeyAttrs(models=("a", "b"), rpm_limit=60, max_budget=20.5),
     {VOLTA: frozenset(["a"])},
     "derived:key:monad:main:volta:2",
     "Volta",
     protected=True,
-    pending=Pending(("expand",), {"models": ["c"]}, {VOLTA: frozenset(["c"])}, 3),
+    pending=Pending(("expand",), KeyAttrs(models=("c",)), {VOLTA: frozenset(["c"])}, 3),
     generation=2,
     born="volta",
 )
