@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from fleethub.model.capacity import Sure
 from fleethub.model.facts import Shown
-from fleethub.sizing.gguf_metadata import Keys, UntoldError
+from fleethub.sizing.gguf_metadata import GgufMetadata, UntoldError
 from fleethub.sizing.layers import ENCODERS, Kind, Layers, memory_of
 from fleethub.sizing.quant import bits_per_weight
 from fleethub.sizing.weights import of_params, weights_of
@@ -124,7 +124,7 @@ def why_unknown(shown: Shown, size: int) -> str:
 
 
 def _read(shown: Shown, size: int) -> ModelArchitecture:
-    keys = Keys(shown)
+    keys = GgufMetadata(shown)
     blocks, width = keys.need("block_count"), keys.need("embedding_length")
     memory = memory_of(keys)
     heads = keys.largest("attention.head_count") or max(memory.heads_max, 1)
@@ -166,14 +166,14 @@ def _read(shown: Shown, size: int) -> ModelArchitecture:
     )
 
 
-def _vocabulary(keys: Keys) -> int:
+def _vocabulary(keys: GgufMetadata) -> int:
     for tensor in keys.shown.tensors:
         if tensor.name == "token_embd.weight" and len(tensor.shape) == 2 and 0 < tensor.shape[1] < 1 << 24:
             return tensor.shape[1]
     return keys.size("vocab_size") or USUAL_VOCABULARY
 
 
-def _wide(keys: Keys, heads: int, width: int) -> int:
+def _wide(keys: GgufMetadata, heads: int, width: int) -> int:
     """The widest of the query (with its gate, where there is one) and a recurrent layer's convolution."""
     head = keys.size("attention.key_length") or width // heads or 1
     gate = 2 if keys.arch in ("qwen3next", "qwen35", "qwen35moe") else 1
@@ -183,7 +183,7 @@ def _wide(keys: Keys, heads: int, width: int) -> int:
     return max(gate * heads * head, conv)
 
 
-def _projector_graph(keys: Keys, there: bool) -> int:
+def _projector_graph(keys: GgufMetadata, there: bool) -> int:
     """Bytes of an image's way through the vision part; 0 without one."""
 
     def told(name: str, otherwise: int) -> int:

@@ -15,7 +15,7 @@ class UntoldError(Exception):
     """The facts do not tell a model's shape; the message says what is missing and what to do."""
 
 
-class Keys:
+class GgufMetadata:
     """The ``<arch>.*`` keys of a model, and its tensors by block."""
 
     def __init__(self, shown: Shown) -> None:

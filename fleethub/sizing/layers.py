@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fleethub.model.facts import Tensor
-from fleethub.sizing.gguf_metadata import Keys, UntoldError
+from fleethub.sizing.gguf_metadata import GgufMetadata, UntoldError
 
 #: Architecture -> every n-th layer is global, the others look through a window; where the file does not say.
 EVERY = {
@@ -65,7 +65,7 @@ class Memory:
     notes: tuple[str, ...]
 
 
-def memory_of(keys: Keys) -> Memory:
+def memory_of(keys: GgufMetadata) -> Memory:
     """Reads all layers; raises UntoldError where a number is missing that nothing can stand in for."""
     blocks = keys.need("block_count")
     if blocks > 4096:
@@ -110,7 +110,7 @@ def _width(one: Layers) -> int:
     return one.kv_heads * (one.head_k + one.head_v)
 
 
-def _group(keys: Keys, count: int, heads: int, key: int, value: int, window: int, cross: bool) -> Layers:
+def _group(keys: GgufMetadata, count: int, heads: int, key: int, value: int, window: int, cross: bool) -> Layers:
     if cross:
         return Layers(Kind.CROSS, count, heads, key, value)
     rank = keys.size("attention.kv_lora_rank")
@@ -120,12 +120,12 @@ def _group(keys: Keys, count: int, heads: int, key: int, value: int, window: int
     return Layers(Kind.SLIDING if window else Kind.GLOBAL, count, heads, key, value, window)
 
 
-def _indexer(keys: Keys) -> int:
+def _indexer(keys: GgufMetadata) -> int:
     """Sparse attention keeps a small key of its own beside the cache."""
     return keys.size("attention.indexer.key_length") or 0
 
 
-def _sliding(keys: Keys, layers: int, notes: list[str]) -> list[int]:
+def _sliding(keys: GgufMetadata, layers: int, notes: list[str]) -> list[int]:
     """The window of each layer in tokens, 0 for a global one."""
     window = keys.size("attention.sliding_window") or 0
     if keys.arch == "llama4":
@@ -146,7 +146,7 @@ def _sliding(keys: Keys, layers: int, notes: list[str]) -> list[int]:
     return [window if i % every < every - 1 else 0 for i in range(layers)]
 
 
-def _widths(keys: Keys, layers: int, sliding: list[int]) -> list[tuple[int, int, int]]:
+def _widths(keys: GgufMetadata, layers: int, sliding: list[int]) -> list[tuple[int, int, int]]:
     """KV heads, K and V elements per head, of each layer."""
     heads = keys.largest("attention.head_count")
     width = keys.size("embedding_length")
@@ -173,7 +173,7 @@ def _widths(keys: Keys, layers: int, sliding: list[int]) -> list[tuple[int, int,
     return list(zip(counts, keys_of, values_of, strict=True))
 
 
-def _from_tensors(keys: Keys, head: list[int], heads: int | None) -> list[int] | None:
+def _from_tensors(keys: GgufMetadata, head: list[int], heads: int | None) -> list[int] | None:
     """KV heads of each layer from the width of its K (or fused QKV) projection; None: no such tensors."""
     found = []
     for i, size in enumerate(head):
@@ -194,7 +194,7 @@ def _is_recurrent(block: Mapping[str, Tensor]) -> bool:
     return any(name.startswith(("ssm_", "shortconv", "time_mix")) for name in block)
 
 
-def _recurrent(keys: Keys, layers: int, widths: list[tuple[int, int, int]]) -> list[bool]:
+def _recurrent(keys: GgufMetadata, layers: int, widths: list[tuple[int, int, int]]) -> list[bool]:
     """Which layers keep a state; layers of a hybrid that do not attend lose their KV heads in ``widths``."""
     every = keys.size("full_attention_interval") or INTERVAL.get(keys.arch)
     if every and all(heads for heads, _, _ in widths):
@@ -215,7 +215,7 @@ def _recurrent(keys: Keys, layers: int, widths: list[tuple[int, int, int]]) -> l
     return [True] * layers  # attention and state side by side in every layer
 
 
-def _state(keys: Keys, notes: list[str]) -> int:
+def _state(keys: GgufMetadata, notes: list[str]) -> int:
     """f32 elements that one recurrent layer keeps per slot: its convolution's tail, and its state."""
     cache = keys.size("shortconv.l_cache")
     if cache:
@@ -229,7 +229,7 @@ def _state(keys: Keys, notes: list[str]) -> int:
     return (kernel - 1) * (inner + 2 * groups * state) + state * inner
 
 
-def _cross(keys: Keys, layers: int, notes: list[str]) -> frozenset[int]:
+def _cross(keys: GgufMetadata, layers: int, notes: list[str]) -> frozenset[int]:
     if keys.arch != "mllama":
         return frozenset()
     told = keys.raw("attention.cross_attention_layers")
@@ -239,7 +239,7 @@ def _cross(keys: Keys, layers: int, notes: list[str]) -> frozenset[int]:
     return frozenset(range(3, layers, 5))
 
 
-def _shared(keys: Keys, layers: int) -> int:
+def _shared(keys: GgufMetadata, layers: int) -> int:
     """Layers at the end that use the cache of an earlier one."""
     told = keys.count("attention.shared_kv_layers")
     if told is None and keys.arch == "gemma3n":

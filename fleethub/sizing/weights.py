@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fleethub.model.capacity import Sure
 from fleethub.model.facts import Tensor
-from fleethub.sizing.gguf_metadata import Keys, UntoldError, block_of
+from fleethub.sizing.gguf_metadata import GgufMetadata, UntoldError, block_of
 from fleethub.sizing.quant import bits_per_weight, tensor_bytes
 
 MIB = 1 << 20
@@ -34,7 +34,7 @@ class Weights:
     beside: int = 0
 
 
-def weights_of(keys: Keys, size: int, main: int) -> Weights:
+def weights_of(keys: GgufMetadata, size: int, main: int) -> Weights:
     """From the tensor list when it is whole, else the file. ``main``: blocks that are not for drafting."""
     sums = _sums(keys.shown.tensors, main, bool(keys.count("nextn_predict_layers"))) if keys.shown.tensors else None
     size = size if type(size) is int and size > 0 else 0
@@ -96,7 +96,7 @@ def _sums(tensors: Sequence[Tensor], main: int, drafts: bool) -> _Sums | None:
     return sums
 
 
-def _has_vision(keys: Keys) -> bool:
+def _has_vision(keys: GgufMetadata) -> bool:
     return (
         bool(keys.shown.projector)
         or "vision" in keys.shown.capabilities
