@@ -78,7 +78,7 @@ HOMES = {
     "jsonschema": {"nodetypes/openclaw/published.py"},
     "referencing": {"nodetypes/openclaw/published.py"},
     "tomli_w": {"lockfile/text.py"},
-    "tomlkit": {"fleetspec/edit.py", "fleetspec/pages.py"},
+    "tomlkit": {"fleetspec/edit.py", "fleetspec/tomltext.py"},
     "gguf": {"clients/gguf.py"},
     "dotenv": {"dotenv.py", "testing/consumer.py"},
     "pyjson5": {"nodetypes/openclaw/jsonc.py"},

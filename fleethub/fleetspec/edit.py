@@ -19,8 +19,8 @@ from tomlkit.exceptions import TOMLKitError
 from fleethub.fleetspec import report
 from fleethub.fleetspec.load import Loaded
 from fleethub.fleetspec.merge import OWN, TABLES
-from fleethub.fleetspec.pages import Page
 from fleethub.fleetspec.sources import matches
+from fleethub.fleetspec.tomltext import TomlText
 from fleethub.fleetspec.values import NAME, SECRET
 from fleethub.model.edit import Assign, Edit, EditError, Fields, Register, Release, SetFields
 from fleethub.model.finding import SourceLocation
@@ -101,9 +101,9 @@ class _Desk:
             self.files[own] = text.encode()
             self.touched[own] = None
             return
-        page = self._page(self.main)
+        toml = self._toml(self.main)
         changes = {("nodes", name, *path): value for path, value in given.items()} or {("nodes", name): {}}
-        self._keep(page.inserted(len(page.lines), text), changes)
+        self._keep(toml.inserted(len(toml.lines), text), changes)
 
     def set(self, node: Node, edit: Assign | SetFields | Register, owner: str) -> None:
         """Write fields into the node's own block, where they are not there already."""
@@ -115,14 +115,14 @@ class _Desk:
         if "model" in fields and "fallbacks" not in fields and same_role:
             fields |= self._shorter(node, fields["model"])
         changes = {path: value for path, value in _paths(fields).items() if _get(own, path) != value}
-        page = self._block(file, ("nodes", node.name))
+        toml = self._block(file, ("nodes", node.name))
         for path, value in changes.items():
             try:
-                page = _put(page, ("nodes", node.name), path, value)
+                toml = _put(toml, ("nodes", node.name), path, value)
             except (TOMLKitError, KeyError, TypeError, ValueError) as error:
                 raise self._by_hand(file, ("nodes", node.name), path) from error
         if changes:
-            self._keep(page, {("nodes", node.name, *path): value for path, value in changes.items()})
+            self._keep(toml, {("nodes", node.name, *path): value for path, value in changes.items()})
 
     def release(self, node: Node) -> None:
         """Take the node's block out, and the block of a key that was its alone."""
@@ -195,65 +195,65 @@ class _Desk:
         group, name = block
         return next((f, d[group][name]) for f, d in self.docs.items() if name in d.get(group, {}))
 
-    def _page(self, file: str) -> Page:
-        return Page(file, (self.files[file] or b"").decode())
+    def _toml(self, file: str) -> TomlText:
+        return TomlText(file, (self.files[file] or b"").decode())
 
     def _otherwise(self, block: Names) -> SourceLocation | None:
         file = self._own(block)[0]
-        found = self._page(file).otherwise(block)
+        found = self._toml(file).otherwise(block)
         return SourceLocation(file, found.first, 1) if found else None
 
-    def _block(self, file: str, block: Names) -> Page:
+    def _block(self, file: str, block: Names) -> TomlText:
         """The file of a block that can be edited."""
         if (place := self._otherwise(block)) is not None:
             what = report.dotted(block)
             raise EditError("by-hand", f"{what}: {BY_HAND}", f"edit it by hand, or write it as [{what}]", place)
-        return self._page(file)
+        return self._toml(file)
 
     def _by_hand(self, file: str, block: Names, path: Names = ()) -> EditError:
-        page, what = self._page(file), report.dotted((*block, *path))
-        sections = page.sections((*block, *path[:1])) or page.sections(block)
+        toml, what = self._toml(file), report.dotted((*block, *path))
+        sections = toml.sections((*block, *path[:1])) or toml.sections(block)
         place = SourceLocation(file, sections[0].first + 1 if sections else 1, 1)
         return EditError("by-hand", f"{what}: {BY_HAND}", "edit it by hand", place)
 
     def _remove(self, block: Names) -> None:
         file = self._own(block)[0]
-        page = self._block(file, block)
-        while sections := page.sections(block):
-            page = page.without(sections[0])
-        self._keep(page, {block: None})
+        toml = self._block(file, block)
+        while sections := toml.sections(block):
+            toml = toml.without(sections[0])
+        self._keep(toml, {block: None})
         patterns = self.docs[self.main].get("include", [])
-        if page.blank and file not in (self.main, *patterns):
+        if toml.blank and file not in (self.main, *patterns):
             self.files[file] = None
             self.notes.append(f"{file} goes: nothing is left in it")
-        elif page.empty:
+        elif toml.empty:
             self.notes.append(
-                f"{file} stays, with nothing but its comments" if not page.blank else f"{file} is empty now"
+                f"{file} stays, with nothing but its comments" if not toml.blank else f"{file} is empty now"
             )
 
-    def _keep(self, page: Page, changes: Mapping[Names, Any]) -> None:
-        """Take a page over when it says what it said before and the changes, and nothing else."""
-        before, block = copy.deepcopy(self.docs[page.name]), next(iter(changes))[:2]
+    def _keep(self, toml: TomlText, changes: Mapping[Names, Any]) -> None:
+        """Take a text over when it says what it said before and the changes, and nothing else."""
+        before, block = copy.deepcopy(self.docs[toml.name]), next(iter(changes))[:2]
         for path, value in changes.items():
             if value is None:
                 _get(before, path[:-1], {}).pop(path[-1], None)
             else:
                 _in(before, path[:-1])[path[-1]] = value
-        blamed = next((path[2:] for path in changes if page.sections(path[:3])), ())
+        blamed = next((path[2:] for path in changes if toml.sections(path[:3])), ())
         try:
-            after = tomllib.loads(page.text.replace("\r\n", "\n"))
+            after = tomllib.loads(toml.text.replace("\r\n", "\n"))
         except tomllib.TOMLDecodeError as error:
-            raise self._by_hand(page.name, block, blamed) from error
-        self.docs[page.name] = copy.deepcopy(after)
+            raise self._by_hand(toml.name, block, blamed) from error
+        self.docs[toml.name] = copy.deepcopy(after)
         for path in changes:  # an empty table in the way to what was taken out may be there or not
             for length in range(len(path) - 1, 0, -1):
                 for doc in (before, after):
                     if _get(doc, path[:length]) == {}:
                         _get(doc, path[: length - 1]).pop(path[length - 1])
         if after != before:
-            raise self._by_hand(page.name, block, blamed)
-        self.files[page.name] = page.text.encode()
-        self.touched[page.name] = None
+            raise self._by_hand(toml.name, block, blamed)
+        self.files[toml.name] = toml.text.encode()
+        self.touched[toml.name] = None
 
 
 def _paths(fields: Fields) -> dict[Names, Any]:
@@ -271,16 +271,16 @@ def _paths(fields: Fields) -> dict[Names, Any]:
     return found
 
 
-def _put(page: Page, block: Names, path: Names, value: Any) -> Page:
+def _put(toml: TomlText, block: Names, path: Names, value: Any) -> TomlText:
     """One field of a block: in its sub-table's section where there is one, else in its own."""
-    inner = page.section((*block, path[0])) if len(path) == 2 else None
+    inner = toml.section((*block, path[0])) if len(path) == 2 else None
     if inner is not None:
-        return page.changed(inner, lambda table: _assign(table, path[1], value))
-    section = page.section(block)
+        return toml.changed(inner, lambda table: _assign(table, path[1], value))
+    section = toml.section(block)
     if section is None:
-        first = page.sections(block)[0].first
-        page = page.inserted(first, f"[{report.dotted(block)}]\n")
-        section = page.section(block)
+        first = toml.sections(block)[0].first
+        toml = toml.inserted(first, f"[{report.dotted(block)}]\n")
+        section = toml.section(block)
         assert section is not None
 
     def change(table: Any) -> None:
@@ -293,7 +293,7 @@ def _put(page: Page, block: Names, path: Names, value: Any) -> Page:
         else:
             table[path[0]] = _item({path[1]: value})
 
-    return page.changed(section, change)
+    return toml.changed(section, change)
 
 
 def _assign(table: Any, key: Any, value: Any) -> None:

@@ -22,7 +22,7 @@ class Section:
     last: int
 
 
-class Page:
+class TomlText:
     """One file. Its methods return a changed one; lines keep their ends, ``\\n`` or ``\\r\\n``, each as it was."""
 
     def __init__(self, name: str, text: str) -> None:
@@ -70,7 +70,7 @@ class Page:
                 return one
         return None
 
-    def without(self, section: Section) -> Page:
+    def without(self, section: Section) -> TomlText:
         """The file without a section, the comment right above it, and a comment right below its last line."""
         lines, first, last = list(self.lines), section.first, section.last
         above = first
@@ -86,9 +86,9 @@ class Page:
         while last == len(lines) and first and not lines[first - 1].strip():
             first -= 1
         del lines[first:last]
-        return Page(self.name, "".join(lines))
+        return TomlText(self.name, "".join(lines))
 
-    def changed(self, section: Section, change: Callable[[Any], None]) -> Page:
+    def changed(self, section: Section, change: Callable[[Any], None]) -> TomlText:
         """The file with one section changed: ``change`` gets its table from tomlkit."""
         document: Any = tomlkit.parse("".join(self.lines[section.first : section.last]))
         table = document
@@ -97,17 +97,17 @@ class Page:
         change(table)
         return self._spliced(section.first, section.last, document.as_string())
 
-    def inserted(self, line: int, text: str) -> Page:
+    def inserted(self, line: int, text: str) -> TomlText:
         """The file with a text before a line, or at its end after an empty line."""
         if line < len(self.lines) or not self.lines:
             return self._spliced(line, line, text)
         gap = "\n" if self.lines[-1].endswith("\n") else "\n\n"
         return self._spliced(line, line, gap + text)
 
-    def _spliced(self, first: int, last: int, text: str) -> Page:
+    def _spliced(self, first: int, last: int, text: str) -> TomlText:
         if self._dos:
             text = re.sub(r"(?<!\r)\n", "\r\n", text)
-        return Page(self.name, "".join((*self.lines[:first], text, *self.lines[last:])))
+        return TomlText(self.name, "".join((*self.lines[:first], text, *self.lines[last:])))
 
 
 def _comment(line: str) -> bool:
