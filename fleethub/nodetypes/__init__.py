@@ -4,12 +4,13 @@ Pure: imports the standard library, pydantic and ``fleethub.model``. ``rendering
 """
 
 from fleethub.nodetypes.compose import removable, removal
-from fleethub.nodetypes.interface import FileType, NodeType, SpecTable, paths
+from fleethub.nodetypes.interface import FileType, Format, NodeType, SpecTable, paths
 from fleethub.nodetypes.registry import DEFAULT, files, get, names, of, tables
 
 __all__ = [
     "DEFAULT",
     "FileType",
+    "Format",
     "NodeType",
     "SpecTable",
     "files",

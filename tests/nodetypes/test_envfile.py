@@ -42,12 +42,14 @@ def test_one_env_file_is_all_that_it_gets() -> None:
     assert plan(world, SPEC).steps == ()
 
 
-def test_what_somebody_changed_is_drift_named_by_its_variable_and_put_back() -> None:
-    text = settled(SPEC).nodes[HERE].files[".env"][0].replace(b"'one'", b"'two'")
-    world = settled(SPEC).at_file(HERE, ".env", text, 0o600)
-    decided = plan(world, SPEC)
-    assert (".env", "DEFAULT_MODELS") in [leaf.path for drift in decided.drift for leaf in drift.fields]
-    assert env(apply(world, decided).world)["DEFAULT_MODELS"] == "one"
+@pytest.mark.parametrize("path", [".env", "chat.vars"])
+def test_what_somebody_changed_is_drift_named_by_its_variable_and_put_back(path: str) -> None:
+    spec = SPEC.table("nodes.web", files={"env": path})
+    text = settled(spec).nodes[HERE].files[path][0].replace(b"'one'", b"'two'")
+    world = settled(spec).at_file(HERE, path, text, 0o600)
+    decided = plan(world, spec)
+    assert (path, "DEFAULT_MODELS") in [leaf.path for drift in decided.drift for leaf in drift.fields]
+    assert b"DEFAULT_MODELS='one'" in apply(world, decided).world.nodes[HERE].files[path][0]
 
 
 def test_the_program_calls_its_variables_what_the_spec_says() -> None:

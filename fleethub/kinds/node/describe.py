@@ -11,6 +11,7 @@ from fleethub.kinds.node.delivery import changed_files, ending, fingerprints
 from fleethub.kinds.node.files import describe_drift, describe_file
 from fleethub.model.attributes import plain
 from fleethub.model.plan import FieldChange, FileDiff
+from fleethub.nodetypes import Format
 
 
 def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
@@ -67,13 +68,19 @@ def _finer(item: NodeState) -> tuple[FieldChange, ...]:
         return ()
     there, applied = item.seen.telemetry.files, item.seen.telemetry.applied
     known = fingerprints(item.locked)
+    formats = {file.path: file.of.format for file in item.want.material.files} if item.want else {}
     changed = (p for p, f in item.seen.attrs.files.items() if f.fingerprint not in known.get(p, ()))
     return tuple(
         leaf
         for path in changed
         if path in there and path in applied
-        for leaf in describe_drift(path, there[path], applied[path])
+        for leaf in describe_drift(path, formats.get(path) or _guess(path), there[path], applied[path])
     )
+
+
+def _guess(path: str) -> Format:
+    """The format of a file of a node that is no longer wanted: its type is not known then."""
+    return "dotenv" if path.endswith(".env") else "json" if path.endswith(".json") else "text"
 
 
 def kept(item: NodeState) -> tuple[str, ...]:

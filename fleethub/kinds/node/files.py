@@ -17,6 +17,7 @@ from fleethub.kinds.values import RenderedFile
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import SENSITIVE, Blob
 from fleethub.model.text import plural
+from fleethub.nodetypes import Format
 
 FOREIGN = "(a line that FleetHub did not write)"
 
@@ -44,10 +45,10 @@ def describe_file(
     return found, FileDiff(file.path, tuple(lines), file.consequence)
 
 
-def describe_drift(path: str, there: Blob, applied: Blob) -> list[FieldChange]:
-    """What somebody changed in a file; only what FleetHub wrote is shown of it."""
+def describe_drift(path: str, format: Format, there: Blob, applied: Blob) -> list[FieldChange]:
+    """What somebody changed in a file, by path or variable; only what FleetHub wrote is shown of it."""
     old, new = _decode(applied) or "", _decode(there) or ""
-    before, after = _json(old), _json(new)
+    before, after = (_json(old), _json(new)) if format == "json" else (None, None)
     if before is not None and after is not None:
         safe = _scalars(before)
         paths = {p[:depth] for p, _ in safe for depth in range(len(p) + 1)}
@@ -60,11 +61,11 @@ def describe_drift(path: str, there: Blob, applied: Blob) -> list[FieldChange]:
         if foreign:
             found.append(FieldChange((path,), MISSING, f"{plural(foreign, 'value')} that FleetHub did not write"))
         return found
-    had, has = assignments(old), assignments(new)
-    if not path.endswith(".env"):
+    if format != "dotenv":
         known = set(old.splitlines())
         changed = sum(line not in known for line in new.splitlines()) or 1
         return [FieldChange((path,), "as applied", f"{plural(changed, 'line')} changed")]
+    had, has = assignments(old), assignments(new)
     found = [FieldChange((path, n), SENSITIVE, SENSITIVE if n in has else MISSING) for n in had if has.get(n) != had[n]]
     if added := len(has.keys() - had.keys()):
         found.append(FieldChange((path,), MISSING, f"{plural(added, 'line')} that FleetHub did not write"))
