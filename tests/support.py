@@ -36,10 +36,10 @@ class Place:
     """
 
     trusts = True
+    _known: tuple[object, ...] = ()
 
     def __init__(self, folder: Path, spec: str, seed: str = SEED) -> None:
         self.folder = folder
-        self._known: tuple[object, ...] = ()
         folder.mkdir(parents=True, exist_ok=True)
         self.write(spec)
         self.seed(seed)
