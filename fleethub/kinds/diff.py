@@ -11,14 +11,19 @@ from fleethub.model.plan import MISSING, FieldChange
 def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     """Changed leaves in path order; lists of scalars are one leaf, other lists are walked by index.
 
-    Equal values cost a comparison only: deepdiff, which is slow to import and to run, describes what differs.
+    What is equal, or on one side alone, costs a comparison only: deepdiff, which is slow to import and to run,
+    describes what differs.
     """
-    if before == after:
-        return ()
+    found: dict[tuple[str, ...], FieldChange] = {}
+    for name in before.keys() ^ after.keys():
+        found[str(name),] = FieldChange((str(name),), before.get(name, MISSING), after.get(name, MISSING))
+    other = [name for name in before.keys() & after.keys() if before[name] != after[name]]
+    if not other:
+        return tuple(found[path] for path in sorted(found))
     from deepdiff import DeepDiff
 
-    found: dict[tuple[str, ...], FieldChange] = {}
-    view = DeepDiff(_plain(before), _plain(after), view="tree", threshold_to_diff_deeper=0, verbose_level=2)
+    old_side, new_side = ({name: _plain(side[name]) for name in other} for side in (before, after))
+    view = DeepDiff(old_side, new_side, view="tree", threshold_to_diff_deeper=0, verbose_level=2)
     for group in view.values():
         for level in group:
             path = tuple(str(part) for part in level.path(output_format="list"))

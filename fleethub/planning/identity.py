@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from fleethub.kinds.values import AnyState
@@ -40,19 +41,23 @@ def canonical(value: object) -> Any:
     Of a dataclass the fields that compare; of a rendered text its shape and of a secret's place its name; of bytes
     that were read nothing, for they may hold a secret. Raises TypeError for what has no such form.
     """
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case Text():
-            return value.shape()
-        case SecretRef() | Derived() | Blob():
-            return str(value)
-        case Mapping():
-            return {str(name): canonical(one) for name, one in value.items()}
-        case list() | tuple():
-            return [canonical(one) for one in value]
-        case set() | frozenset():
-            return sorted(canonical(one) for one in value)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): canonical(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [canonical(one) for one in value]
+    if isinstance(value, Text):
+        return value.shape()
+    if isinstance(value, SecretRef | Derived | Blob):
+        return str(value)
+    if isinstance(value, frozenset | set):
+        return sorted(canonical(one) for one in value)
     if is_dataclass(value):
-        return {one.name: canonical(getattr(value, one.name)) for one in fields(value) if one.compare}
+        return {name: canonical(getattr(value, name)) for name in _compared(value.__class__)}
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+@cache
+def _compared(type_: Any) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(type_) if one.compare)

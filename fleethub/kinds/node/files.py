@@ -29,10 +29,11 @@ def describe_file(
     ours = _decode(applied)
     there = _decode(before)
     if file.of.format == "dotenv":
-        found = _env_changes(file, there, ours)
-        known = set(file.text.display().splitlines())
-        known |= {f"{name}=" for name in (*assignments(file.text.display()), *assignments(ours or ""))}
-        lines = _unified(f"{node}/{file.path}", _mask_env(there, known), _mask_env(file.text.display(), known))
+        rendered = file.text.display()
+        new, mine = assignments(rendered), assignments(ours or "")
+        found = _env_changes(file, there, new, mine)
+        known = {*rendered.splitlines(), *(f"{name}=" for name in (*new, *mine))}
+        lines = _unified(f"{node}/{file.path}", _mask_env(there, known), _mask_env(rendered, known))
         if there is not None and not found:
             found = [FieldChange(("files", file.path), SENSITIVE, SENSITIVE)]
     else:
@@ -113,12 +114,13 @@ def _scalars(value: Any, path: tuple[str, ...] = ()) -> set[tuple[tuple[str, ...
     return {(path, str(value))}
 
 
-def _env_changes(file: RenderedFile, there: str | None, ours: str | None) -> list[FieldChange]:
+def _env_changes(
+    file: RenderedFile, there: str | None, new: Mapping[str, str | None], known: Mapping[str, str | None]
+) -> list[FieldChange]:
     """Names that come, go or change, where FleetHub wrote or writes them; values only where the spec holds them."""
     if there is None:
         return []
-    old, new, known = assignments(there), assignments(file.text.display()), assignments(ours or "")
-    found = []
+    old, found = assignments(there), []
     foreign = [name for name in old if name not in new and name not in known]
     for name in sorted((old.keys() | new.keys()) - set(foreign)):
         if name not in old:
