@@ -87,7 +87,7 @@ def said(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     *above, name = (str(part) for part in first["loc"] or ("it",))
     match first["type"]:
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             return f"{name!r} is nothing that {'.'.join(above) or 'it'} holds"
         case "missing":
             return f"{'.'.join((*above, name))} is missing"

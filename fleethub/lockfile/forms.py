@@ -107,9 +107,12 @@ def decode(raw: Any, address: Address) -> AnyLocked:
     if source.of != block_of(address):
         raise ValueError(f"{address} cannot be of {source.of!r}")
     begun = record.pending
-    if begun is not None:
-        begun = replace(begun, attrs=kind.parse(begun.attrs) if begun.attrs else None)
-    return replace(record, attrs=kind.parse(record.attrs) if record.attrs else None, pending=begun)
+    try:
+        if begun is not None:
+            begun = replace(begun, attrs=kind.parse(begun.attrs) if begun.attrs else None)
+        return replace(record, attrs=kind.parse(record.attrs) if record.attrs else None, pending=begun)
+    except ValueError as error:
+        raise ValueError(f"{address}: {error}") from None
 
 
 def _decode_all(raw: Any) -> dict[Address, AnyLocked]:

@@ -179,6 +179,7 @@ def test_format_1_is_read_without_its_credentials() -> None:
         ("generation = 4", "generation = -1", "-1"),
         ("generation = 4", 'generation = "4"', "4"),
         ("serial = 3", "serial = 3\nevil = 1", "evil"),
+        ("models = [", "evil = 1\nmodels = [", "key.main.volta: 'evil' is nothing that it holds"),
         ('derive_from = "name"', 'derive_from = "moon"', "moon"),
         ('derive_from = "name"\n', "", "derive_from"),
         ('models = [\n    "a",\n]', 'models = "a"', "models"),
