@@ -30,7 +30,8 @@ ROOT = Path(__file__).parents[2]
 WRITTEN = [
     (path.parent, name)
     for path in sorted((*ROOT.glob("examples/*/fleet.toml"), *ROOT.glob("fleets/*/fleet.toml")))
-    for name in sorted(open_fleet(path).fleet.nodes)
+    for name, node in sorted(open_fleet(path).fleet.nodes.items())
+    if node.type.startswith("openclaw-")
 ]
 TEMPLATES = load_templates(Path("/nonexistent"))
 CONTAINERS = [name for name, node in NODES.items() if node.type == "openclaw-docker"]
@@ -84,7 +85,7 @@ def openclaw(words: list[str], config: Path, variables: dict[str, str], home: Pa
 def test_openclaw_accepts_the_config_and_sees_the_chain(which, tmp_path):
     tool("FLEETHUB_OPENCLAW_BIN")
     _, variables = deliver(which, tmp_path)
-    judged(tmp_path / nodetypes.get(NODES[which].type).paths(NODES[which])["openclaw"], variables, tmp_path)
+    judged(tmp_path / nodetypes.paths(nodetypes.get(NODES[which].type), NODES[which])["openclaw"], variables, tmp_path)
 
 
 def judged(config: Path, variables: dict[str, str], tmp_path: Path) -> None:
@@ -116,8 +117,8 @@ def test_every_example_and_fleet_is_accepted(which, tmp_path):
     node = opened.fleet.nodes[name]
     kind = nodetypes.get(node.type)
     variables = write(opened.rendered[name], tmp_path)
-    judged(tmp_path / kind.paths(node)["openclaw"], variables, tmp_path)
-    if "compose" in kind.paths(node):
+    judged(tmp_path / nodetypes.paths(kind, node)["openclaw"], variables, tmp_path)
+    if "compose" in nodetypes.paths(kind, node):
         argv = kind.activation(dataclasses.replace(node, command=()))
         argv = (tool("FLEETHUB_COMPOSE_BIN"), *argv[2 : argv.index("up")], "config", "-q")
         env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
@@ -149,7 +150,7 @@ def test_compose_accepts_the_file_and_reads_what_we_mean(which, tmp_path):
     kept = {name: value.replace("$$", "$") for name, value in service["environment"].items()}
     assert {name: kept[name] for name in variables} == variables
     mounts = {mount["target"]: mount for mount in service["volumes"]}
-    config = nodetypes.get(NODES[which].type).paths(NODES[which])["openclaw"]
+    config = nodetypes.paths(nodetypes.get(NODES[which].type), NODES[which])["openclaw"]
     assert mounts["/etc/openclaw"]["source"] == str((tmp_path / config).parent)
     assert mounts["/etc/openclaw"].get("read_only", False) is (NODES[which].manage == "whole")
     assert mounts["/home/node/.openclaw"]["source"] == str(tmp_path / "state")
@@ -192,9 +193,9 @@ def test_openclaws_schema_accepts_every_config_that_its_validator_accepts(schema
     ],
 )
 def test_what_openclaws_validator_refuses_is_refused_here_by_its_schema(over, schema, tmp_path):
-    node = dataclasses.replace(NODES["docker"], openclaw=over)
+    node = dataclasses.replace(NODES["docker"], settings=over)
     rendered = render(fleet(), node, TEMPLATES, schema)
     assert "node.config-schema" in [f.code for f in rendered.findings]
     variables = write(rendered, tmp_path)
-    config = tmp_path / nodetypes.get(node.type).paths(node)["openclaw"]
+    config = tmp_path / nodetypes.paths(nodetypes.get(node.type), node)["openclaw"]
     assert openclaw(["config", "validate"], config, variables, tmp_path, code=1)["valid"] is False
