@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from fleethub.engines.ollama.names import tagged
 from fleethub.engines.ollama.orders import walk
+from fleethub.engines.ollama.preflight import FILL
 from fleethub.engines.ollama.rules import Rules, Weighed, weigh
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_note
 from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Placed, worst
@@ -255,7 +256,11 @@ class _Judge:
     def _preflight(self, load: Weighed, others: tuple[str, ...], need: int, limit: int) -> AdmissionCheck:
         beside = ", ".join(others)
         whom = f"one of {beside}" if len(others) > 1 else beside
-        rule = f" (80 % of {gib(limit * 10 // 8)} free)" if self.rules.scheduler is SchedulerVersion.CURRENT else ""
+        rule = (
+            f" ({FILL} % of {gib(limit * 100 // FILL)} free)"
+            if self.rules.scheduler is SchedulerVersion.CURRENT
+            else ""
+        )
         says = (
             f"{load.name} after {beside}: the server reckons {gib(need)}, within {gib(limit)}{rule}: all stay"
             if need <= limit

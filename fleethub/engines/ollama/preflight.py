@@ -15,6 +15,8 @@ from fleethub.sizing.kv import kv_bytes
 from fleethub.sizing.run import Run
 
 MIB = 1 << 20
+#: Per cent of free memory that the current scheduler lets one more model fill while others stay loaded.
+FILL = 80
 #: batch -> what the current scheduler adds to file and cache, and the per cent of free memory that they may fill.
 SURCHARGE = {512: 0, 1024: 768 * MIB, 2048: 2048 * MIB}
 SHARE = {1024: 75, 2048: 60}
@@ -30,6 +32,11 @@ def batch_of(cells: int, *, flash: bool = True) -> int:
     return 1024 if cells <= 32768 else 2048
 
 
+def fillable(free: int) -> int:
+    """The bytes of ``free`` that the current scheduler lets one more model fill."""
+    return free * FILL // 100
+
+
 def preflight(architecture: ModelArchitecture, cells: int, batch: int) -> int:
     """The current scheduler's P: file, cache (f16, fewest KV heads, the embedding's width), surcharge."""
     head = architecture.n_embd // max(architecture.head_count, 1)
@@ -43,7 +50,7 @@ def lowered(base: int, batch: int, free: int) -> tuple[int, int]:
     So it is never the batch that makes the server evict.
     """
     while batch in SHARE:
-        if base * 100 <= free * SHARE[batch] and base + SURCHARGE[batch] <= free * 8 // 10:
+        if base * 100 <= free * SHARE[batch] and base + SURCHARGE[batch] <= fillable(free):
             break
         batch //= 2
     return base + SURCHARGE[batch], batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleethub.engines.ollama.preflight import SURCHARGE, lowered, margin
+from fleethub.engines.ollama.preflight import SURCHARGE, fillable, lowered, margin
 from fleethub.engines.ollama.scheduler import SchedulerVersion
 from fleethub.model.capacity import Estimate, Placed
 
@@ -76,7 +76,7 @@ class Rules:
         found = []
         if self.scheduler in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN):
             left = max(free - self.overhead * gpus, 0)
-            found.append((lowered(load.base, load.placed.batch, left)[0], left * 8 // 10))
+            found.append((lowered(load.base, load.placed.batch, left)[0], fillable(left)))
         if self.scheduler is not SchedulerVersion.CURRENT:
             found.append((self._whole(load, gpus), free))
         return min(found, key=lambda pair: pair[1] - pair[0])
