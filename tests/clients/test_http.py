@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -64,3 +66,9 @@ def test_what_runs_elsewhere_is_asked_through_the_operators_proxy(proxy: Proxy) 
     assert http.request("GET", "http://llm.example:4000/health").status == 200
     http.close()
     assert proxy.asked == [("http://llm.example:4000/health", None)]
+
+
+def test_httpx_comes_without_its_command_line() -> None:
+    code = "import sys, fleethub.clients.http; print(sorted({'httpx', 'pygments', 'rich'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['httpx']\n"
