@@ -81,7 +81,7 @@ HOMES = {
     "tomlkit": {"fleetspec/edit.py", "fleetspec/tomltext.py"},
     "gguf": {"clients/gguf.py"},
     "dotenv": {"dotenv.py", "testing/consumer.py"},
-    "pyjson5": {"nodetypes/openclaw/jsonc.py"},
+    "pyjson5": {"nodetypes/openclaw/json5.py"},
     "fastapi": {"server/app.py", "server/page.py", "server/reading.py", "server/writing.py"},
     "uvicorn": {"cli/serve.py", "server/bounded.py"},
     "numpy": {"clients/gguf.py"},

@@ -56,7 +56,9 @@ def test_the_rest_of_json5_is_read():
     assert read_chain(text) == ("a/b",)
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{a: }", b"{a: 1} 2", b"\xff", b"{", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{a: }", b"{a: 1} 2", b"\xff", b"f\xf4\x10\x00\x00", b"{", b"[" * 100_000]
+)
 def test_what_cannot_be_read_is_unknown(data):
     assert read_chain(data) is None
 

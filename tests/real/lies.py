@@ -220,7 +220,7 @@ LOCKFILE = {
         code=Exit.ERROR, says="is not TOML",
     ),
     "an attribute is of another type": Row(
-        lockfile=_swap(r'(?m)^value = .*$', "value = 7"), code=Exit.ERROR, says="7 is no text"
+        lockfile=_swap(r'(?m)^value = .*$', "value = 7"), code=Exit.ERROR, says="key.main.a: value is 7"
     ),
     "it is empty": Row(lockfile=_swap(r"(?s)\A.*\Z", ""), code=Exit.ERROR, says="fleet.lock"),
     "it is lost": Row(lockfile=lambda text, stranger: "", code=Exit.STALE, says="state.lost"),

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fleethub.engines.registry import ENGINES
-from fleethub.nodetypes.openclaw import jsonc
+from fleethub.nodetypes.openclaw import json5
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -16,11 +16,11 @@ def read_chain(config: bytes) -> tuple[str, ...] | None:
     """The models of a config, primary first: ``qwen3-32b`` through FleetHub's wiring,
     ``ENGINE:TAG@HOST:PORT`` straight to a model server, ``provider/id`` through anything else. None: unreadable.
     """
-    root = jsonc.read(config)
+    root = json5.read(config)
     if root is None:
         return None
-    providers = jsonc.table(root, "models", "providers")
-    return tuple(_name(providers, ref) for ref in references(jsonc.at(root, "agents", "defaults", "model")))
+    providers = json5.table(root, "models", "providers")
+    return tuple(_name(providers, ref) for ref in references(json5.at(root, "agents", "defaults", "model")))
 
 
 def references(model: Any) -> list[str]:
@@ -36,7 +36,7 @@ def references(model: Any) -> list[str]:
 
 def _name(providers: Mapping[str, Any], ref: str) -> str:
     provider, _, model = ref.partition("/")
-    settings = jsonc.table(providers, provider)
+    settings = json5.table(providers, provider)
     if (api := settings.get("api")) in ENGINES:
         return f"{api}:{model}@{address(settings.get('baseUrl'))}"
     return model if provider.startswith("fleethub") and model else ref

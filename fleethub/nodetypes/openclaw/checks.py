@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fleethub.nodetypes.openclaw import jsonc
+from fleethub.nodetypes.openclaw import json5
 from fleethub.nodetypes.openclaw.chain import references, strings
 from fleethub.nodetypes.openclaw.providers import check_provider, number
 from fleethub.nodetypes.openclaw.wiring import TIMEOUT, hang
@@ -31,18 +31,18 @@ class Flaw:
 
 def check(config: Mapping[str, Any], variables: frozenset[str]) -> Iterator[Flaw]:
     """All flaws of a config; ``variables`` are those that the process will have."""
-    for provider, settings in jsonc.table(config, "models", "providers").items():
+    for provider, settings in json5.table(config, "models", "providers").items():
         for message, hint in check_provider(provider, settings):
             yield Flaw("node.config-check", message, hint)
     yield from _dangling(config)
     yield from _overridden(config)
-    yield from _gateway(jsonc.table(config, "gateway"))
+    yield from _gateway(json5.table(config, "gateway"))
     yield from _variables(config, variables)
     yield from _deadline(config)
 
 
 def _dangling(config: Mapping[str, Any]) -> Iterator[Flaw]:
-    providers = jsonc.table(config, "models", "providers")
+    providers = json5.table(config, "models", "providers")
     for place, ref in _named_models(config):
         provider, _, model = ref.partition("/")
         if not provider or not model:
@@ -51,49 +51,49 @@ def _dangling(config: Mapping[str, Any]) -> Iterator[Flaw]:
             yield Flaw("node.dangling-model", f"{place} is {ref!r}: there is no provider {provider!r}")
         elif model not in _ids(providers[provider]):
             yield Flaw("node.dangling-model", f"{place} is {ref!r}: provider {provider!r} does not define it")
-    if not references(jsonc.at(config, "agents", "defaults", "model")):
+    if not references(json5.at(config, "agents", "defaults", "model")):
         yield Flaw("node.dangling-model", "agents.defaults.model names no model")
 
 
 def _named_models(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    agents = jsonc.table(config, "agents")
-    scopes = {"agents.defaults": jsonc.table(agents, "defaults")}
-    for name in jsonc.table(agents, "entries"):
-        scopes[f"agents.entries.{name}"] = jsonc.table(agents, "entries", name)
+    agents = json5.table(config, "agents")
+    scopes = {"agents.defaults": json5.table(agents, "defaults")}
+    for name in json5.table(agents, "entries"):
+        scopes[f"agents.entries.{name}"] = json5.table(agents, "entries", name)
     for place, scope in scopes.items():
         for setting in _MODEL_SETTINGS:
             for ref in references(scope.get(setting)):
                 yield f"{place}.{setting}", ref
         for inner in ("subagents", "heartbeat", "compaction"):
-            for ref in references(jsonc.at(scope, inner, "model")):
+            for ref in references(json5.at(scope, inner, "model")):
                 yield f"{place}.{inner}.model", ref
-        for ref in jsonc.table(scope, "models"):
+        for ref in json5.table(scope, "models"):
             if not ref.endswith("/*"):
                 yield f"a key of {place}.models", ref
 
 
 def _overridden(config: Mapping[str, Any]) -> Iterator[Flaw]:
     """With entries there is no other agent; one with a model of its own knows no fallbacks (measured)."""
-    entries = jsonc.table(config, "agents", "entries")
-    if len(entries) > 1 and jsonc.at(config, "agents", "ownership") != "explicit":
+    entries = json5.table(config, "agents", "entries")
+    if len(entries) > 1 and json5.at(config, "agents", "ownership") != "explicit":
         message = "agents.entries has several agents: OpenClaw refuses the config"
         yield Flaw("node.config-check", message, 'set agents.ownership = "explicit"', warning=True)
-    if entries and all(references(jsonc.at(entry, "model")) for entry in entries.values()):
+    if entries and all(references(json5.at(entry, "model")) for entry in entries.values()):
         message = f"no agent uses the node's chain: {', '.join(sorted(entries))} name a model of their own"
         hint = "add an entry without a model, or leave the models away"
         yield Flaw("node.config-check", message, hint, warning=True)
 
 
 def _ids(settings: Any) -> set[str]:
-    models = jsonc.at(settings, "models")
-    return {str(jsonc.at(model, "id")) for model in models} if isinstance(models, list) else set()
+    models = json5.at(settings, "models")
+    return {str(json5.at(model, "id")) for model in models} if isinstance(models, list) else set()
 
 
 def _gateway(gateway: Mapping[str, Any]) -> Iterator[Flaw]:
     if gateway.get("mode") != "local":
         message = f"gateway.mode is {gateway.get('mode')!r}: the gateway does not start"
         yield Flaw("node.config-check", message, 'it has to be "local"')
-    bind, auth = gateway.get("bind", "loopback"), jsonc.table(gateway, "auth")
+    bind, auth = gateway.get("bind", "loopback"), json5.table(gateway, "auth")
     mode = auth.get("mode", "token" if auth.get("token") else "password" if auth.get("password") else "none")
     if mode == "trusted-proxy" or (mode in ("token", "password") and auth.get(mode)):
         return
@@ -131,13 +131,13 @@ def _secret_references(value: Any) -> Iterator[str]:
 
 
 def _deadline(config: Mapping[str, Any]) -> Iterator[Flaw]:
-    defaults = jsonc.table(config, "agents", "defaults")
+    defaults = json5.table(config, "agents", "defaults")
     deadline = number(defaults.get("timeoutSeconds"))
     if deadline is None:
         return
-    providers = jsonc.table(config, "models", "providers")
+    providers = json5.table(config, "models", "providers")
     timeouts = [
-        number(jsonc.at(providers, ref.partition("/")[0], "timeoutSeconds")) or TIMEOUT
+        number(json5.at(providers, ref.partition("/")[0], "timeoutSeconds")) or TIMEOUT
         for ref in references(defaults.get("model"))
     ]
     needed = sum(hang(timeout) for timeout in timeouts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from fleethub.model.fleet import Node
-from fleethub.nodetypes.openclaw import jsonc
+from fleethub.nodetypes.openclaw import json5
 
 HOT = "hot reload"
 RESTART = "gateway restart"
@@ -28,7 +28,7 @@ def consequence(role: str, node: Node, container: bool, before: bytes | None, af
 
 
 def _cold(before: bytes, after: bytes) -> bool:
-    old, new = jsonc.read(before), jsonc.read(after)
+    old, new = json5.read(before), json5.read(after)
     if old is None or new is None:
         return True
-    return any(jsonc.at(old, "gateway", *path) != jsonc.at(new, "gateway", *path) for path in COLD)
+    return any(json5.at(old, "gateway", *path) != json5.at(new, "gateway", *path) for path in COLD)

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
-from fleethub.nodetypes.openclaw import jsonc
+from fleethub.nodetypes.openclaw import json5
 from fleethub.nodetypes.openclaw.wiring import TIMEOUT_MIN
 
 #: OpenClaw's word for "no key needed", which it honours only for a host that it takes for a local one.
@@ -22,32 +22,32 @@ def check_provider(name: str, settings: Any) -> Iterator[Problem]:
     """All flaws of a provider's settings."""
     place = f"models.providers.{name}"
     yield from _door(place, settings)
-    timeout = number(jsonc.at(settings, "timeoutSeconds"))
+    timeout = number(json5.at(settings, "timeoutSeconds"))
     if timeout is not None and timeout < TIMEOUT_MIN:
         message = f"{place}.timeoutSeconds is {timeout:g}: a model that hangs ends the run, no fallback is asked"
         yield message, f"set it to {TIMEOUT_MIN} or more"
-    models = jsonc.at(settings, "models")
+    models = json5.at(settings, "models")
     if not isinstance(models, list) or not models:
         yield f"{place} defines no models", ""
         return
-    ids = [str(jsonc.at(model, "id")) for model in models]
+    ids = [str(json5.at(model, "id")) for model in models]
     for twice in sorted({i for i in ids if ids.count(i) > 1}):
         yield f"{place} defines {twice!r} twice", ""
     for model in models:
-        context, answer = number(jsonc.at(model, "contextWindow")), number(jsonc.at(model, "maxTokens"))
+        context, answer = number(json5.at(model, "contextWindow")), number(json5.at(model, "maxTokens"))
         if context is not None and answer is not None and answer > context:
-            who = f"{place}: maxTokens {answer:g} of {jsonc.at(model, 'id')!r}"
+            who = f"{place}: maxTokens {answer:g} of {json5.at(model, 'id')!r}"
             yield f"{who} exceeds its context of {context:g}", ""
 
 
 def _door(place: str, settings: Any) -> Iterator[Problem]:
-    url, key = jsonc.at(settings, "baseUrl"), jsonc.at(settings, "apiKey")
+    url, key = json5.at(settings, "baseUrl"), json5.at(settings, "apiKey")
     host = _host(url)
     if not host:
         yield f"{place}.baseUrl is {url!r}, not a URL", "write http://host:port"
     if not key or (isinstance(key, str) and not key.strip()):
         yield f"{place}.apiKey is empty", ""
-    if jsonc.at(settings, "api") != "ollama" or not host:
+    if json5.at(settings, "api") != "ollama" or not host:
         return
     if urlsplit(url).path.rstrip("/").endswith("/v1"):
         yield f"{place}.baseUrl ends in /v1, where Ollama breaks tool calls", "leave /v1 away"

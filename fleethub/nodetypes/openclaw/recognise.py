@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from fleethub.dotenv import assignments
-from fleethub.nodetypes.openclaw import jsonc
+from fleethub.nodetypes.openclaw import json5
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 KNOWN = ("gateway", "models", "agents", "channels", "auth", "tools", "session", "plugins")
@@ -14,7 +14,7 @@ KNOWN = ("gateway", "models", "agents", "channels", "auth", "tools", "session", 
 def recognise(role: str, data: bytes) -> str:
     """What shows that a file is the one of that role; empty: nothing in it does."""
     if role == "openclaw":
-        root = jsonc.read(data)
+        root = json5.read(data)
         sections = [name for name in KNOWN if name in (root or {})]
         return f"its sections {', '.join(sections)}" if sections else ""
     text = data.decode(errors="replace")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyjson5 import Json5Exception, decode_utf8
+from pyjson5 import Json5Exception, decode
 
 
 def read(data: bytes) -> dict[str, Any] | None:
     """Return the object in the file, or None when it cannot be read."""
     try:
-        value = decode_utf8(data)
-    except (Json5Exception, ValueError):
+        value = decode(data.decode())  # pyjson5 takes what is no UTF-8 for code points that there are not
+    except (Json5Exception, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
