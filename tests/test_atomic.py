@@ -18,7 +18,7 @@ from fleethub.stores.lock import local_lock
 from tests.cli.test_streams import RUN, shell
 
 #: No file may grow beyond 1 KiB, which is less than any spec: what a full disk does, and no other process feels it.
-FULL = "ulimit -f 1; "
+FULL = "export PYTHONDONTWRITEBYTECODE=1; ulimit -f 1; "  # nor may what Python compiles be cut off
 
 
 def test_init_without_room_leaves_nothing_and_can_be_done_again(tmp_path: Path) -> None:
