@@ -144,6 +144,8 @@ def main() -> int:
     parser.add_argument("--against", metavar="REV", help="compare with another commit of this repository instead")
     parser.add_argument("rows", metavar="ROW", nargs="*", help=f"with --against, only some of: {', '.join(ROWS)}")
     asked = parser.parse_args()
+    if unknown := sorted({*asked.rows} - ROWS.keys()):
+        parser.error(f"there is no row {unknown[0]!r}; there are {', '.join(ROWS)}")
     if asked.against:
         return against(asked.against, asked.rows)
     judged = admission() / sums()
