@@ -17,7 +17,7 @@ STRICT: Any = {"extra": "forbid", "strict": True}
 
 
 def parse(type_: type[A], raw: object) -> A:
-    """The inverse of ``plain``; raises ValueError or TypeError that names the first field that is wrong."""
+    """The inverse of ``plain``; raises ValueError that names the first field that is wrong."""
     from pydantic import ValidationError
 
     from fleethub.codec import said
@@ -26,6 +26,8 @@ def parse(type_: type[A], raw: object) -> A:
         found: A = _adapter(type_).validate_json(json.dumps(raw))  # in JSON a list may be a tuple
     except ValidationError as error:
         raise ValueError(said(error)) from None
+    except TypeError as error:  # TOML has dates
+        raise ValueError(str(error)) from None
     return found
 
 

@@ -72,7 +72,7 @@ class Kind(Generic[A, M, T]):
     # how it is kept
 
     def parse(self, raw: object) -> A:
-        """Attributes as a lockfile has them (``plain``); raises ValueError or TypeError on anything else."""
+        """Attributes as a lockfile has them (``plain``); raises ValueError on anything else."""
         return parse(self.attrs, raw)
 
     def block(self, address: Address) -> str:

@@ -24,8 +24,7 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from fleethub.codec import SORTED, STRICT, AsText, Named, Table, Texts, plain, said
-from fleethub.kinds import KINDS
-from fleethub.lockfile.upgrade import block_of, upgraded_record
+from fleethub.lockfile.upgrade import block_of, kind_of, upgraded_record
 from fleethub.model.address import Address
 from fleethub.model.attributes import plain as values
 from fleethub.model.capacity import PlannedModel
@@ -34,7 +33,7 @@ from fleethub.model.observation import AnyLocked, Applied, Locked, Lockfile, Pen
 Entries = Annotated[frozenset[str], Strict(False), PlainSerializer(sorted)]
 Needs = Annotated[Mapping[Named, Entries], SORTED]
 #: A table in what is read, which the kind then makes its own of; empty: there are none yet.
-RawAttributes = Annotated[Any, PlainSerializer(lambda attrs: {} if attrs is None else plain(values(attrs)))]
+RawAttributes = Annotated[dict[str, Any], PlainSerializer(lambda attrs: {} if attrs is None else plain(values(attrs)))]
 Generation = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -101,7 +100,7 @@ def decode(raw: Any, address: Address) -> AnyLocked:
     except ValidationError as error:
         raise ValueError(f"{address}: {said(error)}") from None
     source = record.source
-    kind = KINDS[address.kind]
+    kind = kind_of(address)
     if source.system != kind.system:
         raise ValueError(f"{source.system!r} is no system of a {address.kind}")
     if source.of != block_of(address):
@@ -119,9 +118,6 @@ def _decode_all(raw: Any) -> dict[Address, AnyLocked]:
     if not isinstance(raw, Mapping):
         raise ValueError(f"{raw!r} holds no resources")
     found = {Address.parse(name): record for name, record in raw.items()}
-    for address in found:
-        if address.kind not in KINDS:
-            raise ValueError(f"{str(address)!r} is nothing that a lockfile records")
     return {address: decode(record, address) for address, record in found.items()}
 
 

@@ -1,4 +1,4 @@
-"""The lockfile as a fold over events: replaying the journal gives the same file."""
+"""The lockfile as a fold over events: replaying the journal gives the same file, unless its write was refused."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub.kinds import KINDS
+from fleethub.kinds.interface import Kind
 from fleethub.model.address import Address
 
 
@@ -37,5 +38,12 @@ def upgraded_record(address: Address, raw: Any) -> Any:
 
 
 def block_of(address: Address) -> str:
-    """The block of the spec that a resource belongs to: its proxy's, or its own."""
-    return KINDS[address.kind].block(address)
+    """The block of the spec that a resource belongs to: its proxy's, or its own; raises ValueError."""
+    return kind_of(address).block(address)
+
+
+def kind_of(address: Address) -> Kind[Any, Any, Any]:
+    """The kind that an address is of; raises ValueError for one that no lockfile records."""
+    if address.kind not in KINDS:
+        raise ValueError(f"{str(address)!r} is nothing that a lockfile records")
+    return KINDS[address.kind]

@@ -19,6 +19,7 @@ from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import blocked_by_unknown, plan_exit, read_and_plan
 from fleethub.operations.sessions import publish, remember
 from fleethub.operations.workplace import Workplace
+from fleethub.stores.interface import StaleLockfileError
 
 Sink = Callable[[Event], Any]
 
@@ -74,7 +75,7 @@ def run(
 
     ``sinks`` get every event. ``again`` False: the plan was made just now, and nobody was asked since. Raises
     StalePlan (nothing was applied), stores.interface.LockedError, and StaleLockfileError when somebody wrote the
-    lockfile meanwhile: before the first request that is, or once all is done.
+    lockfile meanwhile, before the first request; once steps were done that is a note of the result, and its exit code.
     """
     with workplace.lock(asked.operation):
         if again:
@@ -91,11 +92,10 @@ def run(
                 workplace.fleet, workplace.store.read().lockfile
             )  # all that an apply of an empty plan may mend
             return replace(done, data=replace(done.data, notes=notes))
-        result = _carry_out(workplace, held, asked, sinks)
-        return Outcome(result, _exit(result), plan.findings)
+        return _carry_out(workplace, held, asked, sinks)
 
 
-def _carry_out(workplace: Workplace, held: HeldPlan, asked: ApplyInput, sinks: tuple[Sink, ...]) -> Result:
+def _carry_out(workplace: Workplace, held: HeldPlan, asked: ApplyInput, sinks: tuple[Sink, ...]) -> Outcome[Result]:
     from fleethub.applying import apply
     from fleethub.clients.git import commit
     from fleethub.clients.host import Hosts
@@ -105,10 +105,16 @@ def _carry_out(workplace: Workplace, held: HeldPlan, asked: ApplyInput, sinks: t
 
     plan, resolver, store = held.plan, workplace.resolver, workplace.store
     journal, base, showing = store.journal(), held.base, list(sinks)
+    refused: StaleLockfileError | None = None  # after something was done
 
     def save(lockfile: Lockfile) -> None:
-        nonlocal base
-        base = store.write(lockfile, base)
+        nonlocal base, refused
+        try:
+            base = store.write(lockfile, base)
+        except StaleLockfileError as error:
+            if base == held.base:
+                raise
+            refused = error
 
     def emit(event: Event) -> None:
         journal(event)
@@ -134,14 +140,24 @@ def _carry_out(workplace: Workplace, held: HeldPlan, asked: ApplyInput, sinks: t
     seed = resolver.seed_fingerprint() or (held.lockfile.seed if held.lockfile else "")
     try:
         outcome = apply(plan, held.lockfile, context, applied, seed, save, emit)
+    except KeyboardInterrupt:
+        if refused is not None:
+            raise refused from None
+        raise
     finally:
         journal.close()
-    notes = (*outcome.notes, *publish(workplace.fleet, outcome.lockfile), *_trusted(workplace, outcome.lockfile))
+    notes = outcome.notes
+    if refused is None:
+        notes += publish(workplace.fleet, outcome.lockfile)
+    else:
+        notes += (f"{refused}; what was done is done: if nobody else applied, that file belongs in fleet.lock's place",)
+    notes += _trusted(workplace, outcome.lockfile)
     try:
         remember(workplace, read_and_plan(workplace, PlanInput(reads=held.input.reads, only_look=True)))
     except (Exception, KeyboardInterrupt) as error:  # what was done is done, and must be told
         notes += (f"what sessions are told is not of after this apply ({type(error).__name__})",)
-    return Result(plan, True, outcome.done, outcome.failed, outcome.skipped, notes, outcome.lockfile.serial)
+    result = Result(plan, True, outcome.done, outcome.failed, outcome.skipped, notes, outcome.lockfile.serial)
+    return Outcome(result, Exit.STALE if refused is not None else _exit(result), plan.findings)
 
 
 def _trusted(workplace: Workplace, lockfile: Lockfile) -> tuple[str, ...]:

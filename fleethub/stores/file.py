@@ -50,16 +50,17 @@ class FileStore:
         self._private.mkdir(parents=True, exist_ok=True)
         with self._alone():
             try:
-                old = self._path.read_bytes()
+                old: bytes | None = self._path.read_bytes()
             except FileNotFoundError:
-                old = b""
-            if (_digest(old) if old else "") != base:
+                old = None
+            if ("" if old is None else _digest(old)) != base:
                 replace(self._private / "refused.lock", data, 0o644)
                 raise StaleLockfileError(
                     "fleet.lock was changed by somebody else since it was read, and was left as it is; what should "
-                    "have been written is in .fleethub/refused.lock: look at both (git diff), then plan again"
+                    "have been written is in .fleethub/refused.lock: compare the two (git diff --no-index fleet.lock "
+                    ".fleethub/refused.lock), then plan again"
                 )
-            if old:
+            if old is not None:
                 self._back_up(old, base, lockfile.serial)
             replace(self._path, data, 0o644)
         version = _digest(data)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from fleethub.kinds import KINDS
 from fleethub.kinds.node.actions import Activate, Deliver, RemoveNode
+from fleethub.kinds.values import Dependents
 from fleethub.model.observation import Absent, Unknown
+from fleethub.model.plan import Action, Phase, Why
 from tests.fleets import fleet
 from tests.kinds.asking import item, phases, steps
 from tests.world import SEAL, Node, World, apply, facts, plan, settled
@@ -49,6 +52,14 @@ def test_a_file_that_is_no_longer_part_of_it_goes_where_it_is_still_ours() -> No
     assert delivery(mine, SPEC.node("a", "two")).stale == {}
 
 
+def test_how_it_is_ended_one_day_is_recorded_and_starts_nothing() -> None:
+    state = item(NODE, settled(FAR), FAR)
+    assert state.want is not None
+    ended = replace(state, want=replace(state.want, attrs=replace(state.want.attrs, stop=("systemctl", "stop", "a"))))
+    assert [step.phase for step in KINDS["node"].steps(ended, Dependents()).steps] == [Phase.SETTLE]
+    assert [field.path[0] for field in KINDS["node"].describe(ended)[0]] == ["stop"]
+
+
 def test_a_removal_takes_what_is_still_as_applied() -> None:
     world = settled(SPEC).at_file(HERE, "compose.yaml", b"services: {}").at_file(HERE, "notes", b"mine")
     (step,) = steps(NODE, world, SPEC.without("nodes")).steps
@@ -65,7 +76,9 @@ def test_a_node_that_is_there_and_behind_only_settles() -> None:
 def test_unread_is_unknown_and_an_empty_folder_is_absent() -> None:
     world = settled(SPEC)
     dark = told(facts(world, SPEC), {"proxy": "", "node a": "unread"})
-    assert isinstance(plan(world, SPEC, facts=dark).changes[0].blockers[0].reason, str)
+    (change,) = (c for c in plan(world, SPEC.node("a", "two"), facts=dark).changes if str(c.address) == NODE)
+    assert change.action is Action.BLOCKED
+    assert {blocker.why for blocker in change.blockers} == {Why.UNKNOWN}
     assert isinstance(item(NODE, world.at_node(HERE, lambda _: None), SPEC).have, Absent)
     assert isinstance(item(NODE, world.at_node(HERE, lambda _: Node()), SPEC).have, Absent)
 

@@ -110,6 +110,25 @@ def test_damage_is_an_error_and_no_traceback(lockfile: Lockfile, data: st.DataOb
     assert all(told)
 
 
+RECORD_1 = 'format = 1\nfleet = "f"\nlineage = "l"\nserial = 1\nseed = "s"\n[resource."{0}"]\nattrs = {1}\n'
+SOURCE_1 = '[resource."{0}".source]\nsystem = "litellm"\nat = "http://llm:4000"\n'
+
+
+@pytest.mark.parametrize(
+    ("address", "attrs", "says"),
+    [
+        ("backend.gpu", "{ }", "'backend.gpu' is nothing that a lockfile records"),
+        ("key.main.a", '{ models = ["a"], expires = 2026-01-01T00:00:00Z }', "key.main.a: .*not JSON serializable"),
+        ("key.main.a", "1979-01-01", "attrs"),
+        ("key.main.a", '""', "attrs"),
+        ("key.main.a", "[]", "attrs"),
+    ],
+)
+def test_what_no_kind_has_is_damage(address: str, attrs: str, says: str) -> None:
+    with pytest.raises(LockfileError, match=f"fleet.lock is damaged.*{says}"):
+        load((RECORD_1 + SOURCE_1).format(address, attrs))
+
+
 def test_a_newer_format_is_refused() -> None:
     with pytest.raises(LockfileError, match="upgrade FleetHub"):
         load("format = 3\n")

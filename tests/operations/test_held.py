@@ -16,6 +16,7 @@ from fleethub.model.plan import Action, Change, Plan, Result
 from fleethub.operations import apply
 from fleethub.operations.apply import ApplyInput
 from fleethub.operations.held import HeldPlan, HeldPlans, PlanInput, StalePlan, UnknownPlan
+from fleethub.operations.outcome import Outcome
 
 A, B = Address("node", "a"), Address("node", "b")
 
@@ -29,9 +30,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[HeldPlan]:
     """What was carried out."""
     found: list[HeldPlan] = []
 
-    def carry_out(workplace: Any, plan: HeldPlan, *rest: Any) -> Result:
+    def carry_out(workplace: Any, plan: HeldPlan, *rest: Any) -> Outcome[Result]:
         found.append(plan)
-        return Result(plan.plan, applied=True, serial=1)
+        return Outcome(Result(plan.plan, applied=True, serial=1))
 
     monkeypatch.setattr(apply, "_carry_out", carry_out)
     return found

@@ -90,6 +90,35 @@ def test_a_git_pull_while_the_plan_is_read_ends_the_apply_before_any_request(
     assert world.admin.row("volta") == before
 
 
+def test_an_empty_file_is_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "fleet.lock").touch()
+    with pytest.raises(StaleLockfileError):
+        FileStore(tmp_path).write(LOCKFILE, "")
+
+
+def test_a_git_pull_while_steps_are_done_is_told_with_what_was_done(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = world.place(tmp_path, MODELS + NODE)
+    place.apply()
+    place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
+    path, write = place.folder / "fleet.lock", FileStore.write
+
+    def first(store: FileStore, lockfile: Lockfile, base: str) -> str:
+        version = write(store, lockfile, base)
+        monkeypatch.setattr(FileStore, "write", write)
+        path.write_text(path.read_text() + "# pulled\n")
+        return version
+
+    monkeypatch.setattr(FileStore, "write", first)
+    out = place.apply(code=Exit.STALE)
+    assert "git diff --no-index fleet.lock .fleethub/refused.lock" in out
+    assert "0 failed" in out
+    assert path.read_text().endswith("# pulled\n")
+    (place.folder / ".fleethub/refused.lock").replace(path)  # what the note says
+    place.plan_is_empty()
+
+
 def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "fleet.lock").mkdir()
     with pytest.raises(LockfileError, match="cannot be read"):

@@ -23,6 +23,8 @@ def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, 
     found = list(diff({"chain": plain(have.chain)} if have else {}, {"chain": plain(item.want.attrs.chain)}))
     if have is not None and have.activated is False and item.want.attrs.activated:
         found.append(FieldChange(("activated",), "not yet", "with this set"))
+    if have is not None and have.stop != item.want.attrs.stop:
+        found += diff({"stop": plain(have.stop)}, {"stop": plain(item.want.attrs.stop)})
     diffs: list[FileDiff] = []
     told = item.seen.telemetry if item.seen else NodeTelemetry()
     for file in item.want.material.files:

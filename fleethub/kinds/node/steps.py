@@ -37,7 +37,8 @@ def steps(item: NodeState) -> Work:
     node = item.want.material.node
     since = item.seen.telemetry.activated if item.seen else None
     settle = f"{item.address}/settle"
-    if item.seen is not None and item.want.attrs == item.seen.attrs:
+    # how it is to be ended one day is a word of the record: the node itself has nothing of it
+    if item.seen is not None and item.want.attrs == replace(item.seen.attrs, stop=item.want.attrs.stop):
         wait = Settle(node.settle, None, since)
         return Work((Step(settle, item.address, Phase.SETTLE, wait, locked=record(item.want)),))
     kind = nodetypes.of(node)
