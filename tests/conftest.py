@@ -27,7 +27,8 @@ LEFT_OUT = pytest.StashKey[int]()
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Count the long ones among what a ``-m`` leaves out."""
-    if items:
+    option = items[0].config.option if items else None
+    if option is not None and option.markexpr and not option.keyword:
         stash = items[0].config.stash
         stash[LEFT_OUT] = stash.get(LEFT_OUT, 0) + sum(item.get_closest_marker("long") is not None for item in items)
 

@@ -75,13 +75,14 @@ def cmd(
         from fleethub.views import capacity as views
         from fleethub.views import capacity_data as json
 
-        looked = use.look(out.path, name, out.trusting(ask=False))
-        out.findings(looked.findings)
         # what was typed may be any name: whether something is called so is the answer's matter
         asked = CapacityInput.model_construct(
             backend=backend, model=name, context=context, parallel=parallel, kv_type=kv_type, params=params, quant=quant
         )
-        done = use.run(looked, asked, gguf)
+        new = use.new_model(asked, gguf)
+        looked = use.look(out.path, name, out.trusting(ask=False))
+        out.findings(looked.findings)
+        done = use.run(looked, asked, new)
         found = done.data
         if found.answer is not None:
             out.text(views.answer_text(found.answer, out.style))

@@ -75,7 +75,9 @@ def add(options: dict[str, object], items: tuple[str, ...], yes: bool) -> None:
                 if not click.confirm("Trust all of it, from now on?", default=False):
                     out.text("Nothing was added.")
                     return _end(out, replace(before, exit=Exit.FINE))
-        done = trust_record.add(out.path, items)
+            done = trust_record.add_all(before.data)
+        else:
+            done = trust_record.add(out.path, items)
         out.text(f"kept in {done.data.path}")
         if items:
             _show_new(out, done.data.new)

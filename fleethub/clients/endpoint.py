@@ -70,7 +70,12 @@ def read(call: Call, answer: Answer) -> Reply:
     if names is None:
         return Reply(answer.status, Failure.SHAPE, says=f"HTTP {answer.status}, {Failure.SHAPE.value}")
     group, fallbacks = (answer.headers.get(f"x-litellm-{name}", "") for name in ("model-group", "attempted-fallbacks"))
-    return Reply(answer.status, names=names, group=heard(group), fallbacks=int(fallbacks) if fallbacks.isdigit() else 0)
+    return Reply(answer.status, names=names, group=heard(group), fallbacks=counted(fallbacks) or 0)
+
+
+def counted(text: str) -> int | None:
+    """A number of at most nine digits that somebody else wrote; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _names(listed: Any, field: str) -> frozenset[str] | None:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from json import loads
 
 from fleethub.clients.answer import ask
-from fleethub.clients.endpoint import read
+from fleethub.clients.endpoint import counted, read
 from fleethub.clients.http import Answer
 from fleethub.clients.scripts import load
 from fleethub.clients.shell import Shell, ShellError
@@ -73,10 +73,13 @@ def _parse(out: bytes, calls: Sequence[Call]) -> NodeSaid:
                 keys[name] = (state, value)
             case ["by", number, fallbacks, *group]:
                 by[number] = {"x-litellm-attempted-fallbacks": fallbacks, "x-litellm-model-group": " ".join(group)}
-            case ["call", number, code, status, connected, length] if length.isdigit() and number.isdigit():
-                body, rest = rest[: int(length)], rest[int(length) + 1 :]
-                if int(number) < len(calls):
-                    replies[int(number)] = _reply(calls[int(number)], code, status, connected, body, by.get(number, {}))
+            case ["call", number, code, status, connected, length]:
+                call, size = counted(number), counted(length)
+                if call is None or size is None:
+                    break
+                body, rest = rest[:size], rest[size + 1 :]
+                if call < len(calls):
+                    replies[call] = _reply(calls[call], code, status, connected, body, by.get(number, {}))
             case ["failed", *words]:
                 raise ShellError(" ".join(words))
             case ["end"] if len(replies) == len(calls):
@@ -87,12 +90,12 @@ def _parse(out: bytes, calls: Sequence[Call]) -> NodeSaid:
 
 
 def _reply(call: Call, code: str, status: str, connected: str, body: bytes, by: dict[str, str]) -> Reply:
-    if code == "0" and status.isdigit() and int(status):
+    if code == "0" and (answered := counted(status)):
         try:
             parsed = loads(body)
         except (ValueError, RecursionError):
             parsed = None
-        return read(call, Answer(int(status), parsed, by))
+        return read(call, Answer(answered, parsed, by))
     failure = _CODES.get(code, Failure.OTHER)
     if failure is Failure.HANGS and not connected.strip("0."):
         failure = Failure.SILENT

@@ -95,8 +95,8 @@ class SecretResolver:
                 parts.append(part)
                 continue
             value = self.open(part).reveal()
-            if any(c in value for c in "'\n\r\0"):
-                raise self._refuse(part, "holds a quote or a line break, which .env cannot carry")
+            if any(c in value for c in "'\n\r\0") or value.endswith("\\"):
+                raise self._refuse(part, "holds a quote or a line break, or ends in a backslash: .env cannot carry it")
             if isinstance(part, SecretRef) and self._is_guarded(value):
                 raise self._refuse(part, "is the seed or a proxy's master key, which no node may have")
             parts.append(value)

@@ -185,13 +185,8 @@ def read_document(
     try:
         if data is None and (there := folders.kind(file)) != "file":
             missing = "is no file" if there else "does not exist"
-            hint = "fleethub init writes a first one" if name == sources.main else ""
-            sources.complain(
-                "spec.unreadable",
-                f"{name} {missing}",
-                start,
-                "fleethub init writes a first one" if name == sources.main else "",
-            )
+            hint = "fleethub init writes a first one" if name == MAIN else ""
+            sources.complain("spec.unreadable", f"{name} {missing}", start, hint)
             return None
         if data is None:
             with file.open("rb") as stream:

@@ -12,7 +12,7 @@ from fleethub.fleetspec import fields as v
 from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.report import finding
 from fleethub.fleetspec.sources import Sources, read_document
-from fleethub.fleetspec.targets import Refused, relative_file
+from fleethub.fleetspec.targets import Refused, expand, relative_file
 from fleethub.fleetspec.validate import finding_of, literal_secrets
 from fleethub.fleetspec.values import bad, matching
 from fleethub.model.finding import Finding
@@ -32,7 +32,7 @@ def _below(text: str) -> str:
 
 Below = Annotated[str, AfterValidator(_below)]
 Template = Annotated[str, AfterValidator(matching(r"[A-Za-z0-9._-]+\.j2", "must be a file beside it that ends in .j2"))]
-Mode = Annotated[str, AfterValidator(matching("0[0-7]{3}", 'must be permission bits like "0644"'))]
+Mode = Annotated[str, AfterValidator(matching("0[4-7][0-7]{2}", 'must be like "0644", and its owner may read it'))]
 Path = Annotated[str, AfterValidator(matching(r"/[A-Za-z0-9._~/-]*", 'must be a path like "/health"'))]
 
 
@@ -91,7 +91,8 @@ def read_type(sources: Sources, name: str) -> tuple[DeclaredType | None, list[Fi
     except ValidationError as errors:
         wrong = errors.errors(include_url=False, include_input=False)
         return None, found or [finding_of(error, error["loc"], own, TypeTable) for error in wrong]
-    found += _clashes(table, own)
+    sources.files |= own.files
+    found += [*_clashes(table, own), *_braces(table, own)]
     return None if found else _declared(name, table), found
 
 
@@ -106,6 +107,17 @@ def _clashes(table: TypeTable, own: Sources) -> Iterator[Finding]:
         if file.format == "dotenv" and file.mode and int(file.mode, 8) & 0o077:
             message = f"files.{role} holds secrets, and its mode lets others read it"
             yield finding("spec.value", message, own.at((*path, "mode")), 'write "0600", or leave it away')
+
+
+def _braces(table: TypeTable, own: Sources) -> Iterator[Finding]:
+    """Words of commands that cannot be filled in for a node."""
+    for field, words in (("command", table.command), ("stop", table.stop)):
+        for number, word in enumerate(words):
+            try:
+                expand(word, "h", "n")
+            except Refused as refused:
+                message = f"{field}.{number + 1} {refused}"
+                yield finding("spec.placeholder", message, own.at((field, number)), refused.hint)
 
 
 def _declared(name: str, table: TypeTable) -> DeclaredType:

@@ -8,7 +8,7 @@ import re
 
 from fleethub.model.secret import Text
 
-_LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=('[^'\n]*'|[A-Za-z0-9_./:@%,+-]*)")
+_LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=('(?:[^'\n]*[^'\n\\])?'|[A-Za-z0-9_./:@%,+-]*)")
 
 
 def variables(text: Text) -> dict[str, str]:

@@ -52,14 +52,16 @@ class CapacityResult:
     places: tuple[Rank, ...] = ()
 
 
-def run(looked: LookResult, asked: CapacityInput, gguf: Path | None = None) -> Outcome[CapacityResult]:
-    """Answer from what was read; ``gguf``: the file of a model that is not installed. Raises AskError."""
+def run(looked: LookResult, asked: CapacityInput, new: ModelArchitecture | None = None) -> Outcome[CapacityResult]:
+    """Answer from what was read; ``new``: what ``new_model`` made of the question, where that was done already.
+
+    Raises AskError.
+    """
     if asked.model is None:
         reports = overview(looked, asked.backend)
         return Outcome(CapacityResult(reports), overview_exit(reports))
-    params = params_of_text(asked.params) if asked.params else None
-    shape = architecture_of_new(params, asked.quant, gguf)
-    question = Question(asked.backend or "", asked.model, asked.context, asked.parallel, asked.kv_type, shape)
+    new = new or new_model(asked)
+    question = Question(asked.backend or "", asked.model, asked.context, asked.parallel, asked.kv_type, new)
     if asked.backend is not None:
         answer = ask(looked.fleet, looked.facts, question)
         return Outcome(CapacityResult(answer=answer), verdict_exit(answer))
@@ -122,8 +124,11 @@ def params_of_text(text: str) -> int:
         raise AskError(f"{error}: write it like 32B or 1.5B") from None
 
 
-def architecture_of_new(params: int | None, quant: str | None, file: Path | None) -> ModelArchitecture | None:
-    """The shape of a model that is neither in the spec nor installed; raises AskError for an unusable file or quant."""
+def new_model(asked: CapacityInput, file: Path | None = None) -> ModelArchitecture | None:
+    """The architecture of a model that is neither in the spec nor installed: of a GGUF ``file``, or of parameters.
+
+    Reads nothing of the fleet. Raises AskError for an unusable file, number or quant.
+    """
     if file is not None:
         from fleethub.clients.gguf import GgufError, read
 
@@ -138,11 +143,11 @@ def architecture_of_new(params: int | None, quant: str | None, file: Path | None
                 f"{file}: the shape of architecture {arch!r} is not known; give --params and --quant instead"
             )
         return shape
-    if params is None:
+    if not asked.params:
         return None
-    label = (quant or "Q4_K_M").upper()
+    params, label = params_of_text(asked.params), (asked.quant or "Q4_K_M").upper()
     if label not in BITS:
-        raise AskError(f"no quantisation is called {quant!r}; there are: {', '.join(sorted(BITS))}")
+        raise AskError(f"no quantisation is called {asked.quant!r}; there are: {', '.join(sorted(BITS))}")
     return architecture_of_params(params, label)
 
 

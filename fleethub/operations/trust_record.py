@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fleethub.model.exit import Exit
@@ -30,7 +30,8 @@ from fleethub.stores import open_store
 @dataclass(frozen=True, slots=True)
 class TrustResult:
     """``path``: where the record is kept; ``there``: whether there is one. ``new``: what the spec uses and it does not
-    know, and the command ``line`` that adds it. ``missing``: what was to be taken out and is not in it.
+    know, and the command ``line`` that adds it. ``missing``: what was to be taken out and is not in it. ``of``: what
+    was read, and said yes to, for ``add_all``.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class TrustResult:
     new: New
     line: str
     missing: tuple[str, ...] = ()
+    of: tuple[Fleet, Lockfile | None] | None = field(default=None, repr=False)
 
 
 def show(path: Path) -> Outcome[TrustResult]:
@@ -46,15 +48,19 @@ def show(path: Path) -> Outcome[TrustResult]:
     return _outcome(*_opened(path))
 
 
-def add(path: Path, items: Sequence[str] = ()) -> Outcome[TrustResult]:
-    """Record what is named (a URL without a reference: with the spec's); without a name, all that the spec uses now.
+def add_all(shown: TrustResult) -> Outcome[TrustResult]:
+    """Record all that ``show`` found the spec to use, not what it says by now; raises TrustError."""
+    assert shown.of is not None  # from ``show``
+    remember(*shown.of)
+    return _outcome(*shown.of, Exit.FINE)
+
+
+def add(path: Path, items: Sequence[str]) -> Outcome[TrustResult]:
+    """Record what is named (a URL without a reference: with the spec's).
 
     Raises SpecError, TrustInputError and TrustError.
     """
     fleet, lockfile = _opened(path)
-    if not items:
-        remember(fleet, lockfile)
-        return _outcome(fleet, lockfile, Exit.FINE)
     said = given(items)
     places, record = record_of(fleet, lockfile)
     spec = uses(fleet)
@@ -101,5 +107,6 @@ def _outcome(
 ) -> Outcome[TrustResult]:
     places, record = record_of(fleet, lockfile)
     new = unknown(fleet, record or Record())
-    result = TrustResult(places[0], record is not None, record or Record(), new, command_line(fleet, new), missing)
+    line, there = command_line(fleet, new), record is not None
+    result = TrustResult(places[0], there, record or Record(), new, line, missing, (fleet, lockfile))
     return Outcome(result, code if code is not None else Exit.REFUSED if new.lines else Exit.FINE)

@@ -29,8 +29,10 @@ def envquote(value: Any) -> str | Opaque:
     if not isinstance(value, str | int):
         raise TypeError(f"envquote writes text, not {type(value).__name__}")
     text = str(value)
-    if any(char in text for char in "'\n\r\0"):
-        raise EnvUnquotable("a value with a single quote, a line break or a NUL cannot be written into .env")
+    if any(char in text for char in "'\n\r\0") or text.endswith("\\"):
+        raise EnvUnquotable(
+            "a value with a single quote, a line break, a NUL or a backslash at its end cannot be written into .env"
+        )
     return f"'{text}'"
 
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from fleethub.model.edit import Proposal, Written
 from fleethub.model.errors import InputError
+from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.operations import capacity, edit_write
 from fleethub.operations.edit import EditInput, propose
@@ -86,6 +87,12 @@ def _edit(site: Site, asked: NodeInput) -> Response:
     """Propose, judge, write; raises Refusal and FleetHubError."""
     snapshot, models, edit = _snapshot(site), tuple(asked.models()), asked.edit()
     _known(snapshot, models)
+
+    def fresh() -> Facts | None:
+        nonlocal snapshot
+        snapshot = usable(site.snapshots.refresh())
+        return snapshot.facts
+
     try:
         proposal = propose(
             site.path,
@@ -93,10 +100,10 @@ def _edit(site: Site, asked: NodeInput) -> Response:
             snapshot.facts,
             site.trusting,
             api=True,
-            fresh=lambda: usable(site.snapshots.refresh()).facts,
+            fresh=fresh,
         ).data
         if proposal.refused:
-            raise _refusal(usable(site.snapshots.latest), proposal, models)
+            raise _refusal(snapshot, proposal, models)
         written = edit_write.write(proposal)
     except OSError as error:
         raise Refusal("UNWRITABLE", f"the spec cannot be written: {error.strerror}") from None
@@ -152,7 +159,8 @@ def _conflict(snapshot: Snapshot, finding: Finding, models: Iterable[str]) -> di
     backend = finding.address.name if finding.address else ""
     answers = []
     for model in dict.fromkeys(models):
-        if snapshot.fleet is None or backend not in snapshot.fleet.models[model].backends:
+        known = snapshot.fleet.models.get(model) if snapshot.fleet else None
+        if known is None or backend not in known.backends:
             continue
         with suppress(InputError):
             answer = capacity.run(looked(snapshot), CapacityInput(backend=backend, model=model)).data.answer

@@ -239,6 +239,20 @@ def test_the_record_is_the_owners_alone_and_is_listed_and_taken_back(place: Plac
     assert "is damaged" in place.run("plan", code=1)
 
 
+def test_only_what_was_shown_is_trusted(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def yes(*_: object, **__: object) -> bool:
+        place.edit(world.proxy.url, "http://evil.example:4000")
+        return True
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("click.confirm", yes)
+    place.run("trust", "add", code=0)
+    known, _, new = place.run("trust", "list", code=3).partition("not know:")
+    assert world.proxy.url in known
+    assert "http://evil.example:4000" not in known
+    assert "http://evil.example:4000" in new
+
+
 @pytest.mark.parametrize(
     "item", ["", "*", "command:", "command: ", "'open", "http://h:1=env:", "http://h:1=A", "ftp://h"]
 )

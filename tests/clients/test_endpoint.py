@@ -43,6 +43,7 @@ LINES = [
     "B='b'",
     "",
     "nonsense",
+    f"\ufeffA='{KEY}'",
 ]
 
 

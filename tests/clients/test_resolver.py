@@ -122,11 +122,12 @@ def test_what_does_not_resolve_says_why(tmp_path: Path, ref: str, says: str) -> 
 
 
 def test_a_quote_in_a_secret_cannot_break_out_of_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EVIL", "a'\nOTHER='b")
-    resolver = SecretResolver(tmp_path, None)
-    with pytest.raises(SecretError, match="quote") as caught:
-        resolver.fill(Text(("X='", SecretRef(("env:EVIL",)), "'\n")))
-    assert "OTHER" not in str(caught.value)
+    for evil in ("a'\nOTHER='b", "OTHER\\"):
+        monkeypatch.setenv("EVIL", evil)
+        resolver = SecretResolver(tmp_path, None)
+        with pytest.raises(SecretError, match="quote") as caught:
+            resolver.fill(Text(("X='", SecretRef(("env:EVIL",)), "'\n")))
+        assert "OTHER" not in str(caught.value)
 
 
 def test_secrets_have_no_text_form() -> None:

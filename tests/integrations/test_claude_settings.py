@@ -186,6 +186,7 @@ def test_whose_a_command_is(command, ours):
         ('{"hooks": {},\n"hooks": {}}', 0, "hooks is there twice"),
         ('{"env": {"A": 1, "A": 2}}', 0, "A is there twice"),
         ('{"a": 1e400}', 0, "1e400 has more digits"),
+        ('{"a": 1e-9999999999999999999999}', 0, "not JSON"),
         ('{"a": 0.12345678901234567890}', 0, "has more digits"),
         ('{"hooks": {\n"SessionStart": {}}}', 0, "is not a list"),
         ('{"hooks": {"SessionStart": [\n1]}}', 0, "is not an object with a list"),

@@ -33,10 +33,22 @@ def test_names_of_a_chain():
 @pytest.mark.parametrize(
     ("url", "shown"),
     [("http://h", "h:80"), ("https://h/", "h:443"), ("http://[::1]:9", "[::1]:9"), ("nonsense", "nonsense"),
-     ("http://h:port", "http://h:port"), (None, "None")],
+     ("http://h:port", "http://h:port"), (None, "None"), (7, "?"), (["http://h"], "?")],
 )  # fmt: skip
 def test_an_ollamas_address(url, shown):
     assert read_chain(config("o/m:1", {"o": {"api": "ollama", "baseUrl": url}})) == (f"ollama:m:1@{shown}",)
+
+
+@pytest.mark.parametrize("api", [["ollama"], {"ollama": 1}, 7, None])
+def test_an_api_that_is_no_text_is_none_of_ours(api):
+    assert read_chain(config("o/m:1", {"o": {"api": api, "baseUrl": "http://h"}})) == ("o/m:1",)
+
+
+def test_an_endless_number_is_shown_as_nothing():
+    text = b"{agents: {defaults: {model: 'o/m:1'}}, models: {providers: {o: {api: 'ollama', baseUrl: 0x%s}}}}" % (
+        b"f" * 5000
+    )
+    assert read_chain(text) == ("ollama:m:1@?",)
 
 
 @pytest.mark.parametrize("model", [None, 7, {}, {"fallbacks": "x"}, []])

@@ -85,6 +85,8 @@ def test_its_file_has_room_for_one_endpoint() -> None:
     alone = spec.node("web", direct("one")).rendered["web"]
     assert alone.findings == ()
     assert "http://gpu:11434/v1" in alone.files[0].text.display()
+    already = fleet(ollama="http://gpu:11434/v1").table("defaults.node", type="envfile", image=None)
+    assert "'http://gpu:11434/v1'" in already.node("web", direct("one")).rendered["web"].files[0].text.display()
 
 
 def test_a_life_on_the_command_line(tmp_path: Path) -> None:

@@ -37,5 +37,11 @@ def test_planning_names_no_kind_no_node_type_and_no_engine(path: Path) -> None:
             name = (node.id if isinstance(node, ast.Name) else node.attr).lower()
             assert name not in ENGINES, f"{path.name}:{node.lineno}: {name}"
             assert not any(kind in name.split("_") for kind in KINDS), f"{path.name}:{node.lineno}: {name}"
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("fleethub.kinds"):
-            assert node.module in SHARED, f"{path.name}: imports {node.module}"
+        imported: set[str] = set()
+        if isinstance(node, ast.Import):
+            imported = {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules = (alias.name for alias in node.names if node.module == "fleethub.kinds" and alias.name.islower())
+            imported = {node.module, *(f"fleethub.kinds.{name}" for name in modules)}
+        of_kinds = {name for name in imported if name.startswith("fleethub.kinds")}
+        assert of_kinds <= SHARED, f"{path.name}: imports {of_kinds - SHARED}"

@@ -157,7 +157,7 @@ def test_a_nul_in_a_template_or_a_value_is_an_error():
     assert run("{{ v | json }}", v="a\0b").display() == '"a\\u0000b"'
 
 
-@pytest.mark.parametrize("value", ["it's", "a\nb", "a\rb", "a\0b"])
+@pytest.mark.parametrize("value", ["it's", "a\nb", "a\rb", "a\0b", "C:\\dir\\"])
 def test_what_single_quotes_cannot_hold_has_its_own_code(value):
     assert refused("{{ v | envquote }}", v=value).code == "node.env-quote"
 

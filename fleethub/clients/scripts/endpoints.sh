@@ -10,7 +10,7 @@
 . ./unseen.sh
 LC_ALL=C; export LC_ALL
 umask 077
-cr=$(printf '\r')
+cr=$(printf '\r') bom=$(printf '\357\273\277')
 tmp=$(mktemp -d) || { echo 'failed the node has no room for a temporary folder'; exit 0; }
 leave() { rm -rf "$tmp"; }
 exec 2>/dev/null
@@ -24,7 +24,9 @@ lookup() {
     return
   fi
   [ -f "$env" ] && [ -r "$env" ] || { state=unreadable; return; }
+  mark=$bom
   while IFS= read -r line || [ -n "$line" ]; do
+    line=${line#"$mark"} mark=''
     line=${line%"$cr"}
     line=${line#"${line%%[![:blank:]]*}"}
     case $line in export[[:blank:]]*) line=${line#export}; line=${line#"${line%%[![:blank:]]*}"} ;; esac

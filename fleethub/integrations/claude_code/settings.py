@@ -171,7 +171,7 @@ def _parse(text: str) -> dict[str, Any]:
         raise SettingsError(f"not JSON: {error.msg}", error.lineno) from None
     except SettingsError:
         raise
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise SettingsError(f"not JSON: {error}") from None
     if not isinstance(value, dict):
         raise SettingsError("not a JSON object")

@@ -86,7 +86,7 @@ class EnvFile(Base):
             "node": {"name": node.name, "host": node.host, "owner": node.owner, "labels": dict(node.labels)},
             "fleet": {"name": fleet.name},
             "endpoint": [
-                {"name": names.url, "value": first.url if first.proxy else f"{first.url}/v1"},
+                {"name": names.url, "value": first.url if first.proxy else first.url.removesuffix("/v1") + "/v1"},
                 {"name": names.key, "value": key},
                 {"name": names.model, "value": names.prefix + first.id},
             ],

@@ -37,21 +37,23 @@ def references(model: Any) -> list[str]:
 def _name(providers: Mapping[str, Any], ref: str) -> str:
     provider, _, model = ref.partition("/")
     settings = json5.table(providers, provider)
-    if (api := settings.get("api")) in ENGINES:
+    if isinstance(api := settings.get("api"), str) and api in ENGINES:
         return f"{api}:{model}@{address(settings.get('baseUrl'))}"
     return model if provider.startswith("fleethub") and model else ref
 
 
 def address(url: Any) -> str:
-    """Host and port of a URL; the text itself when it is none."""
+    """Host and port of a URL; the text itself when it is none, "None" or "?" for what is no text."""
+    if not isinstance(url, str):
+        return "None" if url is None else "?"
     try:
-        parts = urlsplit(url) if isinstance(url, str) else None
-        if parts is None or not parts.hostname:
-            return str(url)
+        parts = urlsplit(url)
+        if not parts.hostname:
+            return url
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         return f"{host}:{parts.port or _PORTS.get(parts.scheme, 0)}"
     except ValueError:
-        return str(url)
+        return url
 
 
 def strings(value: Any) -> Iterator[str]:
