@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if count := config.stash.get(LEFT_OUT, 0):
         kinds = "kill points, older proxies, logins, fuzzers, whole fleets"
         terminalreporter.line(f"left out: {count} long rows ({kinds}), of each of which a sample ran: make test-long")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """A script's background job ignores Ctrl-C, and so would all that is started here."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

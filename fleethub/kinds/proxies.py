@@ -16,6 +16,18 @@ from fleethub.model.observation import Mark, Source, Unknown
 T = TypeVar("T")
 
 
+class OnProxy:
+    """Mixin of a kind whose things are on a proxy."""
+
+    def block(self, address: Address) -> str:
+        """Its proxy's."""
+        return f"proxy.{address.owner}"
+
+    def title(self, address: Address) -> str:
+        """Its proxy."""
+        return f"Proxy {address.owner}"
+
+
 def proxy_source(proxy: Proxy) -> Source:
     """The one bulk read of a LiteLLM."""
     return Source("litellm", proxy.admin_url, proxy.master_key, of=f"proxy.{proxy.name}")

@@ -26,7 +26,7 @@ from fleethub.kinds.key.ownership import objections, remarks, revoked
 from fleethub.kinds.key.scope import scopes
 from fleethub.kinds.key.status import key_rows
 from fleethub.kinds.key.steps import delete, put
-from fleethub.kinds.proxies import proxy_source
+from fleethub.kinds.proxies import OnProxy, proxy_source
 from fleethub.kinds.values import Dependents, Inputs, ObserveContext, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
 
 
-class KeyKind(Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
+class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     """The keys of LiteLLMs."""
 
     name = "key"
@@ -169,14 +169,6 @@ class KeyKind(Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         from fleethub.kinds.key.execute import HANDLERS
 
         return HANDLERS
-
-    def block(self, address: Address) -> str:
-        """Its proxy's."""
-        return f"proxy.{address.owner}"
-
-    def title(self, address: Address) -> str:
-        """Its proxy."""
-        return f"Proxy {address.owner}"
 
     def status(self, status: FleetStatus, inputs: StatusInputs) -> FleetStatus:
         """A row per key."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import mark_of
-from fleethub.kinds.proxies import lost, proxy_source, proxy_status, unreadable
+from fleethub.kinds.proxies import OnProxy, lost, proxy_source, proxy_status, unreadable
 from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
 from fleethub.kinds.route.attributes import RouteAttrs, RouteMaterial, RouteState, RouteTelemetry
 from fleethub.kinds.route.deployments import in_order, shape_of, wanted_deployments
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
 
 
-class RouteKind(Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
+class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
     """The model aliases of LiteLLMs, and what else is read of their proxies."""
 
     name = "route"
@@ -179,14 +179,6 @@ class RouteKind(Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
         from fleethub.kinds.route.execute import HANDLERS
 
         return HANDLERS
-
-    def block(self, address: Address) -> str:
-        """Its proxy's."""
-        return f"proxy.{address.owner}"
-
-    def title(self, address: Address) -> str:
-        """Its proxy."""
-        return f"Proxy {address.owner}"
 
     def status(self, status: FleetStatus, inputs: StatusInputs) -> FleetStatus:
         """The models of the spec with who calls them, and the proxies that they are on."""
