@@ -35,8 +35,11 @@ def _judge(error: BaseException) -> tuple[Exit, str]:
         return Exit.INTERRUPTED, "interrupted; the next plan sees what was done"
     if isinstance(error, click.ClickException):
         return Exit.ERROR, error.format_message()
-    if isinstance(error, FleetHubError | OSError):
-        return error.exit if isinstance(error, FleetHubError) else Exit.ERROR, f"error: {error}"
+    if isinstance(error, FleetHubError):
+        return error.exit, f"error: {error}"
+    if isinstance(error, OSError):
+        known = error.strerror is not None and error.filename is not None and error.filename2 is None
+        return Exit.ERROR, f"error: {error.strerror}: {str(error.filename)!r}" if known else f"error: {error}"
     if os.environ.get("FLEETHUB_DEBUG"):
         traceback.print_exception(error)
     # source lines hold no values, so no secret; the message of an unforeseen error might

@@ -42,5 +42,14 @@ def test_each_front_end_maps_the_base(
     assert refusal_of(error).code == word
 
 
+def test_what_the_machine_refuses_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    for error, says in (
+        (PermissionError(13, "Permission denied", "/srv/x"), "Permission denied: '/srv/x'"),
+        (OSError("odd"), "odd"),
+    ):
+        assert report(error) == 1
+        assert capsys.readouterr().err == f"error: {says}\n"
+
+
 def test_every_word_has_a_status() -> None:
     assert set(WORDS.values()) <= CODES.keys()
