@@ -23,8 +23,8 @@ def parse_mark(raw: Any) -> Mark | None:
         return None
     lineage, serial, generation = raw.get("lineage"), raw.get("serial"), raw.get("generation")
     if isinstance(lineage, str) and isinstance(serial, int) and isinstance(generation, int):
-        apply, fleet = (str(raw[name]) if isinstance(raw.get(name), str) else "" for name in ("apply", "fleet"))
-        return Mark(lineage, serial, generation, apply, fleet)
+        apply, fleet, born = (str(raw[n]) if isinstance(raw.get(n), str) else "" for n in ("apply", "fleet", "born"))
+        return Mark(lineage, serial, generation, apply, fleet, born)
     return None
 
 

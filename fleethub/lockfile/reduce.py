@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from fleethub.model.address import Address
+from fleethub.model.address import Address, key
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.observation import AnyLocked, Lockfile
 
@@ -44,12 +44,18 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
 
 
 def _raised(before: Mapping[Address, int], resources: Mapping[Address, AnyLocked]) -> Mapping[Address, int]:
-    """The highest generation of each key so far: what was begun counts, what was removed stays."""
+    """The highest generation of each key so far: what was begun counts, what was removed stays.
+
+    By the address that its value is derived from: a renamed key goes on where its birth alias was.
+    """
     found = dict(before)
     for address, record in resources.items():
+        if address.kind != "key":
+            continue
+        born = key(address.owner, record.born or address.alias)
         reached = max(record.generation, record.pending.generation if record.pending else 0)
-        if address.kind == "key" and reached > found.get(address, 0):
-            found[address] = reached
+        if reached > found.get(born, 0):
+            found[born] = reached
     return found
 
 

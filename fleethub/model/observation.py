@@ -54,7 +54,8 @@ class Source:
 class Mark:
     """FleetHub's ownership mark on a key or beside a node's files; ``apply`` is the random id of who wrote it.
 
-    ``fleet``: the name of who made a route, which has no value that would prove it.
+    ``fleet``: the name of who made a route, which has no value that would prove it. ``born``: the alias that a key's
+    value is derived from; empty on keys that an earlier FleetHub wrote.
     """
 
     lineage: str
@@ -62,6 +63,7 @@ class Mark:
     generation: int
     apply: str = ""
     fleet: str = ""
+    born: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,8 @@ class Lockfile:
     ``planned`` is the planned set of each backend, for judging growth; ``fits`` what was said of it, for readers.
     ``apply`` is the random id of the apply that reached ``serial``: two clones may reach the same number.
     ``id`` is the fleet's, empty where the spec has none; ``by_name``: values are derived from the fleet's name.
-    ``generations``: the highest that was ever made of each key, also of keys that are gone.
+    ``generations``: the highest that was ever made of each key, also of keys that are gone, by the address that the
+    value is derived from (``born``).
     """
 
     fleet: str

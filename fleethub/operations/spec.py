@@ -65,7 +65,7 @@ def open_fleet(
 
 def _remembering(fleet: Fleet, store: Store) -> Fleet:
     """With what the lockfile remembers of its keys; one that cannot be read is told of where it is needed."""
-    from fleethub.kinds.key import floors
+    from fleethub.kinds.key import births, floors
     from fleethub.lockfile.errors import LockfileError
 
     try:
@@ -76,7 +76,7 @@ def _remembering(fleet: Fleet, store: Store) -> Fleet:
         return fleet
     return replace(
         fleet,
-        births={address: locked.born for address, locked in lockfile.resources.items() if locked.born},
+        births=births(lockfile),
         floors=floors(lockfile),
     )
 

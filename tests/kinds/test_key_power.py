@@ -11,7 +11,8 @@ from fleethub.clients import litellm_rows
 from fleethub.kinds import KINDS
 from fleethub.kinds.key.actions import KeyPut, ProveKey
 from fleethub.kinds.key.fallbacks import enforced, findings
-from fleethub.kinds.key.marks import floors
+from fleethub.kinds.key.marks import births, floors, mark_of
+from fleethub.lockfile.reduce import _raised
 from fleethub.model import keycall
 from fleethub.model.address import key
 from fleethub.model.attributes import plain
@@ -180,3 +181,20 @@ def test_a_name_that_is_used_again_starts_above_all_that_it_had() -> None:
     assert floors(gone)[address] == 4
     assert replace(SPEC.fleet, floors=floors(gone)).generation(address) == 4
     assert replace(SPEC.key("a", generation=9).fleet, floors=floors(gone)).generation(address) == 9
+
+
+def test_who_takes_the_old_name_of_a_renamed_key_gets_values_of_its_own() -> None:
+    lockfile = settled(SPEC).lockfile
+    assert lockfile is not None
+    old, new = key("main", "a"), key("main", "b")
+    renamed = replace(lockfile.resources[old], born="a", generation=3)
+    moved = replace(lockfile, resources={new: renamed}, generations={old: 3, key("main", "a~2"): 5})
+    assert births(moved) == {new: "a", old: "a~2"}
+    assert floors(moved) == {new: 3, old: 6, key("main", "a~2"): 6}
+    assert _raised({}, {new: replace(renamed, generation=4)}) == {old: 4}
+
+
+def test_a_mark_says_what_a_value_is_derived_from() -> None:
+    mark = mark_of(settled(SPEC).key("a").metadata)
+    assert mark is not None
+    assert (mark.born, mark.generation) == ("a", 1)

@@ -53,7 +53,7 @@ def _key_put(do: KeyPut, world: World, fingerprinter: SecretResolver) -> World:
             proxy = proxy.without_key(do.replaces)
         if not do.models or proxy.find(do.alias):
             raise Failed(f"{do.alias} has no models, or is there already", _with(world, do.source, proxy))
-        row = KeyRow(do.alias, token, do.models, {**NO_LIMITS, **do.limits}, {"fleethub": _mark(world, do.generation)})
+        row = KeyRow(do.alias, token, do.models, {**NO_LIMITS, **do.limits}, {"fleethub": _key_mark(do, world)})
         if all(k.token != token for k in proxy.keys):  # an existing value answers 200 and changes nothing
             proxy = proxy.with_key(row)
     else:
@@ -66,7 +66,7 @@ def _key_put(do: KeyPut, world: World, fingerprinter: SecretResolver) -> World:
                 alias=do.alias,
                 models=row.models if do.models is None else do.models,
                 limits={**{n: _lifted(v) if n in do.lift else v for n, v in row.limits.items()}, **do.limits},
-                metadata={**row.metadata, "fleethub": _mark(world, do.generation)},
+                metadata={**row.metadata, "fleethub": _key_mark(do, world)},
                 blocked=row.blocked and not do.unblock,
                 **{name: LIFTED[name] for name in do.lift if name in LIFTED},
             )
@@ -236,6 +236,10 @@ def _mark(world: World, generation: int) -> dict[str, Any]:
         "generation": generation,
         "apply": lockfile.apply,
     }
+
+
+def _key_mark(do: KeyPut, world: World) -> dict[str, Any]:
+    return {**_mark(world, do.generation), "born": do.value.name}
 
 
 def _identity(world: World) -> str:

@@ -30,7 +30,7 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     """
     api, value = context.litellm(do.source), context.resolver.open(do.value)
     rows = _call(api.find, do.alias)
-    mark = context.mark(do.generation)
+    mark = {**context.mark(do.generation), "born": do.value.name}
     if do.create:
         if do.replaces is not None:
             _gone(api, do.replaces, do.alias, context)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import count
 from typing import Any
 
 from fleethub.kinds.compare import parse_mark
 from fleethub.kinds.key.attributes import KeyAttrs, KeyResource
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
+from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.observation import Locked, Lockfile, Mark
 
@@ -50,8 +52,25 @@ def record_of(locked: Locked[KeyAttrs] | None) -> Locked[KeyAttrs]:
     return locked
 
 
+def births(lockfile: Lockfile) -> dict[Address, str]:
+    """The alias that a key's value is derived from, where that is not its own.
+
+    A renamed key keeps the one that it was made with. Who takes its old name meanwhile gets another, or both would
+    have the same values.
+    """
+    keys = {a: r for a, r in lockfile.resources.items() if a.kind == "key"}
+    found = {a: r.born for a, r in keys.items() if r.born}
+    taken = {key_address(a.owner, born) for a, born in found.items()}
+    for address in sorted(taken - keys.keys()):
+        tries = (f"{address.alias}~{n}" for n in count(2))
+        found[address] = next(name for name in tries if key_address(address.owner, name) not in taken)
+    return found
+
+
 def floors(lockfile: Lockfile) -> dict[Address, int]:
     """The lowest generation that the value of each key may be of: a key that is gone starts above all that it had."""
     kept = {a: r.generation for a, r in lockfile.resources.items() if a.kind == "key" and r.generation}
-    gone = {a: highest + 1 for a, highest in lockfile.generations.items() if a not in lockfile.resources}
+    named = births(lockfile)
+    gone = {a: lockfile.generations.get(key_address(a.owner, named.get(a, a.alias)), 0) + 1
+            for a in {*lockfile.generations, *named} - lockfile.resources.keys()}  # fmt: skip
     return {**gone, **kept}
