@@ -21,7 +21,7 @@ from fleethub.kinds.key.execute import HANDLERS
 from fleethub.model.secret import Secret
 from fleethub.testing.consumer import Consumer
 from tests.fleets import fleet
-from tests.proxies import Admin, Door, Times, chat
+from tests.proxies import Admin, Endpoint, Times, chat
 from tests.support import MASTER, Place, recorded
 
 SCOPES = {
@@ -32,7 +32,7 @@ SCOPES = {
 MODELS = ("qwen3-32b", "gemma3-27b", "llama4-scout", "gpt-oss-20b")
 
 
-def spec(times: Times, *proxies: Door) -> str:
+def spec(times: Times, *proxies: Endpoint) -> str:
     made = fleet(tuple(p.url for p in proxies), key_cache_ttl=times.ttl).table("defaults.node", settle=times.settle)
     made = made.models(*MODELS).node("volta", "qwen3-32b", "gemma3-27b")
     made = made.node("tiltclaw", "gemma3-27b").node("rentalclaw", "qwen3-32b")
@@ -41,7 +41,7 @@ def spec(times: Times, *proxies: Door) -> str:
 
 
 @pytest.fixture
-def place(tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times) -> Place:
+def place(tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times) -> Place:
     return Place(tmp_path / "fleet", spec(times, replicas[0]))
 
 
@@ -64,7 +64,7 @@ def test_keys_have_scope_limits_and_mark(applied: Place, admin: Admin) -> None:
     assert limits == {"rpm_limit": 60000, "tpm_limit": 200_000_000, "max_budget": 20.0, "budget_duration": "30d"}
 
 
-def test_each_nodes_key_reaches_its_models_and_no_others(applied: Place, replicas: tuple[Door, Door]) -> None:
+def test_each_nodes_key_reaches_its_models_and_no_others(applied: Place, replicas: tuple[Endpoint, Endpoint]) -> None:
     for alias, scope in SCOPES.items():
         key = applied.env(alias)["FLEETHUB_KEY_MAIN"]
         for model in MODELS:
@@ -134,7 +134,7 @@ def test_a_living_key_that_nothing_names_is_told_by_every_plan(applied: Place, a
     assert "key.orphan" not in applied.run("plan")
 
 
-def test_a_key_that_is_deleted_is_seen_to_be(applied: Place, admin: Admin, replicas: tuple[Door, Door]) -> None:
+def test_a_key_that_is_deleted_is_seen_to_be(applied: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint]) -> None:
     token = str(admin.row("volta")["token"])
     with closing(Http()) as http:
         api = litellm_client.LiteLLM(http, replicas[0].url, Secret(MASTER))
@@ -148,9 +148,9 @@ def test_a_key_that_is_deleted_is_seen_to_be(applied: Place, admin: Admin, repli
     assert "was deleted by hand" in applied.run("plan")
 
 
-def swap(place: Place, doors: tuple[str, ...]) -> Consumer:
+def swap(place: Place, endpoints: tuple[str, ...]) -> Consumer:
     """Move volta to a model that its key did not have, while its agent calls without pause."""
-    with Consumer(place.folder / "nodes/volta", doors) as agent:
+    with Consumer(place.folder / "nodes/volta", endpoints) as agent:
         _calls(agent, 10)
         place.edit('model = "qwen3-32b"\nfallbacks = ["gemma3-27b"]', 'model = "gpt-oss-20b"')
         place.run("apply", "--auto-approve")
@@ -162,7 +162,7 @@ def swap(place: Place, doors: tuple[str, ...]) -> Consumer:
         assert "does not yet give the key" in place.out
         assert set(agent.models) == {"qwen3-32b"}
         place.apply()
-        with Consumer(place.folder / "nodes/volta", doors) as later:
+        with Consumer(place.folder / "nodes/volta", endpoints) as later:
             _calls(later, 10)
         agent.models.update(later.models)
         agent.denied.extend(later.denied)
@@ -185,7 +185,7 @@ def _calls(agent: Consumer, more: int) -> None:
     assert agent.calls >= wanted
 
 
-def test_a_swap_denies_no_call(applied: Place, replicas: tuple[Door, Door], admin: Admin) -> None:
+def test_a_swap_denies_no_call(applied: Place, replicas: tuple[Endpoint, Endpoint], admin: Admin) -> None:
     agent = swap(applied, (replicas[0].url,))
     assert agent.denied == []
     assert agent.models["gpt-oss-20b"] > 0
@@ -194,7 +194,7 @@ def test_a_swap_denies_no_call(applied: Place, replicas: tuple[Door, Door], admi
 
 
 def test_a_swap_denies_no_call_on_two_replicas(
-    tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times
+    tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
 ) -> None:
     place = Place(tmp_path / "fleet", spec(times, *replicas))
     place.apply()
@@ -206,7 +206,11 @@ def test_a_swap_denies_no_call_on_two_replicas(
 
 
 def test_without_the_proof_a_swap_denies_calls(
-    tmp_path: Path, slow_replicas: tuple[Door, Door], admin: Admin, times: Times, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    slow_replicas: tuple[Endpoint, Endpoint],
+    admin: Admin,
+    times: Times,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same test with the prove step broken on purpose: it must notice. A long cache leaves nothing to chance."""
     # a fleet of its own: keys that another test made with the same seed may still be in these caches
@@ -287,7 +291,7 @@ def test_a_deleted_key_is_revoked_and_made_again_as_the_policy_says(applied: Pla
 
 
 def test_a_deleted_key_comes_back_with_another_value_when_its_generation_is_raised(
-    applied: Place, admin: Admin, replicas: tuple[Door, Door]
+    applied: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint]
 ) -> None:
     value = applied.env("volta")["FLEETHUB_KEY_MAIN"]
     admin.delete("volta")
@@ -365,7 +369,9 @@ def test_a_node_and_its_key_removed_are_a_clean_delete(applied: Place, admin: Ad
     applied.plan_is_empty()
 
 
-def test_a_node_that_is_away_for_three_applies(applied: Place, admin: Admin, replicas: tuple[Door, Door]) -> None:
+def test_a_node_that_is_away_for_three_applies(
+    applied: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint]
+) -> None:
     """It keeps its folder elsewhere meanwhile, and its agent goes on calling what it was told last."""
     folder, away = applied.folder / "nodes/volta", applied.folder / "away"
     folder.rename(away)
@@ -395,7 +401,7 @@ def test_a_node_that_is_away_for_three_applies(applied: Place, admin: Admin, rep
 
 
 def test_routes_are_made_and_removed_where_the_proxy_stores_models(
-    place: Place, admin: Admin, replicas: tuple[Door, Door]
+    place: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint]
 ) -> None:
     extra = '[models.stored]\nproxy = "main"\nroute = "openai/stored"\ncontext = 32768\n[defaults.node]'
     place.edit("[defaults.node]", extra)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.contract import spec
 from tests.fleets import fleet
-from tests.proxies import Admin, Door, Times, chat
+from tests.proxies import Admin, Endpoint, Times, chat
 from tests.support import Place
 
 #: Configs as LiteLLM's own, for both the stand-in and the real one. The real one raises this mock_response.
@@ -57,7 +57,7 @@ POWER = [
 
 
 @pytest.fixture
-def applied(tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times) -> Place:
+def applied(tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times) -> Place:
     text = spec(times, replicas[0]).replace('name = "monad"', f'name = "{fresh()}"')
     place = Place(tmp_path / "fleet", text)
     place.apply()
@@ -69,9 +69,9 @@ def fresh() -> str:
     return f"f{uuid.uuid4().hex[:8]}"
 
 
-def on(tmp_path: Path, door: Door, times: Times, *chain: str, **key: Any) -> Place:
+def on(tmp_path: Path, endpoint: Endpoint, times: Times, *chain: str, **key: Any) -> Place:
     """A fleet of one node on a proxy."""
-    made = fleet(door.url, name=fresh(), key_cache_ttl=times.ttl).table("defaults.node", settle=times.settle)
+    made = fleet(endpoint.url, name=fresh(), key_cache_ttl=times.ttl).table("defaults.node", settle=times.settle)
     return Place(tmp_path / "fleet", made.node("rentalclaw", *chain).key("rentalclaw", **key).text)
 
 
@@ -81,12 +81,12 @@ def told(place: Place, *argv: str) -> list[str]:
     return [line["code"].removeprefix("verify.") for line in lines if line["type"] == "finding"]
 
 
-def calls(place: Place, door: Door, model: str = "qwen3-32b") -> int:
+def calls(place: Place, endpoint: Endpoint, model: str = "qwen3-32b") -> int:
     """The status of a call with the node's own key."""
-    return chat(door.url, place.env("rentalclaw")["FLEETHUB_KEY_MAIN"], model)[0]
+    return chat(endpoint.url, place.env("rentalclaw")["FLEETHUB_KEY_MAIN"], model)[0]
 
 
-def repaired(place: Place, name: str, door: Door) -> None:
+def repaired(place: Place, name: str, endpoint: Endpoint) -> None:
     """It is drift, and is taken off."""
     out = place.run("plan", "--detailed-exitcode", code=2)
     assert "Changed behind our back" in out
@@ -94,10 +94,12 @@ def repaired(place: Place, name: str, door: Door) -> None:
     place.apply()
     place.plan_is_empty()
     assert told(place) == []
-    assert calls(place, door) == 200
+    assert calls(place, endpoint) == 200
 
 
-def test_a_key_that_expires_is_drift_and_lives_on(applied: Place, admin: Admin, replicas: tuple[Door, Door]) -> None:
+def test_a_key_that_expires_is_drift_and_lives_on(
+    applied: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint]
+) -> None:
     admin.update("rentalclaw", duration="1s")
     deadline = time.monotonic() + 300
     while calls(applied, replicas[0]) == 200 and time.monotonic() < deadline:
@@ -110,7 +112,7 @@ def test_a_key_that_expires_is_drift_and_lives_on(applied: Place, admin: Admin, 
 
 @pytest.mark.parametrize(("field", "value"), POWER, ids=[name for name, _ in POWER])
 def test_what_takes_a_keys_power_away_is_drift(
-    field: str, value: Any, applied: Place, admin: Admin, replicas: tuple[Door, Door], version: str
+    field: str, value: Any, applied: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint], version: str
 ) -> None:
     admin.update("rentalclaw", **{field: value})
     refused = field == "allowed_routes" or (field == "aliases" and not version.startswith("1.82"))
@@ -121,7 +123,7 @@ def test_what_takes_a_keys_power_away_is_drift(
 
 @pytest.mark.parametrize(("field", "value"), ZERO, ids=[name for name, _ in ZERO])
 def test_a_limit_of_zero_is_drift(
-    field: str, value: Any, applied: Place, admin: Admin, replicas: tuple[Door, Door], version: str
+    field: str, value: Any, applied: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint], version: str
 ) -> None:
     admin.update("rentalclaw", **{field: value})
     if field != "max_budget":  # 1.82.0 lets a model that costs nothing pass
@@ -143,7 +145,7 @@ def test_another_limit_is_left_alone_and_shown(applied: Place, admin: Admin) -> 
 
 
 def test_a_key_with_one_request_a_minute_keeps_it_for_its_node(
-    tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times
+    tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
 ) -> None:
     place = on(tmp_path, replicas[0], times, "qwen3-32b", rpm=1)
     assert "its list alone was asked" in place.apply()
@@ -152,7 +154,7 @@ def test_a_key_with_one_request_a_minute_keeps_it_for_its_node(
 
 
 def test_a_blocked_key_of_a_higher_generation_gets_a_new_value(
-    applied: Place, admin: Admin, replicas: tuple[Door, Door]
+    applied: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint]
 ) -> None:
     before = applied.env("volta")["FLEETHUB_KEY_MAIN"]
     admin.update("volta", blocked=True)
@@ -168,7 +170,7 @@ def test_a_blocked_key_of_a_higher_generation_gets_a_new_value(
     applied.plan_is_empty()
 
 
-def test_a_deleted_value_never_comes_back(applied: Place, admin: Admin, replicas: tuple[Door, Door]) -> None:
+def test_a_deleted_value_never_comes_back(applied: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint]) -> None:
     """Its key leaked and its node went; the name is used again later, and once more."""
     spec, values = (applied.folder / "fleet.toml").read_text(), []
     for generation in (1, 2, 3):
@@ -216,7 +218,7 @@ def test_a_spent_budget_is_told(applied: Place, admin: Admin) -> None:
 
 
 def test_what_the_proxy_gives_new_keys_is_taken_off_or_told(
-    tmp_path: Path, odd: Door, admin: Admin, times: Times, version: str
+    tmp_path: Path, odd: Endpoint, admin: Admin, times: Times, version: str
 ) -> None:
     place = on(tmp_path, odd, times, "qwen3-32b")
     out = place.apply()
@@ -229,7 +231,7 @@ def test_what_the_proxy_gives_new_keys_is_taken_off_or_told(
     place.plan_is_empty()
 
 
-def test_a_model_of_a_wildcard_is_there(tmp_path: Path, odd: Door, admin: Admin, times: Times) -> None:
+def test_a_model_of_a_wildcard_is_there(tmp_path: Path, odd: Endpoint, admin: Admin, times: Times) -> None:
     alias = "ollama_chat/qwen3-coder:30b"
     made = fleet(odd.url, key_cache_ttl=times.ttl).table("defaults.node", settle=times.settle)
     place = Place(tmp_path / "fleet", made.model(alias, route=alias).node("rentalclaw", alias).text)
@@ -241,7 +243,7 @@ def test_a_model_of_a_wildcard_is_there(tmp_path: Path, odd: Door, admin: Admin,
 
 
 def test_a_fallback_outside_the_scope_is_told_where_it_ends_there(
-    tmp_path: Path, odd: Door, admin: Admin, times: Times, version: str
+    tmp_path: Path, odd: Endpoint, admin: Admin, times: Times, version: str
 ) -> None:
     place = on(tmp_path, odd, times, "dead")
     out = place.run("plan", code=0)
@@ -262,7 +264,7 @@ def test_a_fallback_outside_the_scope_is_told_where_it_ends_there(
 
 
 def test_a_proxy_that_chooses_the_values_itself(
-    tmp_path: Path, closed: Door, admin: Admin, times: Times, version: str
+    tmp_path: Path, closed: Endpoint, admin: Admin, times: Times, version: str
 ) -> None:
     place = on(tmp_path, closed, times, "qwen3-32b")
     if version.startswith("1.82"):  # it does not know the setting

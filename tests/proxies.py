@@ -10,7 +10,7 @@ import httpx
 from tests.support import MASTER
 
 
-class Door(Protocol):
+class Endpoint(Protocol):
     """A proxy, as far as a test knows it."""
 
     @property
@@ -29,7 +29,7 @@ class Admin:
     """What an operator does by hand, with the master key."""
 
     def __init__(self, url: str) -> None:
-        # no certificates are read, which takes longer than most requests: these doors have none
+        # no certificates are read, which takes longer than most requests: these endpoints have none
         self.http = httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {MASTER}"}, timeout=60, verify=False, trust_env=False
         )

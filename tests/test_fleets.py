@@ -25,6 +25,6 @@ def test_the_text_is_the_doc() -> None:
     made = fleet(("http://one:1", "http://two:2"), revoked="restore", processes=2).model("llama3.1", vram="1 GiB")
     made = made.node("a", "llama3.1", labels={"by": 'a "b"'}).key("web", models=["llama3.1"], max_budget=0.5)
     assert tomllib.loads(made.text) == made.doc
-    assert made.fleet.proxies["main"].doors == ("http://one:1", "http://two:2")
+    assert made.fleet.proxies["main"].endpoints == ("http://one:1", "http://two:2")
     assert made.without("nodes", "a").fleet.nodes == {}
     assert made.table("nodes.a", labels=None).fleet.nodes["a"].labels == {}

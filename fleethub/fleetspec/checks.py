@@ -133,9 +133,9 @@ def _role(context: CheckContext, path: KeyPath, table: RoleTable) -> Iterator[Fi
             yield context.finding("spec.reference", way.message, (*path, *entry.path, "via"), way.hint)
     for own in nodetypes.tables():
         written = getattr(table, own.name)
-        for flaw in own.check(written if isinstance(written, dict) else {}):
-            at = (*path, own.name, *flaw.path)
-            yield context.finding(flaw.code, f"{report.dotted(at)} {flaw.message}", at, flaw.hint)
+        for one in own.check(written if isinstance(written, dict) else {}):
+            at = (*path, own.name, *one.path)
+            yield context.finding(one.code, f"{report.dotted(at)} {one.message}", at, one.hint)
 
 
 def _written(context: CheckContext, path: KeyPath, entry: Entry) -> KeyPath:

@@ -9,7 +9,7 @@ from fleethub.model.plan import MISSING, FieldChange
 
 
 def diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
-    """Changed leaves in path order; lists of scalars are one leaf, other lists are walked by index.
+    """Changed fields in path order; lists of scalars are one field, other lists are walked by index.
 
     What is equal, or on one side alone, costs a comparison only: deepdiff, which is slow to import and to run,
     describes what differs.

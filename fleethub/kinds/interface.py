@@ -64,7 +64,7 @@ class Kind(Generic[A, M, T]):
         yield from (record.source for record in locked.values())
 
     def observe(
-        self, address: Address, want: Resource[A, M] | None, locked: Locked[A] | None, sight: ObserveContext
+        self, address: Address, want: Resource[A, M] | None, locked: Locked[A] | None, context: ObserveContext
     ) -> Seen[A, T] | Absent | Unknown:
         """What the facts mean for this address."""
         raise NotImplementedError
@@ -97,7 +97,7 @@ class Kind(Generic[A, M, T]):
         """Every mark of FleetHub's that can be seen where this kind is; ``items`` are of this kind."""
         yield from ((item.address, item.seen.mark) for item in items if item.seen and item.seen.mark)
 
-    def orphans(self, items: Sequence[ResourceState[A, M, T]], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
+    def orphans(self, items: Sequence[ResourceState[A, M, T]], fleet: Fleet, context: ObserveContext) -> list[Finding]:
         """What carries this fleet's mark, and is in neither spec nor lockfile; ``items`` are of this kind."""
         return []
 
@@ -132,7 +132,7 @@ class Kind(Generic[A, M, T]):
     # how it differs
 
     def describe(self, item: ResourceState[A, M, T]) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
-        """The changed leaves and files between observed and wanted, without any secret."""
+        """The changed fields and files between observed and wanted, without any secret."""
         return changed_fields(item), ()
 
     def drifted(self, item: ResourceState[A, M, T]) -> tuple[str, tuple[FieldChange, ...]] | None:
@@ -140,7 +140,7 @@ class Kind(Generic[A, M, T]):
         applied, seen = item.locked.attrs if item.locked else None, item.seen
         if applied is None or seen is None or not (found := drifted(applied, seen.attrs)):
             return None
-        return f"{', '.join(dict.fromkeys(leaf.path[0] for leaf in found))} changed", found
+        return f"{', '.join(dict.fromkeys(field.path[0] for field in found))} changed", found
 
     def beside(self, item: ResourceState[A, M, T]) -> tuple[str, ...]:
         """What it has that the spec does not name and that stays, in words."""
@@ -178,7 +178,7 @@ class Kind(Generic[A, M, T]):
 
     # what is done
 
-    def steps(self, item: ResourceState[A, M, T], uses: Dependents) -> Work:
+    def steps(self, item: ResourceState[A, M, T], dependents: Dependents) -> Work:
         """What must be done, in phases."""
         raise NotImplementedError
 

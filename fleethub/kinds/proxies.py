@@ -36,7 +36,7 @@ def proxy_source(proxy: Proxy) -> Source:
 def lost(
     items: Sequence[AnyState],
     fleet: Fleet,
-    sight: ObserveContext,
+    context: ObserveContext,
     marked: Callable[[ProxyReading], Iterable[tuple[str, Mark, T]]],
 ) -> Iterable[tuple[str, T]]:
     """What carries this fleet's mark under an alias that no item has: the proxy's name, and the thing.
@@ -50,11 +50,11 @@ def lost(
             if side is not None:
                 named.add((side.source.at, item.address.alias))
                 names.setdefault(side.source.at, item.address.owner)
-    for (system, at), reading in sorted(sight.facts.readings.items()):
-        if system != "litellm" or not isinstance(reading, ProxyReading) or not sight.lineage:
+    for (system, at), reading in sorted(context.facts.readings.items()):
+        if system != "litellm" or not isinstance(reading, ProxyReading) or not context.lineage:
             continue
         for alias, mark, thing in marked(reading):
-            if mark.lineage == sight.lineage and (at, alias) not in named:
+            if mark.lineage == context.lineage and (at, alias) not in named:
                 yield names.get(at, at), thing
 
 

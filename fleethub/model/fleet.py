@@ -53,7 +53,7 @@ class Proxy(Block):
     processes: int = 1
 
     @property
-    def doors(self) -> tuple[str, ...]:
+    def endpoints(self) -> tuple[str, ...]:
         """Every URL at which a key must be proved: the replicas, else the admin URL."""
         return self.replicas or (self.admin_url,)
 

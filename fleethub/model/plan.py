@@ -46,7 +46,7 @@ class Phase(IntEnum):
 
 
 class Missing:
-    """The value of a leaf that is not there."""
+    """The value of a field that is not there."""
 
     def __repr__(self) -> str:
         return "(absent)"

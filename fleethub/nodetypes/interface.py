@@ -48,7 +48,7 @@ class FileType:
 
 
 @dataclass(frozen=True, slots=True)
-class SpecFlaw:
+class SpecFinding:
     """What is wrong with the value at a path of a type's table; the message goes on behind the key's own name."""
 
     path: KeyPath
@@ -69,7 +69,7 @@ class SpecTable:
     name: str
     help: str
     model: Callable[[], type[BaseModel]] | None = None
-    check: Callable[[Mapping[str, Any]], Iterator[SpecFlaw]] = lambda settings: iter(())
+    check: Callable[[Mapping[str, Any]], Iterator[SpecFinding]] = lambda settings: iter(())
     owned: Callable[[Mapping[str, Any], bool], Iterable[KeyPath]] = lambda settings, whole: ()
 
 

@@ -46,8 +46,8 @@ def make_plan(
 
     ``blocks``: a block of the spec, or an address, that nothing was asked for -> why: what is of it is unknown.
     """
-    sight = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "")
-    items = items_of(wanted, lockfile, sight, blocks)
+    context = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "")
+    items = items_of(wanted, lockfile, context, blocks)
     fatal = after_reading(tuple(items.values()), lockfile, fleet, facts)
     if any(f.code in FATAL for f in fatal):
         return _empty(fleet, lockfile, (*findings, *fatal))
@@ -84,7 +84,7 @@ def make_plan(
         *(f for v in state.verdicts.values() for f in v.findings),
         *(f for w in steps.values() for f in w.findings),
         *(f for a, item in items.items() for f in KINDS[a.kind].remarks(item)),
-        *(f for n, kind in KINDS.items() for f in kind.orphans(tuple(of_kind(n, items).values()), fleet, sight)),
+        *(f for n, kind in KINDS.items() for f in kind.orphans(tuple(of_kind(n, items).values()), fleet, context)),
         *readings,
         *(f for a in assessments for f in a.findings),
         *unreadable(fleet, facts),

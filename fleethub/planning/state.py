@@ -36,13 +36,13 @@ class PlanningState:
 
 
 def items_of(
-    wanted: Mapping[Address, AnyResource], lockfile: Lockfile | None, sight: ObserveContext, blocks: Mapping[str, str]
+    wanted: Mapping[Address, AnyResource], lockfile: Lockfile | None, context: ObserveContext, blocks: Mapping[str, str]
 ) -> dict[Address, AnyState]:
     locked = lockfile.resources if lockfile else {}
     items = {}
     for address in sorted({*wanted, *locked}):
         want, record_ = wanted.get(address), locked.get(address)
-        have = observed(KINDS[address.kind], address, want, record_, sight, blocks)
+        have = observed(KINDS[address.kind], address, want, record_, context, blocks)
         items[address] = ResourceState(address, want, have, record_)
     return items
 
@@ -52,14 +52,14 @@ def observed(
     address: Address,
     want: AnyResource | None,
     locked: AnyLocked | None,
-    sight: ObserveContext,
+    context: ObserveContext,
     blocks: Mapping[str, str],
 ) -> Observation:
     """What the facts say of one resource; of one that is blocked, nothing that they say is believed."""
     source = want.source if want else locked.source if locked else None
     if reason := blocks.get(str(address)) or blocks.get(source.of if source else ""):
-        return Unknown(reason, sight.facts.at)
-    return kind.observe(address, want, locked, sight)
+        return Unknown(reason, context.facts.at)
+    return kind.observe(address, want, locked, context)
 
 
 def needs_of(item: AnyState) -> Needs:

@@ -21,7 +21,7 @@ def work(state: PlanningState) -> dict[Address, Work]:
         item, action, kind = state.items[address], state.verdicts[address].action, state.kind(address)
         users = state.users.get(address, [])
         delivered = any(_delivered(state, user, address) for user in users)
-        uses = Dependents(
+        dependents = Dependents(
             running=frozenset().union(*(state.running.get(a, {}).get(address, frozenset()) for a in users)),
             refused=refused_entries(state, item),
             delivered=delivered,
@@ -29,7 +29,7 @@ def work(state: PlanningState) -> dict[Address, Work]:
         )
         active = action in (*CHANGES, Action.DELETE) and not state.gates.get(address)
         proved = delivered and kind.provable and action in (None, Action.RECORD)
-        found[address] = kind.steps(item, uses) if active or proved else Work()
+        found[address] = kind.steps(item, dependents) if active or proved else Work()
         if any(step.phase is Phase.CONTRACT for step in found[address].steps):
             contracting |= {a for a in users if state.kind(a).consumer}
     for address in contracting:

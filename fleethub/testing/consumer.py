@@ -16,13 +16,13 @@ from dotenv import dotenv_values
 
 
 class Consumer:
-    """Calls every door in turn with the node's own key and first model; use as a context manager.
+    """Calls every endpoint in turn with the node's own key and first model; use as a context manager.
 
     ``denied`` holds (model, status, type) of each call that was refused; ``models`` counts the good ones.
     """
 
-    def __init__(self, folder: Path, doors: tuple[str, ...]) -> None:
-        self._folder, self._doors = folder, doors
+    def __init__(self, folder: Path, endpoints: tuple[str, ...]) -> None:
+        self._folder, self._endpoints = folder, endpoints
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.models: Counter[str] = Counter()
@@ -45,10 +45,10 @@ class Consumer:
     def _run(self) -> None:
         turn = 0
         while not self._stop.is_set():
-            door = self._doors[turn % len(self._doors)]
+            endpoint = self._endpoints[turn % len(self._endpoints)]
             turn += 1
             try:
-                self._call(door, *self._wiring())
+                self._call(endpoint, *self._wiring())
             except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
                 self.broken.append(f"{type(error).__name__}: {error}")
                 self._stop.wait(0.05)
@@ -63,8 +63,8 @@ class Consumer:
             raise KeyError(variable)
         return model, key
 
-    def _call(self, door: str, model: str, key: str) -> None:
-        connection = http.client.HTTPConnection(urlsplit(door).netloc, timeout=30)
+    def _call(self, endpoint: str, model: str, key: str) -> None:
+        connection = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=30)
         try:
             body = json.dumps({"model": model, "messages": [{"role": "user", "content": "ping"}]})
             headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}

@@ -134,5 +134,5 @@ def _models(
         others = (r for r in rows if r.check.variable == check.variable and r.check.url != check.url)
         elsewhere = frozenset(r.check.name for r in others if r.listed)
         seen = asked.keys.get(check.variable)
-        sight = KeyContext(asked.key, masters.get(check.proxy), seen.same if seen else None, elsewhere)
-        yield from judge_proxy(check, row.listed, row.live, sight)
+        context = KeyContext(asked.key, masters.get(check.proxy), seen.same if seen else None, elsewhere)
+        yield from judge_proxy(check, row.listed, row.live, context)

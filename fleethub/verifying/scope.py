@@ -52,7 +52,7 @@ class KeyContext:
         return alias in self.reading.models or any(fnmatchcase(alias, d.alias) for d in self.reading.deployments)
 
 
-def judge_proxy(check: ModelCheck, listed: bool, live: Reply | None, sight: KeyContext) -> Iterator[Diagnosis]:
+def judge_proxy(check: ModelCheck, listed: bool, live: Reply | None, context: KeyContext) -> Iterator[Diagnosis]:
     """An endpoint that gave its list. A call that was answered outweighs the list: a wildcard shows no names."""
     if live is not None and live.good:
         if live.fallbacks:
@@ -60,22 +60,22 @@ def judge_proxy(check: ModelCheck, listed: bool, live: Reply | None, sight: KeyC
         return
     if live is None or live.failure is Failure.SKIPPED:
         if not listed:
-            yield from _lacking(check, sight)
-        elif (team := sight.team) is not None and team.models and not ({check.name, *_EVERY} & set(team.models)):
+            yield from _lacking(check, context)
+        elif (team := context.team) is not None and team.models and not ({check.name, *_EVERY} & set(team.models)):
             yield Diagnosis("verify.team-scope", check.proxy, check.name, "team")  # a key's list shows its own models
-        elif sight.exists(check.name) is False:  # LiteLLM lists a key's names whether they lead anywhere or not
+        elif context.exists(check.name) is False:  # LiteLLM lists a key's names whether they lead anywhere or not
             yield Diagnosis("verify.model-missing", check.proxy, check.name)
         return
     holder, denied, _ = live.kind.partition(DENIED)
     if denied and holder != "key":
         yield Diagnosis("verify.team-scope", check.proxy, check.name, holder)
     elif denied or (live.status == 401):  # wget does not give the body of a 401; the list took the same key
-        yield from _lacking(check, sight)
+        yield from _lacking(check, context)
     elif (held := held_back(live, check.proxy)) is not None:
         yield held
     elif live.failure is Failure.HANGS:
         yield Diagnosis("verify.hangs", check.url, check.name, proxy=check.proxy)
-    elif live.status in (400, 404) and _NO_MODEL.search(live.says) and not sight.exists(check.name):
+    elif live.status in (400, 404) and _NO_MODEL.search(live.says) and not context.exists(check.name):
         yield Diagnosis("verify.model-missing", check.proxy, check.name)
     else:
         yield Diagnosis("verify.model-error", check.url, check.name, told(live), check.proxy)
@@ -132,17 +132,17 @@ def told(reply: Reply) -> str:
     return f"HTTP {reply.status}" + (f": {reply.says}" if reply.says else "")
 
 
-def _lacking(check: ModelCheck, sight: KeyContext) -> Iterator[Diagnosis]:
+def _lacking(check: ModelCheck, context: KeyContext) -> Iterator[Diagnosis]:
     """The key's list lacks the model: whose list, or which cache?"""
     alias, proxy = check.name, check.proxy
-    if sight.same is False:  # another key has another scope: what is wrong is the key
+    if context.same is False:  # another key has another scope: what is wrong is the key
         return
-    row = sight.row
-    if sight.exists(alias) is False:
+    row = context.row
+    if context.exists(alias) is False:
         yield Diagnosis("verify.model-missing", proxy, alias)
-    elif sight.reading is None and alias in sight.elsewhere:
+    elif context.reading is None and alias in context.elsewhere:
         yield Diagnosis("verify.cache-stale", check.url, alias, proxy=proxy)
-    elif sight.reading is None:
+    elif context.reading is None:
         unsure = "; or no such model is there: the master key could not be asked"
         yield Diagnosis("verify.key-scope", proxy, alias, unsure, proxy)
     elif row is None:

@@ -35,7 +35,7 @@ def verify_data(node: NodeVerification) -> list[dict[str, Any]]:
             "node": node.node,
             "model": row.check.model,
             "proxy": row.check.proxy or None,
-            "door": row.check.url,
+            "endpoint": row.check.url,
             "from": "node" if row.origin is Origin.NODE else "here",
             "listed": row.listed,
             "list": _reply_data(row.listing),

@@ -22,13 +22,13 @@ def finding_data(finding: Finding) -> dict[str, Any]:
     }
 
 
-def field_data(leaf: FieldChange) -> dict[str, Any]:
+def field_data(field: FieldChange) -> dict[str, Any]:
     """A changed value; an absent side is missing."""
-    out: dict[str, Any] = {"path": list(leaf.path)}
-    if leaf.before is not MISSING:
-        out["before"] = leaf.before
-    if leaf.after is not MISSING:
-        out["after"] = leaf.after
+    out: dict[str, Any] = {"path": list(field.path)}
+    if field.before is not MISSING:
+        out["before"] = field.before
+    if field.after is not MISSING:
+        out["after"] = field.after
     return out
 
 
@@ -39,7 +39,7 @@ def change_data(change: Change, full: bool = False) -> dict[str, Any]:
         "address": str(change.address),
         "action": change.action.value,
         "owner": change.owner,
-        "leaves": [field_data(leaf) for leaf in change.fields],
+        "fields": [field_data(field) for field in change.fields],
         "obstacles": [{"why": o.why.value, "what": o.what, "reason": o.reason} for o in change.blockers],
         "consequence": change.consequence,
         "beside": list(change.beside),
@@ -58,7 +58,7 @@ def plan_data(plan: Plan, full: bool = False) -> list[dict[str, Any]]:
             "address": str(d.address),
             "summary": d.summary,
             "repaired": d.repaired,
-            "leaves": [field_data(leaf) for leaf in d.fields],
+            "fields": [field_data(field) for field in d.fields],
             "kept": list(d.kept),
         }
         for d in plan.drift

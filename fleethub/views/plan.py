@@ -1,4 +1,4 @@
-"""A plan for people: the sentence, changes by node and proxy with changed leaves only, drift, findings, summary."""
+"""A plan for people: the sentence, changes by node and proxy with changed fields only, drift, findings, summary."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _folded(changes: Iterable[Change]) -> list[list[Change]]:
         key = (
             change.address.kind,
             change.action,
-            tuple((leaf.path, repr(leaf.before), repr(leaf.after)) for leaf in change.fields),
+            tuple((field.path, repr(field.before), repr(field.after)) for field in change.fields),
             tuple(_common(o.reason, change) for o in change.blockers),
             change.consequence,
             change.beside,
@@ -108,7 +108,7 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
     consequence = f"  → {first.consequence}" if first.consequence and first.action is not Action.BLOCKED else ""
     lines = [f"  {style(meaning, SIGNS[first.action])} {head}{WORDS.get(first.action, '')}{style('dim', consequence)}"]
     if first.action is not Action.RECORD:
-        lines += [f"      {_leaf(leaf)}" for leaf in first.fields]
+        lines += [f"      {_field(field)}" for field in first.fields]
         lines += [f"      {style('dim', 'left alone:')} {', '.join(first.beside)}"] if first.beside else []
     for blocker in first.blockers:
         what = f"{blocker.what}: " if blocker.what else ""
@@ -121,17 +121,17 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
     return lines
 
 
-def _leaf(leaf: FieldChange) -> str:
-    path = _path(leaf.path)
-    if isinstance(leaf.before, list) and isinstance(leaf.after, list) and leaf.path == ("models",):
-        gone = [f"-{m}" for m in leaf.before if m not in leaf.after]
-        new = [f"+{m}" for m in leaf.after if m not in leaf.before]
+def _field(field: FieldChange) -> str:
+    path = _path(field.path)
+    if isinstance(field.before, list) and isinstance(field.after, list) and field.path == ("models",):
+        gone = [f"-{m}" for m in field.before if m not in field.after]
+        new = [f"+{m}" for m in field.after if m not in field.before]
         return f"{path}: {' '.join((*new, *gone)) or 'order'}"
-    if leaf.before is MISSING:
-        return f"{path}: {_value(leaf.after)}"
-    if leaf.after is MISSING:
-        return f"{path}: {_value(leaf.before)} → (absent)"
-    return f"{path}: {_value(leaf.before)} → {_value(leaf.after)}"
+    if field.before is MISSING:
+        return f"{path}: {_value(field.after)}"
+    if field.after is MISSING:
+        return f"{path}: {_value(field.before)} → (absent)"
+    return f"{path}: {_value(field.before)} → {_value(field.after)}"
 
 
 def _path(path: tuple[str, ...]) -> str:
@@ -154,7 +154,7 @@ def _value(value: Any) -> str:
 def _drift(drift: Drift, style: Style) -> list[str]:
     fate = "will be repaired" if drift.repaired else "stays as it is"
     lines = [f"  {style('warning', '≠')} {drift.address}: {drift.summary} ({fate})"]
-    lines += [f"      {_leaf(leaf)}" for leaf in drift.fields]
+    lines += [f"      {_field(field)}" for field in drift.fields]
     if drift.repaired and drift.kept:
         lines.append(f"      {', '.join(drift.kept)}: what is there now is kept there, in .fleethub/overwritten/")
     return lines

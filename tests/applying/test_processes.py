@@ -1,4 +1,4 @@
-"""Workers behind one door: they cannot be asked one by one, so the cache's time is waited out."""
+"""Workers behind one endpoint: they cannot be asked one by one, so the cache's time is waited out."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def test_the_cache_is_outlasted(tmp_path: Path) -> None:
             spec = spec.node(name)
         place = Place(tmp_path / "fleet", spec.table("defaults.node", model="qwen3-32b").text)
         place.apply()
-        assert "workers behind one door" not in place.out  # new keys are in nobody's cache
+        assert "workers behind one endpoint" not in place.out  # new keys are in nobody's cache
         place.edit('model = "qwen3-32b"', 'model = "gemma3-27b"')
         start = time.monotonic()
         place.apply()
         passed = time.monotonic() - start
-        assert "workers behind one door" in place.out
+        assert "workers behind one endpoint" in place.out
         assert passed > 1.0
         place.plan_is_empty()

@@ -1,4 +1,4 @@
-"""The proof of a key at a door that answers its list, and a call now and then with an error of its own."""
+"""The proof of a key at an endpoint that answers its list, and a call now and then with an error of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fleethub.kinds.key import execute as keys
 from fleethub.kinds.key.actions import ProveKey
 from fleethub.model.secret import Derived, Secret
 
-DOOR = "http://door"
+ENDPOINT = "http://door"
 LIST = Answer(200, {"data": [{"id": "one"}]})
 TAKEN = Answer(400, {"error": {"message": "Missing required parameter: 'messages'.", "type": "invalid_request_error"}})
 AWAY = Answer(502, {"error": {"message": "Bad Gateway"}})
@@ -34,7 +34,7 @@ def proved(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> tuple[tuple[str
     monkeypatch.setattr(Context, "pause", lambda _, seconds: clock.__setitem__(0, clock[0] + seconds))
     http, resolver = SimpleNamespace(request=request), SimpleNamespace(open=lambda _: Secret("sk-x"))
     context = Context(http, resolver, None, "l", 1, "a", "f", lambda _: None, 1, 0)  # type: ignore[arg-type]
-    do = ProveKey((DOOR,), "a", Derived("key", "f", "main", "a", 1), ("one",), 8.0, 1, None, created=True)
+    do = ProveKey((ENDPOINT,), "a", Derived("key", "f", "main", "a", 1), ("one",), 8.0, 1, None, created=True)
     return keys.prove(do, context), calls[0]
 
 

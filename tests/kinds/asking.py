@@ -18,14 +18,14 @@ def item(name: str, world: World, spec: Spec) -> ResourceState:
     locked = world.lockfile.resources if world.lockfile else {}
     address = next(a for a in (*wanted(spec), *locked) if str(a) == name)
     want, record = wanted(spec).get(address), locked.get(address)
-    sight = ObserveContext(facts(world, spec), SEAL, world.lockfile.lineage if world.lockfile else "")
-    return ResourceState(address, want, KINDS[address.kind].observe(address, want, record, sight), record)
+    context = ObserveContext(facts(world, spec), SEAL, world.lockfile.lineage if world.lockfile else "")
+    return ResourceState(address, want, KINDS[address.kind].observe(address, want, record, context), record)
 
 
-def steps(name: str, world: World, spec: Spec, uses: Dependents = ALONE) -> Work:
+def steps(name: str, world: World, spec: Spec, dependents: Dependents = ALONE) -> Work:
     """What its kind would do, asked this by its dependents."""
     found = item(name, world, spec)
-    return KINDS[found.address.kind].steps(found, uses)
+    return KINDS[found.address.kind].steps(found, dependents)
 
 
 def phases(work: Work) -> list[str]:

@@ -1,4 +1,4 @@
-"""One diff: nothing for equals, the changed leaves for the rest, lists of names as one leaf."""
+"""One diff: nothing for equals, the changed fields for the rest, lists of names as one field."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ trees = st.dictionaries(st.text("xyz", min_size=1, max_size=2), values, max_size
 def test_empty_exactly_when_equal(before: dict[str, object], after: dict[str, object]) -> None:
     found = diff(before, after)
     assert bool(found) == (before != after)
-    assert [leaf.path for leaf in found] == sorted({leaf.path for leaf in found})
+    assert [field.path for field in found] == sorted({field.path for field in found})
 
 
 def test_a_list_of_names_is_one_leaf() -> None:

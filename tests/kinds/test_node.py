@@ -92,10 +92,10 @@ def test_without_the_seed_nothing_of_a_node_is_known() -> None:
     assert world.lockfile is not None
     (address, want), *_ = [(a, r) for a, r in wanted(SPEC, SEEDLESS).items() if a.kind == "node"]
     record = world.lockfile.resources[address]
-    sight = ObserveContext(facts(world, SPEC), SEEDLESS, world.lockfile.lineage)
-    assert isinstance(NodeKind().observe(address, want, record, sight), Unknown)
-    assert isinstance(NodeKind().observe(address, None, record, sight), Unknown)
-    assert not isinstance(NodeKind().observe(address, None, record, replace(sight, fingerprinter=SEAL)), Unknown)
+    context = ObserveContext(facts(world, SPEC), SEEDLESS, world.lockfile.lineage)
+    assert isinstance(NodeKind().observe(address, want, record, context), Unknown)
+    assert isinstance(NodeKind().observe(address, None, record, context), Unknown)
+    assert not isinstance(NodeKind().observe(address, None, record, replace(context, fingerprinter=SEAL)), Unknown)
 
 
 def test_who_is_restarted_by_hand_has_nothing_to_activate() -> None:

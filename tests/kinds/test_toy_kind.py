@@ -54,15 +54,17 @@ class NoteKind(Kind[NoteAttrs, None, None]):
         yield from (resource.source for resource in wanted.values())
         yield from (replace(record.source, ask=(address.name,)) for address, record in locked.items())
 
-    def observe(self, address: Address, want: Any, locked: Any, sight: Any) -> Seen[NoteAttrs, None] | Absent | Unknown:
-        reading = sight.facts.of((want or locked).source)
+    def observe(
+        self, address: Address, want: Any, locked: Any, context: Any
+    ) -> Seen[NoteAttrs, None] | Absent | Unknown:
+        reading = context.facts.of((want or locked).source)
         if not isinstance(reading, HostReading):
-            return Unknown("it was not read", sight.facts.at)
+            return Unknown("it was not read", context.facts.at)
         file = reading.files.get(address.name)
         there = file.content.reveal().decode() if file and file.content else None
-        return Seen(NoteAttrs(there), sight.facts.at, None) if there is not None else Absent(sight.facts.at)
+        return Seen(NoteAttrs(there), context.facts.at, None) if there is not None else Absent(context.facts.at)
 
-    def steps(self, item: Any, uses: Any) -> Work:
+    def steps(self, item: Any, dependents: Any) -> Work:
         phase, locked = (Phase.EXPAND, record(item.want)) if item.want else (Phase.CONTRACT, None)
         do = Write(item.address.name, item.want.attrs.text if item.want else None)
         return Work((Step(f"{item.address}/write", item.address, phase, do, (), locked, locked is None),))
@@ -94,7 +96,7 @@ def test_it_is_planned_applied_recorded_and_told_of(place: Place, monkeypatch: p
     assert "Creates 1 note; nothing is deleted." in place.run("plan", code=0)
     change = next(line for line in lines(place, "plan") if line["type"] == "change")
     assert (change["address"], change["action"]) == ("note.a", "create")
-    assert change["leaves"] == [{"path": ["text"], "after": "hello"}]
+    assert change["fields"] == [{"path": ["text"], "after": "hello"}]
     assert "note.a  [create planned]" in " ".join(place.run("status", code=0).split("\n")).replace(": absent", "")
     place.apply()
     note = place.folder / "notes/a"

@@ -48,7 +48,7 @@ def test_what_somebody_changed_is_drift_named_by_its_variable_and_put_back(path:
     text = settled(spec).nodes[HERE].files[path][0].replace(b"'one'", b"'two'")
     world = settled(spec).at_file(HERE, path, text, 0o600)
     decided = plan(world, spec)
-    assert (path, "DEFAULT_MODELS") in [leaf.path for drift in decided.drift for leaf in drift.fields]
+    assert (path, "DEFAULT_MODELS") in [field.path for drift in decided.drift for field in drift.fields]
     assert b"DEFAULT_MODELS='one'" in apply(world, decided).world.nodes[HERE].files[path][0]
 
 

@@ -27,8 +27,8 @@ def verdict(name: str, world: World, spec: Spec, policy: Policy = STOP, repair: 
     lockfile = world.lockfile
     address = next(a for a in (*wanted(spec), *(lockfile.resources if lockfile else ())) if str(a) == name)
     want, record = wanted(spec).get(address), lockfile.resources.get(address) if lockfile else None
-    sight = ObserveContext(facts(world, spec), SEAL, lockfile.lineage if lockfile else "")
-    have = KINDS[address.kind].observe(address, want, record, sight)
+    context = ObserveContext(facts(world, spec), SEAL, lockfile.lineage if lockfile else "")
+    have = KINDS[address.kind].observe(address, want, record, context)
     return judge(ResourceState(address, want, have, record), lockfile, policy, repair)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract import spec
-from tests.proxies import Admin, Door, Times
+from tests.proxies import Admin, Endpoint, Times
 from tests.support import Place
 
 GHOST = '[models.ghost]\nproxy = "main"\nroute = "openai/ghost"\ncontext = 32768\n'
@@ -20,7 +20,7 @@ def told(place: Place, *argv: str) -> list[str]:
 
 
 @pytest.fixture
-def applied(tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times) -> Place:
+def applied(tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times) -> Place:
     place = Place(tmp_path / "fleet", spec(times, *replicas))
     place.apply()
     return place
@@ -31,7 +31,9 @@ def test_all_is_well(applied: Place) -> None:
     assert told(applied, "--live") == []
 
 
-def test_a_key_that_lacks_a_model(tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times) -> None:
+def test_a_key_that_lacks_a_model(
+    tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
+) -> None:
     place = Place(tmp_path / "fleet", spec(times, replicas[0]))
     place.apply()
     admin.update("volta", models=["qwen3-32b"])
@@ -46,7 +48,9 @@ def test_a_model_that_is_not_there(applied: Place) -> None:
     assert told(applied, "--live") == ["model-missing"]
 
 
-def test_a_team_that_lacks_a_model(tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times) -> None:
+def test_a_team_that_lacks_a_model(
+    tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
+) -> None:
     place = Place(tmp_path / "fleet", spec(times, replicas[0]))
     place.apply()
     body = {"team_alias": "verify", "models": ["qwen3-32b", "gemma3-27b"]}
@@ -65,7 +69,7 @@ def test_a_team_that_lacks_a_model(tmp_path: Path, replicas: tuple[Door, Door], 
         admin.http.post("/team/delete", json={"team_ids": [team]})
 
 
-def test_replicas_that_remember(tmp_path: Path, slow_replicas: tuple[Door, Door], admin: Admin) -> None:
+def test_replicas_that_remember(tmp_path: Path, slow_replicas: tuple[Endpoint, Endpoint], admin: Admin) -> None:
     """The change is made at another replica; both of these keep their cache for a minute."""
     place = Place(tmp_path / "fleet", spec(Times("60s", "1s"), *slow_replicas))
     place.edit('fallbacks = ["gemma3-27b"]\n', "")
@@ -78,7 +82,7 @@ def test_replicas_that_remember(tmp_path: Path, slow_replicas: tuple[Door, Door]
 
 
 def test_a_key_that_is_blocked_or_deleted(
-    tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times
+    tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
 ) -> None:
     place = Place(tmp_path / "fleet", spec(times, replicas[0]))
     place.apply()
@@ -98,7 +102,7 @@ def test_another_key(applied: Place, admin: Admin) -> None:
     assert told(applied, "--live") == ["wrong-key"]
 
 
-def test_a_key_over_its_budget(tmp_path: Path, replicas: tuple[Door, Door], admin: Admin, times: Times) -> None:
+def test_a_key_over_its_budget(tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times) -> None:
     place = Place(tmp_path / "fleet", spec(times, replicas[0]))
     place.apply()
     admin.update("volta", max_budget=0.0)

@@ -38,7 +38,7 @@ def asked(
     """Models a and b at two endpoints; ``lives`` in the order a one, a two, b one, b two."""
     replies = [one, two, *(live for live in lives if live)]
     index = iter(range(2, len(replies)))
-    places = [(m, door) for m in "ab" for door in (0, 1)]
+    places = [(m, endpoint) for m in "ab" for endpoint in (0, 1)]
     checks = tuple(
         ModelCheck(m, m, "main", "KEY", (ONE, TWO)[d], d == 0, d, next(index) if live else None)
         for (m, d), live in zip(places, lives, strict=True)

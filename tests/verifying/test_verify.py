@@ -212,7 +212,7 @@ def test_a_key_over_its_budget_and_one_over_its_rate(place: Place, town: Town) -
     assert place.code == Exit.ERROR  # nothing wrong was found, and not all of it was proved
 
 
-# doors
+# endpoints
 
 
 def test_a_replica_that_is_down(place: Place, town: Town) -> None:
@@ -343,7 +343,7 @@ def test_a_replica_that_only_this_machine_can_connect_to(
     monkeypatch.setattr(node, "run", run)
     place.edit(silent, town.second.url)
     assert codes(place, "--live") == []
-    origins = {check["door"]: check["from"] for check in checks(place, "--live")}
+    origins = {check["endpoint"]: check["from"] for check in checks(place, "--live")}
     assert origins == {town.first.url: "node", town.second.url: "here", town.ollama.url: "node"}
     assert "(from here)" in place.run("verify")
 

@@ -89,12 +89,12 @@ def _key_delete(do: KeyDelete, world: World, fingerprinter: SecretResolver) -> W
 @_do.register
 def _prove_key(do: ProveKey, world: World, fingerprinter: SecretResolver) -> World:
     token = fingerprinter.open(do.value).sha256()
-    for door in do.doors:
-        proxy = world.proxies.get(door) or Proxy()
+    for endpoint in do.endpoints:
+        proxy = world.proxies.get(endpoint) or Proxy()
         row = next((k for k in proxy.keys if k.token == token), None)
         lists: frozenset[str] = frozenset() if row is None or row.blocked else frozenset(row.models or proxy.aliases)
         if row is None or row.blocked or set(do.scope) - lists:
-            raise Failed(f"{door} does not give {do.alias} {sorted(set(do.scope) - lists)}", world)
+            raise Failed(f"{endpoint} does not give {do.alias} {sorted(set(do.scope) - lists)}", world)
     return world
 
 
@@ -112,9 +112,9 @@ def _route_put(do: RoutePut, world: World, fingerprinter: SecretResolver) -> Wor
 
 @_do.register
 def _prove_route(do: ProveRoute, world: World, fingerprinter: SecretResolver) -> World:
-    for door in do.doors:
-        if door not in world.proxies or do.alias not in world.proxies[door].aliases:
-            raise Failed(f"{door} does not list {do.alias}", world)
+    for endpoint in do.endpoints:
+        if endpoint not in world.proxies or do.alias not in world.proxies[endpoint].aliases:
+            raise Failed(f"{endpoint} does not list {do.alias}", world)
     return world
 
 

@@ -49,9 +49,9 @@ class KeyDelete:
 
 @dataclass(frozen=True, slots=True)
 class ProveKey:
-    """Ask every door with the key itself until it lists the whole scope, for 2 x ttl + 10 seconds each.
+    """Ask every endpoint with the key itself until it lists the whole scope, for 2 x ttl + 10 seconds each.
 
-    ``processes`` > 1: there are workers behind one door that cannot be asked one by one, so the ttl is
+    ``processes`` > 1: there are workers behind one endpoint that cannot be asked one by one, so the ttl is
     waited out since the write (``written`` names the step that wrote; None: since now). ``asks``: whether the key has
     a request to spare for the question whether it may be called with; else its list alone counts.
     """
@@ -59,7 +59,7 @@ class ProveKey:
     operation: ClassVar[str] = "key.prove"
     says: ClassVar[str] = "prove key"
 
-    doors: tuple[str, ...]
+    endpoints: tuple[str, ...]
     alias: str
     value: Derived
     scope: tuple[str, ...]

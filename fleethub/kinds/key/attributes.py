@@ -48,7 +48,7 @@ class KeyAttrs:
 
 @dataclass(frozen=True, slots=True)
 class KeyMaterial:
-    """What a key's steps need: where its value is derived, and the doors that it is proved at."""
+    """What a key's steps need: where its value is derived, and the endpoints that it is proved at."""
 
     slot: Derived
     proxy: Proxy

@@ -17,12 +17,12 @@ def describe(item: KeyState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, .
     renewed = item.seen is not None and item.seen.attrs.value != item.want.attrs.value
     if renewed or (item.seen is None and item.want.generation > 1):
         shown.append(FieldChange(("value",), MISSING, _new_value(item, renewed)))
-    for leaf in changed_fields(item):
-        if leaf.path[0] == "value" or (renewed and leaf.path[0] == "blocked"):
+    for field in changed_fields(item):
+        if field.path[0] == "value" or (renewed and field.path[0] == "blocked"):
             continue
-        if leaf.path[0] in ("blocked", "marked") and not item.seen:
+        if field.path[0] in ("blocked", "marked") and not item.seen:
             continue
-        shown.append(leaf if leaf.path[0] != "renamed" else FieldChange(("alias",), leaf.before, item.address.alias))
+        shown.append(field if field.path[0] != "renamed" else FieldChange(("alias",), field.before, item.address.alias))
     return tuple(shown), ()
 
 
@@ -34,13 +34,13 @@ def drifted(item: KeyState) -> tuple[str, tuple[FieldChange, ...]] | None:
     found = compare.drifted(applied, item.seen.attrs, never(item.seen))
     if not found:
         return None
-    renamed = next((f"renamed to {leaf.after}" for leaf in found if leaf.path == ("renamed",)), "")
+    renamed = next((f"renamed to {field.after}" for field in found if field.path == ("renamed",)), "")
     shown = tuple(
-        FieldChange(leaf.path, SENSITIVE, SENSITIVE) if leaf.path == ("value",) else leaf
-        for leaf in found
-        if leaf.path != ("renamed",) and (leaf.path != ("marked",) or len(found) == 1)
+        FieldChange(field.path, SENSITIVE, SENSITIVE) if field.path == ("value",) else field
+        for field in found
+        if field.path != ("renamed",) and (field.path != ("marked",) or len(found) == 1)
     )
-    names = ", ".join(dict.fromkeys(leaf.path[0] for leaf in shown))
+    names = ", ".join(dict.fromkeys(field.path[0] for field in shown))
     return ", ".join(filter(None, (renamed, f"{names} changed" if names else ""))), shown
 
 

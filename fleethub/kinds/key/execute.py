@@ -15,8 +15,8 @@ from fleethub.model import keycall
 from fleethub.model.facts import KeyRow
 from fleethub.model.secret import Secret
 
-POLL = 0.25  # seconds between two questions to one door
-TRIES = 3  # calls that a door may answer with an error of its own before its list alone counts
+POLL = 0.25  # seconds between two questions to one endpoint
+TRIES = 3  # calls that an endpoint may answer with an error of its own before its list alone counts
 #: LiteLLM's issue 25553, met on 1.82.0: each call writes the cached key back with a new lifetime.
 BUSY = (
     " (calls without pause keep an old scope alive in some LiteLLMs: pause the node or restart that one, apply again)"
@@ -114,38 +114,40 @@ def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
 
 
 def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
-    """Ask each door with the key itself, until all of them list the scope and take a call, or the time is over."""
+    """Ask each endpoint with the key itself, until all of them list the scope and take a call, or the time is over."""
     value = context.resolver.open(do.value)
     if do.processes > 1 and not do.created:
-        context.outlast(do.written, do.ttl, f"workers behind one door forget the old scope of {do.alias}")
+        context.outlast(do.written, do.ttl, f"workers behind one endpoint forget the old scope of {do.alias}")
     notes = [] if do.asks or not do.scope else [f"{do.alias} has too few requests to spare: its list alone was asked"]
-    return (*notes, *(note for door in do.doors if (note := _prove_at(door, do, value, context))))
+    return (*notes, *(note for endpoint in do.endpoints if (note := _prove_at(endpoint, do, value, context))))
 
 
-def _prove_at(door: str, do: ProveKey, value: Secret, context: Context) -> str | None:
-    """None when the door lists the scope and takes a call; a note when that could not be asked. Raises StepError."""
+def _prove_at(endpoint: str, do: ProveKey, value: Secret, context: Context) -> str | None:
+    """None when it lists the scope and takes a call; a note when that could not be asked. Raises StepError."""
     deadline = time.monotonic() + 2 * do.ttl + 10
-    api = LiteLLM(context.http, door, None)
-    call = _Call(do, door)
+    api = LiteLLM(context.http, endpoint, None)
+    call = _Call(do, endpoint)
     reason, said = "", False
     while True:
         try:
-            lacking = set(do.scope) - api.models_seen_by(door, value)
-            reason = f"{door} does not yet give the key {do.alias!r} {', '.join(sorted(lacking))}"
+            lacking = set(do.scope) - api.models_seen_by(endpoint, value)
+            reason = f"{endpoint} does not yet give the key {do.alias!r} {', '.join(sorted(lacking))}"
             if not lacking and call.done(api, value):
                 return call.note
             if not lacking:
-                reason = f"{door} lists all models to the key {do.alias!r}, and refuses a call with it: {call.refusal}"
+                reason = (
+                    f"{endpoint} lists all models to the key {do.alias!r}, and refuses a call with it: {call.refusal}"
+                )
         except LiteLLMError as error:
             if error.kind == "budget_exceeded":
                 # it cannot be asked, and refuses every call until its budget is reset: the cache is older by then
-                context.outlast(do.written, do.ttl, f"{door} forgets the old scope of {do.alias}")
-                return f"{do.alias} is over its budget at {door}: its scope could not be asked, only waited for"
-            reason = f"{door} does not take the key {do.alias!r}: {error}"
+                context.outlast(do.written, do.ttl, f"{endpoint} forgets the old scope of {do.alias}")
+                return f"{do.alias} is over its budget at {endpoint}: its scope could not be asked, only waited for"
+            reason = f"{endpoint} does not take the key {do.alias!r}: {error}"
         if time.monotonic() >= deadline:
             raise StepError(f"{reason}; nothing was delivered to its nodes, and the scope stays wide{BUSY}")
         if not said:
-            context.say(f"waiting until {door} knows the new scope of {do.alias}", 2 * do.ttl + 10)
+            context.say(f"waiting until {endpoint} knows the new scope of {do.alias}", 2 * do.ttl + 10)
             said = True
         context.pause(POLL)
 
@@ -160,10 +162,10 @@ def _gone(api: LiteLLM, token: str, alias: str, context: Context) -> None:
 
 
 class _Call:
-    """The question whether a door takes a call with the key. Each one costs the key a request, so they are few."""
+    """The question whether an endpoint takes a call with the key. Each one costs the key a request, so they are few."""
 
-    def __init__(self, do: ProveKey, door: str) -> None:
-        self._do, self._door = do, door
+    def __init__(self, do: ProveKey, endpoint: str) -> None:
+        self._do, self._endpoint = do, endpoint
         self._next = 0.0  # monotonic seconds
         self._failed = 0
         self.note: str | None = None
@@ -177,7 +179,7 @@ class _Call:
         if now < self._next:
             return False
         self._next = now + max(1.0, do.ttl / 4)
-        error = api.refuses(self._door, key, do.scope[0])
+        error = api.refuses(self._endpoint, key, do.scope[0])
         if error is None:
             return True
         self.refusal = error
@@ -185,12 +187,14 @@ class _Call:
             raise error
         meaning = keycall.judge(error.status, error.kind, str(error))
         if meaning == "held":
-            self.note = f"a limit of {do.alias} held the question back at {self._door}: its list alone was asked"
+            self.note = f"a limit of {do.alias} held the question back at {self._endpoint}: its list alone was asked"
         elif meaning == "unclear":
             self._failed += 1
             if error.status >= 500 and self._failed < TRIES:  # a replica that starts, or whose balancer has none yet
                 return False
-            self.note = f"{self._door} answers in no known way ({error}) what {do.alias} may do: its list alone counts"
+            self.note = (
+                f"{self._endpoint} answers in no known way ({error}) what {do.alias} may do: its list alone counts"
+            )
         return self.note is not None
 
 

@@ -92,10 +92,10 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             yield replace(record.source, known=self._made(address, wanted.get(address), record, fleet.identity))
 
     def observe(
-        self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, sight: ObserveContext
+        self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, context: ObserveContext
     ) -> KeySeen | Absent | Unknown:
         """The key of a value of ours; else, where it is wanted, what stands in its place."""
-        return observe(address, want, locked, sight)
+        return observe(address, want, locked, context)
 
     def proves(self, item: KeyState) -> bool:
         """A marked key of the value that this fleet derives: nobody else has the seed."""
@@ -111,9 +111,9 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
                     yield key_address(names.get(at, at), row.alias), mark
         yield from super().marks(items, facts)
 
-    def orphans(self, items: Sequence[KeyState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
+    def orphans(self, items: Sequence[KeyState], fleet: Fleet, context: ObserveContext) -> list[Finding]:
         """Living keys with this fleet's mark that nothing names."""
-        return orphans(items, fleet, sight)
+        return orphans(items, fleet, context)
 
     def findings(
         self,
@@ -160,9 +160,9 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         """Its scope."""
         return frozenset(attrs.models)
 
-    def steps(self, item: KeyState, uses: Dependents) -> Work:
+    def steps(self, item: KeyState, dependents: Dependents) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
-        return delete(item, uses) if item.want is None else put(item, item.want, uses)
+        return delete(item, dependents) if item.want is None else put(item, item.want, dependents)
 
     def handlers(self) -> Mapping[type, Handler]:
         """Requests to the proxy's API."""

@@ -34,12 +34,12 @@ def marks(reading: ProxyReading) -> list[tuple[KeyRow, Mark]]:
 
 
 def ours(
-    rows: Iterable[KeyRow], reading: ProxyReading, values: Collection[str], sight: ObserveContext
+    rows: Iterable[KeyRow], reading: ProxyReading, values: Collection[str], context: ObserveContext
 ) -> KeyRow | None:
     """The row whose value is one of ``values``: one of those that have the alias, else whoever has it by now."""
 
     def first(some: Iterable[KeyRow]) -> KeyRow | None:
-        return next((r for r in some if sight.fingerprinter.sha256(bytes.fromhex(r.token)) in values), None)
+        return next((r for r in some if context.fingerprinter.sha256(bytes.fromhex(r.token)) in values), None)
 
     if not values:
         return None

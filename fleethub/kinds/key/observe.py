@@ -12,40 +12,40 @@ from fleethub.model.observation import Absent, Locked, Seen, Unknown
 
 
 def observe(
-    address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, sight: ObserveContext
+    address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, context: ObserveContext
 ) -> KeySeen | Absent | Unknown:
     """The row with a value of ours, whatever its alias is now; else, where it is wanted, the row in its place.
 
     The reading is whole (see ``clients.litellm``): without such a row the key is absent.
     """
     source = (want or record_of(locked)).source
-    reading = sight.facts.of(source)
+    reading = context.facts.of(source)
     if isinstance(reading, Unknown):
         return Unknown(f"{source.at}: {reading.reason}", reading.at)
     if not isinstance(reading, ProxyReading):
-        return Unknown(f"{source.at}: not read as a LiteLLM", sight.facts.at)
-    if sight.fingerprinter.sha256(b"") is None:
-        return Unknown("the fleet's seed does not resolve, so which keys are FleetHub's is not known", sight.facts.at)
+        return Unknown(f"{source.at}: not read as a LiteLLM", context.facts.at)
+    if context.fingerprinter.sha256(b"") is None:
+        return Unknown("the fleet's seed does not resolve, so which keys are FleetHub's is not known", context.facts.at)
     rows, barred = reading.keys.get(address.alias, ()), BARRED if reading.takes_values is False else ""
-    row = ours(rows, reading, values_of(want, locked), sight)
+    row = ours(rows, reading, values_of(want, locked), context)
     if row is None and want is None:  # what has its name is somebody else's, unless it has our mark
-        row = next((r for r in rows if (m := mark_of(r.metadata)) and m.lineage == sight.lineage), None)
+        row = next((r for r in rows if (m := mark_of(r.metadata)) and m.lineage == context.lineage), None)
     elif row is None and rows:
         row = rows[0]
     if row is None:
-        return Absent(sight.facts.at, barred)
+        return Absent(context.facts.at, barred)
     managed, others = limits(row, want, locked)
     return Seen(
         attrs=KeyAttrs(
             models=tuple(sorted(set(row.models))) or (ALL,),
-            value=sight.fingerprinter.sha256(bytes.fromhex(row.token)),
+            value=context.fingerprinter.sha256(bytes.fromhex(row.token)),
             blocked=row.blocked,
             marked=mark_of(row.metadata) is not None,
             renamed=(row.alias or "(no alias)") if row.alias != address.alias else None,
             **power(row),
             **managed,
         ),
-        at=sight.facts.at,
+        at=context.facts.at,
         telemetry=KeyTelemetry(
             token=row.token,
             spend=row.spend,

@@ -15,14 +15,14 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Mark
 
 
-def orphans(items: Sequence[KeyState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
+def orphans(items: Sequence[KeyState], fleet: Fleet, context: ObserveContext) -> list[Finding]:
     """One finding per key; what has the alias of a key that is named is told with that one."""
     claimed = {i.seen.telemetry.token for i in items if i.seen}
 
     def marked(reading: ProxyReading) -> Iterable[tuple[str, Mark, KeyRow]]:
         return ((row.alias, mark, row) for row, mark in marks(reading) if row.token not in claimed)
 
-    return [_orphan(row, proxy) for proxy, row in lost(items, fleet, sight, marked)]
+    return [_orphan(row, proxy) for proxy, row in lost(items, fleet, context, marked)]
 
 
 def _orphan(row: KeyRow, proxy: str) -> Finding:

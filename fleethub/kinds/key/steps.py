@@ -26,9 +26,9 @@ from fleethub.model.keycall import spare
 from fleethub.model.plan import Blocker, Phase, Step, Why
 
 
-def delete(item: KeyState, uses: Dependents) -> Work:
-    if uses.unsettled or item.seen is None:
-        return Work(blockers=uses.unsettled)
+def delete(item: KeyState, dependents: Dependents) -> Work:
+    if dependents.unsettled or item.seen is None:
+        return Work(blockers=dependents.unsettled)
     step = Step(
         id=f"{item.address}/delete",
         address=item.address,
@@ -39,14 +39,18 @@ def delete(item: KeyState, uses: Dependents) -> Work:
     return Work((step,))
 
 
-def put(item: KeyState, want: KeyResource, uses: Dependents) -> Work:
+def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     slot, proxy = want.material.slot, want.material.proxy
     have = item.seen.attrs if item.seen else KeyAttrs()
     wanted, have_models = frozenset(want.attrs.models), frozenset(have.models)
     everything = bool(have_models & {ALL, "all-proxy-models"})
-    held = {m: why for m, why in uses.refused.items() if m in wanted - have_models - uses.running and not everything}
+    held = {
+        m: why
+        for m, why in dependents.refused.items()
+        if m in wanted - have_models - dependents.running and not everything
+    }
     blockers = [held[m] for m in sorted(held)]
-    addable = (wanted - held.keys()) | uses.running
+    addable = (wanted - held.keys()) | dependents.running
     wide = have_models | addable
     if wide - {NOTHING} or not wide:
         wide = wide - {NOTHING}
@@ -87,14 +91,14 @@ def put(item: KeyState, want: KeyResource, uses: Dependents) -> Work:
                 locked=record(want, replace(attrs, models=scope)),
             )
         )
-    if expand_id or uses.delivered:
+    if expand_id or dependents.delivered:
         steps.append(
             Step(
                 id=f"{item.address}/prove",
                 address=item.address,
                 phase=Phase.PROVE,
                 do=ProveKey(
-                    doors=proxy.doors,
+                    endpoints=proxy.endpoints,
                     alias=item.address.alias,
                     value=slot,
                     scope=tuple(sorted(addable - {NOTHING})),
@@ -107,11 +111,11 @@ def put(item: KeyState, want: KeyResource, uses: Dependents) -> Work:
                 after=(expand_id,) if expand_id else (),
             )
         )
-    final = (wanted - held.keys()) | (uses.running & wanted) or frozenset({NOTHING})
+    final = (wanted - held.keys()) | (dependents.running & wanted) or frozenset({NOTHING})
     if everything or wide != final:
-        if uses.unsettled:
+        if dependents.unsettled:
             narrow = ", ".join(sorted(have_models - wanted)) or "the scope"
-            blockers += [Blocker(o.why, o.reason, f"dropping {narrow}") for o in uses.unsettled]
+            blockers += [Blocker(o.why, o.reason, f"dropping {narrow}") for o in dependents.unsettled]
         else:
             steps.append(
                 Step(

@@ -54,12 +54,12 @@ def drifted(item: NodeState) -> tuple[str, tuple[FieldChange, ...]] | None:
     if not found:
         return None
     finer = _finer(item)
-    told = {leaf.path[0] for leaf in finer}
+    told = {field.path[0] for field in finer}
     # the mark is of the whole set: where a file differs, it says nothing more
-    rest = [leaf for leaf in found if leaf.path != ("marked",) or len(found) == 1]
-    shown = tuple(_shown(leaf) for leaf in rest if leaf.path[-1] != "fingerprint" or leaf.path[1] not in told)
+    rest = [field for field in found if field.path != ("marked",) or len(found) == 1]
+    shown = tuple(_shown(field) for field in rest if field.path[-1] != "fingerprint" or field.path[1] not in told)
     names = ", ".join(
-        dict.fromkeys(leaf.path[1] if leaf.path[0] == "files" else leaf.path[0] for leaf in (*shown, *finer))
+        dict.fromkeys(field.path[1] if field.path[0] == "files" else field.path[0] for field in (*shown, *finer))
     )
     return f"{names} changed" if names else "", (*shown, *finer)
 
@@ -73,10 +73,10 @@ def _finer(item: NodeState) -> tuple[FieldChange, ...]:
     formats = {file.path: file.of.format for file in item.want.material.files} if item.want else {}
     changed = (p for p, f in item.seen.attrs.files.items() if f.fingerprint not in known.get(p, ()))
     return tuple(
-        leaf
+        field
         for path in changed
         if path in there and path in applied
-        for leaf in describe_drift(path, formats.get(path) or _guess(path), there[path], applied[path])
+        for field in describe_drift(path, formats.get(path) or _guess(path), there[path], applied[path])
     )
 
 
@@ -94,14 +94,14 @@ def kept(item: NodeState) -> tuple[str, ...]:
     return tuple(f.path for f in changed_files(item) if _foreign(there.get(f.path), known.get(f.path, ())))
 
 
-def _shown(leaf: FieldChange) -> FieldChange:
-    if leaf.path[-1] == "fingerprint":
-        return FieldChange(leaf.path[:-1], "as applied", "changed by hand")
-    if len(leaf.path) == 2 and leaf.path[0] == "files":
-        gone = not isinstance(leaf.after, dict)
-        says = "gone" if gone else f"a {leaf.after.get('kind', 'file')} in its place"
-        return FieldChange(leaf.path, "as applied", says)
-    return leaf
+def _shown(field: FieldChange) -> FieldChange:
+    if field.path[-1] == "fingerprint":
+        return FieldChange(field.path[:-1], "as applied", "changed by hand")
+    if len(field.path) == 2 and field.path[0] == "files":
+        gone = not isinstance(field.after, dict)
+        says = "gone" if gone else f"a {field.after.get('kind', 'file')} in its place"
+        return FieldChange(field.path, "as applied", says)
+    return field
 
 
 def _foreign(there: FileAttrs | None, known: Collection[str]) -> bool:

@@ -54,11 +54,11 @@ def describe_drift(path: str, format: Format, there: Blob, applied: Blob) -> lis
         safe = _scalars(before)
         paths = {p[:depth] for p, _ in safe for depth in range(len(p) + 1)}
         found = [
-            FieldChange((path, *leaf.path), leaf.before, _guard(leaf.after, leaf.path, safe))
-            for leaf in diff(before, after)
-            if leaf.path in paths
+            FieldChange((path, *field.path), field.before, _guard(field.after, field.path, safe))
+            for field in diff(before, after)
+            if field.path in paths
         ]
-        foreign = sum(leaf.path not in paths for leaf in diff(before, after))
+        foreign = sum(field.path not in paths for field in diff(before, after))
         if foreign:
             found.append(FieldChange((path,), MISSING, f"{plural(foreign, 'value')} that FleetHub did not write"))
         return found
@@ -80,9 +80,9 @@ def _json_changes(file: RenderedFile, there: str | None, ours: str | None, rende
     safe = _scalars(known or {}) | _scalars(new)
     paths = {path[:depth] for path, _ in safe for depth in range(len(path) + 1)}
     found, foreign = [], 0
-    for leaf in diff(old, new):
-        if leaf.path in paths:
-            found.append(FieldChange((file.path, *leaf.path), _guard(leaf.before, leaf.path, safe), leaf.after))
+    for field in diff(old, new):
+        if field.path in paths:
+            found.append(FieldChange((file.path, *field.path), _guard(field.before, field.path, safe), field.after))
         else:
             foreign += 1
     if foreign:

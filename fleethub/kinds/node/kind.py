@@ -106,10 +106,10 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
             yield Source("git", ".", ask=secret)
 
     def observe(
-        self, address: Address, want: NodeResource | None, locked: NodeLocked | None, sight: ObserveContext
+        self, address: Address, want: NodeResource | None, locked: NodeLocked | None, context: ObserveContext
     ) -> NodeSeen | Absent | Unknown:
         """The files at the target; nothing of ours there is absence."""
-        return observe(address, want, locked, sight)
+        return observe(address, want, locked, context)
 
     def proves(self, item: NodeState) -> bool:
         """A file as this fleet would write it: a fingerprint is its own, for nobody else has the seed."""
@@ -177,7 +177,7 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         """A restart by hand, until which its process knows only the old set."""
         return restart_by_hand(item.want) if item.want and unused_until_restart(item) else None
 
-    def steps(self, item: NodeState, uses: Dependents) -> Work:
+    def steps(self, item: NodeState, dependents: Dependents) -> Work:
         """Deliver and settle; a removed block removes its files."""
         return steps(item)
 

@@ -17,20 +17,22 @@ from fleethub.model.secret import Blob, Fingerprinter
 
 
 def observe(
-    address: Address, want: NodeResource | None, locked: NodeLocked | None, sight: ObserveContext
+    address: Address, want: NodeResource | None, locked: NodeLocked | None, context: ObserveContext
 ) -> NodeSeen | Absent | Unknown:
     """The files at the target; nothing of ours there is absence."""
     source = want.source if want else locked.source if locked else None
     if source is None:
-        return Absent(sight.facts.at)
-    reading = sight.facts.of(source)
+        return Absent(context.facts.at)
+    reading = context.facts.of(source)
     if not isinstance(reading, HostReading):
         reason = reading.reason if isinstance(reading, Unknown) else "not read as a host"
-        return Unknown(reason, sight.facts.at)
+        return Unknown(reason, context.facts.at)
     if want is not None and any(f.fingerprint is None for f in want.attrs.files.values()):
-        return Unknown("a secret of its .env does not resolve, so its files are not known", sight.facts.at)
-    if want is None and sight.fingerprinter.sha256(b"") is None:
-        return Unknown("the fleet's seed does not resolve, so which files are FleetHub's is not known", sight.facts.at)
+        return Unknown("a secret of its .env does not resolve, so its files are not known", context.facts.at)
+    if want is None and context.fingerprinter.sha256(b"") is None:
+        return Unknown(
+            "the fleet's seed does not resolve, so which files are FleetHub's is not known", context.facts.at
+        )
     expected = set(want.attrs.files if want else ()) | fingerprints(locked).keys()
     files: dict[str, FileAttrs] = {}
     for path in sorted(expected & reading.files.keys()):
@@ -38,26 +40,26 @@ def observe(
         if file.content is None or file.kind != "file":
             files[path] = FileAttrs(kind=file.kind)
         else:
-            files[path] = FileAttrs(sight.fingerprinter.sha256(file.content.sha256()), f"{file.mode:04o}")
+            files[path] = FileAttrs(context.fingerprinter.sha256(file.content.sha256()), f"{file.mode:04o}")
     mark = parse_mark(reading.mark)
     known = fingerprints(locked)
-    foreign = mark is not None and mark.lineage != sight.lineage
+    foreign = mark is not None and mark.lineage != context.lineage
     none_of_ours = foreign and not any(f.fingerprint in known.get(p, ()) for p, f in files.items())
     if not reading.exists or (not files and reading.mark is None) or (want is None and none_of_ours):
-        return Absent(sight.facts.at)
+        return Absent(context.facts.at)
     chain = _chain(want, reading) if want else None
     activated, project, stop = _host_seen(want, locked, reading)
     at = (reading.mark or {}).get("activated")
     return Seen(
         attrs=NodeAttrs(chain or (), files, _marks(reading.mark, files), activated, project, stop),
-        at=sight.facts.at,
+        at=context.facts.at,
         telemetry=NodeTelemetry(
             activated=at if isinstance(at, str) else None,
             understood=chain is not None,
             listening=want is not None and want.material.node.port in reading.listens,
             tools=reading.tools,
             files={p: f.content for p, f in reading.files.items() if f.content is not None},
-            applied=_trusted(reading.applied, locked, sight.fingerprinter),
+            applied=_trusted(reading.applied, locked, context.fingerprinter),
         ),
         mark=mark,
     )

@@ -29,11 +29,11 @@ def moves(changes: Iterable[Change]) -> list[str]:
     """Nodes by what becomes of their model: "moves 3 nodes from a to b"."""
     found: dict[tuple[str, str], list[str]] = {}
     for change in changes:
-        for leaf in change.fields if change.action is Action.UPDATE else ():
-            if leaf.path == ("chain",) and isinstance(leaf.before, list) and isinstance(leaf.after, list):
-                if not leaf.before or not leaf.after:
+        for field in change.fields if change.action is Action.UPDATE else ():
+            if field.path == ("chain",) and isinstance(field.before, list) and isinstance(field.after, list):
+                if not field.before or not field.after:
                     continue
-                before, after = leaf.before[0], leaf.after[0]
+                before, after = field.before[0], field.after[0]
                 if before != after:
                     found.setdefault((before, after), []).append(change.address.name)
     return [f"moves {_names(names)} from {before} to {after}" for (before, after), names in found.items()]

@@ -24,13 +24,13 @@ class RoutePut:
 
 @dataclass(frozen=True, slots=True)
 class ProveRoute:
-    """Ask every door as the master until it lists the alias."""
+    """Ask every endpoint as the master until it lists the alias."""
 
     operation: ClassVar[str] = "route.prove"
     says: ClassVar[str] = "prove route"
 
     source: Source
-    doors: tuple[str, ...]
+    endpoints: tuple[str, ...]
     alias: str
     timeout: float
 

@@ -33,21 +33,21 @@ def put(do: RoutePut, context: Context) -> tuple[str, ...]:
 
 
 def prove(do: ProveRoute, context: Context) -> tuple[str, ...]:
-    """Ask each door as the master until it lists the alias."""
+    """Ask each endpoint as the master until it lists the alias."""
     api = context.litellm(do.source)
-    for door in do.doors:
+    for endpoint in do.endpoints:
         deadline, said = time.monotonic() + do.timeout, False
         while True:
             try:
-                if do.alias in api.models_seen_by(door):
+                if do.alias in api.models_seen_by(endpoint):
                     break
-                reason = f"{door} does not list {do.alias!r}"
+                reason = f"{endpoint} does not list {do.alias!r}"
             except LiteLLMError as error:
-                reason = f"{door}: {error}"
+                reason = f"{endpoint}: {error}"
             if time.monotonic() >= deadline:
                 raise StepError(reason)
             if not said:
-                context.say(f"waiting until {door} lists {do.alias}", do.timeout)
+                context.say(f"waiting until {endpoint} lists {do.alias}", do.timeout)
                 said = True
             context.pause(POLL)
     return ()

@@ -68,25 +68,25 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
         yield from super().sources(fleet, wanted, locked)
 
     def observe(
-        self, address: Address, want: RouteResource | None, locked: Locked[RouteAttrs] | None, sight: ObserveContext
+        self, address: Address, want: RouteResource | None, locked: Locked[RouteAttrs] | None, context: ObserveContext
     ) -> Seen[RouteAttrs, RouteTelemetry] | Absent | Unknown:
         """Our stored deployments; an alias of the config file or of somebody else is there, and not ours."""
         source = want.source if want else locked.source if locked else None
-        reading = sight.facts.of(source) if source else None
+        reading = context.facts.of(source) if source else None
         if not isinstance(reading, ProxyReading):
             reason = reading.reason if isinstance(reading, Unknown) else "not read as a LiteLLM"
-            return Unknown(f"{source.at if source else '?'}: {reason}", sight.facts.at)
+            return Unknown(f"{source.at if source else '?'}: {reason}", context.facts.at)
         rows = [d for d in reading.deployments if d.alias == address.alias]
-        ours = [d for d in rows if d.stored and (mark := mark_of(d.info)) and mark.lineage == sight.lineage]
+        ours = [d for d in rows if d.stored and (mark := mark_of(d.info)) and mark.lineage == context.lineage]
         stored = [d for d in rows if d.stored]
         applied = locked.attrs.deployments if locked and locked.attrs else ()
         # of what is wanted no more: a row of the config file is nobody's; a stored one may be ours without its mark
         mine = ours or [d for d in stored if d.info.get("fleethub") or shape_of(d) in applied]
         if not rows or (want is None and not mine):
-            return Absent(sight.facts.at)
+            return Absent(context.facts.at)
         return Seen(
             attrs=RouteAttrs(in_order(map(shape_of, ours))),
-            at=sight.facts.at,
+            at=context.facts.at,
             telemetry=RouteTelemetry(
                 theirs=not ours,
                 ids=tuple(d.id for d in ours),
@@ -115,14 +115,14 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
                 if row.stored and (mark := mark_of(row.info)) and mark.fleet == fleet.identity:
                     yield route_address(proxy.name, row.alias)
 
-    def orphans(self, items: Sequence[RouteState], fleet: Fleet, sight: ObserveContext) -> list[Finding]:
+    def orphans(self, items: Sequence[RouteState], fleet: Fleet, context: ObserveContext) -> list[Finding]:
         """Stored deployments with this fleet's mark, of aliases that nothing names."""
         models = {(model.proxy, model.name) for model in fleet.models.values()}
 
         def marked(reading: ProxyReading) -> Iterable[tuple[str, Mark, str]]:
             return ((d.alias, mark, d.alias) for d in reading.deployments if (mark := mark_of(d.info)))
 
-        found = dict.fromkeys(sorted(lost(items, fleet, sight, marked)))
+        found = dict.fromkeys(sorted(lost(items, fleet, context, marked)))
         return [_orphan(proxy, alias) for proxy, alias in found if (proxy, alias) not in models]
 
     def findings(
@@ -157,21 +157,21 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
         """Its model."""
         return {item.address.alias: None}
 
-    def steps(self, item: RouteState, uses: Dependents) -> Work:
+    def steps(self, item: RouteState, dependents: Dependents) -> Work:
         """Create is an expand that is proved; removal a contract."""
         ids = item.seen.telemetry.ids if item.seen else ()
         if item.want is None:
-            if uses.unsettled:
-                return Work(blockers=uses.unsettled)
+            if dependents.unsettled:
+                return Work(blockers=dependents.unsettled)
             if item.locked is None:
                 return Work()
             delete = RouteDelete(item.locked.source, item.address.alias, ids)
             return Work((Step(f"{item.address}/delete", item.address, Phase.CONTRACT, delete, removes=True),))
-        if refused := tuple(uses.refused.values()):
+        if refused := tuple(dependents.refused.values()):
             return Work(blockers=refused)  # what it would load is what must not be loaded
         put = RoutePut(item.want.source, item.address.alias, item.want.attrs.deployments, ids)
         expand = Step(f"{item.address}/expand", item.address, Phase.EXPAND, put, locked=record(item.want))
-        prove = ProveRoute(item.want.source, item.want.material.proxy.doors, item.address.alias, ROUTE_TIMEOUT)
+        prove = ProveRoute(item.want.source, item.want.material.proxy.endpoints, item.address.alias, ROUTE_TIMEOUT)
         return Work((expand, Step(f"{item.address}/prove", item.address, Phase.PROVE, prove, after=(expand.id,))))
 
     def handlers(self) -> Mapping[type, Handler]:

@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 from fleethub.model.fleet import Fleet, Node
 from fleethub.nodetypes.endpoints import endpoints
 from fleethub.nodetypes.openclaw import names
-from fleethub.nodetypes.openclaw.checks import Flaw
+from fleethub.nodetypes.openclaw.checks import ConfigFinding
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-def check(node: Node, paths: Mapping[str, str], container: bool) -> Iterator[Flaw]:
+def check(node: Node, paths: Mapping[str, str], container: bool) -> Iterator[ConfigFinding]:
     """What the node's own fields say."""
     if container and not _PROJECT.fullmatch(names.project(node)):
-        yield Flaw(
+        yield ConfigFinding(
             "node.config-check",
             f"{names.project(node)!r} is no name of a Compose project",
             "lower-case letters, digits, - and _",
@@ -27,16 +27,18 @@ def check(node: Node, paths: Mapping[str, str], container: bool) -> Iterator[Fla
     yield from _check_paths(paths)
 
 
-def _check_paths(paths: Mapping[str, str]) -> Iterator[Flaw]:
+def _check_paths(paths: Mapping[str, str]) -> Iterator[ConfigFinding]:
     for role, path in paths.items():
         pure = PurePosixPath(path)
         if pure.is_absolute() or ".." in pure.parts or not pure.parts or str(pure) != path or "\0" in path:
-            yield Flaw("node.config-check", f"files.{role} is {path!r}, not a plain path below the target")
+            yield ConfigFinding("node.config-check", f"files.{role} is {path!r}, not a plain path below the target")
         elif pure.parts[0] in (".fleethub", *names.FOLDERS) and not _may(role, pure):
             hint = f"in workspace/ it can be {names.GUIDE} only" if role == "fleethub" else ""
-            yield Flaw("node.config-check", f"files.{role} is {path!r}, but {pure.parts[0]}/ is not for it", hint)
+            yield ConfigFinding(
+                "node.config-check", f"files.{role} is {path!r}, but {pure.parts[0]}/ is not for it", hint
+            )
     if len(set(paths.values())) < len(paths):
-        yield Flaw("node.config-check", "two of the node's files have the same path")
+        yield ConfigFinding("node.config-check", "two of the node's files have the same path")
 
 
 def _may(role: str, path: PurePosixPath) -> bool:
@@ -49,11 +51,11 @@ def _may(role: str, path: PurePosixPath) -> bool:
     )
 
 
-def check_urls(fleet: Fleet, node: Node, container: bool) -> Iterator[Flaw]:
+def check_urls(fleet: Fleet, node: Node, container: bool) -> Iterator[ConfigFinding]:
     """What the chain leads to. In a container on another machine, loopback is the container itself."""
     for to in endpoints(fleet, node):
         if container and node.target.startswith("ssh://") and urlsplit(to.url).hostname in _LOOPBACK:
-            yield Flaw(
+            yield ConfigFinding(
                 "node.config-check",
                 f"{to.url} of {to.label} is the container itself",
                 "use the host's name, or host.docker.internal",

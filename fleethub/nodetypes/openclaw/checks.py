@@ -1,6 +1,6 @@
 """What OpenClaw's own validator lets through and FleetHub does not, judged on the config as it is written.
 
-A check yields ``Flaw(code, message, hint, warning)``; ``kind`` turns it into a finding of the node.
+A check yields ``ConfigFinding(code, message, hint, warning)``; ``kind`` turns it into a finding of the node.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MODEL_SETTINGS = ("model", "imageModel", "pdfModel", "voiceModel", "utilityMode
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class ConfigFinding:
     """One thing that is wrong with a config."""
 
     code: str
@@ -29,11 +29,11 @@ class Flaw:
     warning: bool = False
 
 
-def check(config: Mapping[str, Any], variables: frozenset[str]) -> Iterator[Flaw]:
-    """All flaws of a config; ``variables`` are those that the process will have."""
+def check(config: Mapping[str, Any], variables: frozenset[str]) -> Iterator[ConfigFinding]:
+    """All findings of a config; ``variables`` are those that the process will have."""
     for provider, settings in json5.table(config, "models", "providers").items():
         for message, hint in check_provider(provider, settings):
-            yield Flaw("node.config-check", message, hint)
+            yield ConfigFinding("node.config-check", message, hint)
     yield from _dangling(config)
     yield from _overridden(config)
     yield from _gateway(json5.table(config, "gateway"))
@@ -41,18 +41,20 @@ def check(config: Mapping[str, Any], variables: frozenset[str]) -> Iterator[Flaw
     yield from _deadline(config)
 
 
-def _dangling(config: Mapping[str, Any]) -> Iterator[Flaw]:
+def _dangling(config: Mapping[str, Any]) -> Iterator[ConfigFinding]:
     providers = json5.table(config, "models", "providers")
     for place, ref in _named_models(config):
         provider, _, model = ref.partition("/")
         if not provider or not model:
-            yield Flaw("node.dangling-model", f"{place} is {ref!r}, without a provider", "write provider/model")
+            yield ConfigFinding(
+                "node.dangling-model", f"{place} is {ref!r}, without a provider", "write provider/model"
+            )
         elif provider not in providers:
-            yield Flaw("node.dangling-model", f"{place} is {ref!r}: there is no provider {provider!r}")
+            yield ConfigFinding("node.dangling-model", f"{place} is {ref!r}: there is no provider {provider!r}")
         elif model not in _ids(providers[provider]):
-            yield Flaw("node.dangling-model", f"{place} is {ref!r}: provider {provider!r} does not define it")
+            yield ConfigFinding("node.dangling-model", f"{place} is {ref!r}: provider {provider!r} does not define it")
     if not references(json5.at(config, "agents", "defaults", "model")):
-        yield Flaw("node.dangling-model", "agents.defaults.model names no model")
+        yield ConfigFinding("node.dangling-model", "agents.defaults.model names no model")
 
 
 def _named_models(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -72,16 +74,16 @@ def _named_models(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield f"a key of {place}.models", ref
 
 
-def _overridden(config: Mapping[str, Any]) -> Iterator[Flaw]:
+def _overridden(config: Mapping[str, Any]) -> Iterator[ConfigFinding]:
     """With entries there is no other agent; one with a model of its own knows no fallbacks (measured)."""
     entries = json5.table(config, "agents", "entries")
     if len(entries) > 1 and json5.at(config, "agents", "ownership") != "explicit":
         message = "agents.entries has several agents: OpenClaw refuses the config"
-        yield Flaw("node.config-check", message, 'set agents.ownership = "explicit"', warning=True)
+        yield ConfigFinding("node.config-check", message, 'set agents.ownership = "explicit"', warning=True)
     if entries and all(references(json5.at(entry, "model")) for entry in entries.values()):
         message = f"no agent uses the node's chain: {', '.join(sorted(entries))} name a model of their own"
         hint = "add an entry without a model, or leave the models away"
-        yield Flaw("node.config-check", message, hint, warning=True)
+        yield ConfigFinding("node.config-check", message, hint, warning=True)
 
 
 def _ids(settings: Any) -> set[str]:
@@ -89,30 +91,30 @@ def _ids(settings: Any) -> set[str]:
     return {str(json5.at(model, "id")) for model in models} if isinstance(models, list) else set()
 
 
-def _gateway(gateway: Mapping[str, Any]) -> Iterator[Flaw]:
+def _gateway(gateway: Mapping[str, Any]) -> Iterator[ConfigFinding]:
     if gateway.get("mode") != "local":
         message = f"gateway.mode is {gateway.get('mode')!r}: the gateway does not start"
-        yield Flaw("node.config-check", message, 'it has to be "local"')
+        yield ConfigFinding("node.config-check", message, 'it has to be "local"')
     bind, auth = gateway.get("bind", "loopback"), json5.table(gateway, "auth")
     mode = auth.get("mode", "token" if auth.get("token") else "password" if auth.get("password") else "none")
     if mode == "trusted-proxy" or (mode in ("token", "password") and auth.get(mode)):
         return
     if bind != "loopback":
-        yield Flaw(
+        yield ConfigFinding(
             "node.bind-open",
             f"gateway.bind is {bind!r} and gateway.auth lets everybody in",
             "keep gateway.auth as rendered, or bind to loopback",
         )
 
 
-def _variables(config: Mapping[str, Any], variables: frozenset[str]) -> Iterator[Flaw]:
+def _variables(config: Mapping[str, Any], variables: frozenset[str]) -> Iterator[ConfigFinding]:
     names = {name for text in strings(config) for name in _REFERENCE.findall(text)}
     names |= set(_secret_references(config))
     for name in sorted(names):
         if name != name.upper():
-            yield Flaw("node.config-check", f"${{{name}}} is never replaced: names are upper-case")
+            yield ConfigFinding("node.config-check", f"${{{name}}} is never replaced: names are upper-case")
         elif name not in variables:
-            yield Flaw(
+            yield ConfigFinding(
                 "node.config-check",
                 f"the config needs {name}, which the env file does not set",
                 f"add {name} to the node's [env]",
@@ -130,7 +132,7 @@ def _secret_references(value: Any) -> Iterator[str]:
             yield from _secret_references(inner)
 
 
-def _deadline(config: Mapping[str, Any]) -> Iterator[Flaw]:
+def _deadline(config: Mapping[str, Any]) -> Iterator[ConfigFinding]:
     defaults = json5.table(config, "agents", "defaults")
     deadline = number(defaults.get("timeoutSeconds"))
     if deadline is None:
@@ -146,4 +148,4 @@ def _deadline(config: Mapping[str, Any]) -> Iterator[Flaw]:
             f"agents.defaults.timeoutSeconds is {deadline:g}, but the chain may take {needed:g} s: "
             "its last fallbacks are never asked"
         )
-        yield Flaw("node.config-check", message, f"raise it above {needed:g}")
+        yield ConfigFinding("node.config-check", message, f"raise it above {needed:g}")

@@ -31,7 +31,7 @@ from fleethub.nodetypes.openclaw import (
     recognise,
     wiring,
 )
-from fleethub.nodetypes.openclaw.checks import Flaw
+from fleethub.nodetypes.openclaw.checks import ConfigFinding
 from fleethub.nodetypes.openclaw.files import FILES
 from fleethub.nodetypes.openclaw.table import TABLE
 
@@ -89,8 +89,8 @@ class OpenClaw(Base):
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """What is wrong with the node's block."""
         own = block.check(node, paths(self, node), self.container)
-        flaws = [*own, *block.check_urls(fleet, node, self.container)]
-        return tuple(_findings(node, flaws))
+        found = [*own, *block.check_urls(fleet, node, self.container)]
+        return tuple(_findings(node, found))
 
     def finish(self, file: FileType, node: Node, text: Text) -> Text:
         """Only ``.env`` may hold secrets; the config is merged with the spec's and put into one form."""
@@ -119,10 +119,10 @@ class OpenClaw(Base):
         pins = names.PINS if self.container else ()
         present = frozenset({*dotenv.variables(files["env"]), *pins})
         written = json.loads(files["openclaw"].display())
-        flaws = [*checks.check(written, present)]
+        found = [*checks.check(written, present)]
         if schema is not None:
-            flaws += published.check(written, schema, published.version(node.image))
-        return tuple(_findings(node, flaws))
+            found += published.check(written, schema, published.version(node.image))
+        return tuple(_findings(node, found))
 
     def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
         """What the config names; nothing where there is none."""
@@ -148,15 +148,15 @@ class OpenClaw(Base):
 
     def machine(self, node: Node, reading: HostReading, applied: bool) -> tuple[Finding, ...]:
         """A second stack, a port that is taken, a missing program."""
-        flaws = [*machine.check(node, paths(self, node), self.container, reading, applied)]
-        return tuple(_findings(node, flaws))
+        found = [*machine.check(node, paths(self, node), self.container, reading, applied)]
+        return tuple(_findings(node, found))
 
     def recognise(self, file: FileType, data: bytes) -> str:
         """Sections of its config, services, names of variables."""
         return recognise.recognise(file.role, data)
 
 
-def _findings(node: Node, flaws: list[Flaw]) -> Iterator[Finding]:
-    for flaw in flaws:
-        override = Severity.WARNING if flaw.warning else None
-        yield Finding(flaw.code, flaw.message, address.node(node.name), node.place, flaw.hint, (), override)
+def _findings(node: Node, found: list[ConfigFinding]) -> Iterator[Finding]:
+    for one in found:
+        override = Severity.WARNING if one.warning else None
+        yield Finding(one.code, one.message, address.node(node.name), node.place, one.hint, (), override)

@@ -8,7 +8,7 @@ from fleethub.model.actions import Check
 from fleethub.model.facts import HostReading
 from fleethub.model.fleet import Node
 from fleethub.nodetypes.compose import argv
-from fleethub.nodetypes.openclaw.checks import Flaw
+from fleethub.nodetypes.openclaw.checks import ConfigFinding
 from fleethub.nodetypes.openclaw.compose import CONFIG_HOME
 from fleethub.nodetypes.openclaw.names import folder, project, target_folder
 
@@ -39,44 +39,46 @@ def validation(node: Node, paths: Mapping[str, str], container: bool) -> tuple[C
     )
 
 
-def check(node: Node, paths: Mapping[str, str], container: bool, reading: HostReading, applied: bool) -> Iterator[Flaw]:
+def check(
+    node: Node, paths: Mapping[str, str], container: bool, reading: HostReading, applied: bool
+) -> Iterator[ConfigFinding]:
     """A second stack beside an old one, another's port, a missing program."""
     if node.activate == "auto" and container and "docker" not in reading.tools:
         message = f"{node.host} has no docker, so the node cannot be started"
-        yield Flaw("node.no-docker", message, 'install it, or write activate = "never"')
+        yield ConfigFinding("node.no-docker", message, 'install it, or write activate = "never"')
     elif node.activate == "auto" and container and "compose" not in reading.tools:
         message = f"docker of {node.host} does not know `docker compose`, so the node cannot be started"
-        yield Flaw("node.no-docker", message, 'install its Compose plugin, or write activate = "never"')
+        yield ConfigFinding("node.no-docker", message, 'install its Compose plugin, or write activate = "never"')
     if container and reading.uid not in (0, node.uid):
         message = (
             f"the login on {node.host} has uid {reading.uid}: the container, as {node.uid}, cannot write to its state"
         )
-        yield Flaw("node.uid-differs", message, f"write uid = {reading.uid}, or log in as root", warning=True)
+        yield ConfigFinding("node.uid-differs", message, f"write uid = {reading.uid}, or log in as root", warning=True)
     if container:
         yield from _stacks(node, paths, reading)
     yield from _port(node, container, reading, applied)
 
 
-def _stacks(node: Node, paths: Mapping[str, str], reading: HostReading) -> Iterator[Flaw]:
+def _stacks(node: Node, paths: Mapping[str, str], reading: HostReading) -> Iterator[ConfigFinding]:
     here = target_folder(node.target)
     for name in reading.compose:
         if name != paths["compose"]:
             message = f"a second compose file lies at the target: {name}, beside {paths['compose']}"
             hint = f'write files = {{ compose = "{name}" }}, or move it away'
-            yield Flaw("compose.second-file", message, hint)
+            yield ConfigFinding("compose.second-file", message, hint)
     others = {c.project for c in reading.containers if c.folder == here} - {project(node)}
     for other in sorted(others):
         message = f"the Compose project {other!r} runs from the target's folder, and the node's is {project(node)!r}"
         hint = f'write project = "{other}", or end it first: docker compose -p {other} down'
-        yield Flaw("compose.project-changes", message, hint)
+        yield ConfigFinding("compose.project-changes", message, hint)
 
 
-def _port(node: Node, container: bool, reading: HostReading, applied: bool) -> Iterator[Flaw]:
+def _port(node: Node, container: bool, reading: HostReading, applied: bool) -> Iterator[ConfigFinding]:
     takers = {c.project for c in reading.containers if c.running and node.port in c.ports}
     if others := sorted(takers - {project(node)}):
-        yield Flaw(
+        yield ConfigFinding(
             "node.port-clash", f"port {node.port} is taken by the Compose project {others[0]!r}", "choose a port"
         )
     elif node.port in reading.listens and not applied and not (container and takers):
         message = f"something listens on port {node.port} of {node.host} already"
-        yield Flaw("node.port-clash", message, "end it, or choose another port for the node")
+        yield ConfigFinding("node.port-clash", message, "end it, or choose another port for the node")

@@ -1,4 +1,4 @@
-"""Checks of one model provider of a config: each flaw is a message and a hint."""
+"""Checks of one model provider of a config: each finding is a message and a hint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Problem = tuple[str, str]
 
 
 def check_provider(name: str, settings: Any) -> Iterator[Problem]:
-    """All flaws of a provider's settings."""
+    """All findings of a provider's settings."""
     place = f"models.providers.{name}"
     yield from _door(place, settings)
     timeout = number(json5.at(settings, "timeoutSeconds"))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fleethub.model.text import named
-from fleethub.nodetypes.openclaw.checks import Flaw
+from fleethub.nodetypes.openclaw.checks import ConfigFinding
 
 _VERSION = re.compile(r":(\d{4}\.\d+\.\d+)\b")
 #: What these say names keys alone, never a value.
@@ -24,7 +24,7 @@ def version(image: str) -> str:
     return match[1] if match else ""
 
 
-def check(config: Mapping[str, Any], schema: Mapping[str, Any], of: str) -> Iterator[Flaw]:
+def check(config: Mapping[str, Any], schema: Mapping[str, Any], of: str) -> Iterator[ConfigFinding]:
     """Where a config does not fit the schema of version ``of``; no value of it is shown.
 
     The schema came with the repository: what it refers to outside itself is neither fetched nor opened, which
@@ -43,15 +43,17 @@ def check(config: Mapping[str, Any], schema: Mapping[str, Any], of: str) -> Iter
         yield _unusable(of, type(error).__name__)
         return
     for found in errors:
-        yield from _flaw(found, of)
+        yield from _findings(found, of)
 
 
-def _unusable(of: str, why: str) -> Flaw:
+def _unusable(of: str, why: str) -> ConfigFinding:
     message = f"schemas/openclaw-{of}.json cannot be used as a JSON Schema: {why}"
-    return Flaw("node.config-schema", message, f"write it anew: openclaw config schema > schemas/openclaw-{of}.json")
+    return ConfigFinding(
+        "node.config-schema", message, f"write it anew: openclaw config schema > schemas/openclaw-{of}.json"
+    )
 
 
-def _flaw(error: Any, of: str) -> Iterator[Flaw]:
+def _findings(error: Any, of: str) -> Iterator[ConfigFinding]:
     from jsonschema.exceptions import best_match
 
     worst = best_match([error]) or error
@@ -62,4 +64,4 @@ def _flaw(error: Any, of: str) -> Iterator[Flaw]:
     if worst.validator not in _NAMES:
         said = f"{worst.validator} must be {json.dumps(worst.validator_value)}"
     message = f"openclaw.json does not fit OpenClaw {of}: {'.'.join(path) or 'the whole'}: {said[:200]}"
-    yield Flaw("node.config-schema", message, "correct it in the node's [openclaw], or in the template")
+    yield ConfigFinding("node.config-schema", message, "correct it in the node's [openclaw], or in the template")

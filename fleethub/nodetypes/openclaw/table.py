@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fleethub.nodetypes.interface import KeyPath, SpecFlaw, SpecTable
+from fleethub.nodetypes.interface import KeyPath, SpecFinding, SpecTable
 
 WIRING: tuple[tuple[str, ...], ...] = (
     ("models", "mode"),
@@ -32,17 +32,17 @@ def owned(settings: Mapping[str, Any], whole: bool) -> list[KeyPath]:
     return list(found)
 
 
-def check(settings: Mapping[str, Any]) -> Iterator[SpecFlaw]:
+def check(settings: Mapping[str, Any]) -> Iterator[SpecFinding]:
     """Values that are plain text under a key that names a secret, and values that openclaw.json cannot hold."""
     leaves = [*_leaves(settings, ())]
     for path, value in leaves:
         name = next((p for p in reversed(path) if isinstance(p, str)), "")
         if isinstance(value, str) and value and SECRET_KEY.search(name) and not VARIABLE.fullmatch(value):
             hint = 'put it in the node\'s env by reference, and write "${NAME}" here'
-            yield SpecFlaw(path, "spec.literal-secret", "holds a secret as text", hint)
+            yield SpecFinding(path, "spec.literal-secret", "holds a secret as text", hint)
     for path, value in leaves:
         if problem := _unjson(value):
-            yield SpecFlaw(path, "spec.value", f"{problem}, which openclaw.json cannot hold")
+            yield SpecFinding(path, "spec.value", f"{problem}, which openclaw.json cannot hold")
 
 
 def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
