@@ -12,6 +12,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
 from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints
+from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
 from fleethub.nodetypes.interface import FileType, Probe, PublishedSchema, SpecTable
 
 
@@ -19,6 +20,7 @@ class Base:
     """A type whose nodes run as the spec's command starts them, and that has nothing to check."""
 
     table: SpecTable | None = None
+    title = ""
     port = 0
     context_min = 0
     files: tuple[FileType, ...] = ()
@@ -88,3 +90,11 @@ class Base:
     def machine(self, node: Node, reading: HostReading, applied: bool) -> tuple[Finding, ...]:
         """Nothing."""
         return ()
+
+    def found(self, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> FoundNode:
+        """Nothing: where its files name their models is its own."""
+        return FoundNode(unclear=(f"where the files of {self.title} name their models is not known",))
+
+    def adopted(self, found_node: FoundNode, ways: Mapping[str, FoundWay]) -> Adopted:
+        """Nothing can be said."""
+        return Adopted({}, found_node.unclear)

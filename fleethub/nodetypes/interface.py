@@ -17,6 +17,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
 from fleethub.nodetypes.endpoints import ModelEndpoint
+from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -176,6 +177,15 @@ class NodeType(Protocol):
 
     def recognise(self, file: FileType, data: bytes) -> str:
         """What shows that bytes from a machine are this file: names in it, never a value; empty: nothing does."""
+
+    def found(self, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> FoundNode:
+        """What a node that FleetHub did not set up calls, by its files' roles; ``settings``: its table of the type."""
+
+    def adopted(self, found_node: FoundNode, ways: Mapping[str, FoundWay]) -> Adopted:
+        """The spec's fields of a node under which ``manage = "wiring"`` leaves its files as they are, byte for byte.
+
+        ``ways``: where each provider leads, by its id; one that leads nowhere in the fleet is not in it.
+        """
 
 
 def paths(kind: NodeType, node: Node) -> dict[str, str]:

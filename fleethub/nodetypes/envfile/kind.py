@@ -10,10 +10,11 @@ from fleethub.dotenv import assignments
 from fleethub.model import address
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
-from fleethub.model.secret import Text
+from fleethub.model.secret import Secret, Text
 from fleethub.nodetypes import dotenv
 from fleethub.nodetypes.base import Base
 from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints, key_slot
+from fleethub.nodetypes.found import Adopted, FoundHop, FoundKey, FoundNode, FoundProvider, FoundWay
 from fleethub.nodetypes.interface import FileType, Probe, SpecTable
 
 if TYPE_CHECKING:
@@ -114,3 +115,32 @@ class EnvFile(Base):
         """Its variables, of which it has no usual ones."""
         names = assignments(data.decode(errors="replace"))
         return f"its {len(names)} variables" if names else ""
+
+    def found(self, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> FoundNode:
+        """Its one endpoint, under the names that its table says, else Open WebUI's."""
+        names = Names(**settings)
+        has = assignments(files.get("env", b"").decode(errors="replace"))
+        url, key, model = (has.get(name) for name in (names.url, names.key, names.model))
+        lost = [n for n, v in ((names.url, url), (names.model, model)) if not v or not v.startswith(_start(names, n))]
+        if url is None or model is None or lost:
+            return FoundNode(unclear=tuple(f"its .env does not say {name} so that it can be read" for name in lost))
+        called = model.removeprefix(names.prefix)
+        there = FoundKey("env", names.key, Secret(key)) if key else None
+        return FoundNode((FoundHop("", called),), (), (FoundProvider("", url, "", {called: None}, there),))
+
+    def adopted(self, found_node: FoundNode, ways: Mapping[str, FoundWay]) -> Adopted:
+        """The one model; its URL and key are kept as they are where FleetHub would write others."""
+        left = [*found_node.unclear]
+        way, provider = ways.get(""), found_node.provider("")
+        alias = way.aliases.get(found_node.chain[0].model) if way and found_node.chain else None
+        if not left and (way is None or alias is None):
+            left.append("its endpoint, or its model, is none of the fleet's")
+        if left or way is None or provider is None or alias is None:
+            return Adopted({}, tuple(left))
+        hop = alias if way.proxy else {"model": alias, "via": way.endpoint}
+        keep = ["key", *(["url"] if provider.url != way.url else [])]
+        return Adopted({"manage": "wiring", "model": hop, "fallbacks": [], "envfile": {"keep": keep}})
+
+
+def _start(names: Names, name: str) -> str:
+    return names.prefix if name == names.model else ""

@@ -43,7 +43,7 @@ def check(config: Mapping[str, Any], variables: frozenset[str]) -> Iterator[Conf
 
 def _dangling(config: Mapping[str, Any]) -> Iterator[ConfigFinding]:
     providers = json5.table(config, "models", "providers")
-    for place, ref in _named_models(config):
+    for place, ref in named_models(config):
         provider, _, model = ref.partition("/")
         if not provider or not model:
             yield ConfigFinding(
@@ -57,7 +57,8 @@ def _dangling(config: Mapping[str, Any]) -> Iterator[ConfigFinding]:
         yield ConfigFinding("node.dangling-model", "agents.defaults.model names no model")
 
 
-def _named_models(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def named_models(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every place that names models, with each reference there."""
     agents = json5.table(config, "agents")
     scopes = {"agents.defaults": json5.table(agents, "defaults")}
     for name in json5.table(agents, "entries"):

@@ -15,6 +15,7 @@ from fleethub.model.secret import Text
 from fleethub.nodetypes import compose as docker_compose
 from fleethub.nodetypes import dotenv
 from fleethub.nodetypes.base import Base
+from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
 from fleethub.nodetypes.interface import FileType, PublishedSchema, paths
 from fleethub.nodetypes.openclaw import (
     block,
@@ -24,6 +25,7 @@ from fleethub.nodetypes.openclaw import (
     config,
     consequence,
     env,
+    found,
     guide,
     machine,
     names,
@@ -154,6 +156,14 @@ class OpenClaw(Base):
     def recognise(self, file: FileType, data: bytes) -> str:
         """Sections of its config, services, names of variables."""
         return recognise.recognise(file.role, data)
+
+    def found(self, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> FoundNode:
+        """Its providers, their keys, and the chain of its agents."""
+        return found.found(files)
+
+    def adopted(self, found_node: FoundNode, ways: Mapping[str, FoundWay]) -> Adopted:
+        """The chain, and a table of ``wiring`` for each provider in it."""
+        return found.adopted(found_node, ways)
 
 
 def _findings(node: Node, found: list[ConfigFinding]) -> Iterator[Finding]:
