@@ -21,6 +21,7 @@ ALLOWED = {
     "placement": {"engines", "sizing"},
     "kinds": {"engines", "nodetypes", "dotenv", "codec"},
     "planning": {"kinds", "placement"},
+    "adoption": {"engines", "kinds", "placement", "planning"},
     "verifying": {"engines", "nodetypes"},
     "verifying.ask": {"verifying", "nodetypes", "clients"},
     "verifying.view": {"verifying", "views"},
@@ -35,7 +36,7 @@ ALLOWED = {
     "views": {"engines", "lockfile", "kinds"},
     "integrations": {"clients", "fleetspec", "state", "views", "atomic", "folders"},
     "operations": {
-        *("integrations", "verifying.ask"),
+        *("integrations", "verifying.ask", "adoption"),
         *("sizing", "engines", "placement", "fleetspec", "rendering", "kinds", "nodetypes", "planning", "verifying"),
         *("observing", "applying", "execute", "clients", "lockfile", "stores", "state", "views", "atomic", "folders"),
     },
@@ -50,7 +51,19 @@ ALLOWED = {
     "folders": set(),
 }
 EXECUTE = ("execute", "execution")
-PURE = ("model", "codec", "lockfile", "kinds", "nodetypes", "sizing", "engines", "placement", "planning", "verifying")
+PURE = (
+    "adoption",
+    "model",
+    "codec",
+    "lockfile",
+    "kinds",
+    "nodetypes",
+    "sizing",
+    "engines",
+    "placement",
+    "planning",
+    "verifying",
+)
 #: What a pure room has no use for: network, processes, clock, environment.
 IMPURE = {
     "httpx",

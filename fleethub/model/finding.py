@@ -110,6 +110,9 @@ CODES: dict[str, tuple[Severity, str]] = {
     "key.fallback-outside": (W, "the proxy would fall back to a model outside the key's scope, and may not"),
     "proxy.no-custom-keys": (E, "the proxy does not let a key's value be chosen, so no key can be made there"),
     "key.orphan": (W, "a living key with this fleet's mark is in neither the spec nor the lockfile"),
+    "key.wider-than-wiring": (W, "an adopted key may call more than the wiring needs, and keeps that"),
+    "key.kept-unproved": (W, "the value of an adopted key is not known, so its new scope is waited for, not proved"),
+    "key.kept-whole": (E, "a node whose whole files are FleetHub's uses an adopted key, whose value FleetHub has not"),
     "key.limit-stuck": (W, "this LiteLLM cannot clear budget_duration"),
     "key.generation-raised": (W, "rotation of a living key is not there yet"),
     # routes and proxies

@@ -198,13 +198,14 @@ class Key(Block):
     """Limits and extra scope of a key, on each proxy where it exists. ``models`` only for keys without nodes.
 
     ``limits`` holds what the spec writes, under LiteLLM's names: rpm_limit, tpm_limit, max_budget (in the
-    proxy's currency), budget_duration.
+    proxy's currency), budget_duration. ``adopt``: whether what an adopted key may call beyond the wiring stays.
     """
 
     limits: Mapping[str, int | float | str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     generation: int = 1
+    adopt: Literal["keep", "narrow"] = "keep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +216,7 @@ class Fleet:
     ``births``: of keys that were renamed, the alias that their value is derived from. ``ssh_program``: machines are
     reached by OpenSSH's own ``ssh``, whether or not that is needed. ``floors``: the lowest
     generation that a key's value may be of, as the lockfile knows it: a value that was deleted never comes back.
+    ``kept``: fingerprints of the values of adopted keys, which FleetHub did not make.
     """
 
     name: str
@@ -231,6 +233,7 @@ class Fleet:
     by_name: bool = True
     births: Mapping[Address, str] = field(default_factory=dict)
     floors: Mapping[Address, int] = field(default_factory=dict)
+    kept: Mapping[Address, str] = field(default_factory=dict)
     ssh_program: bool = False
 
     @property
@@ -250,3 +253,7 @@ class Fleet:
         """The generation of a key's value: the spec's, unless its name needs a higher one."""
         block = self.keys.get(address.alias)
         return max(block.generation if block else 1, self.floors.get(address, 1))
+
+    def kept_value(self, address: Address) -> str:
+        """The fingerprint of a key's own value that adoption left it, until its generation is raised; else empty."""
+        return self.kept.get(address, "") if self.generation(address) <= self.floors.get(address, 1) else ""

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NoReturn, Protocol
 
 SENSITIVE = "(sensitive)"
@@ -47,6 +47,28 @@ class Derived:
         """The key of a scope that ``str`` made this text of; None for any other text."""
         match = re.fullmatch(rf"derived:key:(.*?):{re.escape(scope)}:(.*):(\d{{1,9}})", text, re.DOTALL)
         return Derived("key", match[1], scope, match[2], int(match[3])) if match else None
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Kept:
+    """The value of a key that FleetHub did not make and does not know, which came in by adoption.
+
+    ``scope`` is its proxy, ``fingerprint`` what it is known by; ``token`` is LiteLLM's hash of it, where it was seen.
+    """
+
+    scope: str
+    name: str
+    generation: int
+    fingerprint: str
+    token: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return f"kept:{self.scope}:{self.name}:{self.generation}"
+
+    @staticmethod
+    def is_told_by(shape: str) -> bool:
+        """Whether this text was made of one by ``str``: of which the lockfile's record of a kept key is told."""
+        return shape.startswith("kept:")
 
 
 Slot = SecretRef | Derived

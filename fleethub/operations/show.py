@@ -9,7 +9,7 @@ from fleethub.model.address import Address
 from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
 from fleethub.model.observation import AnyLocked, AnyResource, Observation, Unknown
-from fleethub.model.secret import Secret
+from fleethub.model.secret import Kept, Secret
 from fleethub.operations.held import PlanInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
@@ -61,4 +61,6 @@ def reveal(workplace: Workplace, address: Address) -> Outcome[Secret | None]:
     material = wanted[address].material if address in wanted else None
     if not isinstance(material, KeyMaterial):
         raise InputError(f"{address} is not in the spec")
+    if isinstance(material.slot, Kept):
+        raise InputError(f"{address} is adopted: FleetHub did not make its value and does not have it")
     return Outcome(workplace.resolver.open(material.slot))

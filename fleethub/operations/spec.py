@@ -14,6 +14,7 @@ from fleethub.model.address import node as node_address
 from fleethub.model.errors import NotThereYet, SpecError
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Lockfile
 from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.state.session_summary import Stamps, stamps
 from fleethub.stores import open_store
@@ -65,20 +66,22 @@ def open_fleet(
 
 def _remembering(fleet: Fleet, store: Store) -> Fleet:
     """With what the lockfile remembers of its keys; one that cannot be read is told of where it is needed."""
-    from fleethub.kinds.key import births, floors
     from fleethub.lockfile.errors import LockfileError
 
     try:
         lockfile = store.read().lockfile
     except LockfileError:
         return fleet
+    return remembering(fleet, lockfile)
+
+
+def remembering(fleet: Fleet, lockfile: Lockfile | None) -> Fleet:
+    """The fleet with what the lockfile remembers of its keys."""
+    from fleethub.kinds.key import births, floors, kept
+
     if lockfile is None:
         return fleet
-    return replace(
-        fleet,
-        births=births(lockfile),
-        floors=floors(lockfile),
-    )
+    return replace(fleet, births=births(lockfile), floors=floors(lockfile), kept=kept(lockfile))
 
 
 def _read_of(loaded: Loaded, fleet: Fleet) -> Iterable[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from fleethub.model.observation import Source
-from fleethub.model.secret import Derived
+from fleethub.model.secret import Derived, Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class KeyPut:
     """Create or update a key, keeping foreign metadata, and read it back.
 
     ``models`` None leaves the scope alone; a limit that is None is cleared. ``create`` refuses an alias that exists;
-    otherwise the key is found by its value, and has ``alias`` afterwards.
+    otherwise the key is found by its value (or, where that is kept, by LiteLLM's hash of it), and has ``alias`` after.
     ``lift``: attributes that take power away (expires, allowed_routes, aliases, router_settings, limits of zero per
     model) and are taken off.
     """
@@ -25,7 +25,7 @@ class KeyPut:
 
     source: Source
     alias: str
-    value: Derived
+    value: Derived | Kept
     models: tuple[str, ...] | None
     limits: Mapping[str, Any]
     generation: int
@@ -53,7 +53,8 @@ class ProveKey:
 
     ``processes`` > 1: there are workers behind one endpoint that cannot be asked one by one, so the ttl is
     waited out since the write (``written`` names the step that wrote; None: since now). ``asks``: whether the key has
-    a request to spare for the question whether it may be called with; else its list alone counts.
+    a request to spare for the question whether it may be called with; else its list alone counts. A kept ``value`` is
+    known to nobody here: then the ttl alone is waited out.
     """
 
     operation: ClassVar[str] = "key.prove"
@@ -61,7 +62,7 @@ class ProveKey:
 
     endpoints: tuple[str, ...]
     alias: str
-    value: Derived
+    value: Derived | Kept
     scope: tuple[str, ...]
     ttl: float
     processes: int

@@ -15,7 +15,7 @@ from fleethub.kinds.values import ResourceState
 from fleethub.model.facts import KeyRow, Team
 from fleethub.model.fleet import Proxy
 from fleethub.model.observation import Locked, Resource, Seen
-from fleethub.model.secret import Derived
+from fleethub.model.secret import Derived, Kept
 from fleethub.model.text import heard
 
 
@@ -48,16 +48,26 @@ class KeyAttrs:
 
 @dataclass(frozen=True, slots=True)
 class KeyMaterial:
-    """What a key's steps need: where its value is derived, and the endpoints that it is proved at."""
+    """What a key's steps need: where its value is derived (or that it is kept), and the endpoints that it is proved at.
 
-    slot: Derived
+    ``keeps``: it is adopted, and what it may call beyond the wiring stays.
+    """
+
+    slot: Derived | Kept
     proxy: Proxy
+    keeps: bool = False
+
+    @property
+    def kept(self) -> bool:
+        """Whether its value is not FleetHub's."""
+        return isinstance(self.slot, Kept)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyTelemetry:
     """``spent`` and ``barred`` in words, where it is; ``rows``: keys that have its alias; ``token``: LiteLLM's hash.
 
+    ``wider``: what an adopted key may call beyond what the spec names.
     ``unmanaged``: limits, and a team, that the spec does not name. ``team_state``: its team, where it could be read.
     """
 
@@ -68,6 +78,7 @@ class KeyTelemetry:
     token: str = ""
     unmanaged: Mapping[str, Any] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
+    wider: tuple[str, ...] = ()
     team: str = ""
     clears_budget_duration: bool = True
     team_state: Team | None = field(default=None, repr=False)

@@ -13,7 +13,7 @@ from fleethub.kinds.key.attributes import BY_MODEL, power, shown
 from fleethub.kinds.key.marks import mark_of
 from fleethub.model import keycall
 from fleethub.model.facts import KeyRow
-from fleethub.model.secret import Secret
+from fleethub.model.secret import Derived, Kept, Secret
 
 POLL = 0.25  # seconds between two questions to one endpoint
 TRIES = 3  # calls that an endpoint may answer with an error of its own before its list alone counts
@@ -28,14 +28,14 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
 
     The notes tell what LiteLLM added to a new key by itself.
     """
-    api, value = context.litellm(do.source), context.resolver.open(do.value)
+    api, token = context.litellm(do.source), _token(do.value, context)
     rows = _call(api.find, do.alias)
     mark = {**context.mark(do.generation), "born": do.value.name}
     if do.create:
         if do.replaces is not None:
             _gone(api, do.replaces, do.alias, context)
             rows = _call(api.find, do.alias)
-        if not do.models:
+        if isinstance(do.value, Kept) or not do.models:
             raise StepError("a key without models would reach all of them; this is a bug of FleetHub's")
         if rows:
             raise StepError(f"a key with the alias {do.alias!r} appeared since the plan was made")
@@ -45,10 +45,10 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
             "metadata": {"fleethub": mark},
             **{name: limit for name, limit in do.limits.items() if limit is not None},
         }
-        _call(api.generate, body, value)
-        return _freed(api, do, value)
-    if all(row.token != value.sha256() for row in rows):  # somebody gave it another alias
-        rows += _call(api.by_token, value.sha256())
+        _call(api.generate, body, context.resolver.open(do.value))
+        return _freed(api, do, token)
+    if all(row.token != token for row in rows):  # somebody gave it another alias
+        rows += _call(api.by_token, token)
     row = _ours(rows, do.alias, context)
     name = {"key_alias": do.alias} if row.alias != do.alias else {}
     body = {
@@ -63,8 +63,13 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     if do.unblock:
         body["blocked"] = False
     _call(api.update, row.token, body)
-    _read_back(api, do, value)
+    _read_back(api, do, token)
     return ()
+
+
+def _token(value: Derived | Kept, context: Context) -> str:
+    """LiteLLM's hash of a key's value."""
+    return value.token if isinstance(value, Kept) else context.resolver.open(value).sha256()
 
 
 def _lifted(names: Iterable[str]) -> dict[str, Any]:
@@ -88,13 +93,13 @@ def _by_model(row: KeyRow, lift: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _freed(api: LiteLLM, do: KeyPut, value: Secret) -> tuple[str, ...]:
+def _freed(api: LiteLLM, do: KeyPut, token: str) -> tuple[str, ...]:
     """Take off what the proxy's default_ and upperbound_key_generate_params took from a new key; tell the rest."""
-    row = _read_back(api, do, value)
+    row = _read_back(api, do, token)
     added = power(row)
     if added:
         _call(api.update, row.token, _lifted(added))
-        row = _read_back(api, do, value)
+        row = _read_back(api, do, token)
         if left := power(row):
             raise StepError(f"the proxy gives new keys {shown(left)}, and does not take it off")
     limits = {name: limit for name, limit in row.limits.items() if limit is not None and do.limits.get(name) is None}
@@ -115,6 +120,9 @@ def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
 
 def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
     """Ask each endpoint with the key itself, until all of them list the scope and take a call, or the time is over."""
+    if isinstance(do.value, Kept):
+        context.outlast(do.written, do.ttl, f"every replica forgets the old scope of {do.alias}")
+        return (f"the value of {do.alias} is not FleetHub's: its new scope was waited for, not proved",)
     value = context.resolver.open(do.value)
     if do.processes > 1 and not do.created:
         context.outlast(do.written, do.ttl, f"workers behind one endpoint forget the old scope of {do.alias}")
@@ -214,13 +222,13 @@ def _writable(row: KeyRow, alias: str, context: Context) -> None:
         raise StepError(f"the key {alias!r} was written by a newer apply meanwhile; git pull, then plan again")
 
 
-def _read_back(api: LiteLLM, do: KeyPut, value: Secret) -> KeyRow:
+def _read_back(api: LiteLLM, do: KeyPut, token: str) -> KeyRow:
     rows: list[KeyRow] = _call(api.find, do.alias)
     if len(rows) != 1:
         raise StepError(f"{len(rows)} keys have the alias {do.alias!r} after the write")
     row = rows[0]
     wrong = [n for n, limit in do.limits.items() if row.limits.get(n) != limit and not (do.create and limit is None)]
-    if row.token != value.sha256():
+    if row.token != token:
         wrong.append("its value")
     if do.models is not None and set(row.models) != set(do.models):
         wrong.append("models")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fleethub.kinds.interface import Kind
+from fleethub.kinds.key.adopted import kept_by_whole_nodes, wider_than_wiring
 from fleethub.kinds.key.attributes import (
     NOTHING,
     KeyAttrs,
@@ -37,7 +38,7 @@ from fleethub.model.fleet import Fleet, Key
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Resource, Source, System, Unknown
 from fleethub.model.plan import FieldChange, FileDiff
-from fleethub.model.secret import Derived
+from fleethub.model.secret import Derived, Kept
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
@@ -62,23 +63,26 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             limits: dict[str, Any] = dict(block.limits)
             address = key_address(proxy_name, name)
             born = fleet.births.get(address, "")
-            slot = Derived("key", fleet.identity, proxy_name, born or name, fleet.generation(address))
+            generation, kept = fleet.generation(address), fleet.kept_value(address)
+            slot: Derived | Kept = Derived("key", fleet.identity, proxy_name, born or name, generation)
+            if kept:
+                slot = Kept(proxy_name, name, generation, kept)
             yield Resource(
                 address=address,
                 source=replace(proxy_source(proxy), ask=(name,)),
                 attrs=KeyAttrs(
                     models=tuple(sorted(models)) or (NOTHING,),
-                    value=inputs.fingerprinter.slot(slot),
+                    value=slot.fingerprint if isinstance(slot, Kept) else inputs.fingerprinter.slot(slot),
                     blocked=False,
-                    marked=True,
+                    marked=None if kept else True,
                     **limits,
                 ),
-                material=KeyMaterial(slot, proxy),
+                material=KeyMaterial(slot, proxy, keeps=bool(kept) and block.adopt == "keep"),
                 needs={route_address(proxy_name, alias): frozenset({alias}) for alias in sorted(models)},
                 shape=str(slot),
                 owner=block.owner or (user.owner if user else ""),
                 protected=block.protected,
-                generation=fleet.generation(address),
+                generation=generation,
                 born=born,
                 place=block.place or (user.place if user else None),
             )
@@ -122,16 +126,16 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         locked: Mapping[Address, Locked[KeyAttrs]],
         facts: Facts,
     ) -> list[Finding]:
-        """Fallbacks outside a key's scope."""
-        return findings(fleet, facts)
+        """Fallbacks outside a key's scope; nodes that cannot have the value of theirs."""
+        return [*findings(fleet, facts), *kept_by_whole_nodes(fleet, facts)]
 
     def objections(self, item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
         """Duplicate alias, somebody else's key, a scope that no proof can show."""
         return objections(item, lockfile)
 
     def remarks(self, item: KeyState) -> list[Finding]:
-        """A budget that is spent."""
-        return remarks(item)
+        """A budget that is spent; a scope that is wider than the wiring."""
+        return [*remarks(item), *wider_than_wiring(item)]
 
     def revoked(self, item: KeyState) -> tuple[Finding, ...]:
         """A key that was ours and is deleted or blocked."""
@@ -178,10 +182,12 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs], fleet: str
     ) -> tuple[Derived, ...]:
         """Its value, as it was last applied, as an apply began it, and as it is wanted now."""
+        if Kept.is_told_by(locked.shape):
+            return ()
         born, begun = locked.born or address.alias, locked.pending.generation if locked.pending else 0
         slots = (
             Derived.key_of(locked.shape, address.owner),
             *(Derived("key", fleet, address.owner, born, n) for n in (locked.generation, begun) if n),
             want.material.slot if want is not None else None,
         )
-        return tuple(dict.fromkeys(slot for slot in slots if slot is not None))
+        return tuple(dict.fromkeys(slot for slot in slots if isinstance(slot, Derived)))

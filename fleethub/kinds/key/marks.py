@@ -13,6 +13,7 @@ from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.observation import Locked, Lockfile, Mark
+from fleethub.model.secret import Kept
 
 
 def values_of(want: KeyResource | None, locked: Locked[KeyAttrs] | None) -> set[str]:
@@ -74,3 +75,9 @@ def floors(lockfile: Lockfile) -> dict[Address, int]:
     gone = {a: lockfile.generations.get(key_address(a.owner, named.get(a, a.alias)), 0) + 1
             for a in {*lockfile.generations, *named} - lockfile.resources.keys()}  # fmt: skip
     return {**gone, **kept}
+
+
+def kept(lockfile: Lockfile) -> dict[Address, str]:
+    """The fingerprints of the values that adoption left their keys."""
+    told = {a: r.attrs for a, r in lockfile.resources.items() if a.kind == "key" and Kept.is_told_by(r.shape)}
+    return {a: attrs.value for a, attrs in told.items() if isinstance(attrs, KeyAttrs) and attrs.value}

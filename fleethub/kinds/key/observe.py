@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fleethub.kinds.key.adopted import split_scope
 from fleethub.kinds.key.attributes import ALL, KeyAttrs, KeyResource, KeySeen, KeyTelemetry, limits, power, spent
 from fleethub.kinds.key.marks import mark_of, ours, record_of, values_of
 from fleethub.kinds.key.ownership import BARRED
@@ -34,13 +35,19 @@ def observe(
         row = rows[0]
     if row is None:
         return Absent(context.facts.at, barred)
+    value = context.fingerprinter.sha256(bytes.fromhex(row.token))
     managed, others = limits(row, want, locked)
+    scope: tuple[str, ...] = tuple(sorted(set(row.models))) or (ALL,)
+    wider: tuple[str, ...] = ()
+    kept = want is not None and want.material.kept
+    if want is not None and want.material.keeps and value == want.attrs.value:
+        scope, wider = split_scope(row, want, locked, reading.teams.get(row.team))
     return Seen(
         attrs=KeyAttrs(
-            models=tuple(sorted(set(row.models))) or (ALL,),
-            value=context.fingerprinter.sha256(bytes.fromhex(row.token)),
+            models=scope,
+            value=value,
             blocked=row.blocked,
-            marked=mark_of(row.metadata) is not None,
+            marked=None if kept else mark_of(row.metadata) is not None,
             renamed=(row.alias or "(no alias)") if row.alias != address.alias else None,
             **power(row),
             **managed,
@@ -54,6 +61,7 @@ def observe(
             rows=len(rows),
             unmanaged=others | ({"team": row.team} if row.team else {}),
             groups=row.groups,
+            wider=wider,
             team=row.team,
             clears_budget_duration=reading.clears_budget_duration,
             team_state=reading.teams.get(row.team),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS, KeyState
 from fleethub.kinds.key.marks import values_of
 from fleethub.model.address import Address
@@ -54,7 +56,7 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
         return finding(
             "key.alias-taken",
             f"a key that FleetHub did not make has the alias {alias!r} on {proxy}",
-            "rename it in LiteLLM or use another key name; adopting it (fleethub import) is not there yet",
+            f"adopt it: fleethub import {shlex.quote(str(item.address))}; or rename it in LiteLLM, or here",
         )
     if not same_value and not seen.attrs.blocked:
         return finding(
@@ -65,6 +67,10 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
         )
     wild = [m for m in seen.attrs.models if "*" in m or m in WILDCARDS]
     groups = [f"access group {name}" for name in seen.telemetry.groups]
+    if item.want.material.keeps:  # what it may call beyond the wiring is kept, and told as that
+        wild, groups = [], []
+    elif item.want.material.kept:  # its list becomes the wiring's
+        wild = []
     if groups or wild:
         what = ", ".join((*groups, *wild))
         return finding(
@@ -157,6 +163,8 @@ def _team(item: KeyState, team: str, state: Team | None) -> list[Finding]:
         return [Finding(code, f"the key {alias!r} on {proxy} is in {message}", item.address, want.place, hint)]
 
     off = "take the key out of the team in LiteLLM"
+    if state is None and want.material.keeps:
+        return []
     if state is None:
         return finding(
             "key.unprovable",

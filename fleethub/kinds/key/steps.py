@@ -7,6 +7,7 @@ from typing import Any
 
 from fleethub.kinds.compare import record
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
+from fleethub.kinds.key.adopted import by_pattern
 from fleethub.kinds.key.attributes import (
     ALL,
     BY_MODEL,
@@ -24,6 +25,7 @@ from fleethub.model.attributes import plain
 from fleethub.model.finding import Finding
 from fleethub.model.keycall import spare
 from fleethub.model.plan import Blocker, Phase, Step, Why
+from fleethub.model.secret import Kept
 
 
 def delete(item: KeyState, dependents: Dependents) -> Work:
@@ -41,9 +43,16 @@ def delete(item: KeyState, dependents: Dependents) -> Work:
 
 def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     slot, proxy = want.material.slot, want.material.proxy
+    if isinstance(slot, Kept) and item.seen is None:
+        return Work(blockers=(_cannot_be_made_again(item),))
     have = item.seen.attrs if item.seen else KeyAttrs()
     wanted, have_models = frozenset(want.attrs.models), frozenset(have.models)
-    everything = bool(have_models & {ALL, "all-proxy-models"})
+    beyond: frozenset[str] = frozenset()  # of an adopted key, what stays whatever the wiring needs
+    unlisted: set[str] = set()
+    if isinstance(slot, Kept) and item.seen:
+        slot, beyond = replace(slot, token=item.seen.telemetry.token), frozenset(item.seen.telemetry.wider)
+        unlisted = by_pattern(have_models, beyond)
+    everything = bool((have_models | beyond) & {ALL, "all-proxy-models"})
     held = {
         m: why
         for m, why in dependents.refused.items()
@@ -61,12 +70,12 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     attrs = replace(want.attrs, budget_duration=have.budget_duration) if stuck else want.attrs
     steps: list[Step] = []
     expand_id = None
-    write_models = None if everything or wide == have_models else tuple(sorted(wide))
+    write_models = None if everything or wide == have_models else tuple(sorted(wide | beyond))
     # only a blocked key gets here with another value: its generation was raised, nobody can be using it
     renewed = item.seen is not None and have.value != want.attrs.value
     if renewed:
         write_models, limits = tuple(sorted(wide)), {n: getattr(want.attrs, n) for n in LIMITS}
-    remark = item.seen is None or not have.marked or bool(have.blocked or have.renamed)
+    remark = item.seen is None or have.marked is False or bool(have.blocked or have.renamed)
     lift = () if renewed or item.seen is None else tuple(name for name in (*POWER, *BY_MODEL) if getattr(have, name))
     if write_models or limits or lift or remark:
         expand_id = f"{item.address}/expand"
@@ -101,7 +110,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
                     endpoints=proxy.endpoints,
                     alias=item.address.alias,
                     value=slot,
-                    scope=tuple(sorted(addable - {NOTHING})),
+                    scope=tuple(sorted(addable - {NOTHING} - unlisted)),
                     ttl=proxy.key_cache_ttl,
                     processes=proxy.processes,
                     written=expand_id,
@@ -112,7 +121,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
             )
         )
     final = (wanted - held.keys()) | (dependents.running & wanted) or frozenset({NOTHING})
-    if everything or wide != final:
+    if not (everything and beyond) and (everything or wide != final):
         if dependents.unsettled:
             narrow = ", ".join(sorted(have_models - wanted)) or "the scope"
             blockers += [Blocker(o.why, o.reason, f"dropping {narrow}") for o in dependents.unsettled]
@@ -126,7 +135,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
                         want.source,
                         item.address.alias,
                         slot,
-                        tuple(sorted(final)),
+                        tuple(sorted((final | beyond) - ({NOTHING} if beyond else set()))),
                         {},
                         want.generation,
                         False,
@@ -135,7 +144,30 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
                     locked=record(want, replace(attrs, models=tuple(sorted(final)))),
                 )
             )
-    return Work(tuple(steps), tuple(blockers), tuple(_stuck(item) for _ in stuck))
+    found = [_stuck(item) for _ in stuck]
+    if isinstance(slot, Kept) and any(step.phase is Phase.PROVE for step in steps):
+        found.append(_unproved(item))
+    return Work(tuple(steps), tuple(blockers), tuple(found))
+
+
+def _cannot_be_made_again(item: KeyState) -> Blocker:
+    alias = item.address.alias
+    return Blocker(
+        Why.POLICY,
+        f"the value of the adopted key {alias!r} was not FleetHub's and cannot be made again; "
+        "raise its generation to give it a new one",
+    )
+
+
+def _unproved(item: KeyState) -> Finding:
+    return Finding(
+        "key.kept-unproved",
+        f"the value of the adopted key {item.address.alias!r} is not known here, so that {item.address.owner} gives it "
+        "its new scope is waited for (key_cache_ttl), and not proved",
+        item.address,
+        item.want.place if item.want else None,
+        "raise its generation to give it a value that FleetHub derives and proves",
+    )
 
 
 def _stuck(item: KeyState) -> Finding:

@@ -1,0 +1,142 @@
+"""Take things that are there into the lockfile, as they are: nothing is sent, and the plan that follows is empty.
+
+What would be changed by that plan is not taken, and it is said what differs: the spec has to say it first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fleethub.kinds import KINDS
+from fleethub.kinds.compare import record
+from fleethub.kinds.proxies import proxy_source
+from fleethub.kinds.values import ObserveContext, ResourceState
+from fleethub.model.address import Address
+from fleethub.model.capacity import PlannedModel
+from fleethub.model.facts import Facts, KeyRow, ProxyReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import AnyLocked, AnyResource, Lockfile
+from fleethub.model.plan import Action, Change, Plan
+from fleethub.model.secret import Fingerprinter
+from fleethub.placement.assess import assess
+from fleethub.placement.planned import planned_sets
+from fleethub.planning import make_plan
+from fleethub.planning.identity import identity
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """``plan`` records what is taken, and has no step; ``after`` is the plan that follows it. ``left``: why not."""
+
+    plan: Plan
+    after: Plan
+    left: Mapping[Address, str]
+
+    @property
+    def taken(self) -> tuple[Address, ...]:
+        """What the lockfile will have."""
+        return tuple(change.address for change in self.plan.changes)
+
+
+def keeping(fleet: Fleet, facts: Facts, fingerprinter: Fingerprinter, chosen: Collection[Address]) -> Fleet:
+    """The fleet with the values that the chosen keys have now as their own; without the seed, or two, none is."""
+    kept, floors = dict(fleet.kept), dict(fleet.floors)
+    for address in sorted(chosen):
+        row = row_of(fleet, facts, address)
+        value = fingerprinter.sha256(bytes.fromhex(row.token)) if row is not None else None
+        if value is not None and value != fleet.kept.get(address):
+            kept[address], floors[address] = value, fleet.generation(address)
+    return replace(fleet, kept=kept, floors=floors)
+
+
+def row_of(fleet: Fleet, facts: Facts, address: Address) -> KeyRow | None:
+    """The only key that has this alias on its proxy."""
+    proxy = fleet.proxies.get(address.owner)
+    reading = facts.of(proxy_source(proxy)) if proxy is not None and address.kind == "key" else None
+    rows = reading.keys.get(address.alias, ()) if isinstance(reading, ProxyReading) else ()
+    return rows[0] if len(rows) == 1 else None
+
+
+def adopt(
+    fleet: Fleet,
+    lockfile: Lockfile,
+    wanted: Mapping[Address, AnyResource],
+    facts: Facts,
+    fingerprinter: Fingerprinter,
+    chosen: Collection[Address],
+    findings: Sequence[Finding] = (),
+    blocks: Mapping[str, str] | None = None,
+) -> Adoption:
+    """Take of ``chosen`` what then needs no change. ``fleet`` and ``wanted`` are made with the values kept.
+
+    ``lockfile`` is an empty one, of a lineage of its own, before the first apply.
+    """
+    left = {a: "the spec does not want it" for a in chosen if a not in wanted}
+    records = {a: record(wanted[a]) for a in sorted(chosen) if a in wanted and a not in lockfile.resources}
+    while True:
+        held = _with(fleet, facts, lockfile, records)
+        after = make_plan(fleet, held, wanted, facts, fingerprinter, findings, False, blocks or {})
+        wrong = _wrong(after, records)
+        if not wrong or after.fatal:
+            break
+        left |= wrong
+        records = {a: r for a, r in records.items() if a not in wrong}
+    if after.fatal:
+        records = {}
+    lineage = lockfile.lineage
+    context = ObserveContext(facts, fingerprinter, lineage)
+    items = {a: _state(a, wanted[a], context) for a in records}
+    changes = tuple(
+        Change(a, Action.RECORD, title=KINDS[a.kind].title(a), owner=r.owner, locked=r) for a, r in records.items()
+    )
+    plan = replace(
+        after,
+        id=identity(fleet, lockfile, changes, items, ()),
+        sentence="",
+        changes=changes,
+        steps=(),
+        drift=(),
+        planned=held.planned,
+        serial=lockfile.serial,
+        lineage=lineage,
+    )
+    return Adoption(plan, after, left)
+
+
+def _with(fleet: Fleet, facts: Facts, lockfile: Lockfile, records: Mapping[Address, AnyLocked]) -> Lockfile:
+    """The lockfile with these records, and with what they call in the planned sets: they call it already."""
+    called = {model for r in records.values() for models in r.needs.values() for model in models}
+    planned: dict[str, tuple[PlannedModel, ...]] = dict(lockfile.planned)
+    for name, entries in planned_sets(fleet).items():
+        before = {entry.model for entry in planned.get(name, ())}
+        now = tuple(entry for entry in entries if entry.model in called | before)
+        if now and called - before:
+            planned[name] = assess(fleet, fleet.backends[name], facts, now, now).planned
+    return replace(lockfile, resources={**lockfile.resources, **records}, planned=planned)
+
+
+def _wrong(after: Plan, records: Mapping[Address, AnyLocked]) -> dict[Address, str]:
+    """What of the records the plan would not leave as it is, and why, in words."""
+    found = {d.address: d.summary for d in after.drift if d.address in records}
+    for change in after.changes:
+        if change.address in records:
+            why = [f"{blocker.reason}" for blocker in change.blockers]
+            why += [f"{'.'.join(one.path)} is {_shown(one.before)}, and would become {_shown(one.after)}"
+                    for one in change.fields]  # fmt: skip
+            why += [f"{file.path} would be written anew" for file in change.files]
+            found[change.address] = "; ".join(dict.fromkeys(why)) or change.action.value
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "none" if value is None or repr(value) == "(absent)" else str(value)
+
+
+def _state(address: Address, want: AnyResource, context: ObserveContext) -> Any:
+    kind = KINDS[address.kind]
+    return ResourceState(address, want, kind.observe(address, want, None, context), None)

@@ -1,0 +1,213 @@
+"""Adopted keys by themselves: their value and what they may call beyond the wiring are kept, and the plan is empty."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from fleethub.adoption import Adoption, adopt, keeping
+from fleethub.kinds import KINDS
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
+from fleethub.kinds.key.adopted import covers
+from fleethub.kinds.values import Inputs
+from fleethub.lockfile.text import dump, load
+from fleethub.model.address import key as key_address
+from fleethub.model.facts import KeyRow, Team
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Lockfile
+from fleethub.model.plan import Phase, Plan
+from fleethub.operations.spec import remembering
+from fleethub.planning import make_plan
+from tests.fleets import Spec, fleet
+from tests.world import LINEAGE, SEAL, World, facts
+
+KEY = key_address("main", "web")
+TOKEN = hashlib.sha256(b"sk-made-by-hand").hexdigest()
+SPEC = fleet().models("one", "two", "three").key("web", models=["one"])
+
+
+def row(models: tuple[str, ...] = ("one",), **fields: Any) -> KeyRow:
+    return KeyRow(**{"alias": "web", "token": TOKEN, "models": models, "limits": {}, "metadata": {}, **fields})
+
+
+@dataclass
+class Estate:
+    """A proxy with one key made by hand, and what FleetHub knows of it."""
+
+    world: World
+    lockfile: Lockfile | None = None
+
+    def fleet(self, spec: Spec) -> Fleet:
+        return remembering(spec.fleet, self.lockfile) if self.lockfile else spec.fleet
+
+    def take(self, spec: Spec) -> Adoption:
+        known, base = facts(self.world, spec), Lockfile("monad", LINEAGE, 0, SEAL.seed_fingerprint() or "")
+        kept = keeping(self.fleet(spec), known, SEAL, [KEY])
+        done = adopt(kept, base, wanted(kept, spec), known, SEAL, [KEY])
+        self.lockfile = replace(base, serial=1, resources={c.address: c.locked for c in done.plan.changes if c.locked})
+        self.lockfile = load(dump(self.lockfile))  # as the next command reads it
+        return done
+
+    def plan(self, spec: Spec, **changed: Any) -> Plan:
+        world = self.world.at_key("web", **changed) if changed else self.world
+        now = self.fleet(spec)
+        return make_plan(now, self.lockfile, wanted(now, spec), facts(world, spec), SEAL, (), True)
+
+
+def wanted(now: Fleet, spec: Spec) -> dict[Any, Any]:
+    inputs = Inputs(now, SEAL, spec.rendered)
+    return {r.address: r for kind in KINDS.values() for r in kind.desired(inputs)}
+
+
+def estate(spec: Spec = SPEC, *rows: KeyRow) -> Estate:
+    world = World.of(spec)
+    for one in rows or (row(),):
+        world = world.at_proxy(lambda proxy, one=one: proxy.with_key(one))
+    return Estate(world)
+
+
+def adopted(spec: Spec = SPEC, *rows: KeyRow) -> Estate:
+    made = estate(spec, *rows)
+    assert made.take(spec).taken == (KEY,)
+    return made
+
+
+WIDE = [
+    ((), "(all models)"),
+    (("all-proxy-models",), "all-proxy-models"),
+    (("*",), "*"),
+    (("o*",), "o*"),
+    (("one", "two"), "two"),
+    (("one", "some-group"), "some-group"),
+]
+
+
+@pytest.mark.parametrize(("models", "more"), WIDE, ids=[more for _, more in WIDE])
+def test_a_wider_scope_stays_and_is_told(models: tuple[str, ...], more: str) -> None:
+    found = adopted(SPEC, row(models)).plan(SPEC)
+    assert (found.changes, found.drift, found.steps) == ((), (), ())
+    assert [f.code for f in found.findings] == ["key.wider-than-wiring"]
+    assert f"may also call {more}," in found.findings[0].message
+
+
+def test_an_adopted_key_is_left_as_it_is() -> None:
+    found = adopted().plan(SPEC)
+    assert (found.changes, found.drift, found.findings) == ((), (), ())
+
+
+def test_the_lockfile_lets_nobody_guess_the_value() -> None:
+    made = adopted()
+    assert made.lockfile is not None
+    text = dump(made.lockfile)
+    assert TOKEN not in text
+    assert "kept:main:web:1" in text
+
+
+def test_before_it_is_adopted_its_alias_is_taken() -> None:
+    found = estate().plan(SPEC)
+    assert [f.code for f in found.findings] == ["key.alias-taken"]
+    assert "fleethub import key.main.web" in found.findings[0].hint
+
+
+def test_narrow_takes_the_rest_away() -> None:
+    made, spec = adopted(SPEC, row(())), SPEC.key("web", models=["one"], adopt="narrow")
+    (step,) = [s for s in made.plan(spec).steps if isinstance(s.do, KeyPut)]
+    assert step.phase is Phase.CONTRACT
+    assert step.do.models == ("one",)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("models", [(), ("one", "three"), ("one", "t*")], ids=["all", "one more", "pattern"])
+def test_another_model_is_added_and_only_what_was_applied_is_dropped(models: tuple[str, ...]) -> None:
+    made, spec = adopted(SPEC, row(models)), SPEC.key("web", models=["two"])
+    found = made.plan(spec)
+    puts = [s.do.models for s in found.steps if isinstance(s.do, KeyPut)]
+    if not models:
+        assert (puts, [c.action.value for c in found.changes]) == ([], ["record"])  # it may call all of them already
+        return
+    beyond = set(models) - {"one"}
+    assert set(puts[-1] or ()) == {"two"} | beyond
+    assert all("(all models)" not in (put or ()) for put in puts)
+
+
+def test_what_cannot_be_proved_is_said() -> None:
+    made, spec = adopted(), SPEC.key("web", models=["one", "two"])
+    found = made.plan(spec)
+    assert [s.phase for s in found.steps] == [Phase.EXPAND, Phase.PROVE]
+    assert [f.code for f in found.findings] == ["key.kept-unproved"]
+    put, prove = (step.do for step in found.steps)
+    assert isinstance(put, KeyPut)
+    assert isinstance(prove, ProveKey)
+    assert (put.create, getattr(put.value, "token", "")) == (False, TOKEN)
+
+
+LIMITS: list[dict[str, Any]] = [
+    {"limits": {"rpm_limit": 5, "max_parallel_requests": 2, "model_rpm_limit": {"one": 3}}},
+    {"metadata": {"owner": "ops", "nested": {"a": 1}}},
+    {"spend": 4.5},
+    {"team": "t1"},
+]
+
+
+@pytest.mark.parametrize("fields", LIMITS, ids=["limits", "metadata", "spend", "team"])
+def test_what_the_spec_does_not_name_is_kept(fields: dict[str, Any]) -> None:
+    found = adopted(SPEC, row(**fields)).plan(SPEC)
+    assert (found.changes, found.drift) == ((), ())
+
+
+TAKEN: list[tuple[dict[str, Any], str]] = [
+    ({"expires": "2026-12-27T10:00:00Z"}, "expires is 2026-12-27T10:00:00Z, and would become none"),
+    ({"allowed_routes": ("info_routes",)}, "allowed_routes is info_routes"),
+    ({"blocked": True}, "blocked"),
+    ({"models": ("two",)}, "models is"),
+    ({"metadata": {"fleethub": {"lineage": "22" * 16, "serial": 1, "generation": 1}}}, "another fleet"),
+]
+
+
+@pytest.mark.parametrize(("fields", "why"), TAKEN, ids=[next(iter(f)) for f, _ in TAKEN])
+def test_what_the_plan_would_change_is_not_taken_and_why(fields: dict[str, Any], why: str) -> None:
+    done = estate(SPEC, row(**fields)).take(SPEC)
+    assert done.taken == ()
+    assert why in done.left[KEY]
+
+
+def test_two_keys_of_one_alias_are_not_taken() -> None:
+    other = hashlib.sha256(b"sk-another").hexdigest()
+    done = estate(SPEC, row(), row(token=other)).take(SPEC)
+    assert "share the alias" in done.left[KEY]
+
+
+def test_what_changes_afterwards_is_drift() -> None:
+    found = adopted().plan(SPEC, expires="2027-01-01T00:00:00Z")
+    assert [d.summary for d in found.drift] == ["expires changed"]
+
+
+def test_a_key_that_is_gone_cannot_be_made_again_with_its_value() -> None:
+    made = adopted()
+    gone = replace(made, world=made.world.at_proxy(lambda proxy: proxy.without_key(TOKEN)))
+    found = gone.plan(SPEC.table("policy", revoked="restore"))
+    assert found.steps == ()
+    assert "raise its generation" in found.changes[0].blockers[0].reason
+
+
+def test_a_block_that_goes_takes_the_key_along() -> None:
+    made = adopted()
+    (step,) = made.plan(SPEC.without("keys")).steps
+    assert isinstance(step.do, KeyDelete)
+    assert step.do.tokens == (TOKEN,)
+
+
+def test_whole_nodes_cannot_have_a_value_that_is_not_known() -> None:
+    made = adopted()
+    found = made.plan(SPEC.without("keys").node("a", "one", key="web"))
+    assert "key.kept-whole" in [f.code for f in found.findings]
+    assert [s for s in found.steps if str(s.address) == "node.a"] == []
+
+
+def test_patterns_cover_what_they_match() -> None:
+    assert covers(("openai/*",), "openai/gpt")
+    assert not covers(("openai/*",), "openaix")
+    assert covers(("all-team-models",), "one", Team("t", models=("one",)))
+    assert not covers(("all-team-models",), "two", Team("t", models=("one",)))
