@@ -8,10 +8,12 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fleethub.clients.http import Http, HttpError
+from fleethub.clients.modelfile import blobs
 from fleethub.clients.shown import LONGEST, ShownCache, facts, tensors
-from fleethub.engines.ollama.names import tagged
+from fleethub.engines.ollama.names import CLOUD, canonical, is_cloud
 from fleethub.model.facts import Installed, Resident, ServerReading, Shown
 from fleethub.model.observation import EVERY
+from fleethub.model.text import bare
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -49,6 +51,8 @@ class _Tag(_Lenient):
     size: Bytes = 0
     digest: Line = ""
     details: _Details | None = None
+    remote_model: Line = ""
+    remote_host: Line = ""
 
 
 class _Tags(_Lenient):
@@ -74,6 +78,7 @@ class _Show(_Lenient):
     parameters: Any = None
     capabilities: Any = None
     projector_info: Any = None
+    modelfile: Any = None
 
 
 class Ollama:
@@ -87,12 +92,13 @@ class Ollama:
         version = self._get(_Version, "GET", "/api/version").version
         tags = self._get(_Tags, "GET", "/api/tags").models or []
         running = self._get(_Ps, "GET", "/api/ps").models or []
-        wanted = {tagged(tag) for tag in ask}
+        wanted = {canonical(tag) for tag in ask}
         installed = {}
         for tag in tags:
-            shown = self._shown(tag) if EVERY in ask or tagged(tag.name) in wanted else None
+            remote = _remote(tag)
+            shown = self._shown(tag) if not remote and (EVERY in ask or canonical(tag.name) in wanted) else None
             quant = tag.details.quantization_level if tag.details else None
-            installed[tag.name] = Installed(tag.size, tag.digest, quant, shown)
+            installed[tag.name] = Installed(tag.size, tag.digest, quant, shown, remote)
         residents = tuple(
             Resident(r.name, r.size, r.size_vram, r.digest, r.context_length or None, r.expires_at) for r in running
         )
@@ -136,13 +142,25 @@ class Ollama:
 
 def shown_of(answer: _Show) -> Shown:
     """The parts of ``/api/show`` that decide a size. What is not of its right type is left out, not guessed at."""
+    files = blobs(answer.modelfile)
     return Shown(
         facts(answer.model_info),
         tensors(answer.tensors),
         parameters(answer.parameters),
         tuple(c for c in answer.capabilities if isinstance(c, str)) if isinstance(answer.capabilities, list) else (),
         facts(answer.projector_info),
+        files.weights,
+        files.beside,
+        files.draft,
     )
+
+
+def _remote(tag: _Tag) -> str:
+    """The host that answers a cloud model, as ``/api/tags`` says it; without the scheme, and never with a login."""
+    if not tag.remote_host and not tag.remote_model:
+        return CLOUD if is_cloud(tag.name) else ""
+    host = bare(tag.remote_host)
+    return host.partition("://")[2].rstrip("/").removesuffix(":443") or host or CLOUD
 
 
 def parameters(text: Any) -> Mapping[str, str]:

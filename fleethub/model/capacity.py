@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from fleethub.model.finding import Finding
@@ -76,7 +76,9 @@ class Placed:
 
     ``preflight`` is what the server's own scheduler reckons with, ``batch`` (tokens) the one it takes where there is
     room; ``room`` what must stay free beside it; ``primary``: it must always stay loaded,
-    not just now and then as a fallback.
+    not just now and then as a fallback. ``runner`` is what its server keeps one process for (empty: its tag), so that
+    two names with one runner are never loaded side by side; ``options`` say what else that process is started with.
+    ``remote``: the host that answers in its place; nothing of it is on the backend then.
     """
 
     model: str
@@ -93,6 +95,30 @@ class Placed:
     batch: int = 512
     layer: int = 0  # its largest layer, which lies whole on one of several GPUs; bytes
     parts: tuple[int, ...] = ()
+    runner: str = ""
+    options: tuple[str, ...] = ()
+    remote: str = ""
+
+    @property
+    def upper(self) -> int:
+        """The most that it takes, which is what admission counts; 0 when its size is not known."""
+        return max(self.estimate.high, self.estimate.total or 0)
+
+
+def by_runner(loads: Iterable[Placed]) -> tuple[tuple[Placed, ...], ...]:
+    """The loads in groups that share one runner, in order of their first; remote ones are in none."""
+    found: dict[str, list[Placed]] = {}
+    for load in loads:
+        if not load.remote:
+            found.setdefault(load.runner or load.tag, []).append(load)
+    return tuple(tuple(group) for group in found.values())
+
+
+def largest(group: Iterable[Placed]) -> Placed:
+    """The one of a group that counts: a load of unknown size before all others, primary where one of them is."""
+    same = tuple(group)
+    most = max(same, key=lambda p: (p.estimate.total is None, p.estimate.high, p.preflight or 0))
+    return replace(most, primary=any(p.primary for p in same))
 
 
 @dataclass(frozen=True, slots=True)

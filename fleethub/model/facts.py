@@ -94,7 +94,9 @@ class Shown:
     """What a server or a GGUF header tells of a model: ``general.*`` and ``<arch>.*`` keys with their arrays.
 
     Without the vocabulary. ``parameters`` are the Modelfile's (``num_ctx``, as text); ``projector`` the vision
-    part's own keys, ``tensors`` empty on servers that do not list them.
+    part's own keys, ``tensors`` empty on servers that do not list them. ``weights`` is the digest (hex) of the file
+    that holds the weights, which several names may share; ``beside`` the adapters and projectors that go with it
+    ("adapter HEX"), ``draft`` a file of its own that predicts further tokens. All empty where it is not told.
     """
 
     info: Mapping[str, Any]
@@ -102,16 +104,23 @@ class Shown:
     parameters: Mapping[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
     projector: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = ""
+    beside: tuple[str, ...] = ()
+    draft: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A model on a server's disk; ``size`` of its blobs in bytes. ``shown`` is there when it was asked for."""
+    """A model on a server's disk; ``size`` of its blobs in bytes. ``shown`` is there when it was asked for.
+
+    ``remote``: the host that answers in its place, so that nothing of it is on this server; empty: none.
+    """
 
     size: int
     digest: str
     quant: str | None = None
     shown: Shown | None = None
+    remote: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class Cache:
             "parameters": dict(shown.parameters),
             "capabilities": list(shown.capabilities),
             "projector": dict(shown.projector),
+            "files": [shown.weights, shown.draft, *shown.beside],
         }
         with suppress(OSError, ValueError, TypeError):
             _write(path, {"digest": _hex(digest), "shown": value})
@@ -83,7 +84,10 @@ class Cache:
     def remember_installed(self, url: str, reading: ServerReading, asked: Iterable[str]) -> None:
         """What is installed there of the asked tags, for the day on which it does not answer."""
         names = {t: reading.installed[t] for t in asked if t in reading.installed}
-        models = {t: {"size": m.size, "digest": m.digest, "quant": m.quant} for t, m in sorted(names.items())[:MOST]}
+        models = {
+            t: {"size": m.size, "digest": m.digest, "quant": m.quant, "remote": m.remote}
+            for t, m in sorted(names.items())[:MOST]
+        }
         entry = {"version": reading.version, "models": models}
 
         def add(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -107,7 +111,9 @@ class Cache:
         for tag, model in models.items():
             match model:
                 case {"size": int(size), "digest": str(digest), "quant": str() | None as quant} if size >= 0:
-                    found[tag] = Installed(size, digest, quant, self.get(digest))
+                    remote = model.get("remote")
+                    told = remote if isinstance(remote, str) else ""
+                    found[tag] = Installed(size, digest, quant, self.get(digest), told)
         version = entry.get("version")
         return ServerReading(version if isinstance(version, str) else "", found, ())
 
@@ -159,16 +165,18 @@ def _shown(value: Any) -> Shown | None:
             "parameters": dict(parameters),
             "capabilities": list(capabilities),
             "projector": dict(projector),
+            "files": [str(weights), str(draft), *beside],
         }:
             entries = [
                 {"name": r[0], "type": r[1], "shape": r[2]} if isinstance(r, list) and len(r) == 3 else None
                 for r in rows
             ]
             listed = tensors(entries)
-            texts = (*parameters.values(), *capabilities)
+            texts = (*parameters.values(), *capabilities, *beside)
             if len(listed) != len(rows) or not all(isinstance(t, str) for t in texts):
                 return None
-            return Shown(facts(info), listed, parameters, tuple(capabilities), facts(projector))
+            told = (facts(info), listed, parameters, tuple(capabilities), facts(projector))
+            return Shown(*told, weights, tuple(beside), draft)
     return None
 
 

@@ -12,9 +12,10 @@ from fleethub.model.capacity import (
     Answer,
     Fit,
     Held,
-    Placed,
     Rank,
     Suggestion,
+    by_runner,
+    largest,
 )
 from fleethub.model.errors import InputError
 from fleethub.model.facts import Facts, Resident, ServerReading
@@ -213,15 +214,10 @@ def _elsewhere(fleet: Fleet, facts: Facts, question: Question, asked: int) -> tu
 
 def _headroom(verdict: AdmissionVerdict) -> int | None:
     """What stays free beside the primaries and the reserve; fallbacks come and go."""
-    first = [p for p in verdict.placed if p.primary]
+    first = [p for p in map(largest, by_runner(verdict.placed)) if p.primary]
     if verdict.total is None or any(p.estimate.total is None for p in first):
         return None
-    return verdict.total - verdict.reserve - sum(upper(p) for p in first)
-
-
-def upper(load: Placed) -> int:
-    """The most that a load takes, which is what admission counts; 0 when its size is not known."""
-    return max(load.estimate.high, load.estimate.total or 0)
+    return verdict.total - verdict.reserve - sum(p.upper for p in first)
 
 
 def _notes(question: Question, query: Query) -> tuple[str, ...]:

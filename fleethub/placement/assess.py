@@ -15,6 +15,7 @@ from fleethub.model.capacity import (
     PlannedModel,
     Row,
     Sure,
+    by_runner,
 )
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
@@ -58,7 +59,8 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, aft
     judge = SetJudge(fleet, backend, server, verdict, earlier, (*newcomers, *promoted))
     judge.run()
     live = live_findings(fleet, backend, facts, tuple(loads.values()), _reckoned(fleet, server, facts, loads))
-    findings = (*judge.findings, *_mismatches(fleet, backend, engine, server, facts, after), *live)
+    findings = (*judge.findings, *_mismatches(fleet, backend, engine, server, facts, after, loads), *live)
+    findings = (*findings, *_remote(fleet, backend, loads))
     return Assessment(load, findings, judge.refused, verdict, planned)
 
 
@@ -124,7 +126,13 @@ def _earlier(
 
 
 def _mismatches(
-    fleet: Fleet, backend: Backend, engine: Engine, server: Server, facts: Facts, after: PlannedSet
+    fleet: Fleet,
+    backend: Backend,
+    engine: Engine,
+    server: Server,
+    facts: Facts,
+    after: PlannedSet,
+    loads: Mapping[str, Placed],
 ) -> Iterable[Finding]:
     """Consumers that ask for one model with several contexts: it is loaded anew whenever they take turns."""
     address = Address("backend", backend.name)
@@ -146,17 +154,48 @@ def _mismatches(
                 model.place or backend.place,
                 f"make both {model.context}: num_ctx in LiteLLM's config, or context in the spec",
             )
-    tags: dict[str, list[str]] = {}
-    for p in after:
-        tags.setdefault(engine.canonical(fleet.models[p.model].tag or p.model), []).append(p.model)
-    for tag, aliases in sorted(tags.items()):
-        asked = {alias: effective[alias][0] for alias in aliases}
+    yield from _one_runner(fleet, backend, engine, after, loads, {a: tokens for a, (tokens, _) in effective.items()})
+
+
+def _one_runner(
+    fleet: Fleet,
+    backend: Backend,
+    engine: Engine,
+    after: PlannedSet,
+    loads: Mapping[str, Placed],
+    contexts: Mapping[str, int],
+) -> Iterable[Finding]:
+    """Names of one process that ask it for different things."""
+    for group in by_runner(loads[p.model] for p in after):
+        aliases = [p.model for p in group]
+        tags = sorted({engine.canonical(p.tag) for p in group})
+        asked = {alias: contexts[alias] for alias in aliases}
+        whose = tags[0] if len(tags) == 1 else f"one file of weights ({', '.join(tags)})"
+        hint = "give these aliases one context"
         if len(set(asked.values())) > 1:
             shown = ", ".join(f"{alias} {tokens}" for alias, tokens in sorted(asked.items()))
+            says = f"{whose} on {backend.name} is asked for with several contexts ({shown})"
+        elif len({p.options for p in group}) > 1:
+            shown = "; ".join(f"{p.model}: {', '.join(p.options) or 'none'}" for p in group)
+            says = f"{whose} on {backend.name} is asked for with several options ({shown})"
+            hint = "give their Modelfiles the same ones, or wire one of them alone"
+        else:
+            continue
+        if len(tags) > 1:
+            hint += "; the server keeps one process for a file of weights, so they are never loaded side by side"
+        address, place = Address("backend", backend.name), fleet.models[aliases[0]].place
+        yield Finding("capacity.context-mismatch", f"{says}: each change loads it anew", address, place, hint)
+
+
+def _remote(fleet: Fleet, backend: Backend, loads: Mapping[str, Placed]) -> Iterable[Finding]:
+    """Models that are not on the backend at all, though it is asked for them."""
+    for alias, load in sorted(loads.items()):
+        if load.remote:
             yield Finding(
-                "capacity.context-mismatch",
-                f"{tag} on {backend.name} is asked for with several contexts ({shown}): each change loads it anew",
-                address,
-                fleet.models[aliases[0]].place,
-                "give these aliases one context",
+                "model.remote",
+                f"{alias} is {load.tag} on {backend.name}, and {load.remote} answers it: it takes no VRAM there, and "
+                "what is asked of it leaves the house",
+                Address("model", f"{backend.name}.{alias}"),
+                fleet.models[alias].place,
+                "if that is not meant, route it to a model that is installed there",
             )

@@ -13,6 +13,8 @@ from fleethub.model.capacity import (
     AdmissionVerdict,
     Fit,
     Placed,
+    by_runner,
+    largest,
 )
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Backend, Fleet
@@ -158,8 +160,9 @@ def most_bytes(load: Placed) -> int | None:
 
 def table(verdict: AdmissionVerdict, alias: str = "") -> tuple[str, ...]:
     """The arithmetic of the primaries, or of one model: one line per load, its rows, the reserve, the sum."""
-    loads = [p for p in verdict.placed if p.model == alias or (not alias and p.primary)]
-    lines = []
+    chosen = (p for p in verdict.placed if p.model == alias or (not alias and p.primary))
+    groups = {largest(group): [p.model for p in group] for group in by_runner(chosen)}
+    loads, lines = list(groups), list[str]()
     for load in sorted(loads, key=lambda p: (not p.primary, -(p.estimate.total or 0), p.model)):
         kind = "" if load.primary else ", fallback"
         most = most_bytes(load) or 0
@@ -167,9 +170,8 @@ def table(verdict: AdmissionVerdict, alias: str = "") -> tuple[str, ...]:
         if load.estimate.total is None:
             lines.append(f"{'?':>10}  {load.model}: {load.estimate.reason}")
             continue
-        lines.append(
-            f"{gib(load.estimate.total):>10}  {load.model} ({load.context} tokens by {load.context_from}{kind})"
-        )
+        names = " and ".join(groups[load])
+        lines.append(f"{gib(load.estimate.total):>10}  {names} ({load.context} tokens by {load.context_from}{kind})")
         rows = [f"{row.what} {gib(row.bytes)} ({row.source})" for row in load.estimate.rows if row.bytes >= 1 << 26]
         lines += [f"{'':>14}{text}" for text in _wrapped(rows)]
     gpus = len(verdict.gpus)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from fleethub.engines.interface import Server
 from fleethub.engines.registry import engine_of, lacks
-from fleethub.model.capacity import AdmissionVerdict, Bar, CapacityReport, Held
+from fleethub.model.capacity import AdmissionVerdict, Bar, CapacityReport, Held, by_runner, largest
 from fleethub.model.facts import Facts, GpuReading
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source
-from fleethub.placement.ask import held, unobserved, upper
+from fleethub.placement.ask import held, unobserved
 from fleethub.placement.assess import assess
 from fleethub.placement.planned import PlannedSet
 
@@ -43,12 +43,10 @@ def bars(
         for i, (name, total) in enumerate(server.gpus)
     ]
     loaded = {h.alias for h in seen}
-    waiting = [p for p in verdict.placed if not p.primary]
-    spare = max(waiting, key=upper, default=None)
+    there = [(largest(g), any(p.model in loaded for p in g)) for g in by_runner(verdict.placed)]
+    spare = max((p for p, _ in there if not p.primary), key=lambda p: p.upper, default=None)
     loads = [
-        (upper(p), "resident" if p.model in loaded else "planned", p.parts)
-        for p in verdict.placed
-        if p.primary or p is spare or p.model in loaded
+        (p.upper, "resident" if here else "planned", p.parts) for p, here in there if p.primary or p is spare or here
     ]
     loads += [(h.size_vram, "unplanned", ()) for h in seen if h.alias is None]
     for size, kind, parts in sorted(loads, reverse=True):

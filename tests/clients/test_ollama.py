@@ -14,6 +14,7 @@ from fleethub.clients.http import Http
 from fleethub.clients.ollama import EVERY, Ollama, OllamaError, facts, parameters, tensors
 from fleethub.model.facts import Shown, Tensor
 from fleethub.testing.catalog import ALL
+from fleethub.testing.catalog.build import cloud, created
 from fleethub.testing.ollama import Ollama as StandIn
 
 GIVEN = {m["name"]: m for m in ALL}
@@ -158,3 +159,19 @@ def test_any_value_is_read_without_a_traceback(value: Any) -> None:
     assert all(not isinstance(v, dict) for v in facts(value).values())
     assert tensors(value) == () or isinstance(value, list)
     assert all(isinstance(v, str) for v in parameters(value).values())
+
+
+def test_files_and_clouds_are_told(server: StandIn, http: Http) -> None:
+    twin = created(GIVEN["qwen3:32b"], "twin:latest", beside=(("adapter", "a" * 64),))
+    server.models |= {"twin:latest": twin, "big:120b-cloud": cloud("big:120b-cloud", "big:120b")}
+    reading = Ollama(http, server.url).read(("twin", "library/Qwen3:32b", "big:120b-cloud"))
+    one, other = reading.installed["qwen3:32b"].shown, reading.installed["twin:latest"].shown
+    assert one is not None
+    assert other is not None
+    assert one.weights == other.weights == GIVEN["qwen3:32b"]["digest"]
+    assert (one.beside, other.beside) == ((), (f"adapter {'a' * 64}",))
+    assert (reading.installed["big:120b-cloud"].remote, reading.installed["big:120b-cloud"].shown) == (
+        "ollama.com",
+        None,
+    )
+    assert reading.installed["qwen3:32b"].remote == ""

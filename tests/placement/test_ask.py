@@ -14,7 +14,7 @@ from fleethub.engines.ollama.settings import OllamaSettings
 from fleethub.model.capacity import Answer, Fit, Sure
 from fleethub.model.facts import Facts, MeasuredLoad, Resident
 from fleethub.model.fleet import Fleet
-from fleethub.placement.ask import AskError, Question, ask, held, query_of, rank, upper
+from fleethub.placement.ask import AskError, Question, ask, held, query_of, rank
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
 from fleethub.sizing.architecture import architecture_of_params, requantised
@@ -156,7 +156,7 @@ def test_a_bar_adds_up_and_tells_what_is_loaded() -> None:
     f = two(48, chain=("q", "o"))
     found = report(f, f.backends["gpu"], seen, planned_sets(f)["gpu"])
     (bar,) = found.bars
-    sizes = {p.model: upper(p) for p in found.verdict.placed}
+    sizes = {p.model: p.upper for p in found.verdict.placed}
     assert (bar.resident, bar.planned, bar.unplanned) == (sizes["o"], sizes["q"], 6 * GIB)
     assert bar.headroom == 47 * GIB - sum(sizes.values()) - 6 * GIB
     assert [h.alias for h in held(f, f.backends["gpu"], seen)] == ["o", None]
@@ -168,7 +168,7 @@ def test_what_no_gpu_takes_alone_is_reckoned_over_all_of_them() -> None:
     found = report(f, f.backends["gpu"], SEEN, planned_sets(f)["gpu"])
     (load,) = found.verdict.placed
     assert any(row.what == "overhead of 2 GPUs" for row in load.estimate.rows)
-    assert sum(load.parts) == upper(load) == found.verdict.need
+    assert sum(load.parts) == load.upper == found.verdict.need
     assert tuple(bar.planned for bar in found.bars) == load.parts
     assert 0.9 < load.parts[1] / load.parts[0] < 1.1
     assert all(bar.planned for bar in found.bars)

@@ -38,7 +38,7 @@ def pair(kv: str, context: int) -> tuple[OllamaServer, list[Placed], AdmissionVe
     """Two models of one shape, and what the server does with them."""
     server, seen = machine(kv)
     one = load(server, model("one", tag="qwen3:32b"), seen, context=context)
-    loads = [one, replace(one, model="two", tag="other:32b")]
+    loads = [one, replace(one, model="two", tag="other:32b", runner="other:32b")]
     return server, loads, admit(server, loads)
 
 

@@ -131,7 +131,7 @@ def test_show_verbose_has_the_vocabulary_and_projector_info_is_there(client):
 
 
 def test_a_large_model_after_another_is_a_slow_answer_each_time(connect):
-    with Ollama([catalog.QWEN3_32B, catalog.QWEN3_32B | {"name": "qwq:32b"}]) as server:
+    with Ollama([catalog.QWEN3_32B, catalog.QWEN3_32B | {"name": "qwq:32b", "digest": "0" * 64}]) as server:
         client = connect(server)
 
         def ask(name):

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fleethub.engines.ollama.names import tagged
 from fleethub.engines.ollama.orders import walk
 from fleethub.engines.ollama.preflight import FILL
 from fleethub.engines.ollama.rules import Rules, Weighed, weigh
+from fleethub.engines.ollama.runner import distinct, shared
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_note
 from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Placed, worst
 from fleethub.model.text import gib, plural
@@ -33,8 +33,8 @@ MEANS = {
 
 
 def admit(server: OllamaServer, planned: Sequence[Placed]) -> AdmissionVerdict:
-    """The verdict on a planned set. Pure; the order of ``planned`` does not matter."""
-    loads, checks = _distinct(planned)
+    """The verdict on a planned set. Pure; the order of ``planned`` does not matter, and a remote load takes nothing."""
+    loads, checks = distinct(planned)
     known = [p for p in loads if p.estimate.total is not None]
     unknown = [p for p in loads if p.estimate.total is None]
     total, rules = server.total, Rules.of(server)
@@ -53,7 +53,7 @@ def admit(server: OllamaServer, planned: Sequence[Placed]) -> AdmissionVerdict:
         total=total,
         total_from=server.total_from,
         scheduler=server.scheduler.value,
-        notes=_notes(server, weighed),
+        notes=(*_notes(server, weighed), *shared(planned)),
     )
     if total is None:
         return replace(verdict, reason="its GPUs are neither declared nor readable") if loads else _empty(verdict)
@@ -85,23 +85,6 @@ def admit(server: OllamaServer, planned: Sequence[Placed]) -> AdmissionVerdict:
 
 def _empty(verdict: AdmissionVerdict) -> AdmissionVerdict:
     return replace(verdict, fit=Fit.FITS)
-
-
-def _distinct(planned: Sequence[Placed]) -> tuple[list[Placed], list[AdmissionCheck]]:
-    """One load per tag, the largest, in a fixed order; a check that fails for a tag with several contexts."""
-    tags: dict[str, list[Placed]] = {}
-    for load in sorted(planned, key=lambda p: (p.model, p.context)):
-        tags.setdefault(tagged(load.tag), []).append(load)
-    loads, checks = [], []
-    for tag, same in sorted(tags.items()):
-        sizes = sorted({p.context for p in same})
-        largest = max(same, key=lambda p: (p.estimate.total is None, p.estimate.high, p.preflight or 0))
-        loads.append(replace(largest, primary=any(p.primary for p in same)))
-        if len(sizes) > 1:
-            says = f"{tag} is asked for with contexts {', '.join(map(str, sizes))}: each change loads it anew"
-            names = tuple(p.model for p in same)
-            checks.append(AdmissionCheck("context", largest.model, sizes[-1], sizes[0], False, says, names))
-    return loads, checks
 
 
 def _notes(server: OllamaServer, loads: Sequence[Weighed]) -> tuple[str, ...]:

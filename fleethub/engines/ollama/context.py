@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from fleethub.engines.ollama.names import tagged
+from fleethub.engines.ollama.names import canonical
 from fleethub.model.facts import Deployment, Facts, Installed, Shown
 from fleethub.model.fleet import Model
 
@@ -43,7 +43,7 @@ def installed_of(server: OllamaServer, tag: str | None) -> Installed | None:
     """The model on the server's disk, where the server answered and has it."""
     if server.reading is None or not tag:
         return None
-    return next((v for k, v in server.reading.installed.items() if tagged(k) == tagged(tag)), None)
+    return next((v for k, v in server.reading.installed.items() if canonical(k) == canonical(tag)), None)
 
 
 def shown_of(server: OllamaServer, model: Model) -> Shown | None:

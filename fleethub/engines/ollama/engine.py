@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fleethub.engines.ollama.live import owns, resident_findings, setting_findings
 from fleethub.engines.ollama.measured import measured
-from fleethub.engines.ollama.names import tagged
+from fleethub.engines.ollama.names import canonical
 from fleethub.engines.ollama.server import OllamaServer, server_of
 from fleethub.engines.ollama.settings import KEYS, OllamaSettings
 from fleethub.model.capacity import Placed
@@ -25,8 +25,8 @@ class OllamaEngine:
     context_parameter = "num_ctx"
 
     def canonical(self, name: str) -> str:
-        """With its tag."""
-        return tagged(name)
+        """Its short form, with its tag."""
+        return canonical(name)
 
     def deployment(self, settings: EngineSettings, model: Model) -> Mapping[str, str | int]:
         """Its URL and the context."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fleethub.engines.ollama.names import tagged
+from fleethub.engines.ollama.names import canonical
 from fleethub.engines.ollama.settings import SETTINGS, declared
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed, Sure
@@ -91,8 +91,8 @@ def _at(resident: Resident) -> str:
 
 
 def _unplanned(backend: Backend, server: ServerReading, placed: Sequence[Placed]) -> Iterator[Finding]:
-    planned = {tagged(p.tag) for p in placed}
-    extra = [r for r in server.residents if tagged(r.tag) not in planned]
+    planned = {canonical(p.tag) for p in placed}
+    extra = [r for r in server.residents if canonical(r.tag) not in planned]
     if extra:
         named = ", ".join(f"{r.tag} ({gib(r.size_vram)}{_at(r)})" for r in extra)
         yield _finding(
@@ -116,7 +116,7 @@ def _off(backend: Backend, server: ServerReading, reckoned: Sequence[Placed]) ->
         low = sum(row.bytes if row.least is None else row.least for row in inside if row.what != "projector")
         high = sum(row.bytes if row.most is None else row.most for row in inside)
         for resident in server.residents:
-            same = tagged(resident.tag) == tagged(load.tag) and resident.context == load.context
+            same = canonical(resident.tag) == canonical(load.tag) and resident.context == load.context
             unread = resident.size == files.get(resident.digest)  # the server says so when it could not measure
             if not same or unread or not 0 < resident.size == resident.size_vram:
                 continue

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fleethub.engines.ollama.context import effective_context, installed_of, trained
 from fleethub.engines.ollama.preflight import batch_of, guessed, preflight
 from fleethub.engines.ollama.rules import Rules, weigh
+from fleethub.engines.ollama.runner import options_of, remote_of, runner_of
 from fleethub.engines.ollama.scheduler import SchedulerVersion
 from fleethub.model.capacity import Estimate, Held, Placed, Row, Sure
 from fleethub.model.facts import Facts, Installed, MeasuredLoad
@@ -45,6 +46,10 @@ def load(
     tokens, source = (context, "asked") if context is not None else effective_context(server, model, facts)
     installed = installed_of(server, model.tag)
     shown = installed.shown if installed else None
+    tag = model.tag or model.name
+    if remote := remote_of(installed, tag):
+        away = Estimate((Row("nothing", 0, Sure.EXACT, f"answered by {remote}"),))
+        return Placed(model.name, tag, tokens, source, 1, "f16", away, 0, primary=primary, remote=remote)
     if architecture is None and installed is not None and shown is not None:
         architecture = architecture_of(shown, installed.size)
     if architecture is None and model.vram is None and model.params is not None and installed is None:
@@ -55,7 +60,12 @@ def load(
     flash = server.flash if server.flash is not None else server.scheduler is not SchedulerVersion.OLD
     # a quantised cache needs flash attention; without it the server falls back
     cache = server.kv_type if flash else "f16"
-    out = Placed(model.name, model.tag or model.name, tokens, source, slots, cache, Estimate(), primary=primary)
+    out = Placed(
+        *(model.name, tag, tokens, source, slots, cache, Estimate()),
+        primary=primary,
+        runner=runner_of(shown, tag),
+        options=options_of(shown),
+    )
     if architecture is None:
         return replace(out, estimate=_declared(server, model, installed, out, flash=flash))
     limit = trained(shown)

@@ -71,6 +71,30 @@ def model(
     return made
 
 
+def created(base: Model, name: str, parameters: str = "", *, beside: tuple[tuple[str, str], ...] = ()) -> Model:
+    """A name FROM another one, as ``ollama create`` makes it: the same file of weights, other settings.
+
+    ``beside``: ("adapter", digest) and ("from", a projector's digest).
+    """
+    weights = base.get("weights", base["digest"])
+    digest = hashlib.sha256(f"{name} from {weights}".encode()).hexdigest()
+    return base | {
+        **{"name": name, "digest": digest, "weights": weights, "beside": beside},
+        "parameters": "\n".join(filter(None, (base["parameters"], parameters))),
+    }
+
+
+def cloud(name: str, of: str) -> Model:
+    """A name that Ollama's cloud answers: a manifest of some hundred bytes, and no weights."""
+    about = {"parent_model": "", "format": "", "family": "", "families": None}
+    return {
+        **{"name": name, "size": 384, "digest": hashlib.sha256(name.encode()).hexdigest()},
+        "details": about | {"parameter_size": "", "quantization_level": ""},
+        **{"model_info": {"general.architecture": ""}, "tensors": [], "parameters": "", "context_length": 131072},
+        **{"capabilities": ["completion", "tools"], "remote_model": of, "remote_host": "https://ollama.com:443"},
+    }
+
+
 def numbers(
     blocks: int,
     context: int,

@@ -18,7 +18,7 @@ from fleethub.testing.ollama.values import Asked, Event, Gpu, Loaded, Outcome
 
 STEPS = (262144, 32768, 4096)
 #: Options of a request that belong to the runner; all others (temperature, ...) load nothing anew.
-RUNNER = ("num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread")
+RUNNER = ("num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict")
 
 
 class Scheduler:
@@ -83,7 +83,7 @@ class Scheduler:
         """One use of a model has ended; answers the outcomes of requests that waited for it."""
         before = len(self.residents)
         self.sweep()
-        resident = self.residents[model]
+        resident = self._there(model)
         resident.uses -= 1
         if not resident.uses:
             resident.expires = self.clock() + resident.stay
@@ -94,15 +94,26 @@ class Scheduler:
 
     def hold(self, model: str) -> None:
         """A resident comes into use without a request of its own."""
-        self.residents[model].uses += 1
+        self._there(model).uses += 1
+
+    def resident(self, model: str) -> Loaded | None:
+        """The process that serves a model: one for a file of weights, by whichever name it was loaded."""
+        path = self.shapes[model].path if model in self.shapes else None
+        return next((r for r in self.residents.values() if self.shapes[r.name].path == path), None)
+
+    def _there(self, model: str) -> Loaded:
+        found = self.resident(model)
+        if found is None:
+            raise KeyError(model)
+        return found
 
     def unload(self, model: str) -> list[Outcome]:
         """What keep_alive 0 does: at once, or after its last use; answers the outcomes of those that waited."""
-        resident = self.residents.get(model)
+        resident = self.resident(model)
         if resident and resident.uses:
             resident.stay = 0.0
         elif resident:
-            del self.residents[model]
+            del self.residents[resident.name]
             self.log.append(Event("unloaded", model))
             return self._drained()
         return []
@@ -167,14 +178,14 @@ class Scheduler:
         shape, name = asked.shape, asked.shape.name
         while True:
             context, automatic = self.context_of(name, asked.num_ctx)
-            runner = (context, *(_option(asked, key) for key in RUNNER))
-            resident = self.residents.get(name)
+            runner = (context, *(_option(asked, key) for key in RUNNER), shape.beside)
+            resident = self.resident(name)
             if resident and resident.asked == runner and not resident.doomed:
                 return self._kept(asked, resident)
             if resident:
                 asked.before = resident.context_length
                 if not self._gone(resident, asked):
-                    return name
+                    return resident.name
                 continue
             if len(self.residents) >= self.max_loaded:
                 victim = self._victim()
@@ -310,5 +321,5 @@ class Scheduler:
 
 def _option(asked: Asked, key: str) -> Any:
     """None where the server decides, which -1 says too."""
-    value = asked.options.get(key)
+    value = asked.options.get(key, asked.shape.options.get(key))
     return None if value == -1 else value

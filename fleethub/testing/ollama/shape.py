@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ class Layer:
 class Shape:
     """Sizes in bytes. ``file`` is the text model's; ``output`` lies on the GPU with the last layers, ``host`` never.
 
+    ``path`` is the file of its weights, ``beside`` what else its process is started with, ``options`` the Modelfile's.
     ``sizes`` remembers what was computed for it.
     """
 
@@ -52,6 +54,8 @@ class Shape:
     num_ctx: int | None
     vision: bool
     embedding: bool
+    beside: tuple[Any, ...] = ()
+    options: Mapping[str, int] = field(default_factory=dict)
     sizes: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -93,10 +97,10 @@ def shape_of(model: dict[str, Any]) -> Shape:
     layers = tuple(_layer(value, arch, n, weights[n], kvs[n], max(many), width, absorbed) for n in range(blocks))
     clip = model.get("projector_info") or {}
     vision = "vision" in model["capabilities"]
-    setting = re.search(r"^num_ctx\s+(\d+)$", model["parameters"], re.MULTILINE)
+    options = {key: int(n) for key, n in re.findall(r"^(\w+)\s+(-?\d+)$", model["parameters"], re.MULTILINE)}
     return Shape(
         name=model["name"],
-        path=f"sha256-{model['digest']}",
+        path=f"sha256-{model.get('weights', model['digest'])}",
         arch=arch,
         file=model["size"] - model.get("projector_size", 0),
         layers=layers,
@@ -113,9 +117,11 @@ def shape_of(model: dict[str, Any]) -> Shape:
         min_kv=max(min(kvs), 1),
         max_heads=max(many),
         limit=model["context_length"],
-        num_ctx=int(setting[1]) if setting else None,
+        num_ctx=options.get("num_ctx"),
         vision=vision,
         embedding="embedding" in model["capabilities"],
+        beside=tuple(model.get("beside", ())),
+        options=options,
     )
 
 
