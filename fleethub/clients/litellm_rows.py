@@ -1,8 +1,11 @@
-"""The shapes of LiteLLM's answers, and what is made of them. Pure; an answer of another shape is an error."""
+"""The shapes of LiteLLM's answers, and what is made of them; an answer of another shape is an error. Pure, but that a
+key's age is told by the clock.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -42,6 +45,7 @@ class _Key(_Lenient):
     allowed_routes: list[str] | None = None
     aliases: Any = None
     router_settings: Any = None
+    created_at: str | None = None
 
 
 class KeyPage(_Lenient):
@@ -156,7 +160,17 @@ def row(raw: dict[str, Any]) -> KeyRow:
         allowed_routes=tuple(key.allowed_routes or ()),
         aliases=_table(key.aliases),
         router_settings=_table(key.router_settings),
+        age=_age(key.created_at),
     )
+
+
+def _age(created: str | None) -> float | None:
+    """Seconds since a time that LiteLLM tells (UTC, with or without saying so); None: no such time."""
+    try:
+        made = datetime.fromisoformat(created or "")
+    except ValueError:
+        return None
+    return max(0.0, (datetime.now(UTC) - (made if made.tzinfo else made.replace(tzinfo=UTC))).total_seconds())
 
 
 def team(id: str, raw: TeamInfo) -> Team:

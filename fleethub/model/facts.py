@@ -15,7 +15,8 @@ class KeyRow:
     """One key of a LiteLLM's list. ``token`` is the sha256 hex of the whole key; ``models`` as stored (empty: all).
 
     ``limits`` under LiteLLM's names, those per model too (``model_rpm_limit``: model -> number). ``expires`` is
-    ISO 8601. ``aliases`` (name asked for -> name called) and ``router_settings`` are the key's own.
+    ISO 8601. ``aliases`` (name asked for -> name called) and ``router_settings`` are the key's own. ``age``: seconds
+    since it was made, when it was read; None: not told.
     """
 
     alias: str
@@ -31,6 +32,7 @@ class KeyRow:
     allowed_routes: tuple[str, ...] = ()
     aliases: Mapping[str, Any] = field(default_factory=dict)
     router_settings: Mapping[str, Any] = field(default_factory=dict)
+    age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

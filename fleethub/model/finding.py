@@ -114,7 +114,6 @@ CODES: dict[str, tuple[Severity, str]] = {
     "key.kept-unproved": (W, "the value of an adopted key is not known, so its new scope is waited for, not proved"),
     "key.kept-whole": (E, "a node whose whole files are FleetHub's uses an adopted key, whose value FleetHub has not"),
     "key.limit-stuck": (W, "this LiteLLM cannot clear budget_duration"),
-    "key.generation-raised": (W, "rotation of a living key is not there yet"),
     # routes and proxies
     "proxy.unreadable": (W, "a proxy cannot be observed; what is on it is unknown"),
     "route.missing": (E, "a chain or key names an alias that the proxy does not have"),

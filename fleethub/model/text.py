@@ -39,6 +39,14 @@ def plural(count: int, noun: str, several: str = "") -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {several or noun + 's'}"
 
 
+def span(seconds: float) -> str:
+    """A stretch of time for people, in its largest whole unit: ``6 days``, ``1 hour``, ``40 seconds``."""
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            return plural(round(seconds / size), unit)
+    return plural(max(1, round(seconds)), "second")
+
+
 def bare(text: str) -> str:
     """The text with the credentials of every URL in it taken out; of ``ssh://user:password@host`` the user stays."""
     return _USERINFO.sub(_without, text) if "@" in text else text

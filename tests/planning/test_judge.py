@@ -71,9 +71,7 @@ KEYS = {
         lambda w: w.at_proxy(lambda p: replace(p, keys=(replace(p.keys[0], token="ab" * 32, metadata={}),))),
         SPEC, STOP, True, Action.BLOCKED, "key.alias-taken",
     ),
-    "alive at another generation": (
-        same, SPEC.key("a", rpm=60, generation=2), STOP, True, Action.BLOCKED, "key.generation-raised",
-    ),
+    "alive at another generation": (same, SPEC.key("a", rpm=60, generation=2), STOP, True, Action.UPDATE, ""),
     "unmarked": (key(metadata={}), SPEC, STOP, True, Action.UPDATE, ""),
     "unwanted": (same, GONE, STOP, True, Action.DELETE, ""),
     "unwanted and gone": (gone, GONE, STOP, True, Action.RECORD, ""),

@@ -49,11 +49,17 @@ def _do(do: Do, world: World, fingerprinter: SecretResolver) -> World:
 def _key_put(do: KeyPut, world: World, fingerprinter: SecretResolver) -> World:
     proxy, token = _proxy(do.source, world), fingerprinter.open(do.value).sha256()
     if do.create:
-        if do.replaces is not None:
-            proxy = proxy.without_key(do.replaces)
         if not do.models or proxy.find(do.alias):
             raise Failed(f"{do.alias} has no models, or is there already", _with(world, do.source, proxy))
-        row = KeyRow(do.alias, token, do.models, {**NO_LIMITS, **do.limits}, {"fleethub": _key_mark(do, world)})
+        like = next((k for k in proxy.keys if k.token == do.like), None)
+        row = KeyRow(
+            do.alias,
+            token,
+            do.models,
+            {**NO_LIMITS, **(_unmanaged(like, do) if like else {}), **do.limits},
+            {**(like.metadata if like else {}), "fleethub": _key_mark(do, world)},
+            team=like.team if like else "",
+        )
         if all(k.token != token for k in proxy.keys):  # an existing value answers 200 and changes nothing
             proxy = proxy.with_key(row)
     else:
@@ -236,6 +242,10 @@ def _mark(world: World, generation: int) -> dict[str, Any]:
         "generation": generation,
         "apply": lockfile.apply,
     }
+
+
+def _unmanaged(like: KeyRow, do: KeyPut) -> dict[str, Any]:
+    return {n: _lifted(limit) for n, limit in like.limits.items() if limit and n not in do.limits}
 
 
 def _key_mark(do: KeyPut, world: World) -> dict[str, Any]:

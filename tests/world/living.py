@@ -59,7 +59,8 @@ def named(lockfile: Lockfile | None) -> set[Thing]:
 
 def _values(record: AnyLocked) -> set[str]:
     sides = (record.attrs, record.pending.attrs if record.pending else None)
-    return {side.value for side in sides if isinstance(side, KeyAttrs) and side.value}
+    keys = [side for side in sides if isinstance(side, KeyAttrs)]
+    return {value for side in keys for value in (side.value, *(side.replaces or ())) if value}
 
 
 def ordered(spec: Spec) -> set[Thing]:

@@ -7,10 +7,11 @@ from functools import cache
 
 from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds import KINDS
+from fleethub.kinds.key import floors
 from fleethub.kinds.values import Inputs
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GitReading, HostReading, Reading
-from fleethub.model.observation import Resource, Source, Unknown
+from fleethub.model.observation import Lockfile, Resource, Source, Unknown
 from fleethub.model.plan import Plan
 from fleethub.planning import make_plan, sources
 from fleethub.planning.guards import before_any_request
@@ -31,6 +32,7 @@ def plan(
 
     ``repair`` None: as ``[policy] drift`` says.
     """
+    spec = remembered(spec, world.lockfile)
     fleet = spec.fleet
     fatal = before_any_request(fleet, world.lockfile, fingerprinter.seed_fingerprint())
     if fatal:
@@ -49,7 +51,16 @@ def plan(
 
 def facts(world: World, spec: Spec, fingerprinter: SecretResolver = SEAL) -> Facts:
     """What can be read of the world, by the sources that the planner names."""
-    return _facts(world, spec, fingerprinter)
+    return _facts(world, remembered(spec, world.lockfile), fingerprinter)
+
+
+def remembered(spec: Spec, lockfile: Lockfile | None) -> Spec:
+    """The spec with the generations below which the lockfile lets no key of it be, as ``operations.spec`` opens it."""
+    names = {address.alias for address in wanted(spec) if address.kind == "key"}
+    for address, floor in sorted(floors(lockfile).items()) if lockfile else ():
+        if address.alias in names and floor > spec.fleet.generation(address):
+            spec = spec.key(address.alias, generation=floor)
+    return spec
 
 
 def _facts(world: World, spec: Spec, fingerprinter: SecretResolver) -> Facts:

@@ -16,6 +16,7 @@ ALIASES = ("one", "two", "three")
 NODES = ("a", "b")
 FAR = "ssh://ops@{host}/srv/{name}"
 CHAINS = (("one",), ("two", "one"), ("one", "two", "three"))
+GENERATIONS = st.sampled_from((None, None, 2))
 LIMITS = ({}, {"rpm": 60}, {"max_budget": 9.0, "budget_duration": "30d"})
 
 
@@ -31,8 +32,10 @@ def specs(draw: st.DrawFn, **head: object) -> Spec:
             made = made.node(name, *chain, key=draw(st.sampled_from((None, "shared"))))
     users = {block.get("key", name) for name, block in made.doc.get("nodes", {}).items()}
     for name in sorted(users):
-        made = made.key(name, **draw(st.sampled_from(LIMITS)))
-    return made.key("web", models=["one"]) if draw(st.booleans()) else made
+        made = made.key(name, generation=draw(GENERATIONS), **draw(st.sampled_from(LIMITS)))
+    if draw(st.booleans()):
+        made = made.key("web", models=["one"], generation=draw(GENERATIONS))
+    return made
 
 
 def any_order(draw: Callable[[st.SearchStrategy[int]], int]) -> Callable[[Sequence[Step]], Step]:

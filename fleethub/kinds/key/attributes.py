@@ -24,6 +24,7 @@ class KeyAttrs:
     """A key: its scope, the fingerprint of its value, what takes its power away, its limits.
 
     ``renamed`` is the alias that it has instead of its own. Of the limits only those that are managed are here.
+    ``replaces``: fingerprints of older values of it that still work; ``interim``: the alias that it has until they go.
     """
 
     __pydantic_config__ = STRICT
@@ -44,18 +45,22 @@ class KeyAttrs:
     model_rpm_limit: Mapping[str, int | float] | None = None
     model_tpm_limit: Mapping[str, int | float] | None = None
     renamed: str | None = None
+    replaces: tuple[str, ...] | None = None
+    interim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class KeyMaterial:
     """What a key's steps need: where its value is derived (or that it is kept), and the endpoints that it is proved at.
 
-    ``keeps``: it is adopted, and what it may call beyond the wiring stays.
+    ``keeps``: it is adopted, and what it may call beyond the wiring stays. ``grace``: seconds that an older value goes
+    on working beside a new one, for users that are no node.
     """
 
     slot: Derived | Kept
     proxy: Proxy
     keeps: bool = False
+    grace: float = 0.0
 
     @property
     def kept(self) -> bool:
@@ -69,6 +74,9 @@ class KeyTelemetry:
 
     ``wider``: what an adopted key may call beyond what the spec names.
     ``unmanaged``: limits, and a team, that the spec does not name. ``team_state``: its team, where it could be read.
+    ``olds``: LiteLLM's hashes of its older values, ``blocked`` those of all its values that are; ``held``: one of the
+    older has its alias. ``age``: seconds since it was made.
+    ``taken``: somebody else's key has the alias that a new value would have beside this one.
     """
 
     spend: float | None = None
@@ -82,6 +90,11 @@ class KeyTelemetry:
     team: str = ""
     clears_budget_duration: bool = True
     team_state: Team | None = field(default=None, repr=False)
+    olds: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+    held: bool = False
+    age: float | None = None
+    taken: bool = False
 
 
 KeyResource = Resource[KeyAttrs, KeyMaterial]
@@ -100,6 +113,11 @@ ALL = "(all models)"
 NOTHING = "no-default-models"
 WILDCARDS = {"all-team-models"}
 EVERY = {"all-proxy-models", "*"}
+
+
+def interim(alias: str, generation: int) -> str:
+    """The alias of a new value beside an older one, for an alias is one key's; it is renamed once that one is gone."""
+    return f"{alias}--g{generation}"
 
 
 def power(row: KeyRow) -> dict[str, Any]:

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fleethub.kinds import compare
 from fleethub.kinds.compare import changed_fields
 from fleethub.kinds.key.attributes import KeyState, never
+from fleethub.kinds.key.older import Older, older
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import SENSITIVE
+from fleethub.model.text import span
+
+#: Told with the value, or as the alias.
+APART = ("value", "replaces", "interim", "renamed")
 
 
 def describe(item: KeyState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
     """Scope as lists, limits as numbers; the value only as changed or not."""
     if item.want is None:
         return (), ()
+    seen, olds = item.seen, older(item)
+    renewed = olds.like is not None
     shown = []
-    renewed = item.seen is not None and item.seen.attrs.value != item.want.attrs.value
-    if renewed or (item.seen is None and item.want.generation > 1):
-        shown.append(FieldChange(("value",), MISSING, _new_value(item, renewed)))
+    if renewed or (seen is None and item.want.generation > 1):
+        shown.append(FieldChange(("value",), MISSING, _new_value(item, olds)))
+    elif olds.tokens:
+        shown.append(FieldChange(("value",), "an older one works too", "the new one alone"))
+    if seen is None and item.locked is not None and item.locked.attrs is not None:
+        shown.append(FieldChange(("spend",), MISSING, "0: a key that is made again has a whole budget again"))
     for field in changed_fields(item):
-        if field.path[0] == "value" or (renewed and field.path[0] == "blocked"):
+        name = field.path[0]
+        if name in ("blocked", "marked") and (renewed or not seen):
             continue
-        if field.path[0] in ("blocked", "marked") and not item.seen:
-            continue
-        shown.append(field if field.path[0] != "renamed" else FieldChange(("alias",), field.before, item.address.alias))
+        if name not in APART:
+            shown.append(field)
+    if seen is not None and not renewed and (alias := seen.attrs.renamed or seen.attrs.interim):
+        shown.append(FieldChange(("alias",), alias, item.address.alias))
     return tuple(shown), ()
 
 
@@ -31,7 +45,9 @@ def drifted(item: KeyState) -> tuple[str, tuple[FieldChange, ...]] | None:
     applied = item.locked.attrs if item.locked else None
     if item.seen is None or applied is None:
         return None
-    found = compare.drifted(applied, item.seen.attrs, never(item.seen))
+    # older values and the alias beside them come and go by our own hand, and a hand that takes one away helps
+    before, now = (replace(a, replaces=None, interim=None) for a in (applied, item.seen.attrs))
+    found = compare.drifted(before, now, never(item.seen))
     if not found:
         return None
     renamed = next((f"renamed to {field.after}" for field in found if field.path == ("renamed",)), "")
@@ -44,9 +60,19 @@ def drifted(item: KeyState) -> tuple[str, tuple[FieldChange, ...]] | None:
     return ", ".join(filter(None, (renamed, f"{names} changed" if names else ""))), shown
 
 
-def _new_value(item: KeyState, renewed: bool) -> str:
-    """``new (generation 1 → 2); the old one stops at once``."""
-    wanted = item.want.generation if item.want else 1
-    before = item.seen.mark.generation if item.seen and item.seen.mark else None
+def _new_value(item: KeyState, olds: Older) -> str:
+    """``new (generation 1 → 2); the old one stops working once its nodes have the new one``."""
+    wanted, seen = item.want.generation if item.want else 1, item.seen
+    before = seen.mark.generation if seen and seen.mark else None
     change = f"generation {before} → {wanted}" if before is not None and before != wanted else f"generation {wanted}"
-    return f"new ({change})" + ("; the old one stops at once" if renewed else "")
+    text = f"new ({change})"
+    if seen is None or not olds.tokens:
+        return text
+    grace = item.want.material.grace if item.want else 0.0
+    if not olds.working:
+        text += "; the old one, which is blocked, goes"
+    elif grace:
+        text += f"; the old one stops working {span(grace)} after that"
+    else:
+        text += "; the old one stops working once everybody who is wired to it runs on the new one"
+    return text + (f"; what it has spent ({seen.telemetry.spend:g}) goes along" if seen.telemetry.spend else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
@@ -32,21 +32,19 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     rows = _call(api.find, do.alias)
     mark = {**context.mark(do.generation), "born": do.value.name}
     if do.create:
-        if do.replaces is not None:
-            _gone(api, do.replaces, do.alias, context)
-            rows = _call(api.find, do.alias)
         if isinstance(do.value, Kept) or not do.models:
             raise StepError("a key without models would reach all of them; this is a bug of FleetHub's")
         if rows:
             raise StepError(f"a key with the alias {do.alias!r} appeared since the plan was made")
         body: dict[str, Any] = {
+            **(_like(api, do.like, do) if do.like else {}),
             "key_alias": do.alias,
             "models": list(do.models),
-            "metadata": {"fleethub": mark},
             **{name: limit for name, limit in do.limits.items() if limit is not None},
         }
+        body["metadata"] = {**body.get("metadata", {}), "fleethub": mark}
         _call(api.generate, body, context.resolver.open(do.value))
-        return _freed(api, do, token)
+        return _freed(api, do, token, body)
     if all(row.token != token for row in rows):  # somebody gave it another alias
         rows += _call(api.by_token, token)
     row = _ours(rows, do.alias, context)
@@ -72,6 +70,24 @@ def _token(value: Derived | Kept, context: Context) -> str:
     return value.token if isinstance(value, Kept) else context.resolver.open(value).sha256()
 
 
+def _like(api: LiteLLM, token: str, do: KeyPut) -> dict[str, Any]:
+    """What a new key takes over of the one whose place it takes, where the spec does not say otherwise."""
+    rows: list[KeyRow] = _call(api.by_token, token)
+    if not rows:
+        return {}
+    row = rows[0]
+    metadata = {name: value for name, value in row.metadata.items() if name not in ("fleethub", *BY_MODEL)}
+    limits = {name: limit for name, limit in row.limits.items() if limit and name not in do.limits}
+    by_model = {name: left for name, of in limits.items() if name in BY_MODEL and (left := _above_zero(of))}
+    found = {name: limit for name, limit in limits.items() if name not in BY_MODEL} | by_model
+    team = {"team_id": row.team} if row.team else {}
+    return {**found, **team, "spend": row.spend or 0.0, "metadata": metadata}
+
+
+def _above_zero(limits: dict[str, Any]) -> dict[str, Any]:
+    return {model: limit for model, limit in limits.items() if limit != 0}
+
+
 def _lifted(names: Iterable[str]) -> dict[str, Any]:
     """The fields of an update that take these attributes off; null is refused for the lists and tables."""
     fields: dict[str, tuple[str, Any]] = {
@@ -89,11 +105,11 @@ def _by_model(row: KeyRow, lift: Iterable[str]) -> dict[str, Any]:
     for name in BY_MODEL:
         limits = row.limits.get(name) or {}
         if limits:
-            found[name] = {model: n for model, n in limits.items() if n != 0} if name in lift else limits
+            found[name] = _above_zero(limits) if name in lift else limits
     return found
 
 
-def _freed(api: LiteLLM, do: KeyPut, token: str) -> tuple[str, ...]:
+def _freed(api: LiteLLM, do: KeyPut, token: str, sent: Mapping[str, Any]) -> tuple[str, ...]:
     """Take off what the proxy's default_ and upperbound_key_generate_params took from a new key; tell the rest."""
     row = _read_back(api, do, token)
     added = power(row)
@@ -102,7 +118,7 @@ def _freed(api: LiteLLM, do: KeyPut, token: str) -> tuple[str, ...]:
         row = _read_back(api, do, token)
         if left := power(row):
             raise StepError(f"the proxy gives new keys {shown(left)}, and does not take it off")
-    limits = {name: limit for name, limit in row.limits.items() if limit is not None and do.limits.get(name) is None}
+    limits = {name: limit for name, limit in row.limits.items() if limit is not None and name not in sent}
     gave = f"LiteLLM gave the new key {do.alias!r} by itself"
     notes = [f"{gave} {shown(added)}: taken off again"] if added else []
     notes += [f"{gave} {shown(limits)}: left alone, [keys.{do.alias}] can set what it names"] if limits else []

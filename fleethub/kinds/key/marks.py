@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
 from fleethub.kinds.compare import parse_mark
-from fleethub.kinds.key.attributes import KeyAttrs, KeyResource
-from fleethub.kinds.values import ObserveContext
+from fleethub.kinds.key.attributes import KeyAttrs, KeyResource, interim
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.observation import Locked, Lockfile, Mark
-from fleethub.model.secret import Kept
+from fleethub.model.secret import Fingerprinter, Kept
 
 
 def values_of(want: KeyResource | None, locked: Locked[KeyAttrs] | None) -> set[str]:
-    """Fingerprints that a key of ours may have: wanted, last applied, or begun."""
+    """Fingerprints that a key of ours may have: wanted, last applied, or begun, and what those replace."""
     begun = locked.pending.attrs if locked and locked.pending else None
-    sides = (want.attrs if want else None, locked.attrs if locked else None, begun)
-    return {side.value for side in sides if side is not None and side.value}
+    sides = [side for side in (want.attrs if want else None, locked.attrs if locked else None, begun) if side]
+    return {value for side in sides for value in (side.value, *(side.replaces or ())) if value}
 
 
 def mark_of(metadata: Mapping[str, Any]) -> Mark | None:
@@ -35,16 +34,32 @@ def marks(reading: ProxyReading) -> list[tuple[KeyRow, Mark]]:
 
 
 def ours(
-    rows: Iterable[KeyRow], reading: ProxyReading, values: Collection[str], context: ObserveContext
-) -> KeyRow | None:
-    """The row whose value is one of ``values``: one of those that have the alias, else whoever has it by now."""
-
-    def first(some: Iterable[KeyRow]) -> KeyRow | None:
-        return next((r for r in some if context.fingerprinter.sha256(bytes.fromhex(r.token)) in values), None)
-
+    address: Address,
+    reading: ProxyReading,
+    want: KeyResource | None,
+    locked: Locked[KeyAttrs] | None,
+    fingerprinter: Fingerprinter,
+) -> tuple[KeyRow, ...]:
+    """The rows of our values, whatever their alias is by now: the wanted one first, then the one that was applied."""
+    values = values_of(want, locked)
     if not values:
-        return None
-    return first(rows) or first(row for same in reading.keys.values() for row in same)
+        return ()
+    first = [side.attrs.value for side in (want, locked) if side is not None and side.attrs is not None]
+    every = {row.token: row for same in reading.keys.values() for row in same}.values()
+    found = [(v, row) for row in every if (v := fingerprinter.sha256(bytes.fromhex(row.token))) in values]
+
+    def rank(one: tuple[str | None, KeyRow]) -> tuple[int, bool, str]:
+        value, row = one
+        return first.index(value) if value in first else len(first), row.alias != address.alias, row.token
+
+    return tuple(row for _, row in sorted(found, key=rank))
+
+
+def interims(address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, row: KeyRow) -> set[str]:
+    """Aliases that a value of this key may have while an older one is there."""
+    mark, begun = mark_of(row.metadata), locked.pending if locked else None
+    sides = (mark, want, locked, begun)
+    return {interim(address.alias, side.generation) for side in sides if side is not None}
 
 
 def record_of(locked: Locked[KeyAttrs] | None) -> Locked[KeyAttrs]:

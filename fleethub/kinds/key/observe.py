@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from fleethub.kinds.key.adopted import split_scope
-from fleethub.kinds.key.attributes import ALL, KeyAttrs, KeyResource, KeySeen, KeyTelemetry, limits, power, spent
-from fleethub.kinds.key.marks import mark_of, ours, record_of, values_of
+from fleethub.kinds.key.attributes import (
+    ALL,
+    KeyAttrs,
+    KeyResource,
+    KeySeen,
+    KeyTelemetry,
+    interim,
+    limits,
+    power,
+    spent,
+)
+from fleethub.kinds.key.marks import interims, mark_of, ours, record_of
 from fleethub.kinds.key.ownership import BARRED
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
@@ -28,7 +38,8 @@ def observe(
     if context.fingerprinter.sha256(b"") is None:
         return Unknown("the fleet's seed does not resolve, so which keys are FleetHub's is not known", context.facts.at)
     rows, barred = reading.keys.get(address.alias, ()), BARRED if reading.takes_values is False else ""
-    row = ours(rows, reading, values_of(want, locked), context)
+    mine = ours(address, reading, want, locked, context.fingerprinter)
+    row, olds = (mine[0], mine[1:]) if mine else (None, ())
     if row is None and want is None:  # what has its name is somebody else's, unless it has our mark
         row = next((r for r in rows if (m := mark_of(r.metadata)) and m.lineage == context.lineage), None)
     elif row is None and rows:
@@ -36,6 +47,10 @@ def observe(
     if row is None:
         return Absent(context.facts.at, barred)
     value = context.fingerprinter.sha256(bytes.fromhex(row.token))
+    away = row.alias != address.alias
+    between = away and bool(mine) and row.alias in interims(address, want, locked, row)
+    beside = reading.keys.get(interim(address.alias, want.generation), ()) if want is not None else ()
+    older = sorted(filter(None, (context.fingerprinter.sha256(bytes.fromhex(old.token)) for old in olds)))
     managed, others = limits(row, want, locked)
     scope: tuple[str, ...] = tuple(sorted(set(row.models))) or (ALL,)
     wider: tuple[str, ...] = ()
@@ -48,7 +63,9 @@ def observe(
             value=value,
             blocked=row.blocked,
             marked=None if kept else mark_of(row.metadata) is not None,
-            renamed=(row.alias or "(no alias)") if row.alias != address.alias else None,
+            renamed=(row.alias or "(no alias)") if away and not between else None,
+            replaces=tuple(older) or None,
+            interim=row.alias if between else None,
             **power(row),
             **managed,
         ),
@@ -58,13 +75,18 @@ def observe(
             spend=row.spend,
             spent=spent(row),
             barred=barred,
-            rows=len(rows),
+            rows=sum(other not in olds for other in rows),
             unmanaged=others | ({"team": row.team} if row.team else {}),
             groups=row.groups,
             wider=wider,
             team=row.team,
             clears_budget_duration=reading.clears_budget_duration,
             team_state=reading.teams.get(row.team),
+            olds=tuple(old.token for old in olds),
+            blocked=tuple(old.token for old in mine if old.blocked),
+            held=any(old.alias == address.alias for old in olds),
+            age=row.age,
+            taken=any(other not in mine for other in beside),
         ),
         mark=mark_of(row.metadata),
     )

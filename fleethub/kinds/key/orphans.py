@@ -17,7 +17,7 @@ from fleethub.model.observation import Mark
 
 def orphans(items: Sequence[KeyState], fleet: Fleet, context: ObserveContext) -> list[Finding]:
     """One finding per key; what has the alias of a key that is named is told with that one."""
-    claimed = {i.seen.telemetry.token for i in items if i.seen}
+    claimed = {token for i in items if i.seen for token in (i.seen.telemetry.token, *i.seen.telemetry.olds)}
 
     def marked(reading: ProxyReading) -> Iterable[tuple[str, Mark, KeyRow]]:
         return ((row.alias, mark, row) for row, mark in marks(reading) if row.token not in claimed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS, KeyState
+from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS, KeyState, interim
 from fleethub.kinds.key.marks import values_of
 from fleethub.model.address import Address
 from fleethub.model.facts import Team
@@ -58,12 +58,13 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
             f"a key that FleetHub did not make has the alias {alias!r} on {proxy}",
             f"adopt it: fleethub import {shlex.quote(str(item.address))}; or rename it in LiteLLM, or here",
         )
-    if not same_value and not seen.attrs.blocked:
+    if not same_value and seen.telemetry.taken:
+        beside = interim(alias, item.want.generation)
         return finding(
-            "key.generation-raised",
-            f"the key {alias!r} on {proxy} is alive with another value than generation "
-            f"{item.want.generation} derives; rotating a living key is not there yet",
-            f"write generation = {seen.mark.generation if seen.mark else 1} in [keys.{alias}]",
+            "key.alias-taken",
+            f"a key that FleetHub did not make has the alias {beside!r} on {proxy}, which the new value of {alias!r} "
+            "would have beside the old one",
+            "rename or delete that key in LiteLLM, then plan again",
         )
     wild = [m for m in seen.attrs.models if "*" in m or m in WILDCARDS]
     groups = [f"access group {name}" for name in seen.telemetry.groups]
@@ -131,12 +132,15 @@ def revoked(item: KeyState) -> tuple[Finding, ...]:
         return ()
     if locked.pending and "create" in locked.pending.phases:
         return ()
-    gone = isinstance(item.have, Absent)
+    applied, seen = locked.attrs.value, item.seen
+    # its newest value was taken away while an older one was still there
+    newest = seen is not None and seen.attrs.value != want.attrs.value and applied == want.attrs.value
+    gone = isinstance(item.have, Absent) or newest
     if not gone and not (item.seen and item.seen.attrs.blocked):
         return ()
     if locked.shape != want.shape:
         return ()
-    if gone and locked.source.id != want.source.id:
+    if isinstance(item.have, Absent) and locked.source.id != want.source.id:
         moved = f"the key {item.address.alias!r} was made at {locked.source.at}, and is not at {want.source.at}"
         hint = "if that is another LiteLLM, give the proxy another name in the spec, so that the old keys are removed"
         return (Finding("key.revoked", moved, item.address, want.place, hint),)

@@ -11,21 +11,24 @@ from fleethub.kinds.key.adopted import by_pattern
 from fleethub.kinds.key.attributes import (
     ALL,
     BY_MODEL,
-    LIMITS,
     NOTHING,
     POWER,
     SCALARS,
     KeyAttrs,
     KeyResource,
+    KeySeen,
     KeyState,
+    interim,
 )
 from fleethub.kinds.key.marks import record_of
+from fleethub.kinds.key.older import Older, older
 from fleethub.kinds.values import Dependents, Work
 from fleethub.model.attributes import plain
 from fleethub.model.finding import Finding
 from fleethub.model.keycall import spare
 from fleethub.model.plan import Blocker, Phase, Step, Why
 from fleethub.model.secret import Kept
+from fleethub.model.text import span
 
 
 def delete(item: KeyState, dependents: Dependents) -> Work:
@@ -35,119 +38,129 @@ def delete(item: KeyState, dependents: Dependents) -> Work:
         id=f"{item.address}/delete",
         address=item.address,
         phase=Phase.CONTRACT,
-        do=KeyDelete(record_of(item.locked).source, item.address.alias, (item.seen.telemetry.token,)),
+        do=KeyDelete(
+            record_of(item.locked).source,
+            item.address.alias,
+            (item.seen.telemetry.token, *item.seen.telemetry.olds),
+        ),
         removes=True,
     )
     return Work((step,))
 
 
 def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
+    """Expand and prove; once every dependent has settled, delete older values, narrow, and take the alias over.
+
+    A new value of a living key is a new key beside it: nobody who has the old one is refused meanwhile.
+    """
     slot, proxy = want.material.slot, want.material.proxy
-    if isinstance(slot, Kept) and item.seen is None:
+    seen = item.seen
+    if isinstance(slot, Kept) and seen is None:
         return Work(blockers=(_cannot_be_made_again(item),))
-    have = item.seen.attrs if item.seen else KeyAttrs()
+    renewed = seen is not None and seen.attrs.value != want.attrs.value
+    new = seen is None or renewed
+    have = seen.attrs if seen is not None and not renewed else KeyAttrs()
     wanted, have_models = frozenset(want.attrs.models), frozenset(have.models)
     beyond: frozenset[str] = frozenset()  # of an adopted key, what stays whatever the wiring needs
     unlisted: set[str] = set()
-    if isinstance(slot, Kept) and item.seen:
-        slot, beyond = replace(slot, token=item.seen.telemetry.token), frozenset(item.seen.telemetry.wider)
+    if isinstance(slot, Kept) and seen is not None:
+        slot, beyond = replace(slot, token=seen.telemetry.token), frozenset(seen.telemetry.wider)
         unlisted = by_pattern(have_models, beyond)
     everything = bool((have_models | beyond) & {ALL, "all-proxy-models"})
+    had = seen.attrs.models if seen is not None and renewed else ()
     held = {
         m: why
         for m, why in dependents.refused.items()
-        if m in wanted - have_models - dependents.running and not everything
+        if m in wanted - have_models - dependents.running - {*had} and not everything
     }
     blockers = [held[m] for m in sorted(held)]
     addable = (wanted - held.keys()) | dependents.running
     wide = have_models | addable
     if wide - {NOTHING} or not wide:
         wide = wide - {NOTHING}
-    if not wide and item.seen is None:  # nothing of it may be had: no key, for an empty list means all models
+    if not wide and new:  # nothing of it may be had: no key, for an empty list means all models
         return Work(blockers=tuple(blockers))
-    limits, stuck = _limits(item, want)
+    limits, stuck = _limits(None if new else seen, want)
     blockers += stuck
-    attrs = replace(want.attrs, budget_duration=have.budget_duration) if stuck else want.attrs
+    olds = older(item)
+    alias = interim(item.address.alias, want.generation) if olds.held else item.address.alias
+    attrs = replace(
+        want.attrs,
+        budget_duration=have.budget_duration if stuck else want.attrs.budget_duration,
+        replaces=olds.values or None,
+        interim=alias if olds.held else None,
+    )
     steps: list[Step] = []
     expand_id = None
     write_models = None if everything or wide == have_models else tuple(sorted(wide | beyond))
-    # only a blocked key gets here with another value: its generation was raised, nobody can be using it
-    renewed = item.seen is not None and have.value != want.attrs.value
-    if renewed:
-        write_models, limits = tuple(sorted(wide)), {n: getattr(want.attrs, n) for n in LIMITS}
-    remark = item.seen is None or have.marked is False or bool(have.blocked or have.renamed)
-    lift = () if renewed or item.seen is None else tuple(name for name in (*POWER, *BY_MODEL) if getattr(have, name))
+    remark = new or have.marked is False or bool(have.blocked or have.renamed) or have.interim != attrs.interim
+    lift = () if new else tuple(name for name in (*POWER, *BY_MODEL) if getattr(have, name))
     if write_models or limits or lift or remark:
         expand_id = f"{item.address}/expand"
         scope = tuple(sorted(wide)) if not everything else have.models
-        steps.append(
-            Step(
-                id=expand_id,
-                address=item.address,
-                phase=Phase.EXPAND,
-                do=KeyPut(
-                    want.source,
-                    item.address.alias,
-                    slot,
-                    write_models,
-                    limits,
-                    want.generation,
-                    create=item.seen is None or renewed,
-                    unblock=bool(have.blocked),
-                    lift=lift,
-                    replaces=item.seen.telemetry.token if renewed and item.seen else None,
-                ),
-                locked=record(want, replace(attrs, models=scope)),
-            )
-        )
+        do = KeyPut(want.source, alias, slot, write_models, limits, want.generation, create=new,
+                    unblock=bool(have.blocked), lift=lift, like=olds.like)  # fmt: skip
+        locked = record(want, replace(attrs, models=scope))
+        steps.append(Step(expand_id, item.address, Phase.EXPAND, do, locked=locked))
     if expand_id or dependents.delivered:
+        asks = spare({**plain(want.attrs), **(seen.telemetry.unmanaged if seen else {})})
+        prove = ProveKey(proxy.endpoints, item.address.alias, slot, tuple(sorted(addable - {NOTHING} - unlisted)),
+                         proxy.key_cache_ttl, proxy.processes, written=expand_id, created=new, asks=asks)  # fmt: skip
+        after = (expand_id,) if expand_id else ()
+        steps.append(Step(f"{item.address}/prove", item.address, Phase.PROVE, prove, after))
+    final = (wanted - held.keys()) | (dependents.running & wanted) or frozenset({NOTHING})
+    narrows = not (everything and beyond) and (everything or wide != final)
+    waits = _waits(item, want, olds, dependents)
+    if olds.tokens and waits:
+        blockers += waits
+    elif olds.tokens:
         steps.append(
             Step(
-                id=f"{item.address}/prove",
+                id=f"{item.address}/delete-old",
                 address=item.address,
-                phase=Phase.PROVE,
-                do=ProveKey(
-                    endpoints=proxy.endpoints,
-                    alias=item.address.alias,
-                    value=slot,
-                    scope=tuple(sorted(addable - {NOTHING} - unlisted)),
-                    ttl=proxy.key_cache_ttl,
-                    processes=proxy.processes,
-                    written=expand_id,
-                    created=item.seen is None or renewed,
-                    asks=spare({**plain(want.attrs), **(item.seen.telemetry.unmanaged if item.seen else {})}),
-                ),
-                after=(expand_id,) if expand_id else (),
+                phase=Phase.CONTRACT,
+                do=KeyDelete(want.source, item.address.alias, olds.tokens),
+                after=tuple(s.id for s in steps),
+                locked=record(want, replace(attrs, models=tuple(sorted(wide)), replaces=None)),
             )
         )
-    final = (wanted - held.keys()) | (dependents.running & wanted) or frozenset({NOTHING})
-    if not (everything and beyond) and (everything or wide != final):
-        if dependents.unsettled:
-            narrow = ", ".join(sorted(have_models - wanted)) or "the scope"
-            blockers += [Blocker(o.why, o.reason, f"dropping {narrow}") for o in dependents.unsettled]
-        else:
-            steps.append(
-                Step(
-                    id=f"{item.address}/contract",
-                    address=item.address,
-                    phase=Phase.CONTRACT,
-                    do=KeyPut(
-                        want.source,
-                        item.address.alias,
-                        slot,
-                        tuple(sorted((final | beyond) - ({NOTHING} if beyond else set()))),
-                        {},
-                        want.generation,
-                        False,
-                    ),
-                    after=tuple(s.id for s in steps),
-                    locked=record(want, replace(attrs, models=tuple(sorted(final)))),
-                )
+        alias = item.address.alias
+    if narrows and dependents.unsettled:
+        narrow = ", ".join(sorted(have_models - wanted)) or "the scope"
+        blockers += [Blocker(o.why, o.reason, f"dropping {narrow}") for o in dependents.unsettled]
+    elif narrows or (olds.held and not waits):
+        models, listed = tuple(sorted(final)), tuple(sorted((final | beyond) - ({NOTHING} if beyond else set())))
+        kept = replace(attrs, models=models) if waits else replace(attrs, models=models, replaces=None, interim=None)
+        steps.append(
+            Step(
+                id=f"{item.address}/contract",
+                address=item.address,
+                phase=Phase.CONTRACT,
+                do=KeyPut(want.source, alias, slot, listed if narrows else None, {}, want.generation, create=False),
+                after=tuple(s.id for s in steps),
+                locked=record(want, kept),
             )
+        )
     found = [_stuck(item) for _ in stuck]
     if isinstance(slot, Kept) and any(step.phase is Phase.PROVE for step in steps):
         found.append(_unproved(item))
     return Work(tuple(steps), tuple(blockers), tuple(found))
+
+
+def _waits(item: KeyState, want: KeyResource, olds: Older, dependents: Dependents) -> list[Blocker]:
+    """Why older values of the key must work on; one that is blocked works for nobody."""
+    what = f"deleting its value of before generation {want.generation}"
+    if not olds.working:
+        return []
+    if dependents.unsettled:
+        return [Blocker(o.why, o.reason, what) for o in dependents.unsettled]
+    seen = item.seen
+    age = seen.telemetry.age if seen is not None and seen.attrs.value == want.attrs.value else None
+    left = want.material.grace - (age or 0.0)
+    if left <= 0:
+        return []
+    why = f"whoever uses it has {span(left)} left to take the new one: fleethub show {item.address} --reveal"
+    return [Blocker(Why.WAITS, why, what)]
 
 
 def _cannot_be_made_again(item: KeyState) -> Blocker:
@@ -180,15 +193,15 @@ def _stuck(item: KeyState) -> Finding:
     )
 
 
-def _limits(item: KeyState, want: KeyResource) -> tuple[dict[str, Any], list[Blocker]]:
+def _limits(seen: KeySeen | None, want: KeyResource) -> tuple[dict[str, Any], list[Blocker]]:
     """The limits to send; one that this LiteLLM cannot clear is held back."""
     limits: dict[str, Any] = {}
     stuck: list[Blocker] = []
     for name in SCALARS:
         value = getattr(want.attrs, name)
-        if (getattr(item.seen.attrs, name) if item.seen else None) == value:
+        if (getattr(seen.attrs, name) if seen else None) == value:
             continue
-        clears = not item.seen or item.seen.telemetry.clears_budget_duration
+        clears = not seen or seen.telemetry.clears_budget_duration
         if name == "budget_duration" and value is None and not clears:
             stuck.append(Blocker(Why.POLICY, "this LiteLLM ignores budget_duration = null", name))
         else:
