@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from fleethub.formats import strict
 from fleethub.model import address
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import DeclaredType, Fleet, Node
@@ -85,7 +85,7 @@ class Declared(Base):
             raise ValueError("a secret stands in it; only a file of the format dotenv may hold one")
         if file.format == "json":
             try:
-                json.loads(text.display())
+                strict.loads(text.display())
             except (ValueError, RecursionError) as error:
                 raise ValueError(f"not JSON: {error}") from None
         return text

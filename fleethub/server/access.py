@@ -9,7 +9,6 @@ import asyncio
 import base64
 import hmac
 import ipaddress
-import json
 import logging
 import re
 import traceback
@@ -20,6 +19,7 @@ from pathlib import Path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fleethub.formats import strict
 from fleethub.model.secret import Secret
 from fleethub.server.errors import BUG, STOPPING, Refusal
 
@@ -160,7 +160,7 @@ async def _body(scope: Scope, headers: Headers, receive: Receive) -> Receive:
         data += part
     if data:
         try:
-            json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
+            strict.loads(data)
         except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
             raise Refusal("BAD_REQUEST", "the body is not JSON, or a key stands twice in it") from None
     # a program's body is JSON whatever it calls it: curl -d says it is a form
@@ -176,18 +176,6 @@ async def _body(scope: Scope, headers: Headers, receive: Receive) -> Receive:
         return {"type": "http.request", "body": bytes(data), "more_body": False}
 
     return play
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(name)
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Two readers may take different ones of a key that stands twice: whose node, whose project?"""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
-    return found
 
 
 def _too_large() -> Refusal:

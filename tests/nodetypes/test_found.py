@@ -44,7 +44,8 @@ def test_providers_chain_and_keys_are_read_and_no_key_has_a_text() -> None:
     assert node.beside == (FoundHop("llm", "gpt-oss-20b"),), "a key narrowed to the chain would deny the heartbeat"
     llm, lokal = node.providers
     assert (llm.url, llm.models) == ("http://litellm:4000/v1", {"qwen3-32b": 32768, "gpt-oss-20b": None})
-    assert llm.key is not None and lokal.key is not None
+    assert llm.key is not None
+    assert lokal.key is not None
     assert (llm.key.role, llm.key.variable) == ("env", "LLM_KEY")
     assert llm.key.sha256 == hashlib.sha256(b"sk-hand-made").hexdigest()
     assert (lokal.key.role, lokal.key.sha256) == ("openclaw", hashlib.sha256(b"sk-literal-1").hexdigest())
@@ -76,7 +77,8 @@ def test_what_cannot_be_said_is_named() -> None:
     assert found(included).unclear == ("agents.defaults takes from $include",)
     elsewhere = found(env=b"TZ=UTC").providers[0].key
     assert elsewhere is not None
-    assert elsewhere.value is None and "LLM_KEY of its process's environment" in elsewhere.says
+    assert elsewhere.value is None
+    assert "LLM_KEY of its process's environment" in elsewhere.says
 
 
 def test_one_endpoint_of_an_envfile() -> None:

@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import PurePath
 from typing import Any
 
+from fleethub.formats import strict
+
 EVENT = "SessionStart"
 MATCHER = "startup|resume|clear|compact"
 ARGUMENTS = "context --format claude-hook"
@@ -166,7 +168,7 @@ def _ours(settings: dict[str, Any]) -> list[dict[str, Any]]:
 def _parse(text: str) -> dict[str, Any]:
     """The settings; what could not be written again as it is raises SettingsError: a key twice, an endless number."""
     try:
-        value = json.loads(text, object_pairs_hook=_pairs, parse_float=_float, parse_constant=_constant)
+        value = strict.loads(text, _float)
     except json.JSONDecodeError as error:
         raise SettingsError(f"not JSON: {error.msg}", error.lineno) from None
     except SettingsError:
@@ -178,23 +180,11 @@ def _parse(text: str) -> dict[str, Any]:
     return value
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise SettingsError(f"{next(key for key in keys if keys.count(key) > 1)} is there twice")
-    return found
-
-
 def _float(text: str) -> float:
     value = float(text)
     if abs(value) == float("inf") or Decimal(repr(value)) != Decimal(text):
         raise SettingsError(f"{text[:40]} has more digits than a JSON number keeps")
     return value
-
-
-def _constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
 
 
 def _written(settings: dict[str, Any], text: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from fleethub.formats import strict
 from fleethub.model.fleet import Node
 from fleethub.nodetypes.openclaw.names import PORT
 from fleethub.nodetypes.openclaw.wiring import TIMEOUT, ProviderRoute, answer, patience
@@ -48,7 +49,7 @@ def hop(route: ProviderRoute) -> dict[str, object]:
 def finish(node: Node, text: str) -> str:
     """The rendered text as JSON with ``[nodes.x.openclaw]`` merged over it; raises ValueError."""
     try:
-        config = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant)
+        config = strict.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from None
     if not isinstance(config, dict):
@@ -73,15 +74,3 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
             value = merge(old if isinstance(old, Mapping) else {}, value)
         merged[key] = value
     return merged
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} appears twice")
-    return table
-
-
-def _constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")

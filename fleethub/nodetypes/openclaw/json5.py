@@ -1,19 +1,12 @@
-"""Reads a node's ``openclaw.json``, which is JSON5. What cannot be read is unknown: a value, not an error."""
+"""Tables of a node's ``openclaw.json``. What cannot be read is unknown: a value, not an error."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pyjson5 import Json5Exception, decode
+from fleethub.formats.json5 import read
 
-
-def read(data: bytes) -> dict[str, Any] | None:
-    """Return the object in the file, or None when it cannot be read."""
-    try:
-        value = decode(data.decode())  # pyjson5 takes what is no UTF-8 for code points that there are not
-    except (Json5Exception, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+__all__ = ["at", "read", "table"]
 
 
 def at(value: Any, *path: str) -> Any:
