@@ -7,38 +7,38 @@ from typing import Any
 
 from fleethub.clients.answer import ask
 from fleethub.clients.machine import Frame, FrameError, frames, script, settings
+from fleethub.clients.nvidia import GpuError, Listed, parse_gpus, parse_more, parse_processes, program, short
 from fleethub.clients.shell import Shell, ShellError
-from fleethub.model.facts import GpuProcess, GpuReading, GpuState
-from fleethub.model.text import flat
+from fleethub.model.facts import GpuProcess, GpuReading, GpuSlice, GpuState
 
-MIB = 1 << 20
-LARGEST_MIB = 1 << 30  # a petabyte: what is above is no size
-#: What nvidia-smi writes for what it cannot tell.
-UNTOLD = ("[N/A]", "[Not Supported]", "[Unknown Error]", "[Insufficient Permissions]", "N/A")
-WITHOUT = "it has no nvidia-smi, the one tool by which GPUs are read: declare them (gpus = …) if it has another kind"
+__all__ = ["GpuError", "nvml", "read_local", "read_remote"]
 
 
-class GpuError(Exception):
-    """Neither the GPUs nor Ollama's settings could be read; the message is fit to be shown."""
+class NoDriver(GpuError):
+    """This machine has no library of NVIDIA's, so nothing is said about its GPUs."""
 
 
 def read_local(shell: Shell) -> GpuReading:
     """This machine, GPUs by NVML and settings by ``shell``; raises GpuError when both fail."""
-    gpus: tuple[GpuState, ...] = ()
+    listed = Listed(())
     processes: tuple[GpuProcess, ...] = ()
-    problem = ""
+    problem, failed = "", False
     try:
-        gpus, processes = nvml()
-        problem = "" if gpus else "NVML finds no GPU"
+        listed, processes = nvml()
+        problem = "" if listed.rows else "NVML finds no GPU"
     except GpuError as error:
-        problem = str(error)
+        problem, failed = str(error), not isinstance(error, NoDriver)
     try:
         found = settings(frames(ask(shell, script(gpus=False)).out))
     except (ShellError, FrameError) as error:
-        if problem:
+        if problem and not failed:
             raise GpuError(f"{problem}; Ollama's settings: {error}") from None
-        return GpuReading(gpus, processes, None, "NVML", "", str(error))
-    return _whole(GpuReading(gpus, processes, found.values, "NVML", problem, found.says))
+        return GpuReading(listed.rows, processes, None, "NVML", problem, str(error), listed.lost, failed, listed.says)
+    return _whole(
+        GpuReading(
+            *(listed.rows, processes, found.values, "NVML", problem, found.says, listed.lost, failed, listed.says)
+        )
+    )
 
 
 def read_remote(shell: Shell) -> GpuReading:
@@ -47,93 +47,100 @@ def read_remote(shell: Shell) -> GpuReading:
         answer = ask(shell, script(gpus=True))
         if answer.code:
             said = answer.err.decode("utf-8", "replace").strip()
-            raise GpuError(f"the script ended with {answer.code}" + (f": {_short(said)}" if said else ""))
+            raise GpuError(f"the script ended with {answer.code}" + (f": {short(said)}" if said else ""))
         found = frames(answer.out)
     except (ShellError, FrameError) as error:
         raise GpuError(str(error)) from None
     told = settings(found)
-    gpus: tuple[GpuState, ...] = ()
-    processes: tuple[GpuProcess, ...] = ()
-    problem = ""
+    listed, nothing = Listed(()), Frame(127, "")
+    problem, tool = "", found.get("gpus", nothing)
     try:
-        gpus = parse_gpus(found.get("gpus", Frame(127, "")))
-        processes = parse_processes(found.get("apps", Frame(0, "")))
+        listed = parse_gpus(tool)
     except GpuError as error:
-        gpus, processes, problem = (), (), str(error)
-    return _whole(GpuReading(gpus, processes, told.values, "nvidia-smi", problem, told.says))
+        problem = str(error)
+    gpus = parse_more(found.get("more", nothing), found.get("slices", nothing), listed.rows)
+    processes, odd = parse_processes(found.get("apps", Frame(0, ""))) if gpus else ((), ())
+    if not gpus and not problem:
+        problem = listed.says[0] if listed.says else "nvidia-smi finds no GPU"
+    failed = not gpus and not listed.lost and tool.code != 127
+    says = (*listed.says, *odd)
+    return _whole(GpuReading(gpus, processes, told.values, "nvidia-smi", problem, told.says, listed.lost, failed, says))
 
 
 def _whole(reading: GpuReading) -> GpuReading:
-    if not reading.gpus and reading.settings is None:
+    if not reading.gpus and reading.settings is None and not reading.failed and not reading.lost:
         raise GpuError(f"{reading.problem}; Ollama's settings: {reading.settings_from}")
     return reading
 
 
-def parse_gpus(frame: Frame) -> tuple[GpuState, ...]:
-    """``index, uuid, name, total, used, free`` in MiB, one line each; raises GpuError for anything else."""
-    if frame.code == 127:
-        raise GpuError(WITHOUT)
-    if frame.code:
-        raise GpuError(f"nvidia-smi ended with {frame.code}: {_short(frame.text)}")
-    found = []
-    for place, line in enumerate(_lines(frame.text)):
-        head = line.split(", ", 2)
-        tail = head[2].rsplit(", ", 3) if len(head) == 3 else []
-        if len(tail) != 4 or not _number(head[0]):
-            raise GpuError(f"nvidia-smi answers what is no list of GPUs: {_short(line)}")
-        index, uuid, name = int(head[0]), head[1], tail[0]
-        if index != place or not name:
-            raise GpuError(f"nvidia-smi's list of GPUs is not whole: {_short(line)}")
-        sizes = []
-        for what, value in zip(("total", "used", "free"), tail[1:], strict=True):
-            if value in UNTOLD:
-                raise GpuError(f"nvidia-smi does not tell the {what} memory of GPU {index} ({_short(name)})")
-            sizes.append(_mib(value, line))
-        total, used, free = sizes
-        if total == 0 or used > total or free > total:
-            raise GpuError(f"nvidia-smi's numbers of GPU {index} contradict each other: {_short(line)}")
-        found.append(GpuState(_short(name), total, used, free, _short(uuid)))
-    if not found:
-        raise GpuError("nvidia-smi finds no GPU")
-    return tuple(found)
+def nvml() -> tuple[Listed, tuple[GpuProcess, ...]]:
+    """GPUs of this machine and the processes on them; a card that fails is lost and takes no other with it.
 
-
-def parse_processes(frame: Frame) -> tuple[GpuProcess, ...]:
-    """``gpu_uuid, pid, process_name, used_memory`` in MiB; raises GpuError for anything else."""
-    if frame.code:
-        raise GpuError(f"nvidia-smi ended with {frame.code}: {_short(frame.text)}")
-    found = []
-    for line in _lines(frame.text):
-        head = line.split(", ", 2)
-        tail = head[2].rsplit(", ", 1) if len(head) == 3 else []
-        if len(tail) != 2 or not _number(head[1]):
-            raise GpuError(f"nvidia-smi answers what is no list of processes: {_short(line)}")
-        used = None if tail[1] in UNTOLD else _mib(tail[1], line)
-        found.append(GpuProcess(int(head[1]), _program(tail[0]), _short(head[0]), used))
-    return tuple(found)
-
-
-def nvml() -> tuple[tuple[GpuState, ...], tuple[GpuProcess, ...]]:
-    """GPUs of this machine and the processes on them; raises GpuError."""
+    Raises GpuError; NoDriver where there is no such library.
+    """
     import pynvml
 
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        raise GpuError(f"NVML: {error}") from None
+        none = error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND
+        raise (NoDriver if none else GpuError)(f"NVML: {error}") from None
     try:
-        gpus, processes = [], []
+        gpus, processes, says, lost = list[GpuState](), list[GpuProcess](), list[str](), 0
         for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-            name, uuid = _text(pynvml.nvmlDeviceGetName(handle)), _text(pynvml.nvmlDeviceGetUUID(handle))
-            gpus.append(GpuState(name, int(memory.total), int(memory.used), int(memory.free), uuid))
+            try:
+                handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+                name, uuid = _text(pynvml.nvmlDeviceGetName(handle)), _text(pynvml.nvmlDeviceGetUUID(handle))
+            except pynvml.NVMLError as error:
+                lost += 1
+                says.append(f"NVML: GPU {index}: {error}")
+                continue
+            total, used, free = _memory(pynvml, handle)
+            if not total:
+                says.append(f"NVML does not tell the total memory of GPU {index} ({name})")
+            sliced, slices = _slices(pynvml, handle)
+            gpus.append(GpuState(name, total, used, free, uuid, index, _compute(pynvml, handle), sliced, slices))
             processes += _processes(pynvml, handle, uuid)
-        return tuple(gpus), tuple(processes)
+        return Listed(tuple(gpus), lost, tuple(says)), tuple(processes)
     except pynvml.NVMLError as error:
         raise GpuError(f"NVML: {error}") from None
     finally:
         pynvml.nvmlShutdown()
+
+
+def _memory(pynvml: Any, handle: Any) -> tuple[int, int | None, int | None]:
+    try:
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    except pynvml.NVMLError:
+        return 0, None, None
+    return int(memory.total), int(memory.used), int(memory.free)
+
+
+def _compute(pynvml: Any, handle: Any) -> str:
+    try:
+        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+    except pynvml.NVMLError:
+        return ""
+    return f"{int(major)}.{int(minor)}"
+
+
+def _slices(pynvml: Any, handle: Any) -> tuple[bool, tuple[GpuSlice, ...]]:
+    """Whether the card is cut, and the parts that can be told."""
+    try:
+        if pynvml.nvmlDeviceGetMigMode(handle)[0] != pynvml.NVML_DEVICE_MIG_ENABLE:
+            return False, ()
+        most = pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)
+    except pynvml.NVMLError:
+        return False, ()
+    found = []
+    for index in range(most):
+        try:
+            part = pynvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, index)
+            total = int(pynvml.nvmlDeviceGetMemoryInfo(part).total)
+            found.append(GpuSlice(_text(pynvml.nvmlDeviceGetName(part)), total, _text(pynvml.nvmlDeviceGetUUID(part))))
+        except pynvml.NVMLError:
+            continue
+    return True, tuple(found)
 
 
 def _processes(pynvml: Any, handle: Any, uuid: str) -> list[GpuProcess]:
@@ -150,7 +157,7 @@ def _processes(pynvml: Any, handle: Any, uuid: str) -> list[GpuProcess]:
             continue
         for process in listed:
             try:
-                name = _program(_text(pynvml.nvmlSystemGetProcessName(process.pid)))
+                name = program(_text(pynvml.nvmlSystemGetProcessName(process.pid)))
             except pynvml.NVMLError:
                 name = ""  # of another container, or gone
             used = process.usedGpuMemory
@@ -158,29 +165,5 @@ def _processes(pynvml: Any, handle: Any, uuid: str) -> list[GpuProcess]:
     return list(found.values())
 
 
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.split("\n") if line.strip()]
-
-
-def _number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 10
-
-
-def _mib(value: str, line: str) -> int:
-    if not _number(value) or int(value) > LARGEST_MIB:
-        raise GpuError(f"nvidia-smi gives a size that is none: {_short(line)}")
-    return int(value) * MIB
-
-
-def _program(name: str) -> str:
-    """A process's program without its arguments, which may hold a secret; empty when it is not told."""
-    return "" if name.startswith("[") else _short(name.partition(" -")[0])
-
-
 def _text(value: str | bytes) -> str:
-    return _short(value if isinstance(value, str) else value.decode("utf-8", "replace"))
-
-
-def _short(text: str) -> str:
-    """Fit to be shown: one line, printable, not long."""
-    return flat(text.partition("\n")[0][:160]).strip()
+    return short(value if isinstance(value, str) else value.decode("utf-8", "replace"))

@@ -14,7 +14,7 @@ from shlex import quote
 from fleethub.clients.scripts import load
 
 #: Ollama's variables that decide what is loaded and how. Others (OLLAMA_API_KEY) may be secrets.
-NAMES = (
+OLLAMA = (
     "CONTEXT_LENGTH",
     "FLASH_ATTENTION",
     "GPU_OVERHEAD",
@@ -29,6 +29,13 @@ NAMES = (
     "NUM_PARALLEL",
     "SCHED_SPREAD",
     "VULKAN",
+)
+#: And those that decide which GPUs it may use, and what it keeps free there.
+NAMES = (
+    *(f"OLLAMA_{name}" for name in OLLAMA),
+    *("LLAMA_ARG_FIT", "LLAMA_ARG_FIT_TARGET"),
+    *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES"),
+    *("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "GGML_VK_VISIBLE_DEVICES"),
 )
 
 _SCRIPT = load("machine")
@@ -111,6 +118,5 @@ def settings(found: Mapping[str, Frame]) -> Settings:
 
 
 def _assigned(text: str) -> dict[str, str]:
-    known = {f"OLLAMA_{name}" for name in NAMES}
     pairs = (line.partition("=")[::2] for line in text.splitlines())
-    return {name: value for name, value in pairs if name in known}
+    return {name: value for name, value in pairs if name in NAMES}

@@ -190,14 +190,31 @@ class HostReading:
 
 
 @dataclass(frozen=True, slots=True)
-class GpuState:
-    """One GPU now; sizes in bytes. ``used`` counts every process, and what the driver keeps."""
+class GpuSlice:
+    """A part of a GPU that is cut (NVIDIA's MIG), which a program takes for a GPU; ``total`` in bytes."""
 
     name: str
     total: int
-    used: int
-    free: int
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class GpuState:
+    """One GPU now; sizes in bytes. ``used`` counts every process, and what the driver keeps.
+
+    What the driver does not tell is 0 (``total``), None or empty. ``index`` is its number for the driver, ``compute``
+    NVIDIA's capability ("8.6"). ``sliced``: it is cut, and only its ``slices`` can be used.
+    """
+
+    name: str
+    total: int
+    used: int | None
+    free: int | None
     uuid: str = ""
+    index: int = 0
+    compute: str = ""
+    sliced: bool = False
+    slices: tuple[GpuSlice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +233,8 @@ class GpuReading:
 
     ``settings`` holds that server's variables alone; None: they could not be told. ``by`` is "NVML" or "nvidia-smi".
     ``gpus`` empty: ``problem`` says why. ``settings_from`` says where the settings are from, or why there are none.
+    ``lost`` cards are there and cannot be reached; ``failed``: there is a driver and it fails, so that none can be
+    used. ``says``: what the driver wrote that is no row.
     """
 
     gpus: tuple[GpuState, ...]
@@ -224,6 +243,9 @@ class GpuReading:
     by: str = "NVML"
     problem: str = ""
     settings_from: str = ""
+    lost: int = 0
+    failed: bool = False
+    says: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

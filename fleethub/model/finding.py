@@ -129,6 +129,7 @@ CODES: dict[str, tuple[Severity, str]] = {
         W,
         "a backend's machine does not tell its GPUs or Ollama's settings; the spec's are taken",
     ),
+    "backend.machine-odd": (W, "a backend's driver tells some of its GPUs, or with a warning"),
     "backend.gpus-differ": (W, "the declared GPUs are not those of the machine"),
     "backend.settings-differ": (W, "a declared setting is not what Ollama runs with"),
     "model.remote": (W, "a model of a backend that a cloud answers: what is asked of it leaves the house"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from fleethub.engines.cards import TOLERANCE, Card, Cards, cards_of
 from fleethub.engines.registry import ENGINES, engine_of, titles
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
@@ -14,8 +15,6 @@ from fleethub.model.observation import Source, Unknown
 from fleethub.model.text import gib, plural
 
 MIB = 1 << 20
-#: Of a declared GPU's size: makers round, and the driver keeps a little.
-TOLERANCE = 0.02
 #: What a desktop or a monitor takes is not worth a warning.
 NOTICEABLE = 64 * MIB
 
@@ -62,46 +61,86 @@ def _unread(backend: Backend, reason: str) -> Finding:
 
 
 def _machine(backend: Backend, machine: GpuReading) -> Iterator[Finding]:
-    if not machine.gpus:
+    cards = cards_of(backend, machine, machine.settings)
+    if not machine.gpus and not machine.lost:
+        what = "so it is not known what can be used" if machine.failed else "so the declared ones are taken"
         yield _finding(
             backend,
             "backend.machine-unread",
-            f"the GPUs of {backend.name} cannot be read, so the declared ones are taken: {machine.problem}",
-            f"check nvidia-smi there, or keep gpus in [backends.{backend.name}] true by hand",
+            f"the GPUs of {backend.name} cannot be read, {what}: {machine.problem}",
+            "mend the driver there (nvidia-smi says the same)"
+            if machine.failed
+            else f"check nvidia-smi there, or keep gpus in [backends.{backend.name}] true by hand",
         )
-    elif backend.gpus:
-        yield from _gpus(backend, machine)
+        return
+    if cards.says or machine.says or machine.lost:
+        lost = f"{plural(machine.lost, 'card')} cannot be reached"
+        told = "; ".join(dict.fromkeys((*cards.says, *machine.says))) or lost
+        there = " + ".join(gib(card.total) for card in cards.cards) or "nothing"
+        yield _finding(
+            backend,
+            "backend.machine-odd",
+            f"{machine.by} on {backend.name}: {told}; {there} ({cards.by or 'no card'}) is what is reckoned with",
+            "look at nvidia-smi there; what it does not tell is taken from gpus in "
+            f"[backends.{backend.name}], where that is less",
+        )
+    if backend.gpus:
+        yield from _gpus(backend, machine, cards)
 
 
-def _gpus(backend: Backend, machine: GpuReading) -> Iterator[Finding]:
+def _gpus(backend: Backend, machine: GpuReading, cards: Cards) -> Iterator[Finding]:
+    """Declared cards that are not those that the server may use."""
     declared = sorted((gpu.vram for gpu in backend.gpus), reverse=True)
-    seen = sorted((gpu.total for gpu in machine.gpus), reverse=True)
+    if cards.declared:
+        seen = sorted((gpu.total for gpu in machine.gpus if gpu.total), reverse=True)
+        if sum(seen) and not cards.says:
+            yield _finding(
+                backend,
+                "backend.gpus-differ",
+                f"{machine.by} sees {plural(len(seen), 'GPU')} ({' + '.join(gib(s) for s in seen)}) on {backend.name}, "
+                f"and {plural(len(declared), 'GPU')} ({' + '.join(gib(d) for d in declared)}) are declared: those are "
+                f"reckoned with, because which ones {_title(backend)} may use could not be read (CUDA_VISIBLE_DEVICES "
+                "of its environment)",
+                f"let {backend.ssh} read that environment (root, or the user it runs as); or, if it may use all of "
+                f"them, write gpus = [{_lines(Card(g.name, g.total) for g in machine.gpus)}] in "
+                f"[backends.{backend.name}]",
+            )
+        return
+    seen = sorted((card.total for card in cards.cards), reverse=True)
     if len(declared) == len(seen) and all(
         abs(d - s) <= TOLERANCE * max(d, s) for d, s in zip(declared, seen, strict=True)
     ):
         return
-    lines = ", ".join(f'{{ name = "{gpu.name}", vram = "{round(gpu.total / MIB)} MiB" }}' for gpu in machine.gpus)
-    there = " + ".join(gib(s) for s in seen)
+    there = " + ".join(gib(s) for s in seen) or "nothing"
+    which = f"{cards.mask} leaves it" if cards.mask else f"{machine.by} sees"
     yield _finding(
         backend,
         "backend.gpus-differ",
         f"{backend.name} declares {plural(len(declared), 'GPU')} ({' + '.join(gib(d) for d in declared)}), and "
-        f"{machine.by} sees {plural(len(seen), 'GPU')} ({there}), which is what is reckoned with",
-        f"write gpus = [{lines}] in [backends.{backend.name}]",
+        f"{which} {plural(len(seen), 'GPU')} ({there}), which is what is reckoned with",
+        f"write gpus = [{_lines(cards.cards)}] in [backends.{backend.name}]",
     )
+
+
+def _lines(cards: Iterable[Card]) -> str:
+    return ", ".join(f'{{ name = "{card.name}", vram = "{round(card.total / MIB)} MiB" }}' for card in cards)
 
 
 def _foreign(backend: Backend, machine: GpuReading, server: ServerReading | None) -> Iterator[Finding]:
     engines = [engine_of(backend.engine)] if backend.engine else list(ENGINES.values())
+    usable = {card.uuid for card in cards_of(backend, machine, machine.settings).cards}
+    elsewhere = {gpu.uuid for gpu in machine.gpus} - usable if usable else set()
     foreign = [
         p
         for p in machine.processes
-        if (p.used is None or p.used >= NOTICEABLE) and not any(e.owns(p, server) for e in engines)
+        if p.gpu not in elsewhere
+        and (p.used is None or p.used >= NOTICEABLE)
+        and not any(e.owns(p, server) for e in engines)
     ]
     if foreign:
         known = sum(p.used or 0 for p in foreign)
         named = ", ".join(
-            f"{p.name.rpartition('/')[2] or 'a process without a name'} (pid {p.pid}"
+            f"{p.name.rpartition('/')[2] or 'a process without a name'} (pid {p.pid or 'not told'}"
             + (f", {gib(p.used)})" if p.used is not None else ")")
             for p in foreign
         )

@@ -37,7 +37,8 @@ def bars(
     fits there whole, else over all by their room: the likely split. The sums are those of admission: the upper ends,
     and of fallbacks that are not loaded only the largest. Loads of unknown size are in no bar.
     """
-    used = [gpu.used for gpu in reading.gpus] if reading and len(reading.gpus) == len(server.gpus) else []
+    same = reading is not None and [gpu.name for gpu in reading.gpus] == [name for name, _ in server.gpus]
+    used = [gpu.used for gpu in reading.gpus] if reading is not None and same else []
     found = [
         Bar(name, total, 0, 0, 0, server.reserve, used[i] if used else None)
         for i, (name, total) in enumerate(server.gpus)

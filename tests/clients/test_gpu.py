@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.clients import gpu
-from fleethub.clients.gpu import GpuError, parse_gpus, parse_processes, read_remote
+from fleethub.clients.gpu import GpuError, read_remote
 from fleethub.clients.machine import Frame, FrameError, frames, script, settings
+from fleethub.clients.nvidia import Listed, parse_gpus, parse_more, parse_processes
 from fleethub.clients.shell import Output
 from fleethub.model.facts import GpuState
 from tests.answers import NOISE, Printing
@@ -30,8 +31,8 @@ def test_a_list_of_gpus_is_read_exactly(cards: list[tuple[str, int, int, int]]) 
     """Names with commas as well."""
     sizes = [(n, max(t, u, f, 1), u, f) for n, t, u, f in cards]
     text = "\n".join(f"{i}, GPU-{i}, {n}, {t}, {u}, {f}" for i, (n, t, u, f) in enumerate(sizes))
-    expected = tuple(GpuState(n, t * MIB, u * MIB, f * MIB, f"GPU-{i}") for i, (n, t, u, f) in enumerate(sizes))
-    assert parse_gpus(Frame(0, text)) == expected
+    expected = tuple(GpuState(n, t * MIB, u * MIB, f * MIB, f"GPU-{i}", i) for i, (n, t, u, f) in enumerate(sizes))
+    assert parse_gpus(Frame(0, text)) == Listed(expected)
 
 
 pieces = st.sampled_from(
@@ -40,16 +41,18 @@ pieces = st.sampled_from(
 
 
 @given(st.one_of(st.text(), st.lists(pieces).map("".join)), st.integers(0, 255))
-def test_garbage_is_an_error_never_a_guess(text: str, code: int) -> None:
-    for parse in (parse_gpus, parse_processes):
-        try:
-            found, said = parse(Frame(code, text)), ""
-        except GpuError as error:
-            found, said = (), str(error)
-        assert said.isprintable()
-        if not said:
-            assert code == 0
-            assert len(found) == len([line for line in text.split("\n") if line.strip()])
+def test_garbage_is_told_never_a_guess(text: str, code: int) -> None:
+    there = [line for line in text.split("\n") if line.strip()]
+    try:
+        listed = parse_gpus(Frame(code, text))
+        rows, said = len(listed.rows), listed.says
+    except GpuError as error:
+        rows, said = 0, (str(error),)
+    processes, odd = parse_processes(Frame(code, text))
+    for found, told in ((rows, said), (len(processes), odd)):
+        assert all(line.isprintable() for line in told)
+        assert found == len(there) or told
+        assert not code or told
 
 
 @pytest.mark.parametrize(
@@ -61,13 +64,10 @@ def test_garbage_is_an_error_never_a_guess(text: str, code: int) -> None:
             "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.",
             "ended with 9: NVIDIA-SMI",
         ),
+        (18, "Failed to initialize NVML: Driver/library version mismatch", "ended with 18: Failed to initialize NVML"),
         (0, "", "finds no GPU"),
         (0, "No devices were found", "no list of GPUs"),
-        (0, "0, GPU-a, NVIDIA GB10, [N/A], [N/A], [N/A]", "does not tell the total memory of GPU 0 (NVIDIA GB10)"),
-        (0, "0, GPU-a, A, 100, 200, 0", "contradict each other"),
-        (0, "1, GPU-b, B, 100, 0, 100", "not whole"),
         (0, "0, GPU-a, A, 100, 0", "no list of GPUs"),
-        (0, "0, GPU-a, A, 100, 0, 99999999999999", "a size that is none"),
     ],
 )
 def test_what_is_no_list_of_gpus_says_so(code: int, text: str, says: str) -> None:
@@ -76,12 +76,66 @@ def test_what_is_no_list_of_gpus_says_so(code: int, text: str, says: str) -> Non
     assert says in str(caught.value)
 
 
+LOST = "Unable to determine the device handle for GPU 0000:02:00.0: Unknown Error"
+WARNS = "WARNING: infoROM is corrupted at gpu 0000:01:00.0"
+FIRST, SECOND = "0, GPU-1, RTX 4090, 24564, 320, 23750", "1, GPU-2, RTX 4090, 24564, 0, 24564"
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "totals", "lost", "says"),
+    [
+        (14, f"{FIRST}\n{SECOND}\n{WARNS}", [24564, 24564], 0, WARNS),  # microsoft/pai#3756
+        (0, f"{FIRST}\n{LOST}", [24564], 1, LOST),
+        (15, LOST, [], 1, LOST),
+        (0, SECOND, [24564], 1, "does not list GPU 0"),
+        (0, f"{FIRST}\n1, GPU-2, NVIDIA GB10, [N/A], [N/A], [N/A]", [24564, 0], 0, "total memory of GPU 1"),
+        (0, f"{FIRST}\n1, GPU-2, RTX 3090, ERR!, ERR!, ERR!", [24564, 0], 0, "total memory of GPU 1 (RTX 3090)"),
+        (0, "0, GPU-1, A, 100, [Not Supported], [Not Supported]", [100], 0, ""),
+        (0, "0, GPU-1, A, 100, 200, 0", [100], 0, ""),
+        (0, "0, GPU-1, A, 100, 0, 99999999999999", [100], 0, ""),
+    ],
+)
+def test_an_odd_row_or_line_takes_no_other_with_it(
+    code: int, text: str, totals: list[int], lost: int, says: str
+) -> None:
+    listed = parse_gpus(Frame(code, text))
+    assert [row.total for row in listed.rows] == [total * MIB for total in totals]
+    assert listed.lost == lost
+    assert any(says in line for line in listed.says) if says else listed.says == ()
+
+
+def test_an_odd_process_is_one_that_is_not_told() -> None:
+    """wookayin/gpustat#6, utkuozdemir/nvidia_gpu_exporter#438."""
+    row = "GPU-1, [Not Supported], [Not Supported], [Not Supported]"
+    (found,), odd = parse_processes(Frame(0, f"{row}\n"))
+    assert (found.pid, found.name, found.used, odd) == (0, "", None, ())
+    assert parse_processes(Frame(0, "something else"))[1] == ("something else",)
+
+
+def test_capability_and_slices() -> None:
+    rows = parse_gpus(Frame(0, "0, GPU-1, A100-SXM4-40GB, 40960, 0, 40960\n1, GPU-2, Tesla M40, 11448, 0, 11448")).rows
+    listing = (
+        "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-1)\n"
+        "  MIG 3g.20gb     Device  0: (UUID: MIG-GPU-1/1/0)\n"
+        "  MIG 1g.5gb      Device  1: (UUID: MIG-11111111-1111-1111-1111-111111111111)\n"
+        "GPU 1: Tesla M40 (UUID: GPU-2)\n"
+    )
+    cut, plain = parse_more(Frame(0, "0, 8.0, Enabled\n1, 5.2, [N/A]"), Frame(0, listing), rows)
+    assert (cut.compute, cut.sliced, plain.compute, plain.sliced, plain.slices) == ("8.0", True, "5.2", False, ())
+    assert [(part.name, part.total <= real * MIB) for part, real in zip(cut.slices, (20096, 4864), strict=True)] == [
+        ("3g.20gb", True),
+        ("1g.5gb", True),
+    ]
+    old = parse_more(Frame(2, 'Field "compute_cap" is not a valid field to query.'), Frame(127, ""), rows)
+    assert old == rows
+
+
 def test_processes_without_their_arguments() -> None:
     text = "GPU-a, 12, /opt/a, b/python3 --token hunter2, 300\nGPU-a, 13, [Not Found], [N/A]\n"
-    first, second = parse_processes(Frame(0, text))
+    (first, second), _ = parse_processes(Frame(0, text))
     assert (first.pid, first.name, first.used) == (12, "/opt/a, b/python3", 300 * MIB)
     assert (second.name, second.used) == ("", None)
-    assert parse_processes(Frame(0, "")) == ()
+    assert parse_processes(Frame(0, "")) == ((), ())
 
 
 class Machine:
@@ -160,6 +214,25 @@ def test_the_process_environment_is_the_truth(machine: Machine) -> None:
     }
     assert reading.settings_from == "the environment of pid 7"
     assert CANARY.encode() not in machine.said
+
+
+def test_the_variables_that_hide_cards_are_told(machine: Machine) -> None:
+    uuids = ",".join(f"GPU-{n}2345678-1234-1234-1234-123456789abc" for n in range(8))
+    environ = {"CUDA_VISIBLE_DEVICES": uuids, "NVIDIA_VISIBLE_DEVICES": "0,2", "ROCR_VISIBLE_DEVICES": f"a {CANARY}"}
+    machine.process(7, "ollama", "serve", environ=environ)
+    seen = read_remote(machine).settings
+    assert seen == {**environ, "ROCR_VISIBLE_DEVICES": "?"}
+    assert CANARY.encode() not in machine.said
+
+
+def test_a_driver_that_fails_is_no_machine_without_gpus(machine: Machine) -> None:
+    machine.tool("nvidia-smi", "echo Failed to initialize NVML: Driver/library version mismatch; exit 18")
+    reading = read_remote(machine)
+    assert (reading.gpus, reading.failed) == ((), True)
+    assert "version mismatch" in reading.problem
+    machine.tool("nvidia-smi", f"echo '{LOST}'; exit 15")
+    reading = read_remote(machine)
+    assert (reading.gpus, reading.failed, reading.lost) == ((), False, 1)
 
 
 def test_defaults_are_settings_too(machine: Machine) -> None:
@@ -278,6 +351,8 @@ def test_nvml_with_its_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
         "nvmlDeviceGetHandleByIndex": lambda index: index,
         "nvmlDeviceGetName": lambda handle: b"NVIDIA H100",
         "nvmlDeviceGetUUID": lambda handle: "GPU-h",
+        "nvmlDeviceGetCudaComputeCapability": lambda handle: (9, 0),
+        "nvmlDeviceGetMigMode": refused,
         "nvmlDeviceGetMemoryInfo": lambda handle: SimpleNamespace(total=80, used=30, free=50),
         "nvmlDeviceGetComputeRunningProcesses": lambda handle: [process(2, 20), process(3, None)],
         "nvmlDeviceGetGraphicsRunningProcesses": lambda handle: [process(2, 20)],
@@ -285,8 +360,8 @@ def test_nvml_with_its_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for function, answer in told.items():
         monkeypatch.setattr(pynvml, function, answer)
-    gpus, processes = gpu.nvml()
-    assert gpus == (GpuState("NVIDIA H100", 80, 30, 50, "GPU-h"),)
+    listed, processes = gpu.nvml()
+    assert listed == Listed((GpuState("NVIDIA H100", 80, 30, 50, "GPU-h", 0, "9.0"),))
     assert [(p.pid, p.name, p.gpu, p.used) for p in processes] == [
         (2, "/usr/bin/python3", "GPU-h", 20),
         (3, "", "GPU-h", None),
@@ -294,5 +369,11 @@ def test_nvml_with_its_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynvml, "nvmlDeviceGetComputeRunningProcesses", refused)
     assert [p.pid for p in gpu.nvml()[1]] == [2]
     monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", refused)
+    untold, _ = gpu.nvml()
+    assert (untold.rows[0].total, untold.lost) == (0, 0)
+    assert "does not tell the total memory of GPU 0" in untold.says[0]
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", refused)
+    assert gpu.nvml()[0] == Listed((), 1, ("NVML: GPU 0: Not Supported",))
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: refused(None))
     with pytest.raises(GpuError, match="NVML: Not Supported"):
         gpu.nvml()

@@ -1,16 +1,17 @@
 # Read a backend's machine in one go: nvidia-smi where gpus=1, and Ollama's settings, of which only the variables in
-# names, with plain values, leave the machine. proc is where the processes are.
+# names, with plain values, leave the machine; a list of devices may be long. proc is where the processes are.
 # Output: frames, "NAME CODE LENGTH" and then that many bytes, so that no output can be taken for another's.
 LC_ALL=C; export LC_ALL
 PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/usr/lib/wsl/lib"
 frame() { printf '%s %s %s\n%s\n' "$1" "$2" "${#3}" "$3"; }
 # an assignment a line in, the plain ones of names out; a value that is not plain is told as "?"
 keep() { awk -v names="${names:?}" '
-BEGIN { n = split(names, list, " "); for (i = 1; i <= n; i++) ok["OLLAMA_" list[i]] = 1 }
+BEGIN { n = split(names, list, " "); for (i = 1; i <= n; i++) ok[list[i]] = 1 }
 { at = index($0, "="); if (!at) next
   name = substr($0, 1, at - 1); value = substr($0, at + 1)
   if (!(name in ok)) next
-  if (length(value) > 64 || value !~ /^[][A-Za-z0-9._:\/-]*$/) value = "?"
+  most = name ~ /_DEVICES$/ ? 1024 : 64
+  if (length(value) > most || value !~ /^[][A-Za-z0-9._:,\/-]*$/) value = "?"
   print name "=" value }'; }
 # systemd prints assignments with spaces between them, in "..." or $'...' where they hold something special
 words() { awk -v single="'" '
@@ -32,6 +33,9 @@ if [ "${gpus:?}" = 1 ]; then
     out=$(nvidia-smi --query-compute-apps=gpu_uuid,pid,process_name,used_memory \
       --format=csv,noheader,nounits 2>&1)
     frame apps "$?" "$out"
+    out=$(nvidia-smi --query-gpu=index,compute_cap,mig.mode.current --format=csv,noheader,nounits 2>&1)
+    frame more "$?" "$out"
+    case $out in *Enabled*) out=$(nvidia-smi -L 2>&1); frame slices "$?" "$out" ;; esac
   else
     frame gpus 127 ''
   fi

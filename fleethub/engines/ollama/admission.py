@@ -56,7 +56,8 @@ def admit(server: OllamaServer, planned: Sequence[Placed]) -> AdmissionVerdict:
         notes=(*_notes(server, weighed), *shared(planned)),
     )
     if total is None:
-        return replace(verdict, reason="its GPUs are neither declared nor readable") if loads else _empty(verdict)
+        reason = server.no_gpus or "its GPUs are neither declared nor readable"
+        return replace(verdict, reason=reason) if loads else _empty(verdict)
     judge = _Judge(server, rules, total)
     checks += judge.together(first)
     fallbacks: list[tuple[str, Fit]] = []

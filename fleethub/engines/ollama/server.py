@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fleethub.engines.cards import cards_of
 from fleethub.engines.interface import KV_TYPE, PARALLEL, SettingChange
 from fleethub.engines.ollama import context as contexts
 from fleethub.engines.ollama.admission import admit
@@ -35,15 +36,16 @@ KV_TYPES = ("q8_0", "q4_0")
 class OllamaServer:
     """All that decides what a load becomes there. Sizes in bytes; ``context_length`` and ``max_loaded`` 0: automatic.
 
-    ``gpus`` are (name, total), empty when unknown; ``total_from`` says by whom. ``reserve`` and ``overhead`` are
-    per GPU. ``reading`` and ``proxy`` are what its Ollama and the proxy before it answered (None: nothing);
-    ``reading`` is an earlier command's where ``observed`` is False. ``sized_for`` are the spec's slots and cache type,
-    for which its own sizes (``vram``) were written.
+    ``gpus`` are (name, total), empty when unknown (``no_gpus`` says why); ``total_from`` says by whom. ``reserve`` and
+    ``overhead`` are per GPU. ``reading`` and ``proxy`` are what its Ollama and the proxy before it answered (None:
+    nothing); ``reading`` is an earlier command's where ``observed`` is False. ``sized_for`` are the spec's slots and
+    cache type, for which its own sizes (``vram``) were written.
     """
 
     name: str
     gpus: tuple[tuple[str, int], ...]
     total_from: str = ""
+    no_gpus: str = ""
     version: str | None = None
     scheduler: SchedulerVersion = SchedulerVersion.UNKNOWN
     parallel: int = 1
@@ -143,15 +145,13 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> OllamaServer:
     seen = machine if isinstance(machine, GpuReading) else None
     proxy = fleet.proxies.get(backend.proxy or "")
     routes = facts.of(Source("litellm", proxy.admin_url)) if proxy else None
-    if seen is not None and seen.gpus:
-        gpus, total_from = tuple((g.name, g.total) for g in seen.gpus), seen.by
-    else:
-        gpus, total_from = tuple((g.name, g.vram) for g in backend.gpus), "declared" if backend.gpus else ""
+    cards = cards_of(backend, seen, seen.settings if seen is not None else None)
     version = reading.version if reading is not None else None
     return OllamaServer(
         name=backend.name,
-        gpus=gpus,
-        total_from=total_from,
+        gpus=cards.gpus,
+        total_from=cards.by,
+        no_gpus="; ".join(cards.says) if not cards.gpus else "",
         version=version,
         scheduler=scheduler_of(version),
         **_settings(ollama, seen.settings if seen is not None else None),
