@@ -79,7 +79,7 @@ def adopt(
     while True:
         held = _with(fleet, facts, lockfile, records)
         after = make_plan(fleet, held, wanted, facts, fingerprinter, findings, False, blocks or {})
-        wrong = _wrong(after, records)
+        wrong = _wrong(fleet, after, records)
         if not wrong or after.fatal:
             break
         left |= wrong
@@ -118,9 +118,14 @@ def _with(fleet: Fleet, facts: Facts, lockfile: Lockfile, records: Mapping[Addre
     return replace(lockfile, resources={**lockfile.resources, **records}, planned=planned)
 
 
-def _wrong(after: Plan, records: Mapping[Address, AnyLocked]) -> dict[Address, str]:
+def _wrong(fleet: Fleet, after: Plan, records: Mapping[Address, AnyLocked]) -> dict[Address, str]:
     """What of the records the plan would not leave as it is, and why, in words."""
     found = {d.address: d.summary for d in after.drift if d.address in records}
+    for finding in after.findings:
+        if finding.code == "key.kept-whole" and finding.address is not None:
+            for address in records:
+                if address.kind == "key" and address.alias == fleet.nodes[finding.address.name].key:
+                    found[address] = f"{finding.message}; {finding.hint}"
     for change in after.changes:
         if change.address in records:
             why = [f"{blocker.reason}" for blocker in change.blockers]

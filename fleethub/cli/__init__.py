@@ -16,6 +16,7 @@ COMMANDS = {
     "init": "Write a runnable spec, its schema, a seed and .gitignore.",
     "validate": "Check the spec and what is rendered from it, offline.",
     "schema": "Print the JSON Schema of fleet.toml, for editors.",
+    "import": "Take what runs into spec and lockfile, and change nothing of it.",
     "render": "Write the nodes' files to a folder, secrets as (sensitive).",
     "plan": "Read what is there and show what would change.",
     "apply": "Make it so.",
@@ -37,7 +38,6 @@ COMMANDS = {
 }
 #: Commands of the design that this version does not have: they say so, instead of "no such command".
 LATER = [
-    "import",
     "fmt",
     "drift",
     "why",

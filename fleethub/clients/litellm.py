@@ -15,6 +15,7 @@ from fleethub.clients import litellm_rows as rows
 from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.model import keycall
 from fleethub.model.facts import KeyRow, ProxyReading, Team
+from fleethub.model.observation import EVERY
 from fleethub.model.secret import Secret
 from fleethub.model.text import heard, plural
 
@@ -44,7 +45,8 @@ class LiteLLM:
     def read(self, wanted: Iterable[str] = (), known: Iterable[str] = ()) -> ProxyReading:
         """Readiness, aliases, deployments, all keys and the router's fallbacks.
 
-        ``wanted``: aliases of keys that should be there. Where one is not, it is asked whether its value may be chosen.
+        ``wanted``: aliases of keys that should be there, of which the teams are read too (``EVERY``: of all). Where one
+        is not, it is asked whether its value may be chosen.
         ``known``: hashes of keys that were there. One that the list lacks is asked for by itself: a list that lacks a
         living key is no reading, for what else it lacks cannot be known.
         """
@@ -60,7 +62,8 @@ class LiteLLM:
             raise LiteLLMError(f"its list of {plural(len(keys), 'key')} lacks one that lives, so it is not whole")
         by_alias = rows.by_alias(keys)
         version = ready.litellm_version or self._version()
-        lacking = any(alias not in by_alias for alias in wanted)
+        wanted = {*wanted}
+        lacking = any(alias not in by_alias for alias in wanted - {EVERY})
         return ProxyReading(
             models=frozenset(m.id for m in names.data),
             deployments=deployments,
@@ -70,7 +73,9 @@ class LiteLLM:
             version=version,
             fallbacks=self._fallbacks(),
             takes_values=self._takes_values() if lacking and version else None,
-            teams=self._teams({key.team for key in keys if key.team and "fleethub" in key.metadata}),
+            teams=self._teams(
+                {key.team for key in keys if key.team and ("fleethub" in key.metadata or wanted & {key.alias, EVERY})}
+            ),
         )
 
     def find(self, alias: str) -> list[KeyRow]:

@@ -87,6 +87,7 @@ class _Info(BaseModel):
     id: str = ""
     db_model: bool = False
     fleethub: dict[str, Any] | None = None
+    max_input_tokens: Any = None
 
 
 class _Deployment(_Lenient):
@@ -227,5 +228,11 @@ def deployment(raw: _Deployment) -> Deployment:
         api_base=bare(raw.litellm_params.api_base) if raw.litellm_params.api_base is not None else None,
         num_ctx=raw.litellm_params.num_ctx,
         stored=raw.model_info.db_model,
+        max_input=_tokens(raw.model_info.max_input_tokens),
         info={"fleethub": raw.model_info.fleethub} if raw.model_info.fleethub else {},
     )
+
+
+def _tokens(value: Any) -> int | None:
+    """A number of tokens; what is anything else is not told."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

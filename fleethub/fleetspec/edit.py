@@ -20,7 +20,7 @@ from fleethub.fleetspec import report
 from fleethub.fleetspec.load import Loaded
 from fleethub.fleetspec.merge import OWN, TABLES
 from fleethub.fleetspec.sources import matches
-from fleethub.fleetspec.tomltext import TomlText
+from fleethub.fleetspec.tomltext import TomlText, toml_value
 from fleethub.fleetspec.values import NAME, SECRET
 from fleethub.model.edit import Assign, Edit, EditError, Fields, Register, Release, SetFields
 from fleethub.model.finding import SourceLocation
@@ -90,7 +90,7 @@ class _Desk:
         table = tomlkit.table()
         try:
             for key, value in wanted.items():
-                table.add(key, _item(value))
+                table.add(key, toml_value(value))
         except (TOMLKitError, TypeError, ValueError):
             raise EditError("bad-field", "a field has a value that TOML cannot hold") from None
         document = tomlkit.document()
@@ -291,7 +291,7 @@ def _put(toml: TomlText, block: Names, path: Names, value: Any) -> TomlText:
             if not table[path[0]]:
                 del table[path[0]]
         else:
-            table[path[0]] = _item({path[1]: value})
+            table[path[0]] = toml_value({path[1]: value})
 
     return toml.changed(section, change)
 
@@ -304,7 +304,7 @@ def _assign(table: Any, key: Any, value: Any) -> None:
         for at in reversed(gone):  # what stays keeps its line and its comment
             del old[at]
     else:
-        table[key] = _item(value)
+        table[key] = toml_value(value)
 
 
 def _left_out(old: list[Any], new: list[Any]) -> list[int]:
@@ -316,18 +316,6 @@ def _left_out(old: list[Any], new: list[Any]) -> list[int]:
         else:
             gone.append(at)
     return [] if rest else gone
-
-
-def _item(value: Any) -> Any:
-    """A TOML value on one line: tables inline."""
-    if isinstance(value, Mapping):
-        pairs = (f"{tomlkit.key(str(key)).as_string()} = {_item(inner).as_string()}" for key, inner in value.items())
-        return tomlkit.value("{ " + ", ".join(pairs) + " }")
-    if isinstance(value, list | tuple):
-        array = tomlkit.array()
-        array.extend(_item(inner) for inner in value)
-        return array
-    return tomlkit.item(value)
 
 
 def _get(table: Any, path: Names, default: Any = None) -> Any:

@@ -197,7 +197,7 @@ class RoleTable(TypeTables):
     fallbacks: list[Hop] = Field(
         [], description='Fallbacks in order: aliases or { model = "…", via = "…" }; [] empties a role\'s'
     )
-    key: v.Name | None = Field(None, description="The key it uses; default: the node's own name")
+    key: v.Label | None = Field(None, description="The key it uses; default: the node's own name")
     manage: Literal["whole", "wiring"] | None = Field(
         None, description="whole (default): the three files; wiring: only providers, chain and own variables"
     )
@@ -257,7 +257,7 @@ class Spec(Table):
     defaults: DefaultsTable = Field(default_factory=DefaultsTable)
     roles: dict[v.Name, RoleTable] = Field({}, description="Roles of nodes by name")
     nodes: dict[v.Name, NodeTable] = Field({}, description="Consumers of models by name, as OpenClaw gateways")
-    keys: dict[v.Name, KeyTable] = Field({}, description="Limits of keys by name; a node's key has the node's name")
+    keys: dict[v.Label, KeyTable] = Field({}, description="Limits of keys by alias; a node's key has the node's name")
 
 
 def spec_model() -> type[Spec]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -114,3 +114,17 @@ def _comment(line: str) -> bool:
     """A remark; ``#:schema`` and the like are for tools, and the file's."""
     text = line.strip()
     return text.startswith("#") and not text.startswith("#:")
+
+
+def toml_value(value: Any) -> Any:
+    """A TOML value on one line: tables inline."""
+    if isinstance(value, Mapping):
+        pairs = (
+            f"{tomlkit.key(str(key)).as_string()} = {toml_value(inner).as_string()}" for key, inner in value.items()
+        )
+        return tomlkit.value("{ " + ", ".join(pairs) + " }")
+    if isinstance(value, list | tuple):
+        array = tomlkit.array()
+        array.extend(toml_value(inner) for inner in value)
+        return array
+    return tomlkit.item(value)

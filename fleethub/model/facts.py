@@ -49,7 +49,8 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One row of ``/model/info``: several rows of one alias are balanced. ``num_ctx`` in tokens.
+    """One row of ``/model/info``: several rows of one alias are balanced. ``num_ctx`` in tokens; ``max_input`` as well,
+    as LiteLLM knows the model.
 
     ``stored`` is True for what lives in the proxy's database; ``info`` holds our mark, where there is one.
     """
@@ -60,6 +61,7 @@ class Deployment:
     api_base: str | None = None
     num_ctx: int | None = None
     stored: bool = False
+    max_input: int | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -23,7 +23,7 @@ M_co = TypeVar("M_co", covariant=True)
 Needs = Mapping[Address, frozenset[str]]
 #: litellm, host, gpu, git, or an engine's name.
 System = str
-#: Asked of a model server: all that it has installed.
+#: Asked of a model server: all that it has installed; of a proxy: the teams of all its keys.
 EVERY = "*"
 
 

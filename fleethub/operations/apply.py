@@ -92,10 +92,20 @@ def run(
                 workplace.fleet, workplace.store.read().lockfile
             )  # all that an apply of an empty plan may mend
             return replace(done, data=replace(done.data, notes=notes))
-        return _carry_out(workplace, held, asked, sinks)
+        return carry_out(workplace, held, asked, sinks)
 
 
-def _carry_out(workplace: Workplace, held: HeldPlan, asked: ApplyInput, sinks: tuple[Sink, ...]) -> Outcome[Result]:
+def carry_out(
+    workplace: Workplace,
+    held: HeldPlan,
+    asked: ApplyInput,
+    sinks: tuple[Sink, ...] = (),
+    then: Callable[[Lockfile], HeldPlan] | None = None,
+) -> Outcome[Result]:
+    """Carry out a plan as it is, under the fleet's lock, and record it; see ``run`` for what it raises.
+
+    ``then``: the plan that follows, by the lockfile; without it everything is read once more.
+    """
     from fleethub.applying import apply
     from fleethub.clients.git import commit
     from fleethub.clients.host import Hosts
@@ -153,7 +163,8 @@ def _carry_out(workplace: Workplace, held: HeldPlan, asked: ApplyInput, sinks: t
         notes += (f"{refused}; what was done is done: if nobody else applied, that file belongs in fleet.lock's place",)
     notes += _trusted(workplace, outcome.lockfile)
     try:
-        remember(workplace, read_and_plan(workplace, PlanInput(reads=held.input.reads, only_look=True)))
+        look = PlanInput(reads=held.input.reads, only_look=True)
+        remember(workplace, then(outcome.lockfile) if then is not None else read_and_plan(workplace, look))
     except (Exception, KeyboardInterrupt) as error:  # what was done is done, and must be told
         notes += (f"what sessions are told is not of after this apply ({type(error).__name__})",)
     result = Result(plan, True, outcome.done, outcome.failed, outcome.skipped, notes, outcome.lockfile.serial)

@@ -142,7 +142,7 @@ def _judged(
     return replace(
         proposal,
         after=after.fleet.digest,
-        diff=tuple(_diff(spec.texts, proposal.files)),
+        diff=tuple(diff_lines(spec.texts, proposal.files)),
         plan=made.plan,
         conflicts=tuple(_added(spec, made)),
     )
@@ -191,7 +191,7 @@ def _says(edit: Edit) -> str:
     return f"{ACTIONS[type(edit)]} {edit.node}"
 
 
-def _diff(before: Mapping[str, bytes], after: Mapping[str, bytes | None]) -> Iterable[str]:
+def diff_lines(before: Mapping[str, bytes], after: Mapping[str, bytes | None]) -> Iterable[str]:
     """Unified diff lines, without what a comment may hold of secrets or of what a terminal obeys."""
     for name, data in after.items():
         old, new = (text.decode().replace("\r\n", "\n").split("\n") for text in (before.get(name, b""), data or b""))

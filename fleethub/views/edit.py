@@ -21,7 +21,7 @@ def proposal_text(proposal: Proposal, style: Style, full: bool = False) -> str:
         by = f"the entry is {proposal.displaced}'s; {proposal.project} overrides that, which is recorded"
         lines.append(f"  {style('warning', 'by force')}: {by}")
     if proposal.diff:
-        lines += ["", *(f"  {_painted(line, style)}" for line in proposal.diff)]
+        lines += ["", *diff_text(proposal, style)]
     if proposal.findings:
         lines += ["", *findings_lines(proposal.findings, style)]
     if proposal.owned and proposal.entry is not None:
@@ -30,6 +30,11 @@ def proposal_text(proposal: Proposal, style: Style, full: bool = False) -> str:
     if proposal.plan is not None:
         lines += ["", style("bold", "The plan that would follow"), plan_text(proposal.plan, style, full)]
     return "\n".join(lines)
+
+
+def diff_text(proposal: Proposal, style: Style) -> list[str]:
+    """The diff of the spec's files, a line each."""
+    return [f"  {_painted(line, style)}" for line in proposal.diff]
 
 
 def refusal_text(proposal: Proposal) -> str:

@@ -83,7 +83,7 @@ class KeyTelemetry:
     spent: str = ""
     barred: str = ""
     rows: int = 1
-    token: str = ""
+    token: str = field(default="", repr=False)
     unmanaged: Mapping[str, Any] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     wider: tuple[str, ...] = ()

@@ -1,0 +1,102 @@
+"""What a spec would say of what runs: blocks to add to it, and what cannot be said, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from fleethub.adoption.backends import origin
+from fleethub.fleetspec.added import NewBlock
+from fleethub.fleetspec.checks import MAGIC
+from fleethub.kinds.proxies import proxy_source
+from fleethub.model.address import Address
+from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.fleet import Fleet
+
+
+class Unsayable(Exception):
+    """The spec cannot say something that is there; the message says why, and what to do where there is something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that is there and that the spec will not say, and why; ``address`` as far as it has one."""
+
+    address: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model that the spec has, or would have: the proxy that it is called through, and its server's backends."""
+
+    alias: str
+    proxy: str
+    block: NewBlock | None = None
+    backends: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Draft:
+    """A proposal while it is made. ``models`` by (proxy, alias)."""
+
+    fleet: Fleet
+    facts: Facts
+    contexts: Mapping[str, int]
+    closed: Collection[str] = ()  # origins of servers that may not be asked
+    backends: dict[str, NewBlock] = field(default_factory=dict)  # by the origin of its server
+    models: dict[tuple[str, str], KnownModel] = field(default_factory=dict)
+    keys: dict[str, NewBlock] = field(default_factory=dict)
+    chosen: dict[Address, None] = field(default_factory=dict)
+    told: list[Told] = field(default_factory=list)
+
+    def tell(self, address: Address | str, why: str) -> None:
+        """Note what cannot be said."""
+        self.told.append(Told(str(address), why))
+
+    def readings(self) -> Iterable[tuple[str, ProxyReading]]:
+        """Every proxy that could be read; of one that could not, that is told."""
+        for name, proxy in sorted(self.fleet.proxies.items()):
+            reading = self.facts.of(proxy_source(proxy))
+            if isinstance(reading, ProxyReading):
+                yield name, reading
+
+    def known_backend(self, url: str) -> str | None:
+        """The backend whose server is at this URL, by its origin."""
+        for name, backend in self.fleet.backends.items():
+            if backend.engine is not None and origin(backend.engine.url) == origin(url):
+                return name
+        block = self.backends.get(origin(url))
+        return block.path[1] if block else None
+
+
+@dataclass(frozen=True, slots=True)
+class SpecProposal:
+    """``blocks`` to add, servers first; ``chosen``: what the lockfile may then take; ``told``: what cannot be said.
+
+    ``found``: every address of something that is there and could be asked for. ``servers``: URLs of new backends.
+    """
+
+    blocks: tuple[NewBlock, ...]
+    chosen: tuple[Address, ...]
+    told: tuple[Told, ...]
+    found: tuple[Address, ...] = ()
+    servers: tuple[str, ...] = ()
+
+    def without(self, left: Collection[Address]) -> SpecProposal:
+        """Without the blocks of what is not taken after all."""
+        stay = tuple(a for a in self.chosen if a not in left)
+        gone = {_block(a) for a in left} - {_block(a) for a in stay}
+        blocks = tuple(block for block in self.blocks if block.path not in gone)
+        return replace(self, blocks=blocks, chosen=stay)
+
+
+def _block(address: Address) -> tuple[str, str]:
+    """The block of the spec that speaks of it."""
+    return (f"{address.kind}s", address.alias)
+
+
+def is_alias(alias: str) -> bool:
+    """Whether the spec may name a model so."""
+    return 0 < len(alias) <= 128 and alias.isprintable() and bool(alias.strip()) and "*" not in alias \
+        and alias not in MAGIC  # fmt: skip

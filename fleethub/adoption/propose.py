@@ -1,0 +1,60 @@
+"""A whole proposal: the models, then the keys that name them; all of it, or what somebody asks for by address."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from fleethub.adoption.keys import keys
+from fleethub.adoption.models import models
+from fleethub.adoption.proposal import Draft, SpecProposal
+from fleethub.fleetspec.added import NewBlock
+from fleethub.kinds.proxies import proxy_source
+from fleethub.model.address import Address
+from fleethub.model.address import route as route_address
+from fleethub.model.facts import Facts
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Unknown
+
+#: What may be asked for by its address.
+ASKED = ("key", "route")
+
+
+def propose(
+    fleet: Fleet,
+    facts: Facts,
+    asked: Collection[Address] | None = None,
+    contexts: Mapping[str, int] | None = None,
+    closed: Collection[str] = (),
+) -> SpecProposal:
+    """Of what the proxies of ``fleet`` have, what it does not say yet. ``asked`` None: all.
+
+    ``contexts``: alias -> tokens, where nothing else tells it. ``closed``: origins of servers that are no backends.
+    """
+    draft = Draft(fleet, facts, contexts or {}, closed)
+    for name, proxy in fleet.proxies.items():
+        if isinstance(reading := facts.of(proxy_source(proxy)), Unknown):
+            draft.tell(f"proxy.{name}", f"it could not be read, so nothing of it is known: {reading.reason}")
+    models(draft)
+    keys(draft)
+    chosen = [a for a in draft.chosen if asked is None or a in asked]
+    blocks = [draft.keys[a.alias] for a in chosen if a.alias in draft.keys]
+    named = {model for block in blocks for model in block.fields.get("models", ())}
+    wanted = [
+        model
+        for (proxy, alias), model in sorted(draft.models.items())
+        if model.block is not None and (asked is None or alias in named or _asks(asked, proxy, alias))
+    ]
+    servers = {name for model in wanted for name in model.backends}
+    backends = [block for block in draft.backends.values() if block.path[1] in servers]
+    names = {str(a) for a in asked or ()}
+    told = [one for one in draft.told if asked is None or one.address in names or one.address.startswith("proxy.")]
+    unique: dict[tuple[str, str], NewBlock] = {}
+    for block in (*backends, *(model.block for model in wanted if model.block), *blocks):
+        unique[block.path] = block
+    found = [*draft.chosen, *(route_address(proxy, alias) for proxy, alias in draft.models)]
+    urls = [url for url, block in draft.backends.items() if block in backends]
+    return SpecProposal(tuple(unique.values()), tuple(chosen), tuple(dict.fromkeys(told)), tuple(found), tuple(urls))
+
+
+def _asks(asked: Collection[Address], proxy: str, alias: str) -> bool:
+    return route_address(proxy, alias) in asked

@@ -1,0 +1,73 @@
+"""New blocks at the end of a spec's main file, all at once: what it said before it says still, byte for byte. Pure."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tomlkit
+
+from fleethub.fleetspec.tomltext import TomlText, toml_value
+from fleethub.model.edit import EditError
+from fleethub.model.finding import SourceLocation
+
+
+@dataclass(frozen=True, slots=True)
+class NewBlock:
+    """A table that the spec does not have: ``("models", "qwen3-32b")`` and its fields, as TOML has them.
+
+    A field that is a mapping becomes a table of its own below it.
+    """
+
+    path: tuple[str, str]
+    fields: Mapping[str, Any]
+
+
+def added(main: str, text: bytes, blocks: Sequence[NewBlock]) -> bytes:
+    """The file with the blocks at its end; raises EditError where it says something of one in another form."""
+    toml = TomlText(main, text.decode())
+    wanted = tomllib.loads(text.decode().replace("\r\n", "\n"))
+    for block in blocks:
+        group, name = block.path
+        if name in wanted.setdefault(group, {}):
+            raise EditError("by-hand", f"{group}.{name} is in the spec already", place=SourceLocation(main, 1, 1))
+        wanted[group][name] = copy.deepcopy(_plain(block.fields))
+    after = toml.inserted(len(toml.lines), "\n".join(block_text(block) for block in blocks)).text
+    if _said(after) != wanted:
+        message = "the spec is written in a form that no block can be added to"
+        raise EditError("by-hand", message, "write the blocks by hand", SourceLocation(main, 1, 1))
+    return after.encode()
+
+
+def block_text(block: NewBlock) -> str:
+    """A block as TOML, ``[group.name]`` first."""
+    own = {name: value for name, value in block.fields.items() if not isinstance(value, Mapping)}
+    inner = {name: value for name, value in block.fields.items() if isinstance(value, Mapping)}
+    table = tomlkit.table()
+    for name, value in own.items():
+        table.add(name, toml_value(value))
+    for name, fields in inner.items():
+        below = tomlkit.table()
+        for field, value in fields.items():
+            below.add(field, toml_value(value))
+        table.add(name, below)
+    document = tomlkit.document()
+    group, name = block.path
+    document.add(group, tomlkit.table(is_super_table=True).add(name, table))
+    return document.as_string()
+
+
+def _said(text: str) -> Any:
+    try:
+        return tomllib.loads(text.replace("\r\n", "\n"))
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,108 @@
+"""What FleetHub promises of keys that were there before it, seen from outside. Run on the stand-in and the real one.
+
+Fixtures as in ``tests.contract``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract import MODELS
+from tests.fleets import fleet
+from tests.proxies import Admin, Endpoint, Times, chat
+from tests.support import Place, recorded
+
+#: Alias -> what somebody made it with by hand. All but those of ``OUTSIDE`` are taken.
+ESTATE: dict[str, dict[str, Any]] = {
+    "web": {"models": ["qwen3-32b"], "rpm_limit": 60000, "max_budget": 20.0, "budget_duration": "30d"},
+    "wide": {"models": []},
+    "star": {"models": ["*"]},
+    "pattern": {"models": ["qwen*"], "tpm_limit": 200_000_000},
+    "parallel": {"models": ["gemma3-27b"], "max_parallel_requests": 40},
+    "metadata": {"models": ["gemma3-27b"], "metadata": {"owner": "Volta", "tags": ["x"], "deep": {"a": [1, None]}}},
+    "by-model": {"models": ["qwen3-32b", "gemma3-27b"], "model_rpm_limit": {"qwen3-32b": 500}},
+    "Ops Laptop": {"models": ["llama4-scout", "no-such-model"]},
+}
+OUTSIDE: dict[str, dict[str, Any]] = {
+    "nothing": {"models": ["no-default-models"]},
+    "shut": {"models": ["qwen3-32b"], "blocked": True},
+}
+
+
+def spec(times: Times, *proxies: Endpoint) -> str:
+    """A spec that knows the proxy and nothing on it."""
+    return (
+        fleet(tuple(p.url for p in proxies), key_cache_ttl=times.ttl).table("defaults.node", settle=times.settle).text
+    )
+
+
+@pytest.fixture
+def place(tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times) -> Place:
+    return Place(tmp_path / "fleet", spec(times, *replicas))
+
+
+@pytest.fixture
+def estate(admin: Admin) -> dict[str, str]:
+    """Alias -> the value of each key."""
+    made = {alias: admin.generate(key_alias=alias, **fields) for alias, fields in {**ESTATE, **OUTSIDE}.items()}
+    team = admin.http.post("/team/new", json={"team_alias": "agents", "models": ["qwen3-32b"]}).json()["team_id"]
+    made["teamed"] = admin.generate(key_alias="teamed", models=["qwen3-32b", "gemma3-27b"], team_id=team)
+    admin.generate(models=["qwen3-32b"])  # without an alias
+    return made
+
+
+def test_import_changes_nothing_and_then_the_plan_is_empty(
+    place: Place, admin: Admin, estate: dict[str, str], replicas: tuple[Endpoint, Endpoint]
+) -> None:
+    rows, before = admin.rows(), place.bytes()
+    contexts = [f"--context={model}=32768" for model in MODELS]
+    with recorded() as sent:
+        out = place.run("import", "--all", *contexts, "--dry-run", code=0)
+        assert place.bytes() == before
+        place.run("import", "--all", *contexts, "--yes", code=0)
+    assert {method for method, _ in sent} == {"GET"}
+    assert admin.rows() == rows
+    taken = {str(a).removeprefix("key.main.") for a in place.lockfile.resources}
+    assert taken == {*ESTATE, "teamed"}
+    assert "blocked" in out
+    assert "1 key without an alias" in out
+    with recorded() as sent:
+        place.plan_is_empty()
+    assert {method for method, _ in sent} == {"GET"}
+    assert admin.rows() == rows
+    assert place.out.count("key.wider-than-wiring") >= 5
+    lockfile, spec_text = (place.folder / "fleet.lock").read_text(), (place.folder / "fleet.toml").read_text()
+    hashes = {str(row["token"]) for row in rows}
+    for secret in (*estate.values(), *hashes):
+        assert secret not in lockfile + spec_text + out
+    place.run("import", "--all", *contexts, "--yes", code=0)
+    assert (place.folder / "fleet.lock").read_text() == lockfile
+    assert place.apply() is not None
+    assert admin.rows() == rows
+
+
+def test_an_adopted_key_goes_on_with_its_value(
+    place: Place, admin: Admin, estate: dict[str, str], replicas: tuple[Endpoint, Endpoint]
+) -> None:
+    contexts = [f"--context={model}=32768" for model in MODELS]
+    place.run("import", "key.main.web", "key.main.metadata", "key.main.wide", *contexts, "--yes", code=0)
+    assert sorted(map(str, place.lockfile.resources)) == ["key.main.metadata", "key.main.web", "key.main.wide"]
+    place.edit('models = ["qwen3-32b"]', 'models = ["qwen3-32b", "gemma3-27b"]')
+    out = place.run("plan", code=0)
+    assert "key.kept-unproved" in out
+    place.apply()
+    place.plan_is_empty()
+    assert set(admin.row("web")["models"]) == {"qwen3-32b", "gemma3-27b"}  # type: ignore[call-overload]
+    assert [chat(r.url, estate["web"], "gemma3-27b")[0] for r in replicas] == [200, 200]
+    other = next(r for r in admin.rows("metadata"))
+    assert other["metadata"] == ESTATE["metadata"]["metadata"]
+    text = (place.folder / "fleet.toml").read_text()
+    place.write(text.replace("[keys.wide]\n", '[keys.wide]\nadopt = "narrow"\n').replace('"gpt-oss-20b", ', ""))
+    place.apply()
+    place.plan_is_empty()
+    assert "gpt-oss-20b" not in admin.row("wide")["models"]  # type: ignore[operator]
+    assert admin.row("wide")["models"] != []
+    assert chat(replicas[0].url, estate["wide"], "qwen3-32b")[0] == 200
