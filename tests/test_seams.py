@@ -49,6 +49,8 @@ NAMES_OLLAMA = {
     "operations/inputs.py": 2,
     "verifying/text.py": 2,
 }
+#: The same of the other engines, where it is more than the registry's two lines.
+NAMES = {"vllm": {"engines/registry.py": 3}}
 
 
 def naming(word: str, homes: tuple[str, ...]) -> dict[str, int]:
@@ -64,6 +66,13 @@ def naming(word: str, homes: tuple[str, ...]) -> dict[str, int]:
 
 def test_only_its_engine_and_its_client_name_ollama() -> None:
     assert naming("ollama", ("engines/ollama/", "clients/", "testing/")) == NAMES_OLLAMA
+
+
+@pytest.mark.parametrize("engine", sorted(set(ENGINES) - {"ollama"}))
+def test_only_its_folder_and_its_client_name_another_engine(engine: str) -> None:
+    """Beside its line in the registry and the one that says which of LiteLLM's providers speak OpenAI's protocol."""
+    found = naming(engine, (f"engines/{engine}/", "clients/", "testing/"))
+    assert found == NAMES.get(engine, {"engines/registry.py": 2})
 
 
 # ---- another engine
@@ -138,6 +147,7 @@ class ToyEngine:
     keys = (SpecKey("slots", "whole", "How many toys at once", 1, least=1, most=8),)
     providers = ("toy",)
     context_parameter = ""
+    quants = ()
 
     def canonical(self, name: str) -> str:
         return name.lower()

@@ -45,11 +45,15 @@ class HttpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and JSON body; ``body`` is None when it is not JSON. ``headers`` by lower-case name."""
+    """Status and JSON body; ``body`` is None when it is not JSON, and ``text`` is what was said in its place.
+
+    ``headers`` by lower-case name.
+    """
 
     status: int
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = field(default="", repr=False)
 
     def kind(self) -> str:
         """LiteLLM's ``error.type``; empty without one."""
@@ -184,7 +188,8 @@ class Http:
         sent = [secret.reveal() for secret in (token, *secrets) if secret is not None]
         if status >= 400 and any(value.encode() in data for value in sent):
             body = None  # it says back what it was sent: nothing of it is shown
-        return Answer(status, body, told)
+        text = data.decode("utf-8", "replace") if body is None and status < 400 else ""
+        return Answer(status, body, told, text)
 
     def permit(self, url: str) -> None:
         """Raises HttpError where nothing may be sent to: whoever would open a credential for it asks first."""

@@ -8,6 +8,7 @@ from typing import Protocol
 from fleethub.clients.http import Http
 from fleethub.clients.ollama import Ollama, OllamaError
 from fleethub.clients.shown import ShownCache
+from fleethub.clients.vllm import Vllm, VllmError
 from fleethub.model.facts import ServerReading
 
 
@@ -18,5 +19,8 @@ class ServerClient(Protocol):
         """All of it, with the facts of the models that are asked for; raises one of ``ERRORS``."""
 
 
-CLIENTS: dict[str, Callable[[Http, str, ShownCache | None], ServerClient]] = {"ollama": Ollama}
-ERRORS: tuple[type[Exception], ...] = (OllamaError,)
+CLIENTS: dict[str, Callable[[Http, str, ShownCache | None], ServerClient]] = {
+    "ollama": Ollama,
+    "vllm": Vllm,
+}
+ERRORS: tuple[type[Exception], ...] = (OllamaError, VllmError)

@@ -19,20 +19,23 @@ from fleethub.sizing.architecture import ModelArchitecture
 
 #: Settings that a question may ask about; a server that has no such setting ignores it.
 PARALLEL, KV_TYPE = "num_parallel", "kv_type"
+#: The quantisations that GGUF files are published in, best first.
+GGUF_QUANTS = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
 
 
 @dataclass(frozen=True, slots=True)
 class SpecKey:
     """A key of an engine's table in the spec, beside ``url``; ``name`` is the field of its settings that it becomes.
 
-    ``kind``: whole (a number from ``least`` to ``most``), size (bytes, written with a unit), flag, or choice (one of
-    ``choices``). ``default`` None: a key that need not be written has no value.
+    ``kind``: whole (a number from ``least`` to ``most``), size (bytes, written with a unit), flag, choice (one of
+    ``choices``), text (one line) or share (a number above 0, up to 1). ``default`` None: a key that need not be
+    written has no value.
     """
 
     name: str
-    kind: Literal["whole", "size", "flag", "choice"]
+    kind: Literal["whole", "size", "flag", "choice", "text", "share"]
     description: str
-    default: int | str | bool | None = None
+    default: int | str | bool | float | None = None
     least: int = 0
     most: int = 1 << 53
     choices: tuple[str, ...] = ()
@@ -112,7 +115,8 @@ class Engine(Protocol):
     """One engine. ``settings`` are what its table in the spec becomes, which has a ``url`` and the ``keys``.
 
     ``providers`` are LiteLLM's that reach it natively. ``context_parameter`` is LiteLLM's parameter by which a route
-    decides the context; empty: a route decides nothing.
+    decides the context; empty: a route decides nothing. ``quants`` are the quantisations that a model may be had in,
+    best first; none: nothing is to be proposed.
     """
 
     @property
@@ -123,6 +127,8 @@ class Engine(Protocol):
     def providers(self) -> tuple[str, ...]: ...
     @property
     def context_parameter(self) -> str: ...
+    @property
+    def quants(self) -> tuple[str, ...]: ...
 
     def canonical(self, name: str) -> str:
         """The one form of a model's name that this engine's names are compared in."""

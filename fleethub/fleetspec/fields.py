@@ -26,6 +26,7 @@ from fleethub.fleetspec.values import (
     positive_duration,
     positive_size,
     reference,
+    share,
     size,
     specifiers,
     url,
@@ -79,6 +80,7 @@ EnvName = Annotated[
     AfterValidator(matching(ENV_NAME, "is no name of a variable", "allowed: letters, digits and _")),
     _text(f"^{ENV_NAME}$"),
 ]
+Share = Annotated[float, PlainValidator(share), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1})]
 Host = Annotated[
     str,
     AfterValidator(matching(HOST, "must be a host's name or address", 'write it like "volta.example.ts.net"')),

@@ -94,7 +94,7 @@ def _model(spec: Spec, table: ModelTable, common: Mapping[str, Any]) -> Model:
         tag = table.route.partition("/")[2] or table.route
     return Model(
         **common,
-        **_said(table, "context", "quant", "vram", "params"),
+        **_said(table, "context", "quant", "vram", "params", "file"),
         backends=tuple(table.backends),
         proxy=None if isinstance(proxy, LookupFailure) else proxy,
         route=table.route,

@@ -14,7 +14,7 @@ from pydantic_core.core_schema import DictSchema, NullableSchema, WithDefaultSch
 
 from fleethub import nodetypes
 from fleethub.engines.interface import Engine, SpecKey
-from fleethub.engines.registry import ENGINES, titles
+from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec import fields as v
 from fleethub.fleetspec.values import bad
 from fleethub.nodetypes.table import Table
@@ -102,7 +102,7 @@ class BackendTable(Block):
     proxy: v.Name | None = Field(None, description="The proxy that fronts it; none: only direct hops reach it")
     ssh: v.SshHost | None = Field(
         None,
-        description=f'"user@host" to read nvidia-smi and {titles()}\'s settings, "local" for this machine; '
+        description='"user@host" to read its GPUs and its model server\'s settings, "local" for this machine; '
         "none: only what is declared is known",
     )
     endpoints: dict[v.Name, v.Url] = Field({}, description="Further URLs by name, for via =")
@@ -127,6 +127,11 @@ class ModelTable(Block):
     )
     params: v.Params | None = Field(None, description='Parameters, like "32B": for what is not installed')
     capabilities: list[v.Label] = Field([], description='What it can do, like ["tools", "reasoning"]')
+    file: v.Line | None = Field(
+        None,
+        description="A file that tells its shape, by its path from the fleet's folder: a GGUF, or Hugging Face's "
+        "config.json with model.safetensors.index.json beside it; for what no server tells",
+    )
 
     @property
     def tag(self) -> str | None:
@@ -292,6 +297,7 @@ def _table(engine: Engine) -> type[EngineTable]:
 
 def _key(key: SpecKey) -> tuple[str, Any]:
     kinds: dict[str, Any] = {"whole": int, "size": v.Size, "flag": bool, "choice": Literal[key.choices or ("",)]}
+    kinds |= {"text": v.Line, "share": v.Share}
     kind = kinds[key.kind] if key.default is not None else kinds[key.kind] | None
     least, most = (key.least, key.most) if key.kind == "whole" else (None, None)
     field: Any = Field(key.default, ge=least, le=most, description=key.description)

@@ -82,6 +82,13 @@ def positive_duration(value: object) -> float:
     return duration(value) or _zero()
 
 
+def share(value: object) -> float:
+    """A part of a whole: a number above 0, at most 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise bad("spec.value", "must be a number above 0 and at most 1", "write it like 0.9")
+    return float(value)
+
+
 def _zero() -> int:
     raise bad("spec.value", "must be more than zero")
 

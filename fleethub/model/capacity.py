@@ -79,6 +79,8 @@ class Placed:
     not just now and then as a fallback. ``runner`` is what its server keeps one process for (empty: its tag), so that
     two names with one runner are never loaded side by side; ``options`` say what else that process is started with.
     ``remote``: the host that answers in its place; nothing of it is on the backend then.
+    ``needs``: of a server that takes more than its model needs, what that is
+    (its estimate is then what the server takes); ``at_once``: how many requests of this context then run together.
     """
 
     model: str
@@ -98,6 +100,8 @@ class Placed:
     runner: str = ""
     options: tuple[str, ...] = ()
     remote: str = ""
+    needs: Estimate | None = None
+    at_once: float | None = None
 
     @property
     def upper(self) -> int:
@@ -125,7 +129,7 @@ def largest(group: Iterable[Placed]) -> Placed:
 class AdmissionCheck:
     """One rule put to one model: ``need`` against ``limit``. ``order``: the loads that show it, newcomer last."""
 
-    rule: str  # physical, preflight, spill, count
+    rule: str  # physical, preflight, spill, count; an engine may have others, which count as physical
     model: str
     need: int
     limit: int

@@ -141,11 +141,23 @@ class Resident:
 
 @dataclass(frozen=True, slots=True)
 class ServerReading:
-    """A model server: version, installed models by its own names, residents."""
+    """A model server: version, installed models by its own names, residents.
+
+    ``told``: what it says of its own settings, by its own names, as text.
+    """
 
     version: str
     installed: Mapping[str, Installed]
     residents: tuple[Resident, ...]
+    told: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """What a file of the fleet tells of a model; ``size`` of its weights in bytes, 0: not told."""
+
+    shown: Shown
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +287,7 @@ class GitReading:
     unignored: frozenset[str]
 
 
-Reading = ProxyReading | ServerReading | HostReading | GpuReading | GitReading
+Reading = ProxyReading | ServerReading | HostReading | GpuReading | GitReading | ModelFile
 
 
 @dataclass(frozen=True, slots=True)

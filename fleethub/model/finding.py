@@ -125,6 +125,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "route.differs": (W, "the alias exists, but leads to another model"),
     # backends
     "backend.unreadable": (W, "a backend cannot be observed; it is judged from the spec alone"),
+    "capacity.file-unread": (W, "the file that tells a model's shape cannot be read"),
     "backend.machine-unread": (
         W,
         "a backend's machine does not tell its GPUs or Ollama's settings; the spec's are taken",

@@ -104,7 +104,7 @@ class Model(Block):
     """A model alias; ``name`` is the alias. ``proxy`` is resolved (a cloud model's own, else its backends').
 
     ``context`` in tokens; ``vram`` in bytes and ``params`` in parameters, for what is not installed;
-    ``tag`` its name on the servers of its backends, None for a cloud model.
+    ``tag`` its name on the servers of its backends, None for a cloud model. ``file`` tells of it, below the fleet.
     """
 
     backends: tuple[str, ...] = ()
@@ -116,6 +116,12 @@ class Model(Block):
     vram: int | None = None
     params: int | None = None
     capabilities: tuple[str, ...] = ()
+    file: str | None = None
+
+    @property
+    def source(self) -> Source | None:
+        """Where what its file tells is read; None without one."""
+        return Source("model", self.file) if self.file else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ A_co = TypeVar("A_co", bound=Attributes, covariant=True)
 M_co = TypeVar("M_co", covariant=True)
 #: What a resource uses of others: the key or route that it needs -> the models it may call with it.
 Needs = Mapping[Address, frozenset[str]]
-#: litellm, host, gpu, git, or an engine's name.
+#: litellm, host, gpu, git, model (a file that tells of one), or an engine's name.
 System = str
 #: Asked of a model server: all that it has installed; of a proxy: the teams of all its keys.
 EVERY = "*"

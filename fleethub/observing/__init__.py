@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Semaphore
 from types import MappingProxyType
 
-from fleethub.clients import git, gpu, servers
+from fleethub.clients import git, gpu, modelshape, servers
 from fleethub.clients.host import HostError, Hosts
 from fleethub.clients.http import Http, HttpError
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
@@ -31,7 +31,7 @@ WORKERS = 32
 #: Reads of one engine's servers that may run at the same time.
 SERVERS = 16
 #: The same for other systems.
-LIMITS: dict[System, int] = {"litellm": 8, "host": 128, "gpu": 16, "git": 1}
+LIMITS: dict[System, int] = {"litellm": 8, "host": 128, "gpu": 16, "git": 1, "model": 4}
 
 ERRORS: tuple[type[Exception], ...] = (
     LiteLLMError,
@@ -40,6 +40,7 @@ ERRORS: tuple[type[Exception], ...] = (
     HostError,
     gpu.GpuError,
     git.GitError,
+    modelshape.ModelShapeError,
     SecretError,
 )
 
@@ -95,6 +96,7 @@ def observe(
         "host": lambda source: hosts.at(source.at).read(source.ask),
         "gpu": machine,
         "git": lambda source: git.read(root, source.ask),
+        "model": lambda source: modelshape.read(root, source.at),
     }
 
     def read(source: Source) -> Reading | Unknown:

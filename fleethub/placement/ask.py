@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from fleethub.engines.interface import KV_TYPE, PARALLEL, Engine
+from fleethub.engines.known import architecture_told
 from fleethub.engines.registry import engine_of, lacks, nowhere
 from fleethub.model.capacity import (
     AdmissionVerdict,
@@ -18,7 +19,7 @@ from fleethub.model.capacity import (
     largest,
 )
 from fleethub.model.errors import InputError
-from fleethub.model.facts import Facts, Resident, ServerReading
+from fleethub.model.facts import Facts, ModelFile, Resident, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Unknown
 from fleethub.model.text import gib
@@ -121,7 +122,7 @@ def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
         if p.model != model.name and not _same(engine, fleet.models[p.model].tag or p.model, model)
     )
     architecture = question.architecture or architecture_anywhere(facts, model, backend, engine)
-    if architecture is None and model.vram is None and model.params is not None:
+    if architecture is None and engine.quants and model.vram is None and model.params is not None:
         architecture = architecture_of_params(model.params, model.quant or "Q4_K_M")
     return Query(fleet, facts, backend, engine, server, unasked, model, question.context, architecture, rest)
 
@@ -129,6 +130,9 @@ def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
 def architecture_anywhere(facts: Facts, model: Model, first: Backend, engine: Engine) -> ModelArchitecture | None:
     """The architecture of an installed model, of ``first`` where it is there, else of any server that was read."""
     readings = [r for r in facts.readings.values() if isinstance(r, ServerReading)]
+    told = facts.of(model.source) if model.source else None
+    if isinstance(told, ModelFile) and (found := architecture_told(model, facts)) is not None:
+        return found
     own = facts.of(first.engine.source) if first.engine else None
     for reading in (own, *readings):
         for tag, installed in reading.installed.items() if isinstance(reading, ServerReading) else ():
@@ -217,6 +221,8 @@ def _headroom(verdict: AdmissionVerdict) -> int | None:
     first = [p for p in map(largest, by_runner(verdict.placed)) if p.primary]
     if verdict.total is None or any(p.estimate.total is None for p in first):
         return None
+    if any(p.needs is not None for p in first):  # one process takes what it takes, whatever of it is planned
+        return None if verdict.need is None else verdict.total - verdict.reserve - verdict.need
     return verdict.total - verdict.reserve - sum(p.upper for p in first)
 
 

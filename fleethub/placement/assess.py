@@ -135,6 +135,8 @@ def _mismatches(
     loads: Mapping[str, Placed],
 ) -> Iterable[Finding]:
     """Consumers that ask for one model with several contexts: it is loaded anew whenever they take turns."""
+    if not engine.context_parameter:
+        return  # a request has as much as it needs: nothing is loaded anew
     address = Address("backend", backend.name)
     effective = {p.model: server.effective_context(fleet.models[p.model], facts) for p in after}
     for alias, nodes in sorted(_direct(fleet, backend).items()):

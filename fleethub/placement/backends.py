@@ -18,7 +18,7 @@ from fleethub.placement.report import report
 
 
 def sources(fleet: Fleet) -> Iterable[Source]:
-    """Each backend's server with the models that are planned there, and its machine."""
+    """Each backend's server with the models that are planned there, its machine, and the files that tell of models."""
     planned = planned_sets(fleet)
     for backend in fleet.backends.values():
         of = f"backend.{backend.name}"
@@ -27,11 +27,20 @@ def sources(fleet: Fleet) -> Iterable[Source]:
             yield replace(backend.engine.source, ask=tuple(sorted(tag for tag in tags if tag)), of=of)
         if backend.ssh:
             yield Source("gpu", backend.ssh, of=of)
+    for model in fleet.models.values():
+        if model.backends and model.source is not None:
+            yield replace(model.source, of=f"model.{model.name}")
 
 
 def unreadable(fleet: Fleet, facts: Facts) -> list[Finding]:
-    """One finding per server that could not be read."""
+    """One finding per server that could not be read, and per file of a model."""
     found = []
+    for model in fleet.models.values():
+        reading = facts.of(model.source) if model.source and model.backends else None
+        if isinstance(reading, Unknown):
+            address = Address("model", model.name)
+            hint = f"file of [models.{model.name}] is a path from the fleet's folder"
+            found.append(Finding("capacity.file-unread", reading.reason, address, model.place, hint))
     for backend in fleet.backends.values():
         if backend.engine is None:
             continue

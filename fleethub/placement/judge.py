@@ -23,6 +23,8 @@ from fleethub.model.text import gib, plural
 
 #: Columns of a detail's line, so that with a plan's indent it stays within 100.
 WIDE = 94
+#: Rules with a sentence of their own; what breaks another one does not fit.
+KNOWN = ("physical", "preflight", "count", "spill")
 
 
 class SetJudge:
@@ -57,10 +59,13 @@ class SetJudge:
             self._unknown()
 
     def _primaries(self, broken: Sequence[AdmissionCheck]) -> None:
-        by = {rule: [c for c in broken if c.rule == rule] for rule in ("physical", "preflight", "count", "spill")}
+        by = {rule: [c for c in broken if c.rule == rule] for rule in KNOWN}
+        own = [c for c in broken if c.rule not in KNOWN]
         name, total = self.backend.name, self.verdict.total or 0
         unseen = "" if self.server.observed else " (not observed)"
-        if by["physical"]:
+        if own:
+            self._say("capacity.exceeded", f"{name}{unseen}: {own[0].says}", self._next(own[0]), own[1:])
+        elif by["physical"]:
             check = by["physical"][0]
             self._say(
                 "capacity.exceeded",
@@ -114,8 +119,8 @@ class SetJudge:
 
     def _fallback(self, alias: str, broken: Sequence[AdmissionCheck]) -> None:
         name, check = self.backend.name, broken[0]
-        if check.rule == "physical":
-            message = f"{name}: the fallback {check.says}, even alone"
+        if check.rule == "physical" or check.rule not in KNOWN:
+            message = f"{name}: the fallback {check.says}" + (", even alone" if check.rule == "physical" else "")
             refuse = self.policy == "refuse" or (self.policy == "refuse-new" and alias in self.newcomers)
             severity = Severity.ERROR if refuse else Severity.WARNING
             hint = "wire a smaller context or quant, or another backend"
@@ -144,7 +149,7 @@ class SetJudge:
         hint = (
             "declare gpus on the backend"
             if verdict.total is None
-            else 'pull the model there, or give it vram = "… GiB"'
+            else 'pull the model there, or tell its size: vram = "… GiB", or file = "…" of the model'
         )
         self.findings.append(self._finding("capacity.unknown", message, hint))
         new = self.newcomers if verdict.total is None else [m for m in unsized if m in self.newcomers]

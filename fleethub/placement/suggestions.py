@@ -13,7 +13,6 @@ from fleethub.placement.query import FAR, Query, most
 from fleethub.sizing.architecture import ModelArchitecture, requantised
 
 ROOMY = 16384  # below it an agent's prompt does not fit
-QUANTS = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K")
 MOST = 6  # what is proposed in all
 
 
@@ -133,7 +132,7 @@ def _quants(query: Query) -> Iterator[Tweak]:
     now = query.mine().estimate.total
     if query.architecture is None or now is None:
         return
-    for quant in QUANTS:
+    for quant in query.engine.quants:
         architecture = requantised(query.architecture, quant)
         then = replace(query, architecture=architecture).mine().estimate.total or 0
         if then < now:

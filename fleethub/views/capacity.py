@@ -177,7 +177,8 @@ def _load(placed: Placed) -> str:
     low, high = placed.estimate.low, placed.estimate.high
     span = f" ({gib(low)} to {gib(high)})" if total is not None and gib(low) != gib(high) else ""
     context = f"context {placed.context:,} ({placed.context_from})"
-    return f"{size}{span}, {context}, {plural(placed.parallel, 'slot')}, KV {placed.kv_type}"
+    slots = plural(placed.parallel, "slot" if placed.needs is None else "request")
+    return f"{size}{span}, {context}, {slots}, KV {placed.kv_type}"
 
 
 def _rows(estimate: Estimate) -> list[str]:
@@ -191,7 +192,10 @@ def _parts(placed: Placed) -> list[str]:
     """What it takes of each GPU, where it lies on all."""
     if not placed.parts:
         return []
-    return [f"  No GPU takes it alone; at most {' + '.join(map(gib, placed.parts))} on them in turn."]
+    parts = " + ".join(map(gib, placed.parts))
+    if placed.needs is not None:
+        return [f"  Its process takes {parts} of the GPUs in turn."]
+    return [f"  No GPU takes it alone; at most {parts} on them in turn."]
 
 
 def _size(size: int) -> str:
@@ -218,7 +222,7 @@ def _checks(checks: Sequence[AdmissionCheck], style: Style) -> list[str]:
 
 
 def _sides(check: AdmissionCheck) -> str:
-    plain = check.rule in ("count", "context")  # of models, in tokens
+    plain = check.rule in ("count", "context", "limit", "model", "cards")  # of models, in tokens, of cards
     need, limit = (f"{n:,}" if plain else gib(n) for n in (check.need, check.limit))
     return f"{need} {'<=' if check.need <= check.limit else '>'} {limit}"
 

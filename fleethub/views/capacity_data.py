@@ -61,6 +61,8 @@ def placed_data(placed: Placed) -> dict[str, Any]:
         "low": placed.estimate.low if placed.estimate.rows else None,
         "high": placed.estimate.high if placed.estimate.rows else None,
         "per_gpu": list(placed.parts) or None,
+        "needs": placed.needs.total if placed.needs is not None else None,
+        "requests_at_once": None if placed.at_once is None else round(placed.at_once, 2),
         "reason": placed.estimate.reason or None,
         "rows": [asdict(row) for row in placed.estimate.rows],
     }

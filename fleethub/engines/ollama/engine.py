@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from fleethub.engines.interface import GGUF_QUANTS
 from fleethub.engines.ollama.live import owns, resident_findings, setting_findings
 from fleethub.engines.ollama.measured import measured
 from fleethub.engines.ollama.names import canonical
@@ -23,6 +24,7 @@ class OllamaEngine:
     keys = KEYS
     providers = ("ollama", "ollama_chat")
     context_parameter = "num_ctx"
+    quants = GGUF_QUANTS
 
     def canonical(self, name: str) -> str:
         """Its short form, with its tag."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleethub.engines.registry import engine_of_route
+from fleethub.engines.registry import engine_behind
 from fleethub.kinds.codec import parse
 from fleethub.kinds.route.attributes import DeploymentAttrs
 from fleethub.model.facts import Deployment
@@ -16,7 +16,8 @@ def wanted_deployments(fleet: Fleet, model: Model) -> tuple[DeploymentAttrs, ...
     base = DeploymentAttrs(model.route)
     rows = []
     for name in model.backends:
-        server, engine = fleet.backends[name].engine, engine_of_route(model.route)
+        server = fleet.backends[name].engine
+        engine = engine_behind(model.route, server)
         told = engine.deployment(server, model) if engine is not None and server is not None else {}
         rows.append(parse(DeploymentAttrs, {"model": model.route, **told}) if told else base)
     return in_order(rows or [base])

@@ -1,0 +1,67 @@
+"""What a file of the fleet tells of a model: a GGUF's header, or a Hugging Face config with its weights' sizes."""
+
+from __future__ import annotations
+
+from json import loads
+from pathlib import Path
+from typing import Any
+
+from fleethub import folders
+from fleethub.clients import gguf
+from fleethub.clients.hfconfig import shown_of
+from fleethub.model.facts import ModelFile
+
+LARGEST = 64 << 20  # bytes of a JSON file; an index of the largest models has some 10 MB
+INDEX = "model.safetensors.index.json"
+
+
+class ModelShapeError(Exception):
+    """The file tells nothing; the message names it and says what to do."""
+
+
+def read(root: Path, name: str) -> ModelFile:
+    """The facts in a file, by a path that is relative to the fleet's folder; raises ModelShapeError."""
+    path = root / name
+    if path.suffix.lower() == ".gguf":
+        try:
+            return ModelFile(*gguf.read(path))
+        except gguf.GgufError as error:
+            raise ModelShapeError(str(error)) from None
+    shown = shown_of(_json(path))
+    if shown is None:
+        raise ModelShapeError(f"{path} is no config.json of a model: it names no model_type or no num_hidden_layers")
+    return ModelFile(shown, _weights(path.parent))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        if folders.kind(path) != "file":
+            raise ModelShapeError(f"{path} is no file: name a .gguf or a model's config.json")
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        found = loads(data) if len(data) <= LARGEST else None
+    except OSError as error:
+        raise ModelShapeError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ModelShapeError(f"{path} is no JSON of a model: name a .gguf or a model's config.json")
+    return found
+
+
+def _weights(folder: Path) -> int:
+    """Bytes of the weights beside a config: the index says them, or the files are there; 0: not told."""
+    index = folder / INDEX
+    try:
+        if folders.is_file(index):
+            total = _metadata(index).get("total_size")
+            return int(total) if isinstance(total, int | float) and 0 < total < 1 << 50 else 0
+        names = [name for name in folders.listing(folder) if name.endswith(".safetensors")]
+        return sum((folder / name).stat().st_size for name in names)
+    except OSError as error:
+        raise ModelShapeError(f"{folder} cannot be looked at: {error.strerror or error}") from None
+
+
+def _metadata(index: Path) -> dict[str, Any]:
+    found = _json(index).get("metadata")
+    return found if isinstance(found, dict) else {}

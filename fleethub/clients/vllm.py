@@ -1,0 +1,92 @@
+"""vLLM's API: its version, what it serves, and what it says of its own KV cache in ``/metrics``.
+
+Shapes as of vLLM 0.29: ``vllm:cache_config_info`` has its cache's settings as labels, each as Python writes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.clients.shown import ShownCache
+from fleethub.model.facts import Installed, ServerReading
+
+T = TypeVar("T", bound=BaseModel)
+#: Labels that decide about memory.
+LABELS = (
+    *("block_size", "cache_dtype", "gpu_memory_utilization", "kv_cache_memory_bytes", "kv_cache_size_tokens"),
+    "num_gpu_blocks",
+)
+INFO = re.compile(r"^vllm:cache_config_info\{(.*)\} 1(?:\.0)?$", re.MULTILINE)
+LABEL = re.compile(r'(\w+)="([^"\\]{0,64})"')
+Line = Annotated[str, Field(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class VllmError(Exception):
+    """The server gave no usable answer; the message is fit to be shown."""
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+
+class _Version(_Lenient):
+    version: Line
+
+
+class _Model(_Lenient):
+    id: Line
+    parent: Any = None
+    max_model_len: Annotated[int, Field(gt=0, lt=1 << 40)] | None = None
+
+
+class _Models(_Lenient):
+    data: list[_Model]
+
+
+class Vllm:
+    """One vLLM server."""
+
+    def __init__(self, http: Http, url: str, cache: ShownCache | None = None) -> None:
+        self._http, self._url = http, url
+
+    def read(self, ask: tuple[str, ...]) -> ServerReading:
+        """All of it; raises VllmError. Adapters count as what they are made of, and are left out."""
+        version = self._valid(_Version, "/version", self._get("/version")).version
+        models = [m for m in self._valid(_Models, "/v1/models", self._get("/v1/models")).data if m.parent is None]
+        told = dict(self._metrics())
+        lengths = {m.max_model_len for m in models if m.max_model_len}
+        if lengths:
+            told["max_model_len"] = str(min(lengths))
+        return ServerReading(version, {m.id: Installed(0, "") for m in models}, (), told)
+
+    def _metrics(self) -> Mapping[str, str]:
+        """The labels that decide; of several engines in one server the first. None where metrics are switched off."""
+        answer = self._ask("/metrics")
+        found = INFO.search(answer.text) if answer.status == 200 else None
+        labels = dict(LABEL.findall(found[1])) if found else {}
+        return {name: labels[name] for name in LABELS if labels.get(name, "None") != "None"}
+
+    def _get(self, path: str) -> Any:
+        answer = self._ask(path)
+        if answer.status != 200:
+            raise VllmError(f"{path}: {answer.reason()}")
+        return answer.body
+
+    def _ask(self, path: str) -> Answer:
+        try:
+            return self._http.request("GET", self._url + path)
+        except HttpError as error:
+            raise VllmError(str(error)) from None
+
+    def _valid(self, kind: type[T], path: str, body: Any) -> T:
+        try:
+            return kind.model_validate(body)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the answer"
+            raise VllmError(f"unexpected answer of {path}: {where}: {first['msg']}") from None

@@ -1,0 +1,87 @@
+"""vLLM as an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from fleethub.engines.vllm.server import VllmServer, server_of
+from fleethub.engines.vllm.settings import KEYS, UTILIZATION, VllmSettings, declared
+from fleethub.model.address import Address
+from fleethub.model.capacity import Placed
+from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
+from fleethub.model.observation import Unknown
+
+
+class VllmEngine:
+    """One process, one model, a share of its cards that is taken at its start."""
+
+    settings = VllmSettings
+    keys = KEYS
+    providers = ("hosted_vllm",)
+    context_parameter = ""
+    quants = ()
+
+    def canonical(self, name: str) -> str:
+        """As it is: names of models are compared letter by letter."""
+        return name
+
+    def deployment(self, settings: EngineSettings, model: Model) -> Mapping[str, str | int]:
+        """Its OpenAI endpoint; a request has as much context as it needs."""
+        return {"api_base": settings.url + settings.path}
+
+    def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> VllmServer:
+        """The server of a backend."""
+        return server_of(fleet, backend, facts)
+
+    def measured(
+        self, backend: Backend, reading: ServerReading, machine: Reading | Unknown | None, at: str
+    ) -> Iterable[MeasuredLoad]:
+        """None: vLLM does not tell bytes."""
+        return ()
+
+    def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
+        """None: it tells its settings by itself."""
+        return ()
+
+    def live_findings(
+        self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]
+    ) -> Iterator[Finding]:
+        """What it serves and nobody planned, and a share that is not as declared."""
+        planned = {p.tag for p in placed}
+        address = Address("backend", backend.name)
+        extra = [name for name in reading.installed if name not in planned]
+        if extra and len(extra) == len(reading.installed):
+            yield Finding(
+                "capacity.unplanned",
+                f"{backend.name} serves {', '.join(extra)}, which no node or key of the spec names; its process holds "
+                "its share of the cards all the same",
+                address,
+                backend.place,
+                "name it in a chain or in a key's also, or end that vLLM",
+            )
+        said = declared(backend.engine)
+        told = reading.told.get("gpu_memory_utilization", "")
+        wanted = said.gpu_memory_utilization or UTILIZATION
+        if _number(told) not in (None, wanted) and not said.kv_cache_memory:
+            yield Finding(
+                "backend.settings-differ",
+                f"{backend.name} declares gpu_memory_utilization = {wanted:g}"
+                + ("" if said.gpu_memory_utilization else " (vLLM's default)")
+                + f", and its vLLM runs with {told}, which is what is reckoned with",
+                address,
+                backend.place,
+                f"write gpu_memory_utilization = {told} in [backends.{backend.name}.vllm]",
+            )
+
+    def owns(self, process: GpuProcess, reading: ServerReading | None) -> bool:
+        """By the title that it gives its processes; one without a name may well be, in a container."""
+        return "vllm" in process.name.lower() or (not process.name and reading is not None)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
