@@ -54,8 +54,6 @@ def test_the_cache_holds_as_many_tokens_as_its_log_says(row: Row) -> None:
     if row.at_once:
         off = 0.0051 + 0.003 * row.at_once
         assert cache.at_once(round(row.free * GIB), row.context) == pytest.approx(row.at_once, abs=off)
-            row.at_once, abs=0.0051 + 0.003 * row.at_once
-        )
 
 
 def test_the_page_of_its_accuracy_is_what_the_arithmetic_gives() -> None:
@@ -232,11 +230,14 @@ def test_another_cache_type_and_a_larger_share_are_proposed_where_they_help() ->
 
 
 def test_places_are_ranked_over_engines() -> None:
-    """A new model of 8B: on the Ollama beside, and not in a vLLM that serves another."""
+    """The vLLM that serves it, before an Ollama that would have to be asked whether it has it."""
     spec = vllm(model="Qwen/Qwen3-8B").backend("big", "http://big:11434", proxy="main", vram="80 GiB")
     found = rank(spec.fleet, facts(), Question("", "qwen"))
-    assert [(place.answer.backend, place.answer.verdict.fit.value) for place in found][0][1] == "fits"
+    assert {place.answer.backend: place.answer.verdict.fit.value for place in found}["gpu"] == "fits"
     assert {place.answer.backend for place in found} == {"gpu", "big"}
+    other = vllm(model="Qwen/Qwen3-32B").backend("big", "http://big:11434", proxy="main", vram="80 GiB")
+    last = rank(other.fleet, facts(), Question("", "qwen"))[-1]
+    assert (last.answer.backend, last.answer.verdict.fit) == ("gpu", Fit.EXCEEDS)
 
 
 def test_routes_and_direct_hops_lead_to_its_openai_endpoint() -> None:

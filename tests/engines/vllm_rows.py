@@ -82,7 +82,7 @@ def page() -> str:
         "# How accurate vLLM's arithmetic is",
         "",
         "vLLM was not run here: each row is what a running one printed, as others published it. Made by",
-        "`python -m tests.engines.vllm_rows > fleethub/engines/vllm/ACCURACY.md`; `tests/engines/test_vllm.py` holds it.",
+        "`python -m tests.engines.vllm_rows > fleethub/engines/vllm/ACCURACY.md`; `test_vllm.py` holds it.",
         "",
         "| model | source | KV cache on a card | tokens printed | ours | difference |",
         "|---|---|---:|---:|---:|---:|",
