@@ -26,6 +26,7 @@ NOWHERE = Path(__file__).parent / "nowhere" / "fleet.toml"
 MASTER_KEY = ["env:LITELLM_MASTER_KEY"]
 IMAGE = "ghcr.io/openclaw/openclaw:2026.9.6"
 CONTEXT = 32768
+POLICY = ("revoked", "overcommit", "reserve", "unreachable")
 
 
 def fleet(url: str | tuple[str, ...] | None = "http://llm.example:4000", *, ollama: str = "", **head: Any) -> Spec:
@@ -36,7 +37,9 @@ def fleet(url: str | tuple[str, ...] | None = "http://llm.example:4000", *, olla
     """
     doc = {"fleet": {"name": head.pop("name", "monad"), "key_seed": ["file:fleet.seed"]}}
     made = Spec(doc).table("policy", drift=head.pop("drift", "repair"))
-    made = made.table("policy", **{k: head.pop(k) for k in ("revoked", "overcommit", "reserve") if k in head})
+    made = made.table(
+        "policy", **{k: head.pop(k) for k in ("revoked", "overcommit", "reserve", "unreachable") if k in head}
+    )
     if url is not None:
         made = made.proxy("main", url, **head)
     if ollama:

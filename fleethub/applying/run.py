@@ -92,7 +92,8 @@ def apply(
             tuple(i for i, _ in run.failed),
             tuple(run.skipped),
             _planned(plan, lockfile, run),
-            plan.fits,
+            _fits(plan, lockfile),
+            _owed(plan, lockfile, run, applied.at),
         )
     )
     save(run.lockfile)
@@ -231,8 +232,11 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, AnyLocked]:
 
 
 def _planned(plan: Plan, lockfile: Lockfile | None, run: _Run) -> Mapping[str, tuple[PlannedModel, ...]]:
-    """The planned sets; when something failed, a newcomer counts as admitted only if a key reaches it by now."""
-    if not run.failed and not run.skipped:
+    """The planned sets; when something failed, a newcomer counts as admitted only if a key reaches it by now.
+
+    So it is where a part of the fleet was left out; what was admitted there and is still reached stays beside.
+    """
+    if not run.failed and not run.skipped and not plan.left_out:
         return plan.planned
     before = lockfile.planned if lockfile else {}
     reached = {
@@ -240,10 +244,28 @@ def _planned(plan: Plan, lockfile: Lockfile | None, run: _Run) -> Mapping[str, t
         for a, record in run.lockfile.resources.items()
         for m in (KINDS[a.kind].grants(record.attrs) if record.attrs else ())
     }
-    return {
+    found = {
         backend: tuple(e for e in entries if any(e.same(b) for b in before.get(backend, ())) or e.model in reached)
         for backend, entries in plan.planned.items()
     }
+    for backend, entries in before.items() if plan.left_out else ():
+        now = {e.model for e in found.get(backend, ())}
+        still = (e for e in entries if e.model in reached and e.model not in now)
+        found[backend] = tuple(sorted((*found.get(backend, ()), *still), key=lambda e: (e.model, e.context)))
+    return {backend: entries for backend, entries in found.items() if entries}
+
+
+def _fits(plan: Plan, lockfile: Lockfile | None) -> Mapping[str, str]:
+    """What is said of the sets; nothing new of a fleet of which a part was left out."""
+    return plan.fits if not plan.left_out else lockfile.fits if lockfile else {}
+
+
+def _owed(plan: Plan, lockfile: Lockfile | None, run: _Run, now: str) -> Mapping[Address, str]:
+    """What this apply could not do, with the time of the first that could not; of what it left out nothing is known."""
+    before = lockfile.owed if lockfile else {}
+    undone = {s.address for s in plan.steps if s.id in {*run.skipped, *(name for name, _ in run.failed)}}
+    undone |= {change.address for change in plan.changes if change.blockers}
+    return {a: before.get(a, now) for a in undone} | {a: before[a] for a in plan.left_out or () if a in before}
 
 
 def _recorded(plan: Plan, run: _Run) -> Iterable[tuple[Address, AnyLocked | None]]:

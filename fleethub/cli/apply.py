@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from fleethub.cli.options import scoped
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import run_apply
 from fleethub.operations.apply import ApplyInput
@@ -29,12 +32,12 @@ from fleethub.operations.apply import ApplyInput
     help="Nodes that may fail to come up with their new files before the rest is left alone.",
 )
 @click.option("--full", is_flag=True, help="Show unified diffs of files.")
+@scoped
 @click.pass_obj
-def cmd(options: dict[str, object], auto_approve: bool, parallel: int | None, max_failures: int, full: bool) -> None:
+def cmd(options: dict[str, object], /, full: bool, **asked: Any) -> None:
     """Plan, ask, and carry the plan out: widen keys, prove them, deliver files, activate, settle, narrow keys.
 
     One node goes first; one that does not come up with its new files gets its old ones back, and stops the rest.
     """
     out = Out(options)
-    asked = ApplyInput(auto_approve=auto_approve, parallel=parallel, max_failures=max_failures)
-    guarded(out, lambda: run_apply(out, asked, full))
+    guarded(out, lambda: run_apply(out, ApplyInput(**asked), full))

@@ -10,6 +10,17 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel
 
 
+def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--target`` and ``--exclude``."""
+    what = "ADDRESS|PATTERN|@LABEL"
+    for name, help in (
+        ("--exclude", "Leave this out, with what nobody else uses; may be repeated."),
+        ("--target", "Only this, with the keys and routes that it needs; may be repeated."),
+    ):
+        command = click.option(name, f"{name[2:]}s", multiple=True, metavar=what, help=help)(command)
+    return command
+
+
 def option(of: type[BaseModel], name: str, flag: str = "", **more: Any) -> Callable[[Any], Any]:
     """``--name`` with the field's choices, bounds and description; ``more`` is click's own, and wins."""
     field = of.model_fields[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from fleethub.cli.options import scoped
 from fleethub.cli.output import Out, guarded
 
 
@@ -17,8 +18,16 @@ from fleethub.cli.output import Out, guarded
 )
 @click.option("--full", is_flag=True, help="Show unified diffs of files.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
+@scoped
 @click.pass_obj
-def cmd(options: dict[str, object], parallel: int, full: bool, detailed_exitcode: bool) -> None:
+def cmd(
+    options: dict[str, object],
+    parallel: int,
+    full: bool,
+    detailed_exitcode: bool,
+    targets: tuple[str, ...],
+    excludes: tuple[str, ...],
+) -> None:
     """Read what is there and show what would change. Changes nothing."""
     out = Out(options)
 
@@ -29,8 +38,9 @@ def cmd(options: dict[str, object], parallel: int, full: bool, detailed_exitcode
         from fleethub.views.data import plan_data
         from fleethub.views.plan import plan_text
 
+        asked = PlanInput(reads=parallel, detailed=detailed_exitcode, targets=targets, excludes=excludes)
         with Workplace(out.path, trusting=out.trusting()) as workplace:
-            done = plan.run(workplace, PlanInput(reads=parallel, detailed=detailed_exitcode))
+            done = plan.run(workplace, asked)
         out.text(plan_text(done.data.plan, out.style, full))
         out.lines(plan_data(done.data.plan, full))
         out.line({"type": "summary", "exit": int(done.exit)})

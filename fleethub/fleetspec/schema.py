@@ -58,6 +58,10 @@ class PolicyTable(Table):
         None, description="What was changed by hand: repair or stop; not written: asked on a terminal"
     )
     revoked: Literal["stop", "restore"] = Field("stop", description="A key deleted or blocked by hand: stop or restore")
+    unreachable: Literal["defer", "fail"] = Field(
+        "defer",
+        description="What cannot be looked at: defer (the rest is done, and it stays owed) or fail (nothing is done)",
+    )
     reserve: v.Size | None = Field(None, description='VRAM kept free on each GPU, like "1 GiB" (default)')
     targets: list[v.Line] | None = Field(
         None,

@@ -19,7 +19,7 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from fleethub.codec import SORTED, Named, Table, Texts, said
-from fleethub.lockfile.forms import Fits, PlannedEntry, Records, decode, encode
+from fleethub.lockfile.forms import Fits, Owed, PlannedEntry, Records, decode, encode
 from fleethub.model.event import (
     ApplyFinished,
     ApplyStarted,
@@ -128,6 +128,7 @@ class ApplyFinishedForm(TypedDict):
     skipped: Texts
     planned: Annotated[Mapping[str, Entries], SORTED]
     fits: NotRequired[Fits]
+    owed: NotRequired[Owed]
 
 
 EVENTS: Mapping[str, tuple[type[Event], TypeAdapter[Any]]] = {

@@ -129,6 +129,7 @@ Records = Annotated[Mapping[Address, AnyLocked], PlainValidator(_decode_all), Pl
 PlannedEntry = Annotated[PlannedModel, Table(PlannedForm, sparse=True)]
 PlannedSets = Annotated[Mapping[str, Annotated[tuple[PlannedEntry, ...], Strict(False)]], SORTED]
 Fits = Annotated[Mapping[str, str], SORTED]
+Owed = Annotated[Mapping[Named, str], SORTED]
 KeyName = Annotated[Address, AsText(("key",), "has no generations")]
 
 
@@ -150,6 +151,7 @@ class LockfileForm(TypedDict):
     seed: str
     applied: NotRequired[Annotated[Applied, Table(AppliedForm, sparse=True)]]
     generations: NotRequired[Annotated[Mapping[KeyName, Generation], SORTED]]
+    owed: NotRequired[Owed]
     planned: NotRequired[PlannedSets]
     fits: NotRequired[Fits]
     resources: NotRequired[Annotated[Records, Field(alias="resource")]]

@@ -28,6 +28,7 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
                 id=event.id,
                 by_name=event.by_name,
                 generations=_raised(lockfile.generations if lockfile else {}, resources),
+                owed=lockfile.owed if lockfile else {},
             )
         case StepDone() | Recorded() if lockfile is not None:
             resources = dict(lockfile.resources)
@@ -38,7 +39,7 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
                 resources[event.address] = event.locked
             return replace(lockfile, resources=resources, generations=_raised(lockfile.generations, resources))
         case ApplyFinished() if lockfile is not None:
-            return replace(lockfile, planned=event.planned, fits=event.fits)
+            return replace(lockfile, planned=event.planned, fits=event.fits, owed=event.owed)
         case _:
             return lockfile
 

@@ -23,6 +23,8 @@ def dump(lockfile: Lockfile) -> str:
     document = {"format": FORMAT, **LOCKFILE.dump_python(lockfile, by_alias=True)}
     if not lockfile.by_name:
         del document["derive_from"]
+    if not lockfile.owed:
+        del document["owed"]
     return HEADER + tomli_w.dumps(document)
 
 

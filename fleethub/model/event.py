@@ -79,7 +79,9 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class ApplyFinished:
-    """The end; ``planned`` is each backend's set as it is now, ``fits`` what its server does with it."""
+    """The end; ``planned`` is each backend's set as it is now, ``fits`` what its server does with it. ``owed``: what
+    could not be done, and since when.
+    """
 
     serial: int
     done: tuple[str, ...] = ()
@@ -87,6 +89,7 @@ class ApplyFinished:
     skipped: tuple[str, ...] = ()
     planned: Mapping[str, tuple[PlannedModel, ...]] = field(default_factory=dict)
     fits: Mapping[str, str] = field(default_factory=dict)
+    owed: Mapping[Address, str] = field(default_factory=dict)
 
 
 Event = ApplyStarted | StepStarted | StepDone | StepFailed | Recorded | Waiting | ApplyFinished

@@ -30,12 +30,14 @@ class Block:
 class Policy:
     """``drift`` None means: not written, so ask on a terminal. ``reserve`` is bytes kept free on each GPU.
 
-    ``targets``: patterns of where edits by command or HTTP may put nodes; None: not written.
+    ``targets``: patterns of where edits by command or HTTP may put nodes; None: not written. ``unreachable``: whether
+    an apply does the rest while something cannot be looked at, or nothing.
     """
 
     overcommit: Literal["refuse", "refuse-new", "warn"] = "refuse-new"
     drift: Literal["repair", "stop"] | None = None
     revoked: Literal["stop", "restore"] = "stop"
+    unreachable: Literal["defer", "fail"] = "defer"
     reserve: int = 1 << 30
     targets: tuple[str, ...] | None = None
 

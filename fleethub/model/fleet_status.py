@@ -154,11 +154,14 @@ class DriftStatus:
 
 @dataclass(frozen=True, slots=True)
 class ChangeStatus:
-    """What a plan would do with one resource; ``waits`` says why not all of it can be done now."""
+    """What a plan would do with one resource; ``waits`` says why not all of it can be done now, ``since`` from which
+    apply on it is owed (empty: none has met it yet).
+    """
 
     address: str
     action: str
     waits: tuple[str, ...] = ()
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ class Lockfile:
     ``apply`` is the random id of the apply that reached ``serial``: two clones may reach the same number.
     ``id`` is the fleet's, empty where the spec has none; ``by_name``: values are derived from the fleet's name.
     ``generations``: the highest that was ever made of each key, also of keys that are gone, by the address that the
-    value is derived from (``born``).
+    value is derived from (``born``). ``owed``: since which apply each thing waits for what an apply could not do.
     """
 
     fleet: str
@@ -192,3 +192,4 @@ class Lockfile:
     id: str = ""
     by_name: bool = True
     generations: Mapping[Address, int] = field(default_factory=dict)
+    owed: Mapping[Address, str] = field(default_factory=dict)

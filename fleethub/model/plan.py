@@ -134,6 +134,22 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """The part of a fleet that a plan is asked about; ``targets`` None: all of it, but for what is ``excluded``."""
+
+    targets: frozenset[Address] | None = None
+    excluded: frozenset[Address] = frozenset()
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is left out."""
+        return self.targets is None and not self.excluded
+
+
+WHOLE = Scope()
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """A backend's VRAM in bytes: what was planned before, what is now, what the GPUs have (None: unknown).
 
@@ -149,7 +165,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything an operator decides on. ``id`` digests spec, lockfile and what was observed of what changes."""
+    """Everything an operator decides on. ``id`` digests spec, lockfile and what was observed of what changes.
+
+    ``left_out``: what a plan of a part of the fleet does not touch though it would change; None: it is of the whole.
+    """
 
     id: str
     fleet: str
@@ -168,6 +187,7 @@ class Plan:
     fatal: bool = False
     fleet_id: str = ""
     by_name: bool = True
+    left_out: tuple[Address, ...] | None = None
 
     @property
     def doable(self) -> tuple[Change, ...]:

@@ -31,12 +31,15 @@ class ApplyInput:
     ``destroy``: take away all that FleetHub made. ``auto_approve``: nobody is asked, so drift is left alone unless the
     policy says repair. ``parallel``: nodes that are delivered to and activated at a time, after the first (16), and
     what is read at a time (32). ``max_failures``: nodes that may not come up before the rest is left alone.
+    ``targets``, ``excludes``: see ``PlanInput``.
     """
 
     destroy: bool = False
     auto_approve: bool = False
     parallel: int | None = None
     max_failures: int = 0
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
 
     @property
     def operation(self) -> str:
@@ -48,7 +51,9 @@ def prepare(workplace: Workplace, asked: ApplyInput) -> Outcome[HeldPlan]:
     """The plan that this apply would carry out, under the policy for drift."""
     policy = workplace.fleet.policy.drift
     repair = asked.destroy or policy == "repair" or (policy is None and not asked.auto_approve)
-    return planning.run(workplace, PlanInput(repair, asked.destroy, asked.parallel or 32))
+    reads = asked.parallel or 32
+    how = PlanInput(repair, asked.destroy, reads, targets=asked.targets, excludes=asked.excludes)
+    return planning.run(workplace, how)
 
 
 def asks_about_drift(workplace: Workplace, held: HeldPlan) -> bool:
@@ -146,7 +151,9 @@ def carry_out(
         parallel=asked.parallel or 16,
         max_failures=asked.max_failures,
     )
-    applied = Applied(now(), who(), workplace.fleet.digest, commit(workplace.root), __version__)
+    # of a spec of which a part was left out nobody says that it was applied
+    spec = workplace.fleet.digest if not plan.left_out else held.lockfile.applied.spec if held.lockfile else ""
+    applied = Applied(now(), who(), spec, commit(workplace.root), __version__)
     seed = resolver.seed_fingerprint() or (held.lockfile.seed if held.lockfile else "")
     try:
         outcome = apply(plan, held.lockfile, context, applied, seed, save, emit)

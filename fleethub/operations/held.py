@@ -23,7 +23,8 @@ class PlanInput:
     that FleetHub made. ``reads``: sources that are read at a time. ``detailed``: exit 2 when there are changes.
     ``only_look``: nobody is going to carry it out, so a proxy is not asked what only a refused write tells (whether a
     key's value may be chosen there). ``every_model``: have each model server show all that it has, for questions
-    about models that nobody planned.
+    about models that nobody planned. ``targets`` and ``excludes``: patterns of what the plan is about (see
+    ``operations.targets``); none: the whole fleet.
     """
 
     repair: bool | None = None
@@ -32,6 +33,8 @@ class PlanInput:
     detailed: bool = False
     only_look: bool = False
     every_model: bool = False
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ def fleet_status(
 ) -> FleetStatus:
     """The fleet as one value; ``seen`` is what was observed of every resource, wanted or last applied."""
     applied = lockfile.applied if lockfile else None
-    changes = {c.address: _change(c) for c in plan.changes}
+    owed = lockfile.owed if lockfile else {}
+    changes = {c.address: _change(c, owed.get(c.address, "")) for c in plan.changes}
     drift = {d.address: d.summary for d in plan.drift}
     inputs = StatusInputs(fleet, lockfile, wanted, facts, seen, changes, drift)
     status = FleetStatus(
@@ -50,6 +51,6 @@ def fleet_status(
     return status
 
 
-def _change(change: Change) -> ChangeStatus:
+def _change(change: Change, since: str) -> ChangeStatus:
     waits = tuple(f"{o.what}: {o.reason}" if o.what else o.reason for o in change.blockers)
-    return ChangeStatus(str(change.address), change.action.value, waits)
+    return ChangeStatus(str(change.address), change.action.value, waits, since if waits else "")

@@ -15,7 +15,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyResource, Lockfile, Unknown
-from fleethub.model.plan import Action, Blocker, Change, Plan, Why
+from fleethub.model.plan import WHOLE, Action, Blocker, Change, Plan, Scope, Why
 from fleethub.model.secret import Fingerprinter
 from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.backends import unreadable
@@ -25,8 +25,10 @@ from fleethub.planning.guards import after_reading
 from fleethub.planning.identity import identity
 from fleethub.planning.judge import judge
 from fleethub.planning.order import order
+from fleethub.planning.scope import leave_out
 from fleethub.planning.state import PlanningState, items_of, needs_of
 from fleethub.planning.summary import sentence
+from fleethub.planning.unreachable import all_or_nothing
 from fleethub.planning.work import work
 
 ERROR = Severity.ERROR
@@ -41,10 +43,12 @@ def make_plan(
     findings: Sequence[Finding] = (),
     repair: bool = True,
     blocks: Mapping[str, str] = MappingProxyType({}),
+    scope: Scope = WHOLE,
 ) -> Plan:
     """The whole plan; ``findings`` are those made before (spec, rendering) and are carried along.
 
     ``blocks``: a block of the spec, or an address, that nothing was asked for -> why: what is of it is unknown.
+    ``scope``: the part of the fleet that it is to be about.
     """
     context = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "")
     items = items_of(wanted, lockfile, context, blocks)
@@ -71,14 +75,19 @@ def make_plan(
     )
     hold_shared(state)
     let_go(state)
+    left = frozenset[Address]() if scope.whole else leave_out(state, scope)
     for consumer, needs in state.needs.items():
         for thing in needs:
             state.users.setdefault(thing, []).append(consumer)
     gate(state, fleet, facts)
     steps = work(state)
     ordered = order({a: w.steps for a, w in steps.items()}, state.needs)
-    changes = [c for a in items if (c := _change(state, a, steps[a])) is not None]
-    drifted = tuple(v.drift for v in state.verdicts.values() if v.drift is not None)
+    every = [c for a in items if (c := _change(state, a, steps[a])) is not None]
+    changes = [c for c in every if c.address not in left]
+    if fleet.policy.unreachable == "fail":
+        changes = all_or_nothing(changes)
+        ordered = ordered if any(c.action is not Action.BLOCKED for c in changes) else ()
+    drifted = tuple(v.drift for a, v in state.verdicts.items() if v.drift is not None and a not in left)
     found = (
         *findings,
         *(f for v in state.verdicts.values() for f in v.findings),
@@ -86,7 +95,7 @@ def make_plan(
         *(f for a, item in items.items() for f in KINDS[a.kind].remarks(item)),
         *(f for n, kind in KINDS.items() for f in kind.orphans(tuple(of_kind(n, items).values()), fleet, context)),
         *readings,
-        *(f for a in assessments for f in a.findings),
+        *(f for a in assessments if scope.whole or _concerns(a, changes) for f in a.findings),
         *unreadable(fleet, facts),
     )
     plan = Plan(
@@ -95,7 +104,7 @@ def make_plan(
         sentence="",
         changes=tuple(changes),
         drift=drifted,
-        findings=tuple(dict.fromkeys(found)),
+        findings=tuple(f for f in dict.fromkeys(found) if f.address is None or f.address not in left),
         steps=ordered,
         loads=tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None),
         fits=_fits(assessments, lockfile),
@@ -105,6 +114,7 @@ def make_plan(
         spec=fleet.digest,
         fleet_id=fleet.id,
         by_name=fleet.by_name,
+        left_out=None if scope.whole else tuple(c.address for c in every if c.address in left),
     )
     return replace(plan, sentence=sentence(plan))
 
@@ -137,6 +147,12 @@ def _change(state: PlanningState, address: Address, work: Work) -> Change | None
         locked=record(item.want) if item.want else None,
         after=taker,
     )
+
+
+def _concerns(assessment: Assessment, changes: Iterable[Change]) -> bool:
+    """Whether what is said of a backend holds back any of these changes; where it refuses nothing, it is for all."""
+    refused = frozenset(why.reason for why in assessment.refused.values())
+    return not refused or any(refused & {b.reason for b in change.blockers} for change in changes)
 
 
 def _fits(assessments: Iterable[Assessment], lockfile: Lockfile | None) -> dict[str, str]:

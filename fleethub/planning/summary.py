@@ -13,6 +13,8 @@ def sentence(plan: Plan) -> str:
     """One or two sentences for somebody who reads nothing else."""
     doable = plan.doable
     blocked = [c for c in plan.changes if c.action is Action.BLOCKED]
+    if not plan.changes and plan.left_out:
+        return f"Nothing to do for what was asked; {plural(len(plan.left_out), 'change')} left out."
     if not plan.changes:
         return "Nothing to do: the fleet is as the spec says."
     parts = [*_headlines(doable), *_counts(doable)]

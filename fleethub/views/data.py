@@ -71,6 +71,7 @@ def plan_data(plan: Plan, full: bool = False) -> list[dict[str, Any]]:
             "fleet": plan.fleet,
             "sentence": plan.sentence,
             "lineage": plan.lineage,
+            "left_out": None if plan.left_out is None else [str(a) for a in plan.left_out],
             "serial": plan.serial,
             "spec": plan.spec,
             "changes": len(plan.changes),

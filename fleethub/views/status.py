@@ -11,7 +11,10 @@ from fleethub.model.attributes import plain
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, ProxyStatus
 from fleethub.model.observation import Absent, AnyLocked, AnyResource, Observation, Seen, Unknown
 from fleethub.model.text import gib, heard, hop, named, plural
+from fleethub.views.age import elapsed
 from fleethub.views.style import Style
+
+NAMES = 4  # how many names a line shows
 
 
 def status_text(fleet_status: FleetStatus, style: Style) -> str:
@@ -39,7 +42,24 @@ def status_text(fleet_status: FleetStatus, style: Style) -> str:
         lines += ["", style("bold", "Others")]
     for thing in fleet_status.resources:
         lines.append(f"  {named(thing.address)}: {_state(thing.state, thing.reason)}{_planned(thing.change)}")
+    lines += _owed(fleet_status, style)
     return "\n".join(lines)
+
+
+def _owed(fleet_status: FleetStatus, style: Style) -> list[str]:
+    """What waits, why, and for how long; those that wait for the same since the same time are one line."""
+    same: dict[tuple[str, str], list[str]] = {}
+    for change in fleet_status.changes:
+        if change.waits:
+            same.setdefault((change.since, change.waits[0]), []).append(change.address)
+    if not same:
+        return []
+    lines = ["", style("bold", "Owed")]
+    for (since, why), whose in sorted(same.items()):
+        names = ", ".join(map(named, whose[:NAMES])) + (f" and {len(whose) - NAMES} more" if whose[NAMES:] else "")
+        age = f" (since {since}, {elapsed(since, fleet_status.at)})" if since else ""
+        lines.append(f"  {names}: {heard(why)}{age}")
+    return lines
 
 
 def _planned(change: str) -> str:

@@ -13,7 +13,7 @@ from fleethub.lockfile.reduce import reduce
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.plan import Phase, Plan, Step
 from tests.fleets import Spec
-from tests.world.fold import Failed, fold
+from tests.world.fold import NOW, Failed, fold
 from tests.world.planning import plan
 from tests.world.values import LINEAGE, SEAL, World
 
@@ -100,7 +100,8 @@ def apply(
         take(Recorded(address, recorded))
     for address, whole in run._settled(decided, told, lockfile.resources):
         take(Recorded(address, whole))
-    take(ApplyFinished(serial, planned=run._planned(decided, before, told), fits=decided.fits))
+    planned, fits = run._planned(decided, before, told), run._fits(decided, before)
+    take(ApplyFinished(serial, planned=planned, fits=fits, owed=run._owed(decided, before, told, NOW)))
     made.world = replace(made.world, lockfile=lockfile)
     return made
 

@@ -1,0 +1,55 @@
+"""A plan of a part of a fleet: what was named, what that needs, and nothing else; what is left out holds back as usual.
+
+What is left out counts as blocked while the rest is planned. So a key that it shares is widened and not narrowed, and
+a node whose key is left out waits: every step of such a plan is one of the whole plan's, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from fleethub.model.address import Address
+from fleethub.model.observation import Needs
+from fleethub.model.plan import Action, Blocker, Scope, Why
+from fleethub.planning.judge import Verdict
+from fleethub.planning.state import PlanningState
+
+LEFT_OUT = Blocker(Why.POLICY, "it is left out of this plan")
+
+
+def leave_out(state: PlanningState, scope: Scope) -> frozenset[Address]:
+    """Hold back what the plan is not about, and return its addresses."""
+    left = frozenset(state.items) - _meant(scope, state.needs, state.takers)
+    for address in left:
+        if state.verdicts[address].action not in (None, Action.BLOCKED):
+            state.verdicts[address] = Verdict(Action.BLOCKED, (LEFT_OUT,))
+    return left
+
+
+def _meant(scope: Scope, needs: Mapping[Address, Needs], takers: Mapping[Address, Address]) -> frozenset[Address]:
+    """With a target goes what it needs, and whoever it changes places with; with an exclusion what nobody else uses,
+    unless it is a target itself.
+    """
+    pairs = [*takers.items(), *((new, old) for old, new in takers.items())]
+    beside = {a: {other for one, other in pairs if one == a} for a, _ in pairs}
+    meant = set(needs)
+    if scope.targets is not None:
+        meant = _closed(scope.targets, lambda a: {*needs.get(a, ()), *beside.get(a, ())})
+    users: dict[Address, set[Address]] = {}
+    for consumer, uses in needs.items():
+        for thing in uses:
+            users.setdefault(thing, set()).add(consumer)
+    out = _closed(scope.excluded, lambda a: beside.get(a, ()))
+    named = scope.targets or frozenset()
+    while more := {thing for thing, by in users.items() if thing not in out | named and by <= out}:
+        out |= more
+    return frozenset(meant - out)
+
+
+def _closed(start: Iterable[Address], more: Callable[[Address], Iterable[Address]]) -> set[Address]:
+    found: set[Address] = set()
+    new = set(start)
+    while new:
+        found |= new
+        new = {other for address in new for other in more(address)} - found
+    return found
