@@ -58,7 +58,8 @@ def test_keys_have_scope_limits_and_mark(applied: Place, admin: Admin) -> None:
         assert set(row["models"]) == scope  # type: ignore[call-overload]
         mark = row["metadata"]["fleethub"]  # type: ignore[index]
         lockfile = applied.lockfile
-        assert mark == {"lineage": lockfile.lineage, "serial": 1, "generation": 1, "apply": lockfile.apply}
+        first = {"lineage": lockfile.lineage, "serial": 1, "generation": 1, "apply": lockfile.apply}
+        assert mark == {**first, "born": alias}
     volta = admin.row("volta")
     limits = {n: volta[n] for n in ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")}
     assert limits == {"rpm_limit": 60000, "tpm_limit": 200_000_000, "max_budget": 20.0, "budget_duration": "30d"}

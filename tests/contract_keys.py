@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from fleethub.testing.consumer import Consumer
 from tests.contract import spec
 from tests.fleets import fleet
 from tests.proxies import Admin, Endpoint, Times, chat
@@ -160,7 +161,7 @@ def test_a_blocked_key_of_a_higher_generation_gets_a_new_value(
     admin.update("volta", blocked=True)
     applied.edit("rpm = 60000", "rpm = 60000\ngeneration = 2")
     out = applied.run("plan", code=0)
-    assert "value: new (generation 1 → 2); the old one stops at once" in out
+    assert "value: new (generation 1 → 2); the old one, which is blocked, goes" in out
     assert "blocked: true → false" not in out
     applied.apply()
     fresh = applied.env("volta")["FLEETHUB_KEY_MAIN"]
@@ -168,6 +169,61 @@ def test_a_blocked_key_of_a_higher_generation_gets_a_new_value(
     assert chat(replicas[0].url, fresh, "qwen3-32b")[0] == 200
     assert chat(replicas[0].url, before, "qwen3-32b")[0] == 401
     applied.plan_is_empty()
+
+
+def test_a_rotation_refuses_no_call_on_two_replicas(
+    tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
+) -> None:
+    """Its agent calls through both without pause, from before the rotation until after the old value is gone."""
+    place = Place(tmp_path / "fleet", spec(times, *replicas).replace('name = "monad"', f'name = "{fresh()}"'))
+    place.apply()
+    before, endpoints = place.env("volta")["FLEETHUB_KEY_MAIN"], tuple(one.url for one in replicas)
+    with Consumer(place.folder / "nodes/volta", endpoints) as agent:
+        called(agent, 10)
+        out = place.run("rotate", "volta", "--yes", code=0)
+        assert "value: new (generation 1 → 2); the old one stops working once everybody who is wired to it" in out
+        assert "Next: fleethub apply" in out
+        place.apply()
+        called(agent, 10)
+    after = place.env("volta")["FLEETHUB_KEY_MAIN"]
+    assert (agent.denied, agent.broken) == ([], [])
+    assert after != before
+    assert [row["key_alias"] for row in admin.rows() if str(row["key_alias"]).startswith("volta")] == ["volta"]
+    row = admin.row("volta")
+    assert (row["rpm_limit"], row["max_budget"], row["metadata"]["fleethub"]["generation"]) == (60000, 20.0, 2)  # type: ignore[index]
+    assert chat(replicas[0].url, after, "qwen3-32b")[0] == 200
+    assert chat(replicas[0].url, before, "qwen3-32b")[0] == 401
+    place.plan_is_empty()
+
+
+def test_a_rotation_takes_the_spend_along_and_a_user_that_is_no_node_gets_grace(
+    tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
+) -> None:
+    made = fleet(replicas[0].url, name=fresh(), key_cache_ttl=times.ttl).models("qwen3-32b")
+    place = Place(tmp_path / "fleet", made.key("web", models=["qwen3-32b"], max_budget=5.0).text)
+    place.apply()
+    admin.update("web", spend=3.5, metadata={**admin.row("web")["metadata"], "note": "mine"})  # type: ignore[dict-item]
+    out = place.run("rotate", "key.main.web", "--yes", code=0)
+    assert "the old one stops working 7 days after that; what it has spent (3.5) goes along" in out
+    assert "fleethub show key.main.web --reveal" in out
+    place.apply()
+    old, new = admin.row("web"), admin.row("web--g2")
+    assert (new["spend"], new["max_budget"], new["metadata"]["note"]) == (3.5, 5.0, "mine")  # type: ignore[index]
+    assert not old["blocked"]
+    assert "whoever uses it has 7 days left to take the new one" in place.run("plan", "--detailed-exitcode", code=2)
+    place.edit("generation = 2", 'generation = 2\ngrace = "0s"')
+    place.apply()
+    assert admin.row("web")["token"] == new["token"]
+    assert admin.rows("web--g2") == []
+    place.plan_is_empty()
+
+
+def called(agent: Consumer, more: int) -> None:
+    """Wait until it has made so many calls more."""
+    wanted, end = agent.calls + more, time.monotonic() + 300
+    while agent.calls < wanted and time.monotonic() < end:
+        time.sleep(0.05)
+    assert agent.calls >= wanted
 
 
 def test_a_deleted_value_never_comes_back(applied: Place, admin: Admin, replicas: tuple[Endpoint, Endpoint]) -> None:

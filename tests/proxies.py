@@ -29,6 +29,7 @@ class Admin:
     """What an operator does by hand, with the master key."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         # no certificates are read, which takes longer than most requests: these endpoints have none
         self.http = httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {MASTER}"}, timeout=60, verify=False, trust_env=False

@@ -15,7 +15,8 @@ from fleethub.model.exit import Exit
 from fleethub.operations.inputs import NodeInput
 
 if TYPE_CHECKING:
-    from fleethub.model.edit import Edit, Written
+    from fleethub.model.edit import Edit, Proposal, Written
+    from fleethub.operations.outcome import Outcome
 
 
 def edits(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,14 +47,31 @@ def run_edit(
     full: bool,
 ) -> None:
     """Propose, show, ask, write. ``edit`` makes the edit, and may look at things first."""
+
+    def propose(out: Out) -> Outcome[Proposal]:
+        from fleethub.operations.edit import EditInput, propose
+
+        return propose(out.path, EditInput(edit(out), project, force, dry_run), trusting=out.trusting(not yes))
+
+    run_proposal(options, propose, yes, commit, dry_run, full)
+
+
+def run_proposal(
+    options: dict[str, object],
+    propose: Callable[[Out], Outcome[Proposal]],
+    yes: bool,
+    commit: bool,
+    dry_run: bool,
+    full: bool,
+) -> None:
+    """Show what ``propose`` makes, ask, write."""
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations.edit import EditInput, propose
         from fleethub.operations.edit_write import uncommitted, write
         from fleethub.views.edit import proposal_data, proposal_text, refusal_text, written_text
 
-        done = propose(out.path, EditInput(edit(out), project, force, dry_run), trusting=out.trusting(not yes))
+        done = propose(out)
         proposal = done.data
         out.text(proposal_text(proposal, out.style, full))
         out.lines(proposal_data(proposal, full))

@@ -53,6 +53,16 @@ def edited(spec: Loaded, edit: Edit, owner: str = "") -> Edited:
         ) from None
 
 
+def raised(spec: Loaded, generations: Mapping[Names, int]) -> Edited:
+    """The spec with these generations, by block (``("keys", "web")``), made where it is not. Raises EditError."""
+    if spec.fleet is None:
+        raise ValueError("a spec with errors is not edited")
+    desk = _Desk(spec.fleet, dict(spec.texts))
+    for block, generation in generations.items():
+        desk.raise_generation(block, generation)
+    return desk.done(spec)
+
+
 def _edited(spec: Loaded, fleet: Fleet, edit: Edit, owner: str) -> Edited:
     desk = _Desk(fleet, dict(spec.texts))
     if isinstance(edit, Register) and edit.node not in fleet.nodes:
@@ -64,7 +74,7 @@ def _edited(spec: Loaded, fleet: Fleet, edit: Edit, owner: str) -> Edited:
         desk.release(fleet.nodes[edit.node])
     else:
         desk.set(fleet.nodes[edit.node], edit, owner)
-    return Edited({n: desk.files[n] for n in desk.touched if desk.files[n] != spec.texts.get(n)}, tuple(desk.notes))
+    return desk.done(spec)
 
 
 class _Desk:
@@ -123,6 +133,25 @@ class _Desk:
                 raise self._by_hand(file, ("nodes", node.name), path) from error
         if changes:
             self._keep(toml, {("nodes", node.name, *path): value for path, value in changes.items()})
+
+    def raise_generation(self, block: Names, generation: int) -> None:
+        """Write a generation into a block; one that is not there is made at the end of the main file."""
+        group, name = block
+        if name in self._group(group):
+            file = self._own(block)[0]
+            try:
+                toml = _put(self._block(file, block), block, ("generation",), generation)
+            except (TOMLKitError, KeyError, TypeError, ValueError) as error:
+                raise self._by_hand(file, block, ("generation",)) from error
+        else:
+            toml = self._toml(self.main)
+            toml = toml.inserted(len(toml.lines), f"[{report.dotted(block)}]\ngeneration = {generation}\n")
+        self._keep(toml, {(*block, "generation"): generation})
+
+    def done(self, spec: Loaded) -> Edited:
+        """What is other than in the spec, and the notes."""
+        changed = {n: self.files[n] for n in self.touched if self.files[n] != spec.texts.get(n)}
+        return Edited(changed, tuple(self.notes))
 
     def release(self, node: Node) -> None:
         """Take the node's block out, and the block of a key that was its alone."""

@@ -110,6 +110,7 @@ def _key(table: KeyTable, common: Mapping[str, Any]) -> Key:
         also=tuple(table.also),
         models=tuple(table.models),
         generation=table.generation,
+        grace=table.grace,
         adopt=table.adopt,
     )
 

@@ -249,6 +249,9 @@ class KeyTable(Block):
     also: list[v.Label] = Field([], description="Models beyond what the wiring needs")
     models: list[v.Label] = Field([], description="The scope of a key that no node uses")
     generation: int = Field(1, ge=1, le=2**31 - 1, description="Raised to rotate the key; never lowered")
+    grace: v.Duration | None = Field(
+        None, description='How long an old value works beside a new one; default "7d" where no node uses it, else "0s"'
+    )
     adopt: Literal["keep", "narrow"] = Field(
         "keep", description="What an adopted key may call beyond the wiring: keep (default), or narrow takes it away"
     )

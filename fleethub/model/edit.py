@@ -69,7 +69,7 @@ class Located:
 
 
 class EditError(FleetHubError):
-    """An edit that cannot be made. ``code``: unknown-node, bad-name, bad-field, bad-project or by-hand.
+    """An edit that cannot be made. ``code``: unknown-node, unknown-key, bad-name, bad-field, bad-project or by-hand.
 
     ``place``: where in the spec to edit by hand. The message is fit to be shown.
     """

@@ -207,6 +207,7 @@ class Key(Block):
 
     ``limits`` holds what the spec writes, under LiteLLM's names: rpm_limit, tpm_limit, max_budget (in the
     proxy's currency), budget_duration. ``adopt``: whether what an adopted key may call beyond the wiring stays.
+    ``grace``: seconds that an old value works on beside a new one; None: not written.
     """
 
     limits: Mapping[str, int | float | str] = field(default_factory=dict)
@@ -214,6 +215,7 @@ class Key(Block):
     models: tuple[str, ...] = ()
     generation: int = 1
     adopt: Literal["keep", "narrow"] = "keep"
+    grace: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

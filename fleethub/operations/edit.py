@@ -66,9 +66,14 @@ def propose(
     found = proposal.plan.findings if proposal.plan is not None and not proposal.plan.fatal else ()
     if fresh is not None and any(f.code == "capacity.unknown" for f in found):
         proposal = _proposed(path, asked, fresh(), trusting, api)
+    return concluded(proposal, asked.dry_run)
+
+
+def concluded(proposal: Proposal, dry_run: bool) -> Outcome[Proposal]:
+    """A judged proposal with its exit code; that an owner stood against it is recorded, unless it is a dry run."""
     if not proposal.refused:
         return Outcome(proposal)
-    if not asked.dry_run:
+    if not dry_run:
         try:
             refuse(proposal)
         except OSError as error:  # who was refused is told why all the same
@@ -116,16 +121,16 @@ def _proposed(path: Path, asked: EditInput, facts: Facts | None, trusting: Trust
     if not made.files:
         return proposal
     says = isinstance(edit, SetFields | Register) and "target" in edit.fields
-    return _judged(path, spec, proposal, facts, trusting, lambda node: target_finding(fleet, node, says, api))
+    return judged(path, spec, proposal, facts, trusting, lambda node: target_finding(fleet, node, says, api))
 
 
-def _judged(
+def judged(
     path: Path,
     spec: Loaded,
     proposal: Proposal,
     facts: Facts | None,
     trusting: Trusting | None,
-    policy: Callable[[Node], Finding | None],
+    policy: Callable[[Node], Finding | None] = lambda node: None,
 ) -> Proposal:
     """The proposal with what the policy, the new spec's validation and its plan say of it."""
     try:

@@ -50,8 +50,13 @@ def key_of_another(proposal: Proposal, fleet: Fleet, edit: Edit, project: str) -
     node = fleet.nodes.get(edit.node)
     if not isinstance(name, str) or (node is not None and node.key == name):
         return proposal
+    return key_owned(proposal, fleet, name, project, but=edit.node)
+
+
+def key_owned(proposal: Proposal, fleet: Fleet, name: str, project: str, but: str = "") -> Proposal:
+    """The proposal, refused where a key, or a node that uses it (``but`` this one), has another owner."""
     key = fleet.keys.get(name)
-    users = [n for n in fleet.nodes.values() if n.key == name and n.name != edit.node]
+    users = [n for n in fleet.nodes.values() if n.key == name and n.name != but]
     entries = [{"key": name, "owner": key.owner, "place": str(key.place)}] if key else []
     owners = [entry for entry in (*entries, *map(entry_of, users)) if entry["owner"]]
     if not owners or _one(project) in {_one(entry["owner"]) for entry in owners}:

@@ -90,11 +90,11 @@ class KeyTelemetry:
     team: str = ""
     clears_budget_duration: bool = True
     team_state: Team | None = field(default=None, repr=False)
-    olds: tuple[str, ...] = ()
-    blocked: tuple[str, ...] = ()
-    held: bool = False
-    age: float | None = None
-    taken: bool = False
+    olds: tuple[str, ...] = field(default=(), repr=False)
+    blocked: tuple[str, ...] = field(default=(), repr=False)
+    held: bool = field(default=False, repr=False)
+    age: float | None = field(default=None, repr=False)
+    taken: bool = field(default=False, repr=False)
 
 
 KeyResource = Resource[KeyAttrs, KeyMaterial]

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
 
 
+#: Seconds that whoever uses a key and is no node has to take a new value, unless the spec says otherwise.
+GRACE = 7 * 86400.0
+
+
 class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     """The keys of LiteLLMs."""
 
@@ -65,6 +69,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             born = fleet.births.get(address, "")
             generation, kept = fleet.generation(address), fleet.kept_value(address)
             slot: Derived | Kept = Derived("key", fleet.identity, proxy_name, born or name, generation)
+            grace = block.grace if block.grace is not None else 0.0 if user else GRACE
             if kept:
                 slot = Kept(proxy_name, name, generation, kept)
             yield Resource(
@@ -77,7 +82,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
                     marked=None if kept else True,
                     **limits,
                 ),
-                material=KeyMaterial(slot, proxy, keeps=bool(kept) and block.adopt == "keep"),
+                material=KeyMaterial(slot, proxy, keeps=bool(kept) and block.adopt == "keep", grace=grace),
                 needs={route_address(proxy_name, alias): frozenset({alias}) for alias in sorted(models)},
                 shape=str(slot),
                 owner=block.owner or (user.owner if user else ""),

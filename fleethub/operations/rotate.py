@@ -1,0 +1,131 @@
+"""Rotate: raise the generation of keys in the spec. The plan then makes each new value beside the old one.
+
+Nothing is applied here: the next apply makes, proves, delivers and activates the new values, and deletes the old ones
+once nobody needs them; broken off anywhere, the apply after it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fleethub.fleetspec import Loaded, load
+from fleethub.fleetspec.edit import raised
+from fleethub.fleetspec.report import nearest, redacted, shown
+from fleethub.kinds.key import scopes
+from fleethub.model.address import Address
+from fleethub.model.address import key as key_address
+from fleethub.model.edit import EditError, Proposal
+from fleethub.model.errors import SpecError
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Lockfile
+from fleethub.operations.edit import concluded, judged
+from fleethub.operations.edit_ownership import key_owned, project_name
+from fleethub.operations.outcome import Outcome
+from fleethub.operations.spec import remembering
+from fleethub.operations.trust import Trusting, lockfile_of
+from fleethub.stores import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class RotateInput:
+    """``what``: a key (its name or address) or a node, whose key it then is; empty: all keys of the fleet.
+
+    ``project``, ``force`` and ``dry_run`` are those of any edit.
+    """
+
+    what: str = ""
+    project: str = ""
+    force: bool = False
+    dry_run: bool = False
+
+
+def propose(path: Path, asked: RotateInput, trusting: Trusting | None = None) -> Outcome[Proposal]:
+    """The spec with higher generations, and the plan that would follow; writes nothing.
+
+    Raises SpecError, EditError (also where there is no such key), and what reading the lockfile raises.
+    """
+    spec, project = load(path), project_name(asked.project)
+    if spec.fleet is None:
+        raise SpecError(spec.findings)
+    lockfile = lockfile_of(open_store(Path(spec.fleet.root)))
+    fleet = remembering(spec.fleet, lockfile)
+    names = meant(fleet, asked.what)
+    proposal = _proposal(spec, fleet, asked, names, project)
+    for name in names:
+        proposal = key_owned(proposal, fleet, name, project)
+        if proposal.findings:
+            return concluded(proposal, asked.dry_run)
+    made = raised(spec, {("keys", name): _next(fleet, lockfile, name) for name in names})
+    proposal = replace(proposal, files=made.files, notes=(*made.notes, *_notes(fleet, names, asked.what)))
+    return concluded(judged(path, spec, proposal, None, trusting), asked.dry_run)
+
+
+def meant(fleet: Fleet, what: str) -> list[str]:
+    """The names of the keys that are meant; raises EditError."""
+    names = sorted({name for _, name in scopes(fleet)})
+    if not what:
+        if not names:
+            raise EditError("unknown-key", "the fleet has no keys")
+        return names
+    found = what
+    if what.startswith(("key.", "node.")):
+        try:
+            address = Address.parse(what)
+        except ValueError as error:
+            raise EditError("unknown-key", str(error)) from None
+        found = address.alias if address.kind == "key" else address.name
+        if address.kind == "key" and (address.owner, address.alias) not in scopes(fleet):
+            found = ""
+    if found in fleet.nodes and not what.startswith("key."):
+        found = fleet.nodes[found].key
+    if found not in names:
+        hint = nearest(found or what, {*names, *fleet.nodes}, "key or node")
+        raise EditError("unknown-key", f"there is no key {shown(what)}", hint)
+    return [found]
+
+
+def _next(fleet: Fleet, lockfile: Lockfile | None, name: str) -> int:
+    """A generation that the key had nowhere."""
+    reached = [1]
+    for proxy, key in scopes(fleet):
+        address = key_address(proxy, name)
+        if key == name:
+            born = key_address(proxy, fleet.births.get(address, name))
+            known = lockfile.generations.get(born, 0) if lockfile else 0
+            reached += [fleet.generation(address), known]
+    return max(reached) + 1
+
+
+def _proposal(spec: Loaded, fleet: Fleet, asked: RotateInput, names: list[str], project: str) -> Proposal:
+    proxy = next(proxy for proxy, name in sorted(scopes(fleet)) if name == names[0])
+    one = Address("fleet", fleet.name) if not asked.what else key_address(proxy, names[0])
+    says = "rotate all keys" if not asked.what else f"rotate the key {names[0]}"
+    return Proposal(
+        action="rotate",
+        says=redacted(says),
+        address=one,
+        project=redacted(project),
+        force=asked.force,
+        root=fleet.root,
+        main=next(iter(spec.texts)),
+        before=fleet.digest,
+        after=fleet.digest,
+        overcommit=fleet.policy.overcommit,
+    )
+
+
+def _notes(fleet: Fleet, names: list[str], what: str) -> Iterable[str]:
+    for name in names:
+        users = sorted(node.name for node in fleet.nodes.values() if node.key == name)
+        proxies = sorted(proxy for proxy, key in scopes(fleet) if key == name)
+        if len(users) > 1 and what:
+            yield f"the key {name} is used by {', '.join(users)}: each gets the new value"
+        if len(proxies) > 1 and what:
+            yield f"it gets a new value on each of {', '.join(proxies)}"
+        if not users:
+            yield (
+                f"no node uses {name}: once applied, fleethub show {key_address(proxies[0], name)} --reveal gives its "
+                f"user the new value, or --to file:PATH; how long the old one works is grace in [keys.{name}]"
+            )
