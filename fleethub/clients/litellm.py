@@ -16,6 +16,7 @@ from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.model import keycall
 from fleethub.model.facts import KeyRow, ProxyReading, Team
 from fleethub.model.observation import EVERY
+from fleethub.model.routing import aliases_of, fallbacks_of
 from fleethub.model.secret import Secret
 from fleethub.model.text import heard, plural
 
@@ -61,6 +62,7 @@ class LiteLLM:
         if any(self.lives(token) for token in sorted({*known} - {key.token for key in keys})):
             raise LiteLLMError(f"its list of {plural(len(keys), 'key')} lacks one that lives, so it is not whole")
         by_alias = rows.by_alias(keys)
+        fallbacks, aliases = self._router()
         version = ready.litellm_version or self._version()
         wanted = {*wanted}
         lacking = any(alias not in by_alias for alias in wanted - {EVERY})
@@ -71,7 +73,8 @@ class LiteLLM:
             # 1.82.0 ignores budget_duration = null, and is told by this field's absence
             clears_budget_duration=not raw or any("settings_updated_at" in r for r in raw),
             version=version,
-            fallbacks=self._fallbacks(),
+            fallbacks=fallbacks,
+            aliases=aliases,
             takes_values=self._takes_values() if lacking and version else None,
             teams=self._teams(
                 {key.team for key in keys if key.team and ("fleethub" in key.metadata or wanted & {key.alias, EVERY})}
@@ -213,12 +216,13 @@ class LiteLLM:
         except LiteLLMError:
             return ""
 
-    def _fallbacks(self) -> dict[str, tuple[str, ...]] | None:
-        """What the router calls in place of a model that fails; None where it is not told."""
+    def _router(self) -> tuple[dict[str, tuple[str, ...]] | None, dict[str, str]]:
+        """What the router calls in place of a model that fails (None where it is not told), and its other names."""
         try:
-            return rows.fallbacks(_shape(rows.RouterSettings, self._call("GET", "/router/settings")))
+            told = _shape(rows.RouterSettings, self._call("GET", "/router/settings")).current_values
         except LiteLLMError:
-            return None
+            return None, {}
+        return fallbacks_of(told), aliases_of(told)
 
     def _teams(self, ids: Iterable[str]) -> dict[str, Team]:
         """The teams that could be read; one that could not is missing."""

@@ -180,21 +180,6 @@ def team(id: str, raw: TeamInfo) -> Team:
     return Team(id, told.team_alias or "", tuple(told.models or ()), bool(told.blocked), told.spend, told.max_budget)
 
 
-def fallbacks(raw: RouterSettings) -> dict[str, tuple[str, ...]]:
-    """Alias ("*": any other) -> what the router calls in its place, of whatever kind of failure."""
-    found: dict[str, tuple[str, ...]] = {}
-    values = raw.current_values
-    kinds = [values.get(name) or () for name in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")]
-    kinds.append([{"*": values.get("default_fallbacks") or ()}])
-    for entry in (entry for kind in kinds if isinstance(kind, list | tuple) for entry in kind):
-        for alias, others in entry.items() if isinstance(entry, dict) else ():
-            # an entry may be a deployment of its own ({"model": ..., ...}) instead of a name: it asks no scope
-            names = [name for name in others if isinstance(name, str)] if isinstance(others, list | tuple) else []
-            if names:
-                found[alias] = tuple(dict.fromkeys((*found.get(alias, ()), *names)))
-    return found
-
-
 def _table(value: Any) -> dict[str, Any]:
     """What is there and no table is not nothing."""
     if not isinstance(value, dict):

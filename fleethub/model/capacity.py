@@ -78,9 +78,9 @@ class Placed:
     room; ``room`` what must stay free beside it; ``primary``: it must always stay loaded,
     not just now and then as a fallback. ``runner`` is what its server keeps one process for (empty: its tag), so that
     two names with one runner are never loaded side by side; ``options`` say what else that process is started with.
-    ``remote``: the host that answers in its place; nothing of it is on the backend then.
-    ``needs``: of a server that takes more than its model needs, what that is
-    (its estimate is then what the server takes); ``at_once``: how many requests of this context then run together.
+    ``remote``: the host that answers in its place; nothing of it is on the backend then. ``why``: who may ask for it,
+    where no chain names it. ``needs``: of a server that takes more than its model needs, what that is (its estimate is
+    then what the server takes); ``at_once``: how many requests of this context then run together.
     """
 
     model: str
@@ -102,6 +102,7 @@ class Placed:
     remote: str = ""
     needs: Estimate | None = None
     at_once: float | None = None
+    why: str = ""
 
     @property
     def upper(self) -> int:

@@ -71,7 +71,8 @@ class ProxyReading:
 
     ``deployments`` has a wildcard as its pattern. ``fallbacks``: alias ("*": any) -> what the router calls in its
     place; None: not known. ``version`` is empty where it is not told. ``takes_values``: whether a key's value may be
-    chosen; None: not asked. ``teams`` are those of marked keys, by id.
+    chosen; None: not asked. ``teams`` are those of marked keys, by id. ``aliases``: the router's other names, hidden
+    ones too -> what it calls for them.
     """
 
     models: frozenset[str]
@@ -82,6 +83,7 @@ class ProxyReading:
     fallbacks: Mapping[str, tuple[str, ...]] | None = None
     takes_values: bool | None = None
     teams: Mapping[str, Team] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

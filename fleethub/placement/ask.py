@@ -25,6 +25,7 @@ from fleethub.model.observation import Unknown
 from fleethub.model.text import gib
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.query import Query, limit_of, most
+from fleethub.placement.routed import routed
 from fleethub.placement.suggestions import suggestions
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params
 
@@ -120,6 +121,11 @@ def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
         (fleet.models[p.model], p.primary)
         for p in planned
         if p.model != model.name and not _same(engine, fleet.models[p.model].tag or p.model, model)
+    )
+    rest += tuple(
+        (one.model, False)
+        for one in routed(fleet, backend, facts, planned)
+        if one.model.name != model.name and not _same(engine, one.model.tag or one.model.name, model)
     )
     architecture = question.architecture or architecture_anywhere(facts, model, backend, engine)
     if architecture is None and engine.quants and model.vram is None and model.params is not None:

@@ -25,6 +25,7 @@ from fleethub.model.text import plural
 from fleethub.placement.judge import SetJudge, most_bytes
 from fleethub.placement.live import live_findings
 from fleethub.placement.planned import PlannedSet
+from fleethub.placement.routed import expected, unmanaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,11 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, aft
         return Assessment(Load(backend.name, None, None, None), findings, planned=after)
     engine = engine_of(backend.engine)
     server = engine.server(fleet, backend, facts)
-    loads = {p.model: server.load(fleet.models[p.model], facts, primary=p.primary) for p in after}
+    loads = expected(fleet, backend, server, facts, after)
     loads |= _asked_directly(fleet, backend, server, facts, loads)
     verdict = server.admit(list(loads.values()))
+    if others := unmanaged(fleet, backend, facts, after):
+        verdict = replace(verdict, notes=(*verdict.notes, others))
     earlier = server.admit([_earlier(server, fleet, facts, p, after, loads) for p in before])
     load = Load(backend.name, earlier.need, verdict.need, verdict.total, verdict)
     planned = tuple(replace(p, bytes=most_bytes(loads[p.model])) for p in after)
@@ -69,7 +72,7 @@ def _reckoned(fleet: Fleet, server: Server, facts: Facts, loads: Mapping[str, Pl
     plain = replace(facts, loads=())
     return tuple(
         server.load(fleet.models[p.model], plain, context=p.context, primary=p.primary)
-        if any(row.sure is Sure.MEASURED for row in p.estimate.rows)
+        if p.model in fleet.models and any(row.sure is Sure.MEASURED for row in p.estimate.rows)
         else p
         for p in loads.values()
     )
@@ -198,6 +201,6 @@ def _remote(fleet: Fleet, backend: Backend, loads: Mapping[str, Placed]) -> Iter
                 f"{alias} is {load.tag} on {backend.name}, and {load.remote} answers it: it takes no VRAM there, and "
                 "what is asked of it leaves the house",
                 Address("model", f"{backend.name}.{alias}"),
-                fleet.models[alias].place,
+                fleet.models[alias].place if alias in fleet.models else backend.place,
                 "if that is not meant, route it to a model that is installed there",
             )

@@ -24,6 +24,8 @@ def sources(fleet: Fleet) -> Iterable[Source]:
         of = f"backend.{backend.name}"
         if backend.engine is not None:
             tags = [fleet.models[p.model].tag for p in planned.get(backend.name, ())]
+            if backend.proxy:  # whose router may fall back to any of them
+                tags += [model.tag for model in fleet.models.values() if backend.name in model.backends]
             yield replace(backend.engine.source, ask=tuple(sorted(tag for tag in tags if tag)), of=of)
         if backend.ssh:
             yield Source("gpu", backend.ssh, of=of)

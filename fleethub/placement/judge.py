@@ -119,8 +119,9 @@ class SetJudge:
 
     def _fallback(self, alias: str, broken: Sequence[AdmissionCheck]) -> None:
         name, check = self.backend.name, broken[0]
+        why = next((f" ({p.why})" for p in self.verdict.placed if p.model == alias and p.why), "")
         if check.rule == "physical" or check.rule not in KNOWN:
-            message = f"{name}: the fallback {check.says}" + (", even alone" if check.rule == "physical" else "")
+            message = f"{name}: the fallback {check.says}" + (", even alone" if check.rule == "physical" else "") + why
             refuse = self.policy == "refuse" or (self.policy == "refuse-new" and alias in self.newcomers)
             severity = Severity.ERROR if refuse else Severity.WARNING
             hint = "wire a smaller context or quant, or another backend"
@@ -133,9 +134,12 @@ class SetJudge:
         whom = ", ".join(p.model for p in self.verdict.placed if p.primary)
         if any(c.rule in ("preflight", "count") for c in broken):
             check = next(c for c in broken if c.rule in ("preflight", "count"))
-            code, message = "capacity.evicts", f"{name}: the fallback {alias} and {whom} evict each other: {check.says}"
+            code, message = (
+                "capacity.evicts",
+                f"{name}: the fallback {alias}{why} and {whom} evict each other: {check.says}",
+            )
         else:
-            code, message = "capacity.spills", f"{name}: the fallback {alias} beside {whom}: {check.says}"
+            code, message = "capacity.spills", f"{name}: the fallback {alias}{why} beside {whom}: {check.says}"
         hint = f"fleethub capacity {name} {alias} shows what would make it fit"
         self.findings.append(self._finding(code, message, hint, (), Severity.WARNING))
 
@@ -169,7 +173,7 @@ def table(verdict: AdmissionVerdict, alias: str = "") -> tuple[str, ...]:
     groups = {largest(group): [p.model for p in group] for group in by_runner(chosen)}
     loads, lines = list(groups), list[str]()
     for load in sorted(loads, key=lambda p: (not p.primary, -(p.estimate.total or 0), p.model)):
-        kind = "" if load.primary else ", fallback"
+        kind = "" if load.primary else f", {load.why or 'fallback'}"
         most = most_bytes(load) or 0
         kind += f", at most {gib(most)}" if most > (load.estimate.total or 0) else ""
         if load.estimate.total is None:

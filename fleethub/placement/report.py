@@ -13,6 +13,7 @@ from fleethub.model.observation import Source
 from fleethub.placement.ask import held, unobserved
 from fleethub.placement.assess import assess
 from fleethub.placement.planned import PlannedSet
+from fleethub.placement.routed import expected, unmanaged
 
 
 def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) -> CapacityReport:
@@ -20,7 +21,9 @@ def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) ->
     if backend.engine is None:
         raise ValueError(lacks(backend))
     server = engine_of(backend.engine).server(fleet, backend, facts)
-    verdict = server.admit([server.load(fleet.models[p.model], facts, primary=p.primary) for p in planned])
+    verdict = server.admit(list(expected(fleet, backend, server, facts, planned).values()))
+    if others := unmanaged(fleet, backend, facts, planned):
+        verdict = replace(verdict, notes=(*verdict.notes, others))
     seen = held(fleet, backend, facts)
     findings = assess(fleet, backend, facts, (), planned).findings
     reading = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None

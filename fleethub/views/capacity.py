@@ -232,7 +232,8 @@ def _fallbacks(verdict: AdmissionVerdict, style: Style) -> list[str]:
     lines = []
     for name, fit in verdict.fallbacks:
         broken = next((c for c in verdict.checks if c.model == name and not c.holds), None)
-        lines.append(f"  {name}: {style(COLOURS[fit], fit.value)}" + (f": {broken.says}" if broken else ""))
+        why = next((f" ({p.why})" for p in verdict.placed if p.model == name and p.why), "")
+        lines.append(f"  {name}{why}: {style(COLOURS[fit], fit.value)}" + (f": {broken.says}" if broken else ""))
     return lines
 
 

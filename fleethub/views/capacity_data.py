@@ -64,6 +64,9 @@ def placed_data(placed: Placed) -> dict[str, Any]:
         "needs": placed.needs.total if placed.needs is not None else None,
         "requests_at_once": None if placed.at_once is None else round(placed.at_once, 2),
         "reason": placed.estimate.reason or None,
+        "runner": placed.runner or None,
+        "remote": placed.remote or None,
+        "why": placed.why or None,
         "rows": [asdict(row) for row in placed.estimate.rows],
     }
 

@@ -61,8 +61,11 @@ def test_a_route_that_says_nothing_leaves_it_to_modelfile_setting_and_automatic(
 def test_nothing_observed_is_the_spec() -> None:
     assert context(None) == (16384, "spec")
     assert context(None, Unknown("timed out", "now")) == (16384, "spec")
-    # an alias that does not lead to Ollama's own API says nothing of num_ctx
-    assert context(proxy(row(8192, route="openai/qwen3:32b"))) == (16384, "spec")
+    # a route to its /v1 loses num_ctx, so that the server decides, up to the model's own limit
+    assert context(proxy(row(8192, route="openai/qwen3:32b"))) == (
+        40960,
+        "Ollama's automatic default, cut to the model's own limit",
+    )
 
 
 def test_vision_models_have_a_least() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from fleethub.clients import litellm_rows
 from fleethub.kinds import KINDS
 from fleethub.kinds.key.actions import KeyPut, ProveKey
 from fleethub.kinds.key.fallbacks import enforced, findings
@@ -18,6 +17,7 @@ from fleethub.model.address import key
 from fleethub.model.attributes import plain
 from fleethub.model.facts import Team
 from fleethub.model.finding import Finding
+from fleethub.model.routing import fallbacks_of
 from fleethub.planning.judge import drift
 from tests.fleets import Spec, fleet
 from tests.kinds.asking import item, steps
@@ -129,7 +129,7 @@ def test_fallbacks_of_every_kind_are_read_and_odd_ones_passed_over() -> None:
         "content_policy_fallbacks": None,
         "default_fallbacks": ["e"],
     }
-    read = litellm_rows.fallbacks(litellm_rows.RouterSettings(current_values=raw))
+    read = fallbacks_of(raw)
     assert read == {"a": ("b", "d"), "*": ("e",)}
     assert [enforced(v) for v in ("1.82.0", "1.107.9", "1.108.0", "1.110.2", "main-stable", "")] == [
         *(False, False, True, True, False, False)

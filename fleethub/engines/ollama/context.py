@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from fleethub.engines.ollama.names import canonical
 from fleethub.model.facts import Deployment, Facts, Installed, Shown
 from fleethub.model.fleet import Model
+from fleethub.model.routing import leads_to, rows_of
 
 if TYPE_CHECKING:
     from fleethub.engines.ollama.server import OllamaServer
@@ -63,8 +63,8 @@ def trained(shown: Shown | None) -> int:
 def _asked(server: OllamaServer, model: Model) -> tuple[int, str]:
     rows = _rows(server, model)
     if not rows:
-        return model.context, "spec"
-    asked = [row.num_ctx for row in rows if row.num_ctx]
+        return (model.context, "spec") if not model.route or native(model.route) else unasked(server, model)
+    asked = [row.num_ctx for row in rows if row.num_ctx and native(row.model)]
     if len(asked) == len(rows):
         return max(asked), "route"
     found = [unasked(server, model)]
@@ -88,17 +88,13 @@ def _rows(server: OllamaServer, model: Model) -> list[Deployment]:
     """The deployments of the alias that lead to this server; those that FleetHub itself will write are left out."""
     if server.proxy is None:
         return []
-    rows = [row for row in server.proxy.deployments if row.alias == model.name and _ollama(row.model)]
+    rows = rows_of(server.proxy, model.name)
     rows = [row for row in rows if not (server.routes_ours and row.stored and "fleethub" in row.info)]
-    here = [row for row in rows if row.api_base and _origin(row.api_base) == _origin(server.url)]
+    here = [row for row in rows if leads_to(row, server.url)]
     # the proxy may know the server by another name: its rows count where only one can be meant
-    return here or (rows if len(model.backends) == 1 else [])
+    return here or ([row for row in rows if native(row.model)] if len(model.backends) == 1 else [])
 
 
-def _ollama(route: str) -> bool:
+def native(route: str) -> bool:
+    """Whether a route passes num_ctx on; any other one (``openai/`` to the server's ``/v1``) loses it."""
     return route.startswith(("ollama/", "ollama_chat/"))
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()

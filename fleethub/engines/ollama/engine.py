@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from fleethub.engines.interface import GGUF_QUANTS
+from fleethub.engines.ollama.context import native
 from fleethub.engines.ollama.live import owns, resident_findings, setting_findings
 from fleethub.engines.ollama.measured import measured
 from fleethub.engines.ollama.names import canonical
@@ -31,7 +32,9 @@ class OllamaEngine:
         return canonical(name)
 
     def deployment(self, settings: EngineSettings, model: Model) -> Mapping[str, str | int]:
-        """Its URL and the context."""
+        """Its URL and the context, which only its native interface takes."""
+        if not native(model.route):
+            return {"api_base": f"{settings.url.rstrip('/')}/v1"}
         return {"api_base": settings.url, "num_ctx": model.context}
 
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> OllamaServer:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-from urllib.parse import urlsplit
-
-from fleethub.engines.registry import engine_of_route
+from fleethub.engines.registry import engine_of, engine_of_route
 from fleethub.kinds.key import mark_of, scopes
 from fleethub.kinds.proxies import proxy_source
 from fleethub.kinds.route.deployments import wanted_deployments
@@ -15,6 +11,7 @@ from fleethub.model.attributes import plain
 from fleethub.model.facts import Deployment, Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Model, Proxy
+from fleethub.model.routing import leads_to, origin, rows_of
 
 
 def alias_findings(fleet: Fleet, facts: Facts) -> list[Finding]:
@@ -26,30 +23,14 @@ def alias_findings(fleet: Fleet, facts: Facts) -> list[Finding]:
         reading = facts.of(proxy_source(proxy))
         if not isinstance(reading, ProxyReading):
             continue
-        rows = [d for d in reading.deployments if d.alias == alias] or _wild(reading, alias)
+        rows = rows_of(reading, alias)
         if not rows and alias not in reading.models:
             if not proxy.manage_routes:
                 found.append(_missing(fleet, model, proxy))
             continue
         ours = [d for d in rows if d.stored and mark_of(d.info)]
-        found += _row_findings(fleet, model, proxy, [d for d in rows if d not in ours] if rows else [])
+        found += _row_findings(fleet, model, proxy, [d for d in rows if d not in ours], facts)
     return found
-
-
-def _wild(reading: ProxyReading, alias: str) -> list[Deployment]:
-    """The deployments of the wildcard that takes an alias in, with the model that it leads to: the longest pattern."""
-    patterns = {d.alias for d in reading.deployments if "*" in d.alias and _matched(d.alias, alias) is not None}
-    if not patterns:
-        return []
-    best = max(patterns, key=len)
-    matched = _matched(best, alias) or ""
-    return [replace(d, model=d.model.replace("*", matched, 1)) for d in reading.deployments if d.alias == best]
-
-
-def _matched(pattern: str, alias: str) -> str | None:
-    """What a pattern's first star stands for in an alias; None: it does not match."""
-    found = re.fullmatch("(.*)".join(map(re.escape, pattern.split("*"))), alias)
-    return found[1] if found else None
 
 
 def _missing(fleet: Fleet, model: Model, proxy: Proxy) -> Finding:
@@ -67,7 +48,29 @@ def _missing(fleet: Fleet, model: Model, proxy: Proxy) -> Finding:
     )
 
 
-def _row_findings(fleet: Fleet, model: Model, proxy: Proxy, rows: list[Deployment]) -> list[Finding]:
+def _lost(fleet: Fleet, model: Model, row: Deployment, facts: Facts) -> tuple[str, str] | None:
+    """That a route to a server of ours passes no context on, and what to do; None where that changes nothing."""
+    for name in model.backends:
+        backend = fleet.backends[name]
+        if backend.engine is None or not leads_to(row, backend.engine.url):
+            continue
+        engine = engine_of(backend.engine)
+        if not engine.context_parameter or engine_of_route(row.model) is not None:
+            continue
+        tokens, source = engine.server(fleet, backend, facts).effective_context(model, facts)
+        if tokens == model.context:
+            continue
+        provider, title = row.model.partition("/")[0], backend.engine.title
+        return (
+            f"calls {title} on {name} by {provider}/, which passes no {engine.context_parameter} on: it loads "
+            f"{tokens} tokens ({source}), and the spec says {model.context}",
+            f"make its model {engine.providers[-1]}/{model.tag} with api_base {backend.engine.url} and "
+            f"{engine.context_parameter}: {model.context}",
+        )
+    return None
+
+
+def _row_findings(fleet: Fleet, model: Model, proxy: Proxy, rows: list[Deployment], facts: Facts) -> list[Finding]:
     found: list[Finding] = []
     address = route_address(proxy.name, model.name)
 
@@ -84,6 +87,8 @@ def _row_findings(fleet: Fleet, model: Model, proxy: Proxy, rows: list[Deploymen
         return found
     bases = {server.url for n in model.backends if (server := fleet.backends[n].engine) is not None}
     for row in rows:
+        if (told := _lost(fleet, model, row, facts)) is not None:
+            add("route.context-unset", f"{model.name!r} on {proxy.name} {told[0]}", told[1])
         leads = engine_of_route(row.model)
         if leads is not None and leads.context_parameter:
             set_by, title = leads.context_parameter, leads.settings.title
@@ -106,15 +111,10 @@ def _row_findings(fleet: Fleet, model: Model, proxy: Proxy, rows: list[Deploymen
                     f"{model.name!r} on {proxy.name} loads {set_by} {row.num_ctx}, and the spec says {model.context}",
                     f"set {set_by}: {model.context} in its litellm_params, or context = {row.num_ctx} in the spec",
                 )
-        if bases and row.api_base and _origin(row.api_base) not in {_origin(b) for b in bases}:
+        if bases and row.api_base and origin(row.api_base) not in {origin(b) for b in bases}:
             add(
                 "route.api-base",
                 f"{model.name!r} on {proxy.name} calls {row.api_base}; the spec says {', '.join(sorted(bases))}",
                 "fine when both name the same host; else correct one of them",
             )
     return list(dict.fromkeys(found))
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
