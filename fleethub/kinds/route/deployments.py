@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleethub.engines.registry import engine_behind
+from fleethub.engines.registry import engine_behind, engine_of
 from fleethub.kinds.codec import parse
 from fleethub.kinds.route.attributes import DeploymentAttrs
 from fleethub.model.facts import Deployment
@@ -17,7 +17,7 @@ def wanted_deployments(fleet: Fleet, model: Model) -> tuple[DeploymentAttrs, ...
     rows = []
     for name in model.backends:
         server = fleet.backends[name].engine
-        engine = engine_behind(model.route, server)
+        engine = (engine_behind(model.route, server) or engine_of(server)) if server is not None else None
         told = engine.deployment(server, model) if engine is not None and server is not None else {}
         rows.append(parse(DeploymentAttrs, {"model": model.route, **told}) if told else base)
     return in_order(rows or [base])
