@@ -120,6 +120,7 @@ def _with(fleet: Fleet, facts: Facts, lockfile: Lockfile, records: Mapping[Addre
 
 def _wrong(fleet: Fleet, after: Plan, records: Mapping[Address, AnyLocked]) -> dict[Address, str]:
     """What of the records the plan would not leave as it is, and why, in words."""
+    drifted = {d.address for d in after.drift}
     found = {d.address: d.summary for d in after.drift if d.address in records}
     for finding in after.findings:
         if finding.code == "key.kept-whole" and finding.address is not None:
@@ -128,7 +129,8 @@ def _wrong(fleet: Fleet, after: Plan, records: Mapping[Address, AnyLocked]) -> d
                     found[address] = f"{finding.message}; {finding.hint}"
     for change in after.changes:
         if change.address in records:
-            why = [f"{blocker.reason}" for blocker in change.blockers]
+            # that it was changed by hand is what nobody says of a thing that FleetHub never had
+            why = [] if change.address in drifted else [blocker.reason for blocker in change.blockers]
             why += [f"{'.'.join(one.path)} is {_shown(one.before)}, and would become {_shown(one.after)}"
                     for one in change.fields]  # fmt: skip
             why += [f"{file.path} would be written anew" for file in change.files]

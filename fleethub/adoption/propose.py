@@ -36,6 +36,7 @@ def propose(
             draft.tell(f"proxy.{name}", f"it could not be read, so nothing of it is known: {reading.reason}")
     models(draft)
     keys(draft)
+    _beside(draft)
     chosen = [a for a in draft.chosen if asked is None or a in asked]
     blocks = [draft.keys[a.alias] for a in chosen if a.alias in draft.keys]
     named = {model for block in blocks for model in block.fields.get("models", ())}
@@ -54,6 +55,14 @@ def propose(
     found = [*draft.chosen, *(route_address(proxy, alias) for proxy, alias in draft.models)]
     urls = [url for url, block in draft.backends.items() if block in backends]
     return SpecProposal(tuple(unique.values()), tuple(chosen), tuple(dict.fromkeys(told)), tuple(found), tuple(urls))
+
+
+def _beside(draft: Draft) -> None:
+    """What a proxy does besides that no spec says: its router's fallbacks load models that no chain names."""
+    for proxy, reading in draft.readings():
+        if reading.fallbacks:
+            said = "; ".join(f"{alias} to {', '.join(to)}" for alias, to in sorted(reading.fallbacks.items()))
+            draft.tell(f"router of {proxy}", f"falls back from {said}: that stays LiteLLM's own")
 
 
 def _asks(asked: Collection[Address], proxy: str, alias: str) -> bool:

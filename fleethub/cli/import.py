@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import sys
 
 import click
 
+from fleethub.cli.options import Tokens
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit
 
 
-class _Tokens(click.ParamType[tuple[str, int]]):
-    """``ALIAS=TOKENS``."""
-
-    name = "ALIAS=TOKENS"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        """The alias and the number; an alias may hold ``=``."""
-        alias, _, tokens = str(value).rpartition("=")
-        if not alias or not re.fullmatch(r"[1-9]\d{0,8}", tokens):
-            self.fail(f"{value!r} is not ALIAS=TOKENS, like qwen3-32b=32768")
-        return alias, int(tokens)
-
-
 @click.command()
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @click.option("--all", "every", is_flag=True, help="Take all that the fleet's proxies have.")
-@click.option("--context", "contexts", type=_Tokens(), multiple=True, help="A model's context; may be repeated.")
+@click.option(
+    "--context",
+    "contexts",
+    type=Tokens(),
+    multiple=True,
+    help="The context of a model of which nothing tells it; may be repeated.",
+)
 @click.option("--yes", "-y", is_flag=True, help="Write without asking.")
 @click.option("--dry-run", is_flag=True, help="Show what it would take, and write nothing.")
 @click.pass_obj

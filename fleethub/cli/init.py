@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 
 from fleethub import folders
+from fleethub.cli.discovering import run_discover
+from fleethub.cli.options import Tokens
 from fleethub.cli.output import Out
 
 
@@ -20,13 +22,32 @@ from fleethub.cli.output import Out
     metavar="DIR",
     help="Lay it out in a directory that projects share: nodes in files of their own.",
 )
+@click.option("--discover", is_flag=True, help="Propose a spec of what runs already, and write it when you say yes.")
+@click.option(
+    "--proxy", "proxies", multiple=True, metavar="[NAME=]URL[=REF]", help="A LiteLLM to ask; may be repeated."
+)
+@click.option("--context", "contexts", type=Tokens(), multiple=True, help="A model's context; may be repeated.")
+@click.option("--yes", "-y", is_flag=True, help="With --discover: write without asking.")
+@click.option("--dry-run", is_flag=True, help="With --discover: show the spec, and write nothing.")
 @click.pass_obj
-def cmd(options: dict[str, object], name: str | None, shared_dir: Path | None) -> None:
+def cmd(
+    options: dict[str, object],
+    name: str | None,
+    shared_dir: Path | None,
+    discover: bool,
+    proxies: tuple[str, ...],
+    contexts: tuple[tuple[str, int], ...],
+    yes: bool,
+    dry_run: bool,
+) -> None:
     """Write a runnable fleet.toml, its schema and .gitignore into the fleet's folder, and its seed.
 
     The seed (0600) lies where key_seed says: in your ~/.config/fleethub, unless the fleet.toml that is there names
     another place. What is there is left as it is; beside a lockfile no seed is made, for its keys have one already:
     fleethub seed path. The folder joins the list of your fleets (~/.config/fleethub/fleets).
+
+    With --discover the spec is made of what a LiteLLM has already: models, the servers behind them, keys with their
+    limits. It is shown first; nothing is sent to anybody. Then fleethub import takes it in.
     """
     from fleethub.operations import init
 
@@ -41,6 +62,12 @@ def cmd(options: dict[str, object], name: str | None, shared_dir: Path | None) -
     guess = re.sub(r"[^a-z0-9-]+", "-", (name or folder.name).lower()).strip("-")[:63] or "fleet"
     if name is not None and guess != name:
         raise click.UsageError(f"a fleet's name is [a-z0-9][a-z0-9-]*; {guess!r} would do")
+    if discover:
+        if shared_dir is not None:
+            raise click.UsageError("--discover and --shared-dir do not go together")
+        run_discover(out, folder, guess, proxies, contexts, yes, dry_run)
+    if proxies or contexts or yes or dry_run:
+        raise click.UsageError("--proxy, --context, --yes and --dry-run are of init --discover")
     done = init.run(init.InitInput(folder, guess, shared_dir is not None)).data
     for path in done.written:
         out.text(f"wrote {_near(path)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Literal, get_args, get_origin
 
@@ -33,3 +34,16 @@ def option(of: type[BaseModel], name: str, flag: str = "", **more: Any) -> Calla
     elif int in kinds:
         made["type"] = click.IntRange(low, high)
     return click.option(f"--{name.replace('_', '-')}", *([flag] if flag else []), **(made | more))
+
+
+class Tokens(click.ParamType[tuple[str, int]]):
+    """``ALIAS=TOKENS``."""
+
+    name = "ALIAS=TOKENS"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """The alias and the number; an alias may hold ``=``."""
+        alias, _, tokens = str(value).rpartition("=")
+        if not alias or not re.fullmatch(r"[1-9]\d{0,8}", tokens):
+            self.fail(f"{value!r} is not ALIAS=TOKENS, like qwen3-32b=32768")
+        return alias, int(tokens)

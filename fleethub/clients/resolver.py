@@ -87,6 +87,11 @@ class SecretResolver:
             raise found
         return found
 
+    def take(self, ref: SecretRef, value: Secret) -> None:
+        """Have a reference open as this value, of what is not written there yet."""
+        with self._lock:
+            self._opened[ref] = value
+
     def fill(self, text: Text) -> bytes:
         """A file's bytes with every slot opened; raises SecretError, also for what cannot be single-quoted."""
         parts = []

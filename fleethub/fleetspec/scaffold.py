@@ -12,10 +12,7 @@ GITIGNORE = """\
 run/
 """
 
-SPEC = """\
-#:schema ./fleet.schema.json
-# A fleet of one GPU host and one node. Change it, then: fleethub validate, fleethub plan, fleethub apply.
-{include}
+HEAD = """\
 [fleet]
 name = "{name}"
 id = "{id}"   # random: every key is derived from it and the seed, so it stays for good
@@ -24,9 +21,15 @@ key_seed = ["env:FLEETHUB_SEED", {seed}]
 
 [policy]
 overcommit = "refuse-new"   # refuse | refuse-new (only when it grows) | warn
-drift = "repair"            # or "stop": leave what somebody changed by hand
+drift = "{drift}"{gap}# {other}: {what}
 reserve = "1 GiB"           # kept free on each GPU
+"""
 
+SPEC = """\
+#:schema ./fleet.schema.json
+# A fleet of one GPU host and one node. Change it, then: fleethub validate, fleethub plan, fleethub apply.
+{include}
+{head}
 [proxies.main]              # a LiteLLM with a database
 url = "http://127.0.0.1:4000"
 master_key = ["env:LITELLM_MASTER_KEY"]
@@ -60,8 +63,22 @@ def spec(name: str, fleet_id: str, seed: str) -> str:
     return _spec(name, fleet_id, seed, "") + "\n" + NODE
 
 
+def found_spec(name: str, fleet_id: str, seed: str) -> str:
+    """The beginning of a spec of what runs already: what somebody changes by hand is left, until told otherwise."""
+    about = "# What runs already, as fleethub init --discover found it. Next: fleethub import --all, fleethub plan."
+    return f"#:schema ./fleet.schema.json\n{about}\n\n{_head(name, fleet_id, seed, 'stop')}"
+
+
 def _spec(name: str, fleet_id: str, seed: str, include: str) -> str:
-    return SPEC.format(name=name, id=fleet_id, include=include, seed=json.dumps(f"file:{seed}", ensure_ascii=False))
+    return SPEC.format(include=include, head=_head(name, fleet_id, seed, "repair"))
+
+
+def _head(name: str, fleet_id: str, seed: str, drift: str) -> str:
+    said = {"repair": ('or "stop"', "leave what somebody changed by hand"), "stop": ('or "repair"', "undo it")}
+    other, what = said[drift]
+    written = json.dumps(f"file:{seed}", ensure_ascii=False)
+    gap = " " * (len('overcommit = "refuse-new"   ') - len(f'drift = "{drift}"'))
+    return HEAD.format(name=name, id=fleet_id, seed=written, drift=drift, gap=gap, other=other, what=what)
 
 
 def shared_spec(name: str, fleet_id: str, seed: str) -> dict[str, str]:

@@ -5,38 +5,27 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from fleethub.adoption import Adoption, adopt, keeping
-from fleethub.adoption.proposal import SpecProposal, Told
+from fleethub.adoption.proposal import SpecProposal
 from fleethub.adoption.propose import ASKED
-from fleethub.adoption.propose import propose as proposal_of
-from fleethub.fleetspec import Loaded, load
-from fleethub.fleetspec.added import added
-from fleethub.kinds.proxies import proxy_source
+from fleethub.fleetspec import load
 from fleethub.model.address import Address
-from fleethub.model.edit import Proposal, Written
+from fleethub.model.edit import Written
 from fleethub.model.errors import InputError, SpecError
 from fleethub.model.exit import Exit
-from fleethub.model.facts import Facts
-from fleethub.model.finding import Finding
-from fleethub.model.observation import EVERY, Lockfile
+from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Plan, Result
-from fleethub.model.text import plural
 from fleethub.operations.apply import ApplyInput, carry_out
-from fleethub.operations.edit import diff_lines
 from fleethub.operations.edit_write import write
-from fleethub.operations.held import HeldPlan, PlanInput
+from fleethub.operations.existing import ImportProposal, Question, edit_of, judged, look
+from fleethub.operations.held import HeldPlan
 from fleethub.operations.outcome import Outcome
-from fleethub.operations.plan import plan_exit, unresolved
+from fleethub.operations.plan import plan_exit
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.operations.workplace import Workplace
-from fleethub.planning import grounded, make_plan, sources
-from fleethub.planning.sources import merged
-from fleethub.state.session_summary import LOCKFILE, stamps
 from fleethub.stores.interface import StaleLockfileError
 
 
@@ -48,24 +37,6 @@ class ImportInput:
 
     addresses: tuple[str, ...] = ()
     contexts: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ImportProposal:
-    """``edit``: what the spec would say more. ``held``: the records, with the lockfile that they were made for.
-
-    ``after`` is the plan that follows; ``left`` what is not taken, and why.
-    """
-
-    edit: Proposal
-    held: HeldPlan
-    after: Plan
-    left: tuple[Told, ...] = ()
-
-    @property
-    def nothing(self) -> bool:
-        """Whether there is nothing to write."""
-        return self.held.plan.fatal or not (self.edit.files or self.held.plan.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,38 +55,14 @@ def propose(path: Path, asked: ImportInput, trusting: Trusting = ALONE) -> Outco
     spec, wanted = load(path), _addresses(asked.addresses)
     if spec.fleet is None:
         raise SpecError(spec.findings)
-    with Workplace(path, trusting=trusting) as now:
-        held = _look(now)
+    question = Question(path, spec, trusting, wanted, asked.contexts)
+    with question.workplace() as now:
+        held = look(now)
     if held.plan.fatal:
-        return Outcome(ImportProposal(_edit(spec, SpecProposal((), (), ())), held, held.plan), plan_exit(held.plan))
-    return _judged(path, spec, asked, wanted, held, trusting)
-
-
-def _judged(
-    path: Path, spec: Loaded, asked: ImportInput, wanted: tuple[Address, ...], held: HeldPlan, trusting: Trusting
-) -> Outcome[ImportProposal]:
-    """The proposal without what the plan that follows would change."""
-    assert spec.fleet is not None
-    closed: set[str] = set()  # servers that this machine does not know
-    left: dict[Address, str] = {}
-    while True:
-        made = proposal_of(spec.fleet, held.facts, wanted or None, asked.contexts, closed).without(left)
-        _there(wanted, made, left)
-        edit = _edit(spec, made)
-        with Workplace(path, edit.files, trusting) as after:
-            if new := {url for url in made.servers if not after.trust.guard.allows(url)} - closed:
-                closed |= new
-                continue
-            done, facts = _adopted(after, made, held)
-            digest = after.fleet.digest
-        if done.after.fatal or not done.left:
-            break
-        left |= done.left
-    told = (*made.told, *(Told(str(address), why) for address, why in sorted(left.items())))
-    plan = replace(done.plan, findings=() if not done.after.fatal else done.after.findings)
-    edit = replace(edit, after=digest, says=_says(done, made))
-    result = ImportProposal(edit, replace(held, plan=plan, facts=facts), done.after, told)
-    return Outcome(result, _exit(result, wanted))
+        nothing = edit_of(question, SpecProposal((), (), ()))
+        return Outcome(ImportProposal(nothing, held, held.plan), plan_exit(held.plan))
+    made = judged(question, held)
+    return Outcome(made, _exit(made, wanted))
 
 
 def _exit(made: ImportProposal, wanted: tuple[Address, ...]) -> Exit:
@@ -151,73 +98,6 @@ def _then(held: HeldPlan, after: Plan, lockfile: Lockfile) -> HeldPlan:
     return replace(held, plan=after, lockfile=lockfile)
 
 
-def _look(now: Workplace) -> HeldPlan:
-    """All that a plan reads, and the teams of all keys; with a plan that is fatal where nothing may be decided."""
-    stored = now.store.read()
-    lockfile = grounded(stored.lockfile, now.trust.credential)
-    seen = {**now.opened.stamps, **stamps(now.root, [LOCKFILE])}
-    asked = PlanInput(only_look=True)
-    if (refused := now.refused()) is not None:
-        return HeldPlan(asked, refused, {}, Facts(""), lockfile, seen, stored.version)
-    wanted = now.wanted(now.fleet)
-    teams = [replace(proxy_source(proxy), ask=(EVERY,)) for proxy in now.fleet.proxies.values()]
-    asking = [replace(s, ask=()) if s.system == "litellm" else s for s in sources(now.fleet, wanted, lockfile)]
-    facts = now.read(merged((*asking, *teams)))
-    findings = [*now.trust.findings, *unresolved(now)]
-    plan = make_plan(now.fleet, lockfile, wanted, facts, now.resolver, findings, False, now.trust.blocks)
-    return HeldPlan(asked, plan, wanted, facts, lockfile, seen, stored.version)
-
-
-def _adopted(after: Workplace, made: SpecProposal, held: HeldPlan) -> tuple[Adoption, Facts]:
-    """What the lockfile takes with the spec as it would be; only what was not read yet is read."""
-    resolver, facts = after.resolver, held.facts
-    fleet = keeping(after.fleet, facts, resolver, made.chosen)
-    wanted = after.wanted(fleet)
-    missing = [s for s in sources(fleet, wanted, held.lockfile) if s.id not in facts.readings]
-    if missing:
-        more = after.read(missing)
-        facts = replace(more, readings={**facts.readings, **more.readings})
-    base = held.lockfile or Lockfile(
-        fleet=fleet.name,
-        lineage=secrets.token_hex(16),
-        serial=0,
-        seed=resolver.seed_fingerprint() or "",
-        id=fleet.id,
-        by_name=fleet.by_name,
-    )
-    findings: list[Finding] = [*after.opened.findings, *after.trust.findings, *unresolved(after)]
-    return adopt(fleet, base, wanted, facts, resolver, made.chosen, findings, after.trust.blocks), facts
-
-
-def _edit(spec: Loaded, made: SpecProposal) -> Proposal:
-    fleet, main = spec.fleet, next(iter(spec.texts))
-    assert fleet is not None
-    files = {main: added(main, spec.texts[main], made.blocks)} if made.blocks else {}
-    return Proposal(
-        action="import",
-        says="import",
-        address=Address("fleet", fleet.name),
-        project="",
-        force=False,
-        root=fleet.root,
-        main=main,
-        before=fleet.digest,
-        after=fleet.digest,
-        files=files,
-        diff=tuple(diff_lines(spec.texts, files)),
-    )
-
-
-def _says(done: Adoption, made: SpecProposal) -> str:
-    counts: dict[str, int] = {}
-    for group, _ in (block.path for block in made.blocks):
-        counts[group[:-1]] = counts.get(group[:-1], 0) + 1
-    counts.pop("key", None)
-    for address in done.taken:
-        counts[address.kind] = counts.get(address.kind, 0) + 1
-    return f"import {', '.join(plural(n, what) for what, n in counts.items()) or 'nothing'}"
-
-
 def _addresses(texts: tuple[str, ...]) -> tuple[Address, ...]:
     try:
         found = tuple(Address.parse(text) for text in texts)
@@ -227,13 +107,3 @@ def _addresses(texts: tuple[str, ...]) -> tuple[Address, ...]:
         if address.kind not in ASKED:
             raise InputError(f"{address} is not imported by its address; what is: {', '.join(ASKED)}")
     return found
-
-
-def _there(wanted: tuple[Address, ...], made: SpecProposal, left: Collection[Address]) -> None:
-    """Raises InputError for an address of which nothing is there that is not in the fleet already."""
-    told = {one.address for one in made.told}
-    for address in wanted:
-        if address in made.found or str(address) in told or address in left:
-            continue
-        near = ", ".join(str(a) for a in made.found if a.kind == address.kind) or "none"
-        raise InputError(f"there is no {address} to import; there are: {near}")

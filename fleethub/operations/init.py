@@ -23,11 +23,15 @@ from fleethub.state.trust import TrustError
 
 @dataclass(frozen=True, slots=True)
 class InitInput:
-    """``name`` of a new fleet; ``shared``: the nodes in files of their own, for others write the folder too."""
+    """``name`` of a new fleet; ``shared``: the nodes in files of their own, for others write the folder too.
+
+    ``trusted``: the spec that is there was just written, by somebody who has seen what it uses.
+    """
 
     folder: Path
     name: str
     shared: bool = False
+    trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,8 @@ def run(asked: InitInput) -> Outcome[InitResult]:
     fresh = not folders.exists(folder / "fleet.toml")
     if fresh:
         fleet_id = secrets.token_hex(10)
-        reference = _reference(f"{name}-{fleet_id[:8]}.seed", shared)
-        files = shared_spec(name, fleet_id, reference) if shared else {"fleet.toml": spec(name, fleet_id, reference)}
+        seed_path = reference(f"{name}-{fleet_id[:8]}.seed", shared)
+        files = shared_spec(name, fleet_id, seed_path) if shared else {"fleet.toml": spec(name, fleet_id, seed_path)}
         if fresh := write(folder / "fleet.toml", files.pop("fleet.toml")):
             for below, text in files.items():
                 (folder / below).parent.mkdir(exist_ok=True)
@@ -84,12 +88,12 @@ def run(asked: InitInput) -> Outcome[InitResult]:
         if not new and not fleet.id:
             line = f'id = "{secrets.token_hex(10)}"'
             notes += (f"another fleet of this name with this seed has the same keys; write {line} in [fleet] first",)
-    if fresh:
+    if fresh or asked.trusted:
         notes += _trust(fleet)
     return Outcome(InitResult(tuple(written), seed, new, notes))
 
 
-def _reference(name: str, shared: bool) -> str:
+def reference(name: str, shared: bool = False) -> str:
     """How the spec names a seed in the user's configuration; beside the spec where that cannot be written to."""
     try:
         path = fleets.config_home() / name

@@ -26,8 +26,9 @@ def import_text(
     left: Sequence[tuple[str, str]],
     findings: Sequence[Finding],
     style: Style,
+    outside: str = "Not taken",
 ) -> str:
-    """Everything about a proposal as lines."""
+    """Everything about a proposal as lines; ``outside``: the heading of what is left."""
     lines = [style("bold", f"{edit.says[:1].upper()}{edit.says[1:]}")]
     if edit.diff:
         lines += ["", *diff_text(edit, style)]
@@ -36,7 +37,7 @@ def import_text(
         lines += [f"  = {address}" for address in taken[:SHOWN]]
         lines += [f"  … and {len(taken) - SHOWN} more"] if len(taken) > SHOWN else []
     if left:
-        lines += ["", style("bold", "Not taken")]
+        lines += ["", style("bold", outside)]
         lines += [f"  {style('warning', address)}: {why}" for address, why in left]
     if findings:
         lines += ["", style("bold", "Findings of the plan that follows"), *findings_lines(findings, style)]

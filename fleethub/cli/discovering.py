@@ -1,0 +1,65 @@
+"""``fleethub init --discover``: propose a first spec of what runs, show it, write it when somebody says yes."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from fleethub.cli.output import Out, guarded
+from fleethub.cli.streams import lost
+from fleethub.model.exit import Exit
+
+
+def run_discover(
+    out: Out,
+    folder: Path,
+    name: str,
+    proxies: tuple[str, ...],
+    contexts: tuple[tuple[str, int], ...],
+    yes: bool,
+    dry_run: bool,
+) -> None:
+    """The body of the command; the process ends with its exit code."""
+
+    def work() -> int:
+        from fleethub.operations.discover import DiscoverInput, propose, take
+        from fleethub.views.adopt import import_data, import_text
+
+        asked = DiscoverInput(folder, name, proxies, dict(contexts))
+        done = propose(asked, out.trusting(not yes))
+        found = done.data
+        left = [(one.address, one.why) for one in found.left]
+        out.text(import_text(found.edit, (), left, found.findings, out.style, "What the spec does not say"))
+        out.lines(import_data(found.edit, (), left, found.findings))
+        if not found.edit.files or dry_run:
+            if dry_run:
+                out.text("\nA dry run: nothing was written.")
+            return _end(out, done.exit)
+        if not yes:
+            if not sys.stdin.isatty() or out.json or lost():
+                click.echo("error: not written: there is no terminal to ask on; add --yes", err=True)
+                return _end(out, Exit.ERROR)
+            if not click.confirm("\nWrite this spec?", default=False):
+                out.text("Not written.")
+                return _end(out, Exit.FINE)
+        made = take(asked, found)
+        written = tuple(map(str, made.written)) if made else ()
+        for path in (*found.edit.files, *written):
+            out.text(f"wrote {path}")
+        if made and made.new_seed:
+            out.text("Keep a copy of the seed in your password store: keys that this fleet makes are derived from it.")
+        for note in made.notes if made else ():
+            out.text(f"note: {note}")
+        where = "" if folder == Path.cwd() else f" -C {shlex.quote(str(folder))}"
+        out.text(f"Nothing was sent to anybody.\nNext: fleethub{where} import --all")
+        return _end(out, done.exit, (*found.edit.files, *written))
+
+    guarded(out, work)
+
+
+def _end(out: Out, code: Exit, written: tuple[str, ...] = ()) -> Exit:
+    out.line({"type": "summary", "exit": int(code), "written": list(written)})
+    return code
