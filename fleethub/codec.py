@@ -7,7 +7,7 @@ the order in which they are written, with their types. ``"1"`` is no number here
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Annotated, Any, NotRequired, get_origin, get_type_hints
 
 from pydantic import ConfigDict, GetCoreSchemaHandler, Strict, ValidationError, WrapSerializer
@@ -27,31 +27,33 @@ SORTED = WrapSerializer(lambda value, write: write(dict(sorted(value.items()))))
 class Table:
     """Annotates a dataclass: it is written as a table of ``form``, a ``TypedDict`` whose fields have the same names.
 
-    A field of ``form`` that is not required may be missing in what is read. ``sparse``: where it holds its default it
-    is not written, either.
+    A field of ``form`` that is not required may be missing in what is read: it is the dataclass's default then, or what
+    ``absent`` says instead. Where it is as in ``absent`` it is not written; ``sparse``: nor where it is the default.
     """
 
     form: type
     sparse: bool = False
+    absent: Mapping[str, Any] = field(default_factory=dict)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Read: the table, then the dataclass. Write: the dataclass's fields, then the table."""
         table = handler.generate_schema(self.form)
         source = get_origin(source) or source
-        known = {field.name: field for field in fields(source)}
+        known = {one.name: one for one in fields(source)}
         hints = get_type_hints(self.form, include_extras=True)
         may_lack = [name for name, hint in hints.items() if self.sparse and get_origin(hint) is NotRequired]
-        defaults = {name: _default(known[name]) for name in may_lack}
+        absent = dict(self.absent)
+        unwritten = {name: _default(known[name]) for name in may_lack} | absent
 
         def write(value: Any, write_table: Callable[[Any], Any]) -> Any:
             found = {name: getattr(value, name) for name in hints}
-            for name, default in defaults.items():
-                if found[name] == default:
+            for name, lacking in unwritten.items():
+                if found[name] == lacking:
                     del found[name]
             return write_table(found)
 
         return core_schema.no_info_after_validator_function(
-            lambda found: source(**found),
+            lambda found: source(**absent | found),
             table,
             serialization=core_schema.wrap_serializer_function_ser_schema(write, schema=table),
         )
@@ -99,9 +101,9 @@ def said(error: ValidationError) -> str:
 
 def plain(value: Any) -> Any:
     """Without None (TOML has none; absent means the same) and with sorted keys."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {k: plain(v) for k, v in sorted(value.items()) if v is not None}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [plain(v) for v in value]
     return value
 

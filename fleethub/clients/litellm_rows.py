@@ -24,7 +24,7 @@ class ShapeError(ValueError):
 
 
 class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
 class _Key(_Lenient):
@@ -83,7 +83,7 @@ class _Params(_Lenient):
 
 
 class _Info(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
     id: str = ""
     db_model: bool = False
     fleethub: dict[str, Any] | None = None

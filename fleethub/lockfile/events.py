@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Annotated, Any, NotRequired
 
 from pydantic import (
@@ -131,22 +132,28 @@ class ApplyFinishedForm(TypedDict):
     owed: NotRequired[Owed]
 
 
-EVENTS: Mapping[str, tuple[type[Event], TypeAdapter[Any]]] = {
-    "apply.started": (ApplyStarted, TypeAdapter(Annotated[ApplyStarted, Table(ApplyStartedForm)])),
-    "step.started": (StepStarted, TypeAdapter(Annotated[StepStarted, Table(StepStartedForm)])),
-    "step.done": (StepDone, TypeAdapter(Annotated[StepDone, Table(StepDoneForm)])),
-    "step.failed": (StepFailed, TypeAdapter(Annotated[StepFailed, Table(StepFailedForm)])),
-    "recorded": (Recorded, TypeAdapter(Annotated[Recorded, Table(RecordedForm)])),
-    "waiting": (Waiting, TypeAdapter(Annotated[Waiting, Table(WaitingForm)])),
-    "apply.finished": (ApplyFinished, TypeAdapter(Annotated[ApplyFinished, Table(ApplyFinishedForm)])),
+#: An adapter is built when an event of its name is first written or read: most commands see none.
+EVENTS: Mapping[str, tuple[type[Event], Callable[[], TypeAdapter[Any]]]] = {
+    "apply.started": (ApplyStarted, lambda: TypeAdapter(Annotated[ApplyStarted, Table(ApplyStartedForm)])),
+    "step.started": (StepStarted, lambda: TypeAdapter(Annotated[StepStarted, Table(StepStartedForm)])),
+    "step.done": (StepDone, lambda: TypeAdapter(Annotated[StepDone, Table(StepDoneForm)])),
+    "step.failed": (StepFailed, lambda: TypeAdapter(Annotated[StepFailed, Table(StepFailedForm)])),
+    "recorded": (Recorded, lambda: TypeAdapter(Annotated[Recorded, Table(RecordedForm)])),
+    "waiting": (Waiting, lambda: TypeAdapter(Annotated[Waiting, Table(WaitingForm)])),
+    "apply.finished": (ApplyFinished, lambda: TypeAdapter(Annotated[ApplyFinished, Table(ApplyFinishedForm)])),
 }
 NAMES = {event: name for name, (event, _) in EVENTS.items()}
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    return EVENTS[name][1]()
 
 
 def as_dict(event: Event) -> dict[str, Any]:
     """An event as plain JSON values, ``type`` first."""
     name = NAMES[type(event)]
-    return {"type": name, **EVENTS[name][1].dump_python(event, by_alias=True)}
+    return {"type": name, **_adapter(name).dump_python(event, by_alias=True)}
 
 
 def from_dict(raw: Mapping[str, Any]) -> Event:
@@ -155,7 +162,7 @@ def from_dict(raw: Mapping[str, Any]) -> Event:
     if name not in EVENTS:
         raise ValueError(f"no event is called {name!r}")
     try:
-        event: Event = EVENTS[name][1].validate_python(dict(raw))
+        event: Event = _adapter(name).validate_python(dict(raw))
     except ValidationError as error:
         raise ValueError(f"{name}: {said(error)}") from None
     return event

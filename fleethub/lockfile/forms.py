@@ -114,18 +114,20 @@ def decode(raw: Any, address: Address) -> AnyLocked:
         raise ValueError(f"{address}: {error}") from None
 
 
-def _decode_all(raw: Any) -> dict[Address, AnyLocked]:
+def decode_all(raw: Any) -> dict[Address, AnyLocked]:
+    """All resources, by address; raises ValueError."""
     if not isinstance(raw, Mapping):
         raise ValueError(f"{raw!r} holds no resources")
     found = {Address.parse(name): record for name, record in raw.items()}
     return {address: decode(record, address) for address, record in found.items()}
 
 
-def _encode_all(records: Mapping[Address, AnyLocked]) -> dict[str, Any]:
+def encode_all(records: Mapping[Address, AnyLocked]) -> dict[str, Any]:
+    """The inverse, in the order of the addresses."""
     return {str(address): encode(record) for address, record in sorted(records.items())}
 
 
-Records = Annotated[Mapping[Address, AnyLocked], PlainValidator(_decode_all), PlainSerializer(_encode_all)]
+Records = Annotated[Mapping[Address, AnyLocked], PlainValidator(decode_all), PlainSerializer(encode_all)]
 PlannedEntry = Annotated[PlannedModel, Table(PlannedForm, sparse=True)]
 PlannedSets = Annotated[Mapping[str, Annotated[tuple[PlannedEntry, ...], Strict(False)]], SORTED]
 Fits = Annotated[Mapping[str, str], SORTED]
@@ -140,11 +142,18 @@ def _derives(text: Any) -> bool:
     return bool(text == "name")
 
 
+DerivedByName = Annotated[
+    bool, Field(alias="derive_from"), PlainValidator(_derives), PlainSerializer(lambda yes: "name" if yes else "id")
+]
+
+
 @with_config(STRICT)
 class LockfileForm(TypedDict):
+    """All but the resources, which are many: each goes through ``encode`` and nothing more."""
+
     fleet: str
     id: NotRequired[str]
-    by_name: Annotated[bool, Field(alias="derive_from"), PlainValidator(_derives), PlainSerializer(lambda _: "name")]
+    by_name: NotRequired[DerivedByName]
     lineage: str
     serial: int
     apply: NotRequired[str]
@@ -154,7 +163,8 @@ class LockfileForm(TypedDict):
     owed: NotRequired[Owed]
     planned: NotRequired[PlannedSets]
     fits: NotRequired[Fits]
-    resources: NotRequired[Annotated[Records, Field(alias="resource")]]
 
 
-LOCKFILE: TypeAdapter[Lockfile] = TypeAdapter(Annotated[Lockfile, Table(LockfileForm)])
+LOCKFILE: TypeAdapter[Lockfile] = TypeAdapter(
+    Annotated[Lockfile, Table(LockfileForm, absent={"by_name": False, "owed": {}})]
+)

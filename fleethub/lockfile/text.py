@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 
 import tomli_w
 from pydantic import ValidationError
 
 from fleethub.codec import said
 from fleethub.lockfile.errors import LockfileError
-from fleethub.lockfile.forms import LOCKFILE
+from fleethub.lockfile.forms import LOCKFILE, decode_all, encode_all
 from fleethub.lockfile.upgrade import upgraded
 from fleethub.model.observation import Lockfile
 
@@ -20,12 +21,8 @@ AGAIN = "take it from git again, or from .fleethub/backups"
 
 def dump(lockfile: Lockfile) -> str:
     """The file's text: the same value gives the same bytes."""
-    document = {"format": FORMAT, **LOCKFILE.dump_python(lockfile, by_alias=True)}
-    if not lockfile.by_name:
-        del document["derive_from"]
-    if not lockfile.owed:
-        del document["owed"]
-    return HEADER + tomli_w.dumps(document)
+    head = LOCKFILE.dump_python(lockfile, by_alias=True)
+    return HEADER + tomli_w.dumps({"format": FORMAT, **head, "resource": encode_all(lockfile.resources)})
 
 
 def load(text: str) -> Lockfile:
@@ -42,7 +39,8 @@ def load(text: str) -> Lockfile:
     try:
         if found == 1:
             document = upgraded(document)
-        lockfile = LOCKFILE.validate_python({"derive_from": "id", **document})
+        resources = decode_all(document.pop("resource", {}))
+        lockfile = replace(LOCKFILE.validate_python(document), resources=resources)
         if not lockfile.by_name and not lockfile.id:
             raise ValueError('it has no id, and does not say derive_from = "name"')
     except ValidationError as error:

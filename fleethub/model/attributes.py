@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, ClassVar, Protocol
 
 
@@ -18,11 +19,18 @@ class Attributes(Protocol):
 
 def plain(value: object, nulls: bool = False) -> Any:
     """A value as JSON has it; of dataclasses without what is None (``nulls``: with, at the top) or has no repr."""
-    if isinstance(value, Mapping):
-        return {str(name): plain(one) for name, one in value.items()}
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, list | tuple):
         return [plain(one) for one in value]
-    if is_dataclass(value):
-        shown = {one.name: getattr(value, one.name) for one in fields(value) if one.repr}
-        return {name: plain(one) for name, one in shown.items() if nulls or one is not None}
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        shown = ((name, getattr(value, name)) for name in _shown(type(value)))
+        return {name: plain(one) for name, one in shown if nulls or one is not None}
     return value
+
+
+@cache
+def _shown(type_: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(type_) if field.repr)

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from fleethub.atomic import opened, replace
@@ -32,7 +33,7 @@ class FileStore:
         """See ``Store.read``; version "" means that there is none."""
         try:
             data = self._path.read_bytes()
-            lockfile = load(data.decode())
+            lockfile = _lockfile(data)
         except FileNotFoundError:
             return Stored(None, "")
         except UnicodeDecodeError as error:
@@ -105,6 +106,12 @@ class FileStore:
             yield
         finally:
             os.close(descriptor)
+
+
+@lru_cache(maxsize=1)
+def _lockfile(data: bytes) -> Lockfile:
+    """What the bytes say; a command reads the same ones several times. Raises LockfileError, UnicodeDecodeError."""
+    return load(data.decode())
 
 
 def _digest(data: bytes) -> str:

@@ -69,13 +69,13 @@ def made() -> FleetStatus:
         drift=(Drift(volta, "x"),),
         findings=(Finding("key.alias-taken", "x", volta, hint="x", detail=("x",)),),
     )
-    sight = {
+    context = {
         volta: Seen(NodeAttrs(("x",)), at, NodeTelemetry()),
         lima: Unknown("x", at),
         key: Seen(KeyAttrs(("x",)), at, KeyTelemetry()),
     }
     state = Lockfile("monad", "l", 4, "s", {volta: Locked(Source("host", "nodes/volta"), NodeAttrs(("x",)))})
-    told = fleet_status(found, state, {}, Facts(at), plan, sight)
+    told = fleet_status(found, state, {}, Facts(at), plan, context)
     held = (Held("x", 1, 1),)
     backends = tuple(replace(b, residents=held, state="there", version="x", machine="x") for b in told.backends)
     return replace(told, backends=backends)

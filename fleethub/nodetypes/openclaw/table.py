@@ -56,7 +56,7 @@ def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
 
 
 def _touches(path: KeyPath, value: Any, owned: tuple[str, ...]) -> bool:
-    """True when a leaf lies in an owned path, or would replace a table above it."""
+    """True when a field lies in an owned path, or would replace a table above it."""
     for have, want in zip(path, owned, strict=False):
         text = str(have)
         if not (text.startswith(want[:-1]) if want.endswith("*") else text == want):
