@@ -16,7 +16,7 @@ from fleethub.nodetypes.table import Table
 
 #: The tables that types of node have of their own.
 OWN = tuple(table.name for table in nodetypes.tables())
-TABLES = ("labels", "env", "files", *OWN)
+TABLES = ("labels", "env", "files", "wiring", *OWN)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ class NodeCheck:
         yield from self.texts()
         yield from self.variables()
         yield from self.owned()
+        yield from self.wiring()
 
     def type(self) -> Iterator[Finding]:
         if self.kind is None:
@@ -71,7 +72,8 @@ class NodeCheck:
             "image": 'write image = "ghcr.io/openclaw/openclaw:VERSION", in [defaults.node]',
         }
         for key, hint in hints.items():
-            needed = key in NEEDED or (self.kind is not None and key in self.kind.required)
+            whole = self.values.get("manage", "whole") == "whole"  # else it is run by what its operator wrote
+            needed = key in NEEDED or (self.kind is not None and key in self.kind.required and whole)
             if self.context.complete and self.node.whole and needed and key not in self.values:
                 yield self.finding("spec.missing", f"node {self.node.name} has no {key}", (), hint)
 
@@ -104,6 +106,26 @@ class NodeCheck:
                     ("models", entry.model, "context"),
                     f"an agent's prompt needs {least} or more",
                 )
+
+    def wiring(self) -> Iterator[Finding]:
+        """Providers of its own config: only where files are somebody else's, and each leads somewhere."""
+        for id, table in self.values.get("wiring", {}).items():
+            path = ("wiring", id)
+            if self.kind is not None and not self.kind.providers:
+                message = f"wiring is no table of a node of type {self.kind.name}: its files name no providers"
+                yield self.finding("spec.unknown-key", message, path, "take it out")
+            elif self.values.get("manage", "whole") != "wiring":
+                message = f"wiring.{id} names a provider, and all of the node's files are FleetHub's"
+                yield self.finding("spec.value", message, path, 'write manage = "wiring", or take it out')
+            elif bool(table.proxy) == bool(table.endpoint):
+                message = f"wiring.{id} must lead to a proxy or to an endpoint"
+                yield self.finding(
+                    "spec.value", message, path, 'write proxy = "NAME", or endpoint = "BACKEND.ENDPOINT"'
+                )
+            elif table.proxy and table.proxy not in self.context.spec.proxies:
+                known = ", ".join(sorted(self.context.spec.proxies)) or "none"
+                message = f"wiring.{id}.proxy is {shown(table.proxy)}, which is no proxy"
+                yield self.finding("spec.reference", message, (*path, "proxy"), f"one of {known}")
 
     def twice(self, way: Hop, first: Entry, second: Entry) -> Finding:
         told = [

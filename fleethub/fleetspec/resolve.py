@@ -11,11 +11,11 @@ from fleethub import nodetypes
 from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec.chains import LookupFailure, entries, hop, proxy_of
 from fleethub.fleetspec.merge import OWN, MergedNode
-from fleethub.fleetspec.schema import BackendTable, KeyTable, ModelTable, PolicyTable, ProxyTable, Spec
+from fleethub.fleetspec.schema import BackendTable, KeyTable, ModelTable, PolicyTable, ProxyTable, Spec, WiringTable
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.targets import expand, normal
 from fleethub.fleetspec.values import Plain
-from fleethub.model.fleet import Backend, DeclaredType, Fleet, Gpu, Hop, Key, Model, Node, Policy, Proxy
+from fleethub.model.fleet import Backend, DeclaredType, Fleet, Gpu, Hop, Key, Model, Node, Policy, Proxy, WiredProvider
 from fleethub.nodetypes.declared import Declared
 
 LIMITS = {
@@ -146,5 +146,17 @@ def _node(spec: Spec, merged: MergedNode, sources: Sources, types: Mapping[str, 
         declared=declared,
         env=env,
         files=files,
+        wiring={id: _provider(table) for id, table in values.pop("wiring", {}).items()},
         **values,
+    )
+
+
+def _provider(table: WiringTable) -> WiredProvider:
+    return WiredProvider(
+        proxy=table.proxy or "",
+        endpoint=table.endpoint or "",
+        models=tuple(table.models),
+        url=(table.url or "").rstrip("/"),
+        key_variable=table.key_variable or "",
+        keep=frozenset(table.keep),
     )

@@ -192,6 +192,19 @@ else:  # what the types of node have of their own in the spec
     TypeTables = create_model("TypeTables", __base__=Block, **_tables())
 
 
+class WiringTable(Table):
+    """A provider of a node's own config: where it leads, and what of it stays as it is found."""
+
+    proxy: v.Name | None = Field(None, description="The proxy that it leads to")
+    endpoint: v.Line | None = Field(None, description='Or, round the proxy, "BACKEND.ENDPOINT"')
+    models: list[v.Label] = Field([], description="The models that go through it; default: all that go there")
+    url: v.Url | None = Field(None, description="Its base URL, where that is not the proxy's or backend's")
+    key_variable: v.EnvName | None = Field(None, description="The variable of its key; default FLEETHUB_KEY_<PROXY>")
+    keep: list[Literal["key", "url", "api", "context"]] = Field(
+        [], description="What stays as it is found; key: until its key is made anew, as by fleethub rotate"
+    )
+
+
 class RoleTable(TypeTables):
     """What nodes have in common: a role's or the defaults' part of a node."""
 
@@ -208,9 +221,14 @@ class RoleTable(TypeTables):
     )
     key: v.Label | None = Field(None, description="The key it uses; default: the node's own name")
     manage: Literal["whole", "wiring"] | None = Field(
-        None, description="whole (default): the three files; wiring: only providers, chain and own variables"
+        None,
+        description="whole (default): all of its files; wiring: its providers, chain and FleetHub's own variables, "
+        "in files that somebody else wrote",
     )
-    port: int | None = Field(None, ge=1, le=65535, description="The gateway's port on the host, 1 to 65535")
+    wiring: dict[v.Label, WiringTable] = Field(
+        {}, description='Providers of its own config that it is wired through, by their ids; with manage = "wiring"'
+    )
+    port: int | None = Field(None, ge=1, le=65535, description="The port that it listens on, 1 to 65535")
     files: FilesTable | None = Field(None, description=f"Paths below the target: {', '.join(nodetypes.files())}")
     uid: int | None = Field(None, ge=0, le=2**31 - 1, description="User id that owns state and workspace")
     project: v.Project | None = Field(None, description="The compose project's name")

@@ -69,6 +69,12 @@ class Kind(Generic[A, M, T]):
         """What the facts mean for this address."""
         raise NotImplementedError
 
+    def completed(
+        self, want: Resource[A, M], have: Seen[A, T] | Absent | Unknown, locked: Locked[A] | None
+    ) -> Resource[A, M]:
+        """What is wanted, with what only what is there decides: as what is to stay as it is found."""
+        return want
+
     # how it is kept
 
     def parse(self, raw: object) -> A:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from fleethub.model.address import Address
 from fleethub.model.attributes import Attributes
@@ -26,6 +26,7 @@ from fleethub.model.observation import (
 from fleethub.model.plan import Blocker, Step
 from fleethub.model.secret import Fingerprinter, Text
 from fleethub.nodetypes import FileType
+from fleethub.nodetypes.projection import Projection
 
 #: A kind's attributes, the material of what is wanted, the telemetry of what is seen.
 A = TypeVar("A", bound=Attributes, covariant=True)
@@ -47,6 +48,8 @@ class RenderedFile(Protocol):
     def mode(self) -> int: ...
     @property
     def consequence(self) -> str: ...
+    @property
+    def projection(self) -> Projection | None: ...
 
 
 class RenderedNode(Protocol):
@@ -58,6 +61,8 @@ class RenderedNode(Protocol):
     def findings(self) -> tuple[Finding, ...]: ...
     @property
     def chain(self) -> tuple[str, ...]: ...
+    @property
+    def schema(self) -> Mapping[str, Any] | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,11 @@ class Check:
     """A command on the node that judges a new set before it is renamed; it runs in the folder of that set.
 
     ``@set@`` in a word stands for the path of that folder. Without success of ``when``, the check is not made.
-    ``json``: it must print ``"valid": true`` and no warnings, as OpenClaw's validator does.
+    ``json``: it must print ``"valid": true`` and no warnings, as OpenClaw's validator does; ``lenient``: with warnings.
     """
 
     name: str
     argv: tuple[str, ...]
     when: tuple[str, ...] = ()
     json: bool = False
+    lenient: bool = False

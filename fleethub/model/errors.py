@@ -35,9 +35,3 @@ class SpecError(FleetHubError):
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         self.findings = findings
         super().__init__(f"{len(findings)} findings")
-
-
-class NotThereYet(FleetHubError):
-    """Part of the design that this version does not do."""
-
-    code = "not-there-yet"

@@ -171,12 +171,35 @@ class DeclaredType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WiredProvider:
+    """A provider of a node's own config through which FleetHub wires it: to ``proxy``, or to ``BACKEND.ENDPOINT``.
+
+    ``models``: aliases that go through it; empty: all that go there. ``url`` and ``key_variable`` empty: as FleetHub
+    writes them. ``keep``: what of it stays as it is found (``key`` until the key has a new value).
+    """
+
+    proxy: str = ""
+    endpoint: str = ""
+    models: tuple[str, ...] = ()
+    url: str = ""
+    key_variable: str = ""
+    keep: frozenset[Literal["key", "url", "api", "context"]] = frozenset()
+
+    def serves(self, hop: Hop, proxy: str) -> bool:
+        """Whether a step of a chain, which goes by ``proxy`` unless it is direct, goes through it."""
+        if self.models and hop.model not in self.models:
+            return False
+        return self.endpoint == f"{hop.backend}.{hop.endpoint}" if hop.direct else bool(proxy) and self.proxy == proxy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Node(Block):
     """A consumer of models. ``target`` and ``image`` are expanded; ``chain`` is its models, primary first.
 
     ``env`` values are references or plain text; ``settings`` is its type's own table; ``files`` maps the roles of its
     type's files to paths below the target. ``declared`` is its type where the fleet brings it. ``command`` makes it use
-    its files, ``stop`` ends it. ``port`` 0: none is known. ``settle`` and ``timeout`` in seconds.
+    its files, ``stop`` ends it. ``port`` 0: none is known. ``settle`` and ``timeout`` in seconds. ``wiring``: providers
+    of its own config by id, with ``manage = "wiring"``.
     """
 
     host: str
@@ -199,6 +222,7 @@ class Node(Block):
     env: Mapping[str, SecretRef | str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     declared: DeclaredType | None = None
+    wiring: Mapping[str, WiredProvider] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from fleethub.model.secret import Text
 from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints
 from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
 from fleethub.nodetypes.interface import FileType, Probe, PublishedSchema, SpecTable
+from fleethub.nodetypes.projection import Projection, variables
 
 
 class Base:
@@ -24,6 +25,7 @@ class Base:
     port = 0
     context_min = 0
     files: tuple[FileType, ...] = ()
+    providers = False
 
     @property
     def required(self) -> frozenset[str]:
@@ -40,8 +42,9 @@ class Base:
         return name.startswith("FLEETHUB_")
 
     def files_of(self, node: Node) -> tuple[FileType, ...]:
-        """Those without a place of their own only where the spec gives one."""
-        return tuple(file for file in self.files if file.path or file.role in node.files)
+        """Those without a place of their own only where the spec gives one; of a wired node its ``.env`` alone."""
+        own = tuple(file for file in self.files if file.path or file.role in node.files)
+        return tuple(file for file in own if file.format == "dotenv") if node.manage == "wiring" else own
 
     def folders(self, node: Node) -> tuple[str, ...]:
         """None."""
@@ -88,6 +91,16 @@ class Base:
         return ()
 
     def machine(self, node: Node, reading: HostReading, applied: bool) -> tuple[Finding, ...]:
+        """Nothing."""
+        return ()
+
+    def projection(self, fleet: Fleet, node: Node, file: FileType, text: Text) -> Projection | None:
+        """All variables that its template writes."""
+        return Projection(values={(name,): value for name, value in variables(text).items()})
+
+    def check_merged(
+        self, node: Node, before: Mapping[str, bytes], after: Mapping[str, bytes], schema: Mapping[str, Any] | None
+    ) -> tuple[Finding, ...]:
         """Nothing."""
         return ()
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+#: Starts what lies at a target as its operator wrote it: by the files that Compose takes by itself.
+UP = ("docker", "compose", "up", "--detach")
+
 
 def argv(paths: Mapping[str, str], *words: str) -> tuple[str, ...]:
     """A Compose command, run in the target's folder. The env file is named: it may lie elsewhere."""

@@ -18,6 +18,7 @@ from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
 from fleethub.nodetypes.endpoints import ModelEndpoint
 from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
+from fleethub.nodetypes.projection import Projection
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -114,6 +115,10 @@ class NodeType(Protocol):
         """The port that a node listens on unless the spec says otherwise; 0: none that is known."""
 
     @property
+    def providers(self) -> bool:
+        """Whether its config names providers that the spec may use: ``[nodes.x.wiring]``."""
+
+    @property
     def required(self) -> frozenset[str]:
         """The fields that a node must have beside host, model and target."""
 
@@ -177,6 +182,14 @@ class NodeType(Protocol):
 
     def recognise(self, file: FileType, data: bytes) -> str:
         """What shows that bytes from a machine are this file: names in it, never a value; empty: nothing does."""
+
+    def projection(self, fleet: Fleet, node: Node, file: FileType, text: Text) -> Projection | None:
+        """Of a node with ``manage = "wiring"``: what of a rendered file is FleetHub's; None: all of it."""
+
+    def check_merged(
+        self, node: Node, before: Mapping[str, bytes], after: Mapping[str, bytes], schema: Mapping[str, Any] | None
+    ) -> tuple[Finding, ...]:
+        """What is wrong with a wired node's files, by role, as they would be, and was not before."""
 
     def found(self, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> FoundNode:
         """What a node that FleetHub did not set up calls, by its files' roles; ``settings``: its table of the type."""

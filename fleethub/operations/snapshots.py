@@ -18,7 +18,7 @@ from pathlib import Path
 
 from fleethub.fleetspec import load
 from fleethub.lockfile.errors import LockfileError
-from fleethub.model.errors import NotThereYet, SpecError
+from fleethub.model.errors import SpecError
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
@@ -33,7 +33,7 @@ from fleethub.operations.workplace import Workplace
 log = logging.getLogger(__name__)
 NEVER = "Never observed: nothing has been read yet, so nothing is known."
 #: What an operator can put right: a spec or lockfile that cannot be used.
-BROKEN = (SpecError, LockfileError, NotThereYet)
+BROKEN = (SpecError, LockfileError)
 JITTER = 0.1  # of the interval, so that several servers do not ask in step
 
 #: path -> (mtime, size, inode) of each file that a plan is made from; None: it is not there.

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from fleethub import folders
 from fleethub.fleetspec import Loaded, Overlay, load
 from fleethub.model.address import node as node_address
-from fleethub.model.errors import NotThereYet, SpecError
+from fleethub.model.errors import SpecError
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
@@ -58,9 +58,6 @@ def open_fleet(
         raise SpecError(findings)
     if forbidden := _forbidden(fleet):
         raise SpecError(tuple(forbidden))
-    wiring = sorted(name for name, node in fleet.nodes.items() if node.manage == "wiring")
-    if wiring:
-        raise NotThereYet(f'manage = "wiring" (node {wiring[0]}) is not there yet; use manage = "whole"')
     return OpenResult(fleet, rendered, findings, seen)
 
 

@@ -43,6 +43,7 @@ def items_of(
     for address in sorted({*wanted, *locked}):
         want, record_ = wanted.get(address), locked.get(address)
         have = observed(KINDS[address.kind], address, want, record_, context, blocks)
+        want = KINDS[address.kind].completed(want, have, record_) if want else None
         items[address] = ResourceState(address, want, have, record_)
     return items
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fleethub import nodetypes
 from fleethub.model import address
@@ -12,18 +13,23 @@ from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
 from fleethub.nodetypes import FileType, NodeType
 from fleethub.nodetypes.endpoints import Unwired
+from fleethub.nodetypes.projection import Projection
 from fleethub.rendering.engine import TemplateProblem, render_text
 from fleethub.rendering.lookup import Schemas, Templates, no_schemas
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
-    """One file of a node. ``path`` is relative to the target; ``consequence`` is what a change entails."""
+    """One file of a node. ``path`` is relative to the target; ``consequence`` is what a change entails.
+
+    ``projection``: what of it is FleetHub's, in a file that is somebody else's; None: all of ``text``.
+    """
 
     of: FileType
     path: str
     text: Text
     consequence: str
+    projection: Projection | None = None
 
     @property
     def role(self) -> str:
@@ -40,12 +46,14 @@ class RenderedFile:
 class Rendered:
     """A node's files in the order in which they are renamed, what is wrong with them, and the node's chain.
 
-    A file whose template failed is not among ``files``; then there is a finding of severity error.
+    ``schema``: what the program of its version publishes for its config, where it is at hand. A file whose template
+    failed is not among ``files``; then there is a finding of severity error.
     """
 
     files: tuple[RenderedFile, ...]
     findings: tuple[Finding, ...]
     chain: tuple[str, ...]
+    schema: Mapping[str, Any] | None = None
 
 
 def render(fleet: Fleet, node: Node, templates: Templates, schemas: Schemas = no_schemas) -> Rendered:
@@ -71,30 +79,32 @@ def render(fleet: Fleet, node: Node, templates: Templates, schemas: Schemas = no
             texts[file.role] = _one(kind, node, file, sources, context)
         except TemplateProblem as problem:
             findings.append(_finding(node, problem))
+    schema, problems = _schema(kind, node, schemas)
+    findings += problems
     if len(texts) == len(wanted):
-        findings += _checked(kind, fleet, node, texts, schemas)
+        findings += kind.check(fleet, node, texts, schema)
     paths = nodetypes.paths(kind, node)
+
+    def owned(file: FileType) -> Projection | None:
+        return kind.projection(fleet, node, file, texts[file.role]) if node.manage == "wiring" else None
+
     files = tuple(
-        RenderedFile(file, paths[file.role], texts[file.role], kind.consequence(file, node))
+        RenderedFile(file, paths[file.role], texts[file.role], kind.consequence(file, node), owned(file))
         for file in wanted
         if file.role in texts
     )
     chain = kind.chain(node, {role: text.display().encode() for role, text in texts.items()})
-    return Rendered(files, tuple(findings), chain or ())
+    return Rendered(files, tuple(findings), chain or (), schema)
 
 
-def _checked(
-    kind: NodeType, fleet: Fleet, node: Node, texts: Mapping[str, Text], schemas: Schemas
-) -> Iterable[Finding]:
-    """What the type finds in the files, held against the schema of its program where there is one."""
+def _schema(kind: NodeType, node: Node, schemas: Schemas) -> tuple[Mapping[str, Any] | None, list[Finding]]:
+    """The schema of the node's program where there is one, and why it cannot be used."""
     published = kind.schema(node)
-    schema = None
     try:
-        schema = schemas(published.name) if published else None
+        return schemas(published.name) if published else None, []
     except ValueError as error:
         hint = f"write it anew: {published.made_by} > schemas/{published.name}" if published else ""
-        yield Finding("node.config-schema", str(error), address.node(node.name), node.place, hint)
-    yield from kind.check(fleet, node, texts, schema)
+        return None, [Finding("node.config-schema", str(error), address.node(node.name), node.place, hint)]
 
 
 def _one(

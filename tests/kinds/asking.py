@@ -19,7 +19,8 @@ def item(name: str, world: World, spec: Spec) -> ResourceState:
     address = next(a for a in (*wanted(spec), *locked) if str(a) == name)
     want, record = wanted(spec).get(address), locked.get(address)
     context = ObserveContext(facts(world, spec), SEAL, world.lockfile.lineage if world.lockfile else "")
-    return ResourceState(address, want, KINDS[address.kind].observe(address, want, record, context), record)
+    have = KINDS[address.kind].observe(address, want, record, context)
+    return ResourceState(address, KINDS[address.kind].completed(want, have, record) if want else None, have, record)
 
 
 def steps(name: str, world: World, spec: Spec, dependents: Dependents = ALONE) -> Work:

@@ -72,7 +72,7 @@ NODES = {
     "direct-only": node("hermit", chain=(WORKER[2],), uid=1001),
     "upstream": node("delta", files={"compose": "docker-compose.yml", "openclaw": "state/openclaw.json"}, port=19159),
     "merged": node(
-        "mesh", manage="wiring", project="mesh-one",
+        "mesh", project="mesh-one",
         files={"compose": "deploy/compose.yaml", "env": "own/node.env", "openclaw": "config/openclaw.json"},
         env={"TELEGRAM_BOT_TOKEN": TELEGRAM, "TZ": "Europe/Berlin", "NOTE": "a # $b"},
         settings=MERGED,

@@ -7,7 +7,7 @@ import pytest
 from fleethub.cli.errors import report
 from fleethub.lockfile.errors import LockfileError
 from fleethub.model.edit import EditError, NotCommitted, SpecChanged, Written
-from fleethub.model.errors import FleetHubError, InputError, NotThereYet, SpecError
+from fleethub.model.errors import FleetHubError, InputError, SpecError
 from fleethub.operations.held import UnknownPlan
 from fleethub.operations.trust import TrustInputError
 from fleethub.server.errors import CODES, WORDS, refusal_of
@@ -28,7 +28,6 @@ CASES = [
     (UnknownPlan("no plan"), 1, "error: no plan", "NOT_FOUND"),
     (InputError("no such backend"), 1, "error: no such backend", "QUESTION"),
     (InputError("no such model", code="absent"), 1, "error: no such model", "NOT_FOUND"),
-    (NotThereYet("not there yet"), 1, "error: not there yet", "REFUSED"),
     (SpecError(()), 1, "error: 0 findings", "SPEC_BROKEN"),
 ]
 

@@ -11,6 +11,7 @@ from typing import Any
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
+from fleethub.kinds.node.projection import merged
 from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
 from fleethub.model.actions import Do
 from fleethub.model.facts import Deployment, KeyRow
@@ -129,6 +130,13 @@ def _route_delete(do: RouteDelete, world: World, fingerprinter: SecretResolver) 
     return _without_routes(world, do.source, do.ids)
 
 
+def _content(file: NodeFile, fingerprinter: SecretResolver) -> bytes:
+    if file.merge is None:
+        return fingerprinter.fill(file.text)
+    there = file.merge.there.reveal() if file.merge.there else b""
+    return merged(file.merge.format, file.merge.projection, there, lambda text: fingerprinter.fill(text).decode())
+
+
 @_do.register
 def _deliver(do: Deliver, world: World, fingerprinter: SecretResolver) -> World:
     node = world.nodes.get(do.source.at, Node())
@@ -137,7 +145,7 @@ def _deliver(do: Deliver, world: World, fingerprinter: SecretResolver) -> World:
         if (there is None) != (blob is None) or (there and blob and there[0] != blob.reveal()):
             raise Failed(f"{path} changed since the plan was made", world)
     gone = {p for p, blob in do.stale.items() if p in node.files and node.files[p][0] == blob.reveal()}
-    new = {file.path: (fingerprinter.fill(file.text), file.mode) for file in do.files}
+    new = {file.path: (_content(file, fingerprinter), file.mode) for file in do.files}
     files = {p: f for p, f in node.files.items() if p not in gone}
     files |= {p: f for p, f in new.items() if p not in do.keep}
     process = node.process
@@ -260,6 +268,8 @@ def _identity(world: World) -> str:
 def _node_mark(
     files: tuple[NodeFile, ...], generation: int, activated: bool, world: World, fingerprinter: SecretResolver
 ) -> dict[str, Any]:
-    digests = {f.path: fingerprinter.sha256(hashlib.sha256(fingerprinter.fill(f.text)).digest()) for f in files}
+    digests = {
+        f.path: f.digest or fingerprinter.sha256(hashlib.sha256(fingerprinter.fill(f.text)).digest()) for f in files
+    }
     mark = {**_mark(world, generation), "digests": digests}
     return {**mark, "activated": NOW} if activated else mark

@@ -26,6 +26,7 @@ class Bundle:
 
     ``expects`` maps paths to what must be there (None: no file), and ``stale`` maps paths of the last set that are
     no longer part of it to what was there. ``keep``: paths that lie there as wanted and are not renamed again.
+    ``owners``: paths of somebody else's files, which stay that user's where the login can give them away.
     ``restart``: the process must be a new one before it uses the set. ``port``: where it listens.
     """
 
@@ -39,6 +40,7 @@ class Bundle:
     checks: Sequence[Check] = ()
     restart: bool = True
     port: int = 0
+    owners: frozenset[str] = frozenset()
 
     def pack(self) -> bytes:
         """The archive: ``set/`` the whole set with its mark, ``files/`` what is to be renamed, lists for the script."""
@@ -52,6 +54,7 @@ class Bundle:
             "expects": _sums({p: b for p, b in self.expects.items() if b is not None}),
             "absent": _lines(p for p, b in self.expects.items() if b is None),
             "stale": _sums(self.stale),
+            "owners": _lines(path for path in order if path in self.owners),
             "checks": "".join(_check(c) for c in self.checks).encode(),
             "sums": b"".join(_sum(hashlib.sha256(content).hexdigest(), name) for name, content, _ in (*set_, *new)),
         }
@@ -59,8 +62,8 @@ class Bundle:
 
 
 def _check(check: Check) -> str:
-    """Lines: a name, ``json`` or ``plain``, the words of the condition, the words of the command, each list closed."""
-    kind = "json" if check.json else "plain"
+    """Lines: a name, ``json``, ``lenient`` or ``plain``, words of the condition and of the command, each closed."""
+    kind = ("lenient" if check.lenient else "json") if check.json else "plain"
     return "\n".join((check.name, kind, *check.when, "", *check.argv, "")) + "\n"
 
 

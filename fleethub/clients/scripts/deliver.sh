@@ -36,9 +36,19 @@ while IFS= read -r name && IFS= read -r kind; do
   if [ "$kind" = json ]; then
     case $(say "$said" | tr -d ' \n\t') in *'"valid":true'*'"warnings":[]'*) ;; *) [ $code -ne 0 ] || code=1;; esac
   fi
+  if [ "$kind" = lenient ]; then
+    case $(say "$said" | tr -d ' \n\t') in *'"valid":true'*) ;; *) [ $code -ne 0 ] || code=1;; esac
+  fi
   [ $code -eq 0 ] || refuse "$name ended with $code: $(say "$said" | tail -n 20 | tr '\n' ' ')"
   say "checked $name"
 done <$in/checks
+# a file that is somebody else's stays his: what runs as another user must go on reading it
+while IFS= read -r path; do
+  [ "$(id -u)" = 0 ] && [ -f "$path" ] || continue
+  # shellcheck disable=SC2012  # one path that is known; stat differs between systems
+  who=$(ls -ldn "$path" | awk '{ print $3 ":" $4 }')
+  chown "$who" "$in/files/$path" "$in/set/$path" || refuse "cannot give $path to its owner"
+done <$in/owners
 # nothing is committed that could not be renamed into its folder
 while IFS= read -r path; do
   case $path in */*) up=${path%/*};; *) up=.;; esac

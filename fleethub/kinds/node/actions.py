@@ -8,16 +8,40 @@ from typing import ClassVar
 
 from fleethub.model.actions import Check
 from fleethub.model.observation import Source
-from fleethub.model.secret import Blob, Text
+from fleethub.model.secret import Blob, Slot, Text
+from fleethub.nodetypes import Format
+from fleethub.nodetypes.projection import Projection
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """FleetHub's part of a file that is somebody else's, and the file as the plan saw it; None: there is none."""
+
+    format: Format
+    projection: Projection
+    there: Blob | None
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFile:
-    """One file of a node; ``mode`` as in chmod."""
+    """One file of a node; ``mode`` as in chmod.
+
+    ``merge``: its bytes are made from what is there when it is delivered; ``text`` is empty then. ``digest``: what the
+    node's mark says of it.
+    """
 
     path: str
     text: Text
     mode: int
+    merge: Merge | None = None
+    digest: str = ""
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The secrets that it needs."""
+        if self.merge is None:
+            return self.text.slots
+        return tuple(slot for v in self.merge.projection.values.values() if isinstance(v, Text) for slot in v.slots)
 
 
 @dataclass(frozen=True, slots=True)

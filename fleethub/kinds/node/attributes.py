@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from fleethub.kinds.codec import STRICT
 from fleethub.kinds.values import RenderedFile, ResourceState
@@ -16,7 +17,8 @@ from fleethub.model.secret import Blob
 class FileAttrs:
     """One file, ``mode`` in octal; ``kind`` alone where something else than a file stands in its place.
 
-    ``before``: fingerprints that an apply began to write and did not finish.
+    ``before``: fingerprints that an apply began to write and did not finish. ``owned``: of a file that is somebody
+    else's, FleetHub's part, by pointer (see ``projection``); nothing else is compared of it.
     """
 
     __pydantic_config__ = STRICT
@@ -25,6 +27,7 @@ class FileAttrs:
     mode: str | None = None
     kind: str | None = None
     before: tuple[str, ...] | None = None
+    owned: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,19 @@ class NodeAttrs:
 
 @dataclass(frozen=True, slots=True)
 class NodeMaterial:
-    """The node's block, and its files as they were rendered."""
+    """The node's block, its files as they were rendered, and what its program publishes for its config."""
 
     node: Node
     files: tuple[RenderedFile, ...]
+    schema: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class NodeTelemetry:
     """``activated``: when, as its mark says. ``understood``: its config could be read. ``listening``: on its port.
 
-    ``tools`` as in ``HostReading``. ``files`` are what lies there, ``applied`` of the last set what the lockfile knows.
+    ``tools`` as in ``HostReading``. ``files`` are what lies there, ``applied`` of the last set what the lockfile knows;
+    ``modes`` of those as in chmod.
     """
 
     activated: str | None = None
@@ -66,12 +71,18 @@ class NodeTelemetry:
     tools: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Blob] = field(default_factory=dict, repr=False)
     applied: Mapping[str, Blob] = field(default_factory=dict, repr=False)
+    modes: Mapping[str, int] = field(default_factory=dict)
 
 
 NodeResource = Resource[NodeAttrs, NodeMaterial]
 NodeLocked = Locked[NodeAttrs]
 NodeSeen = Seen[NodeAttrs, NodeTelemetry]
 NodeState = ResourceState[NodeAttrs, NodeMaterial, NodeTelemetry]
+
+
+def is_wired(attrs: NodeAttrs | None) -> bool:
+    """Whether files of it are somebody else's, and FleetHub's in part."""
+    return attrs is not None and any(file.owned is not None for file in attrs.files.values())
 
 
 def files_of(*sides: NodeAttrs | None) -> list[Mapping[str, FileAttrs]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fleethub import nodetypes
 from fleethub.kinds.compare import in_use
-from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeLocked, NodeResource, NodeState, files_of
+from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeLocked, NodeResource, NodeState, files_of, is_wired
 from fleethub.kinds.values import RenderedFile
 from fleethub.model.fleet import Node
 from fleethub.model.observation import Pending
@@ -23,19 +23,23 @@ def is_host(node: Node) -> bool:
 
 def to_deliver(item: NodeState) -> bool:
     """Whether files or mark are not those that are wanted; otherwise only the process is behind."""
-    return item.seen is None or not item.seen.attrs.marked or bool(changed_files(item) or stale_paths(item))
+    unmarked = item.seen is None or (not item.seen.attrs.marked and (item.want is None or bool(item.want.attrs.marked)))
+    return unmarked or bool(changed_files(item) or stale_paths(item))
 
 
 def foreign_paths(item: NodeState) -> list[str]:
     """Files of somebody else in the place of one that the node gets only now."""
     if item.seen is None or item.want is None or item.locked is None or not item.locked.attrs:
         return []
-    there, wanted, known = item.seen.attrs.files, item.want.attrs.files, fingerprints(item.locked)
+    there, known = item.seen.attrs.files, fingerprints(item.locked)
+    wanted = {path: file for path, file in item.want.attrs.files.items() if file.owned is None}
     return [path for path in wanted if path in there and path not in known and there[path] != wanted[path]]
 
 
 def stale_paths(item: NodeState) -> set[str]:
-    """Files of ours that are no longer part of the node."""
+    """Files of ours that are no longer part of the node; one that is left to its operator keeps them."""
+    if item.want is not None and is_wired(item.want.attrs):
+        return set()
     return set(own_files(item)) - set(item.want.attrs.files if item.want else ())
 
 
@@ -52,11 +56,20 @@ def needs_restart(item: NodeState) -> bool:
     """Whether its process must be a new one for what is wanted: a changed config is taken over while it runs, and
     files that are put back as they were applied are what it runs with.
     """
-    if item.want is None or item.locked is None or not item.locked.attrs:
+    if item.want is None:
         return True
-    applied, wanted = item.locked.attrs.files, item.want.attrs.files
+    applied = item.locked.attrs if item.locked else None
+    if applied is None and item.seen is not None and is_wired(item.want.attrs):
+        applied = item.seen.attrs  # it runs with what its operator wrote
+    if applied is None:
+        return True
+    wanted = item.want.attrs.files
     files = (f.path for f in item.want.material.files if not f.of.hot)
-    return any(applied.get(p, FileAttrs()).fingerprint != wanted[p].fingerprint for p in files)
+    return any(_content(applied.files.get(p, FileAttrs())) != _content(wanted[p]) for p in files)
+
+
+def _content(file: FileAttrs) -> object:
+    return file.fingerprint if file.owned is None else file.owned
 
 
 def by_hand(want: NodeResource | None) -> bool:
@@ -160,6 +173,8 @@ def ending(locked: NodeLocked) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     if "://" not in locked.source.at:
         return (), (), ""
     sides = (locked.attrs, locked.pending.attrs if locked.pending else None)
+    if any(map(is_wired, sides)):
+        return (), (), ""  # it was running before FleetHub knew of it
     project = next((side.project for side in sides if side and side.project), "")
     down = nodetypes.removal(project) or next((side.stop for side in sides if side and side.stop), ())
     says = f"end it there by hand: {shlex.join(down)}" if down else "end its gateway there by hand"

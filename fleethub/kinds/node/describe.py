@@ -6,9 +6,11 @@ from collections.abc import Collection
 
 from fleethub.kinds import compare
 from fleethub.kinds.diff import diff
-from fleethub.kinds.node.attributes import FileAttrs, NodeState, NodeTelemetry
+from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeState, NodeTelemetry, is_wired
+from fleethub.kinds.node.completion import kept_of
 from fleethub.kinds.node.delivery import changed_files, ending, fingerprints
 from fleethub.kinds.node.files import describe_drift, describe_file
+from fleethub.kinds.node.owned import field_changes, file_diff
 from fleethub.model.attributes import plain
 from fleethub.model.plan import FieldChange, FileDiff
 from fleethub.nodetypes import Format
@@ -32,6 +34,11 @@ def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, 
         there = have.files.get(file.path) if have else None
         if wanted == there:
             continue
+        if wanted.owned is not None:
+            owned = (there.owned if there else None) or {}
+            found += field_changes(file.path, owned, wanted.owned) if item.seen is not None else ()
+            diffs.append(file_diff(item.address.name, file, owned, wanted.owned))
+            continue
         before, applied = told.files.get(file.path), told.applied.get(file.path)
         found_here, lines = describe_file(item.address.name, file, before, applied)
         if there and there.mode not in (None, wanted.mode):
@@ -50,6 +57,8 @@ def drifted(item: NodeState) -> tuple[str, tuple[FieldChange, ...]] | None:
     applied = item.locked.attrs if item.locked else None
     if item.seen is None or applied is None:
         return None
+    if is_wired(applied) or (item.want is not None and is_wired(item.want.attrs)):
+        return _drifted_part(item, applied, item.seen.attrs)
     found = compare.drifted(applied, item.seen.attrs)
     if not found:
         return None
@@ -62,6 +71,24 @@ def drifted(item: NodeState) -> tuple[str, tuple[FieldChange, ...]] | None:
         dict.fromkeys(field.path[1] if field.path[0] == "files" else field.path[0] for field in (*shown, *finer))
     )
     return f"{names} changed" if names else "", (*shown, *finer)
+
+
+def _drifted_part(item: NodeState, applied: NodeAttrs, seen: NodeAttrs) -> tuple[str, tuple[FieldChange, ...]] | None:
+    """Of files that are somebody else's: FleetHub's part alone, of paths that are still wanted."""
+    found: list[FieldChange] = []
+    for path, file in item.want.attrs.files.items() if item.want else ():
+        was, now = applied.files.get(path), seen.files.get(path)
+        if file.owned is None or was is None or was.owned is None:
+            continue
+        if now is None or now.owned is None:
+            found.append(FieldChange(("files", path), "as applied", "gone" if now is None else f"a {now.kind}"))
+            continue
+        kept = kept_of(item.want, path)
+        after = {n: t for n, t in now.owned.items() if n not in kept and (n in was.owned or n not in file.owned)}
+        before = {n: t for n, t in was.owned.items() if n not in kept and (n in file.owned or n in after)}
+        found += field_changes(path, before, after)
+    names = ", ".join(dict.fromkeys(one.path[1] if one.path[0] == "files" else one.path[0] for one in found))
+    return (f"{names} changed", tuple(found)) if found else None
 
 
 def _finer(item: NodeState) -> tuple[FieldChange, ...]:
@@ -91,6 +118,8 @@ def kept(item: NodeState) -> tuple[str, ...]:
         return ()
     known = fingerprints(item.locked)
     there = item.seen.attrs.files
+    if is_wired(item.want.attrs):
+        return tuple(file.path for file in changed_files(item) if file.path in there)
     return tuple(f.path for f in changed_files(item) if _foreign(there.get(f.path), known.get(f.path, ())))
 
 

@@ -9,6 +9,7 @@ from fleethub.clients.host import Activation, Bundle, HostError, Target
 from fleethub.clients.resolver import SecretError
 from fleethub.kinds.execution import Context, Handler, NotActivated, StepError
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
+from fleethub.kinds.node.projection import Unreadable, merged
 
 HOT = 5.0  # seconds in which a gateway that runs answers
 ANSWERS = ("healthy", "unasked")
@@ -17,7 +18,7 @@ ANSWERS = ("healthy", "unasked")
 def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
     """Fill the secrets in, let the node check the set, put the files in place, the mark last."""
     try:
-        files = [(file.path, context.resolver.fill(file.text), file.mode) for file in do.files]
+        files = [(file.path, _bytes(file, context), file.mode) for file in do.files]
         mark = _mark(do, context, activated=do.activated)
         bundle = Bundle(
             files=files,
@@ -27,15 +28,29 @@ def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
             expects=do.expects,
             stale=do.stale,
             keep=do.keep,
+            owners=frozenset(file.path for file in do.files if file.merge and file.merge.there),
             checks=do.checks,
             restart=do.restart,
             port=do.port,
         )
         done = context.hosts.at(do.source.at).deliver(bundle)
-    except (HostError, SecretError) as error:
+    except (HostError, SecretError, Unreadable) as error:
         raise StepError(_safe(str(error), do.files, context)) from None
     unchecked = [f"{name}: not at hand on every node; FleetHub's own checks were made" for name in done.unchecked]
     return (*unchecked, *_kept(do.source.at, done.kept))
+
+
+def _bytes(file: NodeFile, context: Context) -> bytes:
+    """A rendered file with its secrets; or FleetHub's part put into what is there. Raises Unreadable."""
+    if file.merge is None:
+        return context.resolver.fill(file.text)
+    there = file.merge.there.reveal() if file.merge.there is not None else b""
+    try:
+        return merged(
+            file.merge.format, file.merge.projection, there, lambda text: context.resolver.fill(text).decode()
+        )
+    except Unreadable as error:
+        raise Unreadable(f"{file.path}: {error}") from None
 
 
 def _kept(target: str, kept: Iterable[str]) -> Iterable[str]:
@@ -62,14 +77,14 @@ def activate(do: Activate, context: Context) -> tuple[str, ...]:
 
 
 def _mark(do: Deliver | Activate, context: Context, activated: bool) -> dict[str, object]:
-    digests = {file.path: context.resolver.text(file.text) for file in do.files}
+    digests = {file.path: file.digest or context.resolver.text(file.text) for file in do.files}
     mark = {**context.mark(do.generation), "digests": digests}
     return {**mark, "activated": _now()} if activated else mark
 
 
 def _safe(message: str, files: Iterable[NodeFile], context: Context) -> str:
     """A message with words of a program that read the node's secrets: not passed on when one of them is in it."""
-    secrets = {context.resolver.open(slot).reveal() for file in files for slot in file.text.slots}
+    secrets = {context.resolver.open(slot).reveal() for file in files for slot in file.slots}
     if any(secret in message for secret in secrets if len(secret) > 3):
         return "a program on the node failed, and what it said holds a secret: run it there by hand"
     return message

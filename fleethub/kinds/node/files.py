@@ -7,11 +7,12 @@ that somebody typed in, so of it only lines and values are shown that FleetHub w
 from __future__ import annotations
 
 import difflib
-import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from fleethub.dotenv import assignments
+from fleethub.formats import json5
 from fleethub.kinds.diff import diff
 from fleethub.kinds.values import RenderedFile
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
@@ -20,6 +21,9 @@ from fleethub.model.text import plural
 from fleethub.nodetypes import Format
 
 FOREIGN = "(a line that FleetHub did not write)"
+NAMED = 40
+#: A key or variable that is shown though somebody else wrote it.
+_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_-]{0,47}|[0-9]{1,4}")
 
 
 def describe_file(
@@ -58,18 +62,24 @@ def describe_drift(path: str, format: Format, there: Blob, applied: Blob) -> lis
             for field in diff(before, after)
             if field.path in paths
         ]
-        foreign = sum(field.path not in paths for field in diff(before, after))
-        if foreign:
-            found.append(FieldChange((path,), MISSING, f"{plural(foreign, 'value')} that FleetHub did not write"))
-        return found
+        foreign = [field.path for field in diff(before, after) if field.path not in paths]
+        return found + _foreign(path, foreign, "value", MISSING, SENSITIVE)
     if format != "dotenv":
         known = set(old.splitlines())
         changed = sum(line not in known for line in new.splitlines()) or 1
         return [FieldChange((path,), "as applied", f"{plural(changed, 'line')} changed")]
     had, has = assignments(old), assignments(new)
     found = [FieldChange((path, n), SENSITIVE, SENSITIVE if n in has else MISSING) for n in had if has.get(n) != had[n]]
-    if added := len(has.keys() - had.keys()):
-        found.append(FieldChange((path,), MISSING, f"{plural(added, 'line')} that FleetHub did not write"))
+    return found + _foreign(path, [(name,) for name in has if name not in had], "line", MISSING, SENSITIVE)
+
+
+def _foreign(path: str, foreign: list[tuple[str, ...]], what: str, before: Any, after: Any) -> list[FieldChange]:
+    """What FleetHub did not write, by its names, without any value; what has no plain name is counted."""
+    plain = [names for names in foreign if all(_NAME.fullmatch(name) for name in names)][:NAMED]
+    found = [FieldChange((path, *names), before, after) for names in plain]
+    if rest := len(foreign) - len(plain):
+        said = f"{plural(rest, what)} that FleetHub did not write"
+        found.append(FieldChange((path,), *((said, after) if before is SENSITIVE else (before, said))))
     return found
 
 
@@ -79,15 +89,13 @@ def _json_changes(file: RenderedFile, there: str | None, ours: str | None, rende
         return []
     safe = _scalars(known or {}) | _scalars(new)
     paths = {path[:depth] for path, _ in safe for depth in range(len(path) + 1)}
-    found, foreign = [], 0
+    found, foreign = [], []
     for field in diff(old, new):
         if field.path in paths:
             found.append(FieldChange((file.path, *field.path), _guard(field.before, field.path, safe), field.after))
         else:
-            foreign += 1
-    if foreign:
-        found.append(FieldChange((file.path,), f"{plural(foreign, 'value')} that FleetHub did not write", MISSING))
-    return found
+            foreign.append(field.path)
+    return found + _foreign(file.path, foreign, "value", SENSITIVE, MISSING)
 
 
 def _guard(value: Any, path: tuple[str, ...], safe: set[tuple[tuple[str, ...], str]]) -> Any:
@@ -131,9 +139,7 @@ def _env_changes(
             # any value that the type does not call public may have been a secret before
             shown = old[name] if name in file.of.public and known.get(name) == old[name] else SENSITIVE
             found.append(FieldChange((file.path, name), shown, new[name]))
-    if foreign:
-        found.append(FieldChange((file.path,), f"{plural(len(foreign), 'line')} that FleetHub did not write", MISSING))
-    return found
+    return found + _foreign(file.path, [(name,) for name in foreign], "line", SENSITIVE, MISSING)
 
 
 def _mask_env(text: str | None, known: set[str]) -> str:
@@ -170,8 +176,4 @@ def _decode(blob: Blob | None) -> str | None:
 def _json(text: str | None) -> Any:
     if text is None:
         return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+    return json5.read(text.encode())

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from fleethub import nodetypes
-from fleethub.kinds.node.attributes import NodeLocked, NodeResource
+from fleethub.kinds.node.attributes import NodeLocked, NodeResource, is_wired
 from fleethub.kinds.node.delivery import fingerprints, is_host
+from fleethub.kinds.node.projection import Unreadable, merged
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GitReading, HostReading
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Source, Unknown
+from fleethub.model.secret import Text
 
 
 def env_findings(wanted: Mapping[Address, NodeResource], facts: Facts) -> list[Finding]:
@@ -46,6 +49,28 @@ def machine_findings(
         reading = facts.of(resource.source)
         if isinstance(reading, HostReading):
             yield from _machine_findings(resource, reading, locked.get(address))
+
+
+def merged_findings(wanted: Mapping[Address, NodeResource], facts: Facts) -> Iterable[Finding]:
+    """What is wrong with somebody else's files as they would be with FleetHub's part in them, and was not before."""
+    for resource in wanted.values():
+        reading = facts.of(resource.source)
+        kind, schema = nodetypes.of(resource.material.node), resource.material.schema
+        if kind is None or not isinstance(reading, HostReading) or not is_wired(resource.attrs):
+            continue
+        before = {
+            file.of.role: there.content.reveal()
+            for file in resource.material.files
+            if (there := reading.files.get(file.path)) is not None and there.content is not None
+        }
+        with suppress(Unreadable):  # told where it is observed
+            after = {
+                file.of.role: merged(file.of.format, file.projection, before.get(file.of.role, b""), Text.display)
+                for file in resource.material.files
+                if file.projection is not None and (before.get(file.of.role) or not file.projection.required)
+            }
+            if any(before.get(role) != data for role, data in after.items()):
+                yield from kind.check_merged(resource.material.node, before, {**before, **after}, schema)
 
 
 def secret_paths(resource: NodeResource) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fleethub import nodetypes
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import wiring
+from fleethub.kinds.node import projection
 from fleethub.kinds.node.attributes import (
     FileAttrs,
     NodeAttrs,
@@ -20,15 +21,16 @@ from fleethub.kinds.node.attributes import (
     NodeTelemetry,
     files_of,
 )
+from fleethub.kinds.node.completion import completed
 from fleethub.kinds.node.delivery import begun, is_host, restart_by_hand, touches_wiring, unused_until_restart
 from fleethub.kinds.node.describe import describe, drifted, kept
 from fleethub.kinds.node.gates import gates, loads
-from fleethub.kinds.node.hazards import env_findings, machine_findings, secret_paths
-from fleethub.kinds.node.objections import objections
+from fleethub.kinds.node.hazards import env_findings, machine_findings, merged_findings, secret_paths
+from fleethub.kinds.node.objections import objections, remarks
 from fleethub.kinds.node.observe import observe
 from fleethub.kinds.node.status import moves, node_rows
 from fleethub.kinds.node.steps import steps
-from fleethub.kinds.values import Dependents, Inputs, ObserveContext, StatusInputs, Work
+from fleethub.kinds.values import Dependents, Inputs, ObserveContext, RenderedFile, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.address import node as node_address
@@ -39,6 +41,7 @@ from fleethub.model.fleet import Fleet, Node
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Absent, Lockfile, Needs, Pending, Resource, Source, System, Unknown
 from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
+from fleethub.model.secret import Fingerprinter
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
@@ -69,24 +72,22 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
             rendered = inputs.rendered.get(name)
             if rendered is None:
                 continue
-            paths = tuple(file.path for file in rendered.files)
+            files = tuple(file for file in rendered.files if file.projection is None or file.projection)
+            paths = tuple(file.path for file in files)
             yield Resource(
                 address=node_address(name),
                 source=Source("host", node.target, ask=(*paths, *_tools(node)), of=f"node.{name}"),
                 attrs=NodeAttrs(
                     chain=tuple(rendered.chain),
-                    files={
-                        file.path: FileAttrs(inputs.fingerprinter.text(file.text), f"{file.mode:04o}")
-                        for file in rendered.files
-                    },
+                    files={file.path: _wanted(file, inputs.fingerprinter) for file in files},
                     marked=True,
                     activated=True if is_host(node) else None,
                     project=_project(node),
-                    stop=(node.stop if is_host(node) else ()) or None,
+                    stop=(node.stop if is_host(node) and node.manage == "whole" else ()) or None,
                 ),
-                material=NodeMaterial(node, rendered.files),
+                material=NodeMaterial(node, files, rendered.schema),
                 needs=node_needs(inputs.fleet, node),
-                shape=" ".join(file.text.shape() for file in rendered.files),
+                shape=" ".join(_shape(file) for file in files),
                 owner=node.owner,
                 protected=node.protected,
                 generation=node.generation,
@@ -111,6 +112,12 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         """The files at the target; nothing of ours there is absence."""
         return observe(address, want, locked, context)
 
+    def completed(
+        self, want: NodeResource, have: NodeSeen | Absent | Unknown, locked: NodeLocked | None
+    ) -> NodeResource:
+        """With what stays as it is found, and no mark where nothing is to be written."""
+        return completed(want, have)
+
     def proves(self, item: NodeState) -> bool:
         """A file as this fleet would write it: a fingerprint is its own, for nobody else has the seed."""
         seen, want = item.seen, item.want
@@ -122,7 +129,7 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         self, fleet: Fleet, wanted: Mapping[Address, NodeResource], locked: Mapping[Address, NodeLocked], facts: Facts
     ) -> list[Finding]:
         """Secrets that git would take, and what on its machine is in a node's way."""
-        return [*env_findings(wanted, facts), *machine_findings(wanted, facts, locked)]
+        return [*env_findings(wanted, facts), *machine_findings(wanted, facts, locked), *merged_findings(wanted, facts)]
 
     def objections(self, item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
         """Files or a mark of somebody else at the target."""
@@ -161,6 +168,10 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
                 raise ValueError(f"{path!r} is no file of a node")
         return found
 
+    def remarks(self, item: NodeState) -> list[Finding]:
+        """A kept value that is no longer the one that was adopted."""
+        return remarks(item)
+
     def gates(self, item: NodeState, facts: Facts) -> tuple[Blocker, ...]:
         """Restarts by hand, keys that come too late, targets that move."""
         return gates(item, facts)
@@ -198,6 +209,16 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
     def status(self, status: FleetStatus, inputs: StatusInputs) -> FleetStatus:
         """A row per node."""
         return replace(status, nodes=tuple(node_rows(inputs)))
+
+
+def _wanted(file: RenderedFile, fingerprinter: Fingerprinter) -> FileAttrs:
+    if file.projection is not None:
+        return FileAttrs(owned=projection.wanted(file.of.format, file.projection, fingerprinter))
+    return FileAttrs(fingerprinter.text(file.text), f"{file.mode:04o}")
+
+
+def _shape(file: RenderedFile) -> str:
+    return projection.shape(file.projection) if file.projection is not None else file.text.shape()
 
 
 def _project(node: Node) -> str | None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from fleethub.kinds.node.attributes import NodeState
+from fleethub.kinds.node.completion import kept_of
 from fleethub.kinds.node.delivery import foreign_paths, own_files
 from fleethub.model.finding import Finding
-from fleethub.model.observation import Lockfile
+from fleethub.model.observation import Lockfile, Unknown
 
 
 def objections(item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
     """Files or a mark of somebody else at the target."""
     seen = item.seen
+    place = item.want.place if item.want else None
+    if item.want is not None and not isinstance(item.have, Unknown) and (why := _not_wirable(item)):
+        hint = 'name the file that is there by files =, or write manage = "whole" for a new node'
+        return [Finding("node.nothing-to-wire", why, item.address, place, hint)]
     if seen is None:
         return []
-    place = item.want.place if item.want else None
     lineage = lockfile.lineage if lockfile else ""
     if seen.mark is not None and seen.mark.lineage != lineage and item.want is None:
         left = ", ".join(sorted(own_files(item)))
@@ -52,14 +56,15 @@ def objections(item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
                 "move it away",
             )
         ]
-    if seen.mark is None and item.locked is None:
+    others = [path for path, file in seen.attrs.files.items() if file.owned is None]
+    if seen.mark is None and item.locked is None and others:
         return [
             Finding(
                 "node.target-taken",
-                f"files that FleetHub did not write are at the target: {', '.join(seen.attrs.files)}",
+                f"files that FleetHub did not write are at the target: {', '.join(others)}",
                 item.address,
                 place,
-                "move them away, or choose another target; adopting them (fleethub import) is not there yet",
+                'write manage = "wiring" to own its providers, chain and keys in them; or choose another target',
             )
         ]
     if foreign := foreign_paths(item):
@@ -73,3 +78,34 @@ def objections(item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
             )
         ]
     return []
+
+
+def _not_wirable(item: NodeState) -> str:
+    """Why somebody else's files cannot take FleetHub's part; empty where they can."""
+    want, there = item.want, item.seen.attrs.files if item.seen else {}
+    for file in want.material.files if want else ():
+        if file.projection is None or want is None:
+            continue
+        if file.path in there and there[file.path].kind is not None:
+            return f"{want.source.at}/{file.path} is a {there[file.path].kind}, not a file"
+        if file.projection.required and file.path not in there:
+            return f"there is no {file.path} at {want.source.at} to put its wiring into"
+    return ""
+
+
+def remarks(item: NodeState) -> list[Finding]:
+    """Values that stay as they are found, and are no longer those that were recorded."""
+    if item.seen is None or item.want is None or item.locked is None or item.locked.attrs is None:
+        return []
+    changed = [
+        f"{path}: {name}"
+        for path, file in item.seen.attrs.files.items()
+        for name in sorted(kept_of(item.want, path))
+        if path in item.locked.attrs.files
+        and (item.locked.attrs.files[path].owned or {}).get(name) != (file.owned or {}).get(name)
+    ]
+    if not changed:
+        return []
+    message = f"what stays as it is found was changed there: {', '.join(changed)}"
+    hint = "the next apply records it; fleethub verify asks whether its key works"
+    return [Finding("node.kept-changed", message, item.address, item.want.place, hint)]

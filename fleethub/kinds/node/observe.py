@@ -7,11 +7,22 @@ from typing import Any
 
 from fleethub import nodetypes
 from fleethub.kinds.compare import parse_mark
-from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeLocked, NodeResource, NodeSeen, NodeTelemetry
+from fleethub.kinds.node.attributes import (
+    FileAttrs,
+    NodeAttrs,
+    NodeLocked,
+    NodeResource,
+    NodeSeen,
+    NodeTelemetry,
+    files_of,
+    is_wired,
+)
+from fleethub.kinds.node.completion import digest_of, unresolved
 from fleethub.kinds.node.delivery import by_hand, fingerprints
+from fleethub.kinds.node.projection import Unreadable, found
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
-from fleethub.model.facts import HostReading
+from fleethub.model.facts import FileReading, HostReading
 from fleethub.model.observation import Absent, Seen, Unknown
 from fleethub.model.secret import Blob, Fingerprinter
 
@@ -27,22 +38,23 @@ def observe(
     if not isinstance(reading, HostReading):
         reason = reading.reason if isinstance(reading, Unknown) else "not read as a host"
         return Unknown(reason, context.facts.at)
-    if want is not None and any(f.fingerprint is None for f in want.attrs.files.values()):
+    if want is not None and any(unresolved(f) for f in want.attrs.files.values()):
         return Unknown("a secret of its .env does not resolve, so its files are not known", context.facts.at)
     if want is None and context.fingerprinter.sha256(b"") is None:
         return Unknown(
             "the fleet's seed does not resolve, so which files are FleetHub's is not known", context.facts.at
         )
-    expected = set(want.attrs.files if want else ()) | fingerprints(locked).keys()
-    files: dict[str, FileAttrs] = {}
-    for path in sorted(expected & reading.files.keys()):
-        file = reading.files[path]
-        if file.content is None or file.kind != "file":
-            files[path] = FileAttrs(kind=file.kind)
-        else:
-            files[path] = FileAttrs(context.fingerprinter.sha256(file.content.sha256()), f"{file.mode:04o}")
-    mark = parse_mark(reading.mark)
     known = fingerprints(locked)
+    # where FleetHub is told to leave files to an operator, what it wrote there before is his too
+    expected = set(want.attrs.files if want else ()) | (set() if want and is_wired(want.attrs) else known.keys())
+    try:
+        files = {
+            path: _file(path, reading.files[path], want, locked, context.fingerprinter)
+            for path in sorted(expected & reading.files.keys())
+        }
+    except Unreadable as error:
+        return Unknown(str(error), context.facts.at)
+    mark = parse_mark(reading.mark)
     foreign = mark is not None and mark.lineage != context.lineage
     none_of_ours = foreign and not any(f.fingerprint in known.get(p, ()) for p, f in files.items())
     if not reading.exists or (not files and reading.mark is None) or (want is None and none_of_ours):
@@ -51,7 +63,7 @@ def observe(
     activated, project, stop = _host_seen(want, locked, reading)
     at = (reading.mark or {}).get("activated")
     return Seen(
-        attrs=NodeAttrs(chain or (), files, _marks(reading.mark, files), activated, project, stop),
+        attrs=NodeAttrs(chain or (), files, _marks(want, reading.mark, files), activated, project, stop),
         at=context.facts.at,
         telemetry=NodeTelemetry(
             activated=at if isinstance(at, str) else None,
@@ -59,6 +71,7 @@ def observe(
             listening=want is not None and want.material.node.port in reading.listens,
             tools=reading.tools,
             files={p: f.content for p, f in reading.files.items() if f.content is not None},
+            modes={p: f.mode for p, f in reading.files.items() if f.content is not None},
             applied=_trusted(reading.applied, locked, context.fingerprinter),
         ),
         mark=mark,
@@ -72,6 +85,8 @@ def _host_seen(
     applied = locked.attrs if locked else None
     if want is None or want.attrs.activated is None:
         return (None, applied.project, applied.stop) if applied else (None, None, None)
+    if reading.mark is None and is_wired(want.attrs):
+        return None, None, None
     if by_hand(want):
         now = reading.listens.get(want.material.node.port, "").strip()
         activated = not reading.listener or (reading.listener not in (now, "?"))
@@ -81,10 +96,34 @@ def _host_seen(
     return activated, ended.project, ended.stop
 
 
-def _marks(mark: Mapping[str, Any] | None, files: Mapping[str, FileAttrs]) -> bool:
-    """Whether the mark is of this very set: a delivery that broke off before its mark is not one that has settled."""
+def _file(
+    path: str, file: FileReading, want: NodeResource | None, locked: NodeLocked | None, fingerprinter: Fingerprinter
+) -> FileAttrs:
+    """What is there of one file; of one that is somebody else's FleetHub's part. Raises Unreadable."""
+    if file.content is None or file.kind != "file":
+        return FileAttrs(kind=file.kind)
+    rendered = next((f for f in want.material.files if f.path == path), None) if want else None
+    of = rendered.projection if rendered else None
+    if want is None or rendered is None or of is None:
+        return FileAttrs(fingerprinter.sha256(file.content.sha256()), f"{file.mode:04o}")
+    begun = locked.pending.attrs if locked and locked.pending else None
+    sides = files_of(want.attrs, locked.attrs if locked else None, begun)
+    plain = {pair for files in sides if path in files for pair in (files[path].owned or {}).items()}
+    try:
+        return FileAttrs(owned=found(rendered.of.format, of, file.content.reveal(), plain, fingerprinter))
+    except Unreadable as error:
+        raise Unreadable(f"{path}: {error}, so it is left alone") from None
+
+
+def _marks(want: NodeResource | None, mark: Mapping[str, Any] | None, files: Mapping[str, FileAttrs]) -> bool | None:
+    """Whether the mark is of this very set: a delivery that broke off before its mark is not one that has settled.
+
+    None: what an operator set up has no mark before the first delivery.
+    """
+    if mark is None and want is not None and is_wired(want.attrs):
+        return None
     digests = mark.get("digests") if mark else None
-    there = {path: file.fingerprint for path, file in files.items() if file.kind is None}
+    there = {path: digest_of(want, path, file) for path, file in files.items() if file.kind is None}
     return isinstance(digests, Mapping) and {p: f for p, f in digests.items() if p in there} == there
 
 

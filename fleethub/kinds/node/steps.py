@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from fleethub import nodetypes
 from fleethub.kinds.compare import record
-from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
-from fleethub.kinds.node.attributes import NodeState
+from fleethub.kinds.node.actions import Activate, Deliver, Merge, NodeFile, RemoveNode, Settle
+from fleethub.kinds.node.attributes import FileAttrs, NodeState, NodeTelemetry
+from fleethub.kinds.node.completion import digest_of
 from fleethub.kinds.node.delivery import (
     by_hand,
     changed_files,
@@ -20,9 +21,9 @@ from fleethub.kinds.node.delivery import (
     to_deliver,
     unused_until_restart,
 )
-from fleethub.kinds.values import Work
+from fleethub.kinds.values import RenderedFile, Work
 from fleethub.model.plan import Phase, Step
-from fleethub.model.secret import Blob
+from fleethub.model.secret import Blob, Text
 from fleethub.nodetypes.interface import Probe
 
 
@@ -42,7 +43,7 @@ def steps(item: NodeState) -> Work:
         wait = Settle(node.settle, None, since)
         return Work((Step(settle, item.address, Phase.SETTLE, wait, locked=record(item.want)),))
     kind = nodetypes.of(node)
-    files = tuple(NodeFile(f.path, f.text, f.mode) for f in item.want.material.files)
+    files = tuple(_file(item, file) for file in item.want.material.files)
     probe = kind.probe(node) if kind else Probe()
     host = is_host(node)
     restart = host and needs_restart(item)
@@ -94,3 +95,14 @@ def steps(item: NodeState) -> Work:
     wait = Settle(node.settle, start.id)
     start = replace(start, after=(deliver.id,))
     return Work((deliver, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
+
+
+def _file(item: NodeState, file: RenderedFile) -> NodeFile:
+    """A rendered file as it is delivered; of one that is somebody else's FleetHub's part, and what is there."""
+    if file.projection is None:
+        return NodeFile(file.path, file.text, file.mode)
+    told = item.seen.telemetry if item.seen else NodeTelemetry()
+    merge = Merge(file.of.format, file.projection, told.files.get(file.path))
+    wanted = item.want.attrs.files[file.path] if item.want else FileAttrs()
+    digest = digest_of(item.want, file.path, wanted) or ""
+    return NodeFile(file.path, Text(()), told.modes.get(file.path, file.mode), merge, digest)

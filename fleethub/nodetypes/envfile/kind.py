@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fleethub.dotenv import assignments
 from fleethub.model import address
+from fleethub.model.address import key as key_address
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Secret, Text
@@ -16,6 +17,7 @@ from fleethub.nodetypes.base import Base
 from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints, key_slot
 from fleethub.nodetypes.found import Adopted, FoundHop, FoundKey, FoundNode, FoundProvider, FoundWay
 from fleethub.nodetypes.interface import FileType, Probe, SpecTable
+from fleethub.nodetypes.projection import Projection
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -32,6 +34,7 @@ class Names:
     model: str = "DEFAULT_MODELS"
     prefix: str = ""
     health: str = "/health"
+    keep: Collection[str] = ()
 
 
 def _table() -> type[BaseModel]:
@@ -115,6 +118,16 @@ class EnvFile(Base):
         """Its variables, of which it has no usual ones."""
         names = assignments(data.decode(errors="replace"))
         return f"its {len(names)} variables" if names else ""
+
+    def projection(self, fleet: Fleet, node: Node, file: FileType, text: Text) -> Projection | None:
+        """All variables that its template writes, but for what its table keeps as it is found."""
+        whole, names = super().projection(fleet, node, file, text), Names(**node.settings)
+        first = self.endpoints(fleet, node)[0]
+        key = key_address(first.proxy, node.key)
+        rotated = bool(first.proxy) and key in fleet.floors and not fleet.kept_value(key)
+        keep = {(names.url,)} if "url" in names.keep else set()
+        keep |= {(names.key,)} if "key" in names.keep and not rotated else set()
+        return replace(whole, keep=frozenset(keep)) if whole else whole
 
     def found(self, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> FoundNode:
         """Its one endpoint, under the names that its table says, else Open WebUI's."""

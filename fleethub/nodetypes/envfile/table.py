@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,4 +21,7 @@ class EnvFileTable(Table):
     key: Variable = Field(USUAL.key, description="The variable of the key")
     model: Variable = Field(USUAL.model, description="The variable of the model")
     prefix: str = Field(USUAL.prefix, pattern="^[A-Za-z0-9_./:-]*$", description="What stands before a model")
+    keep: list[Literal["key", "url"]] = Field(
+        [], description='With manage = "wiring": what stays as it is found; key: until its key is made anew'
+    )
     health: str = Field(USUAL.health, pattern="^/[A-Za-z0-9_./-]*$", description="What answers at the node's port")

@@ -24,15 +24,15 @@ def check(node: Node, paths: Mapping[str, str], container: bool) -> Iterator[Con
             f"{names.project(node)!r} is no name of a Compose project",
             "lower-case letters, digits, - and _",
         )
-    yield from _check_paths(paths)
+    yield from _check_paths(paths, node.manage == "whole")
 
 
-def _check_paths(paths: Mapping[str, str]) -> Iterator[ConfigFinding]:
+def _check_paths(paths: Mapping[str, str], whole: bool) -> Iterator[ConfigFinding]:
     for role, path in paths.items():
         pure = PurePosixPath(path)
         if pure.is_absolute() or ".." in pure.parts or not pure.parts or str(pure) != path or "\0" in path:
             yield ConfigFinding("node.config-check", f"files.{role} is {path!r}, not a plain path below the target")
-        elif pure.parts[0] in (".fleethub", *names.FOLDERS) and not _may(role, pure):
+        elif pure.parts[0] in (".fleethub", *(names.FOLDERS if whole else ())) and not _may(role, pure):
             hint = f"in workspace/ it can be {names.GUIDE} only" if role == "fleethub" else ""
             yield ConfigFinding(
                 "node.config-check", f"files.{role} is {path!r}, but {pure.parts[0]}/ is not for it", hint

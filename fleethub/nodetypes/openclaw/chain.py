@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,15 +12,15 @@ from fleethub.nodetypes.openclaw import json5
 _PORTS = {"http": 80, "https": 443}
 
 
-def read_chain(config: bytes) -> tuple[str, ...] | None:
-    """The models of a config, primary first: ``qwen3-32b`` through FleetHub's wiring,
+def read_chain(config: bytes, wired: Collection[str] = ()) -> tuple[str, ...] | None:
+    """The models of a config, primary first: ``qwen3-32b`` through FleetHub's wiring (``wired``: also by these),
     ``ENGINE:TAG@HOST:PORT`` straight to a model server, ``provider/id`` through anything else. None: unreadable.
     """
     root = json5.read(config)
     if root is None:
         return None
     providers = json5.table(root, "models", "providers")
-    return tuple(_name(providers, ref) for ref in references(json5.at(root, "agents", "defaults", "model")))
+    return tuple(_name(providers, ref, wired) for ref in references(json5.at(root, "agents", "defaults", "model")))
 
 
 def references(model: Any) -> list[str]:
@@ -34,12 +34,12 @@ def references(model: Any) -> list[str]:
     return [ref for ref in listed if isinstance(ref, str) and ref]
 
 
-def _name(providers: Mapping[str, Any], ref: str) -> str:
+def _name(providers: Mapping[str, Any], ref: str, wired: Collection[str]) -> str:
     provider, _, model = ref.partition("/")
     settings = json5.table(providers, provider)
     if isinstance(api := settings.get("api"), str) and api in ENGINES:
         return f"{api}:{model}@{address(settings.get('baseUrl'))}"
-    return model if provider.startswith("fleethub") and model else ref
+    return model if (provider.startswith("fleethub") or provider in wired) and model else ref
 
 
 def address(url: Any) -> str:

@@ -17,6 +17,7 @@ def context(node: Node, chain: tuple[ProviderRoute, ...], container: bool) -> di
     origins = [f"http://{host}:{node.port}" for host in ("127.0.0.1", "localhost")]
     return {
         "hops": [hop(route) for route in chain],
+        "providers": providers(chain),
         "turn_timeout": patience(len(chain)),
         "gateway": {
             "port": PORT if container else node.port,
@@ -24,6 +25,14 @@ def context(node: Node, chain: tuple[ProviderRoute, ...], container: bool) -> di
             "origins": origins,
         },
     }
+
+
+def providers(chain: tuple[ProviderRoute, ...]) -> list[dict[str, object]]:
+    """The providers that the chain goes through, each with its models; one of FleetHub's own has one."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for route in chain:
+        found.setdefault(route.provider, []).append(hop(route))
+    return [{**hops[0], "models": hops} for hops in found.values()]
 
 
 def hop(route: ProviderRoute) -> dict[str, object]:

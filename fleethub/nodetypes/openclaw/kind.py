@@ -15,6 +15,7 @@ from fleethub.model.secret import Text
 from fleethub.nodetypes import compose as docker_compose
 from fleethub.nodetypes import dotenv
 from fleethub.nodetypes.base import Base
+from fleethub.nodetypes.endpoints import ModelEndpoint
 from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
 from fleethub.nodetypes.interface import FileType, PublishedSchema, paths
 from fleethub.nodetypes.openclaw import (
@@ -29,6 +30,7 @@ from fleethub.nodetypes.openclaw import (
     guide,
     machine,
     names,
+    projection,
     published,
     recognise,
     wiring,
@@ -36,6 +38,7 @@ from fleethub.nodetypes.openclaw import (
 from fleethub.nodetypes.openclaw.checks import ConfigFinding
 from fleethub.nodetypes.openclaw.files import FILES
 from fleethub.nodetypes.openclaw.table import TABLE
+from fleethub.nodetypes.projection import Projection
 
 
 class OpenClaw(Base):
@@ -44,6 +47,7 @@ class OpenClaw(Base):
     title = "OpenClaw"
     table = TABLE
     port = names.PORT
+    providers = True
     context_min = 16_384  # its own prompt takes about 10k tokens for one line
 
     def __init__(self, name: str, container: bool) -> None:
@@ -64,9 +68,18 @@ class OpenClaw(Base):
         """Those that FleetHub sets, and those that would redirect Docker Compose itself."""
         return names.owned_variable(name)
 
+    def files_of(self, node: Node) -> tuple[FileType, ...]:
+        """A wired node is run by what its operator wrote: its compose file, if it has one, is no business of ours."""
+        own = tuple(file for file in self.files if file.path or file.role in node.files)
+        return tuple(file for file in own if file.role != "compose") if node.manage == "wiring" else own
+
     def folders(self, node: Node) -> tuple[str, ...]:
         """What OpenClaw writes to."""
-        return names.FOLDERS
+        return () if node.manage == "wiring" else names.FOLDERS
+
+    def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
+        """Each step of the chain, by the providers that the spec names."""
+        return tuple(route.to for route in wiring.routes(fleet, node))
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """Everything that the templates of a node may see."""
@@ -86,7 +99,7 @@ class OpenClaw(Base):
             **env.context(fleet, node, chain, None if self.container else where["openclaw"]),
             "managed": [path for role, path in where.items() if role != "fleethub"],
         }
-        return {**values, **compose.context(node, where)} if self.container else values
+        return {**values, **compose.context(node, where)} if "compose" in where else values
 
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """What is wrong with the node's block."""
@@ -128,21 +141,23 @@ class OpenClaw(Base):
 
     def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
         """What the config names; nothing where there is none."""
-        return chain.read_chain(files["openclaw"]) if "openclaw" in files else ()
+        return chain.read_chain(files["openclaw"], node.wiring) if "openclaw" in files else ()
 
     def consequence(self, file: FileType, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
         """What the gateway does, as it was measured."""
         return consequence.consequence(file.role, node, self.container, before, after)
 
     def activation(self, node: Node) -> tuple[str, ...]:
-        """Compose recreates what changed; or the spec's command."""
+        """Compose recreates what changed; or the spec's command. What an operator set up is his files' affair."""
         if node.command or not self.container:
             return node.command
+        if node.manage == "wiring":
+            return docker_compose.UP
         return docker_compose.argv(paths(self, node), "up", "--detach", "--remove-orphans")
 
     def project(self, node: Node) -> str:
-        """The spec's, or one by the node's name."""
-        return names.project(node) if self.container else ""
+        """The spec's, or one by the node's name; what an operator set up is never ended."""
+        return names.project(node) if self.container and node.manage == "whole" else ""
 
     def validation(self, node: Node) -> tuple[Check, ...]:
         """Compose's and OpenClaw's own."""
@@ -156,6 +171,20 @@ class OpenClaw(Base):
     def recognise(self, file: FileType, data: bytes) -> str:
         """Sections of its config, services, names of variables."""
         return recognise.recognise(file.role, data)
+
+    def projection(self, fleet: Fleet, node: Node, file: FileType, text: Text) -> Projection | None:
+        """Its providers, its chain, and FleetHub's own variables."""
+        if file.role == "env":
+            return projection.env(fleet, node, text)
+        return projection.config(fleet, node, text) if file.role == "openclaw" else None
+
+    def check_merged(
+        self, node: Node, before: Mapping[str, bytes], after: Mapping[str, bytes], schema: Mapping[str, Any] | None
+    ) -> tuple[Finding, ...]:
+        """FleetHub's checks and OpenClaw's schema: what was wrong before is its operator's affair."""
+        of = published.version(node.image)
+        new = [*projection.flaws(before, after), *projection.misfits(before, after, schema, of)]
+        return tuple(_findings(node, new))
 
     def found(self, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> FoundNode:
         """Its providers, their keys, and the chain of its agents."""

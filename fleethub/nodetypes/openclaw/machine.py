@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 from fleethub.model.actions import Check
@@ -20,6 +21,8 @@ HERE = "@set@/"
 def validation(node: Node, paths: Mapping[str, str], container: bool) -> tuple[Check, ...]:
     """Compose reads its file; OpenClaw of the node's own version reads the config, where it is there already."""
     config = paths["openclaw"]
+    if node.manage == "wiring":
+        return _wired(node, config, container)
     if not container:
         env = (f"OPENCLAW_CONFIG_PATH={HERE}{config}", f"OPENCLAW_STATE_DIR={HERE}../state")
         load = 'set -a; . "$0" || exit; set +a; exec env "$@"'
@@ -39,10 +42,48 @@ def validation(node: Node, paths: Mapping[str, str], container: bool) -> tuple[C
     )
 
 
+def _wired(node: Node, config: str, container: bool) -> tuple[Check, ...]:
+    """OpenClaw reads somebody else's config. What starts it may set more variables than its env file: that is no fault.
+
+    Not where it includes other files: they are not beside it while it is judged.
+    """
+    alone = f"! grep -qs '[$]include' {shlex.quote(config)}"
+    if not container:
+        env = ("env", f"OPENCLAW_CONFIG_PATH={HERE}{config}", f"OPENCLAW_STATE_DIR={HERE}../state")
+        words: tuple[str, ...] = (*env, "openclaw", *VALIDATE)
+        when = f"{alone} && command -v openclaw"
+    elif node.image:
+        inside, home = f"{CONFIG_HOME}/{config.rpartition('/')[2]}", folder(config)
+        mount = f"{HERE}{home}:{CONFIG_HOME}:ro" if home != "." else f"{HERE}.:{CONFIG_HOME}:ro"
+        run = ("docker", "run", "--rm", "--network", "none", "--user", "0:0", "-e", f"OPENCLAW_CONFIG_PATH={inside}")
+        words = (*run, "-v", mount, node.image, "node", "dist/index.js", *VALIDATE)
+        when = f"{alone} && docker image inspect {shlex.quote(node.image)}"
+    else:
+        return ()
+    return (Check("openclaw config validate", words, ("sh", "-c", when), json=True, lenient=True),)
+
+
+def _startable(node: Node, container: bool, reading: HostReading) -> Iterator[ConfigFinding]:
+    """What FleetHub would start an operator's node with, where the spec does not say it."""
+    if node.activate == "never" or node.command or not container:
+        return
+    if not {"docker", "compose"} <= reading.tools.keys():
+        why = f"{node.host} has no `docker compose`"
+    elif not reading.compose:
+        why = "no compose file lies at the target"
+    else:
+        return
+    hint = 'write command = ["systemctl", "restart", "NAME"] or what starts it, or activate = "never"'
+    yield ConfigFinding("node.no-docker", f"{why}, so what makes the node use its new variables is not known", hint)
+
+
 def check(
     node: Node, paths: Mapping[str, str], container: bool, reading: HostReading, applied: bool
 ) -> Iterator[ConfigFinding]:
     """A second stack beside an old one, another's port, a missing program."""
+    if node.manage == "wiring":
+        yield from _startable(node, container, reading)
+        return
     if node.activate == "auto" and container and "docker" not in reading.tools:
         message = f"{node.host} has no docker, so the node cannot be started"
         yield ConfigFinding("node.no-docker", message, 'install it, or write activate = "never"')

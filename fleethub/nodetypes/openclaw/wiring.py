@@ -8,9 +8,9 @@ environment's LITELLM_API_KEY beats whatever the config says.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.fleet import Fleet, Hop, Node
 from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints
 
 PROVIDER = "fleethub-"
@@ -49,7 +49,19 @@ class ProviderRoute:
 
 def routes(fleet: Fleet, node: Node) -> tuple[ProviderRoute, ...]:
     """The node's chain, primary first; raises ``Unwired`` on a name that the fleet does not define."""
-    return tuple(ProviderRoute(f"{PROVIDER}{n}", to) for n, to in enumerate(endpoints(fleet, node), 1))
+    return tuple(
+        _route(node, f"{PROVIDER}{n}", hop, to)
+        for n, (hop, to) in enumerate(zip(node.chain, endpoints(fleet, node), strict=True), 1)
+    )
+
+
+def _route(node: Node, own: str, hop: Hop, to: ModelEndpoint) -> ProviderRoute:
+    """Through the provider of the node's own config that the spec names for it, else one of FleetHub's."""
+    for id, named in node.wiring.items():
+        if named.serves(hop, to.proxy):
+            variable = named.key_variable or to.variable if to.proxy else ""
+            return ProviderRoute(id, replace(to, url=named.url or to.url, variable=variable))
+    return ProviderRoute(own, to)
 
 
 def answer(context: int) -> int:

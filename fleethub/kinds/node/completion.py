@@ -1,0 +1,46 @@
+"""Nodes whose files are somebody else's: what of the wanted only what is there decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleethub.kinds.node.attributes import FileAttrs, NodeResource, NodeSeen, is_wired
+from fleethub.kinds.node.projection import UNRESOLVED, digest, kept
+from fleethub.model.observation import Absent, Seen, Unknown
+
+
+def completed(want: NodeResource, have: NodeSeen | Absent | Unknown) -> NodeResource:
+    """What stays as it is found is wanted as it is found; where nothing is to be written, no mark is wanted either."""
+    if not is_wired(want.attrs) or not isinstance(have, Seen):
+        return want
+    there = have.attrs.files
+    files = {path: _kept(want, path, file, there.get(path)) for path, file in want.attrs.files.items()}
+    attrs = replace(want.attrs, files=files)
+    if all(there.get(path) == file for path, file in files.items()):
+        attrs = replace(attrs, chain=have.attrs.chain)
+        if have.attrs.marked is None:
+            attrs = replace(attrs, marked=None, activated=None)
+    return replace(want, attrs=attrs)
+
+
+def unresolved(file: FileAttrs) -> bool:
+    """Whether a wanted file is not known, for want of a secret."""
+    return file.fingerprint is None if file.owned is None else UNRESOLVED in file.owned.values()
+
+
+def digest_of(want: NodeResource | None, path: str, file: FileAttrs) -> str | None:
+    """What a mark says of a file."""
+    return file.fingerprint if file.owned is None else digest(file.owned, kept_of(want, path))
+
+
+def kept_of(want: NodeResource | None, path: str) -> frozenset[str]:
+    """The pointers in a file that stay as they are found."""
+    files = want.material.files if want else ()
+    return next((kept(f.of.format, f.projection) for f in files if f.path == path and f.projection), frozenset())
+
+
+def _kept(want: NodeResource, path: str, file: FileAttrs, there: FileAttrs | None) -> FileAttrs:
+    if file.owned is None or there is None or there.owned is None:
+        return file
+    found = {name: there.owned[name] for name in kept_of(want, path) if name in there.owned}
+    return replace(file, owned={**file.owned, **found})

@@ -1,0 +1,280 @@
+"""The owned part of a node's file: as it is wanted, as it is found there, and put into what is there.
+
+Owned values travel as texts by path: JSON where FleetHub rendered the value from fields that are no secret (``"llm/a"``
+with its quotes, ``40960``), else a fingerprint. A path is a JSON Pointer, or the name of a variable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from fleethub.dotenv import assignments
+from fleethub.formats import dotenv, json5
+from fleethub.formats.json5 import NotEditable
+from fleethub.model.secret import Fingerprinter, Text
+from fleethub.nodetypes import Format
+from fleethub.nodetypes.projection import Path, Projection, at, leaves
+
+Owned = Mapping[str, str]
+#: What has no fingerprint, for its secret or the seed is not at hand. Nothing is equal to it.
+UNRESOLVED = ""
+
+
+class Unreadable(ValueError):
+    """What is there cannot be understood, so it is neither compared nor changed; the message shows no value."""
+
+
+def pointer(format: Format, path: Path) -> str:
+    """How a path is written in the lockfile."""
+    if format == "dotenv":
+        return path[0]
+    return "".join(f"/{key.replace('~', '~0').replace('/', '~1')}" for key in path)
+
+
+def path_of(pointer: str) -> Path:
+    """The path of a pointer, or of a variable's name."""
+    if not pointer.startswith("/"):
+        return (pointer,)
+    return tuple(key.replace("~1", "/").replace("~0", "~") for key in pointer[1:].split("/"))
+
+
+def wanted(format: Format, of: Projection, fingerprinter: Fingerprinter) -> dict[str, str]:
+    """The owned values but for those that are kept as they are found."""
+    return {
+        pointer(format, path): _sealed(value, fingerprinter) if path in of.free or _slots(value) else _text(value)
+        for path, value in _owned(of)
+        if path not in of.keep
+    }
+
+
+def found(
+    format: Format, of: Projection, data: bytes, plain: Collection[tuple[str, str]], fingerprinter: Fingerprinter
+) -> dict[str, str]:
+    """The same paths as they are there, and what else has a name of FleetHub's own.
+
+    A value is in plain only where (pointer, text) is in ``plain``: the wanted, and the last applied. Raises Unreadable.
+    """
+    seen = {}
+    for path, value in _there(format, of, data):
+        name, text = pointer(format, path), _text(value)
+        known = (name, text) in plain
+        seen[name] = text if known else fingerprinter.sha256(hashlib.sha256(_content(value)).digest()) or UNRESOLVED
+    return seen
+
+
+def merged(format: Format, of: Projection, data: bytes, fill: Callable[[Text], str]) -> bytes:
+    """The file with the owned values in it and every other byte as it was; ``fill`` opens the secrets of a text.
+
+    Raises Unreadable for what cannot be changed, and when what came out is not just that.
+    """
+    text = _decoded(data)
+    there = dict(_there(format, of, data)) if data else {}
+    want = {path: fill(value) if isinstance(value, Text) else value for path, value in of.values.items()}
+    change = {p: v for p, v in want.items() if p not in of.keep and (p not in there or there[p] != v)}
+    if format == "dotenv":
+        return _merged_env(of, text, there, {path: str(value) for path, value in change.items()})
+    return _merged_json(of, text, change)
+
+
+def digest(owned: Owned, kept: Collection[str] = ()) -> str:
+    """What a mark says of the owned part of a file, without what is kept as it is found."""
+    said = {name: text for name, text in owned.items() if name not in kept}
+    return "owned:" + hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def kept(format: Format, of: Projection) -> frozenset[str]:
+    """The pointers of what is kept as it is found."""
+    return frozenset(pointer(format, path) for path in of.keep)
+
+
+def shape(of: Projection) -> str:
+    """Digest of what is wanted with each secret named instead of filled."""
+    said = {
+        "\0".join(path): list(map(str, value.parts)) if isinstance(value, Text) else value for path, value in _owned(of)
+    }
+    return "shape:" + hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _owned(of: Projection) -> Iterator[tuple[Path, Any]]:
+    yield from of.values.items()
+    for path, unit in of.units.items():
+        yield from leaves(unit, path)
+
+
+def _there(format: Format, of: Projection, data: bytes) -> Iterator[tuple[Path, Any]]:
+    """What of the owned paths is there, with its value."""
+    if format == "dotenv":
+        yield from _there_env(of, data)
+        return
+    root = json5.read(data)
+    if root is None:
+        raise Unreadable("it cannot be read as JSON5")
+    wanted = dict(_owned(of))
+    for path in dict.fromkeys((*of.values, *of.units, *of.sweep, *of.keep)):
+        _own_place(of, root, path)
+    for path in dict.fromkeys((*of.values, *of.keep)):
+        try:
+            yield path, at(_spelled_out(of, root), path)
+        except KeyError:
+            if wanted.get(path) == []:
+                yield path, []  # an empty list and none say the same
+    swept = [
+        (*above, name) for above, start in of.sweep.items() for name in _table(root, above) if name.startswith(start)
+    ]
+    for path in dict.fromkeys((*of.units, *swept)):
+        try:
+            yield from leaves(at(root, path), path)
+        except KeyError:
+            continue
+
+
+def _there_env(of: Projection, data: bytes) -> Iterator[tuple[Path, Any]]:
+    has = assignments(_decoded(data))
+    names = [name for (name,) in (*of.values, *of.keep)]
+    names += [name for name in has if any(name.startswith(start) for start in of.sweep.values())]
+    for name in dict.fromkeys(names):
+        if name in has:
+            value = has[name]
+            if value is None:
+                raise Unreadable(f"its line of {name} cannot be read")
+            yield (name,), value
+
+
+def _merged_env(of: Projection, text: str, there: Mapping[Path, Any], change: Mapping[Path, str]) -> bytes:
+    before, result = assignments(text), text
+    for (name,), value in change.items():
+        result = dotenv.put(result, name, f"'{value}'")
+    gone = [path for path in there if path not in of.values and path not in of.keep]
+    for (name,) in gone:
+        result = dotenv.cut(result, name)
+    expected = {**{n: v for n, v in before.items() if (n,) not in gone}, **{n: v for (n,), v in change.items()}}
+    if assignments(result) != expected:
+        raise Unreadable(f"{', '.join(name for (name,) in (*change, *gone))} cannot be written into it")
+    return result.encode()
+
+
+def _merged_json(of: Projection, text: str, change: Mapping[Path, Any]) -> bytes:
+    before = json5.read(text.encode())
+    if before is None:
+        raise Unreadable("it cannot be read as JSON5")
+    puts: dict[Path, Any] = {}
+    cuts = [
+        (*above, name)
+        for above, start in of.sweep.items()
+        for name in _table(before, above)
+        if name.startswith(start) and (*above, name) not in of.units
+    ]
+    for path, short in of.short.items():
+        if isinstance(value := _found(before, path), str) and any(p[: len(path)] == path for p in change):
+            puts[path] = {short: value}
+    puts |= {path: unit for path, unit in of.units.items() if _found(before, path) != unit}
+    for path, value in of.fresh.items():
+        if any(p[: len(path)] == path for p in change) and _found(before, path) is None:
+            puts[path] = value
+    puts |= change
+    expected, result = before, text
+    try:
+        for path in cuts:
+            expected, result = _without(expected, path), json5.cut(result, path)
+        for path, value in puts.items():
+            expected, result = _with(expected, path, value), json5.put(result, path, value)
+    except NotEditable as error:
+        raise Unreadable(str(error)) from None
+    if json5.read(result.encode()) != expected:
+        raise Unreadable("it cannot be changed so that all else stays as it is")
+    return result.encode()
+
+
+def _own_place(of: Projection, root: Any, path: Path) -> None:
+    """Whether what a path leads through stands in this file, as tables and lists; raises Unreadable."""
+    value = root
+    for depth in range(len(path)):
+        place = ".".join(path[:depth]) or "the whole"
+        if isinstance(value, str) and path[:depth] in of.short:
+            return
+        if not isinstance(value, dict | list):
+            raise Unreadable(f"its {place} is neither a table nor a list")
+        if of.include and isinstance(value, dict) and of.include in value:
+            raise Unreadable(f"its {place} takes what it says from another file ({of.include})")
+        try:
+            value = at(value, path[depth : depth + 1])
+        except KeyError:
+            return
+    if of.include and isinstance(value, dict) and of.include in value:
+        raise Unreadable(f"its {'.'.join(path)} takes what it says from another file ({of.include})")
+
+
+def _spelled_out(of: Projection, root: Any) -> Any:
+    """With every table that is written as one value as a table."""
+    for path, key in of.short.items():
+        value = _found(root, path)
+        if isinstance(value, str):
+            root = _with(root, path, {key: value})
+    return root
+
+
+def _with(value: Any, path: Path, new: Any) -> Any:
+    """A copy with a value at a path, as ``json5.put`` does it."""
+    if not path:
+        return new
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            if isinstance(one, dict) and one.get("id") == path[0]:
+                return [*value[:number], _with(one, path[1:], new), *value[number + 1 :]]
+        made = _with({}, path[1:], new) if len(path) > 1 else new
+        return [*value, {"id": path[0], **made}]
+    table = value if isinstance(value, dict) else {}
+    return {**table, path[0]: _with(table.get(path[0], {}), path[1:], new)}
+
+
+def _without(value: Any, path: Path) -> Any:
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    if len(path) == 1:
+        return {key: one for key, one in value.items() if key != path[0]}
+    return {**value, path[0]: _without(value[path[0]], path[1:])}
+
+
+def _found(root: Any, path: Path) -> Any:
+    try:
+        return at(root, path)
+    except KeyError:
+        return None
+
+
+def _table(root: Any, path: Path) -> dict[str, Any]:
+    value = _found(root, path)
+    return value if isinstance(value, dict) else {}
+
+
+def _slots(value: Any) -> bool:
+    return isinstance(value, Text) and bool(value.slots)
+
+
+def _sealed(value: Any, fingerprinter: Fingerprinter) -> str:
+    text = value if isinstance(value, Text) else None
+    if text is not None:
+        return fingerprinter.text(text) or UNRESOLVED
+    return fingerprinter.sha256(hashlib.sha256(_content(value)).digest()) or UNRESOLVED
+
+
+def _content(value: Any) -> bytes:
+    """What a fingerprint is of: a text itself, of all else its JSON."""
+    return value.encode() if isinstance(value, str) else _text(value).encode()
+
+
+def _text(value: Any) -> str:
+    """A plain value as JSON."""
+    if isinstance(value, Text):
+        value = value.display()
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Unreadable("it is not UTF-8") from None

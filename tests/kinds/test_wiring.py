@@ -1,0 +1,210 @@
+"""Nodes whose files are somebody else's: FleetHub's part goes in, and every other byte stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fleethub.dotenv import assignments
+from fleethub.formats import dotenv, json5
+from fleethub.kinds.node.actions import Deliver
+from fleethub.model.observation import Unknown
+from fleethub.model.plan import Action
+from tests.fleets import Spec, fleet
+from tests.kinds.asking import item, phases, steps
+from tests.world import Node, World, apply, plan
+
+NODE, HERE = "node.a", "nodes/a"
+SPEC = fleet().models("one", "two").node("a", "one", manage="wiring")
+CONFIG = """// ours, since 2024
+{
+  gateway: { mode: 'local', port: 18789 }, /* hands off */
+  channels: { telegram: { enabled: true, botToken: "${TELEGRAM}" } },
+  models: {
+    providers: {
+      mine: { baseUrl: "http://elsewhere/v1", apiKey: "sk-canary-7", models: [{ id: "x", name: "X" }] }, // keep
+    },
+  },
+  agents: { defaults: { model: "mine/x", heartbeat: { every: "30m" } } },
+}
+"""
+ENV = "# by hand\nTELEGRAM='canary-8' # bot\nexport TZ=UTC\n"
+
+
+def there(spec: Spec = SPEC, config: str = CONFIG, env: str | None = ENV) -> World:
+    """A world with a node that its operator set up."""
+    files = {"openclaw.json": (config.encode(), 0o600), "docker-compose.yml": (b"services: {}", 0o644)}
+    files |= {".env": (env.encode(), 0o600)} if env is not None else {}
+    return World.of(spec).at_node(HERE, lambda _: Node(files))
+
+
+def done(world: World, spec: Spec) -> World:
+    """Applied, after which the plan is empty."""
+    after = apply(world, plan(world, spec)).world
+    left = plan(after, spec)
+    assert (left.changes, left.drift) == ((), ())
+    return after
+
+
+def config(world: World) -> Any:
+    return json5.read(world.nodes[HERE].files["openclaw.json"][0])
+
+
+def text(world: World, path: str = "openclaw.json") -> str:
+    return world.nodes[HERE].files[path][0].decode()
+
+
+def test_its_part_goes_in_and_every_other_byte_stays() -> None:
+    after = done(there(), SPEC)
+    assert {*after.nodes[HERE].files} == {"openclaw.json", ".env", "docker-compose.yml"}
+    assert after.nodes[HERE].files["openclaw.json"][1] == 0o600, "its mode is its operator's"
+    found = config(after)
+    assert found["agents"]["defaults"]["model"] == {"primary": "fleethub-1/one"}
+    assert found["models"]["providers"]["fleethub-1"]["apiKey"] == "${FLEETHUB_KEY_MAIN}"
+    before = json5.read(CONFIG.encode())
+    assert before is not None
+    found["models"]["providers"].pop("fleethub-1")
+    found["agents"]["defaults"]["model"] = "mine/x"
+    assert found == before
+    for line in CONFIG.splitlines():
+        assert line in text(after) or "model:" in line, line
+    assert text(after, ".env").startswith(ENV)
+    assert set(assignments(text(after, ".env"))) == {"TELEGRAM", "TZ", "FLEETHUB_KEY_MAIN"}
+
+
+def test_a_swap_changes_its_part_alone_and_what_is_no_longer_needed_goes() -> None:
+    long = done(there(SPEC.node("a", "one", "two")), SPEC.node("a", "one", "two"))
+    after = done(long, SPEC.node("a", "two"))
+    assert set(config(after)["models"]["providers"]) == {"mine", "fleethub-1"}
+    assert config(after)["agents"]["defaults"]["model"]["primary"] == "fleethub-1/two"
+    operator = after.at_file(HERE, "openclaw.json", text(after).replace("hands off", "hands on").encode(), 0o600)
+    left = plan(operator, SPEC.node("a", "two"))
+    assert (left.changes, left.drift) == ((), ()), "what is not FleetHub's is no drift"
+
+
+def test_what_somebody_changed_of_its_part_is_named_and_no_value_shown() -> None:
+    world = done(there(), SPEC)
+    edited = text(world).replace('"fleethub-1/one"', '"mine/other"')
+    env = dotenv.put(text(world, ".env"), "FLEETHUB_KEY_MAIN", "canary-10")
+    changed = world.at_file(HERE, "openclaw.json", edited.encode(), 0o600).at_file(HERE, ".env", env.encode(), 0o600)
+    (drift,) = plan(changed, SPEC).drift
+    assert [".".join(field.path) for field in drift.fields] == [
+        ".env.FLEETHUB_KEY_MAIN",
+        "openclaw.json.agents.defaults.model.primary",
+    ]
+    assert "canary" not in repr(plan(changed, SPEC))
+    after = done(changed, SPEC)
+    assert text(after) == text(world)
+    assert text(after, ".env") == text(world, ".env")
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ("{ broken", "openclaw.json: it cannot be read as JSON5"),
+        ('{ models: "none" }', "openclaw.json: its models is neither a table nor a list"),
+        ('{ agents: { $include: "./agents.json5" } }', "takes what it says from another file ($include)"),
+        ('{ $include: ["./a.json5"] }', "takes what it says from another file ($include)"),
+    ],
+)
+def test_what_cannot_be_understood_is_unknown_and_never_written(config: str, why: str) -> None:
+    world = there(config=config)
+    have = item(NODE, world, SPEC).have
+    assert isinstance(have, Unknown)
+    assert why in have.reason
+    assert not [step for step in plan(world, SPEC).steps if isinstance(step.do, Deliver)]
+
+
+def test_without_a_config_there_is_nothing_to_wire() -> None:
+    world = World.of(SPEC).at_node(HERE, lambda _: Node({".env": (b"", 0o600)}))
+    (change,) = (c for c in plan(world, SPEC).changes if str(c.address) == NODE)
+    assert change.action is Action.BLOCKED
+    assert "there is no openclaw.json" in change.blockers[0].reason
+
+
+def test_a_missing_env_is_made() -> None:
+    after = done(there(env=None), SPEC)
+    assert set(assignments(text(after, ".env"))) == {"FLEETHUB_KEY_MAIN"}
+    assert after.nodes[HERE].files[".env"][1] == 0o600
+
+
+ADOPTED = CONFIG.replace('"mine/x"', '{ primary: "llm/one" }').replace(
+    "// keep", '// keep\n      llm: { baseUrl: "http://other:4000/v1", apiKey: "${LLM}", models: [{ id: "one" }] },'
+)
+KEPT = SPEC.table(
+    "nodes.a.wiring.llm", proxy="main", url="http://other:4000/v1", key_variable="LLM", keep=["key", "api", "context"]
+)
+
+
+def test_what_is_there_as_the_spec_says_it_changes_no_byte() -> None:
+    """Adoption: another provider's name, URL and variable; what the file does not say; a key that is kept."""
+    world = there(KEPT, ADOPTED, "LLM=sk-canary\n")
+    state = item(NODE, world, KEPT)
+    assert state.want is not None
+    assert state.seen is not None
+    assert state.want.attrs == state.seen.attrs
+    assert "canary" not in repr(state)
+    assert phases(steps(NODE, world, KEPT)) == ["settle"], "nothing is delivered"
+
+
+def test_a_kept_key_stays_through_a_swap() -> None:
+    spec = KEPT.node("a", "two")
+    world = there(spec, ADOPTED, "LLM=sk-canary\n")
+    after = apply(world, plan(world, spec)).world
+    assert text(after, ".env") == "LLM=sk-canary\n"
+    found = config(after)["models"]["providers"]
+    assert set(found) == {"mine", "llm"}
+    assert [model["id"] for model in found["llm"]["models"]] == ["one", "two"]
+    assert (found["llm"]["apiKey"], found["llm"]["baseUrl"]) == ("${LLM}", "http://other:4000/v1")
+    assert config(after)["agents"]["defaults"]["model"]["primary"] == "llm/two"
+
+
+def test_a_key_that_is_not_kept_is_written_under_its_own_variable() -> None:
+    spec = SPEC.table("nodes.a.wiring.llm", proxy="main", key_variable="LLM")
+    after = done(there(spec, ADOPTED, "LLM=sk-canary # old\nTZ=UTC\n"), spec)
+    assert "canary" not in text(after, ".env")
+    assert text(after, ".env").endswith("' # old\nTZ=UTC\n")
+    assert config(after)["models"]["providers"]["llm"]["apiKey"] == "${LLM}"
+
+
+def test_from_whole_to_wiring_and_back() -> None:
+    whole = SPEC.table("nodes.a", manage=None)
+    world = apply(World.of(whole), plan(World.of(whole), whole)).world
+    wired = done(world, SPEC)
+    assert set(wired.nodes[HERE].files) == {".env", "compose.yaml", "openclaw.json"}, "nothing is taken away"
+    assert text(wired) == text(world)
+    mine = wired.at_file(HERE, "openclaw.json", text(wired).replace("{", '{ "channels": {},', 1).encode(), 0o644)
+    (change,) = (c for c in plan(mine, whole).changes if str(c.address) == NODE)
+    assert change.action is Action.UPDATE
+    assert ("openclaw.json", "channels") in [field.path for field in change.fields], "what would be lost is named"
+
+
+def test_a_removed_node_keeps_its_files() -> None:
+    world = done(there(), SPEC)
+    after = apply(world, plan(world, SPEC.without("nodes"))).world
+    assert after.nodes[HERE].files == world.nodes[HERE].files
+    assert after.nodes[HERE].mark is None
+
+
+def test_an_envfile_and_a_brought_type_own_what_they_render() -> None:
+    spec = fleet().models("one").node("a", "one", type="envfile", manage="wiring")
+    world = World.of(spec).at_node(HERE, lambda _: Node({".env": (b"WEBUI=1\nOPENAI_API_KEY=old\n", 0o640)}))
+    after = done(world, spec)
+    env = assignments(text(after, ".env"))
+    assert env["WEBUI"] == "1"
+    assert set(env) == {"WEBUI", "OPENAI_API_KEY", "OPENAI_API_BASE_URL", "DEFAULT_MODELS"}
+    kept = spec.table("nodes.a.envfile", keep=["key"])
+    assert assignments(text(apply(world, plan(world, kept)).world, ".env"))["OPENAI_API_KEY"] == "old"
+
+
+def test_a_link_is_no_file() -> None:
+    state = item(NODE, there(), SPEC)
+    assert state.seen is not None
+    from fleethub.kinds.node.attributes import FileAttrs
+    from fleethub.kinds.node.objections import objections
+
+    linked = replace(state.seen, attrs=replace(state.seen.attrs, files={"openclaw.json": FileAttrs(kind="link")}))
+    (found,) = objections(replace(state, have=linked), None)
+    assert found.code == "node.nothing-to-wire"
