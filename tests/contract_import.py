@@ -106,3 +106,26 @@ def test_an_adopted_key_goes_on_with_its_value(
     assert "gpt-oss-20b" not in admin.row("wide")["models"]  # type: ignore[operator]
     assert admin.row("wide")["models"] != []
     assert chat(replicas[0].url, estate["wide"], "qwen3-32b")[0] == 200
+
+
+def test_an_adopted_key_that_is_rotated_is_fleethubs_own_from_then_on(
+    place: Place, admin: Admin, estate: dict[str, str], replicas: tuple[Endpoint, Endpoint]
+) -> None:
+    contexts = [f"--context={model}=32768" for model in MODELS]
+    place.run("import", "key.main.web", "key.main.wide", *contexts, "--yes", code=0)
+    old = {alias: admin.row(alias)["token"] for alias in ("web", "wide")}
+    place.run("rotate", "web", "--yes", code=0)
+    place.edit("[keys.web]\n", '[keys.web]\ngrace = "0s"\n')
+    assert "value: new (generation 2)" in place.run("plan", code=0)
+    place.apply()
+    place.plan_is_empty()
+    row = admin.row("web")
+    assert row["token"] != old["web"]
+    assert row["metadata"]["fleethub"]["generation"] == 2  # type: ignore[index]
+    assert row["models"] == ["qwen3-32b"]
+    assert [row["rpm_limit"], row["max_budget"]] == [60000, 20.0]
+    assert admin.row("wide")["token"] == old["wide"]
+    assert chat(replicas[0].url, estate["web"], "qwen3-32b")[0] == 401
+    place.edit('[keys.wide]\nmodels = ["gemma3-27b", "gpt-oss-20b", "llama4-scout", "qwen3-32b"]\n', "")
+    place.apply()
+    assert admin.rows("wide") == []
