@@ -218,6 +218,33 @@ def test_a_rotation_takes_the_spend_along_and_a_user_that_is_no_node_gets_grace(
     place.plan_is_empty()
 
 
+def test_a_revoked_key_is_refused_at_once_on_every_replica_and_never_comes_back(
+    tmp_path: Path, slow_replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
+) -> None:
+    """Each replica remembers a key for a minute; the node's folder cannot be reached."""
+    text = spec(times, *slow_replicas).replace('name = "monad"', f'name = "{fresh()}"')
+    place = Place(tmp_path / "fleet", text.replace("[policy]", '[policy]\nrevoked = "restore"'))
+    place.apply()
+    before = place.env("rentalclaw")["FLEETHUB_KEY_MAIN"]
+    assert [chat(one.url, before, "qwen3-32b")[0] for one in slow_replicas] == [200, 200]
+    away = place.folder / "nodes/rentalclaw"
+    away.rename(tmp_path / "away")
+    away.write_text("no folder")
+    out = place.run("revoke", "rentalclaw", "--yes", code=0)
+    assert "every call of node.rentalclaw with it is refused from then on" in out
+    assert [chat(one.url, before, "qwen3-32b")[0] for one in slow_replicas] == [401, 401]
+    assert admin.rows("rentalclaw") == []
+    away.unlink()
+    (tmp_path / "away").rename(away)
+    assert "was revoked, and its value is never made again" in place.run("apply", "--auto-approve")
+    assert admin.rows("rentalclaw") == []
+    place.run("rotate", "rentalclaw", "--yes", code=0)
+    place.apply()
+    assert place.env("rentalclaw")["FLEETHUB_KEY_MAIN"] != before
+    assert chat(slow_replicas[0].url, place.env("rentalclaw")["FLEETHUB_KEY_MAIN"], "qwen3-32b")[0] == 200
+    place.plan_is_empty()
+
+
 def called(agent: Consumer, more: int) -> None:
     """Wait until it has made so many calls more."""
     wanted, end = agent.calls + more, time.monotonic() + 300

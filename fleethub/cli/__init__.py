@@ -29,6 +29,7 @@ COMMANDS = {
     "assign": "Give a node another primary model, in the spec.",
     "release": "Take a node out of the spec.",
     "rotate": "Give keys new values, in the spec; the old ones go last.",
+    "revoke": "End a key at once, on every replica.",
     "node": "Register a node, or set its fields, in the spec.",
     "trust": "Show and change which hosts and commands this machine trusts.",
     "seed": "Check the seed, or say where it belongs.",
@@ -43,7 +44,6 @@ LATER = [
     "drift",
     "why",
     "graph",
-    "revoke",
     "state",
     "lock",
 ]

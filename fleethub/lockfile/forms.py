@@ -61,6 +61,7 @@ class RecordForm(TypedDict):
     owner: NotRequired[str]
     generation: NotRequired[Generation]
     born: NotRequired[str]
+    revoked: NotRequired[bool]
     protected: NotRequired[bool]
     by_hand: NotRequired[bool]
     pending: NotRequired[Annotated[Pending[Any], Table(PendingForm, sparse=True)]]

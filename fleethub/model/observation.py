@@ -139,7 +139,8 @@ class Pending(Generic[A_co]):
 class Locked(Generic[A_co]):
     """What FleetHub last applied to one resource; no ``attrs`` while a creation is pending.
 
-    ``generation`` 0: an earlier FleetHub did not write it down. ``born``: see ``Resource``.
+    ``generation`` 0: an earlier FleetHub did not write it down. ``born``: see ``Resource``. ``revoked``: its value was
+    ended by an order, and is never made again.
     """
 
     source: Source
@@ -152,6 +153,7 @@ class Locked(Generic[A_co]):
     by_hand: bool = False
     generation: int = 0
     born: str = ""
+    revoked: bool = False
 
 
 AnyResource = Resource[Attributes, object]

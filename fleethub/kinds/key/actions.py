@@ -49,6 +49,26 @@ class KeyDelete:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRevoke:
+    """Block keys through every endpoint, each of which then forgets what it remembers of them; then delete them.
+
+    ``tokens``: LiteLLM's hashes of all its values. ``value``: what each endpoint is asked with afterwards; None: it is
+    not known here. ``ttl``: seconds that a worker nobody can ask may take it on (``processes`` > 1).
+    """
+
+    operation: ClassVar[str] = "key.revoke"
+    says: ClassVar[str] = "revoke key"
+
+    source: Source
+    endpoints: tuple[str, ...]
+    alias: str
+    tokens: tuple[str, ...]
+    ttl: float
+    processes: int
+    value: Derived | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProveKey:
     """Ask every endpoint with the key itself until it lists the whole scope, for 2 x ttl + 10 seconds each.
 

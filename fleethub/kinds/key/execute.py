@@ -8,7 +8,7 @@ from typing import Any
 
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.kinds.execution import Context, Handler, StepError
-from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRevoke, ProveKey
 from fleethub.kinds.key.attributes import BY_MODEL, power, shown
 from fleethub.kinds.key.marks import mark_of
 from fleethub.model import keycall
@@ -132,6 +132,39 @@ def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
         _gone(api, token, do.alias, context)
     left = _call(api.find, do.alias)
     return (f"a key {do.alias!r} that FleetHub did not make stays",) if left else ()
+
+
+def revoke(do: KeyRevoke, context: Context) -> tuple[str, ...]:
+    """Block through each endpoint, delete, and ask each with the key itself where its value is known."""
+    master = context.resolver.open(do.source.credential) if do.source.credential else None
+    doors = {endpoint: LiteLLM(context.http, endpoint, master) for endpoint in do.endpoints}
+    deaf: dict[str, str] = {}
+    for endpoint, api in doors.items():
+        for token in do.tokens:
+            try:
+                api.block(token)
+            except LiteLLMError as error:
+                deaf[endpoint] = str(error)
+    for token in do.tokens:
+        _gone(doors[do.source.at], token, do.alias, context)
+    late = f"may take the key for up to {do.ttl:g} s more (key_cache_ttl)"
+    notes = [f"{endpoint} could not be told ({why}): it {late}" for endpoint, why in deaf.items()]
+    if do.processes > 1:
+        notes.append(f"workers that cannot be asked one by one {late}")
+    value = context.resolver.open(do.value) if do.value is not None and do.tokens else None
+    for endpoint, api in doors.items() if value is not None else ():
+        if endpoint not in deaf and do.processes == 1 and _takes(api, endpoint, value):
+            raise StepError(f"{endpoint} still takes the key {do.alias!r}, though it is blocked and deleted")
+    return tuple(notes)
+
+
+def _takes(api: LiteLLM, endpoint: str, value: Secret | None) -> bool:
+    """Whether an endpoint answers to a key; no answer at all is none."""
+    try:
+        api.models_seen_by(endpoint, value)
+    except LiteLLMError:
+        return False
+    return True
 
 
 def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
@@ -268,5 +301,6 @@ def _call(function: Any, *args: Any) -> Any:
 HANDLERS: dict[type, Handler] = {
     KeyPut: put,
     KeyDelete: delete,
+    KeyRevoke: revoke,
     ProveKey: prove,
 }

@@ -6,6 +6,7 @@ import shlex
 
 from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS, KeyState, interim
 from fleethub.kinds.key.marks import values_of
+from fleethub.kinds.key.revoked import brought_back
 from fleethub.model.address import Address
 from fleethub.model.facts import Team
 from fleethub.model.finding import Finding
@@ -21,6 +22,8 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
     renewed = seen is not None and item.want is not None and seen.attrs.value != item.want.attrs.value
     if barred and item.want is not None and (seen is None or renewed):
         return [_barred(item, barred)]
+    if (seen is None or not renewed) and (ended := brought_back(item)):
+        return ended
     if seen is None:
         return []
     alias, proxy = item.address.alias, item.address.owner

@@ -1,0 +1,67 @@
+"""Keys that are revoked: which values of one live, and what keeps one from coming back."""
+
+from __future__ import annotations
+
+from fleethub.kinds.key.attributes import KeyAttrs, KeyState
+from fleethub.kinds.key.marks import interims, mark_of, ours
+from fleethub.model.address import Address
+from fleethub.model.facts import ProxyReading
+from fleethub.model.finding import Finding
+from fleethub.model.observation import AnyLocked, Locked, Pending
+from fleethub.model.secret import Fingerprinter
+
+
+def living(
+    address: Address, record: AnyLocked, reading: ProxyReading, fingerprinter: Fingerprinter | None, lineage: str
+) -> tuple[str, ...]:
+    """LiteLLM's hashes of every value of an applied key that is there.
+
+    Without a seed (``fingerprinter`` None) by this fleet's mark and the key's aliases.
+    """
+    locked = _of_key(record)
+    if fingerprinter is not None and fingerprinter.sha256(b"") is not None:
+        return tuple(row.token for row in ours(address, reading, None, locked, fingerprinter))
+    born = record.born or address.alias
+    return tuple(
+        row.token
+        for same in reading.keys.values()
+        for row in same
+        if (mark := mark_of(row.metadata)) is not None
+        and mark.lineage == lineage
+        and (mark.born == born if mark.born else row.alias in {address.alias, *interims(address, None, locked, row)})
+    )
+
+
+def brought_back(item: KeyState) -> list[Finding]:
+    """Set while the spec wants no other value than the one that ``fleethub revoke`` ended."""
+    locked, want = item.locked, item.want
+    if locked is None or want is None or not locked.revoked or want.generation > locked.generation:
+        return []
+    alias = item.address.alias
+    return [
+        Finding(
+            "key.revoked",
+            f"the key {alias!r} on {item.address.owner} was revoked, and its value is never made again",
+            item.address,
+            want.place,
+            f"fleethub rotate {alias} gives whoever uses it a new one; or take it out of the spec",
+        )
+    ]
+
+
+def _of_key(record: AnyLocked) -> Locked[KeyAttrs]:
+    """A record as one of a key; its address says that it is."""
+    attrs, begun = record.attrs, record.pending
+    return Locked(
+        source=record.source,
+        attrs=attrs if isinstance(attrs, KeyAttrs) else None,
+        shape=record.shape,
+        generation=record.generation,
+        born=record.born,
+        pending=None if begun is None or not isinstance(begun.attrs, KeyAttrs) else _begun(begun.attrs, record),
+    )
+
+
+def _begun(attrs: KeyAttrs, record: AnyLocked) -> Pending[KeyAttrs] | None:
+    begun = record.pending
+    return None if begun is None else Pending(begun.phases, attrs, begun.needs, begun.generation)

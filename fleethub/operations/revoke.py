@@ -1,0 +1,146 @@
+"""Revoke: end a key now, on every replica of its proxy, whether or not its nodes can be reached.
+
+It is blocked through each listed replica, which makes each forget what it remembers, and then deleted. The lockfile
+remembers it, so that no policy brings the value back: the next value is of a higher generation, and is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fleethub.fleetspec.report import nearest, shown
+from fleethub.kinds.key.actions import KeyRevoke
+from fleethub.kinds.key.attributes import KeyAttrs
+from fleethub.kinds.key.revoked import living
+from fleethub.kinds.proxies import proxy_source
+from fleethub.model.address import Address
+from fleethub.model.edit import EditError
+from fleethub.model.exit import Exit, worst
+from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.finding import Finding
+from fleethub.model.observation import AnyLocked, Lockfile, Source, Unknown
+from fleethub.model.plan import Action, Change, Phase, Plan, Result, Step
+from fleethub.model.secret import Derived
+from fleethub.operations.apply import ApplyInput, Sink, carry_out
+from fleethub.operations.held import HeldPlan, PlanInput
+from fleethub.operations.outcome import Outcome
+from fleethub.operations.workplace import Workplace
+from fleethub.planning import grounded
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """What is to end: the plan that does it, and in words what that means. ``unread``: proxies that do not answer."""
+
+    held: HeldPlan
+    says: tuple[str, ...]
+    unread: tuple[Finding, ...] = ()
+
+
+def prepare(workplace: Workplace, what: str) -> Outcome[Revocation]:
+    """Look for the key on each of its proxies. ``what``: its name, or ``key.PROXY.NAME``. Reads, and no more.
+
+    Raises EditError where no such key was applied.
+    """
+    stored = workplace.store.read()
+    lockfile = grounded(stored.lockfile, workplace.trust.credential)
+    if lockfile is None:
+        raise EditError("unknown-key", "nothing was applied from here, so there is no key to revoke")
+    records = _meant(lockfile, what)
+    sources = {address: _source(workplace, address, record) for address, record in records.items()}
+    facts = workplace.read(sources.values())
+    steps, changes, says, unread = [], [], [], []
+    for address, record in records.items():
+        reading = facts.of(sources[address])
+        if isinstance(reading, Unknown) or not isinstance(reading, ProxyReading):
+            unread.append(_unread(workplace, address, facts, sources[address]))
+            continue
+        seedless = workplace.refused() is not None
+        tokens = living(address, record, reading, None if seedless else workplace.resolver, lockfile.lineage)
+        after = replace(record, attrs=_after(record), revoked=True)
+        do = _action(workplace, address, record, sources[address], tokens)
+        steps.append(Step(f"{address}/revoke", address, Phase.CONTRACT, do, locked=after))
+        changes.append(Change(address, Action.UPDATE, locked=after))
+        says.append(_says(workplace, address, lockfile, do))
+    plan = Plan(
+        id="",
+        fleet=lockfile.fleet,
+        sentence=f"Revokes {', '.join(str(change.address) for change in changes) or 'nothing'}.",
+        changes=tuple(changes),
+        steps=tuple(steps),
+        planned=lockfile.planned,
+        fits=lockfile.fits,
+        serial=lockfile.serial,
+        lineage=lockfile.lineage,
+        fleet_id=lockfile.id,
+        by_name=lockfile.by_name,
+        left_out=tuple(a for a in lockfile.resources if a not in records),
+    )
+    held = HeldPlan(PlanInput(), plan, {}, facts, lockfile, base=stored.version)
+    return Outcome(Revocation(held, tuple(says), tuple(unread)), Exit.ERROR if unread else Exit.FINE, tuple(unread))
+
+
+def run(workplace: Workplace, made: Revocation, sinks: tuple[Sink, ...] = ()) -> Outcome[Result]:
+    """End what was prepared; see ``apply.carry_out`` for what it raises. Exit 6: something of it is left."""
+    with workplace.lock("revoke"):
+        done = carry_out(workplace, made.held, ApplyInput(), sinks)
+    return Outcome(done.data, worst(Exit.ERROR, done.exit) if made.unread else done.exit, made.unread)
+
+
+def _meant(lockfile: Lockfile, what: str) -> dict[Address, AnyLocked]:
+    keys = {address: record for address, record in lockfile.resources.items() if address.kind == "key"}
+    found = {a: r for a, r in keys.items() if what in (a.alias, str(a))}
+    if not found:
+        names = {name for address in keys for name in (address.alias, str(address))}
+        raise EditError("unknown-key", f"no key {shown(what)} was applied", nearest(what, names, "key"))
+    return found
+
+
+def _source(workplace: Workplace, address: Address, record: AnyLocked) -> Source:
+    """Where the key was made, with the credential that the spec or this machine's record has for it."""
+    proxy = workplace.fleet.proxies.get(address.owner)
+    if proxy is not None and proxy.admin_url == record.source.at:
+        return proxy_source(proxy)
+    return record.source
+
+
+def _action(
+    workplace: Workplace, address: Address, record: AnyLocked, source: Source, tokens: tuple[str, ...]
+) -> KeyRevoke:
+    proxy = workplace.fleet.proxies.get(address.owner)
+    endpoints = proxy.endpoints if proxy is not None and proxy.admin_url == source.at else ()
+    value = Derived.key_of(record.shape, address.owner) if workplace.refused() is None else None
+    return KeyRevoke(
+        source,
+        tuple(dict.fromkeys((source.at, *endpoints))),
+        address.alias,
+        tokens,
+        proxy.key_cache_ttl if proxy else 60.0,
+        proxy.processes if proxy else 1,
+        value,
+    )
+
+
+def _after(record: AnyLocked) -> KeyAttrs | None:
+    attrs = record.attrs
+    return replace(attrs, replaces=None, interim=None) if isinstance(attrs, KeyAttrs) else None
+
+
+def _says(workplace: Workplace, address: Address, lockfile: Lockfile, do: KeyRevoke) -> str:
+    users = sorted(
+        {str(a) for a, r in lockfile.resources.items() if address in r.needs}
+        | {f"node.{node.name}" for node in workplace.fleet.nodes.values() if node.key == address.alias}
+    )
+    who = f"; every call of {', '.join(users)} with it is refused from then on" if users else ""
+    if not do.tokens:
+        return f"{address} is not there any more: that its value is never used again is recorded"
+    return f"{address} is blocked through {', '.join(do.endpoints)}, then deleted{who}"
+
+
+def _unread(workplace: Workplace, address: Address, facts: Facts, source: Source) -> Finding:
+    reading = facts.of(source)
+    why = reading.reason if isinstance(reading, Unknown) else "not read as a LiteLLM"
+    proxy = workplace.fleet.proxies.get(address.owner)
+    hint = "its keys live until it answers: block the key there by hand, or run this again"
+    message = f"{address} was not revoked: {source.at}: {why}"
+    return Finding("proxy.unreadable", message, address, proxy.place if proxy else None, hint)
