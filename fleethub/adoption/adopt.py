@@ -75,6 +75,8 @@ def adopt(
     ``lockfile`` is an empty one, of a lineage of its own, before the first apply.
     """
     left = {a: "the spec does not want it" for a in chosen if a not in wanted}
+    context = ObserveContext(facts, fingerprinter, lockfile.lineage)
+    wanted = {a: _completed(a, want, context) if a in chosen else want for a, want in wanted.items()}
     records = {a: record(wanted[a]) for a in sorted(chosen) if a in wanted and a not in lockfile.resources}
     while True:
         held = _with(fleet, facts, lockfile, records)
@@ -87,7 +89,6 @@ def adopt(
     if after.fatal:
         records = {}
     lineage = lockfile.lineage
-    context = ObserveContext(facts, fingerprinter, lineage)
     items = {a: _state(a, wanted[a], context) for a in records}
     changes = tuple(
         Change(a, Action.RECORD, title=KINDS[a.kind].title(a), owner=r.owner, locked=r) for a, r in records.items()
@@ -142,6 +143,12 @@ def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return "none" if value is None or repr(value) == "(absent)" else str(value)
+
+
+def _completed(address: Address, want: AnyResource, context: ObserveContext) -> AnyResource:
+    """With what only what is there decides: as what stays as it is found."""
+    kind = KINDS[address.kind]
+    return kind.completed(want, kind.observe(address, want, None, context), None)
 
 
 def _state(address: Address, want: AnyResource, context: ObserveContext) -> Any:

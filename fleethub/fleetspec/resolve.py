@@ -156,7 +156,7 @@ def _provider(table: WiringTable) -> WiredProvider:
         proxy=table.proxy or "",
         endpoint=table.endpoint or "",
         models=tuple(table.models),
-        url=(table.url or "").rstrip("/"),
+        url=table.url or "",
         key_variable=table.key_variable or "",
         keep=frozenset(table.keep),
     )

@@ -78,9 +78,10 @@ def _as_it_is(provider: FoundProvider, way: FoundWay, aliases: list[str]) -> dic
     ids = {alias: id for id, alias in way.aliases.items() if id in provider.models}
     keep = ["key"]
     keep += ["api"] if provider.api != way.api else []
-    keep += ["url"] if not provider.url else []
+    sayable = re.fullmatch(r"https?://[^@?#\s]*[^@?#\s/]", provider.url) is not None
+    keep += ["url"] if not sayable else []
     keep += ["context"] if any(provider.models.get(ids.get(a, "")) != way.contexts.get(a) for a in aliases) else []
-    said = {"url": provider.url} if provider.url and provider.url != way.url else {}
+    said = {"url": provider.url} if sayable and provider.url != way.url else {}
     variable = {"key_variable": key.variable} if key and key.role == "env" and key.variable else {}
     return {**said, **variable, "keep": keep}
 

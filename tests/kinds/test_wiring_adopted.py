@@ -1,0 +1,128 @@
+"""Adoption of a node that runs: the spec that its files say, the lockfile, an empty plan; nothing is changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from fleethub import nodetypes
+from fleethub.adoption import adopt, keeping
+from fleethub.kinds import KINDS
+from fleethub.kinds.node.actions import Deliver
+from fleethub.kinds.values import Inputs
+from fleethub.lockfile.text import dump, load
+from fleethub.model.address import key as key_address
+from fleethub.model.address import node as node_address
+from fleethub.model.facts import KeyRow
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Lockfile
+from fleethub.nodetypes.found import FoundWay
+from fleethub.operations.spec import remembering
+from fleethub.planning import make_plan
+from fleethub.rendering import load_templates, render
+from tests.fleets import CONTEXT, NOWHERE, Spec, fleet
+from tests.kinds.test_wiring import CONFIG, HERE, there
+from tests.world import LINEAGE, SEAL, World, facts
+
+NODE, KEY = node_address("a"), key_address("main", "a")
+VALUE = "sk-canary-by-hand"
+BASE = fleet().models("one", "two")
+WAYS = {
+    "llm": FoundWay(
+        proxy="main",
+        url="http://llm.example:4000/v1",
+        aliases={"one": "one", "two": "two"},
+        contexts={"one": CONTEXT, "two": CONTEXT},
+    )
+}
+PROVIDERS = {
+    "by variable": 'llm: { baseUrl: "http://llm.example:4000/v1", apiKey: "${LLM}", api: "openai-completions", '
+    f'models: [{{ id: "one", name: "O", contextWindow: {CONTEXT} }}] }},',
+    "in the config": f'llm: {{ baseUrl: "http://other:4000/v1/", apiKey: "{VALUE}", '
+    'models: [{ id: "one" }, { id: "two" }] },',
+    "by a reference": 'llm: { baseUrl: "http://llm.example:4000/v1", '
+    'apiKey: { source: "env", provider: "default", id: "LLM" }, api: "openai-responses", '
+    'models: [{ id: "one", name: "O", contextWindow: 8192 }] },',
+}
+CHAINS = ('"llm/one"', '{ primary: "llm/one" }', '{ primary: "llm/one", fallbacks: [], /* none */ }')
+
+
+def said(config: str, env: str) -> Spec:
+    """The spec that the node's type says of its files."""
+    kind = nodetypes.get("openclaw-docker")
+    assert kind is not None
+    found = kind.found({"openclaw": config.encode(), "env": env.encode()}, {})
+    assert not found.unclear
+    fields = kind.adopted(found, WAYS)
+    assert not fields.left
+    first, *rest = fields.fields["model"], *fields.fields["fallbacks"]
+    made = BASE.node("a", first, *rest, manage="wiring")
+    for id, table in fields.fields["wiring"].items():
+        made = made.table(f"nodes.a.wiring.{id}", **table)
+    return made
+
+
+def wanted(now: Fleet) -> Mapping[Any, Any]:
+    templates = load_templates(NOWHERE.parent)
+    rendered = {name: render(now, node, templates) for name, node in now.nodes.items()}
+    return {r.address: r for kind in KINDS.values() for r in kind.desired(Inputs(now, SEAL, rendered))}
+
+
+def taken(world: World, spec: Spec) -> Lockfile:
+    """The lockfile that an import of node and key leaves, as the next command reads it."""
+    known, base = facts(world, spec), Lockfile("monad", LINEAGE, 0, SEAL.seed_fingerprint() or "")
+    kept = keeping(spec.fleet, known, SEAL, [KEY])
+    done = adopt(kept, base, wanted(kept), known, SEAL, [KEY, NODE])
+    assert done.left == {}
+    assert set(done.taken) == {KEY, NODE}
+    return load(dump(replace(base, serial=1, resources={c.address: c.locked for c in done.plan.changes if c.locked})))
+
+
+def estate(spec: Spec, config: str, env: str) -> World:
+    row = KeyRow("a", hashlib.sha256(VALUE.encode()).hexdigest(), ("one",), {}, {})
+    return there(spec, config, env).at_proxy(lambda proxy: proxy.with_key(row))
+
+
+def test_import_then_an_empty_plan_whatever_its_style() -> None:
+    for provider in PROVIDERS.values():
+        for chain in CHAINS:
+            config = CONFIG.replace('"mine/x"', chain).replace("// keep", f"// keep\n      {provider}")
+            env = f"LLM={VALUE}\nTZ=UTC\n" if "LLM" in provider else "TZ=UTC\n"
+            spec = said(config, env)
+            world = estate(spec, config, env)
+            lockfile = taken(world, spec)
+            assert "canary" not in dump(lockfile)
+            now = remembering(spec.fleet, lockfile)
+            left = make_plan(now, lockfile, wanted(now), facts(world, spec), SEAL, (), True)
+            assert (left.changes, left.drift, left.steps) == ((), (), ()), (provider, chain)
+            assert "canary" not in repr(left)
+
+
+def test_a_new_value_of_its_key_is_written_where_the_old_one_stood() -> None:
+    config = CONFIG.replace('"mine/x"', CHAINS[0]).replace("// keep", f"// keep\n      {PROVIDERS['by variable']}")
+    env = f"LLM={VALUE} # by hand\nTZ=UTC\n"
+    spec = said(config, env)
+    world = estate(spec, config, env)
+    lockfile = taken(world, spec)
+    raised = spec.key("a", generation=2)
+    now = remembering(raised.fleet, lockfile)
+    left = make_plan(now, lockfile, wanted(now), facts(world, raised), SEAL, (), True)
+    (deliver,) = [step.do for step in left.steps if isinstance(step.do, Deliver)]
+    assert deliver.keep == {"openclaw.json"}, "its config refers to the same variable"
+    (change,) = [change for change in left.changes if change.address == NODE]
+    assert [field.path for field in change.fields] == [(".env", "LLM")]
+
+
+def test_a_kept_value_that_somebody_changed_is_told_and_left() -> None:
+    config = CONFIG.replace('"mine/x"', CHAINS[0]).replace("// keep", f"// keep\n      {PROVIDERS['by variable']}")
+    spec = said(config, f"LLM={VALUE}\n")
+    world = estate(spec, config, f"LLM={VALUE}\n")
+    lockfile = taken(world, spec)
+    now = remembering(spec.fleet, lockfile)
+    changed = world.at_file(HERE, ".env", b"LLM=sk-canary-other\n", 0o600)
+    left = make_plan(now, lockfile, wanted(now), facts(changed, spec), SEAL, (), True)
+    (told,) = [finding for finding in left.findings if finding.code == "node.kept-changed"]
+    assert told.message.endswith(".env: LLM")
+    assert not [step for step in left.steps if isinstance(step.do, Deliver)]
