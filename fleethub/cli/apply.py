@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fleethub.cli.options import scoped
+from fleethub.cli.options import ordered, scoped
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import run_apply
 from fleethub.operations.apply import ApplyInput
@@ -33,6 +33,7 @@ from fleethub.operations.apply import ApplyInput
 )
 @click.option("--full", is_flag=True, help="Show unified diffs of files.")
 @scoped
+@ordered
 @click.pass_obj
 def cmd(options: dict[str, object], /, full: bool, **asked: Any) -> None:
     """Plan, ask, and carry the plan out: widen keys, prove them, deliver files, activate, settle, narrow keys.

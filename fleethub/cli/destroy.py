@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from fleethub.cli.options import ordered
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import run_apply
 from fleethub.operations.apply import ApplyInput
@@ -11,8 +14,9 @@ from fleethub.operations.apply import ApplyInput
 
 @click.command()
 @click.option("--auto-approve", "-y", is_flag=True, help="Do not ask for the fleet's name.")
+@ordered
 @click.pass_obj
-def cmd(options: dict[str, object], auto_approve: bool) -> None:
+def cmd(options: dict[str, object], /, **asked: Any) -> None:
     """Remove what FleetHub made for this fleet: nodes' files, then keys and routes. The lockfile's lineage stays."""
     out = Out(options)
-    guarded(out, lambda: run_apply(out, ApplyInput(destroy=True, auto_approve=auto_approve)))
+    guarded(out, lambda: run_apply(out, ApplyInput(destroy=True, **asked)))

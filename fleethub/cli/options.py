@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypedDict, get_args, get_origin
 
 import click
 from annotated_types import Ge, Le
 from pydantic import BaseModel
+
+
+class Part(TypedDict):
+    """What ``scoped`` and ``ordered`` give."""
+
+    targets: tuple[str, ...]
+    excludes: tuple[str, ...]
+    forget: tuple[str, ...]
+    prune: bool
 
 
 def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -20,6 +29,14 @@ def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = click.option(name, f"{name[2:]}s", multiple=True, metavar=what, help=help)(command)
     return command
+
+
+def ordered(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--forget`` and ``--prune``, which nothing but a person's order does."""
+    prune = "Delete what has this fleet's mark and neither spec nor lockfile names."
+    forget = "Let go of a removed block's thing that cannot be reached any more; may be repeated."
+    command = click.option("--prune", is_flag=True, help=prune)(command)
+    return click.option("--forget", multiple=True, metavar="ADDRESS", help=forget)(command)
 
 
 def option(of: type[BaseModel], name: str, flag: str = "", **more: Any) -> Callable[[Any], Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import click
 
-from fleethub.cli.options import scoped
+from fleethub.cli.options import Part, ordered, scoped
 from fleethub.cli.output import Out, guarded
 
 
@@ -19,14 +21,10 @@ from fleethub.cli.output import Out, guarded
 @click.option("--full", is_flag=True, help="Show unified diffs of files.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @scoped
+@ordered
 @click.pass_obj
 def cmd(
-    options: dict[str, object],
-    parallel: int,
-    full: bool,
-    detailed_exitcode: bool,
-    targets: tuple[str, ...],
-    excludes: tuple[str, ...],
+    options: dict[str, object], /, parallel: int, full: bool, detailed_exitcode: bool, **part: Unpack[Part]
 ) -> None:
     """Read what is there and show what would change. Changes nothing."""
     out = Out(options)
@@ -38,7 +36,7 @@ def cmd(
         from fleethub.views.data import plan_data
         from fleethub.views.plan import plan_text
 
-        asked = PlanInput(reads=parallel, detailed=detailed_exitcode, targets=targets, excludes=excludes)
+        asked = PlanInput(reads=parallel, detailed=detailed_exitcode, **part)
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             done = plan.run(workplace, asked)
         out.text(plan_text(done.data.plan, out.style, full))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleethub import nodetypes
 from fleethub.engines.registry import ENGINES
@@ -12,6 +12,7 @@ from fleethub.fleetspec.chains import Entry, LookupFailure, entries, hop, proxy_
 from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.schema import RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
+from fleethub.fleetspec.users import nodes_of, said
 from fleethub.fleetspec.validate import Validated
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import DeclaredType
@@ -102,14 +103,19 @@ def _backends(context: CheckContext) -> Iterator[Finding]:
 
 
 def _models(context: CheckContext) -> Iterator[Finding]:
-    for alias, model in context.spec.models.items():
+    spec = context.spec
+    for alias, model in spec.models.items():
         path: KeyPath = ("models", alias)
         if "*" in alias or alias in MAGIC:
             message = f"{report.shown(alias)} means more than one model to LiteLLM, so no key could be proved"
             yield context.finding("spec.name", message, path, "give the model a name of its own")
         yield from _distinct(context, model.backends, (*path, "backends"))
         for i, backend in enumerate(model.backends):
-            yield from context.reference("backends", backend, (*path, "backends", i))
+            for lost in context.reference("backends", backend, (*path, "backends", i)):
+                users = said(nodes_of(spec, context.validated, alias))
+                gone = "" if "did you mean" in lost.hint else "; if it is gone: fleethub assign NODE MODEL, for each"
+                message = f"{lost.message}, and {alias} is {users}"
+                yield replace(lost, message=message, hint=lost.hint + gone) if users else lost
         yield from context.reference("proxies", model.proxy, (*path, "proxy"))
         if not model.backends and model.proxy is None and not context.validated.incomplete(*map(str, path)):
             message = f"{report.shown(alias)} has neither backends nor a proxy"

@@ -71,7 +71,7 @@ def _edited(spec: Loaded, fleet: Fleet, edit: Edit, owner: str) -> Edited:
         hint = report.nearest(edit.node, fleet.nodes, "node")
         raise EditError("unknown-node", f"there is no node {report.shown(edit.node)}", hint)
     elif isinstance(edit, Release):
-        desk.release(fleet.nodes[edit.node])
+        desk.release(fleet.nodes[edit.node], edit.abandon_files)
     else:
         desk.set(fleet.nodes[edit.node], edit, owner)
     return desk.done(spec)
@@ -153,10 +153,13 @@ class _Desk:
         changed = {n: self.files[n] for n in self.touched if self.files[n] != spec.texts.get(n)}
         return Edited(changed, tuple(self.notes))
 
-    def release(self, node: Node) -> None:
+    def release(self, node: Node, abandon_files: bool) -> None:
         """Take the node's block out, and the block of a key that was its alone."""
         self._remove(("nodes", node.name))
-        self.notes.append(f"the next apply takes {node.name} down at {node.target}")
+        if abandon_files:
+            self.notes.append(f"fleethub apply --forget node.{node.name} lets it go; what lies at {node.target} stays")
+        else:
+            self.notes.append(f"the next apply takes {node.name} down at {node.target}")
         key = self.fleet.keys.get(node.key)
         users = sorted(n.name for n in self.fleet.nodes.values() if n.key == node.key and n.name != node.name)
         if key is None:

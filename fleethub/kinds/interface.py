@@ -20,7 +20,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus, ResourceStatus
 from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Pending, Resource, Seen, Source, System, Unknown
-from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
+from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff, Step
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
@@ -106,6 +106,14 @@ class Kind(Generic[A, M, T]):
     def orphans(self, items: Sequence[ResourceState[A, M, T]], fleet: Fleet, context: ObserveContext) -> list[Finding]:
         """What carries this fleet's mark, and is in neither spec nor lockfile; ``items`` are of this kind."""
         return []
+
+    def prune(self, items: Sequence[ResourceState[A, M, T]], fleet: Fleet, context: ObserveContext) -> Iterable[Step]:
+        """How each orphan is deleted: steps of contract, which leave no record."""
+        return ()
+
+    def stays(self, item: ResourceState[A, M, T]) -> str:
+        """Why a thing stays when the whole fleet is taken away (it was there before); empty: it is deleted then."""
+        return ""
 
     # what is wrong
 

@@ -29,9 +29,12 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Take a node out of the spec, with its key's block where nobody else needs it."""
+    """Take a node out of the spec, with its key's block where nobody else needs it. ``abandon_files``: its machine is
+    gone for good, so what lies there is let go unseen.
+    """
 
     node: str
+    abandon_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)

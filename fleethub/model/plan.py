@@ -150,6 +150,21 @@ WHOLE = Scope()
 
 
 @dataclass(frozen=True, slots=True)
+class Orders:
+    """What is done on somebody's explicit order alone. ``forget``: of these, when the spec no longer has them and they
+    cannot be reached, the record goes. ``prune``: what has this fleet's mark and nothing names is deleted.
+    ``uninstall``: all is taken away, so what was there before FleetHub stays.
+    """
+
+    forget: frozenset[Address] = frozenset()
+    prune: bool = False
+    uninstall: bool = False
+
+
+NO_ORDERS = Orders()
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """A backend's VRAM in bytes: what was planned before, what is now, what the GPUs have (None: unknown).
 

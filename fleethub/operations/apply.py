@@ -31,7 +31,7 @@ class ApplyInput:
     ``destroy``: take away all that FleetHub made. ``auto_approve``: nobody is asked, so drift is left alone unless the
     policy says repair. ``parallel``: nodes that are delivered to and activated at a time, after the first (16), and
     what is read at a time (32). ``max_failures``: nodes that may not come up before the rest is left alone.
-    ``targets``, ``excludes``: see ``PlanInput``.
+    ``targets``, ``excludes``, ``forget``, ``prune``: see ``PlanInput``.
     """
 
     destroy: bool = False
@@ -40,6 +40,8 @@ class ApplyInput:
     max_failures: int = 0
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    forget: tuple[str, ...] = ()
+    prune: bool = False
 
     @property
     def operation(self) -> str:
@@ -53,7 +55,7 @@ def prepare(workplace: Workplace, asked: ApplyInput) -> Outcome[HeldPlan]:
     repair = asked.destroy or policy == "repair" or (policy is None and not asked.auto_approve)
     reads = asked.parallel or 32
     how = PlanInput(repair, asked.destroy, reads, targets=asked.targets, excludes=asked.excludes)
-    return planning.run(workplace, how)
+    return planning.run(workplace, replace(how, forget=asked.forget, prune=asked.prune))
 
 
 def asks_about_drift(workplace: Workplace, held: HeldPlan) -> bool:

@@ -25,7 +25,7 @@ from fleethub.model.fleet import Node
 from fleethub.operations.allowed import target_finding
 from fleethub.operations.edit_ownership import key_of_another, owned_by_another, project_name
 from fleethub.operations.edit_write import refuse
-from fleethub.operations.held import HeldPlan
+from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
 from fleethub.operations.trust import Trusting
@@ -121,7 +121,8 @@ def _proposed(path: Path, asked: EditInput, facts: Facts | None, trusting: Trust
     if not made.files:
         return proposal
     says = isinstance(edit, SetFields | Register) and "target" in edit.fields
-    return judged(path, spec, proposal, facts, trusting, lambda node: target_finding(fleet, node, says, api))
+    let_go = isinstance(edit, Release) and edit.abandon_files
+    return judged(path, spec, proposal, facts, trusting, lambda node: target_finding(fleet, node, says, api), let_go)
 
 
 def judged(
@@ -131,6 +132,7 @@ def judged(
     facts: Facts | None,
     trusting: Trusting | None,
     policy: Callable[[Node], Finding | None] = lambda node: None,
+    let_go: bool = False,
 ) -> Proposal:
     """The proposal with what the policy, the new spec's validation and its plan say of it."""
     try:
@@ -143,7 +145,9 @@ def judged(
         after.__exit__()
         return replace(proposal, findings=(refused,))
     with after:
-        made = _planned(spec, after, facts)
+        known = after.store.read().lockfile
+        forget = (str(proposal.address),) if let_go and known and proposal.address in known.resources else ()
+        made = _planned(spec, after, facts, PlanInput(forget=forget))
     return replace(
         proposal,
         after=after.fleet.digest,
@@ -153,14 +157,14 @@ def judged(
     )
 
 
-def _planned(spec: Loaded, after: Workplace, facts: Facts | None) -> HeldPlan:
+def _planned(spec: Loaded, after: Workplace, facts: Facts | None, asked: PlanInput) -> HeldPlan:
     """The plan with the edit; what is read now is read of the models without it too, to tell what it adds."""
     from fleethub.planning.sources import merged, sources
 
     if facts is None and spec.fleet is not None and after.refused() is None:
         wanted = sources(after.fleet, after.wanted(after.fleet), after.store.read().lockfile)
         facts = after.read(merged((*wanted, *sources(spec.fleet, {}, None))))
-    return read_and_plan(after, facts=facts)
+    return read_and_plan(after, asked, facts)
 
 
 def _added(spec: Loaded, made: HeldPlan) -> Iterable[Finding]:

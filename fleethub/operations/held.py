@@ -24,7 +24,8 @@ class PlanInput:
     ``only_look``: nobody is going to carry it out, so a proxy is not asked what only a refused write tells (whether a
     key's value may be chosen there). ``every_model``: have each model server show all that it has, for questions
     about models that nobody planned. ``targets`` and ``excludes``: patterns of what the plan is about (see
-    ``operations.targets``); none: the whole fleet.
+    ``operations.targets``); none: the whole fleet. ``forget``: addresses that are let go unseen where they cannot be
+    reached; ``prune``: orphans are deleted.
     """
 
     repair: bool | None = None
@@ -35,6 +36,8 @@ class PlanInput:
     every_model: bool = False
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    forget: tuple[str, ...] = ()
+    prune: bool = False
 
 
 @dataclass(frozen=True, slots=True)

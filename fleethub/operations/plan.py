@@ -13,7 +13,7 @@ from fleethub.model.plan import Plan, Why
 from fleethub.operations import sessions
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
-from fleethub.operations.targets import scope_notes, scope_of
+from fleethub.operations.targets import orders_notes, orders_of, scope_notes, scope_of
 from fleethub.operations.workplace import Workplace
 from fleethub.state.session_summary import LOCKFILE, stamps
 
@@ -24,7 +24,7 @@ def run(workplace: Workplace, asked: PlanInput = AS_AN_APPLY) -> Outcome[HeldPla
     """Read and plan; sessions are told of it, unless it is a destroy's."""
     held = read_and_plan(workplace, asked)
     if not asked.destroy:
-        whole = replace(asked, targets=(), excludes=())
+        whole = replace(asked, targets=(), excludes=(), forget=(), prune=False)
         told = held if whole == asked else read_and_plan(workplace, whole, held.facts)
         sessions.remember(workplace, told)
     return Outcome(held, plan_exit(held.plan, asked.detailed), held.plan.findings)
@@ -54,12 +54,13 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
         return HeldPlan(asked, refused, {}, facts or Facts(now()), lockfile, seen, stored.version)
     wanted = workplace.wanted(fleet)
     scope = scope_of(asked.targets, asked.excludes, fleet, {*wanted, *(lockfile.resources if lockfile else ())})
+    orders = replace(orders_of(asked.forget, asked.prune, wanted, lockfile), uninstall=asked.destroy)
     if facts is None:
         facts = workplace.read([_asking(s, asked) for s in sources(fleet, wanted, lockfile)], asked.reads)
     findings = [*(workplace.opened.findings if not asked.destroy else ()), *trust.findings, *unresolved(workplace)]
     repair = workplace.fleet.policy.drift != "stop" if asked.repair is None else asked.repair
-    plan = make_plan(fleet, lockfile, wanted, facts, resolver, findings, repair, trust.blocks, scope)
-    plan = replace(plan, notes=(*plan.notes, *scope_notes(scope, plan)))
+    plan = make_plan(fleet, lockfile, wanted, facts, resolver, findings, repair, trust.blocks, scope, orders)
+    plan = replace(plan, notes=(*plan.notes, *scope_notes(scope, plan), *orders_notes(orders, plan, lockfile)))
     if any(isinstance(r, Unknown) for r in facts.readings.values()):
         plan = replace(plan, notes=(*plan.notes, "what could not be read is unknown, and nothing was inferred from it"))
     if not asked.destroy and (unpublished := sessions.unpublished(workplace.fleet, lockfile)):

@@ -1,4 +1,4 @@
-"""``--target`` and ``--exclude``: patterns of addresses and labels -> the part of the fleet that a plan is about."""
+"""``--target`` and ``--exclude``: the part of the fleet that a plan is about. ``--forget`` and ``--prune``: orders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from fleethub.model.address import Address
 from fleethub.model.errors import InputError
 from fleethub.model.fleet import Fleet
-from fleethub.model.plan import Plan, Scope
+from fleethub.model.observation import Lockfile
+from fleethub.model.plan import Action, Orders, Plan, Scope
 
 ALLOWED = "an address (node.volta), a pattern (node.v*, '*.main.*'), a bare name (volta), or @LABEL or @LABEL=VALUE"
 MANY = 4  # names that a line shows
@@ -31,6 +32,37 @@ def scope_notes(scope: Scope, plan: Plan) -> Iterable[str]:
         yield f"taken along, for a target needs it: {_listed(along)}"
     if plan.left_out:
         yield f"left out: {_listed(plan.left_out)}; fleethub plan shows the whole fleet"
+
+
+def orders_of(forget: Iterable[str], prune: bool, wanted: Collection[Address], lockfile: Lockfile | None) -> Orders:
+    """``--forget`` and ``--prune``; raises InputError for what cannot be forgotten."""
+    known = lockfile.resources if lockfile else {}
+    named = frozenset(_to_forget(text, wanted, known) for text in forget)
+    return Orders(named, prune)
+
+
+def orders_notes(orders: Orders, plan: Plan, lockfile: Lockfile | None) -> Iterable[str]:
+    """What letting go means for each that was named."""
+    known = lockfile.resources if lockfile else {}
+    recorded = {c.address for c in plan.changes if c.action is Action.RECORD}
+    for address in sorted(orders.forget):
+        if address in recorded:
+            yield f"{address} is let go unseen: whatever is at {known[address].source.at} stays there as it is"
+        elif address in {c.address for c in plan.changes}:
+            yield f"{address} can be reached, so nothing of it is forgotten: it is removed as usual"
+
+
+def _to_forget(text: str, wanted: Collection[Address], known: Collection[Address]) -> Address:
+    try:
+        address = Address.parse(text if "." in text else f"node.{text}")
+    except ValueError as error:
+        raise InputError(f"--forget: {error}") from None
+    if address in wanted:
+        first = f"fleethub release {address.name}" if address.kind == "node" else "take it out there first"
+        raise InputError(f"--forget {text}: the spec has it, so the next apply would make it again; {first}")
+    if address not in known:
+        raise InputError(f"--forget {text}: the lockfile does not have it, so there is nothing to forget")
+    return address
 
 
 def _named(text: str, option: str, fleet: Fleet, known: Collection[Address]) -> list[Address]:

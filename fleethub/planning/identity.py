@@ -29,7 +29,9 @@ def identity(
     body: dict[str, Any] = {
         "spec": fleet.digest,
         "state": [lockfile.lineage, lockfile.serial] if lockfile else [],
-        "changes": [[str(c.address), c.action, there.attrs if (there := seen[c.address]) else None] for c in changes],
+        "changes": [
+            [str(c.address), c.action, there.attrs if (there := seen.get(c.address)) else None] for c in changes
+        ],
         "steps": [[s.id, s.do.operation, canonical(s.do)] for s in steps],
     }
     return hashlib.sha256(json.dumps(canonical(body), sort_keys=True).encode()).hexdigest()[:12]

@@ -15,11 +15,12 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyResource, Lockfile, Unknown
-from fleethub.model.plan import WHOLE, Action, Blocker, Change, Plan, Scope, Why
+from fleethub.model.plan import NO_ORDERS, WHOLE, Action, Blocker, Change, Orders, Plan, Scope, Why
 from fleethub.model.secret import Fingerprinter
 from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.backends import unreadable
 from fleethub.placement.planned import planned_sets
+from fleethub.planning.explicit import forget, let_stay, prune
 from fleethub.planning.gates import gate, hold_shared, let_go
 from fleethub.planning.guards import after_reading
 from fleethub.planning.identity import identity
@@ -44,11 +45,12 @@ def make_plan(
     repair: bool = True,
     blocks: Mapping[str, str] = MappingProxyType({}),
     scope: Scope = WHOLE,
+    orders: Orders = NO_ORDERS,
 ) -> Plan:
     """The whole plan; ``findings`` are those made before (spec, rendering) and are carried along.
 
     ``blocks``: a block of the spec, or an address, that nothing was asked for -> why: what is of it is unknown.
-    ``scope``: the part of the fleet that it is to be about.
+    ``scope``: the part of the fleet that it is to be about. ``orders``: what is done because somebody said so.
     """
     context = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "")
     items = items_of(wanted, lockfile, context, blocks)
@@ -74,6 +76,8 @@ def make_plan(
         barred={f.address: Blocker(Why.REFUSED, f.message) for f in readings if f.address and f.severity is ERROR},
     )
     hold_shared(state)
+    let_stay(state, orders)
+    forget(state, orders)
     let_go(state)
     left = frozenset[Address]() if scope.whole else leave_out(state, scope)
     for consumer, needs in state.needs.items():
@@ -82,7 +86,10 @@ def make_plan(
     gate(state, fleet, facts)
     steps = work(state)
     ordered = order({a: w.steps for a, w in steps.items()}, state.needs)
+    pruned = prune(state, orders, fleet, context, ordered)
+    ordered += tuple(step for _, doing in pruned.values() for step in doing)
     every = [c for a in items if (c := _change(state, a, steps[a])) is not None]
+    every += [change for change, _ in pruned.values()]
     changes = [c for c in every if c.address not in left]
     if fleet.policy.unreachable == "fail":
         changes = all_or_nothing(changes)
@@ -133,7 +140,8 @@ def _change(state: PlanningState, address: Address, work: Work) -> Change | None
         # until its successor is delivered it is what runs there
         action, blockers = Action.BLOCKED, (Blocker(Why.WAITS, f"waits for {taker}: {state.gates[taker][0].reason}"),)
     found, files = ((), ()) if isinstance(item.have, Unknown) else kind.describe(item)
-    consequences = dict.fromkeys(f.consequence for f in files if f.consequence)
+    stays = kind.stays(item) if item.want is None and item.seen and verdict.action is Action.RECORD else ""
+    consequences = dict.fromkeys(says for says in (stays, *(f.consequence for f in files)) if says)
     return Change(
         address=address,
         action=action,

@@ -58,7 +58,7 @@ def _unsettled(state: PlanningState, consumer: Address) -> tuple[Blocker, ...]:
     if verdict.action is Action.BLOCKED or gates:
         reason = (verdict.blockers or gates)[0]
         return (Blocker(Why.WAITS, f"waits for {consumer}: {reason.reason}"),)
-    if isinstance(item.have, Unknown):
+    if isinstance(item.have, Unknown) and verdict.action is not Action.RECORD:  # that one is let go unseen
         return (Blocker(Why.WAITS, f"waits for {consumer}: {item.have.reason}"),)
     why = state.kind(consumer).unsettled(item) if verdict.action in CHANGES else None
     return (Blocker(Why.WAITS, f"waits for {consumer}: {why.reason}"),) if why is not None else ()

@@ -18,7 +18,7 @@ from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, Team
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
-from fleethub.model.plan import Phase, Plan
+from fleethub.model.plan import Action, Orders, Phase, Plan
 from fleethub.operations.spec import remembering
 from fleethub.planning import make_plan
 from tests.fleets import Spec, fleet
@@ -197,6 +197,17 @@ def test_a_block_that_goes_takes_the_key_along() -> None:
     (step,) = made.plan(SPEC.without("keys")).steps
     assert isinstance(step.do, KeyDelete)
     assert step.do.tokens == (TOKEN,)
+
+
+def test_an_uninstall_lets_the_key_go_and_leaves_it_as_it_is() -> None:
+    made = adopted()
+    now = made.fleet(SPEC.without("keys"))
+    told = (made.lockfile, {}, facts(made.world, SPEC), SEAL)
+    found = make_plan(now, *told, orders=Orders(uninstall=True))
+    assert found.steps == ()
+    (change,) = found.changes
+    assert (change.action, change.locked) == (Action.RECORD, None)
+    assert change.consequence == "it was there before FleetHub, and stays as it is"
 
 
 def test_whole_nodes_cannot_have_a_value_that_is_not_known() -> None:

@@ -113,7 +113,7 @@ def _route_put(do: RoutePut, world: World, fingerprinter: SecretResolver) -> Wor
         free = next(f"{do.alias}-{n}" for n in range(99) if f"{do.alias}-{n}" not in taken)
         taken.add(free)
         info = {"fleethub": {**_mark(world, 1), "fleet": _identity(world)}}
-        new.append(Deployment(do.alias, row.model, free, row.api_base, row.num_ctx, True, info))
+        new.append(Deployment(do.alias, row.model, free, row.api_base, row.num_ctx, stored=True, info=info))
     return _without_routes(_with(world, do.source, replace(proxy, stored=(*proxy.stored, *new))), do.source, do.remove)
 
 

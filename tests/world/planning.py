@@ -12,7 +12,7 @@ from fleethub.kinds.values import Inputs
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GitReading, HostReading, Reading
 from fleethub.model.observation import Lockfile, Resource, Source, Unknown
-from fleethub.model.plan import WHOLE, Plan, Scope
+from fleethub.model.plan import NO_ORDERS, WHOLE, Orders, Plan, Scope
 from fleethub.planning import make_plan, sources
 from fleethub.planning.guards import before_any_request
 from tests.fleets import Spec
@@ -28,6 +28,7 @@ def plan(
     fingerprinter: SecretResolver = SEAL,
     repair: bool | None = None,
     scope: Scope = WHOLE,
+    orders: Orders = NO_ORDERS,
 ) -> Plan:
     """What ``fleethub plan`` makes of the spec here; ``facts``: instead of what is there to be read.
 
@@ -48,6 +49,7 @@ def plan(
         spec.loaded.findings,
         repair,
         scope=scope,
+        orders=orders,
     )
 
 

@@ -22,7 +22,7 @@ from fleethub.kinds.key.describe import describe, drifted
 from fleethub.kinds.key.fallbacks import findings
 from fleethub.kinds.key.marks import marks
 from fleethub.kinds.key.observe import observe
-from fleethub.kinds.key.orphans import orphans
+from fleethub.kinds.key.orphans import orphans, prune
 from fleethub.kinds.key.ownership import objections, remarks, revoked
 from fleethub.kinds.key.scope import scopes
 from fleethub.kinds.key.status import key_rows
@@ -37,7 +37,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Key
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Resource, Source, System, Unknown
-from fleethub.model.plan import FieldChange, FileDiff
+from fleethub.model.plan import FieldChange, FileDiff, Step
 from fleethub.model.secret import Derived, Kept
 
 if TYPE_CHECKING:
@@ -123,6 +123,15 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     def orphans(self, items: Sequence[KeyState], fleet: Fleet, context: ObserveContext) -> list[Finding]:
         """Living keys with this fleet's mark that nothing names."""
         return orphans(items, fleet, context)
+
+    def prune(self, items: Sequence[KeyState], fleet: Fleet, context: ObserveContext) -> Iterable[Step]:
+        """By the hash of each value."""
+        return prune(items, fleet, context)
+
+    def stays(self, item: KeyState) -> str:
+        """A key that FleetHub did not make, whoever uses it now."""
+        adopted = item.locked is not None and Kept.is_told_by(item.locked.shape)
+        return "it was there before FleetHub, and stays as it is" if adopted else ""
 
     def findings(
         self,

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import mark_of
-from fleethub.kinds.proxies import OnProxy, lost, proxy_source, proxy_status, unreadable
+from fleethub.kinds.proxies import OnProxy, proxy_source, proxy_status, unreadable
 from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
 from fleethub.kinds.route.attributes import RouteAttrs, RouteMaterial, RouteState, RouteTelemetry
 from fleethub.kinds.route.deployments import in_order, shape_of, wanted_deployments
 from fleethub.kinds.route.findings import alias_findings
+from fleethub.kinds.route.orphans import orphans, prune
 from fleethub.kinds.route.status import model_rows
 from fleethub.kinds.values import Dependents, Inputs, ObserveContext, StatusInputs, Work
 from fleethub.model.address import Address
@@ -25,7 +26,7 @@ from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Resource, Seen, Source, System, Unknown
+from fleethub.model.observation import Absent, Locked, Lockfile, Resource, Seen, Source, System, Unknown
 from fleethub.model.plan import FieldChange, FileDiff, Phase, Step
 
 #: Seconds within which every replica must list a stored route: LiteLLM re-reads its database every 30 s.
@@ -117,13 +118,11 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
 
     def orphans(self, items: Sequence[RouteState], fleet: Fleet, context: ObserveContext) -> list[Finding]:
         """Stored deployments with this fleet's mark, of aliases that nothing names."""
-        models = {(model.proxy, model.name) for model in fleet.models.values()}
+        return orphans(items, fleet, context)
 
-        def marked(reading: ProxyReading) -> Iterable[tuple[str, Mark, str]]:
-            return ((d.alias, mark, d.alias) for d in reading.deployments if (mark := mark_of(d.info)))
-
-        found = dict.fromkeys(sorted(lost(items, fleet, context, marked)))
-        return [_orphan(proxy, alias) for proxy, alias in found if (proxy, alias) not in models]
+    def prune(self, items: Sequence[RouteState], fleet: Fleet, context: ObserveContext) -> Iterable[Step]:
+        """By the ids that bear the mark."""
+        return prune(items, fleet, context)
 
     def findings(
         self,
@@ -184,13 +183,3 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
         """The models of the spec with who calls them, and the proxies that they are on."""
         proxies = tuple(proxy_status(proxy, inputs.facts) for proxy in inputs.fleet.proxies.values())
         return replace(status, proxies=proxies, models=tuple(model_rows(inputs.fleet)))
-
-
-def _orphan(proxy: str, alias: str) -> Finding:
-    return Finding(
-        "route.orphan",
-        f"the proxy {proxy} has a stored deployment of {alias!r} with this fleet's mark, and neither the spec nor the "
-        "lockfile names it",
-        route_address(proxy, alias),
-        hint="delete it in LiteLLM if nobody calls it (POST /model/delete with its id, see GET /model/info)",
-    )

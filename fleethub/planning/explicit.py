@@ -1,0 +1,61 @@
+"""What only somebody's explicit order does: let go of what cannot be reached, and delete what nothing names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from fleethub.kinds import KINDS
+from fleethub.kinds.values import ObserveContext, of_kind
+from fleethub.model.address import Address
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Unknown
+from fleethub.model.plan import Action, Blocker, Change, Orders, Phase, Step, Why
+from fleethub.planning.judge import Verdict
+from fleethub.planning.state import PlanningState
+
+
+def let_stay(state: PlanningState, orders: Orders) -> None:
+    """What was there before FleetHub is let go of, not deleted, when the whole fleet is taken away."""
+    for address, item in state.items.items() if orders.uninstall else ():
+        if state.verdicts[address].action is Action.DELETE and state.kind(address).stays(item):
+            state.verdicts[address] = replace(state.verdicts[address], action=Action.RECORD)
+
+
+def forget(state: PlanningState, orders: Orders) -> None:
+    """Only the record goes of what the spec has no more and nobody can look at; what is reached is removed as usual."""
+    for address in orders.forget & state.items.keys():
+        item = state.items[address]
+        if item.want is None and item.locked and not item.locked.protected and isinstance(item.have, Unknown):
+            state.verdicts[address] = Verdict(Action.RECORD)
+
+
+def prune(
+    state: PlanningState, orders: Orders, fleet: Fleet, context: ObserveContext, settles: Sequence[Step]
+) -> Mapping[Address, tuple[Change, tuple[Step, ...]]]:
+    """The deletion of each orphan, after all that settles in this plan; it waits for every consumer that is held back.
+
+    An orphan may be what a consumer still runs with whose record was lost.
+    """
+    if not orders.prune:
+        return {}
+    held = [a for a, v in state.verdicts.items() if state.kind(a).consumer and (v.action is Action.BLOCKED)]
+    held += [a for a, why in state.gates.items() if why]
+    after = tuple(step.id for step in settles if step.phase is Phase.SETTLE)
+    found: dict[Address, tuple[Change, tuple[Step, ...]]] = {}
+    for name, kind in KINDS.items():
+        for step in kind.prune(tuple(of_kind(name, state.items).values()), fleet, context):
+            change, steps = found.get(step.address, (_deletion(step.address, held), ()))
+            found[step.address] = (change, (*steps, replace(step, after=after)) if not held else ())
+    return found
+
+
+def _deletion(address: Address, held: Sequence[Address]) -> Change:
+    why = f"waits for {held[0]}, which may still use it" if held else ""
+    return Change(
+        address,
+        Action.BLOCKED if held else Action.DELETE,
+        blockers=(Blocker(Why.WAITS, why),) if held else (),
+        title=KINDS[address.kind].title(address),
+        consequence="an orphan: it has this fleet's mark, and nothing names it",
+    )
