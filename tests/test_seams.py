@@ -50,7 +50,7 @@ NAMES_OLLAMA = {
     "verifying/text.py": 2,
 }
 #: The same of the other engines, where it is more than the registry's two lines.
-NAMES = {"vllm": {"engines/registry.py": 3}}
+NAMES = {"vllm": {"engines/registry.py": 3}, "llamacpp": {"engines/registry.py": 2}}
 
 
 def naming(word: str, homes: tuple[str, ...]) -> dict[str, int]:

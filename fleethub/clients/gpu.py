@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fleethub.clients.answer import ask
-from fleethub.clients.machine import Frame, FrameError, frames, script, settings
+from fleethub.clients.machine import Frame, FrameError, command_lines, frames, script, settings
 from fleethub.clients.nvidia import GpuError, Listed, parse_gpus, parse_more, parse_processes, program, short
 from fleethub.clients.shell import Shell, ShellError
 from fleethub.model.facts import GpuProcess, GpuReading, GpuSlice, GpuState
@@ -29,14 +29,16 @@ def read_local(shell: Shell) -> GpuReading:
     except GpuError as error:
         problem, failed = str(error), not isinstance(error, NoDriver)
     try:
-        found = settings(frames(ask(shell, script(gpus=False)).out))
+        said = frames(ask(shell, script(gpus=False)).out)
+        found, lines = settings(said), command_lines(said)
     except (ShellError, FrameError) as error:
         if problem and not failed:
             raise GpuError(f"{problem}; Ollama's settings: {error}") from None
         return GpuReading(listed.rows, processes, None, "NVML", problem, str(error), listed.lost, failed, listed.says)
     return _whole(
         GpuReading(
-            *(listed.rows, processes, found.values, "NVML", problem, found.says, listed.lost, failed, listed.says)
+            *(listed.rows, processes, found.values, "NVML", problem, found.says, listed.lost, failed, listed.says),
+            command_lines=lines,
         )
     )
 
@@ -64,11 +66,17 @@ def read_remote(shell: Shell) -> GpuReading:
         problem = listed.says[0] if listed.says else "nvidia-smi finds no GPU"
     failed = not gpus and not listed.lost and tool.code != 127
     says = (*listed.says, *odd)
-    return _whole(GpuReading(gpus, processes, told.values, "nvidia-smi", problem, told.says, listed.lost, failed, says))
+    return _whole(
+        GpuReading(
+            *(gpus, processes, told.values, "nvidia-smi", problem, told.says, listed.lost, failed, says),
+            command_lines=command_lines(found),
+        )
+    )
 
 
 def _whole(reading: GpuReading) -> GpuReading:
-    if not reading.gpus and reading.settings is None and not reading.failed and not reading.lost:
+    told = reading.gpus or reading.settings is not None or reading.command_lines
+    if not told and not reading.failed and not reading.lost:
         raise GpuError(f"{reading.problem}; Ollama's settings: {reading.settings_from}")
     return reading
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from fleethub.clients.scripts import load
+from fleethub.model.facts import CommandLine
 
 #: Ollama's variables that decide what is loaded and how. Others (OLLAMA_API_KEY) may be secrets.
 OLLAMA = (
@@ -38,12 +39,20 @@ NAMES = (
     *("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "GGML_VK_VISIBLE_DEVICES"),
 )
 
+#: Options of llama-server that decide about memory, and where it listens; with a colon those that have a value.
+LLAMA = (
+    *("--port:", "-c:", "--ctx-size:", "-np:", "--parallel:", "-kvu", "--kv-unified", "-no-kvu", "--no-kv-unified"),
+    *("-ngl:", "--gpu-layers:", "--n-gpu-layers:", "-ctk:", "--cache-type-k:", "-ctv:", "--cache-type-v:"),
+    *("-fa:", "--flash-attn:", "-ub:", "--ubatch-size:", "--swa-full", "-fit:", "--fit:", "-fitt:", "--fit-target:"),
+    *("--models-max:", "--models-dir:", "--models-preset:", "-m:", "--model:", "-hf:", "--hf-repo:"),
+)
+
 _SCRIPT = load("machine")
 
 
 def script(gpus: bool, proc: str = "/proc") -> str:
     """The script; ``gpus``: with nvidia-smi. ``proc`` is where the processes are."""
-    return f"gpus={int(gpus)} proc={quote(proc)} names='{' '.join(NAMES)}'\n{_SCRIPT}"
+    return f"gpus={int(gpus)} proc={quote(proc)} names='{' '.join(NAMES)}' llama='{' '.join(LLAMA)}'\n{_SCRIPT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +129,15 @@ def settings(found: Mapping[str, Frame]) -> Settings:
 def _assigned(text: str) -> dict[str, str]:
     pairs = (line.partition("=")[::2] for line in text.splitlines())
     return {name: value for name, value in pairs if name in NAMES}
+
+
+def command_lines(found: Mapping[str, Frame]) -> tuple[CommandLine, ...]:
+    """The llama-servers that run there, each with what of its command line decides about memory."""
+    lines: list[tuple[int, list[tuple[str, str]]]] = []
+    for line in found.get("llama", Frame(0, "")).text.splitlines():
+        head, _, rest = line.partition(" ")
+        if head == "pid" and rest.isascii() and rest.isdigit():
+            lines.append((int(rest), []))
+        elif lines and (name := line.partition("=")[0]).startswith("-"):
+            lines[-1][1].append((name, line.partition("=")[2]))
+    return tuple(CommandLine(pid, tuple(options)) for pid, options in lines)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from fleethub.clients.http import Http
+from fleethub.clients.llamacpp import LlamaCpp, LlamaCppError
 from fleethub.clients.ollama import Ollama, OllamaError
 from fleethub.clients.shown import ShownCache
 from fleethub.clients.vllm import Vllm, VllmError
@@ -22,5 +23,6 @@ class ServerClient(Protocol):
 CLIENTS: dict[str, Callable[[Http, str, ShownCache | None], ServerClient]] = {
     "ollama": Ollama,
     "vllm": Vllm,
+    "llamacpp": LlamaCpp,
 }
-ERRORS: tuple[type[Exception], ...] = (OllamaError, VllmError)
+ERRORS: tuple[type[Exception], ...] = (OllamaError, VllmError, LlamaCppError)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from fleethub.engines.interface import Engine
+from fleethub.engines.llamacpp.engine import LlamaCppEngine
 from fleethub.engines.ollama.engine import OllamaEngine
 from fleethub.engines.vllm.engine import VllmEngine
 from fleethub.model.fleet import Backend, EngineSettings
 
-ENGINES: dict[str, Engine] = {engine.settings.engine: engine for engine in (OllamaEngine(), VllmEngine())}
+ENGINES: dict[str, Engine] = {
+    engine.settings.engine: engine for engine in (OllamaEngine(), VllmEngine(), LlamaCppEngine())
+}
 
 
 #: LiteLLM's providers that speak OpenAI's protocol to whatever ``api_base`` names.

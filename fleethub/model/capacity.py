@@ -81,6 +81,7 @@ class Placed:
     ``remote``: the host that answers in its place; nothing of it is on the backend then. ``why``: who may ask for it,
     where no chain names it. ``needs``: of a server that takes more than its model needs, what that is (its estimate is
     then what the server takes); ``at_once``: how many requests of this context then run together.
+    ``planned``: the context that was planned, where a server gives another whatever is asked of it.
     """
 
     model: str
@@ -103,6 +104,7 @@ class Placed:
     needs: Estimate | None = None
     at_once: float | None = None
     why: str = ""
+    planned: int = 0
 
     @property
     def upper(self) -> int:

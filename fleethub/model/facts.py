@@ -244,13 +244,25 @@ class GpuProcess:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What of a model server's command line decides about memory: its options with their values, in order."""
+
+    pid: int
+    options: tuple[tuple[str, str], ...]
+
+    def of(self, name: str) -> str:
+        """The value of an option; empty: it is not there."""
+        return next((value for option, value in reversed(self.options) if option == name), "")
+
+
+@dataclass(frozen=True, slots=True)
 class GpuReading:
     """The machine of a backend: GPUs and their processes, and the model server's settings in its environment.
 
     ``settings`` holds that server's variables alone; None: they could not be told. ``by`` is "NVML" or "nvidia-smi".
     ``gpus`` empty: ``problem`` says why. ``settings_from`` says where the settings are from, or why there are none.
     ``lost`` cards are there and cannot be reached; ``failed``: there is a driver and it fails, so that none can be
-    used. ``says``: what the driver wrote that is no row.
+    used. ``says``: what the driver wrote that is no row. ``command_lines``: of the llama-servers that run there.
     """
 
     gpus: tuple[GpuState, ...]
@@ -262,6 +274,7 @@ class GpuReading:
     lost: int = 0
     failed: bool = False
     says: tuple[str, ...] = ()
+    command_lines: tuple[CommandLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

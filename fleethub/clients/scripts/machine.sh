@@ -58,6 +58,26 @@ if [ $# = 1 ]; then
     frame environ 1 ''
   fi
 fi
+# of each llama-server the options in llama, a line each; those with a colon at their end have a value. What is no plain
+# word is told as "?", and no other word of a command line (--api-key) leaves the machine
+options() { awk -v names="${llama:?}" '
+BEGIN { n = split(names, list, " ")
+  for (i = 1; i <= n; i++) { name = list[i]; has = sub(/:$/, "", name); ok[name] = 1; takes[name] = has } }
+function plain(text) { return length(text) > 128 || text !~ /^[A-Za-z0-9._,\/-]*$/ ? "?" : text }
+want != "" { print want "=" plain($0); want = ""; next }
+{ at = index($0, "="); name = at ? substr($0, 1, at - 1) : $0
+  if (!(name in ok)) next
+  if (!takes[name]) print name "="; else if (at) print name "=" plain(substr($0, at + 1)); else want = name }'; }
+out=''
+for folder in "${proc:?}"/[0-9]*; do
+  comm=''; { read -r comm < "$folder/comm"; } 2>/dev/null
+  [ "$comm" = llama-server ] || continue
+  said=$({ tr '\n\000' '\001\n' < "$folder/cmdline"; } 2>/dev/null | options)
+  out="${out}pid ${folder##*/}
+$said
+"
+done
+frame llama 0 "$out"
 if command -v systemctl >/dev/null 2>&1; then
   out=$(systemctl show ollama -p ActiveState -p MainPID 2>/dev/null); frame unit "$?" "$out"
   out=$(systemctl show ollama -p Environment 2>/dev/null | sed -n 's/^Environment=//p' | words | keep)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from fleethub.engines.cards import cards_of
 from fleethub.engines.interface import KV_TYPE, PARALLEL, SettingChange
 from fleethub.engines.vllm.admission import admit
 from fleethub.engines.vllm.load import load, quant_of, taken
@@ -173,14 +174,13 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> VllmServer:
     raw = facts.of(said.source)
     reading = raw if isinstance(raw, ServerReading) else None
     machine = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None
-    seen = machine if isinstance(machine, GpuReading) and machine.gpus else None
-    gpus = tuple((g.name, g.total) for g in seen.gpus) if seen else tuple((g.name, g.vram) for g in backend.gpus)
+    cards = cards_of(backend, machine if isinstance(machine, GpuReading) else None, None)
     serves = tuple(reading.installed) if reading else ()
     return VllmServer(
         name=backend.name,
-        gpus=gpus,
+        gpus=cards.gpus,
         settings=said,
-        total_from=seen.by if seen else "declared" if backend.gpus else "",
+        total_from=cards.by,
         version=reading.version if reading else "",
         observed=reading is not None,
         serves=serves or ((said.model,) if said.model else ()),

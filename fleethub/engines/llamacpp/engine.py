@@ -1,0 +1,79 @@
+"""llama.cpp's server as an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from fleethub.engines.interface import GGUF_QUANTS
+from fleethub.engines.llamacpp.server import LlamaCppServer, server_of
+from fleethub.engines.llamacpp.settings import BETWEEN, KEYS, LOADED, LlamaCppSettings, declared
+from fleethub.model.address import Address
+from fleethub.model.capacity import Placed
+from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
+from fleethub.model.observation import Unknown
+
+
+class LlamaCppEngine:
+    """One process, one model; or a router that starts a process for each, up to a number of them."""
+
+    settings = LlamaCppSettings
+    keys = KEYS
+    providers = ()
+    context_parameter = ""
+    quants = GGUF_QUANTS
+
+    def canonical(self, name: str) -> str:
+        """As it is."""
+        return name
+
+    def deployment(self, settings: EngineSettings, model: Model) -> Mapping[str, str | int]:
+        """Its OpenAI endpoint; the context is its command line's."""
+        return {"api_base": settings.url + settings.path}
+
+    def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> LlamaCppServer:
+        """The server of a backend."""
+        return server_of(fleet, backend, facts)
+
+    def measured(
+        self, backend: Backend, reading: ServerReading, machine: Reading | Unknown | None, at: str
+    ) -> Iterable[MeasuredLoad]:
+        """None: it does not tell bytes."""
+        return ()
+
+    def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
+        """None: what its command line says is told with the verdict."""
+        return ()
+
+    def live_findings(
+        self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]
+    ) -> Iterator[Finding]:
+        """A slot that is not what was reckoned, and a served model that nobody planned."""
+        address = Address("backend", backend.name)
+        planned = {p.tag for p in placed}
+        told = reading.told.get("n_ctx", "")
+        one = placed[0] if len(placed) == 1 and placed[0].tag in reading.installed else None
+        if one is not None and told.isdigit() and int(told) not in (0, one.context):
+            table = f"[backends.{backend.name}.{declared(backend.engine).engine}]"
+            yield Finding(
+                "backend.settings-differ",
+                f"a request to {one.tag} on {backend.name} is given {int(told):,} tokens (/props), and by its settings "
+                f"it would be {one.context:,} ({one.context_from})",
+                address,
+                backend.place,
+                f"make ctx_size, parallel and kv_unified in {table} those of its command line; with ssh = … it is read",
+            )
+        loaded = [name for name in reading.told.get(LOADED, "").split(BETWEEN) if name and name not in planned]
+        if loaded:
+            yield Finding(
+                "capacity.unplanned",
+                f"on {backend.name} is loaded what no node or key of the spec names: {', '.join(loaded)}",
+                address,
+                backend.place,
+                "name it in a chain or in a key's also, so that it is reckoned with, or end it",
+            )
+
+    def owns(self, process: GpuProcess, reading: ServerReading | None) -> bool:
+        """By its program's name."""
+        return "llama" in process.name.lower() or (not process.name and reading is not None)

@@ -1,0 +1,39 @@
+"""``python -m tests.real.llamacpp.serve MODEL CONTEXT PARALLEL UNIFIED FOLDER``: a llama-server until stdin ends.
+
+``PARALLEL`` 0 leaves it to llama.cpp. Its log goes to stderr; its address is on a line of stdout with ``http``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import xllamacpp as x
+
+from tests.real.llamacpp.load import write
+from tests.real.llamacpp.shapes import MODELS
+
+
+def main(name: str, context: int, parallel: int, unified: bool, folder: Path) -> None:
+    """``context`` over all slots, as ``-c`` takes it."""
+    path = folder / f"{name}.gguf"
+    if not path.exists():
+        write(MODELS[name](), path)
+    wanted = x.CommonParams()
+    wanted.model.path = str(path)
+    wanted.n_ctx, wanted.kv_unified, wanted.port = context, unified, 0
+    if parallel:
+        wanted.n_parallel = parallel
+    wanted.n_gpu_layers, wanted.warmup, wanted.fit_params, wanted.verbosity = 0, False, False, 5
+    wanted.no_extra_bufts = True
+    wanted.cpuparams.n_threads = 2
+    server = x.Server(wanted)
+    sys.stdout.write(f"{server.listening_address}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    os._exit(0)  # it has no other way to stop
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "1", Path(sys.argv[5]))
