@@ -157,13 +157,22 @@ def _read(shown: Shown, size: int) -> ModelArchitecture:
         projector=weights.projector,
         projector_graph=_projector_graph(keys, bool(weights.projector)),
         draft_weights=weights.draft,
-        draft_layers=memory.draft,
+        draft_layers=memory.draft or _of_file(keys, memory.layers, weights.draft, weights.gpu // max(main, 1)),
         context_length=keys.count("context_length") or 0,
         embedding=embedding or keys.arch in ENCODERS,
         params=params if type(params) is int and 0 < params < 1 << 50 else 0,
         kv_sure=Sure.ESTIMATED if memory.notes and memory.layers else Sure.EXACT,
         notes=memory.notes,
     )
+
+
+def _of_file(keys: GgufMetadata, layers: tuple[Layers, ...], size: int, each: int) -> tuple[Layers, ...]:
+    """Layers of a draft that has a file of its own, which tells none: as many as its bytes make, of the widest kind."""
+    attending = [one for one in layers if one.kind is not Kind.RECURRENT]
+    if not keys.shown.draft or not attending:
+        return ()
+    widest = max(attending, key=lambda one: one.kv_heads * (one.head_k + one.head_v))
+    return (replace(widest, count=max(-(-size // max(each, 1)), 1), window=0, kind=Kind.GLOBAL),)
 
 
 def _vocabulary(keys: GgufMetadata) -> int:

@@ -32,6 +32,26 @@ def multiprocessors(name: str) -> int | None:
     return None
 
 
+#: Words of a name -> compute capability, of GPUs before Turing as NVIDIA publishes them; for drivers that do not tell.
+CAPABILITIES = (
+    (r"\bk(?:20|40)\w?\b", (3, 5)),
+    (r"\bk80\b", (3, 7)),
+    (r"\bgtx 750\b|\bm10\b", (5, 0)),
+    (r"\bm(?:4|6|40|60)\b|\bgtx 9[5-8]0m?\b|\bgtx titan x\b|\bquadro m\d{4}\b", (5, 2)),
+    (r"\bp100\b", (6, 0)),
+    (r"\bgtx 10[5-8]0\b|\bp(?:4|6|40)\b|\bquadro p\d{3,4}\b|\btitan xp\b", (6, 1)),
+    (r"\bv100\b|\btitan v\b|\bgv100\b", (7, 0)),
+    (r"\bxavier\b", (7, 2)),
+)
+
+
+@cache
+def capability(name: str) -> tuple[int, int] | None:
+    """NVIDIA's compute capability of a GPU of this name; None: it is not in the table, as no newer one is."""
+    words = re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()
+    return next((found for pattern, found in CAPABILITIES if re.search(pattern, words)), None)
+
+
 #: Words of a GPU's name -> the library that drives it; NVIDIA's have none of these.
 RUNTIMES = (
     ("metal", r"apple|\bm[1-9]\b"),

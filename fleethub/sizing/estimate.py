@@ -9,7 +9,7 @@ from itertools import accumulate
 from fleethub.model.capacity import Estimate, Row, Sure
 from fleethub.model.facts import MeasuredLoad
 from fleethub.sizing.architecture import ModelArchitecture
-from fleethub.sizing.compute import FITTED, Fitted, compute, overhead
+from fleethub.sizing.compute import FITTED, Fitted, compute, draft_compute, overhead
 from fleethub.sizing.compute import overhead_most as most_overhead
 from fleethub.sizing.kv import kv_bytes, layer_bytes, layer_detail
 from fleethub.sizing.layers import Kind, Layers
@@ -97,6 +97,12 @@ def _rows(model: ModelArchitecture, run: Run, fitted: Fitted) -> list[Row]:
         rows.append(_within(graph, 0.0, HIGH))
     if model.draft_weights or (run.draft and model.draft_layers):
         rows.append(_draft(model, run))
+    if run.draft and (model.draft_weights or model.draft_layers):
+        said = "a second context for the draft: a layer's width and a mask"
+        u = ubatch(run)
+        likely, most = (draft_compute(model, run, batch, fitted) for batch in (min(u, 512), u))
+        graph = Row("draft's compute", likely, Sure.ESTIMATED, "model of the server", said)
+        rows.append(replace(graph, least=0, most=round(most * HIGH)))
     return rows
 
 
@@ -135,8 +141,9 @@ def _kept(model: ModelArchitecture, one: Layers, run: Run) -> Row:
 def _draft(model: ModelArchitecture, run: Run) -> Row:
     size, said = model.draft_weights, "weights of the layers that predict further tokens"
     if run.draft:
-        size += sum(layer_bytes(one, run) for one in model.draft_layers)
-        said += ", and their KV cache"
+        own = replace(run, kv_type="f16", kv_type_v=None)  # the draft's cache has a type of its own
+        size += sum(layer_bytes(one, own) for one in model.draft_layers)
+        said += f", and their KV cache in f16; {run.draft} tokens are predicted at once"
     row = Row("draft", size, Sure.EXACT if run.draft else Sure.ESTIMATED, model.source, said)
     return row if run.draft else _within(row, 0.0, HIGH)
 

@@ -22,6 +22,8 @@ ENCODERS = ("bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2
 #: Rows of an image that a cross-attention layer keeps: 1601 patches of 4 tiles.
 CROSS_CELLS = 1601 * 4
 CHUNK = 8192
+#: Whose layer that predicts further tokens lies beside the blocks in older files.
+LEGACY_DRAFTS = ("qwen35", "qwen35moe")
 
 
 class Kind(StrEnum):
@@ -98,7 +100,8 @@ def memory_of(keys: GgufMetadata) -> Memory:
         for told_by, n in found.items()
     )
     lookahead = max((g for g in groups if g.kind is not Kind.RECURRENT), key=_width, default=None)
-    extra = () if lookahead is None or not draft else (_with_count(lookahead, draft),)
+    drafts = draft or int(keys.arch in LEGACY_DRAFTS and any(t.name.startswith("mtp.") for t in keys.shown.tensors))
+    extra = () if lookahead is None or not drafts else (_with_count(lookahead, drafts),)
     return Memory(groups, extra, min(told), max(told), tuple(notes))
 
 

@@ -43,6 +43,8 @@ def weights_of(keys: GgufMetadata, size: int, main: int) -> Weights:
         text = sums.gpu + sums.cpu + sums.draft - sums.twice
         beside = size - text - sums.projector
         apart = 0
+        if keys.shown.draft and not vision and beside > 0:
+            sums.draft, apart, beside = sums.draft + beside, beside, 0  # a file of its own
         if vision and not sums.projector and 0 < beside <= max(text // 2, 4 << 30):
             sums.projector, apart, beside = beside, beside, 0  # what the blobs hold beside the text
         if not size or beside <= max(HEADER, size // 50):
@@ -87,6 +89,8 @@ def _sums(tensors: Sequence[Tensor], main: int, drafts: bool) -> _Sums | None:
             if tied:
                 sums.gpu += size
                 sums.twice = size
+        elif name.startswith("mtp."):
+            sums.draft += size
         elif name.startswith("per_layer_token_embd"):
             sums.cpu += size
         elif drafts and (block_of(name)[0] or 0) >= main:

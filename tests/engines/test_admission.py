@@ -117,8 +117,9 @@ def test_the_upper_end_of_a_range_counts() -> None:
 
 
 def test_overhead_is_not_there_to_be_used() -> None:
-    assert admit(server(48), [load("a", 46)]).fit is Fit.FITS
-    assert admit(server(48, overhead=2 * GIB), [load("a", 46)]).fit is Fit.EXCEEDS
+    old = {"scheduler": SchedulerVersion.ENGINE, "version": "0.24.0"}
+    assert admit(server(48, **old), [load("a", 46)]).fit is Fit.FITS
+    assert admit(server(48, overhead=2 * GIB, **old), [load("a", 46)]).fit is Fit.EXCEEDS
 
 
 @pytest.mark.parametrize("scheduler", [SchedulerVersion.ENGINE, SchedulerVersion.OLD])

@@ -284,6 +284,8 @@ CUDA's own memory was also measured on loads without a row here (254 MiB on an R
 Vulkan's (81 at most); both belong to the fit. 4.5 MiB per multiprocessor holds for one GPU whose name is known; 500 MiB
 stand for any other, 760 with vision or over several GPUs, where 751 were measured, and 565 with a draft: 561 were seen
 once on the RTX 3080 that took 254, in a configuration that is not told, and a draft has a second context there.
+Over several GPUs each keeps five masks, four of the pipeline and the one in use: 248 and 256 MiB of compute were
+measured for qwen3:8b with 32k on two devices of llama.cpp's Vulkan backend, where ours is 266 each.
 
 ## What it does not tell
 
@@ -292,7 +294,15 @@ once on the RTX 3080 that took 254, in a configuration that is not told, and a d
 * Before llama.cpp b9800 or so, ours counts masks in both precisions; some builds reuse that memory (`gemma-3-4b-it`).
 * ROCm (500 MiB) and Metal (200 MiB): no load here tells what they take beside their buffers.
 * Vision, drafts and several GPUs: the rows here have no bytes of a projector to compare with; the formulas are tested
-  on published numbers alone.
+  on published numbers alone. A draft of a 27B was reported to take 1.1 GiB, which is what ours says; how large its
+  batch is was not told, so the range reaches up to a whole one.
+
+Known exceptions to "never below":
+
+* The layers of a draft with a file of its own are guessed from its bytes, by the widest layer of the model.
+* Between 0.13 and 0.24 a model outside Ollama's list for flash attention (`llama`, `qwen2`, ...) may run without it and
+  then computes in more; declare `flash_attention = false` to have that counted.
+* kimi-linear's state is 9.8 % above, and a prompt's peak (above) is in no estimate.
 * `ollama ps` rounds down to whole gigabytes, so its rows are only compared with the range that it prints.
 """
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from fleethub.engines.ollama.flash import flash_note
 from fleethub.engines.ollama.orders import walk
 from fleethub.engines.ollama.preflight import FILL
 from fleethub.engines.ollama.rules import Rules, Weighed, weigh
@@ -90,7 +91,7 @@ def _empty(verdict: AdmissionVerdict) -> AdmissionVerdict:
 
 def _notes(server: OllamaServer, loads: Sequence[Weighed]) -> tuple[str, ...]:
     notes = (
-        [scheduler_note(server.scheduler, server.version)]
+        [scheduler_note(server.scheduler, server.version), flash_note(server)]
         if server.observed or server.scheduler is not SchedulerVersion.UNKNOWN
         else []
     )
@@ -117,7 +118,7 @@ class _Judge:
     def __post_init__(self) -> None:
         self.notes: list[str] = []
         self.count = len(self.server.gpus)
-        self.overhead = self.server.overhead * self.count
+        self.overhead = self.server.kept * self.count
         self.reserve = self.server.reserve * self.count
 
     def together(self, loads: Sequence[Weighed]) -> list[AdmissionCheck]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleethub.engines.ollama.names import canonical
+from fleethub.engines.ollama.scheduler import number_of
 from fleethub.model.facts import Deployment, Facts, Installed, Shown
 from fleethub.model.fleet import Model
 from fleethub.model.routing import leads_to, rows_of
@@ -14,12 +15,19 @@ if TYPE_CHECKING:
 
 #: A vision model is never loaded with less.
 VISION_MINIMUM = 2048
+#: Family -> since when it was given 8,192 tokens at least, on 20 GiB of VRAM and more; until the default went by VRAM.
+LEAST = {"gptoss": (0, 11, 4), "gpt-oss": (0, 11, 4), "qwen3vl": (0, 12, 7), "qwen3vlmoe": (0, 12, 7)}
+LITTLE = 20 << 30
 #: VRAM of all GPUs in bytes -> the context when nobody says one.
+BY_VRAM = (0, 15, 5)
 AUTOMATIC = ((47 << 30, 262144), (23 << 30, 32768), (0, 4096))
 
 
 def automatic(server: OllamaServer) -> int:
-    """Ollama's own default for its VRAM less its overhead; unknown VRAM counts as much, which is the careful answer."""
+    """Ollama's own default: since 0.15.5 by its VRAM less its overhead; unknown VRAM counts as much, to be careful."""
+    number = number_of(server.version)
+    if number is not None and number < BY_VRAM:
+        return AUTOMATIC[-1][1]
     if server.total is None:
         return AUTOMATIC[0][1]
     total = max(server.total - server.overhead * len(server.gpus), 0)
@@ -33,10 +41,22 @@ def effective_context(server: OllamaServer, model: Model, facts: Facts) -> tuple
     capabilities = {*model.capabilities, *(shown.capabilities if shown else ())}
     if "vision" in capabilities and tokens < VISION_MINIMUM:
         tokens, source = VISION_MINIMUM, f"{source}, raised to a vision model's least"
+    least = _least(server, shown)
+    if tokens < least:
+        tokens, source = least, f"{source}, raised to what Ollama {server.version} gives this family at least"
     limit = trained(shown)
     if limit and tokens > limit:
         tokens, source = limit, f"{source}, cut to the model's own limit"
     return tokens, source
+
+
+def _least(server: OllamaServer, shown: Shown | None) -> int:
+    """What a family was given at least, whatever was asked for, unless there was little VRAM; 0: nothing."""
+    number, family = number_of(server.version), shown.info.get("general.architecture") if shown else None
+    since = LEAST.get(str(family))
+    if number is None or since is None or not since <= number < BY_VRAM:
+        return 0
+    return 8192 if server.total is None or server.total >= LITTLE else 0
 
 
 def installed_of(server: OllamaServer, tag: str | None) -> Installed | None:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleethub.engines.ollama.context import effective_context, installed_of, trained
+from fleethub.engines.ollama.flash import flash as flash_of
 from fleethub.engines.ollama.preflight import batch_of, guessed, preflight
 from fleethub.engines.ollama.rules import Rules, weigh
 from fleethub.engines.ollama.runner import options_of, remote_of, runner_of
-from fleethub.engines.ollama.scheduler import SchedulerVersion
+from fleethub.engines.ollama.scheduler import SchedulerVersion, number_of
 from fleethub.model.capacity import Estimate, Held, Placed, Row, Sure
-from fleethub.model.facts import Facts, Installed, MeasuredLoad
+from fleethub.model.facts import Facts, Installed, MeasuredLoad, Shown
 from fleethub.model.fleet import Model
 from fleethub.model.text import gib, plural
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params, why_unknown
@@ -29,8 +30,10 @@ SINGLE_SLOT = (
     *("mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe"),
     *("nemotron_h", "nemotron_h_moe", "nemotron_h_omni"),
 )
-#: What llama-server keeps free on each GPU, beside a projector, which the estimate holds.
-SPILL_ROOM = 1 << 30
+#: How many tokens are predicted at once where a Modelfile does not say it.
+DRAFTS = 4
+#: What Ollama's own engine keeps of a window of gpt-oss at least, in tokens.
+WINDOW = 4096
 
 
 def load(
@@ -57,7 +60,7 @@ def load(
     embedding = "embedding" in {*model.capabilities, *(shown.capabilities if shown else ())}
     embedding = embedding or (architecture is not None and architecture.embedding)
     slots = 1 if embedding or (architecture is not None and architecture.arch in SINGLE_SLOT) else server.parallel
-    flash = server.flash if server.flash is not None else server.scheduler is not SchedulerVersion.OLD
+    flash = flash_of(server)
     # a quantised cache needs flash attention; without it the server falls back
     cache = server.kv_type if flash else "f16"
     out = Placed(
@@ -71,6 +74,7 @@ def load(
     limit = trained(shown)
     if context is not None and limit:
         out = replace(out, context=min(context, limit))
+    architecture = as_kept(server, architecture)
     cells = out.context * slots
     current, old = (server.scheduler is one for one in (SchedulerVersion.CURRENT, SchedulerVersion.OLD))
     batch = batch_of(cells, flash=flash) if not old and not embedding else 512
@@ -81,6 +85,7 @@ def load(
         batch=min(2048, cells) if embedding and current else None,
         runtime=server.runtime,
         device=server.device,
+        draft=drafts_of(server, shown, architecture),
     )
     mine = installed is not None and not architecture.quant  # else what was measured is another file
     seen = _measured(facts.loads, installed.digest, out, server.version) if installed and mine else None
@@ -90,13 +95,32 @@ def load(
         estimate=_estimate(server, architecture, run, seen),
         split=_estimate(server, architecture, every, seen) if several else None,
         layer=largest_layer(architecture, run) if several else 0,
-        preflight=guessed(architecture, every)
+        preflight=guessed(architecture, every, number_of(server.version))
         if server.scheduler is SchedulerVersion.OLD
         else preflight(architecture, cells, batch),
         batch=batch,
-        room=SPILL_ROOM,
+        room=server.fit_target,
     )
     return _spread(server, out, architecture, every)
+
+
+def drafts_of(server: OllamaServer, shown: Shown | None, architecture: ModelArchitecture) -> int:
+    """Tokens that are predicted at once: since 0.30 every model that has layers or a file for it does so."""
+    if server.scheduler not in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN):
+        return 0
+    if not architecture.draft_layers and not (shown is not None and shown.draft):
+        return 0
+    text = shown.parameters.get("draft_num_predict", "") if shown is not None else ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0 if text.startswith("-") else DRAFTS
+
+
+def as_kept(server: OllamaServer, architecture: ModelArchitecture) -> ModelArchitecture:
+    """The model as its scheduler's engine keeps it: up to 0.24 the windows of gpt-oss hold more than they see."""
+    engine = server.scheduler in (SchedulerVersion.ENGINE, SchedulerVersion.UNKNOWN)
+    if not engine or not architecture.arch.startswith("gpt"):
+        return architecture
+    kept = (replace(one, window=max(one.window, WINDOW)) if one.window else one for one in architecture.layers)
+    return replace(architecture, layers=tuple(kept))
 
 
 def resident(server: OllamaServer, held: Held, facts: Facts) -> Placed:

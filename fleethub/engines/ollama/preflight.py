@@ -56,8 +56,11 @@ def lowered(base: int, batch: int, free: int) -> tuple[int, int]:
     return base + SURCHARGE[batch], batch
 
 
-def guessed(architecture: ModelArchitecture, run: Run) -> int:
-    """What a server up to 0.12 takes a load for: its cache, and a graph on each GPU by one formula."""
+def guessed(architecture: ModelArchitecture, run: Run, number: tuple[int, int, int] | None = None) -> int:
+    """What a server up to 0.12 takes a load for: its cache, and a graph on each GPU by one formula.
+
+    ``number``: its version. Before 0.12 the graph of gpt-oss was guessed from its cache.
+    """
     cells, batch = run.context * run.parallel, 512
     graph = 4 * batch * (1 + 4 * architecture.n_embd + cells * (1 + architecture.head_count))
     output = 4 * batch * (architecture.n_embd + architecture.n_vocab)
@@ -65,6 +68,8 @@ def guessed(architecture: ModelArchitecture, run: Run) -> int:
     if architecture.arch.startswith("gpt"):  # it does not know how short their windows are
         layers = tuple(replace(one, window=max(one.window, 4096)) if one.window else one for one in layers)
     cache = kv_bytes(replace(architecture, layers=layers), run)
+    if architecture.arch.startswith("gpt") and number is not None and number < (0, 12, 0):
+        graph = max(graph, 4 * architecture.head_count // max(architecture.head_count_kv_min, 1) * cache // 6)
     return architecture.weights + architecture.projector + cache + max(graph, output) * run.gpus
 
 

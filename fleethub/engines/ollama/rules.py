@@ -69,14 +69,13 @@ class Rules:
     @staticmethod
     def of(server: OllamaServer) -> Rules:
         """The rules of a server's scheduler; of an unknown one all since 0.13."""
-        return Rules(server.scheduler, margin(server.scheduler, server.runtime), server.overhead)
+        return Rules(server.scheduler, margin(server.scheduler, server.runtime), server.kept)
 
     def asks(self, load: Weighed, free: int, gpus: int) -> tuple[int, int]:
         """(need, limit) of the strictest rule before a load, with ``free`` bytes on ``gpus`` GPUs."""
         found = []
         if self.scheduler in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN):
-            left = max(free - self.overhead * gpus, 0)
-            found.append((lowered(load.base, load.placed.batch, left)[0], fillable(left)))
+            found.append((lowered(load.base, load.placed.batch, free)[0], fillable(free)))
         if self.scheduler is not SchedulerVersion.CURRENT:
             found.append((self._whole(load, gpus), free))
         return min(found, key=lambda pair: pair[1] - pair[0])
@@ -91,7 +90,7 @@ class Rules:
         found = 0
         if self.scheduler in (SchedulerVersion.CURRENT, SchedulerVersion.UNKNOWN):
             found = (load.one if gpus == 1 else load.all) + uneven(load, gpus)
-            found += (load.placed.room + self.overhead) * gpus
+            found += load.placed.room * gpus
         if self.scheduler is not SchedulerVersion.CURRENT:
             found = max(found, self._whole(load, gpus))
         return found

@@ -24,7 +24,7 @@ from fleethub.sizing.devices import heaviest, runtime_of
 OURS = {
     **{"num_parallel": "parallel", "max_loaded_models": "max_loaded", "kv_cache_type": "kv_type"},
     **{"context_length": "context_length", "flash_attention": "flash", "gpu_overhead": "overhead"},
-    **{"sched_spread": "spread"},
+    **{"sched_spread": "spread", "fit_target": "fit_target"},
 }
 
 
@@ -39,13 +39,13 @@ class OllamaServer:
     ``gpus`` are (name, total), empty when unknown (``no_gpus`` says why); ``total_from`` says by whom. ``reserve`` and
     ``overhead`` are per GPU. ``reading`` and ``proxy`` are what its Ollama and the proxy before it answered (None:
     nothing); ``reading`` is an earlier command's where ``observed`` is False. ``sized_for`` are the spec's slots and
-    cache type, for which its own sizes (``vram``) were written.
+    cache type, for which its own sizes (``vram``) were written. ``compute``: NVIDIA's capability of each GPU,
+    empty where it is not told.
     """
 
     name: str
     gpus: tuple[tuple[str, int], ...]
     total_from: str = ""
-    no_gpus: str = ""
     version: str | None = None
     scheduler: SchedulerVersion = SchedulerVersion.UNKNOWN
     parallel: int = 1
@@ -54,6 +54,7 @@ class OllamaServer:
     context_length: int = 0
     flash: bool | None = None
     overhead: int = 0
+    fit_target: int = 1 << 30
     spread: bool = False
     reserve: int = 1 << 30
     observed: bool = False
@@ -62,6 +63,8 @@ class OllamaServer:
     reading: ServerReading | None = None
     proxy: ProxyReading | None = None
     sized_for: tuple[int, str] = (1, "f16")
+    compute: tuple[str, ...] = ()
+    no_gpus: str = ""
 
     @property
     def runtime(self) -> str:
@@ -77,6 +80,11 @@ class OllamaServer:
     def total(self) -> int | None:
         """VRAM of all GPUs; None when they are unknown."""
         return sum(size for _, size in self.gpus) if self.gpus else None
+
+    @property
+    def kept(self) -> int:
+        """What its scheduler leaves out of each GPU by OLLAMA_GPU_OVERHEAD: since 0.30 that only moves the context."""
+        return 0 if self.scheduler is SchedulerVersion.CURRENT else self.overhead
 
     @property
     def count_limit(self) -> int:
@@ -150,6 +158,7 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> OllamaServer:
     return OllamaServer(
         name=backend.name,
         gpus=cards.gpus,
+        compute=tuple(card.compute for card in cards.cards),
         total_from=cards.by,
         no_gpus="; ".join(cards.says) if not cards.gpus else "",
         version=version,

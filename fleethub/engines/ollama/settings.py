@@ -18,7 +18,7 @@ class OllamaSettings(EngineSettings):
     """An Ollama server and the settings that its API does not tell.
 
     ``max_loaded_models`` and ``context_length`` 0: its own default. ``flash_attention`` None: by itself.
-    ``gpu_overhead`` is bytes it leaves free on each GPU.
+    Bytes that it leaves free on each GPU: ``gpu_overhead`` up to 0.24, ``fit_target`` since 0.30.
     """
 
     engine: ClassVar[str] = "ollama"
@@ -30,6 +30,7 @@ class OllamaSettings(EngineSettings):
     context_length: int = 0
     flash_attention: bool | None = None
     gpu_overhead: int = 0
+    fit_target: int = 1024 * MIB
     sched_spread: bool = False
 
 
@@ -43,7 +44,14 @@ KEYS = (
         *("context_length", "whole", "OLLAMA_CONTEXT_LENGTH in tokens; 0: automatic, by the VRAM", 0), most=100_000_000
     ),
     SpecKey("flash_attention", "flag", "OLLAMA_FLASH_ATTENTION; not written: automatic"),
-    SpecKey("gpu_overhead", "size", 'OLLAMA_GPU_OVERHEAD on each GPU, like "0.5 GiB" (default 0)'),
+    SpecKey(
+        "gpu_overhead",
+        "size",
+        'OLLAMA_GPU_OVERHEAD on each GPU, like "0.5 GiB" (default 0); since 0.30 it does nothing',
+    ),
+    SpecKey(
+        "fit_target", "size", 'LLAMA_ARG_FIT_TARGET: kept free on each GPU since 0.30 (default "1 GiB")', 1024 * MIB
+    ),
     SpecKey("sched_spread", "flag", "OLLAMA_SCHED_SPREAD: every model over all GPUs", False),
 )
 
@@ -61,10 +69,11 @@ class Setting:
     parse: Callable[[str], Any]
     write: Callable[[Any], str] = str
     plain: Callable[[Any], str] = str  # the variable's text for a declared value
+    named: str = ""
 
     @property
     def variable(self) -> str:
-        return f"OLLAMA_{self.field.upper()}"
+        return self.named or f"OLLAMA_{self.field.upper()}"
 
 
 def _whole(text: str) -> int:
@@ -75,6 +84,16 @@ def _whole(text: str) -> int:
 
 def _yes(text: str) -> bool:
     return text.strip().lower() in TRUE
+
+
+def _mebibytes(text: str) -> int:
+    """MiB, one for all GPUs or one for each, of which the most counts; what is none is the default."""
+    parts = [part.strip() for part in text.split(",")]
+    return max(map(_whole, parts)) * MIB if all(p.isascii() and p.isdigit() for p in parts) else 1024 * MIB
+
+
+def _size(value: int) -> str:
+    return f'"{value / MIB:g} MiB"'
 
 
 def _toml(value: Any) -> str:
@@ -91,8 +110,9 @@ SETTINGS = (
     Setting("kv_cache_type", lambda text: text.strip().lower() or "f16", lambda value: f'"{value}"'),
     Setting("context_length", _whole),
     Setting("flash_attention", lambda text: _yes(text) if text.strip() else None, _toml, _flag),
-    Setting("gpu_overhead", _whole, lambda value: f'"{value / MIB:g} MiB"'),
+    Setting("gpu_overhead", _whole, _size),
     Setting("sched_spread", _yes, _toml, _flag),
+    Setting("fit_target", _mebibytes, _size, lambda value: str(value // MIB), "LLAMA_ARG_FIT_TARGET"),
 )
 
 

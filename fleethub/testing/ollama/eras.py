@@ -83,7 +83,7 @@ def by_llama_server(
     need = preflight(load.shape, total, 512 if load.shape.embedding else max(batch, 512))
     true = load.size(batch, len(chosen), True)
     left = [real[g] for g in chosen]
-    how = split(true, left, s.fit_target + s.gpu_overhead, most=load.layers)
+    how = split(true, left, s.fit_target, most=load.layers)
     if not s.fit:
         endless = [f + (1 << 50) for f in left]
         how = split(true, endless, 0, most=load.layers)

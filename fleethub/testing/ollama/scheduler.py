@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from fleethub.testing.ollama.eras import Decision, Load, by_engine, by_llama_server
-from fleethub.testing.ollama.settings import GIB, Settings, duration, era_of
+from fleethub.testing.ollama.settings import GIB, Settings, duration, era_of, number_of
 from fleethub.testing.ollama.shape import Shape, shape_of
 from fleethub.testing.ollama.size import Truth
 from fleethub.testing.ollama.values import Asked, Event, Gpu, Loaded, Outcome
@@ -44,6 +44,7 @@ class Scheduler:
         self.settings = settings if isinstance(settings, Settings) else Settings.of(settings or {})
         self.version = version
         self.era = era_of(version)
+        self.number = number_of(version)
         self.truth, self.truths = truth or Truth(), dict(truths or {})
         self.residents: dict[str, Loaded] = {}
         self.queue: list[Asked] = []
@@ -59,6 +60,8 @@ class Scheduler:
     @property
     def automatic(self) -> int:
         """The context of a model for which nobody set any."""
+        if self.number < (0, 15, 5):
+            return 4096
         total = sum(gpu.total - self.settings.gpu_overhead for gpu in self.gpus)
         return 262144 if total >= 47 * GIB else 32768 if total >= 23 * GIB else 4096
 
@@ -148,6 +151,8 @@ class Scheduler:
         return self._clamped(shape, context), not given
 
     def _clamped(self, shape: Shape, context: int) -> int:
+        if shape.arch in ("gptoss", "gpt-oss") and (0, 11, 4) <= self.number < (0, 15, 5):
+            context = max(context, 8192) if sum(gpu.total for gpu in self.gpus) >= 20 * GIB else context
         return min(max(context, 2048) if shape.vision else context, shape.limit)
 
     def _served(self, asked: Asked) -> Outcome:
@@ -241,9 +246,8 @@ class Scheduler:
         indexes = range(len(self.gpus))
         free = [self.free(g) for g in indexes]
         if self.era == "llama-server":
-            left = [max(0, f - self.settings.gpu_overhead) for f in free]
             real = [max(0, self.really_free(g)) for g in indexes]
-            return by_llama_server(load, left, real, [g.total for g in self.gpus], self.settings)
+            return by_llama_server(load, free, real, [g.total for g in self.gpus], self.settings)
         return by_engine(load, free, self.settings, backoff, estimated=self.era == "estimate")
 
     def _overflows(self, decision: Decision) -> bool:

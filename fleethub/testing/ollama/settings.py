@@ -25,6 +25,11 @@ def era_of(version: str) -> Era:
     return "llama-server" if number >= (0, 30) else "engine" if number >= (0, 13) else "estimate"
 
 
+def number_of(version: str) -> tuple[int, ...]:
+    """A version's numbers."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+
+
 def duration(value: str | int | float) -> float:
     """Seconds of a number or of ``5m``, ``1h30m``; FOREVER for all below 0; ValueError for anything else."""
     if isinstance(value, bool):

@@ -16,7 +16,7 @@ ELEMENT = {
 COMPUTE = (0.80, 1.12)
 OVERHEAD = (145 * MIB, 561 * MIB)
 OVERHEAD_VISION = (145 * MIB, 751 * MIB)
-COPIES = (1, 8)  # of the mask, over several GPUs
+COPIES = (1, 5)  # of the mask, over several GPUs: four of the pipeline, and the one in use
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ def pad(cells: int) -> int:
     return -(-cells // 256) * 256
 
 
-def cells(layer: Layer, context: int, parallel: int, batch: int) -> int:
-    """Cells of one layer's cache for all slots, each slot with a cache of its own."""
+def cells(layer: Layer, context: int, parallel: int, batch: int, least: int = 0) -> int:
+    """Cells of one layer's cache for all slots, each slot with a cache of its own. ``least``: of its window."""
     if layer.window:
-        return parallel * min(context, pad(layer.window + batch))
+        return parallel * min(context, pad(max(layer.window, least) + batch))
     return pad(context * parallel)
 
 
@@ -101,7 +101,8 @@ def _computed(
     shape: Shape, context: int, parallel: int, kv_type: str, u: int, flash: bool, gpus: int, new: bool, truth: Truth
 ) -> TrueSize:
     total = pad(context * parallel)
-    caches = [round(cells(la, context, parallel, u) * (la.k + la.v) * ELEMENT[kv_type]) for la in shape.layers]
+    least = 0 if new or not shape.arch.startswith("gpt") else 4096  # Ollama's own engine remembers more of gpt-oss
+    caches = [round(cells(la, context, parallel, u, least) * (la.k + la.v) * ELEMENT[kv_type]) for la in shape.layers]
     states = [layer.state * parallel for layer in shape.layers]
     body = 12 * u * (shape.inner + shape.width)
     if shape.used:
