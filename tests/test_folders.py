@@ -5,8 +5,6 @@ to themselves, files in a folder's place, and a process of another user.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from fleethub import folders
 from fleethub.fleetspec import load
 from tests.fleets import fleet
+from tests.forked import ended
 from tests.support import Place
 
 SPEC = 'include = ["nodes/*.toml"]\n' + fleet("http://127.0.0.1:1").models("one").text
@@ -140,8 +139,7 @@ def test_another_user_who_may_not_look_is_told(anyone: Path, name: str) -> None:
     place.folder.chmod(0o777)
     (place.folder / name).chmod(0)
     env = {"PATH": os.environ["PATH"], "LITELLM_MASTER_KEY": "sk-x", "HOME": str(anyone)}
-    argv = [sys.executable, "-c", NOBODY, str(anyone / "warm"), str(place.folder)]
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=600, check=False)
+    done = ended(str(anyone / "warm"), str(place.folder), code=NOBODY, env=env)
     (place.folder / name).chmod(0o755)
     first, _, said = (done.stdout + done.stderr).partition("=====")
     assert "node.volta" in first

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
 from tests.dying import points
 from tests.fleets import fleet
+from tests.forked import ended
 from tests.proxies import Admin, chat
 from tests.support import MASTER, Place
 
@@ -53,8 +52,7 @@ EVERY = 8
 def dying_apply(place: Place, after: int) -> bool:
     """True when it was killed, False when it came to its end, which must be a good one."""
     env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
-    argv = [sys.executable, "-c", DYING, str(after), str(place.folder)]
-    done = subprocess.run(argv, env=env, capture_output=True, text=True)
+    done = ended(str(after), str(place.folder), code=DYING, env=env)
     if done.returncode == -signal.SIGKILL:
         return True
     assert done.returncode == 0, done.stdout + done.stderr

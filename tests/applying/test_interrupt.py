@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +13,14 @@ import pytest
 from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
 from tests.applying.test_crash import spec
+from tests.forked import Forked, fleethub
 from tests.support import MASTER, Place
+
+
+def applying(place: Place, env: dict[str, str]) -> Forked:
+    """An apply beside this process; its output comes as one stream of text."""
+    argv = ["-C", str(place.folder), "apply", "--auto-approve"]
+    return fleethub(*argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -22,15 +28,7 @@ def test_a_signal_ends_the_wait_and_the_next_apply_goes_on(tmp_path: Path, numbe
     with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
         place = Place(tmp_path / "fleet", spec(proxy.url, settle="900s"))
         env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
-        argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "apply", "--auto-approve"]
-        process = subprocess.Popen(
-            argv,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # else under nohup it is ignored
-        )
+        process = applying(place, env)
         assert process.stdout is not None
         for line in process.stdout:
             if "settle on their new config" in line:
@@ -49,8 +47,7 @@ def test_more_signals_end_it_at_once_and_the_next_apply_goes_on(tmp_path: Path) 
     with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
         place = Place(tmp_path / "fleet", spec(proxy.url, settle="900s"))
         env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
-        argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "apply", "--auto-approve"]
-        process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = applying(place, env)
         assert process.stdout is not None
         for line in process.stdout:
             if "settle on their new config" in line:

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from fleethub.testing.catalog import ALL
 from fleethub.testing.ollama import Ollama
 from tests.clients.test_gguf import write
 from tests.fleets import direct, fleet
+from tests.forked import ended
 from tests.support import Place
 
 ROOT = Path(__file__).parents[2]
@@ -138,8 +137,7 @@ def test_names_complete(place: Place) -> None:
             "COMP_WORDS": " ".join(("fleethub", "-C", str(place.folder), *words)),
             "COMP_CWORD": str(len(words) + 2),
         }
-        argv = [sys.executable, "-m", "fleethub"]
-        return subprocess.run(argv, env=env | line, capture_output=True, text=True, check=False).stdout
+        return ended(env=env | line).stdout
 
     assert complete("capacity", "t").split() == ["plain,tiny"]
     assert complete("capacity", "gpu", "q").split() == ["plain,qwen3-32b"]
@@ -148,10 +146,9 @@ def test_names_complete(place: Place) -> None:
 def test_a_terminal_that_knows_ascii_alone(place: Place) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     for more in ((), ("gpu", "gpt-oss:120b"), ("--place", "qwen3-32b")):
-        argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "capacity", *more]
-        done = subprocess.run(argv, env=env, capture_output=True)
-        assert done.returncode in (0, Exit.REFUSED), done.stderr.decode()
-        done.stdout.decode("ascii")
+        done = ended("-C", str(place.folder), "capacity", *more, env=env)
+        assert done.returncode in (0, Exit.REFUSED), done.stderr
+        assert done.stdout.isascii()
 
 
 def test_a_wrong_spec(place: Place) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
 from tests.applying.test_crash import spec
+from tests.forked import ended, fleethub
 from tests.proxies import Admin
 from tests.support import MASTER, Place
 
@@ -38,8 +37,7 @@ def terminal(place: Place, words: list[str], *answers: tuple[str, str]) -> tuple
     """Exit code and screen of a command on a terminal of its own, where each question gets its answer."""
     ours, theirs = pty.openpty()
     env = {**os.environ, "LITELLM_MASTER_KEY": MASTER, "TERM": "xterm"}
-    argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), *words]
-    process = subprocess.Popen(argv, env=env, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True)
+    process = fleethub("-C", str(place.folder), *words, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     screen, waiting = "", list(answers)
     while True:
@@ -92,8 +90,7 @@ def test_destroy_wants_the_name(place: Place) -> None:
 def test_without_a_terminal_both_refuse(place: Place) -> None:
     env = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
     for command in ("apply", "destroy"):
-        argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), command]
-        done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = ended("-C", str(place.folder), command, env=env)
         if command == "apply":
             assert done.returncode == 1
             assert "add --auto-approve" in done.stderr

@@ -13,6 +13,7 @@ import pytest
 
 from fleethub.model.facts import Facts
 from fleethub.operations.workplace import Workplace
+from tests.forked import ended
 from tests.support import Place, recorded
 from tests.test_laws import World
 from tests.views.test_text import MODELS
@@ -38,14 +39,7 @@ def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plac
 def session(folder: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
     """``fleethub context`` in a process of its own, as a hook runs it."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("FLEETHUB_", "TANGLECLAW_", "LITELLM_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "fleethub", "context", *argv],
-        cwd=folder,
-        env={**clean, **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return ended("context", *argv, cwd=folder, env={**clean, **env})
 
 
 def test_silent_where_no_fleet_is_known(tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
 from tests.cli.test_confirm import terminal
 from tests.editing import SPEC, VOLTA
+from tests.forked import ended
 from tests.support import MASTER, Place
 
 
@@ -97,8 +96,7 @@ def test_a_terminal_is_asked_and_without_one_it_is_refused(place: Place) -> None
     code, screen = terminal(place, command, ("Write this to the spec?", "y"))
     assert code == 0, screen
     assert 'model = "gpt-oss-20b"' in volta(place)
-    argv = [sys.executable, "-m", "fleethub", "-C", str(place.folder), "release", "volta", "--project", "Volta"]
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = ended("-C", str(place.folder), "release", "volta", "--project", "Volta")
     assert done.returncode == 1
     assert "add --yes" in done.stderr
     assert 'model = "gpt-oss-20b"' in volta(place)
@@ -264,8 +262,7 @@ def test_nodes_models_and_roles_are_completed(place: Place) -> None:
             "COMP_WORDS": words,
             "COMP_CWORD": str(len(words.split())),
         }
-        code = "from fleethub.cli import cli; cli(prog_name='fleethub')"
-        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+        done = ended(code="from fleethub.cli import cli; cli(prog_name='fleethub')", env=env)
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
     base = f"fleethub -C {place.folder}"

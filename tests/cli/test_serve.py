@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from fleethub.model.exit import Exit
-from tests.server.live import serving
+from tests.server.live import interpreter, serving
 from tests.support import MASTER, Place
 from tests.test_laws import SPEC, World
 
@@ -38,7 +38,7 @@ def token(place: Place, text: str = "") -> str:
 def test_it_says_where_it_is_observes_by_itself_and_ends_on_a_signal(
     place: Place, how: signal.Signals, code: int
 ) -> None:
-    with serving(place.folder, LITELLM_MASTER_KEY=MASTER) as served:
+    with serving(place.folder, start=interpreter, LITELLM_MASTER_KEY=MASTER) as served:
         assert served.said["fleet"] == "laws"
         assert served.url.startswith("http://127.0.0.1:")
         body = served.observed()

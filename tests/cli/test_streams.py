@@ -7,10 +7,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.forked import ended
+
 RUN = f"{sys.executable} -m fleethub"
+
+
+def init(folder: Path) -> None:
+    """A fleet's folder, whose making is not what a test is about."""
+    assert ended("init", "alpha", cwd=folder).returncode == 0
 
 
 def shell(folder: Path, line: str) -> tuple[int, str]:
@@ -19,7 +27,12 @@ def shell(folder: Path, line: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def long(*values: object) -> Any:
+    """One more start of the same sort, for make test-long: each start of an interpreter takes most of a second."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
+@pytest.mark.parametrize("closed", [">&-", long("2>&-"), long("<&-"), long(">&- 2>&-"), "<&- >&- 2>&-"])
 def test_closed_streams(tmp_path: Path, closed: str) -> None:
     assert shell(tmp_path, f"{RUN} init alpha {closed}")[0] == 0
     assert (tmp_path / "fleet.toml").read_text().startswith("#:schema")
@@ -40,11 +53,11 @@ UNBUFFERED = "PYTHONUNBUFFERED=1"
 
 @pytest.mark.parametrize(
     ("how", "command"),
-    [(HOW, "schema"), (HOW, "--json plan"), (HOW, "--help"), (HOW, "context"), (UNBUFFERED, "schema")],
+    [(HOW, "--help"), (UNBUFFERED, "schema"), long(HOW, "schema"), long(HOW, "--json plan"), long(HOW, "context")],
 )
 def test_a_reader_that_goes_away_and_a_full_disk_are_no_bug(tmp_path: Path, how: str, command: str) -> None:
     """Python flushes at its end what it buffered, after every handler: exit 120 and "Exception ignored"."""
-    assert shell(tmp_path, f"{RUN} init alpha")[0] == 0
+    init(tmp_path)
     run = f"{how} {RUN} {command}"
     told, _ = shell(tmp_path, run)
     left, said = shell(tmp_path, f"{run} | true; exit ${{PIPESTATUS[0]}}")
@@ -86,7 +99,7 @@ def test_a_pipe_that_somebody_made_non_blocking_is_waited_for(tmp_path: Path) ->
 
 
 def test_what_an_encoding_does_not_have_is_a_question_mark(tmp_path: Path) -> None:
-    assert shell(tmp_path, f"{RUN} init alpha")[0] == 0
+    init(tmp_path)
     # the name of a model is free, and an error shows it
     spec = (tmp_path / "fleet.toml").read_text().replace('model = "llama3.1-8b"', 'model = "caf\u00e9\u2192"')
     (tmp_path / "fleet.toml").write_text(spec, encoding="utf-8")

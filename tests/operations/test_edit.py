@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from fleethub.stores import history
 from fleethub.stores.interface import LockedError
 from fleethub.stores.lock import local_lock
 from tests.editing import SPEC, VOLTA
+from tests.forked import ended
 from tests.support import SEED, recorded
 
 NOTHING_READ = Facts("2026-11-26T12:00:00+00:00")
@@ -436,7 +436,7 @@ edit_write.write(proposal, by="ops@there")
 def test_an_edit_that_is_killed_is_in_the_history_when_it_is_in_the_spec(fleet: Path, at: str, then: str) -> None:
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     before = files(fleet)
-    assert subprocess.run([sys.executable, "-c", KILLED, str(fleet), at], env=env).returncode == -signal.SIGKILL
+    assert ended(str(fleet), at, code=KILLED, env=env).returncode == -signal.SIGKILL
     assert (files(fleet) == before) is (at == "before the spec")
     if then == "a plan":
         Workplace(fleet)

@@ -10,22 +10,34 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.forked import fleethub
+
 SECONDS = 300
 
 
-class Served:
-    """A running server; ``url`` ends with a slash."""
+def interpreter(*argv: str, **popen: Any) -> subprocess.Popen[str]:
+    """``python -m fleethub``, as it is installed or found on ``PYTHONPATH``."""
+    started: subprocess.Popen[str] = subprocess.Popen([sys.executable, "-m", "fleethub", *argv], **popen)
+    return started
 
-    def __init__(self, folder: Path, *argv: str, cwd: Path | None = None, **environment: str) -> None:
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+class Served:
+    """A running server; ``url`` ends with a slash. ``start`` is called like ``Popen``, with its command line."""
+
+    def __init__(
+        self, folder: Path, *argv: str, cwd: Path | None = None, start: Start = interpreter, **environment: str
+    ) -> None:
         env = {**os.environ, **environment}
-        command = [sys.executable, "-m", "fleethub", "-C", str(folder), "--json", "serve", "--port", "0", *argv]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True, cwd=cwd)
+        command = ["-C", str(folder), "--json", "serve", "--port", "0", *argv]
+        self.process = start(*command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -59,9 +71,9 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *argv: str, **environment: str) -> Iterator[Served]:
+def serving(folder: Path, *argv: str, start: Start = fleethub, **environment: str) -> Iterator[Served]:
     """A server for the time of a test."""
-    found = Served(folder, *argv, **environment)
+    found = Served(folder, *argv, start=start, **environment)
     try:
         yield found
     finally:
