@@ -52,6 +52,12 @@ LATER = [
 class Lazy(click.Group):
     """A group that knows its commands' names and one-line helps without importing them."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """With what people type elsewhere put as it is said here."""
+        from fleethub.cli.habits import understood
+
+        return super().parse_args(ctx, args if ctx.resilient_parsing else understood(self, ctx, args))
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of ``COMMANDS``."""
         return list(COMMANDS)

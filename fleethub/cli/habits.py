@@ -1,0 +1,107 @@
+"""What people type who come from Terraform, or in a hurry -> what this command line takes.
+
+Global options may stand anywhere, long options may have one dash, and ``plan fleet.toml`` names the fleet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+#: An option that a command does not have -> the one of the same meaning, where it has that.
+SAME = {"--yes": "--auto-approve", "--auto-approve": "--yes", "--chdir": "-C", "--no-colour": "--no-color"}
+Options = Mapping[str, click.Parameter]
+
+
+def understood(group: click.Group, ctx: click.Context, args: Sequence[str]) -> list[str]:
+    """The arguments as ``group`` takes them; what it would not take anyway is left for it to say so.
+
+    Raises click.UsageError for a misspelt word, with the one that it is near to.
+    """
+    words, everywhere = list(args), _options(group)
+    front = _take(words, {}, everywhere, [], everywhere)
+    if not words or words[0].startswith("-"):
+        return [*front, *words]
+    if words[0] == "version":
+        return [*front, "--version"]
+    if words[0] == "help":
+        return [*front, *words[1:], "--help"]
+    path = [words.pop(0)]
+    command = group.get_command(ctx, path[0])
+    while isinstance(command, click.Group) and words and (below := command.get_command(ctx, words[0])) is not None:
+        path.append(words.pop(0))
+        command = below
+    if command is None:
+        if near := _near(path[-1], group.list_commands(ctx)):
+            raise click.UsageError(f"No such command {path[-1]!r}. Did you mean {near[0]}?", ctx)
+        return [*front, *path, *words]
+    rest: list[str] = []
+    asks = isinstance(command, click.Group) or any(isinstance(p, click.Argument) for p in command.params)
+    own = _options(command)
+    while words:
+        front += _take(words, own, everywhere, rest, {})
+        if words[:1] == ["--"]:
+            rest += words
+            break
+        if words:
+            word = words.pop(0)
+            if not asks and (word.endswith(".toml") or Path(word).is_dir()):
+                front += ["-C", word]
+            else:
+                rest.append(word)
+    return [*front, *path, *rest]
+
+
+def _take(words: list[str], own: Options, everywhere: Options, rest: list[str], stop: Options) -> list[str]:
+    """Take the options that ``words`` begin with: those of the command go to ``rest``, global ones are returned.
+
+    ``stop``: options of which an unknown one ends the taking, so that the group says what is wrong with it.
+    """
+    front: list[str] = []
+    while words and words[0].startswith("-") and words[0] not in ("-", "--"):
+        name, equals, value = words[0].partition("=")
+        name = _long(name, own, everywhere)
+        known = own.get(name) or everywhere.get(name)
+        if known is None and stop:
+            break
+        if known is None and name.startswith("--") and (near := _near(name, {*own, *everywhere})):
+            raise click.NoSuchOption(name, possibilities=near)
+        words.pop(0)
+        taken = [f"{name}={value}" if equals and name.startswith("--") else name]
+        if equals and not name.startswith("--"):
+            taken.append(value)
+        elif not equals and known is not None and _has_value(known) and words:
+            taken.append(words.pop(0))
+        (front if name not in own and name in everywhere else rest).extend(taken)
+    return front
+
+
+def _long(name: str, own: Options, everywhere: Options) -> str:
+    """``-target`` as ``--target``; another word for an option that is there as that one."""
+    if name in own or name in everywhere:
+        return name
+    double = f"-{name}" if len(name) > 2 and not name.startswith("--") else name
+    for word in (double, SAME.get(double, "")):
+        if word in own or word in everywhere:
+            return word
+    return name
+
+
+def _near(word: str, known: Iterable[str]) -> list[str]:
+    from difflib import get_close_matches  # only where something is misspelt: every command starts here
+
+    return get_close_matches(word, sorted(known), n=1, cutoff=0.65)
+
+
+def _options(command: click.Command) -> dict[str, click.Parameter]:
+    found: dict[str, click.Parameter] = {}
+    for param in command.params:
+        if isinstance(param, click.Option):
+            found |= dict.fromkeys((*param.opts, *param.secondary_opts), param)
+    return found
+
+
+def _has_value(param: click.Parameter) -> bool:
+    return isinstance(param, click.Option) and not param.is_flag and not param.count

@@ -1,0 +1,55 @@
+"""What people type who come from elsewhere is done, or answered with what to type."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from fleethub.cli import cli
+from fleethub.cli.habits import understood
+
+
+def said(*words: str) -> list[str]:
+    return understood(cli, click.Context(cli), words)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("plan --json", "--json plan"),
+        ("status --json -C there", "--json -C there status"),
+        ("--json plan --full", "--json plan --full"),
+        ("plan fleet.toml", "-C fleet.toml plan"),
+        ("plan -target=node.a -json", "--json plan --target=node.a"),
+        ("plan -target node.a --full", "plan --target node.a --full"),
+        ("apply -auto-approve", "apply --auto-approve"),
+        ("apply --yes", "apply --auto-approve"),
+        ("apply -y", "apply -y"),
+        ("apply -chdir=there", "-C there apply"),
+        ("release a --auto-approve", "release a --yes"),
+        ("show node.a --no-color", "--no-color show node.a"),
+        ("node set a port=1 --json", "--json node set a port=1"),
+        ("version", "--version"),
+        ("help plan", "plan --help"),
+        ("help", "--help"),
+        ("plan --target --json", "plan --target --json"),  # the value of an option is nobody's option
+        ("plan -- --json", "plan -- --json"),
+        ("show fleet.toml", "show fleet.toml"),  # a command that takes a name gets it
+        ("plan --zzz", "plan --zzz"),
+        ("--zzz plan", "--zzz plan"),
+        ("zzz", "zzz"),
+        ("", ""),
+    ],
+)
+def test_what_is_typed_and_what_is_meant(typed: str, meant: str) -> None:
+    assert said(*typed.split()) == meant.split()
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [("paln", "plan"), ("plan --jsn", "--json"), ("aply", "apply"), ("plan nowhere", "unexpected extra argument")],
+)
+def test_what_is_misspelt_is_answered_with_what_to_type(typed: str, answer: str) -> None:
+    with pytest.raises(click.UsageError) as caught:
+        cli.main(typed.split(), standalone_mode=False)
+    assert answer in caught.value.format_message()
