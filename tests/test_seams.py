@@ -134,6 +134,9 @@ class ToyServer:
         fit = Fit.FITS if check.holds else Fit.EXCEEDS
         return AdmissionVerdict(self.name, fit, tuple(planned), (check,), self.gpus, 0, need, self.total, "toy", "toy")
 
+    def beside(self, taken: tuple[int, ...], whom: str) -> ToyServer:
+        return self
+
     def with_setting(self, name: str, value: str | int) -> ToyServer:
         return replace(self, parallel=int(value)) if name in ("slots", "num_parallel") else self
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fleethub.model.facts import GpuReading, GpuState
 from fleethub.model.fleet import Backend
-from fleethub.model.text import plural
+from fleethub.model.text import gib, plural
 from fleethub.sizing.devices import runtime_of
 
 #: Library -> the variables that hide cards from a program, outermost first. ROCm's later ones stand for each other.
@@ -191,3 +191,13 @@ def _named(token: str, left: Sequence[Card], parts: Mapping[int, Sequence[Card]]
         return own[int(second)] if int(second) < len(own) else None
     same = [card for card in (*left, *every) if card.uuid and card.uuid.startswith(token)] if len(token) > 4 else []
     return same[0] if len(same) == 1 else None
+
+
+def less(gpus: Sequence[tuple[str, int]], taken: Sequence[int]) -> tuple[tuple[str, int], ...]:
+    """The cards without what other servers of the machine take of them."""
+    return tuple((name, max(size - held, 0)) for (name, size), held in zip(gpus, taken, strict=True))
+
+
+def less_said(total_from: str, taken: Sequence[int], whom: str) -> str:
+    """By whom the cards are told, and what is off them."""
+    return f"{total_from}, less {gib(sum(taken))} of {whom}"

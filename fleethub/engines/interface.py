@@ -104,6 +104,9 @@ class Server(Protocol):
     def admit(self, planned: Sequence[Placed]) -> AdmissionVerdict:
         """What becomes of a planned set, by this server's own rules; its order does not matter."""
 
+    def beside(self, taken: tuple[int, ...], whom: str) -> Server:
+        """The server while others on its machine (``whom``) take so many bytes of each of its GPUs."""
+
     def with_setting(self, name: str, value: str | int) -> Server:
         """The server with a setting at another value."""
 

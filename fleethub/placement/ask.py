@@ -23,6 +23,7 @@ from fleethub.model.facts import Facts, ModelFile, Resident, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Unknown
 from fleethub.model.text import gib
+from fleethub.placement.machines import server_on
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.query import Query, limit_of, most
 from fleethub.placement.routed import routed
@@ -111,7 +112,7 @@ def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
     if backend.engine is None:
         raise AskError(lacks(backend))
     engine = engine_of(backend.engine)
-    server = engine.server(fleet, backend, facts)
+    server = server_on(fleet, backend, facts)
     unasked = server
     for name, value in ((PARALLEL, question.parallel), (KV_TYPE, question.kv_type)):
         server = server.with_setting(name, value) if value else server

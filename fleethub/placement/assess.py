@@ -24,6 +24,7 @@ from fleethub.model.plan import Blocker, Load
 from fleethub.model.text import plural
 from fleethub.placement.judge import SetJudge, most_bytes
 from fleethub.placement.live import live_findings
+from fleethub.placement.machines import server_on
 from fleethub.placement.planned import PlannedSet
 from fleethub.placement.routed import expected, unmanaged
 
@@ -48,7 +49,7 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, aft
         findings = live_findings(fleet, backend, facts, ())
         return Assessment(Load(backend.name, None, None, None), findings, planned=after)
     engine = engine_of(backend.engine)
-    server = engine.server(fleet, backend, facts)
+    server = server_on(fleet, backend, facts)
     loads = expected(fleet, backend, server, facts, after)
     loads |= _asked_directly(fleet, backend, server, facts, loads)
     verdict = server.admit(list(loads.values()))

@@ -13,6 +13,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source, Unknown
 from fleethub.model.text import gib, plural
+from fleethub.placement.machines import neighbours
 
 MIB = 1 << 20
 #: What a desktop or a monitor takes is not worth a warning.
@@ -41,7 +42,7 @@ def live_findings(
         engine = engine_of(backend.engine)
         found += engine.live_findings(backend, server, placed, placed if reckoned is None else reckoned)
     if isinstance(machine, GpuReading):
-        found += _foreign(backend, machine, server)
+        found += _foreign(fleet, backend, machine, server)
     return tuple(found)
 
 
@@ -126,8 +127,10 @@ def _lines(cards: Iterable[Card]) -> str:
     return ", ".join(f'{{ name = "{card.name}", vram = "{round(card.total / MIB)} MiB" }}' for card in cards)
 
 
-def _foreign(backend: Backend, machine: GpuReading, server: ServerReading | None) -> Iterator[Finding]:
-    engines = [engine_of(backend.engine)] if backend.engine else list(ENGINES.values())
+def _foreign(fleet: Fleet, backend: Backend, machine: GpuReading, server: ServerReading | None) -> Iterator[Finding]:
+    """Processes of no model server of the machine."""
+    there = (backend, *neighbours(fleet, backend))
+    engines = [engine_of(b.engine) for b in there if b.engine is not None] or list(ENGINES.values())
     usable = {card.uuid for card in cards_of(backend, machine, machine.settings).cards}
     elsewhere = {gpu.uuid for gpu in machine.gpus} - usable if usable else set()
     foreign = [

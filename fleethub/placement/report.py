@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleethub.engines.interface import Server
-from fleethub.engines.registry import engine_of, lacks
+from fleethub.engines.registry import lacks
 from fleethub.model.capacity import AdmissionVerdict, Bar, CapacityReport, Held, by_runner, largest
 from fleethub.model.facts import Facts, GpuReading
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source
 from fleethub.placement.ask import held, unobserved
 from fleethub.placement.assess import assess
+from fleethub.placement.machines import server_on
 from fleethub.placement.planned import PlannedSet
 from fleethub.placement.routed import expected, unmanaged
 
@@ -20,7 +21,7 @@ def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) ->
     """Judge the backend's planned set as if all of it were new, so that the lockfile does not soften the answer."""
     if backend.engine is None:
         raise ValueError(lacks(backend))
-    server = engine_of(backend.engine).server(fleet, backend, facts)
+    server = server_on(fleet, backend, facts)
     verdict = server.admit(list(expected(fleet, backend, server, facts, planned).values()))
     if others := unmanaged(fleet, backend, facts, planned):
         verdict = replace(verdict, notes=(*verdict.notes, others))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from fleethub.engines.cards import cards_of
+from fleethub.engines.cards import cards_of, less, less_said
 from fleethub.engines.interface import KV_TYPE, PARALLEL, SettingChange
 from fleethub.engines.llamacpp.admission import admit
 from fleethub.engines.llamacpp.load import load
@@ -108,6 +108,10 @@ class LlamaCppServer:
     def admit(self, planned: Sequence[Placed]) -> AdmissionVerdict:
         """By llama.cpp's rules."""
         return admit(self, planned)
+
+    def beside(self, taken: tuple[int, ...], whom: str) -> LlamaCppServer:
+        """With less memory."""
+        return replace(self, gpus=less(self.gpus, taken), total_from=less_said(self.total_from, taken, whom))
 
     def with_setting(self, name: str, value: str | int) -> LlamaCppServer:
         """Another number of slots or cache type, for every model of it; raises KeyError for any other name."""

@@ -30,7 +30,7 @@ def automatic(server: OllamaServer) -> int:
         return AUTOMATIC[-1][1]
     if server.total is None:
         return AUTOMATIC[0][1]
-    total = max(server.total - server.overhead * len(server.gpus), 0)
+    total = max(server.total + server.held - server.overhead * len(server.gpus), 0)
     return next(tokens for least, tokens in AUTOMATIC if total >= least)
 
 

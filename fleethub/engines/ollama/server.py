@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fleethub.engines.cards import cards_of
+from fleethub.engines.cards import cards_of, less, less_said
 from fleethub.engines.interface import KV_TYPE, PARALLEL, SettingChange
 from fleethub.engines.ollama import context as contexts
 from fleethub.engines.ollama.admission import admit
@@ -65,6 +65,7 @@ class OllamaServer:
     sized_for: tuple[int, str] = (1, "f16")
     compute: tuple[str, ...] = ()
     no_gpus: str = ""
+    held: int = 0  # bytes that other servers of the machine take, which ``gpus`` are without
 
     @property
     def runtime(self) -> str:
@@ -118,6 +119,11 @@ class OllamaServer:
     def admit(self, planned: Sequence[Placed]) -> AdmissionVerdict:
         """By its scheduler's rules."""
         return admit(self, planned)
+
+    def beside(self, taken: tuple[int, ...], whom: str) -> OllamaServer:
+        """Its scheduler sees less that is free; by how much memory there is in all it still chooses its context."""
+        said = less_said(self.total_from, taken, whom)
+        return replace(self, gpus=less(self.gpus, taken), total_from=said, held=sum(taken))
 
     def with_setting(self, name: str, value: str | int) -> OllamaServer:
         """Another number of slots, cache type or number of models; raises KeyError for any other name."""

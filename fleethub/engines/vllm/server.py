@@ -130,6 +130,10 @@ class VllmServer:
         """Whether it can start, and give each request what is planned."""
         return admit(self, planned)
 
+    def beside(self, taken: tuple[int, ...], whom: str) -> VllmServer:
+        """Its share is of the whole card, and must be free at its start."""
+        return replace(self, taken=taken, beside_whom=whom)
+
     def with_setting(self, name: str, value: str | int) -> VllmServer:
         """Requests at once, cache type, share or cards; what a running server said of the old ones holds no more."""
         if name == PARALLEL:

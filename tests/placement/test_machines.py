@@ -1,0 +1,81 @@
+"""Several servers on one machine: one sum, whoever is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fleethub.model.capacity import Fit
+from fleethub.model.facts import Facts
+from fleethub.placement.ask import Question, ask
+from fleethub.placement.machines import keys_of, server_on
+from fleethub.placement.report import report
+from tests.fleets import Spec, fleet
+from tests.world.planning import plan
+from tests.world.values import World
+
+GIB = 1 << 30
+CARD = [{"name": "RTX 3090", "vram": "24 GiB"}]
+NOTHING = Facts("now")
+
+
+def machine(*utilizations: float, gpus: Any = None, ollama: str = "") -> Spec:
+    """vLLMs on one host, one for each share, and an Ollama with a model of so much beside."""
+    made = fleet()
+    for n, part in enumerate(utilizations):
+        cards = gpus[n] if gpus else CARD
+        made = made.backend(f"v{n}", None, proxy="main", host="box", gpus=cards)
+        made = made.table(f"backends.v{n}.vllm", url=f"http://box:800{n}", gpu_memory_utilization=part)
+        made = made.model(f"m{n}", on=f"v{n}", route=f"hosted_vllm/m{n}", vram="4 GiB", context=4096)
+        made = made.node(f"n{n}", f"m{n}")
+    if ollama:
+        made = made.backend("o", "http://box:11434", proxy="main", host="BOX", gpus=CARD)
+        made = made.model("q", on="o", vram=ollama, context=4096).node("nq", "q")
+    return made
+
+
+def fits(spec: Spec, backend: str, model: str) -> Fit:
+    return ask(spec.fleet, NOTHING, Question(backend, model)).verdict.fit
+
+
+def test_shares_of_one_card_are_one_sum() -> None:
+    assert {fits(machine(0.5, 0.45), f"v{n}", f"m{n}") for n in (0, 1)} == {Fit.FITS}
+    assert {fits(machine(0.6, 0.45), f"v{n}", f"m{n}") for n in (0, 1)} == {Fit.EXCEEDS}
+    verdict = ask(machine(0.6, 0.45).fleet, NOTHING, Question("v0", "m0")).verdict
+    says = next(c.says for c in verdict.checks if not c.holds)
+    assert says == (
+        "its process must find 14.4 GiB free on RTX 3090 at its start: there are 24.0 GiB, and v1 holds 10.8 GiB"
+    )
+
+
+def test_another_engine_beside_a_share_has_what_is_left() -> None:
+    spec = machine(0.5, ollama="8 GiB")
+    assert (fits(spec, "o", "q"), fits(spec, "v0", "m0")) == (Fit.FITS, Fit.FITS)
+    tight = machine(0.5, ollama="12 GiB")
+    verdict = report(tight.fleet, tight.fleet.backends["o"], NOTHING, ()).verdict
+    assert verdict.total == 12 * GIB
+    assert verdict.total_from == "declared, less 12.0 GiB of v0"
+    found = plan(World.of(tight), tight)
+    assert {f.address.name for f in found.findings if f.code == "capacity.exceeded" and f.address} >= {"o"}
+
+
+@pytest.mark.parametrize("second", [[{"name": "RTX 3090 #1", "vram": "24 GiB"}], [{"name": "A4000", "vram": "16 GiB"}]])
+def test_cards_of_other_names_are_other_cards(second: Any) -> None:
+    spec = machine(0.9, 0.9, gpus=[CARD, second])
+    assert {fits(spec, f"v{n}", f"m{n}") for n in (0, 1)} == {Fit.FITS}
+
+
+def test_two_cards_of_one_name_are_told_apart_by_their_order() -> None:
+    assert keys_of([("A", 1), ("B", 1), ("A", 1)]) == (("A", 0), ("B", 0), ("A", 1))
+    both = [*CARD, *CARD]
+    spec = machine(0.9, 0.5, gpus=[both, CARD])  # the first card of the two is that of the other
+    assert fits(spec, "v0", "m0") is Fit.EXCEEDS
+    moved = spec.table("backends.v0.vllm", devices="1")
+    assert fits(moved, "v0", "m0") is Fit.FITS
+
+
+def test_a_server_of_another_machine_takes_nothing() -> None:
+    spec = machine(0.9, 0.9).table("backends.v1", host="elsewhere")
+    server = server_on(spec.fleet, spec.fleet.backends["v0"], NOTHING)
+    assert server == server_on(machine(0.9).fleet, machine(0.9).fleet.backends["v0"], NOTHING)
