@@ -66,7 +66,7 @@ def _take(words: list[str], own: Options, everywhere: Options, rest: list[str], 
         known = own.get(name) or everywhere.get(name)
         if known is None and stop:
             break
-        if known is None and name.startswith("--") and (near := _near(name, {*own, *everywhere})):
+        if known is None and name.startswith("--") and name != "--help" and (near := _near(name, {*own, *everywhere})):
             raise click.NoSuchOption(name, possibilities=near)
         words.pop(0)
         taken = [f"{name}={value}" if equals and name.startswith("--") else name]

@@ -32,6 +32,7 @@ def said(*words: str) -> list[str]:
         ("version", "--version"),
         ("help plan", "plan --help"),
         ("help", "--help"),
+        ("demo --help", "demo --help"),
         ("plan --target --json", "plan --target --json"),  # the value of an option is nobody's option
         ("plan -- --json", "plan -- --json"),
         ("show fleet.toml", "show fleet.toml"),  # a command that takes a name gets it
