@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 settings.register_profile(
     "fleethub",
-    max_examples=int(os.environ.get("FLEETHUB_EXAMPLES", "30")),
+    max_examples=int(os.environ.get("FLEETHUB_EXAMPLES", "20")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )

@@ -17,7 +17,9 @@ _UNSEEN = re.compile(
 )
 #: Of these the user is a name that everybody may know; of others it may be the token itself.
 _LOGINS = ("ssh:", "git+ssh:", "sftp:", "rsync:")
-_USERINFO = re.compile(r"(?P<to>(?P<scheme>[a-z][a-z0-9+.-]*:)?[/\\]{2})(?P<who>[^\s/\\?#\"'<>]*)@", re.IGNORECASE)
+#: No scheme is longer than that, and from every letter of a long word all that follow would be looked at.
+_SCHEME = r"[a-z][a-z0-9+.-]{0,30}:"
+_USERINFO = re.compile(rf"(?P<to>(?P<scheme>{_SCHEME})?[/\\]{{2}})(?P<who>[^\s/\\?#\"'<>]*)@", re.IGNORECASE)
 #: What Markdown, HTML or XML would take for markup, wherever it stands in a line.
 _MARKUP = str.maketrans({"`": "'", "<": "‹", ">": "›"})
 _LINK = re.compile(r"\](?=[(:\[])")

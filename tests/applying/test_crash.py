@@ -46,7 +46,7 @@ dies(pathlib.Path, "unlink")
 from fleethub.cli import main
 main(["-C", sys.argv[2], "apply", "--auto-approve"])
 """
-EVERY = 8
+EVERY = 14
 
 
 def dying_apply(place: Place, after: int) -> bool:

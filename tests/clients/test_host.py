@@ -27,7 +27,7 @@ from tests.dying import Dying, points
 OLD = ((".env", b"KEY='1'\n", 0o600), ("compose.yaml", b"a: 1\n", 0o644), ("openclaw.json", b"{}\n", 0o644))
 NEW = ((".env", b"KEY='2'\n", 0o600), ("compose.yaml", b"a: 2\n", 0o644), ("openclaw.json", b"[]\n", 0o644))
 PATHS = tuple(path for path, _, _ in OLD)
-EVERY = 6
+EVERY = 12
 
 
 @pytest.fixture

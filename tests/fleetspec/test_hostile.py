@@ -1,6 +1,5 @@
 """Whatever the bytes are: load never raises, always places what it finds, and never shows a secret."""
 
-import os
 import tempfile
 import tomllib
 from pathlib import Path
@@ -14,7 +13,7 @@ from fleethub.fleetspec import load
 from fleethub.model.finding import Severity
 
 EXAMPLE = (Path(__file__).parent / "example" / "fleet.toml").read_text()
-EXAMPLES = int(os.environ.get("FLEETHUB_EXAMPLES", "60"))
+EXAMPLES = 2 * settings().max_examples
 LINES = EXAMPLE.split("\n")
 CANARIES = ["sk-canary0123456789", "x sk-canary0123456789 y", "fhseed1_canary", "env:sk-canary0123456789"]
 ODD = [

@@ -1,6 +1,5 @@
 """positions: every path of a parsed document has a place, and the place holds its key."""
 
-import os
 import tomllib
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from fleethub.fleetspec.positions import MAX_DEPTH, TooDeep, scan
 
-EXAMPLES = int(os.environ.get("FLEETHUB_EXAMPLES", "60"))
+EXAMPLES = 2 * settings().max_examples
 
 TRICKY = r'''
 # a comment with [brackets] = "and quotes

@@ -94,3 +94,9 @@ def test_whatever_is_said(text: str) -> None:
     assert len(said) <= 162
     assert bare(said) == said
     assert flat(flat(text)) == flat(text)
+
+
+def test_a_long_word_takes_no_longer_than_its_length() -> None:
+    """Somebody else chooses it, and a session waits for it: looked at from every letter on it would take minutes."""
+    assert bare("a" * 200_000 + "@") == "a" * 200_000 + "@"
+    assert bare("a" * 200_000 + "ssh://u:pw@h") == "a" * 200_000 + "ssh://h"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from fleethub.engines.ollama.settings import OllamaSettings
@@ -228,7 +228,6 @@ def made(f: Fleet, q: Question, values: Mapping[str, str | int], context: int) -
 
 
 @given(**WORLDS)
-@settings(max_examples=60)
 def test_every_change_holds_when_it_is_made(
     vram: int, parallel: int, kv: str, loaded: int, planned: set[str], asked: str, context: int | None
 ) -> None:
@@ -253,7 +252,6 @@ def made_of(f: Fleet, q: Question, values: Mapping[str, str | int], answer: Answ
 
 
 @given(**WORLDS)
-@settings(max_examples=30)
 def test_where_nothing_is_proposed_nothing_helps(
     vram: int, parallel: int, kv: str, loaded: int, planned: set[str], asked: str, context: int | None
 ) -> None:
@@ -292,7 +290,6 @@ def test_a_quant_is_proposed_for_a_model_that_was_measured() -> None:
 
 
 @given(**WORLDS)
-@settings(max_examples=60)
 def test_the_largest_context_fits_and_the_next_does_not(
     vram: int, parallel: int, kv: str, loaded: int, planned: set[str], asked: str, context: int | None
 ) -> None:

@@ -539,7 +539,7 @@ GPUS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     GPUS,
     TRUTHS,

@@ -106,7 +106,7 @@ def test_removed_and_unreachable(place: Place, snapshot: SnapshotAssertion) -> N
 
 
 def test_many_nodes_fold_into_one_line(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
-    nodes = "".join(f'[nodes.n{i:03}]\nhost = "h{i}"\nmodel = "qwen3-32b"\n' for i in range(198))
+    nodes = "".join(f'[nodes.n{i:03}]\nhost = "h{i}"\nmodel = "qwen3-32b"\n' for i in range(16))
     with Ollama(models=ALL) as ollama:
         routes = [
             {
