@@ -17,7 +17,7 @@ from fleethub.fleetspec.merge import MergedNode, merged_nodes
 from fleethub.fleetspec.nodes import check_nodes
 from fleethub.fleetspec.resolve import resolve
 from fleethub.fleetspec.sources import MAIN, Overlay, Sources, digest, read_includes, read_main
-from fleethub.fleetspec.types import read_type
+from fleethub.fleetspec.types import read_type, taken
 from fleethub.fleetspec.validate import validate
 from fleethub.fleetspec.values import SECRET
 from fleethub.model.finding import Finding, Severity, SourceLocation
@@ -96,7 +96,7 @@ def _types(nodes: list[MergedNode], sources: Sources) -> tuple[dict[str, Declare
     """The types that nodes name, FleetHub does not have and the fleet brings, and what is wrong with them."""
     named = {str(node.values["type"]) for node in nodes if "type" in node.values} - set(nodetypes.names())
     types: dict[str, DeclaredType | None] = {}
-    findings: list[Finding] = []
+    findings = [f for name in nodetypes.names() if (f := taken(sources, name)) is not None]
     for name in sorted(named):
         kind, wrong = read_type(sources, name)
         findings += wrong

@@ -63,6 +63,16 @@ class NodeCheck:
             if name != own and (*self.node.layers[0], name) in self.context.sources.places:
                 message = f"{name} is no table of a node of type {self.kind.name}"
                 yield self.finding("spec.unknown-key", message, (name,), "take it out, or write another type")
+        for name in sorted(self.kind.ignores):
+            if (*self.node.layers[0], name) in self.context.sources.places:
+                message = f"{name} says nothing of a node of type {self.kind.name}"
+                yield self.finding("spec.unknown-key", message, (name,), "take it out, or write another type")
+        roles = [file.role for file in self.kind.files]
+        for role in sorted(self.values.get("files", {}).keys() - roles):
+            path = ("files", role)
+            if self.node.source(path, self.context.sources)[0] != "defaults":
+                message = f"files.{role} is no file of a node of type {self.kind.name}"
+                yield self.finding("spec.unknown-key", message, path, f"its files: {', '.join(roles)}")
 
     def required(self) -> Iterator[Finding]:
         hints = {
@@ -126,6 +136,10 @@ class NodeCheck:
                 known = ", ".join(sorted(self.context.spec.proxies)) or "none"
                 message = f"wiring.{id}.proxy is {shown(table.proxy)}, which is no proxy"
                 yield self.finding("spec.reference", message, (*path, "proxy"), f"one of {known}")
+            elif table.endpoint and table.endpoint.partition(".")[0] not in self.context.spec.backends:
+                known = ", ".join(sorted(self.context.spec.backends)) or "none"
+                message = f"wiring.{id}.endpoint is {shown(table.endpoint)}, which names no backend"
+                yield self.finding("spec.reference", message, (*path, "endpoint"), f"BACKEND.ENDPOINT, of {known}")
 
     def twice(self, way: Hop, first: Entry, second: Entry) -> Finding:
         told = [
@@ -162,7 +176,8 @@ class NodeCheck:
         used: dict[str, str] = {}
         written = self.values.get("files", {})
         defaults = {file.role: file.path for file in self.kind.files if file.path} if self.kind else {}
-        for kind in sorted(defaults.keys() | written.keys()):
+        roles = {file.role for file in self.kind.files} if self.kind else set()
+        for kind in sorted(defaults.keys() | (written.keys() & roles)):
             file = self.expanded(("files", kind), written[kind]) if kind in written else defaults[kind]
             if isinstance(file, Finding):
                 yield file

@@ -168,8 +168,14 @@ def _hop(value: Any) -> Any:
 Hop = Annotated[HopTable, BeforeValidator(_hop, json_schema_input_type=v.Label | HopTable)]
 
 
-def _files() -> dict[str, Any]:
-    return {role: (v.Line | None, Field(None, description=file.help)) for role, file in nodetypes.files().items()}
+def _roles() -> str:
+    """The files of each type, for people."""
+    named = (
+        (kind, ", ".join(file.role for file in found.files))
+        for kind in nodetypes.names()
+        if (found := nodetypes.get(kind))
+    )
+    return "; ".join(f"{kind}: {roles}" for kind, roles in named)
 
 
 def _tables() -> dict[str, Any]:
@@ -183,12 +189,8 @@ def _tables() -> dict[str, Any]:
 
 
 if TYPE_CHECKING:
-    FilesTable = Table
     TypeTables = Block
 else:  # what the types of node have of their own in the spec
-    FilesTable = create_model(
-        "FilesTable", __base__=Table, __doc__="Where a node's files lie below its target.", **_files()
-    )
     TypeTables = create_model("TypeTables", __base__=Block, **_tables())
 
 
@@ -229,7 +231,9 @@ class RoleTable(TypeTables):
         {}, description='Providers of its own config that it is wired through, by their ids; with manage = "wiring"'
     )
     port: int | None = Field(None, ge=1, le=65535, description="The port that it listens on, 1 to 65535")
-    files: FilesTable | None = Field(None, description=f"Paths below the target: {', '.join(nodetypes.files())}")
+    files: dict[v.Name, v.Line] = Field(
+        {}, description=f"Where its files lie below the target, by what they are to its type ({_roles()})"
+    )
     uid: int | None = Field(None, ge=0, le=2**31 - 1, description="User id that owns state and workspace")
     project: v.Project | None = Field(None, description="The compose project's name")
     activate: Literal["auto", "never"] | None = Field(

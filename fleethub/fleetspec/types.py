@@ -96,6 +96,20 @@ def read_type(sources: Sources, name: str) -> tuple[DeclaredType | None, list[Fi
     return None if found else _declared(name, table), found
 
 
+def taken(sources: Sources, name: str) -> Finding | None:
+    """What is wrong where the fleet brings a type under a name that FleetHub has already."""
+    main = f"templates/{name}/{MAIN}"
+    try:
+        there = folders.exists(sources.root / main)
+    except OSError:
+        return None  # what cannot be listed is a finding of the templates
+    if not there:
+        return None
+    message = f"{main} describes a type that FleetHub has already, so that it says nothing"
+    place = Sources(sources.root, main).at(())
+    return finding("spec.duplicate", message, place, "give the type, and its folder, a name of its own")
+
+
 def _clashes(table: TypeTable, own: Sources) -> Iterator[Finding]:
     paths: dict[str, str] = {}
     for role, file in table.files.items():

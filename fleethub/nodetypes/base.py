@@ -26,6 +26,7 @@ class Base:
     context_min = 0
     files: tuple[FileType, ...] = ()
     providers = False
+    ignores: frozenset[str] = frozenset()
 
     @property
     def required(self) -> frozenset[str]:

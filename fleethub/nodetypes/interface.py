@@ -119,6 +119,10 @@ class NodeType(Protocol):
         """Whether its config names providers that the spec may use: ``[nodes.x.wiring]``."""
 
     @property
+    def ignores(self) -> frozenset[str]:
+        """The fields that say nothing of such a node, so that they are a mistake on it."""
+
+    @property
     def required(self) -> frozenset[str]:
         """The fields that a node must have beside host, model and target."""
 

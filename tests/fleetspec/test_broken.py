@@ -194,6 +194,19 @@ CASES: dict[str, tuple[str, dict]] = {
     ),
     "owned-above": ("node.owned-path", {"add": "openclaw = { models = 'x', agents = [], gateway = {} }\n"}),
     "owned-role": ("node.owned-path", {"add": NODE + "[roles.worker.openclaw.gateway]\nbind = 'lan'\n"}),
+    "wiring-of-whole": ("spec.value", {"add": '[nodes.volta.wiring.llm]\nproxy = "main"\n'}),
+    "wiring-nowhere": ("spec.value", {"add": 'manage = "wiring"\n[nodes.volta.wiring.llm]\nurl = "http://x/v1"\n'}),
+    "wiring-no-proxy": ("spec.reference", {"add": 'manage = "wiring"\n[nodes.volta.wiring.llm]\nproxy = "mian"\n'}),
+    "wiring-of-envfile": (
+        "spec.unknown-key",
+        {"add": 'type = "envfile"\nmanage = "wiring"\n[nodes.volta.wiring.llm]\nproxy = "main"\n'},
+    ),
+    "files-of-another-type": ("spec.unknown-key", {"add": 'type = "envfile"\nfiles = { compose = "c.yaml" }\n'}),
+    "image-of-envfile": ("spec.unknown-key", {"add": 'type = "envfile"\nimage = "a/b:1"\n'}),
+    "type-that-is-there": (
+        "spec.duplicate",
+        {"add": "", "templates__envfile__type_toml": '[files.env]\npath = ".env"\nformat = "dotenv"\n'},
+    ),
     "key-models-of-node": ("key.models-of-node", {"add": '[keys.volta]\nmodels = ["big"]\n'}),
 }
 

@@ -48,6 +48,7 @@ class EnvFile(Base):
 
     name = NAME
     title = "a program with one .env"
+    ignores = frozenset({"image", "project"})
     table = SpecTable(NAME, "What its program calls the variables in its .env", model=_table)
     files = (
         FileType(

@@ -52,6 +52,7 @@ class OpenClaw(Base):
 
     def __init__(self, name: str, container: bool) -> None:
         self.name, self.container = name, container
+        self.ignores = frozenset() if container else frozenset({"image", "project"})
         self.files = FILES if container else tuple(file for file in FILES if file.role != "compose")
 
     @property
