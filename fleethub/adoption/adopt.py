@@ -12,7 +12,7 @@ from typing import Any
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import record
 from fleethub.kinds.proxies import proxy_source
-from fleethub.kinds.values import ObserveContext, ResourceState
+from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.facts import Facts, KeyRow, ProxyReading
@@ -25,6 +25,7 @@ from fleethub.placement.assess import assess
 from fleethub.placement.planned import planned_sets
 from fleethub.planning import make_plan
 from fleethub.planning.identity import identity
+from fleethub.planning.state import items_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,9 @@ def adopt(
     """
     left = {a: "the spec does not want it" for a in chosen if a not in wanted}
     context = ObserveContext(facts, fingerprinter, lockfile.lineage)
-    wanted = {a: _completed(a, want, context) if a in chosen else want for a, want in wanted.items()}
-    records = {a: record(wanted[a]) for a in sorted(chosen) if a in wanted and a not in lockfile.resources}
+    items = items_of({a: wanted[a] for a in chosen if a in wanted}, lockfile, context, blocks or {})
+    # of what is not there, and what nobody could look at, the plan says so
+    records = {a: record(i.want) for a, i in sorted(items.items()) if i.want and a not in lockfile.resources}
     while True:
         held = _with(fleet, facts, lockfile, records)
         after = make_plan(fleet, held, wanted, facts, fingerprinter, findings, False, blocks or {})
@@ -88,21 +90,19 @@ def adopt(
         records = {a: r for a, r in records.items() if a not in wrong}
     if after.fatal:
         records = {}
-    lineage = lockfile.lineage
-    items = {a: _state(a, wanted[a], context) for a in records}
     changes = tuple(
         Change(a, Action.RECORD, title=KINDS[a.kind].title(a), owner=r.owner, locked=r) for a, r in records.items()
     )
     plan = replace(
         after,
-        id=identity(fleet, lockfile, changes, items, ()),
+        id=identity(fleet, lockfile, changes, {a: items[a] for a in records}, ()),
         sentence="",
         changes=changes,
         steps=(),
         drift=(),
         planned=held.planned,
         serial=lockfile.serial,
-        lineage=lineage,
+        lineage=lockfile.lineage,
     )
     return Adoption(plan, after, left)
 
@@ -143,14 +143,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return "none" if value is None or repr(value) == "(absent)" else str(value)
-
-
-def _completed(address: Address, want: AnyResource, context: ObserveContext) -> AnyResource:
-    """With what only what is there decides: as what stays as it is found."""
-    kind = KINDS[address.kind]
-    return kind.completed(want, kind.observe(address, want, None, context), None)
-
-
-def _state(address: Address, want: AnyResource, context: ObserveContext) -> Any:
-    kind = KINDS[address.kind]
-    return ResourceState(address, want, kind.observe(address, want, None, context), None)

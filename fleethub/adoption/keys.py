@@ -49,7 +49,7 @@ def _key(draft: Draft, proxy: str, rows: Sequence[KeyRow], reading: ProxyReading
         raise Unsayable("its alias is no name that the spec can have: rename it in LiteLLM")
     if row.alias in draft.fleet.keys:
         return None
-    used = any(node.key == row.alias for node in draft.fleet.nodes.values())
+    used = row.alias in draft.users or any(node.key == row.alias for node in draft.fleet.nodes.values())
     models = scope(draft, proxy, row, reading)
     if not models and not used:
         raise Unsayable(f"none of what it may call ({', '.join(row.models) or ALL}) is a model that the spec can say")
@@ -59,7 +59,9 @@ def _key(draft: Draft, proxy: str, rows: Sequence[KeyRow], reading: ProxyReading
         if said != {name: value for name, value in before.fields.items() if name != "models"}:
             raise Unsayable("the key of this alias on another proxy has other limits, and the spec has one block")
         models = sorted({*before.fields.get("models", ()), *models})
-    return NewBlock(("keys", row.alias), {**({} if used else {"models": models}), **said})
+    also = sorted(draft.users.get(row.alias, ()))
+    fields = {**({} if used else {"models": models}), **({"also": also} if also else {}), **said}
+    return NewBlock(("keys", row.alias), fields) if fields else None
 
 
 def scope(draft: Draft, proxy: str, row: KeyRow, reading: ProxyReading) -> list[str]:

@@ -28,7 +28,7 @@ def models(draft: Draft) -> None:
 def _model(draft: Draft, proxy: str, alias: str, reading: ProxyReading) -> KnownModel:
     there = draft.fleet.models.get(alias)
     if there is not None and there.proxy == proxy:
-        return KnownModel(alias, proxy)
+        return KnownModel(alias, proxy, there.context, there.tag or "", backends=there.backends)
     if there is not None:
         raise Unsayable(f"the spec has a model {alias!r} already, on {there.proxy or 'no proxy'}")
     if not is_alias(alias):
@@ -45,7 +45,8 @@ def _model(draft: Draft, proxy: str, alias: str, reading: ProxyReading) -> Known
     context = _context(draft, alias, rows)
     fields = _served(draft, proxy, rows, engine_of_route(route))
     block = NewBlock(("models", alias), {**fields, "route": route, "context": context})
-    return KnownModel(alias, proxy, block, tuple(fields.get("backends", ())))
+    tag = route.partition("/")[2] or route
+    return KnownModel(alias, proxy, context, tag, block, tuple(fields.get("backends", ())))
 
 
 def _context(draft: Draft, alias: str, rows: list[Deployment]) -> int:

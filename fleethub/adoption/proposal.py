@@ -28,10 +28,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model that the spec has, or would have: the proxy that it is called through, and its server's backends."""
+    """A model that the spec has, or would have: the proxy that it is called through, and its server's backends.
+
+    ``context`` in tokens; ``tag``: its name on those servers.
+    """
 
     alias: str
     proxy: str
+    context: int
+    tag: str = ""
     block: NewBlock | None = None
     backends: tuple[str, ...] = ()
 
@@ -47,6 +52,8 @@ class Draft:
     backends: dict[str, NewBlock] = field(default_factory=dict)  # by the origin of its server
     models: dict[tuple[str, str], KnownModel] = field(default_factory=dict)
     keys: dict[str, NewBlock] = field(default_factory=dict)
+    nodes: dict[str, NewBlock] = field(default_factory=dict)
+    users: dict[str, set[str]] = field(default_factory=dict)  # key -> models that its nodes call beside their chains
     chosen: dict[Address, None] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from fleethub.adoption.keys import keys
 from fleethub.adoption.models import models
+from fleethub.adoption.nodes import FoundTarget, nodes
 from fleethub.adoption.proposal import Draft, SpecProposal
 from fleethub.fleetspec.added import NewBlock
 from fleethub.kinds.proxies import proxy_source
@@ -16,7 +17,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
 
 #: What may be asked for by its address.
-ASKED = ("key", "route")
+ASKED = ("key", "node", "route")
 
 
 def propose(
@@ -25,21 +26,26 @@ def propose(
     asked: Collection[Address] | None = None,
     contexts: Mapping[str, int] | None = None,
     closed: Collection[str] = (),
+    targets: Iterable[FoundTarget] = (),
 ) -> SpecProposal:
     """Of what the proxies of ``fleet`` have, what it does not say yet. ``asked`` None: all.
 
     ``contexts``: alias -> tokens, where nothing else tells it. ``closed``: origins of servers that are no backends.
+    ``targets``: nodes that were looked at.
     """
     draft = Draft(fleet, facts, contexts or {}, closed)
     for name, proxy in fleet.proxies.items():
         if isinstance(reading := facts.of(proxy_source(proxy)), Unknown):
             draft.tell(f"proxy.{name}", f"it could not be read, so nothing of it is known: {reading.reason}")
     models(draft)
+    nodes(draft, targets)
     keys(draft)
     _beside(draft)
-    chosen = [a for a in draft.chosen if asked is None or a in asked]
-    blocks = [draft.keys[a.alias] for a in chosen if a.alias in draft.keys]
-    named = {model for block in blocks for model in block.fields.get("models", ())}
+    wished = None if asked is None else {*asked, *_keys_of(draft, asked)}
+    chosen = [a for a in draft.chosen if wished is None or a in wished]
+    blocks = [draft.keys[a.alias] for a in chosen if a.kind == "key" and a.alias in draft.keys]
+    blocks += [draft.nodes[a.name] for a in chosen if a.kind == "node" and a.name in draft.nodes]
+    named = {model for block in blocks for model in _models_of(block)}
     wanted = [
         model
         for (proxy, alias), model in sorted(draft.models.items())
@@ -55,6 +61,23 @@ def propose(
     found = [*draft.chosen, *(route_address(proxy, alias) for proxy, alias in draft.models)]
     urls = [url for url, block in draft.backends.items() if block in backends]
     return SpecProposal(tuple(unique.values()), tuple(chosen), tuple(dict.fromkeys(told)), tuple(found), tuple(urls))
+
+
+def _keys_of(draft: Draft, asked: Collection[Address]) -> Iterable[Address]:
+    """The keys of the nodes that are asked for, on each proxy that they are on: they go along."""
+    for address in asked:
+        node = draft.fleet.nodes.get(address.name) if address.kind == "node" else None
+        block = draft.nodes.get(address.name) if address.kind == "node" else None
+        alias = node.key if node else str(block.fields.get("key", address.name)) if block else ""
+        yield from (a for a in draft.chosen if a.kind == "key" and a.alias == alias)
+
+
+def _models_of(block: NewBlock) -> Iterable[str]:
+    """The models that a key's or a node's block names."""
+    for field in ("models", "also", "fallbacks"):
+        yield from (one if isinstance(one, str) else one["model"] for one in block.fields.get(field, ()))
+    if (first := block.fields.get("model")) is not None:
+        yield first if isinstance(first, str) else first["model"]
 
 
 def _beside(draft: Draft) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,23 +13,22 @@ from fleethub.cli.output import Out, guarded
 from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit
 
+if TYPE_CHECKING:
+    from fleethub.operations.discover import DiscoverInput
+
 
 def run_discover(
     out: Out,
-    folder: Path,
-    name: str,
-    proxies: tuple[str, ...],
-    contexts: tuple[tuple[str, int], ...],
+    asked: DiscoverInput,
     yes: bool,
     dry_run: bool,
 ) -> None:
     """The body of the command; the process ends with its exit code."""
 
     def work() -> int:
-        from fleethub.operations.discover import DiscoverInput, propose, take
+        from fleethub.operations.discover import propose, take
         from fleethub.views.adopt import import_data, import_text
 
-        asked = DiscoverInput(folder, name, proxies, dict(contexts))
         done = propose(asked, out.trusting(not yes))
         found = done.data
         left = [(one.address, one.why) for one in found.left]
@@ -53,6 +53,7 @@ def run_discover(
             out.text("Keep a copy of the seed in your password store: keys that this fleet makes are derived from it.")
         for note in made.notes if made else ():
             out.text(f"note: {note}")
+        folder = asked.folder
         where = "" if folder == Path.cwd() else f" -C {shlex.quote(str(folder))}"
         out.text(f"Nothing was sent to anybody.\nNext: fleethub{where} import --all")
         return _end(out, done.exit, (*found.edit.files, *written))

@@ -26,6 +26,8 @@ from fleethub.cli.output import Out
 @click.option(
     "--proxy", "proxies", multiple=True, metavar="[NAME=]URL[=REF]", help="A LiteLLM to ask; may be repeated."
 )
+@click.option("--node", "nodes", multiple=True, metavar="[NAME=]TARGET", help="A node to look at; may be repeated.")
+@click.option("--tangleclaw", default="", metavar="URL", help="A TangleClaw, whose connections are looked at.")
 @click.option("--context", "contexts", type=Tokens(), multiple=True, help="A model's context; may be repeated.")
 @click.option("--yes", "-y", is_flag=True, help="With --discover: write without asking.")
 @click.option("--dry-run", is_flag=True, help="With --discover: show the spec, and write nothing.")
@@ -36,6 +38,8 @@ def cmd(
     shared_dir: Path | None,
     discover: bool,
     proxies: tuple[str, ...],
+    nodes: tuple[str, ...],
+    tangleclaw: str,
     contexts: tuple[tuple[str, int], ...],
     yes: bool,
     dry_run: bool,
@@ -50,6 +54,7 @@ def cmd(
     limits. It is shown first; nothing is sent to anybody. Then fleethub import takes it in.
     """
     from fleethub.operations import init
+    from fleethub.operations.discover import DiscoverInput
 
     out = Out(options)
     folder = (shared_dir or out.path).resolve()
@@ -65,9 +70,10 @@ def cmd(
     if discover:
         if shared_dir is not None:
             raise click.UsageError("--discover and --shared-dir do not go together")
-        run_discover(out, folder, guess, proxies, contexts, yes, dry_run)
-    if proxies or contexts or yes or dry_run:
-        raise click.UsageError("--proxy, --context, --yes and --dry-run are of init --discover")
+        asked = DiscoverInput(folder, guess, proxies, nodes, tangleclaw, dict(contexts))
+        run_discover(out, asked, yes, dry_run)
+    if proxies or nodes or tangleclaw or contexts or yes or dry_run:
+        raise click.UsageError("--proxy, --node, --tangleclaw, --context, --yes and --dry-run are of init --discover")
     done = init.run(init.InitInput(folder, guess, shared_dir is not None)).data
     for path in done.written:
         out.text(f"wrote {_near(path)}")

@@ -19,7 +19,7 @@ from fleethub.model.finding import SourceLocation
 class NewBlock:
     """A table that the spec does not have: ``("models", "qwen3-32b")`` and its fields, as TOML has them.
 
-    A field that is a mapping becomes a table of its own below it.
+    A field that is a mapping becomes a table of its own below it, and so on.
     """
 
     path: tuple[str, str]
@@ -44,20 +44,22 @@ def added(main: str, text: bytes, blocks: Sequence[NewBlock]) -> bytes:
 
 def block_text(block: NewBlock) -> str:
     """A block as TOML, ``[group.name]`` first."""
-    own = {name: value for name, value in block.fields.items() if not isinstance(value, Mapping)}
-    inner = {name: value for name, value in block.fields.items() if isinstance(value, Mapping)}
-    table = tomlkit.table()
-    for name, value in own.items():
-        table.add(name, toml_value(value))
-    for name, fields in inner.items():
-        below = tomlkit.table()
-        for field, value in fields.items():
-            below.add(field, toml_value(value))
-        table.add(name, below)
     document = tomlkit.document()
     group, name = block.path
-    document.add(group, tomlkit.table(is_super_table=True).add(name, table))
+    document.add(group, tomlkit.table(is_super_table=True).add(name, _table(block.fields)))
     return document.as_string()
+
+
+def _table(fields: Mapping[str, Any]) -> Any:
+    """Its values first, then the tables below it, each with a header of its own."""
+    tables = {name: value for name, value in fields.items() if isinstance(value, Mapping)}
+    table = tomlkit.table(is_super_table=bool(fields) and len(tables) == len(fields))
+    for name, value in fields.items():
+        if name not in tables:
+            table.add(name, toml_value(value))
+    for name, inner in tables.items():
+        table.add(name, _table(inner))
+    return table
 
 
 def _said(text: str) -> Any:

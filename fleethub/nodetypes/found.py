@@ -59,13 +59,15 @@ class FoundNode:
     """``providers`` are all that the files define, ``chain`` what the node calls, primary first.
 
     ``beside``: what its files name besides, as the model of one agent: a key that is narrowed to the chain would deny
-    it. ``unclear``: what FleetHub cannot tell, in words; then nothing may be adopted.
+    it. ``unclear``: what FleetHub cannot tell, in words; then nothing may be adopted. ``port``: where its files say
+    that it listens; 0: they do not.
     """
 
     chain: tuple[FoundHop, ...] = ()
     beside: tuple[FoundHop, ...] = ()
     providers: tuple[FoundProvider, ...] = ()
     unclear: tuple[str, ...] = ()
+    port: int = 0
 
     def provider(self, id: str) -> FoundProvider | None:
         """The provider of that id."""

@@ -26,6 +26,7 @@ from fleethub.model.secret import Secret
 from fleethub.operations import init
 from fleethub.operations.edit_write import write
 from fleethub.operations.existing import Question, judged, look
+from fleethub.operations.found_nodes import known_to, look_at, place_of
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit
 from fleethub.operations.trust import Trusting
@@ -38,11 +39,16 @@ MASTER = "env:LITELLM_MASTER_KEY"
 
 @dataclass(frozen=True, slots=True)
 class DiscoverInput:
-    """``folder`` and ``name`` of the fleet, which may be there already. ``proxies``: ``[NAME=]URL[=REF]`` each."""
+    """``folder`` and ``name`` of the fleet, which may be there already. ``proxies``: ``[NAME=]URL[=REF]`` each.
+
+    ``nodes``: ``[NAME=]TARGET`` each; ``tangleclaw``: the URL of one that knows of more.
+    """
 
     folder: Path
     name: str
     proxies: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    tangleclaw: str = ""
     contexts: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -61,17 +67,22 @@ def propose(asked: DiscoverInput, trusting: Trusting) -> Outcome[Discovery]:
     main = asked.folder / MAIN
     disk = load(main) if folders.exists(main) else None
     spec, overlay, named = _begun(asked, main, disk)
+    given = [place_of(text) for text in asked.nodes]
+    named += tuple(place.target for place in given if "://" in place.target)
+    named += (asked.tangleclaw,) if asked.tangleclaw else ()
     seed = Secret(new_seed()) if disk is None else None
     question = Question(
         main, spec, Trusting((*trusting.items, *named), trusting.ask), (), asked.contexts, overlay, seed
     )
     with question.workplace() as now:
         held = look(now)
-    if held.plan.fatal:
-        raise SpecError(held.plan.findings)
-    made = judged(question, held)
+        if held.plan.fatal:
+            raise SpecError(held.plan.findings)
+        places, unsaid = known_to(now, asked.tangleclaw) if asked.tangleclaw else ([], [])
+        targets, unseen = look_at(now, [*given, *places])
+    made = judged(replace(question, targets=targets), held)
     after = load(main, made.edit.files).fleet
-    told = (*made.left, *(_about(after, made.held.facts) if after is not None else ()))
+    told = (*made.left, *unsaid, *unseen, *(_about(after, made.held.facts) if after is not None else ()))
     says = made.edit.says.replace("import", "propose", 1)
     edit = replace(made.edit, says=says, before=disk.digest if disk is not None else "")
     found = Discovery(edit, disk is None, told, made.after.findings)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from fleethub.adoption import Adoption, adopt, keeping
+from fleethub.adoption.nodes import FoundTarget
 from fleethub.adoption.proposal import SpecProposal, Told
 from fleethub.adoption.propose import propose as proposal_of
 from fleethub.fleetspec import Loaded
@@ -58,7 +59,7 @@ class Question:
     """What is asked for: ``wanted`` by address (none: all), ``contexts`` in tokens that nothing tells.
 
     ``overlay``: files of the spec as they would be already, of a fleet that has none yet. ``seed``: one for judging
-    alone, where there is none yet.
+    alone, where there is none yet. ``targets``: nodes that were looked at.
     """
 
     path: Path
@@ -68,6 +69,7 @@ class Question:
     contexts: Mapping[str, int] = field(default_factory=dict)
     overlay: Mapping[str, bytes] = field(default_factory=dict)
     seed: Secret | None = None
+    targets: tuple[FoundTarget, ...] = ()
 
     def workplace(self, files: Mapping[str, bytes | None] = NOTHING) -> Workplace:
         """The fleet with its spec as it is, or as ``files`` say."""
@@ -101,7 +103,8 @@ def judged(question: Question, held: HeldPlan) -> ImportProposal:
     left: dict[Address, str] = {}
     while True:
         wanted = question.wanted or None
-        made = proposal_of(question.spec.fleet, held.facts, wanted, question.contexts, closed).without(left)
+        asked = (wanted, question.contexts, closed, question.targets)
+        made = proposal_of(question.spec.fleet, held.facts, *asked).without(left)
         _there(question.wanted, made, left)
         edit = edit_of(question, made)
         with question.workplace(edit.files) as after:
@@ -166,7 +169,7 @@ def _says(done: Adoption, made: SpecProposal) -> str:
     counts: dict[str, int] = {}
     for group, _ in (block.path for block in made.blocks):
         counts[group[:-1]] = counts.get(group[:-1], 0) + 1
-    counts.pop("key", None)
+    counts = {what: n for what, n in counts.items() if what not in ("key", "node")}
     for address in done.taken:
         counts[address.kind] = counts.get(address.kind, 0) + 1
     return f"import {', '.join(plural(n, what) for what, n in counts.items()) or 'nothing'}"

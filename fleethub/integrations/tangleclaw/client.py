@@ -1,7 +1,8 @@
-"""TangleClaw's API of groups and shared documents, v5.14 and later. Nothing else of it is asked.
+"""TangleClaw's API of groups, shared documents and connections, v5.14 and later. Nothing else of it is asked.
 
-Never ``/api/openclaw/connections`` (it tells gateways' tokens) nor ``/api/service-token`` (the token is the operator's
-to give). Shapes are checked with pydantic; an answer of another shape is an error with a reason.
+Of a connection its gateway's token is told too: no shape has it, so it is dropped where the answer is read. Never asked
+is ``/api/service-token`` (the token is the operator's to give). Shapes are checked with pydantic; an answer of another
+shape is an error with a reason.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.integrations.tangleclaw.result import Binding, StepOutcome
@@ -58,6 +59,24 @@ class Document(_Shape):
     description: str | None = None
 
 
+class Connection(_Shape):
+    """An agent's gateway that TangleClaw reaches by SSH; ``folder`` on its host, where its files lie."""
+
+    name: Shown
+    host: Shown
+    user: Shown = Field("", alias="sshUser")
+    folder: Shown = Field("", alias="instanceDir")
+
+    @field_validator("user", "folder", mode="before")
+    @classmethod
+    def _none(cls, value: object) -> object:
+        return "" if value is None else value
+
+
+class _Connections(_Shape):
+    connections: list[Connection]
+
+
 class _Groups(_Shape):
     groups: list[Group]
 
@@ -89,6 +108,10 @@ class TangleClaw:
     def groups(self) -> list[Group]:
         """All project groups."""
         return _shape(_Groups, self._call("GET", "/api/groups")).groups
+
+    def connections(self) -> list[Connection]:
+        """All gateways that it knows, without their tokens."""
+        return _shape(_Connections, self._call("GET", "/api/openclaw/connections")).connections
 
     def create_group(self, name: str, shared_dir: str) -> Group:
         """A new group; 409 where the name is taken."""

@@ -37,6 +37,7 @@ def found(files: Mapping[str, bytes]) -> FoundNode:
         beside=tuple(hop for hop in beside if hop not in chain),
         providers=tuple(_provider(id, one, variables) for id, one in providers.items() if isinstance(one, dict)),
         unclear=() if chain else ("its agents.defaults.model names no model",),
+        port=_tokens(json5.at(config, "gateway", "port")) or 0,
     )
 
 

@@ -1,0 +1,112 @@
+"""Nodes that somebody set up by hand, in four styles: discovered, imported, and not one byte of them changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fleethub.testing.litellm import LiteLLM
+from fleethub.testing.tangleclaw import TangleClaw
+from tests.proxies import Admin
+from tests.support import MASTER, Place, recorded
+
+MODELS = ("qwen3-32b", "gemma3-27b", "gpt-oss-20b")
+JSON5 = """// by hand, since 2024
+{ gateway: { mode: 'local', port: 18789 }, channels: { telegram: { enabled: true, botToken: "${TG}" } }, /* bot */
+  models: { providers: { llm: { baseUrl: "http://litellm:4000/v1", apiKey: "${LLM_KEY}", models: [
+    { id: "qwen3-32b", name: "q", contextWindow: 32768 }, { id: "gemma3-27b", name: "g" } ] } } },
+  agents: { defaults: { model: { primary: "llm/qwen3-32b", fallbacks: ["llm/gemma3-27b"] } } } }
+"""
+CONNECTIONS = [
+    {"name": "TiLT Claw", "host": "tilt.example", "sshUser": "ops", "instanceDir": "/srv/x", "gatewayToken": "tok-1"},
+    {"name": "Lost", "host": "h", "sshUser": None, "instanceDir": None, "gatewayToken": "tok-2"},
+]
+
+
+@pytest.fixture
+def proxy() -> Iterator[LiteLLM]:
+    rows = [{"model_name": m, "litellm_params": {"model": f"openai/{m}", "num_ctx": 32768}} for m in MODELS]
+    with LiteLLM(models=rows, master_key=MASTER) as server:
+        yield server
+
+
+@dataclass
+class Estate:
+    """A folder with nodes in it, and the values of their keys."""
+
+    place: Place
+    admin: Admin
+    keys: dict[str, str]
+    discover: tuple[str, ...]
+
+    def put(self, path: str, text: str) -> None:
+        file = self.place.folder / "nodes" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def files(self) -> dict[str, bytes]:
+        return {name: data for name, data in self.place.bytes().items() if name.startswith("nodes/")}
+
+
+@pytest.fixture
+def estate(tmp_path: Path, proxy: LiteLLM) -> Estate:
+    admin = Admin(proxy.url)
+    keys = {
+        "volta": admin.generate(key_alias="volta", models=["qwen3-32b", "gemma3-27b"], rpm_limit=700),
+        "shared": admin.generate(key_alias="shared", models=[]),
+        "Web UI": admin.generate(key_alias="Web UI", models=["qwen3-32b"], metadata={"owner": "ops"}),
+    }
+    place = Place(tmp_path / "fleet", "")
+    for name in ("fleet.toml", "fleet.seed"):
+        (place.folder / name).unlink()
+    nodes = ("volta", "a", "b", "ui", "broken", "nobodys")
+    named = [word for name in nodes for word in ("--node", f"nodes/{name}")]
+    found = Estate(place, admin, keys, ("init", "monad", "--discover", "--proxy", proxy.url, *named))
+    found.put("volta/openclaw.json", JSON5)
+    found.put("volta/.env", f"# env\nTG='x'\nLLM_KEY={keys['volta']} # mine\n")
+    found.put("volta/docker-compose.yml", "services: {openclaw: {image: 'openclaw:local'}, caddy: {image: caddy}}\n")
+    provider = {"baseUrl": f"{proxy.url}/v1", "apiKey": keys["shared"], "models": [{"id": "gpt-oss-20b", "name": "x"}]}
+    config = {"models": {"providers": {"p": provider}}, "agents": {"defaults": {"model": "p/gpt-oss-20b"}}}
+    for name in ("a", "b"):
+        found.put(f"{name}/openclaw.json", json.dumps(config, indent=2))
+    env = {"OPENAI_API_BASE_URL": f"{proxy.url}/v1", "OPENAI_API_KEY": keys["Web UI"], "DEFAULT_MODELS": "qwen3-32b"}
+    found.put("ui/.env", "OTHER=1\n" + "".join(f"{name}={value}\n" for name, value in env.items()))
+    found.put("broken/openclaw.json", "{ broken")
+    other = {**provider, "apiKey": "sk-nobody-knows-this-key"}
+    found.put("nobodys/openclaw.json", json.dumps({**config, "models": {"providers": {"p": other}}}))
+    return found
+
+
+def test_the_estate_is_taken_in_and_not_one_byte_changes(estate: Estate) -> None:
+    place, rows, files = estate.place, estate.admin.rows(), estate.files()
+    with TangleClaw(connections=CONNECTIONS) as tangleclaw, recorded() as sent:
+        out = place.run(*estate.discover, "--tangleclaw", tangleclaw.url, "--yes", code=0)
+        imported = place.run("import", "--all", "--yes", code=0)
+        place.plan_is_empty()
+        place.apply()
+    assert {method for method, _ in sent} == {"GET"}
+    assert estate.admin.rows() == rows
+    assert estate.files() == files
+    assert "key of its provider 'p' is none that main lists" in out
+    assert "--trust ssh://ops@tilt.example" in out
+    assert "TangleClaw knows no folder of 'Lost'" in out
+    assert "tok-" not in out
+    taken = {str(address) for address in place.lockfile.resources}
+    assert taken == {*(f"key.main.{a}" for a in estate.keys), *(f"node.{n}" for n in ("volta", "a", "b", "ui"))}
+    text = (place.folder / "fleet.toml").read_text()
+    assert text.count('key = "shared"') == 2
+    assert '[nodes.ui]\nhost = "ui"\ntarget = "nodes/ui"\ntype = "envfile"\nkey = "Web UI"\n' in text
+    mine = text + (place.folder / "fleet.lock").read_text() + out + imported
+    tokens = [str(row["token"]) for row in rows]
+    assert [value for value in (*estate.keys.values(), *tokens) if value in mine] == []
+
+
+def test_a_node_is_imported_with_its_key(estate: Estate) -> None:
+    estate.place.run(*estate.discover, "--yes", code=0)
+    estate.place.run("import", "node.a", "--yes", code=0)
+    assert sorted(map(str, estate.place.lockfile.resources)) == ["key.main.shared", "node.a"]
+    assert "there is no node.zeta to import" in estate.place.run("import", "node.zeta", "--yes", code=1)
