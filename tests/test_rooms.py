@@ -93,6 +93,7 @@ HOMES = {
     "paramiko": {"clients/ssh/library.py", "clients/ssh/identities.py", "clients/ssh/fallback.py"},
     "jsonschema": {"nodetypes/openclaw/published.py"},
     "referencing": {"nodetypes/openclaw/published.py"},
+    "yaml": {"clients/llamaswap.py"},
     "tomli_w": {"lockfile/text.py"},
     "tomlkit": {"fleetspec/added.py", "fleetspec/edit.py", "fleetspec/tomltext.py"},
     "gguf": {"clients/gguf.py"},

@@ -50,7 +50,11 @@ NAMES_OLLAMA = {
     "verifying/text.py": 2,
 }
 #: The same of the other engines, where it is more than the registry's two lines.
-NAMES = {"vllm": {"engines/registry.py": 3}, "llamacpp": {"engines/registry.py": 2}}
+NAMES = {
+    "vllm": {"engines/registry.py": 3},
+    "llamacpp": {"engines/registry.py": 2},
+    "llamaswap": {"engines/registry.py": 2},
+}
 
 
 def naming(word: str, homes: tuple[str, ...]) -> dict[str, int]:
@@ -70,8 +74,11 @@ def test_only_its_engine_and_its_client_name_ollama() -> None:
 
 @pytest.mark.parametrize("engine", sorted(set(ENGINES) - {"ollama"}))
 def test_only_its_folder_and_its_client_name_another_engine(engine: str) -> None:
-    """Beside its line in the registry and the one that says which of LiteLLM's providers speak OpenAI's protocol."""
-    found = naming(engine, (f"engines/{engine}/", "clients/", "testing/"))
+    """Beside its line in the registry and the one that says which of LiteLLM's providers speak OpenAI's protocol.
+
+    llama-swap starts servers of the others, so its folder is made of theirs.
+    """
+    found = naming(engine, (f"engines/{engine}/", "engines/llamaswap/", "clients/", "testing/"))
     assert found == NAMES.get(engine, {"engines/registry.py": 2})
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fleethub.engines.interface import Engine
 from fleethub.engines.llamacpp.engine import LlamaCppEngine
+from fleethub.engines.llamaswap.engine import LlamaSwapEngine
 from fleethub.engines.ollama.engine import OllamaEngine
 from fleethub.engines.vllm.engine import VllmEngine
 from fleethub.model.fleet import Backend, EngineSettings
 
 ENGINES: dict[str, Engine] = {
-    engine.settings.engine: engine for engine in (OllamaEngine(), VllmEngine(), LlamaCppEngine())
+    engine.settings.engine: engine for engine in (OllamaEngine(), VllmEngine(), LlamaCppEngine(), LlamaSwapEngine())
 }
 
 

@@ -163,6 +163,33 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SwapGroup:
+    """Models that are judged alike: ``swap``: one at a time; ``exclusive``: one of them ends those of other groups.
+
+    ``persistent``: nobody else ends them.
+    """
+
+    name: str
+    swap: bool
+    exclusive: bool
+    persistent: bool
+    members: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SwapFile:
+    """What a file says of models that take turns: how each is started (options that decide about memory), by its name.
+
+    ``aliases``: further name -> name. ``sets``: who may run together, subsets too; None: the ``groups`` decide.
+    """
+
+    models: Mapping[str, tuple[tuple[str, str], ...]]
+    aliases: Mapping[str, str]
+    groups: tuple[SwapGroup, ...]
+    sets: tuple[frozenset[str], ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class FileReading:
     """One file at a target; ``kind`` is "file", or what stands in its place ("link", "folder", "other")."""
 
@@ -302,7 +329,7 @@ class GitReading:
     unignored: frozenset[str]
 
 
-Reading = ProxyReading | ServerReading | HostReading | GpuReading | GitReading | ModelFile
+Reading = ProxyReading | ServerReading | HostReading | GpuReading | GitReading | ModelFile | SwapFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,11 @@ class EngineSettings:
         """Where it is read; what is asked of it is left open."""
         return Source(self.engine, self.url)
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """All that is read of it: itself first."""
+        return (self.source,)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend(Block):

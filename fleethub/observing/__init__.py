@@ -97,6 +97,7 @@ def observe(
         "gpu": machine,
         "git": lambda source: git.read(root, source.ask),
         "model": lambda source: modelshape.read(root, source.at),
+        **dict.fromkeys(servers.FILES, lambda source: servers.FILES[source.system](root, source.at)),
     }
 
     def read(source: Source) -> Reading | Unknown:

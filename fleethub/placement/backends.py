@@ -27,6 +27,7 @@ def sources(fleet: Fleet) -> Iterable[Source]:
             if backend.proxy:  # whose router may fall back to any of them
                 tags += [model.tag for model in fleet.models.values() if backend.name in model.backends]
             yield replace(backend.engine.source, ask=tuple(sorted(tag for tag in tags if tag)), of=of)
+            yield from (replace(source, of=of) for source in backend.engine.sources[1:])
         if backend.ssh:
             yield Source("gpu", backend.ssh, of=of)
     for model in fleet.models.values():

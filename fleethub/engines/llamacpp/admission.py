@@ -20,10 +20,10 @@ def admit(server: LlamaCppServer, planned: Sequence[Placed]) -> AdmissionVerdict
     loads = sorted((largest(group) for group in by_runner(planned)), key=lambda p: p.model)
     first, rest = [p for p in loads if p.primary], [p for p in loads if not p.primary]
     unknown = [p for p in loads if p.estimate.total is None]
-    checks = [*_names(server, planned), *_together(server, first, "")]
+    checks = [*names(server, planned), *together(server, first, "")]
     fallbacks: list[tuple[str, Fit]] = []
     for load in rest:
-        own = [c for c in _together(server, [*first, load], load.model) if not c.holds]
+        own = [c for c in together(server, [*first, load], load.model) if not c.holds]
         checks += own
         fit = worst(MEANS.get(c.rule, Fit.EXCEEDS) for c in own)
         fallbacks.append((load.model, Fit.UNKNOWN if load in unknown and fit is Fit.FITS else fit))
@@ -53,7 +53,7 @@ def admit(server: LlamaCppServer, planned: Sequence[Placed]) -> AdmissionVerdict
     )
 
 
-def _names(server: LlamaCppServer, planned: Sequence[Placed]) -> Iterator[AdmissionCheck]:
+def names(server: LlamaCppServer, planned: Sequence[Placed]) -> Iterator[AdmissionCheck]:
     """Whether it serves what is planned, with as much context as is planned."""
     tags, router = sorted({p.tag for p in planned}), server.settings.router
     if not router and len(tags) > 1:  # it answers to any name with the one model that it has
@@ -70,7 +70,8 @@ def _names(server: LlamaCppServer, planned: Sequence[Placed]) -> Iterator[Admiss
         yield AdmissionCheck("limit", load.model, need, limit, need <= limit, says)
 
 
-def _together(server: LlamaCppServer, loads: Sequence[Placed], name: str) -> Iterator[AdmissionCheck]:
+def together(server: LlamaCppServer, loads: Sequence[Placed], name: str) -> Iterator[AdmissionCheck]:
+    """Whether loads that are there at one time have room together; ``name``: the one that it is about."""
     known = [p for p in loads if p.estimate.total is not None]
     if not known or server.total is None:
         return

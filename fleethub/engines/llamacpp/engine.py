@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from fleethub.engines.interface import GGUF_QUANTS
+from fleethub.engines.interface import GGUF_QUANTS, SpecKey
 from fleethub.engines.llamacpp.server import LlamaCppServer, server_of
 from fleethub.engines.llamacpp.settings import BETWEEN, KEYS, LOADED, LlamaCppSettings, declared
 from fleethub.model.address import Address
@@ -18,8 +18,8 @@ from fleethub.model.observation import Unknown
 class LlamaCppEngine:
     """One process, one model; or a router that starts a process for each, up to a number of them."""
 
-    settings = LlamaCppSettings
-    keys = KEYS
+    settings: type[EngineSettings] = LlamaCppSettings
+    keys: tuple[SpecKey, ...] = KEYS
     providers = ()
     context_parameter = ""
     quants = GGUF_QUANTS

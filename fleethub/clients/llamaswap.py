@@ -1,0 +1,176 @@
+"""llama-swap: its API (``/v1/models``, ``/running``), and the YAML file that it is started with.
+
+Read at llama-swap of August 2026 (commit 0bdb372): ``internal/config``, ``internal/router``, ``internal/matrix``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fleethub import folders
+from fleethub.clients.http import Http, HttpError
+from fleethub.clients.llamacpp import Line
+from fleethub.clients.matrix import MatrixError, expanded
+from fleethub.clients.shown import ShownCache
+from fleethub.engines.llamacpp.settings import pairs
+from fleethub.model.facts import Installed, ServerReading, SwapFile, SwapGroup
+
+T = TypeVar("T", bound=BaseModel)
+LARGEST = 4 << 20  # bytes of a file
+MACRO = re.compile(r"\$\{([A-Za-z0-9_.-]{1,64})\}")
+DEEP = 8  # macros within macros
+
+
+class LlamaSwapError(Exception):
+    """The server or its file gave nothing usable; the message is fit to be shown."""
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+
+class _Row(_Lenient):
+    id: Line
+
+
+class _Models(_Lenient):
+    data: list[_Row]
+
+
+class _Run(_Lenient):
+    model: Line
+    state: Line = ""
+
+
+class _Running(_Lenient):
+    running: list[_Run]
+
+
+class _Model(_Lenient):
+    cmd: str = ""
+    aliases: list[Line] = []
+    macros: dict[str, str | int | float | bool] = {}
+
+
+class _Group(_Lenient):
+    swap: bool = True
+    exclusive: bool = True
+    persistent: bool = False
+    members: list[Line] = []
+
+
+class _Matrix(_Lenient):
+    vars: dict[str, Line] = {}
+    sets: dict[str, str]
+
+
+class _Settings(_Lenient):
+    groups: dict[str, _Group] | None = None
+    matrix: _Matrix | None = None
+
+
+class _Router(_Lenient):
+    use: str = "group"
+    settings: _Settings = Field(default_factory=_Settings)
+
+
+class _Routing(_Lenient):
+    router: _Router = Field(default_factory=_Router)
+
+
+class _File(_Lenient):
+    models: dict[str, _Model]
+    macros: dict[str, str | int | float | bool] = {}
+    groups: dict[str, _Group] | None = None
+    matrix: _Matrix | None = None
+    routing: _Routing = Field(default_factory=_Routing)
+
+
+class LlamaSwap:
+    """One llama-swap."""
+
+    def __init__(self, http: Http, url: str, cache: ShownCache | None = None) -> None:
+        self._http, self._url = http, url
+
+    def read(self, ask: tuple[str, ...]) -> ServerReading:
+        """What it serves, and what runs now (``told``: name -> state); raises LlamaSwapError."""
+        models = self._get(_Models, "/v1/models").data
+        running = self._get(_Running, "/running").running
+        told = {run.model: run.state for run in running}
+        return ServerReading("", {m.id: Installed(0, "") for m in models}, (), told)
+
+    def _get(self, kind: type[T], path: str) -> T:
+        try:
+            answer = self._http.request("GET", self._url + path)
+        except HttpError as error:
+            raise LlamaSwapError(str(error)) from None
+        if answer.status != 200:
+            raise LlamaSwapError(f"{path}: {answer.reason()}")
+        return _valid(kind, f"unexpected answer of {path}", answer.body)
+
+
+def read_file(root: Path, name: str) -> SwapFile:
+    """What its file says of models and who stays, by a path from the fleet's folder; raises LlamaSwapError.
+
+    Of a command only what decides about memory is kept, and nothing of the file's keys.
+    """
+    path = root / name
+    try:
+        if folders.kind(path) != "file":
+            raise LlamaSwapError(f"{path} is no file: config names llama-swap's YAML file")
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        found = yaml.safe_load(data) if len(data) <= LARGEST else None
+    except OSError as error:
+        raise LlamaSwapError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (yaml.YAMLError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = f":{line + 1}" if isinstance(line, int) else ""
+        raise LlamaSwapError(f"{path}{where} is no YAML that can be read: correct it, or take config out") from None
+    parsed = _valid(_File, str(path), found)
+    models = {name: _options(name, model, parsed.macros) for name, model in parsed.models.items()}
+    aliases = {alias: name for name, model in parsed.models.items() for alias in model.aliases}
+    router = parsed.routing.router
+    matrix = router.settings.matrix if router.use == "matrix" else parsed.matrix
+    groups = router.settings.groups if router.use == "group" and router.settings.groups else parsed.groups
+    listed = tuple(
+        SwapGroup(name, g.swap, g.exclusive, g.persistent, frozenset(g.members)) for name, g in (groups or {}).items()
+    )
+    try:
+        sets = expanded(matrix.sets, matrix.vars, frozenset(models)) if matrix is not None else None
+    except MatrixError as error:
+        raise LlamaSwapError(f"{path}: matrix: {error}") from None
+    return SwapFile(models, aliases, listed, sets)
+
+
+def _options(name: str, model: _Model, macros: Mapping[str, str | int | float | bool]) -> tuple[tuple[str, str], ...]:
+    """The options of a command that decide about memory, macros filled in."""
+    values = {key: str(value) for key, value in {**macros, **model.macros}.items()} | {"MODEL_ID": name}
+    text = re.sub(r"^\s*#.*$", "", model.cmd, flags=re.MULTILINE).replace("\\\n", " ")
+    for _ in range(DEEP):
+        filled = MACRO.sub(lambda m: values.get(m[1], m[0]), text)
+        if filled == text or len(filled) > LARGEST:
+            break
+        text = filled
+    try:
+        return pairs(shlex.split(text))
+    except ValueError:
+        return ()
+
+
+def _valid(kind: type[T], what: str, body: Any) -> T:
+    try:
+        return kind.model_validate(body)
+    except (ValidationError, RecursionError) as error:
+        if isinstance(error, RecursionError):
+            raise LlamaSwapError(f"{what}: nested without end") from None
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise LlamaSwapError(f"{what}: {where}: {first['msg']}") from None

@@ -1,0 +1,46 @@
+"""llama-swap as an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fleethub.engines.llamacpp.engine import LlamaCppEngine
+from fleethub.engines.llamaswap.server import LlamaSwapServer, server_of
+from fleethub.engines.llamaswap.settings import KEYS, LlamaSwapSettings
+from fleethub.model.address import Address
+from fleethub.model.capacity import Placed
+from fleethub.model.facts import Facts, GpuProcess, ServerReading
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Backend, Fleet
+
+
+class LlamaSwapEngine(LlamaCppEngine):
+    """A proxy that starts a server for each model and ends others for it, as its file says."""
+
+    settings = LlamaSwapSettings
+    keys = KEYS
+
+    def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> LlamaSwapServer:
+        """The server of a backend."""
+        return server_of(fleet, backend, facts)
+
+    def live_findings(
+        self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]
+    ) -> Iterator[Finding]:
+        """What runs and nobody planned."""
+        planned = {p.tag for p in placed}
+        extra = [name for name, state in reading.told.items() if state == "ready" and name not in planned]
+        if extra:
+            yield Finding(
+                "capacity.unplanned",
+                f"on {backend.name} runs what no node or key of the spec names: {', '.join(extra)}",
+                Address("backend", backend.name),
+                backend.place,
+                "name it in a chain or in a key's also, so that it is reckoned with",
+            )
+
+    def owns(self, process: GpuProcess, reading: ServerReading | None) -> bool:
+        """By the names of what it starts."""
+        return any(word in process.name.lower() for word in ("llama", "vllm")) or (
+            not process.name and reading is not None
+        )
