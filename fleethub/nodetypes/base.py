@@ -99,6 +99,10 @@ class Base:
         """All variables that its template writes."""
         return Projection(values={(name,): value for name, value in variables(text).items()})
 
+    def keeps(self, fleet: Fleet, node: Node) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
     def check_merged(
         self, node: Node, before: Mapping[str, bytes], after: Mapping[str, bytes], schema: Mapping[str, Any] | None
     ) -> tuple[Finding, ...]:

@@ -42,6 +42,12 @@ def key_slot(fleet: Fleet, node: Node, proxy: str) -> Slot:
     return Derived("key", fleet.identity, proxy, fleet.births.get(address, node.key), fleet.generation(address))
 
 
+def made_anew(fleet: Fleet, node: Node, proxy: str) -> bool:
+    """Whether a node's key has a value of FleetHub's, so that it no longer stays as it was found."""
+    address = key_address(proxy, node.key)
+    return address in fleet.floors and not fleet.kept_value(address)
+
+
 def endpoints(fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
     """The node's chain, primary first; raises ``Unwired`` on a name that the fleet does not define."""
     return tuple(_endpoint(fleet, hop) for hop in node.chain)

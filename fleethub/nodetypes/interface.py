@@ -190,6 +190,9 @@ class NodeType(Protocol):
     def projection(self, fleet: Fleet, node: Node, file: FileType, text: Text) -> Projection | None:
         """Of a node with ``manage = "wiring"``: what of a rendered file is FleetHub's; None: all of it."""
 
+    def keeps(self, fleet: Fleet, node: Node) -> frozenset[str]:
+        """The proxies of which a wired node's key stays where and as it is found."""
+
     def check_merged(
         self, node: Node, before: Mapping[str, bytes], after: Mapping[str, bytes], schema: Mapping[str, Any] | None
     ) -> tuple[Finding, ...]:

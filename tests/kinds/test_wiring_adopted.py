@@ -9,8 +9,10 @@ from typing import Any
 
 from fleethub import nodetypes
 from fleethub.adoption import adopt, keeping
+from fleethub.formats import json5
 from fleethub.kinds import KINDS
 from fleethub.kinds.node.actions import Deliver
+from fleethub.kinds.node.projection import merged
 from fleethub.kinds.values import Inputs
 from fleethub.lockfile.text import dump, load
 from fleethub.model.address import key as key_address
@@ -18,12 +20,13 @@ from fleethub.model.address import node as node_address
 from fleethub.model.facts import KeyRow
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
+from fleethub.model.secret import Text
 from fleethub.nodetypes.found import FoundWay
 from fleethub.operations.spec import remembering
 from fleethub.planning import make_plan
 from fleethub.rendering import load_templates, render
 from tests.fleets import CONTEXT, NOWHERE, Spec, fleet
-from tests.kinds.test_wiring import CONFIG, HERE, there
+from tests.kinds.test_wiring import CONFIG, ENV, HERE, there
 from tests.world import LINEAGE, SEAL, World, facts
 
 NODE, KEY = node_address("a"), key_address("main", "a")
@@ -113,6 +116,41 @@ def test_a_new_value_of_its_key_is_written_where_the_old_one_stood() -> None:
     assert deliver.keep == {"openclaw.json"}, "its config refers to the same variable"
     (change,) = [change for change in left.changes if change.address == NODE]
     assert [field.path for field in change.fields] == [(".env", "LLM")]
+
+
+def test_a_key_in_the_config_itself_goes_to_a_variable_with_its_new_value() -> None:
+    config = CONFIG.replace('"mine/x"', CHAINS[0]).replace("// keep", f"// keep\n      {PROVIDERS['in the config']}")
+    spec = said(config, ENV)
+    world = estate(spec, config, ENV)
+    lockfile = taken(world, spec)
+    raised = spec.key("a", generation=2)
+    now = remembering(raised.fleet, lockfile)
+    left = make_plan(now, lockfile, wanted(now), facts(world, raised), SEAL, (), True)
+    (change,) = [change for change in left.changes if change.address == NODE]
+    assert {field.path for field in change.fields} == {
+        (".env", "FLEETHUB_KEY_MAIN"),
+        ("openclaw.json", "models", "providers", "llm", "apiKey"),
+    }
+    assert "canary" not in repr(left)
+
+
+def test_a_swap_keeps_its_key_and_its_providers_name() -> None:
+    config = CONFIG.replace('"mine/x"', CHAINS[0]).replace("// keep", f"// keep\n      {PROVIDERS['by variable']}")
+    spec = said(config, f"LLM={VALUE}\n")
+    world = estate(spec, config, f"LLM={VALUE}\n")
+    lockfile = taken(world, spec)
+    swapped = spec.node("a", "two")
+    now = remembering(swapped.fleet, lockfile)
+    left = make_plan(now, lockfile, wanted(now), facts(world, swapped), SEAL, (), True)
+    (deliver,) = [step.do for step in left.steps if isinstance(step.do, Deliver)]
+    (file,) = [file for file in deliver.files if file.path not in deliver.keep]
+    assert file.merge is not None
+    assert file.merge.there is not None
+    after = json5.read(merged(file.merge.format, file.merge.projection, file.merge.there.reveal(), Text.display))
+    assert after is not None
+    assert [model["id"] for model in after["models"]["providers"]["llm"]["models"]] == ["one", "two"]
+    assert after["models"]["providers"]["llm"]["apiKey"] == "${LLM}"
+    assert after["agents"]["defaults"]["model"] == {"primary": "llm/two"}
 
 
 def test_a_kept_value_that_somebody_changed_is_told_and_left() -> None:

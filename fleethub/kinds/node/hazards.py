@@ -11,8 +11,10 @@ from fleethub.kinds.node.attributes import NodeLocked, NodeResource, is_wired
 from fleethub.kinds.node.delivery import fingerprints, is_host
 from fleethub.kinds.node.projection import Unreadable, merged
 from fleethub.model.address import Address
+from fleethub.model.address import key as key_address
 from fleethub.model.facts import Facts, GitReading, HostReading
 from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source, Unknown
 from fleethub.model.secret import Text
 
@@ -49,6 +51,19 @@ def machine_findings(
         reading = facts.of(resource.source)
         if isinstance(reading, HostReading):
             yield from _machine_findings(resource, reading, locked.get(address))
+
+
+def kept_findings(fleet: Fleet, wanted: Mapping[Address, NodeResource]) -> Iterable[Finding]:
+    """Nodes whose key is to stay as it is found, and that FleetHub would make a key for which they then do not use."""
+    for address, resource in wanted.items():
+        node = resource.material.node
+        kind = nodetypes.of(node) if is_wired(resource.attrs) else None
+        for proxy in sorted(kind.keeps(fleet, node)) if kind else ():
+            key = key_address(proxy, node.key)
+            if key not in fleet.floors and key not in fleet.kept:
+                message = f"{node.name} keeps the key that it has for {proxy}, which is not adopted as {key}"
+                hint = f"fleethub import {key} {address}; or take key out of keep, to give it one of FleetHub's"
+                yield Finding("node.key-unadopted", message, address, resource.place, hint)
 
 
 def merged_findings(wanted: Mapping[Address, NodeResource], facts: Facts) -> Iterable[Finding]:

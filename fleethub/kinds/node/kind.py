@@ -25,7 +25,7 @@ from fleethub.kinds.node.completion import completed
 from fleethub.kinds.node.delivery import begun, is_host, restart_by_hand, touches_wiring, unused_until_restart
 from fleethub.kinds.node.describe import describe, drifted, kept
 from fleethub.kinds.node.gates import gates, loads
-from fleethub.kinds.node.hazards import env_findings, machine_findings, merged_findings, secret_paths
+from fleethub.kinds.node.hazards import env_findings, kept_findings, machine_findings, merged_findings, secret_paths
 from fleethub.kinds.node.objections import objections, remarks
 from fleethub.kinds.node.observe import observe
 from fleethub.kinds.node.status import moves, node_rows
@@ -129,7 +129,8 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         self, fleet: Fleet, wanted: Mapping[Address, NodeResource], locked: Mapping[Address, NodeLocked], facts: Facts
     ) -> list[Finding]:
         """Secrets that git would take, and what on its machine is in a node's way."""
-        return [*env_findings(wanted, facts), *machine_findings(wanted, facts, locked), *merged_findings(wanted, facts)]
+        merged = [*merged_findings(wanted, facts), *kept_findings(fleet, wanted)]
+        return [*env_findings(wanted, facts), *machine_findings(wanted, facts, locked), *merged]
 
     def objections(self, item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
         """Files or a mark of somebody else at the target."""

@@ -115,9 +115,10 @@ def _there(format: Format, of: Projection, data: bytes) -> Iterator[tuple[Path, 
     wanted = dict(_owned(of))
     for path in dict.fromkeys((*of.values, *of.units, *of.sweep, *of.keep)):
         _own_place(of, root, path)
+    spelled_out = _spelled_out(of, root)
     for path in dict.fromkeys((*of.values, *of.keep)):
         try:
-            yield path, at(_spelled_out(of, root), path)
+            yield path, at(spelled_out, path)
         except KeyError:
             if wanted.get(path) == []:
                 yield path, []  # an empty list and none say the same

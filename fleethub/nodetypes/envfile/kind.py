@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from fleethub.dotenv import assignments
 from fleethub.model import address
-from fleethub.model.address import key as key_address
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Secret, Text
 from fleethub.nodetypes import dotenv
 from fleethub.nodetypes.base import Base
-from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints, key_slot
+from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints, key_slot, made_anew
 from fleethub.nodetypes.found import Adopted, FoundHop, FoundKey, FoundNode, FoundProvider, FoundWay
 from fleethub.nodetypes.interface import FileType, Probe, SpecTable
 from fleethub.nodetypes.projection import Projection
@@ -123,12 +122,15 @@ class EnvFile(Base):
     def projection(self, fleet: Fleet, node: Node, file: FileType, text: Text) -> Projection | None:
         """All variables that its template writes, but for what its table keeps as it is found."""
         whole, names = super().projection(fleet, node, file, text), Names(**node.settings)
-        first = self.endpoints(fleet, node)[0]
-        key = key_address(first.proxy, node.key)
-        rotated = bool(first.proxy) and key in fleet.floors and not fleet.kept_value(key)
+        proxy = self.endpoints(fleet, node)[0].proxy
         keep = {(names.url,)} if "url" in names.keep else set()
-        keep |= {(names.key,)} if "key" in names.keep and not rotated else set()
+        keep |= {(names.key,)} if "key" in names.keep and not (proxy and made_anew(fleet, node, proxy)) else set()
         return replace(whole, keep=frozenset(keep)) if whole else whole
+
+    def keeps(self, fleet: Fleet, node: Node) -> frozenset[str]:
+        """Its one, where its table says so."""
+        kept = "key" in Names(**node.settings).keep and node.manage == "wiring"
+        return frozenset(to.proxy for to in self.endpoints(fleet, node)[:1] if kept and to.proxy)
 
     def found(self, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> FoundNode:
         """Its one endpoint, under the names that its table says, else Open WebUI's."""

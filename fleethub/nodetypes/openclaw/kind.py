@@ -179,6 +179,10 @@ class OpenClaw(Base):
             return projection.env(fleet, node, text)
         return projection.config(fleet, node, text) if file.role == "openclaw" else None
 
+    def keeps(self, fleet: Fleet, node: Node) -> frozenset[str]:
+        """Those of the providers that say so."""
+        return frozenset(named.proxy for named in node.wiring.values() if "key" in named.keep and named.proxy)
+
     def check_merged(
         self, node: Node, before: Mapping[str, bytes], after: Mapping[str, bytes], schema: Mapping[str, Any] | None
     ) -> tuple[Finding, ...]:

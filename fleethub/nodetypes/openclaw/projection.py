@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fleethub.dotenv import assignments
-from fleethub.model.address import key as key_address
 from fleethub.model.fleet import Fleet, Node, WiredProvider
 from fleethub.model.secret import Derived, Text
+from fleethub.nodetypes.endpoints import made_anew
 from fleethub.nodetypes.openclaw import checks, json5, names, published
 from fleethub.nodetypes.openclaw.checks import ConfigFinding
 from fleethub.nodetypes.openclaw.found import CHAIN, INCLUDE
@@ -80,10 +80,7 @@ def env(fleet: Fleet, node: Node, text: Text) -> Projection:
 
 def keeps_key(fleet: Fleet, node: Node, named: WiredProvider) -> bool:
     """Whether a provider's key stays as it is found: until its key is made anew, as by ``fleethub rotate``."""
-    if "key" not in named.keep:
-        return False
-    address = key_address(named.proxy, node.key)
-    return not named.proxy or address not in fleet.floors or bool(fleet.kept_value(address))
+    return "key" in named.keep and not (named.proxy and made_anew(fleet, node, named.proxy))
 
 
 def flaws(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterator[ConfigFinding]:
