@@ -171,6 +171,39 @@ def test_a_blocked_key_of_a_higher_generation_gets_a_new_value(
     applied.plan_is_empty()
 
 
+def test_every_limit_of_the_spec_is_written_kept_changed_and_taken_off(
+    tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
+) -> None:
+    limits = {
+        "expires": "90d", "max_parallel_requests": 40, "model_rpm": {"qwen3-32b": 5000},
+        "model_tpm": {"qwen3-32b": 900000}, "allowed_routes": ["/v1/*"], "tags": ["lab"],
+    }  # fmt: skip
+    place = on(tmp_path, replicas[0], times, "qwen3-32b", **limits)
+    bare = place.folder.joinpath("fleet.toml").read_text().partition("[keys.")[0]
+    place.apply()
+    place.plan_is_empty()
+    assert told(place) == []
+    row, metadata = admin.row("rentalclaw"), admin.row("rentalclaw")["metadata"]
+    assert (row["max_parallel_requests"], row["allowed_routes"]) == (40, ["/v1/*"])
+    assert (metadata["model_rpm_limit"], metadata["tags"]) == ({"qwen3-32b": 5000}, ["lab"])  # type: ignore[index]
+    assert row["expires"]
+    place.edit("qwen3-32b = 5000", "qwen3-32b = 6000")
+    place.edit('"90d"', '"30d"')
+    place.apply()
+    place.plan_is_empty()
+    assert admin.row("rentalclaw")["metadata"]["model_rpm_limit"] == {"qwen3-32b": 6000}  # type: ignore[index]
+    admin.update("rentalclaw", duration="1h")
+    assert "key.main.rentalclaw: expires changed (will be repaired)" in place.run("plan", "--detailed-exitcode", code=2)
+    place.apply()
+    place.write(bare)
+    place.apply()
+    place.plan_is_empty()
+    row = admin.row("rentalclaw")
+    assert (row["expires"], row["max_parallel_requests"], row["allowed_routes"]) == (None, None, [])
+    assert not row["metadata"].get("model_rpm_limit")  # type: ignore[attr-defined]
+    assert calls(place, replicas[0]) == 200
+
+
 def test_a_rotation_refuses_no_call_on_two_replicas(
     tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
 ) -> None:

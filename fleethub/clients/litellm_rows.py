@@ -18,6 +18,9 @@ T = TypeVar("T", bound=BaseModel)
 LIMITS = ("rpm_limit", "tpm_limit", "max_parallel_requests", "max_budget", "budget_duration")
 BY_MODEL = ("model_rpm_limit", "model_tpm_limit")
 
+#: Seconds by which the clocks of this machine and of a proxy may differ.
+CLOCKS = 300
+
 
 class ShapeError(ValueError):
     """An answer is not of the shape that this one has; the message is fit to be shown."""
@@ -161,17 +164,33 @@ def row(raw: dict[str, Any]) -> KeyRow:
         allowed_routes=tuple(key.allowed_routes or ()),
         aliases=_table(key.aliases),
         router_settings=_table(key.router_settings),
-        age=_age(key.created_at),
+        age=_since(key.created_at),
+        left=_left(key),
+        lifetime=_lifetime(key),
     )
 
 
-def _age(created: str | None) -> float | None:
+def _since(time: object) -> float | None:
     """Seconds since a time that LiteLLM tells (UTC, with or without saying so); None: no such time."""
     try:
-        made = datetime.fromisoformat(created or "")
+        told = datetime.fromisoformat(time if isinstance(time, str) else "")
     except ValueError:
         return None
-    return max(0.0, (datetime.now(UTC) - (made if made.tzinfo else made.replace(tzinfo=UTC))).total_seconds())
+    return (datetime.now(UTC) - (told if told.tzinfo else told.replace(tzinfo=UTC))).total_seconds()
+
+
+def _left(key: _Key) -> float | None:
+    return None if (since := _since(key.expires)) is None else -since
+
+
+def _lifetime(key: _Key) -> str | None:
+    """What our mark says of how long it lives, if that is so: to a few minutes, for there are two clocks."""
+    mark = (key.metadata or {}).get("fleethub")
+    told = mark.get("expires") if isinstance(mark, dict) else None
+    ends, wanted = _since(key.expires), _since(told.get("at")) if isinstance(told, dict) else None
+    if ends is None or wanted is None or not isinstance(told, dict) or abs(ends - wanted) > CLOCKS:
+        return None
+    return str(told.get("for"))
 
 
 def team(id: str, raw: TeamInfo) -> Team:

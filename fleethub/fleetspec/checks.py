@@ -14,6 +14,7 @@ from fleethub.fleetspec.schema import RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.users import nodes_of, said
 from fleethub.fleetspec.validate import Validated
+from fleethub.model import keycall
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import DeclaredType
 from fleethub.nodetypes import NodeType
@@ -72,6 +73,7 @@ def check(context: CheckContext) -> Iterator[Finding]:
         yield from context.reference("roles", node.role, ("nodes", name, "role"))
         yield from _role(context, ("nodes", name), node)
     yield from _keys(context)
+    yield from _routes(context)
 
 
 def _names(context: CheckContext) -> Iterator[Finding]:
@@ -184,6 +186,22 @@ def _keys(context: CheckContext) -> Iterator[Finding]:
                     yield context.finding(
                         "chain.no-proxy", message, path, "take it out of the key; a direct hop needs no key"
                     )
+
+
+def _routes(context: CheckContext) -> Iterator[Finding]:
+    """Routes of a key that shut out what FleetHub, or a node, must ask with it."""
+    spec = context.spec
+    users = {node.key or name for name, node in spec.nodes.items()}
+    for name, key in spec.keys.items():
+        routes, path = key.allowed_routes or [], ("keys", name, "allowed_routes")
+        for i, route in enumerate(routes):
+            if not route.startswith("/") and route not in keycall.ROUTE_WORDS:
+                message = f"{report.shown(route)} is no route: a path, or one of {', '.join(keycall.ROUTE_WORDS)}"
+                yield context.finding("spec.value", message, (*path, i), 'write "/v1/*", or a path as it is called')
+        for asked, who in ((keycall.LIST, "FleetHub"), (keycall.PATH, "a node" if name in users else "")):
+            if who and not keycall.covers(routes, asked):
+                message = f"allowed_routes of {report.shown(name)} shut out {asked}, which {who} calls with it"
+                yield context.finding("spec.value", message, path, f'add "{asked}", or write "/v1/*"')
 
 
 def _distinct(context: CheckContext, items: Iterable[str], path: KeyPath) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from fleethub.fleetspec.values import (
     ENV_NAME,
@@ -75,6 +75,7 @@ FleetId = Annotated[
     _text(f"^{FLEET_ID}$"),
 ]
 Name = Annotated[str, AfterValidator(name), _text(f"^{NAME}$")]
+Limit = Annotated[int, Field(ge=1, le=2**53)]
 EnvName = Annotated[
     str,
     AfterValidator(matching(ENV_NAME, "is no name of a variable", "allowed: letters, digits and _")),
@@ -95,6 +96,11 @@ Period = Annotated[
     str,
     AfterValidator(matching(r"[1-9]\d{0,5}(s|m|h|d|w|mo)", 'must be a period like "30d"', "units: s, m, h, d, w, mo")),
     _text(r"^[1-9]\d*(s|m|h|d|w|mo)$", "30d"),
+]
+Lifetime = Annotated[
+    str,
+    AfterValidator(matching(r"[1-9]\d{0,5}(s|m|h|d|w)", 'must be a time like "90d"', "units: s, m, h, d, w")),
+    _text(r"^[1-9]\d*(s|m|h|d|w)$", "90d"),
 ]
 Project = Annotated[
     str,

@@ -23,7 +23,12 @@ LIMITS = {
     "tpm": "tpm_limit",
     "max_budget": "max_budget",
     "budget_duration": "budget_duration",
+    "max_parallel_requests": "max_parallel_requests",
+    "model_rpm": "model_rpm_limit",
+    "model_tpm": "model_tpm_limit",
 }
+#: What else a key is given, as its attributes are called.
+GIVEN = ("expires", "allowed_routes", "tags", "team")
 
 
 def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources, types: Mapping[str, DeclaredType | None]) -> Fleet:
@@ -106,7 +111,12 @@ def _model(spec: Spec, table: ModelTable, common: Mapping[str, Any]) -> Model:
 def _key(table: KeyTable, common: Mapping[str, Any]) -> Key:
     return Key(
         **common,
-        limits={LIMITS[f]: value for f, value in _said(table, *LIMITS).items()},
+        limits={LIMITS[f]: value for f, value in _said(table, *LIMITS).items() if value is not None},
+        given={
+            f: tuple(sorted(value)) if isinstance(value, list) else value
+            for f, value in _said(table, *GIVEN).items()
+            if value
+        },
         also=tuple(table.also),
         models=tuple(table.models),
         generation=table.generation,

@@ -268,6 +268,17 @@ class KeyTable(Block):
     tpm: int | None = Field(None, ge=0, le=2**53, description="Tokens per minute")
     max_budget: float | None = Field(None, ge=0, description="Budget in the proxy's currency")
     budget_duration: v.Period | None = Field(None, description='After which the budget starts anew, like "30d"')
+    max_parallel_requests: int | None = Field(None, ge=1, le=2**31 - 1, description="Calls at a time")
+    model_rpm: dict[v.Label, v.Limit] | None = Field(None, description="Requests per minute by model")
+    model_tpm: dict[v.Label, v.Limit] | None = Field(None, description="Tokens per minute by model")
+    expires: v.Lifetime | None = Field(
+        None, description='How long a value of it lives from the apply that makes it, like "90d"; none: for ever'
+    )
+    allowed_routes: list[v.Line] | None = Field(
+        None, description='The only routes that it may call, like "/v1/*" or "llm_api_routes"; with /v1/models'
+    )
+    tags: list[v.Label] | None = Field(None, description="Tags of its spend, as metadata.tags")
+    team: v.Line | None = Field(None, description="The id of its team in LiteLLM")
     also: list[v.Label] = Field([], description="Models beyond what the wiring needs")
     models: list[v.Label] = Field([], description="The scope of a key that no node uses")
     generation: int = Field(1, ge=1, le=2**31 - 1, description="Raised to rotate the key; never lowered")

@@ -61,6 +61,13 @@ class Validated:
         return path in self.tables or path[:1] in self.tables
 
 
+#: What a key may have on a LiteLLM with a licence alone.
+PAID = (
+    *("model_max_budget", "guardrails", "policies", "prompts", "logging", "auto_rotate", "rotation_interval"),
+    *("allowed_passthrough_routes", "enforced_params"),
+)
+
+
 def validate(sources: Sources) -> Validated:
     """Read the document as tables, again without what is wrong until nothing is; the document itself stays."""
     findings: list[Finding] = []
@@ -167,6 +174,8 @@ def finding_of(error: ErrorDetails, path: KeyPath, sources: Sources, root: type[
         where = f"in {report.dotted(path[:-1])}" if path[:-1] else top
         message = f"{report.shown(last)} is no key {where}"
         hint = report.nearest(last, model.model_fields if model else ())
+        if path[:1] == ("keys",) and last in PAID:
+            hint = "only LiteLLM Enterprise does that, so FleetHub does not try; leave it out"
         code, place = "spec.unknown-key", sources.key(path)
     elif kind == "missing":
         code, message, place = "spec.missing", f"{what} is missing", sources.at(path[:-1])

@@ -113,6 +113,8 @@ CODES: dict[str, tuple[Severity, str]] = {
     "key.wider-than-wiring": (W, "an adopted key may call more than the wiring needs, and keeps that"),
     "key.kept-unproved": (W, "the value of an adopted key is not known, so its new scope is waited for, not proved"),
     "key.kept-whole": (E, "a node whose whole files are FleetHub's uses an adopted key, whose value FleetHub has not"),
+    "key.expired": (W, "a key is past the end that the spec gives it: every call with it is refused"),
+    "key.expires-soon": (W, "a key ends soon, as the spec says"),
     "key.limit-stuck": (W, "this LiteLLM cannot clear budget_duration"),
     # routes and proxies
     "proxy.unreadable": (W, "a proxy cannot be observed; what is on it is unknown"),

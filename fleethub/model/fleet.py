@@ -234,12 +234,14 @@ class Node(Block):
 class Key(Block):
     """Limits and extra scope of a key, on each proxy where it exists. ``models`` only for keys without nodes.
 
-    ``limits`` holds what the spec writes, under LiteLLM's names: rpm_limit, tpm_limit, max_budget (in the
-    proxy's currency), budget_duration. ``adopt``: whether what an adopted key may call beyond the wiring stays.
-    ``grace``: seconds that an old value works on beside a new one; None: not written.
+    ``limits`` holds what the spec writes, under LiteLLM's names: rpm_limit, tpm_limit, max_budget (in the proxy's
+    currency), budget_duration, max_parallel_requests, model_rpm_limit and model_tpm_limit (by model). ``given``:
+    expires (how long a value lives), allowed_routes, tags, team (its id). ``adopt``: whether what an adopted key may
+    call beyond the wiring stays. ``grace``: seconds that an old value works on beside a new one; None: not written.
     """
 
-    limits: Mapping[str, int | float | str] = field(default_factory=dict)
+    limits: Mapping[str, int | float | str | Mapping[str, int]] = field(default_factory=dict)
+    given: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     also: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     generation: int = 1

@@ -7,7 +7,7 @@ key is refused in the same words as a good one. Seen so on 1.82.0, 1.106.2 and 1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 PATH = "/v1/chat/completions"
@@ -15,6 +15,9 @@ PATH = "/v1/chat/completions"
 #: asked with: its node would miss what the question takes.
 SPARE = 10
 _LIMITS = ("rpm_limit", "max_parallel_requests", "model_rpm_limit")
+#: Words of a key's allowed_routes that stand for many, and whether they take the list and the call in.
+ROUTE_WORDS = {"llm_api_routes": (True, True), "openai_routes": (True, True), "info_routes": (True, False)}
+LIST = "/v1/models"
 Taken = Literal["taken", "held", "refused", "unclear"]
 
 
@@ -32,6 +35,16 @@ def judge(status: int, kind: str, says: str) -> Taken:
     if kind in ("expired_key", "budget_exceeded") or kind.endswith("_model_access_denied") or status in (401, 403):
         return "refused"
     return "unclear"
+
+
+def covers(routes: Collection[str], path: str) -> bool:
+    """Whether allowed_routes (none: all) take in the list or the call (``LIST``, ``PATH``); LiteLLM compares texts."""
+    words = [ROUTE_WORDS[route][path == PATH] for route in routes if route in ROUTE_WORDS]
+    return (
+        not routes
+        or any(words)
+        or any(route == path or (route.endswith("/*") and path.startswith(route[:-1])) for route in routes)
+    )
 
 
 def spare(limits: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
+from fleethub.kinds.key.fields import fields
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 from fleethub.kinds.node.projection import merged
 from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
@@ -57,10 +58,11 @@ def _key_put(do: KeyPut, world: World, fingerprinter: SecretResolver) -> World:
             do.alias,
             token,
             do.models,
-            {**NO_LIMITS, **(_unmanaged(like, do) if like else {}), **do.limits},
+            {**NO_LIMITS, **(_unmanaged(like, do) if like else {})},
             {**(like.metadata if like else {}), "fleethub": _key_mark(do, world)},
             team=like.team if like else "",
         )
+        row = _given(row, do)
         if all(k.token != token for k in proxy.keys):  # an existing value answers 200 and changes nothing
             proxy = proxy.with_key(row)
     else:
@@ -69,13 +71,13 @@ def _key_put(do: KeyPut, world: World, fingerprinter: SecretResolver) -> World:
         row = _ours(rows, do.alias, world)
         proxy = proxy.with_key(
             replace(
-                row,
+                _given(row, do),
                 alias=do.alias,
                 models=row.models if do.models is None else do.models,
-                limits={**{n: _lifted(v) if n in do.lift else v for n, v in row.limits.items()}, **do.limits},
-                metadata={**row.metadata, "fleethub": _key_mark(do, world)},
+                metadata={**_given(row, do).metadata, "fleethub": _key_mark(do, world)},
                 blocked=row.blocked and not do.unblock,
                 **{name: LIFTED[name] for name in do.lift if name in LIFTED},
+                **({"lifetime": None} if "expires" in do.lift else {}),
             )
         )
     after = _with(world, do.source, proxy)
@@ -250,6 +252,17 @@ def _mark(world: World, generation: int) -> dict[str, Any]:
         "generation": generation,
         "apply": lockfile.apply,
     }
+
+
+def _given(row: KeyRow, do: KeyPut) -> KeyRow:
+    """The key with what a write gives it, as a LiteLLM takes it over."""
+    metadata: dict[str, Any] = {**row.metadata}
+    sent = fields(do.limits, row.limits, metadata)
+    lifetime = sent.pop("duration", row.lifetime)
+    routes, team = sent.pop("allowed_routes", row.allowed_routes), sent.pop("team_id", row.team)
+    end = "in a while" if "expires" in do.limits else row.expires
+    return replace(row, limits={**row.limits, **sent}, metadata=metadata, allowed_routes=tuple(routes),
+                   team=team or "", lifetime=lifetime, expires=end)  # fmt: skip
 
 
 def _unmanaged(like: KeyRow, do: KeyPut) -> dict[str, Any]:

@@ -16,8 +16,9 @@ class KeyPut:
 
     ``models`` None leaves the scope alone; a limit that is None is cleared. ``create`` refuses an alias that exists;
     otherwise the key is found by its value (or, where that is kept, by LiteLLM's hash of it), and has ``alias`` after.
-    ``lift``: attributes that take power away (expires, allowed_routes, aliases, router_settings, limits of zero per
-    model) and are taken off. ``like``: LiteLLM's hash of the key whose place a new one takes, beside which it is made:
+    ``limits`` has what else the spec gives it too (expires, allowed_routes, tags, team), and of limits by model those
+    that change. ``lift``: attributes that take power away (expires, allowed_routes, aliases, router_settings) and are
+    taken off. ``like``: LiteLLM's hash of the key whose place a new one takes, beside which it is made:
     team, limits that the spec does not name, what others keep in its metadata and what it has spent go along.
     """
 

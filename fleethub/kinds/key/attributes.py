@@ -47,6 +47,8 @@ class KeyAttrs:
     renamed: str | None = None
     replaces: tuple[str, ...] | None = None
     interim: str | None = None
+    tags: tuple[str, ...] | None = None
+    team: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class KeyTelemetry:
     ``wider``: what an adopted key may call beyond what the spec names.
     ``unmanaged``: limits, and a team, that the spec does not name. ``team_state``: its team, where it could be read.
     ``olds``: LiteLLM's hashes of its older values, ``blocked`` those of all its values that are; ``held``: one of the
-    older has its alias. ``age``: seconds since it was made.
+    older has its alias. ``age``: seconds since it was made, ``left`` until it expires.
     ``taken``: somebody else's key has the alias that a new value would have beside this one.
     """
 
@@ -94,6 +96,7 @@ class KeyTelemetry:
     blocked: tuple[str, ...] = field(default=(), repr=False)
     held: bool = field(default=False, repr=False)
     age: float | None = field(default=None, repr=False)
+    left: float | None = field(default=None, repr=False)
     taken: bool = field(default=False, repr=False)
 
 
@@ -102,10 +105,11 @@ KeySeen = Seen[KeyAttrs, KeyTelemetry]
 KeyState = ResourceState[KeyAttrs, KeyMaterial, KeyTelemetry]
 
 LIMITS = ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")
-#: Limits that the spec cannot name.
 OTHERS = ("max_parallel_requests", "model_rpm_limit", "model_tpm_limit")
 BY_MODEL = ("model_rpm_limit", "model_tpm_limit")
 SCALARS = (*LIMITS, "max_parallel_requests")
+#: What the spec may give a key beside limits.
+GIVEN = ("expires", "allowed_routes", "tags", "team")
 #: What takes a key's power away, and is none unless the spec says so.
 POWER = ("expires", "allowed_routes", "aliases", "router_settings")
 #: LiteLLM reads an empty list as "all models"; we never send that, and show it by this name.
@@ -123,7 +127,7 @@ def interim(alias: str, generation: int) -> str:
 def power(row: KeyRow) -> dict[str, Any]:
     """What of a key takes its power away, beside limits; empty values are none."""
     found = {
-        "expires": row.expires,
+        "expires": row.lifetime or row.expires,
         "allowed_routes": tuple(sorted(row.allowed_routes)),
         "aliases": dict(row.aliases),
         "router_settings": dict(row.router_settings),
@@ -136,19 +140,29 @@ def limits(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The limits that are managed (the spec names them, or an apply set them, or they are zero), and the others."""
     begun = locked.pending.attrs if locked and locked.pending else None
-    sides = (want.attrs if want else None, locked.attrs if locked else None, begun)
+    sides = [side for side in (want.attrs if want else None, locked.attrs if locked else None, begun) if side]
     managed: dict[str, Any] = {}
     others: dict[str, Any] = {}
     for name, value in row.limits.items():
         if name in BY_MODEL:
-            zero = {model: limit for model, limit in (value or {}).items() if limit == 0}
-            rest = {model: limit for model, limit in (value or {}).items() if limit != 0}
-            managed |= {name: zero} if zero else {}
+            named = {model for side in sides for model in getattr(side, name) or ()}
+            ours = {model: limit for model, limit in (value or {}).items() if limit == 0 or model in named}
+            rest = {model: limit for model, limit in (value or {}).items() if model not in ours}
+            managed |= {name: ours} if ours else {}
             others |= {name: rest} if rest else {}
         elif value is not None:
-            ours = value == 0 or any(getattr(side, name, None) is not None for side in sides)
-            (managed if ours else others)[name] = value
+            said = value == 0 or any(getattr(side, name, None) is not None for side in sides)
+            (managed if said else others)[name] = value
+    for name, value in (("tags", tags(row)), ("team", row.team)):
+        if value:
+            (managed if any(getattr(side, name) for side in sides) else others)[name] = value
     return managed, others
+
+
+def tags(row: KeyRow) -> tuple[str, ...]:
+    """The tags of its spend, which a key has in its metadata."""
+    told = row.metadata.get("tags")
+    return tuple(sorted(map(str, told))) if isinstance(told, list) else ()
 
 
 def never(seen: KeySeen) -> tuple[str, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.kinds.execution import Context, Handler, StepError
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRevoke, ProveKey
 from fleethub.kinds.key.attributes import BY_MODEL, power, shown
+from fleethub.kinds.key.fields import differing, fields, seconds
 from fleethub.kinds.key.marks import mark_of
 from fleethub.model import keycall
 from fleethub.model.facts import KeyRow
@@ -40,22 +42,23 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
             **(_like(api, do.like, do) if do.like else {}),
             "key_alias": do.alias,
             "models": list(do.models),
-            **{name: limit for name, limit in do.limits.items() if limit is not None},
         }
-        body["metadata"] = {**body.get("metadata", {}), "fleethub": mark}
+        metadata = {**body.get("metadata", {}), "fleethub": {**mark, **_lifetime(do.limits)}}
+        given = {name: limit for name, limit in do.limits.items() if limit is not None}
+        body |= {**fields(given, body, metadata), "metadata": metadata}
         _call(api.generate, body, context.resolver.open(do.value))
         return _freed(api, do, token, body)
     if all(row.token != token for row in rows):  # somebody gave it another alias
         rows += _call(api.by_token, token)
     row = _ours(rows, do.alias, context)
     name = {"key_alias": do.alias} if row.alias != do.alias else {}
-    body = {
-        **name,
-        "metadata": {**row.metadata, "fleethub": mark},
-        **_by_model(row, do.lift),
-        **do.limits,
-        **_lifted(do.lift),
-    }
+    metadata = {**row.metadata}
+    given = fields(do.limits, row.limits, metadata)
+    before = metadata.get("fleethub")
+    ends = before.get("expires") if isinstance(before, dict) and "expires" not in do.lift else None
+    metadata["fleethub"] = {**({"expires": ends} if ends else {}), **mark, **_lifetime(do.limits)}
+    again = {n: row.limits[n] for n in BY_MODEL if row.limits.get(n)}  # they go with the metadata, so are sent again
+    body = {**name, **again, **given, **_lifted(do.lift), "metadata": metadata}
     if do.models is not None:
         body["models"] = list(do.models)
     if do.unblock:
@@ -77,15 +80,24 @@ def _like(api: LiteLLM, token: str, do: KeyPut) -> dict[str, Any]:
         return {}
     row = rows[0]
     metadata = {name: value for name, value in row.metadata.items() if name not in ("fleethub", *BY_MODEL)}
-    limits = {name: limit for name, limit in row.limits.items() if limit and name not in do.limits}
-    by_model = {name: left for name, of in limits.items() if name in BY_MODEL and (left := _above_zero(of))}
-    found = {name: limit for name, limit in limits.items() if name not in BY_MODEL} | by_model
+    by_model = {name: left for name in BY_MODEL if (left := _above_zero(row.limits.get(name) or {}))}
+    others = {name: limit for name, limit in row.limits.items() if limit and name not in (*BY_MODEL, *do.limits)}
+    found = {**others, **by_model}
     team = {"team_id": row.team} if row.team else {}
     return {**found, **team, "spend": row.spend or 0.0, "metadata": metadata}
 
 
 def _above_zero(limits: dict[str, Any]) -> dict[str, Any]:
     return {model: limit for model, limit in limits.items() if limit != 0}
+
+
+def _lifetime(limits: Mapping[str, Any]) -> dict[str, Any]:
+    """What the mark says of a key that is given an end: how long, and until when, for LiteLLM keeps the end alone."""
+    told = limits.get("expires")
+    if told is None:
+        return {}
+    end = datetime.now(UTC) + timedelta(seconds=seconds(told))
+    return {"expires": {"for": told, "at": end.isoformat(timespec="seconds")}}
 
 
 def _lifted(names: Iterable[str]) -> dict[str, Any]:
@@ -99,24 +111,14 @@ def _lifted(names: Iterable[str]) -> dict[str, Any]:
     return dict(fields[name] for name in names if name in fields)
 
 
-def _by_model(row: KeyRow, lift: Iterable[str]) -> dict[str, Any]:
-    """Limits per model, which must be sent again with the metadata; without those of zero where they are lifted."""
-    found = {}
-    for name in BY_MODEL:
-        limits = row.limits.get(name) or {}
-        if limits:
-            found[name] = _above_zero(limits) if name in lift else limits
-    return found
-
-
 def _freed(api: LiteLLM, do: KeyPut, token: str, sent: Mapping[str, Any]) -> tuple[str, ...]:
     """Take off what the proxy's default_ and upperbound_key_generate_params took from a new key; tell the rest."""
     row = _read_back(api, do, token)
-    added = power(row)
+    added = {name: value for name, value in power(row).items() if do.limits.get(name) is None}
     if added:
         _call(api.update, row.token, _lifted(added))
         row = _read_back(api, do, token)
-        if left := power(row):
+        if left := {n: value for n, value in power(row).items() if n in added}:
             raise StepError(f"the proxy gives new keys {shown(left)}, and does not take it off")
     limits = {name: limit for name, limit in row.limits.items() if limit is not None and name not in sent}
     gave = f"LiteLLM gave the new key {do.alias!r} by itself"
@@ -175,7 +177,8 @@ def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
     value = context.resolver.open(do.value)
     if do.processes > 1 and not do.created:
         context.outlast(do.written, do.ttl, f"workers behind one endpoint forget the old scope of {do.alias}")
-    notes = [] if do.asks or not do.scope else [f"{do.alias} has too few requests to spare: its list alone was asked"]
+    spares = do.asks or not do.scope
+    notes = [] if spares else [f"{do.alias} has no call to spare (its limits, its routes): its list alone was asked"]
     return (*notes, *(note for endpoint in do.endpoints if (note := _prove_at(endpoint, do, value, context))))
 
 
@@ -276,7 +279,7 @@ def _read_back(api: LiteLLM, do: KeyPut, token: str) -> KeyRow:
     if len(rows) != 1:
         raise StepError(f"{len(rows)} keys have the alias {do.alias!r} after the write")
     row = rows[0]
-    wrong = [n for n, limit in do.limits.items() if row.limits.get(n) != limit and not (do.create and limit is None)]
+    wrong = differing(row, do.limits, do.create)
     if row.token != token:
         wrong.append("its value")
     if do.models is not None and set(row.models) != set(do.models):

@@ -23,7 +23,8 @@ from fleethub.kinds.key.fallbacks import findings
 from fleethub.kinds.key.marks import marks
 from fleethub.kinds.key.observe import observe
 from fleethub.kinds.key.orphans import orphans, prune
-from fleethub.kinds.key.ownership import objections, remarks, revoked
+from fleethub.kinds.key.ownership import objections, revoked
+from fleethub.kinds.key.remarks import remarks
 from fleethub.kinds.key.scope import scopes
 from fleethub.kinds.key.status import key_rows
 from fleethub.kinds.key.steps import delete, put
@@ -64,7 +65,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             proxy = fleet.proxies[proxy_name]
             block = fleet.keys.get(name) or Key(name=name)
             user = users.get(name)
-            limits: dict[str, Any] = dict(block.limits)
+            limits: dict[str, Any] = {**block.limits, **block.given}
             address = key_address(proxy_name, name)
             born = fleet.births.get(address, "")
             generation, kept = fleet.generation(address), fleet.kept_value(address)

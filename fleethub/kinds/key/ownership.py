@@ -111,23 +111,6 @@ def _barred(item: KeyState, why: str) -> Finding:
     )
 
 
-def remarks(item: KeyState) -> list[Finding]:
-    """The key, or its team, has spent its budget."""
-    seen, want = item.seen, item.want
-    if seen is None or want is None:
-        return []
-    team = seen.telemetry.team_state
-    says = seen.telemetry.spent
-    over = team is not None and team.max_budget and team.spend is not None and team.spend >= team.max_budget
-    if team is not None and over and not says:
-        says = f"its team {team.alias or team.id} has spent {team.spend:g} of {team.max_budget:g}"
-    if not says:
-        return []
-    message = f"the key {item.address.alias!r} on {item.address.owner} is refused every call: {says}"
-    hint = "raise the team's max_budget in LiteLLM" if over else f"raise max_budget in [keys.{item.address.alias}]"
-    return [Finding("key.spent", message, item.address, want.place, f"{hint}, or wait until the budget is reset")]
-
-
 def revoked(item: KeyState) -> tuple[Finding, ...]:
     """A key that was ours and is deleted or blocked; raising its generation is the operator's consent."""
     locked, want = item.locked, item.want

@@ -11,6 +11,7 @@ from fleethub.kinds.key.adopted import by_pattern
 from fleethub.kinds.key.attributes import (
     ALL,
     BY_MODEL,
+    GIVEN,
     NOTHING,
     POWER,
     SCALARS,
@@ -25,7 +26,7 @@ from fleethub.kinds.key.older import Older, older
 from fleethub.kinds.values import Dependents, Work
 from fleethub.model.attributes import plain
 from fleethub.model.finding import Finding
-from fleethub.model.keycall import spare
+from fleethub.model.keycall import PATH, covers, spare
 from fleethub.model.plan import Blocker, Phase, Step, Why
 from fleethub.model.secret import Kept
 from fleethub.model.text import span
@@ -94,7 +95,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     expand_id = None
     write_models = None if everything or wide == have_models else tuple(sorted(wide | beyond))
     remark = new or have.marked is False or bool(have.blocked or have.renamed) or have.interim != attrs.interim
-    lift = () if new else tuple(name for name in (*POWER, *BY_MODEL) if getattr(have, name))
+    lift = () if new else tuple(n for n in POWER if getattr(have, n) and not getattr(want.attrs, n))
     if write_models or limits or lift or remark:
         expand_id = f"{item.address}/expand"
         scope = tuple(sorted(wide)) if not everything else have.models
@@ -104,6 +105,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
         steps.append(Step(expand_id, item.address, Phase.EXPAND, do, locked=locked))
     if expand_id or dependents.delivered:
         asks = spare({**plain(want.attrs), **(seen.telemetry.unmanaged if seen else {})})
+        asks = asks and covers(want.attrs.allowed_routes or (), PATH)
         prove = ProveKey(proxy.endpoints, item.address.alias, slot, tuple(sorted(addable - {NOTHING} - unlisted)),
                          proxy.key_cache_ttl, proxy.processes, written=expand_id, created=new, asks=asks)  # fmt: skip
         after = (expand_id,) if expand_id else ()
@@ -194,7 +196,10 @@ def _stuck(item: KeyState) -> Finding:
 
 
 def _limits(seen: KeySeen | None, want: KeyResource) -> tuple[dict[str, Any], list[Blocker]]:
-    """The limits to send; one that this LiteLLM cannot clear is held back."""
+    """The limits, and what else the spec gives it, to send; what this LiteLLM cannot clear is held back.
+
+    Of limits by model those that change; None takes one off.
+    """
     limits: dict[str, Any] = {}
     stuck: list[Blocker] = []
     for name in SCALARS:
@@ -205,5 +210,14 @@ def _limits(seen: KeySeen | None, want: KeyResource) -> tuple[dict[str, Any], li
         if name == "budget_duration" and value is None and not clears:
             stuck.append(Blocker(Why.POLICY, "this LiteLLM ignores budget_duration = null", name))
         else:
+            limits[name] = value
+    for name in BY_MODEL:
+        have, wanted = (dict(getattr(side, name) or {}) for side in (seen.attrs if seen else KeyAttrs(), want.attrs))
+        if other := {m: wanted.get(m) for m in sorted({*have, *wanted}) if have.get(m) != wanted.get(m)}:
+            limits[name] = other
+    for name in GIVEN:
+        value = getattr(want.attrs, name)
+        lifted = name in POWER and value is None
+        if (getattr(seen.attrs, name) if seen else None) != value and not lifted:
             limits[name] = value
     return limits, stuck

@@ -1,0 +1,44 @@
+"""What is found about a key as it is, which forbids nothing: a budget that is spent, an end that is near."""
+
+from __future__ import annotations
+
+from fleethub.kinds.key.attributes import KeyState
+from fleethub.model.finding import Finding
+from fleethub.model.text import span
+
+SOON = 7 * 86400.0  # seconds before its end that a key is told of, or a quarter of its life where that is less
+
+
+def remarks(item: KeyState) -> list[Finding]:
+    """The key, or its team, has spent its budget; or it ends soon, as the spec says, or has."""
+    return [*_ending(item), *_spent(item)]
+
+
+def _ending(item: KeyState) -> list[Finding]:
+    seen, want = item.seen, item.want
+    if seen is None or want is None or want.attrs.expires is None or seen.telemetry.left is None:
+        return []
+    left, alias = seen.telemetry.left, item.address.alias
+    if left > min(SOON, ((seen.telemetry.age or 0.0) + left) / 4):
+        return []
+    where, hint = f"the key {alias!r} on {item.address.owner}", f"fleethub rotate {alias}, then fleethub apply"
+    if left <= 0:
+        message = f"{where} expired {span(-left)} ago: every call with it is refused"
+        return [Finding("key.expired", message, item.address, want.place, hint)]
+    return [Finding("key.expires-soon", f"{where} expires in {span(left)}", item.address, want.place, hint)]
+
+
+def _spent(item: KeyState) -> list[Finding]:
+    seen, want = item.seen, item.want
+    if seen is None or want is None:
+        return []
+    team = seen.telemetry.team_state
+    says = seen.telemetry.spent
+    over = team is not None and team.max_budget and team.spend is not None and team.spend >= team.max_budget
+    if team is not None and over and not says:
+        says = f"its team {team.alias or team.id} has spent {team.spend:g} of {team.max_budget:g}"
+    if not says:
+        return []
+    message = f"the key {item.address.alias!r} on {item.address.owner} is refused every call: {says}"
+    hint = "raise the team's max_budget in LiteLLM" if over else f"raise max_budget in [keys.{item.address.alias}]"
+    return [Finding("key.spent", message, item.address, want.place, f"{hint}, or wait until the budget is reset")]
