@@ -6,7 +6,6 @@ Global options may stand anywhere, long options may have one dash, and ``plan fl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import click
 
@@ -47,7 +46,7 @@ def understood(group: click.Group, ctx: click.Context, args: Sequence[str]) -> l
             break
         if words:
             word = words.pop(0)
-            if not asks and (word.endswith(".toml") or Path(word).is_dir()):
+            if not asks and word.endswith((".toml", "/")):
                 front += ["-C", word]
             else:
                 rest.append(word)

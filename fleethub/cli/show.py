@@ -28,7 +28,8 @@ def _addresses(fleet: Fleet) -> set[str]:
         lockfile = open_store(Path(fleet.root)).read().lockfile
     except LockfileError:
         lockfile = None
-    found = {f"node.{name}" for name in fleet.nodes} | {f"key.{proxy}.{name}" for proxy, name in scopes(fleet)}
+    found = {f"backend.{name}" for name in fleet.backends} | {f"proxy.{name}" for name in fleet.proxies}
+    found |= {f"node.{name}" for name in fleet.nodes} | {f"key.{proxy}.{name}" for proxy, name in scopes(fleet)}
     return found | {str(a) for a in lockfile.resources} if lockfile else found
 
 
@@ -37,24 +38,27 @@ def _addresses(fleet: Fleet) -> set[str]:
 @click.option("--reveal", is_flag=True, help="Print the value of a key, on a terminal only.")
 @click.pass_obj
 def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
-    """Show what is wanted, was applied and is there of ADDRESS, such as node.volta or key.main.volta."""
+    """Show what is wanted, was applied and is there of ADDRESS, and who uses it.
+
+    Such as node.volta, key.main.volta, route.main.MODEL, proxy.main, backend.gpu; a bare name is found.
+    """
     out = Out(options)
 
     def work() -> int:
         from fleethub.operations import show
         from fleethub.operations.workplace import Workplace
-        from fleethub.views.status import show_data, show_text
+        from fleethub.views.show import show_data, show_text
 
-        wanted = show.address_of(address)
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             if reveal:
-                return _reveal(out, workplace, wanted)
-            done = show.run(workplace, wanted)
+                return _reveal(out, workplace, show.address_of(address))
+            done = show.run(workplace, address)
         if done.data is None:
             out.findings(done.findings)
         else:
-            data = show_data(done.data.address, done.data.wanted, done.data.locked, done.data.seen)
-            out.text(show_text(data, out.style))
+            found = done.data
+            data = show_data(found.address, found.wanted, found.locked, found.seen, found.users, found.status)
+            out.text(show_text(data, found.status, out.style))
             out.line(data)
         out.line({"type": "summary", "exit": int(done.exit)})
         return done.exit

@@ -1,16 +1,18 @@
-"""Show: everything about one address; or the value of one key, for its user."""
+"""Show: everything about one thing, by its address or name; or the value of one key, for its user."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from fleethub.kinds.key.attributes import KeyMaterial
-from fleethub.model.address import Address
+from fleethub.model.address import PARTS, Address, key, node, route
 from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
+from fleethub.model.fleet_status import BackendStatus, FleetStatus, ModelStatus, ProxyStatus
 from fleethub.model.observation import AnyLocked, AnyResource, Observation, Unknown
 from fleethub.model.secret import Kept, Secret
-from fleethub.operations.held import PlanInput
+from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
 from fleethub.operations.workplace import Workplace
@@ -18,12 +20,18 @@ from fleethub.operations.workplace import Workplace
 
 @dataclass(frozen=True, slots=True)
 class ShowResult:
-    """One resource: as the spec wants it, as it was applied (None: not), and as it is."""
+    """One thing: as the spec wants it, as it was applied (None: not), as it is, and who uses it.
+
+    ``status``: of what is no resource (a proxy, a backend, a model whose route FleetHub does not manage), its row of
+    the fleet's status; then there is no observation.
+    """
 
     address: Address
-    wanted: AnyResource | None
-    locked: AnyLocked | None
-    seen: Observation
+    wanted: AnyResource | None = None
+    locked: AnyLocked | None = None
+    seen: Observation | None = None
+    users: tuple[str, ...] = ()
+    status: ProxyStatus | BackendStatus | ModelStatus | None = None
 
 
 def address_of(text: str) -> Address:
@@ -34,18 +42,62 @@ def address_of(text: str) -> Address:
         raise InputError(str(error)) from None
 
 
-def run(workplace: Workplace, address: Address) -> Outcome[ShowResult | None]:
+def resolved(text: str, known: Collection[Address]) -> Address:
+    """An address, or a bare name: of a node, else of the one thing that has it. Raises InputError."""
+    if text.partition(".")[0] in PARTS and "." in text:
+        address = address_of(text)
+        if address not in known:
+            near = ", ".join(str(a) for a in sorted(known) if a.kind == address.kind) or "none of this kind"
+            raise InputError(f"{address} is neither in the spec nor in the lockfile; there are: {near}")
+        return address
+    named = sorted(a for a in known if a.alias == text)
+    nodes = [a for a in named if a.kind == "node"]
+    if len(found := nodes or named) != 1:
+        there = ", ".join(map(str, found)) or f"nothing; the nodes are {', '.join(a.name for a in _nodes(known))}"
+        raise InputError(f"{text!r} names {there}")
+    return found[0]
+
+
+def run(workplace: Workplace, text: str) -> Outcome[ShowResult | None]:
     """Read, and pick the one; None where nothing may be asked. Raises InputError for an address that nothing has."""
     held = read_and_plan(workplace, PlanInput(only_look=True))
     if held.plan.fatal:
         return Outcome(None, plan_exit(held.plan), held.plan.findings)
-    seen = workplace.observations(held)
+    seen, status = workplace.observations(held), workplace.fleet_status(held)
+    rows: dict[Address, ProxyStatus | BackendStatus | ModelStatus] = {
+        **{Address("proxy", p.name): p for p in status.proxies},
+        **{Address("backend", b.name): b for b in status.backends},
+        **{route(m.proxy, m.name): m for m in status.models if m.proxy is not None},
+    }
+    address = resolved(text, {*seen, *rows})
+    users = _users(address, held, status)
     if address not in seen:
-        near = ", ".join(str(a) for a in seen if a.kind == address.kind) or "none of this kind"
-        raise InputError(f"{address} is neither in the spec nor in the lockfile; there are: {near}")
+        row = rows[address]
+        lost = not isinstance(row, ModelStatus) and row.state == "unknown"
+        return Outcome(ShowResult(address, users=users, status=row), Exit.ERROR if lost else Exit.FINE)
     locked = held.lockfile.resources.get(address) if held.lockfile else None
-    result = ShowResult(address, held.wanted.get(address), locked, seen[address])
+    result = ShowResult(address, held.wanted.get(address), locked, seen[address], users)
     return Outcome(result, Exit.ERROR if isinstance(result.seen, Unknown) else Exit.FINE)
+
+
+def _users(address: Address, held: HeldPlan, status: FleetStatus) -> tuple[str, ...]:
+    """What uses a thing by the spec or the lockfile; of a backend, who names a model on it."""
+    if address.kind == "backend":
+        on = [m for m in status.models if address.name in m.backends]
+        return tuple(
+            sorted(
+                {str(node(n)) for m in on for n in m.nodes} | {str(key(m.proxy or "", k)) for m in on for k in m.keys}
+            )
+        )
+    needs = [(a, r.needs) for a, r in held.wanted.items()]
+    needs += [(a, r.needs) for a, r in (held.lockfile.resources if held.lockfile else {}).items()]
+    if address.kind == "proxy":
+        return tuple(sorted({str(a) for a, uses in needs if any(thing.owner == address.name for thing in uses)}))
+    return tuple(sorted({str(a) for a, uses in needs if address in uses}))
+
+
+def _nodes(known: Collection[Address]) -> list[Address]:
+    return sorted(a for a in known if a.kind == "node")
 
 
 def reveal(workplace: Workplace, address: Address) -> Outcome[Secret | None]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from fleethub.model.address import Address
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.plan import MISSING, Action, Change, Drift, FieldChange, Load, Plan
@@ -37,10 +39,10 @@ def plan_text(plan: Plan, style: Style, full: bool = False) -> str:
             lines += _change(same, style, full)
     if plan.drift:
         lines += ["", style("bold", "Changed behind our back")]
-        for drift in plan.drift:
-            lines += _drift(drift, style)
+        for alike in [[d] for d in plan.drift] if full else _alike(plan.drift):
+            lines += _drift(alike, style)
     if plan.findings:
-        lines += ["", style("bold", "Findings"), *findings_lines(plan.findings, style)]
+        lines += ["", style("bold", "Findings"), *findings_lines(plan.findings, style, fold=not full)]
     if plan.loads and plan.changes:
         lines += ["", style("bold", "VRAM")]
         lines += [f"  {_load(load)}" for load in plan.loads]
@@ -93,7 +95,11 @@ def _folded(changes: Iterable[Change]) -> list[list[Change]]:
 
 def _common(reason: str, change: Change) -> str:
     """A reason without the name of the one that it is about: ``waits for key.main.*``."""
-    return re.sub(rf"(?<![\w-]){re.escape(change.address.alias)}(?![\w-])", "*", reason)
+    return _without(reason, change.address)
+
+
+def _without(text: str, address: Address) -> str:
+    return re.sub(rf"(?<![\w-]){re.escape(address.alias)}(?![\w-])", "*", text)
 
 
 def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
@@ -103,8 +109,7 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
         owner = f"  ({named(first.owner)})" if first.owner else ""
         head = f"{first.address}{owner}"
     else:
-        names = ", ".join(c.address.alias for c in same[:NAMES]) + (" …" if len(same) > NAMES else "")
-        head = f"{plural(len(same), first.address.kind)}: {names}"
+        head = _several([c.address for c in same])
     consequence = f"  → {first.consequence}" if first.consequence and first.action is not Action.BLOCKED else ""
     lines = [f"  {style(meaning, SIGNS[first.action])} {head}{WORDS.get(first.action, '')}{style('dim', consequence)}"]
     if first.action is not Action.RECORD:
@@ -151,19 +156,38 @@ def _value(value: Any) -> str:
     return text if len(text) <= WIDE else f"{text[0]}… {plural(len(value), 'entry', 'entries')}{text[-1]}"
 
 
-def _drift(drift: Drift, style: Style) -> list[str]:
+def _alike(drifts: Iterable[Drift]) -> list[list[Drift]]:
+    """Drifts that differ in nothing but their address become one."""
+    groups: dict[Any, list[Drift]] = {}
+    for drift in drifts:
+        fields = tuple((leaf.path, repr(leaf.before), repr(leaf.after)) for leaf in drift.fields)
+        same = (drift.address.kind, drift.summary, fields, drift.repaired, drift.kept)
+        groups.setdefault(same, []).append(drift)
+    return list(groups.values())
+
+
+def _drift(same: Sequence[Drift], style: Style) -> list[str]:
+    drift = same[0]
     fate = "will be repaired" if drift.repaired else "stays as it is"
-    lines = [f"  {style('warning', '≠')} {drift.address}: {drift.summary} ({fate})"]
-    lines += [f"      {_field(field)}" for field in drift.fields]
+    whose = str(drift.address) if len(same) == 1 else _several([d.address for d in same])
+    lines = [f"  {style('warning', '≠')} {whose}: {drift.summary} ({fate})"]
+    lines += [f"      {_field(leaf)}" for leaf in drift.fields]
     if drift.repaired and drift.kept:
         lines.append(f"      {', '.join(drift.kept)}: what is there now is kept there, in .fleethub/overwritten/")
     return lines
 
 
-def findings_lines(findings: Iterable[Finding], style: Style) -> list[str]:
-    """Errors first; place, code, message, detail, hint."""
+def _several(addresses: Sequence[Address]) -> str:
+    """``40 nodes: a, b, c, d …``."""
+    names = ", ".join(a.alias for a in addresses[:NAMES]) + (" …" if len(addresses) > NAMES else "")
+    return f"{plural(len(addresses), addresses[0].kind)}: {names}"
+
+
+def findings_lines(findings: Iterable[Finding], style: Style, fold: bool = False) -> list[str]:
+    """Errors first; place, code, message, detail, hint. ``fold``: those that differ in their address alone are one."""
     lines = []
-    for finding in sorted(findings, key=lambda f: (f.severity is not Severity.ERROR, str(f.place or ""), f.code)):
+    ordered = sorted(findings, key=lambda f: (f.severity is not Severity.ERROR, str(f.place or ""), f.code))
+    for finding in _merged(ordered) if fold else ordered:
         where = f"{finding.place}: " if finding.place else ""
         address = f" {finding.address}" if finding.address else ""
         head = style(finding.severity.value, finding.severity.value)
@@ -172,3 +196,26 @@ def findings_lines(findings: Iterable[Finding], style: Style) -> list[str]:
         if finding.hint:
             lines.append(f"      {style('dim', 'hint:')} {finding.hint}")
     return lines
+
+
+def _merged(findings: Iterable[Finding]) -> list[Finding]:
+    """With one in the place of more than NAMES that say the same, each of another thing of one kind."""
+    groups: dict[Any, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(_said(finding), []).append(finding)
+    return [one for same in groups.values() for one in (same if len(same) <= NAMES else [_of_all(same)])]
+
+
+def _said(finding: Finding) -> tuple[Any, ...]:
+    address = finding.address
+    if address is None:
+        return (finding,)
+    texts = (_without(text, address) for text in (finding.message, finding.hint, *finding.detail))
+    return (finding.code, finding.severity, address.kind, *texts)
+
+
+def _of_all(same: Sequence[Finding]) -> Finding:
+    first, addresses = same[0], [f.address for f in same if f.address]
+    message, hint = (_without(text, addresses[0]) for text in (first.message, first.hint))
+    message = f"{message} ({_several(addresses)})"
+    return replace(first, address=Address(addresses[0].kind, "*"), place=None, message=message, hint=hint)

@@ -1,15 +1,8 @@
-"""``status``: what runs where, now. ``show``: everything about one address."""
+"""``status``: what runs where, now."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
-from fleethub.model.address import Address
-from fleethub.model.attributes import plain
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, ProxyStatus
-from fleethub.model.observation import Absent, AnyLocked, AnyResource, Observation, Seen, Unknown
 from fleethub.model.text import gib, heard, hop, named, plural
 from fleethub.views.age import elapsed
 from fleethub.views.style import Style
@@ -25,8 +18,8 @@ def status_text(fleet_status: FleetStatus, style: Style) -> str:
         else "never applied"
     )
     lines = [style("bold", f"{fleet_status.fleet}: {last}")]
-    lines += ["", style("bold", "Proxies"), *(f"  {p.name}: {_proxy(p)}" for p in fleet_status.proxies)]
-    lines += ["", style("bold", "Backends"), *(f"  {b.name}: {_backend(b)}" for b in fleet_status.backends)]
+    lines += ["", style("bold", "Proxies"), *(f"  {p.name}: {proxy_line(p)}" for p in fleet_status.proxies)]
+    lines += ["", style("bold", "Backends"), *(f"  {b.name}: {backend_line(b)}" for b in fleet_status.backends)]
     lines += ["", style("bold", "Nodes")]
     for node in fleet_status.nodes:
         runs = ", ".join(map(hop, node.runs)) if node.runs else _state(node.state, node.reason)
@@ -72,13 +65,15 @@ def _state(state: str, reason: str) -> str:
     return f"{state}: {reason}" if reason else state
 
 
-def _proxy(proxy: ProxyStatus) -> str:
+def proxy_line(proxy: ProxyStatus) -> str:
+    """What a proxy has."""
     if proxy.models is None:
         return _state(proxy.state, proxy.reason)
     return f"{plural(proxy.models, 'model')}, {plural(proxy.keys or 0, 'key')}"
 
 
-def _backend(backend: BackendStatus) -> str:
+def backend_line(backend: BackendStatus) -> str:
+    """What a backend has, and what is loaded on it."""
     total = f"{gib(backend.total)} {backend.total_from}" if backend.total is not None else "VRAM not declared"
     if used := [gpu.used for gpu in backend.gpus if gpu.used is not None]:
         total += f", {gib(sum(used))} used"
@@ -90,46 +85,3 @@ def _backend(backend: BackendStatus) -> str:
         return f"{total}; {_state(backend.state, backend.reason)}"
     loaded = ", ".join(f"{named(r.tag)} ({gib(r.size_vram)})" for r in backend.residents) or "nothing loaded"
     return f"{total}; {backend.engine} {named(backend.version)}: {loaded}"
-
-
-def show_data(
-    address: Address, want: AnyResource | None, locked: AnyLocked | None, seen: Observation
-) -> dict[str, Any]:
-    """One resource: wanted, last applied, observed."""
-    from fleethub.lockfile.forms import encode
-
-    observed: dict[str, Any] = {"state": _seen(seen)}
-    if isinstance(seen, Seen):
-        observed |= {"attrs": plain(seen.attrs), "telemetry": plain(seen.telemetry, nulls=True), "at": seen.at}
-        if seen.mark:
-            observed["mark"] = {"serial": seen.mark.serial, "generation": seen.mark.generation}
-    return {
-        "type": "show",
-        "address": str(address),
-        "place": str(want.place) if want and want.place else None,
-        "owner": want.owner if want else locked.owner if locked else "",
-        "needs": {str(a): sorted(e) for a, e in want.needs.items()} if want else {},
-        "wanted": plain(want.attrs, nulls=True) if want else None,
-        "applied": encode(locked) if locked else None,
-        "observed": observed,
-    }
-
-
-def show_text(data: Mapping[str, Any], style: Style) -> str:
-    """``show_data`` for people."""
-    lines = [style("bold", data["address"]) + (f"  ({named(data['owner'])})" if data["owner"] else "")]
-    if data["place"]:
-        lines.append(f"  written at {data['place']}")
-    if data["needs"]:
-        lines.append("  needs " + ", ".join(data["needs"]))
-    for name in ("wanted", "applied", "observed"):
-        lines += [f"  {name}:"]
-        body = json.dumps(data[name], indent=2, ensure_ascii=False, default=list) if data[name] else "nothing"
-        lines += [f"    {line}" for line in body.splitlines()]
-    return "\n".join(lines)
-
-
-def _seen(seen: Observation) -> str:
-    if isinstance(seen, Unknown):
-        return f"unknown: {seen.reason}"
-    return "absent" if isinstance(seen, Absent) else "there"

@@ -1,0 +1,38 @@
+"""Forty nodes of which the same is to be said are one line; ``--full`` names each."""
+
+from __future__ import annotations
+
+from fleethub.model.address import key, node
+from fleethub.model.finding import Finding, SourceLocation
+from fleethub.model.plan import Drift, Plan
+from fleethub.views.plan import plan_text
+from fleethub.views.style import Style
+
+NAMES = [f"n{number:02}" for number in range(40)]
+DRIFT = tuple(Drift(node(name), ".env is gone", repaired=False) for name in NAMES)
+STOPPED = tuple(
+    Finding(
+        "drift.stopped", f"node.{n} was changed by hand: .env is gone", node(n), SourceLocation("f.toml", 1, 1), "x"
+    )
+    for n in NAMES
+)
+PLAN = Plan("p", "monad", "Nothing can be done now.", drift=DRIFT, findings=STOPPED)
+
+
+def test_what_is_the_same_of_many_is_said_once() -> None:
+    text = plan_text(PLAN, Style(False))
+    assert "≠ 40 nodes: n00, n01, n02, n03 …: .env is gone (stays as it is)" in text
+    said = "warning drift.stopped node.*: node.* was changed by hand: .env is gone (40 nodes: n00, n01, n02, n03 …)"
+    assert said in text
+    assert len(text.splitlines()) < 12
+    assert plan_text(PLAN, Style(False), full=True).count("changed by hand") == 40
+
+
+def test_what_differs_is_said_of_each() -> None:
+    drift = (Drift(node("a"), ".env is gone"), Drift(key("main", "a"), "it is gone"), Drift(node("b"), "other"))
+    text = plan_text(Plan("p", "monad", "", drift=drift), Style(False))
+    assert [line for line in text.splitlines() if "≠" in line] == [
+        "  ≠ node.a: .env is gone (will be repaired)",
+        "  ≠ key.main.a: it is gone (will be repaired)",
+        "  ≠ node.b: other (will be repaired)",
+    ]
