@@ -10,13 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Annotated, Any, NotRequired, get_origin, get_type_hints
 
-from pydantic import ConfigDict, GetCoreSchemaHandler, Strict, ValidationError, WrapSerializer
+from pydantic import GetCoreSchemaHandler, Strict, ValidationError, WrapSerializer
 from pydantic_core import CoreSchema, core_schema
 
 from fleethub.model.address import Address
 
-#: For the ``TypedDict`` of a table.
-STRICT = ConfigDict(strict=True, extra="forbid")
 #: A list in what is read, a tuple in the model.
 Texts = Annotated[tuple[str, ...], Strict(False)]
 #: A mapping that is written in the order of its keys.

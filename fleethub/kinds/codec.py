@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 A = TypeVar("A", bound=Attributes)
-#: ``__pydantic_config__`` of attributes: an unknown field is refused, and ``"1"`` is no number.
-STRICT: Any = {"extra": "forbid", "strict": True}
 
 
 def parse(type_: type[A], raw: object) -> A:

@@ -23,9 +23,10 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from fleethub.codec import SORTED, STRICT, AsText, Named, Table, Texts, plain, said
+from fleethub.codec import SORTED, AsText, Named, Table, Texts, plain, said
 from fleethub.lockfile.upgrade import block_of, kind_of, upgraded_record
 from fleethub.model.address import Address
+from fleethub.model.attributes import STRICT
 from fleethub.model.attributes import plain as values
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.observation import AnyLocked, Applied, Locked, Lockfile, Pending, Source, System

@@ -7,6 +7,9 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, ClassVar, Protocol
 
+#: For pydantic, of what is read back (``__pydantic_config__``): an unknown field is refused, and ``"1"`` is no number.
+STRICT: Any = {"extra": "forbid", "strict": True}
+
 
 class Attributes(Protocol):
     """A frozen dataclass of scalars, tuples, mappings and more of its like; a field that is None is not there.

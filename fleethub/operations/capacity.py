@@ -23,7 +23,7 @@ from fleethub.model.observation import Source
 from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.trust import ALONE, Trusting, lockfile_of, settle
-from fleethub.placement.ask import AskError, Question, ask, rank
+from fleethub.placement.ask import AskError, Question, ask, backend_of, rank
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params
@@ -107,11 +107,9 @@ def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Loo
 def overview(looked: LookResult, backend: str | None = None) -> tuple[CapacityReport, ...]:
     """Every backend with a model server, or the one that is named; raises AskError for a name that is none."""
     fleet = looked.fleet
-    if backend is not None and backend not in fleet.backends:
-        raise AskError(f"no backend is called {backend!r}; there are: {', '.join(sorted(fleet.backends)) or 'none'}")
-    if backend is not None and fleet.backends[backend].engine is None:
-        raise AskError(lacks(fleet.backends[backend]))
-    chosen = [fleet.backends[backend]] if backend is not None else list(fleet.backends.values())
+    chosen = list(fleet.backends.values()) if backend is None else [backend_of(fleet, backend)]
+    if backend is not None and chosen[0].engine is None:
+        raise AskError(lacks(chosen[0]))
     planned = planned_sets(fleet)
     return tuple(report(fleet, b, looked.facts, planned.get(b.name, ())) for b in chosen if b.engine is not None)
 

@@ -103,12 +103,17 @@ def rank(fleet: Fleet, facts: Facts, question: Question) -> tuple[Rank, ...]:
     return tuple(sorted(found, key=lambda r: (ORDER.index(r.answer.verdict.fit), -(r.headroom or 0), r.answer.backend)))
 
 
+def backend_of(fleet: Fleet, name: str) -> Backend:
+    """The backend that is named; raises AskError that says which there are."""
+    if (found := fleet.backends.get(name)) is None:
+        known = ", ".join(sorted(fleet.backends)) or "none"
+        raise AskError(f"no backend is called {name!r}; there are: {known}", absent=True)
+    return found
+
+
 def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
     """Server, model and neighbours of a question; raises AskError for names that lead nowhere."""
-    backend = fleet.backends.get(question.backend)
-    if backend is None:
-        known = ", ".join(sorted(fleet.backends)) or "none"
-        raise AskError(f"no backend is called {question.backend!r}; there are: {known}", absent=True)
+    backend = backend_of(fleet, question.backend)
     if backend.engine is None:
         raise AskError(lacks(backend))
     engine = engine_of(backend.engine)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleethub.kinds.codec import STRICT
 from fleethub.kinds.values import ResourceState
+from fleethub.model.attributes import STRICT
 from fleethub.model.facts import KeyRow, Team
 from fleethub.model.fleet import Proxy
 from fleethub.model.observation import Locked, Resource, Seen

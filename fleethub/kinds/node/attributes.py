@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fleethub.kinds.codec import STRICT
 from fleethub.kinds.values import RenderedFile, ResourceState
+from fleethub.model.attributes import STRICT
 from fleethub.model.fleet import Node
 from fleethub.model.observation import Locked, Resource, Seen
 from fleethub.model.secret import Blob

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleethub.kinds.codec import STRICT
 from fleethub.kinds.values import ResourceState
+from fleethub.model.attributes import STRICT
 from fleethub.model.fleet import Proxy
 
 

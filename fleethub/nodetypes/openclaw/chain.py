@@ -7,9 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fleethub.engines.registry import ENGINES
+from fleethub.model.trust import PORTS
 from fleethub.nodetypes.openclaw import json5
-
-_PORTS = {"http": 80, "https": 443}
 
 
 def read_chain(config: bytes, wired: Collection[str] = ()) -> tuple[str, ...] | None:
@@ -51,7 +50,7 @@ def address(url: Any) -> str:
         if not parts.hostname:
             return url
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        return f"{host}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+        return f"{host}:{parts.port or PORTS.get(parts.scheme, 0)}"
     except ValueError:
         return url
 
