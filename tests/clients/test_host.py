@@ -540,6 +540,49 @@ def test_the_way_back_keeps_what_others_wrote_too(any_sh: str, node: Target, tmp
     assert [(tmp_path / "n" / path).read_bytes() for path in done.kept] == [b"mine"]
 
 
+def test_somebody_elses_files_come_back_as_he_had_them(node: Target, tmp_path: Path) -> None:
+    """Before the first delivery, and with what he wrote between two; a file that FleetHub made goes."""
+    folder = tmp_path / "n"
+    folder.mkdir()
+    (folder / "openclaw.json").write_text("{} // his\n")
+    his = frozenset({"openclaw.json"})
+    files = ((".env", b"KEY='1'\n", 0o600), ("openclaw.json", b"[] // his\n", 0o640))
+    there = {".env": None, "openclaw.json": Blob(b"{} // his\n")}
+    node.deliver(bundle(files, owners=his, expects=there))
+    assert (folder / "openclaw.json").read_text() == "[] // his\n"
+    assert node.back(0) == Delivered()
+    assert {path.name: path.read_text() for path in folder.iterdir() if path.is_file()} == {
+        "openclaw.json": "{} // his\n"
+    }
+    node.deliver(bundle(files, owners=his, expects=there))
+    (folder / "openclaw.json").write_text("[] // more\n")
+    both = frozenset({".env", "openclaw.json"})
+    node.deliver(bundle((files[0], ("openclaw.json", b"[2] // more\n", 0o640)), owners=both, keep=frozenset({".env"})))
+    assert node.back(0) == Delivered()
+    assert (folder / "openclaw.json").read_text() == "[] // more\n"
+    assert (folder / ".env").read_bytes() == files[0][1]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_somebody_elses_file_stays_his(node: Target, tmp_path: Path) -> None:
+    folder = tmp_path / "n"
+    folder.mkdir()
+    (folder / "openclaw.json").write_text("{}")
+    os.chown(folder / "openclaw.json", 1000, 1001)
+    node.deliver(bundle((("openclaw.json", b"[]", 0o600),), owners=frozenset({"openclaw.json"})))
+    there = (folder / "openclaw.json").stat()
+    assert (there.st_uid, there.st_gid, stat.S_IMODE(there.st_mode)) == (1000, 1001, 0o600)
+
+
+@pytest.mark.parametrize(("said", "fine"), [('{"valid": true, "warnings": ["x"]}', True), ('{"valid": false}', False)])
+def test_a_lenient_check_lets_warnings_pass(said: str, fine: bool, node: Target) -> None:
+    check = Check("judge", ("printf", "%s", said), json=True, lenient=True)
+    with contextlib.nullcontext() if fine else pytest.raises(HostError, match="judge ended with 1"):
+        node.deliver(bundle(checks=(check,)))
+    with pytest.raises(HostError):
+        node.deliver(bundle(NEW, checks=(replace(check, lenient=False),)))
+
+
 @pytest.mark.parametrize("second", ["30", "$((59 - $(wc -c <ticks)))"], ids=["stands", "is set back"])
 def test_what_was_just_kept_is_never_let_go(
     second: str, node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -44,10 +44,12 @@ while IFS= read -r name && IFS= read -r kind; do
 done <$in/checks
 # a file that is somebody else's stays his: what runs as another user must go on reading it
 while IFS= read -r path; do
-  [ "$(id -u)" = 0 ] && [ -f "$path" ] || continue
+  if [ "$(id -u)" != 0 ] || [ ! -f "$path" ]; then continue; fi
   # shellcheck disable=SC2012  # one path that is known; stat differs between systems
   who=$(ls -ldn "$path" | awk '{ print $3 ":" $4 }')
-  chown "$who" "$in/files/$path" "$in/set/$path" || refuse "cannot give $path to its owner"
+  for file in "$in/set/$path" "$in/files/$path"; do
+    [ ! -f "$file" ] || chown "$who" "$file" || refuse "cannot give $path to its owner"
+  done
 done <$in/owners
 # nothing is committed that could not be renamed into its folder
 while IFS= read -r path; do
@@ -58,6 +60,15 @@ old=applied/.fleethub/listener
 if [ "$restart" = 1 ]; then listener "$port" >$in/set/.fleethub/listener
 elif [ -f $here/$old ]; then cp -p $here/$old $in/set/.fleethub/listener; fi || refuse "no space left at $target"
 keep $in/files $in/order || refuse "what it would overwrite cannot be kept in $target/$here/overwritten"
+# of somebody else's files it is what he had, not the last set, that comes back when the node does not come up
+while IFS= read -r path; do
+  if [ ! -f "$path" ] || [ -L "$path" ]; then continue; fi
+  old=$here/applied/$path
+  mkdir -p "${old%/*}" $here/applied/.fleethub && cp -p "$path" "$old" || refuse "no space left at $target"
+  if [ ! -f $here/applied/.fleethub/mark.json ]; then
+    say '{}' >$here/applied/.fleethub/mark.json || refuse "no space left at $target"
+  fi
+done <$in/owners
 set --
 while IFS= read -r line; do set -- "$@" "$in/${line#*  }"; done <$in/sums
 settle "$@" $in
