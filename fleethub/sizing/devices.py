@@ -62,7 +62,11 @@ RUNTIMES = (
 
 def runtime_of(names: Iterable[str]) -> str:
     """The library that such GPUs are driven by: metal, rocm, vulkan, else cuda."""
-    text = " ".join(names).lower()
+    return _runtime(" ".join(names).lower())
+
+
+@cache
+def _runtime(text: str) -> str:
     if "nvidia" in text or "rtx" in text:
         return "cuda"
     return next((library for library, words in RUNTIMES if re.search(words, text)), "cuda")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import accumulate
 
 from fleethub.model.capacity import Estimate, Row, Sure
@@ -30,6 +31,7 @@ OUTSIDE = ("projector", "overhead")
 WORKING = ("compute", "attention mask")
 
 
+@lru_cache(maxsize=4096)  # backends that are alike ask the same
 def estimate(
     model: ModelArchitecture,
     run: Run,
@@ -148,6 +150,7 @@ def _draft(model: ModelArchitecture, run: Run) -> Row:
     return row if run.draft else _within(row, 0.0, HIGH)
 
 
+@lru_cache(maxsize=4096)
 def largest_layer(model: ModelArchitecture, run: Run) -> int:
     """Bytes that the largest layer, or the output's, takes with its cache, at the most: it lies whole on one GPU."""
     cache = max((layer_bytes(one, run) // max(one.count, 1) for one in model.layers), default=0)

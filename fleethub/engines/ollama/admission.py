@@ -60,10 +60,11 @@ def admit(server: OllamaServer, planned: Sequence[Placed]) -> AdmissionVerdict:
         reason = server.no_gpus or "its GPUs are neither declared nor readable"
         return replace(verdict, reason=reason) if loads else _empty(verdict)
     judge = _Judge(server, rules, total)
-    checks += judge.together(first)
+    alone = judge.together(first)
+    checks += alone
     fallbacks: list[tuple[str, Fit]] = []
     for load in rest:
-        fit, more = judge.beside(load, first)
+        fit, more = judge.beside(load, first, alone)
         if fit is Fit.FITS and any(p.primary for p in unknown):
             fit = Fit.UNKNOWN  # nobody knows what it would be beside
         fallbacks.append((load.name, fit))
@@ -133,12 +134,17 @@ class _Judge:
             checks.append(AdmissionCheck("count", "", len(loads), limit, len(loads) <= limit, says, names))
         return checks + (self._one_gpu(loads) if self.count == 1 else self._several(loads))
 
-    def beside(self, load: Weighed, first: Sequence[Weighed]) -> tuple[Fit, list[AdmissionCheck]]:
-        """A fallback: what becomes of it and the primaries, and the checks that say so, under its name."""
+    def beside(
+        self, load: Weighed, first: Sequence[Weighed], before: Sequence[AdmissionCheck]
+    ) -> tuple[Fit, list[AdmissionCheck]]:
+        """A fallback: what becomes of it and the primaries, and the checks that say so, under its name.
+
+        ``before`` are the checks of the primaries without it.
+        """
         alone = self._physical([load], load.name)
         if not alone.holds:
             return Fit.EXCEEDS, [alone]
-        known = {(c.rule, c.model) for c in self.together(first) if not c.holds}
+        known = {(c.rule, c.model) for c in before if not c.holds}
         found = self.together([*first, load])
         broken = [c for c in found if not c.holds and (c.rule, c.model) not in known]
         own = [replace(c, model=load.name) for c in broken if c.rule != "physical"]

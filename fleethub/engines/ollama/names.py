@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 #: What a name without them means; it compares names without case.
 HOST, NAMESPACE, TAG = "registry.ollama.ai", "library", "latest"
@@ -11,6 +12,7 @@ CLOUD = "ollama.com"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
+@lru_cache(maxsize=4096)  # every model of a disk is compared with every one that is asked for
 def canonical(name: str) -> str:
     """The one short form: ``Library/Llama3`` and ``registry.ollama.ai/library/llama3`` are ``llama3:latest``.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 
 class SchedulerVersion(StrEnum):
@@ -43,6 +44,7 @@ def scheduler_of(version: str | None) -> SchedulerVersion:
     return SchedulerVersion.ENGINE if minor >= 13 else SchedulerVersion.OLD
 
 
+@lru_cache(maxsize=256)
 def number_of(version: str | None) -> tuple[int, int, int] | None:
     """The three numbers of a version; None for ``0.0.0`` and for what is none."""
     match = _VERSION.fullmatch(version.strip()) if version else None
