@@ -10,7 +10,7 @@ from typing import Any
 
 #: name, shape as numpy has it (slowest axis first), GGML type
 Tensors = list[tuple[str, tuple[int, ...], str]]
-VOCABULARY = 1024
+VOCABULARY = 32000
 
 
 @dataclass(frozen=True)
@@ -197,4 +197,34 @@ def qwen35(layers: int = 8) -> Model:
     return Model("qwen35", _keys(layers, width, ff, heads, kv, head) | more, tensors)
 
 
-MODELS = {make.__name__: make for make in (qwen3, gemma3, qwen3moe, gptoss, deepseek2, qwen35)}
+def llama(layers: int = 4) -> Model:
+    """Dense, nothing beside: Llama-3.1-8B's widths."""
+    tensors = _ends(4096)
+    for i in range(layers):
+        tensors += _attention(f"blk.{i}", 4096, 32, 8, 128) + _dense(f"blk.{i}", 4096, 14336)
+    return Model("llama", _keys(layers, 4096, 14336, 32, 8, 128), tensors)
+
+
+def qwen2(layers: int = 4) -> Model:
+    """Dense with biases: Qwen2.5-Coder-7B's widths."""
+    tensors = _ends(3584)
+    for i in range(layers):
+        block = f"blk.{i}"
+        tensors += _attention(block, 3584, 28, 4, 128) + _dense(block, 3584, 18944)
+        tensors += [(f"{block}.attn_{one}.bias", (size,), "F32") for one, size in (("q", 3584), ("k", 512), ("v", 512))]
+    return Model("qwen2", _keys(layers, 3584, 18944, 28, 4, 128), tensors)
+
+
+def gemma2(layers: int = 4) -> Model:
+    """Every other layer with a window of 4,096, tied embeddings: gemma-2-9b's widths."""
+    tensors = _ends(3584, tied=True)
+    for i in range(layers):
+        block = f"blk.{i}"
+        tensors += _attention(block, 3584, 16, 8, 256) + _dense(block, 3584, 14336)
+        tensors += [(f"{block}.post_attention_norm.weight", (3584,), "F32")]
+        tensors += [(f"{block}.post_ffw_norm.weight", (3584,), "F32")]
+    more = {"attention.sliding_window": 4096, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0}
+    return Model("gemma2", _keys(layers, 3584, 14336, 16, 8, 256) | more, tensors)
+
+
+MODELS = {make.__name__: make for make in (qwen3, gemma3, qwen3moe, gptoss, deepseek2, qwen35, llama, qwen2, gemma2)}
