@@ -9,6 +9,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from fleethub.codec import said
+from fleethub.lockfile.conflict import merge_conflict
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.forms import LOCKFILE, decode_all, encode_all
 from fleethub.lockfile.upgrade import upgraded
@@ -30,6 +31,8 @@ def load(text: str) -> Lockfile:
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
+        if conflict := merge_conflict(text):
+            raise LockfileError(conflict) from error
         raise LockfileError(f"fleet.lock is not TOML ({error}); {AGAIN}") from error
     found = document.pop("format", None)
     if found is None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, event, given
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from fleethub.engines.ollama.settings import OllamaSettings
@@ -184,6 +184,8 @@ def test_what_no_gpu_takes_alone_is_reckoned_over_all_of_them() -> None:
     assert 0 < parts[0] < parts[1]
 
 
+#: A world takes a twentieth of a second.
+SOME = max(15, settings().max_examples // 5)
 WORLDS = {
     "vram": st.sampled_from([8, 12, 16, 24, 32, 48, 80]),
     "parallel": st.integers(1, 4),
@@ -228,6 +230,7 @@ def made(f: Fleet, q: Question, values: Mapping[str, str | int], context: int) -
 
 
 @given(**WORLDS)
+@settings(max_examples=SOME)
 def test_every_change_holds_when_it_is_made(
     vram: int, parallel: int, kv: str, loaded: int, planned: set[str], asked: str, context: int | None
 ) -> None:
@@ -252,6 +255,7 @@ def made_of(f: Fleet, q: Question, values: Mapping[str, str | int], answer: Answ
 
 
 @given(**WORLDS)
+@settings(max_examples=SOME)
 def test_where_nothing_is_proposed_nothing_helps(
     vram: int, parallel: int, kv: str, loaded: int, planned: set[str], asked: str, context: int | None
 ) -> None:
@@ -290,6 +294,7 @@ def test_a_quant_is_proposed_for_a_model_that_was_measured() -> None:
 
 
 @given(**WORLDS)
+@settings(max_examples=SOME)
 def test_the_largest_context_fits_and_the_next_does_not(
     vram: int, parallel: int, kv: str, loaded: int, planned: set[str], asked: str, context: int | None
 ) -> None:
