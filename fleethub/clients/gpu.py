@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from fleethub.clients.answer import ask
 from fleethub.clients.machine import Frame, FrameError, command_lines, frames, script, settings
 from fleethub.clients.nvidia import GpuError, Listed, parse_gpus, parse_more, parse_processes, program, short
+from fleethub.clients.other_gpus import other_gpus
 from fleethub.clients.shell import Shell, ShellError
 from fleethub.model.facts import GpuProcess, GpuReading, GpuSlice, GpuState
 
@@ -35,12 +37,11 @@ def read_local(shell: Shell) -> GpuReading:
         if problem and not failed:
             raise GpuError(f"{problem}; Ollama's settings: {error}") from None
         return GpuReading(listed.rows, processes, None, "NVML", problem, str(error), listed.lost, failed, listed.says)
-    return _whole(
-        GpuReading(
-            *(listed.rows, processes, found.values, "NVML", problem, found.says, listed.lost, failed, listed.says),
-            command_lines=lines,
-        )
+    made = GpuReading(
+        *(listed.rows, processes, found.values, "NVML", problem, found.says, listed.lost, failed, listed.says),
+        command_lines=lines,
     )
+    return _whole(_others(made, said))
 
 
 def read_remote(shell: Shell) -> GpuReading:
@@ -66,12 +67,20 @@ def read_remote(shell: Shell) -> GpuReading:
         problem = listed.says[0] if listed.says else "nvidia-smi finds no GPU"
     failed = not gpus and not listed.lost and tool.code != 127
     says = (*listed.says, *odd)
-    return _whole(
-        GpuReading(
-            *(gpus, processes, told.values, "nvidia-smi", problem, told.says, listed.lost, failed, says),
-            command_lines=command_lines(found),
-        )
+    made = GpuReading(
+        *(gpus, processes, told.values, "nvidia-smi", problem, told.says, listed.lost, failed, says),
+        command_lines=command_lines(found),
     )
+    return _whole(_others(made, found))
+
+
+def _others(reading: GpuReading, found: Mapping[str, Frame]) -> GpuReading:
+    """With the machine's memory, and where there is no card nor driver of NVIDIA's, with AMD's or Apple's cards."""
+    other = other_gpus(found)
+    reading = replace(reading, memory=other.memory, metal_limit=other.metal_limit)
+    if reading.gpus or reading.failed or reading.lost or not other.gpus:
+        return reading
+    return replace(reading, gpus=other.gpus, by=other.by, problem="")
 
 
 def _whole(reading: GpuReading) -> GpuReading:

@@ -50,9 +50,10 @@ LLAMA = (
 _SCRIPT = load("machine")
 
 
-def script(gpus: bool, proc: str = "/proc") -> str:
-    """The script; ``gpus``: with nvidia-smi. ``proc`` is where the processes are."""
-    return f"gpus={int(gpus)} proc={quote(proc)} names='{' '.join(NAMES)}' llama='{' '.join(LLAMA)}'\n{_SCRIPT}"
+def script(gpus: bool, proc: str = "/proc", sys: str = "/sys") -> str:
+    """The script; ``gpus``: with nvidia-smi. ``proc`` is where the processes are, ``sys`` the kernel's devices."""
+    where = f"proc={quote(proc)} sys={quote(sys)}"
+    return f"gpus={int(gpus)} {where} names='{' '.join(NAMES)}' llama='{' '.join(LLAMA)}'\n{_SCRIPT}"
 
 
 @dataclass(frozen=True, slots=True)

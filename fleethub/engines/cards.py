@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fleethub.model.facts import GpuReading, GpuState
 from fleethub.model.fleet import Backend
 from fleethub.model.text import gib, plural
-from fleethub.sizing.devices import runtime_of
+from fleethub.sizing.devices import MEMORY, metal_part, runtime_of
 
 #: Library -> the variables that hide cards from a program, outermost first. ROCm's later ones stand for each other.
 MASKS = {
@@ -63,7 +63,29 @@ class Cards:
 
 
 def cards_of(backend: Backend, reading: GpuReading | None, environment: Mapping[str, str] | None) -> Cards:
-    """The cards of a backend's server. ``environment``: the server's own variables, None where they are not known."""
+    """The cards of a backend's server. ``environment``: the server's own variables, None where they are not known.
+
+    A machine whose memory is declared, and that has no GPU with memory of its own, has that memory for a card.
+    """
+    found = _gpus_of(backend, reading, environment)
+    if found.cards or backend.memory is None or backend.gpus or (reading is not None and reading.failed):
+        return found
+    return _memory(backend, backend.memory, reading)
+
+
+def _memory(backend: Backend, declared: int, reading: GpuReading | None) -> Cards:
+    """The machine's memory as a card: what is declared, or what the machine has, where that is less."""
+    seen = reading.memory if reading is not None else 0
+    less = bool(seen) and seen < declared * (1 - TOLERANCE)
+    size, by = (seen, f"memory read by {reading.by}") if less and reading is not None else (declared, "memory declared")
+    if backend.memory_for == "metal":
+        limit = reading.metal_limit if reading is not None else 0
+        part = metal_part(size, limit)
+        return Cards((Card(MEMORY["metal"], part),), f"{gib(part)} for Metal of {gib(size)} {by}")
+    return Cards((Card(MEMORY[backend.memory_for], size),), by)
+
+
+def _gpus_of(backend: Backend, reading: GpuReading | None, environment: Mapping[str, str] | None) -> Cards:
     declared = tuple(Card(gpu.name, gpu.vram) for gpu in backend.gpus)
     written = Cards(declared, "declared" if declared else "")
     if reading is None:
@@ -101,7 +123,7 @@ def _without_rows(written: Cards, reading: GpuReading) -> Cards:
 
 def _told(gpu: GpuState, declared: Sequence[Card], reading: GpuReading) -> Card:
     """A card with its size; one that the driver does not tell is the spec's of that place, where there are as many."""
-    total = gpu.total
+    total = metal_part(gpu.total, reading.metal_limit) if reading.by == "sysctl" else gpu.total
     if not total and len(declared) == len(reading.gpus):
         total = declared[reading.gpus.index(gpu)].total
     return Card(gpu.name, total, gpu.uuid, gpu.index, gpu.compute)

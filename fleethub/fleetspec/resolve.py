@@ -88,6 +88,7 @@ def _backend(table: BackendTable, common: Mapping[str, Any]) -> Backend:
         ssh=table.ssh,
         endpoints=table.endpoints,
         gpus=tuple(Gpu(name=g.name, vram=g.vram) for g in table.gpus),
+        **_said(table, "memory", "memory_for"),
         engine=engine,
     )
 

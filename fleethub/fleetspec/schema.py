@@ -111,6 +111,14 @@ class BackendTable(Block):
     )
     endpoints: dict[v.Name, v.Url] = Field({}, description="Further URLs by name, for via =")
     gpus: list[GpuTable] = Field([], description='The GPUs: [{ name = "RTX 6000 Ada", vram = "48 GiB" }]')
+    memory: v.PositiveSize | None = Field(
+        None, description='Memory of the machine, like "128 GiB", where models lie in it: no GPU has memory of its own'
+    )
+    memory_for: Literal["cpu", "metal", "shared"] = Field(
+        "cpu",
+        description="Who uses that memory: cpu (no GPU), metal (Apple), shared (a GPU without memory of its own: GB10, "
+        "Jetson, Strix Halo)",
+    )
 
     def engines(self) -> dict[str, EngineTable]:
         """Its tables of model servers, by the engine's name."""

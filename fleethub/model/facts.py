@@ -293,6 +293,7 @@ class GpuReading:
     ``gpus`` empty: ``problem`` says why. ``settings_from`` says where the settings are from, or why there are none.
     ``lost`` cards are there and cannot be reached; ``failed``: there is a driver and it fails, so that none can be
     used. ``says``: what the driver wrote that is no row. ``command_lines``: of the llama-servers that run there.
+    ``memory`` of the machine in bytes, and what Metal may have of it by a setting of its own; 0: not told.
     """
 
     gpus: tuple[GpuState, ...]
@@ -305,6 +306,8 @@ class GpuReading:
     failed: bool = False
     says: tuple[str, ...] = ()
     command_lines: tuple[CommandLine, ...] = ()
+    memory: int = 0
+    metal_limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,13 +96,18 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend(Block):
-    """A host with GPUs. ``ssh`` None: only what is declared is known; ``"local"``: NVML of this machine."""
+    """A host with GPUs. ``ssh`` None: only what is declared is known; ``"local"``: NVML of this machine.
+
+    ``memory`` of the machine in bytes, where models lie in it, and who uses it (``memory_for``); None: not written.
+    """
 
     host: str
     proxy: str | None = None
     ssh: str | None = None
     endpoints: Mapping[str, str] = field(default_factory=dict)
     gpus: tuple[Gpu, ...] = ()
+    memory: int | None = None
+    memory_for: Literal["cpu", "metal", "shared"] = "cpu"
     engine: EngineSettings | None = None
 
 

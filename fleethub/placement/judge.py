@@ -151,7 +151,7 @@ class SetJudge:
             return
         message = f"whether the models of {self.backend.name} fit is not known: {verdict.reason}"
         hint = (
-            "declare gpus on the backend"
+            'declare gpus on the backend; or memory = "… GiB", where models lie in the machine\'s own'
             if verdict.total is None
             else 'pull the model there, or tell its size: vram = "… GiB", or file = "…" of the model'
         )

@@ -63,6 +63,8 @@ def _unread(backend: Backend, reason: str) -> Finding:
 
 def _machine(backend: Backend, machine: GpuReading) -> Iterator[Finding]:
     cards = cards_of(backend, machine, machine.settings)
+    if not machine.gpus and not machine.lost and not machine.failed and backend.memory is not None:
+        return  # that it has no GPU with memory of its own is what the spec says
     if not machine.gpus and not machine.lost:
         what = "so it is not known what can be used" if machine.failed else "so the declared ones are taken"
         yield _finding(

@@ -32,7 +32,7 @@ class Fitted:
 
 FITTED = Fitted()
 #: MiB beside the buffers. 451-456 were measured on the largest consumer card, 751 with four GPUs and vision.
-OVERHEAD = {"cuda": 500, "rocm": 500, "metal": 200}
+OVERHEAD = {"cuda": 500, "rocm": 500, "metal": 200, "cpu": 200}
 OVERHEAD_MORE = 260
 #: The most that was seen on one GPU without vision: 254 and 561 were measured on one and the same card. A load with a
 #: draft, which has a second context beside the first, is taken for such a one.
@@ -144,7 +144,7 @@ def overhead(model: ModelArchitecture, run: Run, fitted: Fitted = FITTED) -> tup
     if run.runtime in ("cuda", "rocm") and (run.draft or model.draft_weights) and size < OVERHEAD_MOST:
         size = OVERHEAD_MOST
         said = f"{size} MiB ({run.runtime}, with a draft)"
-    if run.runtime != "metal" and (run.gpus > 1 or (model.vision and run.vision)):
+    if run.runtime not in ("metal", "cpu") and (run.gpus > 1 or (model.vision and run.vision)):
         size = max(size, OVERHEAD["cuda"]) + OVERHEAD_MORE
         said = f"{size} MiB ({run.runtime}, with vision or over several GPUs)"
     return size * MIB, said

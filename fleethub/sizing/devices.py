@@ -54,6 +54,7 @@ def capability(name: str) -> tuple[int, int] | None:
 
 #: Words of a GPU's name -> the library that drives it; NVIDIA's have none of these.
 RUNTIMES = (
+    ("cpu", r"^system memory$"),
     ("metal", r"apple|\bm[1-9]\b"),
     ("rocm", r"amd|radeon|instinct|\brx\b|\bmi\d{2,3}\w?\b"),
     ("vulkan", r"intel|\barc\b"),
@@ -78,3 +79,19 @@ def heaviest(names: Iterable[str]) -> str:
     if not counts or None in counts.values():
         return ""
     return max(counts, key=lambda name: counts[name] or 0)
+
+
+#: What memory is called that models lie in, by who uses it. Metal's part is beside what the CPU keeps.
+MEMORY = {"cpu": "system memory", "metal": "Apple Metal", "shared": "memory shared with the GPU"}
+#: Of what is at most so much memory Metal gets two thirds, of more three quarters (its recommendedMaxWorkingSetSize).
+METAL_SMALL = 32 << 30
+
+
+def in_one_memory(names: Iterable[str]) -> bool:
+    """Whether what stays on the CPU lies in the same memory."""
+    return any(name in (MEMORY["cpu"], MEMORY["shared"]) for name in names)
+
+
+def metal_part(memory: int, limit: int = 0) -> int:
+    """What Metal gives of a machine's memory; ``limit`` (iogpu.wired_limit_mb, in bytes) stands in its place."""
+    return min(limit, memory) or (memory * 2 // 3 if memory <= METAL_SMALL else memory * 3 // 4)

@@ -87,6 +87,9 @@ def _same(run: Run, measured: MeasuredLoad) -> bool:
 def _rows(model: ModelArchitecture, run: Run, fitted: Fitted) -> list[Row]:
     weights = Row("weights", model.weights, model.sure, model.source, model.detail)
     rows = [weights if model.sure is not Sure.ESTIMATED else _within(weights, model.low, model.high)]
+    if run.one_memory and model.weights_cpu:
+        said = "they lie in the same memory"
+        rows.append(Row("weights of the CPU's side", model.weights_cpu, model.sure, model.source, said))
     rows += [_kept(model, one, run) for one in model.layers]
     if not model.layers:
         rows.append(Row("KV cache", 0, Sure.EXACT, "the model's facts", "; ".join(model.notes)))

@@ -14,6 +14,7 @@ class Run:
     ``new_compute``: llama.cpp since about b9800. ``batch``: None: by the size of the context. ``unified``:
     one cache for all slots. ``runtime``: cuda, vulkan, rocm or metal. ``vision``: the projector is loaded too.
     ``draft``: tokens that a multi-token prediction keeps per slot, 0 without. ``device``: the GPU's name ("": any).
+    ``one_memory``: what stays on the CPU lies in the same memory.
     """
 
     context: int
@@ -29,6 +30,7 @@ class Run:
     vision: bool = True
     draft: int = 0
     device: str = ""
+    one_memory: bool = False
 
     def __post_init__(self) -> None:
         if self.context < 1 or self.parallel < 1 or self.gpus < 1 or (self.batch is not None and self.batch < 1):

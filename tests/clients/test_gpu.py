@@ -183,7 +183,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     found = Machine(tmp_path)
     found.tool("nvidia-smi", 'case $1 in --query-gpu*) echo "0, GPU-a, RTX, 1000, 10, 990";; esac')
     found.tool("systemctl", "exit 1")
-    monkeypatch.setattr(gpu, "script", lambda gpus: script(gpus, str(found.proc)))
+    monkeypatch.setattr(gpu, "script", lambda gpus: script(gpus, str(found.proc), str(found.proc / "sys")))
     return found
 
 

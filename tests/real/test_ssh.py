@@ -66,7 +66,7 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty /proc for the script: which Ollamas run on this machine is nobody's business here."""
     found = tmp_path / "proc"
     found.mkdir()
-    monkeypatch.setattr(gpu, "script", lambda gpus: script(gpus, str(found)))
+    monkeypatch.setattr(gpu, "script", lambda gpus: script(gpus, str(found), str(found / "sys")))
     return found
 
 

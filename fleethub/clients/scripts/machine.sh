@@ -40,6 +40,28 @@ if [ "${gpus:?}" = 1 ]; then
     frame gpus 127 ''
   fi
 fi
+# AMD's cards by the kernel's own files, Apple's by sysctl, and the machine's memory in kB
+out=''
+for folder in "${sys:?}"/class/drm/card*/device; do
+  vendor=''; { read -r vendor < "$folder/vendor"; } 2>/dev/null
+  [ "$vendor" = 0x1002 ] || continue
+  total=0 used=0 gtt=0 name='' device=''
+  { read -r total < "$folder/mem_info_vram_total"; } 2>/dev/null
+  { read -r used < "$folder/mem_info_vram_used"; } 2>/dev/null
+  { read -r gtt < "$folder/mem_info_gtt_total"; } 2>/dev/null
+  { read -r name < "$folder/product_name"; } 2>/dev/null
+  { read -r device < "$folder/device"; } 2>/dev/null
+  out="${out}${total:-0} ${used:-0} ${gtt:-0} ${name:-GPU ${device#0x}}
+"
+done
+frame amd 0 "$out"
+out=$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' "${proc:?}/meminfo" 2>/dev/null); frame memory 0 "$out"
+if [ "$(uname -s)" = Darwin ]; then
+  out="memsize=$(sysctl -n hw.memsize 2>/dev/null)
+brand=$(sysctl -n machdep.cpu.brand_string 2>/dev/null)
+wired_limit_mb=$(sysctl -n iogpu.wired_limit_mb 2>/dev/null)"
+  frame apple 0 "$out"
+fi
 pids=''
 for folder in "${proc:?}"/[0-9]*; do
   comm=''; { read -r comm < "$folder/comm"; } 2>/dev/null

@@ -10,6 +10,7 @@ from fleethub.model.capacity import Estimate, Placed, Row, Sure
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Model
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of
+from fleethub.sizing.devices import in_one_memory
 from fleethub.sizing.estimate import Run, estimate, per_gpu
 from fleethub.sizing.layers import Kind
 
@@ -63,6 +64,7 @@ def load(
         runtime=server.runtime,
         gpus=gpus,
         device=server.device,
+        one_memory=in_one_memory(name for name, _ in server.gpus),
     )
     size = estimate(architecture, run)
     if 0 <= said.gpu_layers < architecture.block_count:

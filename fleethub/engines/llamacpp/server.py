@@ -16,7 +16,7 @@ from fleethub.model.facts import Facts, GpuReading, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Source
 from fleethub.sizing.architecture import ModelArchitecture
-from fleethub.sizing.devices import heaviest, runtime_of
+from fleethub.sizing.devices import MEMORY, heaviest, runtime_of
 
 KV_TYPES = ("q8_0", "q4_0")
 
@@ -154,6 +154,7 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> LlamaCppServer:
         settings=replace(settings, router=settings.router or bool(own)),
         reserve=fleet.policy.reserve,
         total_from=cards.by,
+        cards_are_gpus=not any(card.name == MEMORY["cpu"] for card in cards.cards),
         version=reading.version if reading else "",
         observed=reading is not None,
         serves=serves or ((said.model,) if said.model else ()),

@@ -17,6 +17,7 @@ from fleethub.model.facts import Facts, Installed, MeasuredLoad, Shown
 from fleethub.model.fleet import Model
 from fleethub.model.text import gib, plural
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params, why_unknown
+from fleethub.sizing.devices import in_one_memory
 from fleethub.sizing.estimate import Run, estimate, largest_layer, per_gpu
 from fleethub.sizing.quant import kv_element
 
@@ -85,6 +86,7 @@ def load(
         batch=min(2048, cells) if embedding and current else None,
         runtime=server.runtime,
         device=server.device,
+        one_memory=in_one_memory(name for name, _ in server.gpus),
         draft=drafts_of(server, shown, architecture),
     )
     mine = installed is not None and not architecture.quant  # else what was measured is another file
