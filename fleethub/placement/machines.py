@@ -1,7 +1,8 @@
 """A backend's server among the others on its machine: what they take of its cards is not there for it. Pure.
 
 Backends are on one machine when their ``host`` or ``ssh`` is the same. Cards are the same when their names are (two of
-one name: in their order), so cards that are to be told apart have names of their own in the spec.
+one name: in their order), so cards that are to be told apart have names of their own in the spec; or the machine is
+read and has one for each that its servers declare.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from fleethub.engines.cards import TOLERANCE
 from fleethub.engines.interface import Server
 from fleethub.engines.registry import engine_of, lacks
 from fleethub.model.capacity import AdmissionVerdict
-from fleethub.model.facts import Facts
+from fleethub.model.facts import Facts, GpuReading
 from fleethub.model.fleet import Backend, Fleet
+from fleethub.model.observation import Source
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.routed import expected
 
@@ -27,7 +30,7 @@ def server_on(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
         raise ValueError(lacks(backend))
     server = engine_of(backend.engine).server(fleet, backend, facts)
     others = neighbours(fleet, backend)
-    if not others or not server.gpus:
+    if not others or not server.gpus or _apart(fleet, (backend, *others), facts):
         return server
     mine, held, whom = keys_of(server.gpus), Counter[CardKey](), list[str]()
     for other in others:
@@ -45,6 +48,20 @@ def neighbours(fleet: Fleet, backend: Backend) -> tuple[Backend, ...]:
 
 def _one(a: Backend, b: Backend) -> bool:
     return a.host.casefold() == b.host.casefold() or (a.ssh is not None and a.ssh == b.ssh)
+
+
+def _apart(fleet: Fleet, backends: Sequence[Backend], facts: Facts) -> bool:
+    """Whether the machine was seen to have a card for each that its servers declare: then nobody shares one.
+
+    Only where the declared cards are what counts, because the servers' own environments are not known.
+    """
+    readings = [facts.of(Source("gpu", b.ssh)) for b in backends if b.ssh]
+    machine = next((r for r in readings if isinstance(r, GpuReading) and r.gpus), None)
+    if machine is None or machine.settings is not None or not all(b.gpus and b.engine for b in backends):
+        return False
+    declared = sorted((gpu.vram for b in backends for gpu in b.gpus), reverse=True)
+    there = sorted((gpu.total for gpu in machine.gpus), reverse=True)
+    return len(declared) <= len(there) and all(d * (1 - TOLERANCE) <= t for d, t in zip(declared, there, strict=False))
 
 
 def keys_of(gpus: Sequence[tuple[str, int]]) -> tuple[CardKey, ...]:

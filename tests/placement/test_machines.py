@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fleethub.model.capacity import Fit
-from fleethub.model.facts import Facts
+from fleethub.model.facts import Facts, GpuReading, GpuState
 from fleethub.placement.ask import Question, ask
 from fleethub.placement.machines import keys_of, server_on
 from fleethub.placement.report import report
@@ -79,3 +79,16 @@ def test_a_server_of_another_machine_takes_nothing() -> None:
     spec = machine(0.9, 0.9).table("backends.v1", host="elsewhere")
     server = server_on(spec.fleet, spec.fleet.backends["v0"], NOTHING)
     assert server == server_on(machine(0.9).fleet, machine(0.9).fleet.backends["v0"], NOTHING)
+
+
+def test_a_machine_with_a_card_for_each_server_shares_none() -> None:
+    """Two Ollamas on two cards of one name, each declared with one: which is whose cannot be read, and need not be."""
+    made = fleet()
+    for n in range(2):
+        made = made.backend(f"o{n}", f"http://box:1143{n}", proxy="main", host="box", ssh="ops@box", gpus=CARD)
+        made = made.model(f"m{n}", on=f"o{n}", vram="18 GiB", context=4096).node(f"n{n}", f"m{n}")
+    card = GpuState("RTX 3090", 24576 << 20, 0, 24576 << 20, "GPU-1")
+    for cards, fit in ((1, Fit.EXCEEDS), (2, Fit.FITS)):
+        seen = GpuReading((card,) * cards, (), None, "nvidia-smi", "", "2 Ollama servers run there")
+        known = Facts("now", {("gpu", "ops@box"): seen})
+        assert ask(made.fleet, known, Question("o0", "m0")).verdict.fit is fit

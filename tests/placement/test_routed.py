@@ -58,6 +58,14 @@ def test_a_route_to_v1_loads_the_automatic_context() -> None:
     )  # type: ignore[arg-type]
 
 
+def test_another_name_of_the_model_is_no_other_route() -> None:
+    f = fleet({"coder": model("coder", tag=TAG, route=f"ollama_chat/library/{TAG}", context=4096)}, node("n", "coder"))
+    seen = facts(DISK, proxy=proxy(row("coder", f"ollama_chat/{TAG}")))
+    assert alias_findings(f, seen) == []
+    other = facts(DISK, proxy=proxy(row("coder", f"ollama/{TAG}")))
+    assert [one.code for one in alias_findings(f, other)] == ["route.differs"]
+
+
 def test_a_route_of_ours_to_v1_goes_there() -> None:
     f = fleet({"coder": model("coder", tag=TAG, route=f"openai/{TAG}")}, node("n", "coder"))
     (want,) = wanted_deployments(f, f.models["coder"])

@@ -70,6 +70,15 @@ def _lost(fleet: Fleet, model: Model, row: Deployment, facts: Facts) -> tuple[st
     return None
 
 
+def _same(one: str, other: str) -> bool:
+    """Whether two routes lead to one model, by whichever of its engine's names for it."""
+    engine = engine_of_route(one)
+    if engine is None or engine is not engine_of_route(other):
+        return one == other
+    (first, _, name), (second, _, named) = one.partition("/"), other.partition("/")
+    return first == second and engine.canonical(name) == engine.canonical(named)
+
+
 def _row_findings(fleet: Fleet, model: Model, proxy: Proxy, rows: list[Deployment], facts: Facts) -> list[Finding]:
     found: list[Finding] = []
     address = route_address(proxy.name, model.name)
@@ -77,7 +86,7 @@ def _row_findings(fleet: Fleet, model: Model, proxy: Proxy, rows: list[Deploymen
     def add(code: str, message: str, hint: str) -> None:
         found.append(Finding(code, message, address, model.place, hint))
 
-    if rows and all(d.model != model.route for d in rows):
+    if rows and not any(_same(d.model, model.route) for d in rows):
         there = ", ".join(sorted({d.model for d in rows}))
         add(
             "route.differs",
