@@ -14,6 +14,7 @@ from threading import Lock
 from fleethub.clients.resolver import SecretError
 from fleethub.kinds import KINDS
 from fleethub.kinds.execution import Context, NotActivated, StepError
+from fleethub.kinds.readdress import readdressed
 from fleethub.lockfile.reduce import reduce
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
@@ -55,7 +56,7 @@ def apply(
     emit: Callable[[Event], None],
 ) -> Outcome:
     """Carry the plan out. ``context.serial`` is the new serial; ``save`` puts a lockfile on disk before it returns."""
-    run = _Run(lockfile, emit)
+    run, lockfile = _Run(lockfile, emit), moved(lockfile, plan)
     run.take(
         ApplyStarted(
             plan=plan.id,
@@ -69,6 +70,7 @@ def apply(
             steps=len(plan.steps),
             id=plan.fleet_id,
             by_name=plan.by_name,
+            renamed=plan.renamed,
         )
     )
     save(run.lockfile)
@@ -196,6 +198,13 @@ class _Run:
             before = self.lockfile.resources.get(step.address)
             locked = replace(locked, pending=before.pending if before else None)
         self.take(StepDone(step.id, step.address, phase, locked, step.removes, notes))
+
+
+def moved(lockfile: Lockfile | None, plan: Plan) -> Lockfile | None:
+    """The lockfile with what moves under the address of its old place."""
+    if lockfile is None or not plan.renamed:
+        return lockfile
+    return replace(lockfile, resources=readdressed(lockfile.resources, plan.renamed))
 
 
 def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, AnyLocked]:

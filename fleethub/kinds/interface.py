@@ -111,6 +111,10 @@ class Kind(Generic[A, M, T]):
         """How each orphan is deleted: steps of contract, which leave no record."""
         return ()
 
+    def moves(self, want: Resource[A, M], locked: Locked[A]) -> bool:
+        """Of an exclusive kind: whether it can be at its new place beside its old one, which is taken down after it."""
+        return False
+
     def stays(self, item: ResourceState[A, M, T]) -> str:
         """Why a thing stays when the whole fleet is taken away (it was there before); empty: it is deleted then."""
         return ""

@@ -80,6 +80,7 @@ class ApplyStartedForm(TypedDict):
     by_name: NotRequired[bool]
     applied: Annotated[Applied, Table(AppliedForm)]
     pending: Records
+    renamed: NotRequired[Annotated[Mapping[Named, Named], SORTED]]
 
 
 @with_config(LINE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from fleethub.kinds.readdress import readdressed
 from fleethub.model.address import Address, key
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.observation import AnyLocked, Lockfile
@@ -14,7 +15,8 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
     """The lockfile after one event."""
     match event:
         case ApplyStarted():
-            resources = {**(lockfile.resources if lockfile else {}), **event.pending}
+            before = lockfile.resources if lockfile else {}
+            resources = {**readdressed(before, event.renamed), **event.pending}
             return Lockfile(
                 fleet=event.fleet,
                 lineage=event.lineage,

@@ -26,6 +26,7 @@ class ApplyStarted:
     steps: int = 0
     id: str = ""
     by_name: bool = True
+    renamed: Mapping[Address, Address] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

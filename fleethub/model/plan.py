@@ -183,6 +183,7 @@ class Plan:
     """Everything an operator decides on. ``id`` digests spec, lockfile and what was observed of what changes.
 
     ``left_out``: what a plan of a part of the fleet does not touch though it would change; None: it is of the whole.
+    ``renamed``: records of the lockfile that an apply puts under another address first.
     """
 
     id: str
@@ -203,6 +204,7 @@ class Plan:
     fleet_id: str = ""
     by_name: bool = True
     left_out: tuple[Address, ...] | None = None
+    renamed: Mapping[Address, Address] = field(default_factory=dict)
 
     @property
     def doable(self) -> tuple[Change, ...]:

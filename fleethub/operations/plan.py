@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from fleethub.engines.registry import ENGINES
+from fleethub.model.address import Address
 from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
-from fleethub.model.observation import EVERY, Lockfile, Source, Unknown
+from fleethub.model.observation import EVERY, AnyResource, Lockfile, Source, Unknown
 from fleethub.model.plan import Plan, Why
 from fleethub.operations import sessions
 from fleethub.operations.held import HeldPlan, PlanInput
@@ -60,12 +62,27 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
     findings = [*(workplace.opened.findings if not asked.destroy else ()), *trust.findings, *unresolved(workplace)]
     repair = workplace.fleet.policy.drift != "stop" if asked.repair is None else asked.repair
     plan = make_plan(fleet, lockfile, wanted, facts, resolver, findings, repair, trust.blocks, scope, orders)
-    plan = replace(plan, notes=(*plan.notes, *scope_notes(scope, plan), *orders_notes(orders, plan, lockfile)))
+    plan = replace(
+        plan,
+        notes=(
+            *plan.notes,
+            *scope_notes(scope, plan),
+            *orders_notes(orders, plan, lockfile),
+            *_moves(plan, wanted, lockfile),
+        ),
+    )
     if any(isinstance(r, Unknown) for r in facts.readings.values()):
         plan = replace(plan, notes=(*plan.notes, "what could not be read is unknown, and nothing was inferred from it"))
     if not asked.destroy and (unpublished := sessions.unpublished(workplace.fleet, lockfile)):
         plan = replace(plan, notes=(*plan.notes, unpublished))
     return HeldPlan(asked, plan, wanted, facts, lockfile, seen, stored.version)
+
+
+def _moves(plan: Plan, wanted: Mapping[Address, AnyResource], lockfile: Lockfile | None) -> Iterable[str]:
+    """Of what moves, where from and to, and what stays behind."""
+    for address in sorted(plan.renamed) if lockfile else ():
+        before, after = lockfile.resources[address].source.at if lockfile else "", wanted[address].source.at
+        yield f"{address} moves from {before} to {after}: what it keeps there itself (state, workspace) stays there"
 
 
 def unresolved(workplace: Workplace) -> list[Finding]:

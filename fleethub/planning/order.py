@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from fleethub.model.address import Address
 from fleethub.model.observation import Needs
 from fleethub.model.plan import Phase, Step
 
 
-def order(work: Mapping[Address, tuple[Step, ...]], needs: Mapping[Address, Needs]) -> tuple[Step, ...]:
-    """Steps of all resources, wired: ``needs`` says what each resource uses of others, wanted and last applied."""
+def order(
+    work: Mapping[Address, tuple[Step, ...]],
+    needs: Mapping[Address, Needs],
+    successors: Mapping[Address, Address] = MappingProxyType({}),
+) -> tuple[Step, ...]:
+    """Steps of all resources, wired: ``needs`` says what each resource uses of others, wanted and last applied.
+
+    ``successors``: an old place -> what moved from there, which comes first.
+    """
     dependents: dict[Address, set[Address]] = {}
     for consumer, uses in needs.items():
         for thing in uses:
@@ -30,6 +38,7 @@ def order(work: Mapping[Address, tuple[Step, ...]], needs: Mapping[Address, Need
                 for consumer in dependents.get(address, ()):
                     last = [s.id for s in work.get(consumer, ()) if s.phase in _released(work[consumer])]
                     after += last
+                after += [s.id for s in work.get(successors.get(address, address), ()) if s.address != address]
             wired.append(replace(step, after=tuple(dict.fromkeys(after))))
     return tuple(sorted(wired, key=lambda s: (s.phase, str(s.address), s.id)))
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import in_use, record
+from fleethub.kinds.readdress import moves_of, readdressed, successor
 from fleethub.kinds.values import ObserveContext, Work, of_kind
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
@@ -30,7 +31,7 @@ from fleethub.planning.scope import leave_out
 from fleethub.planning.state import PlanningState, items_of, needs_of
 from fleethub.planning.summary import sentence
 from fleethub.planning.unreachable import all_or_nothing
-from fleethub.planning.work import work
+from fleethub.planning.work import hold_left_behind, work
 
 ERROR = Severity.ERROR
 
@@ -52,6 +53,9 @@ def make_plan(
     ``blocks``: a block of the spec, or an address, that nothing was asked for -> why: what is of it is unknown.
     ``scope``: the part of the fleet that it is to be about. ``orders``: what is done because somebody said so.
     """
+    renamed = moves_of(wanted, lockfile.resources) if lockfile else {}
+    if lockfile is not None and renamed:
+        lockfile = replace(lockfile, resources=readdressed(lockfile.resources, renamed))
     context = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "")
     items = items_of(wanted, lockfile, context, blocks)
     fatal = after_reading(tuple(items.values()), lockfile, fleet, facts)
@@ -79,13 +83,15 @@ def make_plan(
     let_stay(state, orders)
     forget(state, orders)
     let_go(state)
+    state.successors = {a: s for a in items if (s := successor(a)) is not None}
     left = frozenset[Address]() if scope.whole else leave_out(state, scope)
     for consumer, needs in state.needs.items():
         for thing in needs:
             state.users.setdefault(thing, []).append(consumer)
     gate(state, fleet, facts)
+    hold_left_behind(state)
     steps = work(state)
-    ordered = order({a: w.steps for a, w in steps.items()}, state.needs)
+    ordered = order({a: w.steps for a, w in steps.items()}, state.needs, state.successors)
     pruned = prune(state, orders, fleet, context, ordered)
     ordered += tuple(step for _, doing in pruned.values() for step in doing)
     every = [c for a in items if (c := _change(state, a, steps[a])) is not None]
@@ -121,6 +127,7 @@ def make_plan(
         spec=fleet.digest,
         fleet_id=fleet.id,
         by_name=fleet.by_name,
+        renamed=renamed,
         left_out=None if scope.whole else tuple(c.address for c in every if c.address in left),
     )
     return replace(plan, sentence=sentence(plan))

@@ -19,7 +19,7 @@ LEFT_OUT = Blocker(Why.POLICY, "it is left out of this plan")
 
 def leave_out(state: PlanningState, scope: Scope) -> frozenset[Address]:
     """Hold back what the plan is not about, and return its addresses."""
-    left = frozenset(state.items) - _meant(scope, state.needs, state.takers)
+    left = frozenset(state.items) - _meant(scope, state.needs, {**state.takers, **state.successors})
     for address in left:
         if state.verdicts[address].action not in (None, Action.BLOCKED):
             state.verdicts[address] = Verdict(Action.BLOCKED, (LEFT_OUT,))

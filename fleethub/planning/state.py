@@ -29,6 +29,7 @@ class PlanningState:
     users: dict[Address, list[Address]] = field(default_factory=dict)
     gates: dict[Address, tuple[Blocker, ...]] = field(default_factory=dict)
     takers: dict[Address, Address] = field(default_factory=dict)  # what goes -> what takes its place
+    successors: dict[Address, Address] = field(default_factory=dict)  # an old place -> what moved from there
 
     def kind(self, address: Address) -> Kind[Any, Any, Any]:
         """What kind of thing it is."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fleethub.kinds import KINDS
 from fleethub.kinds.values import Dependents, Work
 from fleethub.model.address import Address
@@ -37,6 +39,15 @@ def work(state: PlanningState) -> dict[Address, Work]:
         if not found[address].steps and item.want is not None and isinstance(item.have, Seen):
             found[address] = state.kind(address).steps(item, Dependents())
     return found
+
+
+def hold_left_behind(state: PlanningState) -> None:
+    """An old place is not taken down before what moved from there is at its new one, and has settled."""
+    for address, moved in state.successors.items():
+        verdict = state.verdicts[address]
+        item = state.items.get(moved)
+        if verdict.action is Action.DELETE and item is not None and item.want and (why := _unsettled(state, moved)):
+            state.verdicts[address] = replace(verdict, action=Action.BLOCKED, blockers=why)
 
 
 def _delivered(state: PlanningState, user: Address, address: Address) -> bool:

@@ -93,12 +93,6 @@ def test_a_limit_is_one_update_that_no_node_waits_for() -> None:
     assert steps(made) == ["key.main.a/expand", "key.main.a/prove"]
 
 
-def test_a_moved_target_is_removed_in_one_apply_and_added_in_the_next() -> None:
-    made = plan(settled(ONE), ONE.table("nodes.a", target="nodes/elsewhere"))
-    assert actions(made) == {"node.a": "blocked"}
-    assert "its target moves from nodes/a" in reasons(made)
-
-
 def test_a_creation_that_broke_off_is_not_begun_elsewhere_while_it_may_live_there() -> None:
     elsewhere = FAR.table("nodes.a", target="ssh://ops@b/srv/a")
     broken = apply(World.of(FAR), plan(World.of(FAR), FAR), crash=3).world

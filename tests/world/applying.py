@@ -52,7 +52,7 @@ def apply(
     made = Applied(world)
     if decided.fatal or not decided.doable:
         return made
-    before = world.lockfile
+    before = run.moved(world.lockfile, decided)
     serial = (before.serial if before else 0) + 1
     started = ApplyStarted(
         plan=decided.id,
@@ -65,8 +65,9 @@ def apply(
         pending=run._pending(decided, before),
         id=decided.fleet_id,
         by_name=decided.by_name,
+        renamed=decided.renamed,
     )
-    lockfile = reduce(before, started)
+    lockfile = reduce(world.lockfile, started)
     assert lockfile is not None
     made.world = replace(world, lockfile=lockfile)
 

@@ -22,7 +22,7 @@ from fleethub.kinds.node.attributes import (
     files_of,
 )
 from fleethub.kinds.node.completion import completed
-from fleethub.kinds.node.delivery import begun, is_host, restart_by_hand, touches_wiring, unused_until_restart
+from fleethub.kinds.node.delivery import begun, is_host, machine, restart_by_hand, touches_wiring, unused_until_restart
 from fleethub.kinds.node.describe import describe, drifted, kept
 from fleethub.kinds.node.gates import gates, loads
 from fleethub.kinds.node.hazards import env_findings, kept_findings, machine_findings, merged_findings, secret_paths
@@ -131,6 +131,12 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         """Secrets that git would take, and what on its machine is in a node's way."""
         merged = [*merged_findings(wanted, facts), *kept_findings(fleet, wanted)]
         return [*env_findings(wanted, facts), *machine_findings(wanted, facts, locked), *merged]
+
+    def moves(self, want: NodeResource, locked: NodeLocked) -> bool:
+        """Between folders, and to another machine; on one machine both would have its port."""
+        return locked.attrs is not None and (
+            machine(want.source.at) != machine(locked.source.at) or not is_host(want.material.node)
+        )
 
     def objections(self, item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
         """Files or a mark of somebody else at the target."""
