@@ -11,7 +11,7 @@ import pytest
 
 from fleethub.testing.litellm import LiteLLM
 from fleethub.testing.tangleclaw import TangleClaw
-from tests.proxies import Admin
+from tests.proxies import Admin, chat
 from tests.support import MASTER, Place, recorded
 
 MODELS = ("qwen3-32b", "gemma3-27b", "gpt-oss-20b")
@@ -49,7 +49,9 @@ class Estate:
         file.write_text(text)
 
     def files(self) -> dict[str, bytes]:
-        return {name: data for name, data in self.place.bytes().items() if name.startswith("nodes/")}
+        """What somebody else wrote: FleetHub's own folder beside it is not that."""
+        every = self.place.bytes().items()
+        return {name: data for name, data in every if name.startswith("nodes/") and "/.fleethub/" not in name}
 
 
 @pytest.fixture
@@ -110,3 +112,32 @@ def test_a_node_is_imported_with_its_key(estate: Estate) -> None:
     estate.place.run("import", "node.a", "--yes", code=0)
     assert sorted(map(str, estate.place.lockfile.resources)) == ["key.main.shared", "node.a"]
     assert "there is no node.zeta to import" in estate.place.run("import", "node.zeta", "--yes", code=1)
+
+
+def test_an_adopted_node_is_swapped_and_its_key_rotated(estate: Estate, proxy: LiteLLM) -> None:
+    place = estate.place
+    place.run(*estate.discover, "--yes", code=0)
+    place.edit("[proxies.main]\n", '[defaults.node]\nsettle = "0s"\n\n[proxies.main]\nkey_cache_ttl = "10ms"\n')
+    place.run("import", "--all", "--yes", code=0)
+    before = estate.files()
+    place.run("assign", "volta", "gpt-oss-20b", "--yes", code=0)
+    place.apply()
+    place.plan_is_empty()
+    after = estate.files()
+    assert [name for name in before if after[name] != before[name]] == ["nodes/volta/openclaw.json"]
+    text = after["nodes/volta/openclaw.json"].decode()
+    for kept in ("// by hand, since 2024", "/* bot */", 'botToken: "${TG}"', 'apiKey: "${LLM_KEY}"'):
+        assert kept in text
+    assert set(estate.admin.row("volta")["models"]) == {"gpt-oss-20b", "gemma3-27b"}  # type: ignore[call-overload]
+    assert chat(proxy.url, estate.keys["volta"], "gpt-oss-20b")[0] == 200
+    place.run("rotate", "volta", "--yes", code=0)
+    place.apply()
+    place.plan_is_empty()
+    last = estate.files()
+    assert [name for name in after if last[name] != after[name]] == ["nodes/volta/.env"]
+    env = last["nodes/volta/.env"].decode()
+    assert env.startswith("# env\nTG='x'\nLLM_KEY='sk-")
+    assert env.endswith("' # mine\n")
+    new = env.partition("LLM_KEY='")[2].partition("'")[0]
+    assert chat(proxy.url, new, "gpt-oss-20b")[0] == 200
+    assert chat(proxy.url, estate.keys["volta"], "gpt-oss-20b")[0] == 401

@@ -62,7 +62,8 @@ class NodeTelemetry:
     """``activated``: when, as its mark says. ``understood``: its config could be read. ``listening``: on its port.
 
     ``tools`` as in ``HostReading``. ``files`` are what lies there, ``applied`` of the last set what the lockfile knows;
-    ``modes`` of those as in chmod.
+    ``modes`` of those as in chmod. ``unchanged``: by path, what of FleetHub's part reads otherwise than it
+    was applied, for it was a fingerprint then, and is the same.
     """
 
     activated: str | None = None
@@ -72,6 +73,7 @@ class NodeTelemetry:
     files: Mapping[str, Blob] = field(default_factory=dict, repr=False)
     applied: Mapping[str, Blob] = field(default_factory=dict, repr=False)
     modes: Mapping[str, int] = field(default_factory=dict)
+    unchanged: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
 
 NodeResource = Resource[NodeAttrs, NodeMaterial]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleethub.kinds.node.attributes import FileAttrs, NodeResource, NodeSeen, is_wired
-from fleethub.kinds.node.projection import UNRESOLVED, digest, kept
+from fleethub.kinds.node.projection import UNRESOLVED, digest, fresh, kept
 from fleethub.model.observation import Absent, Seen, Unknown
 
 
@@ -43,4 +43,6 @@ def _kept(want: NodeResource, path: str, file: FileAttrs, there: FileAttrs | Non
     if file.owned is None or there is None or there.owned is None:
         return file
     found = {name: there.owned[name] for name in kept_of(want, path) if name in there.owned}
-    return replace(file, owned={**file.owned, **found})
+    rendered = next(f for f in want.material.files if f.path == path)
+    new = fresh(rendered.of.format, rendered.projection, there.owned) if rendered.projection else {}
+    return replace(file, owned={**file.owned, **found, **new})

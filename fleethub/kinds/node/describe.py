@@ -83,7 +83,11 @@ def _drifted_part(item: NodeState, applied: NodeAttrs, seen: NodeAttrs) -> tuple
         if now is None or now.owned is None:
             found.append(FieldChange(("files", path), "as applied", "gone" if now is None else f"a {now.kind}"))
             continue
-        kept = kept_of(item.want, path)
+        kept = (
+            kept_of(item.want, path) | item.seen.telemetry.unchanged.get(path, frozenset())
+            if item.seen
+            else frozenset()
+        )
         after = {n: t for n, t in now.owned.items() if n not in kept and (n in was.owned or n not in file.owned)}
         before = {n: t for n, t in was.owned.items() if n not in kept and (n in file.owned or n in after)}
         found += field_changes(path, before, after)

@@ -73,6 +73,7 @@ def observe(
             files={p: f.content for p, f in reading.files.items() if f.content is not None},
             modes={p: f.mode for p, f in reading.files.items() if f.content is not None},
             applied=_trusted(reading.applied, locked, context.fingerprinter),
+            unchanged=_unchanged(files, reading, want, locked, context.fingerprinter),
         ),
         mark=mark,
     )
@@ -113,6 +114,28 @@ def _file(
         return FileAttrs(owned=found(rendered.of.format, of, file.content.reveal(), plain, fingerprinter))
     except Unreadable as error:
         raise Unreadable(f"{path}: {error}, so it is left alone") from None
+
+
+def _unchanged(
+    files: Mapping[str, FileAttrs],
+    reading: HostReading,
+    want: NodeResource | None,
+    locked: NodeLocked | None,
+    fingerprinter: Fingerprinter,
+) -> dict[str, frozenset[str]]:
+    """By path, the pointers that were applied as a fingerprint, are wanted in plain by now, and are still that."""
+    same = {}
+    for rendered in want.material.files if want and locked and locked.attrs else ():
+        applied = locked.attrs.files.get(rendered.path) if locked and locked.attrs else None
+        there, blob = files.get(rendered.path), reading.files.get(rendered.path)
+        was, now = applied.owned if applied else None, there.owned if there else None
+        if not was or not now or rendered.projection is None or blob is None or blob.content is None:
+            continue
+        other = {name for name, text in was.items() if now.get(name, text) != text}
+        if other:
+            sealed = found(rendered.of.format, rendered.projection, blob.content.reveal(), (), fingerprinter)
+            same[rendered.path] = frozenset(name for name in other if sealed.get(name) == was[name])
+    return same
 
 
 def _marks(want: NodeResource | None, mark: Mapping[str, Any] | None, files: Mapping[str, FileAttrs]) -> bool | None:

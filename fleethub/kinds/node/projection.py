@@ -90,6 +90,20 @@ def kept(format: Format, of: Projection) -> frozenset[str]:
     return frozenset(pointer(format, path) for path in of.keep)
 
 
+def fresh(format: Format, of: Projection, there: Owned) -> dict[str, str]:
+    """Of what is kept as it is found: what is written all the same, for the table that it is in is not there yet."""
+    made = {}
+    for path in of.keep:
+        units = [unit for unit in of.fresh if path[: len(unit)] == unit]
+        name = pointer(format, path)
+        if name in there or not units or path not in of.values:
+            continue
+        above = pointer(format, max(units, key=len)) + "/"
+        if not any(other.startswith(above) for other in there) and not _slots(of.values[path]):
+            made[name] = _text(of.values[path])
+    return made
+
+
 def shape(of: Projection) -> str:
     """Digest of what is wanted with each secret named instead of filled."""
     said = {
