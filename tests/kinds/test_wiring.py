@@ -9,12 +9,13 @@ import pytest
 
 from fleethub.dotenv import assignments
 from fleethub.formats import dotenv, json5
-from fleethub.kinds.node.actions import Deliver
+from fleethub.kinds.node.actions import Activate, Deliver, RemoveNode
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Action
 from tests.fleets import Spec, fleet
 from tests.kinds.asking import item, phases, steps
 from tests.world import Node, World, apply, plan
+from tests.world.fold import started
 
 NODE, HERE = "node.a", "nodes/a"
 SPEC = fleet().models("one", "two").node("a", "one", manage="wiring")
@@ -203,3 +204,46 @@ def test_a_link_is_no_file() -> None:
     linked = replace(state.seen, attrs=replace(state.seen.attrs, files={"openclaw.json": FileAttrs(kind="link")}))
     (found,) = objections(replace(state, have=linked), None)
     assert found.code == "node.nothing-to-wire"
+
+
+FAR, THERE = SPEC.table("defaults.node", target="ssh://ops@{host}/srv/{name}"), "ssh://ops@a/srv/a"
+
+
+def far(spec: Spec, compose: bool = True) -> World:
+    """The same node on a machine, where its operator started it."""
+    files = {"openclaw.json": (CONFIG.encode(), 0o600), ".env": (ENV.encode(), 0o600)}
+    files |= {"docker-compose.yml": (b"services: {}", 0o644)} if compose else {}
+    return started(World.of(spec).at_node(THERE, lambda _: Node(files)), THERE, 18789)
+
+
+def test_on_a_machine_it_is_started_as_its_operator_starts_it() -> None:
+    work = steps(NODE, far(FAR), FAR)
+    assert phases(work) == ["deliver", "activate", "settle"]
+    deliver, activate, _ = (step.do for step in work.steps)
+    assert isinstance(activate, Activate)
+    assert activate.argv == ("docker", "compose", "up", "--detach")
+    assert activate.fresh, "its process knows only its old variables"
+    assert isinstance(deliver, Deliver)
+    assert (deliver.folders, deliver.checks[0].lenient) == ((), True)
+    after = done(far(FAR), FAR)
+    hot = next(s.do for s in steps(NODE, after, FAR.node("a", "two")).steps if isinstance(s.do, Activate))
+    assert (hot.hot, hot.fresh) == (True, False)
+    said = FAR.table("nodes.a", command=["systemctl", "restart", "openclaw"])
+    assert next(s.do for s in steps(NODE, after, said.node("a", "two")).steps if isinstance(s.do, Activate)).argv[
+        0
+    ] == ("systemctl")
+
+
+def test_a_machine_where_it_is_not_known_what_starts_it_is_told() -> None:
+    world = far(FAR, compose=False)
+    (found,) = [one for one in plan(world, FAR).findings if one.code == "node.no-docker"]
+    assert "no compose file lies at the target" in found.message
+    never = FAR.table("nodes.a", activate="never")
+    assert not [one for one in plan(world, never).findings if one.code == "node.no-docker"]
+
+
+def test_on_a_machine_nothing_of_it_is_ended() -> None:
+    world = done(far(FAR), FAR)
+    (step,) = steps(NODE, world, FAR.without("nodes")).steps
+    assert isinstance(step.do, RemoveNode)
+    assert (step.do.argv, step.do.files) == ((), {})

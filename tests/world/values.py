@@ -16,6 +16,8 @@ from tests.fleets import NOWHERE, Spec
 from tests.support import SEED
 
 LINEAGE = "11" * 16
+#: What Docker Compose takes by itself.
+COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 #: The programs of a machine that a node is on.
 TOOLS = {"docker": "", "compose": "2.39.4", "openclaw": "2026.9.6", "curl": ""}
 
@@ -99,6 +101,7 @@ class Node:
             self.mark,
             {path: Blob(data) for path, data in self.applied.items()},
             TOOLS if machine else {},
+            compose=tuple(name for name in COMPOSE if name in self.files),
             listens=listens,
             uid=1000 if machine else 0,
             listener=self.listener,
