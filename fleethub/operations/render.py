@@ -1,4 +1,7 @@
-"""Render: the nodes' files into a folder, as they would be delivered, with secrets as ``(sensitive)``. Offline."""
+"""Render: the nodes' files into a folder, as they would be delivered, with secrets as ``(sensitive)``. Offline.
+
+Of a file that is somebody else's only FleetHub's part.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleethub import folders
+from fleethub.kinds.node import sample
 from fleethub.model.errors import InputError
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.spec import open_fleet
@@ -30,10 +34,12 @@ def run(path: Path, asked: RenderInput) -> Outcome[tuple[Path, ...]]:
         folder = asked.folder / name
         if folders.exists(folder / ".fleethub"):
             raise InputError(f"{folder} is a living node's folder; render to another one")
-        for file in rendered[name].files:
+        for file in (one for one in rendered[name].files if one.projection is None or one.projection):
             target = folder / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(file.text.display(), encoding="utf-8")
+            part = file.projection
+            text = file.text.display() if part is None else sample(file.of.format, part)
+            target.write_text(text, encoding="utf-8")
             target.chmod(file.mode)
             written.append(target)
     return Outcome(tuple(written))

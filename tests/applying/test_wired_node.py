@@ -35,6 +35,11 @@ def test_its_operator_keeps_his_files(place: Place) -> None:
     folder = place.folder / "nodes/volta"
     said = [place.run("plan", "--full", code=0), place.apply()]
     place.plan_is_empty()
+    place.run("render", "-o", str(place.folder.parent / "out"), code=0)
+    shown = json5.read((place.folder.parent / "out/volta/openclaw.json").read_bytes())
+    assert shown is not None
+    assert set(shown) == {"agents", "models"}, "only FleetHub's part"
+    assert "1 fine" in place.run("verify", "volta", code=0)
     config = json5.read((folder / "openclaw.json").read_bytes())
     assert config is not None
     assert config["agents"]["defaults"]["model"]["primary"] == "fleethub-1/qwen3-32b"

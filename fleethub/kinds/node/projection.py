@@ -79,6 +79,16 @@ def merged(format: Format, of: Projection, data: bytes, fill: Callable[[Text], s
     return _merged_json(of, text, change)
 
 
+def sample(format: Format, of: Projection) -> str:
+    """FleetHub's part by itself, as it would be in an empty file, with secrets as ``(sensitive)``."""
+    if format == "dotenv":
+        return merged(format, of, b"", Text.display).decode()
+    empty: Any = {}
+    for path, value in (*of.fresh.items(), *of.units.items(), *of.values.items()):
+        empty = _with(empty, path, value)
+    return json.dumps(empty, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def digest(owned: Owned, kept: Collection[str] = ()) -> str:
     """What a mark says of the owned part of a file, without what is kept as it is found."""
     said = {name: text for name, text in owned.items() if name not in kept}
