@@ -11,7 +11,7 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel
 
 
-class Part(TypedDict):
+class Asked(TypedDict):
     """What ``scoped`` and ``ordered`` give."""
 
     targets: tuple[str, ...]

@@ -6,7 +6,7 @@ from typing import Unpack
 
 import click
 
-from fleethub.cli.options import Part, ordered, scoped
+from fleethub.cli.options import Asked, ordered, scoped
 from fleethub.cli.output import Out, guarded
 
 
@@ -24,7 +24,7 @@ from fleethub.cli.output import Out, guarded
 @ordered
 @click.pass_obj
 def cmd(
-    options: dict[str, object], /, parallel: int, full: bool, detailed_exitcode: bool, **part: Unpack[Part]
+    options: dict[str, object], /, parallel: int, full: bool, detailed_exitcode: bool, **given: Unpack[Asked]
 ) -> None:
     """Read what is there and show what would change. Changes nothing."""
     out = Out(options)
@@ -36,7 +36,7 @@ def cmd(
         from fleethub.views.data import plan_data
         from fleethub.views.plan import plan_text
 
-        asked = PlanInput(reads=parallel, detailed=detailed_exitcode, **part)
+        asked = PlanInput(reads=parallel, detailed=detailed_exitcode, **given)
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             done = plan.run(workplace, asked)
         out.text(plan_text(done.data.plan, out.style, full))

@@ -134,7 +134,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Part:
     """The part of a fleet that a plan is asked about; ``targets`` None: all of it, but for what is ``excluded``."""
 
     targets: frozenset[Address] | None = None
@@ -146,7 +146,7 @@ class Scope:
         return self.targets is None and not self.excluded
 
 
-WHOLE = Scope()
+WHOLE = Part()
 
 
 @dataclass(frozen=True, slots=True)

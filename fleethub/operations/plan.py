@@ -15,7 +15,7 @@ from fleethub.model.plan import Plan, Why
 from fleethub.operations import sessions
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
-from fleethub.operations.targets import orders_notes, orders_of, scope_notes, scope_of
+from fleethub.operations.targets import orders_notes, orders_of, part_notes, part_of
 from fleethub.operations.workplace import Workplace
 from fleethub.state.session_summary import LOCKFILE, stamps
 
@@ -55,18 +55,18 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
     if (refused := workplace.refused()) is not None:
         return HeldPlan(asked, refused, {}, facts or Facts(now()), lockfile, seen, stored.version)
     wanted = workplace.wanted(fleet)
-    scope = scope_of(asked.targets, asked.excludes, fleet, {*wanted, *(lockfile.resources if lockfile else ())})
+    part = part_of(asked.targets, asked.excludes, fleet, {*wanted, *(lockfile.resources if lockfile else ())})
     orders = replace(orders_of(asked.forget, asked.prune, wanted, lockfile), uninstall=asked.destroy)
     if facts is None:
         facts = workplace.read([_asking(s, asked) for s in sources(fleet, wanted, lockfile)], asked.reads)
     findings = [*(workplace.opened.findings if not asked.destroy else ()), *trust.findings, *unresolved(workplace)]
     repair = workplace.fleet.policy.drift != "stop" if asked.repair is None else asked.repair
-    plan = make_plan(fleet, lockfile, wanted, facts, resolver, findings, repair, trust.blocks, scope, orders)
+    plan = make_plan(fleet, lockfile, wanted, facts, resolver, findings, repair, trust.blocks, part, orders)
     plan = replace(
         plan,
         notes=(
             *plan.notes,
-            *scope_notes(scope, plan),
+            *part_notes(part, plan),
             *orders_notes(orders, plan, lockfile),
             *_moves(plan, wanted, lockfile),
         ),

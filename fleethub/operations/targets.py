@@ -9,25 +9,25 @@ from fleethub.model.address import Address
 from fleethub.model.errors import InputError
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
-from fleethub.model.plan import Action, Orders, Plan, Scope
+from fleethub.model.plan import Action, Orders, Part, Plan
 
 ALLOWED = "an address (node.volta), a pattern (node.v*, '*.main.*'), a bare name (volta), or @LABEL or @LABEL=VALUE"
 MANY = 4  # names that a line shows
 
 
-def scope_of(targets: Sequence[str], excludes: Sequence[str], fleet: Fleet, known: Collection[Address]) -> Scope:
+def part_of(targets: Sequence[str], excludes: Sequence[str], fleet: Fleet, known: Collection[Address]) -> Part:
     """What the patterns name among the ``known`` addresses; raises InputError for one that names nothing."""
     out = frozenset(a for text in excludes for a in _named(text, "--exclude", fleet, known))
     if not targets:
-        return Scope(None, out)
-    return Scope(frozenset(a for text in targets for a in _named(text, "--target", fleet, known)), out)
+        return Part(None, out)
+    return Part(frozenset(a for text in targets for a in _named(text, "--target", fleet, known)), out)
 
 
-def scope_notes(scope: Scope, plan: Plan) -> Iterable[str]:
+def part_notes(part: Part, plan: Plan) -> Iterable[str]:
     """What the plan takes along beside what was named, and what it leaves out."""
     if plan.left_out is None:
         return
-    along = [c.address for c in plan.changes if scope.targets is not None and c.address not in scope.targets]
+    along = [c.address for c in plan.changes if part.targets is not None and c.address not in part.targets]
     if along:
         yield f"taken along, for a target needs it: {_listed(along)}"
     if plan.left_out:

@@ -16,7 +16,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyResource, Lockfile, Unknown
-from fleethub.model.plan import NO_ORDERS, WHOLE, Action, Blocker, Change, Orders, Plan, Scope, Why
+from fleethub.model.plan import NO_ORDERS, WHOLE, Action, Blocker, Change, Orders, Part, Plan, Why
 from fleethub.model.secret import Fingerprinter
 from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.backends import unreadable
@@ -27,7 +27,7 @@ from fleethub.planning.guards import after_reading
 from fleethub.planning.identity import identity
 from fleethub.planning.judge import judge
 from fleethub.planning.order import order
-from fleethub.planning.scope import leave_out
+from fleethub.planning.part import leave_out
 from fleethub.planning.state import PlanningState, items_of, needs_of
 from fleethub.planning.summary import sentence
 from fleethub.planning.unreachable import all_or_nothing
@@ -45,13 +45,13 @@ def make_plan(
     findings: Sequence[Finding] = (),
     repair: bool = True,
     blocks: Mapping[str, str] = MappingProxyType({}),
-    scope: Scope = WHOLE,
+    part: Part = WHOLE,
     orders: Orders = NO_ORDERS,
 ) -> Plan:
     """The whole plan; ``findings`` are those made before (spec, rendering) and are carried along.
 
     ``blocks``: a block of the spec, or an address, that nothing was asked for -> why: what is of it is unknown.
-    ``scope``: the part of the fleet that it is to be about. ``orders``: what is done because somebody said so.
+    ``part``: the part of the fleet that it is to be about. ``orders``: what is done because somebody said so.
     """
     renamed = moves_of(wanted, lockfile.resources) if lockfile else {}
     if lockfile is not None and renamed:
@@ -84,7 +84,7 @@ def make_plan(
     forget(state, orders)
     let_go(state)
     state.successors = {a: s for a in items if (s := successor(a)) is not None}
-    left = frozenset[Address]() if scope.whole else leave_out(state, scope)
+    left = frozenset[Address]() if part.whole else leave_out(state, part)
     for consumer, needs in state.needs.items():
         for thing in needs:
             state.users.setdefault(thing, []).append(consumer)
@@ -108,7 +108,7 @@ def make_plan(
         *(f for a, item in items.items() for f in KINDS[a.kind].remarks(item)),
         *(f for n, kind in KINDS.items() for f in kind.orphans(tuple(of_kind(n, items).values()), fleet, context)),
         *readings,
-        *(f for a in assessments if scope.whole or _concerns(a, changes) for f in a.findings),
+        *(f for a in assessments if part.whole or _concerns(a, changes) for f in a.findings),
         *unreadable(fleet, facts),
     )
     plan = Plan(
@@ -128,7 +128,7 @@ def make_plan(
         fleet_id=fleet.id,
         by_name=fleet.by_name,
         renamed=renamed,
-        left_out=None if scope.whole else tuple(c.address for c in every if c.address in left),
+        left_out=None if part.whole else tuple(c.address for c in every if c.address in left),
     )
     return replace(plan, sentence=sentence(plan))
 

@@ -9,7 +9,7 @@ import pytest
 from fleethub.kinds.readdress import WAS
 from fleethub.model.address import Address, key, node
 from fleethub.model.observation import Unknown
-from fleethub.model.plan import Action, Orders, Phase, Scope
+from fleethub.model.plan import Action, Orders, Part, Phase
 from tests.fleets import Spec, fleet
 from tests.world import World, apply, denied, facts, plan, settled
 
@@ -82,7 +82,7 @@ def test_the_key_is_not_narrowed_before_the_old_place_is_taken_down() -> None:
 
 
 def test_a_target_takes_its_old_place_along() -> None:
-    made = plan(settled(at(HERE)), at(THERE), scope=Scope(frozenset({node("a")})))
+    made = plan(settled(at(HERE)), at(THERE), part=Part(frozenset({node("a")})))
     assert {node("a"), OLD} <= {c.address for c in made.changes}
 
 

@@ -12,7 +12,7 @@ from fleethub.kinds.values import Inputs
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GitReading, HostReading, Reading
 from fleethub.model.observation import Lockfile, Resource, Source, Unknown
-from fleethub.model.plan import NO_ORDERS, WHOLE, Orders, Plan, Scope
+from fleethub.model.plan import NO_ORDERS, WHOLE, Orders, Part, Plan
 from fleethub.planning import make_plan, sources
 from fleethub.planning.guards import before_any_request
 from tests.fleets import Spec
@@ -27,7 +27,7 @@ def plan(
     facts: Facts | None = None,
     fingerprinter: SecretResolver = SEAL,
     repair: bool | None = None,
-    scope: Scope = WHOLE,
+    part: Part = WHOLE,
     orders: Orders = NO_ORDERS,
 ) -> Plan:
     """What ``fleethub plan`` makes of the spec here; ``facts``: instead of what is there to be read.
@@ -48,7 +48,7 @@ def plan(
         fingerprinter,
         spec.loaded.findings,
         repair,
-        scope=scope,
+        part=part,
         orders=orders,
     )
 

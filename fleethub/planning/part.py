@@ -10,37 +10,37 @@ from collections.abc import Callable, Iterable, Mapping
 
 from fleethub.model.address import Address
 from fleethub.model.observation import Needs
-from fleethub.model.plan import Action, Blocker, Scope, Why
+from fleethub.model.plan import Action, Blocker, Part, Why
 from fleethub.planning.judge import Verdict
 from fleethub.planning.state import PlanningState
 
 LEFT_OUT = Blocker(Why.POLICY, "it is left out of this plan")
 
 
-def leave_out(state: PlanningState, scope: Scope) -> frozenset[Address]:
+def leave_out(state: PlanningState, part: Part) -> frozenset[Address]:
     """Hold back what the plan is not about, and return its addresses."""
-    left = frozenset(state.items) - _meant(scope, state.needs, {**state.takers, **state.successors})
+    left = frozenset(state.items) - _meant(part, state.needs, {**state.takers, **state.successors})
     for address in left:
         if state.verdicts[address].action not in (None, Action.BLOCKED):
             state.verdicts[address] = Verdict(Action.BLOCKED, (LEFT_OUT,))
     return left
 
 
-def _meant(scope: Scope, needs: Mapping[Address, Needs], takers: Mapping[Address, Address]) -> frozenset[Address]:
+def _meant(part: Part, needs: Mapping[Address, Needs], takers: Mapping[Address, Address]) -> frozenset[Address]:
     """With a target goes what it needs, and whoever it changes places with; with an exclusion what nobody else uses,
     unless it is a target itself.
     """
     pairs = [*takers.items(), *((new, old) for old, new in takers.items())]
     beside = {a: {other for one, other in pairs if one == a} for a, _ in pairs}
     meant = set(needs)
-    if scope.targets is not None:
-        meant = _closed(scope.targets, lambda a: {*needs.get(a, ()), *beside.get(a, ())})
+    if part.targets is not None:
+        meant = _closed(part.targets, lambda a: {*needs.get(a, ()), *beside.get(a, ())})
     users: dict[Address, set[Address]] = {}
     for consumer, uses in needs.items():
         for thing in uses:
             users.setdefault(thing, set()).add(consumer)
-    out = _closed(scope.excluded, lambda a: beside.get(a, ()))
-    named = scope.targets or frozenset()
+    out = _closed(part.excluded, lambda a: beside.get(a, ()))
+    named = part.targets or frozenset()
     while more := {thing for thing, by in users.items() if thing not in out | named and by <= out}:
         out |= more
     return frozenset(meant - out)

@@ -12,8 +12,8 @@ from fleethub.model.address import Address, key, node
 from fleethub.model.errors import InputError
 from fleethub.model.facts import Facts
 from fleethub.model.observation import Unknown
-from fleethub.model.plan import Action, Plan, Scope
-from fleethub.operations.targets import scope_notes, scope_of
+from fleethub.model.plan import Action, Part, Plan
+from fleethub.operations.targets import part_notes, part_of
 from fleethub.planning.identity import canonical
 from tests.fleets import Spec, fleet
 from tests.world import World, apply, denied, facts, plan, settled, wanted
@@ -29,9 +29,9 @@ def generations(spec: Spec) -> dict[str, int]:
 
 
 @st.composite
-def scopes(draw: st.DrawFn, known: set[Address]) -> Scope:
+def parts(draw: st.DrawFn, known: set[Address]) -> Part:
     some = st.frozensets(st.sampled_from(sorted(known)), max_size=3)
-    return Scope(draw(st.none() | some), draw(some))
+    return Part(draw(st.none() | some), draw(some))
 
 
 @given(st.data())
@@ -41,14 +41,14 @@ def test_it_is_a_part_of_the_whole_plan_and_as_safe(data: st.DataObject) -> None
     assume(generations(first) == generations(spec))  # a rotation beside a swap is judged in test_pure_laws
     if not (known := everything(world, spec)):
         return
-    whole, part = plan(world, spec), plan(world, spec, scope=(scope := data.draw(scopes(known))))
+    whole, part = plan(world, spec), plan(world, spec, part=(meant := data.draw(parts(known))))
     steps = {s.id: s for s in whole.steps}
     assert all(canonical(s.do) == canonical(steps[s.id].do) and {*s.after} <= {*steps[s.id].after} for s in part.steps)
     assert [s.id for s in part.steps] == [s.id for s in whole.steps if s.id in {t.id for t in part.steps}]
     left = set(part.left_out or ())
     assert {c.address for c in part.changes} | left == {c.address for c in whole.changes}
     assert not left & {s.address for s in part.steps if s.locked or s.removes}
-    assert not {c.address for c in part.changes} & scope.excluded
+    assert not {c.address for c in part.changes} & meant.excluded
     made = apply(world, part, pick=any_order(data.draw))
     assert made.failed == made.skipped == []
     assert all(denied(moment) == [] for moment in made.worlds)
@@ -64,7 +64,7 @@ SHARED = key("main", "shared")
 
 
 def test_a_shared_key_is_widened_for_one_node_and_not_narrowed_before_the_other_has_settled() -> None:
-    part = plan(world := settled(TWO), SWAPPED, scope=Scope(frozenset({node("a")})))
+    part = plan(world := settled(TWO), SWAPPED, part=Part(frozenset({node("a")})))
     assert {s.address for s in part.steps} == {node("a"), SHARED}
     shared = next(c for c in part.changes if c.address == SHARED)
     assert ["waits for node.b: it is left out of this plan" in b.reason for b in shared.blockers] == [True]
@@ -74,7 +74,7 @@ def test_a_shared_key_is_widened_for_one_node_and_not_narrowed_before_the_other_
 
 
 def test_a_node_whose_key_is_left_out_waits_for_it() -> None:
-    part = plan(settled(TWO), SWAPPED, scope=Scope(frozenset({node("a")}), frozenset({SHARED})))
+    part = plan(settled(TWO), SWAPPED, part=Part(frozenset({node("a")}), frozenset({SHARED})))
     (change,) = part.changes
     assert (change.address, change.action) == (node("a"), Action.BLOCKED)
     assert change.blockers[0].reason == f"waits for {SHARED}: it is left out of this plan"
@@ -82,7 +82,7 @@ def test_a_node_whose_key_is_left_out_waits_for_it() -> None:
 
 def test_with_an_exclusion_goes_what_nobody_else_uses() -> None:
     spec = fleet().models("one").node("a", "one").node("b", "one")
-    part = plan(World.of(spec), spec, scope=Scope(None, frozenset({node("a")})))
+    part = plan(World.of(spec), spec, part=Part(None, frozenset({node("a")})))
     assert {c.address for c in part.changes} == {node("b"), key("main", "b")}
     assert set(part.left_out or ()) == {node("a"), key("main", "a")}
 
@@ -90,7 +90,7 @@ def test_with_an_exclusion_goes_what_nobody_else_uses() -> None:
 def test_whoever_takes_a_place_goes_with_whoever_had_it() -> None:
     before = fleet().models("one").node("a", "one", target="nodes/x")
     after = fleet().models("one").node("b", "one", target="nodes/x")
-    part = plan(settled(before), after, scope=Scope(frozenset({node("b")})))
+    part = plan(settled(before), after, part=Part(frozenset({node("b")})))
     assert {node("a"), node("b")} <= {c.address for c in part.changes}
 
 
@@ -116,7 +116,7 @@ LABELLED = (
 )
 def test_what_a_pattern_names(text: str, names: set[str]) -> None:
     known = {a for a in wanted(LABELLED) if a.kind != "route"}
-    found = scope_of([text], [], LABELLED.fleet, known).targets or frozenset()
+    found = part_of([text], [], LABELLED.fleet, known).targets or frozenset()
     assert set(map(str, found)) == names
 
 
@@ -125,15 +125,15 @@ def test_what_a_pattern_names(text: str, names: set[str]) -> None:
 def test_what_names_nothing_is_an_error_that_says_what_there_is(text: str, option: str) -> None:
     asked = ([text], []) if option == "--target" else ([], [text])
     with pytest.raises(InputError, match=rf"{option} {text} names nothing; the nodes are ohm, tesla, volta"):
-        scope_of(*asked, LABELLED.fleet, set(wanted(LABELLED)))
+        part_of(*asked, LABELLED.fleet, set(wanted(LABELLED)))
 
 
 def test_it_says_what_it_takes_along_and_what_it_leaves_out() -> None:
-    scope = Scope(frozenset({node("a")}))
-    along, left = scope_notes(scope, plan(settled(TWO), SWAPPED, scope=scope))
+    part = Part(frozenset({node("a")}))
+    along, left = part_notes(part, plan(settled(TWO), SWAPPED, part=part))
     assert along == f"taken along, for a target needs it: {SHARED}"
     assert left == "left out: node.b; fleethub plan shows the whole fleet"
-    assert list(scope_notes(Scope(), plan(settled(TWO), SWAPPED))) == []
+    assert list(part_notes(Part(), plan(settled(TWO), SWAPPED))) == []
 
 
 def unreachable(world: World, spec: Spec, *targets: str) -> Facts:
@@ -147,10 +147,10 @@ def far(*chain: str, **head: str) -> Spec:
     return made.node("a", *chain).node("b", *chain)
 
 
-def dark_b(spec: Spec, scope: Scope | None = None) -> tuple[World, Plan]:
+def dark_b(spec: Spec, part: Part | None = None) -> tuple[World, Plan]:
     world = settled(far("one"))
     seen = unreachable(world, spec, FAR.format(host="b", name="b"))
-    return world, plan(world, spec, facts=seen, scope=scope or Scope())
+    return world, plan(world, spec, facts=seen, part=part or Part())
 
 
 def test_what_is_not_reached_is_owed_from_the_apply_that_could_not_do_it() -> None:
@@ -160,8 +160,8 @@ def test_what_is_not_reached_is_owed_from_the_apply_that_could_not_do_it() -> No
     assert after.lockfile is not None
     assert set(after.lockfile.owed) == {node("b"), key("main", "b")}
     early = replace(after, lockfile=replace(after.lockfile, owed=dict.fromkeys(after.lockfile.owed, "long ago")))
-    scope = Scope(frozenset({node("a")}))  # what is left out stays owed since it was
-    left = apply(early, plan(early, far("two", "one"), scope=scope)).world.lockfile
+    part = Part(frozenset({node("a")}))  # what is left out stays owed since it was
+    left = apply(early, plan(early, far("two", "one"), part=part)).world.lockfile
     assert left is not None
     assert left.owed == {node("b"): "long ago", key("main", "b"): "long ago"}
     done = apply(early, plan(early, far("two"))).world.lockfile
@@ -174,5 +174,5 @@ def test_fail_does_nothing_while_something_is_not_reached_unless_it_is_left_out(
     _, made = dark_b(spec)
     assert made.doable == made.steps == ()
     assert all('[policy] unreachable = "fail"' in c.blockers[0].reason for c in made.changes if c.address.alias == "a")
-    _, made = dark_b(spec, Scope(None, frozenset({node("b")})))
+    _, made = dark_b(spec, Part(None, frozenset({node("b")})))
     assert {c.address for c in made.doable} >= {node("a"), key("main", "a")}
