@@ -18,9 +18,11 @@ from pathlib import Path
 import pytest
 
 from fleethub.clients.host import Bundle, Check, Delivered, HostError, Hosts
+from fleethub.formats import json5
 from fleethub.model.exit import Exit
 from fleethub.model.secret import Blob
 from tests.dying import CUT, KILL, Dying, points
+from tests.kinds.test_wiring import CONFIG, ENV
 from tests.ports import free
 from tests.real.far import Far
 from tests.real.sshd import Machine, key
@@ -31,6 +33,37 @@ FILES = ((".env", b"KEY='1'\n", 0o600), ("compose.yaml", b"a: 1\n", 0o644), ("op
 NEW = ((".env", b"KEY='2'\n", 0o600), ("compose.yaml", b"a: 2\n", 0o644), ("openclaw.json", b"[]\n", 0o644))
 PATHS = tuple(path for path, _, _ in FILES)
 EVERY = 4
+
+
+def test_a_node_that_its_operator_set_up_gets_its_wiring_and_keeps_its_bytes(far: Far) -> None:
+    folder = far.root / "volta"
+    folder.mkdir(parents=True)
+    for name, text in {"openclaw.json": CONFIG, ".env": ENV, "docker-compose.yml": "services: {}\n"}.items():
+        (folder / name).write_text(text)
+    (folder / "openclaw.json").chmod(0o640)
+    far.add("volta", *free(1), manage='"wiring"', activate='"never"')
+    said = far.place.run("plan", code=0) + far.place.apply()
+    far.place.plan_is_empty()
+    config = json5.read((folder / "openclaw.json").read_bytes())
+    assert config is not None
+    assert config["agents"]["defaults"]["model"]["primary"] == "fleethub-1/one"
+    assert (folder / "openclaw.json").stat().st_mode & 0o777 == 0o640
+    assert far.file("volta", ".env").startswith(ENV)
+    (kept,) = (folder / ".fleethub/overwritten").iterdir()
+    assert (kept / "openclaw.json").read_text() == CONFIG
+    (folder / "openclaw.json").write_text(far.file("volta").replace("hands off", "hands on"))
+    far.place.plan_is_empty()
+    far.place.write(
+        (far.place.folder / "fleet.toml").read_text().replace("[nodes.volta]", '[nodes.volta]\nmodel = "two"')
+    )
+    said += far.place.apply()
+    far.place.plan_is_empty()
+    assert "/* hands on */" in far.file("volta")
+    assert '"fleethub-1/two"' in far.file("volta")
+    (folder / "openclaw.json").write_text("{ broken")
+    assert "openclaw.json: it cannot be read as JSON5, so it is left alone" in far.place.run("plan", code=1)
+    assert "canary" not in said
+    assert not far.docker("up")
 
 
 def test_drift_is_told_field_by_field_and_repaired(far: Far) -> None:
