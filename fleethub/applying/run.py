@@ -181,6 +181,9 @@ class _Run:
         if lost := broken & set(step.after):
             self.leave([step], f"{sorted(lost)[0]} was not done")
             return
+        if why := context.fence():
+            self.leave([step], why)
+            return
         self.take(StepStarted(step.id, step.address, phase, step.do.says))
         try:
             notes = KINDS[step.address.kind].handlers()[type(step.do)](step.do, context)

@@ -27,7 +27,10 @@ class NotActivated(StepError):
 
 @dataclass(slots=True)
 class Context:
-    """``began`` and ``ended``: when the apply began and each step ended (monotonic seconds). ``emit``: the events."""
+    """``began`` and ``ended``: when the apply began and each step ended (monotonic seconds). ``emit``: the events.
+
+    ``fence`` says before each step why no more may be done; empty: it may.
+    """
 
     http: Http
     resolver: SecretResolver
@@ -39,6 +42,7 @@ class Context:
     emit: Callable[[Happening], None]
     parallel: int  # nodes that are delivered to and activated at a time
     max_failures: int  # nodes that may not come up with their new set before the rest is left alone
+    fence: Callable[[], str] = lambda: ""
     began: float = field(default_factory=time.monotonic)
     ended: dict[str, float] = field(default_factory=dict)
     stop: Event = field(default_factory=Event)

@@ -123,6 +123,7 @@ def carry_out(
     plan, resolver, store = held.plan, workplace.resolver, workplace.store
     journal, base, showing = store.journal(), held.base, list(sinks)
     refused: StaleLockfileError | None = None  # after something was done
+    stopped = ""  # why the steps that were left were not done: from the first on that was not, none is
 
     def save(lockfile: Lockfile) -> None:
         nonlocal base, refused
@@ -132,6 +133,15 @@ def carry_out(
             if base == held.base:
                 raise
             refused = error
+
+    def fence() -> str:
+        nonlocal stopped
+        try:
+            if not stopped:
+                store.check(base)
+        except (StaleLockfileError, OSError) as error:
+            stopped = str(error)
+        return stopped
 
     def emit(event: Event) -> None:
         journal(event)
@@ -152,6 +162,7 @@ def carry_out(
         emit=emit,
         parallel=asked.parallel or 16,
         max_failures=asked.max_failures,
+        fence=fence,
     )
     # of a spec of which a part was left out nobody says that it was applied
     spec = workplace.fleet.digest if not plan.left_out else held.lockfile.applied.spec if held.lockfile else ""
@@ -166,10 +177,12 @@ def carry_out(
     finally:
         journal.close()
     notes = outcome.notes
-    if refused is None:
-        notes += publish(workplace.fleet, outcome.lockfile)
-    else:
+    if stopped:
+        notes += (stopped,)
+    if refused is not None:
         notes += (f"{refused}; what was done is done: if nobody else applied, that file belongs in fleet.lock's place",)
+    elif not stopped:
+        notes += publish(workplace.fleet, outcome.lockfile)
     notes += _trusted(workplace, outcome.lockfile)
     try:
         look = PlanInput(reads=held.input.reads, only_look=True)
@@ -177,7 +190,7 @@ def carry_out(
     except (Exception, KeyboardInterrupt) as error:  # what was done is done, and must be told
         notes += (f"what sessions are told is not of after this apply ({type(error).__name__})",)
     result = Result(plan, True, outcome.done, outcome.failed, outcome.skipped, notes, outcome.lockfile.serial)
-    return Outcome(result, Exit.STALE if refused is not None else _exit(result), plan.findings)
+    return Outcome(result, Exit.STALE if stopped or refused is not None else _exit(result), plan.findings)
 
 
 def _trusted(workplace: Workplace, lockfile: Lockfile) -> tuple[str, ...]:

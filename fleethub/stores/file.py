@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from fleethub.model.event import Event
 from fleethub.model.observation import Lockfile
 from fleethub.stores import journal
 from fleethub.stores.interface import StaleLockfileError, Stored
-from fleethub.stores.lock import local_lock
+from fleethub.stores.lock import local_lock, still_held
 
 BACKUPS = 20
 
@@ -28,6 +28,8 @@ class FileStore:
     def __init__(self, folder: Path) -> None:
         self._path, self._private = folder / "fleet.lock", folder / ".fleethub"
         self._serials: dict[str, int] = {}  # of the versions that this store read or wrote
+        self._lock: int | None = None  # while it is held
+        self._looked = ("", "")  # how the file looked to the last check, and the version that it was then
 
     def read(self) -> Stored:
         """See ``Store.read``; version "" means that there is none."""
@@ -68,13 +70,33 @@ class FileStore:
         self._serials[version] = lockfile.serial
         return version
 
+    def check(self, base: str) -> None:
+        """See ``Store.check``. The file is read again only when it looks otherwise than to the check before."""
+        again = "; nothing more was done, run fleethub plan"
+        if self._lock is not None and not still_held(self._private / "lock", self._lock):
+            raise StaleLockfileError(f"the fleet's lock (.fleethub/lock) was taken from this apply{again}")
+        try:
+            seen = self._path.stat()
+            look = f"{seen.st_ino} {seen.st_mtime_ns} {seen.st_size}"
+            if look != self._looked[0]:
+                self._looked = (look, _digest(self._path.read_bytes()))
+        except FileNotFoundError:
+            self._looked = ("", "")
+        if self._looked[1] != base:
+            raise StaleLockfileError(f"fleet.lock was changed by somebody else during this apply{again}")
+
     def earlier(self) -> tuple[Lockfile, ...]:
         """See ``Store.earlier``."""
         return tuple(load(path.read_text(encoding="utf-8")) for path in reversed(self._backups()))
 
-    def lock(self, operation: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def lock(self, operation: str) -> Iterator[None]:
         """See ``Store.lock``."""
-        return local_lock(self._private / "lock", operation)
+        with local_lock(self._private / "lock", operation) as self._lock:
+            try:
+                yield
+            finally:
+                self._lock = None
 
     def journal(self) -> journal.Journal:
         """See ``Store.journal``."""

@@ -65,6 +65,11 @@ class Store(Protocol):
         It is kept whole when this returns. Raises StaleLockfileError, and then what was there is still there; OSError.
         """
 
+    def check(self, base: str) -> None:
+        """Before each step of an apply: raises StaleLockfileError when the lockfile's version is not ``base`` any more,
+        or the lock that this store holds was taken from it (a frozen apply is taken for a dead one).
+        """
+
     def earlier(self) -> tuple[Lockfile, ...]:
         """The last lockfile of each serial before this one, the latest first: twenty at least, if there were."""
 

@@ -26,8 +26,11 @@ def who() -> str:
 
 
 @contextmanager
-def local_lock(path: Path, operation: str) -> Iterator[None]:
-    """Hold the lock; a process that dies gives it back. Raises LockedError at once when it is held."""
+def local_lock(path: Path, operation: str) -> Iterator[int]:
+    """Hold the lock; a process that dies gives it back. Gives the descriptor that holds it (``still_held``).
+
+    Raises LockedError at once when it is held.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = opened(path, 0o644)
     try:
@@ -43,11 +46,19 @@ def local_lock(path: Path, operation: str) -> Iterator[None]:
         except OSError as error:  # the disk is full: an apply must not begin
             raise OSError(error.errno, error.strerror, str(path)) from error
         try:
-            yield
+            yield descriptor
         finally:
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def still_held(path: Path, descriptor: int) -> bool:
+    """Whether the lock is the file that others lock: not when somebody removed it, as one does with a dead one's."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _holder(path: Path) -> dict[str, object]:

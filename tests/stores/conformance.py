@@ -74,6 +74,16 @@ class Conformance:
             mine.write(replace(LOCKFILE, serial=2), first)
         assert mine.read().lockfile == replace(LOCKFILE, fits={})
 
+    def test_a_check_tells_that_somebody_else_wrote(self, opens: Opens) -> None:
+        mine, theirs = opens(), opens()
+        with mine.lock("apply"):
+            mine.check(mine.read().version)
+            base = mine.write(LOCKFILE, mine.read().version)
+            mine.check(base)
+            theirs.write(replace(LOCKFILE, serial=2), base)
+            with pytest.raises(StaleLockfileError):
+                mine.check(base)
+
     def test_of_many_writes_on_one_base_one_wins(self, opens: Opens) -> None:
         base = opens().read().version
         start, won = threading.Barrier(8), []

@@ -41,6 +41,10 @@ class MemoryStore:
             self._shelf.texts.append(dump(lockfile))
             return str(len(self._shelf.texts))
 
+    def check(self, base: str) -> None:
+        if base != str(len(self._shelf.texts)):
+            raise StaleLockfileError("somebody else wrote; plan again")
+
     def earlier(self) -> tuple[Lockfile, ...]:
         last = {(lockfile := load(text)).serial: lockfile for text in self._shelf.texts}
         return tuple(last.values())[-2::-1]
