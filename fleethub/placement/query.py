@@ -75,7 +75,9 @@ def most(query: Query) -> tuple[int | None, int | None, str]:
         mine = query.mine(context)
         return mine.context == context and query.server.admit((*neighbours, mine)).fit is Fit.FITS
 
-    found = _largest(fits, limit)
+    twin = next((load.context for load in neighbours if load.runner and load.runner == least.runner), None)
+    # what shares a process with another model has that one's context, or loads it anew
+    found = _largest(fits, limit) if twin is None else twin if fits(twin) else None
     if found is None:
         return None, None, "it does not fit with any context"
     rounded = found // STEP * STEP

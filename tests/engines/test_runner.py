@@ -77,6 +77,9 @@ def test_one_file_asked_alike_is_one_load_and_no_quarrel() -> None:
     assert shown.bars[0].planned == found.verdict.need
     answer = ask(f, seen, Question("gpu", "same"))
     assert answer.verdict.need == answer.before.need
+    other = ask(f, seen, Question("gpu", "same", context=16384))
+    assert (other.verdict.fit, other.largest) == (Fit.EVICTS, 8192)
+    assert [one.values for one in other.suggestions] == [(("context", 8192),)]
 
 
 @pytest.mark.parametrize("what", ["options", "adapter"])
