@@ -251,6 +251,36 @@ def test_a_rotation_takes_the_spend_along_and_a_user_that_is_no_node_gets_grace(
     place.plan_is_empty()
 
 
+@pytest.mark.parametrize("lost", [True, False], ids=["lost", "at hand"])
+def test_a_new_seed_makes_every_value_anew_and_refuses_no_call(
+    tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times, lost: bool
+) -> None:
+    place = Place(tmp_path / "fleet", spec(times, *replicas).replace('name = "monad"', f'name = "{fresh()}"'))
+    place.apply()
+    before, endpoints = place.env("volta")["FLEETHUB_KEY_MAIN"], tuple(one.url for one in replicas)
+    tokens, seed = {str(row["token"]) for row in admin.rows()}, place.folder / "fleet.seed"
+    old = seed.read_text()
+    if lost:
+        seed.unlink()
+    with Consumer(place.folder / "nodes/volta", endpoints) as agent:
+        called(agent, 10)
+        out = place.run("rotate", "--seed", "--yes", code=0)
+        assert old.strip() not in out
+        assert seed.read_text() != old
+        assert place.env("volta")["FLEETHUB_KEY_MAIN"] == before
+        planned = place.run("plan", code=0)
+        assert "value: new (generation 1, from another seed); the old one stops working once" in planned
+        assert "behind our back" not in planned, planned
+        place.apply()
+        called(agent, 10)
+    assert (agent.denied, agent.broken) == ([], [])
+    assert not tokens & {str(row["token"]) for row in admin.rows()}
+    assert sorted(str(row["key_alias"]) for row in admin.rows()) == ["rentalclaw", "tiltclaw", "volta"]
+    assert chat(replicas[0].url, before, "qwen3-32b")[0] == 401
+    assert (place.folder / "fleet.seed.old1").exists() is not lost
+    place.plan_is_empty()
+
+
 def test_a_revoked_key_is_refused_at_once_on_every_replica_and_never_comes_back(
     tmp_path: Path, slow_replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
 ) -> None:

@@ -204,6 +204,12 @@ class Kind(Generic[A, M, T]):
         """What an apply begins of it, with what one before it began and did not finish."""
         return attrs
 
+    def resealed(
+        self, address: Address, want: Resource[A, M] | None, locked: Locked[A], context: ObserveContext
+    ) -> A | None:
+        """What was applied, under the seed that is at hand: fingerprints of another seed say nothing any more."""
+        return locked.attrs
+
     def handlers(self) -> Mapping[type, Handler]:
         """How each action is carried out. Imported here and nowhere else: this alone touches clients."""
         raise NotImplementedError

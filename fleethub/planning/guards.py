@@ -39,7 +39,7 @@ def before_any_request(fleet: Fleet, lockfile: Lockfile | None, seed: str | None
                 "seed.mismatch",
                 "the seed is not the one that this fleet's keys were derived from; nothing was asked or sent",
                 address,
-                hint="check key_seed in the spec and the file or variable it names; a lost seed needs rotation",
+                hint="check what key_seed names; if the old seed is lost: fleethub rotate --seed",
             )
         ]
     return []

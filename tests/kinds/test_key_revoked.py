@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleethub.clients.resolver import SecretResolver
+import pytest
+
+from fleethub.clients.resolver import SecretResolver, new_seed
+from fleethub.kinds import KINDS
 from fleethub.kinds.key.revoked import living
+from fleethub.kinds.values import ObserveContext
 from fleethub.lockfile.forms import decode, encode
 from fleethub.model.address import key
 from fleethub.model.plan import Action
 from fleethub.planning.judge import judge
 from tests.fleets import fleet
 from tests.kinds.asking import item
-from tests.world import SEAL, World, apply, plan, settled
+from tests.world import SEAL, World, apply, denied, facts, plan, settled, wanted
+from tests.world.values import _Seeded
 
 SPEC = fleet(revoked="restore").models("one").node("a", "one")
 SECOND = SPEC.key("a", generation=2)
@@ -64,3 +69,26 @@ def test_it_is_written_down() -> None:
     assert world.lockfile is not None
     record = world.lockfile.resources[KEY]
     assert decode(encode(record), KEY) == record
+
+
+@pytest.mark.parametrize("crash", [None, 0, 2, 4], ids=["whole", "begun", "beside", "delivered"])
+def test_under_another_seed_all_that_lives_is_an_older_value_wherever_a_rotation_stood(crash: int | None) -> None:
+    other = _Seeded(new_seed())
+    world = apply(settled(SPEC), plan(settled(SPEC), SECOND), crash=crash).world
+    assert world.lockfile is not None
+    context = ObserveContext(facts(world, SECOND), other, world.lockfile.lineage)
+    records = {
+        a: replace(r, attrs=KINDS[a.kind].resealed(a, wanted(SECOND, other).get(a), r, context),
+                   pending=replace(r.pending, attrs=None) if r.pending else None)
+        for a, r in world.lockfile.resources.items()
+    }  # fmt: skip
+    seed = other.seed_fingerprint()
+    assert seed
+    world = replace(world, lockfile=replace(world.lockfile, resources=records, seed=seed))
+    before = {row.token for row in world.proxy.keys}
+    made = apply(world, plan(world, SECOND, fingerprinter=other), fingerprinter=other)
+    assert made.failed == []
+    assert [denied(moment, other) for moment in made.worlds] == [[]] * len(made.worlds)
+    (row,) = made.world.proxy.keys
+    assert (row.alias, row.token in before) == ("a", False)
+    assert plan(made.world, SECOND, fingerprinter=other).changes == ()

@@ -78,7 +78,8 @@ class KeyTelemetry:
     ``unmanaged``: limits, and a team, that the spec does not name. ``team_state``: its team, where it could be read.
     ``olds``: LiteLLM's hashes of its older values, ``blocked`` those of all its values that are; ``held``: one of the
     older has its alias. ``age``: seconds since it was made, ``left`` until it expires.
-    ``taken``: somebody else's key has the alias that a new value would have beside this one.
+    ``taken``: somebody else's key has the alias that a new value would have beside this one, ``crowded``: an older
+    value of its own has it.
     """
 
     spend: float | None = None
@@ -98,6 +99,7 @@ class KeyTelemetry:
     age: float | None = field(default=None, repr=False)
     left: float | None = field(default=None, repr=False)
     taken: bool = field(default=False, repr=False)
+    crowded: bool = field(default=False, repr=False)
 
 
 KeyResource = Resource[KeyAttrs, KeyMaterial]
@@ -119,9 +121,12 @@ WILDCARDS = {"all-team-models"}
 EVERY = {"all-proxy-models", "*"}
 
 
-def interim(alias: str, generation: int) -> str:
-    """The alias of a new value beside an older one, for an alias is one key's; it is renamed once that one is gone."""
-    return f"{alias}--g{generation}"
+def interim(alias: str, generation: int, again: bool = False) -> str:
+    """The alias of a new value beside an older one, for an alias is one key's; it is renamed once that one is gone.
+
+    ``again``: an older one has even that, for a new seed came while it was made.
+    """
+    return f"{alias}--g{generation}" + ("-2" if again else "")
 
 
 def power(row: KeyRow) -> dict[str, Any]:

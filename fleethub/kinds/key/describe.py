@@ -65,6 +65,8 @@ def _new_value(item: KeyState, olds: Older) -> str:
     wanted, seen = item.want.generation if item.want else 1, item.seen
     before = seen.mark.generation if seen and seen.mark else None
     change = f"generation {before} → {wanted}" if before is not None and before != wanted else f"generation {wanted}"
+    if before == wanted:
+        change += ", from another seed"
     text = f"new ({change})"
     if seen is None or not olds.tokens:
         return text

@@ -25,6 +25,7 @@ from fleethub.kinds.key.observe import observe
 from fleethub.kinds.key.orphans import orphans, prune
 from fleethub.kinds.key.ownership import objections, revoked
 from fleethub.kinds.key.remarks import remarks
+from fleethub.kinds.key.revoked import resealed
 from fleethub.kinds.key.scope import scopes
 from fleethub.kinds.key.status import key_rows
 from fleethub.kinds.key.steps import delete, put
@@ -182,6 +183,12 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     def steps(self, item: KeyState, dependents: Dependents) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
         return delete(item, dependents) if item.want is None else put(item, item.want, dependents)
+
+    def resealed(
+        self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs], context: ObserveContext
+    ) -> KeyAttrs | None:
+        """The values that are there, by this fleet's mark."""
+        return resealed(address, locked, context)
 
     def handlers(self) -> Mapping[type, Handler]:
         """Requests to the proxy's API."""

@@ -59,7 +59,8 @@ def interims(address: Address, want: KeyResource | None, locked: Locked[KeyAttrs
     """Aliases that a value of this key may have while an older one is there."""
     mark, begun = mark_of(row.metadata), locked.pending if locked else None
     sides = (mark, want, locked, begun)
-    return {interim(address.alias, side.generation) for side in sides if side is not None}
+    generations = {side.generation for side in sides if side is not None}
+    return {interim(address.alias, generation, again) for generation in generations for again in (False, True)}
 
 
 def record_of(locked: Locked[KeyAttrs] | None) -> Locked[KeyAttrs]:

@@ -18,7 +18,7 @@ from fleethub.kinds.key.marks import interims, mark_of, ours, record_of
 from fleethub.kinds.key.ownership import BARRED
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
-from fleethub.model.facts import ProxyReading
+from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.observation import Absent, Locked, Seen, Unknown
 
 
@@ -49,7 +49,13 @@ def observe(
     value = context.fingerprinter.sha256(bytes.fromhex(row.token))
     away = row.alias != address.alias
     between = away and bool(mine) and row.alias in interims(address, want, locked, row)
-    beside = reading.keys.get(interim(address.alias, want.generation), ()) if want is not None else ()
+    beside: tuple[KeyRow, ...] = ()
+    crowded = False
+    if want is not None:
+        value_of = context.fingerprinter.sha256
+        older_rows = [one for one in mine if value_of(bytes.fromhex(one.token)) != want.attrs.value]
+        crowded = any(one.alias == interim(address.alias, want.generation) for one in older_rows)
+        beside = reading.keys.get(interim(address.alias, want.generation, crowded), ())
     older = sorted(filter(None, (context.fingerprinter.sha256(bytes.fromhex(old.token)) for old in olds)))
     managed, others = limits(row, want, locked)
     scope: tuple[str, ...] = tuple(sorted(set(row.models))) or (ALL,)
@@ -87,6 +93,7 @@ def observe(
             held=any(old.alias == address.alias for old in olds),
             age=row.age,
             left=row.left,
+            crowded=crowded,
             taken=any(other not in mine for other in beside),
         ),
         mark=mark_of(row.metadata),

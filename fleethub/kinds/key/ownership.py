@@ -62,7 +62,7 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
             f"adopt it: fleethub import {shlex.quote(str(item.address))}; or rename it in LiteLLM, or here",
         )
     if not same_value and seen.telemetry.taken:
-        beside = interim(alias, item.want.generation)
+        beside = interim(alias, item.want.generation, seen.telemetry.crowded)
         return finding(
             "key.alias-taken",
             f"a key that FleetHub did not make has the alias {beside!r} on {proxy}, which the new value of {alias!r} "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fleethub.kinds.key.attributes import KeyAttrs, KeyState
 from fleethub.kinds.key.marks import interims, mark_of, ours
+from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.observation import AnyLocked, Locked, Pending
-from fleethub.model.secret import Fingerprinter
+from fleethub.model.secret import Fingerprinter, Kept
 
 
 def living(
@@ -30,6 +33,25 @@ def living(
         and mark.lineage == lineage
         and (mark.born == born if mark.born else row.alias in {address.alias, *interims(address, None, locked, row)})
     )
+
+
+def resealed(address: Address, locked: Locked[KeyAttrs], context: ObserveContext) -> KeyAttrs | None:
+    """What was applied of a key, with the fingerprints that its values have under another seed.
+
+    They are known by the mark; of an adopted key, which need not have one, by the alias alone.
+    """
+    reading, attrs = context.facts.of(locked.source), locked.attrs
+    if attrs is None and locked.pending is not None:  # it was begun, and may be there
+        attrs = locked.pending.attrs
+    if attrs is None or not isinstance(reading, ProxyReading):
+        return attrs
+    tokens = living(address, locked, reading, None, context.lineage)
+    rows = [row for same in reading.keys.values() for row in same if row.token in tokens]
+    if not rows and Kept.is_told_by(locked.shape):
+        rows = list(reading.keys.get(address.alias, ()))
+    newest = sorted(rows, key=lambda row: (-(mark.generation if (mark := mark_of(row.metadata)) else 0), row.token))
+    values = [v for row in newest if (v := context.fingerprinter.sha256(bytes.fromhex(row.token)))]
+    return replace(attrs, value=values[0] if values else None, replaces=tuple(sorted(values[1:])) or None)
 
 
 def brought_back(item: KeyState) -> list[Finding]:

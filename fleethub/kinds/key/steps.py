@@ -84,7 +84,9 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     limits, stuck = _limits(None if new else seen, want)
     blockers += stuck
     olds = older(item)
-    alias = interim(item.address.alias, want.generation) if olds.held else item.address.alias
+    alias = item.address.alias
+    if olds.held:
+        alias = interim(alias, want.generation, seen is not None and seen.telemetry.crowded)
     attrs = replace(
         want.attrs,
         budget_duration=have.budget_duration if stuck else want.attrs.budget_duration,

@@ -39,7 +39,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import Absent, Lockfile, Needs, Pending, Resource, Source, System, Unknown
+from fleethub.model.observation import Absent, Lockfile, Needs, Pending, Resource, Seen, Source, System, Unknown
 from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
 from fleethub.model.secret import Fingerprinter
 
@@ -198,6 +198,19 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
     def steps(self, item: NodeState, dependents: Dependents) -> Work:
         """Deliver and settle; a removed block removes its files."""
         return steps(item)
+
+    def resealed(
+        self, address: Address, want: NodeResource | None, locked: NodeLocked, context: ObserveContext
+    ) -> NodeAttrs | None:
+        """The files that lie there with this fleet's mark; what they were cannot be compared any more."""
+        attrs, seen = locked.attrs, self.observe(address, want, locked, context)
+        if attrs is None:
+            return None
+        mine = isinstance(seen, Seen) and seen.mark is not None and seen.mark.lineage == context.lineage
+        there = seen.attrs.files if isinstance(seen, Seen) and mine else {}
+        files = {p: there.get(p, replace(file, fingerprint=None, before=None)) for p, file in attrs.files.items()}
+        # its mark has digests of the old seed, so it is of no set that can be told
+        return replace(attrs, files=files, marked=seen.attrs.marked if isinstance(seen, Seen) and mine else None)
 
     def handlers(self) -> Mapping[type, Handler]:
         """Scripts on the node's machine."""
