@@ -104,4 +104,7 @@ def anonymous(mark: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def nameless(lockfile: Lockfile | None) -> Lockfile | None:
-    return replace(lockfile, apply="", applied=Lockfile("", "", 0, "").applied) if lockfile else None
+    if lockfile is None:
+        return None
+    owed = dict.fromkeys(lockfile.owed, "")
+    return replace(lockfile, apply="", applied=Lockfile("", "", 0, "").applied, owed=owed)
