@@ -24,10 +24,13 @@ ESTATE: dict[str, dict[str, Any]] = {
     "parallel": {"models": ["gemma3-27b"], "max_parallel_requests": 40},
     "metadata": {"models": ["gemma3-27b"], "metadata": {"owner": "Volta", "tags": ["x"], "deep": {"a": [1, None]}}},
     "by-model": {"models": ["qwen3-32b", "gemma3-27b"], "model_rpm_limit": {"qwen3-32b": 500}},
+    "expiring": {"models": ["qwen3-32b"], "duration": "30d"},
+    "routes": {"models": ["qwen3-32b"], "allowed_routes": ["llm_api_routes"]},
     "Ops Laptop": {"models": ["llama4-scout", "no-such-model"]},
 }
 OUTSIDE: dict[str, dict[str, Any]] = {
     "nothing": {"models": ["no-default-models"]},
+    "info": {"models": ["qwen3-32b"], "allowed_routes": ["/key/info"]},
     "shut": {"models": ["qwen3-32b"], "blocked": True},
 }
 
@@ -69,6 +72,9 @@ def test_import_changes_nothing_and_then_the_plan_is_empty(
     assert taken == {*ESTATE, "teamed"}
     assert "blocked" in out
     assert "1 key without an alias" in out
+    assert "its allowed_routes (/key/info) shut out /v1/models" in out
+    for line in ("max_parallel_requests = 40", "qwen3-32b = 500", 'tags = ["x"]', "team = ", '["llm_api_routes"]'):
+        assert line in out
     with recorded() as sent:
         place.plan_is_empty()
     assert {method for method, _ in sent} == {"GET"}

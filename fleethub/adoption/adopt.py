@@ -44,13 +44,15 @@ class Adoption:
 
 def keeping(fleet: Fleet, facts: Facts, fingerprinter: Fingerprinter, chosen: Collection[Address]) -> Fleet:
     """The fleet with the values that the chosen keys have now as their own; without the seed, or two, none is."""
-    kept, floors = dict(fleet.kept), dict(fleet.floors)
+    kept, floors, endings = dict(fleet.kept), dict(fleet.floors), dict(fleet.endings)
     for address in sorted(chosen):
         row = row_of(fleet, facts, address)
         value = fingerprinter.sha256(bytes.fromhex(row.token)) if row is not None else None
         if value is not None and value != fleet.kept.get(address):
             kept[address], floors[address] = value, fleet.generation(address)
-    return replace(fleet, kept=kept, floors=floors)
+            if row is not None and row.expires:
+                endings[address] = row.expires
+    return replace(fleet, kept=kept, floors=floors, endings=endings)
 
 
 def row_of(fleet: Fleet, facts: Facts, address: Address) -> KeyRow | None:

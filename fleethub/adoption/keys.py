@@ -11,9 +11,11 @@ from fleethub.fleetspec.added import NewBlock
 from fleethub.fleetspec.resolve import LIMITS
 from fleethub.kinds.key import mark_of
 from fleethub.kinds.key.adopted import covers
-from fleethub.kinds.key.attributes import ALL
+from fleethub.kinds.key.attributes import ALL, tags
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
+from fleethub.model.keycall import LIST, PATH, ROUTE_WORDS
+from fleethub.model.keycall import covers as covers_route
 from fleethub.model.text import plural
 
 #: What an import says of a key that the spec's fields cannot take over: LiteLLM's name -> the spec's.
@@ -45,7 +47,7 @@ def _key(draft: Draft, proxy: str, rows: Sequence[KeyRow], reading: ProxyReading
         raise Unsayable(f"{plural(len(rows), 'key')} without an alias: give them one in LiteLLM")
     if len(rows) > 1:
         raise Unsayable(f"{len(rows)} keys share this alias: delete or rename all but one in LiteLLM")
-    if len(row.alias) > 128 or not row.alias.isprintable() or not row.alias.strip():
+    if not _is_label(row.alias):
         raise Unsayable("its alias is no name that the spec can have: rename it in LiteLLM")
     if row.alias in draft.fleet.keys:
         return None
@@ -53,7 +55,7 @@ def _key(draft: Draft, proxy: str, rows: Sequence[KeyRow], reading: ProxyReading
     models = scope(draft, proxy, row, reading)
     if not models and not used:
         raise Unsayable(f"none of what it may call ({', '.join(row.models) or ALL}) is a model that the spec can say")
-    said = {SAID[name]: value for name, value in row.limits.items() if name in SAID and _sayable(name, value)}
+    said = _limits(row, used)
     before = draft.keys.get(row.alias)
     if before is not None:  # the same alias on another proxy: one block is about both
         if said != {name: value for name, value in before.fields.items() if name != "models"}:
@@ -75,5 +77,27 @@ def scope(draft: Draft, proxy: str, row: KeyRow, reading: ProxyReading) -> list[
     )
 
 
+def _limits(row: KeyRow, used: bool) -> dict[str, Any]:
+    """Every limit that the spec can say; when it ends is a moment, which the lockfile keeps. Raises Unsayable."""
+    said = {SAID[name]: value for name, value in row.limits.items() if name in SAID and _sayable(name, value)}
+    routes = sorted(row.allowed_routes)
+    asked = [path for path in (LIST, *([PATH] if used else [])) if not covers_route(routes, path)]
+    strange = [route for route in routes if not route.startswith("/") and route not in ROUTE_WORDS]
+    if asked or strange:
+        why = f"its allowed_routes ({', '.join(routes)}) shut out {', '.join(asked)}"
+        raise Unsayable(why if asked else f"its allowed_routes have what is no route: {', '.join(strange)}")
+    said |= {"allowed_routes": routes} if routes else {}
+    said |= {"tags": list(tags(row))} if tags(row) and all(map(_is_label, tags(row))) else {}
+    return said | ({"team": row.team} if row.team else {})
+
+
 def _sayable(name: str, value: Any) -> bool:
-    return value is not None and (name != "budget_duration" or bool(PERIOD.fullmatch(str(value))))
+    if isinstance(value, dict):
+        return bool(value) and all(isinstance(n, int) and n > 0 and _is_label(model) for model, n in value.items())
+    if name == "budget_duration":
+        return bool(PERIOD.fullmatch(str(value)))
+    return value is not None and (value != 0 or name != "max_parallel_requests")
+
+
+def _is_label(text: str) -> bool:
+    return 0 < len(text) <= 128 and text.isprintable() and bool(text.strip())

@@ -262,7 +262,8 @@ class Fleet:
     ``births``: of keys that were renamed, the alias that their value is derived from. ``ssh_program``: machines are
     reached by OpenSSH's own ``ssh``, whether or not that is needed. ``floors``: the lowest
     generation that a key's value may be of, as the lockfile knows it: a value that was deleted never comes back.
-    ``kept``: fingerprints of the values of adopted keys, which FleetHub did not make.
+    ``kept``: fingerprints of the values of adopted keys, which FleetHub did not make; ``endings``: when those
+    end that have an end, as adoption found it (ISO 8601).
     """
 
     name: str
@@ -280,6 +281,7 @@ class Fleet:
     births: Mapping[Address, str] = field(default_factory=dict)
     floors: Mapping[Address, int] = field(default_factory=dict)
     kept: Mapping[Address, str] = field(default_factory=dict)
+    endings: Mapping[Address, str] = field(default_factory=dict)
     ssh_program: bool = False
 
     @property

@@ -74,11 +74,13 @@ def _remembering(fleet: Fleet, store: Store) -> Fleet:
 
 def remembering(fleet: Fleet, lockfile: Lockfile | None) -> Fleet:
     """The fleet with what the lockfile remembers of its keys."""
-    from fleethub.kinds.key import births, floors, kept
+    from fleethub.kinds.key import births, endings, floors, kept
 
     if lockfile is None:
         return fleet
-    return replace(fleet, births=births(lockfile), floors=floors(lockfile), kept=kept(lockfile))
+    return replace(
+        fleet, births=births(lockfile), floors=floors(lockfile), kept=kept(lockfile), endings=endings(lockfile)
+    )
 
 
 def _read_of(loaded: Loaded, fleet: Fleet) -> Iterable[str]:

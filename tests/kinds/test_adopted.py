@@ -148,17 +148,17 @@ LIMITS: list[dict[str, Any]] = [
     {"metadata": {"owner": "ops", "nested": {"a": 1}}},
     {"spend": 4.5},
     {"team": "t1"},
+    {"expires": "2026-12-27T10:00:00Z"},
 ]
 
 
-@pytest.mark.parametrize("fields", LIMITS, ids=["limits", "metadata", "spend", "team"])
+@pytest.mark.parametrize("fields", LIMITS, ids=["limits", "metadata", "spend", "team", "expires"])
 def test_what_the_spec_does_not_name_is_kept(fields: dict[str, Any]) -> None:
     found = adopted(SPEC, row(**fields)).plan(SPEC)
     assert (found.changes, found.drift) == ((), ())
 
 
 TAKEN: list[tuple[dict[str, Any], str]] = [
-    ({"expires": "2026-12-27T10:00:00Z"}, "expires is 2026-12-27T10:00:00Z, and would become none"),
     ({"allowed_routes": ("info_routes",)}, "allowed_routes is info_routes"),
     ({"blocked": True}, "blocked"),
     ({"models": ("two",)}, "models is"),

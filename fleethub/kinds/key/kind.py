@@ -74,6 +74,8 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             grace = block.grace if block.grace is not None else 0.0 if user else GRACE
             if kept:
                 slot = Kept(proxy_name, name, generation, kept)
+                # a moment is what no spec can say: it is left as it was found, until the value is another
+                limits = {**({"expires": fleet.endings[address]} if address in fleet.endings else {}), **limits}
             yield Resource(
                 address=address,
                 source=replace(proxy_source(proxy), ask=(name,)),

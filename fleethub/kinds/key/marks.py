@@ -95,5 +95,14 @@ def floors(lockfile: Lockfile) -> dict[Address, int]:
 
 def kept(lockfile: Lockfile) -> dict[Address, str]:
     """The fingerprints of the values that adoption left their keys."""
+    return {address: attrs.value for address, attrs in _adopted(lockfile).items() if attrs.value}
+
+
+def endings(lockfile: Lockfile) -> dict[Address, str]:
+    """When adopted keys end, of those that do."""
+    return {address: attrs.expires for address, attrs in _adopted(lockfile).items() if attrs.expires}
+
+
+def _adopted(lockfile: Lockfile) -> dict[Address, KeyAttrs]:
     told = {a: r.attrs for a, r in lockfile.resources.items() if a.kind == "key" and Kept.is_told_by(r.shape)}
-    return {a: attrs.value for a, attrs in told.items() if isinstance(attrs, KeyAttrs) and attrs.value}
+    return {address: attrs for address, attrs in told.items() if isinstance(attrs, KeyAttrs)}
