@@ -81,7 +81,7 @@ def _memory(backend: Backend, declared: int, reading: GpuReading | None) -> Card
     if backend.memory_for == "metal":
         limit = reading.metal_limit if reading is not None else 0
         part = metal_part(size, limit)
-        return Cards((Card(MEMORY["metal"], part),), f"{gib(part)} for Metal of {gib(size)} {by}")
+        return Cards((Card(MEMORY["metal"], part),), f"for Metal, of {gib(size)} {by}")
     return Cards((Card(MEMORY[backend.memory_for], size),), by)
 
 

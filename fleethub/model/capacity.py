@@ -148,7 +148,8 @@ class AdmissionVerdict:
     ``fit`` is of the primaries together (and "does not fit" where a fallback has no room even alone);
     ``fallbacks`` are each fallback's with the primaries, one at a time. ``need`` is the most that must be there
     at once, without the reserve: the primaries and the largest fallback. ``reserve`` is that of all GPUs,
-    ``gpus`` are (name, total); ``notes`` say what was assumed (an unknown scheduler, nothing observed).
+    ``gpus`` are (name, total); ``notes`` say what was assumed (an unknown scheduler, nothing observed). ``together``:
+    the largest set that is there at one time, where the server lets not all be; empty: all of them.
     """
 
     backend: str
@@ -164,6 +165,7 @@ class AdmissionVerdict:
     reason: str = ""
     notes: tuple[str, ...] = ()
     fallbacks: tuple[tuple[str, Fit], ...] = ()
+    together: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,8 @@ def why_not(verdict: AdmissionVerdict) -> str:
     if verdict.fit is Fit.FITS:
         return ""
     broken = next((c for c in verdict.checks if not c.holds), None)
+    if verdict.fit is not Fit.UNKNOWN and broken:
+        return broken.says
     return verdict.reason or (broken.says if broken else verdict.fit.value)
 
 

@@ -67,7 +67,7 @@ def most(query: Query) -> tuple[int | None, int | None, str]:
     if least.estimate.total is None:
         return None, None, least.estimate.reason
     untold = full.estimate.total is None
-    if (least.estimate.total, least.preflight) == (full.estimate.total, full.preflight):
+    if _takes(least) == _takes(full):
         return None, None, "what a context takes of it is not known"
     neighbours = query.neighbours()
 
@@ -84,6 +84,11 @@ def most(query: Query) -> tuple[int | None, int | None, str]:
     more = untold and query.mine(found + 1).estimate.total is None
     reason = "what a larger one takes is not known" if more else ""
     return found, rounded if rounded and fits(rounded) else None, reason
+
+
+def _takes(load: Placed) -> tuple[int | None, int | None, float | None]:
+    """All of a load that hangs on its context."""
+    return load.estimate.total, load.preflight, load.at_once
 
 
 def _largest(fits: Callable[[int], bool], limit: int) -> int | None:

@@ -48,7 +48,8 @@ def bars(
         for i, (name, total) in enumerate(server.gpus)
     ]
     loaded = {h.alias for h in seen}
-    there = [(largest(g), any(p.model in loaded for p in g)) for g in by_runner(verdict.placed)]
+    placed = [p for p in verdict.placed if not verdict.together or p.model in verdict.together]
+    there = [(largest(g), any(p.model in loaded for p in g)) for g in by_runner(placed)]
     spare = max((p for p, _ in there if not p.primary), key=lambda p: p.upper, default=None)
     loads = [
         (p.upper, "resident" if here else "planned", p.parts) for p, here in there if p.primary or p is spare or here

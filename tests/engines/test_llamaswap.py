@@ -172,6 +172,8 @@ def test_models_that_take_turns_are_told_with_the_file_s_reason(tmp_path: Path) 
     message = next(f.message for f in found.findings if f.code == "capacity.evicts")
     assert "the group main runs one at a time (swap)" in message
     assert verdict(made, facts(file)).need == pytest.approx(10.6 * GIB, rel=0.1), "the larger of the two, not both"
+    (bar,) = report(made.fleet, made.fleet.backends["gpu"], facts(file), _planned(made)).bars
+    assert bar.planned == verdict(made, facts(file)).need
     beside = spec().node("a", "llama").node("b", "embeddings")
     assert verdict(beside, facts(file)).fit is Fit.FITS
 

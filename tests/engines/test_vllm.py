@@ -206,8 +206,14 @@ def test_a_running_one_is_believed() -> None:
     assert ask(spec.fleet, seen, Question("gpu", "qwen", 33000)).verdict.fit is Fit.EXCEEDS
     codes = [f.code for f in report(spec.fleet, spec.fleet.backends["gpu"], seen, ()).findings]
     assert codes == ["capacity.unplanned", "backend.settings-differ"]
+    silent = spec.table("backends.gpu.vllm", gpu_memory_utilization=None).fleet
+    codes = [f.code for f in report(silent, silent.backends["gpu"], seen, ()).findings]
+    assert codes == ["capacity.unplanned"], "what is not declared differs from nothing"
     blind = replace(seen, readings={k: v for k, v in seen.readings.items() if k[0] == "vllm"})
-    assert ask(spec.fleet, blind, Question("gpu", "qwen")).verdict.fit is Fit.FITS, "it runs, so it fits"
+    told = ask(spec.fleet, blind, Question("gpu", "qwen"))
+    assert (told.verdict.fit, told.rounded) == (Fit.FITS, 31744), "it runs, so it fits, as far as its cache goes"
+    more = ask(spec.fleet, blind, Question("gpu", "qwen", parallel=2))
+    assert (more.verdict.fit, more.rounded) == (Fit.EXCEEDS, 15360)
 
 
 def test_tensor_parallel_takes_a_share_of_each_of_its_cards() -> None:

@@ -52,7 +52,7 @@ def test_what_stays_on_the_cpu_lies_in_the_same_memory() -> None:
 def test_metal_has_a_part_of_it() -> None:
     assert verdict(machine(64, "metal")).total == 48 * GIB
     assert verdict(machine(32, "metal")).total == 32 * GIB * 2 // 3
-    assert verdict(machine(64, "metal")).total_from == "48.0 GiB for Metal of 64.0 GiB memory declared"
+    assert verdict(machine(64, "metal")).total_from == "for Metal, of 64.0 GiB memory declared"
 
 
 def test_nothing_declared_stays_unknown_with_what_to_declare() -> None:

@@ -49,7 +49,7 @@ class LlamaSwapServer(LlamaCppServer):
             fallbacks.append((load.model, worst(MEANS.get(c.rule, Fit.EXCEEDS) for c in broken)))
         later = {p.model for p in rest}
         fit = worst(MEANS.get(c.rule, Fit.EXCEEDS) for c in checks if not c.holds and c.model not in later)
-        unknown = [p for p in loads if p.estimate.total is None]
+        unknown, sets = [p for p in loads if p.estimate.total is None], list(self._sets(loads))
         reasons = [self.why] * bool(self.why and len(loads) > 1) + [p.estimate.reason for p in unknown]
         if self.total is None and loads:
             reasons.append("its GPUs and its memory are neither declared nor readable")
@@ -62,13 +62,14 @@ class LlamaSwapServer(LlamaCppServer):
             checks=tuple(checks),
             gpus=self.gpus,
             reserve=self.reserve * len(self.gpus),
-            need=None if unknown else max((sum(p.upper for p in one) for one in self._sets(loads)), default=0),
+            need=None if unknown else max(map(_upper, sets), default=0),
             total=self.total,
             total_from=self.total_from,
             scheduler=f"llama-swap {self.version}".rstrip(),
             reason="; ".join(dict.fromkeys(reasons)),
             notes=tuple(self._notes(loads)),
             fallbacks=tuple(sorted(fallbacks)),
+            together=tuple(p.model for p in max(sets, key=_upper, default=())) if len(sets) > 1 else (),
         )
 
     def _sets(self, loads: Sequence[Placed]) -> Iterator[list[Placed]]:
@@ -104,6 +105,10 @@ class LlamaSwapServer(LlamaCppServer):
             yield "not observed: judged from the spec"
         if not self.why:
             yield "who may be resident together: its " + ("matrix" if self.file.sets is not None else "groups")
+
+
+def _upper(loads: Sequence[Placed]) -> int:
+    return sum(p.upper for p in loads)
 
 
 def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> LlamaSwapServer:

@@ -146,7 +146,7 @@ def _notes(server: VllmServer, loads: Sequence[Placed]) -> Iterator[str]:
         )
     for load in loads:
         if load.at_once is not None and load.at_once >= 0.01:
-            how = "runs" if server.runs(load.tag) else "would run"
+            how = "run" if server.runs(load.tag) else "would run"
             yield (
                 f"{load.model}: {load.at_once:.1f} requests of {load.context:,} tokens {how} at once"
                 + (f", at most {server.settings.max_num_seqs}" if load.at_once > server.settings.max_num_seqs else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fleethub.engines.vllm.server import VllmServer, server_of
-from fleethub.engines.vllm.settings import KEYS, UTILIZATION, VllmSettings, declared
+from fleethub.engines.vllm.settings import KEYS, VllmSettings, declared
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
 from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
@@ -63,13 +63,12 @@ class VllmEngine:
             )
         said = declared(backend.engine)
         told = reading.told.get("gpu_memory_utilization", "")
-        wanted = said.gpu_memory_utilization or UTILIZATION
-        if _number(told) not in (None, wanted) and not said.kv_cache_memory:
+        wanted = said.gpu_memory_utilization
+        if wanted is not None and _number(told) not in (None, wanted) and not said.kv_cache_memory:
             yield Finding(
                 "backend.settings-differ",
-                f"{backend.name} declares gpu_memory_utilization = {wanted:g}"
-                + ("" if said.gpu_memory_utilization else " (vLLM's default)")
-                + f", and its vLLM runs with {told}, which is what is reckoned with",
+                f"{backend.name} declares gpu_memory_utilization = {wanted:g}, and its vLLM runs with {told}, which is "
+                "what is reckoned with",
                 address,
                 backend.place,
                 f"write gpu_memory_utilization = {told} in [backends.{backend.name}.vllm]",

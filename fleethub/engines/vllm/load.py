@@ -47,7 +47,9 @@ def load(
         if model.vram is not None:
             row = Row("declared", model.vram, Sure.ESTIMATED, "spec: vram", "of one request")
             needs = Estimate((row,), model.vram, model.vram)
-        return replace(placed, estimate=_known(estimate, why), parts=parts(made, None), needs=needs)
+        at_once = server.tokens / max(tokens, 1) if server.runs(placed.tag) and server.tokens else None
+        estimate = _known(estimate, why)
+        return replace(placed, estimate=estimate, parts=parts(made, None), needs=needs, at_once=at_once)
     needs = _needs(made, architecture, max(tokens, 1))
     return replace(
         placed,
