@@ -152,6 +152,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "node.target-shared": (E, "the lockfile has two nodes at one target"),
     "node.target-taken": (E, "files without FleetHub's mark are at the target"),
     "node.nothing-to-wire": (E, 'the files that manage = "wiring" puts a node\'s wiring into are not there'),
+    "node.env-open": (W, "a node's .env that is its operator's can be read by everybody on its machine"),
     "node.key-unadopted": (E, "a node keeps a key that FleetHub does not know"),
     "node.kept-changed": (W, "a value that stays as it is found is no longer the one that was recorded"),
     "node.foreign": (E, "the target carries another fleet's mark"),

@@ -10,6 +10,7 @@ import pytest
 from fleethub.dotenv import assignments
 from fleethub.formats import dotenv, json5
 from fleethub.kinds.node.actions import Activate, Deliver, RemoveNode
+from fleethub.lockfile.text import dump
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Action
 from tests.fleets import Spec, fleet
@@ -175,6 +176,28 @@ def test_from_whole_to_wiring_and_back() -> None:
     (change,) = (c for c in plan(mine, whole).changes if str(c.address) == NODE)
     assert change.action is Action.UPDATE
     assert ("openclaw.json", "channels") in [field.path for field in change.fields], "what would be lost is named"
+
+
+def test_what_the_spec_sets_besides_is_owned_and_never_in_plain() -> None:
+    spec = SPEC.table("nodes.a.openclaw.channels.telegram", dmPolicy="canary-free", enabled=False)
+    world = there(spec)
+    after = done(world, spec)
+    assert config(after)["channels"]["telegram"] == {
+        "enabled": False,
+        "botToken": "${TELEGRAM}",
+        "dmPolicy": "canary-free",
+    }
+    assert after.lockfile is not None
+    assert "canary" not in dump(after.lockfile)
+    (change,) = [one for one in plan(world, spec).changes if str(one.address) == NODE]
+    assert ("openclaw.json", "channels", "telegram", "dmPolicy") in [field.path for field in change.fields]
+
+
+def test_a_key_in_a_file_that_everybody_may_read_is_told() -> None:
+    world = there().at_file(HERE, ".env", ENV.encode(), 0o644)
+    (found,) = [one for one in plan(world, SPEC).findings if one.code == "node.env-open"]
+    assert "(0644)" in found.message
+    assert not [one for one in plan(there(), SPEC).findings if one.code == "node.env-open"]
 
 
 def test_a_removed_node_keeps_its_files() -> None:

@@ -94,7 +94,30 @@ def _not_wirable(item: NodeState) -> str:
 
 
 def remarks(item: NodeState) -> list[Finding]:
-    """Values that stay as they are found, and are no longer those that were recorded."""
+    """Of files that are somebody else's: who may read a key in them, and what stays as it is found and is another."""
+    return [*_open(item), *_changed(item)]
+
+
+def _open(item: NodeState) -> list[Finding]:
+    """Files with a key that others on the machine may read: their mode is their operator's."""
+    if item.seen is None or item.want is None:
+        return []
+    modes = item.seen.telemetry.modes
+    dotenv = [f.path for f in item.want.material.files if f.projection is not None and f.of.format == "dotenv"]
+    return [
+        Finding(
+            "node.env-open",
+            f"{path} of {item.address.name} holds its key, and others on its machine may read it ({modes[path]:04o})",
+            item.address,
+            item.want.place,
+            f"chmod 600 {path} there",
+        )
+        for path in dotenv
+        if modes.get(path, 0) & 0o007
+    ]
+
+
+def _changed(item: NodeState) -> list[Finding]:
     if item.seen is None or item.want is None or item.locked is None or item.locked.attrs is None:
         return []
     changed = [
