@@ -32,7 +32,7 @@ ALLOWED = {
     "state": {"atomic"},
     "clients": {"engines", "atomic", "dotenv", "folders"},
     "observing": {"engines", "clients", "atomic", "codec"},
-    "execute": {"clients", "kinds"},
+    "execute": {"clients", "kinds", "nodetypes"},
     "applying": {"clients", "kinds", "execute", "lockfile"},
     "views": {"engines", "lockfile", "kinds"},
     "integrations": {"clients", "fleetspec", "state", "views", "atomic", "folders", "formats"},

@@ -120,8 +120,8 @@ def test_an_adopted_node_is_swapped_and_its_key_rotated(estate: Estate, proxy: L
     place.edit("[proxies.main]\n", '[defaults.node]\nsettle = "0s"\n\n[proxies.main]\nkey_cache_ttl = "10ms"\n')
     place.run("import", "--all", "--yes", code=0)
     before = estate.files()
-    place.run("assign", "volta", "gpt-oss-20b", "--yes", code=0)
-    place.apply()
+    assert "key.kept-unproved" not in place.run("assign", "volta", "gpt-oss-20b", "--yes", code=0)
+    assert "not proved" not in place.apply()
     place.plan_is_empty()
     after = estate.files()
     assert [name for name in before if after[name] != before[name]] == ["nodes/volta/openclaw.json"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from fleethub.kinds.key.attributes import Holder
 from fleethub.model.observation import Source
 from fleethub.model.secret import Derived, Kept
 
@@ -76,7 +77,7 @@ class ProveKey:
     ``processes`` > 1: there are workers behind one endpoint that cannot be asked one by one, so the ttl is
     waited out since the write (``written`` names the step that wrote; None: since now). ``asks``: whether the key has
     a request to spare for the question whether it may be called with; else its list alone counts. A kept ``value`` is
-    known to nobody here: then the ttl alone is waited out.
+    read out of the files of its ``holders``; where none of them has it, the ttl alone is waited out.
     """
 
     operation: ClassVar[str] = "key.prove"
@@ -91,3 +92,4 @@ class ProveKey:
     written: str | None
     created: bool
     asks: bool = True
+    holders: tuple[Holder, ...] = ()

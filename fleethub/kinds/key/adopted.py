@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from fleethub.kinds.key.attributes import ALL, EVERY, NOTHING, WILDCARDS, KeyAttrs, KeyResource
+from fleethub import nodetypes
+from fleethub.kinds.key.attributes import ALL, EVERY, NOTHING, WILDCARDS, Holder, KeyAttrs, KeyResource
 from fleethub.kinds.key.scope import wiring
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import key as key_address
@@ -43,6 +44,16 @@ def covers(models: Collection[str], name: str, team: Team | None = None) -> bool
     if have & WILDCARDS and (team is None or not team.models or covers(team.models, name)):
         return True
     return any(re.fullmatch(".*".join(map(re.escape, one.split("*"))), name) for one in have if "*" in one)
+
+
+def holders(fleet: Fleet, name: str) -> tuple[Holder, ...]:
+    """The nodes in whose own files the value of an adopted key can be read, to prove it."""
+    found = []
+    for node in fleet.nodes.values():
+        kind = nodetypes.of(node)
+        if node.key == name and node.manage == "wiring" and node.declared is None and kind is not None:
+            found.append(Holder(node.target, node.type, nodetypes.paths(kind, node), node.settings))
+    return tuple(found)
 
 
 def by_pattern(have: Iterable[str], wider: Iterable[str]) -> set[str]:

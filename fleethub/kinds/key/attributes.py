@@ -52,16 +52,27 @@ class KeyAttrs:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """A node in whose files the value of an adopted key stands: its type, that one's settings, its files by role."""
+
+    target: str
+    type: str
+    files: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class KeyMaterial:
     """What a key's steps need: where its value is derived (or that it is kept), and the endpoints that it is proved at.
 
-    ``keeps``: it is adopted, and what it may call beyond the wiring stays. ``grace``: seconds that an older value goes
-    on working beside a new one, for users that are no node.
+    ``keeps``: it is adopted, and what it may call beyond the wiring stays. ``holders``: who has the value of such a key.
+    ``grace``: seconds that an older value goes on working beside a new one.
     """
 
     slot: Derived | Kept
     proxy: Proxy
     keeps: bool = False
+    holders: tuple[Holder, ...] = ()
     grace: float = 0.0
 
     @property

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fleethub import nodetypes
+from fleethub.clients.host import HostError
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.kinds.execution import Context, Handler, StepError
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRevoke, ProveKey
@@ -66,6 +68,25 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     _call(api.update, row.token, body)
     _read_back(api, do, token)
     return ()
+
+
+def _held(value: Kept, do: ProveKey, context: Context) -> Secret | None:
+    """An adopted key's value, out of the files of a node that has it: known by LiteLLM's hash; None: nobody has it."""
+    for holder in do.holders:
+        kind = nodetypes.get(holder.type)
+        try:
+            there = context.hosts.at(holder.target).read(tuple(holder.files.values())).files
+        except HostError:
+            continue
+        data = {
+            role: blob.reveal()
+            for role, path in holder.files.items()
+            if path in there and (blob := there[path].content) is not None
+        }
+        for provider in kind.found(data, holder.settings).providers if kind is not None else ():
+            if provider.key is not None and provider.key.sha256 == value.token:
+                return provider.key.value
+    return None
 
 
 def _token(value: Derived | Kept, context: Context) -> str:
@@ -171,10 +192,10 @@ def _takes(api: LiteLLM, endpoint: str, value: Secret | None) -> bool:
 
 def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
     """Ask each endpoint with the key itself, until all of them list the scope and take a call, or the time is over."""
-    if isinstance(do.value, Kept):
+    value = _held(do.value, do, context) if isinstance(do.value, Kept) else context.resolver.open(do.value)
+    if value is None:
         context.outlast(do.written, do.ttl, f"every replica forgets the old scope of {do.alias}")
         return (f"the value of {do.alias} is not FleetHub's: its new scope was waited for, not proved",)
-    value = context.resolver.open(do.value)
     if do.processes > 1 and not do.created:
         context.outlast(do.written, do.ttl, f"workers behind one endpoint forget the old scope of {do.alias}")
     spares = do.asks or not do.scope

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fleethub.kinds.interface import Kind
-from fleethub.kinds.key.adopted import kept_by_whole_nodes, wider_than_wiring
+from fleethub.kinds.key.adopted import holders, kept_by_whole_nodes, wider_than_wiring
 from fleethub.kinds.key.attributes import (
     NOTHING,
     KeyAttrs,
@@ -86,7 +86,13 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
                     marked=None if kept else True,
                     **limits,
                 ),
-                material=KeyMaterial(slot, proxy, keeps=bool(kept) and block.adopt == "keep", grace=grace),
+                material=KeyMaterial(
+                    slot,
+                    proxy,
+                    keeps=bool(kept) and block.adopt == "keep",
+                    holders=holders(fleet, name) if kept else (),
+                    grace=grace,
+                ),
                 needs={route_address(proxy_name, alias): frozenset({alias}) for alias in sorted(models)},
                 shape=str(slot),
                 owner=block.owner or (user.owner if user else ""),

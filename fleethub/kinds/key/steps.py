@@ -109,7 +109,8 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
         asks = spare({**plain(want.attrs), **(seen.telemetry.unmanaged if seen else {})})
         asks = asks and covers(want.attrs.allowed_routes or (), PATH)
         prove = ProveKey(proxy.endpoints, item.address.alias, slot, tuple(sorted(addable - {NOTHING} - unlisted)),
-                         proxy.key_cache_ttl, proxy.processes, written=expand_id, created=new, asks=asks)  # fmt: skip
+                         proxy.key_cache_ttl, proxy.processes, written=expand_id, created=new, asks=asks,
+                         holders=want.material.holders)  # fmt: skip
         after = (expand_id,) if expand_id else ()
         steps.append(Step(f"{item.address}/prove", item.address, Phase.PROVE, prove, after))
     final = (wanted - held.keys()) | (dependents.running & wanted) or frozenset({NOTHING})
@@ -146,7 +147,8 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
             )
         )
     found = [_stuck(item) for _ in stuck]
-    if isinstance(slot, Kept) and any(step.phase is Phase.PROVE for step in steps):
+    unproved = isinstance(slot, Kept) and not want.material.holders
+    if unproved and any(step.phase is Phase.PROVE for step in steps):
         found.append(_unproved(item))
     return Work(tuple(steps), tuple(blockers), tuple(found))
 
