@@ -244,6 +244,15 @@ def test_a_rotation_takes_the_spend_along_and_a_user_that_is_no_node_gets_grace(
     assert (new["spend"], new["max_budget"], new["metadata"]["note"]) == (3.5, 5.0, "mine")  # type: ignore[index]
     assert not old["blocked"]
     assert "whoever uses it has 7 days left to take the new one" in place.run("plan", "--detailed-exitcode", code=2)
+    given = tmp_path / "web.key"
+    assert "was written to" in place.run("show", "key.main.web", "--to", f"file:{given}", code=0)
+    assert given.stat().st_mode & 0o777 == 0o600
+    assert chat(replicas[0].url, given.read_text().strip(), "qwen3-32b")[0] == 200
+    place.run("show", "key.main.web", "--to", f"command:tee {tmp_path}/copy", code=0)
+    assert (tmp_path / "copy").read_text() == given.read_text().strip()
+    assert given.read_text().strip() not in place.out
+    assert "ended with 1" in place.run("show", "key.main.web", "--to", "command:false", code=1)
+    assert "neither file:PATH nor command:ARGV" in place.run("show", "key.main.web", "--to", "sk-x", code=1)
     place.edit("generation = 2", 'generation = 2\ngrace = "0s"')
     place.apply()
     assert admin.row("web")["token"] == new["token"]

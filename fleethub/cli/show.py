@@ -36,8 +36,13 @@ def _addresses(fleet: Fleet) -> set[str]:
 @click.command()
 @click.argument("address", shell_complete=completing(_addresses))
 @click.option("--reveal", is_flag=True, help="Print the value of a key, on a terminal only.")
+@click.option(
+    "--to",
+    metavar="file:PATH|command:ARGV",
+    help="Give the value of a key to a file (0600), or to a program's standard input.",
+)
 @click.pass_obj
-def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
+def cmd(options: dict[str, object], address: str, reveal: bool, to: str | None) -> None:
     """Show what is wanted, was applied and is there of ADDRESS, and who uses it.
 
     Such as node.volta, key.main.volta, route.main.MODEL, proxy.main, backend.gpu; a bare name is found.
@@ -52,6 +57,8 @@ def cmd(options: dict[str, object], address: str, reveal: bool) -> None:
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             if reveal:
                 return _reveal(out, workplace, show.address_of(address))
+            if to is not None:
+                return _hand_over(out, workplace, show.address_of(address), to)
             done = show.run(workplace, address)
         if done.data is None:
             out.findings(done.findings)
@@ -79,4 +86,19 @@ def _reveal(out: Out, workplace: Workplace, address: Address) -> int:
     out.findings(done.findings)
     if done.data is not None:
         click.echo(done.data.reveal())
+    return done.exit
+
+
+def _hand_over(out: Out, workplace: Workplace, address: Address, to: str) -> int:
+    from fleethub.clients.resolver import SecretError
+    from fleethub.operations import show
+
+    try:
+        done = show.hand_over(workplace, address, to)
+    except SecretError as error:
+        raise click.ClickException(str(error)) from None
+    out.findings(done.findings)
+    if done.data:
+        out.text(f"The value of {address} was {done.data}.")
+    out.line({"type": "summary", "exit": int(done.exit), "given": done.data})
     return done.exit

@@ -223,7 +223,7 @@ class SecretResolver:
                 timeout=COMMAND_SECONDS,
                 check=False,
                 cwd=self._root,
-                env=self._environment(),
+                env=self.environment(),
                 text=True,
                 stdin=subprocess.DEVNULL,
             )
@@ -238,7 +238,7 @@ class SecretResolver:
             raise SecretError("printed nothing")
         return value
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """What a command gets: nothing that holds a secret of this fleet."""
         passed = (*PASSED, *os.environ.get(MORE, "").split())
         exact = {name for name in passed if not name.endswith("*")}

@@ -116,3 +116,16 @@ def reveal(workplace: Workplace, address: Address) -> Outcome[Secret | None]:
     if isinstance(material.slot, Kept):
         raise InputError(f"{address} is adopted: FleetHub did not make its value and does not have it")
     return Outcome(workplace.resolver.open(material.slot))
+
+
+def hand_over(workplace: Workplace, address: Address, to: str) -> Outcome[str]:
+    """Give the value of one key to a file or a program, and say where it went; empty where the seed is wrong.
+
+    Raises what ``reveal`` raises; SecretError also where it cannot be given.
+    """
+    from fleethub.clients.giving import give
+
+    found = reveal(workplace, address)
+    if found.data is None:
+        return Outcome("", found.exit, found.findings)
+    return Outcome(give(to, found.data, workplace.root, workplace.resolver.environment()))
