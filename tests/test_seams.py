@@ -175,6 +175,9 @@ class ToyEngine:
     ) -> tuple[()]:
         return ()
 
+    def environment(self, machine: GpuReading) -> None:
+        return None
+
     def machine_findings(self, backend: Backend, machine: GpuReading) -> tuple[()]:
         return ()
 

@@ -147,6 +147,9 @@ class Engine(Protocol):
     ) -> Iterable[MeasuredLoad]:
         """The residents whose sizes are measurements, with the settings that they were loaded by."""
 
+    def environment(self, machine: GpuReading) -> Mapping[str, str] | None:
+        """The server's own variables, by which cards may be hidden from it; None: they are not known."""
+
     def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
         """Where the settings that only the machine tells are not as declared, or could not be read."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fleethub.engines.cards import TOLERANCE, Card, Cards, cards_of
 from fleethub.engines.registry import ENGINES, engine_of, titles
@@ -61,8 +61,12 @@ def _unread(backend: Backend, reason: str) -> Finding:
     )
 
 
+def _environment(backend: Backend, machine: GpuReading) -> Mapping[str, str] | None:
+    return engine_of(backend.engine).environment(machine) if backend.engine else machine.settings
+
+
 def _machine(backend: Backend, machine: GpuReading) -> Iterator[Finding]:
-    cards = cards_of(backend, machine, machine.settings)
+    cards = cards_of(backend, machine, _environment(backend, machine))
     if not machine.gpus and not machine.lost and not machine.failed and backend.memory is not None:
         return  # that it has no GPU with memory of its own is what the spec says
     if not machine.gpus and not machine.lost:
@@ -133,7 +137,7 @@ def _foreign(fleet: Fleet, backend: Backend, machine: GpuReading, server: Server
     """Processes of no model server of the machine."""
     there = (backend, *neighbours(fleet, backend))
     engines = [engine_of(b.engine) for b in there if b.engine is not None] or list(ENGINES.values())
-    usable = {card.uuid for card in cards_of(backend, machine, machine.settings).cards}
+    usable = {card.uuid for card in cards_of(backend, machine, _environment(backend, machine)).cards}
     elsewhere = {gpu.uuid for gpu in machine.gpus} - usable if usable else set()
     foreign = [
         p

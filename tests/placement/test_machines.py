@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from fleethub.model.capacity import Fit
-from fleethub.model.facts import Facts, GpuReading, GpuState
+from fleethub.model.facts import Facts, GpuProcess, GpuReading, GpuState
 from fleethub.placement.ask import Question, ask
+from fleethub.placement.live import live_findings
 from fleethub.placement.machines import keys_of, server_on
 from fleethub.placement.report import report
 from tests.fleets import Spec, fleet
@@ -92,3 +93,20 @@ def test_a_machine_with_a_card_for_each_server_shares_none() -> None:
         seen = GpuReading((card,) * cards, (), None, "nvidia-smi", "", "2 Ollama servers run there")
         known = Facts("now", {("gpu", "ops@box"): seen})
         assert ask(made.fleet, known, Question("o0", "m0")).verdict.fit is fit
+
+
+def test_what_hides_cards_from_one_server_hides_none_from_another() -> None:
+    """Both on one machine: the environment that is read there is Ollama's alone."""
+    both = [*CARD, *CARD]
+    spec = (
+        machine(0.5, gpus=[both], ollama="8 GiB").table("backends.v0", ssh="ops@box").table("backends.o", ssh="ops@box")
+    )
+    gpus = tuple(GpuState("RTX 3090", 24 * GIB, 0, 24 * GIB, f"GPU-{n}", n) for n in (0, 1))
+    stranger = GpuProcess(7, "/usr/bin/train", "GPU-1", 9 * GIB)
+    reading = GpuReading(gpus, (stranger,), {"CUDA_VISIBLE_DEVICES": "0"}, by="nvidia-smi")
+    seen = Facts("now", {("gpu", "ops@box"): reading})
+    codes = {
+        name: [f.code for f in live_findings(spec.fleet, spec.fleet.backends[name], seen, ())] for name in ("v0", "o")
+    }
+    assert "capacity.foreign" in codes["v0"]
+    assert "capacity.foreign" not in codes["o"], "that card is none of its"

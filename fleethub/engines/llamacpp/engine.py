@@ -42,6 +42,10 @@ class LlamaCppEngine:
         """None: it does not tell bytes."""
         return ()
 
+    def environment(self, machine: GpuReading) -> Mapping[str, str] | None:
+        """Not read."""
+        return None
+
     def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
         """None: what its command line says is told with the verdict."""
         return ()

@@ -47,6 +47,10 @@ class OllamaEngine:
         """Residents of a version that measures."""
         return measured(backend, reading, machine, at)
 
+    def environment(self, machine: GpuReading) -> Mapping[str, str] | None:
+        """What is read of a machine's environment is Ollama's."""
+        return machine.settings
+
     def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
         """Settings by its environment."""
         return setting_findings(backend, machine)

@@ -41,6 +41,10 @@ class VllmEngine:
         """None: vLLM does not tell bytes."""
         return ()
 
+    def environment(self, machine: GpuReading) -> Mapping[str, str] | None:
+        """Not read."""
+        return None
+
     def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
         """None: it tells its settings by itself."""
         return ()

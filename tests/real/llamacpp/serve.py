@@ -11,15 +11,14 @@ from pathlib import Path
 
 import xllamacpp as x
 
-from tests.real.llamacpp.load import write
-from tests.real.llamacpp.shapes import MODELS
+from tests.real.llamacpp.write import write
 
 
 def main(name: str, context: int, parallel: int, unified: bool, folder: Path) -> None:
     """``context`` over all slots, as ``-c`` takes it."""
     path = folder / f"{name}.gguf"
     if not path.exists():
-        write(MODELS[name](), path)
+        write(name, path)
     wanted = x.CommonParams()
     wanted.model.path = str(path)
     wanted.n_ctx, wanted.kv_unified, wanted.port = context, unified, 0
