@@ -35,10 +35,11 @@ class KeyContext:
 
     @property
     def row(self) -> KeyRow | None:
-        """The key's own row."""
-        rows = self.reading.keys.get(self.key, ()) if self.reading else ()
-        token = self.master.token if self.master else None
-        return next((row for row in rows if token in (None, row.token)), None)
+        """The key's own row: by its value, whatever its alias is while an older value is there; else by the alias."""
+        token, keys = self.master.token if self.master else None, self.reading.keys if self.reading else {}
+        if token is None:
+            return next(iter(keys.get(self.key, ())), None)
+        return next((row for rows in keys.values() for row in rows if row.token == token), None)
 
     @property
     def team(self) -> Team | None:

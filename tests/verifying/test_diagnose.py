@@ -9,6 +9,7 @@ import pytest
 from fleethub.model.endpoint import Call, Failure, Reply
 from fleethub.model.facts import Deployment, KeyRow, ProxyReading
 from fleethub.verifying import diagnose
+from fleethub.verifying.scope import KeyContext
 from fleethub.verifying.text import _TEXTS, Diagnosis, findings
 from fleethub.verifying.values import KeyState, MasterView, ModelCheck, NodeAnswers, Origin
 
@@ -137,3 +138,14 @@ def test_every_text_can_be_filled_in() -> None:
     found = findings("volta", "volta", {"main": 60.0}, problems)
     assert [f.code for f in found] == list(_TEXTS)
     assert all(f.hint for f in found)
+
+
+def test_a_key_is_known_by_its_value_while_an_older_one_has_its_alias() -> None:
+    """The new value has another alias until the old one goes: its own list is asked of, not that of the alias."""
+    reading = WHOLE.reading
+    assert reading is not None
+    beside = {"volta": (row("a", token="0" * 64),), "volta--g2": (row("a", "b", alias="volta--g2"),)}
+    context = KeyContext("volta", replace(WHOLE, reading=replace(reading, keys=beside)), True)
+    assert context.row is not None
+    assert (context.row.alias, context.row.models) == ("volta--g2", ("a", "b"))
+    assert KeyContext("volta", replace(WHOLE, token=None), True).row == row("a", "b")

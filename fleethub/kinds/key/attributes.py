@@ -65,7 +65,8 @@ class Holder:
 class KeyMaterial:
     """What a key's steps need: where its value is derived (or that it is kept), and the endpoints that it is proved at.
 
-    ``keeps``: it is adopted, and what it may call beyond the wiring stays. ``holders``: who has the value of such a key.
+    ``keeps``: it is adopted, and what it may call beyond the wiring stays. ``holders``: who has the value of such a
+    key.
     ``grace``: seconds that an older value goes on working beside a new one.
     """
 
