@@ -20,8 +20,8 @@ MASKS = {
     "rocm": ("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "CUDA_VISIBLE_DEVICES"),
     "vulkan": ("GGML_VK_VISIBLE_DEVICES",),
 }
-#: Makers round, and the driver keeps a little: a declared size this near to the real one is no smaller one.
-TOLERANCE = 0.02
+#: Makers round, and the driver keeps a little (3 % of a small card): a declared size this near is no smaller one.
+TOLERANCE = 0.04
 #: What a container's runtime writes where it gives all cards, or gives them another way.
 ALL = ("all",)
 ANOTHER_WAY = ("", "void", "none")
@@ -123,10 +123,20 @@ def _without_rows(written: Cards, reading: GpuReading) -> Cards:
 
 def _told(gpu: GpuState, declared: Sequence[Card], reading: GpuReading) -> Card:
     """A card with its size; one that the driver does not tell is the spec's of that place, where there are as many."""
-    total = metal_part(gpu.total, reading.metal_limit) if reading.by == "sysctl" else gpu.total
+    total = metal_part(gpu.total, reading.metal_limit) if reading.by == "sysctl" else usable(gpu)
     if not total and len(declared) == len(reading.gpus):
         total = declared[reading.gpus.index(gpu)].total
     return Card(gpu.name, total, gpu.uuid, gpu.index, gpu.compute)
+
+
+def usable(gpu: GpuState) -> int:
+    """What of a card a program can have: newer drivers count what they keep for themselves in its total alone.
+
+    Seen on an H200 with driver 580: a total of 143,771 MiB, none used, 143,156 free, which is CUDA's own total.
+    """
+    if gpu.used is None or gpu.free is None or not 0.9 * gpu.total <= gpu.used + gpu.free <= gpu.total:
+        return gpu.total
+    return gpu.used + gpu.free
 
 
 def _parts(card: Card, gpu: GpuState) -> tuple[Card, ...]:

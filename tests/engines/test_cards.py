@@ -106,6 +106,15 @@ def test_amd_and_vulkan_have_masks_of_their_own() -> None:
     assert len(cards(arc, env={"GGML_VK_VISIBLE_DEVICES": "0"}).gpus) == 1
 
 
+def test_what_the_driver_keeps_for_itself_is_not_there() -> None:
+    """As an H200 told it: CUDA's total is what is used and what is free."""
+    h200 = GpuState("NVIDIA H200", 143771 * MIB, 0, 143156 * MIB, "GPU-8490", 0, "9.0")
+    assert cards(read(h200)).gpus == (("NVIDIA H200", 143156 * MIB),)
+    assert cards(read(replace(h200, used=None))).gpus == (("NVIDIA H200", 143771 * MIB),)
+    small = GpuState("RTX 4060 Ti", 16380 * MIB, 0, 15974 * MIB)
+    assert cards(read(small), 16).by == "nvidia-smi"  # 16 GiB as declared, and no other card
+
+
 def test_what_a_driver_does_not_tell_is_never_more_than_the_declaration() -> None:
     untold = replace(FOUR[1], total=0, used=None, free=None)
     assert cards(read(FOUR[0], untold), 24, 12).gpus == (("RTX 4090", 24 * GIB), ("RTX 4090", 12 * GIB))
