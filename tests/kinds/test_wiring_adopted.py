@@ -12,7 +12,7 @@ from fleethub.adoption import adopt, keeping
 from fleethub.formats import json5
 from fleethub.kinds import KINDS
 from fleethub.kinds.node.actions import Deliver
-from fleethub.kinds.node.projection import merged
+from fleethub.kinds.node.merging import merged
 from fleethub.kinds.values import Inputs
 from fleethub.lockfile.text import dump, load
 from fleethub.model.address import key as key_address

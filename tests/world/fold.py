@@ -12,7 +12,7 @@ from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
 from fleethub.kinds.key.fields import fields
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
-from fleethub.kinds.node.projection import merged
+from fleethub.kinds.node.merging import merged
 from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
 from fleethub.model.actions import Do
 from fleethub.model.facts import Deployment, KeyRow

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleethub.kinds.node.attributes import FileAttrs, NodeResource, NodeSeen, is_wired
-from fleethub.kinds.node.projection import UNRESOLVED, digest, fresh, kept
+from fleethub.kinds.node.projection import UNRESOLVED, digest, fresh, kept, shape, wanted
+from fleethub.kinds.values import RenderedFile
 from fleethub.model.observation import Absent, Seen, Unknown
+from fleethub.model.secret import Fingerprinter
 
 
 def completed(want: NodeResource, have: NodeSeen | Absent | Unknown) -> NodeResource:
@@ -21,6 +23,18 @@ def completed(want: NodeResource, have: NodeSeen | Absent | Unknown) -> NodeReso
         if have.attrs.marked is None:
             attrs = replace(attrs, marked=None, activated=None)
     return replace(want, attrs=attrs)
+
+
+def wanted_of(file: RenderedFile, fingerprinter: Fingerprinter) -> FileAttrs:
+    """A rendered file as it is wanted: all of it, or FleetHub's part."""
+    if file.projection is not None:
+        return FileAttrs(owned=wanted(file.of.format, file.projection, fingerprinter))
+    return FileAttrs(fingerprinter.text(file.text), f"{file.mode:04o}")
+
+
+def shape_of(file: RenderedFile) -> str:
+    """Digest of the same without any secret."""
+    return shape(file.projection) if file.projection is not None else file.text.shape()
 
 
 def unresolved(file: FileAttrs) -> bool:

@@ -9,7 +9,8 @@ from fleethub.clients.host import Activation, Bundle, HostError, Target
 from fleethub.clients.resolver import SecretError
 from fleethub.kinds.execution import Context, Handler, NotActivated, StepError
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
-from fleethub.kinds.node.projection import Unreadable, merged
+from fleethub.kinds.node.merging import merged
+from fleethub.kinds.node.projection import Unreadable
 
 HOT = 5.0  # seconds in which a gateway that runs answers
 ANSWERS = ("healthy", "unasked")

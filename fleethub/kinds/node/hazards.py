@@ -9,7 +9,8 @@ from dataclasses import replace
 from fleethub import nodetypes
 from fleethub.kinds.node.attributes import NodeLocked, NodeResource, is_wired
 from fleethub.kinds.node.delivery import fingerprints, is_host
-from fleethub.kinds.node.projection import Unreadable, merged
+from fleethub.kinds.node.merging import merged
+from fleethub.kinds.node.projection import Unreadable
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import Facts, GitReading, HostReading

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from fleethub import nodetypes
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import wiring
-from fleethub.kinds.node import projection
 from fleethub.kinds.node.attributes import (
-    FileAttrs,
     NodeAttrs,
     NodeLocked,
     NodeMaterial,
@@ -20,8 +18,9 @@ from fleethub.kinds.node.attributes import (
     NodeState,
     NodeTelemetry,
     files_of,
+    is_wired,
 )
-from fleethub.kinds.node.completion import completed
+from fleethub.kinds.node.completion import completed, shape_of, wanted_of
 from fleethub.kinds.node.delivery import begun, is_host, machine, restart_by_hand, touches_wiring, unused_until_restart
 from fleethub.kinds.node.describe import describe, drifted, kept
 from fleethub.kinds.node.gates import gates, loads
@@ -30,7 +29,7 @@ from fleethub.kinds.node.objections import objections, remarks
 from fleethub.kinds.node.observe import observe
 from fleethub.kinds.node.status import moves, node_rows
 from fleethub.kinds.node.steps import steps
-from fleethub.kinds.values import Dependents, Inputs, ObserveContext, RenderedFile, StatusInputs, Work
+from fleethub.kinds.values import Dependents, Inputs, ObserveContext, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.address import node as node_address
@@ -41,7 +40,6 @@ from fleethub.model.fleet import Fleet, Node
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Absent, Lockfile, Needs, Pending, Resource, Seen, Source, System, Unknown
 from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
-from fleethub.model.secret import Fingerprinter
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
@@ -79,7 +77,7 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
                 source=Source("host", node.target, ask=(*paths, *_tools(node)), of=f"node.{name}"),
                 attrs=NodeAttrs(
                     chain=tuple(rendered.chain),
-                    files={file.path: _wanted(file, inputs.fingerprinter) for file in files},
+                    files={file.path: wanted_of(file, inputs.fingerprinter) for file in files},
                     marked=True,
                     activated=True if is_host(node) else None,
                     project=_project(node),
@@ -87,7 +85,7 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
                 ),
                 material=NodeMaterial(node, files, rendered.schema),
                 needs=node_needs(inputs.fleet, node),
-                shape=" ".join(_shape(file) for file in files),
+                shape=" ".join(shape_of(file) for file in files),
                 owner=node.owner,
                 protected=node.protected,
                 generation=node.generation,
@@ -207,7 +205,8 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         if attrs is None:
             return None
         mine = isinstance(seen, Seen) and seen.mark is not None and seen.mark.lineage == context.lineage
-        there = seen.attrs.files if isinstance(seen, Seen) and mine else {}
+        # a node that is its operator's may have no mark yet, and then nothing that is there was FleetHub's to write
+        there = seen.attrs.files if isinstance(seen, Seen) and (mine or is_wired(attrs)) else {}
         files = {p: there.get(p, replace(file, fingerprint=None, before=None)) for p, file in attrs.files.items()}
         # its mark has digests of the old seed, so it is of no set that can be told
         return replace(attrs, files=files, marked=seen.attrs.marked if isinstance(seen, Seen) and mine else None)
@@ -229,16 +228,6 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
     def status(self, status: FleetStatus, inputs: StatusInputs) -> FleetStatus:
         """A row per node."""
         return replace(status, nodes=tuple(node_rows(inputs)))
-
-
-def _wanted(file: RenderedFile, fingerprinter: Fingerprinter) -> FileAttrs:
-    if file.projection is not None:
-        return FileAttrs(owned=projection.wanted(file.of.format, file.projection, fingerprinter))
-    return FileAttrs(fingerprinter.text(file.text), f"{file.mode:04o}")
-
-
-def _shape(file: RenderedFile) -> str:
-    return projection.shape(file.projection) if file.projection is not None else file.text.shape()
 
 
 def _project(node: Node) -> str | None:

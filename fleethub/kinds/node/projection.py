@@ -1,4 +1,4 @@
-"""The owned part of a node's file: as it is wanted, as it is found there, and put into what is there.
+"""The owned part of a node's file: as it is wanted, and as it is found there (``merging`` puts it in).
 
 Owned values travel as texts by path: JSON where FleetHub rendered the value from fields that are no secret (``"llm/a"``
 with its quotes, ``40960``), else a fingerprint. A path is a JSON Pointer, or the name of a variable.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from fleethub.dotenv import assignments
-from fleethub.formats import dotenv, json5
-from fleethub.formats.json5 import NotEditable
+from fleethub.formats import json5
+from fleethub.kinds.node.paths import found_at, table_at, with_value
 from fleethub.model.secret import Fingerprinter, Text
 from fleethub.nodetypes import Format
 from fleethub.nodetypes.projection import Path, Projection, at, leaves
@@ -58,35 +58,11 @@ def found(
     A value is in plain only where (pointer, text) is in ``plain``: the wanted, and the last applied. Raises Unreadable.
     """
     seen = {}
-    for path, value in _there(format, of, data):
+    for path, value in there_in(format, of, data):
         name, text = pointer(format, path), _text(value)
         known = (name, text) in plain
         seen[name] = text if known else fingerprinter.sha256(hashlib.sha256(_content(value)).digest()) or UNRESOLVED
     return seen
-
-
-def merged(format: Format, of: Projection, data: bytes, fill: Callable[[Text], str]) -> bytes:
-    """The file with the owned values in it and every other byte as it was; ``fill`` opens the secrets of a text.
-
-    Raises Unreadable for what cannot be changed, and when what came out is not just that.
-    """
-    text = _decoded(data)
-    there = dict(_there(format, of, data)) if data else {}
-    want = {path: fill(value) if isinstance(value, Text) else value for path, value in of.values.items()}
-    change = {p: v for p, v in want.items() if p not in of.keep and (p not in there or there[p] != v)}
-    if format == "dotenv":
-        return _merged_env(of, text, there, {path: str(value) for path, value in change.items()})
-    return _merged_json(of, text, change)
-
-
-def sample(format: Format, of: Projection) -> str:
-    """FleetHub's part by itself, as it would be in an empty file, with secrets as ``(sensitive)``."""
-    if format == "dotenv":
-        return merged(format, of, b"", Text.display).decode()
-    empty: Any = {}
-    for path, value in (*of.fresh.items(), *of.units.items(), *of.values.items()):
-        empty = _with(empty, path, value)
-    return json.dumps(empty, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def digest(owned: Owned, kept: Collection[str] = ()) -> str:
@@ -128,7 +104,7 @@ def _owned(of: Projection) -> Iterator[tuple[Path, Any]]:
         yield from leaves(unit, path)
 
 
-def _there(format: Format, of: Projection, data: bytes) -> Iterator[tuple[Path, Any]]:
+def there_in(format: Format, of: Projection, data: bytes) -> Iterator[tuple[Path, Any]]:
     """What of the owned paths is there, with its value."""
     if format == "dotenv":
         yield from _there_env(of, data)
@@ -147,7 +123,7 @@ def _there(format: Format, of: Projection, data: bytes) -> Iterator[tuple[Path, 
             if wanted.get(path) == []:
                 yield path, []  # an empty list and none say the same
     swept = [
-        (*above, name) for above, start in of.sweep.items() for name in _table(root, above) if name.startswith(start)
+        (*above, name) for above, start in of.sweep.items() for name in table_at(root, above) if name.startswith(start)
     ]
     for path in dict.fromkeys((*of.units, *swept)):
         try:
@@ -157,7 +133,7 @@ def _there(format: Format, of: Projection, data: bytes) -> Iterator[tuple[Path, 
 
 
 def _there_env(of: Projection, data: bytes) -> Iterator[tuple[Path, Any]]:
-    has = assignments(_decoded(data))
+    has = assignments(decoded(data))
     names = [name for (name,) in (*of.values, *of.keep)]
     names += [name for name in has if any(name.startswith(start) for start in of.sweep.values())]
     for name in dict.fromkeys(names):
@@ -166,113 +142,6 @@ def _there_env(of: Projection, data: bytes) -> Iterator[tuple[Path, Any]]:
             if value is None:
                 raise Unreadable(f"its line of {name} cannot be read")
             yield (name,), value
-
-
-def _merged_env(of: Projection, text: str, there: Mapping[Path, Any], change: Mapping[Path, str]) -> bytes:
-    before, result = assignments(text), text
-    for (name,), value in change.items():
-        result = dotenv.put(result, name, f"'{value}'")
-    gone = [path for path in there if path not in of.values and path not in of.keep]
-    for (name,) in gone:
-        result = dotenv.cut(result, name)
-    expected = {**{n: v for n, v in before.items() if (n,) not in gone}, **{n: v for (n,), v in change.items()}}
-    if assignments(result) != expected:
-        raise Unreadable(f"{', '.join(name for (name,) in (*change, *gone))} cannot be written into it")
-    return result.encode()
-
-
-def _merged_json(of: Projection, text: str, change: Mapping[Path, Any]) -> bytes:
-    before = json5.read(text.encode())
-    if before is None:
-        raise Unreadable("it cannot be read as JSON5")
-    puts: dict[Path, Any] = {}
-    cuts = [
-        (*above, name)
-        for above, start in of.sweep.items()
-        for name in _table(before, above)
-        if name.startswith(start) and (*above, name) not in of.units
-    ]
-    for path, short in of.short.items():
-        if isinstance(value := _found(before, path), str) and any(p[: len(path)] == path for p in change):
-            puts[path] = {short: value}
-    puts |= {path: unit for path, unit in of.units.items() if _found(before, path) != unit}
-    for path, value in of.fresh.items():
-        if any(p[: len(path)] == path for p in change) and _found(before, path) is None:
-            puts[path] = value
-    puts |= change
-    expected, result = before, text
-    try:
-        for path in cuts:
-            expected, result = _without(expected, path), json5.cut(result, path)
-        for path, value in puts.items():
-            expected, result = _with(expected, path, value), json5.put(result, path, value)
-    except NotEditable as error:
-        raise Unreadable(str(error)) from None
-    if json5.read(result.encode()) != expected:
-        raise Unreadable("it cannot be changed so that all else stays as it is")
-    return result.encode()
-
-
-def _own_place(of: Projection, root: Any, path: Path) -> None:
-    """Whether what a path leads through stands in this file, as tables and lists; raises Unreadable."""
-    value = root
-    for depth in range(len(path)):
-        place = ".".join(path[:depth]) or "the whole"
-        if isinstance(value, str) and path[:depth] in of.short:
-            return
-        if not isinstance(value, dict | list):
-            raise Unreadable(f"its {place} is neither a table nor a list")
-        if of.include and isinstance(value, dict) and of.include in value:
-            raise Unreadable(f"its {place} takes what it says from another file ({of.include})")
-        try:
-            value = at(value, path[depth : depth + 1])
-        except KeyError:
-            return
-    if of.include and isinstance(value, dict) and of.include in value:
-        raise Unreadable(f"its {'.'.join(path)} takes what it says from another file ({of.include})")
-
-
-def _spelled_out(of: Projection, root: Any) -> Any:
-    """With every table that is written as one value as a table."""
-    for path, key in of.short.items():
-        value = _found(root, path)
-        if isinstance(value, str):
-            root = _with(root, path, {key: value})
-    return root
-
-
-def _with(value: Any, path: Path, new: Any) -> Any:
-    """A copy with a value at a path, as ``json5.put`` does it."""
-    if not path:
-        return new
-    if isinstance(value, list):
-        for number, one in enumerate(value):
-            if isinstance(one, dict) and one.get("id") == path[0]:
-                return [*value[:number], _with(one, path[1:], new), *value[number + 1 :]]
-        made = _with({}, path[1:], new) if len(path) > 1 else new
-        return [*value, {"id": path[0], **made}]
-    table = value if isinstance(value, dict) else {}
-    return {**table, path[0]: _with(table.get(path[0], {}), path[1:], new)}
-
-
-def _without(value: Any, path: Path) -> Any:
-    if not isinstance(value, dict) or path[0] not in value:
-        return value
-    if len(path) == 1:
-        return {key: one for key, one in value.items() if key != path[0]}
-    return {**value, path[0]: _without(value[path[0]], path[1:])}
-
-
-def _found(root: Any, path: Path) -> Any:
-    try:
-        return at(root, path)
-    except KeyError:
-        return None
-
-
-def _table(root: Any, path: Path) -> dict[str, Any]:
-    value = _found(root, path)
-    return value if isinstance(value, dict) else {}
 
 
 def _slots(value: Any) -> bool:
@@ -298,8 +167,37 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _decoded(data: bytes) -> str:
+def decoded(data: bytes) -> str:
+    """A file as text; raises Unreadable."""
     try:
         return data.decode()
     except UnicodeDecodeError:
         raise Unreadable("it is not UTF-8") from None
+
+
+def _own_place(of: Projection, root: Any, path: Path) -> None:
+    """Whether what a path leads through stands in this file, as tables and lists; raises Unreadable."""
+    value = root
+    for depth in range(len(path)):
+        place = ".".join(path[:depth]) or "the whole"
+        if isinstance(value, str) and path[:depth] in of.short:
+            return
+        if not isinstance(value, dict | list):
+            raise Unreadable(f"its {place} is neither a table nor a list")
+        if of.include and isinstance(value, dict) and of.include in value:
+            raise Unreadable(f"its {place} takes what it says from another file ({of.include})")
+        try:
+            value = at(value, path[depth : depth + 1])
+        except KeyError:
+            return
+    if of.include and isinstance(value, dict) and of.include in value:
+        raise Unreadable(f"its {'.'.join(path)} takes what it says from another file ({of.include})")
+
+
+def _spelled_out(of: Projection, root: Any) -> Any:
+    """With every table that is written as one value as a table."""
+    for path, key in of.short.items():
+        value = found_at(root, path)
+        if isinstance(value, str):
+            root = with_value(root, path, {key: value})
+    return root

@@ -1,0 +1,85 @@
+"""FleetHub's part of a file put into what is there, with every other byte as it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fleethub.dotenv import assignments
+from fleethub.formats import dotenv, json5
+from fleethub.formats.json5 import NotEditable
+from fleethub.kinds.node.paths import found_at, table_at, with_value, without
+from fleethub.kinds.node.projection import Unreadable, decoded, there_in
+from fleethub.model.secret import Text
+from fleethub.nodetypes import Format
+from fleethub.nodetypes.projection import Path, Projection
+
+
+def merged(format: Format, of: Projection, data: bytes, fill: Callable[[Text], str]) -> bytes:
+    """The file with the owned values in it and every other byte as it was; ``fill`` opens the secrets of a text.
+
+    Raises Unreadable for what cannot be changed, and when what came out is not just that.
+    """
+    text = decoded(data)
+    there = dict(there_in(format, of, data)) if data else {}
+    want = {path: fill(value) if isinstance(value, Text) else value for path, value in of.values.items()}
+    change = {p: v for p, v in want.items() if p not in of.keep and (p not in there or there[p] != v)}
+    if format == "dotenv":
+        return _merged_env(of, text, there, {path: str(value) for path, value in change.items()})
+    return _merged_json(of, text, change)
+
+
+def sample(format: Format, of: Projection) -> str:
+    """FleetHub's part by itself, as it would be in an empty file, with secrets as ``(sensitive)``."""
+    if format == "dotenv":
+        return merged(format, of, b"", Text.display).decode()
+    empty: Any = {}
+    for path, value in (*of.fresh.items(), *of.units.items(), *of.values.items()):
+        empty = with_value(empty, path, value)
+    return json.dumps(empty, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _merged_env(of: Projection, text: str, there: Mapping[Path, Any], change: Mapping[Path, str]) -> bytes:
+    before, result = assignments(text), text
+    for (name,), value in change.items():
+        result = dotenv.put(result, name, f"'{value}'")
+    gone = [path for path in there if path not in of.values and path not in of.keep]
+    for (name,) in gone:
+        result = dotenv.cut(result, name)
+    expected = {**{n: v for n, v in before.items() if (n,) not in gone}, **{n: v for (n,), v in change.items()}}
+    if assignments(result) != expected:
+        raise Unreadable(f"{', '.join(name for (name,) in (*change, *gone))} cannot be written into it")
+    return result.encode()
+
+
+def _merged_json(of: Projection, text: str, change: Mapping[Path, Any]) -> bytes:
+    before = json5.read(text.encode())
+    if before is None:
+        raise Unreadable("it cannot be read as JSON5")
+    puts: dict[Path, Any] = {}
+    cuts = [
+        (*above, name)
+        for above, start in of.sweep.items()
+        for name in table_at(before, above)
+        if name.startswith(start) and (*above, name) not in of.units
+    ]
+    for path, short in of.short.items():
+        if isinstance(value := found_at(before, path), str) and any(p[: len(path)] == path for p in change):
+            puts[path] = {short: value}
+    puts |= {path: unit for path, unit in of.units.items() if found_at(before, path) != unit}
+    for path, value in of.fresh.items():
+        if any(p[: len(path)] == path for p in change) and found_at(before, path) is None:
+            puts[path] = value
+    puts |= change
+    expected, result = before, text
+    try:
+        for path in cuts:
+            expected, result = without(expected, path), json5.cut(result, path)
+        for path, value in puts.items():
+            expected, result = with_value(expected, path, value), json5.put(result, path, value)
+    except NotEditable as error:
+        raise Unreadable(str(error)) from None
+    if json5.read(result.encode()) != expected:
+        raise Unreadable("it cannot be changed so that all else stays as it is")
+    return result.encode()

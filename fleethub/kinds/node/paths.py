@@ -1,0 +1,44 @@
+"""Values of a table at a path, as ``json5.put`` and ``json5.cut`` find them: in a list of tables by ``id``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleethub.nodetypes.projection import Path, at
+
+
+def with_value(value: Any, path: Path, new: Any) -> Any:
+    """A copy with a value at a path."""
+    if not path:
+        return new
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            if isinstance(one, dict) and one.get("id") == path[0]:
+                return [*value[:number], with_value(one, path[1:], new), *value[number + 1 :]]
+        made = with_value({}, path[1:], new) if len(path) > 1 else new
+        return [*value, {"id": path[0], **made}]
+    table = value if isinstance(value, dict) else {}
+    return {**table, path[0]: with_value(table.get(path[0], {}), path[1:], new)}
+
+
+def without(value: Any, path: Path) -> Any:
+    """A copy without what is at a path of tables."""
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    if len(path) == 1:
+        return {key: one for key, one in value.items() if key != path[0]}
+    return {**value, path[0]: without(value[path[0]], path[1:])}
+
+
+def found_at(root: Any, path: Path) -> Any:
+    """The value at a path; None where nothing is."""
+    try:
+        return at(root, path)
+    except KeyError:
+        return None
+
+
+def table_at(root: Any, path: Path) -> dict[str, Any]:
+    """The table at a path; empty where there is none."""
+    value = found_at(root, path)
+    return value if isinstance(value, dict) else {}
