@@ -9,8 +9,8 @@ import pytest
 
 from fleethub.clients.http import Answer
 from fleethub.kinds.execution import Context, StepError
-from fleethub.kinds.key import execute as keys
 from fleethub.kinds.key.actions import ProveKey
+from fleethub.kinds.key.proving import execute as keys
 from fleethub.model.secret import Derived, Secret
 
 ENDPOINT = "http://door"
