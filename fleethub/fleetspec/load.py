@@ -15,6 +15,7 @@ from fleethub.fleetspec import report
 from fleethub.fleetspec.checks import GROUPS, CheckContext, check
 from fleethub.fleetspec.merge import MergedNode, merged_nodes
 from fleethub.fleetspec.nodes import check_nodes
+from fleethub.fleetspec.renames import check_moved
 from fleethub.fleetspec.resolve import resolve
 from fleethub.fleetspec.sources import MAIN, Overlay, Sources, digest, read_includes, read_main
 from fleethub.fleetspec.types import read_type, taken
@@ -87,7 +88,7 @@ def _judge(sources: Sources) -> tuple[Fleet | None, list[Finding]]:
     nodes = merged_nodes(spec, validated)
     types, wrong = _types(nodes, sources)
     context = CheckContext(spec, sources, validated, defined, complete, types)
-    findings += [*wrong, *check(context), *check_nodes(context, nodes)]
+    findings += [*wrong, *check(context), *check_moved(context), *check_nodes(context, nodes)]
     errors = any(f.severity is Severity.ERROR for f in findings)
     return None if errors else resolve(spec, nodes, sources, types), findings
 

@@ -11,6 +11,7 @@ from fleethub import nodetypes
 from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec.chains import LookupFailure, entries, hop, proxy_of
 from fleethub.fleetspec.merge import OWN, MergedNode
+from fleethub.fleetspec.renames import renamed_nodes
 from fleethub.fleetspec.schema import BackendTable, KeyTable, ModelTable, PolicyTable, ProxyTable, Spec, WiringTable
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.targets import expand, normal
@@ -52,6 +53,7 @@ def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources, types: Mappin
         models={n: _model(spec, m, common("models", n, m)) for n, m in spec.models.items()},
         nodes={n.name: _node(spec, n, sources, types) for n in nodes},
         keys={n: _key(k, common("keys", n, k)) for n, k in spec.keys.items()},
+        moved=renamed_nodes(spec),
     )
 
 

@@ -298,6 +298,13 @@ class KeyTable(Block):
     )
 
 
+class MovedTable(Table):
+    """A node that has another name by now."""
+
+    old: v.Line = Field(alias="from", description='What it was called, like "node.volta"')
+    new: v.Line = Field(alias="to", description='What it is called now, like "node.ohm"')
+
+
 class Spec(Table):
     """A FleetHub fleet: fleet.toml."""
 
@@ -311,6 +318,7 @@ class Spec(Table):
     roles: dict[v.Name, RoleTable] = Field({}, description="Roles of nodes by name")
     nodes: dict[v.Name, NodeTable] = Field({}, description="Consumers of models by name, as OpenClaw gateways")
     keys: dict[v.Label, KeyTable] = Field({}, description="Limits of keys by alias; a node's key has the node's name")
+    moved: list[MovedTable] = Field([], description="Nodes that were renamed; only in the main file")
 
 
 def spec_model() -> type[Spec]:

@@ -23,7 +23,7 @@ from fleethub.model.finding import Finding, SourceLocation
 
 MAIN = "fleet.toml"
 MAX_BYTES = 1 << 20
-ONLY_MAIN = ("fleet", "policy", "include")
+ONLY_MAIN = ("fleet", "policy", "include", "moved")
 #: Files by their names below the fleet's folder, as if they were so on disk; None: as if it were not there.
 Overlay = Mapping[str, bytes | None]
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fleethub.kinds import KINDS
-from fleethub.model.address import Address
-from fleethub.model.observation import AnyLocked, AnyResource
+from fleethub.model.address import Address, key, node
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import AnyLocked, AnyResource, Needs, Pending
 
 #: What follows a name in the address of what is left behind at an earlier place; no name of a spec holds it.
 WAS = "@was"
@@ -24,6 +25,24 @@ def moves_of(wanted: Mapping[Address, AnyResource], locked: Mapping[Address, Any
     return found
 
 
+def renames_of(fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> dict[Address, Address]:
+    """What the spec's ``[[moved]]`` renames of the lockfile: a node, and the key that has its name with it."""
+    found: dict[Address, Address] = {}
+    for old, new in fleet.moved.items():
+        if node(old) in locked and node(new) not in locked:
+            found[node(old)] = node(new)
+        if fleet.nodes[new].key == new and old not in fleet.keys and all(n.key != old for n in fleet.nodes.values()):
+            keys = [a for a in locked if a.kind == "key" and a.alias == old]
+            found |= {a: key(a.owner, new) for a in keys if key(a.owner, new) not in locked}
+    return found
+
+
+def composed(first: Mapping[Address, Address], then: Mapping[Address, Address]) -> dict[Address, Address]:
+    """What one renaming after another does."""
+    rest = {a: b for a, b in then.items() if a not in first.values()}
+    return {a: then.get(b, b) for a, b in first.items()} | rest
+
+
 def successor(address: Address) -> Address | None:
     """Who comes in the place of what is left behind; None for what is not."""
     name, was, _ = address.name.partition(WAS)
@@ -31,12 +50,27 @@ def successor(address: Address) -> Address | None:
 
 
 def readdressed(locked: Mapping[Address, AnyLocked], renamed: Mapping[Address, Address]) -> dict[Address, AnyLocked]:
-    """The records with each under its new address; nothing needs what may move."""
+    """The records with each under its new address, and what they need under theirs.
+
+    A key keeps the alias that its value is derived from; until it has its new one in the proxy, that is pending.
+    """
     if not renamed.keys() & locked.keys():
         return dict(locked)
+
+    def needs(before: Needs) -> Needs:
+        return {renamed.get(a, a): entries for a, entries in before.items()}
+
     found: dict[Address, AnyLocked] = {}
     for address, record in locked.items():
         now = renamed.get(address, address)
-        source = replace(record.source, of=KINDS[now.kind].block(now)) if now != address else record.source
-        found[now] = replace(record, source=source)
+        begun = record.pending
+        record = replace(record, needs=needs(record.needs))
+        if begun is not None:
+            record = replace(record, pending=replace(begun, needs=needs(begun.needs)))
+        if now != address:
+            record = replace(record, source=replace(record.source, of=KINDS[now.kind].block(now)))
+        if now != address and now.kind == "key":
+            begun = record.pending or Pending(("rename",), record.attrs, record.needs, record.generation)
+            record = replace(record, born=record.born or address.alias, pending=begun)
+        found[now] = record
     return found

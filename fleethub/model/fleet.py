@@ -283,6 +283,7 @@ class Fleet:
     kept: Mapping[Address, str] = field(default_factory=dict)
     endings: Mapping[Address, str] = field(default_factory=dict)
     ssh_program: bool = False
+    moved: Mapping[str, str] = field(default_factory=dict)  # nodes by the names that they had
 
     @property
     def secret_variables(self) -> frozenset[str]:

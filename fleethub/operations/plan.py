@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from fleethub.engines.registry import ENGINES
-from fleethub.model.address import Address
+from fleethub.kinds.readdress import successor
+from fleethub.model.address import node
 from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
-from fleethub.model.observation import EVERY, AnyResource, Lockfile, Source, Unknown
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import EVERY, Lockfile, Source, Unknown
 from fleethub.model.plan import Plan, Why
 from fleethub.operations import sessions
 from fleethub.operations.held import HeldPlan, PlanInput
@@ -68,7 +70,7 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
             *plan.notes,
             *part_notes(part, plan),
             *orders_notes(orders, plan, lockfile),
-            *_moves(plan, wanted, lockfile),
+            *_moves(plan, fleet, lockfile),
         ),
     )
     if any(isinstance(r, Unknown) for r in facts.readings.values()):
@@ -78,11 +80,19 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
     return HeldPlan(asked, plan, wanted, facts, lockfile, seen, stored.version)
 
 
-def _moves(plan: Plan, wanted: Mapping[Address, AnyResource], lockfile: Lockfile | None) -> Iterable[str]:
-    """Of what moves, where from and to, and what stays behind."""
-    for address in sorted(plan.renamed) if lockfile else ():
-        before, after = lockfile.resources[address].source.at if lockfile else "", wanted[address].source.at
-        yield f"{address} moves from {before} to {after}: what it keeps there itself (state, workspace) stays there"
+def _moves(plan: Plan, fleet: Fleet, lockfile: Lockfile | None) -> Iterable[str]:
+    """What is renamed, what changes its place, and what of the spec's ``[[moved]]`` is done."""
+    known = lockfile.resources if lockfile else {}
+    for before, after in sorted(plan.renamed.items()):
+        if (moved := successor(after)) is not None:
+            place = fleet.nodes[moved.name].target if moved.name in fleet.nodes else "elsewhere"
+            stays = "what it keeps there itself (state, workspace) stays there"
+            yield f"{moved} moves from {known[before].source.at} to {place}: {stays}"
+        else:
+            yield f"{before} is {after} now" + ("; its value stays" if after.kind == "key" else "")
+    for old, new in fleet.moved.items() if not plan.fatal else ():
+        if node(old) not in known:
+            yield f"[[moved]] from node.{old} to node.{new} is done, and may be removed"
 
 
 def unresolved(workplace: Workplace) -> list[Finding]:

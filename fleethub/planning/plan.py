@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import in_use, record
-from fleethub.kinds.readdress import moves_of, readdressed, successor
+from fleethub.kinds.readdress import composed, moves_of, readdressed, renames_of, successor
 from fleethub.kinds.values import ObserveContext, Work, of_kind
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
@@ -53,8 +53,10 @@ def make_plan(
     ``blocks``: a block of the spec, or an address, that nothing was asked for -> why: what is of it is unknown.
     ``part``: the part of the fleet that it is to be about. ``orders``: what is done because somebody said so.
     """
-    renamed = moves_of(wanted, lockfile.resources) if lockfile else {}
-    if lockfile is not None and renamed:
+    renamed: dict[Address, Address] = {}
+    if lockfile is not None:
+        renamed = renames_of(fleet, lockfile.resources)
+        renamed = composed(renamed, moves_of(wanted, readdressed(lockfile.resources, renamed)))
         lockfile = replace(lockfile, resources=readdressed(lockfile.resources, renamed))
     context = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "")
     items = items_of(wanted, lockfile, context, blocks)
@@ -83,6 +85,9 @@ def make_plan(
     let_stay(state, orders)
     forget(state, orders)
     let_go(state)
+    for address in renamed.values():  # so that the lockfile has the new name, whatever else there is to do
+        if state.verdicts[address].action is None:
+            state.verdicts[address] = replace(state.verdicts[address], action=Action.RECORD)
     state.successors = {a: s for a in items if (s := successor(a)) is not None}
     left = frozenset[Address]() if part.whole else leave_out(state, part)
     for consumer, needs in state.needs.items():

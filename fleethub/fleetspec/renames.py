@@ -1,0 +1,47 @@
+"""``[[moved]]``: which node was renamed to which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fleethub.fleetspec import report
+from fleethub.fleetspec.positions import KeyPath
+from fleethub.fleetspec.schema import MovedTable, Spec
+from fleethub.model.finding import Finding
+
+if TYPE_CHECKING:
+    from fleethub.fleetspec.checks import CheckContext
+
+NODE = "node."
+
+
+def check_moved(context: CheckContext) -> Iterator[Finding]:
+    """Both are nodes, the new one is in the spec, the old one is not, and each is named once."""
+    seen: set[str] = set()
+    for number, moved in enumerate(context.spec.moved):
+        path: KeyPath = ("moved", number)
+        for part, text in (("from", moved.old), ("to", moved.new)):
+            if not text.startswith(NODE) or not text.removeprefix(NODE):
+                hint = "[[moved]] is for nodes: node.NAME"
+                yield context.finding("spec.value", f"{report.shown(text)} is no node", (*path, part), hint)
+            elif text in seen:
+                yield context.finding("spec.duplicate", f"{text} is in another [[moved]] too", (*path, part))
+            seen.add(text)
+        old, new = names(moved)
+        if old in context.defined["nodes"]:
+            hint = "a name is free for the new node only once the old block is gone"
+            yield context.finding("spec.value", f"{moved.old} is still in the spec", (*path, "from"), hint)
+        if moved.new.startswith(NODE) and new not in context.defined["nodes"] and context.complete:
+            hint = report.nearest(new, context.defined["nodes"], "node")
+            yield context.finding("spec.reference", f"there is no node {report.shown(new)}", (*path, "to"), hint)
+
+
+def names(moved: MovedTable) -> tuple[str, str]:
+    """The old and the new name."""
+    return moved.old.removeprefix(NODE), moved.new.removeprefix(NODE)
+
+
+def renamed_nodes(spec: Spec) -> dict[str, str]:
+    """Old name -> new name."""
+    return dict(names(moved) for moved in spec.moved)

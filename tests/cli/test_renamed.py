@@ -1,0 +1,55 @@
+"""``[[moved]]``: a node with a new name keeps its key's value; no key is made anew, and nobody is denied meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fleethub.lockfile.reduce import replay
+from fleethub.stores import open_store
+from fleethub.testing.litellm import LiteLLM
+from tests.fleets import deployment, fleet
+from tests.proxies import Admin, chat
+from tests.support import MASTER, Place
+
+MOVED = '\n[[moved]]\nfrom = "node.a"\nto = "node.b"\n'
+
+
+@pytest.mark.parametrize("target", ["nodes/{name}", "nodes/same"])
+def test_a_renamed_node_keeps_its_key(tmp_path: Path, target: str) -> None:
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        admin = Admin(proxy.url)
+        place = Place(tmp_path / "fleet", fleet(proxy.url).models("one").node("a", "one", target=target).text)
+        place.apply()
+        token = admin.row("a")["token"]
+        text = (place.folder / "fleet.toml").read_text()
+        place.write(text.replace("[nodes.a]", "[nodes.b]") + MOVED)
+        out = place.run("apply", "-y", code=0)
+        assert "key.main.a is key.main.b now; its value stays" in out
+        assert (admin.rows("a"), admin.row("b")["token"]) == ([], token)
+        folder = target.replace("{name}", "b").removeprefix("nodes/")
+        assert chat(proxy.url, place.env(folder)["FLEETHUB_KEY_MAIN"], "one")[0] == 200
+        assert not (place.folder / "nodes/a/.env").exists()
+        assert {str(a) for a in place.lockfile.resources if a.kind != "route"} == {"key.main.b", "node.b"}
+        assert replay(None, open_store(place.folder).events()) == place.lockfile
+        out = place.run("plan", "--detailed-exitcode", code=0)
+        assert "[[moved]] from node.a to node.b is done, and may be removed" in out
+        place.edit(MOVED, "\n")
+        place.plan_is_empty()
+        assert admin.row("b")["token"] == token
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("node.b", "node.b", "is still in the spec"),
+        ("node.a", "node.zz", 'there is no node "zz"'),
+        ("model.a", "node.b", "is no node"),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error_with_its_place(tmp_path: Path, old: str, new: str, says: str) -> None:
+    text = fleet().models("one").node("b", "one").text + f'\n[[moved]]\nfrom = "{old}"\nto = "{new}"\n'
+    out = Place(tmp_path / "fleet", text).run("validate", code=1)
+    assert says in out
+    assert "fleet.toml:" in out

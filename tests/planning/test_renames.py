@@ -1,0 +1,67 @@
+"""A renamed node: its record and its key's value go along, wherever an apply breaks off, and nobody is denied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fleethub.kinds import KINDS
+from fleethub.kinds.values import Inputs
+from fleethub.model.address import key, node
+from fleethub.model.plan import Action, Plan
+from fleethub.operations.spec import remembering
+from fleethub.planning import make_plan
+from fleethub.rendering import load_templates, render
+from tests.fleets import NOWHERE, Spec, fleet
+from tests.world import SEAL, World, apply, denied, facts, settled
+
+HERE, THERE = "ssh://ops@here/srv/x", "ssh://ops@there/srv/x"
+
+
+def named(name: str, target: str, *chain: str) -> Spec:
+    return fleet().models("one", "two").node(name, *(chain or ("one",)), target=target, project="x")
+
+
+def planned(world: World, spec: Spec) -> Plan:
+    """The plan with ``[[moved]]`` from a to b, as ``operations`` makes it."""
+    now = remembering(replace(spec.fleet, moved={"a": "b"}), world.lockfile)
+    templates = load_templates(NOWHERE.parent)
+    rendered = {name: render(now, one, templates) for name, one in now.nodes.items()}
+    wanted = {r.address: r for kind in KINDS.values() for r in kind.desired(Inputs(now, SEAL, rendered))}
+    return make_plan(now, world.lockfile, wanted, facts(world, spec), SEAL, (), True)
+
+
+@pytest.mark.parametrize("target", [HERE, THERE], ids=["in its place", "and moved"])
+def test_it_breaks_off_anywhere_and_goes_on(target: str) -> None:
+    world, spec = settled(named("a", HERE)), named("b", target, "two")
+    token = world.key("a").token
+    for crash in (1, 2, 4, 6, 8, None):
+        broken = apply(world, planned(world, spec), crash=crash)
+        assert all(denied(moment) == [] for moment in broken.worlds)
+        done = apply(broken.world, planned(broken.world, spec))
+        assert all(denied(moment) == [] for moment in done.worlds)
+        after = done.world
+        assert planned(after, spec).changes == ()
+        assert [(k.alias, k.token, k.models) for k in after.proxy.keys] == [("b", token, ("two",))]
+        assert after.lockfile is not None
+        assert {a for a in after.lockfile.resources if a.kind != "route"} == {node("b"), key("main", "b")}
+
+
+def test_a_name_alone_is_recorded_though_nothing_else_is_to_be_done() -> None:
+    spec = fleet().models("one").node("b", "one", target=HERE, project="x", key="shared")
+    world = settled(fleet().models("one").node("a", "one", target=HERE, project="x", key="shared"))
+    made = planned(world, spec)
+    assert node("a") not in {c.address for c in made.changes}
+    after = apply(world, made).world
+    assert planned(after, spec).changes == ()
+    assert after.lockfile is not None
+    assert node("b") in after.lockfile.resources
+
+
+def test_what_is_left_alone_is_not_renamed() -> None:
+    """The old key's name is somebody's still; both names are in the lockfile already."""
+    both = named("a", HERE).node("c", "one", key="a", target="nodes/c")
+    made = planned(settled(both), named("b", HERE).node("c", "one", key="a", target="nodes/c"))
+    assert key("main", "a") not in made.renamed
+    assert {c.action for c in made.changes if c.address == key("main", "b")} == {Action.CREATE}
