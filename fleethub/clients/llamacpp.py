@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import ShownCache
 from fleethub.engines.llamacpp.settings import BETWEEN, LOADED, pairs
 from fleethub.model.facts import Installed, ServerReading
@@ -19,12 +20,12 @@ Line = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 
 
-class LlamaCppError(Exception):
+class LlamaCppError(ServerError):
     """The server gave no usable answer; the message is fit to be shown."""
 
 
 class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, protected_namespaces=())
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, protected_namespaces=(), defer_build=True)
 
 
 class _Generation(_Lenient):

@@ -18,6 +18,7 @@ from fleethub import folders
 from fleethub.clients.http import Http, HttpError
 from fleethub.clients.llamacpp import Line
 from fleethub.clients.matrix import MatrixError, expanded
+from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import ShownCache
 from fleethub.engines.llamacpp.settings import pairs
 from fleethub.model.facts import Installed, ServerReading, SwapFile, SwapGroup
@@ -28,12 +29,12 @@ MACRO = re.compile(r"\$\{([A-Za-z0-9_.-]{1,64})\}")
 DEEP = 8  # macros within macros
 
 
-class LlamaSwapError(Exception):
+class LlamaSwapError(ServerError):
     """The server or its file gave nothing usable; the message is fit to be shown."""
 
 
 class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
 class _Row(_Lenient):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from fleethub.clients.http import Http, HttpError
 from fleethub.clients.modelfile import blobs
+from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import LONGEST, ShownCache, facts, tensors
 from fleethub.engines.ollama.names import CLOUD, canonical, is_cloud
 from fleethub.model.facts import Installed, Resident, ServerReading, Shown
@@ -18,7 +19,7 @@ from fleethub.model.text import bare
 T = TypeVar("T", bound=BaseModel)
 
 
-class OllamaError(Exception):
+class OllamaError(ServerError):
     """The server gave no usable answer; the message is fit to be shown."""
 
 
@@ -35,7 +36,7 @@ Line = Annotated[str, BeforeValidator(_empty), Field(max_length=512, pattern=r"^
 
 
 class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, protected_namespaces=())
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, protected_namespaces=(), defer_build=True)
 
 
 class _Version(_Lenient):

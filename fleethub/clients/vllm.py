@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import ShownCache
 from fleethub.model.facts import Installed, ServerReading
 
@@ -26,12 +27,12 @@ LABEL = re.compile(r'(\w+)="([^"\\]{0,64})"')
 Line = Annotated[str, Field(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-class VllmError(Exception):
+class VllmError(ServerError):
     """The server gave no usable answer; the message is fit to be shown."""
 
 
 class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
 class _Version(_Lenient):

@@ -35,7 +35,7 @@ LIMITS: dict[System, int] = {"litellm": 8, "host": 128, "gpu": 16, "git": 1, "mo
 
 ERRORS: tuple[type[Exception], ...] = (
     LiteLLMError,
-    *servers.ERRORS,
+    servers.ServerError,
     HttpError,
     HostError,
     gpu.GpuError,
