@@ -22,6 +22,7 @@ from fleethub.clients.node_endpoints import ask_node, digest
 from fleethub.clients.probe import unreachable
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.clients.shell import ShellError, Shells
+from fleethub.model.address import key as key_address
 from fleethub.model.endpoint import UNREACHED, Call, Reply
 from fleethub.model.facts import ProxyReading
 from fleethub.model.fleet import Fleet, Node
@@ -87,6 +88,8 @@ class _NodeQuery:
         proxies = {check.variable: check.proxy for check in checks if check.variable}
         derived = {}
         for variable, proxy in proxies.items():
+            if access.fleet.kept_value(key_address(proxy, node.key)):
+                continue  # an adopted key: which value is right is not known here, and any that works will do
             with suppress(SecretError):
                 derived[variable] = access.resolver.open(key_slot(access.fleet, node, proxy))
         return cls(access, node, checks, calls, proxies, derived)

@@ -141,3 +141,11 @@ def test_an_adopted_node_is_swapped_and_its_key_rotated(estate: Estate, proxy: L
     new = env.partition("LLM_KEY='")[2].partition("'")[0]
     assert chat(proxy.url, new, "gpt-oss-20b")[0] == 200
     assert chat(proxy.url, estate.keys["volta"], "gpt-oss-20b")[0] == 401
+
+
+def test_verify_asks_with_the_key_that_a_node_has(estate: Estate) -> None:
+    place = estate.place
+    place.run(*estate.discover, "--yes", code=0)
+    place.run("import", "--all", "--yes", code=0)
+    assert "listed" in place.run("verify", "volta", code=0)
+    assert "listed" in place.run("verify", "ui", code=0)
