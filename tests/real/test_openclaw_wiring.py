@@ -4,7 +4,6 @@ chain; and what the node's own validation runs in the folder of a delivery accep
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,6 @@ from tests.kinds.test_wiring import HERE as AT
 from tests.kinds.test_wiring import text, there
 from tests.real.test_openclaw import openclaw
 from tests.world import World, apply, plan
-
-assert sys  # the module beside puts the nodes of tests/nodetypes on the path
 
 pytestmark = pytest.mark.real
 
