@@ -15,11 +15,12 @@ from fleethub.adoption.propose import propose as proposal_of
 from fleethub.fleetspec import Loaded
 from fleethub.fleetspec.added import added
 from fleethub.kinds.proxies import proxy_source
+from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.edit import Proposal
 from fleethub.model.errors import InputError
 from fleethub.model.facts import Facts
-from fleethub.model.finding import Finding
+from fleethub.model.finding import FATAL, Finding
 from fleethub.model.observation import EVERY, Lockfile
 from fleethub.model.plan import Plan
 from fleethub.model.secret import Secret
@@ -29,8 +30,10 @@ from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.plan import unresolved
 from fleethub.operations.trust import Trusting
 from fleethub.operations.workplace import Workplace
-from fleethub.planning import grounded, make_plan, sources
+from fleethub.planning import grounded, sources
+from fleethub.planning.guards import after_reading
 from fleethub.planning.sources import merged
+from fleethub.planning.state import items_of
 from fleethub.state.session_summary import LOCKFILE, stamps
 
 NOTHING: Mapping[str, bytes] = MappingProxyType({})
@@ -91,8 +94,10 @@ def look(now: Workplace) -> HeldPlan:
     teams = [replace(proxy_source(proxy), ask=(EVERY,)) for proxy in now.fleet.proxies.values()]
     asking = [replace(s, ask=()) if s.system == "litellm" else s for s in sources(now.fleet, wanted, lockfile)]
     facts = now.read(merged((*asking, *teams)))
-    findings = [*now.trust.findings, *unresolved(now)]
-    plan = make_plan(now.fleet, lockfile, wanted, facts, now.resolver, findings, False, now.trust.blocks)
+    context = ObserveContext(facts, now.resolver, lockfile.lineage if lockfile else "")
+    items = tuple(items_of(wanted, lockfile, context, now.trust.blocks).values())
+    fatal = tuple(f for f in after_reading(items, lockfile, now.fleet, facts) if f.code in FATAL)
+    plan = Plan("", now.fleet.name, "", findings=fatal, fatal=bool(fatal))
     return HeldPlan(asked, plan, wanted, facts, lockfile, seen, stored.version)
 
 

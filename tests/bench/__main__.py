@@ -3,6 +3,7 @@
 * a steady plan of 10, 100 and 1000 nodes on stand-ins: t(1000) / t(100) at most 12
 * ``fleethub --help``, and ``context`` on a fleet of 200 nodes, against ``python -c "import click"``: at most 1.7
 * ``GET /api/fleet`` at 200 nodes with 20 clients against a bare route with the same bytes: p99 at most 2
+* ``import --all`` of 200 keys and 100 nodes against the plan after it: at most 2
 * admission of 20 models on each of 100 backends against two million plain sums, processor time: at most 15
 
 ``--against REV [ROW ...]`` compares with another commit instead: see ``against.py``.
@@ -25,6 +26,7 @@ from fleethub.engines.ollama.load import load
 from fleethub.engines.ollama.server import server_of
 from fleethub.model.facts import Facts, ServerReading
 from fleethub.testing.litellm import LiteLLM
+from tests.bench.adoption import adoption_ratio
 from tests.bench.against import ROWS, against
 from tests.bench.fleets import deployment, head, trust
 from tests.bench.http import fleet_ratio
@@ -155,9 +157,11 @@ def main() -> int:
     print(f"t(1000) / t(100) = {growth:.1f} (at most 12)")
     ratios = sessions()
     print("start-up ratios " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()) + " (at most 1.7)")
+    adopted = adoption_ratio(fleethub)
+    print(f"import / plan = {adopted:.2f} (at most 2)")
     served = fleet_ratio()
     print(f"GET /api/fleet p99 ratio {served:.2f} (at most 2)")
-    return int(growth > 12 or max(ratios.values()) > 1.7 or judged > 15 or served > 2)
+    return int(growth > 12 or max(ratios.values()) > 1.7 or judged > 15 or served > 2 or adopted > 2)
 
 
 if __name__ == "__main__":
