@@ -26,6 +26,7 @@ from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.operations.workplace import Workplace
+from fleethub.stores import open_store
 from fleethub.stores.interface import StaleLockfileError
 
 
@@ -82,8 +83,9 @@ def take(path: Path, proposal: ImportProposal, trusting: Trusting = ALONE) -> Ou
     spec alone; LockedError, OSError.
     """
     held, written = proposal.held, None
-    with Workplace(path, trusting=trusting) as now, now.lock("import"):
-        if now.store.read().version != held.base:
+    store = open_store(Path(proposal.edit.root))
+    with store.lock("import"):
+        if store.read().version != held.base:
             raise StaleLockfileError("fleet.lock was changed meanwhile, so nothing was written; import again")
         if proposal.edit.files:
             written = write(proposal.edit)
