@@ -156,3 +156,16 @@ def test_a_model_that_does_not_fit_is_not_given_to_the_new_value() -> None:
     work = steps(KEY, settled(SPEC), wider, Dependents(refused={"two": NO}))
     (made, *_) = (step.do for step in work.steps if isinstance(step.do, KeyPut))
     assert made.models == ("one",)
+
+
+def test_a_value_that_a_first_apply_began_is_not_forgotten_by_the_next_that_breaks_off() -> None:
+    """Made and delivered, and never recorded; then a higher generation, begun; then the spec as it was."""
+    bare = fleet().models("one").node("a", "one").key("a")
+    world = apply(World.of(bare), plan(World.of(bare), bare), crash=3).world
+    second = bare.key("a", generation=2)
+    world = apply(world, plan(world, second), crash=1).world
+    made = apply(world, plan(world, bare))
+    assert made.failed == []
+    assert denied(made.world) == []
+    assert plan(made.world, bare).changes == ()
+    assert aliases(made.world) == ["a"]

@@ -38,7 +38,7 @@ from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Key
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Resource, Source, System, Unknown
+from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Pending, Resource, Source, System, Unknown
 from fleethub.model.plan import FieldChange, FileDiff, Step
 from fleethub.model.secret import Derived, Kept
 
@@ -191,6 +191,14 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     def steps(self, item: KeyState, dependents: Dependents) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
         return delete(item, dependents) if item.want is None else put(item, item.want, dependents)
+
+    def begun(self, attrs: KeyAttrs, before: Pending[KeyAttrs] | None) -> KeyAttrs:
+        """With the values that an earlier apply began, and may have made and delivered."""
+        old = before.attrs if before is not None else None
+        if old is None:
+            return attrs
+        values = {value for value in (old.value, *(old.replaces or ()), *(attrs.replaces or ())) if value}
+        return replace(attrs, replaces=tuple(sorted(values - {attrs.value or ""})) or None)
 
     def resealed(
         self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs], context: ObserveContext
