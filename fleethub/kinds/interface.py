@@ -19,7 +19,19 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus, ResourceStatus
-from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Pending, Resource, Seen, Source, System, Unknown
+from fleethub.model.observation import (
+    Absent,
+    AnyLocked,
+    Locked,
+    Lockfile,
+    Mark,
+    Pending,
+    Resource,
+    Seen,
+    Source,
+    System,
+    Unknown,
+)
 from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff, Step
 
 if TYPE_CHECKING:
@@ -110,6 +122,14 @@ class Kind(Generic[A, M, T]):
     def prune(self, items: Sequence[ResourceState[A, M, T]], fleet: Fleet, context: ObserveContext) -> Iterable[Step]:
         """How each orphan is deleted: steps of contract, which leave no record."""
         return ()
+
+    def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
+        """Of the lockfile's records of this kind, those that the spec's ``[[moved]]`` gives another address."""
+        return {}
+
+    def carried(self, locked: AnyLocked, before: Address) -> AnyLocked:
+        """A record that was under another address before."""
+        return locked
 
     def moves(self, want: Resource[A, M], locked: Locked[A]) -> bool:
         """Of an exclusive kind: whether it can be at its new place beside its old one, which is taken down after it."""

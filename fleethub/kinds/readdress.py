@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fleethub.kinds import KINDS
-from fleethub.model.address import Address, key, node
+from fleethub.model.address import Address
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import AnyLocked, AnyResource, Needs, Pending
+from fleethub.model.observation import AnyLocked, AnyResource, Needs
 
 #: What follows a name in the address of what is left behind at an earlier place; no name of a spec holds it.
 WAS = "@was"
@@ -26,15 +26,8 @@ def moves_of(wanted: Mapping[Address, AnyResource], locked: Mapping[Address, Any
 
 
 def renames_of(fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> dict[Address, Address]:
-    """What the spec's ``[[moved]]`` renames of the lockfile: a node, and the key that has its name with it."""
-    found: dict[Address, Address] = {}
-    for old, new in fleet.moved.items():
-        if node(old) in locked and node(new) not in locked:
-            found[node(old)] = node(new)
-        if fleet.nodes[new].key == new and old not in fleet.keys and all(n.key != old for n in fleet.nodes.values()):
-            keys = [a for a in locked if a.kind == "key" and a.alias == old]
-            found |= {a: key(a.owner, new) for a in keys if key(a.owner, new) not in locked}
-    return found
+    """What the spec's ``[[moved]]`` renames of the lockfile, as each kind has it."""
+    return {before: now for kind in KINDS.values() for before, now in kind.renames(fleet, locked).items()}
 
 
 def composed(first: Mapping[Address, Address], then: Mapping[Address, Address]) -> dict[Address, Address]:
@@ -69,8 +62,7 @@ def readdressed(locked: Mapping[Address, AnyLocked], renamed: Mapping[Address, A
             record = replace(record, pending=replace(begun, needs=needs(begun.needs)))
         if now != address:
             record = replace(record, source=replace(record.source, of=KINDS[now.kind].block(now)))
-        if now != address and now.kind == "key":
-            begun = record.pending or Pending(("rename",), record.attrs, record.needs, record.generation)
-            record = replace(record, born=record.born or address.alias, pending=begun)
+        if now != address:
+            record = KINDS[now.kind].carried(record, address)
         found[now] = record
     return found

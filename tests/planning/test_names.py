@@ -14,7 +14,7 @@ from fleethub.kinds import KINDS
 ROOM = Path(__file__).parents[2] / "fleethub/planning"
 ENGINES = {"ollama", "litellm"}
 #: Of the kinds only these may be imported: what every kind is, and the registry.
-SHARED = {"fleethub.kinds", "fleethub.kinds.interface", "fleethub.kinds.values", "fleethub.kinds.compare"}
+SHARED = {f"fleethub.kinds{part}" for part in ("", ".interface", ".values", ".compare", ".readdress")}
 
 
 def code(path: Path) -> Iterator[ast.AST]:

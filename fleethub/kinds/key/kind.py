@@ -38,7 +38,18 @@ from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Key
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import Absent, Locked, Lockfile, Mark, Pending, Resource, Source, System, Unknown
+from fleethub.model.observation import (
+    Absent,
+    AnyLocked,
+    Locked,
+    Lockfile,
+    Mark,
+    Pending,
+    Resource,
+    Source,
+    System,
+    Unknown,
+)
 from fleethub.model.plan import FieldChange, FileDiff, Step
 from fleethub.model.secret import Derived, Kept
 
@@ -137,6 +148,24 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     def prune(self, items: Sequence[KeyState], fleet: Fleet, context: ObserveContext) -> Iterable[Step]:
         """By the hash of each value."""
         return prune(items, fleet, context)
+
+    def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
+        """The key that has a renamed node's name, where nobody else uses it."""
+        found: dict[Address, Address] = {}
+        for old, new in fleet.moved.items():
+            if (
+                fleet.nodes[new].key == new
+                and old not in fleet.keys
+                and all(n.key != old for n in fleet.nodes.values())
+            ):
+                keys = [a for a in locked if a.kind == self.name and a.alias == old]
+                found |= {a: now for a in keys if (now := key_address(a.owner, new)) not in locked}
+        return found
+
+    def carried(self, locked: AnyLocked, before: Address) -> AnyLocked:
+        """Its value is derived from the alias that it was made with; its new one in the proxy is still to come."""
+        begun = locked.pending or Pending(("rename",), locked.attrs, locked.needs, locked.generation)
+        return replace(locked, born=locked.born or before.alias, pending=begun)
 
     def stays(self, item: KeyState) -> str:
         """A key that FleetHub did not make, whoever uses it now."""

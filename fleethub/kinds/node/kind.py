@@ -38,7 +38,18 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import Absent, Lockfile, Needs, Pending, Resource, Seen, Source, System, Unknown
+from fleethub.model.observation import (
+    Absent,
+    AnyLocked,
+    Lockfile,
+    Needs,
+    Pending,
+    Resource,
+    Seen,
+    Source,
+    System,
+    Unknown,
+)
 from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
 
 if TYPE_CHECKING:
@@ -129,6 +140,11 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         """Secrets that git would take, and what on its machine is in a node's way."""
         merged = [*merged_findings(wanted, facts), *kept_findings(fleet, wanted)]
         return [*env_findings(wanted, facts), *machine_findings(wanted, facts, locked), *merged]
+
+    def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
+        """As ``[[moved]]`` names them."""
+        pairs = ((node_address(old), node_address(new)) for old, new in fleet.moved.items())
+        return {old: new for old, new in pairs if old in locked and new not in locked}
 
     def moves(self, want: NodeResource, locked: NodeLocked) -> bool:
         """Between folders, and to another machine; on one machine both would have its port."""
