@@ -59,10 +59,10 @@ def propose(path: Path, asked: ImportInput, trusting: Trusting = ALONE) -> Outco
     question = Question(path, spec, trusting, wanted, asked.contexts)
     with question.workplace() as now:
         held = look(now)
-    if held.plan.fatal:
-        nothing = edit_of(question, SpecProposal((), (), ()))
-        return Outcome(ImportProposal(nothing, held, held.plan), plan_exit(held.plan))
-    made = judged(question, held)
+        if held.plan.fatal:
+            nothing = edit_of(question, SpecProposal((), (), ()))
+            return Outcome(ImportProposal(nothing, held, held.plan), plan_exit(held.plan))
+        made = judged(question, held, now)
     return Outcome(made, _exit(made, wanted))
 
 

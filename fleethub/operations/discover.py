@@ -80,7 +80,7 @@ def propose(asked: DiscoverInput, trusting: Trusting) -> Outcome[Discovery]:
             raise SpecError(held.plan.findings)
         places, unsaid = known_to(now, asked.tangleclaw) if asked.tangleclaw else ([], [])
         targets, unseen = look_at(now, [*given, *places])
-    made = judged(replace(question, targets=targets), held)
+        made = judged(replace(question, targets=targets), held, now)
     after = load(main, made.edit.files).fleet
     told = (*made.left, *unsaid, *unseen, *(_about(after, made.held.facts) if after is not None else ()))
     says = made.edit.says.replace("import", "propose", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -101,8 +102,8 @@ def look(now: Workplace) -> HeldPlan:
     return HeldPlan(asked, plan, wanted, facts, lockfile, seen, stored.version)
 
 
-def judged(question: Question, held: HeldPlan) -> ImportProposal:
-    """What the spec would say, without what the plan that follows would change."""
+def judged(question: Question, held: HeldPlan, now: Workplace) -> ImportProposal:
+    """What the spec would say, without what the plan that follows would change; ``now``: the fleet as it is."""
     assert question.spec.fleet is not None
     closed: set[str] = set()  # servers that this machine does not know
     left: dict[Address, str] = {}
@@ -112,7 +113,7 @@ def judged(question: Question, held: HeldPlan) -> ImportProposal:
         made = proposal_of(question.spec.fleet, held.facts, *asked).without(left)
         _there(question.wanted, made, left)
         edit = edit_of(question, made)
-        with question.workplace(edit.files) as after:
+        with question.workplace(edit.files) if edit.files else nullcontext(now) as after:
             if new := {url for url in made.servers if not after.trust.guard.allows(url)} - closed:
                 closed |= new
                 continue
