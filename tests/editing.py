@@ -23,17 +23,17 @@ gpus = [{{ name = "RTX 6000 Ada", vram = "48 GiB" }}]
 url = "http://127.0.0.1:9"
 [models.qwen3-32b]
 backends = ["gpu"]
-route = "openai/qwen3-32b"
+route = "ollama_chat/qwen3-32b"
 context = 32768
 vram = "25 GiB"
 [models.gpt-oss-20b]
 backends = ["gpu"]
-route = "openai/gpt-oss-20b"
+route = "ollama_chat/gpt-oss-20b"
 context = 32768
 vram = "14 GiB"
 [models.gemma3-27b]
 backends = ["gpu"]
-route = "openai/gemma3-27b"
+route = "ollama_chat/gemma3-27b"
 context = 32768
 vram = "40 GiB"
 [defaults.node]
@@ -60,3 +60,13 @@ role = "worker"
 owner = "Volta"
 labels = { pattern = "A" }
 """
+
+#: What the proxy of this fleet has: the routes that the spec says, with their contexts.
+MODELS = [
+    {
+        "model_name": name,
+        "litellm_params": {"model": f"ollama_chat/{name}", "api_base": "http://127.0.0.1:9", "num_ctx": 32768},
+        "model_info": {"id": f"dep-{name}"},
+    }
+    for name in ("qwen3-32b", "gemma3-27b", "gpt-oss-20b")
+]

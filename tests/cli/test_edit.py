@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from fleethub.testing.litellm import LiteLLM
-from tests.applying.test_contract import MODELS
 from tests.cli.test_confirm import terminal
-from tests.editing import SPEC, VOLTA
+from tests.editing import MODELS, SPEC, VOLTA
 from tests.forked import ended
 from tests.support import MASTER, Place
 
