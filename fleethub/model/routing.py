@@ -70,16 +70,26 @@ def instead(fallbacks: Mapping[str, Iterable[str]] | None, aliases: Iterable[str
 
 def fallbacks_of(settings: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Alias ("*": any other) -> what is called in its place, of whatever kind of failure; of a router or of a key."""
-    found: dict[str, tuple[str, ...]] = {}
     names = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
-    kinds = [settings.get(name) or () for name in names]
-    kinds.append([{"*": settings.get("default_fallbacks") or ()}])
-    for entry in (entry for kind in kinds if isinstance(kind, list | tuple) for entry in kind):
+    kinds = [_entries(settings.get(name)) for name in names]
+    for alias, others in _entries([{"*": settings.get("default_fallbacks")}]).items():
+        kinds[0].setdefault(alias, others)
+    # each kind of failure has its own "*", for the names that this kind does not have
+    every = dict.fromkeys(alias for kind in kinds for alias in kind)
+    called = {alias: [other for kind in kinds for other in kind.get(alias) or kind.get("*", [])] for alias in every}
+    return {alias: tuple(dict.fromkeys(others)) for alias, others in called.items()}
+
+
+def _entries(given: object) -> dict[str, list[str]]:
+    """One kind's list of tables; an entry may be a deployment of its own ({"model": …}) instead of a name: no scope is
+    asked for it.
+    """
+    found: dict[str, list[str]] = {}
+    for entry in given if isinstance(given, list | tuple) else ():
         for alias, others in entry.items() if isinstance(entry, dict) else ():
-            # an entry may be a deployment of its own ({"model": ..., ...}) instead of a name: it asks no scope
-            called = [name for name in others if isinstance(name, str)] if isinstance(others, list | tuple) else []
-            if called:
-                found[alias] = tuple(dict.fromkeys((*found.get(alias, ()), *called)))
+            names = [name for name in others if isinstance(name, str)] if isinstance(others, list | tuple) else []
+            if names:
+                found.setdefault(alias, []).extend(names)
     return found
 
 

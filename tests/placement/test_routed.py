@@ -145,6 +145,11 @@ def test_other_peoples_keys_are_told() -> None:
             {},
         ),
         ({"default_fallbacks": ["z"], "context_window_fallbacks": None}, {"*": ("z",)}, {}),
+        (  # as LiteLLM 1.106.2 and 1.110.2 tell default_fallbacks; one of another kind does not take its place
+            {"fallbacks": [{"*": ["z"]}, {"b": ["c"]}], "context_window_fallbacks": [{"a": ["long"]}]},
+            {"*": ("z",), "b": ("c",), "a": ("z", "long")},
+            {},
+        ),
         (
             {"model_group_alias": {"fast": "a", "hidden": {"model": "b", "hidden": True}, "odd": 7}},
             {},
