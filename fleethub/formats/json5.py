@@ -1,8 +1,8 @@
 """Reads JSON5, and changes one value of it with every other byte kept: comments, order, quotes, commas.
 
 A value's path is the keys that lead to it; in a list of tables the ``id`` of one. The library that reads (pyjson5)
-keeps no places, and json-five, which does, takes 1.2 s for 5 KB: the places are found by ``json5_places``, and who
-changes a file lets the library judge what came out.
+keeps no places, and json-five, which does, takes a thousand times as long (0.1 s for 6 KB): the places are found by
+``json5_places``, and who changes a file lets the library judge what came out.
 """
 
 from __future__ import annotations
