@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from fleethub.engines.interface import GGUF_QUANTS, SpecKey
-from fleethub.engines.llamacpp.server import LlamaCppServer, server_of
 from fleethub.engines.llamacpp.settings import BETWEEN, KEYS, LOADED, LlamaCppSettings, declared
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
@@ -13,6 +13,9 @@ from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Re
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
 from fleethub.model.observation import Unknown
+
+if TYPE_CHECKING:
+    from fleethub.engines.llamacpp.server import LlamaCppServer
 
 
 class LlamaCppEngine:
@@ -33,7 +36,9 @@ class LlamaCppEngine:
         return {"api_base": settings.url + settings.path}
 
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> LlamaCppServer:
-        """The server of a backend."""
+        """The server of a backend; its rules are loaded for a fleet that has one."""
+        from fleethub.engines.llamacpp.server import server_of
+
         return server_of(fleet, backend, facts)
 
     def measured(

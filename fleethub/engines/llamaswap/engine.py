@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from fleethub.engines.llamacpp.engine import LlamaCppEngine
-from fleethub.engines.llamaswap.server import LlamaSwapServer, server_of
 from fleethub.engines.llamaswap.settings import KEYS, LlamaSwapSettings
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
 from fleethub.model.facts import Facts, GpuProcess, ServerReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, Fleet
+
+if TYPE_CHECKING:
+    from fleethub.engines.llamaswap.server import LlamaSwapServer
 
 
 class LlamaSwapEngine(LlamaCppEngine):
@@ -21,7 +24,9 @@ class LlamaSwapEngine(LlamaCppEngine):
     keys = KEYS
 
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> LlamaSwapServer:
-        """The server of a backend."""
+        """The server of a backend; its rules are loaded for a fleet that has one."""
+        from fleethub.engines.llamaswap.server import server_of
+
         return server_of(fleet, backend, facts)
 
     def live_findings(

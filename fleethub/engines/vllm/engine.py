@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from fleethub.engines.vllm.server import VllmServer, server_of
 from fleethub.engines.vllm.settings import KEYS, VllmSettings, declared
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
@@ -12,6 +12,9 @@ from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Re
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
 from fleethub.model.observation import Unknown
+
+if TYPE_CHECKING:
+    from fleethub.engines.vllm.server import VllmServer
 
 
 class VllmEngine:
@@ -32,7 +35,9 @@ class VllmEngine:
         return {"api_base": settings.url + settings.path}
 
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> VllmServer:
-        """The server of a backend."""
+        """The server of a backend; its rules are loaded for a fleet that has one."""
+        from fleethub.engines.vllm.server import server_of
+
         return server_of(fleet, backend, facts)
 
     def measured(
