@@ -274,7 +274,7 @@ def _fits(plan: Plan, lockfile: Lockfile | None) -> Mapping[str, str]:
 
 def _owed(plan: Plan, lockfile: Lockfile | None, run: _Run, now: str) -> Mapping[Address, str]:
     """What this apply could not do, with the time of the first that could not; of what it left out nothing is known."""
-    before = lockfile.owed if lockfile else {}
+    before = {plan.renamed.get(a, a): since for a, since in (lockfile.owed if lockfile else {}).items()}
     undone = {s.address for s in plan.steps if s.id in {*run.skipped, *(name for name, _ in run.failed)}}
     undone |= {change.address for change in plan.changes if change.blockers}
     return {a: before.get(a, now) for a in undone} | {a: before[a] for a in plan.left_out or () if a in before}

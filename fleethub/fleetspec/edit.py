@@ -156,6 +156,7 @@ class _Desk:
     def release(self, node: Node, abandon_files: bool) -> None:
         """Take the node's block out, and the block of a key that was its alone."""
         self._remove(("nodes", node.name))
+        self._rename_no_more(node.name)
         if abandon_files:
             self.notes.append(f"fleethub apply --forget node.{node.name} lets it go; what lies at {node.target} stays")
         else:
@@ -262,6 +263,22 @@ class _Desk:
             self.notes.append(
                 f"{file} stays, with nothing but its comments" if not toml.blank else f"{file} is empty now"
             )
+
+    def _rename_no_more(self, name: str) -> None:
+        """Take out each ``[[moved]]`` that leads to a node that goes; done or not, its record is taken down."""
+        moved = self.docs[self.main].get("moved", [])
+        for number in [n for n, one in enumerate(moved) if one["to"] == f"node.{name}"]:
+            toml = self._toml(self.main)
+            if (section := toml.section(("moved", number))) is None:
+                place = SourceLocation(self.main, 1, 1)
+                raise EditError("by-hand", f"moved: {BY_HAND}", f"take the entry to node.{name} out by hand", place)
+            toml = toml.without(section)
+            del moved[number]  # each node is led to by one
+            if tomllib.loads(toml.text.replace("\r\n", "\n")).get("moved", []) != moved:
+                raise self._by_hand(self.main, ("moved", str(number)))
+            self.files[self.main] = toml.text.encode()
+            self.touched[self.main] = None
+            self.notes.append(f"the [[moved]] to node.{name} goes too")
 
     def _keep(self, toml: TomlText, changes: Mapping[Names, Any]) -> None:
         """Take a text over when it says what it said before and the changes, and nothing else."""

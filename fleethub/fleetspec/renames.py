@@ -26,14 +26,15 @@ def check_moved(context: CheckContext) -> Iterator[Finding]:
                 hint = "[[moved]] is for nodes: node.NAME"
                 yield context.finding("spec.value", f"{report.shown(text)} is no node", (*path, part), hint)
             elif text in seen:
-                yield context.finding("spec.duplicate", f"{text} is in another [[moved]] too", (*path, part))
+                hint = "one block says all of it: from the name that was applied, to the one that the spec has"
+                yield context.finding("spec.duplicate", f"{text} is in another [[moved]] too", (*path, part), hint)
             seen.add(text)
         old, new = names(moved)
         if old in context.defined["nodes"]:
-            hint = "a name is free for the new node only once the old block is gone"
-            yield context.finding("spec.value", f"{moved.old} is still in the spec", (*path, "from"), hint)
+            hint = f"take this [[moved]] out if it is done; before that no other node can be called {old}"
+            yield context.finding("spec.value", f"{moved.old} is in the spec", (*path, "from"), hint)
         if moved.new.startswith(NODE) and new not in context.defined["nodes"] and context.complete:
-            hint = report.nearest(new, context.defined["nodes"], "node")
+            hint = f"take this [[moved]] out if it is done; {report.nearest(new, context.defined['nodes'], 'node')}"
             yield context.finding("spec.reference", f"there is no node {report.shown(new)}", (*path, "to"), hint)
 
 

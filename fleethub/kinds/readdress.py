@@ -30,7 +30,15 @@ def renames_of(fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> dict[Addres
     return {before: now for kind in KINDS.values() for before, now in kind.renames(fleet, locked).items()}
 
 
-def composed(first: Mapping[Address, Address], then: Mapping[Address, Address]) -> dict[Address, Address]:
+def renaming(
+    fleet: Fleet, wanted: Mapping[Address, AnyResource], locked: Mapping[Address, AnyLocked]
+) -> dict[Address, Address]:
+    """All that an apply puts under another address: by ``[[moved]]``, then what moves to another place."""
+    renamed = renames_of(fleet, locked)
+    return _composed(renamed, moves_of(wanted, readdressed(locked, renamed)))
+
+
+def _composed(first: Mapping[Address, Address], then: Mapping[Address, Address]) -> dict[Address, Address]:
     """What one renaming after another does."""
     rest = {a: b for a, b in then.items() if a not in first.values()}
     return {a: then.get(b, b) for a, b in first.items()} | rest

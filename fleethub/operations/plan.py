@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from fleethub.engines.registry import ENGINES
-from fleethub.kinds.readdress import successor
-from fleethub.model.address import node
+from fleethub.kinds.readdress import readdressed, renaming, successor
+from fleethub.model.address import Address, node
 from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import EVERY, Lockfile, Source, Unknown
+from fleethub.model.observation import EVERY, AnyLocked, AnyResource, Lockfile, Source, Unknown
 from fleethub.model.plan import Plan, Why
 from fleethub.operations import sessions
 from fleethub.operations.held import HeldPlan, PlanInput
@@ -52,13 +52,14 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
             look = replace(asked, destroy=False, only_look=True, every_model=False)
             held = replace(read_and_plan(workplace, look, facts), input=asked)
             return held if held.plan.fatal else replace(held, plan=_nothing_to_destroy(held))
-        fleet = replace(fleet, nodes={}, keys={}, models={})
+        fleet = replace(fleet, nodes={}, keys={}, models={}, moved={})
         lockfile = _protected(workplace, lockfile)
     if (refused := workplace.refused()) is not None:
         return HeldPlan(asked, refused, {}, facts or Facts(now()), lockfile, seen, stored.version)
     wanted = workplace.wanted(fleet)
-    part = part_of(asked.targets, asked.excludes, fleet, {*wanted, *(lockfile.resources if lockfile else ())})
-    orders = replace(orders_of(asked.forget, asked.prune, wanted, lockfile), uninstall=asked.destroy)
+    known = _known(fleet, wanted, lockfile)
+    part = part_of(asked.targets, asked.excludes, fleet, {*wanted, *known})
+    orders = replace(orders_of(asked.forget, asked.prune, wanted, known), uninstall=asked.destroy)
     if facts is None:
         facts = workplace.read([_asking(s, asked) for s in sources(fleet, wanted, lockfile)], asked.reads)
     findings = [*(workplace.opened.findings if not asked.destroy else ()), *trust.findings, *unresolved(workplace)]
@@ -69,7 +70,7 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
         notes=(
             *plan.notes,
             *part_notes(part, plan),
-            *orders_notes(orders, plan, lockfile),
+            *orders_notes(orders, plan, known),
             *_moves(plan, fleet, lockfile),
         ),
     )
@@ -80,19 +81,35 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
     return HeldPlan(asked, plan, wanted, facts, lockfile, seen, stored.version)
 
 
+def _known(
+    fleet: Fleet, wanted: Mapping[Address, AnyResource], lockfile: Lockfile | None
+) -> Mapping[Address, AnyLocked]:
+    """What was applied, under the addresses that the plan has it under."""
+    if lockfile is None:
+        return {}
+    return readdressed(lockfile.resources, renaming(fleet, wanted, lockfile.resources))
+
+
 def _moves(plan: Plan, fleet: Fleet, lockfile: Lockfile | None) -> Iterable[str]:
     """What is renamed, what changes its place, and what of the spec's ``[[moved]]`` is done."""
     known = lockfile.resources if lockfile else {}
+    generations = {c.address: c.locked.generation for c in plan.changes if c.locked is not None}
     for before, after in sorted(plan.renamed.items()):
         if (moved := successor(after)) is not None:
             place = fleet.nodes[moved.name].target if moved.name in fleet.nodes else "elsewhere"
             stays = "what it keeps there itself (state, workspace) stays there"
             yield f"{moved} moves from {known[before].source.at} to {place}: {stays}"
         else:
-            yield f"{before} is {after} now" + ("; its value stays" if after.kind == "key" else "")
+            same = after.kind == "key" and known[before].generation == generations.get(after, known[before].generation)
+            yield f"{before} is {after} now" + ("; its value stays" if same else "")
     for old, new in fleet.moved.items() if not plan.fatal else ():
-        if node(old) not in known:
-            yield f"[[moved]] from node.{old} to node.{new} is done, and may be removed"
+        says = f"[[moved]] from node.{old} to node.{new}"
+        if node(old) in known and node(new) in known:
+            yield f"{says} does nothing: both were applied, so node.{old} is taken down"
+        elif node(old) not in known and node(new) in known:
+            yield f"{says} is done, and may be removed"
+        elif node(old) not in known:
+            yield f"{says} does nothing: no node.{old} was applied"
 
 
 def unresolved(workplace: Workplace) -> list[Finding]:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from fleethub.model.address import Address
 from fleethub.model.errors import InputError
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Lockfile
+from fleethub.model.observation import AnyLocked
 from fleethub.model.plan import Action, Orders, Part, Plan
 
 ALLOWED = "an address (node.volta), a pattern (node.v*, '*.main.*'), a bare name (volta), or @LABEL or @LABEL=VALUE"
@@ -34,16 +34,16 @@ def part_notes(part: Part, plan: Plan) -> Iterable[str]:
         yield f"left out: {_listed(plan.left_out)}; fleethub plan shows the whole fleet"
 
 
-def orders_of(forget: Iterable[str], prune: bool, wanted: Collection[Address], lockfile: Lockfile | None) -> Orders:
-    """``--forget`` and ``--prune``; raises InputError for what cannot be forgotten."""
-    known = lockfile.resources if lockfile else {}
+def orders_of(
+    forget: Iterable[str], prune: bool, wanted: Collection[Address], known: Mapping[Address, AnyLocked]
+) -> Orders:
+    """``--forget`` and ``--prune``; ``known`` is what was applied. Raises InputError for what cannot be forgotten."""
     named = frozenset(_to_forget(text, wanted, known) for text in forget)
     return Orders(named, prune)
 
 
-def orders_notes(orders: Orders, plan: Plan, lockfile: Lockfile | None) -> Iterable[str]:
+def orders_notes(orders: Orders, plan: Plan, known: Mapping[Address, AnyLocked]) -> Iterable[str]:
     """What letting go means for each that was named."""
-    known = lockfile.resources if lockfile else {}
     recorded = {c.address for c in plan.changes if c.action is Action.RECORD}
     for address in sorted(orders.forget):
         if address in recorded:

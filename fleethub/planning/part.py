@@ -6,7 +6,7 @@ a node whose key is left out waits: every step of such a plan is one of the whol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from fleethub.model.address import Address
 from fleethub.model.observation import Needs
@@ -19,19 +19,26 @@ LEFT_OUT = Blocker(Why.POLICY, "it is left out of this plan")
 
 def leave_out(state: PlanningState, part: Part) -> frozenset[Address]:
     """Hold back what the plan is not about, and return its addresses."""
-    left = frozenset(state.items) - _meant(part, state.needs, {**state.takers, **state.successors})
+    places = {*state.takers.items(), *state.successors.items()}
+    left = frozenset(state.items) - _meant(part, state.needs, places)
     for address in left:
         if state.verdicts[address].action not in (None, Action.BLOCKED):
             state.verdicts[address] = Verdict(Action.BLOCKED, (LEFT_OUT,))
     return left
 
 
-def _meant(part: Part, needs: Mapping[Address, Needs], takers: Mapping[Address, Address]) -> frozenset[Address]:
+def _meant(
+    part: Part, needs: Mapping[Address, Needs], places: Collection[tuple[Address, Address]]
+) -> frozenset[Address]:
     """With a target goes what it needs, and whoever it changes places with; with an exclusion what nobody else uses,
     unless it is a target itself.
+
+    ``places``: what goes from one, with who comes there; and an old place with who moved from it.
     """
-    pairs = [*takers.items(), *((new, old) for old, new in takers.items())]
-    beside = {a: {other for one, other in pairs if one == a} for a, _ in pairs}
+    beside: dict[Address, set[Address]] = {}
+    for old, new in places:
+        beside.setdefault(old, set()).add(new)
+        beside.setdefault(new, set()).add(old)
     meant = set(needs)
     if part.targets is not None:
         meant = _closed(part.targets, lambda a: {*needs.get(a, ()), *beside.get(a, ())})

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import in_use, record
-from fleethub.kinds.readdress import composed, moves_of, readdressed, renames_of, successor
+from fleethub.kinds.readdress import readdressed, renaming, successor
 from fleethub.kinds.values import ObserveContext, Work, of_kind
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
@@ -55,8 +55,7 @@ def make_plan(
     """
     renamed: dict[Address, Address] = {}
     if lockfile is not None:
-        renamed = renames_of(fleet, lockfile.resources)
-        renamed = composed(renamed, moves_of(wanted, readdressed(lockfile.resources, renamed)))
+        renamed = renaming(fleet, wanted, lockfile.resources)
         lockfile = replace(lockfile, resources=readdressed(lockfile.resources, renamed))
     context = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "")
     items = items_of(wanted, lockfile, context, blocks)

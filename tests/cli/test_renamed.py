@@ -40,10 +40,43 @@ def test_a_renamed_node_keeps_its_key(tmp_path: Path, target: str) -> None:
         assert admin.row("b")["token"] == token
 
 
+def test_a_rename_that_is_not_what_was_applied_says_so_and_is_no_obstacle(tmp_path: Path) -> None:
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        admin = Admin(proxy.url)
+        both = fleet(proxy.url).models("one").node("a", "one").node("b", "one")
+        place = Place(tmp_path / "fleet", both.text)
+        place.apply()
+        place.write(both.without("nodes", "a").text + MOVED)
+        assert "does nothing: both were applied, so node.a is taken down" in place.run("plan", code=0)
+        place.write(both.node("c", "one").text + MOVED.replace("node.a", "node.zz").replace("node.b", "node.c"))
+        assert "does nothing: no node.zz was applied" in place.run("plan", code=0)
+        place.write(both.without("nodes", "a").text.replace("nodes.b", "nodes.c") + MOVED.replace("node.b", "node.c"))
+        assert "names nothing; the nodes are b, c" in place.run("plan", "--target", "node.a", code=1)
+        assert "the lockfile does not have it" in place.run("plan", "--forget", "node.a", code=1)
+        place.run("destroy", "--auto-approve", code=0)
+        assert admin.rows("a") == admin.rows("b") == admin.rows("c") == []
+
+
+def test_a_renamed_key_that_is_rotated_leaves_one_key(tmp_path: Path) -> None:
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        admin = Admin(proxy.url)
+        place = Place(tmp_path / "fleet", fleet(proxy.url).models("one").node("a", "one").text)
+        place.apply()
+        token = admin.row("a")["token"]
+        text = (place.folder / "fleet.toml").read_text().replace("[nodes.a]", "[nodes.b]")
+        place.write(text + MOVED + "\n[keys.b]\ngeneration = 2\n")
+        out = place.run("apply", "-y", code=0)
+        assert "key.main.a is key.main.b now\n" in out.replace(")", "\n")
+        assert "did not make stays" not in out
+        assert admin.rows("a") == []
+        assert admin.row("b")["token"] != token
+        place.plan_is_empty()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("node.b", "node.b", "is still in the spec"),
+        ("node.b", "node.b", "is in the spec"),
         ("node.a", "node.zz", 'there is no node "zz"'),
         ("model.a", "node.b", "is no node"),
     ],

@@ -190,6 +190,20 @@ def test_a_key_in_another_form_is_left_and_named() -> None:
     assert "volta" in new.fleet.keys
 
 
+def test_a_rename_that_leads_to_a_released_node_goes_too() -> None:
+    other = '\n# Still to be done.\n[[moved]]\nfrom = "node.b"\nto = "node.c"\n'
+    more = '\n[nodes.c]\nhost = "c.example"\nrole = "worker"\n'
+    done = '\n# Done in May.\n[[moved]]\nfrom = "node.old"\nto = "node.volta"\n'
+    for blocks in ((done, other), (other, done)):
+        made, new = after(spec(BASE, VOLTA, more, *blocks), Release("volta"))
+        assert text(made) == BASE + more + other
+        assert new.fleet.moved == {"b": "c"}
+        assert "the [[moved]] to node.volta goes too" in made.notes
+    inline = spec('moved = [{ from = "node.old", to = "node.volta" }]\n' + BASE, VOLTA)
+    with pytest.raises(EditError, match="not edited by command"):
+        edited(inline, Release("volta"))
+
+
 def test_a_file_that_is_left_empty_goes() -> None:
     loaded = spec(BASE, "\n[keys.volta]\nrpm = 1\n", volta="# mail\n" + VOLTA.lstrip(), b="# b\n")
     made, new = after(loaded, Release("volta"))

@@ -40,7 +40,7 @@ def test_a_dead_node_is_let_go_and_its_key_follows() -> None:
     assert after.proxy.find("b") == ()
     assert after.nodes == world.nodes
     assert plan(after, less).changes == ()
-    (note,) = orders_notes(FORGET, made, world.lockfile)
+    (note,) = orders_notes(FORGET, made, world.lockfile.resources)
     assert note == "node.b is let go unseen: whatever is at ssh://ops@b/srv/b stays there as it is"
 
 
@@ -48,7 +48,7 @@ def test_what_can_be_reached_is_removed_as_usual() -> None:
     world = settled(BOTH)
     made = plan(world, LESS, orders=FORGET)
     assert {c.address: c.action for c in made.changes} == {node("b"): Action.DELETE}
-    assert "removed as usual" in next(iter(orders_notes(FORGET, made, world.lockfile)))
+    assert "removed as usual" in next(iter(orders_notes(FORGET, made, world.lockfile.resources)))
 
 
 def test_what_is_wanted_or_protected_is_never_let_go() -> None:
@@ -63,7 +63,7 @@ def test_what_is_wanted_or_protected_is_never_let_go() -> None:
 )
 def test_what_cannot_be_forgotten_is_an_error(text: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
-        orders_of([text], False, wanted(LESS), settled(BOTH).lockfile)
+        orders_of([text], False, wanted(LESS), settled(BOTH).lockfile.resources)
 
 
 def with_orphans() -> tuple[World, Spec]:

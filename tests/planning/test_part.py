@@ -94,6 +94,20 @@ def test_whoever_takes_a_place_goes_with_whoever_had_it() -> None:
     assert {node("a"), node("b")} <= {c.address for c in part.changes}
 
 
+def test_whoever_comes_to_an_old_place_goes_with_whoever_moves_from_there() -> None:
+    """Else the newcomer's files would be put over those of one that is left out."""
+    spec = fleet().models("one")
+    before = spec.node("a", "one", target="nodes/a").node("b", "one", target="nodes/b")
+    after = spec.node("a", "one", target="nodes/b").node("b", "one", target="nodes/c")
+    for asked in (Part(frozenset({node("a")})), Part(None, frozenset({node("b")}))):
+        world = settled(before)
+        part = plan(world, after, part=asked)
+        nodes = {c.address for c in part.changes if c.address.kind == "node"}
+        assert nodes == ({node("a"), node("a@was"), node("b"), node("b@was")} if asked.targets else set())
+        world = apply(world, part).world
+        assert plan(apply(world, plan(world, after)).world, after).changes == ()
+
+
 LABELLED = (
     fleet()
     .models("one")

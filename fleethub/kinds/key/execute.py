@@ -124,8 +124,9 @@ def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
     api = context.litellm(do.source)
     for token in do.tokens:
         _gone(api, token, do.alias, context)
-    left = _call(api.find, do.alias)
-    return (f"a key {do.alias!r} that FleetHub did not make stays",) if left else ()
+    marks = [mark_of(row.metadata) for row in _call(api.find, do.alias)]
+    stays = any(mark is None or mark.lineage != context.lineage for mark in marks)
+    return (f"a key {do.alias!r} that FleetHub did not make stays",) if stays else ()
 
 
 def revoke(do: KeyRevoke, context: Context) -> tuple[str, ...]:
