@@ -18,7 +18,7 @@ from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, Team
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
-from fleethub.model.plan import Action, Orders, Phase, Plan
+from fleethub.model.plan import MISSING, Action, Orders, Phase, Plan
 from fleethub.operations.spec import remembering
 from fleethub.planning import make_plan
 from tests.fleets import Spec, fleet
@@ -182,6 +182,43 @@ def test_two_keys_of_one_alias_are_not_taken() -> None:
 def test_what_changes_afterwards_is_drift() -> None:
     found = adopted().plan(SPEC, expires="2027-01-01T00:00:00Z")
     assert [d.summary for d in found.drift] == ["expires changed"]
+
+
+@pytest.mark.parametrize("now", ["2027-01-01T00:00:00Z", None], ids=["later", "no more"])
+def test_the_moment_a_key_ends_is_recorded_as_it_is_found(now: str | None) -> None:
+    """LiteLLM takes lifetimes alone: a moment cannot be set back."""
+    found = adopted(SPEC, row(expires="2026-12-27T10:00:00Z")).plan(SPEC, expires=now)
+    assert (found.steps, found.drift) == ((), ())
+    (change,) = found.changes
+    assert change.action is Action.RECORD
+    assert [(f.path[0], f.before, f.after) for f in change.fields] == [
+        ("expires", "2026-12-27T10:00:00Z", now or MISSING)
+    ]
+    assert change.locked is not None
+    assert change.locked.attrs.expires == now
+
+
+def test_a_lifetime_that_leaves_the_spec_leaves_the_key() -> None:
+    made = adopted(SPEC.key("web", models=["one"], expires="90d"), row(expires="2026-12-27T10:00:00Z", lifetime="90d"))
+    (put,) = (s.do for s in made.plan(SPEC).steps if isinstance(s.do, KeyPut))
+    assert (put.lift, put.limits) == (("expires",), {})
+
+
+LOST: list[tuple[dict[str, Any], str]] = [
+    ({"fleet": "monad"}, "state.lost"),
+    ({"fleet": "another"}, "key.foreign"),
+    ({}, "key.foreign"),
+]
+
+
+@pytest.mark.parametrize(("told", "code"), LOST, ids=["ours", "another fleet's", "not told"])
+def test_an_adopted_key_with_our_mark_is_not_another_fleets_once_the_lockfile_is_lost(
+    told: dict[str, Any], code: str
+) -> None:
+    made = adopted()
+    made.lockfile = None
+    mark = {"lineage": LINEAGE, "serial": 1, "generation": 1, "born": "web", **told}
+    assert [f.code for f in made.plan(SPEC, metadata={"fleethub": mark}).findings] == [code]
 
 
 def test_a_key_that_is_gone_cannot_be_made_again_with_its_value() -> None:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from fleethub.kinds import KINDS
-from fleethub.kinds.key.actions import KeyDelete, KeyPut
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyWiden, ProveKey
 from fleethub.kinds.values import Dependents
+from fleethub.model.address import key
 from fleethub.model.facts import Facts
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Action
+from fleethub.model.secret import Kept
 from fleethub.planning.judge import drift
 from tests.fleets import Spec, fleet
 from tests.kinds.asking import NO, WAITS, item, phases, steps
-from tests.world import World, apply, denied, facts, plan, settled
+from tests.world import SEAL, World, apply, denied, facts, plan, settled
 
 SPEC = fleet().models("one", "two").node("a", "one").key("a", rpm=60)
 SECOND = SPEC.key("a", rpm=60, generation=2)
 KEY = "key.main.a"
+ADDRESS = key("main", "a")
 FAR = "ssh://ops@{host}/srv/{name}"
 
 
@@ -70,6 +74,56 @@ def test_wherever_a_rotation_breaks_off_nobody_is_denied_and_it_comes_to_its_end
         assert plan(after.world, spec).changes == ()
         assert aliases(after.world) == ["a"]
         assert after.world.key("a").token != settled(base).key("a").token
+
+
+WIDER = fleet().models("one", "two").table("defaults.node", target=FAR).node("a", "one").key("a")
+WIDER_SECOND = WIDER.node("a", "two", "one").key("a", generation=2)
+
+
+def test_a_wider_chain_beside_a_rotation_widens_the_old_value_too() -> None:
+    """A process takes its new chain over while it still has its old value."""
+    world, spec = settled(WIDER), WIDER_SECOND
+    old, whole = world.key("a").token, plan(world, spec)
+    (widen,) = (step.do for step in whole.steps if isinstance(step.do, KeyWiden))
+    assert (widen.token, widen.models) == (old, ("two",))
+    assert [s.id for s in whole.steps if isinstance(s.do, ProveKey)] == [f"{KEY}/prove", f"{KEY}/prove-old-1"]
+    for crash in range(len(whole.steps) + 1):
+        made = apply(world, whole, crash=crash)
+        after = apply(made.world, plan(made.world, spec))
+        assert made.failed == after.failed == []
+        assert [denied(moment) for moment in (*made.worlds, *after.worlds) if denied(moment)] == []
+        assert plan(after.world, spec).changes == ()
+        assert [row.models for row in after.world.proxy.keys] == [("one", "two")]
+
+
+def test_what_was_widened_and_not_proved_is_proved_before_a_node_is_told() -> None:
+    half = apply(settled(WIDER), plan(settled(WIDER), WIDER_SECOND), crash=2).world
+    assert [row.models for row in half.proxy.keys] == [("one", "two")] * 2
+    again = plan(half, WIDER_SECOND)
+    assert [s.id for s in again.steps if isinstance(s.do, KeyWiden)] == []
+    deliver = next(s for s in again.steps if s.phase.name == "DELIVER")
+    assert f"{KEY}/prove-old-1" in deliver.after
+
+
+@pytest.mark.parametrize("fields", [{"blocked": True}, {"left": 0.0}, {"allowed_routes": ("/embeddings",)}])
+def test_an_old_value_with_which_no_call_is_taken_is_left_alone(fields: dict[str, Any]) -> None:
+    whole = plan(settled(WIDER).at_key("a", **fields), WIDER_SECOND.table("policy", drift="repair"))
+    assert [s.id for s in whole.steps if s.address.kind == "key" and "old" in s.id] == [f"{KEY}/delete-old"]
+
+
+def test_an_old_value_of_another_seed_is_waited_for_by_its_hash() -> None:
+    world = settled(WIDER)
+    assert world.lockfile is not None
+    token = "ab" * 32
+    seal = SEAL.sha256(bytes.fromhex(token))
+    record = world.lockfile.resources[ADDRESS]
+    record = replace(record, attrs=replace(record.attrs, value=seal))  # type: ignore[arg-type]
+    world = world.at_proxy(lambda p: replace(p, keys=(replace(p.keys[0], token=token),)))
+    world = replace(world, lockfile=replace(world.lockfile, resources={**world.lockfile.resources, ADDRESS: record}))
+    (prove,) = (s.do for s in plan(world, WIDER_SECOND).steps if s.id.endswith("prove-old-1"))
+    assert isinstance(prove, ProveKey)
+    assert isinstance(prove.value, Kept)
+    assert prove.value.token == token
 
 
 def test_who_takes_a_rotation_back_half_way_goes_on_to_the_new_value() -> None:
@@ -169,3 +223,9 @@ def test_a_value_that_a_first_apply_began_is_not_forgotten_by_the_next_that_brea
     assert denied(made.world) == []
     assert plan(made.world, bare).changes == ()
     assert aliases(made.world) == ["a"]
+
+
+def test_a_value_of_a_higher_generation_is_ours_though_the_lockfile_is_lost() -> None:
+    spec = fleet().models("one").key("web", models=["one"])
+    world = replace(settled(spec.key("web", models=["one"], generation=3)), lockfile=None)
+    assert [f.code for f in plan(world, spec).findings] == ["state.lost"]

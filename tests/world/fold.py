@@ -9,7 +9,7 @@ from functools import singledispatch
 from typing import Any
 
 from fleethub.clients.resolver import SecretError, SecretResolver
-from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyWiden, ProveKey
 from fleethub.kinds.key.fields import fields
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 from fleethub.kinds.node.merging import merged
@@ -18,6 +18,7 @@ from fleethub.model.actions import Do
 from fleethub.model.facts import Deployment, KeyRow
 from fleethub.model.observation import Source
 from fleethub.model.plan import Step
+from fleethub.model.secret import Derived, Kept
 from tests.world.values import SEAL, Node, Process, Proxy, World, mark_of_row
 
 NOW = "2026-11-27T12:00:00+00:00"
@@ -49,7 +50,7 @@ def _do(do: Do, world: World, fingerprinter: SecretResolver) -> World:
 
 @_do.register
 def _key_put(do: KeyPut, world: World, fingerprinter: SecretResolver) -> World:
-    proxy, token = _proxy(do.source, world), fingerprinter.open(do.value).sha256()
+    proxy, token = _proxy(do.source, world), _token(do.value, fingerprinter)
     if do.create:
         if not do.models or proxy.find(do.alias):
             raise Failed(f"{do.alias} has no models, or is there already", _with(world, do.source, proxy))
@@ -88,6 +89,14 @@ def _key_put(do: KeyPut, world: World, fingerprinter: SecretResolver) -> World:
 
 
 @_do.register
+def _key_widen(do: KeyWiden, world: World, fingerprinter: SecretResolver) -> World:
+    proxy = _proxy(do.source, world)
+    row = _ours(tuple(k for k in proxy.keys if k.token == do.token), do.alias, world)
+    models = tuple(sorted({*row.models, *do.models})) if row.models else ()
+    return _with(world, do.source, proxy.with_key(replace(row, models=models)))
+
+
+@_do.register
 def _key_delete(do: KeyDelete, world: World, fingerprinter: SecretResolver) -> World:
     proxy = _proxy(do.source, world)
     for token in do.tokens:
@@ -97,7 +106,7 @@ def _key_delete(do: KeyDelete, world: World, fingerprinter: SecretResolver) -> W
 
 @_do.register
 def _prove_key(do: ProveKey, world: World, fingerprinter: SecretResolver) -> World:
-    token = fingerprinter.open(do.value).sha256()
+    token = _token(do.value, fingerprinter)
     for endpoint in do.endpoints:
         proxy = world.proxies.get(endpoint) or Proxy()
         row = next((k for k in proxy.keys if k.token == token), None)
@@ -201,6 +210,10 @@ def started(world: World, target: str, port: int, fresh: bool = True) -> World:
     return world.at_node(target, lambda n: replace(n, process=process))
 
 
+def _token(value: Derived | Kept, fingerprinter: SecretResolver) -> str:
+    return value.token if isinstance(value, Kept) else fingerprinter.open(value).sha256()
+
+
 def _lifted(limit: Any) -> Any:
     return {model: n for model, n in limit.items() if n != 0} if isinstance(limit, Mapping) else limit
 
@@ -270,7 +283,8 @@ def _unmanaged(like: KeyRow, do: KeyPut) -> dict[str, Any]:
 
 
 def _key_mark(do: KeyPut, world: World) -> dict[str, Any]:
-    return {**_mark(world, do.generation), "born": do.value.name}
+    name = {"fleet": _identity(world)} if isinstance(do.value, Kept) else {}
+    return {**_mark(world, do.generation), "born": do.value.name, **name}
 
 
 def _identity(world: World) -> str:

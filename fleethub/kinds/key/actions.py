@@ -39,6 +39,22 @@ class KeyPut:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyWiden:
+    """Add models to an older value of a key, by LiteLLM's hash of it; nothing else of it changes.
+
+    A process takes a new chain over while it still has that value.
+    """
+
+    operation: ClassVar[str] = "key.widen"
+    says: ClassVar[str] = "widen the older value of a key"
+
+    source: Source
+    alias: str
+    token: str
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KeyDelete:
     """Delete a key by LiteLLM's hash of it, which the plan saw; another one of that alias is left alone."""
 

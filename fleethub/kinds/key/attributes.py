@@ -83,13 +83,22 @@ class KeyMaterial:
 
 
 @dataclass(frozen=True, slots=True)
+class OldValue:
+    """An older value of a key that calls are taken with: its row, and how it is derived, else its hash."""
+
+    row: KeyRow
+    slot: Derived | Kept
+
+
+@dataclass(frozen=True, slots=True)
 class KeyTelemetry:
     """``spent`` and ``barred`` in words, where it is; ``rows``: keys that have its alias; ``token``: LiteLLM's hash.
 
     ``wider``: what an adopted key may call beyond what the spec names.
     ``unmanaged``: limits, and a team, that the spec does not name. ``team_state``: its team, where it could be read.
     ``olds``: LiteLLM's hashes of its older values, ``blocked`` those of all its values that are; ``held``: one of the
-    older has its alias. ``age``: seconds since it was made, ``left`` until it expires.
+    older has its alias. ``serving``: those of the older that calls are taken with. ``age``: seconds since it was made,
+    ``left`` until it expires. ``derived``: its value is this fleet's, by what its mark says of it.
     ``taken``: somebody else's key has the alias that a new value would have beside this one, ``crowded``: an older
     value of its own has it.
     """
@@ -108,8 +117,10 @@ class KeyTelemetry:
     olds: tuple[str, ...] = field(default=(), repr=False)
     blocked: tuple[str, ...] = field(default=(), repr=False)
     held: bool = field(default=False, repr=False)
+    serving: tuple[OldValue, ...] = field(default=(), repr=False)
     age: float | None = field(default=None, repr=False)
     left: float | None = field(default=None, repr=False)
+    derived: bool = field(default=False, repr=False)
     taken: bool = field(default=False, repr=False)
     crowded: bool = field(default=False, repr=False)
 

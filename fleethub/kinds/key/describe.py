@@ -29,6 +29,9 @@ def describe(item: KeyState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, .
         shown.append(FieldChange(("value",), "an older one works too", "the new one alone"))
     if seen is None and item.locked is not None and item.locked.attrs is not None:
         shown.append(FieldChange(("spend",), MISSING, "0: a key that is made again has a whole budget again"))
+    known = item.locked.attrs.expires if item.locked and item.locked.attrs else None
+    if item.want.material.kept and seen is not None and known != seen.attrs.expires == item.want.attrs.expires:
+        shown.append(FieldChange(("expires",), known or MISSING, seen.attrs.expires or MISSING))
     for field in changed_fields(item):
         name = field.path[0]
         if name in ("blocked", "marked") and (renewed or not seen):
@@ -47,6 +50,8 @@ def drifted(item: KeyState) -> tuple[str, tuple[FieldChange, ...]] | None:
         return None
     # older values and the alias beside them come and go by our own hand, and a hand that takes one away helps
     before, now = (replace(a, replaces=None, interim=None) for a in (applied, item.seen.attrs))
+    if item.want is not None and item.want.material.kept and item.want.attrs.expires == now.expires:
+        before = replace(before, expires=now.expires)  # the moment an adopted key ends is recorded as it is found
     found = compare.drifted(before, now, never(item.seen))
     if not found:
         return None

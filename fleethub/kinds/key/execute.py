@@ -8,7 +8,7 @@ from typing import Any
 
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.kinds.execution import Context, Handler, StepError
-from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRevoke, ProveKey
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRevoke, KeyWiden, ProveKey
 from fleethub.kinds.key.attributes import BY_MODEL, power, shown
 from fleethub.kinds.key.fields import differing, fields, seconds
 from fleethub.kinds.key.marks import mark_of
@@ -25,6 +25,8 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     api, token = context.litellm(do.source), _token(do.value, context)
     rows = _call(api.find, do.alias)
     mark = {**context.mark(do.generation), "born": do.value.name}
+    if isinstance(do.value, Kept):  # no value of ours proves whose it is
+        mark["fleet"] = context.fleet
     if do.create:
         if isinstance(do.value, Kept) or not do.models:
             raise StepError("a key without models would reach all of them; this is a bug of FleetHub's")
@@ -57,6 +59,19 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
         body["blocked"] = False
     _call(api.update, row.token, body)
     _read_back(api, do, token)
+    return ()
+
+
+def widen(do: KeyWiden, context: Context) -> tuple[str, ...]:
+    """Add models to the list of a key, then read it back."""
+    api = context.litellm(do.source)
+    rows = _call(api.by_token, do.token)
+    row = _ours(rows, do.alias, context)
+    if row.models:  # an empty list is all models
+        _call(api.update, row.token, {"models": sorted({*row.models, *do.models})})
+        (row,) = _call(api.by_token, do.token) or rows
+        if lacking := sorted({*do.models} - {*row.models}):
+            raise StepError(f"the proxy accepted the write and did not give {do.alias!r} {', '.join(lacking)}")
     return ()
 
 
@@ -216,6 +231,7 @@ def _call(function: Any, *args: Any) -> Any:
 
 HANDLERS: dict[type, Handler] = {
     KeyPut: put,
+    KeyWiden: widen,
     KeyDelete: delete,
     KeyRevoke: revoke,
     ProveKey: prove,

@@ -20,7 +20,7 @@ from fleethub.kinds.key.attributes import (
 )
 from fleethub.kinds.key.describe import describe, drifted
 from fleethub.kinds.key.fallbacks import findings
-from fleethub.kinds.key.marks import marks
+from fleethub.kinds.key.marks import is_moment, marks
 from fleethub.kinds.key.observe import observe
 from fleethub.kinds.key.orphans import orphans, prune
 from fleethub.kinds.key.ownership import objections, revoked
@@ -46,6 +46,7 @@ from fleethub.model.observation import (
     Mark,
     Pending,
     Resource,
+    Seen,
     Source,
     System,
     Unknown,
@@ -127,10 +128,22 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         """The key of a value of ours; else, where it is wanted, what stands in its place."""
         return observe(address, want, locked, context)
 
+    def completed(
+        self, want: KeyResource, have: KeySeen | Absent | Unknown, locked: Locked[KeyAttrs] | None
+    ) -> KeyResource:
+        """The moment at which an adopted key ends is as it is found: an API that takes lifetimes cannot set it back."""
+        moment = want.material.kept and want.attrs.expires is not None and is_moment(want.attrs.expires)
+        if not moment or not isinstance(have, Seen) or have.attrs.value != want.attrs.value:
+            return want
+        return replace(want, attrs=replace(want.attrs, expires=have.attrs.expires))
+
     def proves(self, item: KeyState) -> bool:
-        """A marked key of the value that this fleet derives: nobody else has the seed."""
+        """A marked key of a value that this fleet derives (nobody else has the seed), or an adopted one of its name."""
         seen, want = item.seen, item.want
-        return bool(seen and want and seen.mark and seen.attrs.value == want.attrs.value)
+        if seen is None or want is None or seen.mark is None:
+            return False
+        slot, name = want.material.slot, seen.mark.fleet
+        return seen.telemetry.derived or bool(name and isinstance(slot, Derived) and name == slot.fleet)
 
     def marks(self, items: Sequence[KeyState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
         """Of every key of a proxy, whoever's it is."""

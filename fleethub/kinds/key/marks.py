@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import count
 from typing import Any
@@ -99,8 +100,13 @@ def kept(lockfile: Lockfile) -> dict[Address, str]:
 
 
 def endings(lockfile: Lockfile) -> dict[Address, str]:
-    """When adopted keys end, of those that do."""
-    return {address: attrs.expires for address, attrs in _adopted(lockfile).items() if attrs.expires}
+    """The moments at which adopted keys end; a lifetime was the spec's, and goes with it."""
+    return {a: attrs.expires for a, attrs in _adopted(lockfile).items() if attrs.expires and is_moment(attrs.expires)}
+
+
+def is_moment(end: str) -> bool:
+    """Whether a key's end was found, and is not a lifetime as a spec has it."""
+    return re.fullmatch(r"\d+[smhdw]", end) is None
 
 
 def _adopted(lockfile: Lockfile) -> dict[Address, KeyAttrs]:

@@ -9,12 +9,14 @@ from fleethub.kinds.key.attributes import (
     KeyResource,
     KeySeen,
     KeyTelemetry,
+    OldValue,
     interim,
     limits,
     power,
     spent,
 )
 from fleethub.kinds.key.marks import interims, mark_of, ours, record_of
+from fleethub.kinds.key.older import derived, serving
 from fleethub.kinds.key.ownership import BARRED
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
@@ -51,10 +53,12 @@ def observe(
     between = away and bool(mine) and row.alias in interims(address, want, locked, row)
     beside: tuple[KeyRow, ...] = ()
     crowded = False
+    serve: tuple[OldValue, ...] = ()
     if want is not None:
         value_of = context.fingerprinter.sha256
         older_rows = [one for one in mine if value_of(bytes.fromhex(one.token)) != want.attrs.value]
         crowded = any(one.alias == interim(address.alias, want.generation) for one in older_rows)
+        serve = serving(older_rows, want, context)
         beside = reading.keys.get(interim(address.alias, want.generation, crowded), ())
     older = sorted(filter(None, (context.fingerprinter.sha256(bytes.fromhex(old.token)) for old in olds)))
     managed, others = limits(row, want, locked)
@@ -90,6 +94,8 @@ def observe(
             team_state=reading.teams.get(row.team),
             olds=tuple(old.token for old in olds),
             blocked=tuple(old.token for old in mine if old.blocked),
+            serving=serve,
+            derived=bool(locked is None and want is not None and derived(row, want, context)),
             held=any(old.alias == address.alias for old in olds),
             age=row.age,
             left=row.left,

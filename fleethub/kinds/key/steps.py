@@ -22,7 +22,7 @@ from fleethub.kinds.key.attributes import (
     interim,
 )
 from fleethub.kinds.key.marks import record_of
-from fleethub.kinds.key.older import Older, older
+from fleethub.kinds.key.older import Older, older, widened
 from fleethub.kinds.values import Dependents, Work
 from fleethub.model.attributes import plain
 from fleethub.model.finding import Finding
@@ -98,13 +98,12 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     write_models = None if everything or wide == have_models else tuple(sorted(wide | beyond))
     remark = new or have.marked is False or bool(have.blocked or have.renamed) or have.interim != attrs.interim
     lift = () if new else tuple(n for n in POWER if getattr(have, n) and not getattr(want.attrs, n))
+    expanded = record(want, replace(attrs, models=have.models if everything else tuple(sorted(wide))))
     if write_models or limits or lift or remark:
         expand_id = f"{item.address}/expand"
-        scope = tuple(sorted(wide)) if not everything else have.models
         do = KeyPut(want.source, alias, slot, write_models, limits, want.generation, create=new,
                     unblock=bool(have.blocked), lift=lift, like=olds.like)  # fmt: skip
-        locked = record(want, replace(attrs, models=scope))
-        steps.append(Step(expand_id, item.address, Phase.EXPAND, do, locked=locked))
+        steps.append(Step(expand_id, item.address, Phase.EXPAND, do, locked=expanded))
     if expand_id or dependents.delivered:
         asks = spare({**plain(want.attrs), **(seen.telemetry.unmanaged if seen else {})})
         asks = asks and covers(want.attrs.allowed_routes or (), PATH)
@@ -113,6 +112,8 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
                          holders=want.material.holders)  # fmt: skip
         after = (expand_id,) if expand_id else ()
         steps.append(Step(f"{item.address}/prove", item.address, Phase.PROVE, prove, after))
+    if dependents.delivered:
+        steps += widened(item, want, addable - {NOTHING}, steps, expanded)
     final = (wanted - held.keys()) | (dependents.running & wanted) or frozenset({NOTHING})
     narrows = not (everything and beyond) and (everything or wide != final)
     waits = _waits(item, want, olds, dependents)

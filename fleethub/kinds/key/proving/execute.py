@@ -25,7 +25,7 @@ def prove(do: ProveKey, context: Context) -> tuple[str, ...]:
     value = _held(do.value, do, context) if isinstance(do.value, Kept) else context.resolver.open(do.value)
     if value is None:
         context.outlast(do.written, do.ttl, f"every replica forgets the old scope of {do.alias}")
-        return (f"the value of {do.alias} is not FleetHub's: its new scope was waited for, not proved",)
+        return (f"the value of {do.alias} is not known here: its new scope was waited for, not proved",)
     if do.processes > 1 and not do.created:
         context.outlast(do.written, do.ttl, f"workers behind one endpoint forget the old scope of {do.alias}")
     spares = do.asks or not do.scope
