@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fleethub.model.address import key
 from fleethub.model.exit import Exit
 from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import LiteLLM
@@ -41,6 +42,20 @@ def test_a_key_whose_models_are_all_refused_is_not_made(place: Place, admin: Adm
     place.write((place.folder / "fleet.toml").read_text() + '[nodes.b]\nhost = "b"\nmodel = "gpt-oss-120b"\n')
     place.run("apply", "--auto-approve", code=Exit.REFUSED)
     assert admin.rows("b") == []
+
+
+def test_what_may_live_on_is_not_called_gone_by_a_revocation_without_the_seed(place: Place, admin: Admin) -> None:
+    place.apply()
+    mark = dict(admin.row("a")["metadata"])  # type: ignore[call-overload]
+    (place.folder / "fleet.seed").unlink()
+    admin.update("a", metadata={})
+    told = place.run("revoke", "a", "--yes", code=Exit.ERROR)
+    assert "key.main.a may live on" in told
+    assert len(admin.rows("a")) == 1
+    assert not place.lockfile.resources[key("main", "a")].revoked
+    admin.update("a", metadata=mark)
+    assert "deleted" in place.run("revoke", "a", "--yes", code=0)
+    assert admin.rows("a") == []
 
 
 def test_a_key_made_by_hand_in_the_place_of_ours_is_not_deleted(place: Place, admin: Admin) -> None:

@@ -111,6 +111,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "proxy.no-custom-keys": (E, "the proxy does not let a key's value be chosen, so no key can be made there"),
     "key.orphan": (W, "a living key with this fleet's mark is in neither the spec nor the lockfile"),
     "key.wider-than-wiring": (W, "an adopted key may call more than the wiring needs, and keeps that"),
+    "key.unmarked": (W, "a key without a mark is not revoked: without the fleet's seed it cannot be told from others"),
     "key.kept-unproved": (W, "the value of an adopted key is not known, so its new scope is waited for, not proved"),
     "key.kept-whole": (E, "a node whose whole files are FleetHub's uses an adopted key, whose value FleetHub has not"),
     "key.expired": (W, "a key is past the end that the spec gives it: every call with it is refused"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fleethub.fleetspec.report import nearest, shown
 from fleethub.kinds.key.actions import KeyRevoke
 from fleethub.kinds.key.attributes import KeyAttrs
-from fleethub.kinds.key.revoked import living
+from fleethub.kinds.key.revoked import living, untold
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import Address
 from fleethub.model.edit import EditError
@@ -30,7 +30,7 @@ from fleethub.planning import grounded
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """What is to end: the plan that does it, and in words what that means. ``unread``: proxies that do not answer."""
+    """What is to end: the plan that does it, and in words what that means. ``unread``: what could not be looked at."""
 
     held: HeldPlan
     says: tuple[str, ...]
@@ -49,16 +49,23 @@ def prepare(workplace: Workplace, what: str) -> Outcome[Revocation]:
     records = _meant(lockfile, what)
     sources = {address: _source(workplace, address, record) for address, record in records.items()}
     facts = workplace.read(sources.values())
+    seedless = workplace.refused() is not None or workplace.resolver.sha256(b"") is None
     steps, changes, says, unread = [], [], [], []
     for address, record in records.items():
         reading = facts.of(sources[address])
         if isinstance(reading, Unknown) or not isinstance(reading, ProxyReading):
             unread.append(_unread(workplace, address, facts, sources[address]))
             continue
-        seedless = workplace.refused() is not None
-        tokens = living(address, record, reading, None if seedless else workplace.resolver, lockfile.lineage)
-        after = replace(record, attrs=_after(record), revoked=True)
-        do = _action(workplace, address, record, sources[address], tokens)
+        resolver = None if seedless else workplace.resolver
+        tokens = living(address, record, reading, resolver, lockfile.lineage)
+        unsure = seedless and untold(record, reading, tokens)
+        if unsure:
+            unread.append(_untold(workplace, address, tokens))
+        if unsure and not tokens:
+            continue
+        after = replace(record, attrs=record.attrs if unsure else _after(record), revoked=True)
+        value = None if seedless else Derived.key_of(record.shape, address.owner)
+        do = _action(workplace, address, value, sources[address], tokens)
         steps.append(Step(f"{address}/revoke", address, Phase.CONTRACT, do, locked=after))
         changes.append(Change(address, Action.UPDATE, locked=after))
         says.append(_says(workplace, address, lockfile, do))
@@ -105,11 +112,10 @@ def _source(workplace: Workplace, address: Address, record: AnyLocked) -> Source
 
 
 def _action(
-    workplace: Workplace, address: Address, record: AnyLocked, source: Source, tokens: tuple[str, ...]
+    workplace: Workplace, address: Address, value: Derived | None, source: Source, tokens: tuple[str, ...]
 ) -> KeyRevoke:
     proxy = workplace.fleet.proxies.get(address.owner)
     endpoints = proxy.endpoints if proxy is not None and proxy.admin_url == source.at else ()
-    value = Derived.key_of(record.shape, address.owner) if workplace.refused() is None else None
     return KeyRevoke(
         source,
         tuple(dict.fromkeys((source.at, *endpoints))),
@@ -144,3 +150,11 @@ def _unread(workplace: Workplace, address: Address, facts: Facts, source: Source
     hint = "its keys live until it answers: block the key there by hand, or run this again"
     message = f"{address} was not revoked: {source.at}: {why}"
     return Finding("proxy.unreadable", message, address, proxy.place if proxy else None, hint)
+
+
+def _untold(workplace: Workplace, address: Address, tokens: tuple[str, ...]) -> Finding:
+    proxy = workplace.fleet.proxies.get(address.owner)
+    what = f"a value of {address}" if tokens else str(address)
+    message = f"{what} may live on: without the fleet's seed a key that has no mark cannot be told from others"
+    hint = "run this again with the seed that key_seed names; or block the key in LiteLLM by hand"
+    return Finding("key.unmarked", message, address, proxy.place if proxy else None, hint)

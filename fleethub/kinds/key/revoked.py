@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleethub.kinds.key.attributes import KeyAttrs, KeyState
-from fleethub.kinds.key.marks import interims, mark_of, ours
+from fleethub.kinds.key.marks import interims, mark_of, ours, values_of
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.facts import ProxyReading
@@ -33,6 +33,12 @@ def living(
         and mark.lineage == lineage
         and (mark.born == born if mark.born else row.alias in {address.alias, *interims(address, None, locked, row)})
     )
+
+
+def untold(record: AnyLocked, reading: ProxyReading, tokens: tuple[str, ...]) -> bool:
+    """Whether, without a seed, values of a key may live that no mark tells of: an adopted one need not have any."""
+    unmarked = any(mark_of(row.metadata) is None for same in reading.keys.values() for row in same)
+    return unmarked and len(tokens) < len(values_of(None, _of_key(record)))
 
 
 def resealed(address: Address, locked: Locked[KeyAttrs], context: ObserveContext) -> KeyAttrs | None:
