@@ -22,11 +22,15 @@ from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import ShownCache
 from fleethub.engines.llamacpp.settings import pairs
 from fleethub.model.facts import Installed, ServerReading, SwapFile, SwapGroup
+from fleethub.model.text import flat
 
 T = TypeVar("T", bound=BaseModel)
 LARGEST = 4 << 20  # bytes of a file
 MACRO = re.compile(r"\$\{([A-Za-z0-9_.-]{1,64})\}")
 DEEP = 8  # macros within macros
+COMMAND = 1 << 17  # characters: a longer one cannot be started
+#: What PyYAML raises, beside its own errors, for a tag whose value is none (``!!bool x``), and for what nests too deep.
+ODD = (ValueError, ArithmeticError, LookupError, AttributeError, TypeError, RecursionError, MemoryError)
 
 
 class LlamaSwapError(ServerError):
@@ -68,12 +72,12 @@ class _Group(_Lenient):
 
 
 class _Matrix(_Lenient):
-    vars: dict[str, Line] = {}
-    sets: dict[str, str]
+    vars: dict[Line, Line] = {}
+    sets: dict[Line, str]
 
 
 class _Settings(_Lenient):
-    groups: dict[str, _Group] | None = None
+    groups: dict[Line, _Group] | None = None
     matrix: _Matrix | None = None
 
 
@@ -87,9 +91,9 @@ class _Routing(_Lenient):
 
 
 class _File(_Lenient):
-    models: dict[str, _Model]
+    models: dict[Line, _Model]
     macros: dict[str, str | int | float | bool] = {}
-    groups: dict[str, _Group] | None = None
+    groups: dict[Line, _Group] | None = None
     matrix: _Matrix | None = None
     routing: _Routing = Field(default_factory=_Routing)
 
@@ -131,12 +135,12 @@ def read_file(root: Path, name: str) -> SwapFile:
         found = yaml.safe_load(data) if len(data) <= LARGEST else None
     except OSError as error:
         raise LlamaSwapError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (yaml.YAMLError, ValueError, RecursionError, MemoryError) as error:
+    except (yaml.YAMLError, *ODD) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = f":{line + 1}" if isinstance(line, int) else ""
         raise LlamaSwapError(f"{path}{where} is no YAML that can be read: correct it, or take config out") from None
     parsed = _valid(_File, str(path), found)
-    models = {name: _options(name, model, parsed.macros) for name, model in parsed.models.items()}
+    models = {name: _options(path, name, model, parsed.macros) for name, model in parsed.models.items()}
     aliases = {alias: name for name, model in parsed.models.items() for alias in model.aliases}
     router = parsed.routing.router
     matrix = router.settings.matrix if router.use == "matrix" else parsed.matrix
@@ -151,19 +155,23 @@ def read_file(root: Path, name: str) -> SwapFile:
     return SwapFile(models, aliases, listed, sets)
 
 
-def _options(name: str, model: _Model, macros: Mapping[str, str | int | float | bool]) -> tuple[tuple[str, str], ...]:
-    """The options of a command that decide about memory, macros filled in."""
+def _options(
+    path: Path, name: str, model: _Model, macros: Mapping[str, str | int | float | bool]
+) -> tuple[tuple[str, str], ...]:
+    """The options of a command that decide about memory, macros filled in; raises LlamaSwapError."""
     values = {key: str(value) for key, value in {**macros, **model.macros}.items()} | {"MODEL_ID": name}
     text = re.sub(r"^\s*#.*$", "", model.cmd, flags=re.MULTILINE).replace("\\\n", " ")
     for _ in range(DEEP):
+        if len(text) + sum(len(values.get(m[1], "")) for m in MACRO.finditer(text)) > COMMAND:
+            raise LlamaSwapError(f"{path}: models.{name}.cmd is longer than a command can be")
         filled = MACRO.sub(lambda m: values.get(m[1], m[0]), text)
-        if filled == text or len(filled) > LARGEST:
+        if filled == text:
             break
         text = filled
     try:
         return pairs(shlex.split(text))
-    except ValueError:
-        return ()
+    except ValueError as error:
+        raise LlamaSwapError(f"{path}: models.{name}.cmd is no command: {error}") from None
 
 
 def _valid(kind: type[T], what: str, body: Any) -> T:
@@ -173,5 +181,5 @@ def _valid(kind: type[T], what: str, body: Any) -> T:
         if isinstance(error, RecursionError):
             raise LlamaSwapError(f"{what}: nested without end") from None
         first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        where = flat(".".join(str(part) for part in first["loc"])) or "the whole"
         raise LlamaSwapError(f"{what}: {where}: {first['msg']}") from None

@@ -33,7 +33,10 @@ def expanded(sets: Mapping[str, str], names: Mapping[str, str], models: frozense
 
     found: dict[frozenset[str], None] = {}
     for name in sets:
-        found.update(dict.fromkeys(of(name, ())))
+        try:
+            found.update(dict.fromkeys(of(name, ())))
+        except RecursionError:
+            raise MatrixError(f"the set {name} is nested too deep") from None
     return tuple(found)
 
 

@@ -17,11 +17,13 @@ from fleethub.clients.shown import ShownCache
 from fleethub.model.facts import Installed, ServerReading
 
 T = TypeVar("T", bound=BaseModel)
-#: Labels that decide about memory.
-LABELS = (
-    *("block_size", "cache_dtype", "gpu_memory_utilization", "kv_cache_memory_bytes", "kv_cache_size_tokens"),
-    "num_gpu_blocks",
-)
+#: Labels that decide about memory, and how each is written; what is written otherwise is not told.
+WHOLE, SHARE = re.compile(r"[1-9]\d{0,15}", re.ASCII), re.compile(r"0?\.\d{1,20}|1(?:\.0+)?", re.ASCII)
+LABELS = {
+    **dict.fromkeys(("block_size", "kv_cache_memory_bytes", "kv_cache_size_tokens", "num_gpu_blocks"), WHOLE),
+    "gpu_memory_utilization": SHARE,
+    "cache_dtype": re.compile(r"[a-z]\w{0,31}", re.ASCII),
+}
 INFO = re.compile(r"^vllm:cache_config_info\{(.*)\} 1(?:\.0)?$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="([^"\\]{0,64})"')
 Line = Annotated[str, Field(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -70,7 +72,7 @@ class Vllm:
         answer = self._ask("/metrics")
         found = INFO.search(answer.text) if answer.status == 200 else None
         labels = dict(LABEL.findall(found[1])) if found else {}
-        return {name: labels[name] for name in LABELS if labels.get(name, "None") != "None"}
+        return {name: labels[name] for name, form in LABELS.items() if form.fullmatch(labels.get(name, "None"))}
 
     def _get(self, path: str) -> Any:
         answer = self._ask(path)

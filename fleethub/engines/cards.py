@@ -1,11 +1,12 @@
 """Which GPUs a server may use: those that the machine has, less what the server's own environment hides.
 
 A declaration (``gpus = …``) wins where it is smaller and the environment is not known, where a mask cannot be matched
-with the cards, and card by card where a driver does not tell a size.
+with the cards (without one the cards are then not known), and card by card where a driver does not tell a size.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ TOLERANCE = 0.04
 #: What a container's runtime writes where it gives all cards, or gives them another way.
 ALL = ("all",)
 ANOTHER_WAY = ("", "void", "none")
+#: A card by its number, or a part of it by the card's and its own.
+NUMBERS = re.compile(r"(\d{1,4})(?::(\d{1,4}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ def _gpus_of(backend: Backend, reading: GpuReading | None, environment: Mapping[
                 return Cards((), "", (f"{mask} hides every GPU from it",), mask)
             return _least(found, declared if doubt else (), by, (*reading.says, *doubt), mask)
         says = f"{mask} of its environment matches none of the GPUs that {reading.by} lists"
+        if not declared:  # it hides some, and which is not known
+            return Cards((), "", (*reading.says, f"{says}, and none are declared"), mask)
         return _least(_usual(seen, parts), declared, reading.by, (*reading.says, says), mask)
     return _least(_usual(seen, parts), declared, reading.by, reading.says, "")
 
@@ -215,12 +220,13 @@ def _chosen(value: str, left: Sequence[Card], parts: Mapping[int, Sequence[Card]
 
 def _named(token: str, left: Sequence[Card], parts: Mapping[int, Sequence[Card]]) -> Card | None:
     every = [part for card in left for part in parts[card.index]]
-    first, colon, second = token.partition(":")
-    if token.isascii() and token.isdigit():
-        return left[int(token)] if int(token) < len(left) else None
-    if colon and first.isdigit() and second.isdigit() and int(first) < len(left):
-        own = parts[left[int(first)].index]
-        return own[int(second)] if int(second) < len(own) else None
+    numbers = NUMBERS.fullmatch(token)
+    if numbers and int(numbers[1]) < len(left):
+        card = left[int(numbers[1])]
+        if numbers[2] is None:
+            return card
+        own = parts[card.index]
+        return own[int(numbers[2])] if int(numbers[2]) < len(own) else None
     same = [card for card in (*left, *every) if card.uuid and card.uuid.startswith(token)] if len(token) > 4 else []
     return same[0] if len(same) == 1 else None
 

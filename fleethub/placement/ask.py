@@ -23,7 +23,7 @@ from fleethub.model.facts import Facts, ModelFile, Resident, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Unknown
 from fleethub.model.text import gib
-from fleethub.placement.machines import server_on
+from fleethub.placement.machines import doubt, doubted, server_on
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.query import Query, limit_of, most
 from fleethub.placement.routed import routed
@@ -66,12 +66,12 @@ def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) 
     beside = None
     if loose:
         more = [query.server.resident(h, facts) for h in loose]
-        beside = query.server.admit((*verdict.placed, *more))
+        beside = doubted(query.server.admit((*verdict.placed, *more)), query.doubt)
     answer = Answer(
         question.backend,
         mine,
         verdict,
-        query.server.admit(query.neighbours()),
+        doubted(query.server.admit(query.neighbours()), query.doubt),
         beside,
         loaded,
         loose,
@@ -85,7 +85,7 @@ def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) 
     answer = replace(answer, largest=largest, rounded=rounded, largest_reason=reason)
     if verdict.fit is Fit.FITS:
         return answer
-    found = suggestions(query)
+    found = () if query.doubt else suggestions(query)
     elsewhere = () if verdict.fit is Fit.UNKNOWN else _elsewhere(fleet, facts, question, mine.context)
     return replace(answer, suggestions=(*found, *elsewhere))
 
@@ -136,7 +136,8 @@ def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
     architecture = question.architecture or architecture_anywhere(facts, model, backend, engine)
     if architecture is None and engine.quants and model.vram is None and model.params is not None:
         architecture = architecture_of_params(model.params, model.quant or "Q4_K_M")
-    return Query(fleet, facts, backend, engine, server, unasked, model, question.context, architecture, rest)
+    unsure = doubt(fleet, backend, facts)
+    return Query(fleet, facts, backend, engine, server, unasked, model, question.context, architecture, rest, unsure)
 
 
 def architecture_anywhere(facts: Facts, model: Model, first: Backend, engine: Engine) -> ModelArchitecture | None:

@@ -24,7 +24,7 @@ from fleethub.model.plan import Blocker, Load
 from fleethub.model.text import plural
 from fleethub.placement.judge import SetJudge, most_bytes
 from fleethub.placement.live import live_findings
-from fleethub.placement.machines import server_on
+from fleethub.placement.machines import doubt, doubted, server_on
 from fleethub.placement.planned import PlannedSet
 from fleethub.placement.routed import expected, unmanaged
 
@@ -52,10 +52,11 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, aft
     server = server_on(fleet, backend, facts)
     loads = expected(fleet, backend, server, facts, after)
     loads |= _asked_directly(fleet, backend, server, facts, loads)
-    verdict = server.admit(list(loads.values()))
+    unsure = doubt(fleet, backend, facts)
+    verdict = doubted(server.admit(list(loads.values())), unsure)
     if others := unmanaged(fleet, backend, facts, after):
         verdict = replace(verdict, notes=(*verdict.notes, others))
-    earlier = server.admit([_earlier(server, fleet, facts, p, after, loads) for p in before])
+    earlier = doubted(server.admit([_earlier(server, fleet, facts, p, after, loads) for p in before]), unsure)
     load = Load(backend.name, earlier.need, verdict.need, verdict.total, verdict)
     planned = tuple(replace(p, bytes=most_bytes(loads[p.model])) for p in after)
     newcomers = [p.model for p in after if not any(p.same(b) for b in before)]

@@ -144,7 +144,7 @@ class SetJudge:
         self.findings.append(self._finding(code, message, hint, (), Severity.WARNING))
 
     def _unknown(self) -> None:
-        """Refuses a new placement whose size, or whose GPUs, are not known; warns for what is already so."""
+        """Refuses a new placement whose size, GPUs or neighbours are not known; warns for what is already so."""
         verdict = self.verdict
         unsized = [p.model for p in verdict.placed if p.estimate.total is None]
         if verdict.fit is Fit.EXCEEDS and not set(unsized) & set(self.newcomers) - set(self.refused):
@@ -156,7 +156,7 @@ class SetJudge:
             else 'pull the model there, or tell its size: vram = "… GiB", or file = "…" of the model'
         )
         self.findings.append(self._finding("capacity.unknown", message, hint))
-        new = self.newcomers if verdict.total is None else [m for m in unsized if m in self.newcomers]
+        new = [m for m in unsized if m in self.newcomers] if unsized and verdict.total is not None else self.newcomers
         if self.policy != "warn":
             for alias in new:
                 self.refused.setdefault(alias, Blocker(Why.UNKNOWN, message))

@@ -9,6 +9,7 @@ from fleethub.engines.interface import Engine, Server
 from fleethub.model.capacity import AdmissionVerdict, Fit, Placed
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Backend, Fleet, Model
+from fleethub.placement.machines import doubted
 from fleethub.sizing.architecture import ModelArchitecture
 
 STEP = 1024  # people set contexts in multiples of it
@@ -19,7 +20,8 @@ FAR = 1 << 20  # where the search ends for a model that tells no limit
 class Query:
     """A question with its names resolved: the model, where it is to go, and who is planned there (model, primary).
 
-    ``unasked`` is the server as it is, ``server`` with the settings that the question names.
+    ``unasked`` is the server as it is, ``server`` with the settings that the question names. ``doubt``: why it is not
+    known what of its cards is left for it; empty where it is.
     """
 
     fleet: Fleet
@@ -32,6 +34,7 @@ class Query:
     context: int | None
     architecture: ModelArchitecture | None
     rest: tuple[tuple[Model, bool], ...]
+    doubt: str = ""
 
     def neighbours(self) -> tuple[Placed, ...]:
         """The planned set without the model."""
@@ -52,7 +55,7 @@ class Query:
     def judge(self, context: int | None = None) -> tuple[Placed, AdmissionVerdict]:
         """The model beside its neighbours."""
         mine = self.mine(context)
-        return mine, self.server.admit((*self.neighbours(), mine))
+        return mine, doubted(self.server.admit((*self.neighbours(), mine)), self.doubt)
 
 
 def limit_of(architecture: ModelArchitecture | None) -> int | None:
@@ -62,6 +65,8 @@ def limit_of(architecture: ModelArchitecture | None) -> int | None:
 
 def most(query: Query) -> tuple[int | None, int | None, str]:
     """The largest context that fits, that in whole steps of 1024, and why there is none, or none larger is known."""
+    if query.doubt:
+        return None, None, query.doubt
     limit = limit_of(query.architecture) or FAR
     least, full = query.mine(1), query.mine(limit)
     if least.estimate.total is None:

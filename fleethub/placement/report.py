@@ -12,7 +12,7 @@ from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source
 from fleethub.placement.ask import held, unobserved
 from fleethub.placement.assess import assess
-from fleethub.placement.machines import server_on
+from fleethub.placement.machines import doubt, doubted, server_on
 from fleethub.placement.planned import PlannedSet
 from fleethub.placement.routed import expected, unmanaged
 
@@ -22,7 +22,8 @@ def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) ->
     if backend.engine is None:
         raise ValueError(lacks(backend))
     server = server_on(fleet, backend, facts)
-    verdict = server.admit(list(expected(fleet, backend, server, facts, planned).values()))
+    loads = list(expected(fleet, backend, server, facts, planned).values())
+    verdict = doubted(server.admit(loads), doubt(fleet, backend, facts))
     if others := unmanaged(fleet, backend, facts, planned):
         verdict = replace(verdict, notes=(*verdict.notes, others))
     seen = held(fleet, backend, facts)

@@ -63,13 +63,16 @@ def test_a_mask_of_the_servers_own_environment(env: dict[str, str], sizes: list[
         assert "hides every GPU" in found.says[0]
 
 
-@pytest.mark.parametrize("value", ["9", "GPU-9999", "MIG-x", "banana", "?", "GPU-"])
+@pytest.mark.parametrize(
+    "value", ["9", "GPU-9999", "MIG-x", "banana", "?", "GPU-", "²", "²:0", "0:²", "9" * 5000, "0:" + "9" * 5000, "-2"]
+)
 def test_a_mask_that_matches_nothing_leaves_the_declaration(value: str) -> None:
     found = cards(read(*FOUR), 24, env={"CUDA_VISIBLE_DEVICES": value})
     assert (found.gpus, found.by, found.declared) == ((("d0", 24 * GIB),), "declared", True)
     assert "matches none" in found.says[0]
     undeclared = cards(read(*FOUR), env={"CUDA_VISIBLE_DEVICES": value})
-    assert len(undeclared.gpus) == 4
+    assert (undeclared.gpus, undeclared.by) == ((), ""), "it hides some, and which is not known"
+    assert "none are declared" in undeclared.says[0]
 
 
 def test_the_declaration_wins_where_it_is_smaller_and_nothing_else_is_known() -> None:

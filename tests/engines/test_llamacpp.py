@@ -95,6 +95,11 @@ def test_what_is_no_plain_word_stays_as_declared() -> None:
     assert by_command_line(replace(PLAIN, ctx_size=777), line[0].options) == replace(PLAIN, ctx_size=777, parallel=3)
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "9" * 30])
+def test_a_batch_that_is_none_is_the_usual_one(value: str) -> None:
+    assert by_command_line(replace(PLAIN, ubatch_size=256), (("-ub", value),)).ubatch_size == 256
+
+
 def test_the_process_on_the_spec_s_port_is_the_one() -> None:
     made, seen = spec(ctx_size=4096), facts(["-c", "16384", "-np", "1"])
     machine = seen.readings["gpu", "ops@gpu"]

@@ -83,12 +83,40 @@ def test_the_older_spelling_means_the_same(tmp_path: Path) -> None:
         ),
         ("models: {a: {cmd: x}}\nmatrix: {sets: {s: '+s'}}", "made of itself"),
         ("- 1", "valid dictionary"),
+        ("models: {a: {cmd: 'llama-server \"'}}", "models.a.cmd is no command: No closing quotation"),
+        (f"macros: {{m: {'y' * 10000}}}\nmodels: {{a: {{cmd: '{'${m}' * 20000}'}}}}", "longer than a command"),
+        ("models: {a: {cmd: x}}\nmatrix: {sets: {s: '" + "(" * 5000 + "a'}}", "nested too deep"),
+        (
+            "models: {a: {cmd: x}}\nmatrix:\n  sets:\n" + "".join(f"    s{n}: +s{n + 1}\n" for n in range(2000)),
+            "too deep",
+        ),
+        ("models: {}\na: !!timestamp b", "no YAML"),
+        ("models: {}\na: !!int ''", "no YAML"),
+        ("models: {}\na: !!bool b", "no YAML"),
+        ("a: " + "[" * 9999, "no YAML"),
     ],
 )
 def test_a_broken_file_is_told_with_its_place(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(LlamaSwapError, match=r"swap\.yaml") as error:
         parsed(tmp_path, text)
     assert says in str(error.value)
+
+
+def test_aliases_and_merges_of_merges_take_no_memory(tmp_path: Path) -> None:
+    def nested(first: str, each: str) -> str:
+        return first + "".join(each.format(n, ", ".join([f"*x{n - 1}"] * 10)) for n in range(1, 12))
+
+    for bomb in (
+        nested("x0: &x0 {k: v}\n", "x{0}: &x{0} {{<<: [{1}]}}\n"),
+        nested("x0: &x0 [a]\n", "x{0}: &x{0} [{1}]\n"),
+    ):
+        assert parsed(tmp_path, f"{bomb}models: {{a: {{cmd: x}}}}").models == {"a": ()}
+
+
+def test_what_a_file_has_for_a_name_is_shown_without_its_control_characters(tmp_path: Path) -> None:
+    with pytest.raises(LlamaSwapError) as error:
+        parsed(tmp_path, 'models: {"a\\e[2J": {cmd: x}}')
+    assert "\x1b" not in str(error.value)
 
 
 # ---- who stays

@@ -280,6 +280,14 @@ def test_it_says_what_it_serves_and_what_of_its_cards_is_cache(http: Http) -> No
     assert without.told == {"max_model_len": "32768"}
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "0", "5", "1e308", "9" * 60, "x", "", "None", "True", "0.9 "])
+def test_an_odd_number_of_its_metrics_is_not_told(http: Http, value: str) -> None:
+    for name in ("block_size", "gpu_memory_utilization", "kv_cache_memory_bytes", "kv_cache_size_tokens"):
+        if value != "5" or name == "gpu_memory_utilization":
+            with StandIn("m", cache={name: value}) as vllm:
+                assert name not in Vllm(http, vllm.url).read(()).told
+
+
 @pytest.mark.parametrize("body", [b"[]", b'{"data": 3}', b'{"data": [{"id": 7}]}', b"nothing", b'{"data": [{}]}'])
 def test_an_odd_answer_is_an_error_and_never_an_empty_server(http: Http, body: bytes) -> None:
     with StandIn("m") as vllm:

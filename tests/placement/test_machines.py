@@ -68,12 +68,40 @@ def test_cards_of_other_names_are_other_cards(second: Any) -> None:
 
 
 def test_two_cards_of_one_name_are_told_apart_by_their_order() -> None:
-    assert keys_of([("A", 1), ("B", 1), ("A", 1)]) == (("A", 0), ("B", 0), ("A", 1))
+    assert keys_of([("A", 1), ("B", 1), ("A", 1)]) == (("a", 0), ("b", 0), ("a", 1))
     both = [*CARD, *CARD]
     spec = machine(0.9, 0.5, gpus=[both, CARD])  # the first card of the two is that of the other
     assert fits(spec, "v0", "m0") is Fit.EXCEEDS
     moved = spec.table("backends.v0.vllm", devices="1")
     assert fits(moved, "v0", "m0") is Fit.FITS
+
+
+def test_a_card_is_the_same_by_its_drivers_name_and_by_its_makers() -> None:
+    """One backend is read over SSH, and its neighbour declares the card in fewer words."""
+    made = fleet()
+    for n, more in enumerate(({"ssh": "ops@box"}, {})):
+        card = [{"name": "RTX 4090", "vram": "24 GiB"}]
+        made = made.backend(f"o{n}", f"http://box:1143{n}", proxy="main", host="box", gpus=card, **more)
+        made = made.model(f"m{n}", on=f"o{n}", vram="16 GiB", context=4096).node(f"n{n}", f"m{n}")
+    gpu = GpuState("NVIDIA GeForce RTX 4090", 24564 << 20, 0, 24564 << 20, "GPU-1")
+    known = Facts("now", {("gpu", "ops@box"): GpuReading((gpu,), settings={}, by="nvidia-smi")})
+    for n in range(2):
+        assert ask(made.fleet, known, Question(f"o{n}", f"m{n}")).verdict.fit is Fit.EXCEEDS
+    names = [("NVIDIA A100-SXM4-40GB", 1), ("A100", 1), ("Radeon RX 7900", 1), ("RTX 4090 #2", 1), ("NVIDIA", 1)]
+    assert [name for name, _ in keys_of(names)] == ["a100", "a100", "rx 7900", "rtx 4090 2", "NVIDIA"]
+
+
+def test_what_a_neighbour_takes_and_nobody_knows_is_unknown() -> None:
+    spec = machine(ollama="8 GiB").backend("o2", "http://box:11435", proxy="main", host="box", gpus=CARD)
+    spec = spec.model("r", on="o2", context=4096).node("nr", "r")
+    answer = ask(spec.fleet, NOTHING, Question("o", "q"))
+    assert (answer.verdict.fit, answer.largest, answer.suggestions) == (Fit.UNKNOWN, None, ())
+    assert answer.verdict.reason == "what o2 takes of the same cards is not known"
+    assert report(spec.fleet, spec.fleet.backends["o"], NOTHING, ()).verdict.fit is Fit.FITS, "nothing is planned"
+    found = plan(World.of(spec), spec)
+    assert {f.address.name for f in found.findings if f.code == "capacity.unknown" and f.address} == {"o", "o2"}
+    apart = spec.backend("o2", "http://box:11435", proxy="main", host="box", gpus=[{"name": "A4000", "vram": "16 GiB"}])
+    assert ask(apart.fleet, NOTHING, Question("o", "q")).verdict.fit is Fit.FITS
 
 
 def test_a_server_of_another_machine_takes_nothing() -> None:

@@ -121,7 +121,7 @@ OPTIONS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     **dict.fromkeys(("-ctk", "--cache-type-k"), ("cache_type_k", str)),
     **dict.fromkeys(("-ctv", "--cache-type-v"), ("cache_type_v", str)),
     **dict.fromkeys(("-fa", "--flash-attn"), ("flash_attn", _on)),
-    **dict.fromkeys(("-ub", "--ubatch-size"), ("ubatch_size", _positive)),
+    **dict.fromkeys(("-ub", "--ubatch-size"), ("ubatch_size", lambda text: _positive(text) or None)),
     "--swa-full": ("swa_full", lambda _: True),
     **dict.fromkeys(("-fit", "--fit"), ("fit", _on)),
     **dict.fromkeys(("-fitt", "--fit-target"), ("fit_target", _target)),
