@@ -26,7 +26,7 @@ def understood(group: click.Group, ctx: click.Context, args: Sequence[str]) -> l
     if words[0] == "version":
         return [*front, "--version"]
     if words[0] == "help":
-        return [*front, *words[1:], "--help"]
+        return [*front, *understood(group, ctx, words[1:]), "--help"]
     path = [words.pop(0)]
     command = group.get_command(ctx, path[0])
     while isinstance(command, click.Group) and words and (below := command.get_command(ctx, words[0])) is not None:
@@ -65,8 +65,10 @@ def _take(words: list[str], own: Options, everywhere: Options, rest: list[str], 
         known = own.get(name) or everywhere.get(name)
         if known is None and stop:
             break
-        if known is None and name.startswith("--") and name != "--help" and (near := _near(name, {*own, *everywhere})):
-            raise click.NoSuchOption(name, possibilities=near)
+        if known is None and _misspelt(name, own, everywhere):
+            near = _near(name if name.startswith("--") else f"-{name}", {*own, *everywhere})
+            if near or not name.startswith("--"):
+                raise click.NoSuchOption(name, possibilities=near)
         words.pop(0)
         taken = [f"{name}={value}" if equals and name.startswith("--") else name]
         if equals and not name.startswith("--"):
@@ -86,6 +88,13 @@ def _long(name: str, own: Options, everywhere: Options) -> str:
         if word in own or word in everywhere:
             return word
     return name
+
+
+def _misspelt(name: str, own: Options, everywhere: Options) -> bool:
+    """A long option that is none, with one dash or two; short ones may stand together (``-yh``)."""
+    if name.startswith("--"):
+        return name != "--help"
+    return len(name) > 2 and name[:2] != "-h" and name[:2] not in own and name[:2] not in everywhere
 
 
 def _near(word: str, known: Iterable[str]) -> list[str]:

@@ -266,7 +266,7 @@ class _Desk:
 
     def _rename_no_more(self, name: str) -> None:
         """Take out each ``[[moved]]`` that leads to a node that goes; done or not, its record is taken down."""
-        moved = self.docs[self.main].get("moved", [])
+        moved = list(self.docs[self.main].get("moved", []))
         for number in [n for n, one in enumerate(moved) if one["to"] == f"node.{name}"]:
             toml = self._toml(self.main)
             if (section := toml.section(("moved", number))) is None:
@@ -274,8 +274,10 @@ class _Desk:
                 raise EditError("by-hand", f"moved: {BY_HAND}", f"take the entry to node.{name} out by hand", place)
             toml = toml.without(section)
             del moved[number]  # each node is led to by one
-            if tomllib.loads(toml.text.replace("\r\n", "\n")).get("moved", []) != moved:
+            after = tomllib.loads(toml.text.replace("\r\n", "\n"))
+            if {"moved": [], **after} != {**self.docs[self.main], "moved": moved}:
                 raise self._by_hand(self.main, ("moved", str(number)))
+            self.docs[self.main] = after
             self.files[self.main] = toml.text.encode()
             self.touched[self.main] = None
             self.notes.append(f"the [[moved]] to node.{name} goes too")

@@ -106,7 +106,7 @@ def reveal(workplace: Workplace, address: Address) -> Outcome[Secret | None]:
     Raises InputError for what is no key of the spec, and clients.resolver.SecretError.
     """
     if address.kind != "key":
-        raise InputError("--reveal is for keys: show key.PROXY.NAME --reveal")
+        raise InputError("--reveal and --to are for keys: show key.PROXY.NAME --reveal")
     if (refused := workplace.refused()) is not None:
         return Outcome(None, plan_exit(refused), refused.findings)
     wanted = workplace.wanted(workplace.fleet)

@@ -32,6 +32,7 @@ def said(*words: str) -> list[str]:
         ("version", "--version"),
         ("help plan", "plan --help"),
         ("help", "--help"),
+        ("release a -yh", "release a -yh"),
         ("demo --help", "demo --help"),
         ("plan --target --json", "plan --target --json"),  # the value of an option is nobody's option
         ("plan -- --json", "plan -- --json"),
@@ -48,7 +49,15 @@ def test_what_is_typed_and_what_is_meant(typed: str, meant: str) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "answer"),
-    [("paln", "plan"), ("plan --jsn", "--json"), ("aply", "apply"), ("plan nowhere", "unexpected extra argument")],
+    [
+        ("paln", "plan"),
+        ("help paln", "plan"),
+        ("plan --jsn", "--json"),
+        ("plan -targt=a", "--target"),
+        ("plan -out=x", "No such option '-out'"),
+        ("aply", "apply"),
+        ("plan nowhere", "unexpected extra argument"),
+    ],
 )
 def test_what_is_misspelt_is_answered_with_what_to_type(typed: str, answer: str) -> None:
     with pytest.raises(click.UsageError) as caught:

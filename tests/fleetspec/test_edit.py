@@ -194,11 +194,14 @@ def test_a_rename_that_leads_to_a_released_node_goes_too() -> None:
     other = '\n# Still to be done.\n[[moved]]\nfrom = "node.b"\nto = "node.c"\n'
     more = '\n[nodes.c]\nhost = "c.example"\nrole = "worker"\n'
     done = '\n# Done in May.\n[[moved]]\nfrom = "node.old"\nto = "node.volta"\n'
+    limits = "\n[keys.volta]\nrpm = 60\n"
     for blocks in ((done, other), (other, done)):
-        made, new = after(spec(BASE, VOLTA, more, *blocks), Release("volta"))
+        made, new = after(spec(BASE, VOLTA, limits, more, *blocks), Release("volta"))
         assert text(made) == BASE + more + other
         assert new.fleet.moved == {"b": "c"}
         assert "the [[moved]] to node.volta goes too" in made.notes
+    made, _ = after(spec(BASE, VOLTA, limits, more, done), Release("volta"))
+    assert text(made) == BASE + more
     inline = spec('moved = [{ from = "node.old", to = "node.volta" }]\n' + BASE, VOLTA)
     with pytest.raises(EditError, match="not edited by command"):
         edited(inline, Release("volta"))
