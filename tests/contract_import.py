@@ -26,7 +26,7 @@ ESTATE: dict[str, dict[str, Any]] = {
     "by-model": {"models": ["qwen3-32b", "gemma3-27b"], "model_rpm_limit": {"qwen3-32b": 500}},
     "expiring": {"models": ["qwen3-32b"], "duration": "30d"},
     "routes": {"models": ["qwen3-32b"], "allowed_routes": ["llm_api_routes"]},
-    "Ops Laptop": {"models": ["llama4-scout", "no-such-model"]},
+    "Ops.Laptop": {"models": ["llama4-scout", "no-such-model"]},
 }
 OUTSIDE: dict[str, dict[str, Any]] = {
     "nothing": {"models": ["no-default-models"]},

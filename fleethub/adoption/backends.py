@@ -11,16 +11,19 @@ from fleethub.fleetspec.added import NewBlock
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port in lower case."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    """Scheme, host and port in lower case; empty for what is no URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}".lower() if parts.hostname else ""
 
 
 def backend_block(url: str, engine: Engine, proxy: str, taken: Collection[str]) -> NewBlock | None:
     """A backend by the host of its server's URL; None for a URL that names none. Its GPUs are not known by that."""
-    host = urlsplit(url).hostname
-    if not host or urlsplit(url).scheme not in ("http", "https"):
+    if not origin(url).startswith(("http://", "https://")):
         return None
+    host = urlsplit(url).hostname or ""
     name = _free(host, taken)
     fields = {"host": host, "proxy": proxy, engine.settings.engine: {"url": origin(url)}}
     return NewBlock(("backends", name), fields)

@@ -20,6 +20,8 @@ from fleethub.model.text import plural
 
 #: What an import says of a key that the spec's fields cannot take over: LiteLLM's name -> the spec's.
 SAID = {theirs: ours for ours, theirs in LIMITS.items()}
+#: The largest limit that a spec can say.
+MOST = 2**53
 PERIOD = re.compile(r"[1-9]\d{0,5}(s|m|h|d|w|mo)")
 
 
@@ -27,9 +29,11 @@ def keys(draft: Draft) -> None:
     """Every key of every proxy that FleetHub did not make."""
     for proxy, reading in draft.readings():
         for alias, rows in sorted(reading.keys.items()):
-            if all(mark_of(row.metadata) for row in rows):
-                continue
             address = key_address(proxy, alias)
+            if all(marks := [mark_of(row.metadata) for row in rows]):
+                if any(mark is not None and mark.lineage != draft.lineage for mark in marks):
+                    draft.foreign[address] = None
+                continue
             try:
                 block = _key(draft, proxy, rows, reading)
             except Unsayable as why:
@@ -51,6 +55,8 @@ def _key(draft: Draft, proxy: str, rows: Sequence[KeyRow], reading: ProxyReading
         raise Unsayable("its alias is no name that the spec can have: rename it in LiteLLM")
     if row.alias in draft.fleet.keys:
         return None
+    if why := draft.refused.get(("keys", row.alias)):
+        raise Unsayable(why)
     used = row.alias in draft.users or any(node.key == row.alias for node in draft.fleet.nodes.values())
     models = scope(draft, proxy, row, reading)
     if not models and not used:
@@ -93,10 +99,13 @@ def _limits(row: KeyRow, used: bool) -> dict[str, Any]:
 
 def _sayable(name: str, value: Any) -> bool:
     if isinstance(value, dict):
-        return bool(value) and all(isinstance(n, int) and n > 0 and _is_label(model) for model, n in value.items())
+        whole = all(isinstance(n, int) and 0 < n <= MOST and _is_label(model) for model, n in value.items())
+        return bool(value) and whole
     if name == "budget_duration":
         return bool(PERIOD.fullmatch(str(value)))
-    return value is not None and (value != 0 or name != "max_parallel_requests")
+    if name == "max_parallel_requests":
+        return value is not None and 0 < value < 2**31
+    return value is not None and 0 <= value <= MOST
 
 
 def _is_label(text: str) -> bool:

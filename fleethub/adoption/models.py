@@ -12,6 +12,9 @@ from fleethub.fleetspec.added import NewBlock
 from fleethub.model.address import route as route_address
 from fleethub.model.facts import Deployment, ProxyReading
 
+#: The largest context that a spec can say, in tokens.
+MOST = 100_000_000
+
 
 def models(draft: Draft) -> None:
     """Every model of every proxy, as the spec has it or could say it."""
@@ -42,8 +45,10 @@ def _model(draft: Draft, proxy: str, alias: str, reading: ProxyReading) -> Known
     if any(row.model != route for row in rows):
         routes = ", ".join(sorted({row.model for row in rows}))
         raise Unsayable(f"it leads to several models ({routes}); a model of the spec has one route")
+    if why := draft.refused.get(("models", alias)):
+        raise Unsayable(why)
     context = _context(draft, alias, rows)
-    fields = _served(draft, proxy, rows, engine_of_route(route))
+    fields = _served(draft, proxy, alias, rows, engine_of_route(route))
     block = NewBlock(("models", alias), {**fields, "route": route, "context": context})
     tag = route.partition("/")[2] or route
     return KnownModel(alias, proxy, context, tag, block, tuple(fields.get("backends", ())))
@@ -56,13 +61,14 @@ def _context(draft: Draft, alias: str, rows: list[Deployment]) -> int:
     loads = {row.num_ctx for row in rows}
     found = loads if loads != {None} else {row.max_input for row in rows}
     first = next(iter(found))
-    if len(found) == 1 and first is not None:
+    if len(found) == 1 and first is not None and 0 < first <= MOST:
         return first
-    why = "its deployments say different contexts" if len(found) > 1 else "nothing there tells its context"
+    why = "its deployments say different contexts" if len(found) > 1 else f"its deployments say {first} tokens"
+    why = "nothing there tells its context" if found == {None} else why
     raise Unsayable(f"{why}; say it: --context {alias}=TOKENS")
 
 
-def _served(draft: Draft, proxy: str, rows: list[Deployment], engine: Engine | None) -> dict[str, Any]:
+def _served(draft: Draft, proxy: str, alias: str, rows: list[Deployment], engine: Engine | None) -> dict[str, Any]:
     """``backends``, or the proxy of a model that no backend serves."""
     if engine is None or any(row.api_base is None for row in rows):
         return {"proxy": proxy}
@@ -70,11 +76,12 @@ def _served(draft: Draft, proxy: str, rows: list[Deployment], engine: Engine | N
     for url in dict.fromkeys(row.api_base or "" for row in rows):
         if (known := draft.known_backend(url)) is None:
             taken = {*draft.fleet.backends, *(block.path[1] for block in draft.backends.values())}
-            block = backend_block(url, engine, proxy, taken) if origin(url) not in draft.closed else None
+            if origin(url) in draft.closed:
+                draft.tell(f"backend at {origin(url)}", draft.closed[origin(url)])
+                return {"proxy": proxy}
+            block = backend_block(url, engine, proxy, taken)
             if block is None:
-                draft.tell(
-                    f"backend at {origin(url)}", f"not known here, so its models go without: --trust {origin(url)}"
-                )
+                draft.tell(f"backend of {alias}", "its api_base is no URL of a server, so the model goes without")
                 return {"proxy": proxy}
             draft.backends[origin(url)] = block
             known = block.path[1]

@@ -50,6 +50,8 @@ def _node(draft: Draft, at: FoundTarget) -> tuple[NewBlock, str, set[str]]:
     """Its block, its key's alias (empty: it has none), and the models that it calls beside its chain."""
     if at.name in draft.fleet.nodes or at.name in draft.nodes:
         raise Unsayable(f"the spec has a node {at.name!r} already: name it otherwise, --node NAME=TARGET")
+    if why := draft.refused.get(("nodes", at.name)):
+        raise Unsayable(why)
     kind = nodetypes.get(at.type)
     if kind is None or at.node.unclear:
         raise Unsayable("; ".join(at.node.unclear) or f"there is no type {at.type!r}")

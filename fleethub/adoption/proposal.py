@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from fleethub.adoption.backends import origin
 from fleethub.fleetspec.added import NewBlock
 from fleethub.fleetspec.checks import MAGIC
+from fleethub.fleetspec.values import SECRET
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.fleet import Fleet
+from fleethub.model.text import flat
 
 
 class Unsayable(Exception):
@@ -48,7 +50,10 @@ class Draft:
     fleet: Fleet
     facts: Facts
     contexts: Mapping[str, int]
-    closed: Collection[str] = ()  # origins of servers that may not be asked
+    closed: Mapping[str, str] = field(default_factory=dict)  # origins of servers that are no backends, and why
+    refused: Mapping[tuple[str, str], str] = field(default_factory=dict)  # blocks that the spec cannot have, and why
+    lineage: str = ""  # of the fleet's own marks
+    foreign: dict[Address, None] = field(default_factory=dict)  # keys of other fleets
     backends: dict[str, NewBlock] = field(default_factory=dict)  # by the origin of its server
     models: dict[tuple[str, str], KnownModel] = field(default_factory=dict)
     keys: dict[str, NewBlock] = field(default_factory=dict)
@@ -58,8 +63,8 @@ class Draft:
     told: list[Told] = field(default_factory=list)
 
     def tell(self, address: Address | str, why: str) -> None:
-        """Note what cannot be said."""
-        self.told.append(Told(str(address), why))
+        """Note what cannot be said; an alias may be a key that somebody put in the wrong field."""
+        self.told.append(Told(*(SECRET.sub("(sensitive)", flat(text)) for text in (str(address), why))))
 
     def readings(self) -> Iterable[tuple[str, ProxyReading]]:
         """Every proxy that could be read; of one that could not, that is told."""
@@ -81,14 +86,15 @@ class Draft:
 class SpecProposal:
     """``blocks`` to add, servers first; ``chosen``: what the lockfile may then take; ``told``: what cannot be said.
 
-    ``found``: every address of something that is there and could be asked for. ``servers``: URLs of new backends.
+    ``found``: every address of something that is there and could be asked for. ``servers``: new backends by
+    the origin of their server.
     """
 
     blocks: tuple[NewBlock, ...]
     chosen: tuple[Address, ...]
     told: tuple[Told, ...]
     found: tuple[Address, ...] = ()
-    servers: tuple[str, ...] = ()
+    servers: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, left: Collection[Address]) -> SpecProposal:
         """Without the blocks of what is not taken after all."""

@@ -15,6 +15,7 @@ from fleethub.model.address import route as route_address
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
+from fleethub.model.text import plural
 
 #: What may be asked for by its address.
 ASKED = ("key", "node", "route")
@@ -25,15 +26,18 @@ def propose(
     facts: Facts,
     asked: Collection[Address] | None = None,
     contexts: Mapping[str, int] | None = None,
-    closed: Collection[str] = (),
+    closed: Mapping[str, str] | None = None,
     targets: Iterable[FoundTarget] = (),
+    refused: Mapping[tuple[str, str], str] | None = None,
+    lineage: str = "",
 ) -> SpecProposal:
     """Of what the proxies of ``fleet`` have, what it does not say yet. ``asked`` None: all.
 
-    ``contexts``: alias -> tokens, where nothing else tells it. ``closed``: origins of servers that are no backends.
-    ``targets``: nodes that were looked at.
+    ``contexts``: alias -> tokens, where nothing else tells it. ``closed``: origins of servers that are no backends,
+    and why. ``targets``: nodes that were looked at. ``refused``: blocks that the spec cannot have, and why.
+    ``lineage``: what the fleet's own marks say.
     """
-    draft = Draft(fleet, facts, contexts or {}, closed)
+    draft = Draft(fleet, facts, contexts or {}, closed or {}, refused or {}, lineage)
     for name, proxy in fleet.proxies.items():
         if isinstance(reading := facts.of(proxy_source(proxy)), Unknown):
             draft.tell(f"proxy.{name}", f"it could not be read, so nothing of it is known: {reading.reason}")
@@ -41,6 +45,7 @@ def propose(
     nodes(draft, targets)
     keys(draft)
     _beside(draft)
+    _foreign(draft, asked)
     wished = None if asked is None else {*asked, *_keys_of(draft, asked)}
     chosen = [a for a in draft.chosen if wished is None or a in wished]
     blocks = [draft.keys[a.alias] for a in chosen if a.kind == "key" and a.alias in draft.keys]
@@ -59,8 +64,8 @@ def propose(
     for block in (*backends, *(model.block for model in wanted if model.block), *blocks):
         unique[block.path] = block
     found = [*draft.chosen, *(route_address(proxy, alias) for proxy, alias in draft.models)]
-    urls = [url for url, block in draft.backends.items() if block in backends]
-    return SpecProposal(tuple(unique.values()), tuple(chosen), tuple(dict.fromkeys(told)), tuple(found), tuple(urls))
+    urls = {url: block.path[1] for url, block in draft.backends.items() if block in backends}
+    return SpecProposal(tuple(unique.values()), tuple(chosen), tuple(dict.fromkeys(told)), tuple(found), urls)
 
 
 def _keys_of(draft: Draft, asked: Collection[Address]) -> Iterable[Address]:
@@ -86,6 +91,15 @@ def _beside(draft: Draft) -> None:
         if reading.fallbacks:
             said = "; ".join(f"{alias} to {', '.join(to)}" for alias, to in sorted(reading.fallbacks.items()))
             draft.tell(f"router of {proxy}", f"falls back from {said}: that stays LiteLLM's own")
+
+
+def _foreign(draft: Draft, asked: Collection[Address] | None) -> None:
+    """Keys that another fleet made: each that is asked for, else how many there are."""
+    for address in draft.foreign if asked is not None else ():
+        draft.tell(address, "another fleet of FleetHub made it, so it is left alone")
+    for proxy in dict.fromkeys(address.owner for address in draft.foreign) if asked is None else ():
+        count = sum(address.owner == proxy for address in draft.foreign)
+        draft.tell(f"key.{proxy}", f"{plural(count, 'key')} of other fleets of FleetHub, left alone")
 
 
 def _asks(asked: Collection[Address], proxy: str, alias: str) -> bool:

@@ -42,6 +42,17 @@ def added(main: str, text: bytes, blocks: Sequence[NewBlock]) -> bytes:
     return after.encode()
 
 
+def block_at(text: bytes, blocks: Sequence[NewBlock], line: int) -> NewBlock | None:
+    """Of the blocks that ``added`` put at the end of a file, the one that a line of it (from 1) is in."""
+    above = text.decode().count("\n")
+    for block in reversed(blocks):
+        above -= block_text(block).count("\n")
+        if line > above:
+            return block
+        above -= 1  # the empty line between two
+    return None
+
+
 def block_text(block: NewBlock) -> str:
     """A block as TOML, ``[group.name]`` first."""
     document = tomlkit.document()

@@ -14,14 +14,16 @@ from fleethub.adoption.nodes import FoundTarget
 from fleethub.adoption.proposal import SpecProposal, Told
 from fleethub.adoption.propose import propose as proposal_of
 from fleethub.fleetspec import Loaded
-from fleethub.fleetspec.added import added
+from fleethub.fleetspec.added import added, block_at
 from fleethub.kinds.proxies import proxy_source
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
+from fleethub.model.address import node as node_address
 from fleethub.model.edit import Proposal
-from fleethub.model.errors import InputError
-from fleethub.model.facts import Facts
-from fleethub.model.finding import FATAL, Finding
+from fleethub.model.errors import InputError, SpecError
+from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.finding import FATAL, Finding, Severity
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import EVERY, Lockfile
 from fleethub.model.plan import Plan
 from fleethub.model.secret import Secret
@@ -105,17 +107,28 @@ def look(now: Workplace) -> HeldPlan:
 def judged(question: Question, held: HeldPlan, now: Workplace) -> ImportProposal:
     """What the spec would say, without what the plan that follows would change; ``now``: the fleet as it is."""
     assert question.spec.fleet is not None
-    closed: set[str] = set()  # servers that this machine does not know
+    _contexts(question.contexts, question.spec.fleet, held.facts)
+    closed: dict[str, str] = {}  # servers that are no backends, and why
+    refused: dict[tuple[str, str], str] = {}  # blocks that the spec cannot have, and why
     left: dict[Address, str] = {}
     while True:
         wanted = question.wanted or None
-        asked = (wanted, question.contexts, closed, question.targets)
+        lineage = held.lockfile.lineage if held.lockfile else ""
+        # of a node that is not taken, the key is one that no node uses
+        targets = [at for at in question.targets if node_address(at.name) not in left]
+        asked = (wanted, question.contexts, closed, targets, refused, lineage)
         made = proposal_of(question.spec.fleet, held.facts, *asked).without(left)
         _there(question.wanted, made, left)
         edit = edit_of(question, made)
-        with question.workplace(edit.files) if edit.files else nullcontext(now) as after:
-            if new := {url for url in made.servers if not after.trust.guard.allows(url)} - closed:
-                closed |= new
+        try:
+            opened = question.workplace(edit.files) if edit.files else nullcontext(now)
+        except SpecError as error:
+            _refuse(error, edit, made, closed, refused)
+            continue
+        with opened as after:
+            new = {url for url in made.servers if not after.trust.guard.allows(url)} - closed.keys()
+            if new:
+                closed |= {url: f"not known here, so its models go without: --trust {url}" for url in new}
                 continue
             done, facts = _adopted(after, made, held)
             digest = after.fleet.digest
@@ -149,6 +162,32 @@ def _adopted(after: Workplace, made: SpecProposal, held: HeldPlan) -> tuple[Adop
     return adopt(fleet, base, wanted, facts, resolver, made.chosen, findings, after.trust.blocks), facts
 
 
+def _refuse(
+    error: SpecError,
+    edit: Proposal,
+    made: SpecProposal,
+    closed: dict[str, str],
+    refused: dict[tuple[str, str], str],
+) -> None:
+    """Take note of the new blocks that the spec cannot have; raises the error where they are not all that is wrong."""
+    text = edit.files.get(edit.main) or b""
+    servers = {name: url for url, name in made.servers.items()}
+    wrong = [finding for finding in error.findings if finding.severity is Severity.ERROR]
+    if not wrong:
+        raise error
+    for finding in wrong:
+        place = finding.place
+        block = block_at(text, made.blocks, place.line) if place is not None and place.file == edit.main else None
+        if block is None:
+            raise error
+        why = f"the spec cannot say it: {finding.message}"
+        group, name = block.path
+        if group == "backends":
+            closed[servers[name]] = why
+        else:
+            refused.setdefault((group, name), why)
+
+
 def edit_of(question: Question, made: SpecProposal) -> Proposal:
     """The proposal as an edit of the spec's main file; its diff is against what is on disk."""
     spec, fleet = question.spec, question.spec.fleet
@@ -179,6 +218,20 @@ def _says(done: Adoption, made: SpecProposal) -> str:
     for address in done.taken:
         counts[address.kind] = counts.get(address.kind, 0) + 1
     return f"import {', '.join(plural(n, what) for what, n in counts.items()) or 'nothing'}"
+
+
+def _contexts(contexts: Mapping[str, int], fleet: Fleet, facts: Facts) -> None:
+    """Raises InputError for the context of a model that no proxy has; of a proxy that was not read, nobody knows."""
+    readings = [facts.of(proxy_source(proxy)) for proxy in fleet.proxies.values()]
+    there = {
+        name
+        for reading in readings
+        if isinstance(reading, ProxyReading)
+        for name in (*reading.models, *(row.alias for row in reading.deployments))
+    }
+    lost = [alias for alias in contexts if alias not in there]
+    if lost and all(isinstance(reading, ProxyReading) for reading in readings):
+        raise InputError(f"--context {lost[0]}: no proxy has a model of that name")
 
 
 def _there(wanted: tuple[Address, ...], made: SpecProposal, left: Collection[Address]) -> None:

@@ -77,11 +77,21 @@ def look_at(now: Workplace, places: Iterable[Place]) -> tuple[tuple[FoundTarget,
             told.append(Told(f"node.{place.name}", f"{place.target}: there is no such folder"))
         elif reading.mark is not None:
             told.append(Told(f"node.{place.name}", f"{place.target}: a fleet of FleetHub's has it already"))
+        elif lost := _lost(reading.files):
+            told.append(Told(f"node.{place.name}", f"{place.target}: {lost}"))
         elif (one := _recognised(place.name, target, reading.files)) is None:
             told.append(Told(f"node.{place.name}", f"{place.target}: nothing there is a node of a known type"))
         else:
             found.append(one)
     return tuple(found), tuple(told)
+
+
+def _lost(files: Mapping[str, FileReading]) -> str:
+    """What stands in the place of a file that would say what the node calls; empty: nothing does."""
+    paths = {path for kind in _types() for file in kind.files if file.role in _wired(kind) for path in file.usual}
+    odd = [f"its {path} is no file of its own ({files[path].kind})" for path in sorted(paths & files.keys())
+           if files[path].content is None]  # fmt: skip
+    return f"{', '.join(odd)}, so what it calls is not known" if odd else ""
 
 
 def _recognised(name: str, target: str, files: Mapping[str, FileReading]) -> FoundTarget | None:

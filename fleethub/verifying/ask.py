@@ -1,5 +1,7 @@
 """One node is asked: from itself where there is SSH, with the key in its own ``.env``; else from here.
 
+An adopted key that stands in the node's own config is read there, and what needs it is asked from here.
+
 A folder target has no machine of its own: its calls are made from here. So are those of a node that cannot be logged
 into or has no tool to call with, then with the key that FleetHub derives; and a replica that only this machine can
 connect to, which need not be wrong: nodes use the proxy's one URL.
@@ -36,6 +38,7 @@ from fleethub.verifying.values import KeyState, MasterView, ModelCheck, NodeAnsw
 REACH = 3.0  # seconds in which this machine must connect to what a node could not
 DIGEST = 64  # characters of one; a node without a tool for it gives none
 _NO: Mapping[str, KeyState] = MappingProxyType({})
+_NONE: Mapping[str, Secret] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +119,16 @@ class _NodeQuery:
             )
         except HostError as error:
             return self.here(note, self.derived, unread=f"its {self.env} cannot be read: {error}")
+        own: dict[str, Secret] = {}
         if file is None or file.content is None:
-            return self.here(
-                note, {}, dict.fromkeys(self.proxies, KeyState("no-file" if file is None else "unreadable"))
-            )
-        found = variables(file.content.reveal(), tuple(self.proxies))
-        own = {name: value for name, (_, value) in found.items() if value is not None}
-        same = {n: v.sha256() == self.derived[n].sha256() for n, v in own.items() if n in self.derived}
-        return self.here(note, own, {name: KeyState(state, same.get(name)) for name, (state, _) in found.items()})
+            keys = dict.fromkeys(self.proxies, KeyState("no-file" if file is None else "unreadable"))
+        else:
+            found = variables(file.content.reveal(), tuple(self.proxies))
+            own = {name: value for name, (_, value) in found.items() if value is not None}
+            same = {n: v.sha256() == self.derived[n].sha256() for n, v in own.items() if n in self.derived}
+            keys = {name: KeyState(state, same.get(name)) for name, (state, _) in found.items()}
+        config = self.in_config(keys)
+        return self.here(note, {**own, **config}, {**keys, **dict.fromkeys(config, KeyState("ok"))})
 
     def remote(self) -> NodeAnswers:
         """The node reads its own ``.env`` and calls; what comes back has no key in it."""
@@ -136,9 +141,39 @@ class _NodeQuery:
         for name, (state, value) in said.keys.items():
             told = name in self.derived and len(value) == DIGEST
             keys[name] = KeyState(state, value == digest(self.derived[name]) if told else None)
+        config = self.in_config(keys)
+        keys |= dict.fromkeys(config, KeyState("ok"))
         if said.tool == "none":
-            return self.here("the node has neither curl nor GNU wget", self._proven(keys), keys)
-        return self._asked("", said.replies, Origin.NODE, keys)
+            return self.here("the node has neither curl nor GNU wget", {**self._proven(keys), **config}, keys)
+        asked = self._asked("", said.replies, Origin.NODE, keys)
+        mine = [i for i, call in enumerate(self.calls) if call.variable in config]
+        return self._from_here(asked, mine, config) if mine else asked
+
+    def in_config(self, keys: Mapping[str, KeyState]) -> Mapping[str, Secret]:
+        """Of the adopted keys that its variables lack, those that stand in its own config, by the variable."""
+        kind, node, fleet = nodetypes.of(self.node), self.node, self.access.fleet
+        lost = {self.proxies[name]: name for name, key in keys.items() if key.state in ("no-file", "absent")}
+        lost = {proxy: name for proxy, name in lost.items() if fleet.kept_value(key_address(proxy, node.key))}
+        if kind is None or not lost or node.manage != "wiring":
+            return _NONE
+        paths = nodetypes.paths(kind, node)
+        try:
+            there = Hosts(self.access.shells, self.access.root).at(node.target).read(tuple(paths.values())).files
+        except HostError:
+            return _NONE
+        data = {
+            role: blob.reveal()
+            for role, path in paths.items()
+            if path in there and (blob := there[path].content) is not None
+        }
+        return {
+            lost[wired.proxy]: provider.key.value
+            for provider in kind.found(data, node.settings).providers
+            if (wired := node.wiring.get(provider.id)) is not None
+            and wired.proxy in lost
+            and provider.key is not None
+            and provider.key.value is not None
+        }
 
     def here(
         self, note: str, own: Mapping[str, Secret], keys: Mapping[str, KeyState] = _NO, unread: str = ""
@@ -154,13 +189,18 @@ class _NodeQuery:
             return asked
         here = frozenset(lost.keys() - unreachable(lost, REACH).keys())
         proven = self._proven(asked.keys)
-        replies, origins = list(asked.replies), list(asked.origins)
         for url in sorted({c.url for c in checks if not c.main and c.url in here and c.variable in proven}):
             wanted = sorted({i for c in checks if c.url == url for i in (c.listing, c.live) if i is not None})
-            calls = [_renumbered(asked.calls[i], wanted) for i in wanted]
-            for i, reply in zip(wanted, ask_here(self.access.http, calls, proven), strict=True):
-                replies[i], origins[i] = reply, Origin.HERE
-        return replace(asked, replies=tuple(replies), origins=tuple(origins), here=here)
+            asked = self._from_here(asked, wanted, proven)
+        return replace(asked, here=here)
+
+    def _from_here(self, asked: NodeAnswers, wanted: Sequence[int], own: Mapping[str, Secret]) -> NodeAnswers:
+        """With the answers that this machine gets to some of the calls."""
+        replies, origins = list(asked.replies), list(asked.origins)
+        calls = [_renumbered(asked.calls[i], wanted) for i in wanted]
+        for i, reply in zip(wanted, ask_here(self.access.http, calls, own), strict=True):
+            replies[i], origins[i] = reply, Origin.HERE
+        return replace(asked, replies=tuple(replies), origins=tuple(origins))
 
     def _proven(self, keys: Mapping[str, KeyState]) -> dict[str, Secret]:
         """The derived keys that the node is known to have: only with those can this machine speak for it."""

@@ -95,3 +95,39 @@ def test_the_lines_for_machines(place: Place, proxy: LiteLLM) -> None:
     lines = [json.loads(line) for line in place.out.splitlines()]
     assert {line["type"] for line in lines} >= {"import", "left", "summary"}
     assert lines[-1] == {"type": "summary", "exit": 0, "written": []}
+
+
+ODD: dict[str, tuple[dict[str, object], str]] = {
+    "no url": ({"model": "ollama_chat/m", "api_base": "http://[bad", "num_ctx": 9}, "its api_base is no URL"),
+    "a port that is none": (
+        {"model": "ollama_chat/m", "api_base": "http://h:99999", "num_ctx": 9},
+        "backend at http://h:99999: the spec cannot say it",
+    ),
+    "no context": ({"model": "openai/m", "num_ctx": 0}, "its deployments say 0 tokens; say it: --context odd=TOKENS"),
+    "a route of two lines": ({"model": "a\nb", "num_ctx": 9}, "route.main.odd: the spec cannot say it: models.odd"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_the_spec_cannot_say_stops_nothing_else(place: Place, name: str) -> None:
+    params, said = ODD[name]
+    rows = [{"model_name": "odd", "litellm_params": params}]
+    rows.append({"model_name": "good", "litellm_params": {"model": "openai/good", "num_ctx": 4096}})
+    with LiteLLM(models=rows, master_key=MASTER) as server:
+        admin = Admin(server.url)
+        admin.generate(key_alias="web", models=["good", "odd"], rpm_limit=2**60, max_parallel_requests=2**40)
+        admin.generate(key_alias="sk-canary-in-the-alias", models=["good"])
+        admin.generate(key_alias='back\\slash "x"', models=["good"])
+        theirs = {"lineage": "f" * 32, "serial": 1, "generation": 1}
+        admin.generate(key_alias="theirs", models=["good"], metadata={"fleethub": theirs})
+        out = place.run("init", "monad", "--discover", "--proxy", server.url, "--yes", code=0)
+        assert said in out
+        assert "canary" not in out
+        assert "key.main: 1 key of other fleets of FleetHub, left alone" in out
+        place.run("import", "--all", "--yes", code=0)
+        taken = {str(address) for address in place.lockfile.resources}
+        assert taken == {"key.main.web", 'key.main.back\\slash "x"'}
+        place.plan_is_empty()
+        asked = place.run("import", "key.main.theirs", "--yes", code=3)
+        assert "key.main.theirs: another fleet of FleetHub made it" in asked
+        assert "no proxy has a model of that name" in place.run("import", "--all", "--context", "gud=9", code=1)

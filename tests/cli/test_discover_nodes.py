@@ -149,3 +149,47 @@ def test_verify_asks_with_the_key_that_a_node_has(estate: Estate) -> None:
     place.run("import", "--all", "--yes", code=0)
     assert "listed" in place.run("verify", "volta", code=0)
     assert "listed" in place.run("verify", "ui", code=0)
+    out = place.run("verify", "a", code=0)  # it has no .env: its key stands in its config
+    assert "listed" in out
+    assert estate.keys["shared"] not in out
+    estate.put("a/openclaw.json", (place.folder / "nodes/a/openclaw.json").read_text().replace("sk-", "sk-not-"))
+    assert "verify.key-refused" in place.run("verify", "a", code=3)
+
+
+def test_of_nodes_that_the_spec_cannot_have_the_keys_are_taken(estate: Estate, proxy: LiteLLM) -> None:
+    place = estate.place
+    provider = {"baseUrl": f"{proxy.url}/v1", "apiKey": "${K}", "models": [{"id": "qwen3-32b"}]}
+    config = {"models": {"providers": {"p": provider}}, "agents": {"defaults": {"model": "p/qwen3-32b"}}}
+    for name, more in (("latin", {}), ("port", {"gateway": {"port": 99999}}), ("folder", {})):
+        estate.put(f"{name}/openclaw.json", json.dumps(config | more))
+        if name != "folder":
+            estate.put(f"{name}/.env", f"K={estate.keys['volta']}\n")
+    (place.folder / "nodes/latin/.env").write_bytes(b"# caf\xe9\nK=" + estate.keys["volta"].encode() + b"\n")
+    (place.folder / "nodes/folder/.env").mkdir()
+    named = [word for name in ("latin", "port", "folder", "a") for word in ("--node", f"nodes/{name}")]
+    twice = ["--node", "second=nodes/a"]
+    out = place.run("init", "monad", "--discover", "--proxy", proxy.url, *named, *twice, "--yes", code=0)
+    assert "node.latin: .env: it is not UTF-8, so it is left alone" in out
+    assert "node.port: nodes/port: the spec cannot say it: nodes.port.port must be 65535 or less" in out
+    assert "node.folder: nodes/folder: its .env is no file of its own (folder), so what it calls is not known" in out
+    assert "node.second: nodes/a: the spec cannot say it: nodes a and second have the same target" in out
+    assert "the spec does not want it" not in out
+    place.run("import", "--all", "--yes", code=0)
+    place.plan_is_empty()
+    taken = {str(address) for address in place.lockfile.resources}
+    assert taken == {*(f"key.main.{a}" for a in estate.keys), "node.a"}
+
+
+def test_a_provider_of_somebody_elses_may_be_called_as_fleethubs_own(estate: Estate, proxy: LiteLLM) -> None:
+    place, models = estate.place, [{"id": "gpt-oss-20b"}]
+    provider = {"baseUrl": f"{proxy.url}/v1", "apiKey": estate.keys["shared"], "models": models}
+    config = {"models": {"providers": {"fleethub-main": provider}}, "agents": {"defaults": {"model": "x"}}}
+    estate.put("a/openclaw.json", json.dumps(config).replace('"x"', '"fleethub-main/gpt-oss-20b"'))
+    place.run(*estate.discover, "--yes", code=0)
+    place.edit("[proxies.main]\n", '[defaults.node]\nsettle = "0s"\n\n[proxies.main]\nkey_cache_ttl = "10ms"\n')
+    place.run("import", "--all", "--yes", code=0)
+    place.plan_is_empty()
+    place.run("assign", "a", "qwen3-32b", "--yes", code=0)
+    place.apply()
+    place.plan_is_empty()
+    assert estate.keys["shared"].encode() in estate.files()["nodes/a/openclaw.json"]

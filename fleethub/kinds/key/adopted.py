@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
@@ -104,4 +105,5 @@ def kept_by_whole_nodes(fleet: Fleet, facts: Facts) -> list[Finding]:
 
 
 def _quoted(alias: str) -> str:
-    return alias if re.fullmatch(r"[A-Za-z0-9_-]+", alias) else '"' + alias.replace('"', '\\"') + '"'
+    """A key of the spec as it is written in a table's name."""
+    return alias if re.fullmatch(r"[A-Za-z0-9_-]+", alias) else json.dumps(alias, ensure_ascii=False)

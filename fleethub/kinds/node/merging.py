@@ -62,7 +62,7 @@ def _merged_json(of: Projection, text: str, change: Mapping[Path, Any]) -> bytes
         (*above, name)
         for above, start in of.sweep.items()
         for name in table_at(before, above)
-        if name.startswith(start) and (*above, name) not in of.units
+        if name.startswith(start) and (*above, name) not in of.units and (*above, name) not in of.fresh
     ]
     for path, short in of.short.items():
         if isinstance(value := found_at(before, path), str) and any(p[: len(path)] == path for p in change):

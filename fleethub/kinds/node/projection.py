@@ -123,7 +123,10 @@ def there_in(format: Format, of: Projection, data: bytes) -> Iterator[tuple[Path
             if wanted.get(path) == []:
                 yield path, []  # an empty list and none say the same
     swept = [
-        (*above, name) for above, start in of.sweep.items() for name in table_at(root, above) if name.startswith(start)
+        (*above, name)
+        for above, start in of.sweep.items()
+        for name in table_at(root, above)
+        if name.startswith(start) and (*above, name) not in of.fresh
     ]
     for path in dict.fromkeys((*of.units, *swept)):
         try:
