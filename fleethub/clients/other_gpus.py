@@ -17,6 +17,7 @@ MIB = 1 << 20
 LARGEST = 1 << 50  # bytes of memory of one machine, beyond which a number is none
 #: A carve-out up to this, beside far more of the system's memory, is no memory of the GPU's own.
 CARVE_OUT, FAR_MORE = 4 << 30, 4
+SYSTEM = " (system memory)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,14 @@ def other_gpus(found: Mapping[str, Frame]) -> OtherGpus:
     apple = dict(line.partition("=")[::2] for line in found.get("apple", nothing).text.splitlines())
     if (size := _number(apple.get("memsize", ""))) and apple.get("brand", "").startswith("Apple"):
         limit = _number(apple.get("wired_limit_mb", "")) * MIB
-        return OtherGpus((GpuState(short(apple["brand"]), size, 0, 0),), "sysctl", size, limit)
-    gpus = tuple(_amd(found.get("amd", nothing).text))
+        return OtherGpus((GpuState(short(apple["brand"]), size, None, None),), "sysctl", size, limit)
+    gpus = tuple(_amd(found.get("amd", nothing).text, memory))
+    own = tuple(gpu for gpu in gpus if not gpu.name.endswith(SYSTEM))
+    gpus = own or gpus  # servers leave an integrated one alone beside a card of its own memory
     return OtherGpus(gpus, "sysfs" if gpus else "", memory)
 
 
-def _amd(text: str) -> Iterator[GpuState]:
+def _amd(text: str, memory: int) -> Iterator[GpuState]:
     """One card a line: vram total, vram used, gtt total, name; a line that is none is left out."""
     for index, line in enumerate(text.splitlines()):
         parts = line.split(" ", 3)
@@ -54,7 +57,8 @@ def _amd(text: str) -> Iterator[GpuState]:
         name = short(parts[3].strip()) or "GPU"
         name = name if "amd" in name.lower() or "radeon" in name.lower() else f"AMD {name}"
         if total <= CARVE_OUT and gtt >= FAR_MORE * total:  # its memory is the system's
-            yield GpuState(f"{name} (system memory)", total + gtt, 0, 0, f"sysfs-{index}", index)
+            there = min(gtt, memory) if memory else gtt  # a kernel's parameter may promise more than there is
+            yield GpuState(f"{name}{SYSTEM}", total + there, None, None, f"sysfs-{index}", index)
         else:
             yield GpuState(name, total, used, total - used, f"sysfs-{index}", index)
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,34 +43,33 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def served(files: Path, model: str, context: int, parallel: int, unified: bool) -> Iterator[tuple[str, list[str]]]:
-    """Its URL, and its log so far."""
+def served(files: Path, model: str, context: int, parallel: int, unified: bool) -> Iterator[tuple[str, Path]]:
+    """Its URL, and the file that its log goes to."""
     argv = [sys.executable, "-m", "tests.real.llamacpp.serve", model, str(context), str(parallel)]
     argv += [str(int(unified)), str(files)]
-    lines: list[str] = []
-    pipe = subprocess.PIPE
-    with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True, errors="replace") as one:
+    log, pipe = files / "server.log", subprocess.PIPE
+    with log.open("wb") as errors, subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=errors, text=True) as one:
         watch = threading.Timer(PATIENCE, one.kill)
         watch.start()
         try:
             assert one.stdout is not None
-            for line in one.stdout:
-                lines.append(line)
-                if line.startswith("http://127.0.0.1:"):
-                    threading.Thread(target=lambda: lines.extend(one.stdout or ()), daemon=True).start()
-                    yield line.strip(), lines
-                    return
+            url = one.stdout.readline().strip()  # empty: it ended, or was ended
+            watch.cancel()
+            assert url.startswith("http://127.0.0.1:"), log.read_text(errors="replace")[-3000:]
+            until = time.monotonic() + PATIENCE
+            while b"listening on" not in log.read_bytes() and time.monotonic() < until:  # its log may come later
+                time.sleep(0.05)
+            yield url, log
         finally:
             watch.cancel()
             one.kill()
-    raise AssertionError("".join(lines)[-3000:])
 
 
 @pytest.mark.parametrize(("model", "context", "parallel", "unified"), SERVERS)
 def test_its_cache_and_its_slots_are_what_was_reckoned(
     files: Path, model: str, context: int, parallel: int, unified: bool
 ) -> None:
-    with served(files, model, context, parallel, unified) as (url, lines):
+    with served(files, model, context, parallel, unified) as (url, log):
         http = Http()
         try:
             reading = LlamaCpp(http, url).read(())
@@ -79,8 +79,8 @@ def test_its_cache_and_its_slots_are_what_was_reckoned(
     server = LlamaCppServer("gpu", (("CPU", 64 << 30),), said, 0)
     known = {("model", f"{model}.gguf"): read(files, f"{model}.gguf")}
     placed = load(server, Model(name="m", route="openai/m", context=1, file=f"{model}.gguf"), Facts("now", known))
-    log = dict.fromkeys(line.strip() for line in lines if KV.search(line))
-    allocated = sum(float(found[1]) for line in log if (found := KV.search(line)))
+    lines = dict.fromkeys(line.strip() for line in log.read_text(errors="replace").splitlines() if KV.search(line))
+    allocated = sum(float(found[1]) for line in lines if (found := KV.search(line)))
     reckoned = sum(row.bytes for row in placed.estimate.rows if row.what.startswith("KV")) / MIB
     assert reckoned == pytest.approx(allocated, rel=0.006)
     assert reading.told == {"n_ctx": str(placed.context), "total_slots": str(parallel)}

@@ -284,9 +284,11 @@ CUDA's own memory was also measured on loads without a row here (254 MiB on an R
 Vulkan's (81 at most); both belong to the fit. 4.5 MiB per multiprocessor holds for one GPU whose name is known; 500 MiB
 stand for any other, 760 with vision or over several GPUs, where 751 were measured, and 565 with a draft: 561 were seen
 once on the RTX 3080 that took 254, in a configuration that is not told, and a draft has a second context there.
-An H200 (132 multiprocessors, driver 580.159) took 527 MiB for a bare context of PyTorch's and 595 with cuBLAS; ours is
-594. Over several GPUs each keeps five masks, four of the pipeline and the one in use: 248 and 256 MiB of compute were
-measured for qwen3:8b with 32k on two devices of llama.cpp's Vulkan backend, where ours is 266 each.
+An H200 (132 multiprocessors, driver 580.159) told of 143,771 MiB in all, of which used and free were 143,156 together:
+CUDA's own total, and what is reckoned with. A bare CUDA context took 527 MiB of it, 595 with cuBLAS; ours is 594, which
+is 1 MiB below what was seen there. Over several GPUs each keeps five masks, four of the pipeline and the one in use:
+248 and 256 MiB of compute were measured for qwen3:8b with 32k on two devices of llama.cpp's Vulkan backend, where ours is
+266 each.
 
 ## What it does not tell
 

@@ -1,6 +1,7 @@
 """``python -m tests.real.llamacpp.serve MODEL CONTEXT PARALLEL UNIFIED FOLDER``: a llama-server until stdin ends.
 
-``PARALLEL`` 0 leaves it to llama.cpp. Its log goes to stderr; its address is on a line of stdout with ``http``.
+``PARALLEL`` 0 leaves it to llama.cpp. Its address is all that stdout gets. Its log, which another thread writes in
+pieces, goes to stderr: in one stream with it the address was torn on a busy machine, and waited for in vain.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from tests.real.llamacpp.write import write
 
 def main(name: str, context: int, parallel: int, unified: bool, folder: Path) -> None:
     """``context`` over all slots, as ``-c`` takes it."""
+    said = os.dup(1)
+    os.dup2(2, 1)
     path = folder / f"{name}.gguf"
     if not path.exists():
         write(name, path)
@@ -28,8 +31,8 @@ def main(name: str, context: int, parallel: int, unified: bool, folder: Path) ->
     wanted.no_extra_bufts = True
     wanted.cpuparams.n_threads = 2
     server = x.Server(wanted)
-    sys.stdout.write(f"{server.listening_address}\n")
-    sys.stdout.flush()
+    os.write(said, f"{server.listening_address}\n".encode())
+    os.close(said)
     sys.stdin.read()
     os._exit(0)  # it has no other way to stop
 

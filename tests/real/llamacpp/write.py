@@ -18,7 +18,8 @@ BLOCKS = {"F32": (1, 4), "Q4_0": (32, 18)}
 def write(name: str, path: Path, layers: int | None = None) -> None:
     """The model of that name, with as many layers as its function has unless said otherwise."""
     model = MODELS[name]() if layers is None else MODELS[name](layers)
-    out = gguf.GGUFWriter(path, model.arch)
+    part = path.with_suffix(".part")  # who is stopped while writing leaves no file that is taken for whole
+    out = gguf.GGUFWriter(part, model.arch)
     for key, value in model.keys.items():
         full = f"{model.arch}.{key}"
         if isinstance(value, float):
@@ -44,3 +45,4 @@ def write(name: str, path: Path, layers: int | None = None) -> None:
     out.write_kv_data_to_file()
     out.write_tensors_to_file()
     out.close()
+    part.replace(path)
