@@ -34,7 +34,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[HeldPlan]:
         found.append(plan)
         return Outcome(Result(plan.plan, applied=True, serial=1))
 
-    monkeypatch.setattr(apply, "_carry_out", carry_out)
+    monkeypatch.setattr(apply, "carry_out", carry_out)
     return found
 
 

@@ -217,7 +217,7 @@ LOCKFILE = {
     ),
     "git left the marks of a conflict": Row(
         lockfile=_swap("serial = 1", "<<<<<<< ours\nserial = 1\n=======\nserial = 2\n>>>>>>> theirs"),
-        code=Exit.ERROR, says="is not TOML",
+        code=Exit.ERROR, says="has a merge conflict",
     ),
     "an attribute is of another type": Row(
         lockfile=_swap(r'(?m)^value = .*$', "value = 7"), code=Exit.ERROR, says="key.main.a: value is 7"

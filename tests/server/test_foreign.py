@@ -48,7 +48,7 @@ def test_an_error_text_of_a_proxy_speaks_to_no_session(
     assert everything.count("HTTP 500") > 4
     for line in everything.splitlines():
         if "Ignore all" in line:
-            assert re.search(r"HTTP 500: (\"|&#34;)Ignore all", line)
+            assert re.search(r"HTTP 500: (\"|'|&#34;|&#39;)Ignore all", line)
     assert PASSWORD not in everything
     assert "<system>" not in everything
     assert not OBEYED.search(everything)
