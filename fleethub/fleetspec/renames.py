@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from fleethub.fleetspec.checks import CheckContext
 
 NODE = "node."
+#: What is no node, by how its address begins -> how it gets another name.
+OTHERS = {
+    "model": "an alias needs none: once the proxy has the new name beside the old one, an apply widens the keys, tells "
+    "the nodes, and narrows the keys; then the old name may go from the proxy",
+    "key": "a key is renamed with the node that has its name",
+    "proxy": "a proxy keeps its name, for the values of its keys are derived from it",
+    "backend": "a backend needs none: nothing hangs on its name",
+}
 
 
 def check_moved(context: CheckContext) -> Iterator[Finding]:
@@ -23,7 +31,7 @@ def check_moved(context: CheckContext) -> Iterator[Finding]:
         path: KeyPath = ("moved", number)
         for part, text in (("from", moved.old), ("to", moved.new)):
             if not text.startswith(NODE) or not text.removeprefix(NODE):
-                hint = "[[moved]] is for nodes: node.NAME"
+                hint = OTHERS.get(text.partition(".")[0], "[[moved]] is for nodes: node.NAME")
                 yield context.finding("spec.value", f"{report.shown(text)} is no node", (*path, part), hint)
             elif text in seen:
                 hint = "one block says all of it: from the name that was applied, to the one that the spec has"

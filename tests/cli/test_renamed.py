@@ -73,12 +73,47 @@ def test_a_renamed_key_that_is_rotated_leaves_one_key(tmp_path: Path) -> None:
         place.plan_is_empty()
 
 
+def test_a_proxy_with_another_name_says_how_to_go_on(tmp_path: Path) -> None:
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        place = Place(tmp_path / "fleet", fleet(proxy.url).models("one").node("a", "one").text)
+        place.apply()
+        text = (place.folder / "fleet.toml").read_text()
+        place.write(text.replace("proxies.main", "proxies.llm").replace('proxy = "main"', 'proxy = "llm"'))
+        out = place.run("plan", code=3)
+        assert "the alias 'a' on llm is that of key.main.a, which this fleet made at the same LiteLLM" in out
+        assert "call the proxy main as before" in out
+        place.edit("[nodes.a]\n", '[nodes.a]\nkey = "b"\n')  # the other way that it names
+        place.apply()
+        place.plan_is_empty()
+        assert [row["key_alias"] for row in Admin(proxy.url).rows()] == ["b"]
+        assert chat(proxy.url, place.env("a")["FLEETHUB_KEY_LLM"], "one")[0] == 200
+
+
+def test_an_alias_is_renamed_without_moved_and_nobody_is_denied(tmp_path: Path) -> None:
+    rows = [deployment("one"), {**deployment("uno"), "litellm_params": deployment("one")["litellm_params"]}]
+    with LiteLLM(models=rows, master_key=MASTER, cache_ttl=0.01) as proxy:
+        place = Place(tmp_path / "fleet", fleet(proxy.url).models("one").node("a", "one").text)
+        place.apply()
+        token, value = Admin(proxy.url).row("a")["token"], place.env("a")["FLEETHUB_KEY_MAIN"]
+        place.write(
+            (place.folder / "fleet.toml").read_text().replace("models.one", "models.uno").replace('"one"', '"uno"')
+        )
+        out = place.apply()
+        order = [line.split()[-1] for line in out.splitlines() if line.startswith("  ✓")]
+        assert order.index("key.main.a/prove") < order.index("node.a/deliver") < order.index("key.main.a/contract")
+        place.plan_is_empty()
+        assert (Admin(proxy.url).row("a")["token"], chat(proxy.url, value, "uno")[0]) == (token, 200)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ("node.b", "node.b", "is in the spec"),
         ("node.a", "node.zz", 'there is no node "zz"'),
-        ("model.a", "node.b", "is no node"),
+        ("nodes.a", "node.b", "is for nodes: node.NAME"),
+        ("model.one", "model.uno", "an alias needs none: once the proxy has the new name beside the old one"),
+        ("proxy.main", "proxy.llm", "a proxy keeps its name"),
+        ("node.z", "node.z", "one block says all of it"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error_with_its_place(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -55,6 +55,13 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
             f"the key {alias!r} on {proxy} is marked by another fleet (lineage {seen.mark.lineage})",
             "give this fleet's key another name (key = on the node), or let the other fleet go of it",
         )
+    if not ours and (other := _other_address(item, lockfile)) is not None:
+        return finding(
+            "key.alias-taken",
+            f"the alias {alias!r} on {proxy} is that of {other}, which this fleet made at the same LiteLLM",
+            f"call the proxy {other.owner} as before, for values are derived from its name; or give the node a key "
+            "with another name (key = on the node)",
+        )
     if not ours:
         return finding(
             "key.alias-taken",
@@ -83,6 +90,16 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
             "take the group or wildcard off the key in LiteLLM, then plan again",
         )
     return _team(item, seen.telemetry.team, seen.telemetry.team_state)
+
+
+def _other_address(item: KeyState, lockfile: Lockfile | None) -> Address | None:
+    """Under which other proxy's name this fleet made the key that is seen, if it did."""
+    if item.seen is None or item.seen.mark is None or item.want is None or lockfile is None:
+        return None
+    alias, at = item.address.alias, item.want.source.at
+    records = lockfile.resources.items()
+    found = (a for a, r in records if a.kind == "key" and a.alias == alias and r.source.at == at)
+    return next((a for a in found if a != item.address), None)
 
 
 def _in_the_way(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
