@@ -75,6 +75,16 @@ def test_there_and_back_while_the_old_place_cannot_be_reached() -> None:
     assert not back.nodes.get(THERE) or not back.nodes[THERE].files
 
 
+@pytest.mark.parametrize("crash", [2, 3, 4])
+def test_a_move_that_broke_off_and_is_taken_back_leaves_nothing_at_the_new_place(crash: int) -> None:
+    begun = apply(settled(at(HERE)), plan(settled(at(HERE)), at("nodes/a")), crash=crash).world
+    done = apply(begun, plan(begun, at(HERE)))
+    assert done.failed == []
+    assert all(denied(moment) == [] for moment in done.worlds)
+    assert not done.world.nodes.get("nodes/a") or not done.world.nodes["nodes/a"].files
+    assert plan(done.world, at(HERE)).changes == ()
+
+
 def test_the_key_is_not_narrowed_before_the_old_place_is_taken_down() -> None:
     made = plan(settled(at(HERE)), at(THERE, "two"))
     narrow = next(s for s in made.steps if s.address == key("main", "a") and s.phase is Phase.CONTRACT)

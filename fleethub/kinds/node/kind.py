@@ -147,8 +147,12 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         return {old: new for old, new in pairs if old in locked and new not in locked}
 
     def moves(self, want: NodeResource, locked: NodeLocked) -> bool:
-        """Between folders, and to another machine; on one machine both would have its port."""
-        return locked.attrs is not None and (
+        """Between folders, and to another machine; on one machine both would have its port.
+
+        Also from where an apply only began it: that may have been delivered.
+        """
+        begun = locked.pending is not None and locked.pending.attrs is not None
+        return (locked.attrs is not None or begun) and (
             machine(want.source.at) != machine(locked.source.at) or not is_host(want.material.node)
         )
 
