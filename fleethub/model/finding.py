@@ -167,6 +167,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "node.folder-gone": (W, "the node's whole folder is gone"),
     # verify: asked with the node's own key
     "verify.not-applied": (E, "the node has no .env, or no key in it"),
+    "verify.older-key": (W, "the key in the node's .env is an older value, of a rotation that is not at its end"),
     "verify.wrong-key": (E, "the key in the node's .env is not the one that FleetHub derives"),
     "verify.key-refused": (E, "the proxy does not take the node's key: deleted, blocked or expired"),
     "verify.route-refused": (E, "the proxy lists models to the key, and refuses a call with it"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fleethub.engines.registry import settings_at
 from fleethub.model.address import key as key_address
 from fleethub.model.fleet import EngineSettings, Fleet, Hop, Model, Node
-from fleethub.model.secret import Derived, Slot
+from fleethub.model.secret import Derived
 
 
 class Unwired(ValueError):
@@ -36,7 +36,7 @@ def key_variable(proxy: str) -> str:
     return "FLEETHUB_KEY_" + proxy.upper().replace("-", "_")
 
 
-def key_slot(fleet: Fleet, node: Node, proxy: str) -> Slot:
+def key_slot(fleet: Fleet, node: Node, proxy: str) -> Derived:
     """The node's key on a proxy."""
     address = key_address(proxy, node.key)
     return Derived("key", fleet.identity, proxy, fleet.births.get(address, node.key), fleet.generation(address))

@@ -9,7 +9,7 @@ connect to, which need not be wrong: nodes use the proxy's one URL.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +36,7 @@ from fleethub.verifying.diagnosis import diagnose
 from fleethub.verifying.values import KeyState, MasterView, ModelCheck, NodeAnswers, NodeVerification, Origin
 
 REACH = 3.0  # seconds in which this machine must connect to what a node could not
+OLDER = 16  # older values of a key that a node is known by
 DIGEST = 64  # characters of one; a node without a tool for it gives none
 _NO: Mapping[str, KeyState] = MappingProxyType({})
 _NONE: Mapping[str, Secret] = MappingProxyType({})
@@ -65,7 +66,10 @@ def verify_node(
         asked = query.here("", {}, unread=f"{stranger} is not known on this machine, so no key was sent there")
     else:
         asked = query.closer_look(query.remote() if "://" in node.target else query.folder())
-    tokens = {query.proxies[variable]: value.sha256() for variable, value in query.derived.items()}
+    tokens = {
+        query.proxies[variable]: asked.keys.get(variable, KeyState("")).older or value.sha256()
+        for variable, value in query.derived.items()
+    }
     masters = {
         name: MasterView(readings[name], access.fleet.proxies[name].key_cache_ttl, tokens.get(name))
         for name in query.proxies.values()
@@ -75,7 +79,9 @@ def verify_node(
 
 @dataclass(frozen=True, slots=True)
 class _NodeQuery:
-    """One node's questions. ``proxies`` and ``derived`` (the keys that it should have) are by variable."""
+    """One node's questions. ``proxies``, ``derived`` (the keys that it should have) and ``older`` (their values
+    before, the newest first) are by variable.
+    """
 
     access: Access
     node: Node
@@ -83,19 +89,24 @@ class _NodeQuery:
     calls: tuple[Call, ...]
     proxies: Mapping[str, str]
     derived: Mapping[str, Secret]
+    older: Mapping[str, tuple[Secret, ...]]
 
     @classmethod
     def of(cls, access: Access, node: Node, live: float | None) -> _NodeQuery:
         """With the keys that can be derived: none without the seed."""
         checks, calls = checks_of(access.fleet, node, live)
         proxies = {check.variable: check.proxy for check in checks if check.variable}
-        derived = {}
+        derived: dict[str, Secret] = {}
+        older: dict[str, tuple[Secret, ...]] = {}
         for variable, proxy in proxies.items():
             if access.fleet.kept_value(key_address(proxy, node.key)):
                 continue  # an adopted key: which value is right is not known here, and any that works will do
             with suppress(SecretError):
-                derived[variable] = access.resolver.open(key_slot(access.fleet, node, proxy))
-        return cls(access, node, checks, calls, proxies, derived)
+                slot = key_slot(access.fleet, node, proxy)
+                derived[variable] = access.resolver.open(slot)
+                before = range(slot.generation - 1, max(slot.generation - 1 - OLDER, 0), -1)
+                older[variable] = tuple(access.resolver.open(replace(slot, generation=n)) for n in before)
+        return cls(access, node, checks, calls, proxies, derived, older)
 
     @property
     def env(self) -> str:
@@ -125,8 +136,10 @@ class _NodeQuery:
         else:
             found = variables(file.content.reveal(), tuple(self.proxies))
             own = {name: value for name, (_, value) in found.items() if value is not None}
-            same = {n: v.sha256() == self.derived[n].sha256() for n, v in own.items() if n in self.derived}
-            keys = {name: KeyState(state, same.get(name)) for name, (state, _) in found.items()}
+            keys = {
+                name: self._state(name, state, Secret.sha256, value.sha256() if value is not None else "")
+                for name, (state, value) in found.items()
+            }
         config = self.in_config(keys)
         return self.here(note, {**own, **config}, {**keys, **dict.fromkeys(config, KeyState("ok"))})
 
@@ -137,10 +150,10 @@ class _NodeQuery:
             said = ask_node(self.access.shells.at(parts.netloc), parts.path, self.env, tuple(self.proxies), self.calls)
         except ShellError as error:
             return self.here("the node cannot be asked", self.derived, unread=str(error))
-        keys = {}
-        for name, (state, value) in said.keys.items():
-            told = name in self.derived and len(value) == DIGEST
-            keys[name] = KeyState(state, value == digest(self.derived[name]) if told else None)
+        keys = {
+            name: self._state(name, state, digest, value if len(value) == DIGEST else "")
+            for name, (state, value) in said.keys.items()
+        }
         config = self.in_config(keys)
         keys |= dict.fromkeys(config, KeyState("ok"))
         if said.tool == "none":
@@ -202,9 +215,19 @@ class _NodeQuery:
             replies[i], origins[i] = reply, Origin.HERE
         return replace(asked, replies=tuple(replies), origins=tuple(origins))
 
+    def _state(self, variable: str, state: str, made: Callable[[Secret], str], told: str) -> KeyState:
+        """What the node has, by the digest that it ``told`` (empty: none) and how such a one is made of a key."""
+        if variable not in self.derived or not told:
+            return KeyState(state)
+        if told == made(self.derived[variable]):
+            return KeyState(state, True)
+        older = next((value.sha256() for value in self.older[variable] if told == made(value)), "")
+        return KeyState(state, bool(older), older)
+
     def _proven(self, keys: Mapping[str, KeyState]) -> dict[str, Secret]:
         """The derived keys that the node is known to have: only with those can this machine speak for it."""
-        return {name: value for name, value in self.derived.items() if name in keys and keys[name].same}
+        had = {older.sha256(): older for every in self.older.values() for older in every}
+        return {n: had.get(keys[n].older, value) for n, value in self.derived.items() if n in keys and keys[n].same}
 
     def _asked(
         self, note: str, replies: tuple[Reply, ...], origin: Origin, keys: Mapping[str, KeyState], unread: str = ""

@@ -65,6 +65,8 @@ def _keys(asked: NodeAnswers) -> Iterator[Diagnosis]:
             yield Diagnosis(
                 "verify.wrong-key", proxy, says=f"{variable} in the node's .env holds what no key is", proxy=proxy
             )
+        elif seen.older:
+            yield Diagnosis("verify.older-key", proxy, variable, proxy=proxy)
         elif seen.same is False:
             says = f"{variable} in the node's .env is not the key that FleetHub derives for it"
             refused = [r for c, r in _lists(asked) if c.variable == variable and r.status == 401]

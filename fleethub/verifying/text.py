@@ -30,6 +30,10 @@ _TEXTS = {
         "{says}",
         "fleethub apply, and let it repair the drift; fleethub plan shows what else differs",
     ),
+    "verify.older-key": (
+        "{items} in the node's .env is a value that the key {key} had before: it is to have a new one",
+        "fleethub apply, which deletes the older one only once the node runs on the new one",
+    ),
     "verify.key-refused": (
         "{where} does not take the key {key}: {says}",
         "fleethub plan tells whether it is gone, blocked or expired; fleethub show key.{proxy}.{key} has its state",

@@ -22,11 +22,13 @@ class Origin(StrEnum):
 class KeyState:
     """A variable of the node's ``.env``: ok, empty, absent, odd (no key looks so), no-file, unreadable.
 
-    ``same``: it is the key that FleetHub derives; None: that cannot be told. The value is never here.
+    ``same``: it is a key that FleetHub derives; None: that cannot be told. ``older``: LiteLLM's hash of it, where it is
+    the value of a lower generation than the spec's. The value is never here.
     """
 
     state: str
     same: bool | None = None
+    older: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class NodeAnswers:
 class MasterView:
     """A proxy as its master key sees it (None: that could not be read), and its key cache's seconds.
 
-    ``token`` is the sha256 of the key that the node should have.
+    ``token`` is the sha256 of the key that the node should have, or of the older value that it still has.
     """
 
     reading: ProxyReading | None

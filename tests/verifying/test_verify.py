@@ -172,6 +172,20 @@ def test_another_key_in_the_env(place: Place, town: Town) -> None:
     assert codes(place) == []
 
 
+@pytest.mark.parametrize("far", [False, True], ids=["folder", "far"])
+def test_an_older_value_of_a_rotation_that_is_not_at_its_end(
+    far: bool, place: Place, town: Town, request: pytest.FixtureRequest
+) -> None:
+    """It is told as that, and its calls are judged by it."""
+    if far:
+        request.getfixturevalue("node")
+    place.write((place.folder / "fleet.toml").read_text() + "\n[keys.volta]\ngeneration = 2\n")
+    assert codes(place) == ["verify.older-key"]
+    assert place.code == Exit.FINE
+    town.admin.update("volta", models=["gemma3-27b"])
+    assert codes(place) == ["verify.older-key", "verify.key-scope"]
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [
