@@ -9,22 +9,20 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from fleethub import folders
-from fleethub.clients.http import Http, HttpError
+from fleethub.clients.answered import Api, Lenient, valid
+from fleethub.clients.http import Http
 from fleethub.clients.llamacpp import Line
 from fleethub.clients.matrix import MatrixError, expanded
 from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import ShownCache
 from fleethub.engines.llamacpp.settings import pairs
 from fleethub.model.facts import Installed, ServerReading, SwapFile, SwapGroup
-from fleethub.model.text import flat
 
-T = TypeVar("T", bound=BaseModel)
 LARGEST = 4 << 20  # bytes of a file
 MACRO = re.compile(r"\$\{([A-Za-z0-9_.-]{1,64})\}")
 DEEP = 8  # macros within macros
@@ -37,62 +35,58 @@ class LlamaSwapError(ServerError):
     """The server or its file gave nothing usable; the message is fit to be shown."""
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
-
-
-class _Row(_Lenient):
+class _Row(Lenient):
     id: Line
 
 
-class _Models(_Lenient):
+class _Models(Lenient):
     data: list[_Row]
 
 
-class _Run(_Lenient):
+class _Run(Lenient):
     model: Line
     state: Line = ""
 
 
-class _Running(_Lenient):
+class _Running(Lenient):
     running: list[_Run]
 
 
-class _Model(_Lenient):
+class _Model(Lenient):
     cmd: str = ""
-    aliases: list[Line] = []
-    macros: dict[str, str | int | float | bool] = {}
+    aliases: list[Line] = Field([])
+    macros: dict[str, str | int | float | bool] = Field({})
 
 
-class _Group(_Lenient):
+class _Group(Lenient):
     swap: bool = True
     exclusive: bool = True
     persistent: bool = False
-    members: list[Line] = []
+    members: list[Line] = Field([])
 
 
-class _Matrix(_Lenient):
-    vars: dict[Line, Line] = {}
+class _Matrix(Lenient):
+    vars: dict[Line, Line] = Field({})
     sets: dict[Line, str]
 
 
-class _Settings(_Lenient):
+class _Settings(Lenient):
     groups: dict[Line, _Group] | None = None
     matrix: _Matrix | None = None
 
 
-class _Router(_Lenient):
+class _Router(Lenient):
     use: str = "group"
     settings: _Settings = Field(default_factory=_Settings)
 
 
-class _Routing(_Lenient):
+class _Routing(Lenient):
     router: _Router = Field(default_factory=_Router)
 
 
-class _File(_Lenient):
+class _File(Lenient):
     models: dict[Line, _Model]
-    macros: dict[str, str | int | float | bool] = {}
+    macros: dict[str, str | int | float | bool] = Field({})
     groups: dict[Line, _Group] | None = None
     matrix: _Matrix | None = None
     routing: _Routing = Field(default_factory=_Routing)
@@ -102,23 +96,14 @@ class LlamaSwap:
     """One llama-swap."""
 
     def __init__(self, http: Http, url: str, cache: ShownCache | None = None) -> None:
-        self._http, self._url = http, url
+        self._api = Api(http, url, LlamaSwapError)
 
     def read(self, ask: tuple[str, ...]) -> ServerReading:
         """What it serves, and what runs now (``told``: name -> state); raises LlamaSwapError."""
-        models = self._get(_Models, "/v1/models").data
-        running = self._get(_Running, "/running").running
+        models = self._api.get(_Models, "/v1/models").data
+        running = self._api.get(_Running, "/running").running
         told = {run.model: run.state for run in running}
         return ServerReading("", {m.id: Installed(0, "") for m in models}, (), told)
-
-    def _get(self, kind: type[T], path: str) -> T:
-        try:
-            answer = self._http.request("GET", self._url + path)
-        except HttpError as error:
-            raise LlamaSwapError(str(error)) from None
-        if answer.status != 200:
-            raise LlamaSwapError(f"{path}: {answer.reason()}")
-        return _valid(kind, f"unexpected answer of {path}", answer.body)
 
 
 def read_file(root: Path, name: str) -> SwapFile:
@@ -139,7 +124,7 @@ def read_file(root: Path, name: str) -> SwapFile:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = f":{line + 1}" if isinstance(line, int) else ""
         raise LlamaSwapError(f"{path}{where} is no YAML that can be read: correct it, or take config out") from None
-    parsed = _valid(_File, str(path), found)
+    parsed = valid(_File, found, str(path), LlamaSwapError)
     models = {name: _options(path, name, model, parsed.macros) for name, model in parsed.models.items()}
     aliases = {alias: name for name, model in parsed.models.items() for alias in model.aliases}
     router = parsed.routing.router
@@ -172,14 +157,3 @@ def _options(
         return pairs(shlex.split(text))
     except ValueError as error:
         raise LlamaSwapError(f"{path}: models.{name}.cmd is no command: {error}") from None
-
-
-def _valid(kind: type[T], what: str, body: Any) -> T:
-    try:
-        return kind.model_validate(body)
-    except (ValidationError, RecursionError) as error:
-        if isinstance(error, RecursionError):
-            raise LlamaSwapError(f"{what}: nested without end") from None
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = flat(".".join(str(part) for part in first["loc"])) or "the whole"
-        raise LlamaSwapError(f"{what}: {where}: {first['msg']}") from None

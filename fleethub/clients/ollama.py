@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from fleethub.clients.http import Http, HttpError
+from fleethub.clients.answered import Api, Lenient
+from fleethub.clients.http import Http
 from fleethub.clients.modelfile import blobs
 from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import LONGEST, ShownCache, facts, tensors
@@ -15,8 +16,6 @@ from fleethub.engines.ollama.names import CLOUD, canonical, is_cloud
 from fleethub.model.facts import Installed, Resident, ServerReading, Shown
 from fleethub.model.observation import EVERY
 from fleethub.model.text import bare
-
-T = TypeVar("T", bound=BaseModel)
 
 
 class OllamaError(ServerError):
@@ -35,19 +34,15 @@ Bytes = Annotated[int, BeforeValidator(_zero), Field(ge=0, lt=1 << 53)]
 Line = Annotated[str, BeforeValidator(_empty), Field(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, protected_namespaces=(), defer_build=True)
-
-
-class _Version(_Lenient):
+class _Version(Lenient):
     version: Line
 
 
-class _Details(_Lenient):
+class _Details(Lenient):
     quantization_level: Line | None = None
 
 
-class _Tag(_Lenient):
+class _Tag(Lenient):
     name: Line
     size: Bytes = 0
     digest: Line = ""
@@ -56,11 +51,11 @@ class _Tag(_Lenient):
     remote_host: Line = ""
 
 
-class _Tags(_Lenient):
+class _Tags(Lenient):
     models: list[_Tag] | None = None
 
 
-class _Running(_Lenient):
+class _Running(Lenient):
     name: Line
     size: Bytes = 0
     size_vram: Bytes = 0
@@ -69,11 +64,11 @@ class _Running(_Lenient):
     expires_at: Line = ""
 
 
-class _Ps(_Lenient):
+class _Ps(Lenient):
     models: list[_Running] | None = None
 
 
-class _Show(_Lenient):
+class _Show(Lenient):
     model_info: Any = None
     tensors: Any = None
     parameters: Any = None
@@ -86,13 +81,13 @@ class Ollama:
     """One Ollama server; with a cache, what it has already told of a model is not asked again."""
 
     def __init__(self, http: Http, url: str, cache: ShownCache | None = None) -> None:
-        self._http, self._url, self._cache = http, url, cache
+        self._api, self._cache = Api(http, url, OllamaError), cache
 
     def read(self, ask: tuple[str, ...]) -> ServerReading:
         """All of it, with ``/api/show`` for each asked tag that is installed (``EVERY``: all); raises OllamaError."""
-        version = self._get(_Version, "GET", "/api/version").version
-        tags = self._get(_Tags, "GET", "/api/tags").models or []
-        running = self._get(_Ps, "GET", "/api/ps").models or []
+        version = self._api.get(_Version, "/api/version").version
+        tags = self._api.get(_Tags, "/api/tags").models or []
+        running = self._api.get(_Ps, "/api/ps").models or []
         wanted = {canonical(tag) for tag in ask}
         installed = {}
         for tag in tags:
@@ -110,35 +105,13 @@ class Ollama:
         if self._cache is not None and tag.digest and (known := self._cache.get(tag.digest)) is not None:
             return known
         body = {"model": tag.name, "verbose": True}  # without it every array is null
-        answer = self._ask("POST", "/api/show", body)
+        answer = self._api.ask("POST", "/api/show", body)
         if answer.status != 200:
             return None
-        shown = shown_of(self._valid(_Show, "/api/show", answer.body))
+        shown = shown_of(self._api.read(_Show, "/api/show", answer.body))
         if self._cache is not None and tag.digest and shown.info:
             self._cache.put(tag.digest, shown)
         return shown
-
-    def _get(self, kind: type[T], method: str, path: str) -> T:
-        answer = self._ask(method, path)
-        if answer.status != 200:
-            raise OllamaError(f"{path}: {answer.reason()}")
-        return self._valid(kind, path, answer.body)
-
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        try:
-            return self._http.request(method, self._url + path, json=body, again=True)
-        except HttpError as error:
-            raise OllamaError(str(error)) from None
-
-    def _valid(self, kind: type[T], path: str, body: Any) -> T:
-        try:
-            return kind.model_validate(body)
-        except (ValidationError, RecursionError) as error:
-            if isinstance(error, RecursionError):
-                raise OllamaError(f"unexpected answer of {path}: nested without end") from None
-            first = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the answer"
-            raise OllamaError(f"unexpected answer of {path}: {where}: {first['msg']}") from None
 
 
 def shown_of(answer: _Show) -> Shown:

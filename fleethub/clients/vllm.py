@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.clients.answered import Api, Lenient
+from fleethub.clients.http import Http
 from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import ShownCache
 from fleethub.model.facts import Installed, ServerReading
 
-T = TypeVar("T", bound=BaseModel)
 #: Labels that decide about memory, and how each is written; what is written otherwise is not told.
 WHOLE, SHARE = re.compile(r"[1-9]\d{0,15}", re.ASCII), re.compile(r"0?\.\d{1,20}|1(?:\.0+)?", re.ASCII)
 LABELS = {
@@ -33,21 +33,17 @@ class VllmError(ServerError):
     """The server gave no usable answer; the message is fit to be shown."""
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
-
-
-class _Version(_Lenient):
+class _Version(Lenient):
     version: Line
 
 
-class _Model(_Lenient):
+class _Model(Lenient):
     id: Line
     parent: Any = None
     max_model_len: Annotated[int, Field(gt=0, lt=1 << 40)] | None = None
 
 
-class _Models(_Lenient):
+class _Models(Lenient):
     data: list[_Model]
 
 
@@ -55,12 +51,12 @@ class Vllm:
     """One vLLM server."""
 
     def __init__(self, http: Http, url: str, cache: ShownCache | None = None) -> None:
-        self._http, self._url = http, url
+        self._api = Api(http, url, VllmError)
 
     def read(self, ask: tuple[str, ...]) -> ServerReading:
         """All of it; raises VllmError. Adapters count as what they are made of, and are left out."""
-        version = self._valid(_Version, "/version", self._get("/version")).version
-        models = [m for m in self._valid(_Models, "/v1/models", self._get("/v1/models")).data if m.parent is None]
+        version = self._api.get(_Version, "/version").version
+        models = [m for m in self._api.get(_Models, "/v1/models").data if m.parent is None]
         told = dict(self._metrics())
         lengths = {m.max_model_len for m in models if m.max_model_len}
         if lengths:
@@ -69,27 +65,7 @@ class Vllm:
 
     def _metrics(self) -> Mapping[str, str]:
         """The labels that decide; of several engines in one server the first. None where metrics are switched off."""
-        answer = self._ask("/metrics")
+        answer = self._api.ask("GET", "/metrics")
         found = INFO.search(answer.text) if answer.status == 200 else None
         labels = dict(LABEL.findall(found[1])) if found else {}
         return {name: labels[name] for name, form in LABELS.items() if form.fullmatch(labels.get(name, "None"))}
-
-    def _get(self, path: str) -> Any:
-        answer = self._ask(path)
-        if answer.status != 200:
-            raise VllmError(f"{path}: {answer.reason()}")
-        return answer.body
-
-    def _ask(self, path: str) -> Answer:
-        try:
-            return self._http.request("GET", self._url + path)
-        except HttpError as error:
-            raise VllmError(str(error)) from None
-
-    def _valid(self, kind: type[T], path: str, body: Any) -> T:
-        try:
-            return kind.model_validate(body)
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the answer"
-            raise VllmError(f"unexpected answer of {path}: {where}: {first['msg']}") from None
