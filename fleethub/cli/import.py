@@ -14,7 +14,7 @@ from fleethub.model.exit import Exit
 
 @click.command()
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
-@click.option("--all", "every", is_flag=True, help="Take all that the fleet's proxies have.")
+@click.option("--all", "every", is_flag=True, help="Take all that the fleet's proxies have, and the spec's nodes.")
 @click.option(
     "--context",
     "contexts",
@@ -33,7 +33,8 @@ def cmd(
     yes: bool,
     dry_run: bool,
 ) -> None:
-    """Take keys (key.PROXY.ALIAS) and models (route.PROXY.ALIAS) that run already into the spec and the lockfile.
+    """Take keys (key.PROXY.ALIAS), models (route.PROXY.ALIAS) and nodes (node.NAME) that run already into the spec and
+    the lockfile. A node's block must be in the spec: fleethub init --discover --node proposes it.
 
     Nothing of them changes: keys keep their values, limits and teams, and what they may call beyond the wiring. What
     the next plan would change is not taken; it is said why. Exit 3 when something that you named is not taken.
