@@ -25,6 +25,7 @@ from fleethub.fleetspec.values import NAME, SECRET
 from fleethub.model.edit import Assign, Edit, EditError, Fields, Register, Release, SetFields
 from fleethub.model.finding import SourceLocation
 from fleethub.model.fleet import Fleet, Hop, Node
+from fleethub.model.text import table_name
 
 Names = tuple[str, ...]
 BY_HAND = "it is written in a form that is not edited by command"
@@ -165,7 +166,7 @@ class _Desk:
         users = sorted(n.name for n in self.fleet.nodes.values() if n.key == node.key and n.name != node.name)
         if key is None:
             return
-        where = f"[keys.{key.name}] ({key.place})"
+        where = f"[keys.{table_name(key.name)}] ({key.place})"
         if users:
             self.notes.append(f"{where} stays: {', '.join(users)} use{'s' if len(users) == 1 else ''} it too")
         elif key.owner and key.owner.casefold() != node.owner.casefold():
@@ -175,7 +176,7 @@ class _Desk:
         elif key.protected:
             self.notes.append(f"{where} stays: it is protected")
         elif (other := self._otherwise(("keys", key.name))) is not None:
-            self.notes.append(f"[keys.{key.name}] stays: {BY_HAND}; take it out by hand at {other}")
+            self.notes.append(f"[keys.{table_name(key.name)}] stays: {BY_HAND}; take it out by hand at {other}")
         else:
             self._remove(("keys", key.name))
             self.notes.append(f"{where} goes too: no other node uses this key")

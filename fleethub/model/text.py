@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 GIB = 1 << 30
 LONGEST = 160  # characters that are passed on of what somebody else says
 
@@ -91,6 +93,11 @@ def hop(text: str) -> str:
     """One step of a chain; only the alias is free: ``ALIAS``, ``ALIAS via BACKEND.ENDPOINT`` or in parentheses."""
     direct = _DIRECT.fullmatch(text)
     return f"{named(direct[1])}{direct[2]}" if direct else named(text)
+
+
+def table_name(name: str) -> str:
+    """A name as the head of a TOML table has it: ``[keys.web]``, ``[keys."my web"]``."""
+    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def named(name: str, most: int = 64) -> str:

@@ -6,6 +6,7 @@ once nobody needs them; broken off anywhere, the apply after it goes on.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from fleethub.model.edit import EditError, Proposal
 from fleethub.model.errors import SpecError
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
+from fleethub.model.text import table_name
 from fleethub.operations.edit import concluded, judged
 from fleethub.operations.edit_ownership import key_owned, project_name
 from fleethub.operations.outcome import Outcome
@@ -125,7 +127,8 @@ def _notes(fleet: Fleet, names: list[str], what: str) -> Iterable[str]:
         if len(proxies) > 1 and what:
             yield f"it gets a new value on each of {', '.join(proxies)}"
         if not users:
+            show = f"fleethub show {shlex.quote(str(key_address(proxies[0], name)))} --reveal"
             yield (
-                f"no node uses {name}: once applied, fleethub show {key_address(proxies[0], name)} --reveal gives its "
-                f"user the new value, or --to file:PATH; how long the old one works is grace in [keys.{name}]"
+                f"no node uses {name}: once applied, {show} gives its user the new value, or --to file:PATH; "
+                f"how long the old one works is grace in [keys.{table_name(name)}]"
             )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fleethub.model.address import key as key_address
 from fleethub.model.address import node as node_address
 from fleethub.model.finding import Finding
+from fleethub.model.text import table_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Diagnosis:
     proxy: str = ""
 
 
-#: code -> message, hint. Fields: node, key, where, items, says, proxy, ttl.
+#: code -> message, hint. Fields: node, key (``table`` and ``address`` of it), where, items, says, proxy, ttl.
 _TEXTS = {
     "verify.not-applied": ("{says}, so it calls nothing through {where}", "fleethub apply"),
     "verify.wrong-key": (
@@ -36,7 +39,7 @@ _TEXTS = {
     ),
     "verify.key-refused": (
         "{where} does not take the key {key}: {says}",
-        "fleethub plan tells whether it is gone, blocked or expired; fleethub show key.{proxy}.{key} has its state",
+        "fleethub plan tells whether it is gone, blocked or expired; fleethub show {address} has its state",
     ),
     "verify.route-refused": (
         "{where} lists models to the key {key}, and refuses a call with it: {says}",
@@ -81,11 +84,11 @@ _TEXTS = {
     ),
     "verify.budget": (
         "the key {key} on {where} is over its budget: {says}",
-        "raise max_budget in [keys.{key}] and fleethub apply, or wait until it is reset",
+        "raise max_budget in [keys.{table}] and fleethub apply, or wait until it is reset",
     ),
     "verify.rate-limited": (
         "{where} held a call of the key {key} back: {says}",
-        "wait a minute, then fleethub verify {node}; rpm and tpm are in [keys.{key}]",
+        "wait a minute, then fleethub verify {node}; rpm and tpm are in [keys.{table}]",
     ),
     "verify.hangs": (
         "{where} gave no answer in time ({items})",
@@ -112,7 +115,8 @@ def findings(node: str, key: str, ttls: dict[str, float], problems: Iterable[Dia
         ttl = f"{ttls.get(same[0].proxy, 60.0):g} s"
         message, hint = _TEXTS[code]
         values = {"node": node, "key": key, "where": where, "items": items, "says": same[0].says, "ttl": ttl}
-        values["proxy"] = same[0].proxy
+        values |= {"proxy": same[0].proxy, "table": table_name(key)}
+        values["address"] = shlex.quote(str(key_address(same[0].proxy, key)))
         found.append(
             Finding(
                 code,

@@ -229,3 +229,13 @@ def test_a_value_of_a_higher_generation_is_ours_though_the_lockfile_is_lost() ->
     spec = fleet().models("one").key("web", models=["one"])
     world = replace(settled(spec.key("web", models=["one"], generation=3)), lockfile=None)
     assert [f.code for f in plan(world, spec).findings] == ["state.lost"]
+
+
+def test_hints_can_be_typed_whatever_the_alias_is() -> None:
+    spec = fleet().models("one").key("my web", models=["one"])
+    world = settled(spec)
+    (waits,) = (b for c in plan(world, spec.key("my web", models=["one"], generation=2)).changes for b in c.blockers)
+    assert waits.reason.endswith("fleethub show 'key.main.my web' --reveal")
+    gone = world.at_proxy(lambda proxy: replace(proxy, keys=()))
+    (found,) = (f for f in plan(gone, spec).findings if f.code == "key.revoked")
+    assert '[keys."my web"]' in found.hint

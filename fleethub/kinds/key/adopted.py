@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from fleethub.model.facts import Facts, KeyRow, ProxyReading, Team
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Locked
+from fleethub.model.text import table_name
 
 if TYPE_CHECKING:
     from fleethub.kinds.key.attributes import KeyState
@@ -75,7 +75,7 @@ def wider_than_wiring(item: KeyState) -> list[Finding]:
             f"the adopted key {alias!r} on {proxy} may also call {more}, which nothing in the spec needs",
             item.address,
             want.place,
-            f'it stays so; adopt = "narrow" in [keys.{_quoted(alias)}] takes it away with the next apply',
+            f'it stays so; adopt = "narrow" in [keys.{table_name(alias)}] takes it away with the next apply',
         )
     ]
 
@@ -98,12 +98,7 @@ def kept_by_whole_nodes(fleet: Fleet, facts: Facts) -> list[Finding]:
                     node_address(node.name),
                     node.place,
                     f'write manage = "wiring" in [nodes.{node.name}], or raise generation in '
-                    f"[keys.{_quoted(node.key)}], which gives it a new value",
+                    f"[keys.{table_name(node.key)}], which gives it a new value",
                 )
             )
     return found
-
-
-def _quoted(alias: str) -> str:
-    """A key of the spec as it is written in a table's name."""
-    return alias if re.fullmatch(r"[A-Za-z0-9_-]+", alias) else json.dumps(alias, ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from fleethub.kinds.key.marks import mark_of
 from fleethub.kinds.key.proving.execute import prove
 from fleethub.model.facts import KeyRow
 from fleethub.model.secret import Derived, Kept, Secret
+from fleethub.model.text import table_name
 
 
 def put(do: KeyPut, context: Context) -> tuple[str, ...]:
@@ -130,7 +132,8 @@ def _freed(api: LiteLLM, do: KeyPut, token: str, sent: Mapping[str, Any]) -> tup
     limits = {name: limit for name, limit in row.limits.items() if limit is not None and name not in sent}
     gave = f"LiteLLM gave the new key {do.alias!r} by itself"
     notes = [f"{gave} {shown(added)}: taken off again"] if added else []
-    notes += [f"{gave} {shown(limits)}: left alone, [keys.{do.alias}] can set what it names"] if limits else []
+    block = f"[keys.{table_name(re.sub(rf'--g{do.generation}(-2)?$', '', do.alias))}]"  # beside an older value
+    notes += [f"{gave} {shown(limits)}: left alone, {block} can set what it names"] if limits else []
     return tuple(notes)
 
 

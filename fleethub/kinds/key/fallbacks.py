@@ -13,6 +13,7 @@ from fleethub.model.address import key as key_address
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Key
+from fleethub.model.text import table_name
 
 #: general_settings.enforce_fallback_model_access is true by default from here on; no setting tells it.
 ENFORCED_SINCE = Version("1.108")
@@ -37,7 +38,7 @@ def findings(fleet: Fleet, facts: Facts) -> list[Finding]:
         first = f"define [models.{json.dumps(unknown[0])}], then " if unknown else ""
         told = "; ".join(f"{model} to {', '.join(left)}" for model, left in outside.items())
         message = f"{proxy_name} falls back from {told}, which the key {name!r} may not call: it is answered an error"
-        hint = f"{first}write {line} in [keys.{name}], if its nodes are to be served by that"
+        hint = f"{first}write {line} in [keys.{table_name(name)}], if its nodes are to be served by that"
         found.append(Finding("key.fallback-outside", message, key_address(proxy_name, name), block.place, hint))
     return found
 

@@ -11,6 +11,7 @@ from fleethub.model.address import Address
 from fleethub.model.facts import Team
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Absent, Lockfile
+from fleethub.model.text import table_name
 
 BARRED = "does not let the value of a key be chosen, and FleetHub derives its own: no key can be made there"
 
@@ -154,7 +155,8 @@ def revoked(item: KeyState) -> tuple[Finding, ...]:
             item.address,
             want.place,
             "git pull, in case another clone did it; to give the node a new key raise generation in "
-            f'[keys.{item.address.alias}]; to bring the same one back write revoked = "restore" in [policy]',
+            f'[keys.{table_name(item.address.alias)}]; to bring the same one back write revoked = "restore" '
+            "in [policy]",
         ),
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 from fleethub.kinds.key.attributes import KeyState
 from fleethub.model.finding import Finding
-from fleethub.model.text import span
+from fleethub.model.text import span, table_name
 
 SOON = 7 * 86400.0  # seconds before its end that a key is told of, or a quarter of its life where that is less
 
@@ -21,7 +23,8 @@ def _ending(item: KeyState) -> list[Finding]:
     left, alias = seen.telemetry.left, item.address.alias
     if left > min(SOON, ((seen.telemetry.age or 0.0) + left) / 4):
         return []
-    where, hint = f"the key {alias!r} on {item.address.owner}", f"fleethub rotate {alias}, then fleethub apply"
+    where = f"the key {alias!r} on {item.address.owner}"
+    hint = f"fleethub rotate {shlex.quote(alias)}, then fleethub apply"
     if left <= 0:
         message = f"{where} expired {span(-left)} ago: every call with it is refused"
         return [Finding("key.expired", message, item.address, want.place, hint)]
@@ -40,5 +43,6 @@ def _spent(item: KeyState) -> list[Finding]:
     if not says:
         return []
     message = f"the key {item.address.alias!r} on {item.address.owner} is refused every call: {says}"
-    hint = "raise the team's max_budget in LiteLLM" if over else f"raise max_budget in [keys.{item.address.alias}]"
+    block = f"[keys.{table_name(item.address.alias)}]"
+    hint = "raise the team's max_budget in LiteLLM" if over else f"raise max_budget in {block}"
     return [Finding("key.spent", message, item.address, want.place, f"{hint}, or wait until the budget is reset")]

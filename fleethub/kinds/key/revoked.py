@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 from fleethub.kinds.key.attributes import KeyAttrs, KeyState
@@ -72,7 +73,7 @@ def brought_back(item: KeyState) -> list[Finding]:
             f"the key {alias!r} on {item.address.owner} was revoked, and its value is never made again",
             item.address,
             want.place,
-            f"fleethub rotate {alias} gives whoever uses it a new one; or take it out of the spec",
+            f"fleethub rotate {shlex.quote(alias)} gives whoever uses it a new one; or take it out of the spec",
         )
     ]
 

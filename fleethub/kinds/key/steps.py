@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -166,7 +167,8 @@ def _waits(item: KeyState, want: KeyResource, olds: Older, dependents: Dependent
     left = want.material.grace - (age or 0.0)
     if left <= 0:
         return []
-    why = f"whoever uses it has {span(left)} left to take the new one: fleethub show {item.address} --reveal"
+    take = f"fleethub show {shlex.quote(str(item.address))} --reveal"
+    why = f"whoever uses it has {span(left)} left to take the new one: {take}"
     return [Blocker(Why.WAITS, why, what)]
 
 

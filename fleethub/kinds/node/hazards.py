@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -63,7 +64,8 @@ def kept_findings(fleet: Fleet, wanted: Mapping[Address, NodeResource]) -> Itera
             key = key_address(proxy, node.key)
             if key not in fleet.floors and key not in fleet.kept:
                 message = f"{node.name} keeps the key that it has for {proxy}, which is not adopted as {key}"
-                hint = f"fleethub import {key} {address}; or take key out of keep, to give it one of FleetHub's"
+                adopt = f"fleethub import {shlex.quote(str(key))} {address}"
+                hint = f"{adopt}; or take key out of keep, to give it one of FleetHub's"
                 yield Finding("node.key-unadopted", message, address, resource.place, hint)
 
 
