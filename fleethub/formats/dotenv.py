@@ -9,7 +9,7 @@ from dotenv.parser import Binding, parse_stream
 
 _LINE = re.compile(
     r"""(?P<head>\s*(?:export[^\S\r\n]+)?)(?P<name>[^=\#\s]+)(?P<equals>[^\S\r\n]*=[^\S\r\n]*)
-        (?P<value>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\r\n]*?)(?P<tail>[^\S\r\n]*(?:(?<=\s)\#[^\r\n]*)?(?:\r\n|\n|\r)?)""",
+        (?P<value>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|(?:(?!(?<=\s)\#)\S+(?:[^\S\r\n]+(?!\#)\S+)*)?)(?P<tail>[^\S\r\n]*(?:(?<=\s)\#[^\r\n]*)?(?:\r\n|\n|\r)?)""",
     re.VERBOSE | re.DOTALL,
 )
 _BOM = "\ufeff"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +22,9 @@ LINES = st.sampled_from(
         "G='two\nlines'",
         "A=2 # last",
         "F=",
+        "A=#no comment  x",
+        "B= # all comment",
+        "C=x y#z  \tw # yes",
     ]
 )
 FILES = st.builds(
@@ -48,3 +53,10 @@ def test_what_was_added_is_cut(text: str) -> None:
 
 def test_a_comment_behind_a_value_stays() -> None:
     assert dotenv.put("export A=1 # mine\n", "A", "'2'") == "export A='2' # mine\n"
+
+
+def test_a_value_of_many_spaces_takes_no_time() -> None:
+    text = f"A=x{' x' * 5_000}{' ' * 4_000}y # mine\n"
+    start = process_time()
+    assert dotenv.put(text, "A", "'2'") == "A='2' # mine\n"
+    assert process_time() - start < 1

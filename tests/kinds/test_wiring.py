@@ -151,6 +151,46 @@ def test_what_is_there_as_the_spec_says_it_changes_no_byte() -> None:
     assert phases(steps(NODE, world, KEPT)) == ["settle"], "nothing is delivered"
 
 
+@pytest.mark.parametrize(
+    ("there_is", "wanted_is"), [("1", True), ("2.0", 2), ("0", False), ("[1.0]", [1]), ("{}", [])], ids=str
+)
+def test_what_python_takes_for_equal_and_json_does_not_is_written_once(there_is: str, wanted_is: Any) -> None:
+    spec = SPEC.table("nodes.a.openclaw.channels.telegram", enabled=wanted_is)
+    after = done(there(spec, CONFIG.replace("enabled: true", f"enabled: {there_is}")), spec)
+    found = config(after)["channels"]["telegram"]["enabled"]
+    assert (found, type(found)) == (wanted_is, type(wanted_is))
+    context = ADOPTED.replace('{ id: "one" }', f'{{ id: "one", contextWindow: {32768.0} }}')
+    named = SPEC.table("nodes.a.wiring.llm", proxy="main", key_variable="LLM")
+    done(there(named, context), named)
+
+
+def test_an_empty_table_of_the_spec_takes_nothing_away() -> None:
+    spec = SPEC.table("nodes.a.openclaw.channels", telegram={}, discord={})
+    world = there(spec)
+    (change,) = (c for c in plan(world, spec).changes if str(c.address) == NODE)
+    assert [field.path[1:] for field in change.fields if "channels" in field.path] == [("channels", "discord")]
+    after = config(done(world, spec))["channels"]
+    assert after == {"telegram": {"enabled": True, "botToken": "${TELEGRAM}"}, "discord": {}}
+
+
+def test_a_provider_that_another_fleethub_left_is_found_by_the_name_that_the_spec_has_for_it() -> None:
+    left = ADOPTED.replace("llm:", '"fleethub-1":').replace("llm/one", "fleethub-1/one")
+    spec = SPEC.table("nodes.a.wiring.fleethub-1", **KEPT.doc["nodes"]["a"]["wiring"]["llm"], models=["one"])
+    state = item(NODE, there(spec, left, "LLM=sk-canary\n"), spec)
+    assert state.seen is not None
+    assert state.want is not None
+    assert state.want.attrs == state.seen.attrs
+    written = SPEC.table("nodes.a.wiring.fleethub-1", proxy="main", key_variable="LLM")
+    after = done(there(written, left, "LLM=sk-canary\n"), written)
+    assert set(config(after)["models"]["providers"]) == {"mine", "fleethub-1"}
+
+
+@pytest.mark.parametrize("fallbacks", ["5", "true", "'mine/x'", "{ a: 1 }", "[5, null]"])
+def test_a_chain_that_is_no_chain_is_written_anew(fallbacks: str) -> None:
+    odd = CONFIG.replace('model: "mine/x"', f"model: {{ primary: 7, fallbacks: {fallbacks} }}")
+    assert config(done(there(config=odd), SPEC))["agents"]["defaults"]["model"]["primary"] == "fleethub-1/one"
+
+
 def test_a_key_that_is_kept_and_not_adopted_is_told_before_anything_is_made() -> None:
     world = there(KEPT, ADOPTED, "LLM=sk-canary\n")
     (found,) = [one for one in plan(world, KEPT).findings if one.code == "node.key-unadopted"]

@@ -11,13 +11,17 @@ if [ -e $in ] || [ -L $in ]; then rm -rf $in; fi
 mkdir $in || fail "cannot write to $target/$here"
 (cd $in && exec tar -xpmof -) || refuse "its files did not arrive whole"
 [ -f $in/sums ] && (cd $in && sums -c sums >/dev/null 2>&1) || refuse "its files did not arrive whole"
-changed="changed since the plan was made; plan again"
-if [ -s $in/expects ] && ! bad=$(sums -c $in/expects 2>/dev/null); then
-  refuse "$(say "$bad" | sed -n 's/: FAILED.*//p' | sed -n 1p) $changed"
-fi
-while IFS= read -r path; do
-  if [ -f "$path" ] && [ ! -L "$path" ]; then refuse "$path $changed"; fi
-done <$in/absent
+unchanged() {
+  changed="changed since the plan was made; plan again"
+  if [ -s $in/expects ] && ! bad=$(sums -c $in/expects 2>/dev/null); then
+    refuse "$(say "$bad" | sed -n 's/: FAILED.*//p' | sed -n 1p) $changed"
+  fi
+  while IFS= read -r line; do [ ! -L "${line#*  }" ] || refuse "${line#*  } $changed"; done <$in/expects
+  while IFS= read -r path; do
+    if [ -f "$path" ] && [ ! -L "$path" ]; then refuse "$path $changed"; fi
+  done <$in/absent
+}
+unchanged
 while IFS= read -r path; do
   [ -d "$path" ] && continue
   (umask 022; mkdir -p "$path") || refuse "cannot make $target/$path"
@@ -72,6 +76,7 @@ done <$in/owners
 set --
 while IFS= read -r line; do set -- "$@" "$in/${line#*  }"; done <$in/sums
 settle "$@" $in
+unchanged  # the checks above may have taken a minute
 mv $in $here/next || refuse "cannot commit the delivery"
 forward || fail "committed, and not finished: the next contact goes on"
 say delivered

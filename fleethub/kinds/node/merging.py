@@ -9,8 +9,8 @@ from typing import Any
 from fleethub.dotenv import assignments
 from fleethub.formats import dotenv, json5
 from fleethub.formats.json5 import NotEditable
-from fleethub.kinds.node.paths import found_at, table_at, with_value, without
-from fleethub.kinds.node.projection import Unreadable, decoded, there_in
+from fleethub.kinds.node.paths import found_at, with_value, without
+from fleethub.kinds.node.projection import Unreadable, as_json, decoded, swept, there_in
 from fleethub.model.secret import Text
 from fleethub.nodetypes import Format
 from fleethub.nodetypes.projection import Path, Projection
@@ -24,7 +24,7 @@ def merged(format: Format, of: Projection, data: bytes, fill: Callable[[Text], s
     text = decoded(data)
     there = dict(there_in(format, of, data)) if data else {}
     want = {path: fill(value) if isinstance(value, Text) else value for path, value in of.values.items()}
-    change = {p: v for p, v in want.items() if p not in of.keep and (p not in there or there[p] != v)}
+    change = {p: v for p, v in want.items() if p not in of.keep and (p not in there or as_json(there[p]) != as_json(v))}
     if format == "dotenv":
         return _merged_env(of, text, there, {path: str(value) for path, value in change.items()})
     return _merged_json(of, text, change)
@@ -58,16 +58,11 @@ def _merged_json(of: Projection, text: str, change: Mapping[Path, Any]) -> bytes
     if before is None:
         raise Unreadable("it cannot be read as JSON5")
     puts: dict[Path, Any] = {}
-    cuts = [
-        (*above, name)
-        for above, start in of.sweep.items()
-        for name in table_at(before, above)
-        if name.startswith(start) and (*above, name) not in of.units and (*above, name) not in of.fresh
-    ]
+    cuts = [path for path in swept(of, before) if path not in of.units]
     for path, short in of.short.items():
         if isinstance(value := found_at(before, path), str) and any(p[: len(path)] == path for p in change):
             puts[path] = {short: value}
-    puts |= {path: unit for path, unit in of.units.items() if found_at(before, path) != unit}
+    puts |= {path: unit for path, unit in of.units.items() if as_json(found_at(before, path)) != as_json(unit)}
     for path, value in of.fresh.items():
         if any(p[: len(path)] == path for p in change) and found_at(before, path) is None:
             puts[path] = value

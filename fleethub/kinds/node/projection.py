@@ -44,7 +44,7 @@ def path_of(pointer: str) -> Path:
 def wanted(format: Format, of: Projection, fingerprinter: Fingerprinter) -> dict[str, str]:
     """The owned values but for those that are kept as they are found."""
     return {
-        pointer(format, path): _sealed(value, fingerprinter) if path in of.free or _slots(value) else _text(value)
+        pointer(format, path): _sealed(value, fingerprinter) if path in of.free or _slots(value) else as_json(value)
         for path, value in _owned(of)
         if path not in of.keep
     }
@@ -59,7 +59,7 @@ def found(
     """
     seen = {}
     for path, value in there_in(format, of, data):
-        name, text = pointer(format, path), _text(value)
+        name, text = pointer(format, path), as_json(value)
         known = (name, text) in plain
         seen[name] = text if known else fingerprinter.sha256(hashlib.sha256(_content(value)).digest()) or UNRESOLVED
     return seen
@@ -86,7 +86,7 @@ def fresh(format: Format, of: Projection, there: Owned) -> dict[str, str]:
             continue
         above = pointer(format, max(units, key=len)) + "/"
         if not any(other.startswith(above) for other in there) and not _slots(of.values[path]):
-            made[name] = _text(of.values[path])
+            made[name] = as_json(of.values[path])
     return made
 
 
@@ -118,21 +118,27 @@ def there_in(format: Format, of: Projection, data: bytes) -> Iterator[tuple[Path
     spelled_out = _spelled_out(of, root)
     for path in dict.fromkeys((*of.values, *of.keep)):
         try:
-            yield path, at(spelled_out, path)
+            value = at(spelled_out, path)
+            # an empty table asks for a table: what its operator has in it stays
+            yield path, {} if wanted.get(path) == {} and isinstance(value, dict) else value
         except KeyError:
             if wanted.get(path) == []:
                 yield path, []  # an empty list and none say the same
-    swept = [
+    for path in dict.fromkeys((*of.units, *swept(of, root))):
+        try:
+            yield from leaves(at(root, path), path)
+        except KeyError:
+            continue
+
+
+def swept(of: Projection, root: Any) -> list[Path]:
+    """What is FleetHub's by its name alone: not what the spec names itself, as a provider that was found there."""
+    return [
         (*above, name)
         for above, start in of.sweep.items()
         for name in table_at(root, above)
         if name.startswith(start) and (*above, name) not in of.fresh
     ]
-    for path in dict.fromkeys((*of.units, *swept)):
-        try:
-            yield from leaves(at(root, path), path)
-        except KeyError:
-            continue
 
 
 def _there_env(of: Projection, data: bytes) -> Iterator[tuple[Path, Any]]:
@@ -160,11 +166,11 @@ def _sealed(value: Any, fingerprinter: Fingerprinter) -> str:
 
 def _content(value: Any) -> bytes:
     """What a fingerprint is of: a text itself, of all else its JSON."""
-    return value.encode() if isinstance(value, str) else _text(value).encode()
+    return value.encode() if isinstance(value, str) else as_json(value).encode()
 
 
-def _text(value: Any) -> str:
-    """A plain value as JSON."""
+def as_json(value: Any) -> str:
+    """A plain value as JSON; ``1`` and ``true``, which Python takes for equal, are two texts."""
     if isinstance(value, Text):
         value = value.display()
     return json.dumps(value, sort_keys=True, ensure_ascii=False)

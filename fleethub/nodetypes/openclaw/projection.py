@@ -16,6 +16,7 @@ from fleethub.model.fleet import Fleet, Node, WiredProvider
 from fleethub.model.secret import Derived, Text
 from fleethub.nodetypes.endpoints import made_anew
 from fleethub.nodetypes.openclaw import checks, json5, names, published
+from fleethub.nodetypes.openclaw.chain import references
 from fleethub.nodetypes.openclaw.checks import ConfigFinding
 from fleethub.nodetypes.openclaw.found import CHAIN, INCLUDE
 from fleethub.nodetypes.openclaw.wiring import PROVIDER, routes
@@ -112,10 +113,8 @@ def _checked(files: Mapping[str, bytes]) -> Iterator[ConfigFinding]:
 
 def _forbidden(config: Mapping[str, Any]) -> Iterator[ConfigFinding]:
     allowed = json5.at(config, "agents", "defaults", "modelPolicy", "allow")
-    chain = json5.table(config, *CHAIN)
-    refs = [chain.get("primary"), *(chain.get("fallbacks") or [])]
-    for ref in refs if isinstance(allowed, list) and allowed else []:
-        if isinstance(ref, str) and ref not in allowed and f"{ref.partition('/')[0]}/*" not in allowed:
+    for ref in references(json5.at(config, *CHAIN)) if isinstance(allowed, list) and allowed else []:
+        if ref not in allowed and f"{ref.partition('/')[0]}/*" not in allowed:
             message = f"agents.defaults.modelPolicy.allow does not name {ref}: OpenClaw would refuse it"
             yield ConfigFinding("node.config-check", message, f"add {ref} there")
 
