@@ -21,7 +21,8 @@ class Projection:
     free text of the spec, which is never kept in plain. ``fresh``: what is put where nothing is at a path, so that an
     owned value has its surroundings. ``sweep``: beginnings of names in the table at a path (or of variables): what has
     such a name is FleetHub's, and goes when it is no longer wanted. ``short``: a table that may be written as the value
-    of one of its keys. ``include``: a key that makes a table's content come from elsewhere. ``required``: the file is
+    of one of its keys. ``lists``: what a path goes through by ``id``; all else that it goes through is a table.
+    ``include``: a key that makes a table's content come from elsewhere. ``required``: the file is
     there already, or the node is not one.
     """
 
@@ -32,6 +33,7 @@ class Projection:
     fresh: Mapping[Path, Any] = field(default_factory=dict)
     sweep: Mapping[Path, str] = field(default_factory=dict)
     short: Mapping[Path, str] = field(default_factory=dict)
+    lists: frozenset[Path] = frozenset()
     include: str = ""
     required: bool = False
 
@@ -50,6 +52,15 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         return
     for key, one in inner.items():
         yield from leaves(one, (*path, str(key)))
+
+
+def branches(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every value of a table that is no table, and every empty table, with its path: a list is one value."""
+    if not isinstance(value, dict) or not value:
+        yield path, value
+        return
+    for key, one in value.items():
+        yield from branches(one, (*path, str(key)))
 
 
 def at(value: Any, path: Path) -> Any:

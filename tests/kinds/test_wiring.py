@@ -106,7 +106,7 @@ def test_what_somebody_changed_of_its_part_is_named_and_no_value_shown() -> None
     ("config", "why"),
     [
         ("{ broken", "openclaw.json: it cannot be read as JSON5"),
-        ('{ models: "none" }', "openclaw.json: its models is neither a table nor a list"),
+        ('{ models: "none" }', "openclaw.json: its models is no table"),
         ('{ agents: { $include: "./agents.json5" } }', "takes what it says from another file ($include)"),
         ('{ $include: ["./a.json5"] }', "takes what it says from another file ($include)"),
     ],
@@ -189,6 +189,43 @@ def test_a_provider_that_another_fleethub_left_is_found_by_the_name_that_the_spe
 def test_a_chain_that_is_no_chain_is_written_anew(fallbacks: str) -> None:
     odd = CONFIG.replace('model: "mine/x"', f"model: {{ primary: 7, fallbacks: {fallbacks} }}")
     assert config(done(there(config=odd), SPEC))["agents"]["defaults"]["model"]["primary"] == "fleethub-1/one"
+
+
+LISTED = SPEC.table("nodes.a.openclaw.channels.telegram", rows=[{"id": "a", "v": 1}])
+
+
+@pytest.mark.parametrize(
+    "rows", ["", "rows: null,", "rows: [],", "rows: [{id: 'a', w: 2}, {id: 'b'}],", "rows: {a: {}},"]
+)
+def test_a_list_of_the_spec_takes_the_place_of_what_is_there(rows: str) -> None:
+    after = done(there(LISTED, CONFIG.replace("enabled: true,", f"enabled: true, {rows}")), LISTED)
+    assert config(after)["channels"]["telegram"]["rows"] == [{"id": "a", "v": 1}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("agents: {", "agents: [], was: {", "its agents is no table"),
+        ("defaults: {", "defaults: ['a'], was: {", "its agents.defaults is no table"),
+        ('"mine/x"', "[{ id: 'primary' }]", "its agents.defaults.model is no table"),
+        ("llm: {", "llm: [1], was: {", "its models.providers.llm is no table"),
+        ('[{ id: "one" }]', '{ one: { id: "one" } }', "its models.providers.llm.models is no list"),
+    ],
+)
+def test_a_list_in_the_place_of_a_table_is_unknown_and_never_written(old: str, new: str, why: str) -> None:
+    odd = (ADOPTED if "llm" in f"{old} {why}" else CONFIG).replace(old, new)
+    have = item(NODE, there(KEPT, odd), KEPT).have
+    assert isinstance(have, Unknown)
+    assert why in have.reason
+
+
+@pytest.mark.parametrize("llm", ["{}", "{ id: 'x' }", "{ models: [] }", "{ models: [{ name: 'no id' }] }"])
+def test_a_provider_that_says_nothing_yet_is_filled(llm: str) -> None:
+    spec = SPEC.table("nodes.a.wiring.llm", proxy="main", keep=["api"])
+    after = done(there(spec, CONFIG.replace("mine:", f"llm: {llm},\n      mine:")), spec)
+    provider = config(after)["models"]["providers"]["llm"]
+    assert (provider["apiKey"], provider["api"]) == ("${FLEETHUB_KEY_MAIN}", "openai-completions")
+    assert [model["id"] for model in provider["models"] if "id" in model] == ["one"]
 
 
 def test_a_key_that_is_kept_and_not_adopted_is_told_before_anything_is_made() -> None:

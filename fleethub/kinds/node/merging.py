@@ -10,7 +10,7 @@ from fleethub.dotenv import assignments
 from fleethub.formats import dotenv, json5
 from fleethub.formats.json5 import NotEditable
 from fleethub.kinds.node.paths import found_at, with_value, without
-from fleethub.kinds.node.projection import Unreadable, as_json, decoded, swept, there_in
+from fleethub.kinds.node.projection import Unreadable, as_json, decoded, fresh, pointer, swept, there_in
 from fleethub.model.secret import Text
 from fleethub.nodetypes import Format
 from fleethub.nodetypes.projection import Path, Projection
@@ -25,6 +25,8 @@ def merged(format: Format, of: Projection, data: bytes, fill: Callable[[Text], s
     there = dict(there_in(format, of, data)) if data else {}
     want = {path: fill(value) if isinstance(value, Text) else value for path, value in of.values.items()}
     change = {p: v for p, v in want.items() if p not in of.keep and (p not in there or as_json(there[p]) != as_json(v))}
+    made = fresh(format, of, {pointer(format, path): "" for path in there})
+    change |= {path: want[path] for path in of.keep if pointer(format, path) in made}
     if format == "dotenv":
         return _merged_env(of, text, there, {path: str(value) for path, value in change.items()})
     return _merged_json(of, text, change)
@@ -70,9 +72,9 @@ def _merged_json(of: Projection, text: str, change: Mapping[Path, Any]) -> bytes
     expected, result = before, text
     try:
         for path in cuts:
-            expected, result = without(expected, path), json5.cut(result, path)
+            result, expected = json5.cut(result, path), without(expected, path)
         for path, value in puts.items():
-            expected, result = with_value(expected, path, value), json5.put(result, path, value)
+            result, expected = json5.put(result, path, value), with_value(expected, path, value)
     except NotEditable as error:
         raise Unreadable(str(error)) from None
     if json5.read(result.encode()) != expected:

@@ -191,8 +191,9 @@ def _own_place(of: Projection, root: Any, path: Path) -> None:
         place = ".".join(path[:depth]) or "the whole"
         if isinstance(value, str) and path[:depth] in of.short:
             return
-        if not isinstance(value, dict | list):
-            raise Unreadable(f"its {place} is neither a table nor a list")
+        listed = path[:depth] in of.lists
+        if not isinstance(value, list if listed else dict):
+            raise Unreadable(f"its {place} is no {'list' if listed else 'table'}")
         if of.include and isinstance(value, dict) and of.include in value:
             raise Unreadable(f"its {place} takes what it says from another file ({of.include})")
         try:

@@ -20,7 +20,7 @@ from fleethub.nodetypes.openclaw.chain import references
 from fleethub.nodetypes.openclaw.checks import ConfigFinding
 from fleethub.nodetypes.openclaw.found import CHAIN, INCLUDE
 from fleethub.nodetypes.openclaw.wiring import PROVIDER, routes
-from fleethub.nodetypes.projection import Path, Projection, leaves, variables
+from fleethub.nodetypes.projection import Path, Projection, branches, variables
 
 PROVIDERS = ("models", "providers")
 #: What of a provider that somebody else made is FleetHub's, and the word that leaves it as it is found.
@@ -40,6 +40,7 @@ def config(fleet: Fleet, node: Node, text: Text) -> Projection:
         if id not in providers:
             continue
         fresh[*PROVIDERS, id] = providers[id]
+        fresh[*PROVIDERS, id, "models"] = providers[id]["models"]
         for model in providers[id]["models"]:
             fresh[*PROVIDERS, id, "models", model["id"]] = model
         for path, field, value in _fields(providers[id]):
@@ -48,7 +49,7 @@ def config(fleet: Fleet, node: Node, text: Text) -> Projection:
                 keep.add((*PROVIDERS, id, *path))
     chain = json5.table(rendered, *CHAIN)
     values |= {(*CHAIN, key): chain[key] for key in ("primary", "fallbacks") if key in chain}
-    free = dict(_leaves(node.settings))
+    free = dict(branches(dict(node.settings))) if node.settings else {}
     return Projection(
         values={**values, **free},
         units={(*PROVIDERS, id): one for id, one in providers.items() if id not in node.wiring},
@@ -57,6 +58,7 @@ def config(fleet: Fleet, node: Node, text: Text) -> Projection:
         fresh=fresh,
         sweep={PROVIDERS: PROVIDER},
         short={CHAIN: "primary"},
+        lists=frozenset((*PROVIDERS, id, "models") for id in node.wiring),
         include=INCLUDE,
         required=True,
     )
@@ -126,7 +128,3 @@ def _fields(provider: Mapping[str, Any]) -> Iterator[tuple[Path, str, Any]]:
     for model in provider["models"]:
         yield ("models", model["id"], "id"), "", model["id"]
         yield ("models", model["id"], CONTEXT), "context", model[CONTEXT]
-
-
-def _leaves(settings: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
-    return leaves(dict(settings)) if settings else iter(())
