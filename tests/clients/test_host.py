@@ -577,6 +577,15 @@ def test_somebody_elses_files_come_back_as_he_had_them(node: Target, tmp_path: P
     assert (folder / ".env").read_bytes() == files[0][1]
 
 
+def test_what_is_his_since_then_is_not_put_back(node: Target, tmp_path: Path) -> None:
+    node.deliver(bundle())
+    (tmp_path / "n/compose.yaml").write_text("by hand")
+    his = tuple(file for file in NEW if file[0] != "compose.yaml")
+    node.deliver(bundle(his, serial=2, owners=frozenset({".env", "openclaw.json"})))
+    assert node.back(0) == Delivered()
+    assert contents(node) == {**of(OLD), "compose.yaml": b"by hand"}
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 def test_somebody_elses_file_stays_his(node: Target, tmp_path: Path) -> None:
     folder = tmp_path / "n"

@@ -255,6 +255,24 @@ def test_from_whole_to_wiring_and_back() -> None:
     assert ("openclaw.json", "channels") in [field.path for field in change.fields], "what would be lost is named"
 
 
+def test_what_comes_back_when_a_node_that_becomes_fleethubs_does_not_come_up_is_what_its_operator_had() -> None:
+    world = done(there(), SPEC)
+    whole = SPEC.table("nodes.a", manage=None)
+    (deliver,) = (step.do for step in plan(world, whole).steps if isinstance(step.do, Deliver))
+    assert deliver.owners == {".env", "openclaw.json"}
+    after = done(world, whole)
+    (again,) = (s.do for s in plan(after, whole.node("a", "two")).steps if isinstance(s.do, Deliver))
+    assert not again.owners
+
+
+def test_a_value_that_the_file_cannot_take_is_told_before_anything_is_delivered() -> None:
+    spec = SPEC.table("nodes.a.env", TZ={"value": r"a\\b"})
+    (found,) = [one for one in plan(there(spec), spec).findings if "cannot be put into" in one.message]
+    assert "TZ would not be read there as it is meant" in found.message
+    assert "KEY" not in found.message
+    assert not [step for step in plan(there(spec), spec).steps if isinstance(step.do, Deliver)]
+
+
 def test_what_the_spec_sets_besides_is_owned_and_never_in_plain() -> None:
     spec = SPEC.table("nodes.a.openclaw.channels.telegram", dmPolicy="canary-free", enabled=False)
     world = there(spec)

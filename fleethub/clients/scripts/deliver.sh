@@ -73,6 +73,12 @@ while IFS= read -r path; do
     say '{}' >$here/applied/.fleethub/mark.json || refuse "no space left at $target"
   fi
 done <$in/owners
+# and of a set from when the node was all FleetHub's, nothing that is his since then
+if [ -s $in/owners ] && [ -d $here/applied ]; then
+  (cd $here/applied && find . -path ./.fleethub -prune -o -type f -print | sed 's|^\./||') | while IFS= read -r path; do
+    [ -f "$in/set/$path" ] || rm -f "$here/applied/$path"
+  done
+fi
 set --
 while IFS= read -r line; do set -- "$@" "$in/${line#*  }"; done <$in/sums
 settle "$@" $in

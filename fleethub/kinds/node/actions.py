@@ -62,6 +62,7 @@ class Deliver:
     expects: Mapping[str, Blob | None] = field(default_factory=dict)  # path -> what the plan saw there
     stale: Mapping[str, Blob] = field(default_factory=dict)  # path -> what lies there and is no longer part of it
     keep: frozenset[str] = frozenset()  # paths that lie there as wanted
+    owners: frozenset[str] = frozenset()  # paths that are somebody else's, or were until now: he gets back what he had
     checks: tuple[Check, ...] = ()
     restart: bool = True
     activated: bool = True

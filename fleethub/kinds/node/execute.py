@@ -29,7 +29,7 @@ def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
             expects=do.expects,
             stale=do.stale,
             keep=do.keep,
-            owners=frozenset(file.path for file in do.files if file.merge and file.merge.there),
+            owners=do.owners,
             checks=do.checks,
             restart=do.restart,
             port=do.port,

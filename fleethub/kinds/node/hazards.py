@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 
 from fleethub import nodetypes
 from fleethub.kinds.node.attributes import NodeLocked, NodeResource, is_wired
 from fleethub.kinds.node.delivery import fingerprints, is_host
 from fleethub.kinds.node.merging import merged
-from fleethub.kinds.node.projection import Unreadable
+from fleethub.kinds.node.projection import Unreadable, Unwritable
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import Facts, GitReading, HostReading
@@ -81,14 +80,21 @@ def merged_findings(wanted: Mapping[Address, NodeResource], facts: Facts) -> Ite
             for file in resource.material.files
             if (there := reading.files.get(file.path)) is not None and there.content is not None
         }
-        with suppress(Unreadable):  # told where it is observed
+        try:
             after = {
                 file.of.role: merged(file.of.format, file.projection, before.get(file.of.role, b""), Text.display)
                 for file in resource.material.files
                 if file.projection is not None and (before.get(file.of.role) or not file.projection.required)
             }
-            if any(before.get(role) != data for role, data in after.items()):
-                yield from kind.check_merged(resource.material.node, before, {**before, **after}, schema)
+        except Unwritable as error:
+            message = f"FleetHub's part cannot be put into the files of {resource.address.name}: {error}"
+            hint = "write it otherwise in the spec, or change the file there by hand"
+            yield Finding("node.config-check", message, resource.address, resource.place, hint)
+            continue
+        except Unreadable:  # told where it is observed
+            continue
+        if any(before.get(role) != data for role, data in after.items()):
+            yield from kind.check_merged(resource.material.node, before, {**before, **after}, schema)
 
 
 def secret_paths(resource: NodeResource) -> tuple[str, ...]:

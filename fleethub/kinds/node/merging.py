@@ -10,7 +10,7 @@ from fleethub.dotenv import assignments
 from fleethub.formats import dotenv, json5
 from fleethub.formats.json5 import NotEditable
 from fleethub.kinds.node.paths import found_at, with_value, without
-from fleethub.kinds.node.projection import Unreadable, as_json, decoded, fresh, pointer, swept, there_in
+from fleethub.kinds.node.projection import Unreadable, Unwritable, as_json, decoded, fresh, pointer, swept, there_in
 from fleethub.model.secret import Text
 from fleethub.nodetypes import Format
 from fleethub.nodetypes.projection import Path, Projection
@@ -19,7 +19,7 @@ from fleethub.nodetypes.projection import Path, Projection
 def merged(format: Format, of: Projection, data: bytes, fill: Callable[[Text], str]) -> bytes:
     """The file with the owned values in it and every other byte as it was; ``fill`` opens the secrets of a text.
 
-    Raises Unreadable for what cannot be changed, and when what came out is not just that.
+    Raises Unreadable for what cannot be understood, Unwritable when what would come out is not just that.
     """
     text = decoded(data)
     there = dict(there_in(format, of, data)) if data else {}
@@ -50,8 +50,11 @@ def _merged_env(of: Projection, text: str, there: Mapping[Path, Any], change: Ma
     for (name,) in gone:
         result = dotenv.cut(result, name)
     expected = {**{n: v for n, v in before.items() if (n,) not in gone}, **{n: v for (n,), v in change.items()}}
-    if assignments(result) != expected:
-        raise Unreadable(f"{', '.join(name for (name,) in (*change, *gone))} cannot be written into it")
+    got = assignments(result)
+    if lost := [
+        name for name in {**expected, **got} if (name in got, got.get(name)) != (name in expected, expected.get(name))
+    ]:
+        raise Unwritable(f"{', '.join(lost)} would not be read there as it is meant")
     return result.encode()
 
 
@@ -76,7 +79,7 @@ def _merged_json(of: Projection, text: str, change: Mapping[Path, Any]) -> bytes
         for path, value in puts.items():
             result, expected = json5.put(result, path, value), with_value(expected, path, value)
     except NotEditable as error:
-        raise Unreadable(str(error)) from None
+        raise Unwritable(str(error)) from None
     if json5.read(result.encode()) != expected:
-        raise Unreadable("it cannot be changed so that all else stays as it is")
+        raise Unwritable("it cannot be changed so that all else stays as it is")
     return result.encode()

@@ -27,6 +27,10 @@ class Unreadable(ValueError):
     """What is there cannot be understood, so it is neither compared nor changed; the message shows no value."""
 
 
+class Unwritable(Unreadable):
+    """What is there can be understood, and FleetHub's part cannot be put into it."""
+
+
 def pointer(format: Format, path: Path) -> str:
     """How a path is written in the lockfile."""
     if format == "dotenv":

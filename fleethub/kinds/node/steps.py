@@ -8,7 +8,7 @@ from dataclasses import replace
 from fleethub import nodetypes
 from fleethub.kinds.compare import record
 from fleethub.kinds.node.actions import Activate, Deliver, Merge, NodeFile, RemoveNode, Settle
-from fleethub.kinds.node.attributes import FileAttrs, NodeState, NodeTelemetry
+from fleethub.kinds.node.attributes import FileAttrs, NodeState, NodeTelemetry, files_of
 from fleethub.kinds.node.completion import digest_of
 from fleethub.kinds.node.delivery import (
     by_hand,
@@ -78,6 +78,7 @@ def steps(item: NodeState) -> Work:
             expects={path: there.get(path) for path in item.want.attrs.files},
             stale={path: blob for path, blob in mine.items() if path not in item.want.attrs.files},
             keep=frozenset(item.want.attrs.files) - changed,
+            owners=_owners(item) & there.keys(),
             checks=kind.validation(node) if kind and host else (),
             restart=restart,
             activated=not host,
@@ -95,6 +96,13 @@ def steps(item: NodeState) -> Work:
     wait = Settle(node.settle, start.id)
     start = replace(start, after=(deliver.id,))
     return Work((deliver, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
+
+
+def _owners(item: NodeState) -> frozenset[str]:
+    """The files of the set that are somebody else's, or were: a node that becomes FleetHub's is not up yet."""
+    wanted = item.want.attrs.files if item.want else {}
+    sides = files_of(*(side.attrs for side in (item.want, item.locked) if side))
+    return frozenset(path for side in sides for path, file in side.items() if file.owned is not None and path in wanted)
 
 
 def _file(item: NodeState, file: RenderedFile) -> NodeFile:
