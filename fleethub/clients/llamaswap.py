@@ -20,7 +20,7 @@ from fleethub.clients.llamacpp import Line
 from fleethub.clients.matrix import MatrixError, expanded
 from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import ShownCache
-from fleethub.engines.llamacpp.settings import pairs
+from fleethub.engines.llamacpp.settings import SPLITS, pairs
 from fleethub.model.facts import Installed, ServerReading, SwapFile, SwapGroup
 
 LARGEST = 4 << 20  # bytes of a file
@@ -56,6 +56,7 @@ class _Model(Lenient):
     cmd: str = ""
     aliases: list[Line] = Field([])
     macros: dict[str, str | int | float | bool] = Field({})
+    env: list[str] = Field([])
 
 
 class _Group(Lenient):
@@ -154,6 +155,7 @@ def _options(
             break
         text = filled
     try:
-        return pairs(shlex.split(text))
+        hides = [(name, "") for name in dict.fromkeys(e.partition("=")[0] for e in model.env) if name in SPLITS]
+        return (*pairs(shlex.split(text)), *hides)
     except ValueError as error:
         raise LlamaSwapError(f"{path}: models.{name}.cmd is no command: {error}") from None

@@ -45,6 +45,8 @@ LLAMA = (
     *("-ngl:", "--gpu-layers:", "--n-gpu-layers:", "-ctk:", "--cache-type-k:", "-ctv:", "--cache-type-v:"),
     *("-fa:", "--flash-attn:", "-ub:", "--ubatch-size:", "--swa-full", "-fit:", "--fit:", "-fitt:", "--fit-target:"),
     *("--models-max:", "--models-dir:", "--models-preset:", "-m:", "--model:", "-hf:", "--hf-repo:"),
+    *("-md:", "--model-draft:", "-hfd:", "--hf-repo-draft:", "-mm:", "--mmproj:", "-mmu:", "--mmproj-url:"),
+    *("-sm:", "--split-mode:", "-dev:", "--device:", "-ts:", "--tensor-split:"),
 )
 
 _SCRIPT = load("machine")

@@ -20,6 +20,7 @@ from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.plan import Blocker, Why
 from fleethub.model.text import gib, plural
+from fleethub.sizing.devices import MEMORY
 
 #: Columns of a detail's line, so that with a plan's indent it stays within 100.
 WIDE = 94
@@ -67,9 +68,10 @@ class SetJudge:
             self._say("capacity.exceeded", f"{name}{unseen}: {own[0].says}", self._next(own[0]), own[1:])
         elif by["physical"]:
             check = by["physical"][0]
+            what = "memory" if any(gpu in MEMORY.values() for gpu, _ in self.server.gpus) else "VRAM"
             self._say(
                 "capacity.exceeded",
-                f"{name} has {gib(total)} of VRAM{unseen}, and what is planned for it needs {gib(check.need)}",
+                f"{name} has {gib(total)} of {what}{unseen}, and what is planned for it needs {gib(check.need)}",
                 "wire fewer models there, a smaller context or quant, or another backend",
                 by["preflight"][:1],
             )

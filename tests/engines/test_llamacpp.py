@@ -95,6 +95,32 @@ def test_what_is_no_plain_word_stays_as_declared() -> None:
     assert by_command_line(replace(PLAIN, ctx_size=777), line[0].options) == replace(PLAIN, ctx_size=777, parallel=3)
 
 
+@pytest.mark.parametrize(
+    ("words", "cards", "says"),
+    [
+        (["-md", "draft.gguf"], 1, "-md"),
+        (["--mmproj", "p.gguf"], 1, "--mmproj"),
+        (["--split-mode", "none"], 2, "--split-mode"),
+        (["-dev", "CUDA1"], 2, "-dev"),
+        (["-ts", "3,1"], 2, "-ts"),
+        (["-dev", "CUDA0"], 1, ""),
+        (["-sm", "layer"], 2, ""),
+    ],
+)
+def test_what_its_command_line_loads_beside_or_puts_elsewhere_is_unknown(
+    words: list[str], cards: int, says: str
+) -> None:
+    """llama.cpp, src/llama.cpp: with split mode none "remove all except the main GPU"."""
+    seen = facts(["-c", "32768", "-np", "1", "-m", "m.gguf", *words])
+    machine = seen.readings["gpu", "ops@gpu"]
+    assert isinstance(machine, GpuReading)
+    gpus = tuple(replace(machine.gpus[0], index=n, uuid=f"GPU-{n}") for n in range(cards))
+    seen = replace(seen, readings={**seen.readings, ("gpu", "ops@gpu"): replace(machine, gpus=gpus)})
+    verdict = ask(spec(cards=cards).fleet, seen, Question("gpu", "qwen")).verdict
+    assert (verdict.fit, bool(verdict.reason)) == ((Fit.UNKNOWN, True) if says else (Fit.FITS, False))
+    assert says in verdict.reason
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "9" * 30])
 def test_a_batch_that_is_none_is_the_usual_one(value: str) -> None:
     assert by_command_line(replace(PLAIN, ubatch_size=256), (("-ub", value),)).ubatch_size == 256
@@ -149,7 +175,9 @@ def test_a_planned_context_that_no_slot_has_is_refused() -> None:
 def test_what_does_not_fit_goes_to_the_cpu_or_does_not_start() -> None:
     tight = spec("8 GiB")
     answer = ask(tight.fleet, facts(), Question("gpu", "qwen"))
-    assert answer.verdict.fit is Fit.SPILLS, "--fit is on: layers go to the CPU in silence"
+    assert answer.verdict.fit is Fit.SPILLS, "--fit is on: layers go to the CPU, in silence"
+    (says,) = [check.says for check in answer.verdict.checks if check.rule == "spill"]
+    assert "the context is made smaller, down to 4,096 tokens, and then layers" in says, "none is written"
     assert {name for s in answer.suggestions for name, _ in s.values} & {"kv_type", "context", "quant"}
     for settings in ({"gpu_layers": ALL}, {"fit": False}):
         assert ask(spec("8 GiB", **settings).fleet, facts(), Question("gpu", "qwen")).verdict.fit is Fit.EXCEEDS

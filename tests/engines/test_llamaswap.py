@@ -206,6 +206,20 @@ def test_models_that_take_turns_are_told_with_the_file_s_reason(tmp_path: Path) 
     assert verdict(beside, facts(file)).fit is Fit.FITS
 
 
+def test_a_card_of_its_own_and_a_draft_are_unknown_and_an_environments_value_is_not_kept(tmp_path: Path) -> None:
+    two = spec().backend("gpu", None, proxy="main", gpus=[{"name": f"RTX 3090 #{n}", "vram": "24 GiB"} for n in (0, 1)])
+    two = two.table("backends.gpu.llamaswap", url=URL, config="swap.yaml")
+    for words, env in (("", '"CUDA_VISIBLE_DEVICES=0", "HF_TOKEN=canary"'), ("-md draft.gguf", "")):
+        text = f'models: {{llama: {{cmd: "llama-server -c 32768 -np 1 {words}", env: [{env}]}}}}'
+        file = parsed(tmp_path, text)
+        assert "canary" not in repr(file)
+        found = verdict(two.node("a", "llama"), facts(file))
+        assert (found.fit, "is not reckoned" in found.reason) == (Fit.UNKNOWN, True)
+    sets = '{qwen: {cmd: "llama-server -c 32768 -np 1"}, ' + text.removeprefix("models: {")
+    both = parsed(tmp_path, f'models: {sets}\nmatrix: {{sets: {{s: "qwen & llama"}}}}')
+    assert dict(verdict(two.node("a", "qwen", "llama"), facts(both)).fallbacks) == {"llama": Fit.UNKNOWN}
+
+
 def test_a_set_that_its_file_lets_stand_and_the_card_does_not(tmp_path: Path) -> None:
     file = parsed(tmp_path, GROUPS)
     made = spec("16 GiB").node("a", "llama").node("b", "embeddings")

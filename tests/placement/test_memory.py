@@ -10,6 +10,8 @@ import pytest
 from fleethub.model.capacity import AdmissionVerdict, Fit
 from fleethub.model.fleet import Fleet
 from fleethub.placement.ask import Question, ask
+from fleethub.placement.assess import assess
+from fleethub.placement.planned import planned_sets
 from fleethub.sizing.architecture import architecture_of_params
 from fleethub.sizing.devices import in_one_memory, runtime_of
 from fleethub.sizing.estimate import Run, estimate
@@ -47,6 +49,18 @@ def test_what_stays_on_the_cpu_lies_in_the_same_memory() -> None:
     assert [runtime_of(names) for names in (("system memory",), ("Apple Metal",), ("AMD GPU 744c",))] == [
         *("cpu", "metal", "rocm")
     ]
+
+
+def test_nothing_goes_to_the_cpu_where_there_is_nothing_else() -> None:
+    """What finds no room in a machine's memory is ended for another, or refused."""
+    for memory in range(34, 46):
+        found = verdict(machine(memory))
+        assert found.fit is not Fit.SPILLS
+        assert all("CPU" not in check.says and check.rule != "spill" for check in found.checks)
+    assert verdict(replace(machine(23), nodes={}), "q").fit is Fit.FITS, "no GPU's margin is kept free of it"
+    small = machine(16)
+    (found,) = assess(small, small.backends["gpu"], SEEN, (), planned_sets(small)["gpu"]).findings
+    assert found.message.startswith("gpu has 16.0 GiB of memory, and")
 
 
 def test_metal_has_a_part_of_it() -> None:

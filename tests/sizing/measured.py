@@ -287,8 +287,8 @@ once on the RTX 3080 that took 254, in a configuration that is not told, and a d
 An H200 (132 multiprocessors, driver 580.159) told of 143,771 MiB in all, of which used and free were 143,156 together:
 CUDA's own total, and what is reckoned with. A bare CUDA context took 527 MiB of it, 595 with cuBLAS; ours is 594, which
 is 1 MiB below what was seen there. Over several GPUs each keeps five masks, four of the pipeline and the one in use:
-248 and 256 MiB of compute were measured for qwen3:8b with 32k on two devices of llama.cpp's Vulkan backend, where ours is
-266 each.
+248 and 256 MiB of compute were measured for qwen3:8b with 32k on two devices of llama.cpp's Vulkan backend, where ours
+is 266 each.
 
 ## What it does not tell
 

@@ -19,7 +19,8 @@ def admit(server: LlamaCppServer, planned: Sequence[Placed]) -> AdmissionVerdict
     """The verdict on a planned set; the order does not matter."""
     loads = sorted((largest(group) for group in by_runner(planned)), key=lambda p: p.model)
     first, rest = [p for p in loads if p.primary], [p for p in loads if not p.primary]
-    unknown = [p for p in loads if p.estimate.total is None]
+    why = unreckoned(server, loads)
+    unknown = [p for p in loads if p.model in why]
     checks = [*names(server, planned), *together(server, first, "")]
     fallbacks: list[tuple[str, Fit]] = []
     for load in rest:
@@ -30,7 +31,7 @@ def admit(server: LlamaCppServer, planned: Sequence[Placed]) -> AdmissionVerdict
     later = {p.model for p in rest}
     broken = [c for c in checks if not c.holds and (c.model not in later or c.rule in ("model", "limit"))]
     fit = worst(MEANS.get(c.rule, Fit.EXCEEDS) for c in broken)
-    reason = "; ".join(dict.fromkeys(p.estimate.reason for p in unknown))
+    reason = "; ".join(dict.fromkeys(why.values()))
     if server.total is None and loads:
         reason = "; ".join(filter(None, ("its GPUs and its memory are neither declared nor readable", reason)))
     if fit is not Fit.EXCEEDS and ((server.total is None and loads) or any(p.primary for p in unknown)):
@@ -43,7 +44,7 @@ def admit(server: LlamaCppServer, planned: Sequence[Placed]) -> AdmissionVerdict
         checks=tuple(checks),
         gpus=server.gpus,
         reserve=server.reserve * len(server.gpus),
-        need=None if unknown else sum(p.upper for p in first) + most,
+        need=None if why else sum(p.upper for p in first) + most,
         total=server.total,
         total_from=server.total_from,
         scheduler=f"llama.cpp {server.version}".rstrip(),
@@ -51,6 +52,28 @@ def admit(server: LlamaCppServer, planned: Sequence[Placed]) -> AdmissionVerdict
         notes=tuple(_notes(server, loads)),
         fallbacks=tuple(sorted(fallbacks)),
     )
+
+
+def unreckoned(server: LlamaCppServer, loads: Sequence[Placed]) -> dict[str, str]:
+    """Alias -> why it is not known what it takes, or where it lies; without those of which it is."""
+    found = {}
+    for load in loads:
+        said, reasons = server.of(load.tag), list[str]()
+        if load.estimate.total is None:
+            reasons.append(load.estimate.reason)
+        elif said.adds and any(row.source != "spec: vram" for row in load.estimate.rows):
+            reasons.append(
+                f"{load.model} is started with {', '.join(said.adds)}, and what that takes is not reckoned (vram of "
+                "the model, without its file and params, says all of it)"
+            )
+        if said.splits and len(server.gpus) > 1:
+            reasons.append(
+                f"{load.model} is started with {', '.join(said.splits)}, and on which cards that puts how much is not "
+                "reckoned (gpus of the backend, with those alone that it may use, says it)"
+            )
+        if reasons:
+            found[load.model] = "; ".join(reasons)
+    return found
 
 
 def names(server: LlamaCppServer, planned: Sequence[Placed]) -> Iterator[AdmissionCheck]:
@@ -88,8 +111,10 @@ def together(server: LlamaCppServer, loads: Sequence[Placed], name: str) -> Iter
     if fitted:
         kept = max(server.reserve, max(p.room for p in known)) * len(server.gpus)
         said = "with what must stay free" if kept else "in all"
+        own = any(not server.of(p.tag).ctx_size for p in known)  # not written, so it is made to fit, first of all
+        gives = "the context is made smaller, down to 4,096 tokens, and then layers" if own else "layers"
         says = f"{whose}: {said} {gib(need + kept)} of {gib(server.total)}" + (
-            "" if need + kept <= server.total else ": layers go to the CPU in silence (--fit)"
+            "" if need + kept <= server.total else f": {gives} go to the CPU, in silence (--fit)"
         )
         yield AdmissionCheck("spill", name, need + kept, server.total, need + kept <= server.total, says, order)
         return

@@ -26,6 +26,8 @@ class LlamaCppSettings(EngineSettings):
 
     ``ctx_size``: of all slots together; 0: the model's own. ``parallel`` 0: automatic. ``kv_unified`` None: where
     ``parallel`` is automatic. ``gpu_layers`` -1: as many as fit. ``fit_target``: bytes kept free on each GPU.
+    Of a command line that was read: ``adds`` are its options that load more than the model, ``splits`` those by which
+    it does not lie over all GPUs; how much, or where, is not reckoned.
     """
 
     engine: ClassVar[str] = "llamacpp"
@@ -46,6 +48,8 @@ class LlamaCppSettings(EngineSettings):
     fit_target: int = 1 << 30
     router: bool = False
     models_max: int = ROUTED
+    adds: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -132,6 +136,15 @@ BARE = ("-kvu", "--kv-unified", "-no-kvu", "--no-kv-unified", "--swa-full")
 #: What makes a server a router, and what makes it serve one model.
 ROUTER, ONE = ("--models-dir", "--models-preset"), ("-m", "--model", "-hf", "-hfr", "--hf-repo", "-mu", "--model-url")
 
+#: What loads something beside the model: a draft, a projector.
+ADDS = ("-md", "--model-draft", "-hfd", "--hf-repo-draft", "-mm", "--mmproj", "-mmu", "--mmproj-url")
+#: What puts it on some of the GPUs, or not evenly on them.
+SPLITS = (
+    *("-sm", "--split-mode", "-dev", "--device", "-ts", "--tensor-split"),
+    *("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES"),
+)
+EVENLY = (("-sm", "layer"), ("--split-mode", "layer"))
+
 
 def by_command_line(settings: LlamaCppSettings, words: Sequence[tuple[str, str]]) -> LlamaCppSettings:
     """The settings of a process: of its options alone, the rest at llama.cpp's defaults. The last of a kind counts.
@@ -145,8 +158,10 @@ def by_command_line(settings: LlamaCppSettings, words: Sequence[tuple[str, str]]
         if name:
             parsed = parse(value) if value != "?" else None
             found[name] = parsed if parsed is not None or name == "flash_attn" else getattr(settings, name)
-    names = {option for option, _ in words}
-    found["router"] = not names & set(ONE) and bool(names & set(ROUTER))
+    names = dict.fromkeys(option for option, _ in words)
+    found["adds"] = tuple(name for name in names if name in ADDS)
+    found["splits"] = tuple(dict.fromkeys(n for n, v in words if n in SPLITS and (n, v) not in EVENLY))
+    found["router"] = not names.keys() & {*ONE} and bool(names.keys() & {*ROUTER})
     return replace(settings, **found)
 
 
@@ -156,7 +171,7 @@ def pairs(argv: Sequence[str]) -> tuple[tuple[str, str], ...]:
     while words:
         word = words.pop(0)
         name, equals, value = word.partition("=")
-        if name not in OPTIONS and name not in (*ROUTER, *ONE):
+        if name not in OPTIONS and name not in (*ROUTER, *ONE, *ADDS, *SPLITS):
             continue
         if name in BARE:
             found.append((name, ""))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from fleethub.engines.cards import cards_of
-from fleethub.engines.llamacpp.admission import names, together
+from fleethub.engines.llamacpp.admission import names, together, unreckoned
 from fleethub.engines.llamacpp.server import LlamaCppServer
 from fleethub.engines.llamacpp.settings import LlamaCppSettings, by_command_line
 from fleethub.engines.llamaswap.residency import evictions, resident_sets
@@ -15,6 +15,7 @@ from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Place
 from fleethub.model.facts import Facts, GpuReading, ServerReading, SwapFile
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source, Unknown
+from fleethub.sizing.devices import MEMORY
 
 NOTHING = SwapFile({}, {}, (), None)
 #: Rule of a check that fails -> what becomes of the set.
@@ -41,16 +42,17 @@ class LlamaSwapServer(LlamaCppServer):
         loads = [largest(group) for group in by_runner(planned)]
         first, rest = [p for p in loads if p.primary], [p for p in loads if not p.primary]
         checks = [*names(self, planned), *self._stay(first, ""), *self._sums(first, "")]
+        unknown, sets = unreckoned(self, loads), list(self._sets(loads))
         fallbacks: list[tuple[str, Fit]] = []
         for load in rest:
             own = (*self._stay([*first, load], load.model), *self._sums([*first, load], load.model))
             broken = [c for c in own if not c.holds]
             checks += broken
-            fallbacks.append((load.model, worst(MEANS.get(c.rule, Fit.EXCEEDS) for c in broken)))
+            fit = worst(MEANS.get(c.rule, Fit.EXCEEDS) for c in broken)
+            fallbacks.append((load.model, Fit.UNKNOWN if fit is Fit.FITS and load.model in unknown else fit))
         later = {p.model for p in rest}
         fit = worst(MEANS.get(c.rule, Fit.EXCEEDS) for c in checks if not c.holds and c.model not in later)
-        unknown, sets = [p for p in loads if p.estimate.total is None], list(self._sets(loads))
-        reasons = [self.why] * bool(self.why and len(loads) > 1) + [p.estimate.reason for p in unknown]
+        reasons = [self.why] * bool(self.why and len(loads) > 1) + [*unknown.values()]
         if self.total is None and loads:
             reasons.append("its GPUs and its memory are neither declared nor readable")
         if reasons and fit is not Fit.EXCEEDS:
@@ -129,6 +131,7 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> LlamaSwapServer:
         settings=plain,
         reserve=fleet.policy.reserve,
         total_from=cards.by,
+        cards_are_gpus=not any(card.name == MEMORY["cpu"] for card in cards.cards),
         version=reading.version if reading else "",
         observed=reading is not None,
         serves=(*named, *(file.aliases if file else ())),

@@ -189,9 +189,11 @@ class _Judge:
         if others:
             need, limit = self.rules.asks(load, free, 1)
             found.append(self._preflight(load, others, need, limit))
-        if not found or found[0].holds:  # else it evicts, and what is left then is another state
-            found.append(self._spill(load, others, self.rules.wants(load), free))
-        return found
+        if found and not found[0].holds:  # it evicts, and what is left then is another state
+            return found
+        if self.server.runtime == "cpu":  # there is nowhere that layers could go
+            return [*found, *([self._squeezed(load, others, free)] if others else [])]
+        return [*found, self._spill(load, others, self.rules.wants(load), free)]
 
     def _first_broken(self, order: Sequence[Weighed]) -> list[AdmissionCheck]:
         """The checks of the first load of an order that breaks a rule; what comes after it meets another state."""
@@ -259,6 +261,14 @@ class _Judge:
             "is evicted"
         )
         return AdmissionCheck("preflight", load.name, need, limit, need <= limit, says, (*others, load.name))
+
+    def _squeezed(self, load: Weighed, others: tuple[str, ...], free: int) -> AdmissionCheck:
+        """On a machine without a GPU: what finds no room beside others takes their place."""
+        beside, need = ", ".join(others), load.one
+        says = f"{load.name} after {beside}: {gib(need)} of {gib(free)} that is left" + (
+            "" if need <= free else f", so {f'one of {beside}' if len(others) > 1 else beside} is evicted"
+        )
+        return AdmissionCheck("preflight", load.name, need, free, need <= free, says, (*others, load.name))
 
     def _spill(self, load: Weighed, others: tuple[str, ...], need: int, free: int) -> AdmissionCheck:
         after = f" after {', '.join(others)}" if others else " alone"
