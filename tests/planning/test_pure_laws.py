@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.model.plan import Action
-from tests.fleets import Spec
-from tests.world import World, apply, denied, plan, wanted
-from tests.world.strategies import any_order, hands, meddled, specs
+from tests.fleets import Spec, fleet
+from tests.world import World, apply, denied, plan, settled, wanted
+from tests.world.strategies import FAR, any_order, hands, meddled, specs
 
 policies = st.fixed_dictionaries(
     {"drift": st.sampled_from(["repair", "stop"]), "revoked": st.sampled_from(["stop", "restore"])}
@@ -63,3 +63,15 @@ def test_an_apply_makes_nobody_worse_off(data: st.DataObject) -> None:
     made = apply(world, plan(world, spec), pick=any_order(data.draw))
     for moment in made.worlds:
         assert set(denied(moment)) <= before
+
+
+def test_who_goes_back_after_a_crash_is_started_again_with_what_is_put_back() -> None:
+    """The process may run with what the broken apply brought, and that key goes."""
+    base = fleet().models("one", "two").table("defaults.node", target=FAR)
+    mine, other = base.node("b", "one", key="shared").key("shared"), base.node("b", "one").key("b")
+    steps = plan(settled(mine), other).steps
+    for crash in range(len(steps) + 1):
+        world = apply(settled(mine), plan(settled(mine), other), crash=crash).world
+        made = apply(world, plan(world, mine))
+        assert made.failed == []
+        assert [denied(moment) for moment in (*made.worlds, made.world) if denied(moment)] == []

@@ -59,7 +59,7 @@ def own_files(item: NodeState) -> dict[str, Blob]:
 
 def needs_restart(item: NodeState) -> bool:
     """Whether its process must be a new one for what is wanted: a changed config is taken over while it runs, and
-    files that are put back as they were applied are what it runs with.
+    files that are put back as they were applied are what it runs with, unless an apply that broke off began others.
     """
     if item.want is None:
         return True
@@ -69,8 +69,15 @@ def needs_restart(item: NodeState) -> bool:
     if applied is None:
         return True
     wanted = item.want.attrs.files
+    begun = item.locked.pending.attrs if item.locked and item.locked.pending else None
+    sides = [side.files for side in (applied, begun) if side is not None]
     files = (f.path for f in item.want.material.files if not f.of.hot)
-    return any(_content(applied.files.get(p, FileAttrs())) != _content(wanted[p]) for p in files)
+    return any(_other(side.get(path, FileAttrs()), wanted[path]) for path in files for side in sides)
+
+
+def _other(one: FileAttrs, wanted: FileAttrs) -> bool:
+    """Whether a process may have started with something else than is wanted; ``before``: what was begun earlier."""
+    return _content(one) != _content(wanted) or bool({*(one.before or ())} - {wanted.fingerprint})
 
 
 def _content(file: FileAttrs) -> object:
