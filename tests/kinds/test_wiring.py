@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fleethub.clients.host import HostError
 from fleethub.dotenv import assignments
 from fleethub.formats import dotenv, json5
+from fleethub.kinds.execution import StepError
+from fleethub.kinds.node import execute
 from fleethub.kinds.node.actions import Activate, Deliver, RemoveNode
 from fleethub.lockfile.text import dump
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Action
 from tests.fleets import Spec, fleet
 from tests.kinds.asking import item, phases, steps
-from tests.world import Node, World, apply, plan
+from tests.world import SEAL, Node, World, apply, plan
 from tests.world.fold import started
 
 NODE, HERE = "node.a", "nodes/a"
@@ -271,6 +275,23 @@ def test_a_value_that_the_file_cannot_take_is_told_before_anything_is_delivered(
     assert "TZ would not be read there as it is meant" in found.message
     assert "KEY" not in found.message
     assert not [step for step in plan(there(spec), spec).steps if isinstance(step.do, Deliver)]
+
+
+def test_what_a_program_on_the_node_says_of_his_files_is_told_without_their_values() -> None:
+    (do,) = (
+        step.do for step in plan(there(env=ENV + "ODD KEY=canary-9\n"), SPEC).steps if isinstance(step.do, Deliver)
+    )
+    said = "docker ended with 15: .env line 4: 'ODD KEY=canary-9', TELEGRAM is canary-8, apiKey sk-canary-7 of mine"
+
+    def refuses(_: object) -> None:
+        raise HostError(said)
+
+    hosts = SimpleNamespace(at=lambda _: SimpleNamespace(deliver=refuses))
+    context = SimpleNamespace(resolver=SEAL, hosts=hosts, mark=lambda _: {})
+    with pytest.raises(StepError) as told:
+        execute.deliver(do, context)  # type: ignore[arg-type]
+    assert "canary" not in str(told.value)
+    assert "docker ended with 15: .env line 4: 'ODD KEY=(sensitive)', TELEGRAM is (sensitive)" in str(told.value)
 
 
 def test_what_the_spec_sets_besides_is_owned_and_never_in_plain() -> None:

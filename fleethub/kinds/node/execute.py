@@ -10,7 +10,8 @@ from fleethub.clients.resolver import SecretError
 from fleethub.kinds.execution import Context, Handler, NotActivated, StepError
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 from fleethub.kinds.node.merging import merged
-from fleethub.kinds.node.projection import Unreadable
+from fleethub.kinds.node.projection import Unreadable, said_in
+from fleethub.model.secret import SENSITIVE
 
 HOT = 5.0  # seconds in which a gateway that runs answers
 ANSWERS = ("healthy", "unasked")
@@ -84,10 +85,17 @@ def _mark(do: Deliver | Activate, context: Context, activated: bool) -> dict[str
 
 
 def _safe(message: str, files: Iterable[NodeFile], context: Context) -> str:
-    """A message with words of a program that read the node's secrets: not passed on when one of them is in it."""
+    """A message with words of a program that read the node's secrets: not passed on when one of FleetHub's is in it,
+    and without any value of files that are somebody else's.
+    """
+    files = tuple(files)
     secrets = {context.resolver.open(slot).reveal() for file in files for slot in file.slots}
     if any(secret in message for secret in secrets if len(secret) > 3):
         return "a program on the node failed, and what it said holds a secret: run it there by hand"
+    merges = (file.merge for file in files if file.merge)
+    his = {text for merge in merges if merge.there for text in said_in(merge.format, merge.there.reveal())}
+    for text in sorted((text for text in his if len(text) > 3), key=len, reverse=True):
+        message = message.replace(text, SENSITIVE)
     return message
 
 

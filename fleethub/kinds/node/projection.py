@@ -157,6 +157,22 @@ def _there_env(of: Projection, data: bytes) -> Iterator[tuple[Path, Any]]:
             yield (name,), value
 
 
+def said_in(format: Format, data: bytes) -> frozenset[str]:
+    """Every text that a file has as a value, for any may be a secret; of a ``.env`` also what stands behind ``=``."""
+    text = data.decode(errors="replace")
+    if format == "dotenv":
+        written = {line.partition("=")[2].strip().strip("'\"") for line in text.splitlines()}
+        return frozenset(written | {value for value in assignments(text).values() if value})
+    return frozenset(_texts(json5.read(data)))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(inner)
+
+
 def _slots(value: Any) -> bool:
     return isinstance(value, Text) and bool(value.slots)
 
