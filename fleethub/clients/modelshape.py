@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from json import loads
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,11 @@ from typing import Any
 from fleethub import folders
 from fleethub.clients import gguf
 from fleethub.clients.hfconfig import shown_of
-from fleethub.model.facts import ModelFile
+from fleethub.model.facts import ModelFile, Shown
 
 LARGEST = 64 << 20  # bytes of a JSON file; an index of the largest models has some 10 MB
 INDEX = "model.safetensors.index.json"
+PART = re.compile(r"-\d{5}-of-(\d{5})\.safetensors$", re.ASCII)
 
 
 class ModelShapeError(Exception):
@@ -30,7 +33,19 @@ def read(root: Path, name: str) -> ModelFile:
     shown = shown_of(_json(path))
     if shown is None:
         raise ModelShapeError(f"{path} is no config.json of a model: it names no model_type or no num_hidden_layers")
-    return ModelFile(shown, _weights(path.parent))
+    size = _weights(path.parent)
+    if 0 < size < _least(shown):
+        raise ModelShapeError(
+            f"the weights beside {path} are told to have {size:,} bytes, which is too little for its layers: are they "
+            "pointers of git-lfs, or not whole?"
+        )
+    return ModelFile(shown, size)
+
+
+def _least(shown: Shown) -> int:
+    """Bytes that no weights of such a shape have less than: a bit for each of one square of its width in each layer."""
+    arch = shown.info["general.architecture"]
+    return int(shown.info[f"{arch}.block_count"]) * int(shown.info.get(f"{arch}.embedding_length", 0)) ** 2 // 8
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -55,8 +70,14 @@ def _weights(folder: Path) -> int:
     try:
         if folders.is_file(index):
             total = _metadata(index).get("total_size")
-            return int(total) if isinstance(total, int | float) and 0 < total < 1 << 50 else 0
+            return int(total) if type(total) in (int, float) and 0 < total < 1 << 50 else 0
         names = [name for name in folders.listing(folder) if name.endswith(".safetensors")]
+        parts = Counter(match[1] for name in names if (match := PART.search(name)))
+        for whole, there in parts.items():
+            if there < int(whole):
+                raise ModelShapeError(
+                    f"{folder} has {there} of {int(whole)} parts of its weights: get the rest, or {INDEX}"
+                )
         return sum((folder / name).stat().st_size for name in names)
     except OSError as error:
         raise ModelShapeError(f"{folder} cannot be looked at: {error.strerror or error}") from None
