@@ -12,6 +12,7 @@ from fleethub.fleetspec.resolve import LIMITS
 from fleethub.kinds.key import mark_of
 from fleethub.kinds.key.adopted import covers
 from fleethub.kinds.key.attributes import ALL, tags
+from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.keycall import LIST, PATH, ROUTE_WORDS
@@ -30,9 +31,7 @@ def keys(draft: Draft) -> None:
     for proxy, reading in draft.readings():
         for alias, rows in sorted(reading.keys.items()):
             address = key_address(proxy, alias)
-            if all(marks := [mark_of(row.metadata) for row in rows]):
-                if any(mark is not None and mark.lineage != draft.lineage for mark in marks):
-                    draft.foreign[address] = None
+            if all(mark_of(row.metadata) for row in rows) and not _let_go(draft, address, rows):
                 continue
             try:
                 block = _key(draft, proxy, rows, reading)
@@ -42,6 +41,19 @@ def keys(draft: Draft) -> None:
             draft.chosen[address] = None
             if block is not None:
                 draft.keys[alias] = block
+
+
+def _let_go(draft: Draft, address: Address, rows: Sequence[KeyRow]) -> bool:
+    """Whether marked keys are this fleet's own, named by the spec, and no record is of them: it was taken away once.
+
+    Takes note of those that another fleet made.
+    """
+    marks = [mark for row in rows if (mark := mark_of(row.metadata)) is not None]
+    if any(mark.lineage != draft.lineage for mark in marks):
+        draft.foreign[address] = None
+        return False
+    named = address.alias in draft.fleet.keys or any(node.key == address.alias for node in draft.fleet.nodes.values())
+    return named and address not in draft.records
 
 
 def _key(draft: Draft, proxy: str, rows: Sequence[KeyRow], reading: ProxyReading) -> NewBlock | None:

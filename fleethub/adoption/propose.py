@@ -14,7 +14,7 @@ from fleethub.model.address import Address
 from fleethub.model.address import route as route_address
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Unknown
+from fleethub.model.observation import Lockfile, Unknown
 from fleethub.model.text import plural
 
 #: What may be asked for by its address.
@@ -29,15 +29,17 @@ def propose(
     closed: Mapping[str, str] | None = None,
     targets: Iterable[FoundTarget] = (),
     refused: Mapping[tuple[str, str], str] | None = None,
-    lineage: str = "",
+    lockfile: Lockfile | None = None,
 ) -> SpecProposal:
     """Of what the proxies of ``fleet`` have, what it does not say yet. ``asked`` None: all.
 
     ``contexts``: alias -> tokens, where nothing else tells it. ``closed``: origins of servers that are no backends,
     and why. ``targets``: nodes that were looked at. ``refused``: blocks that the spec cannot have, and why.
-    ``lineage``: what the fleet's own marks say.
+    ``lockfile``: what is taken already.
     """
-    draft = Draft(fleet, facts, contexts or {}, closed or {}, refused or {}, lineage)
+    draft = Draft(fleet, facts, contexts or {}, closed or {}, refused or {})
+    if lockfile is not None:
+        draft.lineage, draft.records = lockfile.lineage, lockfile.resources.keys()
     for name, proxy in fleet.proxies.items():
         if isinstance(reading := facts.of(proxy_source(proxy)), Unknown):
             draft.tell(f"proxy.{name}", f"it could not be read, so nothing of it is known: {reading.reason}")

@@ -17,6 +17,8 @@ from fleethub.operations.apply import ApplyInput
 @ordered
 @click.pass_obj
 def cmd(options: dict[str, object], /, **asked: Any) -> None:
-    """Remove what FleetHub made for this fleet: nodes' files, then keys and routes. The lockfile's lineage stays."""
+    """Remove what FleetHub made for this fleet: nodes' files, then keys and routes. What was there before it stays, and
+    so does a key of a node that runs on. The lockfile's lineage stays.
+    """
     out = Out(options)
     guarded(out, lambda: run_apply(out, ApplyInput(destroy=True, **asked)))

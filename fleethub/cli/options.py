@@ -34,7 +34,7 @@ def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
 def ordered(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--forget`` and ``--prune``, which nothing but a person's order does."""
     prune = "Delete what has this fleet's mark and neither spec nor lockfile names."
-    forget = "Let go of a removed block's thing that cannot be reached any more; may be repeated."
+    forget = "Let go of a removed block's thing that cannot be reached, or was there before; may be repeated."
     command = click.option("--prune", is_flag=True, help=prune)(command)
     return click.option("--forget", multiple=True, metavar="ADDRESS", help=forget)(command)
 

@@ -139,6 +139,14 @@ class Kind(Generic[A, M, T]):
         """Why a thing stays when the whole fleet is taken away (it was there before); empty: it is deleted then."""
         return ""
 
+    def loses(self, item: ResourceState[A, M, T]) -> str:
+        """What its deletion takes from others than the fleet's own, and how not to; empty: nothing that is known."""
+        return ""
+
+    def goes_on(self, item: ResourceState[A, M, T]) -> bool:
+        """Of a consumer: whether it runs on with what it has when its record and its mark are taken away."""
+        return False
+
     # what is wrong
 
     def findings(

@@ -113,10 +113,9 @@ def judged(question: Question, held: HeldPlan, now: Workplace) -> ImportProposal
     left: dict[Address, str] = {}
     while True:
         wanted = question.wanted or None
-        lineage = held.lockfile.lineage if held.lockfile else ""
         # of a node that is not taken, the key is one that no node uses
         targets = [at for at in question.targets if node_address(at.name) not in left]
-        asked = (wanted, question.contexts, closed, targets, refused, lineage)
+        asked = (wanted, question.contexts, closed, targets, refused, held.lockfile)
         made = proposal_of(question.spec.fleet, held.facts, *asked).without(left)
         _there(question.wanted, made, left)
         edit = edit_of(question, made)

@@ -44,10 +44,11 @@ def orders_of(
 
 def orders_notes(orders: Orders, plan: Plan, known: Mapping[Address, AnyLocked]) -> Iterable[str]:
     """What letting go means for each that was named."""
-    recorded = {c.address for c in plan.changes if c.action is Action.RECORD}
+    recorded = {c.address: c.consequence for c in plan.changes if c.action is Action.RECORD}
     for address in sorted(orders.forget):
         if address in recorded:
-            yield f"{address} is let go unseen: whatever is at {known[address].source.at} stays there as it is"
+            seen = "" if recorded[address] else " unseen"
+            yield f"{address} is let go{seen}: whatever is at {known[address].source.at} stays there as it is"
         elif address in {c.address for c in plan.changes}:
             yield f"{address} can be reached, so nothing of it is forgotten: it is removed as usual"
 

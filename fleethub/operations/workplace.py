@@ -25,6 +25,7 @@ from fleethub.stores.interface import Store
 if TYPE_CHECKING:
     from fleethub.operations.held import HeldPlan
     from fleethub.operations.trust import Trusting
+    from fleethub.rendering import Rendered
 
 
 class Workplace:
@@ -101,11 +102,23 @@ class Workplace:
         return Plan("", self.fleet.name, says, findings=tuple(fatal), fatal=True)
 
     def wanted(self, fleet: Fleet) -> dict[Address, AnyResource]:
-        """Every resource that the spec wants."""
+        """Every resource that the spec wants; ``fleet`` is this one, or with other values kept."""
         from fleethub.kinds import KINDS
 
-        inputs = Inputs(fleet, self.resolver, self.opened.rendered)
+        inputs = Inputs(fleet, self.resolver, {**self.opened.rendered, **self._anew(fleet)})
         return {r.address: r for kind in KINDS.values() for r in kind.desired(inputs)}
+
+    def _anew(self, fleet: Fleet) -> dict[str, Rendered]:
+        """Nodes whose key had a value of FleetHub's as they were rendered, and has one of its own in ``fleet``."""
+        kept = {a for a, value in fleet.kept.items() if a in self.fleet.floors and self.fleet.kept.get(a) != value}
+        names = {a.alias for a in kept}
+        nodes = [node for node in fleet.nodes.values() if node.manage == "wiring" and node.key in names]
+        if not nodes:
+            return {}
+        from fleethub.rendering import load_schemas, load_templates, render
+
+        templates, schemas = load_templates(self.root), load_schemas(self.root)
+        return {node.name: render(fleet, node, templates, schemas) for node in nodes}
 
     def observations(self, held: HeldPlan) -> dict[Address, Observation]:
         """What was seen of every resource, wanted or last applied."""

@@ -16,18 +16,30 @@ from fleethub.planning.state import PlanningState
 
 
 def let_stay(state: PlanningState, orders: Orders) -> None:
-    """What was there before FleetHub is let go of, not deleted, when the whole fleet is taken away."""
-    for address, item in state.items.items() if orders.uninstall else ():
-        if state.verdicts[address].action is Action.DELETE and state.kind(address).stays(item):
-            state.verdicts[address] = replace(state.verdicts[address], action=Action.RECORD)
+    """When the whole fleet is taken away, what was there before FleetHub is let go of, not deleted; and so is what a
+    consumer that runs on has.
+    """
+    if not orders.uninstall:
+        return
+    running = [i for a, i in state.items.items() if state.kind(a).consumer and state.kind(a).goes_on(i)]
+    used = {need for item in running if item.locked is not None for need in item.locked.needs}
+    for address, item in state.items.items():
+        if state.verdicts[address].action is not Action.DELETE or state.kind(address).consumer:
+            continue
+        says = state.kind(address).stays(item) or ("what runs on uses it, so it stays" if address in used else "")
+        if says:
+            state.verdicts[address] = replace(state.verdicts[address], action=Action.RECORD, says=says)
 
 
 def forget(state: PlanningState, orders: Orders) -> None:
-    """Only the record goes of what the spec has no more and nobody can look at; what is reached is removed as usual."""
+    """Only the record goes of what the spec has no more and nobody can look at, or was there before FleetHub; what else
+    is reached is removed as usual.
+    """
     for address in orders.forget & state.items.keys():
         item = state.items[address]
-        if item.want is None and item.locked and not item.locked.protected and isinstance(item.have, Unknown):
-            state.verdicts[address] = Verdict(Action.RECORD)
+        unseen, stays = isinstance(item.have, Unknown), state.kind(address).stays(item)
+        if item.want is None and item.locked and not item.locked.protected and (unseen or stays):
+            state.verdicts[address] = Verdict(Action.RECORD, says="" if unseen else stays)
 
 
 def prune(

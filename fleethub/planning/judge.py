@@ -15,12 +15,15 @@ from fleethub.model.plan import Action, Blocker, Drift, Why
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``action`` None: nothing to do. ``blockers`` block the whole resource."""
+    """``action`` None: nothing to do. ``blockers`` block the whole resource. ``says``: what that means for
+    people.
+    """
 
     action: Action | None
     blockers: tuple[Blocker, ...] = ()
     findings: tuple[Finding, ...] = ()
     drift: Drift | None = None
+    says: str = ""
 
 
 def judge(item: AnyState, lockfile: Lockfile | None, policy: Policy, repair: bool) -> Verdict:

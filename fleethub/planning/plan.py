@@ -151,8 +151,8 @@ def _change(state: PlanningState, address: Address, work: Work) -> Change | None
         # until its successor is delivered it is what runs there
         action, blockers = Action.BLOCKED, (Blocker(Why.WAITS, f"waits for {taker}: {state.gates[taker][0].reason}"),)
     found, files = ((), ()) if isinstance(item.have, Unknown) else kind.describe(item)
-    stays = kind.stays(item) if item.want is None and item.seen and verdict.action is Action.RECORD else ""
-    consequences = dict.fromkeys(says for says in (stays, *(f.consequence for f in files)) if says)
+    others = verdict.says or (kind.loses(item) if item.want is None and item.seen and action is Action.DELETE else "")
+    consequences = dict.fromkeys(says for says in (others, *(f.consequence for f in files)) if says)
     return Change(
         address=address,
         action=action,

@@ -193,3 +193,28 @@ def test_a_provider_of_somebody_elses_may_be_called_as_fleethubs_own(estate: Est
     place.apply()
     place.plan_is_empty()
     assert estate.keys["shared"].encode() in estate.files()["nodes/a/openclaw.json"]
+
+
+def test_an_uninstall_denies_no_node_that_runs_on_and_can_be_taken_back(estate: Estate, proxy: LiteLLM) -> None:
+    place = estate.place
+    place.run(*estate.discover, "--yes", code=0)
+    place.edit("[proxies.main]\n", '[defaults.node]\nsettle = "0s"\n\n[proxies.main]\nkey_cache_ttl = "10ms"\n')
+    place.run("import", "--all", "--yes", code=0)
+    place.run("assign", "b", "qwen3-32b", "--yes", code=0)
+    place.run("rotate", "volta", "--yes", code=0)
+    place.apply()
+    files = estate.files()
+    value = files["nodes/volta/.env"].decode().partition("LLM_KEY='")[2].partition("'")[0]
+    out = place.run("destroy", "--auto-approve", code=0)
+    assert "key.main.volta" in out
+    assert "what runs on uses it, so it stays" in out
+    assert "its process and its files stay as they are" in out
+    assert estate.files() == files
+    assert {row["key_alias"] for row in estate.admin.rows()} == set(estate.keys)
+    assert chat(proxy.url, value, "qwen3-32b")[0] == 200
+    assert chat(proxy.url, estate.keys["shared"], "qwen3-32b")[0] == 200
+    rows = estate.admin.rows()
+    place.run("import", "--all", "--yes", code=0)
+    place.plan_is_empty()
+    assert estate.admin.rows() == rows
+    assert {str(a) for a in place.lockfile.resources} >= {"key.main.volta", "key.main.shared", "node.volta", "node.b"}

@@ -20,6 +20,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import MISSING, Action, Orders, Phase, Plan
 from fleethub.operations.spec import remembering
+from fleethub.operations.targets import orders_notes, orders_of
 from fleethub.planning import make_plan
 from tests.fleets import Spec, fleet
 from tests.world import LINEAGE, SEAL, World, facts
@@ -231,9 +232,23 @@ def test_a_key_that_is_gone_cannot_be_made_again_with_its_value() -> None:
 
 def test_a_block_that_goes_takes_the_key_along() -> None:
     made = adopted()
-    (step,) = made.plan(SPEC.without("keys")).steps
+    found = made.plan(SPEC.without("keys"))
+    (step,) = found.steps
     assert isinstance(step.do, KeyDelete)
     assert step.do.tokens == (TOKEN,)
+    assert "whoever has its value is refused from then on (--forget ADDRESS leaves it)" in found.changes[0].consequence
+
+
+def test_a_key_that_was_there_before_can_be_forgotten_though_it_is_reached() -> None:
+    made = adopted()
+    now = made.fleet(SPEC.without("keys"))
+    orders = orders_of([str(KEY)], False, {}, made.lockfile.resources if made.lockfile else {})
+    found = make_plan(now, made.lockfile, {}, facts(made.world, SPEC), SEAL, orders=orders)
+    assert found.steps == ()
+    (change,) = found.changes
+    assert (change.action, change.locked) == (Action.RECORD, None)
+    (note,) = orders_notes(orders, found, made.lockfile.resources if made.lockfile else {})
+    assert note == "key.main.web is let go: whatever is at http://llm.example:4000 stays there as it is"
 
 
 def test_an_uninstall_lets_the_key_go_and_leaves_it_as_it_is() -> None:

@@ -185,6 +185,11 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         adopted = item.locked is not None and Kept.is_told_by(item.locked.shape)
         return "it was there before FleetHub, and stays as it is" if adopted else ""
 
+    def loses(self, item: KeyState) -> str:
+        """Whoever else has the value of a key that FleetHub did not make."""
+        says = "it was there before FleetHub: whoever has its value is refused from then on"
+        return f"{says} (--forget ADDRESS leaves it)" if self.stays(item) else ""
+
     def findings(
         self,
         fleet: Fleet,

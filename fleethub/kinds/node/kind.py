@@ -193,6 +193,16 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
                 raise ValueError(f"{path!r} is no file of a node")
         return found
 
+    def goes_on(self, item: NodeState) -> bool:
+        """One that its operator set up: nobody ends its process, and its files stay."""
+        locked = item.locked
+        sides = (locked.attrs, locked.pending.attrs if locked.pending else None) if locked else ()
+        return any(map(is_wired, sides))
+
+    def loses(self, item: NodeState) -> str:
+        """Nothing of a node that runs on, but FleetHub's mark."""
+        return "it was there before FleetHub: its process and its files stay as they are" if self.goes_on(item) else ""
+
     def remarks(self, item: NodeState) -> list[Finding]:
         """A kept value that is no longer the one that was adopted."""
         return remarks(item)
