@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -271,3 +272,16 @@ def test_an_odd_answer_is_an_error(http: Http, body: bytes) -> None:
         server.mangle = lambda path, data: body if path == "/running" else data
         with pytest.raises(LlamaSwapError, match="/running"):
             LlamaSwap(http, server.url).read(())
+
+
+def test_a_matrix_of_many_sets_is_judged_at_once() -> None:
+    """It took half a minute for every verdict: each set of models was looked for in each of the matrix's."""
+    models = [f"m{n:02}" for n in range(24)]
+    sets = expanded({"s": " & ".join(f"(m{2 * n:02} | m{2 * n + 1:02})" for n in range(12))}, {}, frozenset(models))
+    file = SwapFile(dict.fromkeys(models, ()), {}, (), sets)
+    began = time.process_time()
+    found = resident_sets(file, models[:12])
+    assert time.process_time() - began < 2
+    assert (len(sets), len(found), {len(one) for one in found}) == (4096, 64, {6})
+    assert len(resident_sets(file, models)) == 4096, "beyond what is looked at one by one in groups"
+    assert resident_sets(SwapFile({}, {}, (), (frozenset({"x"}),)), ["a", "b"]) == (("a",), ("b",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -60,21 +60,26 @@ def _ends(file: SwapFile, newcomer: str, other: str) -> str:
 def resident_sets(file: SwapFile, models: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """The largest sets of these models that may be resident at one time, however they came."""
     names = sorted(set(models))
+    if file.sets is not None:
+        one_of = {one.intersection(names) for one in file.sets} | {frozenset({name}) for name in names}
+        return _largest(sorted(one_of, key=lambda one: (-len(one), sorted(one))))
     if len(names) > MANY:
         return (tuple(names),)
+    chosen = (frozenset(some) for size in range(len(names), 0, -1) for some in combinations(names, size))
+    return _largest(one for one in chosen if _may_stand(file, one))
+
+
+def _largest(sets: Iterable[frozenset[str]]) -> tuple[tuple[str, ...], ...]:
+    """Of sets that come by their size, the larger first, those that are in no other."""
     found: list[frozenset[str]] = []
-    for size in range(len(names), 0, -1):
-        for chosen in combinations(names, size):
-            one = frozenset(chosen)
-            if not any(one <= larger for larger in found) and _may_stand(file, one):
-                found.append(one)
+    for one in sets:
+        if one and not any(one <= larger for larger in found):
+            found.append(one)
     return tuple(tuple(sorted(one)) for one in found)
 
 
 def _may_stand(file: SwapFile, models: frozenset[str]) -> bool:
-    """Whether there is an order in which the last one leaves all the others there."""
-    if file.sets is not None:
-        return len(models) < 2 or any(models <= one for one in file.sets)
+    """Whether there is an order of its groups in which the last one leaves all the others there."""
     left = set(models)
     while len(left) > 1:  # the last of an order ends nobody; without it, so does the one before
         last = next((m for m in left if not any(_ends(file, m, other) for other in left if other != m)), None)
