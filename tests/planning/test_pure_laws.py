@@ -75,3 +75,18 @@ def test_who_goes_back_after_a_crash_is_started_again_with_what_is_put_back() ->
         made = apply(world, plan(world, mine))
         assert made.failed == []
         assert [denied(moment) for moment in (*made.worlds, made.world) if denied(moment)] == []
+
+
+def test_who_goes_back_to_more_models_and_another_key_does_so_in_two_applies() -> None:
+    """The process may have the key of the broken apply, and takes its chain over before it is started again."""
+    base = fleet().models("one", "two").table("defaults.node", target=FAR)
+    mine, other = base.node("b", "one", "two", key="shared").key("shared"), base.node("b", "one").key("b")
+    world = apply(settled(mine), plan(settled(mine), other), crash=4).world
+    back = plan(world, mine)
+    (why,) = (c.blockers[0].reason for c in back.changes if c.address.kind == "node")
+    assert "its key on main changes from b to shared" in why
+    first = apply(world, plan(world, base.node("b", "one", key="shared").key("shared")))
+    then = apply(first.world, plan(first.world, mine))
+    assert first.failed == then.failed == []
+    assert [denied(moment) for moment in (*first.worlds, *then.worlds) if denied(moment)] == []
+    assert plan(then.world, mine).changes == ()

@@ -124,7 +124,7 @@ def outrun(item: NodeState) -> Blocker | None:
     if item.want is None or item.locked is None or not is_host(item.want.material.node) or not rewires(item):
         return None
     applied = in_use(item)
-    new = {a.owner: (a, models) for a, models in item.want.needs.items() if a.kind == "key" and a not in applied}
+    new = {a.owner: (a, models) for a, models in item.want.needs.items() if a.kind == "key"}
     for old, models in sorted(applied.items()):
         key, wanted = new.get(old.owner, (old, models))
         if old.kind == "key" and old not in item.want.needs and wanted - models:
