@@ -70,7 +70,9 @@ def _weights(folder: Path) -> int:
     try:
         if folders.is_file(index):
             total = _metadata(index).get("total_size")
-            return int(total) if type(total) in (int, float) and 0 < total < 1 << 50 else 0
+            if isinstance(total, bool) or not isinstance(total, int | float):
+                return 0
+            return int(total) if 0 < total < 1 << 50 else 0
         names = [name for name in folders.listing(folder) if name.endswith(".safetensors")]
         parts = Counter(match[1] for name in names if (match := PART.search(name)))
         for whole, there in parts.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from fleethub.engines.cards import TOLERANCE, Card, Cards, cards_of
 from fleethub.engines.registry import ENGINES, engine_of, titles
@@ -88,11 +89,16 @@ def _machine(backend: Backend, machine: GpuReading) -> Iterator[Finding]:
             backend,
             "backend.machine-odd",
             f"{machine.by} on {backend.name}: {told}; {there} ({cards.by or 'no card'}) is what is reckoned with",
-            "look at nvidia-smi there; what it does not tell is taken from gpus in "
+            f"look at {_tool(machine)} there; what it does not tell is taken from gpus in "
             f"[backends.{backend.name}], where that is less",
         )
     if backend.gpus:
         yield from _gpus(backend, machine, cards)
+
+
+def _tool(machine: GpuReading) -> str:
+    """What a person can look at where a machine's cards were told by ``by``."""
+    return {"sysfs": "/sys/class/drm/card*/device", "sysctl": "sysctl -a"}.get(machine.by, "nvidia-smi")
 
 
 def _gpus(backend: Backend, machine: GpuReading, cards: Cards) -> Iterator[Finding]:
@@ -101,16 +107,17 @@ def _gpus(backend: Backend, machine: GpuReading, cards: Cards) -> Iterator[Findi
     if cards.declared:
         seen = sorted((gpu.total for gpu in machine.gpus if gpu.total), reverse=True)
         if sum(seen) and not cards.says:
+            every = cards_of(replace(backend, gpus=(), memory=None), machine, {})
+            tells = _environment(backend, replace(machine, settings={})) is not None
+            read = "could not be read (CUDA_VISIBLE_DEVICES of its environment)" if tells else "is not read"
+            let = f"let {backend.ssh} read that environment (root, or the user it runs as); or, " if tells else ""
             yield _finding(
                 backend,
                 "backend.gpus-differ",
                 f"{machine.by} sees {plural(len(seen), 'GPU')} ({' + '.join(gib(s) for s in seen)}) on {backend.name}, "
                 f"and {plural(len(declared), 'GPU')} ({' + '.join(gib(d) for d in declared)}) are declared: those are "
-                f"reckoned with, because which ones {_title(backend)} may use could not be read (CUDA_VISIBLE_DEVICES "
-                "of its environment)",
-                f"let {backend.ssh} read that environment (root, or the user it runs as); or, if it may use all of "
-                f"them, write gpus = [{_lines(Card(g.name, g.total) for g in machine.gpus)}] in "
-                f"[backends.{backend.name}]",
+                f"reckoned with, because which ones {_title(backend)} may use {read}",
+                f"{let}if it may use all of them, write gpus = [{_lines(every.cards)}] in [backends.{backend.name}]",
             )
         return
     seen = sorted((card.total for card in cards.cards), reverse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -138,3 +139,8 @@ def test_what_hides_cards_from_one_server_hides_none_from_another() -> None:
     }
     assert "capacity.foreign" in codes["v0"]
     assert "capacity.foreign" not in codes["o"], "that card is none of its"
+    one, untold = machine(0.5, gpus=[CARD]).table("backends.v0", ssh="ops@box").fleet, replace(reading, settings=None)
+    found = live_findings(one, one.backends["v0"], Facts("now", {("gpu", "ops@box"): untold}), ())
+    (differs,) = [f for f in found if f.code == "backend.gpus-differ"]
+    assert differs.message.endswith("which ones vLLM may use is not read"), "no login makes it readable"
+    assert differs.hint.startswith("if it may use all of them, write gpus = [")
