@@ -239,3 +239,21 @@ def test_hints_can_be_typed_whatever_the_alias_is() -> None:
     gone = world.at_proxy(lambda proxy: replace(proxy, keys=()))
     (found,) = (f for f in plan(gone, spec).findings if f.code == "key.revoked")
     assert '[keys."my web"]' in found.hint
+
+
+def test_what_the_spec_drops_beside_a_rotation_does_not_come_along() -> None:
+    base = fleet().models("one", "two").node("a", "one")
+    full = base.key("a", rpm=60, tags=["x"], model_rpm={"one": 5, "two": 6})
+    less = base.key("a", model_rpm={"two": 6}, generation=2)
+    world = settled(full)
+    row = world.key("a")
+    world = world.at_key("a", limits={**row.limits, "tpm_limit": 7}, metadata={**row.metadata, "note": "mine"})
+    done = apply(world, plan(world, less))
+    assert done.failed == []
+    new = done.world.key("a")
+    assert {name: limit for name, limit in new.limits.items() if limit} == {
+        "tpm_limit": 7,  # nobody's in the spec, so it goes along
+        "model_rpm_limit": {"two": 6},
+    }
+    assert (new.metadata.get("note"), new.metadata.get("tags") or None) == ("mine", None)
+    assert plan(done.world, less).changes == ()

@@ -28,7 +28,7 @@ def chapters(url: str) -> dict[str, Spec]:
     first = first.key("volta", rpm=60, max_budget=20.0, budget_duration="30d").key("web", models=["llama3.1-8b"])
     swapped = first.node("volta", "llama3.1-8b").key("volta", rpm=60, tpm=900, budget_duration=None)
     shared = swapped.node("tilt", "gemma3-27b", key="volta").table("nodes.volta", files={"fleethub": "GUIDE.md"})
-    turned = shared.node("volta", "qwen3-32b", "llama3.1-8b").key("volta", rpm=60, tpm=900, generation=2)
+    turned = shared.node("volta", "qwen3-32b", "llama3.1-8b").key("volta", rpm=None, tpm=900, generation=2)
     less = turned.without("nodes", "tilt").without("keys", "web")
     renamed = less.without("nodes", "volta").node("storm", "llama3.1-8b", target="nodes/volta", key="volta")
     return {"first": first, "swapped": swapped, "shared": shared, "turned": turned, "less": less, "renamed": renamed,

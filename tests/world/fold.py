@@ -60,7 +60,10 @@ def _key_put(do: KeyPut, world: World, fingerprinter: SecretResolver) -> World:
             token,
             do.models,
             {**NO_LIMITS, **(_unmanaged(like, do) if like else {})},
-            {**(like.metadata if like else {}), "fleethub": _key_mark(do, world)},
+            {
+                **{n: v for n, v in (like.metadata if like else {}).items() if n != "tags" or "tags" not in do.limits},
+                "fleethub": _key_mark(do, world),
+            },
             team=like.team if like else "",
         )
         row = _given(row, do)

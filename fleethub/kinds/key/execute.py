@@ -88,11 +88,12 @@ def _like(api: LiteLLM, token: str, do: KeyPut) -> dict[str, Any]:
     if not rows:
         return {}
     row = rows[0]
-    metadata = {name: value for name, value in row.metadata.items() if name not in ("fleethub", *BY_MODEL)}
+    apart = {"fleethub", *BY_MODEL, *({"tags"} & do.limits.keys())}
+    metadata = {name: value for name, value in row.metadata.items() if name not in apart}
     by_model = {name: left for name in BY_MODEL if (left := _above_zero(row.limits.get(name) or {}))}
     others = {name: limit for name, limit in row.limits.items() if limit and name not in (*BY_MODEL, *do.limits)}
     found = {**others, **by_model}
-    team = {"team_id": row.team} if row.team else {}
+    team = {"team_id": row.team} if row.team and "team" not in do.limits else {}
     return {**found, **team, "spend": row.spend or 0.0, "metadata": metadata}
 
 

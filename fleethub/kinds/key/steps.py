@@ -83,6 +83,8 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     if not wide and new:  # nothing of it may be had: no key, for an empty list means all models
         return Work(blockers=tuple(blockers))
     limits, stuck = _limits(None if new else seen, want)
+    if renewed and seen is not None:
+        limits |= _left_behind(seen, want)
     blockers += stuck
     olds = older(item)
     alias = item.address.alias
@@ -200,6 +202,19 @@ def _stuck(item: KeyState) -> Finding:
         item.want.place if item.want else None,
         "upgrade LiteLLM, write a budget_duration again, or delete the key and restore it by policy",
     )
+
+
+def _left_behind(seen: KeySeen, want: KeyResource) -> dict[str, Any]:
+    """What a new value must not take over of the one whose place it takes: what was managed, and is wanted no more."""
+    found: dict[str, Any] = {}
+    for name in (*SCALARS, "tags", "team"):
+        if getattr(seen.attrs, name) is not None and getattr(want.attrs, name) is None:
+            found[name] = None
+    for name in BY_MODEL:
+        had, wanted = (dict(getattr(side, name) or {}) for side in (seen.attrs, want.attrs))
+        if had.keys() - wanted.keys():
+            found[name] = {**wanted, **dict.fromkeys(sorted(had.keys() - wanted.keys()))}
+    return found
 
 
 def _limits(seen: KeySeen | None, want: KeyResource) -> tuple[dict[str, Any], list[Blocker]]:
