@@ -51,6 +51,7 @@ class Cards:
     """The cards of a server: ``by`` says from whom, empty when they are not known, and then ``says`` why.
 
     ``mask`` is the assignment that hides the others. ``declared``: the spec's, though the machine was read.
+    ``unsure``: there are cards, and which of them it may use is not known.
     """
 
     cards: tuple[Card, ...]
@@ -58,6 +59,7 @@ class Cards:
     says: tuple[str, ...] = ()
     mask: str = ""
     declared: bool = False
+    unsure: bool = False
 
     @property
     def gpus(self) -> tuple[tuple[str, int], ...]:
@@ -71,7 +73,7 @@ def cards_of(backend: Backend, reading: GpuReading | None, environment: Mapping[
     A machine whose memory is declared, and that has no GPU with memory of its own, has that memory for a card.
     """
     found = _gpus_of(backend, reading, environment)
-    if found.cards or backend.memory is None or backend.gpus or (reading is not None and reading.failed):
+    if found.cards or found.unsure or backend.memory is None or backend.gpus or (reading and reading.failed):
         return found
     return _memory(backend, backend.memory, reading)
 
@@ -110,7 +112,7 @@ def _gpus_of(backend: Backend, reading: GpuReading | None, environment: Mapping[
             return _least(found, declared if doubt else (), by, (*reading.says, *doubt), mask)
         says = f"{mask} of its environment matches none of the GPUs that {reading.by} lists"
         if not declared:  # it hides some, and which is not known
-            return Cards((), "", (*reading.says, f"{says}, and none are declared"), mask)
+            return Cards((), "", (*reading.says, f"{says}, and none are declared"), mask, unsure=True)
         return _least(_usual(seen, parts), declared, reading.by, (*reading.says, says), mask)
     return _least(_usual(seen, parts), declared, reading.by, reading.says, "")
 

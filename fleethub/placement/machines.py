@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from fleethub.engines.cards import TOLERANCE
@@ -50,13 +50,17 @@ def doubt(fleet: Fleet, backend: Backend, facts: Facts) -> str:
     if not others or _apart(fleet, (backend, *others), facts):
         return ""
     mine = set(keys_of(_server(fleet, backend, facts).gpus))
-    untold = [
-        other.name
-        for other in others
-        if _taken(fleet, other, facts) is None and mine & {*keys_of(_server(fleet, other, facts).gpus)}
-    ]
+    untold = [other.name for other in others if _untold(fleet, other, facts, mine)]
     whom = ", ".join(untold)
     return f"what {whom} {'take' if untold[1:] else 'takes'} of the same cards is not known" if untold else ""
+
+
+def _untold(fleet: Fleet, other: Backend, facts: Facts, mine: Set[CardKey]) -> bool:
+    """Whether it is not known what another server takes of these cards; nothing is known where its own are not."""
+    taken, its = _taken(fleet, other, facts), keys_of(_server(fleet, other, facts).gpus)
+    if not its:
+        return taken is None or bool(planned_sets(fleet).get(other.name))
+    return taken is None and not mine.isdisjoint(its)
 
 
 def doubted(verdict: AdmissionVerdict, why: str) -> AdmissionVerdict:

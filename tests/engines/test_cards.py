@@ -73,6 +73,10 @@ def test_a_mask_that_matches_nothing_leaves_the_declaration(value: str) -> None:
     undeclared = cards(read(*FOUR), env={"CUDA_VISIBLE_DEVICES": value})
     assert (undeclared.gpus, undeclared.by) == ((), ""), "it hides some, and which is not known"
     assert "none are declared" in undeclared.says[0]
+    beside = Backend(name="gpu", host="h", memory=128 * GIB)
+    assert cards_of(beside, read(*FOUR), {"CUDA_VISIBLE_DEVICES": value}).gpus == (), "its memory is not their place"
+    hidden = cards_of(beside, read(*FOUR), {"CUDA_VISIBLE_DEVICES": ""}).gpus
+    assert hidden == (("system memory", 128 * GIB),), "all are hidden: that is known"
 
 
 def test_the_declaration_wins_where_it_is_smaller_and_nothing_else_is_known() -> None:

@@ -101,6 +101,10 @@ def test_what_a_neighbour_takes_and_nobody_knows_is_unknown() -> None:
     assert report(spec.fleet, spec.fleet.backends["o"], NOTHING, ()).verdict.fit is Fit.FITS, "nothing is planned"
     found = plan(World.of(spec), spec)
     assert {f.address.name for f in found.findings if f.code == "capacity.unknown" and f.address} == {"o", "o2"}
+    bare = machine(ollama="8 GiB").backend("v", None, proxy="main", host="box", gpus=None)
+    bare = bare.table("backends.v.vllm", url="http://box:8000")
+    unsaid = ask(bare.fleet, NOTHING, Question("o", "q")).verdict
+    assert (unsaid.fit, unsaid.reason) == (Fit.UNKNOWN, "what v takes of the same cards is not known")
     apart = spec.backend("o2", "http://box:11435", proxy="main", host="box", gpus=[{"name": "A4000", "vram": "16 GiB"}])
     assert ask(apart.fleet, NOTHING, Question("o", "q")).verdict.fit is Fit.FITS
 
