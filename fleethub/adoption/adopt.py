@@ -82,11 +82,17 @@ def adopt(
     items = items_of({a: wanted[a] for a in chosen if a in wanted}, lockfile, context, blocks or {})
     # of what is not there, and what nobody could look at, the plan says so
     records = {a: record(i.want) for a, i in sorted(items.items()) if i.want and a not in lockfile.resources}
+    for address, keyless in _keyless(records, lockfile).items():
+        left[address] = keyless
+        del records[address]
     while True:
         held = _with(fleet, facts, lockfile, records)
         after = make_plan(fleet, held, wanted, facts, fingerprinter, findings, False, blocks or {})
         wrong = _wrong(fleet, after, records)
         if not wrong or after.fatal:
+            break
+        if users := _users(after, records, wrong):
+            left |= users  # without them their key may be taken: whoever asked proposes again
             break
         left |= wrong
         records = {a: r for a, r in records.items() if a not in wrong}
@@ -134,11 +140,42 @@ def _wrong(fleet: Fleet, after: Plan, records: Mapping[Address, AnyLocked]) -> d
         if change.address in records:
             # that it was changed by hand is what nobody says of a thing that FleetHub never had
             why = [] if change.address in drifted else [blocker.reason for blocker in change.blockers]
+            lacking = _lacking(change)
+            why += [f"it may not call {', '.join(sorted(lacking))}, which the spec needs"] if lacking else []
             why += [f"{'.'.join(one.path)} is {_shown(one.before)}, and would become {_shown(one.after)}"
-                    for one in change.fields]  # fmt: skip
+                    for one in change.fields if not lacking or one.path != ("models",)]  # fmt: skip
             why += [f"{file.path} would be written anew" for file in change.files]
             found[change.address] = "; ".join(dict.fromkeys(why)) or change.action.value
     return found
+
+
+def _keyless(records: Mapping[Address, AnyLocked], lockfile: Lockfile) -> dict[Address, str]:
+    """Who needs a key that is neither taken nor FleetHub's already."""
+    known = {*records, *lockfile.resources}
+    return {
+        address: f"its key {need} is not taken"
+        for address, one in records.items()
+        for need in one.needs
+        if need.kind == "key" and need not in known
+    }
+
+
+def _users(after: Plan, records: Mapping[Address, AnyLocked], wrong: Mapping[Address, str]) -> dict[Address, str]:
+    """Who has a key that cannot be taken as it is; where the key lacks what some of them call, those."""
+    found: dict[Address, str] = {}
+    for key in (address for address in wrong if address.kind == "key"):
+        users = {a for a, one in records.items() if key in one.needs and a not in wrong}
+        lacking = {model for change in after.changes if change.address == key for model in _lacking(change)}
+        callers = {a for a in users if records[a].needs[key] & lacking}
+        found |= dict.fromkeys(callers or users, f"its key {key}: {wrong[key]}")
+    return found
+
+
+def _lacking(change: Change) -> set[str]:
+    """The models that a key would have to be given."""
+    sides = next(((f.before, f.after) for f in change.fields if f.path == ("models",)), ((), ()))
+    before, after = (set(side) if isinstance(side, list | tuple) else set[str]() for side in sides)
+    return after - before
 
 
 def _shown(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -127,7 +128,7 @@ def judged(question: Question, held: HeldPlan, now: Workplace) -> ImportProposal
         with opened as after:
             new = {url for url in made.servers if not after.trust.guard.allows(url)} - closed.keys()
             if new:
-                closed |= {url: f"not known here, so its models go without: --trust {url}" for url in new}
+                closed |= {url: f"not known here, so its models go without: --trust {shlex.quote(url)}" for url in new}
                 continue
             done, facts = _adopted(after, made, held)
             digest = after.fleet.digest

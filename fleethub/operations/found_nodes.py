@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -65,13 +66,14 @@ def look_at(now: Workplace, places: Iterable[Place]) -> tuple[tuple[FoundTarget,
         try:
             target = normal(place.target, now.root)
             reading = hosts.at(target).read(usual)
-        except (Refused, HostError) as error:
-            if "://" in place.target and not now.trust.guard.allows(place.target):
-                asked = f"not known on this machine, so not looked at: --trust {origin_of(place.target)}"
-                told.append(Told(f"node.{place.name}", f"{place.target}: {asked}"))
-                continue
-            hint = f"; {error.hint}" if isinstance(error, Refused) and error.hint else ""
-            told.append(Told(f"node.{place.name}", f"{place.target}: {error}{hint}"))
+        except Refused as error:
+            told.append(Told(f"node.{place.name}", f"{place.target}: {error}{error.hint and f'; {error.hint}'}"))
+            continue
+        except HostError as error:
+            known = "://" not in place.target or now.trust.guard.allows(place.target)
+            trust = f"--trust {shlex.quote(origin_of(place.target))}"
+            why = str(error) if known else f"not known on this machine, so not looked at: {trust}"
+            told.append(Told(f"node.{place.name}", f"{place.target}: {why}"))
             continue
         if not reading.exists:
             told.append(Told(f"node.{place.name}", f"{place.target}: there is no such folder"))

@@ -218,3 +218,33 @@ def test_an_uninstall_denies_no_node_that_runs_on_and_can_be_taken_back(estate: 
     place.plan_is_empty()
     assert estate.admin.rows() == rows
     assert {str(a) for a in place.lockfile.resources} >= {"key.main.volta", "key.main.shared", "node.volta", "node.b"}
+
+
+def test_a_node_whose_key_is_not_taken_is_not_taken_either(estate: Estate, proxy: LiteLLM) -> None:
+    place, admin = estate.place, estate.admin
+    keys = {
+        "lacking": admin.generate(key_alias="lacking", models=["gemma3-27b"]),
+        "shut": admin.generate(key_alias="shut", models=["qwen3-32b"], blocked=True),
+    }
+    for name, value in {**keys, "fine": keys["lacking"]}.items():
+        model = "gemma3-27b" if name == "fine" else "qwen3-32b"
+        provider = {"baseUrl": f"{proxy.url}/v1", "apiKey": value, "models": [{"id": model}]}
+        config = {"models": {"providers": {"p": provider}}, "agents": {"defaults": {"model": f"p/{model}"}}}
+        estate.put(f"{name}/openclaw.json", json.dumps(config))
+    named = [word for name in (*keys, "fine") for word in ("--node", f"nodes/{name}")]
+    out = place.run("init", "monad", "--discover", "--proxy", proxy.url, *named, "--yes", code=0)
+    assert "node.lacking: its key key.main.lacking: it may not call qwen3-32b, which the spec needs" in out
+    assert "node.shut: its key key.main.shut: blocked is True, and would become False" in out
+    place.run("import", "--all", "--yes", code=0)
+    place.plan_is_empty()
+    taken = {str(address) for address in place.lockfile.resources}
+    assert taken == {*(f"key.main.{alias}" for alias in estate.keys), "key.main.lacking", "node.fine"}
+
+
+def test_what_a_tangleclaw_says_cannot_be_typed_into_a_shell(estate: Estate, proxy: LiteLLM) -> None:
+    odd = [{"name": "odd", "host": "h;touch x", "sshUser": "ops", "instanceDir": "/srv/x", "gatewayToken": "tok-1"}]
+    with TangleClaw(connections=odd) as tangleclaw:
+        asked = ("init", "monad", "--discover", "--proxy", proxy.url, "--tangleclaw", tangleclaw.url, "--dry-run")
+        out = estate.place.run(*asked, code=0)
+    assert "node.odd: " in out
+    assert "--trust" not in out
