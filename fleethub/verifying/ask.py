@@ -61,14 +61,14 @@ def verify_node(
 
     ``readings``: the proxies as their master keys see them; None where that could not be read.
     """
-    query = _NodeQuery.of(access, node, live)
+    query = _NodeQuery.of(access, node, live, readings)
     if stranger := query.stranger():
         asked = query.here("", {}, unread=f"{stranger} is not known on this machine, so no key was sent there")
     else:
         asked = query.closer_look(query.remote() if "://" in node.target else query.folder())
     tokens = {
         query.proxies[variable]: asked.keys.get(variable, KeyState("")).older or value.sha256()
-        for variable, value in query.derived.items()
+        for variable, value in (query.likely if asked.unread else query.derived).items()
     }
     masters = {
         name: MasterView(readings[name], access.fleet.proxies[name].key_cache_ttl, tokens.get(name))
@@ -80,7 +80,7 @@ def verify_node(
 @dataclass(frozen=True, slots=True)
 class _NodeQuery:
     """One node's questions. ``proxies``, ``derived`` (the keys that it should have) and ``older`` (their values
-    before, the newest first) are by variable.
+    before, the newest first) are by variable; so is ``likely``: of these the newest that its proxy has.
     """
 
     access: Access
@@ -90,9 +90,12 @@ class _NodeQuery:
     proxies: Mapping[str, str]
     derived: Mapping[str, Secret]
     older: Mapping[str, tuple[Secret, ...]]
+    likely: Mapping[str, Secret]
 
     @classmethod
-    def of(cls, access: Access, node: Node, live: float | None) -> _NodeQuery:
+    def of(
+        cls, access: Access, node: Node, live: float | None, readings: Mapping[str, ProxyReading | None]
+    ) -> _NodeQuery:
         """With the keys that can be derived: none without the seed."""
         checks, calls = checks_of(access.fleet, node, live)
         proxies = {check.variable: check.proxy for check in checks if check.variable}
@@ -106,7 +109,11 @@ class _NodeQuery:
                 derived[variable] = access.resolver.open(slot)
                 before = range(slot.generation - 1, max(slot.generation - 1 - OLDER, 0), -1)
                 older[variable] = tuple(access.resolver.open(replace(slot, generation=n)) for n in before)
-        return cls(access, node, checks, calls, proxies, derived, older)
+        likely = {
+            variable: _likely((value, *older[variable]), readings.get(proxies[variable])) if older[variable] else value
+            for variable, value in derived.items()
+        }
+        return cls(access, node, checks, calls, proxies, derived, older, likely)
 
     @property
     def env(self) -> str:
@@ -129,7 +136,7 @@ class _NodeQuery:
                 Hosts(self.access.shells, self.access.root).at(self.node.target).read((self.env,)).files.get(self.env)
             )
         except HostError as error:
-            return self.here(note, self.derived, unread=f"its {self.env} cannot be read: {error}")
+            return self.here(note, self.likely, unread=f"its {self.env} cannot be read: {error}")
         own: dict[str, Secret] = {}
         if file is None or file.content is None:
             keys = dict.fromkeys(self.proxies, KeyState("no-file" if file is None else "unreadable"))
@@ -149,7 +156,7 @@ class _NodeQuery:
         try:
             said = ask_node(self.access.shells.at(parts.netloc), parts.path, self.env, tuple(self.proxies), self.calls)
         except ShellError as error:
-            return self.here("the node cannot be asked", self.derived, unread=str(error))
+            return self.here("the node cannot be asked", self.likely, unread=str(error))
         keys = {
             name: self._state(name, state, digest, value if len(value) == DIGEST else "")
             for name, (state, value) in said.keys.items()
@@ -235,6 +242,12 @@ class _NodeQuery:
         origins = (origin,) * len(replies)
         node = self.node
         return NodeAnswers(node.name, node.key, note, self.checks, self.calls, replies, origins, keys, unread=unread)
+
+
+def _likely(values: Sequence[Secret], reading: ProxyReading | None) -> Secret:
+    """The first of a key's values that its proxy has; the first where that is not known."""
+    there = {row.token for same in reading.keys.values() for row in same} if reading else set()
+    return next((value for value in values if value.sha256() in there), values[0])
 
 
 def _renumbered(call: Call, kept: Sequence[int]) -> Call:

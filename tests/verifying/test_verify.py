@@ -376,6 +376,8 @@ def test_a_node_that_cannot_be_logged_into(
     assert "no answer within 5 s" in out
     town.admin.update("volta", models=["qwen3-32b"])
     assert codes(place) == ["verify.node-unread", "verify.key-scope"]
+    place.write((place.folder / "fleet.toml").read_text() + "\n[keys.volta]\ngeneration = 2\n")
+    assert codes(place) == ["verify.node-unread", "verify.key-scope"]  # a value that is not made yet is not asked with
 
 
 @pytest.fixture
