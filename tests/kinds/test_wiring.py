@@ -386,3 +386,24 @@ def test_on_a_machine_nothing_of_it_is_ended() -> None:
     (step,) = steps(NODE, world, FAR.without("nodes")).steps
     assert isinstance(step.do, RemoveNode)
     assert (step.do.argv, step.do.files) == ((), {})
+
+
+def test_what_is_wanted_no_more_and_what_changes_hands_restarts_nothing() -> None:
+    """Its operator's command would not make it a new process, for nothing is new: it would count as not come up."""
+
+    def restarts(world: World, spec: Spec) -> bool:
+        (activate,) = (step.do for step in steps(NODE, world, spec).steps if isinstance(step.do, Activate))
+        return activate.fresh
+
+    zone = FAR.table("nodes.a.env", TZ={"value": "Europe/Berlin"})
+    world = done(far(zone), zone)
+    assert not restarts(world, FAR)
+    assert restarts(world, FAR.table("nodes.a.env", TZ={"value": "UTC"}))
+    done(world, FAR)
+    whole = FAR.table("nodes.a", manage=None)
+    mine = apply(World.of(whole), plan(World.of(whole), whole)).world
+    assert not plan(mine, whole).changes
+    assert not restarts(mine, FAR)
+    assert restarts(mine, zone)
+    assert not [one for one in plan(mine, FAR).findings if one.code == "node.no-docker"], "its compose file lies there"
+    assert restarts(done(mine, FAR), whole)

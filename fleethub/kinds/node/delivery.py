@@ -72,16 +72,31 @@ def needs_restart(item: NodeState) -> bool:
     begun = item.locked.pending.attrs if item.locked and item.locked.pending else None
     sides = [side.files for side in (applied, begun) if side is not None]
     files = (f.path for f in item.want.material.files if not f.of.hot)
-    return any(_other(side.get(path, FileAttrs()), wanted[path]) for path in files for side in sides)
+    return any(_other(item, path, side.get(path, FileAttrs()), wanted[path]) for path in files for side in sides)
 
 
-def _other(one: FileAttrs, wanted: FileAttrs) -> bool:
-    """Whether a process may have started with something else than is wanted; ``before``: what was begun earlier."""
-    return _content(one) != _content(wanted) or bool({*(one.before or ())} - {wanted.fingerprint})
+def _other(item: NodeState, path: str, one: FileAttrs, wanted: FileAttrs) -> bool:
+    """Whether a process may have started with something else than is wanted; ``before``: what was begun earlier.
+
+    What is wanted no more of somebody else's file is nothing else: it stays there, or nothing reads it, and a process
+    that nothing is new for is not made a new one by its operator's command.
+    """
+    if {*(one.before or ())} - {wanted.fingerprint}:
+        return True
+    if wanted.owned is None:
+        return one.owned is not None or one.fingerprint != wanted.fingerprint
+    had = _owned_then(item, path) if one.owned is None else one.owned
+    return had is None or any(had.get(name) != text for name, text in wanted.owned.items())
 
 
-def _content(file: FileAttrs) -> object:
-    return file.fingerprint if file.owned is None else file.owned
+def _owned_then(item: NodeState, path: str) -> Mapping[str, str] | None:
+    """FleetHub's part of a file from when it was all FleetHub's; None where it is no longer as it was applied."""
+    there = item.seen.attrs.files.get(path) if item.seen else None
+    if item.seen is None or there is None:
+        return None
+    blob, applied = item.seen.telemetry.files.get(path), item.seen.telemetry.applied.get(path)
+    same = blob is not None and applied is not None and blob.sha256() == applied.sha256()
+    return there.owned if same else None
 
 
 def by_hand(want: NodeResource | None) -> bool:

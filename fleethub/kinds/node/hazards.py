@@ -112,5 +112,6 @@ def _machine_findings(resource: NodeResource, reading: HostReading, locked: Node
     if kind is None or not is_host(node):
         return ()
     known = fingerprints(locked)
-    others = tuple(name for name in reading.compose if name not in known)
+    # what FleetHub wrote is no second stack; of a node that is its operator's it is his by now
+    others = tuple(name for name in reading.compose if name not in known or is_wired(resource.attrs))
     return kind.machine(node, replace(reading, compose=others), applied=locked is not None)
