@@ -85,7 +85,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             slot: Derived | Kept = Derived("key", fleet.identity, proxy_name, born or name, generation)
             grace = block.grace if block.grace is not None else 0.0 if user else GRACE
             if kept:
-                slot = Kept(proxy_name, name, generation, kept)
+                slot = Kept(proxy_name, born or name, generation, kept)
                 # a moment is what no spec can say: it is left as it was found, until the value is another
                 limits = {**({"expires": fleet.endings[address]} if address in fleet.endings else {}), **limits}
             yield Resource(
