@@ -14,6 +14,7 @@ from fleethub.clients.http import Http
 from fleethub.clients.vllm import Vllm, VllmError
 from fleethub.engines.vllm.cache import BLOCK, layout
 from fleethub.engines.vllm.server import VllmServer, server_of
+from fleethub.engines.vllm.settings import VllmSettings
 from fleethub.engines.vllm.share import GRAPHS, RUNTIME, share, working
 from fleethub.kinds.route.deployments import wanted_deployments
 from fleethub.model.capacity import Fit
@@ -258,6 +259,24 @@ def test_routes_and_direct_hops_lead_to_its_openai_endpoint() -> None:
 
 
 # ---- the client
+
+
+@pytest.mark.parametrize(
+    ("devices", "tensor", "cards"),
+    [
+        ("", 1, (0,)),
+        ("1", 1, (1,)),
+        ("2,0", 2, (2, 0)),
+        ("0,0", 2, (0,)),
+        ("7", 1, ()),
+        ("GPU-8a1f", 1, (1,)),
+        ("²", 1, (1,)),
+    ],
+)
+def test_its_cards_are_those_that_it_is_given(devices: str, tensor: int, cards: tuple[int, ...]) -> None:
+    gpus = (("A", 24 * GIB), ("B", 8 * GIB), ("C", 48 * GIB))
+    settings = VllmSettings(url=URL, tensor_parallel=tensor, devices=devices)
+    assert VllmServer("gpu", gpus, settings).cards == cards, "one twice is one; an unreadable one may be the smallest"
 
 
 @pytest.fixture

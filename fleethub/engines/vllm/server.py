@@ -92,10 +92,17 @@ class VllmServer:
 
     @property
     def cards(self) -> tuple[int, ...]:
-        """The indices of its cards in ``gpus``: those of ``devices``, else the first; fewer where there are fewer."""
+        """The indices of its cards in ``gpus``: those of ``devices``, else the first; fewer where there are fewer.
+
+        Where ``devices`` is not in numbers, the smallest ones.
+        """
         listed = [part.strip() for part in self.settings.devices.split(",") if part.strip()]
         numbers = [int(part) for part in listed if part.isascii() and part.isdigit() and len(part) < 5]
-        wanted = numbers if len(numbers) == len(listed) and numbers else list(range(len(self.gpus)))
+        wanted = (
+            list(dict.fromkeys(numbers)) if len(numbers) == len(listed) and numbers else list(range(len(self.gpus)))
+        )
+        if len(numbers) < len(listed):
+            wanted.sort(key=lambda card: self.gpus[card][1])
         return tuple(card for card in wanted[: self.settings.cards] if card < len(self.gpus))
 
     def runs(self, tag: str) -> bool:
