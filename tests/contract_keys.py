@@ -273,8 +273,11 @@ def test_a_new_seed_makes_every_value_anew_and_refuses_no_call(
         seed.unlink()
     with Consumer(place.folder / "nodes/volta", endpoints) as agent:
         called(agent, 10)
+        applied = place.lockfile.applied.spec
+        place.edit("[policy]", "# another spec\n[policy]")
         out = place.run("rotate", "--seed", "--yes", code=0)
         assert old.strip() not in out
+        assert place.lockfile.applied.spec == applied, "of the edited spec nothing is applied by that"
         assert seed.read_text() != old
         assert place.env("volta")["FLEETHUB_KEY_MAIN"] == before
         planned = place.run("plan", code=0)

@@ -108,6 +108,7 @@ def _resealed(workplace: Workplace, facts: Facts) -> HeldPlan:
         lineage=lockfile.lineage,
         fleet_id=lockfile.id,
         by_name=lockfile.by_name,
+        left_out=tuple(lockfile.resources),  # of the spec nothing is applied by this
     )
     return HeldPlan(PlanInput(), plan, wanted, facts, lockfile, base=stored.version)
 
