@@ -59,12 +59,16 @@ def let_go(state: PlanningState) -> None:
 
 def gate(state: PlanningState, fleet: Fleet, facts: Facts) -> None:
     """Hold back consumers whose models are refused, whose providers cannot be proved, or that are barred."""
+    came = {taker: state.items[old] for old, taker in state.takers.items()}
     for address, item in state.items.items():
         verdict, kind = state.verdicts[address], state.kind(address)
         if not kind.consumer or item.want is None or verdict.action not in (Action.CREATE, Action.UPDATE):
             continue
         gates = [state.barred[address]] if address in state.barred else []
-        gates += kind.gates(item, facts)
+        runs = item  # with the record of what runs there until it comes
+        if address in came and (item.locked is None or item.locked.attrs is None):
+            runs = replace(item, locked=came[address].locked)
+        gates += kind.gates(runs, facts)
         loads = kind.loads(item, fleet)
         gates += [why for pair, why in state.refused.items() if pair in loads]
         before = item.locked.needs if item.locked else {}

@@ -85,6 +85,22 @@ def test_a_move_that_broke_off_and_is_taken_back_leaves_nothing_at_the_new_place
     assert plan(done.world, at(HERE)).changes == ()
 
 
+def test_who_comes_to_a_place_does_not_outrun_the_key_of_what_runs_there() -> None:
+    """A gateway takes its new config over while it runs, and its new key when it restarts."""
+    base = fleet().models("one", "two")
+    before = base.node("a", "one", target="nodes/a", project="x").node("b", "two", target=HERE, project="x")
+    after = base.node("a", "one", target=HERE, project="x").node("b", "two", target="nodes/b", project="x")
+    world = settled(before)
+    for _ in range(3):
+        made = plan(world, after)
+        (why,) = [c.blockers[0].reason for c in made.changes if c.address == node("a")]
+        assert "changes from b to a" in why
+        broken = apply(world, made, crash=1)
+        done = apply(broken.world, plan(broken.world, after))
+        assert all(denied(moment) == [] for moment in (*broken.worlds, *done.worlds))
+        world = done.world
+
+
 def test_the_key_is_not_narrowed_before_the_old_place_is_taken_down() -> None:
     made = plan(settled(at(HERE)), at(THERE, "two"))
     narrow = next(s for s in made.steps if s.address == key("main", "a") and s.phase is Phase.CONTRACT)

@@ -48,6 +48,17 @@ def test_it_breaks_off_anywhere_and_goes_on(target: str) -> None:
         assert {a for a in after.lockfile.resources if a.kind != "route"} == {node("b"), key("main", "b")}
 
 
+def test_back_to_where_it_was_before_anything_came_to_the_new_place() -> None:
+    """What listens at the old place is its own process, though the record has the old place's address by then."""
+    broken = apply(settled(named("a", HERE)), planned(settled(named("a", HERE)), named("b", THERE, "two")), crash=1)
+    spec = named("b", HERE)
+    back = planned(broken.world, spec)
+    assert [c.blockers for c in back.changes if c.blockers] == []
+    done = apply(broken.world, back)
+    assert all(denied(moment) == [] for moment in done.worlds)
+    assert planned(done.world, spec).changes == ()
+
+
 def test_a_name_alone_is_recorded_though_nothing_else_is_to_be_done() -> None:
     spec = fleet().models("one").node("b", "one", target=HERE, project="x", key="shared")
     world = settled(fleet().models("one").node("a", "one", target=HERE, project="x", key="shared"))

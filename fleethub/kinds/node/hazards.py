@@ -47,11 +47,15 @@ def env_findings(wanted: Mapping[Address, NodeResource], facts: Facts) -> list[F
 def machine_findings(
     wanted: Mapping[Address, NodeResource], facts: Facts, locked: Mapping[Address, NodeLocked]
 ) -> Iterable[Finding]:
-    """What on a node's machine is in its way, where the machine could be read."""
+    """What on a node's machine is in its way, where the machine could be read.
+
+    What was applied at its place is not, whichever node that was: one that moved and comes back, or makes room.
+    """
+    places = {record.source.id: record for record in locked.values()}
     for address, resource in wanted.items():
         reading = facts.of(resource.source)
         if isinstance(reading, HostReading):
-            yield from _machine_findings(resource, reading, locked.get(address))
+            yield from _machine_findings(resource, reading, locked.get(address) or places.get(resource.source.id))
 
 
 def kept_findings(fleet: Fleet, wanted: Mapping[Address, NodeResource]) -> Iterable[Finding]:
