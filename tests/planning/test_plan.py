@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fleethub.model.plan import Action, Phase, Plan
 from tests.fleets import Spec, fleet
-from tests.world import SEAL, World, apply, facts, plan, settled
+from tests.world import SEAL, World, apply, denied, facts, plan, settled
 from tests.world.lies import believed, told
 
 ONE = fleet().models("one", "two").node("a", "one")
@@ -93,14 +93,14 @@ def test_a_limit_is_one_update_that_no_node_waits_for() -> None:
     assert steps(made) == ["key.main.a/expand", "key.main.a/prove"]
 
 
-def test_a_creation_that_broke_off_is_not_begun_elsewhere_while_it_may_live_there() -> None:
+def test_a_creation_that_broke_off_and_is_wanted_elsewhere_leaves_nothing_where_it_began() -> None:
     elsewhere = FAR.table("nodes.a", target="ssh://ops@b/srv/a")
-    broken = apply(World.of(FAR), plan(World.of(FAR), FAR), crash=3).world
-    assert "its target moves" in reasons(plan(broken, elsewhere))
-    untouched = apply(World.of(FAR), plan(World.of(FAR), FAR), crash=2).world
-    moved = apply(untouched, plan(untouched, elsewhere)).world
-    assert set(moved.nodes) == {"ssh://ops@b/srv/a"}
-    assert plan(moved, elsewhere).changes == ()
+    for crash in (2, 3, 4):
+        broken = apply(World.of(FAR), plan(World.of(FAR), FAR), crash=crash).world
+        done = apply(broken, plan(broken, elsewhere))
+        assert all(denied(moment) == [] for moment in done.worlds)
+        assert {place for place, there in done.world.nodes.items() if there.files} == {"ssh://ops@b/srv/a"}
+        assert plan(done.world, elsewhere).changes == ()
 
 
 def test_a_lost_lockfile_ends_everything() -> None:
