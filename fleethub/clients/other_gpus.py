@@ -60,7 +60,8 @@ def _amd(text: str, memory: int) -> Iterator[GpuState]:
             there = min(gtt, memory) if memory else gtt  # a kernel's parameter may promise more than there is
             yield GpuState(f"{name}{SYSTEM}", total + there, None, None, f"sysfs-{index}", index)
         else:
-            yield GpuState(name, total, used, total - used, f"sysfs-{index}", index)
+            told = parts[1].isdigit()
+            yield GpuState(name, total, used if told else None, total - used if told else None, f"sysfs-{index}", index)
 
 
 def _number(text: str) -> int:

@@ -59,6 +59,11 @@ def test_a_discrete_card_has_memory_of_its_own(tmp_path: Path) -> None:
     assert (found.by, found.memory) == ("sysfs", MEMORY * 1024)
 
 
+def test_what_of_a_card_is_in_use_is_not_nothing_where_it_is_not_told(tmp_path: Path) -> None:
+    card(tmp_path / "sys", 0, "0x1002", product_name="Radeon RX 7900 XTX", mem_info_vram_total=str(XTX))
+    assert read(tmp_path).gpus == (GpuState("Radeon RX 7900 XTX", XTX, None, None, "sysfs-0", 0),)
+
+
 def integrated(sys: Path, number: int, vram: int, gtt: int) -> None:
     sizes = {"mem_info_vram_total": str(vram), "mem_info_vram_used": "1", "mem_info_gtt_total": str(gtt)}
     card(sys, number, "0x1002", device="0x1586", **sizes)

@@ -45,13 +45,13 @@ out=''
 for folder in "${sys:?}"/class/drm/card*/device; do
   vendor=''; { read -r vendor < "$folder/vendor"; } 2>/dev/null
   [ "$vendor" = 0x1002 ] || continue
-  total=0 used=0 gtt=0 name='' device=''
+  total=0 used='' gtt=0 name='' device=''
   { read -r total < "$folder/mem_info_vram_total"; } 2>/dev/null
   { read -r used < "$folder/mem_info_vram_used"; } 2>/dev/null
   { read -r gtt < "$folder/mem_info_gtt_total"; } 2>/dev/null
   { read -r name < "$folder/product_name"; } 2>/dev/null
   { read -r device < "$folder/device"; } 2>/dev/null
-  out="${out}${total:-0} ${used:-0} ${gtt:-0} ${name:-GPU ${device#0x}}
+  out="${out}${total:-0} ${used:--} ${gtt:-0} ${name:-GPU ${device#0x}}
 "
 done
 frame amd 0 "$out"
