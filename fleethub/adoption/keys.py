@@ -31,6 +31,8 @@ def keys(draft: Draft) -> None:
     for proxy, reading in draft.readings():
         for alias, rows in sorted(reading.keys.items()):
             address = key_address(proxy, alias)
+            if address in draft.left:  # a block for the same alias on another proxy is not about this one
+                continue
             if all(mark_of(row.metadata) for row in rows) and not _let_go(draft, address, rows):
                 continue
             try:

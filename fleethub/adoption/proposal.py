@@ -54,6 +54,7 @@ class Draft:
     refused: Mapping[tuple[str, str], str] = field(default_factory=dict)  # blocks that the spec cannot have, and why
     lineage: str = ""  # of the fleet's own marks
     records: Collection[Address] = ()  # what the lockfile has
+    left: Collection[Address] = ()  # what is known not to be taken
     foreign: dict[Address, None] = field(default_factory=dict)  # keys of other fleets
     backends: dict[str, NewBlock] = field(default_factory=dict)  # by the origin of its server
     models: dict[tuple[str, str], KnownModel] = field(default_factory=dict)

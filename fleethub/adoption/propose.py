@@ -30,14 +30,15 @@ def propose(
     targets: Iterable[FoundTarget] = (),
     refused: Mapping[tuple[str, str], str] | None = None,
     lockfile: Lockfile | None = None,
+    left: Collection[Address] = (),
 ) -> SpecProposal:
     """Of what the proxies of ``fleet`` have, what it does not say yet. ``asked`` None: all.
 
     ``contexts``: alias -> tokens, where nothing else tells it. ``closed``: origins of servers that are no backends,
     and why. ``targets``: nodes that were looked at. ``refused``: blocks that the spec cannot have, and why.
-    ``lockfile``: what is taken already.
+    ``lockfile``: what is taken already. ``left``: what is known not to be taken.
     """
-    draft = Draft(fleet, facts, contexts or {}, closed or {}, refused or {})
+    draft = Draft(fleet, facts, contexts or {}, closed or {}, refused or {}, left=left)
     if lockfile is not None:
         draft.lineage, draft.records = lockfile.lineage, lockfile.resources.keys()
     for name, proxy in fleet.proxies.items():

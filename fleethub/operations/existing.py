@@ -116,7 +116,7 @@ def judged(question: Question, held: HeldPlan, now: Workplace) -> ImportProposal
         wanted = question.wanted or None
         # of a node that is not taken, the key is one that no node uses
         targets = [at for at in question.targets if node_address(at.name) not in left]
-        asked = (wanted, question.contexts, closed, targets, refused, held.lockfile)
+        asked = (wanted, question.contexts, closed, targets, refused, held.lockfile, left)
         made = proposal_of(question.spec.fleet, held.facts, *asked).without(left)
         _there(question.wanted, made, left)
         edit = edit_of(question, made)

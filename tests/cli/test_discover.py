@@ -131,3 +131,18 @@ def test_what_the_spec_cannot_say_stops_nothing_else(place: Place, name: str) ->
         asked = place.run("import", "key.main.theirs", "--yes", code=3)
         assert "key.main.theirs: another fleet of FleetHub made it" in asked
         assert "no proxy has a model of that name" in place.run("import", "--all", "--context", "gud=9", code=1)
+
+
+def test_a_key_of_one_alias_on_two_proxies_is_taken_where_it_can_be(place: Place, proxy: LiteLLM, gpu: Ollama) -> None:
+    cloud = [{"model_name": "cloud", "litellm_params": {"model": "openai/c", "num_ctx": 9000}}]
+    with LiteLLM(models=cloud, master_key=MASTER) as second:
+        for alias, fields in {"both": {}, "half": {"blocked": True}}.items():
+            Admin(proxy.url).generate(key_alias=alias, models=["qwen3-32b"])
+            Admin(second.url).generate(key_alias=alias, models=["cloud"], **fields)
+        proxies = ("--proxy", f"a={proxy.url}", "--proxy", f"b={second.url}")
+        out = place.run("init", "monad", "--discover", *proxies, "--yes", code=0)
+        assert "key.b.half: blocked is True, and would become False" in out
+        out = place.run("import", "--all", "--yes", code=0)
+        assert "key.b.half: the spec names no model of it on b" in out
+        place.plan_is_empty()
+        assert {str(a) for a in place.lockfile.resources} == {"key.a.both", "key.b.both", "key.a.half"}

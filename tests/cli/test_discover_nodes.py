@@ -173,7 +173,7 @@ def test_of_nodes_that_the_spec_cannot_have_the_keys_are_taken(estate: Estate, p
     assert "node.port: nodes/port: the spec cannot say it: nodes.port.port must be 65535 or less" in out
     assert "node.folder: nodes/folder: its .env is no file of its own (folder), so what it calls is not known" in out
     assert "node.second: nodes/a: the spec cannot say it: nodes a and second have the same target" in out
-    assert "the spec does not want it" not in out
+    assert "the spec names no model of it" not in out
     place.run("import", "--all", "--yes", code=0)
     place.plan_is_empty()
     taken = {str(address) for address in place.lockfile.resources}
