@@ -407,3 +407,17 @@ def test_what_is_wanted_no_more_and_what_changes_hands_restarts_nothing() -> Non
     assert restarts(mine, zone)
     assert not [one for one in plan(mine, FAR).findings if one.code == "node.no-docker"], "its compose file lies there"
     assert restarts(done(mine, FAR), whole)
+
+
+def test_a_node_that_was_all_fleethubs_is_swapped_once_it_is_its_operators() -> None:
+    whole = SPEC.table("nodes.a", manage=None)
+    world = done(apply(World.of(whole), plan(World.of(whole), whole)).world, SPEC)
+    listed = text(world).replace('"fleethub-1/one": {}', '"fleethub-1/one": {}, "mine/x": {}')
+    mine = listed.replace(
+        '"providers": {', '"providers": { "mine": { "baseUrl": "http://x", "apiKey": "k", "models": [{ "id": "x" }] },'
+    )
+    world = world.at_file(HERE, "openclaw.json", mine.encode(), 0o644)
+    assert (plan(world, SPEC).changes, plan(world, SPEC).drift) == ((), ())
+    after = config(done(world, SPEC.node("a", "two")))["agents"]["defaults"]
+    assert after["model"]["primary"] == "fleethub-1/two"
+    assert set(after["models"]) == {"mine/x"}

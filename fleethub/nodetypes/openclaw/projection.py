@@ -26,6 +26,7 @@ PROVIDERS = ("models", "providers")
 #: What of a provider that somebody else made is FleetHub's, and the word that leaves it as it is found.
 FIELDS = {"baseUrl": "url", "apiKey": "key", "api": "api"}
 CONTEXT = "contextWindow"
+CATALOGUE = ("agents", "defaults", "models")
 KEYS = "FLEETHUB_KEY_"
 
 
@@ -49,6 +50,8 @@ def config(fleet: Fleet, node: Node, text: Text) -> Projection:
                 keep.add((*PROVIDERS, id, *path))
     chain = json5.table(rendered, *CHAIN)
     values |= {(*CHAIN, key): chain[key] for key in ("primary", "fallbacks") if key in chain}
+    # what the catalogue has of FleetHub's names goes with the model; that of a model of the chain stays as it is
+    fresh |= {(*CATALOGUE, ref): {} for ref in references(chain)}
     free = dict(branches(dict(node.settings))) if node.settings else {}
     return Projection(
         values={**values, **free},
@@ -56,7 +59,7 @@ def config(fleet: Fleet, node: Node, text: Text) -> Projection:
         keep=frozenset(keep),
         free=frozenset(free),
         fresh=fresh,
-        sweep={PROVIDERS: PROVIDER},
+        sweep={PROVIDERS: PROVIDER, CATALOGUE: PROVIDER},
         short={CHAIN: "primary"},
         lists=frozenset((*PROVIDERS, id, "models") for id in node.wiring),
         include=INCLUDE,
