@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Literal, TypedDict, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args, get_origin
 
 import click
 from annotated_types import Ge, Le
@@ -53,7 +53,13 @@ def option(of: type[BaseModel], name: str, flag: str = "", **more: Any) -> Calla
     return click.option(f"--{name.replace('_', '-')}", *([flag] if flag else []), **(made | more))
 
 
-class Tokens(click.ParamType[tuple[str, int]]):
+if TYPE_CHECKING:
+    TokensType = click.ParamType[tuple[str, int]]
+else:
+    TokensType = click.ParamType  # takes no parameter in the lowest click that is allowed
+
+
+class Tokens(TokensType):
     """``ALIAS=TOKENS``."""
 
     name = "ALIAS=TOKENS"
