@@ -22,7 +22,8 @@ def put(text: str, name: str, value: str) -> str:
     bindings = _bindings(text)
     for number in reversed(range(len(bindings))):
         if bindings[number][0] == name and (match := _LINE.fullmatch(bindings[number][1])):
-            line = f"{match['head']}{match['name']}{match['equals'].rstrip()}{value}{match['tail']}"
+            gap = " " if match["tail"].startswith("#") else ""  # of an empty value it stands before the value
+            line = f"{match['head']}{match['name']}{match['equals'].rstrip()}{value}{gap}{match['tail']}"
             lines = [one for _, one in bindings]
             return _joined(text, [*lines[:number], line, *lines[number + 1 :]])
     newline = "\r\n" if "\r\n" in text else "\n"

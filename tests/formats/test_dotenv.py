@@ -53,6 +53,7 @@ def test_what_was_added_is_cut(text: str) -> None:
 
 def test_a_comment_behind_a_value_stays() -> None:
     assert dotenv.put("export A=1 # mine\n", "A", "'2'") == "export A='2' # mine\n"
+    assert dotenv.put("A= # mine\n", "A", "'2'") == "A='2' # mine\n"
 
 
 def test_a_value_of_many_spaces_takes_no_time() -> None:
