@@ -119,7 +119,8 @@ class Engine(Protocol):
 
     ``providers`` are LiteLLM's that reach it natively. ``context_parameter`` is LiteLLM's parameter by which a route
     decides the context; empty: a route decides nothing. ``quants`` are the quantisations that a model may be had in,
-    best first; none: nothing is to be proposed.
+    best first; none: nothing is to be proposed. What a method does here is so of a server that speaks OpenAI's protocol
+    and tells no bytes.
     """
 
     @property
@@ -135,9 +136,11 @@ class Engine(Protocol):
 
     def canonical(self, name: str) -> str:
         """The one form of a model's name that this engine's names are compared in."""
+        return name
 
     def deployment(self, settings: EngineSettings, model: Model) -> Mapping[str, str | int]:
         """LiteLLM's parameters, beside the route, of a deployment that leads to this server."""
+        return {"api_base": settings.url + settings.path}
 
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> Server:
         """The server of a backend; what was observed wins over what is declared."""
@@ -146,12 +149,15 @@ class Engine(Protocol):
         self, backend: Backend, reading: ServerReading, machine: Reading | Unknown | None, at: str
     ) -> Iterable[MeasuredLoad]:
         """The residents whose sizes are measurements, with the settings that they were loaded by."""
+        return ()
 
     def environment(self, machine: GpuReading) -> Mapping[str, str] | None:
         """The server's own variables, by which cards may be hidden from it; None: they are not known."""
+        return None
 
     def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
         """Where the settings that only the machine tells are not as declared, or could not be read."""
+        return ()
 
     def live_findings(
         self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from fleethub.engines.interface import GGUF_QUANTS, SpecKey
+from fleethub.engines.interface import GGUF_QUANTS, Engine, SpecKey
 from fleethub.engines.llamacpp.settings import BETWEEN, KEYS, LOADED, LlamaCppSettings, declared
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
-from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
+from fleethub.model.facts import Facts, GpuProcess, ServerReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
-from fleethub.model.observation import Unknown
+from fleethub.model.fleet import Backend, EngineSettings, Fleet
 
 if TYPE_CHECKING:
     from fleethub.engines.llamacpp.server import LlamaCppServer
 
 
-class LlamaCppEngine:
+class LlamaCppEngine(Engine):
     """One process, one model; or a router that starts a process for each, up to a number of them."""
 
     settings: type[EngineSettings] = LlamaCppSettings
@@ -27,33 +26,11 @@ class LlamaCppEngine:
     context_parameter = ""
     quants = GGUF_QUANTS
 
-    def canonical(self, name: str) -> str:
-        """As it is."""
-        return name
-
-    def deployment(self, settings: EngineSettings, model: Model) -> Mapping[str, str | int]:
-        """Its OpenAI endpoint; the context is its command line's."""
-        return {"api_base": settings.url + settings.path}
-
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> LlamaCppServer:
         """The server of a backend; its rules are loaded for a fleet that has one."""
         from fleethub.engines.llamacpp.server import server_of
 
         return server_of(fleet, backend, facts)
-
-    def measured(
-        self, backend: Backend, reading: ServerReading, machine: Reading | Unknown | None, at: str
-    ) -> Iterable[MeasuredLoad]:
-        """None: it does not tell bytes."""
-        return ()
-
-    def environment(self, machine: GpuReading) -> Mapping[str, str] | None:
-        """Not read."""
-        return None
-
-    def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
-        """None: what its command line says is told with the verdict."""
-        return ()
 
     def live_findings(
         self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]

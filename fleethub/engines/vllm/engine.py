@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from fleethub.engines.interface import Engine
 from fleethub.engines.vllm.settings import KEYS, VllmSettings, declared
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
-from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
+from fleethub.model.facts import Facts, GpuProcess, ServerReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
-from fleethub.model.observation import Unknown
+from fleethub.model.fleet import Backend, Fleet
 
 if TYPE_CHECKING:
     from fleethub.engines.vllm.server import VllmServer
 
 
-class VllmEngine:
+class VllmEngine(Engine):
     """One process, one model, a share of its cards that is taken at its start."""
 
     settings = VllmSettings
@@ -26,33 +26,11 @@ class VllmEngine:
     context_parameter = ""
     quants = ()
 
-    def canonical(self, name: str) -> str:
-        """As it is: names of models are compared letter by letter."""
-        return name
-
-    def deployment(self, settings: EngineSettings, model: Model) -> Mapping[str, str | int]:
-        """Its OpenAI endpoint; a request has as much context as it needs."""
-        return {"api_base": settings.url + settings.path}
-
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> VllmServer:
         """The server of a backend; its rules are loaded for a fleet that has one."""
         from fleethub.engines.vllm.server import server_of
 
         return server_of(fleet, backend, facts)
-
-    def measured(
-        self, backend: Backend, reading: ServerReading, machine: Reading | Unknown | None, at: str
-    ) -> Iterable[MeasuredLoad]:
-        """None: vLLM does not tell bytes."""
-        return ()
-
-    def environment(self, machine: GpuReading) -> Mapping[str, str] | None:
-        """Not read."""
-        return None
-
-    def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
-        """None: it tells its settings by itself."""
-        return ()
 
     def live_findings(
         self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]
