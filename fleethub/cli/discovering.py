@@ -38,6 +38,9 @@ def run_discover(
             if dry_run:
                 out.text("\nA dry run: nothing was written.")
             return _end(out, done.exit)
+        if found.blind:
+            click.echo("error: not written: no proxy could be read; mend what is said above and run it again", err=True)
+            return _end(out, Exit.ERROR)
         if not yes:
             if not sys.stdin.isatty() or out.json or lost():
                 click.echo("error: not written: there is no terminal to ask on; add --yes", err=True)

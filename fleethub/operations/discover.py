@@ -54,12 +54,16 @@ class DiscoverInput:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """``edit``: what the spec would say. ``new``: there is no spec yet. ``left``: what it does not say, and why."""
+    """``edit``: what the spec would say. ``new``: there is no spec yet. ``left``: what it does not say, and why.
+
+    ``blind``: a new spec of which no proxy could be read: it would hold nothing that runs.
+    """
 
     edit: Proposal
     new: bool
     left: tuple[Told, ...] = ()
     findings: tuple[Finding, ...] = ()
+    blind: bool = False
 
 
 def propose(asked: DiscoverInput, trusting: Trusting) -> Outcome[Discovery]:
@@ -85,8 +89,9 @@ def propose(asked: DiscoverInput, trusting: Trusting) -> Outcome[Discovery]:
     told = (*made.left, *unsaid, *unseen, *(_about(after, made.held.facts) if after is not None else ()))
     says = made.edit.says.replace("import", "propose", 1)
     edit = replace(made.edit, says=says, before=disk.digest if disk is not None else "")
-    found = Discovery(edit, disk is None, told, made.after.findings)
-    unread = any(one.address.startswith("proxy.") for one in told)
+    unread = {one.address for one in told if one.address.startswith("proxy.")}
+    blind = disk is None and unread >= {f"proxy.{name}" for name in spec.fleet.proxies} if spec.fleet else False
+    found = Discovery(edit, disk is None, told, made.after.findings, blind)
     return Outcome(found, plan_exit(made.after) if made.after.fatal else Exit.ERROR if unread else Exit.FINE)
 
 

@@ -72,6 +72,9 @@ def test_what_is_not_known_here_is_not_asked(place: Place, proxy: LiteLLM, gpu: 
 def test_a_proxy_that_does_not_answer_is_no_empty_one(place: Place) -> None:
     out = place.run("init", "monad", "--discover", "--proxy", "http://127.0.0.1:9", "--dry-run", code=1)
     assert "proxy.main: it could not be read, so nothing of it is known" in out
+    out = place.run("init", "monad", "--discover", "--proxy", "http://127.0.0.1:9", "--yes", code=1)
+    assert "not written: no proxy could be read" in out
+    assert place.bytes() == {}
 
 
 WRONG = [
