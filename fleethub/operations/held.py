@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -11,7 +11,7 @@ from fleethub.model.errors import FleetHubError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
 from fleethub.model.observation import AnyResource, Lockfile
-from fleethub.model.plan import Plan
+from fleethub.model.plan import Change, Plan, Step
 from fleethub.state.session_summary import Stamps
 
 
@@ -105,3 +105,30 @@ class HeldPlans:
             if plan_id not in self._plans:
                 raise UnknownPlan(f"no plan {plan_id!r} is held here; plan again")
             return self._plans[plan_id]
+
+
+def ordered(
+    lockfile: Lockfile,
+    sentence: str,
+    changes: Iterable[Change],
+    left_out: Iterable[Address],
+    steps: Iterable[Step] = (),
+) -> Plan:
+    """The plan of a person's order about what was applied: the spec has no part in it, and is not recorded as applied.
+
+    ``left_out``: what the order is not about.
+    """
+    return Plan(
+        id="",
+        fleet=lockfile.fleet,
+        sentence=sentence,
+        changes=tuple(changes),
+        steps=tuple(steps),
+        planned=lockfile.planned,
+        fits=lockfile.fits,
+        serial=lockfile.serial,
+        lineage=lockfile.lineage,
+        fleet_id=lockfile.id,
+        by_name=lockfile.by_name,
+        left_out=tuple(left_out),
+    )

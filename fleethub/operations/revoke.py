@@ -19,10 +19,10 @@ from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.observation import AnyLocked, Lockfile, Source, Unknown
-from fleethub.model.plan import Action, Change, Phase, Plan, Result, Step
+from fleethub.model.plan import Action, Change, Phase, Result, Step
 from fleethub.model.secret import Derived
 from fleethub.operations.apply import ApplyInput, Sink, carry_out
-from fleethub.operations.held import HeldPlan, PlanInput
+from fleethub.operations.held import HeldPlan, PlanInput, ordered
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.workplace import Workplace
 from fleethub.planning import grounded
@@ -69,20 +69,9 @@ def prepare(workplace: Workplace, what: str) -> Outcome[Revocation]:
         steps.append(Step(f"{address}/revoke", address, Phase.CONTRACT, do, locked=after))
         changes.append(Change(address, Action.UPDATE, locked=after))
         says.append(_says(workplace, address, lockfile, do))
-    plan = Plan(
-        id="",
-        fleet=lockfile.fleet,
-        sentence=f"Revokes {', '.join(str(change.address) for change in changes) or 'nothing'}.",
-        changes=tuple(changes),
-        steps=tuple(steps),
-        planned=lockfile.planned,
-        fits=lockfile.fits,
-        serial=lockfile.serial,
-        lineage=lockfile.lineage,
-        fleet_id=lockfile.id,
-        by_name=lockfile.by_name,
-        left_out=tuple(a for a in lockfile.resources if a not in records),
-    )
+    sentence = f"Revokes {', '.join(str(change.address) for change in changes) or 'nothing'}."
+    others = (address for address in lockfile.resources if address not in records)
+    plan = ordered(lockfile, sentence, changes, others, steps)
     held = HeldPlan(PlanInput(), plan, {}, facts, lockfile, base=stored.version)
     return Outcome(Revocation(held, tuple(says), tuple(unread)), Exit.ERROR if unread else Exit.FINE, tuple(unread))
 

@@ -23,10 +23,10 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Unknown
-from fleethub.model.plan import Action, Change, Plan, Result
+from fleethub.model.plan import Action, Change, Result
 from fleethub.model.secret import SecretRef
 from fleethub.operations.apply import ApplyInput, carry_out
-from fleethub.operations.held import HeldPlan, PlanInput
+from fleethub.operations.held import HeldPlan, PlanInput, ordered
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.seed import FILE, alternatives, file_of
 from fleethub.operations.workplace import Workplace
@@ -97,19 +97,7 @@ def _resealed(workplace: Workplace, facts: Facts) -> HeldPlan:
         attrs = KINDS[address.kind].resealed(address, wanted.get(address), record, context)
         begun = replace(record.pending, attrs=None) if record.pending is not None else None
         changes.append(Change(address, Action.RECORD, locked=replace(record, attrs=attrs, pending=begun)))
-    plan = Plan(
-        id="",
-        fleet=lockfile.fleet,
-        sentence="Every value anew, from another seed.",
-        changes=tuple(changes),
-        planned=lockfile.planned,
-        fits=lockfile.fits,
-        serial=lockfile.serial,
-        lineage=lockfile.lineage,
-        fleet_id=lockfile.id,
-        by_name=lockfile.by_name,
-        left_out=tuple(lockfile.resources),  # of the spec nothing is applied by this
-    )
+    plan = ordered(lockfile, "Every value anew, from another seed.", changes, lockfile.resources)
     return HeldPlan(PlanInput(), plan, wanted, facts, lockfile, base=stored.version)
 
 
