@@ -1,35 +1,44 @@
-"""The file store: ``fleet.lock`` beside the spec, replaced atomically; lock, journal, 20 backups in ``.fleethub``."""
+"""The file store: ``fleet.lock`` beside the spec, replaced atomically; all else in ``.fleethub`` beside it."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from fleethub.atomic import opened, replace
+from fleethub import folders
+from fleethub.atomic import create, opened, replace
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.text import dump, load
 from fleethub.model.event import Event
 from fleethub.model.observation import Lockfile
-from fleethub.stores import journal
-from fleethub.stores.interface import StaleLockfileError, Stored
-from fleethub.stores.lock import local_lock, still_held
+from fleethub.stores import history, journal, kept
+from fleethub.stores.interface import SERIALS, Holder, LockedError, StaleLockfileError, Stored
+from fleethub.stores.lock import holding, local_lock, myself, rob, said, still_held
 
-BACKUPS = 20
+BACKUPS = SERIALS
 
 
-class FileStore:
+class FileStore(kept.Documents):
     """Reads and writes a fleet's lockfile; ``folder`` is the fleet's. A version is the digest of the file's bytes."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(folder / ".fleethub")
         self._path, self._private = folder / "fleet.lock", folder / ".fleethub"
         self._serials: dict[str, int] = {}  # of the versions that this store read or wrote
         self._lock: int | None = None  # while it is held
         self._looked = ("", "")  # how the file looked to the last check, and the version that it was then
+
+    @property
+    def place(self) -> str:
+        """See ``Store.place``."""
+        return "fleet.lock"
 
     def read(self) -> Stored:
         """See ``Store.read``; version "" means that there is none."""
@@ -47,6 +56,13 @@ class FileStore:
         self._serials[version] = lockfile.serial
         return Stored(lockfile, version)
 
+    def version(self) -> str:
+        """See ``Store.version``."""
+        try:
+            return _digest(self._path.read_bytes())
+        except FileNotFoundError:
+            return ""
+
     def write(self, lockfile: Lockfile, base: str) -> str:
         """See ``Store.write``. The old file becomes a backup; what is refused is kept in ``.fleethub/refused.lock``."""
         data = dump(lockfile).encode()
@@ -56,24 +72,35 @@ class FileStore:
                 old: bytes | None = self._path.read_bytes()
             except FileNotFoundError:
                 old = None
-            if ("" if old is None else _digest(old)) != base:
+            before = None if old is None else self._serial(old)
+            if why := self._refusal(old, base, before, lockfile.serial):
                 replace(self._private / "refused.lock", data, 0o644)
                 raise StaleLockfileError(
-                    "fleet.lock was changed by somebody else since it was read, and was left as it is; what should "
-                    "have been written is in .fleethub/refused.lock: compare the two (git diff --no-index fleet.lock "
-                    ".fleethub/refused.lock), then plan again"
+                    f"{why}, and fleet.lock was left as it is; what should have been written is in "
+                    ".fleethub/refused.lock: compare the two (git diff --no-index fleet.lock .fleethub/refused.lock), "
+                    "then plan again"
                 )
-            if old is not None:
-                self._back_up(old, base, lockfile.serial)
+            if old is not None and before != lockfile.serial:
+                self._back_up(old, before)
             replace(self._path, data, 0o644)
         version = _digest(data)
         self._serials[version] = lockfile.serial
         return version
 
+    def _refusal(self, old: bytes | None, base: str, before: int | None, serial: int) -> str:
+        """Why a lockfile is not written over what is there; empty where it is."""
+        if self._robbed():
+            return "the fleet's lock (.fleethub/lock) was taken from this apply"
+        if ("" if old is None else _digest(old)) != base:
+            return "fleet.lock was changed by somebody else since it was read"
+        if before is not None and serial < before:
+            return f"fleet.lock has serial {before}, which serial {serial} would turn back"
+        return ""
+
     def check(self, base: str) -> None:
         """See ``Store.check``. The file is read again only when it looks otherwise than to the check before."""
         again = "; nothing more was done, run fleethub plan"
-        if self._lock is not None and not still_held(self._private / "lock", self._lock):
+        if self._robbed():
             raise StaleLockfileError(f"the fleet's lock (.fleethub/lock) was taken from this apply{again}")
         try:
             seen = self._path.stat()
@@ -85,18 +112,62 @@ class FileStore:
         if self._looked[1] != base:
             raise StaleLockfileError(f"fleet.lock was changed by somebody else during this apply{again}")
 
-    def earlier(self) -> tuple[Lockfile, ...]:
-        """See ``Store.earlier``."""
-        return tuple(load(path.read_text(encoding="utf-8")) for path in reversed(self._backups()))
+    def serials(self) -> tuple[int, ...]:
+        """See ``Store.serials``."""
+        return tuple(int(path.stem) for path in reversed(self._backups()))
+
+    def at(self, serial: int) -> Lockfile | None:
+        """See ``Store.at``."""
+        now = self.read().lockfile
+        if now is not None and now.serial == serial:
+            return now
+        try:
+            return load((self._private / "backups" / f"{serial:08d}.lock").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError as error:
+            raise LockfileError(f"the backup of serial {serial} in .fleethub/backups is not UTF-8") from error
 
     @contextmanager
-    def lock(self, operation: str) -> Iterator[None]:
+    def lock(self, operation: str, wait: float = 0) -> Iterator[None]:
         """See ``Store.lock``."""
-        with local_lock(self._private / "lock", operation) as self._lock:
+        with local_lock(self._private / "lock", operation, wait) as held:
+            if (hold := self._held()) is not None:
+                raise LockedError(hold)
+            self._lock = held
             try:
                 yield
             finally:
                 self._lock = None
+
+    def holder(self) -> Holder | None:
+        """See ``Store.holder``."""
+        return self._held() or holding(self._private / "lock")
+
+    def hold(self, message: str) -> Holder:
+        """See ``Store.hold``."""
+        with self.lock("lock"):
+            held = myself("lock", message)
+            create(self._private / "hold.json", json.dumps(held.as_dict()).encode(), 0o644)
+        return held
+
+    def release(self) -> Holder | None:
+        """See ``Store.release``."""
+        hold = self._held()
+        if hold is None:
+            return rob(self._private / "lock")
+        (self._private / "hold.json").unlink(missing_ok=True)
+        return hold
+
+    def record(self, line: Mapping[str, Any]) -> None:
+        """See ``Store.record``."""
+        self._private.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            kept.record(self._private / "applies.ndjson", line)
+
+    def history(self) -> list[dict[str, Any]]:
+        """See ``Store.history``."""
+        return history.read(self._private / "applies.ndjson")
 
     def journal(self) -> journal.Journal:
         """See ``Store.journal``."""
@@ -106,13 +177,28 @@ class FileStore:
         """See ``Store.events``."""
         return journal.read(self._private / "journal.ndjson")
 
-    def _back_up(self, old: bytes, version: str, serial: int) -> None:
-        before = self._serials[version] if version in self._serials else load(old.decode()).serial
-        if before == serial:
-            return
+    def _held(self) -> Holder | None:
+        """Who locked the fleet until it is released."""
+        path = self._private / "hold.json"
+        return said(path) if folders.exists(path) else None
+
+    def _robbed(self) -> bool:
+        return self._lock is not None and not still_held(self._private / "lock", self._lock)
+
+    def _serial(self, data: bytes) -> int | None:
+        """The serial of a file's bytes; None where they are damaged."""
+        version = _digest(data)
+        if version not in self._serials:
+            try:
+                self._serials[version] = load(data.decode()).serial
+            except (LockfileError, UnicodeDecodeError):
+                return None
+        return self._serials[version]
+
+    def _back_up(self, old: bytes, serial: int | None) -> None:
         folder = self._private / "backups"
         folder.mkdir(parents=True, exist_ok=True)
-        replace(folder / f"{before:08d}.lock", old, 0o644)
+        replace(folder / ("damaged.lock" if serial is None else f"{serial:08d}.lock"), old, 0o644)
         for stale in self._backups()[:-BACKUPS]:
             stale.unlink()
 

@@ -1,4 +1,5 @@
-"""The history of edits: one JSON line per edit that was written, and per one that its entry's owner stood against.
+"""A history: one JSON line for each thing that was done, with its time. The history of edits is one (one line per edit
+that was written, and per one that its entry's owner stood against), that of applies another.
 
 Names and digests only, never a field's value: no secret can get in.
 """

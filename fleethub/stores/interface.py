@@ -1,31 +1,68 @@
-"""What a store of a fleet's state is: the lockfile under compare-and-swap, one lock, the journal, earlier lockfiles.
+"""What a store of a fleet's state is: the lockfile under compare-and-swap, one lock, what was done, documents, journal.
 
 A new store is one file beside this one and a class in ``tests/stores`` that takes the conformance suite over.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Protocol
 
 from fleethub.model.errors import FleetHubError
 from fleethub.model.event import Event
 from fleethub.model.exit import Exit
 from fleethub.model.observation import Lockfile
 
+#: What a store keeps beside the lockfile, by name: plans that wait for a yes, and the specs that were applied.
+Shelf = Literal["proposals", "specs"]
+#: Earlier lockfiles and lines of the history that are kept at least, if there were so many.
+SERIALS, LINES = 20, 1000
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the fleet's lock. ``since`` is ISO 8601 in UTC; ``message``: of a lock that a person put on
+    (``Store.hold``), which no process has to live for; ``pid`` is then of who did.
+    """
+
+    who: str = "somebody"
+    pid: int = 0
+    operation: str = "?"
+    since: str = "?"
+    message: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    @staticmethod
+    def of(raw: object) -> Holder:
+        """The inverse; of what was damaged, as much as is there."""
+        known = raw if isinstance(raw, Mapping) else {}
+        texts = {name: known[name] for name in ("who", "operation", "since") if isinstance(known.get(name), str)}
+        pid, message = known.get("pid"), known.get("message")
+        held = Holder(pid=pid if isinstance(pid, int) else 0, message=message if isinstance(message, str) else "")
+        return replace(held, **texts)
+
 
 class LockedError(FleetHubError):
-    """Somebody else is applying; ``holder`` is what they wrote: who, pid, operation, since."""
+    """Somebody else is applying, or has locked the fleet."""
 
     code = "locked"
     exit = Exit.LOCKED
 
-    def __init__(self, holder: Mapping[str, object]) -> None:
+    def __init__(self, holder: Holder) -> None:
         self.holder = holder
-        who = f"{holder.get('who', 'somebody')} (pid {holder.get('pid', '?')}, {holder.get('operation', '?')})"
-        super().__init__(f"the fleet is locked by {who} since {holder.get('since', '?')}; wait for it to end")
+        if holder.message:
+            text = f"{holder.who} locked the fleet at {holder.since}: {holder.message}"
+        else:
+            who = f"{holder.who} (pid {holder.pid or '?'}, {holder.operation})"
+            text = f"the fleet is locked by {who} since {holder.since}; wait for it to end"
+        super().__init__(text)
 
 
 class StaleLockfileError(FleetHubError):
@@ -33,6 +70,12 @@ class StaleLockfileError(FleetHubError):
 
     code = "lockfile.stale"
     exit = Exit.STALE
+
+
+class StoreError(FleetHubError):
+    """The store cannot be reached or used, so that nothing is known of the state; the message says what to do."""
+
+    code = "state.store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +97,26 @@ class Journal(Protocol):
 
 
 class Store(Protocol):
-    """The state of one fleet. Several stores, in threads, processes or on machines, may be open on the same one."""
+    """The state of one fleet. Several stores, in threads, processes or on machines, may be open on the same one.
+
+    Each call raises StoreError where the store cannot be reached; what it did before stays done.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people: ``fleet.lock``, a database or bucket by its name; no secret."""
 
     def read(self) -> Stored:
         """The lockfile and its version; raises LockfileError for what cannot be read."""
 
+    def version(self) -> str:
+        """The version alone, also of a lockfile that cannot be read: for telling that it changed, and to replace it."""
+
     def write(self, lockfile: Lockfile, base: str) -> str:
         """Replace the lockfile if its version is still ``base``, and return the new version.
 
-        It is kept whole when this returns. Raises StaleLockfileError, and then what was there is still there; OSError.
+        It is kept whole when this returns. Raises StaleLockfileError, also for a serial below the one that is there,
+        and then what was there is still there; OSError.
         """
 
     def check(self, base: str) -> None:
@@ -70,14 +124,53 @@ class Store(Protocol):
         or the lock that this store holds was taken from it (a frozen apply is taken for a dead one).
         """
 
-    def earlier(self) -> tuple[Lockfile, ...]:
-        """The last lockfile of each serial before this one, the latest first: twenty at least, if there were."""
+    def serials(self) -> tuple[int, ...]:
+        """The serials of earlier lockfiles that are kept, the latest first: ``SERIALS`` at least."""
 
-    def lock(self, operation: str) -> AbstractContextManager[None]:
-        """One apply at a time; given back when the process dies. Raises LockedError at once when it is held."""
+    def at(self, serial: int) -> Lockfile | None:
+        """The last lockfile of a serial, this one or an earlier; None for what is not kept. Raises LockfileError."""
+
+    def lock(self, operation: str, wait: float = 0) -> AbstractContextManager[None]:
+        """One apply at a time; given back when the process dies. Raises LockedError when it is held for ``wait``
+        seconds more.
+        """
+
+    def holder(self) -> Holder | None:
+        """Who holds the lock now; None: nobody."""
+
+    def hold(self, message: str) -> Holder:
+        """Lock the fleet until ``release``, whatever becomes of this process; raises LockedError."""
+
+    def release(self) -> Holder | None:
+        """Take the lock from whoever holds it, and say who that was. An apply that lost it ends at its next step."""
+
+    def record(self, line: Mapping[str, Any]) -> None:
+        """Add to the history what was done: plain JSON values, no secret. On disk when this returns; raises OSError."""
+
+    def history(self) -> list[dict[str, Any]]:
+        """What was recorded, in order: the last ``LINES`` at least."""
+
+    def put(self, shelf: Shelf, name: str, document: Mapping[str, Any]) -> None:
+        """Keep a document (plain JSON values, no secret), in place of what has that name; OSError, ValueError."""
+
+    def get(self, shelf: Shelf, name: str) -> dict[str, Any] | None:
+        """A document; None where there is none."""
+
+    def names(self, shelf: Shelf) -> tuple[str, ...]:
+        """The names of all documents on a shelf, sorted."""
+
+    def delete(self, shelf: Shelf, name: str) -> bool:
+        """Remove a document; False where there is none."""
 
     def journal(self) -> Journal:
-        """The journal, open for the events of one apply; raises OSError."""
+        """The journal, open for the events of one apply; it is kept where the apply runs. Raises OSError."""
 
     def events(self) -> list[Event]:
-        """What all applies journalled, in order, but for what a crash cut off."""
+        """What all applies journalled here, in order, but for what a crash cut off."""
+
+
+def fit_name(name: str) -> str:
+    """A document's name; raises ValueError for what is not letters, digits, ``.``, ``_`` and ``-``, at most 128."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a document")
+    return name

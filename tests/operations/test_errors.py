@@ -12,7 +12,7 @@ from fleethub.operations.held import UnknownPlan
 from fleethub.operations.trust import TrustInputError
 from fleethub.server.errors import CODES, WORDS, refusal_of
 from fleethub.state.trust import TrustError
-from fleethub.stores.interface import LockedError, StaleLockfileError
+from fleethub.stores.interface import Holder, LockedError, StaleLockfileError
 
 CASES = [
     (EditError("unknown-node", "there is no node z", "look"), 1, "error: there is no node z (look)", "NOT_FOUND"),
@@ -20,7 +20,7 @@ CASES = [
     (EditError("bad-field", "x is no field"), 1, "error: x is no field", "VALIDATION"),
     (SpecChanged("it moved"), 4, "error: it moved", "STALE"),
     (NotCommitted(Written(("a",), ""), "no git"), 1, "error: the spec IS edited (a)", "REFUSED"),
-    (LockedError({"who": "ops@there"}), 5, "error: the fleet is locked by ops@there", "LOCKED"),
+    (LockedError(Holder("ops@there")), 5, "error: the fleet is locked by ops@there", "LOCKED"),
     (StaleLockfileError("it moved"), 4, "error: it moved", "STALE"),
     (LockfileError("it is empty"), 1, "error: it is empty", "REFUSED"),
     (TrustError("no home"), 1, "error: no home", "REFUSED"),

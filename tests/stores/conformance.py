@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -51,7 +53,12 @@ class Conformance:
     def test_nothing_is_there_at_first(self, opens: Opens) -> None:
         store = opens()
         assert store.read().lockfile is None
-        assert store.earlier() == ()
+        assert store.serials() == ()
+        assert store.at(1) is None
+        assert store.holder() is None
+        assert store.release() is None
+        assert store.history() == []
+        assert store.names("proposals") == ()
         assert store.events() == []
 
     def test_what_was_written_is_read_whole_by_anybody(self, opens: Opens) -> None:
@@ -111,21 +118,119 @@ class Conformance:
         for serial in range(1, 25):
             version = store.write(replace(LOCKFILE, serial=serial, resources={}), version)
             version = store.write(replace(LOCKFILE, serial=serial), version)
-        kept = opens().earlier()
-        assert kept[:20] == tuple(replace(LOCKFILE, serial=serial) for serial in range(23, 3, -1))
+        assert opens().serials()[:20] == tuple(range(23, 3, -1))
+        assert opens().at(24) == replace(LOCKFILE, serial=24)
+        assert [opens().at(n) for n in (23, 4)] == [replace(LOCKFILE, serial=n) for n in (23, 4)]
+        assert opens().at(25) is None
+
+    def test_a_serial_is_never_turned_back(self, opens: Opens) -> None:
+        store = opens()
+        version = store.write(replace(LOCKFILE, serial=7), store.read().version)
+        with pytest.raises(StaleLockfileError, match="plan again"):
+            store.write(replace(LOCKFILE, serial=6), version)
+        assert opens().read().lockfile == replace(LOCKFILE, serial=7)
+        assert opens().version() == version
 
     def test_the_lock_is_one_and_names_its_holder(self, opens: Opens) -> None:
         mine, theirs = opens(), opens()
         with mine.lock("apply"):
             with pytest.raises(LockedError, match="locked by") as error, theirs.lock("destroy"):
                 pass
-            assert error.value.holder["operation"] == "apply"
-            assert {"who", "pid", "since"} <= error.value.holder.keys()
+            held = theirs.holder()
+            assert error.value.holder == held
+            assert held is not None
+            assert (held.operation, held.pid, held.message) == ("apply", os.getpid(), "")
+            assert datetime.fromisoformat(held.since).tzinfo is not None
             theirs.write(LOCKFILE, theirs.read().version)
+        assert theirs.holder() is None
         with pytest.raises(ZeroDivisionError), theirs.lock("destroy"):
             raise ZeroDivisionError
         with mine.lock("apply"):
             pass
+
+    def test_a_lock_is_waited_for(self, opens: Opens) -> None:
+        mine, theirs = opens(), opens()
+        got = threading.Event()
+
+        def wait() -> None:
+            with theirs.lock("apply", wait=60):
+                got.set()
+
+        waiting = threading.Thread(target=wait)
+        with mine.lock("apply"):
+            waiting.start()
+            assert not got.wait(0.1)
+        waiting.join(60)
+        assert got.is_set()
+
+    def test_who_lost_the_lock_does_no_more_and_writes_nothing(self, opens: Opens) -> None:
+        frozen, robber = opens(), opens()
+        with frozen.lock("apply"):
+            base = frozen.write(LOCKFILE, frozen.read().version)
+            frozen.check(base)
+            held = robber.release()
+            assert held is not None
+            assert held.operation == "apply"
+            for _ in range(2):
+                with pytest.raises(StaleLockfileError):
+                    frozen.check(base)
+                with pytest.raises(StaleLockfileError):
+                    frozen.write(replace(LOCKFILE, serial=2), base)
+                if robber.holder() is None:
+                    theirs = robber.lock("apply")
+                    theirs.__enter__()
+        held = opens().holder()
+        assert held is not None, "the frozen one gave back what was no longer its own"
+        robber.check(base)
+        assert robber.write(replace(LOCKFILE, serial=2), base) == opens().version()
+        theirs.__exit__(None, None, None)
+        assert opens().holder() is None
+
+    def test_a_hold_stays_until_it_is_released(self, opens: Opens) -> None:
+        mine, theirs = opens(), opens()
+        with mine.lock("apply"), pytest.raises(LockedError):
+            theirs.hold("no")
+        held = mine.hold("the proxy is being moved")
+        assert opens().holder() == held
+        for _ in range(2):
+            with (
+                pytest.raises(LockedError, match=r"locked the fleet at .*: the proxy is being moved"),
+                theirs.lock("x"),
+            ):
+                pass
+            with pytest.raises(LockedError):
+                theirs.hold("mine")
+        assert theirs.release() == held
+        assert theirs.release() is None
+        with theirs.lock("apply"):
+            pass
+
+    def test_what_was_done_is_recorded_in_order_and_bounded(self, opens: Opens) -> None:
+        opens().record({"serial": 1, "who": 'ops "x"\n', "done": ["a"]})
+        opens().record({"serial": 2, "left": {"b": None}})
+        first, second = opens().history()
+        assert (first["serial"], first["who"], first["done"]) == (1, 'ops "x"\n', ["a"])
+        assert second["left"] == {"b": None}
+        assert {"ts"} <= first.keys()
+
+    def test_documents_are_kept_by_name(self, opens: Opens) -> None:
+        store, document = opens(), {"plan": "é", "steps": [1, 2.5, None, True], "deep": {"a": {"b": []}}}
+        store.put("proposals", "0a1b", document)
+        store.put("proposals", "p-2.x_Y", {})
+        store.put("specs", "0a1b", {"fleet.toml": "x" * 100_000})
+        assert opens().get("proposals", "0a1b") == document
+        assert opens().names("proposals") == ("0a1b", "p-2.x_Y")
+        store.put("proposals", "0a1b", {"now": 2})
+        assert opens().get("proposals", "0a1b") == {"now": 2}
+        assert store.delete("proposals", "0a1b")
+        assert not store.delete("proposals", "0a1b")
+        assert opens().get("proposals", "0a1b") is None
+        assert opens().get("specs", "0a1b") == {"fleet.toml": "x" * 100_000}
+        for name in ("", "../x", ".x", "a/b", "a" * 129, "a\n"):
+            with pytest.raises(ValueError, match="is no name"):
+                store.put("proposals", name, {})
+        with pytest.raises(ValueError):  # noqa: PT011 - each library has its own words
+            store.put("proposals", "odd", {"x": object()})
 
     def test_events_are_kept_in_order(self, opens: Opens) -> None:
         first: list[Event] = [STARTED, StepStarted("s", VOLTA, "expand", "write key"), Recorded(VOLTA, RECORD)]

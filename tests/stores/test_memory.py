@@ -15,7 +15,7 @@ from fleethub.operations.apply import ApplyInput
 from fleethub.operations.workplace import Workplace
 from fleethub.stores.interface import StaleLockfileError
 from tests.stores.conformance import Conformance, Opens
-from tests.stores.memory import MemoryStore, Shelf
+from tests.stores.memory import MemoryStore, Shared
 from tests.support import MASTER, Place, trust
 from tests.test_laws import World
 from tests.views.test_text import MODELS
@@ -26,7 +26,7 @@ NODE = '\n[nodes.volta]\nhost = "volta"\nmodel = "qwen3-32b"\n'
 class TestMemoryStore(Conformance):
     @pytest.fixture
     def opens(self) -> Opens:
-        shelf = Shelf()
+        shelf = Shared()
         return lambda: MemoryStore(shelf)
 
 
@@ -46,7 +46,7 @@ def applied(workplace: Workplace) -> bool:
 
 
 def test_apply_runs_on_it(place: Place) -> None:
-    shelf = Shelf()
+    shelf = Shared()
     with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
         assert applied(workplace)
     with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
@@ -62,7 +62,7 @@ def test_apply_runs_on_it(place: Place) -> None:
 
 
 def test_what_somebody_wrote_between_plan_and_apply_is_not_overwritten(place: Place, world: World) -> None:
-    shelf = Shelf()
+    shelf = Shared()
     with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
         assert applied(workplace)
     place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
