@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 settings.register_profile(
     "fleethub",
     max_examples=int(os.environ.get("FLEETHUB_EXAMPLES", "20")),
+    derandomize="FLEETHUB_SEARCH" not in os.environ,  # the same examples for everybody; a search is asked for
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )

@@ -12,11 +12,13 @@ from dataclasses import replace
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from tests.fleets import Spec
+from fleethub.model.plan import Action
+from tests.fleets import Spec, fleet
 from tests.world import LINEAGE, SEAL, SEEDLESS, apply, facts, plan, remembered, settled
 from tests.world.lies import believed, lies, told
 from tests.world.living import let_go, living, named, ordered, seen
 from tests.world.strategies import hands, meddled, specs
+from tests.world.values import Node
 
 #: 2,000 with the 500 of CI's long run.
 EXAMPLES = 4 * settings().max_examples
@@ -57,3 +59,21 @@ def test_what_may_live_is_never_lost(
         assert seen(thing, readings, believing.lockfile), f"{thing} was deleted unseen"
     forgotten = (alive & still & named(believing.lockfile)) - named(after.lockfile) - let_go(spec)
     assert not forgotten, f"{sorted(forgotten)} live on, and the lockfile forgot them"
+
+
+def test_what_was_begun_and_arrived_is_known_by_its_files() -> None:
+    """The apply broke off behind the delivery, the mark is damaged, and the node is wanted no more."""
+    nobody = fleet().models("one")
+    truth = apply(settled(nobody), plan(settled(nobody), nobody.node("a", "one").key("a")), crash=3).world
+    told_so = told(facts(truth, nobody, SEAL), {"proxy": "", "lockfile": "", "node a": "a damaged mark"})
+    (change,) = (c for c in plan(truth, nobody, facts=told_so).changes if c.address.kind == "node")
+    assert change.action is Action.DELETE
+
+
+def test_somebodys_files_where_a_delivery_was_begun_are_not_removed() -> None:
+    """It never arrived, and somebody else put a compose.yaml there."""
+    nobody = fleet().models("one")
+    truth = apply(settled(nobody), plan(settled(nobody), nobody.node("a", "one").key("a")), crash=2).world
+    theirs = Node(files={"compose.yaml": (b"services: {}\n", 0o644), ".env": (b"A=1\n", 0o600)})
+    after = replace(truth, nodes={"nodes/a": theirs})
+    assert apply(after, plan(after, nobody)).world.nodes["nodes/a"].files == theirs.files

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds.compare import parse_mark
 from fleethub.kinds.key.attributes import KeyAttrs
+from fleethub.kinds.node.attributes import NodeAttrs
 from fleethub.model.facts import Facts, HostReading, ProxyReading
 from fleethub.model.observation import AnyLocked, Lockfile, Source
 from tests.fleets import Spec
@@ -89,8 +90,11 @@ def seen(thing: Thing, facts: Facts, lockfile: Lockfile | None, fingerprinter: S
     lineage = lockfile.lineage if lockfile else ""
     if isinstance(reading, HostReading):
         mark = parse_mark(reading.mark)
-        written = {p for r in (lockfile.resources if lockfile else {}).values() for p in getattr(r.attrs, "files", ())}
-        return mark.lineage == lineage if mark else bool(written & reading.files.keys())
+        return (
+            mark.lineage == lineage
+            if mark
+            else bool(_written(thing.at, lockfile) & set(_files(reading, fingerprinter)))
+        )
     if not isinstance(reading, ProxyReading):
         return False
     if thing.kind == "route":
@@ -98,3 +102,17 @@ def seen(thing: Thing, facts: Facts, lockfile: Lockfile | None, fingerprinter: S
         return any((mark := parse_mark(d.info.get("fleethub"))) and mark.lineage == lineage for d in mine)
     rows = (row for same in reading.keys.values() for row in same)
     return any(fingerprinter.sha256(bytes.fromhex(row.token)) == thing.name for row in rows)
+
+
+def _written(at: str, lockfile: Lockfile | None) -> set[tuple[str, str]]:
+    """Each file, and its fingerprint, that an apply wrote at a target or began to write."""
+    records = (lockfile.resources if lockfile else {}).values()
+    sides = (side for r in records if r.source.at == at for side in (r.attrs, r.pending.attrs if r.pending else None))
+    nodes = [side for side in sides if isinstance(side, NodeAttrs)]
+    return {(path, str(file.fingerprint)) for side in nodes for path, file in side.files.items()}
+
+
+def _files(reading: HostReading, fingerprinter: SecretResolver) -> Iterator[tuple[str, str]]:
+    for path, file in reading.files.items():
+        if file.content is not None:
+            yield path, str(fingerprinter.sha256(file.content.sha256()))

@@ -40,7 +40,7 @@ def _denied(node: Node, target: str, world: World) -> Iterator[str]:
         value = variables.get(providers[provider].get("apiKey", "").strip("${}"), "")
         row = next((k for k in proxy.keys if k.token == Secret(value).sha256()), None)
         if row is None:
-            yield f"{alias}: its key is not on {url}"
+            yield f"its key is not on {url}"  # whatever it calls there
         elif row.blocked:
             yield f"{alias}: its key is blocked"
         elif row.models and alias not in row.models:
