@@ -63,6 +63,18 @@ def _interruptible() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _short_commands() -> Iterator[None]:
+    """Commands in texts stand as they are written in the code: how they are completed, so that they can be pasted from
+    where somebody stands, is in ``cli/test_whereabouts.py``, in processes of their own.
+    """
+    from fleethub.cli.output import Out
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Out, "whole", lambda self, text: text)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _own_config(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The user's list of fleets, and what else lies in the user's configuration, is not the tests' to change."""
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))

@@ -54,9 +54,11 @@ class Lazy(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """With what people type elsewhere put as it is said here."""
-        from fleethub.cli.habits import understood
+        from fleethub.cli.habits import understood, without_folder
 
-        return super().parse_args(ctx, args if ctx.resilient_parsing else understood(self, ctx, args))
+        words = args if ctx.resilient_parsing else understood(self, ctx, args)
+        ctx.meta["fleethub.words"] = without_folder(words)
+        return super().parse_args(ctx, list(words))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of ``COMMANDS``."""
@@ -87,7 +89,12 @@ def _later(name: str) -> None:
 
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="fleethub")
-@click.option("-C", "folder", default=".", metavar="DIR", help="The fleet's folder (or its fleet.toml).")
+@click.option(
+    "-C",
+    "folder",
+    metavar="DIR",
+    help="The fleet's folder (or its fleet.toml); else the one that this folder lies in, else the only known one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print NDJSON for machines; the last line is a summary.")
 @click.option(
     "--trust",
@@ -97,7 +104,7 @@ def _later(name: str) -> None:
 )
 @click.option("--no-color", is_flag=True, help="Print without colour (so does NO_COLOR).")
 @click.pass_context
-def cli(ctx: click.Context, folder: str, as_json: bool, trust: tuple[str, ...], no_color: bool) -> None:
+def cli(ctx: click.Context, folder: str | None, as_json: bool, trust: tuple[str, ...], no_color: bool) -> None:
     """Plan and apply for a self-hosted AI inference fleet.
 
     Exit codes: 0 fine, 1 error or all blocked by unknowns, 2 changes (plan --detailed-exitcode), 3 refused by a

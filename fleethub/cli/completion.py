@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fleethub.cli.whereabouts import NoFleet, found, here
+
 if TYPE_CHECKING:
     from fleethub.fleetspec import Loaded
     from fleethub.model.fleet import Fleet
@@ -43,4 +45,8 @@ def roles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[s
 def _spec(ctx: click.Context) -> Loaded:
     from fleethub.fleetspec import load
 
-    return load(Path((ctx.find_root().params or {}).get("folder") or "."))
+    folder = (ctx.find_root().params or {}).get("folder")
+    try:
+        return load(Path(folder) if folder else found(here())[0])
+    except NoFleet:
+        return load(Path())

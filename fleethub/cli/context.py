@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from fleethub.cli.streams import forgive
+from fleethub.cli.whereabouts import all_known, here, lacks
 from fleethub.folders import is_file
 from fleethub.state.session_summary import read
 from fleethub.views.session_text import KnownFleet, session_text
 
 FORMATS = ["text", "markdown", "claude-hook"]
-MAIN = "fleet.toml"
 
 
 @click.command()
@@ -32,9 +31,9 @@ def cmd(options: dict[str, object], form: str) -> None:
     the names of the working directory, compared with nodes' names, owners and labels. Exits 0 always.
     """
     try:
-        given, here = Path(str(options["folder"])), _here()
-        folders = [_folder(given)] if given != Path() else list(_folders(here))
-        text = session_text([_known(f) for f in folders], _mine(here), form)
+        given, place = options["folder"], here()
+        folders = [_folder(Path(str(given)))] if given is not None else list(all_known(place))
+        text = session_text([_known(f) for f in folders], _mine(place), form)
         if text:
             click.echo(text)
     except Exception as error:  # a session must start whatever became of this cache
@@ -42,36 +41,13 @@ def cmd(options: dict[str, object], form: str) -> None:
     forgive()
 
 
-def _here() -> Path:
-    try:
-        return Path.cwd()
-    except OSError:  # it was removed
-        return Path("/")
-
-
 def _folder(path: Path) -> Path:
     """``-C`` takes a folder or its fleet.toml."""
     return (path.parent if is_file(path) else path).resolve()
 
 
-def _folders(here: Path) -> Iterable[Path]:
-    """The fleet that the working directory lies in, then the listed ones; each once."""
-    from fleethub.state.fleets import known
-
-    inside = [folder.resolve() for folder in (here, *here.parents) if not _lacks(folder)][:1]
-    return dict.fromkeys((*inside, *known()))
-
-
-def _lacks(folder: Path) -> str:
-    """Why no fleet is told of from a folder; one that cannot be read hides no other."""
-    try:
-        return "" if is_file(folder / MAIN) else "its folder is not there now"
-    except OSError as error:
-        return f"its folder cannot be read: {error.strerror}"
-
-
 def _known(folder: Path) -> KnownFleet:
-    if why := _lacks(folder):
+    if why := lacks(folder):
         hint = "mount its folder; or take its line out of ~/.config/fleethub/fleets, if it is gone for good"
         return KnownFleet(str(folder), None, None, why=why, hint=hint)
     summary, since = read(folder)

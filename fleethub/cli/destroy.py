@@ -21,4 +21,9 @@ def cmd(options: dict[str, object], /, **asked: Any) -> None:
     so does a key of a node that runs on. The lockfile's lineage stays.
     """
     out = Out(options)
-    guarded(out, lambda: run_apply(out, ApplyInput(destroy=True, **asked)))
+
+    def work() -> int:
+        out.told_where()
+        return run_apply(out, ApplyInput(destroy=True, **asked))
+
+    guarded(out, work)

@@ -86,13 +86,14 @@ def run_proposal(
             return _end(out, Exit.FINE)
         if not yes:
             if not sys.stdin.isatty() or out.json or lost():
-                click.echo("error: not written: there is no terminal to ask on; add --yes", err=True)
+                says = f"error: not written: there is no terminal to ask on; add --yes:\n  {out.again('--yes')}"
+                click.echo(says, err=True)
                 return _end(out, Exit.ERROR)
             if not click.confirm("\nWrite this to the spec?", default=False):
                 out.text("Not written.")
                 return _end(out, Exit.FINE)
         written = write(proposal, commit)
-        out.text(f"\n{written_text(written)}")
+        out.text(f"\n{written_text(written, proposal.pending, sys.stdin.isatty())}")
         return _end(out, Exit.FINE, written)
 
     guarded(out, work)

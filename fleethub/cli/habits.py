@@ -53,6 +53,21 @@ def understood(group: click.Group, ctx: click.Context, args: Sequence[str]) -> l
     return [*front, *path, *rest]
 
 
+def without_folder(words: Sequence[str]) -> list[str]:
+    """A command line without the ``-C`` before the command's name."""
+    rest, kept = list(words), []
+    while rest and rest[0].startswith("-"):
+        word = rest.pop(0)
+        if word == "-C":
+            rest[:1] = []
+        elif not (word.startswith("-C") and not word.startswith("--")):
+            kept.append(word)
+            if word == "--trust":
+                kept += rest[:1]
+                rest[:1] = []
+    return [*kept, *rest]
+
+
 def _take(words: list[str], own: Options, everywhere: Options, rest: list[str], stop: Options) -> list[str]:
     """Take the options that ``words`` begin with: those of the command go to ``rest``, global ones are returned.
 

@@ -57,7 +57,7 @@ def cmd(
     from fleethub.operations.discover import DiscoverInput
 
     out = Out(options)
-    folder = (shared_dir or out.path).resolve()
+    folder = (shared_dir or out.given).resolve()
     if folders.is_file(folder):
         raise click.UsageError(f"{_near(folder)} is a file; name the folder that the fleet is to lie in with -C")
     try:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fleethub.cli import whereabouts
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
 from fleethub.model.text import plural
@@ -20,16 +23,68 @@ if TYPE_CHECKING:
     from fleethub.operations.trust import New, Trusting
 
 
+#: Where the words are kept that were typed, without those for all commands.
+WORDS = "fleethub.words"
+
+
+def words_of_now() -> list[str]:
+    """The command that runs now as it was typed, without ``-C``."""
+    context = click.get_current_context(silent=True)
+    words: list[str] = context.meta.get(WORDS, []) if context is not None else []
+    return words
+
+
+def commands() -> Iterable[str]:
+    """The names of all commands."""
+    from fleethub.cli import COMMANDS
+
+    return COMMANDS
+
+
 class Out:
     """Made from the global options. ``ctx.obj`` of the command line."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self.path = Path(options["folder"])
+        self._folder: str | None = options["folder"]
         self.json: bool = options["json"]
         self._trust: tuple[str, ...] = options.get("trust", ())
         self.terminal = sys.stdout.isatty()
         colour = self.terminal and not options["no_color"] and not os.environ.get("NO_COLOR")
         self.style = Style(colour and os.environ.get("TERM") != "dumb")
+
+    @property
+    def given(self) -> Path:
+        """What ``-C`` says, else this folder: for what makes a fleet, or must not be guessed."""
+        return Path(self._folder or ".")
+
+    @cached_property
+    def path(self) -> Path:
+        """The fleet that the command is about: see ``cli.whereabouts``. Raises NoFleet."""
+        if self._folder is not None:
+            return self.given
+        folder, says = whereabouts.found(whereabouts.here(), words_of_now())
+        if says:
+            click.echo(seen(says), err=True)
+        return folder
+
+    @property
+    def _command(self) -> str:
+        """The words before a command about this fleet; of one that is about none, those that start FleetHub."""
+        path = self.path if self._folder is not None or "path" in self.__dict__ else None
+        return whereabouts.command(path)
+
+    def told_where(self) -> None:
+        """For what must not be guessed: raises UsageError where nobody said which fleet is meant."""
+        if self._folder is None and whereabouts.around(whereabouts.here()) is None and self.path != Path():
+            raise click.UsageError(f"this is done where the fleet is, or with -C: {self.again()}")
+
+    def whole(self, text: str) -> str:
+        """A text whose commands work when they are pasted where this one was typed."""
+        return whereabouts.whole(text, self._command, commands())
+
+    def again(self, *more: str) -> str:
+        """This very command with more words, to be pasted."""
+        return shlex.join((*shlex.split(self._command), *words_of_now(), *more))
 
     def trusting(self, ask: bool = True) -> Trusting:
         """Who may add to what this machine trusts: ``--trust`` for this run, and a person at a terminal."""
@@ -46,7 +101,7 @@ class Out:
     def text(self, text: str) -> None:
         """A text for people; nothing in ``--json``."""
         if not self.json:
-            click.echo(seen(text))
+            click.echo(seen(self.whole(text)))
 
     def line(self, data: dict[str, Any]) -> None:
         """One NDJSON line; nothing without ``--json``."""
@@ -79,7 +134,7 @@ def guarded(out: Out, work: Callable[[], int]) -> None:
         raise click.UsageError(str(error)) from None
     except SpecError as error:
         code = Exit.ERROR
-        out.findings(error.findings)
+        out.findings(map(whereabouts.instead_of_init, error.findings))
         out.line({"type": "summary", "exit": int(code), "findings": len(error.findings)})
         out.text(f"\n{plural(len(error.findings), 'finding')}; nothing was asked or changed.")
     sys.exit(int(code))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 from fleethub.cli.output import Out, guarded
@@ -21,7 +23,7 @@ def cmd(options: dict[str, object]) -> None:
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             done = status.run(workplace)
-        out.text(status_text(done.data, out.style))
+        out.text(status_text(done.data, out.style, datetime.now(UTC).isoformat()))
         if done.findings:
             out.text("")
         out.findings(done.findings)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ import click
 
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.streams import lost
+from fleethub.cli.whereabouts import program
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def install_hook(options: dict[str, object], user: bool, project: Path | None, d
     """
     from fleethub.integrations.claude_code.hook import hook_command, plan_install
 
-    _run(options, user, project, dry_run, yes, lambda file: plan_install(file, hook_command(_program())))
+    _run(options, user, project, dry_run, yes, lambda file: plan_install(file, hook_command(program())))
 
 
 @click.command("uninstall-hook", short_help="Take that hook out again.")
@@ -118,12 +117,3 @@ def _settings(project: Path | None) -> Path:
     from fleethub.integrations.claude_code.hook import project_settings, user_settings
 
     return project_settings(project) if project is not None else user_settings(Path.home())
-
-
-def _program() -> tuple[str, ...]:
-    """The words that start FleetHub from anywhere: a session's PATH need not be this one."""
-    beside = Path(sys.executable).parent / "fleethub"
-    if os.access(beside, os.X_OK):
-        return (str(beside),)
-    found = shutil.which("fleethub")
-    return (str(Path(found).absolute()),) if found else (sys.executable, "-m", "fleethub")

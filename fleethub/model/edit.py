@@ -101,7 +101,7 @@ class Proposal:
     would not hold together); ``conflicts`` are the capacity errors that it adds, with their arithmetic in ``detail``.
     ``overcommit`` is the policy that judged the conflicts. ``entry`` is the whole entry of another owner, whether that
     refuses the edit or is overridden by ``force``; ``displaced`` that owner, where it is. ``plan`` is what would
-    follow; None where the edit is refused before one.
+    follow; None where the edit is refused before one. ``pending``: what an apply would change without the edit too.
     """
 
     action: str
@@ -122,6 +122,7 @@ class Proposal:
     entry: Mapping[str, Any] | None = None
     displaced: str = ""
     plan: Plan | None = None
+    pending: tuple[Address, ...] = ()
 
     @property
     def refused(self) -> bool:

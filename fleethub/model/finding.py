@@ -118,6 +118,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "key.expires-soon": (W, "a key ends soon, as the spec says"),
     "key.limit-stuck": (W, "this LiteLLM cannot clear budget_duration"),
     # routes and proxies
+    "look.earlier": (W, "what is shown was seen earlier: there is no master key here to look with"),
     "proxy.unreadable": (W, "a proxy cannot be observed; what is on it is unknown"),
     "route.missing": (E, "a chain or key names an alias that the proxy does not have"),
     "route.context-unset": (W, "the route sets no num_ctx, so Ollama chooses the context"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from fleethub.fleetspec import Loaded, load
 from fleethub.fleetspec.edit import edited
 from fleethub.fleetspec.report import redacted
+from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
 from fleethub.model.edit import ACTIONS, Assign, Edit, Proposal, Register, Release, SetFields
 from fleethub.model.errors import SpecError
@@ -22,6 +23,7 @@ from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Node
+from fleethub.model.plan import Action
 from fleethub.operations.allowed import target_finding
 from fleethub.operations.edit_ownership import key_of_another, owned_by_another, project_name
 from fleethub.operations.edit_write import refuse
@@ -150,6 +152,7 @@ def judged(
         made = _planned(spec, after, facts, PlanInput(forget=forget))
     return replace(
         proposal,
+        pending=_pending(path, trusting, made, proposal.address),
         after=after.fleet.digest,
         diff=tuple(diff_lines(spec.texts, proposal.files)),
         plan=made.plan,
@@ -165,6 +168,18 @@ def _planned(spec: Loaded, after: Workplace, facts: Facts | None, asked: PlanInp
         wanted = sources(after.fleet, after.wanted(after.fleet), after.store.read().lockfile)
         facts = after.read(merged((*wanted, *sources(spec.fleet, {}, None))))
     return read_and_plan(after, asked, facts)
+
+
+def _pending(path: Path, trusting: Trusting | None, made: HeldPlan, own: Address) -> tuple[Address, ...]:
+    """What a plan would change without the edit too: whoever applies it carries out what others wrote before."""
+    if made.plan.fatal:
+        return ()
+    try:
+        with Workplace(path, trusting=trusting) as before:
+            changes = read_and_plan(before, facts=made.facts).plan.changes
+    except SpecError:  # what is rendered from it does not hold together yet, so nobody can apply it
+        return ()
+    return tuple(change.address for change in changes if change.action is not Action.BLOCKED and change.address != own)
 
 
 def _added(spec: Loaded, made: HeldPlan) -> Iterable[Finding]:

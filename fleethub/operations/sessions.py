@@ -21,14 +21,24 @@ if TYPE_CHECKING:
 
 def keep(fleet_status: FleetStatus, files: Stamps) -> None:
     """Write the summary of a fleet_status; ``files``: what its plan was made from, as it was then. Raises OSError."""
+    from fleethub.state import last_look
     from fleethub.state.session_summary import save
     from fleethub.views.session_summary import session_summary
 
+    if not fleet_status.proxies or any(proxy.state == "there" for proxy in fleet_status.proxies):
+        last_look.save(fleet_status)  # what was seen without a key is no look for those who have none
     save(Path(fleet_status.root), session_summary(fleet_status), files)
 
 
 def remember(workplace: Workplace, held: HeldPlan) -> None:
-    """Keep the summary of a plan that was made anyway; a folder that cannot be written to is left alone."""
+    """Keep the summary of a plan that was made anyway; a folder that cannot be written to is left alone.
+
+    Who has no master key sees less than there is: what an observation with it saw stays what sessions are told.
+    """
+    from fleethub.state import last_look
+
+    if not held.plan.fatal and workplace.keyless() and last_look.read(workplace.root) is not None:
+        return
     try:
         if held.plan.fatal:
             refused(workplace.root, held.plan)

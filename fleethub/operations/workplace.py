@@ -101,6 +101,20 @@ class Workplace:
         says = "Nothing was asked or sent: see the findings."
         return Plan("", self.fleet.name, says, findings=tuple(fatal), fatal=True)
 
+    def keyless(self) -> tuple[str, ...]:
+        """Why no proxy's master key can be had here, in words; empty where one can, or there is no proxy."""
+        from fleethub.clients.resolver import SecretError
+
+        why: dict[str, None] = {}
+        for proxy in self.fleet.proxies.values():
+            try:
+                self.resolver.open(proxy.master_key)
+            except SecretError as error:
+                why[str(error)] = None
+            else:
+                return ()
+        return tuple(why)
+
     def wanted(self, fleet: Fleet) -> dict[Address, AnyResource]:
         """Every resource that the spec wants; ``fleet`` is this one, or with other values kept."""
         from fleethub.kinds import KINDS

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fleethub.model.address import Address
 from fleethub.model.edit import Located, Proposal, Written
 from fleethub.views.data import finding_data, plan_data
 from fleethub.views.plan import findings_lines, plan_text
 from fleethub.views.style import Style
+
+MOST = 6  # addresses that are named in a line
 
 
 def proposal_text(proposal: Proposal, style: Style, full: bool = False) -> str:
@@ -66,6 +69,7 @@ def proposal_data(proposal: Proposal, full: bool = False) -> list[dict[str, Any]
         "files": list(proposal.files),
         "diff": list(proposal.diff),
         "notes": list(proposal.notes),
+        "pending": list(map(str, proposal.pending)),
         "conflicts": [finding_data(f) for f in proposal.conflicts],
         "before": proposal.before,
         "after": proposal.after,
@@ -111,15 +115,21 @@ def written_data(written: Written | None) -> dict[str, Any]:
     }
 
 
-def written_text(written: Written) -> str:
-    """What was written, and what comes next."""
+def written_text(written: Written, pending: Sequence[Address] = (), asks: bool = True) -> str:
+    """What was written, and what comes next.
+
+    ``pending``: what an apply would change without this edit too; ``asks``: there is a terminal that it can ask on.
+    """
     kept = [name for name in written.files if name not in written.removed]
     done = [f"wrote {', '.join(kept)}"] if kept else []
     done += [f"removed {', '.join(written.removed)}"] if written.removed else []
     done += [f"committed as {written.commit}"] if written.commit else []
     says = "; ".join(done)
     lines = [f"{says[:1].upper()}{says[1:]}.", *(f"note: {note}" for note in written.notes)]
-    return "\n".join((*lines, "Next: fleethub apply"))
+    if pending:
+        some = f"{', '.join(map(str, pending[:MOST]))}{f' and {len(pending) - MOST} more' if pending[MOST:] else ''}"
+        lines.append(f"Mind that an apply carries out everybody's pending edits, these too: {some}")
+    return "\n".join((*lines, f"Next: fleethub apply{'' if asks else ' --auto-approve'}"))
 
 
 def _painted(line: str, style: Style) -> str:

@@ -10,14 +10,16 @@ from fleethub.views.style import Style
 NAMES = 4  # how many names a line shows
 
 
-def status_text(fleet_status: FleetStatus, style: Style) -> str:
-    """A fleet_status for people."""
+def status_text(fleet_status: FleetStatus, style: Style, now: str = "") -> str:
+    """A fleet_status for people; ``now`` (ISO 8601) tells the age of one that was seen earlier."""
     last = (
         f"apply {fleet_status.serial}, {fleet_status.applied_at} by {fleet_status.applied_by}"
         if fleet_status.serial
         else "never applied"
     )
-    lines = [style("bold", f"{fleet_status.fleet}: {last}")]
+    earlier = any(f.code == "look.earlier" for f in fleet_status.findings)
+    seen = f"; seen {_ago(fleet_status.at, now)}" if earlier else ""
+    lines = [style("bold", f"{fleet_status.fleet}: {last}{seen}")]
     lines += ["", style("bold", "Proxies"), *(f"  {p.name}: {proxy_line(p)}" for p in fleet_status.proxies)]
     lines += ["", style("bold", "Backends"), *(f"  {b.name}: {backend_line(b)}" for b in fleet_status.backends)]
     lines += ["", style("bold", "Nodes")]
@@ -37,6 +39,11 @@ def status_text(fleet_status: FleetStatus, style: Style) -> str:
         lines.append(f"  {named(thing.address)}: {_state(thing.state, thing.reason)}{_planned(thing.change)}")
     lines += _owed(fleet_status, style)
     return "\n".join(lines)
+
+
+def _ago(at: str, now: str) -> str:
+    age = elapsed(at, now)
+    return f"{age} ago" if age and age != "just now" else age or f"at {at}"
 
 
 def _owed(fleet_status: FleetStatus, style: Style) -> list[str]:
