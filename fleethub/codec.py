@@ -31,7 +31,7 @@ class Table:
 
     form: type
     sparse: bool = False
-    absent: Mapping[str, Any] = field(default_factory=dict)
+    absent: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Read: the table, then the dataclass. Write: the dataclass's fields, then the table."""

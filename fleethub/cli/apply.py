@@ -6,13 +6,17 @@ from typing import Any
 
 import click
 
-from fleethub.cli.options import ordered, scoped
+from fleethub.cli.options import PlanPath, ordered, scoped
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import run_apply
 from fleethub.operations.apply import ApplyInput
 
+#: What a saved plan says itself.
+SAID = ("targets", "excludes", "forget", "prune")
+
 
 @click.command()
+@click.argument("file", required=False, type=PlanPath(), metavar="[FILE]")
 @click.option(
     "--auto-approve",
     "-y",
@@ -35,10 +39,27 @@ from fleethub.operations.apply import ApplyInput
 @scoped
 @ordered
 @click.pass_obj
-def cmd(options: dict[str, object], /, full: bool, **asked: Any) -> None:
+def cmd(options: dict[str, object], /, file: str | None, full: bool, **asked: Any) -> None:
     """Plan, ask, and carry the plan out: widen keys, prove them, deliver files, activate, settle, narrow keys.
 
     One node goes first; one that does not come up with its new files gets its old ones back, and stops the rest.
+
+    With FILE, a plan that plan -o saved: it was decided on, so nobody is asked. All is read and planned again; where
+    something that it changes moved, nothing is done, and what moved is named (exit 4).
     """
     out = Out(options)
-    guarded(out, lambda: run_apply(out, ApplyInput(**asked), full))
+    if file is None:
+        guarded(out, lambda: run_apply(out, ApplyInput(**asked), full))
+        return
+    if given := [name for name in SAID if asked[name]]:
+        option = {"targets": "--target", "excludes": "--exclude"}.get(given[0], f"--{given[0]}")
+        raise click.UsageError(f"what is applied is what {file} says: plan again with {option} -o {file}")
+
+    def work() -> int:
+        from pathlib import Path
+
+        from fleethub.operations import saved
+
+        return run_apply(out, ApplyInput(**asked), full, saved.read(Path(file)))
+
+    guarded(out, work)

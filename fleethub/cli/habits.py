@@ -37,7 +37,7 @@ def understood(group: click.Group, ctx: click.Context, args: Sequence[str]) -> l
             raise click.UsageError(f"No such command {path[-1]!r}. Did you mean {near[0]}?", ctx)
         return [*front, *path, *words]
     rest: list[str] = []
-    asks = isinstance(command, click.Group) or any(isinstance(p, click.Argument) for p in command.params)
+    asks = isinstance(command, click.Group) or any(_takes_any(p) for p in command.params)
     own = _options(command)
     while words:
         front += _take(words, own, everywhere, rest, {})
@@ -124,6 +124,11 @@ def _options(command: click.Command) -> dict[str, click.Parameter]:
         if isinstance(param, click.Option):
             found |= dict.fromkeys((*param.opts, *param.secondary_opts), param)
     return found
+
+
+def _takes_any(param: click.Parameter) -> bool:
+    """Whether it is an argument that the path of a fleet may be meant for."""
+    return isinstance(param, click.Argument) and not getattr(param.type, "never_a_fleet", False)
 
 
 def _has_value(param: click.Parameter) -> bool:

@@ -53,6 +53,12 @@ def option(of: type[BaseModel], name: str, flag: str = "", **more: Any) -> Calla
     return click.option(f"--{name.replace('_', '-')}", *([flag] if flag else []), **(made | more))
 
 
+class PlanPath(click.Path):
+    """The file of a saved plan; a word that names a fleet's folder or its spec (``fleet.toml``) is none."""
+
+    never_a_fleet = True
+
+
 if TYPE_CHECKING:
     TokensType = click.ParamType[tuple[str, int]]
 else:

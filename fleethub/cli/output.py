@@ -98,6 +98,11 @@ class Out:
             click.echo(seen(f"  {line}"))
         return click.confirm("Trust all of it, from now on?", default=False)
 
+    def command(self, *words: str) -> str:
+        """A command line for the same fleet, fit to be typed."""
+        folder = ["-C", str(self.path)] if str(self.path) != "." else []
+        return shlex.join(["fleethub", *folder, *words])
+
     def text(self, text: str) -> None:
         """A text for people; nothing in ``--json``."""
         if not self.json:

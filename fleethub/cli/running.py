@@ -8,7 +8,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,21 +20,29 @@ from fleethub.model.event import Event
 from fleethub.model.exit import Exit, worst
 from fleethub.operations import apply as use
 from fleethub.operations.apply import ApplyInput
-from fleethub.operations.held import HeldPlan
+from fleethub.operations.held import HeldPlan, StalePlan
 from fleethub.operations.workplace import Workplace
 from fleethub.views.data import plan_data
 from fleethub.views.events import event_line, result_text
 from fleethub.views.plan import plan_text
 from fleethub.views.style import seen
 
+if TYPE_CHECKING:
+    from fleethub.planfile.document import SavedPlan
 
-def run_apply(out: Out, asked: ApplyInput, full: bool = False) -> int:
-    """Plan, show, ask, apply: the body of both commands; returns the exit code."""
+
+def run_apply(out: Out, asked: ApplyInput, full: bool = False, saved: SavedPlan | None = None) -> int:
+    """Plan, show, ask, apply: the body of both commands; returns the exit code.
+
+    A ``saved`` plan was decided on, so that nobody is asked; but for one that takes the fleet away.
+    """
+    asked = replace(asked, destroy=asked.destroy or (saved is not None and saved.asked.destroy))
     trusting = out.trusting(not asked.auto_approve)
     with _ended_in_order(), Workplace(out.path, trusting=trusting) as workplace, workplace.lock(asked.operation):
-        held = _shown(out, use.prepare(workplace, asked).data, full)
+        held = _shown(out, _prepared(out, workplace, asked, saved), full)
         answer = None
-        if held.plan.doable and not held.plan.fatal and not asked.auto_approve:
+        asks = not asked.auto_approve and (saved is None or asked.destroy)
+        if held.plan.doable and not held.plan.fatal and asks:
             answer, held = _ask(out, workplace, held, full)
         if answer in (None, _Answer.YES):
             with progress(out) as show:
@@ -70,6 +80,21 @@ class _Answer(Enum):
     YES = "yes"
     NO = "no"
     NOBODY = "nobody"
+
+
+def _prepared(out: Out, workplace: Workplace, asked: ApplyInput, saved: SavedPlan | None) -> HeldPlan:
+    """The plan of now; where a saved one no longer stands, each thing that moved is a line for machines."""
+    if saved is None:
+        return use.prepare(workplace, asked).data
+    from fleethub.operations.saved import confirmed
+
+    try:
+        return confirmed(workplace, saved, asked.parallel or 32).data
+    except StalePlan as stale:
+        from fleethub.views.planfile import moved_data
+
+        out.lines(moved_data(moved) for moved in stale.moved)
+        raise
 
 
 def _shown(out: Out, held: HeldPlan, full: bool) -> HeldPlan:

@@ -34,23 +34,28 @@ def _addresses(fleet: Fleet) -> set[str]:
 
 
 @click.command()
-@click.argument("address", shell_complete=completing(_addresses))
+@click.argument("address", metavar="ADDRESS|FILE", shell_complete=completing(_addresses))
 @click.option("--reveal", is_flag=True, help="Print the value of a key, on a terminal only.")
 @click.option(
     "--to",
     metavar="file:PATH|command:ARGV",
     help="Give the value of a key to a file (0600), or to a program's standard input.",
 )
+@click.option("--full", is_flag=True, help="Show unified diffs of files, of a saved plan.")
 @click.pass_obj
-def cmd(options: dict[str, object], address: str, reveal: bool, to: str | None) -> None:
-    """Show what is wanted, was applied and is there of ADDRESS, and who uses it.
+def cmd(options: dict[str, object], address: str, reveal: bool, to: str | None, full: bool) -> None:
+    """Show what is wanted, was applied and is there of ADDRESS, and who uses it; or the saved plan in FILE.
 
-    Such as node.volta, key.main.volta, route.main.MODEL, proxy.main, backend.gpu; a bare name is found.
+    Such as node.volta, key.main.volta, route.main.MODEL, proxy.main, backend.gpu; a bare name is found. A word with a
+    slash, or that ends with .json or .plan, is a file.
     """
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations import show
+        from fleethub.operations import saved, show
+
+        if saved.is_named(address):
+            return _saved(out, address, full)
         from fleethub.operations.workplace import Workplace
         from fleethub.views.show import show_data, show_text
 
@@ -71,6 +76,19 @@ def cmd(options: dict[str, object], address: str, reveal: bool, to: str | None) 
         return done.exit
 
     guarded(out, work)
+
+
+def _saved(out: Out, file: str, full: bool) -> int:
+    from pathlib import Path
+
+    from fleethub.operations import saved
+    from fleethub.views.planfile import saved_data, saved_text
+
+    found = saved.read(Path(file))
+    out.text(saved_text(found, out.style, full))
+    out.lines(saved_data(found, full))
+    out.line({"type": "summary", "exit": 0})
+    return 0
 
 
 def _reveal(out: Out, workplace: Workplace, address: Address) -> int:

@@ -87,7 +87,8 @@ class Change:
     """What becomes of one resource. ``blockers`` on another action than blocked hold back a part of it.
 
     ``after``: who takes its place; the record only goes once that one's steps are done.
-    ``beside``: what it has that the spec does not name and that stays, in words.
+    ``beside``: what it has that the spec does not name and that stays, in words. ``observed``: the attributes that it
+    was seen with, as JSON has them; None: it was not seen.
     """
 
     address: Address
@@ -101,6 +102,7 @@ class Change:
     beside: tuple[str, ...] = ()
     locked: AnyLocked | None = None  # the record once every step is done; None: the resource leaves the lockfile
     after: Address | None = None
+    observed: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

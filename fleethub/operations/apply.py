@@ -88,7 +88,7 @@ def run(
         if again:
             now = read_and_plan(workplace, held.input)
             if now.id != held.id:
-                raise StalePlan(held, now)
+                raise StalePlan(held.moved(now))
             held = now
         plan = held.plan
         if plan.fatal or not plan.doable or (held.input.destroy and held.lockfile is None):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from fleethub.model.address import Address
 from fleethub.model.errors import FleetHubError
@@ -13,6 +14,12 @@ from fleethub.model.facts import Facts
 from fleethub.model.observation import AnyResource, Lockfile
 from fleethub.model.plan import Change, Plan, Step
 from fleethub.state.session_summary import Stamps
+
+if TYPE_CHECKING:
+    from fleethub.planfile.compare import Moved
+    from fleethub.planfile.document import Asked, Made, SavedPlan
+
+MANY = 4  # differences that a line shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +66,23 @@ class HeldPlan:
         """The plan's own id; empty for one that decides nothing."""
         return self.plan.id
 
-    def moved(self, now: HeldPlan) -> tuple[Address, ...]:
-        """Whose changes are others in the plan that is made ``now``."""
-        before = {change.address: change for change in self.plan.changes}
-        after = {change.address: change for change in now.plan.changes}
-        return tuple(sorted(a for a in {*before, *after} if before.get(a) != after.get(a)))
+    def saved(self, made: Made | None = None) -> SavedPlan:
+        """What is kept of it for somebody to decide on."""
+        from fleethub.planfile.document import Asked, Made, saved
+
+        asked = Asked(**{one.name: getattr(self.input, one.name) for one in fields(Asked)})
+        return saved(self.plan, asked, made or Made())
+
+    def moved(self, now: HeldPlan) -> tuple[Moved, ...]:
+        """In what the plan that is made ``now`` differs."""
+        from fleethub.planfile.compare import differences
+
+        return differences(self.saved(), now.saved())
+
+
+def input_of(asked: Asked, reads: int = 32) -> PlanInput:
+    """How a saved plan was asked for."""
+    return PlanInput(reads=reads, **asdict(asked))
 
 
 class UnknownPlan(FleetHubError):
@@ -73,14 +92,15 @@ class UnknownPlan(FleetHubError):
 
 
 class StalePlan(FleetHubError):
-    """What a held plan was made from is not what is there now; nothing was applied."""
+    """What a plan was made from is not what is there now, in what ``moved`` says; nothing was applied."""
 
     code = "plan.stale"
     exit = Exit.STALE
 
-    def __init__(self, held: HeldPlan, now: HeldPlan) -> None:
-        moved = ", ".join(map(str, held.moved(now))) or "what it was made from"
-        super().__init__(f"the plan is stale ({moved}), so nothing was applied; plan again and see what it says now")
+    def __init__(self, moved: Sequence[Moved]) -> None:
+        self.moved = tuple(moved)
+        says = "; ".join(map(str, moved[:MANY])) + (f"; and {len(moved) - MANY} more" if len(moved) > MANY else "")
+        super().__init__(f"the plan is stale, so nothing was applied: {says}; plan again and see what it says now")
 
 
 class HeldPlans:

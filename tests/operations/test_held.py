@@ -55,7 +55,7 @@ def test_the_same_plan_is_carried_out_as_it_is_made_then(monkeypatch: pytest.Mon
 def test_another_plan_is_stale_and_says_what_moved(monkeypatch: pytest.MonkeyPatch, done: list[HeldPlan]) -> None:
     was = held("aa", Change(A, Action.CREATE), Change(B, Action.UPDATE))
     now = held("bb", Change(A, Action.CREATE), Change(B, Action.DELETE))
-    with pytest.raises(StalePlan, match=r"stale \(node\.b\)") as caught:
+    with pytest.raises(StalePlan, match=r"node\.b planned change was update, is delete; plan again") as caught:
         apply.run(place(monkeypatch, now), was, ApplyInput())
     assert (caught.value.exit, caught.value.code, done) == (Exit.STALE, "plan.stale", [])
 
