@@ -31,6 +31,7 @@ COMMANDS = {
     "rotate": "Give keys new values, in the spec; the old ones go last.",
     "revoke": "End a key at once, on every replica.",
     "node": "Register a node, or set its fields, in the spec.",
+    "state": "What was last applied: look, correct, bring back, merge two clones'.",
     "trust": "Show and change which hosts and commands this machine trusts.",
     "seed": "Check the seed, or say where it belongs.",
     "verify": "Ask with each node's own key whether its chain works.",
@@ -44,7 +45,6 @@ LATER = [
     "drift",
     "why",
     "graph",
-    "state",
     "lock",
 ]
 

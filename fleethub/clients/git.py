@@ -44,6 +44,35 @@ def commit(folder: Path) -> str:
     return head + ("-dirty" if dirty else "")
 
 
+def inside(folder: Path) -> bool:
+    """Whether the folder is in a work tree; False without git. Raises GitError."""
+    return _inside_work_tree(folder)
+
+
+def setting(folder: Path, name: str) -> str:
+    """A setting as git takes it in this folder; empty where there is none. Raises GitError."""
+    return _run(folder, ["config", "--get", name], (0, 1)).strip()
+
+
+def configure(folder: Path, name: str, value: str) -> None:
+    """Set it for this clone. Raises GitError."""
+    _run(folder, ["config", "--local", name, value], (0,))
+
+
+def stages(folder: Path, path: str) -> dict[int, str]:
+    """The texts of a file that a merge left open: 1 what both sides came from, 2 ours, 3 theirs. Raises GitError."""
+    if not _inside_work_tree(folder):
+        return {}
+    listed = _run(folder, ["ls-files", "-u", "-z", "--", *_exact([path])], (0,))
+    found = {}
+    for entry in listed.split("\0"):
+        told, _, _ = entry.partition("\t")
+        if told:
+            _, blob, stage = told.split()
+            found[int(stage)] = _run(folder, ["cat-file", "blob", blob], (0,))
+    return found
+
+
 def uncommitted(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:
     """Of ``paths``, the tracked ones that differ from the last commit. Raises GitError."""
     if not _inside_work_tree(folder):

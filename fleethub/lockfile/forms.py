@@ -151,15 +151,18 @@ DerivedByName = Annotated[
 
 @with_config(STRICT)
 class LockfileForm(TypedDict):
-    """All but the resources, which are many: each goes through ``encode`` and nothing more."""
+    """The head: all but the resources, which are many, and each goes through ``encode`` and nothing more.
+
+    What changes with each apply stands together, so that for git two applies to different nodes meet nowhere else.
+    """
 
     fleet: str
     id: NotRequired[str]
     by_name: NotRequired[DerivedByName]
     lineage: str
+    seed: str
     serial: int
     apply: NotRequired[str]
-    seed: str
     applied: NotRequired[Annotated[Applied, Table(AppliedForm, sparse=True)]]
     generations: NotRequired[Annotated[Mapping[KeyName, Generation], SORTED]]
     owed: NotRequired[Owed]

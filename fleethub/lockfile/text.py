@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
+from typing import Any
 
 import tomli_w
 from pydantic import ValidationError
 
 from fleethub.codec import said
-from fleethub.lockfile.conflict import merge_conflict
+from fleethub.lockfile.conflict import marked, merge_conflict
 from fleethub.lockfile.errors import LockfileError
-from fleethub.lockfile.forms import LOCKFILE, decode_all, encode_all
+from fleethub.lockfile.forms import LOCKFILE, decode_all, encode, encode_all
+from fleethub.lockfile.merge import Merged
 from fleethub.lockfile.upgrade import upgraded
-from fleethub.model.observation import Lockfile
+from fleethub.model.address import Address
+from fleethub.model.observation import AnyLocked, Lockfile
 
 FORMAT = 2
 HEADER = "# Written by fleethub apply; review it, do not edit it. It holds no secret.\n"
@@ -22,8 +25,27 @@ AGAIN = "take it from git again, or from .fleethub/backups"
 
 def dump(lockfile: Lockfile) -> str:
     """The file's text: the same value gives the same bytes."""
-    head = LOCKFILE.dump_python(lockfile, by_alias=True)
-    return HEADER + tomli_w.dumps({"format": FORMAT, **head, "resource": encode_all(lockfile.resources)})
+    return HEADER + tomli_w.dumps({**_head(lockfile), "resource": encode_all(lockfile.resources)})
+
+
+def dump_merged(merged: Merged) -> str:
+    """The text of a merge: each record that both sides changed is there twice, between git's markers."""
+    parts = [HEADER + tomli_w.dumps(_head(merged.lockfile))]
+    for address in sorted({*merged.lockfile.resources, *merged.conflicts}):
+        if address in merged.conflicts:
+            sides = merged.conflicts[address]
+            parts.append(marked(_record(address, sides.ours), _record(address, sides.theirs)))
+        else:
+            parts.append(_record(address, merged.lockfile.resources[address]))
+    return "\n".join(parts)
+
+
+def _head(lockfile: Lockfile) -> dict[str, Any]:
+    return {"format": FORMAT, **LOCKFILE.dump_python(lockfile, by_alias=True)}
+
+
+def _record(address: Address, record: AnyLocked | None) -> str:
+    return "" if record is None else tomli_w.dumps({"resource": {str(address): encode(record)}})
 
 
 def load(text: str) -> Lockfile:

@@ -95,9 +95,8 @@ def run(
             done = declined(held)
             if plan.fatal or held.input.destroy or plan.doable:
                 return done
-            notes = publish(
-                workplace.fleet, workplace.store.read().lockfile
-            )  # all that an apply of an empty plan may mend
+            # all that an apply of an empty plan may mend
+            notes = publish(workplace.fleet, workplace.store.read().lockfile, plan)
             return replace(done, data=replace(done.data, notes=notes))
         return carry_out(workplace, held, asked, sinks)
 

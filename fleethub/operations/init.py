@@ -13,7 +13,9 @@ from fleethub.atomic import create, replace
 from fleethub.clients.resolver import new_seed
 from fleethub.fleetspec import json_schema, load
 from fleethub.fleetspec.scaffold import GITIGNORE, shared_spec, spec
+from fleethub.model.errors import FleetHubError
 from fleethub.model.fleet import Fleet
+from fleethub.operations import merge_driver
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.seed import FILE, alternatives, file_of
 from fleethub.operations.trust import remember
@@ -45,7 +47,7 @@ class InitResult:
 
 
 def run(asked: InitInput) -> Outcome[InitResult]:
-    """Write a spec that validates, its schema, .gitignore and a seed (0600); what is there stays as it is.
+    """Write a spec that validates, its schema, a seed (0600), .gitignore, .gitattributes; what is there stays as it is.
 
     The seed lies where the spec's ``key_seed`` says: a new spec names a file of the user's own configuration. Beside a
     lockfile none is made. A fleet of our own writing is trusted; it joins the user's list of fleets. Raises OSError.
@@ -73,7 +75,7 @@ def run(asked: InitInput) -> Outcome[InitResult]:
                 write(folder / below, text)
     write(folder / "fleet.schema.json", json.dumps(json_schema(), indent=2) + "\n")
     _ignore(folder / ".gitignore", written)
-    seed, new, notes = None, False, _remember(folder)
+    seed, new, notes = None, False, (*_remember(folder), *_merging(folder, written))
     fleet = load(folder).fleet
     if fleet is None:
         notes += ("the spec has mistakes, so no seed was made: fleethub validate",)
@@ -123,6 +125,16 @@ def _ignore(path: Path, written: list[Path]) -> None:
         end = b"" if there.endswith(b"\n") or not there else b"\n"
         replace(path.resolve(), there + end + b"\n".join(missing) + b"\n", mode)
         written.append(path)
+
+
+def _merging(folder: Path, written: list[Path]) -> tuple[str, ...]:
+    """Git merges lockfiles record by record from now on, in this clone; says why not."""
+    try:
+        if merge_driver.install(folder).written:
+            written.append(folder / merge_driver.ATTRIBUTES)
+    except FleetHubError as error:
+        return (str(error),)
+    return ()
 
 
 def _remember(folder: Path) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import EVERY, AnyLocked, AnyResource, Lockfile, Source, Unknown
 from fleethub.model.plan import Plan, Why
-from fleethub.operations import sessions
+from fleethub.operations import merge_driver, sessions
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.targets import orders_notes, orders_of, part_notes, part_of
@@ -27,6 +27,8 @@ AS_AN_APPLY = PlanInput()
 def run(workplace: Workplace, asked: PlanInput = AS_AN_APPLY) -> Outcome[HeldPlan]:
     """Read and plan; sessions are told of it, unless it is a destroy's."""
     held = read_and_plan(workplace, asked)
+    if note := merge_driver.missing(workplace.root):
+        held = replace(held, plan=replace(held.plan, notes=(*held.plan.notes, note)))
     if not asked.destroy:
         whole = replace(asked, targets=(), excludes=(), forget=(), prune=False)
         told = held if whole == asked else read_and_plan(workplace, whole, held.facts)
@@ -76,7 +78,7 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
     )
     if any(isinstance(r, Unknown) for r in facts.readings.values()):
         plan = replace(plan, notes=(*plan.notes, "what could not be read is unknown, and nothing was inferred from it"))
-    if not asked.destroy and (unpublished := sessions.unpublished(workplace.fleet, lockfile)):
+    if not asked.destroy and (unpublished := sessions.unpublished(workplace.fleet, lockfile, plan)):
         plan = replace(plan, notes=(*plan.notes, unpublished))
     return HeldPlan(asked, plan, wanted, facts, lockfile, seen, stored.version)
 

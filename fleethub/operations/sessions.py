@@ -56,11 +56,21 @@ def refused(root: Path, plan: Plan) -> None:
     refuse(root, [told(f) for f in plan.findings if f.code in FATAL])
 
 
-def unpublished(fleet: Fleet, lockfile: Lockfile | None) -> str:
+def _tells(fleet: Fleet, lockfile: Lockfile | None, plan: Plan | None) -> bool:
+    """Whether the spec can name what was applied: it is the applied one; or no one spec is, for two clones' lockfiles
+    were made one, and the plan shows that it asks no more.
+    """
+    if lockfile is None:
+        return False
+    merged = not lockfile.applied.spec and plan is not None and not plan.changes and not plan.fatal
+    return lockfile.applied.spec == fleet.digest or merged
+
+
+def unpublished(fleet: Fleet, lockfile: Lockfile | None, plan: Plan) -> str:
     """What is wrong with FLEETHUB.md, where an apply would write it again: it is gone, or somebody edited it."""
     from fleethub.views.document import NAME, document, ours, same
 
-    if lockfile is None or lockfile.applied.spec != fleet.digest:
+    if lockfile is None or not _tells(fleet, lockfile, plan):
         return ""
     try:
         there = (Path(fleet.root) / NAME).read_text(encoding="utf-8", errors="replace")
@@ -72,18 +82,18 @@ def unpublished(fleet: Fleet, lockfile: Lockfile | None) -> str:
     return f"{NAME} is not as an apply left it: the next one writes it again" if edited else ""
 
 
-def publish(fleet: Fleet, lockfile: Lockfile | None) -> tuple[str, ...]:
+def publish(fleet: Fleet, lockfile: Lockfile | None, plan: Plan | None = None) -> tuple[str, ...]:
     """Write FLEETHUB.md where what was applied reads differently from it, and tell the TangleClaw that it is
     registered with; says what was done, or why not.
 
     Only a spec that is the applied one, or asks no more than it, can name what was applied: another one leaves the
-    file as it is.
+    file as it is. ``plan``: of the fleet as it is now, where one was made.
     """
     from fleethub.atomic import replace as write_file
     from fleethub.integrations.tangleclaw.operation import binding, notify
     from fleethub.views.document import NAME, document, ours, same
 
-    if lockfile is None or lockfile.applied.spec != fleet.digest:
+    if lockfile is None or not _tells(fleet, lockfile, plan):
         return ()
     path = Path(fleet.root) / NAME
     text = document(fleet, lockfile)

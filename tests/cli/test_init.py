@@ -40,6 +40,7 @@ def test_a_shared_directory_holds_no_seed_and_validates(home: Path, tmp_path: Pa
     shared = tmp_path / "shared"
     out = at(tmp_path).run("init", "monad", "--shared-dir", str(shared), code=0)
     assert sorted(str(p.relative_to(shared)) for p in shared.rglob("*") if p.is_file()) == [
+        ".gitattributes",
         ".gitignore",
         "fleet.schema.json",
         "fleet.toml",
@@ -70,7 +71,7 @@ def test_git_takes_the_nodes_of_the_spec_and_not_their_files(home: Path, tmp_pat
     subprocess.run(["git", "init", "--quiet", str(shared)], check=True)
     subprocess.run(["git", "-C", str(shared), "add", "."], check=True)
     listed = subprocess.run(["git", "-C", str(shared), "ls-files"], capture_output=True, text=True, check=True).stdout
-    assert listed.split() == [".gitignore", "fleet.schema.json", "fleet.toml", "nodes/alpha.toml"]
+    assert listed.split() == [".gitattributes", ".gitignore", "fleet.schema.json", "fleet.toml", "nodes/alpha.toml"]
 
 
 def test_what_is_there_stays(home: Path, tmp_path: Path) -> None:

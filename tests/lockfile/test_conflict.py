@@ -1,10 +1,10 @@
-"""Merge conflict markers in ``fleet.lock``: said, with which side to take and how."""
+"""Merge conflict markers in ``fleet.lock``: recognised, with the command that decides them."""
 
 from __future__ import annotations
 
 import pytest
 
-from fleethub.lockfile.conflict import merge_conflict
+from fleethub.lockfile.conflict import Conflict, conflict_of, marked, merge_conflict
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.text import load
 
@@ -18,19 +18,21 @@ def merged(ours: str, theirs: str, base: str = "") -> str:
 
 
 @pytest.mark.parametrize("base", ["", "serial = 6\n"], ids=["two sides", "with what both came from"])
-def test_the_higher_serial_is_the_later_apply(base: str) -> None:
+def test_both_sides_are_read_and_the_command_is_named(base: str) -> None:
+    text = merged("serial = 7\n", "serial = 8\n", base)
     with pytest.raises(LockfileError) as caught:
-        load(merged("serial = 7\n", "serial = 8\n", base))
+        load(text)
     assert str(caught.value) == (
-        "fleet.lock has a merge conflict in line 3: take the side with the higher serial whole, git checkout --ours "
-        "fleet.lock (serial 7) or git checkout --theirs fleet.lock (serial 8), then run fleethub plan"
+        "fleet.lock has a merge conflict in line 3: two clones applied. fleethub state reconcile looks at what is "
+        "there, shows what each did, and writes one lockfile"
     )
+    whole = Conflict(3, f"{HEAD}serial = 7\n{TAIL}", f"{HEAD}serial = 8\n{TAIL}", base and HEAD + base + TAIL)
+    assert conflict_of(text) == whole
 
 
-def test_a_serial_that_both_have_stands_outside() -> None:
-    text = merged('apply = "a"\n', 'apply = "b"\n').replace(HEAD, HEAD + "serial = 7\n")
-    assert "in line 4: take either side whole" in merge_conflict(text)
-    assert merge_conflict(text).count("(serial 7)") == 2
+def test_what_is_held_apart_is_read_again() -> None:
+    found = conflict_of(HEAD + marked("a = 1", "") + marked("b = 1\n", "b = 2\n"))
+    assert found == Conflict(3, f"{HEAD}a = 1\nb = 1\n", f"{HEAD}b = 2\n")
 
 
 @pytest.mark.parametrize("text", ["", HEAD, "=======\n", ">>>>>>> x\n", HEAD + "fleet = \n"])
