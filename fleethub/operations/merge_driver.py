@@ -14,15 +14,12 @@ from pathlib import Path
 
 from fleethub import folders
 from fleethub.clients import git
-from fleethub.lockfile.conflict import marked
-from fleethub.lockfile.errors import LockfileError
-from fleethub.lockfile.merge import merge
-from fleethub.lockfile.text import dump_merged, load
 from fleethub.model.errors import FleetHubError
 from fleethub.model.exit import Exit
 from fleethub.operations.outcome import Outcome
-from fleethub.views.document import NAME as DOCUMENT
 
+#: What an apply writes of itself anew (``views.document``).
+DOCUMENT = "FLEETHUB.md"
 ATTRIBUTES = ".gitattributes"
 #: What both files say of themselves to git.
 LINES = ("fleet.lock merge=fleethub", f"{DOCUMENT} merge=fleethub")
@@ -45,6 +42,11 @@ def run(base: str, ours: str, theirs: str, path: str) -> Outcome[MergeResult]:
     """
     if Path(path).name == DOCUMENT:
         return Outcome(MergeResult(ours))
+    from fleethub.lockfile.conflict import marked
+    from fleethub.lockfile.errors import LockfileError
+    from fleethub.lockfile.merge import merge
+    from fleethub.lockfile.text import dump_merged, load
+
     try:
         merged = merge(load(base) if base.strip() else None, load(ours), load(theirs))
     except LockfileError as error:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from fleethub.model.exit import Exit
 from fleethub.operations import merge_driver
+from fleethub.testing.server import Record
 from tests.fleets import fleet
 from tests.forked import fleethub
 from tests.support import MASTER, Place
@@ -91,58 +94,73 @@ def clones(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     return found[0], found[1]
 
 
-def at_once(*clones: Clone) -> list[int]:
-    """Apply in all of them, each in a process of its own; their exit codes."""
+def at_once(world: World, *clones: Clone) -> None:
+    """Apply in all of them, each in a process of its own; none sends its first write before all have planned."""
+    planned, writes = threading.Barrier(len(clones)), itertools.count()
+
+    def before(record: Record) -> None:
+        if record.method == "POST" and next(writes) < len(clones):
+            planned.wait(20)
+
     for clone in clones:
         clone.run("validate", code=0)  # this machine trusts what it names
-    applies = [fleethub("-C", str(clone.folder), "apply", "--auto-approve", env=os.environ) for clone in clones]
-    return [apply.wait() for apply in applies]
+    world.proxy.before = before
+    try:
+        applies = [fleethub("-C", str(clone.folder), "apply", "--auto-approve") for clone in clones]
+        assert [apply.wait() for apply in applies] == [0] * len(clones)
+    finally:
+        world.proxy.before = None
 
 
-def a_round(a: Clone, b: Clone, number: int) -> None:
-    """In turn, then at once; each node of each clone gets another model."""
-    turn = [ALIASES[(number + n) % 3] for n in range(3)]
-    a.assign("a", turn[1])
+def in_turn(a: Clone, b: Clone, model: str) -> None:
+    """One after the other, each with what the other did."""
+    a.assign("a", model)
     a.apply()
     a.commit()
     a.pull()
     b.pull()
-    b.assign("b", turn[1])
+    b.assign("b", model)
     b.apply()
     b.commit()
     b.pull()
     a.pull()
-    a.assign("a", turn[2])
-    b.assign("c", turn[2])
-    codes = at_once(a, b)
-    # whoever reads after the other one's first mark is told that it is behind, and has written nothing
-    assert Exit.FINE in codes
-    assert set(codes) <= {Exit.FINE, Exit.STALE}
+
+
+def both(world: World, a: Clone, b: Clone, model: str) -> None:
+    """Each without the other's; then whoever comes second merges."""
+    a.assign("a", model)
+    b.assign("c", model)
+    at_once(world, a, b)
+    serial = a.lockfile.serial
+    assert b.lockfile.serial == serial
     a.commit()
     b.commit()
     a.pull()
+    assert "state.behind" in a.run("plan", code=Exit.STALE)  # b has not pushed yet
     b.pull()
     a.pull()
-    for clone, code in zip((a, b), codes, strict=True):
-        if code is Exit.STALE:
-            clone.apply()
-            clone.commit()
-            clone.pull()
-    a.pull()
-    b.pull()
+    assert a.lockfile.serial == serial + 1
     assert (a.folder / "fleet.lock").read_bytes() == (b.folder / "fleet.lock").read_bytes()
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.long)])
-def test_rounds_of_applies_from_two_clones_without_a_hand_edit(clones: tuple[Clone, Clone], rounds: int) -> None:
+def test_applies_at_once_from_two_clones_are_one_lockfile(world: World, clones: tuple[Clone, Clone]) -> None:
+    both(world, *clones, ALIASES[1])
+    a, b = clones
+    b.plan_is_empty()
+    # FLEETHUB.md is of a moment before the merge, and an apply of the empty plan writes it again
+    assert "FLEETHUB.md is not as an apply left it" in b.out
+    assert "FLEETHUB.md tells what was applied" in b.apply()
+    b.plan_is_empty()
+    assert "FLEETHUB.md" not in b.out
+
+
+@pytest.mark.long
+def test_twenty_rounds_in_turn_and_at_once_need_no_hand_edit(world: World, clones: tuple[Clone, Clone]) -> None:
     a, b = clones
     before = a.lockfile.serial
-    for number in range(rounds):
-        a_round(a, b, number)
+    for number in range(20):
+        in_turn(a, b, ALIASES[(number + 1) % 3])
+        both(world, a, b, ALIASES[(number + 2) % 3])
         for clone in clones:
             clone.plan_is_empty()
-    assert a.lockfile.serial >= before + 5 * rounds - 2
-    # FLEETHUB.md is of a moment before the last merge, and an apply of the empty plan writes it again
-    a.apply()
-    a.plan_is_empty()
-    assert "FLEETHUB.md" not in a.run("plan", code=0)
+    assert a.lockfile.serial == before + 20 * 4  # two in turn, one at once, one merge
