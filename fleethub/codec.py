@@ -7,13 +7,14 @@ the order in which they are written, with their types. ``"1"`` is no number here
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from typing import Annotated, Any, NotRequired, get_origin, get_type_hints
 
 from pydantic import GetCoreSchemaHandler, Strict, ValidationError, WrapSerializer
 from pydantic_core import CoreSchema, core_schema
 
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 
 #: A list in what is read, a tuple in the model.
 Texts = Annotated[tuple[str, ...], Strict(False)]

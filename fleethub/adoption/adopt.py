@@ -6,7 +6,7 @@ What would be changed by that plan is not taken, and it is said what differs: th
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from fleethub.kinds import KINDS
@@ -15,6 +15,7 @@ from fleethub.kinds.proxies import proxy_source
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, KeyRow, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from fleethub import nodetypes
@@ -13,6 +13,7 @@ from fleethub.engines.interface import Engine
 from fleethub.engines.registry import engine_of
 from fleethub.fleetspec.added import NewBlock
 from fleethub.model.address import node as node_address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import EngineSettings
 from fleethub.nodetypes.found import FoundNode, FoundProvider, FoundWay
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from fleethub.adoption.backends import origin
 from fleethub.fleetspec.added import NewBlock
@@ -11,6 +11,7 @@ from fleethub.fleetspec.checks import MAGIC
 from fleethub.fleetspec.values import SECRET
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.fleet import Fleet
 from fleethub.model.text import flat

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Lock
 
 from fleethub.clients.resolver import SecretError
@@ -18,6 +18,7 @@ from fleethub.kinds.readdress import readdressed
 from fleethub.lockfile.reduce import reduce
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
+from fleethub.model.dataclass import dataclass
 from fleethub.model.event import (
     ApplyFinished,
     ApplyStarted,

@@ -9,14 +9,17 @@ import socket
 import ssl
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from json import loads
+from threading import Lock
 from typing import Any
+from urllib.request import getproxies
 
 import httpx
 
 from fleethub.clients.deadline import bound, passed, within
+from fleethub.model.dataclass import dataclass
 from fleethub.model.secret import Secret
 from fleethub.model.text import heard
 from fleethub.model.trust import Guard, origin_of
@@ -123,17 +126,27 @@ class Http:
     """A pooled client; safe to use from many threads."""
 
     def __init__(self, limit: int = 64, guard: Guard | None = None) -> None:
-        """``guard``: which origins are asked; None: all."""
+        """``guard``: which origins are asked; None: all. ``limit``: connections at a time."""
         self._guard = guard
-        self._client = httpx.Client(
-            verify=_trusted(),
-            timeout=USUAL,
-            limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
-            mounts=dict.fromkeys(HERE),
-            headers={"Accept-Encoding": "gzip"},
-            follow_redirects=False,
-        )
-        bound(self._client)
+        self._limits = httpx.Limits(max_connections=limit, max_keepalive_connections=limit)
+        self._clients: dict[bool, httpx.Client] = {}
+        self._making = Lock()
+
+    def _client(self, url: str) -> httpx.Client:
+        """The client for a URL; certificates are read where TLS may be needed: a fleet of plain HTTP needs none."""
+        tls = not url.lower().startswith("http://") or any(way.startswith("https") for way in getproxies().values())
+        with self._making:
+            if tls not in self._clients:
+                client = self._clients[tls] = httpx.Client(
+                    verify=_trusted() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # which trusts nobody
+                    timeout=USUAL,
+                    limits=self._limits,
+                    mounts=dict.fromkeys(HERE),
+                    headers={"Accept-Encoding": "gzip"},
+                    follow_redirects=False,
+                )
+                bound(client)
+            return self._clients[tls]
 
     def request(
         self,
@@ -158,10 +171,10 @@ class Http:
         whole = WHOLE if limit is None else limit
         waits = USUAL if limit is None else httpx.Timeout(limit, connect=min(CONNECT_LONG, limit), pool=None)
 
-        told: dict[str, str] = {}
+        client, told = self._client(url), dict[str, str]()
 
         def send() -> tuple[int, bytearray]:
-            with self._client.stream(method, url, headers=sending, json=json, params=params, timeout=waits) as answer:
+            with client.stream(method, url, headers=sending, json=json, params=params, timeout=waits) as answer:
                 told.update(answer.headers)
                 return answer.status_code, _body(answer)
 
@@ -197,8 +210,9 @@ class Http:
             raise HttpError(f"{origin_of(url)} is not known on this machine, so nothing was sent there", "untrusted")
 
     def close(self) -> None:
-        """Close the pool."""
-        self._client.close()
+        """Close the pools."""
+        for client in self._clients.values():
+            client.close()
 
 
 def _os_reason(error: httpx.ConnectError) -> str:

@@ -8,10 +8,10 @@ the filter runs there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from shlex import quote
 
 from fleethub.clients.scripts import load
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import CommandLine
 
 #: Ollama's variables that decide what is loaded and how. Others (OLLAMA_API_KEY) may be secrets.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from fleethub.model.dataclass import dataclass
 
 LONGEST = 64  # lines before the template: one a file
 _BLOB = re.compile(r"sha256[-:]([0-9a-f]{64})", re.ASCII)

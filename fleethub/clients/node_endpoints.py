@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from json import loads
 
@@ -12,6 +11,7 @@ from fleethub.clients.endpoint import counted, read
 from fleethub.clients.http import Answer
 from fleethub.clients.scripts import load
 from fleethub.clients.shell import Shell, ShellError
+from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import Call, Failure, Reply
 from fleethub.model.secret import Secret
 

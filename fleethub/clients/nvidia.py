@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fleethub.clients.machine import Frame
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import GpuProcess, GpuSlice, GpuState
 from fleethub.model.text import flat
 

@@ -7,10 +7,10 @@ AMD: ``mem_info_vram_total``, ``mem_info_vram_used``, ``mem_info_gtt_total`` in 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from fleethub.clients.machine import Frame
 from fleethub.clients.nvidia import short
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import GpuState
 
 MIB = 1 << 20

@@ -9,9 +9,10 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+
+from fleethub.model.dataclass import dataclass
 
 SECONDS = 1.0
 

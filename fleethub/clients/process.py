@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import IO
+
+from fleethub.model.dataclass import dataclass
 
 LARGEST = 4 << 20  # bytes of standard output
 LARGEST_ERROR = 64 << 10  # bytes of standard error that are kept

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from fleethub.clients import process
 from fleethub.clients.process import LARGEST_ERROR, Output, ShellError
+from fleethub.model.dataclass import dataclass
 from fleethub.model.trust import Guard
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import GpuReading, GpuState
 from fleethub.model.fleet import Backend
 from fleethub.model.text import gib, plural

@@ -7,10 +7,10 @@ client with its line in ``clients.servers``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from fleethub.model.capacity import AdmissionVerdict, Held, Placed
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import tomlkit
 
 from fleethub.fleetspec.tomltext import TomlText, toml_value
+from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError
 from fleethub.model.finding import SourceLocation
 

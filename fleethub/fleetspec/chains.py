@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.report import nearest, shown
 from fleethub.fleetspec.schema import HopTable, ModelTable, Spec
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Hop
 
 

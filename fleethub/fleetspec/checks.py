@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fleethub import nodetypes
 from fleethub.engines.registry import ENGINES
@@ -15,6 +15,7 @@ from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.users import nodes_of, said
 from fleethub.fleetspec.validate import Validated
 from fleethub.model import keycall
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import DeclaredType
 from fleethub.nodetypes import NodeType

@@ -10,7 +10,6 @@ import copy
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import tomlkit
@@ -22,6 +21,7 @@ from fleethub.fleetspec.merge import OWN, TABLES
 from fleethub.fleetspec.sources import matches
 from fleethub.fleetspec.tomltext import TomlText, toml_value
 from fleethub.fleetspec.values import NAME, SECRET
+from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Assign, Edit, EditError, Fields, Register, Release, SetFields
 from fleethub.model.finding import SourceLocation
 from fleethub.model.fleet import Fleet, Hop, Node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,6 +21,7 @@ from fleethub.fleetspec.sources import MAIN, Overlay, Sources, digest, read_incl
 from fleethub.fleetspec.types import read_type, taken
 from fleethub.fleetspec.validate import validate
 from fleethub.fleetspec.values import SECRET
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding, Severity, SourceLocation
 from fleethub.model.fleet import DeclaredType, Fleet
 

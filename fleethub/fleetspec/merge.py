@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fleethub import nodetypes
@@ -11,6 +10,7 @@ from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.schema import RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.validate import Validated
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import SourceLocation
 from fleethub.nodetypes.table import Table
 

@@ -9,7 +9,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -19,6 +19,7 @@ from typing import Any
 from fleethub import folders
 from fleethub.fleetspec import report
 from fleethub.fleetspec.positions import KeyPath, Spot, TooDeep, scan
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding, SourceLocation
 
 MAIN = "fleet.toml"

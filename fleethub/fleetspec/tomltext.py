@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 import tomlkit
 
 from fleethub.fleetspec.positions import KeyPath, Statement, statements
+from fleethub.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ not hide what the cross-checks would find.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -20,6 +19,7 @@ from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.schema import Spec, spec_model
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.values import SECRET
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 from fleethub.model.text import bare as without_credentials
 

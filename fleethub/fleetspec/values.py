@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, LiteralString
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic_core import PydanticCustomError
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.secret import SecretRef
 
 FLEET_ID = "[a-z0-9]{16,40}"

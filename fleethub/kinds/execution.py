@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Event, Lock
 from typing import Any
 
@@ -12,6 +12,7 @@ from fleethub.clients.host import Hosts
 from fleethub.clients.http import Http
 from fleethub.clients.litellm import LiteLLM
 from fleethub.clients.resolver import SecretResolver
+from fleethub.model.dataclass import dataclass
 from fleethub.model.event import Event as Happening
 from fleethub.model.event import Waiting
 from fleethub.model.observation import Source

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeVar
 
 from fleethub.lockfile.errors import LockfileError
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
+from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import AnyLocked, Applied, Lockfile
 
 K = TypeVar("K")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
+
+from fleethub.model.dataclass import dataclass
 
 
 class Do(Protocol):

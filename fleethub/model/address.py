@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from fleethub.model.dataclass import dataclass
 
 #: Number of parts of an address of each kind, its kind included. Later dots belong to the last part.
 PARTS = {"node": 2, "backend": 2, "proxy": 2, "fleet": 2, "key": 3, "route": 3, "model": 3}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 
 

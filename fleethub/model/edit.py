@@ -6,10 +6,11 @@ An edit never applies anything: it changes the spec's files, and the next apply 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding, SourceLocation

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
+from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import AnyLocked, Applied
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Source, Unknown
 from fleethub.model.secret import Blob
 

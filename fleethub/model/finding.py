@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 
 
 class Severity(StrEnum):

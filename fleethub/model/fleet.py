@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Literal
 
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import SourceLocation
 from fleethub.model.observation import Source
 from fleethub.model.secret import SecretRef

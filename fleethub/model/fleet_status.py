@@ -7,9 +7,10 @@ Sizes in bytes, times ISO 8601 in UTC. ``state`` of a thing is "there", "absent"
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from fleethub.model.capacity import Bar, Held, PlannedModel
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 
 

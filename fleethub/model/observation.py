@@ -7,12 +7,13 @@ Times are ISO 8601 in UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, TypeVar
 
 from fleethub.model.address import Address
 from fleethub.model.attributes import Attributes
 from fleethub.model.capacity import PlannedModel
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import SourceLocation
 from fleethub.model.secret import Derived, SecretRef
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum, StrEnum
 from typing import Any
 
 from fleethub.model.actions import Do
 from fleethub.model.address import Address
 from fleethub.model.capacity import AdmissionVerdict, PlannedModel
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 from fleethub.model.observation import AnyLocked
 

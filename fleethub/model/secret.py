@@ -10,8 +10,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, NoReturn, Protocol
+
+from fleethub.model.dataclass import dataclass
 
 SENSITIVE = "(sensitive)"
 

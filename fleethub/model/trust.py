@@ -9,9 +9,10 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Fleet
 from fleethub.model.secret import SecretRef
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fleethub.engines.registry import settings_at
 from fleethub.model.address import key as key_address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import EngineSettings, Fleet, Hop, Model, Node
 from fleethub.model.secret import Derived
 

@@ -8,9 +8,10 @@ leads to, and the type answers with the fields of ``[nodes.x]`` under which noth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.secret import Secret
 
 

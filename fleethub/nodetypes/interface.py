@@ -8,10 +8,10 @@ file found on a machine is one of its own, and how the models that it calls are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from fleethub.model.actions import Check
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import HostReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node

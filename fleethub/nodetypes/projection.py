@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.secret import Text
 
 #: The keys that lead to a value; in a list of tables the ``id`` of one. In a ``.env`` a variable's name alone.

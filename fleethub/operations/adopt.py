@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from fleethub.adoption.proposal import SpecProposal
 from fleethub.adoption.propose import ASKED
 from fleethub.fleetspec import load
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Written
 from fleethub.model.errors import InputError, SpecError
 from fleethub.model.exit import Exit

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from fleethub import __version__
+from fleethub.model.dataclass import dataclass
 from fleethub.model.event import Event
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Severity

@@ -6,7 +6,7 @@ Reads the backends, and the proxies for what their routes set; needs neither the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from fleethub.engines.registry import ENGINES, lacks
 from fleethub.fleetspec import load
 from fleethub.fleetspec.values import params as params_of
 from fleethub.model.capacity import Answer, CapacityReport, Fit, Rank
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import SpecError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from fleethub import folders
@@ -15,6 +15,7 @@ from fleethub.clients.resolver import new_seed
 from fleethub.fleetspec import Loaded, load
 from fleethub.fleetspec.added import NewBlock, added
 from fleethub.fleetspec.scaffold import found_spec
+from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Proposal, SpecChanged
 from fleethub.model.errors import InputError, SpecError
 from fleethub.model.exit import Exit

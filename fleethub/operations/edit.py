@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from fleethub.fleetspec.edit import edited
 from fleethub.fleetspec.report import redacted
 from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import ACTIONS, Assign, Edit, Proposal, Register, Release, SetFields
 from fleethub.model.errors import SpecError
 from fleethub.model.exit import Exit

@@ -6,7 +6,7 @@ import secrets
 import shlex
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,6 +20,7 @@ from fleethub.kinds.proxies import proxy_source
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Proposal
 from fleethub.model.errors import InputError, SpecError
 from fleethub.model.facts import Facts, ProxyReading

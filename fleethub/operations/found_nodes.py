@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from fleethub import nodetypes
 from fleethub.adoption.nodes import FoundTarget
@@ -14,6 +13,7 @@ from fleethub.clients.host import HostError, Hosts
 from fleethub.clients.host.target import split
 from fleethub.fleetspec.targets import Refused, normal
 from fleethub.integrations.tangleclaw.client import TangleClaw, TangleClawError
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.facts import FileReading
 from fleethub.model.trust import origin_of

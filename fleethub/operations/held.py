@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from fleethub import folders
@@ -13,6 +12,7 @@ from fleethub.atomic import create, replace
 from fleethub.clients.resolver import new_seed
 from fleethub.fleetspec import json_schema, load
 from fleethub.fleetspec.scaffold import GITIGNORE, shared_spec, spec
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 from fleethub.model.fleet import Fleet
 from fleethub.operations import merge_driver

@@ -9,11 +9,11 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from fleethub import folders
 from fleethub.clients import git
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 from fleethub.model.exit import Exit
 from fleethub.operations.outcome import Outcome

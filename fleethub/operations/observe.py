@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from fleethub.model.capacity import Fit
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Plan

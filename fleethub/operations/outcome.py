@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
 

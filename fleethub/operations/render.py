@@ -5,11 +5,11 @@ Of a file that is somebody else's only FleetHub's part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from fleethub import folders
 from fleethub.kinds.node import sample
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.spec import open_fleet

@@ -6,7 +6,7 @@ remembers it, so that no policy brings the value back: the next value is of a hi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fleethub.fleetspec.report import nearest, shown
 from fleethub.kinds.key.actions import KeyRevoke
@@ -14,6 +14,7 @@ from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.kinds.key.revoked import living, untold
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError
 from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts, ProxyReading

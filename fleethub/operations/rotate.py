@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from fleethub.fleetspec import Loaded, load
@@ -17,6 +17,7 @@ from fleethub.fleetspec.report import nearest, redacted, shown
 from fleethub.kinds.key import scopes
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError, Proposal
 from fleethub.model.errors import SpecError
 from fleethub.model.fleet import Fleet

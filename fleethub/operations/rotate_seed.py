@@ -8,7 +8,7 @@ then on each value that is there is an older one, and the next apply replaces it
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from fleethub import folders
@@ -17,6 +17,7 @@ from fleethub.clients.resolver import SecretError, SecretResolver, new_seed
 from fleethub.kinds import KINDS
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.exit import Exit
 from fleethub.model.finding import FATAL, Finding
 from fleethub.model.fleet import Fleet

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from fleethub.kinds.key.attributes import KeyMaterial
 from fleethub.model.address import PARTS, Address, key, node, route
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, ModelStatus, ProxyStatus

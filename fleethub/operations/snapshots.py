@@ -13,11 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from fleethub.fleetspec import load
 from fleethub.lockfile.errors import LockfileError
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import SpecError
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding

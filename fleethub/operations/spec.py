@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from fleethub import folders
 from fleethub.fleetspec import Loaded, Overlay, load
 from fleethub.model.address import node as node_address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import SpecError
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet

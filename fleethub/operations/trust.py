@@ -9,12 +9,13 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from fleethub import folders
 from fleethub.kinds.node.attributes import NodeAttrs
 from fleethub.lockfile.errors import LockfileError
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 from fleethub.model.finding import FOR_PEOPLE, Finding
 from fleethub.model.fleet import Fleet

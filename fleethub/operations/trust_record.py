@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.exit import Exit
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import ProxyReading

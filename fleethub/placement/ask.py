@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fleethub.engines.interface import KV_TYPE, PARALLEL, Engine
 from fleethub.engines.known import architecture_told
@@ -18,6 +18,7 @@ from fleethub.model.capacity import (
     by_runner,
     largest,
 )
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.facts import Facts, ModelFile, Resident, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from fleethub.engines.interface import Engine, Server
 from fleethub.engines.registry import engine_of
@@ -17,6 +17,7 @@ from fleethub.model.capacity import (
     Sure,
     by_runner,
 )
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, Fleet

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fleethub.engines.interface import Engine, Server
 from fleethub.model.capacity import AdmissionVerdict, Fit, Placed
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.placement.machines import doubted

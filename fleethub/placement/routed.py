@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fleethub.engines.interface import Server
 from fleethub.model.capacity import Estimate, Placed, PlannedModel, Row, Sure
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, KeyRow, ProxyReading, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model, Proxy
 from fleethub.model.observation import Source

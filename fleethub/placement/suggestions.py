@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations, product
 
 from fleethub.engines.interface import SettingChange
 from fleethub.model.capacity import Fit, Suggestion
+from fleethub.model.dataclass import dataclass
 from fleethub.model.text import gib
 from fleethub.placement.query import FAR, Query, most
 from fleethub.sizing.architecture import ModelArchitecture, requantised

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fleethub.kinds.diff import diff
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.plan import MISSING, Action, Change
 from fleethub.planfile.document import SavedPlan, SavedStep
 from fleethub.planning.identity import canonical

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.plan import Plan
 from fleethub.planning.identity import canonical
 

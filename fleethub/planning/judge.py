@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import behind
 from fleethub.kinds.values import AnyState
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Policy
 from fleethub.model.observation import Absent, Lockfile, Unknown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from fleethub.kinds import KINDS
@@ -11,6 +11,7 @@ from fleethub.kinds.compare import union
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.values import AnyState, ObserveContext, ResourceState
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Needs, Observation, Unknown
 from fleethub.model.plan import Blocker
 from fleethub.planning.judge import Verdict

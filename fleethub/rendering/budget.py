@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
 
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError
 from jinja2.visitor import NodeTransformer
+
+from fleethub.model.dataclass import dataclass
 
 WORK = 1 << 26  # units in all: characters, or entries of a list, that are made, moved or compared
 STEP, CALL, LOAD = 256, 2048, 8192  # units of a step, of a call of a macro or block, of an include or import

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fleethub import nodetypes
 from fleethub.model import address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding, Severity, SourceLocation
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text

@@ -13,13 +13,13 @@ import logging
 import re
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleethub.formats import strict
+from fleethub.model.dataclass import dataclass
 from fleethub.model.secret import Secret
 from fleethub.server.errors import BUG, STOPPING, Refusal
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from fleethub.model.capacity import Bar
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, NodeStatus
 from fleethub.model.text import gib, plural
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts
 from fleethub.operations.capacity import LookResult
 from fleethub.operations.snapshots import Snapshot, SnapshotCache

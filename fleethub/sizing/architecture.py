@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from fleethub.model.capacity import Sure
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Shown
 from fleethub.sizing.gguf_metadata import GgufMetadata, UntoldError
 from fleethub.sizing.layers import ENCODERS, Kind, Layers, memory_of

@@ -5,8 +5,7 @@ Every constant is held by ``tests/sizing/test_measured.py``; what it was fitted 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from fleethub.model.dataclass import dataclass
 from fleethub.sizing.architecture import ModelArchitecture
 from fleethub.sizing.devices import multiprocessors
 from fleethub.sizing.layers import Kind

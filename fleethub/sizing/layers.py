@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Tensor
 from fleethub.sizing.gguf_metadata import GgufMetadata, UntoldError
 

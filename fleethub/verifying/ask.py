@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from fleethub.clients.probe import unreachable
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.clients.shell import ShellError, Shells
 from fleethub.model.address import key as key_address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import UNREACHED, Call, Reply
 from fleethub.model.facts import ProxyReading
 from fleethub.model.fleet import Fleet, Node

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import Failure, Reply
 from fleethub.model.facts import KeyRow, ProxyReading, Team
 from fleethub.model.keycall import judge

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from fleethub.model.address import key as key_address
 from fleethub.model.address import node as node_address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 from fleethub.model.text import table_name
 

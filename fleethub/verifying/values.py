@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import Call, Reply
 from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding

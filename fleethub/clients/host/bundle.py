@@ -7,10 +7,11 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from fleethub.model.actions import Check
+from fleethub.model.dataclass import dataclass
 from fleethub.model.secret import Blob
 
 __all__ = ["Bundle", "Check", "HostError"]

@@ -7,7 +7,6 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from fleethub.clients.host.bundle import Bundle, HostError, mark_bytes
 from fleethub.clients.host.inside import astray
 from fleethub.clients.host.reading import reading
 from fleethub.clients.shell import Shell, ShellError, Shells
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import HostReading
 from fleethub.model.secret import Blob
 from fleethub.model.text import heard, named, tame

@@ -6,10 +6,10 @@ import os
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from fleethub.clients.process import ShellError
+from fleethub.model.dataclass import dataclass
 
 CONNECT = 5.0  # seconds for the TCP connection, and for each answer of the login, unless ConnectTimeout says so
 LOGIN = 15.0  # seconds for a login as a whole, jump hosts included

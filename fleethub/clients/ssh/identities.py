@@ -8,13 +8,13 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fleethub.clients.ssh import destination as limits
 from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.known_hosts import fingerprint, kind_of
+from fleethub.model.dataclass import dataclass
 from fleethub.model.text import heard
 
 LARGEST = 1 << 16  # bytes of a key's file

@@ -11,11 +11,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from fleethub.clients.ssh.destination import Destination
+from fleethub.model.dataclass import dataclass
 
 
 class HostKeyError(Exception):

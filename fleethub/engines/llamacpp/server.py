@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from urllib.parse import urlsplit
 
 from fleethub.engines.cards import cards_of, less, less_said
@@ -12,6 +12,7 @@ from fleethub.engines.llamacpp.admission import admit
 from fleethub.engines.llamacpp.load import load
 from fleethub.engines.llamacpp.settings import BETWEEN, LlamaCppSettings, by_command_line, declared, pairs
 from fleethub.model.capacity import AdmissionVerdict, Estimate, Held, Placed, Row, Sure
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, GpuReading, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Source

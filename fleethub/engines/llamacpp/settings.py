@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, ClassVar
 
 from fleethub.engines.interface import SpecKey
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import EngineSettings
 from fleethub.sizing.quant import KV_BYTES
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import SwapFile, SwapGroup
 
 #: Models beyond which not every set of them is looked at: all together are taken, which is the careful sum.

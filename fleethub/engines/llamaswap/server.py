@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from fleethub.engines.cards import cards_of
 from fleethub.engines.llamacpp.admission import names, together, unreckoned
@@ -12,6 +12,7 @@ from fleethub.engines.llamacpp.settings import LlamaCppSettings, by_command_line
 from fleethub.engines.llamaswap.residency import evictions, resident_sets
 from fleethub.engines.llamaswap.settings import declared
 from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Placed, by_runner, largest, worst
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, GpuReading, ServerReading, SwapFile
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source, Unknown

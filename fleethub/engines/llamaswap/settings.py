@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from fleethub.engines.interface import SpecKey
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import EngineSettings
 from fleethub.model.observation import Source
 

@@ -8,7 +8,7 @@ Several GPUs: first what suffices wherever things land, then (small sets) every 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleethub.engines.ollama.flash import flash_note
@@ -18,6 +18,7 @@ from fleethub.engines.ollama.rules import Rules, Weighed, weigh
 from fleethub.engines.ollama.runner import distinct, shared
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_note
 from fleethub.model.capacity import AdmissionCheck, AdmissionVerdict, Fit, Placed, worst
+from fleethub.model.dataclass import dataclass
 from fleethub.model.text import gib, plural
 
 if TYPE_CHECKING:

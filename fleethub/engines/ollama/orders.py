@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from fleethub.engines.ollama.rules import Rules, Weighed
 from fleethub.engines.ollama.scheduler import SchedulerVersion
+from fleethub.model.dataclass import dataclass
 
 #: How many states are looked at, and of how many models; beyond that the careful answer is given.
 BUDGET = 200

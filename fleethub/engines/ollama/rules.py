@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleethub.engines.ollama.preflight import SURCHARGE, fillable, lowered, margin
 from fleethub.engines.ollama.scheduler import SchedulerVersion
 from fleethub.model.capacity import Estimate, Placed
+from fleethub.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from fleethub.engines.ollama.server import OllamaServer

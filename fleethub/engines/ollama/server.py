@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from fleethub.engines.cards import cards_of, less, less_said
@@ -14,6 +14,7 @@ from fleethub.engines.ollama.load import load, resident
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_of
 from fleethub.engines.ollama.settings import SETTINGS, OllamaSettings, declared, read
 from fleethub.model.capacity import AdmissionVerdict, Held, Placed
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, GpuReading, ProxyReading, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Source

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from fleethub.engines.interface import SpecKey
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import EngineSettings
 
 MIB = 1 << 20

@@ -7,8 +7,8 @@ groups of as many layers, which take their blocks out of one pool. Sizes in byte
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from fleethub.model.dataclass import dataclass
 from fleethub.sizing.architecture import ModelArchitecture
 from fleethub.sizing.layers import Kind, Layers
 

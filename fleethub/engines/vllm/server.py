@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from fleethub.engines.cards import cards_of
 from fleethub.engines.interface import KV_TYPE, PARALLEL, SettingChange
@@ -11,6 +11,7 @@ from fleethub.engines.vllm.admission import admit
 from fleethub.engines.vllm.load import load, quant_of, taken
 from fleethub.engines.vllm.settings import KV_BYTES, UTILIZATION, VllmSettings, declared
 from fleethub.model.capacity import AdmissionVerdict, Held, Placed
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, GpuReading, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Source

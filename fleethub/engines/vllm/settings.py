@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from fleethub.engines.interface import SpecKey
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import EngineSettings
 
 #: ``--gpu-memory-utilization`` when nobody says it: 0.92 in vLLM's source of 2026 (0.27.1), 0.9 in that of 2025.

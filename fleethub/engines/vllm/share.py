@@ -7,8 +7,8 @@ must be free at the start, and what weights, a step's working memory, the runtim
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from fleethub.model.dataclass import dataclass
 from fleethub.sizing.architecture import ModelArchitecture
 
 MIB = 1 << 20

@@ -13,7 +13,6 @@ import re
 import shlex
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +28,7 @@ from fleethub.integrations.claude_code.settings import (
     old_hooks,
     uninstall,
 )
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 
 MODE = 0o600  # of a file that was not there

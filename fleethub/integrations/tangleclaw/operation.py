@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from fleethub import folders
 from fleethub.integrations.tangleclaw import shared_document as kept
 from fleethub.integrations.tangleclaw.result import Binding, NotifyResult, StepOutcome, StepResult, TangleClawReport
 from fleethub.integrations.tangleclaw.shared_document import SharedDocument
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.secret import SecretRef
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.text import plural
 
 

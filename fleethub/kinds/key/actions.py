@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from fleethub.kinds.key.attributes import Holder
+from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Source
 from fleethub.model.secret import Derived, Kept
 

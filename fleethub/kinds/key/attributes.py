@@ -7,11 +7,12 @@ limit of zero. Another limit, or a team, that the spec does not name is somebody
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from fleethub.kinds.values import ResourceState
 from fleethub.model.attributes import STRICT
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import KeyRow, Team
 from fleethub.model.fleet import Proxy
 from fleethub.model.observation import Locked, Resource, Seen

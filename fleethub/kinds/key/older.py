@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fleethub.kinds.key.actions import KeyWiden, ProveKey
 from fleethub.kinds.key.adopted import covers
@@ -11,6 +11,7 @@ from fleethub.kinds.key.attributes import KeyAttrs, KeyResource, KeyState, OldVa
 from fleethub.kinds.key.marks import mark_of
 from fleethub.kinds.values import ObserveContext
 from fleethub.model import keycall
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import KeyRow
 from fleethub.model.observation import Locked
 from fleethub.model.plan import Phase, Step

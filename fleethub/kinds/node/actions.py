@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from fleethub.model.actions import Check
+from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Source
 from fleethub.model.secret import Blob, Slot, Text
 from fleethub.nodetypes import Format

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from fleethub.kinds.values import RenderedFile, ResourceState
 from fleethub.model.attributes import STRICT
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Node
 from fleethub.model.observation import Locked, Resource, Seen
 from fleethub.model.secret import Blob

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from fleethub.kinds.route.attributes import DeploymentAttrs
+from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Source
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fleethub.kinds.values import ResourceState
 from fleethub.model.attributes import STRICT
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Proxy
 
 

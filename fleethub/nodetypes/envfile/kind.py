@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fleethub.dotenv import assignments
 from fleethub.model import address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Secret, Text

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from fleethub.model.dataclass import dataclass
 from fleethub.nodetypes.openclaw import json5
 from fleethub.nodetypes.openclaw.chain import references, strings
 from fleethub.nodetypes.openclaw.providers import check_provider, number

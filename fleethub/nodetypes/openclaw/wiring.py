@@ -8,8 +8,9 @@ environment's LITELLM_API_KEY beats whatever the config says.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Fleet, Hop, Node
 from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints
 

@@ -1,0 +1,151 @@
+"""``fleethub.model.dataclass`` makes what the standard library makes: the two are compared on the same classes."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import pytest
+
+from fleethub.model.dataclass import dataclass as late
+
+T = TypeVar("T")
+Decorator = Callable[..., Any]
+
+
+def plain(dataclass: Decorator, **asked: bool) -> type:
+    @dataclass(**asked)
+    class Value:
+        """Three fields, one that is not compared and one that is not shown."""
+
+        name: str
+        size: int = dataclasses.field(default=3, compare=False)
+        more: list[str] = dataclasses.field(default_factory=list, repr=False)
+
+    return Value
+
+
+def generic(dataclass: Decorator, **asked: bool) -> type:
+    @dataclass(**asked)
+    class Value(Generic[T]):
+        """Of some type."""
+
+        name: T
+        size: int = 3
+
+    return Value
+
+
+def checked(dataclass: Decorator, **asked: bool) -> type:
+    @dataclass(**asked)
+    class Value:
+        """With methods of its own."""
+
+        name: str
+        size: int = 3
+
+        def __post_init__(self) -> None:
+            assert self.size
+
+        def __repr__(self) -> str:
+            return "shown by itself"
+
+        def __hash__(self) -> int:
+            return 7
+
+    return Value
+
+
+def child(dataclass: Decorator, **asked: bool) -> type:
+    @dataclass(**asked)
+    class Value(plain(dataclass, **asked)):  # type: ignore[misc]
+        """Of another."""
+
+        last: int = 1
+
+    return Value
+
+
+MADE = (plain, generic, checked, child)
+ASKED = (
+    {},
+    {"frozen": True},
+    {"slots": True},
+    {"frozen": True, "slots": True},
+    {"frozen": True, "slots": True, "kw_only": True},
+    {"frozen": True, "order": True},
+    {"frozen": True, "slots": True, "eq": False},
+)
+
+
+@pytest.mark.parametrize("make", MADE)
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+def test_it_is_as_the_standard_librarys(make: Callable[..., type], asked: dict[str, bool]) -> None:
+    def tried(what: Callable[[], Any]) -> Any:
+        try:
+            return what()
+        except Exception as error:
+            return type(error), str(error).replace("test_dataclass.", "")
+
+    def told(of: Any) -> list[Any]:
+        one, other = of(name="a", size=4), of(name="a")
+        found = [str(inspect.signature(of)), of.__match_args__, repr(one), one == other, one != of(name="b"), one == 1]
+        found += [
+            tried(lambda: hash(of(name="a")) == hash(of(name="a"))),
+            of.__hash__ is None,
+            hasattr(one, "__dict__"),
+        ]
+        found += [tried(lambda: of("a", 4) == one), tried(of), tried(lambda: of(name="a", other=1))]
+        found += [tried(lambda: one < of(name="b")) if "order" in asked else "", repr(dataclasses.asdict(one))]
+        found += [tried(lambda: setattr(one, "size", 5)), one.size, tried(lambda: delattr(one, "name"))]
+        again = of(name="c", size=5)
+        found += [repr(dataclasses.replace(again, name="d")), repr(copy.deepcopy(again)), repr(copy.copy(again).size)]
+        found += [repr(of.__dataclass_params__).replace("__main__.", ""), of.__init__.__qualname__, of.__doc__]
+        return found
+
+    for first, second in zip(told(make(late, **asked)), told(make(dataclasses.dataclass, **asked)), strict=True):
+        assert first == second
+
+
+@late(frozen=True, slots=True)
+class Kept:
+    """At the top of a module, where pickle finds it."""
+
+    name: str
+
+
+class Plain(Kept):
+    """No dataclass of its own."""
+
+    def set(self, value: int) -> None:
+        self.extra = value
+
+
+def test_it_is_pickled_and_a_subclass_keeps_what_is_its_own() -> None:
+    assert pickle.loads(pickle.dumps(Kept("a"))) == Kept("a")
+    one = Plain("a")
+    one.set(3)
+    assert (one.extra, one == Plain("a"), one == Kept("a")) == (3, True, False)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.name = "b"  # type: ignore[misc]
+
+
+def test_no_method_is_compiled_before_it_is_used() -> None:
+    """What a start saves: of a class that is only imported the standard library compiles nothing."""
+    code = (
+        "import dataclasses; made = []; real = dataclasses._create_fn if hasattr(dataclasses, '_create_fn') else None\n"
+        "from fleethub.model.dataclass import dataclass\n"
+        "@dataclass(frozen=True, slots=True)\n"
+        "class Value:\n"
+        "    '''One.'''\n"
+        "    name: str\n"
+        "print(type(vars(Value)['__init__']).__name__); Value('a'); print(type(vars(Value)['__init__']).__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["_Late", "function"]
