@@ -112,6 +112,8 @@ def adopt(
         planned=held.planned,
         serial=lockfile.serial,
         lineage=lockfile.lineage,
+        # what an apply could not do is still owed: nothing but these records is new
+        left_out=tuple(sorted(lockfile.owed.keys() - records.keys())) or None,
     )
     return Adoption(plan, after, left)
 

@@ -14,7 +14,7 @@ from threading import Lock
 from fleethub.clients.resolver import SecretError
 from fleethub.kinds import KINDS
 from fleethub.kinds.execution import Context, NotActivated, StepError
-from fleethub.kinds.readdress import readdressed
+from fleethub.kinds.readdress import lockfile_after
 from fleethub.lockfile.reduce import reduce
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
@@ -34,6 +34,8 @@ from fleethub.model.text import flat, plural
 
 #: Steps of one phase that run at the same time. Settling only waits, so all of it may wait together.
 WORKERS = {Phase.SETTLE: 64, Phase.PROVE: 32}
+#: What a record says beside its phases while it is not known whether the thing is there.
+ENDS = (Action.CREATE, Action.DELETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def apply(
     emit: Callable[[Event], None],
 ) -> Outcome:
     """Carry the plan out. ``context.serial`` is the new serial; ``save`` puts a lockfile on disk before it returns."""
-    run, lockfile = _Run(lockfile, emit), moved(lockfile, plan)
+    run, lockfile = _Run(lockfile, emit), lockfile_after(lockfile, plan.renamed)
     run.take(
         ApplyStarted(
             plan=plan.id,
@@ -204,13 +206,6 @@ class _Run:
         self.take(StepDone(step.id, step.address, phase, locked, step.removes, notes))
 
 
-def moved(lockfile: Lockfile | None, plan: Plan) -> Lockfile | None:
-    """The lockfile with what moves under the address of its old place."""
-    if lockfile is None or not plan.renamed:
-        return lockfile
-    return replace(lockfile, resources=readdressed(lockfile.resources, plan.renamed))
-
-
 def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, AnyLocked]:
     """The intent of every resource with a step that changes it, merged with an intent that a crash left."""
     found: dict[Address, AnyLocked] = {}
@@ -224,8 +219,8 @@ def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, AnyLocked]:
         before = lockfile.resources.get(change.address) if lockfile else None
         wanted = change.locked
         phases = tuple(dict.fromkeys(s.phase.name.lower() for s in steps))
-        if change.action is Action.CREATE:
-            phases = ("create", *phases)
+        if change.action in ENDS:
+            phases = (change.action.value, *phases)
         needs = dict(wanted.needs) if wanted else {}
         for address, entries in (before.pending.needs if before and before.pending else {}).items():
             needs[address] = needs.get(address, frozenset()) | entries
@@ -275,7 +270,7 @@ def _fits(plan: Plan, lockfile: Lockfile | None) -> Mapping[str, str]:
 
 def _owed(plan: Plan, lockfile: Lockfile | None, run: _Run, now: str) -> Mapping[Address, str]:
     """What this apply could not do, with the time of the first that could not; of what it left out nothing is known."""
-    before = {plan.renamed.get(a, a): since for a, since in (lockfile.owed if lockfile else {}).items()}
+    before = lockfile.owed if lockfile else {}
     undone = {s.address for s in plan.steps if s.id in {*run.skipped, *(name for name, _ in run.failed)}}
     undone |= {change.address for change in plan.changes if change.blockers}
     return {a: before.get(a, now) for a in undone} | {a: before[a] for a in plan.left_out or () if a in before}

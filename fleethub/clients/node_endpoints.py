@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from json import loads
 
 from fleethub.clients.answer import ask
@@ -13,7 +12,6 @@ from fleethub.clients.scripts import load
 from fleethub.clients.shell import Shell, ShellError
 from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import Call, Failure, Reply
-from fleethub.model.secret import Secret
 
 MOST = 256 << 10  # bytes of one answer
 ALL = 3 << 20  # bytes of all of them; a shell gives at most 4 MiB
@@ -31,16 +29,11 @@ SCRIPT = load("endpoints")
 
 @dataclass(frozen=True, slots=True)
 class NodeSaid:
-    """``tool`` is curl, wget or none; ``keys`` has (state, digest) of each variable, the digest of key and newline."""
+    """``tool`` is curl, wget or none; ``keys`` has (state, digest) of each variable."""
 
     tool: str
     keys: dict[str, tuple[str, str]]
     replies: tuple[Reply, ...]
-
-
-def digest(value: Secret) -> str:
-    """The digest that the script would give for a key."""
-    return sha256(f"{value.reveal()}\n".encode()).hexdigest()
 
 
 def ask_node(shell: Shell, folder: str, file: str, names: Sequence[str], calls: Sequence[Call]) -> NodeSaid:

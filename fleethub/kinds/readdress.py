@@ -8,7 +8,7 @@ from dataclasses import replace
 from fleethub.kinds import KINDS
 from fleethub.model.address import Address
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import AnyLocked, AnyResource, Needs
+from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Needs
 
 #: What follows a name in the address of what is left behind at an earlier place; no name of a spec holds it.
 WAS = "@was"
@@ -42,6 +42,14 @@ def _composed(first: Mapping[Address, Address], then: Mapping[Address, Address])
     """What one renaming after another does."""
     rest = {a: b for a, b in then.items() if a not in first.values()}
     return {a: then.get(b, b) for a, b in first.items()} | rest
+
+
+def lockfile_after(lockfile: Lockfile | None, renamed: Mapping[Address, Address]) -> Lockfile | None:
+    """The lockfile as an apply's first write leaves it: with what moves, and what is owed, under its new address."""
+    if lockfile is None or not renamed:
+        return lockfile
+    owed = {renamed.get(address, address): since for address, since in lockfile.owed.items()}
+    return replace(lockfile, resources=readdressed(lockfile.resources, renamed), owed=owed)
 
 
 def successor(address: Address) -> Address | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from fleethub.kinds.readdress import readdressed
+from fleethub.kinds.readdress import lockfile_after
 from fleethub.model.address import Address, key
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.observation import AnyLocked, Lockfile
@@ -15,8 +15,8 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
     """The lockfile after one event."""
     match event:
         case ApplyStarted():
-            before = lockfile.resources if lockfile else {}
-            resources = {**readdressed(before, event.renamed), **event.pending}
+            before = lockfile_after(lockfile, event.renamed)
+            resources = {**(before.resources if before else {}), **event.pending}
             return Lockfile(
                 fleet=event.fleet,
                 lineage=event.lineage,
@@ -30,7 +30,7 @@ def reduce(lockfile: Lockfile | None, event: Event) -> Lockfile | None:
                 id=event.id,
                 by_name=event.by_name,
                 generations=_raised(lockfile.generations if lockfile else {}, resources),
-                owed=lockfile.owed if lockfile else {},
+                owed=before.owed if before else {},
             )
         case StepDone() | Recorded() if lockfile is not None:
             resources = dict(lockfile.resources)

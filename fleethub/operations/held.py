@@ -7,6 +7,7 @@ from dataclasses import asdict, field, fields
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from fleethub.kinds.readdress import lockfile_after
 from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
@@ -66,6 +67,11 @@ class HeldPlan:
     def id(self) -> str:
         """The plan's own id; empty for one that decides nothing."""
         return self.plan.id
+
+    @property
+    def known(self) -> Lockfile | None:
+        """What was applied, under the addresses that the plan has it under."""
+        return lockfile_after(self.lockfile, self.plan.renamed)
 
     def saved(self, made: Made | None = None) -> SavedPlan:
         """What is kept of it for somebody to decide on."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from fleethub.fleetspec.report import nearest, shown
 from fleethub.kinds.key.actions import KeyRevoke
 from fleethub.kinds.key.attributes import KeyAttrs
+from fleethub.kinds.key.marks import made
 from fleethub.kinds.key.revoked import living, untold
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import Address
@@ -27,6 +28,7 @@ from fleethub.operations.held import HeldPlan, PlanInput, ordered
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.workplace import Workplace
 from fleethub.planning import grounded
+from fleethub.planning.sources import merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def prepare(workplace: Workplace, what: str) -> Outcome[Revocation]:
         raise EditError("unknown-key", "nothing was applied from here, so there is no key to revoke")
     records = _meant(lockfile, what)
     sources = {address: _source(workplace, address, record) for address, record in records.items()}
-    facts = workplace.read(sources.values())
+    facts = workplace.read(merged(sources.values()))
     seedless = workplace.refused() is not None or workplace.resolver.sha256(b"") is None
     steps, changes, says, unread = [], [], [], []
     for address, record in records.items():
@@ -94,11 +96,14 @@ def _meant(lockfile: Lockfile, what: str) -> dict[Address, AnyLocked]:
 
 
 def _source(workplace: Workplace, address: Address, record: AnyLocked) -> Source:
-    """Where the key was made, with the credential that the spec or this machine's record has for it."""
+    """Where the key was made, with the credential that the spec or this machine's record has for it, and its values:
+    one that the proxy's list lacks is asked for by itself.
+    """
     proxy = workplace.fleet.proxies.get(address.owner)
+    source = record.source
     if proxy is not None and proxy.admin_url == record.source.at:
-        return proxy_source(proxy)
-    return record.source
+        source = proxy_source(proxy)
+    return replace(source, known=made(address, None, record, workplace.fleet.identity))
 
 
 def _action(

@@ -10,7 +10,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, ModelStatus, ProxyStatus
-from fleethub.model.observation import AnyLocked, AnyResource, Observation, Unknown
+from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Observation, Unknown
 from fleethub.model.secret import Kept, Secret
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
@@ -75,7 +75,7 @@ def run(workplace: Workplace, text: str) -> Outcome[ShowResult | None]:
         row = rows[address]
         lost = not isinstance(row, ModelStatus) and row.state == "unknown"
         return Outcome(ShowResult(address, users=users, status=row), Exit.ERROR if lost else Exit.FINE)
-    locked = held.lockfile.resources.get(address) if held.lockfile else None
+    locked = held.known.resources.get(address) if held.known else None
     result = ShowResult(address, held.wanted.get(address), locked, seen[address], users)
     return Outcome(result, Exit.ERROR if isinstance(result.seen, Unknown) else Exit.FINE)
 
@@ -90,7 +90,7 @@ def _users(address: Address, held: HeldPlan, status: FleetStatus) -> tuple[str, 
             )
         )
     needs = [(a, r.needs) for a, r in held.wanted.items()]
-    needs += [(a, r.needs) for a, r in (held.lockfile.resources if held.lockfile else {}).items()]
+    needs += [(a, r.needs) for a, r in (held.known.resources if held.known else {}).items()]
     if address.kind == "proxy":
         return tuple(sorted({str(a) for a, uses in needs if any(thing.owner == address.name for thing in uses)}))
     return tuple(sorted({str(a) for a, uses in needs if address in uses}))
@@ -101,9 +101,10 @@ def _nodes(known: Collection[Address]) -> list[Address]:
 
 
 def reveal(workplace: Workplace, address: Address) -> Outcome[Secret | None]:
-    """Derive the value of one key of the spec; None where the seed is wrong.
+    """Derive the value of one key of the spec that an apply has made; None where the seed is wrong.
 
-    Raises InputError for what is no key of the spec, and clients.resolver.SecretError.
+    Raises InputError for what is no key of the spec, or has a value that its proxy does not know yet, and
+    clients.resolver.SecretError.
     """
     if address.kind != "key":
         raise InputError("--reveal and --to are for keys: show key.PROXY.NAME --reveal")
@@ -115,7 +116,21 @@ def reveal(workplace: Workplace, address: Address) -> Outcome[Secret | None]:
         raise InputError(f"{address} is not in the spec")
     if isinstance(material.slot, Kept):
         raise InputError(f"{address} is adopted: FleetHub did not make its value and does not have it")
+    if why := _unmade(workplace.store.read().lockfile, address, wanted[address]):
+        raise InputError(f"{why}; fleethub apply makes it, then run this again")
     return Outcome(workplace.resolver.open(material.slot))
+
+
+def _unmade(lockfile: Lockfile | None, address: Address, want: AnyResource) -> str:
+    """Why the value that a key is to have is not on its proxy by what was applied; empty where it is."""
+    record = lockfile.resources.get(address) if lockfile else None
+    if record is None or record.attrs is None:
+        return f"{address} was not made yet"
+    if record.revoked and want.generation <= record.generation:
+        return f"{address} was revoked, and has no value"
+    if record.shape != want.shape:
+        return f"the value of generation {want.generation} of {address} was not made yet (it has {record.generation})"
+    return ""
 
 
 def hand_over(workplace: Workplace, address: Address, to: str) -> Outcome[str]:

@@ -51,11 +51,15 @@ def run(workplace: Workplace, asked: VerifyInput) -> Outcome[FleetVerification]:
         listed = ", ".join(sorted(fleet.nodes)) or "none"
         raise InputError(f"no node is called {unknown[0]!r}; there are: {listed}")
     nodes = [fleet.nodes[name] for name in dict.fromkeys(asked.nodes or fleet.nodes)]
+    from fleethub.kinds.key import values_by_key
     from fleethub.verifying.ask import Access, verify_node
 
     readings, findings = _readings(workplace, nodes)
     workers = min(AT_ONCE if asked.live is None else AT_ONCE_LIVE, max(len(nodes), 1))
-    access = Access(fleet, workplace.root, workplace.http, workplace.resolver, workplace.shells, workplace.trust.guard)
+    had = values_by_key(workplace.store.read().lockfile)
+    access = Access(
+        fleet, workplace.root, workplace.http, workplace.resolver, workplace.shells, workplace.trust.guard, had
+    )
     with ThreadPoolExecutor(max_workers=workers) as pool:
         found = tuple(pool.map(lambda node: verify_node(access, node, asked.live, readings), nodes))
     about = (*findings, *workplace.trust.findings, *unresolved(workplace))

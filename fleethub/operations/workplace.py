@@ -139,8 +139,9 @@ class Workplace:
         from fleethub.kinds import KINDS
         from fleethub.planning import observed
 
-        locked = held.lockfile.resources if held.lockfile else {}
-        context = ObserveContext(held.facts, self.resolver, held.lockfile.lineage if held.lockfile else "")
+        lockfile = held.known
+        locked = lockfile.resources if lockfile else {}
+        context = ObserveContext(held.facts, self.resolver, lockfile.lineage if lockfile else "")
         return {
             a: observed(KINDS[a.kind], a, held.wanted.get(a), locked.get(a), context, self.trust.blocks)
             for a in sorted({*held.wanted, *locked})
@@ -150,7 +151,7 @@ class Workplace:
         """The fleet as one value, from a plan and what it was made from."""
         from fleethub.planning import fleet_status
 
-        return fleet_status(self.fleet, held.lockfile, held.wanted, held.facts, held.plan, self.observations(held))
+        return fleet_status(self.fleet, held.known, held.wanted, held.facts, held.plan, self.observations(held))
 
     def _seed_findings(self) -> list[Finding]:
         from fleethub.clients.resolver import SecretError

@@ -9,9 +9,10 @@ connect to, which need not be wrong: nodes use the proxy's one URL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -20,10 +21,11 @@ from fleethub import nodetypes
 from fleethub.clients.endpoint import ask_here, variables
 from fleethub.clients.host import HostError, Hosts
 from fleethub.clients.http import Http
-from fleethub.clients.node_endpoints import ask_node, digest
+from fleethub.clients.node_endpoints import ask_node
 from fleethub.clients.probe import unreachable
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.clients.shell import ShellError, Shells
+from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import UNREACHED, Call, Reply
@@ -38,14 +40,17 @@ from fleethub.verifying.values import KeyState, MasterView, ModelCheck, NodeAnsw
 
 REACH = 3.0  # seconds in which this machine must connect to what a node could not
 OLDER = 16  # older values of a key that a node is known by
-DIGEST = 64  # characters of one; a node without a tool for it gives none
+DIGEST = re.compile("[0-9a-f]{64}")  # of one; a node without a tool for it gives none
 _NO: Mapping[str, KeyState] = MappingProxyType({})
 _NONE: Mapping[str, Secret] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What it takes to ask: the fleet and its folder, the connections, and which origins may be sent a key."""
+    """What it takes to ask: the fleet and its folder, the connections, and which origins may be sent a key.
+
+    ``had``: of each key the fingerprints of its values as they were last applied, for an adopted one cannot be derived.
+    """
 
     fleet: Fleet
     root: Path
@@ -53,6 +58,7 @@ class Access:
     resolver: SecretResolver
     shells: Shells
     guard: Guard
+    had: Mapping[Address, frozenset[str]] = field(default_factory=dict)
 
 
 def verify_node(
@@ -111,8 +117,9 @@ class _NodeQuery:
                 before = range(slot.generation - 1, max(slot.generation - 1 - OLDER, 0), -1)
                 older[variable] = tuple(access.resolver.open(replace(slot, generation=n)) for n in before)
         likely = {
-            variable: _likely((value, *older[variable]), readings.get(proxies[variable])) if older[variable] else value
+            variable: found
             for variable, value in derived.items()
+            if (found := _likely((value, *older[variable]), readings.get(proxies[variable]))) is not None
         }
         return cls(access, node, checks, calls, proxies, derived, older, likely)
 
@@ -145,7 +152,7 @@ class _NodeQuery:
             found = variables(file.content.reveal(), tuple(self.proxies))
             own = {name: value for name, (_, value) in found.items() if value is not None}
             keys = {
-                name: self._state(name, state, Secret.sha256, value.sha256() if value is not None else "")
+                name: self._state(name, state, value.sha256() if value is not None else "")
                 for name, (state, value) in found.items()
             }
         config = self.in_config(keys)
@@ -159,7 +166,7 @@ class _NodeQuery:
         except ShellError as error:
             return self.here("the node cannot be asked", self.likely, unread=str(error))
         keys = {
-            name: self._state(name, state, digest, value if len(value) == DIGEST else "")
+            name: self._state(name, state, value if DIGEST.fullmatch(value) else "")
             for name, (state, value) in said.keys.items()
         }
         config = self.in_config(keys)
@@ -223,19 +230,23 @@ class _NodeQuery:
             replies[i], origins[i] = reply, Origin.HERE
         return replace(asked, replies=tuple(replies), origins=tuple(origins))
 
-    def _state(self, variable: str, state: str, made: Callable[[Secret], str], told: str) -> KeyState:
-        """What the node has, by the digest that it ``told`` (empty: none) and how such a one is made of a key."""
+    def _state(self, variable: str, state: str, told: str) -> KeyState:
+        """What the node has, by LiteLLM's hash of it (empty: not told)."""
         if variable not in self.derived or not told:
             return KeyState(state)
-        if told == made(self.derived[variable]):
+        if told == self.derived[variable].sha256():
             return KeyState(state, True)
-        older = next((value.sha256() for value in self.older[variable] if told == made(value)), "")
+        before = {value.sha256() for value in self.older[variable]}
+        address = key_address(self.proxies[variable], self.node.key)
+        applied = self.access.resolver.sha256(bytes.fromhex(told)) in self.access.had.get(address, ())
+        older = told if told in before or applied else ""
         return KeyState(state, bool(older), older)
 
     def _proven(self, keys: Mapping[str, KeyState]) -> dict[str, Secret]:
         """The derived keys that the node is known to have: only with those can this machine speak for it."""
         had = {older.sha256(): older for every in self.older.values() for older in every}
-        return {n: had.get(keys[n].older, value) for n, value in self.derived.items() if n in keys and keys[n].same}
+        has = {n: keys[n].older for n in self.derived if n in keys and keys[n].same}
+        return {n: had[older] if older else self.derived[n] for n, older in has.items() if not older or older in had}
 
     def _asked(
         self, note: str, replies: tuple[Reply, ...], origin: Origin, keys: Mapping[str, KeyState], unread: str = ""
@@ -245,10 +256,14 @@ class _NodeQuery:
         return NodeAnswers(node.name, node.key, note, self.checks, self.calls, replies, origins, keys, unread=unread)
 
 
-def _likely(values: Sequence[Secret], reading: ProxyReading | None) -> Secret:
-    """The first of a key's values that its proxy has; the first where that is not known."""
+def _likely(values: Sequence[Secret], reading: ProxyReading | None) -> Secret | None:
+    """The first of a key's values that its proxy has; the first where that is not known.
+
+    None where there was one before it and its proxy has neither: what the node has by now FleetHub did not make.
+    """
     there = {row.token for same in reading.keys.values() for row in same} if reading else set()
-    return next((value for value in values if value.sha256() in there), values[0])
+    found = next((value for value in values if value.sha256() in there), None)
+    return found or (values[0] if reading is None or len(values) == 1 else None)
 
 
 def _renumbered(call: Call, kept: Sequence[int]) -> Call:

@@ -131,6 +131,8 @@ def test_an_adopted_node_is_swapped_and_its_key_rotated(estate: Estate, proxy: L
     assert set(estate.admin.row("volta")["models"]) == {"gpt-oss-20b", "gemma3-27b"}  # type: ignore[call-overload]
     assert chat(proxy.url, estate.keys["volta"], "gpt-oss-20b")[0] == 200
     place.run("rotate", "volta", "--yes", code=0)
+    told = place.run("verify", "volta", code=0)
+    assert "a value that the key volta had before" in told, "the one that it was found with"
     place.apply()
     place.plan_is_empty()
     last = estate.files()

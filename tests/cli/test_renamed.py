@@ -25,6 +25,9 @@ def test_a_renamed_node_keeps_its_key(tmp_path: Path, target: str) -> None:
         token = admin.row("a")["token"]
         text = (place.folder / "fleet.toml").read_text()
         place.write(text.replace("[nodes.a]", "[nodes.b]") + MOVED)
+        nodes = {n["name"]: n for n in place.json("status")[0]["nodes"]}
+        assert {name: node["state"] for name, node in nodes.items() if "@was" not in name} == {"b": nodes["b"]["state"]}
+        assert [k["name"] for k in place.json("status")[0]["keys"]] == ["b"]
         out = place.run("apply", "-y", code=0)
         assert "key.main.a is key.main.b now; its value stays" in out
         assert (admin.rows("a"), admin.row("b")["token"]) == ([], token)

@@ -51,3 +51,18 @@ def test_everything_can_be_shown_with_who_uses_it(tmp_path: Path) -> None:
         assert "used by key.main.volta, node.volta" in place.run("show", "route.main.one", code=0)
         (data, _) = place.json("show", "backend.gpu")
         assert (data["used_by"], data["status"]["name"]) == (["node.volta"], "gpu")
+
+
+def test_a_value_is_given_once_an_apply_has_made_it(tmp_path: Path) -> None:
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        place = Place(tmp_path / "fleet", fleet(proxy.url).models("one").key("web", models=["one"], grace="0s").text)
+        give = ("show", "key.main.web", "--to", f"file:{tmp_path / 'value'}")
+        assert "was not made yet; fleethub apply makes it" in place.run(*give, code=1)
+        place.apply()
+        place.run(*give, code=0)
+        first = (tmp_path / "value").read_text()
+        place.run("rotate", "web", "-y", code=0)
+        assert "the value of generation 2 of key.main.web was not made yet (it has 1)" in place.run(*give, code=1)
+        place.apply()
+        place.run(*give, code=0)
+        assert first != (tmp_path / "value").read_text()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fleethub.clients.endpoint import read, variables
 from fleethub.clients.http import Answer
-from fleethub.clients.node_endpoints import ask_node, digest
+from fleethub.clients.node_endpoints import ask_node
 from fleethub.clients.shell import Local, Output, ShellError
 from fleethub.model.endpoint import Call, Failure
 from fleethub.model.text import heard
@@ -59,7 +59,7 @@ def test_the_node_reads_its_variables_as_we_do(
     data = ("\n".join(lines) + end).encode()
     there = on_a_node(tmp_path_factory.mktemp("node"), data)
     for name, (state, value) in variables(data, ("A", "B")).items():
-        assert there[name] == (state, digest(value) if value else "-"), (data, name)
+        assert there[name] == (state, value.sha256() if value else "-"), (data, name)
 
 
 @pytest.mark.parametrize("line", ["A='", "A='half\"", 'A="', f"A='{KEY}\nB='b"])

@@ -282,3 +282,12 @@ def test_patterns_cover_what_they_match() -> None:
     assert not covers(("openai/*",), "openaix")
     assert covers(("all-team-models",), "one", Team("t", models=("one",)))
     assert not covers(("all-team-models",), "two", Team("t", models=("one",)))
+
+
+def test_what_an_apply_owed_is_still_owed_after_an_import() -> None:
+    made, other = estate(), key_address("main", "other")
+    base = Lockfile("monad", LINEAGE, 3, SEAL.seed_fingerprint() or "", owed={other: "2026-01-01T00:00:00+00:00"})
+    known = facts(made.world, SPEC)
+    kept = keeping(SPEC.fleet, known, SEAL, [KEY])
+    done = adopt(kept, base, wanted(kept, SPEC), known, SEAL, [KEY])
+    assert (done.taken, done.plan.left_out) == ((KEY,), (other,))

@@ -8,11 +8,13 @@ import pytest
 
 from fleethub.clients.resolver import SecretResolver, new_seed
 from fleethub.kinds import KINDS
+from fleethub.kinds.key.marks import made
 from fleethub.kinds.key.revoked import living
 from fleethub.kinds.values import ObserveContext
 from fleethub.lockfile.forms import decode, encode
 from fleethub.model.address import key
 from fleethub.model.plan import Action
+from fleethub.model.secret import Kept
 from fleethub.planning.judge import judge
 from tests.fleets import fleet
 from tests.kinds.asking import item
@@ -92,3 +94,46 @@ def test_under_another_seed_all_that_lives_is_an_older_value_wherever_a_rotation
     (row,) = made.world.proxy.keys
     assert (row.alias, row.token in before) == ("a", False)
     assert plan(made.world, SECOND, fingerprinter=other).changes == ()
+
+
+def test_a_key_that_a_broken_apply_deleted_was_not_deleted_by_hand_and_gets_another_value() -> None:
+    spec = SPEC.table("policy", revoked="stop")
+    world, gone = settled(spec), spec.without("nodes", "a")
+    token = world.key("a").token
+    going = plan(world, gone)
+    for crash in range(len(going.steps) + 1):
+        broken = apply(world, going, crash=crash).world
+        back = plan(broken, spec)
+        assert not [f for f in back.findings if f.code == "key.revoked"], crash
+        made = apply(broken, back)
+        assert (made.failed, [denied(moment) for moment in made.worlds if denied(moment)]) == ([], [])
+        assert plan(made.world, spec).changes == ()
+        assert made.world.key("a").token != token, "it may be deleted, and what was never comes back"
+
+
+def test_the_value_that_an_adopted_key_was_found_with_is_known_under_another_seed_while_it_is_replaced() -> None:
+    """Without a mark, by the alias, which is its own until the new value takes its place."""
+    half = apply(settled(SPEC), plan(settled(SPEC), SECOND), crash=2).world
+    assert half.lockfile is not None
+    old, new = half.key("a"), half.key("a--g2")
+    found = half.at_key("a", metadata={"team": "unmarked"})
+    other = _Seeded(new_seed())
+    context = ObserveContext(facts(found, SECOND), other, half.lockfile.lineage)
+    value_of = {row.token: other.sha256(bytes.fromhex(row.token)) for row in (old, new)}
+    record = half.lockfile.resources[KEY]
+    kept = replace(record, shape=f"kept:main/a#1:{'00' * 16}")
+    assert Kept.is_told_by(kept.shape)
+    begun = KINDS["key"].resealed(KEY, None, kept, context)
+    assert (begun.value, begun.replaces) == (value_of[old.token], (value_of[new.token],))
+    attrs = replace(record.attrs, interim="a--g2", value="x", replaces=("y",))
+    there = KINDS["key"].resealed(KEY, None, replace(record, attrs=attrs), context)
+    assert (there.value, there.replaces) == (value_of[new.token], (value_of[old.token],))
+
+
+def test_a_value_that_the_list_lacks_is_asked_for_when_it_is_revoked() -> None:
+    half = apply(settled(SPEC), plan(settled(SPEC), SECOND), crash=2).world
+    assert half.lockfile is not None
+    record = half.lockfile.resources[KEY]
+    assert [slot.generation for slot in made(KEY, None, record, "monad")] == [1, 2]
+    kept = replace(record, shape=f"kept:main/a#1:{'00' * 16}")
+    assert [slot.generation for slot in made(KEY, None, kept, "monad")] == [2], "the other is not FleetHub's"

@@ -387,7 +387,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     def only(*names: str) -> None:
         folder = tmp_path / "bin"
         folder.mkdir()
-        for name in ("sh", "mktemp", "rm", "head", "sed", "tail", "cat", "timeout", "sha256sum", *names):
+        for name in ("sh", "mktemp", "rm", "head", "sed", "tail", "cat", "timeout", "sha256sum", "tr", *names):
             (folder / name).symlink_to(str(shutil.which(name)))
         monkeypatch.setenv("PATH", str(folder))
 

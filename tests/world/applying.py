@@ -9,6 +9,7 @@ from typing import Any
 
 from fleethub.applying import run
 from fleethub.clients.resolver import SecretResolver
+from fleethub.kinds.readdress import lockfile_after
 from fleethub.lockfile.reduce import reduce
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.plan import Phase, Plan, Step
@@ -52,7 +53,7 @@ def apply(
     made = Applied(world)
     if decided.fatal or not decided.doable:
         return made
-    before = run.moved(world.lockfile, decided)
+    before = lockfile_after(world.lockfile, decided.renamed)
     serial = (before.serial if before else 0) + 1
     started = ApplyStarted(
         plan=decided.id,

@@ -1,7 +1,7 @@
 # Call a node's endpoints from the node itself, with the key in the node's own .env.
 # Input: folder, file and the longest body in bytes; the variables whose keys are told, an empty line; for each call six
 # lines (method, seconds, variable or -, the number of the call that must succeed before or -, URL, body); "end".
-# Output: "tool NAME"; of each key its state and a digest (of the key and a newline); of each call
+# Output: "tool NAME"; of each key its state and its SHA-256; of each call
 # "by NUMBER FALLBACKS GROUP", which model answered, and "call NUMBER CODE STATUS CONNECTED LENGTH" with that many bytes
 # after it, the codes being curl's; "end".
 # The key goes to curl by its standard input and to wget by a file of mode 0600 in a folder of mode 0700, never on a
@@ -51,7 +51,7 @@ lookup() {
 
 digest() {
   for maker in sha256sum 'shasum -a 256' 'openssl dgst -sha256 -r'; do
-    sum=$($maker <<EOF
+    sum=$(tr -d '\n' <<EOF | $maker
 $key
 EOF
 ) && [ "${#sum}" -ge 64 ] && { sum=${sum%% *}; return; }

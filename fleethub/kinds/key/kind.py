@@ -20,7 +20,7 @@ from fleethub.kinds.key.attributes import (
 )
 from fleethub.kinds.key.describe import describe, drifted
 from fleethub.kinds.key.fallbacks import findings
-from fleethub.kinds.key.marks import is_moment, marks
+from fleethub.kinds.key.marks import is_moment, made, marks
 from fleethub.kinds.key.observe import observe
 from fleethub.kinds.key.orphans import orphans, prune
 from fleethub.kinds.key.ownership import objections, revoked
@@ -120,7 +120,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         """With the values that were made of each: one that the list lacks is asked for by itself."""
         yield from (resource.source for resource in wanted.values())
         for address, record in locked.items():
-            yield replace(record.source, known=self._made(address, wanted.get(address), record, fleet.identity))
+            yield replace(record.source, known=made(address, wanted.get(address), record, fleet.identity))
 
     def observe(
         self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, context: ObserveContext
@@ -262,17 +262,3 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     def status(self, status: FleetStatus, inputs: StatusInputs) -> FleetStatus:
         """A row per key."""
         return replace(status, keys=tuple(key_rows(inputs)))
-
-    def _made(
-        self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs], fleet: str
-    ) -> tuple[Derived, ...]:
-        """Its value, as it was last applied, as an apply began it, and as it is wanted now."""
-        if Kept.is_told_by(locked.shape):
-            return ()
-        born, begun = locked.born or address.alias, locked.pending.generation if locked.pending else 0
-        slots = (
-            Derived.key_of(locked.shape, address.owner),
-            *(Derived("key", fleet, address.owner, born, n) for n in (locked.generation, begun) if n),
-            want.material.slot if want is not None else None,
-        )
-        return tuple(dict.fromkeys(slot for slot in slots if isinstance(slot, Derived)))

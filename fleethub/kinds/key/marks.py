@@ -12,8 +12,9 @@ from fleethub.kinds.key.attributes import KeyAttrs, KeyResource, interim
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
-from fleethub.model.observation import Locked, Lockfile, Mark
-from fleethub.model.secret import Fingerprinter, Kept
+from fleethub.model.observation import AnyLocked, Locked, Lockfile, Mark
+from fleethub.model.plan import Action
+from fleethub.model.secret import Derived, Fingerprinter, Kept
 
 
 def values_of(want: KeyResource | None, locked: Locked[KeyAttrs] | None) -> set[str]:
@@ -21,6 +22,21 @@ def values_of(want: KeyResource | None, locked: Locked[KeyAttrs] | None) -> set[
     begun = locked.pending.attrs if locked and locked.pending else None
     sides = [side for side in (want.attrs if want else None, locked.attrs if locked else None, begun) if side]
     return {value for side in sides for value in (side.value, *(side.replaces or ())) if value}
+
+
+def made(address: Address, want: KeyResource | None, locked: Locked[Any], fleet: str) -> tuple[Derived, ...]:
+    """Its values that FleetHub made: as it was last applied, as an apply began it, and as it is wanted now.
+
+    Of an adopted key's only those of generations above the one that it was found with.
+    """
+    born, begun = locked.born or address.alias, locked.pending.generation if locked.pending else 0
+    found = locked.generation if Kept.is_told_by(locked.shape) else 0
+    slots = (
+        Derived.key_of(locked.shape, address.owner),
+        *(Derived("key", fleet, address.owner, born, n) for n in (locked.generation, begun) if n > found),
+        want.material.slot if want is not None else None,
+    )
+    return tuple(dict.fromkeys(slot for slot in slots if isinstance(slot, Derived)))
 
 
 def mark_of(metadata: Mapping[str, Any]) -> Mark | None:
@@ -86,12 +102,32 @@ def births(lockfile: Lockfile) -> dict[Address, str]:
 
 
 def floors(lockfile: Lockfile) -> dict[Address, int]:
-    """The lowest generation that the value of each key may be of: a key that is gone starts above all that it had."""
-    kept = {a: r.generation for a, r in lockfile.resources.items() if a.kind == "key" and r.generation}
+    """The lowest generation that the value of each key may be of: a key that is gone starts above all that it had, and
+    so does one that a broken apply may have deleted.
+    """
+    kept = {
+        a: r.generation + _may_be_gone(r) for a, r in lockfile.resources.items() if a.kind == "key" and r.generation
+    }
     named = births(lockfile)
     gone = {a: lockfile.generations.get(key_address(a.owner, named.get(a, a.alias)), 0) + 1
             for a in {*lockfile.generations, *named} - lockfile.resources.keys()}  # fmt: skip
     return {**gone, **kept}
+
+
+def _may_be_gone(record: AnyLocked) -> bool:
+    """Whether an apply that broke off was to delete a key of a value of FleetHub's."""
+    begun = record.pending
+    return begun is not None and Action.DELETE in begun.phases and not Kept.is_told_by(record.shape)
+
+
+def values_by_key(lockfile: Lockfile | None) -> dict[Address, frozenset[str]]:
+    """The fingerprints of every value that each key has by what was applied."""
+    keys = {a: r.attrs for a, r in lockfile.resources.items() if a.kind == "key"} if lockfile else {}
+    return {
+        address: frozenset(value for value in (attrs.value, *(attrs.replaces or ())) if value)
+        for address, attrs in keys.items()
+        if isinstance(attrs, KeyAttrs)
+    }
 
 
 def kept(lockfile: Lockfile) -> dict[Address, str]:

@@ -11,6 +11,7 @@ from fleethub.model.address import Address
 from fleethub.model.facts import Team
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Absent, Lockfile
+from fleethub.model.plan import Action
 from fleethub.model.text import table_name
 
 BARRED = "does not let the value of a key be chosen, and FleetHub derives its own: no key can be made there"
@@ -134,8 +135,8 @@ def revoked(item: KeyState) -> tuple[Finding, ...]:
     locked, want = item.locked, item.want
     if locked is None or not locked.attrs or want is None:
         return ()
-    if locked.pending and "create" in locked.pending.phases:
-        return ()
+    if locked.pending and {Action.CREATE, Action.DELETE} & {*locked.pending.phases}:
+        return ()  # an apply that broke off may have taken it away itself
     applied, seen = locked.attrs.value, item.seen
     # its newest value was taken away while an older one was still there
     newest = seen is not None and seen.attrs.value != want.attrs.value and applied == want.attrs.value

@@ -9,7 +9,7 @@ from fleethub.kinds.key.attributes import KeyAttrs, KeyState
 from fleethub.kinds.key.marks import interims, mark_of, ours, values_of
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
-from fleethub.model.facts import ProxyReading
+from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.observation import AnyLocked, Locked, Pending
 from fleethub.model.secret import Fingerprinter, Kept
@@ -45,7 +45,8 @@ def untold(record: AnyLocked, reading: ProxyReading, tokens: tuple[str, ...]) ->
 def resealed(address: Address, locked: Locked[KeyAttrs], context: ObserveContext) -> KeyAttrs | None:
     """What was applied of a key, with the fingerprints that its values have under another seed.
 
-    They are known by the mark; of an adopted key, which need not have one, by the alias alone.
+    They are known by the mark; the one that an adopted key was found with, which need not have one, by the alias,
+    which is its own until a new value takes its place.
     """
     reading, attrs = context.facts.of(locked.source), locked.attrs
     if attrs is None and locked.pending is not None:  # it was begun, and may be there
@@ -54,11 +55,19 @@ def resealed(address: Address, locked: Locked[KeyAttrs], context: ObserveContext
         return attrs
     tokens = living(address, locked, reading, None, context.lineage)
     rows = [row for same in reading.keys.values() for row in same if row.token in tokens]
-    if not rows and Kept.is_told_by(locked.shape):
-        rows = list(reading.keys.get(address.alias, ()))
-    newest = sorted(rows, key=lambda row: (-(mark.generation if (mark := mark_of(row.metadata)) else 0), row.token))
+    kept = Kept.is_told_by(locked.shape)
+    if kept or attrs.interim:
+        rows += [row for row in reading.keys.get(address.alias, ()) if mark_of(row.metadata) is None]
+    # what is recorded first: of an adopted key the value that it was found with, else the newest
+    newest = sorted(rows, key=lambda row: (_generation(row) * (1 if kept else -1), row.token))
     values = [v for row in newest if (v := context.fingerprinter.sha256(bytes.fromhex(row.token)))]
     return replace(attrs, value=values[0] if values else None, replaces=tuple(sorted(values[1:])) or None)
+
+
+def _generation(row: KeyRow) -> int:
+    """Of its value, by the mark; 0: it has none."""
+    mark = mark_of(row.metadata)
+    return mark.generation if mark else 0
 
 
 def brought_back(item: KeyState) -> list[Finding]:
