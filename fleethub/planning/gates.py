@@ -81,6 +81,26 @@ def gate(state: PlanningState, fleet: Fleet, facts: Facts) -> None:
         state.gates[address] = tuple(dict.fromkeys(gates))
 
 
+def hold_unused(state: PlanningState) -> None:
+    """What is only made for consumers that are refused is not made either: nobody would use it."""
+    for address, verdict in list(state.verdicts.items()):
+        item = state.items[address]
+        if verdict.action is not Action.CREATE or item.want is None or not state.kind(address).provable:
+            continue
+        users = [user for user in state.users.get(address, ()) if state.items[user].want is not None]
+        refused = [user for user in users if _never_came(state, user)]
+        if users and len(refused) == len(users):
+            why = Blocker(Why.WAITS, f"waits for {refused[0]}: {state.verdicts[refused[0]].blockers[0].reason}")
+            state.verdicts[address] = replace(verdict, action=Action.BLOCKED, blockers=(why,))
+
+
+def _never_came(state: PlanningState, consumer: Address) -> bool:
+    """Whether a consumer is refused, and runs with nothing of before either."""
+    verdict, locked = state.verdicts[consumer], state.items[consumer].locked
+    refused = verdict.action is Action.BLOCKED and any(blocker.why is Why.REFUSED for blocker in verdict.blockers)
+    return refused and (locked is None or (locked.attrs is None and locked.pending is None))
+
+
 def _waits_for(state: PlanningState, thing: Address, entries: frozenset[str]) -> list[Blocker]:
     """Why a thing cannot be relied on: it is blocked, or may not gain what is needed of it and be proved."""
     other = state.verdicts.get(thing)

@@ -23,7 +23,7 @@ from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.backends import unreadable
 from fleethub.placement.planned import planned_sets
 from fleethub.planning.explicit import forget, let_stay, prune
-from fleethub.planning.gates import gate, hold_shared, let_go
+from fleethub.planning.gates import gate, hold_shared, hold_unused, let_go
 from fleethub.planning.guards import after_reading
 from fleethub.planning.identity import identity
 from fleethub.planning.judge import judge
@@ -93,6 +93,7 @@ def make_plan(
     for consumer, needs in state.needs.items():
         for thing in needs:
             state.users.setdefault(thing, []).append(consumer)
+    hold_unused(state)
     gate(state, fleet, facts)
     hold_left_behind(state)
     steps = work(state)

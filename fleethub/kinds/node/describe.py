@@ -11,9 +11,9 @@ from fleethub.kinds.node.completion import kept_of
 from fleethub.kinds.node.delivery import changed_files, ending, fingerprints
 from fleethub.kinds.node.files import describe_drift, describe_file
 from fleethub.kinds.node.owned import field_changes, file_diff
+from fleethub.kinds.node.projection import guessed
 from fleethub.model.attributes import plain
 from fleethub.model.plan import FieldChange, FileDiff
-from fleethub.nodetypes import Format
 
 
 def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
@@ -22,13 +22,14 @@ def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, 
         argv, _, says = ending(item.locked) if item.locked else ((), (), "")
         return ((FieldChange(("process",), "not ended", says),) if says and not argv else ()), ()
     have = item.seen.attrs if item.seen else None
-    found = list(diff({"chain": plain(have.chain)} if have else {}, {"chain": plain(item.want.attrs.chain)}))
+    told = item.seen.telemetry if item.seen else NodeTelemetry()
+    before = {"chain": plain(have.chain)} if have and told.understood else {}
+    found = list(diff(before, {"chain": plain(item.want.attrs.chain)}))
     if have is not None and have.activated is False and item.want.attrs.activated:
         found.append(FieldChange(("activated",), "not yet", "with this set"))
     if have is not None and have.stop != item.want.attrs.stop:
         found += diff({"stop": plain(have.stop)}, {"stop": plain(item.want.attrs.stop)})
     diffs: list[FileDiff] = []
-    told = item.seen.telemetry if item.seen else NodeTelemetry()
     for file in item.want.material.files:
         wanted = item.want.attrs.files[file.path]
         there = have.files.get(file.path) if have else None
@@ -39,8 +40,8 @@ def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, 
             found += field_changes(file.path, owned, wanted.owned) if item.seen is not None else ()
             diffs.append(file_diff(item.address.name, file, owned, wanted.owned))
             continue
-        before, applied = told.files.get(file.path), told.applied.get(file.path)
-        found_here, lines = describe_file(item.address.name, file, before, applied)
+        lies, applied = told.files.get(file.path), told.applied.get(file.path)
+        found_here, lines = describe_file(item.address.name, file, lies, applied)
         if there and there.mode not in (None, wanted.mode):
             found.append(FieldChange(("files", file.path, "mode"), there.mode, wanted.mode))
         if there is None and item.seen is not None:
@@ -107,13 +108,8 @@ def _finer(item: NodeState) -> tuple[FieldChange, ...]:
         field
         for path in changed
         if path in there and path in applied
-        for field in describe_drift(path, formats.get(path) or _guess(path), there[path], applied[path])
+        for field in describe_drift(path, formats.get(path) or guessed(path), there[path], applied[path])
     )
-
-
-def _guess(path: str) -> Format:
-    """The format of a file of a node that is no longer wanted: its type is not known then."""
-    return "dotenv" if path.endswith(".env") else "json" if path.endswith(".json") else "text"
 
 
 def kept(item: NodeState) -> tuple[str, ...]:

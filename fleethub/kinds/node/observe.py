@@ -153,6 +153,9 @@ def _marks(want: NodeResource | None, mark: Mapping[str, Any] | None, files: Map
 def _chain(want: NodeResource, reading: HostReading) -> tuple[str, ...] | None:
     """What the config on the node calls; nothing where there is none, None where it cannot be understood."""
     kind = nodetypes.of(want.material.node)
+    wired = (file.path for file in want.material.files if file.projection is not None)
+    if any(reading.files[path].kind != "file" for path in wired if path in reading.files):
+        return None  # a link or a folder in its place: what it leads to is not read
     found = {
         file.of.role: there.content.reveal()
         for file in want.material.files
