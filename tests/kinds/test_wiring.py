@@ -11,16 +11,20 @@ import pytest
 from fleethub.clients.host import HostError
 from fleethub.dotenv import assignments
 from fleethub.formats import dotenv, json5
+from fleethub.kinds.compare import record
 from fleethub.kinds.execution import StepError
 from fleethub.kinds.node import execute
-from fleethub.kinds.node.actions import Activate, Deliver, RemoveNode
+from fleethub.kinds.node.actions import Deliver, RemoveNode
+from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs
+from fleethub.kinds.node.delivery import begun, needs_restart
 from fleethub.lockfile.text import dump
-from fleethub.model.observation import Unknown
-from fleethub.model.plan import Action
+from fleethub.model.facts import FileReading, HostReading
+from fleethub.model.observation import Pending, Source, Unknown
+from fleethub.model.plan import MISSING, Action
+from fleethub.model.secret import Blob
 from tests.fleets import Spec, fleet
 from tests.kinds.asking import item, phases, steps
-from tests.world import SEAL, Node, World, apply, plan
-from tests.world.fold import started
+from tests.world import SEAL, Node, World, apply, facts, plan
 
 NODE, HERE = "node.a", "nodes/a"
 SPEC = fleet().models("one", "two").node("a", "one", manage="wiring")
@@ -337,7 +341,6 @@ def test_an_envfile_and_a_brought_type_own_what_they_render() -> None:
 def test_a_link_is_no_file() -> None:
     state = item(NODE, there(), SPEC)
     assert state.seen is not None
-    from fleethub.kinds.node.attributes import FileAttrs
     from fleethub.kinds.node.objections import objections
 
     linked = replace(state.seen, attrs=replace(state.seen.attrs, files={"openclaw.json": FileAttrs(kind="link")}))
@@ -345,79 +348,45 @@ def test_a_link_is_no_file() -> None:
     assert found.code == "node.nothing-to-wire"
 
 
-FAR, THERE = SPEC.table("defaults.node", target="ssh://ops@{host}/srv/{name}"), "ssh://ops@a/srv/a"
+def test_where_a_link_stands_no_chain_is_told_and_no_key_is_made() -> None:
+    world = there()
+    seen = facts(world, SPEC)
+    source = next(i for i in seen.readings if i[0] == "host")
+    reading = seen.readings[source]
+    assert isinstance(reading, HostReading)
+    linked = replace(reading, files={**reading.files, "openclaw.json": FileReading(None, 0, "link")})
+    made = plan(world, SPEC, facts=replace(seen, readings={**seen.readings, source: linked}))
+    assert {str(c.address): c.action for c in made.changes} == {NODE: Action.BLOCKED, "key.main.a": Action.BLOCKED}
+    (node,) = (c for c in made.changes if str(c.address) == NODE)
+    assert [f.before for f in node.fields if f.path == ("chain",)] == [MISSING], "what is called there is not known"
+    assert made.steps == ()
 
 
-def far(spec: Spec, compose: bool = True) -> World:
-    """The same node on a machine, where its operator started it."""
-    files = {"openclaw.json": (CONFIG.encode(), 0o600), ".env": (ENV.encode(), 0o600)}
-    files |= {"docker-compose.yml": (b"services: {}", 0o644)} if compose else {}
-    return started(World.of(spec).at_node(THERE, lambda _: Node(files)), THERE, 18789)
+def test_a_key_of_which_a_broken_apply_may_have_started_a_process_makes_it_a_new_one() -> None:
+    """Two applies that broke off, the second of another part of the file, then back to what was applied."""
+    applied = NodeAttrs(files={".env": FileAttrs(owned={"KEY": "fp1:one", "URL": '"u"'})})
+    first = NodeAttrs(files={".env": FileAttrs(owned={"KEY": "fp1:two", "URL": '"u"'})})
+    second = replace(applied, files={".env": FileAttrs(owned={"KEY": "fp1:one", "URL": '"v"'})})
+    both = begun(second, Pending(("deliver",), first))
+    assert both.files[".env"].owned_before == {"KEY": ("fp1:two",), "URL": ('"u"',)}
+    again = begun(applied, Pending(("deliver",), both))
+    assert again.files[".env"].owned_before == {"KEY": ("fp1:two",), "URL": ('"v"',)}
+    state = item(NODE, there(), SPEC)
+    env = state.want.attrs.files[".env"]
+    for broken, new in ((replace(env, owned_before={"FLEETHUB_KEY_MAIN": ("fp1:two",)}), True), (env, False)):
+        pending = Pending(("deliver",), replace(state.want.attrs, files={**state.want.attrs.files, ".env": broken}))
+        locked = replace(record(state.want), pending=pending)
+        assert needs_restart(replace(state, locked=locked)) is new
 
 
-def test_on_a_machine_it_is_started_as_its_operator_starts_it() -> None:
-    work = steps(NODE, far(FAR), FAR)
-    assert phases(work) == ["deliver", "activate", "settle"]
-    deliver, activate, _ = (step.do for step in work.steps)
-    assert isinstance(activate, Activate)
-    assert activate.argv == ("docker", "compose", "up", "--detach")
-    assert activate.fresh, "its process knows only its old variables"
-    assert isinstance(deliver, Deliver)
-    assert (deliver.folders, deliver.checks[0].lenient) == ((), True)
-    after = done(far(FAR), FAR)
-    hot = next(s.do for s in steps(NODE, after, FAR.node("a", "two")).steps if isinstance(s.do, Activate))
-    assert (hot.hot, hot.fresh) == (True, False)
-    said = FAR.table("nodes.a", command=["systemctl", "restart", "openclaw"])
-    assert next(s.do for s in steps(NODE, after, said.node("a", "two")).steps if isinstance(s.do, Activate)).argv[
-        0
-    ] == ("systemctl")
+def test_what_the_end_of_a_node_says_shows_no_value_of_its_files() -> None:
+    said = "docker ended with 1: .env: TELEGRAM=canary-8 is no good, sk-canary-7"
 
+    def refuses(*_: object) -> None:
+        raise HostError(said)
 
-def test_a_machine_where_it_is_not_known_what_starts_it_is_told() -> None:
-    world = far(FAR, compose=False)
-    (found,) = [one for one in plan(world, FAR).findings if one.code == "node.no-docker"]
-    assert "no compose file lies at the target" in found.message
-    never = FAR.table("nodes.a", activate="never")
-    assert not [one for one in plan(world, never).findings if one.code == "node.no-docker"]
-
-
-def test_on_a_machine_nothing_of_it_is_ended() -> None:
-    world = done(far(FAR), FAR)
-    (step,) = steps(NODE, world, FAR.without("nodes")).steps
-    assert isinstance(step.do, RemoveNode)
-    assert (step.do.argv, step.do.files) == ((), {})
-
-
-def test_what_is_wanted_no_more_and_what_changes_hands_restarts_nothing() -> None:
-    """Its operator's command would not make it a new process, for nothing is new: it would count as not come up."""
-
-    def restarts(world: World, spec: Spec) -> bool:
-        (activate,) = (step.do for step in steps(NODE, world, spec).steps if isinstance(step.do, Activate))
-        return activate.fresh
-
-    zone = FAR.table("nodes.a.env", TZ={"value": "Europe/Berlin"})
-    world = done(far(zone), zone)
-    assert not restarts(world, FAR)
-    assert restarts(world, FAR.table("nodes.a.env", TZ={"value": "UTC"}))
-    done(world, FAR)
-    whole = FAR.table("nodes.a", manage=None)
-    mine = apply(World.of(whole), plan(World.of(whole), whole)).world
-    assert not plan(mine, whole).changes
-    assert not restarts(mine, FAR)
-    assert restarts(mine, zone)
-    assert not [one for one in plan(mine, FAR).findings if one.code == "node.no-docker"], "its compose file lies there"
-    assert restarts(done(mine, FAR), whole)
-
-
-def test_a_node_that_was_all_fleethubs_is_swapped_once_it_is_its_operators() -> None:
-    whole = SPEC.table("nodes.a", manage=None)
-    world = done(apply(World.of(whole), plan(World.of(whole), whole)).world, SPEC)
-    listed = text(world).replace('"fleethub-1/one": {}', '"fleethub-1/one": {}, "mine/x": {}')
-    mine = listed.replace(
-        '"providers": {', '"providers": { "mine": { "baseUrl": "http://x", "apiKey": "k", "models": [{ "id": "x" }] },'
-    )
-    world = world.at_file(HERE, "openclaw.json", mine.encode(), 0o644)
-    assert (plan(world, SPEC).changes, plan(world, SPEC).drift) == ((), ())
-    after = config(done(world, SPEC.node("a", "two")))["agents"]["defaults"]
-    assert after["model"]["primary"] == "fleethub-1/two"
-    assert set(after["models"]) == {"mine/x"}
+    context = SimpleNamespace(hosts=SimpleNamespace(at=lambda _: SimpleNamespace(remove=refuses)))
+    there = {".env": Blob(ENV.encode()), "openclaw.json": Blob(CONFIG.encode())}
+    with pytest.raises(StepError) as told:
+        execute.remove(RemoveNode(Source("host", HERE), {}, ("docker",), there=there), context)  # type: ignore[arg-type]
+    assert str(told.value) == "docker ended with 1: .env: TELEGRAM=(sensitive) is no good, (sensitive)"

@@ -109,7 +109,7 @@ class RemoveNode:
     """Run ``argv`` at the target, remove files that still are as the plan saw them, then the mark; others stay.
 
     ``when``: without its success ``argv`` cannot be run there, and is not. ``by_hand`` says what a human ends there,
-    where nothing was run.
+    where nothing was run. ``there``: all that the plan saw at its paths, whose values nothing that ``argv`` says shows.
     """
 
     operation: ClassVar[str] = "node.remove"
@@ -120,3 +120,4 @@ class RemoveNode:
     argv: tuple[str, ...] = ()
     when: tuple[str, ...] = ()
     by_hand: str = ""
+    there: Mapping[str, Blob] = field(default_factory=dict)

@@ -19,7 +19,8 @@ class FileAttrs:
     """One file, ``mode`` in octal; ``kind`` alone where something else than a file stands in its place.
 
     ``before``: fingerprints that an apply began to write and did not finish. ``owned``: of a file that is somebody
-    else's, FleetHub's part, by pointer (see ``projection``); nothing else is compared of it.
+    else's, FleetHub's part, by pointer (see ``projection``); nothing else is compared of it. ``owned_before``: what
+    earlier applies began to write of that part, all texts of each pointer.
     """
 
     __pydantic_config__ = STRICT
@@ -29,6 +30,7 @@ class FileAttrs:
     kind: str | None = None
     before: tuple[str, ...] | None = None
     owned: Mapping[str, str] | None = None
+    owned_before: Mapping[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,9 @@ def _other(item: NodeState, path: str, one: FileAttrs, wanted: FileAttrs) -> boo
     """
     if {*(one.before or ())} - {wanted.fingerprint}:
         return True
+    begun = one.owned_before or {}
+    if any({*begun.get(name, ())} - {text} for name, text in (wanted.owned or {}).items()):
+        return True
     if wanted.owned is None:
         return one.owned is not None or one.fingerprint != wanted.fingerprint
     had = _owned_then(item, path) if one.owned is None else one.owned
@@ -189,8 +192,18 @@ def begun(attrs: NodeAttrs, before: Pending[NodeAttrs] | None) -> NodeAttrs:
     for path, file in before.attrs.files.items():
         mine = files.get(path, FileAttrs())
         known = {*(file.before or ()), *filter(None, [file.fingerprint])} - {mine.fingerprint}
-        files[path] = replace(mine, before=tuple(sorted(known)) or mine.before)
+        owned = _owned_before(mine, file)
+        files[path] = replace(mine, before=tuple(sorted(known)) or mine.before, owned_before=owned or None)
     return replace(attrs, files=files)
+
+
+def _owned_before(mine: FileAttrs, begun: FileAttrs) -> dict[str, tuple[str, ...]]:
+    """By pointer, what applies before this one began to write of a file that is somebody else's, and it does not."""
+    found = {name: {*texts} for name, texts in (begun.owned_before or {}).items()}
+    for name, text in (begun.owned or {}).items():
+        found.setdefault(name, set()).add(text)
+    now = mine.owned or {}
+    return {name: tuple(sorted(more)) for name, texts in sorted(found.items()) if (more := texts - {now.get(name)})}
 
 
 def ending(locked: NodeLocked) -> tuple[tuple[str, ...], tuple[str, ...], str]:

@@ -10,7 +10,7 @@ from fleethub.clients.resolver import SecretError
 from fleethub.kinds.execution import Context, Handler, NotActivated, StepError
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 from fleethub.kinds.node.merging import merged
-from fleethub.kinds.node.projection import Unreadable, said_in
+from fleethub.kinds.node.projection import Unreadable, guessed, said_in
 from fleethub.model.secret import SENSITIVE
 
 HOT = 5.0  # seconds in which a gateway that runs answers
@@ -93,8 +93,12 @@ def _safe(message: str, files: Iterable[NodeFile], context: Context) -> str:
     if any(secret in message for secret in secrets if len(secret) > 3):
         return "a program on the node failed, and what it said holds a secret: run it there by hand"
     merges = (file.merge for file in files if file.merge)
-    his = {text for merge in merges if merge.there for text in said_in(merge.format, merge.there.reveal())}
-    for text in sorted((text for text in his if len(text) > 3), key=len, reverse=True):
+    return _masked(message, {t for m in merges if m.there for t in said_in(m.format, m.there.reveal())})
+
+
+def _masked(message: str, values: Iterable[str]) -> str:
+    """A message without any of these values; the longest first, for one may stand in another."""
+    for text in sorted((text for text in values if len(text) > 3), key=len, reverse=True):
         message = message.replace(text, SENSITIVE)
     return message
 
@@ -149,7 +153,8 @@ def remove(do: RemoveNode, context: Context) -> tuple[str, ...]:
     try:
         done = context.hosts.at(do.source.at).remove(do.files, do.argv, do.when)
     except HostError as error:
-        raise StepError(str(error)) from None
+        values = (said_in(guessed(path), blob.reveal()) for path, blob in do.there.items())
+        raise StepError(_masked(str(error), {text for said in values for text in said})) from None
     stays = [f"{do.source.at}: {', '.join(done.stays)} stays"] if done.stays else []
     runs_on = do.by_hand and (done.unstopped or not do.argv)
     return (*stays, *([f"{do.source.at}: what runs there was not ended; {do.by_hand}"] if runs_on else []))

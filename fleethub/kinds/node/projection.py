@@ -157,6 +157,11 @@ def _there_env(of: Projection, data: bytes) -> Iterator[tuple[Path, Any]]:
             yield (name,), value
 
 
+def guessed(path: str) -> Format:
+    """The format of a file of a node that is no longer wanted: its type is not known then."""
+    return "dotenv" if path.endswith(".env") else "json" if path.endswith(".json") else "text"
+
+
 def said_in(format: Format, data: bytes) -> frozenset[str]:
     """Every text that a file has as a value, for any may be a secret; of a ``.env`` also what stands behind ``=``."""
     text = data.decode(errors="replace")

@@ -33,7 +33,8 @@ def steps(item: NodeState) -> Work:
         locked = item.locked
         if locked is None:
             return Work()
-        do = RemoveNode(locked.source, own_files(item), *ending(locked))
+        seen = item.seen.telemetry.files if item.seen else {}
+        do = RemoveNode(locked.source, own_files(item), *ending(locked), there=seen)
         return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, do, removes=True),))
     node = item.want.material.node
     since = item.seen.telemetry.activated if item.seen else None
