@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from fleethub.cli.whereabouts import all_known, here, lacks
 from fleethub.folders import is_file
 from fleethub.state.session_summary import read
 from fleethub.views.session_text import KnownFleet, session_text
+from fleethub.views.style import escaped
 
 FORMATS = ["text", "markdown", "claude-hook"]
 
@@ -33,12 +35,22 @@ def cmd(options: dict[str, object], form: str) -> None:
     try:
         given, place = options["folder"], here()
         folders = [_folder(Path(str(given)))] if given is not None else list(all_known(place))
-        text = session_text([_known(f) for f in folders], _mine(place), form)
-        if text:
+        known = [_known(f) for f in folders]
+        text = session_text(known, _mine(place), form)
+        if options.get("json"):
+            _lines(known, text)
+        elif text:
             click.echo(text)
     except Exception as error:  # a session must start whatever became of this cache
         click.echo(f"fleethub context: {type(error).__name__}; run fleethub observe", err=True)
     forgive()
+
+
+def _lines(known: Iterable[KnownFleet], text: str) -> None:
+    """For machines: the text, and which fleets it is of (``age`` in seconds, null: never observed)."""
+    fleets = [{"folder": one.folder, "age": one.age, "why": "" if one.summary else one.why} for one in known]
+    for line in ({"type": "context", "text": text, "fleets": fleets}, {"type": "summary", "exit": 0}):
+        click.echo(escaped(json.dumps(line, ensure_ascii=False)))
 
 
 def _folder(path: Path) -> Path:

@@ -284,3 +284,12 @@ def test_fleethub_md_comes_with_an_apply_and_only_a_material_change_makes_it_new
     path.write_text("# my own notes\n")
     assert "left alone" in place.run("observe", code=0)
     assert path.read_text() == "# my own notes\n"
+
+
+def test_machines_get_lines_and_a_summary(place: Place) -> None:
+    told, summary = place.json("context")
+    assert (told["type"], "never observed" in told["text"]) == ("context", True)
+    assert told["fleets"] == [{"folder": str(place.folder), "age": None, "why": "never observed"}]
+    assert summary == {"type": "summary", "exit": 0}
+    schema, summary = place.json("schema")
+    assert (schema["type"], "properties" in schema["schema"], summary["exit"]) == ("schema", True, 0)
