@@ -33,7 +33,7 @@ ALLOWED = {
     "state": {"atomic"},
     "clients": {"engines", "atomic", "dotenv", "folders"},
     "observing": {"engines", "clients", "atomic", "codec"},
-    "execute": {"clients", "kinds", "nodetypes"},
+    "execute": {"clients", "engines", "kinds", "nodetypes"},
     "applying": {"clients", "kinds", "execute", "lockfile"},
     "views": {"engines", "lockfile", "kinds", "planfile"},
     "integrations": {"clients", "fleetspec", "state", "views", "atomic", "folders", "formats"},

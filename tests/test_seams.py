@@ -158,6 +158,7 @@ class ToyEngine:
     providers = ("toy",)
     context_parameter = ""
     quants = ()
+    pulls = False
 
     def canonical(self, name: str) -> str:
         return name.lower()

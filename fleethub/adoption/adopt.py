@@ -79,7 +79,7 @@ def adopt(
     ``lockfile`` is an empty one, of a lineage of its own, before the first apply.
     """
     left = {a: f"the spec names no model of it on {a.owner}" for a in chosen if a not in wanted}
-    context = ObserveContext(facts, fingerprinter, lockfile.lineage)
+    context = ObserveContext(facts, fingerprinter, lockfile.lineage, fleet)
     items = items_of({a: wanted[a] for a in chosen if a in wanted}, lockfile, context, blocks or {})
     # of what is not there, and what nobody could look at, the plan says so
     records = {a: record(i.want) for a, i in sorted(items.items()) if i.want and a not in lockfile.resources}

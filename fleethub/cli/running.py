@@ -16,7 +16,7 @@ import click
 
 from fleethub.cli.output import Out
 from fleethub.cli.streams import lost
-from fleethub.model.event import Event
+from fleethub.model.event import Event, Progress
 from fleethub.model.exit import Exit, worst
 from fleethub.operations import apply as use
 from fleethub.operations.apply import ApplyInput
@@ -157,6 +157,7 @@ class progress:
     def __init__(self, out: Out) -> None:
         self._out = out
         self._status = None
+        self._tenths: dict[str, int] = {}
         if out.terminal and not out.json and out.style.colour:
             from rich.console import Console
 
@@ -177,6 +178,9 @@ class progress:
         if self._out.json:
             self._out.line(as_dict(event))
             return
+        if isinstance(event, Progress):
+            self._far(event)
+            return
         line = event_line(event, self._out.style)
         if line is not None:
             click.echo(seen(line))
@@ -189,3 +193,17 @@ class progress:
                 self._status.update(Text(f"{event.phase}: {event.says} {event.address}"))
             elif isinstance(event, ApplyFinished):
                 self._status.stop()
+
+    def _far(self, event: Progress) -> None:
+        """A bar that moves on a terminal; elsewhere a line for each tenth."""
+        from fleethub.views.events import progress_text
+
+        if self._status is not None:
+            from rich.text import Text
+
+            self._status.update(Text(progress_text(event)))
+            return
+        tenth = event.done * 10 // event.total if event.total else -1
+        if self._tenths.get(str(event.address), -1) < tenth:
+            self._tenths[str(event.address)] = tenth
+            click.echo(seen(f"  … {progress_text(event)}"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fleethub.clients.answer import ask
-from fleethub.clients.machine import Frame, FrameError, command_lines, frames, script, settings
+from fleethub.clients.machine import Frame, FrameError, command_lines, disk, frames, script, settings
 from fleethub.clients.nvidia import GpuError, Listed, parse_gpus, parse_more, parse_processes, program, short
 from fleethub.clients.other_gpus import other_gpus
 from fleethub.clients.shell import Shell, ShellError
@@ -40,6 +40,7 @@ def read_local(shell: Shell) -> GpuReading:
     made = GpuReading(
         *(listed.rows, processes, found.values, "NVML", problem, found.says, listed.lost, failed, listed.says),
         command_lines=lines,
+        disk=disk(said),
     )
     return _whole(_others(made, said))
 
@@ -70,6 +71,7 @@ def read_remote(shell: Shell) -> GpuReading:
     made = GpuReading(
         *(gpus, processes, told.values, "nvidia-smi", problem, told.says, listed.lost, failed, says),
         command_lines=command_lines(found),
+        disk=disk(found),
     )
     return _whole(_others(made, found))
 

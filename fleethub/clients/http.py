@@ -9,6 +9,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import field
 from functools import cache
 from json import loads
@@ -29,6 +30,7 @@ CONNECT_LONG = 5.0  # seconds to connect, where a request has a limit of its own
 USUAL = httpx.Timeout(READ, connect=CONNECT, pool=None)
 LARGEST = 64 << 20  # bytes of an answer
 PIECE = 1 << 20  # bytes that are decompressed at a time
+LONGEST_LINE = 1 << 20  # bytes of one line of an answer that is read line by line
 #: What runs on this machine is asked directly, whatever HTTP_PROXY says: a proxy would get the credential, and take
 #: "localhost" for itself.
 HERE = ("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]")
@@ -178,31 +180,43 @@ class Http:
                 told.update(answer.headers)
                 return answer.status_code, _body(answer)
 
-        try:
-            with within(whole):  # both tries together
-                try:
-                    status, data = send()
-                except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-                    if method != "GET" and not again:
-                        raise
-                    status, data = send()
-        except httpx.TimeoutException as error:
-            connecting = isinstance(error, httpx.ConnectTimeout)
-            what = "connecting" if connecting else "the answer"
-            raise HttpError(f"timed out waiting for {what}", "silent" if connecting else "hangs") from None
-        except httpx.ConnectError as error:
-            raise HttpError(f"cannot connect ({_os_reason(error)})", _connect_reason(error)) from None
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, UnicodeError, zlib.error) as error:
-            raise HttpError(f"no usable answer ({type(error).__name__})") from None
-        try:
-            body = loads(data)
-        except (ValueError, RecursionError):
-            body = None
+        with _told(), within(whole):  # both tries together
+            try:
+                status, data = send()
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                if method != "GET" and not again:
+                    raise
+                status, data = send()
+        body = _json(data)
         sent = [secret.reveal() for secret in (token, *secrets) if secret is not None]
         if status >= 400 and any(value.encode() in data for value in sent):
             body = None  # it says back what it was sent: nothing of it is shown
         text = data.decode("utf-8", "replace") if body is None and status < 400 else ""
         return Answer(status, body, told, text)
+
+    def lines(self, method: str, url: str, *, json: Any, silence: float) -> Iterator[Answer]:
+        """Send one request and yield each line of its answer, which is JSON, as it comes; raises HttpError.
+
+        An answer that is no success is one line. ``silence``: seconds that may pass without any. Whoever goes on no
+        more closes the iterator, and the connection with it: the server sees that nobody listens.
+        """
+        self.permit(url)
+        waits = httpx.Timeout(silence, connect=CONNECT_LONG, pool=None)
+        plain = {"Accept-Encoding": "identity"}
+        with _told(), self._client(url).stream(method, url, headers=plain, json=json, timeout=waits) as answer:
+            if answer.status_code >= 400:
+                with within(READ):
+                    said = _json(_body(answer))
+                yield Answer(answer.status_code, said)
+                return
+            rest = b""
+            for piece in answer.iter_raw():
+                *whole, rest = (rest + piece).split(b"\n")
+                yield from (Answer(answer.status_code, _json(line)) for line in whole if line.strip())
+                if len(rest) > LONGEST_LINE:
+                    raise HttpError(f"a line of the answer is longer than {LONGEST_LINE >> 20} MiB")
+            if rest.strip():
+                yield Answer(answer.status_code, _json(rest))
 
     def permit(self, url: str) -> None:
         """Raises HttpError where nothing may be sent to: whoever would open a credential for it asks first."""
@@ -213,6 +227,29 @@ class Http:
         """Close the pools."""
         for client in self._clients.values():
             client.close()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Whatever goes wrong with a request, as HttpError."""
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        connecting = isinstance(error, httpx.ConnectTimeout)
+        what = "connecting" if connecting else "the answer"
+        raise HttpError(f"timed out waiting for {what}", "silent" if connecting else "hangs") from None
+    except httpx.ConnectError as error:
+        raise HttpError(f"cannot connect ({_os_reason(error)})", _connect_reason(error)) from None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, UnicodeError, zlib.error) as error:
+        raise HttpError(f"no usable answer ({type(error).__name__})") from None
+
+
+def _json(data: bytes | bytearray) -> Any:
+    """What it says; None where that is no JSON."""
+    try:
+        return loads(data)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _os_reason(error: httpx.ConnectError) -> str:

@@ -144,3 +144,9 @@ def command_lines(found: Mapping[str, Frame]) -> tuple[CommandLine, ...]:
         elif lines and (name := line.partition("=")[0]).startswith("-"):
             lines[-1][1].append((name, line.partition("=")[2]))
     return tuple(CommandLine(pid, tuple(options)) for pid, options in lines)
+
+
+def disk(found: Mapping[str, Frame]) -> int | None:
+    """Bytes that are free where the model server keeps its models; None: not told."""
+    text = found.get("disk", Frame(0, "")).text
+    return int(text) << 10 if text.isascii() and text.isdigit() and len(text) < 16 else None

@@ -134,6 +134,11 @@ class Engine(Protocol):
     @property
     def quants(self) -> tuple[str, ...]: ...
 
+    @property
+    def pulls(self) -> bool:
+        """Whether its servers download a model that they are told the name of, and load and remove it when told to."""
+        return False
+
     def canonical(self, name: str) -> str:
         """The one form of a model's name that this engine's names are compared in."""
         return name

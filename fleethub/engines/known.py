@@ -33,6 +33,11 @@ def architecture_told(model: Model, facts: Facts, quant: str = "Q4_K_M") -> Mode
     return architecture_of_params(model.params, label) if model.params is not None else None
 
 
+def weights_told(model: Model) -> int | None:
+    """Bytes of its weights by its parameters; None: the spec does not tell them."""
+    return None if model.params is None else architecture_of_params(model.params, model.quant or "Q4_K_M").weights
+
+
 def why_untold(model: Model, facts: Facts) -> str:
     """Why there is none, for people."""
     if model.source is None:

@@ -67,6 +67,7 @@ def check(context: CheckContext) -> Iterator[Finding]:
     yield from _names(context)
     yield from _backends(context)
     yield from _models(context)
+    yield from _pulls(context)
     yield from _role(context, ("defaults", "node"), spec.defaults.node)
     for name, role in spec.roles.items():
         yield from _role(context, ("roles", name), role)
@@ -129,6 +130,31 @@ def _models(context: CheckContext) -> Iterator[Finding]:
         if sound and isinstance(proxy, LookupFailure):
             key = "proxy" if model.proxy is not None else "backends"
             yield context.finding("model.proxies", f"{report.shown(alias)} {proxy.message}", (*path, key), proxy.hint)
+
+
+def _pulls(context: CheckContext) -> Iterator[Finding]:
+    """``pull`` where a server can be told to, what goes with it, and one digest for one name."""
+    spec, pinned = context.spec, dict[tuple[str, str], tuple[str, str]]()
+    able = [engine.settings.title for engine in ENGINES.values() if engine.pulls]
+    for alias, model in spec.models.items():
+        path: KeyPath = ("models", alias)
+        for field in ("warm", "digest"):
+            if getattr(model, field) and not model.pull:
+                yield context.finding("spec.value", f"{field} goes with pull = true", (*path, field), "write both")
+        for name in model.backends if model.pull and sound(context, alias) else ():
+            engines = spec.backends[name].engines()
+            if not any(ENGINES[engine].pulls for engine in engines):
+                message = f"{name} has no server that pulls a model when it is told to"
+                yield context.finding("spec.value", message, (*path, "pull"), f"only {' and '.join(able)} can")
+                continue
+            tag = ENGINES[next(iter(engines))].canonical(model.tag or model.route.partition("/")[2])
+            first, digest = pinned.setdefault((name, tag), (alias, model.digest or ""))
+            if model.digest and digest and digest != model.digest:
+                message = f"{tag} on {name} is held to another digest by {report.shown(first)}"
+                yield context.finding("spec.value", message, (*path, "digest"), "write one for both")
+        if model.pull and not model.backends:
+            message = "a cloud model is not pulled"
+            yield context.finding("spec.value", message, (*path, "pull"), "take it out, or name backends")
 
 
 def _role(context: CheckContext, path: KeyPath, table: RoleTable) -> Iterator[Finding]:

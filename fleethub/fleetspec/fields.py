@@ -74,6 +74,11 @@ FleetId = Annotated[
     AfterValidator(matching(FLEET_ID, "must be 16 to 40 lower-case letters and digits", "fleethub init makes one")),
     _text(f"^{FLEET_ID}$"),
 ]
+Digest = Annotated[
+    str,
+    AfterValidator(matching("[0-9a-f]{12,64}", "must be 12 to 64 hexadecimal digits", "as its server lists it")),
+    _text("^[0-9a-f]{12,64}$", "030ee887880f"),
+]
 Name = Annotated[str, AfterValidator(name), _text(f"^{NAME}$")]
 Limit = Annotated[int, Field(ge=1, le=2**53)]
 EnvName = Annotated[

@@ -102,7 +102,8 @@ def _model(spec: Spec, table: ModelTable, common: Mapping[str, Any]) -> Model:
         tag = table.route.partition("/")[2] or table.route
     return Model(
         **common,
-        **_said(table, "context", "quant", "vram", "params", "file"),
+        **_said(table, "context", "quant", "vram", "params", "file", "pull", "warm"),
+        digest=table.digest or "",
         backends=tuple(table.backends),
         proxy=None if isinstance(proxy, LookupFailure) else proxy,
         route=table.route,

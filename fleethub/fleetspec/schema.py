@@ -145,6 +145,16 @@ class ModelTable(Block):
         "config.json with model.safetensors.index.json beside it; for what no server tells",
     )
 
+    pull: bool = Field(
+        False, description="true: where it is missing an apply has its server download it, and removes what it pulled"
+    )
+    warm: bool = Field(
+        False, description="With pull: loaded with its context after a swap to it; that pins it no more than a request"
+    )
+    digest: v.Digest | None = Field(
+        None, description="With pull: the digest that it must have, its first 12 or more digits, as its server lists it"
+    )
+
     @property
     def tag(self) -> str | None:
         """Its name on the servers, as a key with an engine's name says it."""

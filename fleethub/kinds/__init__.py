@@ -6,6 +6,7 @@ from typing import Any
 
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import KeyKind
+from fleethub.kinds.model import ModelKind
 from fleethub.kinds.node import NodeKind
 from fleethub.kinds.route import RouteKind
 from fleethub.model.address import PARTS
@@ -20,5 +21,5 @@ def register(kind: Kind[Any, Any, Any]) -> None:
     PARTS.setdefault(kind.name, kind.parts)
 
 
-for one in (RouteKind(), KeyKind(), NodeKind()):
+for one in (ModelKind(), RouteKind(), KeyKind(), NodeKind()):
     register(one)

@@ -48,6 +48,7 @@ class Context:
     ended: dict[str, float] = field(default_factory=dict)
     stop: Event = field(default_factory=Event)
     _said: set[str] = field(default_factory=set)
+    _alone: dict[str, Lock] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def mark(self, generation: int) -> dict[str, object]:
@@ -57,6 +58,11 @@ class Context:
     def litellm(self, source: Source) -> LiteLLM:
         """A client of one proxy with its master key."""
         return LiteLLM(self.http, source.at, self.resolver.open(source.credential) if source.credential else None)
+
+    def alone(self, name: str) -> Lock:
+        """What one step at a time may have: all that ask by one name share it."""
+        with self._lock:
+            return self._alone.setdefault(name, Lock())
 
     def since(self, step: str | None) -> float:
         """When a step ended; for what this apply did not do itself, when it began."""

@@ -62,6 +62,10 @@ class Kind(Generic[A, M, T]):
     #: Its source holds this one thing alone: another that comes there takes its place.
     exclusive: bool = False
 
+    def reads(self, system: System) -> bool:
+        """Whether its sources are of that system."""
+        return system == self.system
+
     # what is wanted, and what is there
 
     def desired(self, inputs: Inputs) -> Iterable[Resource[A, M]]:

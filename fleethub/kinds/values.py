@@ -77,11 +77,12 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class ObserveContext:
-    """What kinds look with; ``lineage`` is this fleet's, empty before its first apply."""
+    """What kinds look with; ``lineage`` is this fleet's, empty before its first apply. ``fleet``: the whole spec."""
 
     facts: Facts
     fingerprinter: Fingerprinter
     lineage: str
+    fleet: Fleet | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from fleethub.model.event import (
     ApplyFinished,
     ApplyStarted,
     Event,
+    Progress,
     Recorded,
     StepDone,
     StepFailed,
@@ -123,6 +124,14 @@ class WaitingForm(TypedDict):
 
 
 @with_config(LINE)
+class ProgressForm(TypedDict):
+    address: Named
+    says: str
+    done: int
+    total: int
+
+
+@with_config(LINE)
 class ApplyFinishedForm(TypedDict):
     serial: int
     done: Texts
@@ -141,6 +150,7 @@ EVENTS: Mapping[str, tuple[type[Event], Callable[[], TypeAdapter[Any]]]] = {
     "step.failed": (StepFailed, lambda: TypeAdapter(Annotated[StepFailed, Table(StepFailedForm)])),
     "recorded": (Recorded, lambda: TypeAdapter(Annotated[Recorded, Table(RecordedForm)])),
     "waiting": (Waiting, lambda: TypeAdapter(Annotated[Waiting, Table(WaitingForm)])),
+    "progress": (Progress, lambda: TypeAdapter(Annotated[Progress, Table(ProgressForm)])),
     "apply.finished": (ApplyFinished, lambda: TypeAdapter(Annotated[ApplyFinished, Table(ApplyFinishedForm)])),
 }
 NAMES = {event: name for name, (event, _) in EVENTS.items()}

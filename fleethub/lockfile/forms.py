@@ -103,7 +103,7 @@ def decode(raw: Any, address: Address) -> AnyLocked:
         raise ValueError(f"{address}: {said(error)}") from None
     source = record.source
     kind = kind_of(address)
-    if source.system != kind.system:
+    if not kind.reads(source.system):
         raise ValueError(f"{source.system!r} is no system of a {address.kind}")
     if source.of != block_of(address):
         raise ValueError(f"{address} cannot be of {source.of!r}")

@@ -50,6 +50,11 @@ def route(proxy: str, alias: str) -> Address:
     return Address("route", f"{proxy}.{alias}")
 
 
+def model(backend: str, name: str) -> Address:
+    """The address of a model on a backend's server, by its name there."""
+    return Address("model", f"{backend}.{name}")
+
+
 def node(name: str) -> Address:
     """The address of a node."""
     return Address("node", name)

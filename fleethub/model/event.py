@@ -80,6 +80,16 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far something is that takes long: shown, and not journalled. ``total`` in bytes, as far as it is known."""
+
+    address: Address
+    says: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyFinished:
     """The end; ``planned`` is each backend's set as it is now, ``fits`` what its server does with it. ``owed``: what
     could not be done, and since when.
@@ -94,7 +104,7 @@ class ApplyFinished:
     owed: Mapping[Address, str] = field(default_factory=dict)
 
 
-Event = ApplyStarted | StepStarted | StepDone | StepFailed | Recorded | Waiting | ApplyFinished
+Event = ApplyStarted | StepStarted | StepDone | StepFailed | Recorded | Waiting | Progress | ApplyFinished
 
 
 class Sink(Protocol):

@@ -294,7 +294,8 @@ class GpuReading:
     ``gpus`` empty: ``problem`` says why. ``settings_from`` says where the settings are from, or why there are none.
     ``lost`` cards are there and cannot be reached; ``failed``: there is a driver and it fails, so that none can be
     used. ``says``: what the driver wrote that is no row. ``command_lines``: of the llama-servers that run there.
-    ``memory`` of the machine in bytes, and what Metal may have of it by a setting of its own; 0: not told.
+    ``memory`` of the machine in bytes, and what Metal may have of it by a setting of its own; 0: not told. ``disk``:
+    bytes that are free where the model server keeps its models; None: not told.
     """
 
     gpus: tuple[GpuState, ...]
@@ -309,6 +310,7 @@ class GpuReading:
     command_lines: tuple[CommandLine, ...] = ()
     memory: int = 0
     metal_limit: int = 0
+    disk: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

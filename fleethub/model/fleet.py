@@ -118,6 +118,8 @@ class Model(Block):
 
     ``context`` in tokens; ``vram`` in bytes and ``params`` in parameters, for what is not installed;
     ``tag`` its name on the servers of its backends, None for a cloud model. ``file`` tells of it, below the fleet.
+    ``pull``: it is installed where it is missing, held to ``digest`` (the first digits of one, in hex; empty: to none);
+    ``warm``: and loaded once those that call it were swapped to it.
     """
 
     backends: tuple[str, ...] = ()
@@ -130,6 +132,9 @@ class Model(Block):
     params: int | None = None
     capabilities: tuple[str, ...] = ()
     file: str | None = None
+    pull: bool = False
+    warm: bool = False
+    digest: str = ""
 
     @property
     def source(self) -> Source | None:

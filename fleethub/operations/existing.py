@@ -99,7 +99,7 @@ def look(now: Workplace) -> HeldPlan:
     teams = [replace(proxy_source(proxy), ask=(EVERY,)) for proxy in now.fleet.proxies.values()]
     asking = [replace(s, ask=()) if s.system == "litellm" else s for s in sources(now.fleet, wanted, lockfile)]
     facts = now.read(merged((*asking, *teams)))
-    context = ObserveContext(facts, now.resolver, lockfile.lineage if lockfile else "")
+    context = ObserveContext(facts, now.resolver, lockfile.lineage if lockfile else "", now.fleet)
     items = tuple(items_of(wanted, lockfile, context, now.trust.blocks).values())
     fatal = tuple(f for f in after_reading(items, lockfile, now.fleet, facts) if f.code in FATAL)
     plan = Plan("", now.fleet.name, "", findings=fatal, fatal=bool(fatal))

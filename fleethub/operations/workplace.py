@@ -141,7 +141,7 @@ class Workplace:
 
         lockfile = held.known
         locked = lockfile.resources if lockfile else {}
-        context = ObserveContext(held.facts, self.resolver, lockfile.lineage if lockfile else "")
+        context = ObserveContext(held.facts, self.resolver, lockfile.lineage if lockfile else "", self.fleet)
         return {
             a: observed(KINDS[a.kind], a, held.wanted.get(a), locked.get(a), context, self.trust.blocks)
             for a in sorted({*held.wanted, *locked})

@@ -58,7 +58,7 @@ def make_plan(
     if lockfile is not None:
         renamed = renaming(fleet, wanted, lockfile.resources)
         lockfile = replace(lockfile, resources=readdressed(lockfile.resources, renamed))
-    context = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "")
+    context = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "", fleet)
     items = items_of(wanted, lockfile, context, blocks)
     fatal = after_reading(tuple(items.values()), lockfile, fleet, facts)
     if any(f.code in FATAL for f in fatal):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from fleethub.atomic import Lines
 from fleethub.lockfile.events import as_dict, from_dict
-from fleethub.model.event import Event, Waiting
+from fleethub.model.event import Event, Progress, Waiting
 
 
 class Journal:
-    """A sink that appends to ``journal.ndjson`` and fsyncs; waiting is not worth a line."""
+    """A sink that appends to ``journal.ndjson`` and fsyncs; waiting, and how far something is, are not worth a line."""
 
     def __init__(self, path: Path) -> None:
         """Raises OSError."""
@@ -20,7 +20,7 @@ class Journal:
 
     def __call__(self, event: Event) -> None:
         """Append one event; raises OSError."""
-        if isinstance(event, Waiting):
+        if isinstance(event, Waiting | Progress):
             return
         line = {"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **as_dict(event)}
         self._lines.add(json.dumps(line, sort_keys=False).encode())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,7 +40,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler returns. ``body`` is sent as JSON unless it is bytes; ``close`` ends the connection."""
+    """What a handler returns. ``body`` is sent as JSON unless it is bytes, and piece by piece where it is an iterator
+    of bytes, which is closed once nobody listens any more; ``close`` ends the connection.
+    """
 
     body: Any
     status: int = 200
@@ -185,6 +187,9 @@ class _Handler(BaseHTTPRequestHandler):
         except Exception:  # a hook's
             self.close_connection = True
             return
+        if isinstance(answer.body, Iterator):
+            self._pieces(record, answer)
+            return
         data = (
             answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body, separators=(",", ":")).encode()
         )
@@ -201,6 +206,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         if answer.close:
             self.close_connection = True
+
+    def _pieces(self, record: Record, answer: Answer) -> None:
+        record.status = answer.status
+        self.send_response(answer.status)
+        for name, value in {"Transfer-Encoding": "chunked", **answer.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        try:
+            for piece in answer.body:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                self.wfile.flush()
+            self.wfile.write(b"0\r\n\r\n")
+            self.wfile.flush()
+        except OSError:
+            self.close_connection = True
+        finally:
+            if isinstance(answer.body, Generator):
+                answer.body.close()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve
 

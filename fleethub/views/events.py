@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fleethub.model.event import ApplyStarted, Event, StepDone, StepFailed, StepStarted, Waiting
+from fleethub.model.event import ApplyStarted, Event, Progress, StepDone, StepFailed, StepStarted, Waiting
 from fleethub.model.plan import Result
+from fleethub.model.text import gib
 from fleethub.views.style import Style
 
 
@@ -19,11 +20,22 @@ def event_line(event: Event, style: Style) -> str | None:
         case StepFailed():
             word = "skipped" if event.skipped else "failed"
             return f"  {style('error', '✗')} {event.step} {word}: {event.reason}"
+        case Progress():
+            return None
         case Waiting():
             limit = f" (up to {event.seconds:.0f} s)" if event.seconds else ""
             return style("dim", f"  … {event.says}{limit}")
         case _:
             return None
+
+
+def progress_text(event: Progress) -> str:
+    """How far it is, in one line: ``model.gpu.qwen3:32b  [####......]  42 % of 18.8 GiB, pulling 030ee887880f``."""
+    if not event.total:
+        return f"{event.address}  {event.says}"
+    tenths = event.done * 10 // event.total
+    share = f"{event.done * 100 // event.total} % of {gib(event.total)}"
+    return f"{event.address}  [{'#' * tenths}{'.' * (10 - tenths)}]  {share}, {event.says}"
 
 
 def result_text(result: Result, style: Style) -> str:

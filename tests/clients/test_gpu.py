@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -377,3 +378,14 @@ def test_nvml_with_its_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynvml, "nvmlInit", lambda: refused(None))
     with pytest.raises(GpuError, match="NVML: Not Supported"):
         gpu.nvml()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_is_free_where_models_are_kept_is_told_and_not_where_that_is(machine: Machine, named: bool) -> None:
+    environ = {"OLLAMA_MODELS": "/srv/models"} if named else {"HOME": "/home/someone"}
+    machine.process(7, "ollama", "serve", environ=environ)
+    assert gpu.read_remote(machine).disk is None
+    (machine.proc / "7/root" / ("srv/models" if named else "home/someone/.ollama/models")).mkdir(parents=True)
+    free = gpu.read_remote(machine).disk
+    assert free is not None
+    assert abs(free - shutil.disk_usage(machine.proc).free) < 1 << 30

@@ -18,7 +18,7 @@ def item(name: str, world: World, spec: Spec) -> ResourceState:
     locked = world.lockfile.resources if world.lockfile else {}
     address = next(a for a in (*wanted(spec), *locked) if str(a) == name)
     want, record = wanted(spec).get(address), locked.get(address)
-    context = ObserveContext(facts(world, spec), SEAL, world.lockfile.lineage if world.lockfile else "")
+    context = ObserveContext(facts(world, spec), SEAL, world.lockfile.lineage if world.lockfile else "", spec.fleet)
     have = KINDS[address.kind].observe(address, want, record, context)
     return ResourceState(address, KINDS[address.kind].completed(want, have, record) if want else None, have, record)
 

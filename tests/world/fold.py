@@ -11,11 +11,12 @@ from typing import Any
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyWiden, ProveKey
 from fleethub.kinds.key.fields import fields
+from fleethub.kinds.model.actions import ModelDelete, ModelProve, ModelPull, ModelWarm
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 from fleethub.kinds.node.merging import merged
 from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
 from fleethub.model.actions import Do
-from fleethub.model.facts import Deployment, KeyRow
+from fleethub.model.facts import Deployment, Installed, KeyRow, Resident, ServerReading
 from fleethub.model.observation import Source
 from fleethub.model.plan import Step
 from fleethub.model.secret import Derived, Kept
@@ -105,6 +106,45 @@ def _key_delete(do: KeyDelete, world: World, fingerprinter: SecretResolver) -> W
     for token in do.tokens:
         proxy = proxy.without_key(token)
     return _with(world, do.source, proxy)
+
+
+@_do.register
+def _model_pull(do: ModelPull, world: World, fingerprinter: SecretResolver) -> World:
+    server = _server(do.source, world)
+    digest = hashlib.sha256(do.tag.encode()).hexdigest()
+    return _serving(world, do.source, replace(server, installed={**server.installed, do.tag: Installed(1, digest)}))
+
+
+@_do.register
+def _model_prove(do: ModelProve, world: World, fingerprinter: SecretResolver) -> World:
+    there = _server(do.source, world).installed.get(do.tag)
+    if there is None or not there.digest.startswith(do.digest):
+        raise Failed(f"{do.tag} is not there as {do.digest or 'whatever it is'}", world)
+    return world
+
+
+@_do.register
+def _model_warm(do: ModelWarm, world: World, fingerprinter: SecretResolver) -> World:
+    server = _server(do.source, world)
+    loaded = Resident(do.tag, 1, 1, server.installed[do.tag].digest, do.context)
+    return _serving(world, do.source, replace(server, residents=(*server.residents, loaded)))
+
+
+@_do.register
+def _model_delete(do: ModelDelete, world: World, fingerprinter: SecretResolver) -> World:
+    server = _server(do.source, world)
+    left = {tag: one for tag, one in server.installed.items() if tag != do.tag}
+    return _serving(world, do.source, replace(server, installed=left))
+
+
+def _server(source: Source, world: World) -> ServerReading:
+    if source.at not in world.ollamas:
+        raise Failed("it does not answer", world)
+    return world.ollamas[source.at]
+
+
+def _serving(world: World, source: Source, server: ServerReading) -> World:
+    return replace(world, ollamas={**world.ollamas, source.at: server})
 
 
 @_do.register

@@ -64,6 +64,10 @@ class Hosts:
     def __init__(self, shells: Shells, root: Path) -> None:
         self._shells, self._root = shells, root
 
+    def machine(self, address: str) -> Shell:
+        """A machine itself, as the spec writes it: ``"local"``, or whom to log in as and where."""
+        return self._shells.at(address)
+
     def at(self, target: str) -> Target:
         """The target as the spec writes it: ``ssh://user@host:port/path``, or a folder below the fleet's."""
         if "://" not in target:

@@ -80,6 +80,15 @@ if [ $# = 1 ]; then
     frame environ 1 ''
   fi
 fi
+# kB that are free where the one Ollama keeps its models, as its process sees the disks; where that is stays there
+if [ $# = 1 ]; then
+  assigned() { { tr '\n\000' '\001\n' < "$proc/$1/environ"; } 2>/dev/null | sed -n "s/^$2=//p" | tail -n 1; }
+  where=$(assigned "$1" OLLAMA_MODELS); home=$(assigned "$1" HOME)
+  [ -n "$where" ] || where="${home:+$home/.ollama/models}"
+  if [ -n "$where" ] && [ -d "$proc/$1/root$where" ]; then
+    out=$(df -Pk "$proc/$1/root$where" 2>/dev/null | awk 'NR == 2 { print $4 }'); frame disk 0 "$out"
+  fi
+fi
 # of each llama-server the options in llama, a line each; those with a colon at their end have a value. What is no plain
 # word is told as "?", and no other word of a command line (--api-key) leaves the machine
 options() { awk -v names="${llama:?}" '

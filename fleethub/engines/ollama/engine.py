@@ -26,6 +26,7 @@ class OllamaEngine:
     providers = ("ollama", "ollama_chat")
     context_parameter = "num_ctx"
     quants = GGUF_QUANTS
+    pulls = True
 
     def canonical(self, name: str) -> str:
         """Its short form, with its tag."""

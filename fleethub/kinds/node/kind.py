@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fleethub import nodetypes
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import wiring
+from fleethub.kinds.model import model_needs
 from fleethub.kinds.node.attributes import (
     NodeAttrs,
     NodeLocked,
@@ -57,13 +58,13 @@ if TYPE_CHECKING:
 
 
 def node_needs(fleet: Fleet, node: Node) -> Needs:
-    """The keys and routes that a node's chain calls, with the models it calls through each."""
+    """The keys, routes and pulled models that a node's chain calls, with the models it calls through each."""
     needs: dict[Address, frozenset[str]] = {}
     for proxy, models in wiring(fleet, node).items():
         needs[key_address(proxy, node.key)] = models
         for alias in models:
             needs[route_address(proxy, alias)] = frozenset({alias})
-    return needs
+    return {**needs, **model_needs(fleet, node)}
 
 
 class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):

@@ -5,6 +5,7 @@ it is there to judge. ``fleethub.testing.catalog`` has models for it.
 """
 
 from fleethub.testing.ollama.eras import preflight
+from fleethub.testing.ollama.library import Library
 from fleethub.testing.ollama.scheduler import Scheduler
 from fleethub.testing.ollama.server import Ollama
 from fleethub.testing.ollama.settings import GIB, MIB, Settings
@@ -21,6 +22,7 @@ __all__ = [
     "OVERHEAD_VISION",
     "Event",
     "Gpu",
+    "Library",
     "Loaded",
     "Ollama",
     "Outcome",

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fleethub.testing.ollama.library import Library
 from fleethub.testing.ollama.scheduler import Scheduler
 from fleethub.testing.ollama.settings import FOREVER, GIB, Settings, duration
 from fleethub.testing.ollama.shape import shape_of
@@ -18,6 +19,7 @@ from fleethub.testing.ollama.values import Gpu, Loaded, Outcome
 from fleethub.testing.server import Answer, Refused, Request, Server
 
 YEAR_2319 = datetime(2319, 3, 5, tzinfo=UTC)
+NDJSON = {"Content-Type": "application/x-ndjson"}
 READ = 2 * GIB  # bytes of a model's file that a load reads in a second
 
 
@@ -25,8 +27,9 @@ class Ollama(Server):
     """``models`` as in ``catalog``; ``vram`` in bytes, 0 is a machine without a GPU, or several ``gpus``.
 
     ``settings``: its OLLAMA_* environment; ``keep_alive`` as OLLAMA_KEEP_ALIVE where that has none.
-    ``truth`` as in Scheduler. A request that waits for a model in use longer than ``patience`` seconds gets 503.
-    A load takes no time; what it would take is in the answer's ``load_duration``.
+    ``library``: what it can pull, and onto which disk. ``truth`` as in Scheduler. A request that waits for a model in
+    use longer than ``patience`` seconds gets 503. A load takes no time; what it would take is in the answer's
+    ``load_duration``.
     """
 
     def __init__(
@@ -43,9 +46,12 @@ class Ollama(Server):
         patience: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
         port: int = 0,
+        library: Library | None = None,
     ) -> None:
         super().__init__(port)
         self.models = {m["name"]: m | {"model_info": dict(m["model_info"])} for m in models}
+        self.library = library or Library()
+        self._shown = dict(self.models)  # what is loaded is told of after its name is gone, too
         self.version = version
         self.patience = patience
         env = {"OLLAMA_KEEP_ALIVE": str(keep_alive)} | dict(settings or {})
@@ -65,6 +71,9 @@ class Ollama(Server):
             ("POST", "/api/show"): self._show,
             ("POST", "/api/generate"): self._generate,
             ("POST", "/api/chat"): self._generate,
+            ("POST", "/api/embed"): self._embed,
+            ("POST", "/api/pull"): self._pull,
+            ("DELETE", "/api/delete"): self._delete,
         }
         self.start()
 
@@ -134,7 +143,7 @@ class Ollama(Server):
             live = sorted(self.residents.values(), key=lambda r: r.expires, reverse=True)
         found = []
         for resident in live:
-            model = self.models[resident.name]
+            model = self._shown[resident.name]
             entry = {key: model[key] for key in ("name", "digest", "details")} | {"model": model["name"]}
             entry |= {"size": resident.size, "size_vram": resident.size_vram}
             entry |= {"context_length": resident.context_length, "expires_at": self._until(resident).isoformat()}
@@ -171,11 +180,14 @@ class Ollama(Server):
         except (ValueError, TypeError):
             raise Refused(Answer({"error": f'time: invalid duration "{keep_alive}"'}, 400)) from None
         asked = bool(body.get("prompt") or body.get("messages"))
-        if ends and not asked:
+        if ends and not asked:  # before anybody looks at what the model can do
             with self._changed:
                 self._told(self.scheduler.unload(model["name"]))
             outcome = None
         else:
+            if "completion" not in model["capabilities"]:
+                error = f'"{body["model"]}" does not support {request.path.rpartition("/")[2]}'
+                raise Refused(Answer({"error": error}, 400))
             outcome = self._scheduled(model, _options(body), keep_alive)
             self._done(model["name"])
         reason = "stop" if asked else "unload" if ends else "load"
@@ -187,6 +199,38 @@ class Ollama(Server):
         if request.path == "/api/chat":
             return Answer(answer | {"message": {"role": "assistant", "content": text}})
         return Answer(answer | {"response": text})
+
+    def _embed(self, request: Request) -> Answer:
+        """Without an input it loads, whatever the model can do."""
+        body = _body(request)
+        model = self._named(body.get("model"), tagged=False)
+        self._scheduled(model, _options(body), body.get("keep_alive"))
+        self._done(model["name"])
+        return Answer({"model": body["model"], "embeddings": [[0.0]] if body.get("input") else []})
+
+    def _pull(self, request: Request) -> Answer:
+        body = _body(request)
+        given = body.get("model") or body.get("name")
+        if not isinstance(given, str) or not given:
+            raise Refused(Answer({"error": "invalid model name"}, 400))
+        name = given if ":" in given else f"{given}:latest"
+
+        def there(model: dict[str, Any]) -> None:
+            with self._changed:
+                self.models[name] = self._shown[name] = model | {"model_info": dict(model["model_info"])}
+                self.scheduler.shapes.pop(name, None)
+
+        return Answer(self.library.pull(name, self.models.values(), there), headers=NDJSON)
+
+    def _delete(self, request: Request) -> Answer:
+        body = _body(request)
+        given = body.get("model") or body.get("name")
+        name = given if isinstance(given, str) and ":" in given else f"{given}:latest"
+        with self._changed:
+            if self.models.pop(name, None) is None:
+                raise Refused(Answer({"error": f"model '{given}' not found"}, 404))
+        self.library.freed(name, self.models.values())
+        return Answer(b"")
 
     def _scheduled(self, model: dict[str, Any], options: dict[str, Any], keep_alive: str | int | None) -> Outcome:
         """The request's outcome, after its wait; 503 and 500 as the real one answers them."""
