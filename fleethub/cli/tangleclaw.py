@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,13 +14,10 @@ from fleethub.cli.tangleclaw_hook import install_hook, uninstall_hook
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fleethub.integrations.tangleclaw.operation import Access
     from fleethub.integrations.tangleclaw.result import TangleClawReport
 
 F = TypeVar("F", bound=Callable[..., Any])
-GROUP = "AI Inference"
 
 
 @click.group()
@@ -34,50 +32,68 @@ def cmd() -> None:
 def where(command: F) -> F:
     """The options that say which TangleClaw, and with which token."""
     api = click.option(
-        "--api", metavar="URL", help="TangleClaw's URL; without it TANGLECLAW_API, else http://localhost:3101."
+        "--api",
+        metavar="URL",
+        help="TangleClaw's URL; else TANGLECLAW_API, the registered one, its own settings.",
     )
     token = click.option(
         "--token", metavar="REF", help="Its service token, by reference: env:NAME, file:PATH or command:ARGV."
     )
-    return api(token(command))
+    ca = click.option(
+        "--ca",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="A PEM file with its certificate, or that of the authority that made it (mkcert's); remembered.",
+    )
+    return api(token(ca(command)))
 
 
 @cmd.command(short_help="Register FLEETHUB.md as a shared document.")
 @where
-@click.option("--group", default=GROUP, show_default=True, metavar="NAME", help="The project group; made if missing.")
 @click.option(
-    "--member", "members", multiple=True, type=click.IntRange(1), metavar="ID", help="A project to add, by id; again."
+    "--group",
+    metavar="NAME",
+    help="The project group, made if missing; else the one registered with, that shares the folder, or AI Inference.",
+)
+@click.option(
+    "--member", "members", multiple=True, metavar="PROJECT", help="A project to add, by name or id; may be repeated."
 )
 @click.pass_obj
 def register(
-    options: dict[str, object], api: str | None, token: str | None, group: str, members: tuple[int, ...]
+    options: dict[str, object],
+    api: str | None,
+    token: str | None,
+    ca: Path | None,
+    group: str | None,
+    members: tuple[str, ...],
 ) -> None:
     """Register FLEETHUB.md as a shared document. Doing it again changes nothing."""
-    if not group.strip() or not group.isprintable():
-        raise click.UsageError("--group must be a name of visible characters")
+    if any(not name.strip() or not name.isprintable() for name in (*members, *([] if group is None else [group]))):
+        raise click.UsageError("--group and --member take names of visible characters")
     _run(
         options,
         api,
         token,
+        ca,
         lambda use, root, access: use.register_document(root, access, group, tuple(dict.fromkeys(members))),
     )
 
 
 @cmd.command(short_help="Show what TangleClaw has of this fleet.")
 @where
-@click.option("--group", default=GROUP, show_default=True, metavar="NAME", help="The project group to look for.")
+@click.option("--group", metavar="NAME", help="The project group to look for, where register would not find it.")
 @click.pass_obj
-def status(options: dict[str, object], api: str | None, token: str | None, group: str) -> None:
-    """Show what TangleClaw has of this fleet. Changes nothing."""
-    _run(options, api, token, lambda use, root, access: use.document_status(root, access, group))
+def status(options: dict[str, object], api: str | None, token: str | None, ca: Path | None, group: str | None) -> None:
+    """Show what TangleClaw has of this fleet, and who sees it. Changes nothing."""
+    _run(options, api, token, ca, lambda use, root, access: use.document_status(root, access, group))
 
 
 @cmd.command(short_help="Take that document back.")
 @where
 @click.pass_obj
-def unregister(options: dict[str, object], api: str | None, token: str | None) -> None:
+def unregister(options: dict[str, object], api: str | None, token: str | None, ca: Path | None) -> None:
     """Remove the document that was registered from here. Its file and the group stay."""
-    _run(options, api, token, lambda use, root, access: use.unregister_document(root, access))
+    _run(options, api, token, ca, lambda use, root, access: use.unregister_document(root, access))
 
 
 cmd.add_command(install_hook)
@@ -85,7 +101,11 @@ cmd.add_command(uninstall_hook)
 
 
 def _run(
-    options: dict[str, object], api: str | None, token: str | None, act: Callable[[Any, Path, Access], TangleClawReport]
+    options: dict[str, object],
+    api: str | None,
+    token: str | None,
+    ca: Path | None,
+    act: Callable[[Any, Path, Access], TangleClawReport],
 ) -> None:
     out = Out(options)
 
@@ -95,7 +115,7 @@ def _run(
         from fleethub.integrations.tangleclaw.view import report_data, report_text, summary_data
 
         try:
-            report = act(use, use.fleet_root(out.path), use.access(api, token, os.environ))
+            report = act(use, use.fleet_root(out.path), use.access(api, token, os.environ, ca))
         except SharedDocumentError as error:
             raise click.ClickException(str(error)) from None
         code = Exit.FINE if report.fine else Exit.ERROR

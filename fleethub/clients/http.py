@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from dataclasses import field
 from functools import cache
 from json import loads
+from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 from urllib.request import getproxies
 
@@ -39,8 +41,8 @@ HERE = ("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]"
 class HttpError(Exception):
     """No usable answer: refused, timed out, or not HTTP. The message is fit to be shown.
 
-    ``why`` is resolve, connect, silent (no connection in time), hangs (connected, no answer in time), untrusted
-    (not asked) or other.
+    ``why`` is resolve, connect, silent (no connection in time), hangs (connected, no answer in time), certificate (its
+    own is not trusted, or the file that says which are cannot be used), untrusted (not asked) or other.
     """
 
     def __init__(self, message: str, why: str = "other") -> None:
@@ -94,6 +96,17 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def _trusting(file: Path) -> ssl.SSLContext:
+    """The same, and the certificates of a PEM file: an authority of one's own, or the server's certificate itself.
+
+    Raises OSError (ssl.SSLError is one).
+    """
+    context = httpx.create_ssl_context()
+    context.load_verify_locations(file)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
 def _body(answer: httpx.Response) -> bytearray:
     """All of it, within the deadline and LARGEST; raises HttpError."""
     data = bytearray()
@@ -127,10 +140,17 @@ def _plain(answer: httpx.Response) -> Iterator[bytes]:
 class Http:
     """A pooled client; safe to use from many threads."""
 
-    def __init__(self, limit: int = 64, guard: Guard | None = None) -> None:
-        """``guard``: which origins are asked; None: all. ``limit``: connections at a time."""
+    def __init__(
+        self, limit: int = 64, guard: Guard | None = None, authorities: Mapping[str, Path] = MappingProxyType({})
+    ) -> None:
+        """``guard``: which origins are asked; None: all. ``limit``: connections at a time. ``authorities``: PEM files
+        of certificates that are trusted besides the usual ones, by the URL that they are for.
+        """
         self._guard = guard
         self._limits = httpx.Limits(max_connections=limit, max_keepalive_connections=limit)
+        own = {origin_of(url): file for url, file in authorities.items()}
+        self._authorities = {origin: file for origin, file in own.items() if origin.startswith("https://")}
+        self._unusable: dict[str, str] = {}
         self._clients: dict[bool, httpx.Client] = {}
         self._making = Lock()
 
@@ -143,12 +163,24 @@ class Http:
                     verify=_trusted() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # which trusts nobody
                     timeout=USUAL,
                     limits=self._limits,
-                    mounts=dict.fromkeys(HERE),
+                    mounts={**dict.fromkeys(HERE), **(self._own() if tls else {})},
                     headers={"Accept-Encoding": "gzip"},
                     follow_redirects=False,
                 )
                 bound(client)
+            if (why := self._unusable.get(origin_of(url))) is not None:
+                raise HttpError(why, "certificate")
             return self._clients[tls]
+
+    def _own(self) -> dict[str, httpx.HTTPTransport]:
+        """A way of its own to each origin with certificates of its own; what is wrong with a file is kept for it."""
+        ways: dict[str, httpx.HTTPTransport] = {}
+        for origin, file in self._authorities.items():
+            try:
+                ways[origin] = httpx.HTTPTransport(verify=_trusting(file), limits=self._limits)
+            except OSError as error:
+                self._unusable[origin] = f"the certificates in {file} cannot be used: {_file_reason(error)}"
+        return ways
 
     def request(
         self,
@@ -239,6 +271,8 @@ def _told() -> Iterator[None]:
         what = "connecting" if connecting else "the answer"
         raise HttpError(f"timed out waiting for {what}", "silent" if connecting else "hangs") from None
     except httpx.ConnectError as error:
+        if (refused := _certificate_reason(error)) is not None:
+            raise HttpError(f"its certificate is not trusted here ({refused})", "certificate") from None
         raise HttpError(f"cannot connect ({_os_reason(error)})", _connect_reason(error)) from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, UnicodeError, zlib.error) as error:
         raise HttpError(f"no usable answer ({type(error).__name__})") from None
@@ -255,6 +289,22 @@ def _json(data: bytes | bytearray) -> Any:
 def _os_reason(error: httpx.ConnectError) -> str:
     text = str(error)
     return text.partition("] ")[2] or text or "no reason given"
+
+
+def _file_reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return "it holds no certificate in PEM form"
+    return error.strerror or type(error).__name__
+
+
+def _certificate_reason(error: httpx.ConnectError) -> str | None:
+    """What is wrong with the server's certificate; None where that is not what is wrong."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return heard(cause.verify_message)
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _connect_reason(error: httpx.ConnectError) -> str:

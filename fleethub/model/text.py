@@ -51,6 +51,24 @@ def span(seconds: float) -> str:
     return plural(max(1, round(seconds)), "second")
 
 
+def name_key(name: str) -> str:
+    """What the name of an owner or a project is compared by: its letters and digits, without case.
+
+    ``TiLT Claw``, ``TiltClaw`` and ``tilt-claw`` are one. A name without any letter or digit is only itself.
+    """
+    if name.isascii():
+        return "".join(c for c in name.casefold() if c.isalnum()) or f"={name.strip()}"
+    from unicodedata import category, normalize  # few names need it, and every session's start comes by here
+
+    letters = (c for c in normalize("NFC", normalize("NFC", name).casefold()))
+    return "".join(c for c in letters if c.isalnum() or category(c)[0] == "M") or f"={name.strip()}"
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are one owner's or project's: see ``name_key``."""
+    return name_key(one) == name_key(other)
+
+
 def bare(text: str) -> str:
     """The text with the credentials of every URL in it taken out; of ``ssh://user:password@host`` the user stays."""
     return _USERINFO.sub(_without, text) if "@" in text else text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
@@ -71,7 +72,8 @@ class Server:
 
     mutating: frozenset[tuple[str, str]] = frozenset()
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.routes: dict[tuple[str, str], Handler] = {}
         self.requests: list[Record] = []
         self.faults: list[Exception] = []
@@ -89,7 +91,7 @@ class Server:
     @property
     def url(self) -> str:
         """Base URL, without a slash at its end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://localhost:{self.port}" if self._tls else f"http://127.0.0.1:{self.port}"
 
     @property
     def writes(self) -> list[Record]:
@@ -146,11 +148,21 @@ class _Listener(ThreadingHTTPServer):
 
     def __init__(self, owner: Server, port: int) -> None:
         self.owner = owner
+        self.tls = owner._tls
         super().__init__(("127.0.0.1", port), _Handler)
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer's own asks the resolver for a name, which can take seconds
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the connection's own thread: who refuses the certificate holds up nobody else."""
+        if self.tls is not None:
+            try:
+                request = self.tls.wrap_socket(request, server_side=True)
+            except OSError:
+                return
+        super().finish_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep quiet: a client that goes away is nothing to report."""

@@ -77,6 +77,7 @@ def test_json(place: Place, server: TangleClaw) -> None:
     *steps, summary = place.json("tangleclaw", "register", "--api", server.url)
     assert [(line["step"], line["outcome"]) for line in steps] == [
         ("group", "registered"), ("document", "registered"), ("description", "registered"),
+        ("audience", "nobody"),
     ]  # fmt: skip
     assert summary == {"type": "summary", "exit": 0, "base": server.url, "notes": []}
     server.stop()
@@ -118,8 +119,8 @@ def test_a_token_is_seen_nowhere(
     [
         (["register", "--token", "secret"], "must be a reference, never the secret itself"),
         (["register", "--api", "nowhere"], "http://"),
-        (["register", "--member", "x"], "--member"),
-        (["register", "--member", "0"], "--member"),
+        (["register", "--member", " "], "--member"),
+        (["register", "--ca", "/nowhere/at/all"], "does not exist"),
         (["register", "--group", " "], "--group"),
         (["install-hook", "--user", "--project", "."], "give one of them"),
         (["install-hook", "--project", "/nowhere/at/all"], "does not exist"),

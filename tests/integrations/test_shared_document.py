@@ -19,9 +19,6 @@ def test_round_trip(tmp_path: Path, token: SecretRef | None) -> None:
     shared_document.write(private, kept)
     assert shared_document.read(private) == kept
     assert (private / "tangleclaw.json").stat().st_mode & 0o777 == 0o600
-    shared_document.remove(private)
-    shared_document.remove(private)
-    assert shared_document.read(private) is None
 
 
 def test_a_file_that_came_with_the_repository_is_not_taken(tmp_path: Path) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fleethub.integrations.tangleclaw import operation as use
+from fleethub.integrations.tangleclaw.audience import GAP
 from fleethub.integrations.tangleclaw.operation import Access, Unusable
 from fleethub.integrations.tangleclaw.result import Binding, NotifyResult, StepOutcome, TangleClawReport
 from fleethub.integrations.tangleclaw.shared_document import SharedDocument, SharedDocumentError
-from fleethub.integrations.tangleclaw.steps import DESCRIPTION
+from fleethub.integrations.tangleclaw.steps import description
 from fleethub.model.secret import SecretRef
 from fleethub.testing.server import Record
 from fleethub.testing.tangleclaw import Group, Project, TangleClaw
@@ -41,7 +43,12 @@ def root(tmp_path: Path) -> Path:
 
 
 def outcomes(report: TangleClawReport) -> dict[str, StepOutcome]:
-    return {step.name: step.outcome for step in report.steps}
+    """Of the steps; who sees the document is a matter of its own: see ``audience``."""
+    return {step.name: step.outcome for step in report.steps if step.name != "audience"}
+
+
+def audience(report: TangleClawReport) -> str:
+    return next(step.detail for step in report.steps if step.name == "audience")
 
 
 def record(root: Path) -> dict[str, object]:
@@ -51,14 +58,14 @@ def record(root: Path) -> dict[str, object]:
 
 def test_register_makes_everything_once(server: TangleClaw, root: Path) -> None:
     access = Access(server.url)
-    first = use.register_document(root, access, members=(7, 8))
+    first = use.register_document(root, access, members=("7", "8"))
     assert first.fine
     steps = {"group": REGISTERED, "member 7": REGISTERED, "member 8": REGISTERED, "document": REGISTERED}
     assert outcomes(first) == {**steps, "description": REGISTERED}
     (group,), (document,) = server.state.groups.values(), server.state.documents.values()
     assert (group.name, group.shared_dir, group.members) == ("AI Inference", str(root), {7, 8})
     assert (document.name, document.path) == ("FLEETHUB", str(root / "FLEETHUB.md"))
-    assert (document.inject, document.mode, document.description) == (True, "reference", DESCRIPTION)
+    assert (document.inject, document.mode, document.description) == (True, "reference", description(root))
     again = use.register_document(root, access)
     assert outcomes(again) == {"group": ALREADY, "document": ALREADY, "description": ALREADY}
     assert len(server.state.documents) == 1
@@ -68,17 +75,18 @@ def test_register_makes_everything_once(server: TangleClaw, root: Path) -> None:
         "document": document.id,
         "path": document.path,
         "token": None,
+        "ca": None,
     }
 
 
 def test_what_tangleclaw_found_by_itself_is_taken_and_described(server: TangleClaw, root: Path) -> None:
-    use.register_document(root, Access(server.url), members=(7,))
+    use.register_document(root, Access(server.url), members=("7",))
     server.state.documents.clear()
     server.launch(7)
     report = use.register_document(root, Access(server.url))
     assert outcomes(report) == {"group": ALREADY, "document": ALREADY, "description": REGISTERED}
     (document,) = server.state.documents.values()
-    assert document.description == DESCRIPTION
+    assert document.description == description(root)
     server.launch(7)
     assert len(server.state.documents) == 1
 
@@ -87,7 +95,7 @@ def test_a_shared_directory_by_another_path_is_the_same_and_makes_no_second_docu
     server: TangleClaw, root: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "link").symlink_to(root)
-    use.register_document(root, Access(server.url), members=(7,))
+    use.register_document(root, Access(server.url), members=("7",))
     (group,) = server.state.groups.values()
     server.state.documents.clear()
     group.shared_dir = f"{tmp_path}/link/"
@@ -128,7 +136,7 @@ def test_without_the_file_nothing_is_registered_and_apply_is_named(server: Tangl
 
 
 def test_a_member_that_is_no_project_is_refused_and_the_rest_goes_on(server: TangleClaw, root: Path) -> None:
-    report = use.register_document(root, Access(server.url), members=(99, 7))
+    report = use.register_document(root, Access(server.url), members=("99", "7"))
     assert not report.fine
     assert outcomes(report)["member 99"] is StepOutcome.REFUSED
     assert report.steps[1].code == "NOT_FOUND"
@@ -168,7 +176,7 @@ def test_other_documents_of_the_folder_are_pointed_out(server: TangleClaw, root:
 
 def test_a_dead_server_costs_one_attempt(server: TangleClaw, root: Path) -> None:
     server.stop()
-    report = use.register_document(root, Access(server.url), members=(7,))
+    report = use.register_document(root, Access(server.url), members=("7",))
     assert outcomes(report) == {
         "group": StepOutcome.UNREACHABLE, "member 7": SKIPPED, "document": SKIPPED, "description": SKIPPED,
     }  # fmt: skip
@@ -182,7 +190,7 @@ def test_one_that_dies_half_way_is_not_asked_again(server: TangleClaw, root: Pat
             raise ConnectionError
 
     server.before = die
-    report = use.register_document(root, Access(server.url), members=(7, 8))
+    report = use.register_document(root, Access(server.url), members=("7", "8"))
     assert outcomes(report)["member 7"] is StepOutcome.UNREACHABLE
     assert outcomes(report)["member 8"] is outcomes(report)["document"] is SKIPPED
     assert len(server.requests) == 3
@@ -229,7 +237,7 @@ def test_a_token_goes_only_where_it_was_given_for(
 
 def test_newer_ones_outside_a_pane(root: Path) -> None:
     with TangleClaw("newer", projects=PROJECTS, launches=[("7", "L1")]) as server:
-        report = use.register_document(root, Access(server.url), members=(7,))
+        report = use.register_document(root, Access(server.url), members=("7",))
         assert outcomes(report)["group"] is StepOutcome.BINDING_REQUIRED
         assert report.steps[0].code == "SHARED_DOCS_BINDING_REQUIRED"
         assert "TANGLECLAW_LAUNCH_ID" in report.steps[0].hint
@@ -245,30 +253,28 @@ def test_newer_ones_outside_a_pane(root: Path) -> None:
 def test_newer_ones_in_a_pane(root: Path) -> None:
     with TangleClaw("newer", projects=PROJECTS, launches=[("7", "L1")]) as server:
         access = Access(server.url, binding=PANE)
-        assert use.register_document(root, access, members=(7,)).fine
+        assert use.register_document(root, access, members=("7",)).fine
         (document,) = server.state.documents.values()
-        assert document.description == DESCRIPTION
+        assert document.description == description(root)
         assert use.notify(root, PANE) == NotifyResult(REGISTERED, sessions=1)
         assert use.notify(root).outcome is StepOutcome.BINDING_REQUIRED
-        assert use.GAP not in use.document_status(root, access).notes
         kept = use.unregister_document(root, access)
         assert (kept.steps[0].outcome, kept.steps[0].code) == (StepOutcome.REFUSED, "OPERATOR_ONLY")
         assert "only the operator may" in kept.steps[0].hint
         assert record(root)["document"] == document.id
         document.description = None
         report = use.register_document(root, access)
-        assert report.steps[-1].code == "OPERATOR_ONLY"
+        assert report.steps[-2].code == "OPERATOR_ONLY"
         assert not report.fine
 
 
 def test_status(server: TangleClaw, root: Path) -> None:
     before = use.document_status(root, Access(server.url))
     assert outcomes(before) == {"group": StepOutcome.MISSING, "document": SKIPPED}
-    use.register_document(root, Access(server.url), members=(7,))
+    use.register_document(root, Access(server.url), members=("7",))
     after = use.document_status(root, Access())
     assert (after.base, outcomes(after)) == (server.url, {"group": REGISTERED, "document": REGISTERED})
-    assert "1 member" in after.steps[0].detail
-    assert use.GAP in after.notes
+    assert audience(after) == "1 member, 1 session live"
     next(iter(server.state.documents.values())).description = "x"
     assert "another description" in use.document_status(root, Access()).steps[1].detail
     server.state.documents.clear()
@@ -291,7 +297,9 @@ def test_unregister_takes_only_ours(server: TangleClaw, root: Path) -> None:
     assert server.state.documents == {}
     assert server.state.groups
     assert (root / "FLEETHUB.md").exists()
-    assert not (root / ".fleethub/tangleclaw.json").exists()
+    assert (record(root)["base"], record(root)["document"]) == (server.url, "")
+    assert use.notify(root) == NotifyResult(None)
+    assert use.register_document(root, Access()).base == server.url
 
 
 def test_unregister_when_it_is_gone_or_nobody_answers(server: TangleClaw, root: Path) -> None:
@@ -306,7 +314,7 @@ def test_unregister_when_it_is_gone_or_nobody_answers(server: TangleClaw, root: 
 
 def test_notify(server: TangleClaw, root: Path) -> None:
     assert use.notify(root) == NotifyResult(None)
-    use.register_document(root, Access(server.url), members=(7, 8))
+    use.register_document(root, Access(server.url), members=("7", "8"))
     assert server.state.notified == []  # sessions hear of changes; a registration is none
     told = use.notify(root)
     assert told == NotifyResult(REGISTERED, sessions=2)
@@ -368,6 +376,146 @@ def test_a_token_itself_is_refused_and_not_said(token: str) -> None:
         use.access(None, token, {})
     assert "--token" in str(caught.value)
     assert TOKEN not in str(caught.value)
+
+
+def test_the_operators_own_group_is_found_by_its_directory_and_stays_it_when_it_is_renamed(
+    server: TangleClaw, root: Path
+) -> None:
+    theirs = Group("My Infra", None, str(root), members={7, 8})
+    other = Group("AI Inference", None, f"/elsewhere/{root.name}")
+    server.state.groups |= {theirs.id: theirs, other.id: other}
+    first = use.register_document(root, Access(server.url))
+    assert first.fine
+    assert first.steps[0].detail == f"My Infra, which shares {root}"
+    assert audience(first) == "2 members, 2 sessions live"
+    theirs.name, theirs.shared_dir = "Infrastructure", "/moved/on"
+    again = use.register_document(root, Access())
+    assert (again.fine, record(root)["group"]) == (True, theirs.id)
+    assert "registered with it before" in again.steps[0].detail
+    assert use.document_status(root, Access()).steps[0].detail.startswith("Infrastructure")
+    assert len(server.state.groups) == 2
+    assert use.notify(root) == NotifyResult(REGISTERED, sessions=2)
+
+
+def test_of_two_groups_that_share_the_folder_one_is_taken_and_the_other_told(server: TangleClaw, root: Path) -> None:
+    for name in ("Two", "One"):
+        group = Group(name, None, str(root))
+        server.state.groups[group.id] = group
+    report = use.register_document(root, Access(server.url))
+    assert report.steps[0].detail == f"One, which shares {root}; Two shares it too: --group names another"
+    assert use.register_document(root, Access(), "Two").steps[0].detail.startswith("Two, ")
+    assert use.register_document(root, Access()).steps[0].detail.startswith("Two, ")
+
+
+def test_nobody_sees_what_a_group_without_members_has(server: TangleClaw, root: Path) -> None:
+    report = use.register_document(root, Access(server.url))
+    assert (report.fine, audience(report)) == (True, "0 members; nobody sees it")
+    assert "--member NAME" in report.steps[-1].hint
+
+
+def test_members_by_name_and_sessions_that_cannot_be_told(root: Path) -> None:
+    projects = (
+        Project(3, "TiLT Claw", live=None),
+        Project(4, "Volta"),
+        Project(5, "volta-"),
+        Project(None, "Folder"),
+    )
+    with TangleClaw(projects=projects) as server:
+        asked = ("tiltclaw", "Volta", "VOLTA", "Folder", "Nobody")
+        report = use.register_document(root, Access(server.url), members=asked)
+        steps = {step.name: step for step in report.steps}
+        assert steps["member tiltclaw"].outcome is steps["member Volta"].outcome is REGISTERED
+        assert steps["member VOLTA"].detail == "several projects are called so"
+        assert steps["member Folder"].detail == "it is a folder that is no project of TangleClaw's yet"
+        assert steps["member Nobody"].hint == "projects: TiLT Claw, Volta, volta-"
+        (group,) = server.state.groups.values()
+        assert group.members == {3, 4}
+        assert audience(report) == "2 members, 0 sessions live, of 1 more it is not known"
+
+
+def test_whose_claude_md_has_it_is_looked_at(root: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    projects = [Project(n, f.name, str(f)) for n, f in enumerate(folders, 1)]
+    with TangleClaw(projects=projects) as server:
+        report = use.register_document(root, Access(server.url), members=("1", "2"))
+        assert any(n.startswith("FLEETHUB stands in the CLAUDE.md of no member that is on this") for n in report.notes)
+        assert any(GAP in note for note in report.notes)
+        (folders[0] / "CLAUDE.md").write_text("- **FLEETHUB**: `~/fleet/FLEETHUB.md`")
+        assert any("only of one." in note for note in use.document_status(root, Access()).notes)
+        (folders[1] / "CLAUDE.md").write_text("- **FLEETHUB**: `~/fleet/FLEETHUB.md`")
+        assert not any(GAP in note for note in use.document_status(root, Access()).notes)
+
+
+def test_two_fleets_in_one_group_have_two_names_and_descriptions(server: TangleClaw, tmp_path: Path) -> None:
+    roots = [tmp_path / name for name in ("one", "two")]
+    for root in roots:
+        root.mkdir()
+        (root / "fleet.toml").write_text(f'[fleet]\nname = "{root.name}-fleet"\n')
+        (root / "FLEETHUB.md").write_text("# Inference fleet")
+        assert use.register_document(root, Access(server.url), "AI Inference").fine
+    found = {document.name: document.description or "" for document in server.state.documents.values()}
+    assert list(found) == ["FLEETHUB", "FLEETHUB-two-fleet"]
+    assert "inference fleet one-fleet (" in found["FLEETHUB"]
+    assert "inference fleet two-fleet (" in found["FLEETHUB-two-fleet"]
+    for document in server.state.documents.values():  # as an earlier version left it
+        document.name = "FLEETHUB"
+    assert use.register_document(roots[1], Access()).fine
+    assert [document.name for document in server.state.documents.values()] == ["FLEETHUB", "FLEETHUB-two-fleet"]
+
+
+def test_a_lock_is_shown(server: TangleClaw, root: Path) -> None:
+    use.register_document(root, Access(server.url))
+    (document,) = server.state.documents.values()
+    document.lock = {"lockedBySession": "s", "lockedByProject": "alpha", "expiresAt": "2026-11-28T05:46:11.385Z"}
+    says = "alpha has FLEETHUB locked until 2026-11-28T05:46:11.385Z; an apply writes it all the same"
+    assert says in use.document_status(root, Access()).notes
+
+
+def test_its_own_settings_say_where_it_listens(tmp_path: Path) -> None:
+    home = tmp_path / ".tangleclaw"
+    home.mkdir()
+    secure = {"httpsEnabled": True, "httpsCertPath": "/c", "httpsKeyPath": "/k"}
+    rows: tuple[tuple[object, str], ...] = (
+        ({"serverPort": 3102, "httpsEnabled": True, "httpsCertPath": None}, "http://localhost:3102"),
+        ({"serverPort": 3102, **secure}, "https://localhost:3102"),
+        ({"serverPort": 3102, **secure, "ingressMode": "caddy"}, "http://localhost:3102"),
+        ({"serverPort": "3102"}, use.BASE),
+        ([], use.BASE),
+    )
+    for config, base in rows:
+        (home / "config.json").write_text(json.dumps(config))
+        assert use.access(None, None, {"HOME": str(tmp_path)}).local == base
+    (home / "config.json").write_text('{"serverPort": 3199}')
+    assert use.access(None, None, {"TANGLECLAW_HOME": str(home)}).local == "http://localhost:3199"
+
+
+def test_a_certificate_of_its_own_is_named_and_remembered(root: Path, tmp_path: Path) -> None:
+    trustme = pytest.importorskip("trustme")
+    authority, stranger = trustme.CA(), trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    leaf = authority.issue_cert("localhost")
+    leaf.configure_cert(context)
+    files = {}
+    for name, pem in (("own", authority.cert_pem), ("other", stranger.cert_pem), ("leaf", leaf.cert_chain_pems[0])):
+        files[name] = tmp_path / f"{name}.pem"
+        pem.write_to_path(files[name])
+    (tmp_path / "none.pem").write_text("no certificate")
+    with TangleClaw(projects=PROJECTS, tls=context) as server:
+        for ca in (None, files["other"]):
+            step = use.register_document(root, Access(server.url, ca=ca)).steps[0]
+            assert (step.outcome, step.code) == (StepOutcome.UNREACHABLE, "CERTIFICATE")
+            assert "its certificate is not trusted here (" in step.detail
+            assert f"the certificate of {server.url}" in step.hint
+            assert "is TangleClaw running" not in step.hint
+        unusable = use.register_document(root, Access(server.url, ca=tmp_path / "none.pem")).steps[0]
+        assert "holds no certificate in PEM form" in unusable.detail
+        assert use.register_document(root, Access(server.url, ca=files["leaf"])).fine
+        assert use.register_document(root, Access(server.url, ca=files["own"]), members=("7",)).fine
+        assert use.document_status(root, Access()).fine
+        assert use.notify(root) == NotifyResult(REGISTERED, sessions=1)
+        assert use.unregister_document(root, Access()).fine
 
 
 def test_a_folder_without_a_spec_is_no_fleet(tmp_path: Path, root: Path) -> None:

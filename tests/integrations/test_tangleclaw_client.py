@@ -45,15 +45,15 @@ def test_all_calls(http: Http, server: standin.TangleClaw, tmp_path: Path) -> No
     client = TangleClaw(http, server.url)
     assert client.groups() == []
     group = client.create_group("AI Inference", str(tmp_path))
-    assert (group.name, group.shared_dir, group.members) == ("AI Inference", str(tmp_path), 0)
+    assert (group.name, group.shared_dir) == ("AI Inference", str(tmp_path))
     assert client.groups() == [group]
     client.add_member(group.id, 7)
-    assert client.groups()[0].members == 1
+    assert [(one.id, one.name) for one in client.members(group.id)] == [(7, "alpha")]
     one = client.add_document(group.id, "FLEETHUB", "/f/FLEETHUB.md", "how")
     assert client.documents(group.id) == [one] == [client.document(one.id)]
     stored = server.state.documents[one.id]
     assert (stored.inject, stored.mode, stored.description) == (True, "reference", "how")
-    client.describe(one.id, "other")
+    client.describe(one.id, "FLEETHUB", "other")
     assert client.document(one.id).description == "other"
     assert client.notify(one.id) == 1
     client.remove_document(one.id)
@@ -90,7 +90,7 @@ def test_newer_ones(http: Http) -> None:
         client = TangleClaw(http, server.url, binding=Binding("7", "L1"))
         group = client.create_group("g", "/g")
         one = client.add_document(group.id, "FLEETHUB", "/g/FLEETHUB.md", "how")
-        for error in (raised(client.describe, one.id, "other"), raised(client.remove_document, one.id)):
+        for error in (raised(client.describe, one.id, "n", "other"), raised(client.remove_document, one.id)):
             assert (error.outcome, error.code) == (StepOutcome.REFUSED, "OPERATOR_ONLY")
 
 

@@ -46,17 +46,47 @@ class Group(_Shape):
     id: Id
     name: Shown
     shared_dir: str | None = Field(None, alias="sharedDir")
-    members: int | None = Field(None, alias="memberCount")
+
+
+class Member(_Shape):
+    """A project of a group; without a name it is no project any more. ``path``: its folder."""
+
+    id: int
+    name: Shown | None = None
+    path: str | None = None
+
+
+class Session(_Shape):
+    """A project's session; ``active`` None: TangleClaw could not tell whether it still runs."""
+
+    active: bool | None = None
+
+
+class Project(_Shape):
+    """A folder below the projects' folder; ``id`` None: TangleClaw has not registered it. ``session`` None: none."""
+
+    id: int | None = None
+    name: Shown
+    path: str | None = None
+    session: Session | None = None
+
+
+class Lock(_Shape):
+    """Who has a document locked, and until when. It is advice: nothing enforces it."""
+
+    by: Shown = Field("", alias="lockedByProject")
+    until: Shown = Field("", alias="expiresAt")
 
 
 class Document(_Shape):
-    """A shared document of a group."""
+    """A shared document of a group; ``lock`` is only told of one that is asked for by its id."""
 
     id: Id
     group: str = Field(alias="groupId")
     name: Shown
     path: str = Field(alias="filePath")
     description: str | None = None
+    lock: Lock | None = None
 
 
 class Connection(_Shape):
@@ -83,6 +113,14 @@ class _Groups(_Shape):
 
 class _Documents(_Shape):
     docs: list[Document]
+
+
+class _Members(_Shape):
+    members: list[Member]
+
+
+class _Projects(_Shape):
+    projects: list[Project]
 
 
 class _Notified(_Shape):
@@ -121,6 +159,14 @@ class TangleClaw:
         """Make a project a member; again is fine."""
         self._call("POST", f"/api/groups/{_part(group)}/members", {"projectId": project})
 
+    def members(self, group: str) -> list[Member]:
+        """The projects of a group."""
+        return _shape(_Members, self._call("GET", f"/api/groups/{_part(group)}/members")).members
+
+    def projects(self) -> list[Project]:
+        """All projects, with their live sessions; those that are mere folders too."""
+        return _shape(_Projects, self._call("GET", "/api/projects")).projects
+
     def documents(self, group: str) -> list[Document]:
         """The documents of a group."""
         return _shape(_Documents, self._call("GET", "/api/shared-docs", params={"groupId": group})).docs
@@ -141,9 +187,9 @@ class TangleClaw:
         }
         return _shape(Document, self._call("POST", "/api/shared-docs", body))
 
-    def describe(self, document: str, description: str) -> None:
-        """Change a document's description."""
-        self._call("PUT", f"/api/shared-docs/{_part(document)}", {"description": description})
+    def describe(self, document: str, name: str, description: str) -> None:
+        """Change a document's name and description."""
+        self._call("PUT", f"/api/shared-docs/{_part(document)}", {"name": name, "description": description})
 
     def remove_document(self, document: str) -> None:
         """Unregister a document; its file stays."""
@@ -165,7 +211,8 @@ class TangleClaw:
                 limit=self._seconds,
             )
         except HttpError as error:
-            raise TangleClawError(str(error), StepOutcome.UNREACHABLE) from None
+            code = "CERTIFICATE" if error.why == "certificate" else ""
+            raise TangleClawError(str(error), StepOutcome.UNREACHABLE, code=code) from None
         if answer.status in (200, 201):
             return answer.body
         raise _refusal(answer)

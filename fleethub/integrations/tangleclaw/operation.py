@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,17 +23,12 @@ from fleethub.model.errors import InputError
 from fleethub.model.secret import SecretRef
 
 if TYPE_CHECKING:
-    from fleethub.integrations.tangleclaw.client import TangleClaw
+    from fleethub.integrations.tangleclaw.audience import Projects
+    from fleethub.integrations.tangleclaw.client import Document, Group, TangleClaw
     from fleethub.integrations.tangleclaw.steps import Log
 
 BASE = "http://localhost:3101"
-GROUP = "AI Inference"
 NOTIFY = 2.0  # seconds for all of it: whoever rewrites the document waits for it
-GAP = (
-    'TangleClaw 5.14 writes no shared document into CLAUDE.md: it waits for an "id" in .tangleclaw/project.json, which '
-    "nothing sets (and FleetHub leaves that committed file alone). What reaches those sessions is the hook: "
-    "fleethub tangleclaw install-hook"
-)
 
 
 class Unusable(InputError):
@@ -41,22 +37,30 @@ class Unusable(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to reach a TangleClaw: what was asked for (None: nothing), and what the environment says."""
+    """How to reach a TangleClaw: what was asked for (None: nothing), what the environment says, and where this
+    machine's own listens by its configuration (``local``). ``ca``: a PEM file of certificates to trust.
+    """
 
     base: str | None = None
     token: SecretRef | None = None
     default: str | None = None
     binding: Binding | None = None
+    ca: Path | None = None
+    local: str = BASE
 
 
-def access(base: str | None, token: str | None, environ: Mapping[str, str]) -> Access:
-    """From a URL, a reference and an environment; raises Unusable."""
+def access(base: str | None, token: str | None, environ: Mapping[str, str], ca: Path | None = None) -> Access:
+    """From a URL, a reference, an environment and a file of certificates; raises Unusable."""
+    from fleethub.integrations.tangleclaw.place import configured
+
     default = environ.get("TANGLECLAW_API", "")
     return Access(
         _url(base, "--api") if base is not None else None,
         _reference(token) if token is not None else None,
         _url(default, "TANGLECLAW_API") if default else None,
         binding(environ),
+        ca.resolve() if ca is not None else None,
+        configured(environ) or BASE,
     )
 
 
@@ -78,53 +82,75 @@ def fleet_root(path: Path) -> Path:
     return folder.resolve()
 
 
-def register_document(root: Path, access: Access, group: str = GROUP, members: Sequence[int] = ()) -> TangleClawReport:
-    """Find or make the group, add members, register FLEETHUB.md. Again is fine. Raises SharedDocumentError."""
-    from fleethub.integrations.tangleclaw import steps
+def register_document(
+    root: Path, access: Access, group: str | None = None, members: Sequence[str] = ()
+) -> TangleClawReport:
+    """Find or make the group, add members, register FLEETHUB.md. Again is fine. Raises SharedDocumentError.
+
+    ``group``: its name; None: see ``steps.group``. ``members``: ids or names of projects.
+    """
+    from fleethub.integrations.tangleclaw import audience, steps
 
     before = kept.read(root / ".fleethub")
-    base = access.base or access.default or (before.base if before else BASE)
-    token = _token(access, before, base)
+    base = access.base or access.default or (before.base if before else access.local)
+    token, ca = _token(access, before, base), _ca(access, before, base)
     log = steps.Log(base, root)
-    with _client(log, token, access.binding) as client:
+    with _client(log, token, ca, access.binding) as client:
         if client is None:
             return log.report()
-        found = log.run("group", partial(steps.group, client, group, root))
+        same = before if before is not None and before.base == base else None
+        found = log.run("group", partial(steps.group, client, group, root, same))
         if found is None:
-            log.skip(*(f"member {number}" for number in members), "document", "description")
+            log.skip(*(f"member {one}" for one in members), "document", "description", "audience")
             return log.report()
-        for number in members:
-            log.run(f"member {number}", partial(steps.member, client, found, number))
+        projects = audience.Projects(client)
+        for one in members:
+            log.run(f"member {one}", partial(steps.member, client, found, one, projects))
         document = log.run("document", partial(steps.document, client, found, root))
         if document is None:
             log.skip("description")
         else:
-            kept.write(root / ".fleethub", SharedDocument(base, found.id, document.id, document.path, token))
+            kept.write(root / ".fleethub", SharedDocument(base, found.id, document.id, document.path, token, ca))
             made = log.steps[-1].outcome is StepOutcome.REGISTERED
-            log.run("description", partial(steps.describe, client, document, made))
-            if before is not None and (before.base, before.group) != (base, found.id):
+            log.run("description", partial(steps.describe, client, document, made, root))
+            if before is not None and before.document and (before.base, before.group) != (base, found.id):
                 log.notes.append(f"what was registered before, at {before.base}, stays there: nothing was taken back")
+        _audience(log, client, found, document, projects)
     log.notes += steps.beside(found, root)
     return log.report()
 
 
-def document_status(root: Path, access: Access, group: str = GROUP) -> TangleClawReport:
+def _audience(log: Log, client: TangleClaw, found: Group, document: Document | None, projects: Projects) -> None:
+    """Who sees it, who has it locked, and in whose CLAUDE.md it stands."""
+    from fleethub.integrations.tangleclaw import audience
+    from fleethub.integrations.tangleclaw.client import TangleClawError
+
+    members = log.run("audience", partial(audience.audience, client, found, projects))
+    if document is None:
+        return
+    with suppress(TangleClawError):  # a note is not worth a step
+        log.notes += audience.locked(client, document)
+    if members:
+        log.notes += audience.reaches(members, document)
+
+
+def document_status(root: Path, access: Access, group: str | None = None) -> TangleClawReport:
     """What TangleClaw has of this fleet. Changes nothing. Raises SharedDocumentError."""
-    from fleethub.integrations.tangleclaw import steps
+    from fleethub.integrations.tangleclaw import audience, steps
 
     before = kept.read(root / ".fleethub")
-    base = access.base or (before.base if before else None) or access.default or BASE
+    base = access.base or (before.base if before else None) or access.default or access.local
     log = steps.Log(base, root)
     found = None
-    with _client(log, _token(access, before, base), access.binding) as client:
+    with _client(log, _token(access, before, base), _ca(access, before, base), access.binding) as client:
         if client is not None:
-            found = log.run("group", partial(steps.known_group, client, group, before))
+            same = before if before is not None and before.base == base else None
+            found = log.run("group", partial(steps.known_group, client, group, root, same))
             if found is None:
-                log.skip("document")
+                log.skip("document", "audience")
             else:
                 registered = log.run("document", partial(steps.known_document, client, found, root))
-                if registered is not None and access.binding is None:
-                    log.notes.append(GAP)
+                _audience(log, client, found, registered, audience.Projects(client))
     if not steps.written(root):
         log.notes.append(f"there is no {steps.FILE} in {root} yet: fleethub apply writes it")
     log.notes += steps.beside(found, root)
@@ -134,19 +160,19 @@ def document_status(root: Path, access: Access, group: str = GROUP) -> TangleCla
 def unregister_document(root: Path, access: Access) -> TangleClawReport:
     """Take the document back that was registered from here, and only that one. Its file and the group stay.
 
-    Raises SharedDocumentError.
+    Where it was is remembered, for the next registration. Raises SharedDocumentError.
     """
     from fleethub.integrations.tangleclaw import steps
 
     before = kept.read(root / ".fleethub")
-    if before is None:
+    if before is None or not before.document:
         step = StepResult("document", StepOutcome.UNREGISTERED, "nothing was registered from this clone")
-        return TangleClawReport(access.base or access.default or BASE, (step,))
+        return TangleClawReport(access.base or access.default or (before.base if before else access.local), (step,))
     base = access.base or before.base
     log = steps.Log(base, root)
-    with _client(log, _token(access, before, base), access.binding) as client:
+    with _client(log, _token(access, before, base), _ca(access, before, base), access.binding) as client:
         if client is not None and log.run("document", partial(steps.remove, client, before, base)):
-            kept.remove(root / ".fleethub")
+            kept.write(root / ".fleethub", replace(before, document="", path=""))
     return log.report()
 
 
@@ -174,13 +200,13 @@ def _notify(root: Path, pane: Binding | None, seconds: float) -> NotifyResult:
         before = kept.read(root / ".fleethub")
     except kept.SharedDocumentError as error:
         return NotifyResult(StepOutcome.REFUSED, str(error))
-    if before is None:
+    if before is None or not before.document:
         return NotifyResult(None)
     from fleethub.integrations.tangleclaw.client import TangleClawError
     from fleethub.integrations.tangleclaw.steps import Log
 
     log = Log(before.base, root)
-    with _client(log, before.token, pane, seconds) as client:
+    with _client(log, before.token, before.ca, pane, seconds) as client:
         if client is None:
             return NotifyResult(log.steps[0].outcome, log.steps[0].detail)
         try:
@@ -191,7 +217,7 @@ def _notify(root: Path, pane: Binding | None, seconds: float) -> NotifyResult:
 
 @contextmanager
 def _client(
-    log: Log, token: SecretRef | None, pane: Binding | None, seconds: float | None = None
+    log: Log, token: SecretRef | None, ca: str | None, pane: Binding | None, seconds: float | None = None
 ) -> Iterator[TangleClaw | None]:
     """A client, closed afterwards; None, with a step that says why, where its token cannot be had."""
     from fleethub.clients.http import Http
@@ -205,13 +231,18 @@ def _client(
         log.steps.append(StepResult("token", StepOutcome.AUTH_REQUIRED, str(error), error.code, hint))
         yield None
         return
-    with closing(Http()) as http:
+    with closing(Http(authorities={log.base: Path(ca)} if ca else {})) as http:
         yield TangleClaw(http, log.base, secret, pane, seconds or SECONDS)
 
 
 def _token(access: Access, before: SharedDocument | None, base: str) -> SecretRef | None:
     """What was given, else what was registered with: a token only goes where it was given for."""
     return access.token or (before.token if before is not None and before.base == base else None)
+
+
+def _ca(access: Access, before: SharedDocument | None, base: str) -> str | None:
+    """What was given, else what was registered with."""
+    return str(access.ca) if access.ca else before.ca if before is not None and before.base == base else None
 
 
 def _url(text: str, what: str) -> str:

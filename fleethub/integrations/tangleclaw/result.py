@@ -19,12 +19,14 @@ class StepOutcome(Enum):
     UNREACHABLE = "unreachable"
     AUTH_REQUIRED = "auth-required"
     BINDING_REQUIRED = "binding-required"
+    NOBODY = "nobody"  # it is done, and reaches no session
     SKIPPED = "skipped"  # not tried, because of the step before
 
     @property
     def fine(self) -> bool:
         """Whether nothing is left to do."""
-        return self in (StepOutcome.REGISTERED, StepOutcome.ALREADY, StepOutcome.UNREGISTERED)
+        done = (StepOutcome.REGISTERED, StepOutcome.ALREADY, StepOutcome.UNREGISTERED, StepOutcome.NOBODY)
+        return self in done
 
 
 @dataclass(frozen=True, slots=True)

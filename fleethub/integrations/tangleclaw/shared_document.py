@@ -25,13 +25,17 @@ class SharedDocumentError(FleetHubError):
 
 @dataclass(frozen=True, slots=True)
 class SharedDocument:
-    """``group`` and ``document`` are TangleClaw's ids, ``path`` the file's as registered; a token by reference only."""
+    """``group`` and ``document`` are TangleClaw's ids, ``path`` the file's as registered; a token by reference only.
+
+    An empty ``document``: it was taken back, and where it was is remembered. ``ca``: a PEM file of certificates.
+    """
 
     base: str
     group: str
     document: str
     path: str
     token: SecretRef | None = None
+    ca: str | None = None
 
 
 def read(private: Path) -> SharedDocument | None:
@@ -43,7 +47,8 @@ def read(private: Path) -> SharedDocument | None:
         base, group, document, path = texts = [raw[name] for name in ("base", "group", "document", "path")]
         token = raw.get("token")
         names = token["alternatives"] if token is not None else []
-        if not all(isinstance(text, str) for text in (*texts, *names)):
+        ca = raw.get("ca")
+        if not all(isinstance(text, str) for text in (*texts, *names)) or not isinstance(ca, str | None):
             raise TypeError
     except FileNotFoundError:
         return None
@@ -55,7 +60,7 @@ def read(private: Path) -> SharedDocument | None:
         same = False
     if not same:
         raise SharedDocumentError(f"{file} was not written on this machine; remove it and register again")
-    return SharedDocument(base, group, document, path, SecretRef(tuple(names)) if names else None)
+    return SharedDocument(base, group, document, path, SecretRef(tuple(names)) if names else None, ca)
 
 
 def write(private: Path, registration: SharedDocument) -> None:
@@ -72,8 +77,3 @@ def _digest_file(private: Path) -> Path:
     """Where the digest of this clone's registration is; raises RuntimeError where there is no home."""
     clone = hashlib.sha256(str(private.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:24]
     return config_home() / "trust" / f"tangleclaw-{clone}.sha256"
-
-
-def remove(private: Path) -> None:
-    """Forget it."""
-    (private / NAME).unlink(missing_ok=True)

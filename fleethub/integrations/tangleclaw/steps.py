@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from fleethub import folders
+from fleethub.integrations.tangleclaw.audience import Projects
 from fleethub.integrations.tangleclaw.client import Document, Group, TangleClaw, TangleClawError
 from fleethub.integrations.tangleclaw.result import StepOutcome, StepResult, TangleClawReport
 from fleethub.integrations.tangleclaw.shared_document import SharedDocument
-from fleethub.model.text import flat, plural
+from fleethub.model.text import flat, same_name
 
 FILE = "FLEETHUB.md"
 NAME = "FLEETHUB"
-DESCRIPTION = (
-    "Live inference-fleet state (FleetHub). Run `fleethub status` before using or changing an inference endpoint; "
-    "never edit by hand."
-)
+GROUP = "AI Inference"  # what a group is called that is made here
 T = TypeVar("T")
 
 
@@ -55,30 +53,62 @@ class Log:
         return TangleClawReport(self.base, tuple(self.steps), (*self.notes, *drop))
 
 
-def group(client: TangleClaw, name: str, root: Path) -> tuple[StepResult, Group]:
-    """Find the group by its name, or make one that shares the fleet's folder. None is ever repointed."""
-    found = _named(client.groups(), name)
+def group(client: TangleClaw, name: str | None, root: Path, before: SharedDocument | None) -> tuple[StepResult, Group]:
+    """The operator's own group, else a new one that shares the fleet's folder. None is ever repointed.
+
+    ``name`` None: the one that was registered with, then the one that shares the folder, then the one of the usual
+    name. Names are the operator's to change: what is remembered is the id.
+    """
+    listed = client.groups()
+    found, why = _chosen(listed, name, root, before)
     if found is None:
         try:
-            made = client.create_group(name, str(root))
+            made = client.create_group(name or GROUP, str(root))
         except TangleClawError as error:
-            found = _named(client.groups(), name) if error.status == 409 else None
+            found = _named(client.groups(), name or GROUP) if error.status == 409 else None
             if found is None:
                 raise
         else:
             return StepResult("group", StepOutcome.REGISTERED, f"{made.name}, which shares {root}"), made
+    others = [one.name for one in listed if one.id != found.id and shares(one, root)]
+    also = f"; {', '.join(others)} shares it too: --group names another" if others and shares(found, root) else ""
     if shares(found, root):
-        return StepResult("group", StepOutcome.ALREADY, f"{found.name}, which shares {root}"), found
+        return StepResult("group", StepOutcome.ALREADY, f"{found.name}, which shares {root}{why}{also}"), found
     other = f"shares {_shown(found.shared_dir)}" if found.shared_dir else "shares no directory"
     return StepResult(
-        "group", StepOutcome.ALREADY, f"{found.name} {other}, and keeps to that: registered by path"
+        "group", StepOutcome.ALREADY, f"{found.name} {other}, and keeps to that: registered by path{why}"
     ), found
 
 
-def member(client: TangleClaw, found: Group, number: int) -> tuple[StepResult, bool]:
-    """Make a project a member."""
+def _chosen(
+    listed: list[Group], name: str | None, root: Path, before: SharedDocument | None
+) -> tuple[Group | None, str]:
+    """The group that is meant, and what to say of why."""
+    if name is not None:
+        return _named(listed, name), ""
+    if before is not None and (known := next((g for g in listed if g.id == before.group), None)) is not None:
+        return known, "; registered with it before"
+    sharing = [one for one in listed if shares(one, root)]
+    return _named(sharing, GROUP) or next(iter(sharing), None) or _named(listed, GROUP), ""
+
+
+def member(client: TangleClaw, found: Group, asked: str, projects: Projects) -> tuple[StepResult, bool]:
+    """Make a project a member; ``asked``: its id, or its name as letters and digits."""
+    step = f"member {_shown(asked)}"
+    number = int(asked) if asked.isdecimal() else None
+    if number is None:
+        known = projects()
+        alike = [one for one in known if same_name(one.name, asked)]
+        exact = [one for one in alike if one.name == asked] or alike
+        if len(exact) != 1 or exact[0].id is None:
+            names = ", ".join(one.name for one in (alike or known) if one.id is not None) or "none"
+            says = "several projects are called so" if len(exact) > 1 else "no project is called so"
+            if len(exact) == 1:
+                says, names = "it is a folder that is no project of TangleClaw's yet", names
+            return StepResult(step, StepOutcome.REFUSED, says, "NOT_FOUND", f"projects: {names}"), False
+        number = exact[0].id
     client.add_member(found.id, number)
-    return StepResult(f"member {number}", StepOutcome.REGISTERED, f"of {found.name}"), True
+    return StepResult(step, StepOutcome.REGISTERED, f"of {found.name}"), True
 
 
 def written(root: Path) -> bool:
@@ -92,40 +122,77 @@ def written(root: Path) -> bool:
 def document(client: TangleClaw, found: Group, root: Path) -> tuple[StepResult, Document | None]:
     """Register the file, where there is one."""
     path = _path(found, root)
-    listed = _at(client.documents(found.id), path)
+    there = client.documents(found.id)
+    listed = _at(there, path)
     if listed is not None:
-        return StepResult("document", StepOutcome.ALREADY, _shown(listed.path)), listed
+        return StepResult("document", StepOutcome.ALREADY, f"{listed.name}: {_shown(listed.path)}"), listed
     if not written(root):
         hint = "fleethub apply writes it; then register again"
         return StepResult("document", StepOutcome.MISSING, f"there is no {FILE} in {root} yet", hint=hint), None
     try:
-        made = client.add_document(found.id, NAME, path, DESCRIPTION)
+        made = client.add_document(found.id, _free_name(there, root, None), path, description(root))
     except TangleClawError as error:
         listed = _at(client.documents(found.id), path) if error.status == 409 else None
         if listed is None:
             raise
-        return StepResult("document", StepOutcome.ALREADY, _shown(listed.path)), listed
-    return StepResult("document", StepOutcome.REGISTERED, _shown(made.path)), made
+        return StepResult("document", StepOutcome.ALREADY, f"{listed.name}: {_shown(listed.path)}"), listed
+    return StepResult("document", StepOutcome.REGISTERED, f"{made.name}: {_shown(made.path)}"), made
 
 
-def describe(client: TangleClaw, one: Document, made: bool) -> tuple[StepResult, bool]:
-    """Newer versions print nothing but the description: it says what to run. ``made``: it came with the document."""
-    if one.description == DESCRIPTION:
+def describe(client: TangleClaw, one: Document, made: bool, root: Path) -> tuple[StepResult, bool]:
+    """Newer versions print nothing but the description: it says what to run. ``made``: it came with the document.
+
+    A name that another fleet's document of the group has is made this fleet's own.
+    """
+    name, says = _free_name(client.documents(one.group), root, one), description(root)
+    if (one.name, one.description) == (name, says):
         return StepResult("description", StepOutcome.REGISTERED if made else StepOutcome.ALREADY), True
-    client.describe(one.id, DESCRIPTION)
-    return StepResult("description", StepOutcome.REGISTERED), True
+    client.describe(one.id, name, says)
+    return StepResult("description", StepOutcome.REGISTERED, f"as {name}" if name != one.name else ""), True
 
 
-def known_group(client: TangleClaw, name: str, before: SharedDocument | None) -> tuple[StepResult, Group | None]:
-    """The group that was registered with, else the one of that name."""
-    listed = client.groups()
-    found = next((g for g in listed if before and g.id == before.group), None) or _named(listed, name)
+def _free_name(there: list[Document], root: Path, own: Document | None) -> str:
+    """What the document is called: two fleets in one group have two names, and the operator's own name stays."""
+    taken = {one.name.casefold() for one in there if own is None or one.id != own.id}
+    if own is not None and own.name.casefold() not in taken:
+        return own.name
+    if NAME.casefold() not in taken:
+        return NAME
+    fleet = fleet_name(root)
+    tried = (f"{NAME}-{fleet}", *(f"{NAME}-{fleet}-{number}" for number in range(2, 100)))
+    return next((name for name in tried if name.casefold() not in taken), NAME)
+
+
+def description(root: Path) -> str:
+    """What is said of the document wherever its name stands."""
+    return (
+        f"Live state of the inference fleet {fleet_name(root)} (FleetHub). Run `fleethub status` before using or "
+        "changing an inference endpoint; never edit by hand."
+    )
+
+
+def fleet_name(root: Path) -> str:
+    """The fleet's name as its spec has it, whatever else is wrong there; else its folder's."""
+    import tomllib
+
+    try:
+        name = tomllib.loads((root / "fleet.toml").read_text(encoding="utf-8"))["fleet"]["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        name = None
+    return _shown(name if isinstance(name, str) and name else root.name)[:63]
+
+
+def known_group(
+    client: TangleClaw, name: str | None, root: Path, before: SharedDocument | None
+) -> tuple[StepResult, Group | None]:
+    """The group that ``group`` would find."""
+    found, _ = _chosen(client.groups(), name, root, before)
     if found is None:
         hint = "fleethub tangleclaw register makes it"
-        return StepResult("group", StepOutcome.MISSING, f"there is no group {_shown(name)}", hint=hint), None
+        says = f"there is no group {_shown(name or GROUP)}" + ("" if name else f", and none shares {root}")
+        return StepResult("group", StepOutcome.MISSING, says, hint=hint), None
     shared = f"shares {_shown(found.shared_dir)}" if found.shared_dir else "shares no directory"
-    count = "" if found.members is None else f", {plural(found.members, 'member')}"
-    return StepResult("group", StepOutcome.REGISTERED, f"{found.name}, which {shared}{count}"), found
+    return StepResult("group", StepOutcome.REGISTERED, f"{found.name}, which {shared}"), found
 
 
 def known_document(client: TangleClaw, found: Group, root: Path) -> tuple[StepResult, Document | None]:
@@ -134,8 +201,8 @@ def known_document(client: TangleClaw, found: Group, root: Path) -> tuple[StepRe
     if one is None:
         hint = "fleethub tangleclaw register"
         return StepResult("document", StepOutcome.MISSING, f"{FILE} is not registered in {found.name}", hint=hint), None
-    told = "" if one.description == DESCRIPTION else ", with another description"
-    return StepResult("document", StepOutcome.REGISTERED, _shown(one.path) + told), one
+    told = "" if one.description == description(root) else ", with another description"
+    return StepResult("document", StepOutcome.REGISTERED, f"{one.name}: {_shown(one.path)}{told}"), one
 
 
 def remove(client: TangleClaw, before: SharedDocument, base: str) -> tuple[StepResult, bool]:
@@ -197,6 +264,11 @@ def _at(documents: list[Document], path: str) -> Document | None:
 
 
 def _hint(error: TangleClawError, root: Path, base: str) -> str:
+    if error.code == "CERTIFICATE":
+        return (
+            f"name the certificate of {base}, or of the authority that made it, with --ca FILE; "
+            'mkcert\'s is "$(mkcert -CAROOT)/rootCA.pem"'
+        )
     if error.outcome is StepOutcome.UNREACHABLE:
         return f"is TangleClaw running at {base}? --api URL or TANGLECLAW_API names another place"
     if error.outcome is StepOutcome.AUTH_REQUIRED:

@@ -38,8 +38,21 @@ def create(state: State, body: dict[str, Any], request: Request, *_: str) -> Ans
 
 
 def show(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
-    """GET /api/shared-docs/:id, with its lock; nobody here takes one."""
-    return Answer({**find(state, number).data(), "lock": None})
+    """GET /api/shared-docs/:id, with its lock."""
+    document = find(state, number)
+    return Answer({**document.data(), "lock": document.lock})
+
+
+def lock(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
+    """POST /api/shared-docs/:id/lock: advice to others, for a session of a project."""
+    document = find(state, number)
+    session, project = required(body, "sessionId", "projectName")
+    if document.lock is not None and document.lock["lockedBySession"] != session:
+        raise refuse(409, "LOCK_CONFLICT", f"Locked by {document.lock['lockedByProject']}")
+    times = {"lockedAt": "2026-11-28 05:16:11", "expiresAt": "2026-11-28T05:46:11.385Z"}
+    held = {"documentId": document.id, "lockedBySession": session, "lockedByProject": project, **times}
+    document.lock = held
+    return Answer(held)
 
 
 def change(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:

@@ -18,7 +18,8 @@ def find(state: State, number: str) -> Group:
 
 def list_groups(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
     """GET /api/groups."""
-    return Answer({"groups": [state.group_data(group) for group in state.groups.values()]})
+    groups = sorted(state.groups.values(), key=lambda group: group.name)
+    return Answer({"groups": [state.group_data(group) for group in groups]})
 
 
 def create(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
@@ -27,7 +28,8 @@ def create(state: State, body: dict[str, Any], request: Request, *_: str) -> Ans
     _free(state, name)
     group = Group(name, optional(body, "description", str), optional(body, "sharedDir", str))
     state.groups[group.id] = group
-    return Answer(state.group_data(group), 201)
+    counts = ("memberCount", "docCount")  # told in the list alone
+    return Answer({name: value for name, value in state.group_data(group).items() if name not in counts}, 201)
 
 
 def show(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
@@ -58,8 +60,15 @@ def delete(state: State, body: dict[str, Any], request: Request, number: str, _:
 def members(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:
     """GET /api/groups/:id/members."""
     group = find(state, number)
-    known = [state.projects[i] for i in sorted(group.members) if i in state.projects]
-    return Answer({"members": [{"id": project.id, "name": project.name} for project in known]})
+    gone = {"name": None, "path": None}
+    shown = {i: {"name": p.name, "path": p.path} for i, p in state.projects.items()}
+    return Answer({"members": [{"id": i, **shown.get(i, gone)} for i in sorted(group.members)]})
+
+
+def list_projects(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
+    """GET /api/projects: the registered ones, and folders that are none."""
+    found = sorted((*state.projects.values(), *state.folders), key=lambda project: project.name)
+    return Answer({"projects": [project.data() for project in found], "scan": {"complete": True}})
 
 
 def add_member(state: State, body: dict[str, Any], request: Request, number: str, _: str) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import re
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -36,6 +37,8 @@ ROUTES: tuple[tuple[str, str, Route], ...] = (
     ("PUT", r"/api/shared-docs/([^/]+)()", documents.change),
     ("DELETE", r"/api/shared-docs/([^/]+)()", documents.delete),
     ("POST", r"/api/shared-docs/([^/]+)/notify()", documents.notify),
+    ("POST", r"/api/shared-docs/([^/]+)/lock()", documents.lock),
+    ("GET", r"/api/projects()()", groups.list_projects),
     ("GET", r"/api/session-rules()()", rules.list_rules),
     ("POST", r"/api/session-rules()()", rules.create),
     ("PUT", r"/api/session-rules/([^/]+)()", rules.change),
@@ -59,8 +62,9 @@ class TangleClaw(Server):
         launches: Sequence[tuple[str, str]] = (),
         connections: Sequence[dict[str, Any]] = (),
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        super().__init__(port)
+        super().__init__(port, tls)
         self.generation, self.token = generation, token
         self.launches, self.connections = set(launches), list(connections)
         self.state = State(tuple(projects))

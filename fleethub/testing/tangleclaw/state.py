@@ -11,12 +11,29 @@ from typing import Any
 
 @dataclass(slots=True)
 class Project:
-    """A project; ``listening``: a session of it is live and takes events."""
+    """A project; ``listening``: a session of it is live and takes events. ``id`` None: a folder that is none yet.
 
-    id: int
+    ``live`` None: its session's pane could not be asked for.
+    """
+
+    id: int | None
     name: str
     path: str = ""
     listening: bool = False
+    live: bool | None = False
+
+    def data(self) -> dict[str, Any]:
+        """As the API shows it."""
+        active = True if self.listening else self.live
+        session = None if active is False else {"active": active, "status": "active", "tmuxSession": self.name}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "path": self.path,
+            "registered": self.id is not None,
+            "session": session,
+            "archived": False,
+        }
 
 
 @dataclass(slots=True)
@@ -41,6 +58,7 @@ class Document:
     inject: bool = False
     mode: str = "reference"
     description: str | None = None
+    lock: dict[str, str] | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def data(self) -> dict[str, Any]:
@@ -90,7 +108,8 @@ class State:
     """Everything, by id."""
 
     def __init__(self, projects: tuple[Project, ...]) -> None:
-        self.projects = {project.id: project for project in projects}
+        self.projects = {project.id: project for project in projects if project.id is not None}
+        self.folders = [project for project in projects if project.id is None]
         self.groups: dict[str, Group] = {}
         self.documents: dict[str, Document] = {}
         self.rules: dict[int, Rule] = {}
