@@ -26,7 +26,8 @@ NOWHERE = Path(__file__).parent / "nowhere" / "fleet.toml"
 MASTER_KEY = ["env:LITELLM_MASTER_KEY"]
 IMAGE = "ghcr.io/openclaw/openclaw:2026.9.6"
 CONTEXT = 32768
-POLICY = ("revoked", "overcommit", "reserve", "unreachable")
+STOPS = ("max_delete_percent", "max_update_percent", "min_existing", "key_idle", "last_node")
+POLICY = ("revoked", "overcommit", "reserve", "unreachable", *STOPS)
 
 
 def fleet(url: str | tuple[str, ...] | None = "http://llm.example:4000", *, ollama: str = "", **head: Any) -> Spec:
@@ -37,9 +38,7 @@ def fleet(url: str | tuple[str, ...] | None = "http://llm.example:4000", *, olla
     """
     doc = {"fleet": {"name": head.pop("name", "monad"), "key_seed": ["file:fleet.seed"]}}
     made = Spec(doc).table("policy", drift=head.pop("drift", "repair"))
-    made = made.table(
-        "policy", **{k: head.pop(k) for k in ("revoked", "overcommit", "reserve", "unreachable") if k in head}
-    )
+    made = made.table("policy", **{k: head.pop(k) for k in POLICY if k in head})
     if url is not None:
         made = made.proxy("main", url, **head)
     if ollama:

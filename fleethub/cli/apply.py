@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from fleethub.cli.options import PlanPath, ordered, scoped
+from fleethub.cli.options import PlanPath, allowing, ordered, scoped
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import run_apply
 from fleethub.operations.apply import ApplyInput
 
 #: What a saved plan says itself.
-SAID = ("targets", "excludes", "forget", "prune")
+SAID = ("targets", "excludes", "forget", "prune", "allow")
 
 
 @click.command()
@@ -38,6 +38,7 @@ SAID = ("targets", "excludes", "forget", "prune")
 @click.option("--full", is_flag=True, help="Show unified diffs of files.")
 @scoped
 @ordered
+@allowing
 @click.pass_obj
 def cmd(options: dict[str, object], /, file: str | None, full: bool, **asked: Any) -> None:
     """Plan, ask, and carry the plan out: widen keys, prove them, deliver files, activate, settle, narrow keys.

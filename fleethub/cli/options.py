@@ -10,14 +10,17 @@ import click
 from annotated_types import Ge, Le
 from pydantic import BaseModel
 
+from fleethub.model.finding import STOPS
+
 
 class Asked(TypedDict):
-    """What ``scoped`` and ``ordered`` give."""
+    """What ``scoped``, ``ordered`` and ``allowing`` give."""
 
     targets: tuple[str, ...]
     excludes: tuple[str, ...]
     forget: tuple[str, ...]
     prune: bool
+    allow: tuple[str, ...]
 
 
 def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,6 +40,12 @@ def ordered(command: Callable[..., Any]) -> Callable[..., Any]:
     forget = "Let go of a removed block's thing that cannot be reached, or was there before; may be repeated."
     command = click.option("--prune", is_flag=True, help=prune)(command)
     return click.option("--forget", multiple=True, metavar="ADDRESS", help=forget)(command)
+
+
+def allowing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--allow``."""
+    help = "Let the plan pass this stop (see [policy]); may be repeated."
+    return click.option("--allow", multiple=True, type=click.Choice(STOPS), help=help)(command)
 
 
 def option(of: type[BaseModel], name: str, flag: str = "", **more: Any) -> Callable[[Any], Any]:

@@ -7,7 +7,7 @@ from typing import Unpack
 
 import click
 
-from fleethub.cli.options import Asked, ordered, scoped
+from fleethub.cli.options import Asked, allowing, ordered, scoped
 from fleethub.cli.output import Out, guarded
 
 
@@ -25,6 +25,7 @@ from fleethub.cli.output import Out, guarded
 @click.option("--out", "-o", "file", type=click.Path(), metavar="FILE", help="Save the plan, to be shown and applied.")
 @scoped
 @ordered
+@allowing
 @click.pass_obj
 def cmd(
     options: dict[str, object],

@@ -49,6 +49,7 @@ class _Key(_Lenient):
     aliases: Any = None
     router_settings: Any = None
     created_at: str | None = None
+    last_active: str | None = None
 
 
 class KeyPage(_Lenient):
@@ -167,6 +168,7 @@ def row(raw: dict[str, Any]) -> KeyRow:
         age=_since(key.created_at),
         left=_left(key),
         lifetime=_lifetime(key),
+        used=_since(key.last_active),
     )
 
 

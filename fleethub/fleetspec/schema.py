@@ -68,6 +68,19 @@ class PolicyTable(Table):
         description='Where an edit by command or HTTP may put a node, like ["nodes/*", "ssh://ops@*.example/srv/*"]; '
         "* is anything within one part of a path, ** any parts. Not written: HTTP only beside nodes that there are",
     )
+    max_delete_percent: int = Field(
+        30, ge=0, le=100, description="A plan that deletes a greater part of the nodes, keys or routes is stopped"
+    )
+    max_update_percent: int = Field(
+        100, ge=0, le=100, description="A plan that changes a greater part of the nodes, keys or routes is stopped"
+    )
+    min_existing: int = Field(10, ge=1, description="With fewer things of a kind than this, no percentage stops a plan")
+    key_idle: v.Duration | None = Field(
+        None, description='How long a key that no node has must be unused before it is deleted, like "10m" (default)'
+    )
+    last_node: Literal["stop", "allow"] = Field(
+        "allow", description="The last node that uses a backend goes: stop or allow"
+    )
 
 
 class ProxyTable(Block):

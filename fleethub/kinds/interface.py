@@ -17,7 +17,7 @@ from fleethub.model.address import Address
 from fleethub.model.attributes import Attributes
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet
+from fleethub.model.fleet import Fleet, Policy
 from fleethub.model.fleet_status import FleetStatus, ResourceStatus
 from fleethub.model.observation import (
     Absent,
@@ -146,6 +146,13 @@ class Kind(Generic[A, M, T]):
     def loses(self, item: ResourceState[A, M, T]) -> str:
         """What its deletion takes from others than the fleet's own, and how not to; empty: nothing that is known."""
         return ""
+
+    def missed(self, item: ResourceState[A, M, T], policy: Policy, known: bool, emptied: str) -> Finding | None:
+        """Why its deletion is stopped until a person says that it is meant; None: it is not.
+
+        ``known``: a consumer of the fleet has it; ``emptied``: the backend that nothing uses once it is gone.
+        """
+        return None
 
     def goes_on(self, item: ResourceState[A, M, T]) -> bool:
         """Of a consumer: whether it runs on with what it has when its record and its mark are taken away."""

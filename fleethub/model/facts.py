@@ -17,8 +17,8 @@ class KeyRow:
 
     ``limits`` under LiteLLM's names, those per model too (``model_rpm_limit``: model -> number). ``expires`` is
     ISO 8601. ``aliases`` (name asked for -> name called) and ``router_settings`` are the key's own. ``age``: seconds
-    since it was made, ``left`` until it expires, when it was read; None: not told, or never. ``lifetime``: how long it
-    lives as our mark says, where that is what it does.
+    since it was made, ``used`` since a call was made with it, ``left`` until it expires, when it was read; None: not
+    told, or never. ``lifetime``: how long it lives as our mark says, where that is what it does.
     """
 
     alias: str
@@ -37,6 +37,7 @@ class KeyRow:
     age: float | None = None
     left: float | None = None
     lifetime: str | None = None
+    used: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

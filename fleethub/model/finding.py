@@ -193,8 +193,14 @@ CODES: dict[str, tuple[Severity, str]] = {
     "verify.node-unread": (W, "the node's .env could not be read, so its own key was not asked with"),
     # policy
     "resource.protected": (E, "a protected resource would be deleted"),
+    "stop.deletes": (E, "the plan deletes more of a kind than [policy] max_delete_percent"),
+    "stop.updates": (E, "the plan changes more of a kind than [policy] max_update_percent"),
+    "stop.key-in-use": (E, "a key that would be deleted was used within [policy] key_idle"),
+    "stop.last-node": (E, "the last node that uses a backend would go, and [policy] last_node says stop"),
     "drift.stopped": (W, "something was changed by hand, and the policy says not to repair it unasked"),
 }
+#: Stops that ``--allow CODE`` lets a plan pass.
+STOPS = tuple(code for code in CODES if code.startswith("stop."))
 #: What only a person decides: a session is told, and not what to type.
 FOR_PEOPLE = ("origin.new", "command.new")
 #: Codes of severity error that end the whole run, with the exit code they ask for (see ``model.exit``).

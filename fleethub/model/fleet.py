@@ -33,6 +33,10 @@ class Policy:
 
     ``targets``: patterns of where edits by command or HTTP may put nodes; None: not written. ``unreachable``: whether
     an apply does the rest while something cannot be looked at, or nothing.
+
+    Stops: of one kind, ``max_delete_percent`` and ``max_update_percent`` of what was applied, where that is
+    ``min_existing`` things at least; ``key_idle``: seconds for which a key that no node has must be idle before it is
+    deleted; ``last_node``: whether the last node that uses a backend may go.
     """
 
     overcommit: Literal["refuse", "refuse-new", "warn"] = "refuse-new"
@@ -41,6 +45,11 @@ class Policy:
     unreachable: Literal["defer", "fail"] = "defer"
     reserve: int = 1 << 30
     targets: tuple[str, ...] | None = None
+    max_delete_percent: int = 30
+    max_update_percent: int = 100
+    min_existing: int = 10
+    key_idle: float = 600.0
+    last_node: Literal["stop", "allow"] = "allow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

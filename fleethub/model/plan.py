@@ -156,12 +156,13 @@ WHOLE = Part()
 class Orders:
     """What is done on somebody's explicit order alone. ``forget``: of these, when the spec no longer has them and they
     cannot be reached, the record goes. ``prune``: what has this fleet's mark and nothing names is deleted.
-    ``uninstall``: all is taken away, so what was there before FleetHub stays.
+    ``uninstall``: all is taken away, so what was there before FleetHub stays. ``allow``: stops that do not stop it.
     """
 
     forget: frozenset[Address] = frozenset()
     prune: bool = False
     uninstall: bool = False
+    allow: frozenset[str] = frozenset()
 
 
 NO_ORDERS = Orders()

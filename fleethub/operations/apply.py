@@ -32,7 +32,7 @@ class ApplyInput:
     ``destroy``: take away all that FleetHub made. ``auto_approve``: nobody is asked, so drift is left alone unless the
     policy says repair. ``parallel``: nodes that are delivered to and activated at a time, after the first (16), and
     what is read at a time (32). ``max_failures``: nodes that may not come up before the rest is left alone.
-    ``targets``, ``excludes``, ``forget``, ``prune``: see ``PlanInput``.
+    ``targets``, ``excludes``, ``forget``, ``prune``, ``allow``: see ``PlanInput``.
     """
 
     destroy: bool = False
@@ -43,6 +43,7 @@ class ApplyInput:
     excludes: tuple[str, ...] = ()
     forget: tuple[str, ...] = ()
     prune: bool = False
+    allow: tuple[str, ...] = ()
 
     @property
     def operation(self) -> str:
@@ -56,7 +57,7 @@ def prepare(workplace: Workplace, asked: ApplyInput) -> Outcome[HeldPlan]:
     repair = asked.destroy or policy == "repair" or (policy is None and not asked.auto_approve)
     reads = asked.parallel or 32
     how = PlanInput(repair, asked.destroy, reads, targets=asked.targets, excludes=asked.excludes)
-    return planning.run(workplace, replace(how, forget=asked.forget, prune=asked.prune))
+    return planning.run(workplace, replace(how, forget=asked.forget, prune=asked.prune, allow=asked.allow))
 
 
 def asks_about_drift(workplace: Workplace, held: HeldPlan) -> bool:

@@ -34,7 +34,7 @@ class PlanInput:
     key's value may be chosen there). ``every_model``: have each model server show all that it has, for questions
     about models that nobody planned. ``targets`` and ``excludes``: patterns of what the plan is about (see
     ``operations.targets``); none: the whole fleet. ``forget``: addresses that are let go unseen where they cannot be
-    reached; ``prune``: orphans are deleted.
+    reached; ``prune``: orphans are deleted. ``allow``: codes of stops (``model.finding.STOPS``) that it may pass.
     """
 
     repair: bool | None = None
@@ -47,6 +47,7 @@ class PlanInput:
     excludes: tuple[str, ...] = ()
     forget: tuple[str, ...] = ()
     prune: bool = False
+    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,8 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
     wanted = workplace.wanted(fleet)
     known = _known(fleet, wanted, lockfile)
     part = part_of(asked.targets, asked.excludes, fleet, {*wanted, *known})
-    orders = replace(orders_of(asked.forget, asked.prune, wanted, known), uninstall=asked.destroy)
+    orders = orders_of(asked.forget, asked.prune, wanted, known)
+    orders = replace(orders, uninstall=asked.destroy, allow=frozenset(asked.allow))
     if facts is None:
         facts = workplace.read([_asking(s, asked) for s in sources(fleet, wanted, lockfile)], asked.reads)
     findings = [*(workplace.opened.findings if not asked.destroy else ()), *trust.findings, *unresolved(workplace)]

@@ -27,6 +27,7 @@ class Asked:
     excludes: tuple[str, ...] = ()
     forget: tuple[str, ...] = ()
     prune: bool = False
+    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,7 @@ class AskedForm(TypedDict):
     excludes: Texts
     forget: Texts
     prune: bool
+    allow: Texts
 
 
 @with_config(STRICT)

@@ -30,6 +30,7 @@ from fleethub.planning.judge import judge
 from fleethub.planning.order import order
 from fleethub.planning.part import leave_out
 from fleethub.planning.state import PlanningState, items_of, needs_of
+from fleethub.planning.stops import exceeded, hold, stopped
 from fleethub.planning.summary import sentence
 from fleethub.planning.unreachable import all_or_nothing
 from fleethub.planning.work import hold_left_behind, work
@@ -90,6 +91,7 @@ def make_plan(
             state.verdicts[address] = replace(state.verdicts[address], action=Action.RECORD)
     state.successors = {a: s for a in items if (s := successor(a)) is not None}
     left = frozenset[Address]() if part.whole else leave_out(state, part)
+    stops = hold(state, fleet, orders, before, after)
     for consumer, needs in state.needs.items():
         for thing in needs:
             state.users.setdefault(thing, []).append(consumer)
@@ -103,13 +105,17 @@ def make_plan(
     every = [c for a in items if (c := _change(state, a, steps[a])) is not None]
     every += [change for change, _ in pruned.values()]
     changes = [c for c in every if c.address not in left]
+    stops += (over := exceeded(changes, lockfile, state, fleet, orders))
+    changes = stopped(changes, over)
     if fleet.policy.unreachable == "fail":
         changes = all_or_nothing(changes)
-        ordered = ordered if any(c.action is not Action.BLOCKED for c in changes) else ()
+    if not any(c.action is not Action.BLOCKED for c in changes):
+        ordered = ()
     drifted = tuple(v.drift for a, v in state.verdicts.items() if v.drift is not None and a not in left)
     found = (
         *findings,
         *(f for v in state.verdicts.values() for f in v.findings),
+        *stops,
         *(f for w in steps.values() for f in w.findings),
         *(f for a, item in items.items() for f in KINDS[a.kind].remarks(item)),
         *(f for n, kind in KINDS.items() for f in kind.orphans(tuple(of_kind(n, items).values()), fleet, context)),

@@ -22,6 +22,7 @@ def saved_text(saved: SavedPlan, style: Style, full: bool = False) -> str:
         *(f"--target {text}" for text in saved.asked.targets),
         *(f"--exclude {text}" for text in saved.asked.excludes),
         *(f"--forget {text}" for text in saved.asked.forget),
+        *(f"--allow {code}" for code in saved.asked.allow),
         *(["--prune"] if saved.asked.prune else []),
         *(["--destroy"] if saved.asked.destroy else []),
     ]

@@ -99,7 +99,8 @@ class KeyTelemetry:
     ``unmanaged``: limits, and a team, that the spec does not name. ``team_state``: its team, where it could be read.
     ``olds``: LiteLLM's hashes of its older values, ``blocked`` those of all its values that are; ``held``: one of the
     older has its alias. ``serving``: those of the older that calls are taken with. ``age``: seconds since it was made,
-    ``left`` until it expires. ``derived``: its value is this fleet's, by what its mark says of it.
+    ``left`` until it expires, ``used`` since the last call with any of its values (None: none is told of). ``derived``:
+    its value is this fleet's, by what its mark says of it.
     ``taken``: somebody else's key has the alias that a new value would have beside this one, ``crowded``: an older
     value of its own has it.
     """
@@ -121,6 +122,7 @@ class KeyTelemetry:
     serving: tuple[OldValue, ...] = field(default=(), repr=False)
     age: float | None = field(default=None, repr=False)
     left: float | None = field(default=None, repr=False)
+    used: float | None = field(default=None, repr=False)
     derived: bool = field(default=False, repr=False)
     taken: bool = field(default=False, repr=False)
     crowded: bool = field(default=False, repr=False)

@@ -36,7 +36,7 @@ from fleethub.model.address import key as key_address
 from fleethub.model.address import route as route_address
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Key
+from fleethub.model.fleet import Fleet, Key, Policy
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import (
     Absent,
@@ -53,6 +53,7 @@ from fleethub.model.observation import (
 )
 from fleethub.model.plan import FieldChange, FileDiff, Step
 from fleethub.model.secret import Derived, Kept
+from fleethub.model.text import span
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
@@ -184,6 +185,16 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         """A key that FleetHub did not make, whoever uses it now."""
         adopted = item.locked is not None and Kept.is_told_by(item.locked.shape)
         return "it was there before FleetHub, and stays as it is" if adopted else ""
+
+    def missed(self, item: KeyState, policy: Policy, known: bool, emptied: str) -> Finding | None:
+        """A key that no node has was used just now: somebody would be refused."""
+        used = item.seen.telemetry.used if item.seen else None
+        if known or used is None or used >= policy.key_idle:
+            return None
+        says = f"{item.address} would be deleted, and a call was made with it {span(used)} ago"
+        message = f"{says}: [policy] key_idle is {span(policy.key_idle)}"
+        hint = "move its user first, or wait until it is idle; if it is meant: fleethub apply --allow stop.key-in-use"
+        return Finding("stop.key-in-use", message, item.address, hint=hint)
 
     def loses(self, item: KeyState) -> str:
         """Whoever else has the value of a key that FleetHub did not make."""

@@ -99,6 +99,7 @@ def observe(
             held=any(old.alias == address.alias for old in olds),
             age=row.age,
             left=row.left,
+            used=min((r.used for r in (row, *olds) if r.used is not None), default=None),
             crowded=crowded,
             taken=any(other not in mine for other in beside),
         ),

@@ -37,7 +37,7 @@ from fleethub.model.address import node as node_address
 from fleethub.model.address import route as route_address
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.fleet import Fleet, Node, Policy
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import (
     Absent,
@@ -199,6 +199,14 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         locked = item.locked
         sides = (locked.attrs, locked.pending.attrs if locked.pending else None) if locked else ()
         return any(map(is_wired, sides))
+
+    def missed(self, item: NodeState, policy: Policy, known: bool, emptied: str) -> Finding | None:
+        """The last one that uses a backend goes, and the policy says stop."""
+        if not emptied or policy.last_node != "stop":
+            return None
+        message = f'{item.address} would go, and nothing uses backend.{emptied} then: [policy] last_node = "stop"'
+        hint = "if it is meant: fleethub apply --allow stop.last-node"
+        return Finding("stop.last-node", message, item.address, hint=hint)
 
     def loses(self, item: NodeState) -> str:
         """Nothing of a node that runs on, but FleetHub's mark."""
