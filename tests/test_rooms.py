@@ -22,6 +22,7 @@ ALLOWED = {
     "placement": {"engines", "sizing"},
     "kinds": {"engines", "nodetypes", "dotenv", "formats", "codec"},
     "planning": {"kinds", "placement"},
+    "reasons": {"kinds"},
     "adoption": {"engines", "fleetspec", "kinds", "nodetypes", "placement", "planning"},
     "verifying": {"engines", "nodetypes"},
     "verifying.ask": {"verifying", "nodetypes", "clients"},
@@ -35,17 +36,17 @@ ALLOWED = {
     "observing": {"engines", "clients", "atomic", "codec"},
     "execute": {"clients", "engines", "kinds", "nodetypes"},
     "applying": {"clients", "kinds", "execute", "lockfile"},
-    "views": {"engines", "lockfile", "kinds", "planfile"},
+    "views": {"engines", "lockfile", "kinds", "planfile", "reasons"},
     "integrations": {"clients", "fleetspec", "state", "views", "atomic", "folders", "formats"},
     "operations": {
-        *("integrations", "verifying.ask", "adoption"),
+        *("integrations", "verifying.ask", "adoption", "reasons"),
         *("sizing", "engines", "placement", "fleetspec", "rendering", "kinds", "nodetypes", "planning", "verifying"),
         *("observing", "applying", "execute", "clients", "lockfile", "stores", "state", "views", "atomic", "folders"),
         "planfile",
     },
     "cli": {
         *("operations", "integrations", "views", "fleetspec", "lockfile", "stores", "state", "kinds", "clients"),
-        *("verifying.view", "testing", "server", "folders", "planfile"),
+        *("verifying.view", "testing", "server", "folders", "planfile", "reasons"),
     },
     "server": {"operations", "views", "formats"},
     "testing": set(),
@@ -68,6 +69,7 @@ PURE = (
     "engines",
     "placement",
     "planning",
+    "reasons",
     "verifying",
 )
 #: What a pure room has no use for: network, processes, clock, environment.

@@ -16,6 +16,7 @@ from fleethub.cli import streams
 COMMANDS = {
     "init": "Write a runnable spec, its schema, a seed and .gitignore.",
     "validate": "Check the spec and what is rendered from it, offline.",
+    "fmt": "Put the spec's files into one layout.",
     "schema": "Print the JSON Schema of fleet.toml, for editors.",
     "import": "Take what runs into spec and lockfile, and change nothing of it.",
     "render": "Write the nodes' files to a folder, secrets as (sensitive).",
@@ -24,6 +25,9 @@ COMMANDS = {
     "destroy": "Remove everything that FleetHub made for this fleet.",
     "status": "Show what runs where, now.",
     "show": "Show everything about one address.",
+    "why": "Say why one address is as it is, line by line.",
+    "uses": "Say who uses one address, offline.",
+    "graph": "Print the wiring as Mermaid, DOT, SVG or JSON.",
     "observe": "Read the fleet and keep what sessions are told of it.",
     "context": "Tell a session what there is and what is wrong, from that.",
     "capacity": "Show what fits in VRAM, and what would make it fit.",
@@ -42,10 +46,7 @@ COMMANDS = {
 }
 #: Commands of the design that this version does not have: they say so, instead of "no such command".
 LATER = [
-    "fmt",
     "drift",
-    "why",
-    "graph",
     "lock",
 ]
 

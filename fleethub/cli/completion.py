@@ -33,6 +33,24 @@ models = completing(lambda fleet: fleet.models)
 served = completing(lambda fleet: (name for name, model in fleet.models.items() if model.tag))
 
 
+def addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The addresses of spec and lockfile."""
+    from fleethub.lockfile.errors import LockfileError
+    from fleethub.operations.reasons import named_in
+    from fleethub.reasons.graph import use_graph
+    from fleethub.stores import open_store
+
+    loaded = _spec(ctx)
+    if loaded.fleet is None:
+        return []
+    try:
+        lockfile = open_store(Path(loaded.fleet.root)).read().lockfile
+    except LockfileError:
+        lockfile = None
+    found = named_in(loaded.fleet, use_graph(loaded.fleet, loaded.written, lockfile), lockfile)
+    return sorted(a for a in map(str, found) if a.startswith(incomplete))
+
+
 def roles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The spec's roles, which a fleet has no more."""
     import tomllib

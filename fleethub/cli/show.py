@@ -7,34 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fleethub.cli.completion import completing
+from fleethub.cli.completion import addresses
 from fleethub.cli.output import Out, guarded
 
 if TYPE_CHECKING:
     from fleethub.model.address import Address
-    from fleethub.model.fleet import Fleet
     from fleethub.operations.workplace import Workplace
 
 
-def _addresses(fleet: Fleet) -> set[str]:
-    """The addresses of the spec and the lockfile."""
-    from pathlib import Path
-
-    from fleethub.kinds.key import scopes
-    from fleethub.lockfile.errors import LockfileError
-    from fleethub.stores import open_store
-
-    try:
-        lockfile = open_store(Path(fleet.root)).read().lockfile
-    except LockfileError:
-        lockfile = None
-    found = {f"backend.{name}" for name in fleet.backends} | {f"proxy.{name}" for name in fleet.proxies}
-    found |= {f"node.{name}" for name in fleet.nodes} | {f"key.{proxy}.{name}" for proxy, name in scopes(fleet)}
-    return found | {str(a) for a in lockfile.resources} if lockfile else found
-
-
 @click.command()
-@click.argument("address", metavar="ADDRESS|FILE", shell_complete=completing(_addresses))
+@click.argument("address", metavar="ADDRESS|FILE", shell_complete=addresses)
 @click.option("--reveal", is_flag=True, help="Print the value of a key, on a terminal only.")
 @click.option(
     "--to",

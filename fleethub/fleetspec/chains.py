@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fleethub.engines.registry import ENGINES
-from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.report import nearest, shown
 from fleethub.fleetspec.schema import HopTable, ModelTable, Spec
 from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Hop
+from fleethub.model.written import KeyPath
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from fleethub import nodetypes
 from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec import report
 from fleethub.fleetspec.chains import Entry, LookupFailure, entries, hop, proxy_of
-from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.schema import RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.users import nodes_of, said
@@ -18,6 +17,7 @@ from fleethub.model import keycall
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import DeclaredType
+from fleethub.model.written import KeyPath
 from fleethub.nodetypes import NodeType
 from fleethub.nodetypes.declared import Declared
 

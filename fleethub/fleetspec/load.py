@@ -24,6 +24,7 @@ from fleethub.fleetspec.values import SECRET
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding, Severity, SourceLocation
 from fleethub.model.fleet import DeclaredType, Fleet
+from fleethub.model.written import KeyPath, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Loaded:
     """``fleet`` is None exactly when a finding is an error. ``files``: those that were read, absolute.
 
     ``texts``: their bytes by their names below the fleet's folder, the main file first. ``folders``: names of those
-    below it in which an include with ``*`` looks, whether they are there or not.
+    below it in which an include with ``*`` looks, whether they are there or not. ``written``: where each value stands.
     """
 
     fleet: Fleet | None
@@ -39,6 +40,7 @@ class Loaded:
     files: tuple[Path, ...]
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     folders: tuple[str, ...] = ()
+    written: Written = field(default_factory=Written, repr=False)
 
     @property
     def digest(self) -> str:
@@ -66,32 +68,34 @@ def load(path: Path, overlay: Overlay = MappingProxyType({})) -> Loaded:
             "spec.unreadable", "the path of the fleet is unusable", SourceLocation(MAIN, 1, 1), hint
         )
         return Loaded(None, (problem,), ())
-    fleet, findings = _judge(sources)
+    fleet, findings, layers = _judge(sources)
     found = tuple(_sorted(findings))
     files = tuple(sources.root / name for name in sources.files)
-    return Loaded(fleet, found, files, dict(sources.files), tuple(sorted(sources.folders)))
+    written = Written(sources.places, sources.doc, layers)
+    return Loaded(fleet, found, files, dict(sources.files), tuple(sorted(sources.folders)), written)
 
 
-def _judge(sources: Sources) -> tuple[Fleet | None, list[Finding]]:
-    """The fleet, None with an error; and what was found, in no order."""
+def _judge(sources: Sources) -> tuple[Fleet | None, list[Finding], dict[str, tuple[KeyPath, ...]]]:
+    """The fleet, None with an error; what was found, in no order; and of which tables each node is made."""
     if sources.findings:
-        return None, sources.findings
+        return None, sources.findings, {}
     if problem := _version(sources):
-        return None, [problem]
+        return None, [problem], {}
     read_includes(sources)
     # A missing file makes references to what it would define look wrong: then they are not judged.
     complete = all(f.code == "spec.duplicate" for f in sources.findings)
     validated = validate(sources)
     findings, spec = [*sources.findings, *validated.findings], validated.spec
     if spec is None:
-        return None, findings
+        return None, findings, {}
     defined = {group: frozenset(_names(sources, group)) for group in GROUPS}
     nodes = merged_nodes(spec, validated)
     types, wrong = _types(nodes, sources)
     context = CheckContext(spec, sources, validated, defined, complete, types)
     findings += [*wrong, *check(context), *check_moved(context), *check_nodes(context, nodes)]
     errors = any(f.severity is Severity.ERROR for f in findings)
-    return None if errors else resolve(spec, nodes, sources, types), findings
+    fleet = None if errors else resolve(spec, nodes, sources, types)
+    return fleet, findings, {node.name: node.layers for node in nodes}
 
 
 def _types(nodes: list[MergedNode], sources: Sources) -> tuple[dict[str, DeclaredType | None], list[Finding]]:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub import nodetypes
-from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.schema import RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.validate import Validated
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import SourceLocation
+from fleethub.model.written import KeyPath
 from fleethub.nodetypes.table import Table
 
 #: The tables that types of node have of their own.

@@ -9,7 +9,6 @@ from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec.chains import Entry, LookupFailure, entries, hop, proxy_of
 from fleethub.fleetspec.checks import CheckContext, sound
 from fleethub.fleetspec.merge import OWN, MergedNode
-from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.report import address_of, dotted, finding, shown
 from fleethub.fleetspec.targets import (
     Refused,
@@ -22,6 +21,7 @@ from fleethub.fleetspec.targets import (
 from fleethub.fleetspec.values import Plain
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Hop
+from fleethub.model.written import KeyPath
 
 #: What every node must have; a type may need more.
 NEEDED = ("host", "model", "target")

@@ -1,7 +1,7 @@
 """Where each key and value of a TOML text stands: tomllib does not say.
 
 ``scan`` trusts that tomllib accepted the text, so it only has to find things, not to judge them.
-Lines and columns count from 1, columns in characters. Standard library only.
+Lines and columns count from 1, columns in characters.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import tomllib
 from bisect import bisect_right
 from typing import NamedTuple
 
-KeyPath = tuple[str | int, ...]
+from fleethub.model.written import KeyPath
+
 Spot = tuple[int, int]
 
 #: Deeper than any spec: a bound on memory and recursion for texts that were made to hurt.
@@ -21,7 +22,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _BLANK = re.compile(r"[ \t]*")
 _TRIVIA = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
 _SCALAR = re.compile(r"[^,\]}#\n]*")
-_STRINGS = {
+STRINGS = {
     '"""': re.compile(r'"""(?:\\.|[^\\])*?"""(?:"{0,2})', re.DOTALL),
     "'''": re.compile(r"'''.*?'''(?:'{0,2})", re.DOTALL),
     '"': re.compile(r'"(?:\\.|[^"\\\n])*"'),
@@ -153,7 +154,7 @@ class _Scanner:
 
     def string(self) -> None:
         triple = self.text[self.at : self.at + 3]
-        self.skip(_STRINGS[triple if triple in _STRINGS else triple[0]])
+        self.skip(STRINGS[triple if triple in STRINGS else triple[0]])
 
     def comma(self) -> None:
         if self.text[self.skip(_TRIVIA)] == ",":

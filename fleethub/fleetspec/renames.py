@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fleethub.fleetspec import report
-from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.schema import MovedTable, Spec
 from fleethub.model.finding import Finding
+from fleethub.model.written import KeyPath
 
 if TYPE_CHECKING:
     from fleethub.fleetspec.checks import CheckContext

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.values import SECRET
 from fleethub.model.address import Address
 from fleethub.model.finding import Finding, SourceLocation
 from fleethub.model.secret import SENSITIVE
 from fleethub.model.text import bare
+from fleethub.model.written import KeyPath
 
 
 def finding(

@@ -18,9 +18,10 @@ from typing import Any
 
 from fleethub import folders
 from fleethub.fleetspec import report
-from fleethub.fleetspec.positions import KeyPath, Spot, TooDeep, scan
+from fleethub.fleetspec.positions import Spot, TooDeep, scan
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding, SourceLocation
+from fleethub.model.written import KeyPath
 
 MAIN = "fleet.toml"
 MAX_BYTES = 1 << 20

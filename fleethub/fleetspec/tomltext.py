@@ -9,8 +9,9 @@ from typing import Any
 
 import tomlkit
 
-from fleethub.fleetspec.positions import KeyPath, Statement, statements
+from fleethub.fleetspec.positions import Statement, statements
 from fleethub.model.dataclass import dataclass
+from fleethub.model.written import KeyPath
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from fleethub import folders
 from fleethub.fleetspec import fields as v
-from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.report import finding
 from fleethub.fleetspec.sources import Sources, read_document
 from fleethub.fleetspec.targets import Refused, expand, relative_file
@@ -17,6 +16,7 @@ from fleethub.fleetspec.validate import finding_of, literal_secrets
 from fleethub.fleetspec.values import bad, matching
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import DeclaredFile, DeclaredType
+from fleethub.model.written import KeyPath
 from fleethub.nodetypes.table import Table
 
 MAIN = "type.toml"

@@ -15,13 +15,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from fleethub.fleetspec import report
-from fleethub.fleetspec.positions import KeyPath
 from fleethub.fleetspec.schema import Spec, spec_model
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.values import SECRET
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 from fleethub.model.text import bare as without_credentials
+from fleethub.model.written import KeyPath
 
 ROUNDS = 5
 OWN = ("spec.value", "spec.name", "spec.literal-secret")

@@ -74,6 +74,26 @@ class ModelStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class HostedStatus:
+    """A model on a backend by its name there: as it is planned, and as it is loaded now (None: it is not).
+
+    ``state`` and ``reason`` are the backend's: while it is unknown nobody knows what is loaded.
+    """
+
+    backend: str
+    tag: str
+    state: str
+    reason: str = ""
+    planned: PlannedModel | None = None
+    loaded: Held | None = None
+    owner: str = ""
+
+
+#: What the status has of a thing that is no resource.
+Row = ProxyStatus | BackendStatus | ModelStatus | HostedStatus
+
+
+@dataclass(frozen=True, slots=True)
 class FileStatus:
     """One of a node's files: its role (compose, env, openclaw, …) and its path below the target."""
 

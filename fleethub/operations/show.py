@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from fleethub.kinds.key.attributes import KeyMaterial
-from fleethub.model.address import PARTS, Address, key, node, route
+from fleethub.model.address import Address, route
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
-from fleethub.model.fleet_status import BackendStatus, FleetStatus, ModelStatus, ProxyStatus
+from fleethub.model.fleet_status import FleetStatus, HostedStatus, ModelStatus, Row
 from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Observation, Unknown
 from fleethub.model.secret import Kept, Secret
-from fleethub.operations.held import HeldPlan, PlanInput
+from fleethub.operations.held import PlanInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
+from fleethub.operations.reasons import named_in, resolved
 from fleethub.operations.workplace import Workplace
+from fleethub.reasons.graph import use_graph
 
 
 @dataclass(frozen=True, slots=True)
 class ShowResult:
     """One thing: as the spec wants it, as it was applied (None: not), as it is, and who uses it.
 
-    ``status``: of what is no resource (a proxy, a backend, a model whose route FleetHub does not manage), its row of
-    the fleet's status; then there is no observation.
+    ``status``: of what is no resource (a proxy, a backend, a model on it, a route that FleetHub does not manage), its
+    row of the fleet's status; then there is no observation. Neither: it was applied, and the spec has it no more.
     """
 
     address: Address
@@ -31,7 +31,7 @@ class ShowResult:
     locked: AnyLocked | None = None
     seen: Observation | None = None
     users: tuple[str, ...] = ()
-    status: ProxyStatus | BackendStatus | ModelStatus | None = None
+    status: Row | None = None
 
 
 def address_of(text: str) -> Address:
@@ -42,62 +42,39 @@ def address_of(text: str) -> Address:
         raise InputError(str(error)) from None
 
 
-def resolved(text: str, known: Collection[Address]) -> Address:
-    """An address, or a bare name: of a node, else of the one thing that has it. Raises InputError."""
-    if text.partition(".")[0] in PARTS and "." in text:
-        address = address_of(text)
-        if address not in known:
-            near = ", ".join(str(a) for a in sorted(known) if a.kind == address.kind) or "none of this kind"
-            raise InputError(f"{address} is neither in the spec nor in the lockfile; there are: {near}")
-        return address
-    named = sorted(a for a in known if a.alias == text)
-    nodes = [a for a in named if a.kind == "node"]
-    if len(found := nodes or named) != 1:
-        there = ", ".join(map(str, found)) or f"nothing; the nodes are {', '.join(a.name for a in _nodes(known))}"
-        raise InputError(f"{text!r} names {there}")
-    return found[0]
-
-
 def run(workplace: Workplace, text: str) -> Outcome[ShowResult | None]:
     """Read, and pick the one; None where nothing may be asked. Raises InputError for an address that nothing has."""
     held = read_and_plan(workplace, PlanInput(only_look=True))
     if held.plan.fatal:
         return Outcome(None, plan_exit(held.plan), held.plan.findings)
     seen, status = workplace.observations(held), workplace.fleet_status(held)
-    rows: dict[Address, ProxyStatus | BackendStatus | ModelStatus] = {
-        **{Address("proxy", p.name): p for p in status.proxies},
-        **{Address("backend", b.name): b for b in status.backends},
-        **{route(m.proxy, m.name): m for m in status.models if m.proxy is not None},
-    }
-    address = resolved(text, {*seen, *rows})
-    users = _users(address, held, status)
+    graph = use_graph(workplace.fleet, workplace.opened.written, held.known)
+    address = resolved(text, named_in(workplace.fleet, graph, held.known))
+    users = tuple(map(str, graph.users(address)))
     if address not in seen:
-        row = rows[address]
-        lost = not isinstance(row, ModelStatus) and row.state == "unknown"
+        row = _row(address, status)
+        lost = row is not None and not isinstance(row, ModelStatus) and row.state == "unknown"
         return Outcome(ShowResult(address, users=users, status=row), Exit.ERROR if lost else Exit.FINE)
     locked = held.known.resources.get(address) if held.known else None
     result = ShowResult(address, held.wanted.get(address), locked, seen[address], users)
     return Outcome(result, Exit.ERROR if isinstance(result.seen, Unknown) else Exit.FINE)
 
 
-def _users(address: Address, held: HeldPlan, status: FleetStatus) -> tuple[str, ...]:
-    """What uses a thing by the spec or the lockfile; of a backend, who names a model on it."""
-    if address.kind == "backend":
-        on = [m for m in status.models if address.name in m.backends]
-        return tuple(
-            sorted(
-                {str(node(n)) for m in on for n in m.nodes} | {str(key(m.proxy or "", k)) for m in on for k in m.keys}
-            )
-        )
-    needs = [(a, r.needs) for a, r in held.wanted.items()]
-    needs += [(a, r.needs) for a, r in (held.known.resources if held.known else {}).items()]
-    if address.kind == "proxy":
-        return tuple(sorted({str(a) for a, uses in needs if any(thing.owner == address.name for thing in uses)}))
-    return tuple(sorted({str(a) for a, uses in needs if address in uses}))
-
-
-def _nodes(known: Collection[Address]) -> list[Address]:
-    return sorted(a for a in known if a.kind == "node")
+def _row(address: Address, status: FleetStatus) -> Row | None:
+    """What the fleet's status has of what is no resource; None: it is no longer in the spec."""
+    rows: dict[Address, Row] = {
+        **{Address("proxy", p.name): p for p in status.proxies},
+        **{Address("backend", b.name): b for b in status.backends},
+        **{route(m.proxy, m.name): m for m in status.models if m.proxy is not None},
+    }
+    if address.kind != "model":
+        return rows.get(address)
+    backend = next((b for b in status.backends if b.name == address.owner), None)
+    if backend is None:
+        return None
+    placed = next((p for p in backend.placed if (p.tag or p.model) == address.alias), None)
+    loaded = next((r for r in backend.residents if address.alias in (r.tag, r.alias)), None)
+    return HostedStatus(backend.name, address.alias, backend.state, backend.reason, placed, loaded)
 
 
 def reveal(workplace: Workplace, address: Address) -> Outcome[Secret | None]:

@@ -16,6 +16,7 @@ from fleethub.model.errors import SpecError
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
+from fleethub.model.written import Written
 from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.state.session_summary import Stamps, stamps
 from fleethub.stores import open_store
@@ -24,12 +25,16 @@ from fleethub.stores.interface import Store
 
 @dataclass(frozen=True, slots=True)
 class OpenResult:
-    """A spec that holds together, rendered; ``findings`` are warnings, ``stamps`` of its files and templates."""
+    """A spec that holds together, rendered; ``findings`` are warnings, ``stamps`` of its files and templates.
+
+    ``written``: where each of its values stands.
+    """
 
     fleet: Fleet
     rendered: Mapping[str, Rendered]
     findings: tuple[Finding, ...]
     stamps: Stamps = field(default_factory=dict)
+    written: Written = field(default_factory=Written, repr=False)
 
 
 def load_fleet(path: Path) -> Fleet:
@@ -59,7 +64,7 @@ def open_fleet(
         raise SpecError(findings)
     if forbidden := _forbidden(fleet):
         raise SpecError(tuple(forbidden))
-    return OpenResult(fleet, rendered, findings, seen)
+    return OpenResult(fleet, rendered, findings, seen, loaded.written)
 
 
 def _remembering(fleet: Fleet, store: Store) -> Fleet:

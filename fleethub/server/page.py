@@ -23,10 +23,11 @@ from fleethub.model.fleet_status import FleetStatus, KeyStatus, NodeStatus
 from fleethub.model.text import flat, gib, plural
 from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.snapshots import Snapshot
-from fleethub.server import picture
 from fleethub.server.errors import Refusal
 from fleethub.server.reading import capacity_of
 from fleethub.server.site import Site, looked
+from fleethub.views import picture
+from fleethub.views.graph import svg
 
 REFRESH = 15  # seconds
 TONES = ("bad", "unknown", "pending", "good")
@@ -88,6 +89,7 @@ def _template() -> Any:
     )
     environment.filters |= {"gib": gib, "ago": ago, "tokens": lambda n: f"{n:,}"}
     environment.globals |= {"plural": plural, "bar_of": picture.bar, "status_of": status_of, "fit_of": fit_of}
+    environment.globals["svg_of"] = svg
     return environment.get_template("page.html")
 
 

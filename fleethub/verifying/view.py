@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fleethub.model.address import Address
 from fleethub.model.endpoint import Failure, Reply
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.text import plural
+from fleethub.model.text import named, plural
+from fleethub.verifying.refused import RefusedResult
 from fleethub.verifying.values import CheckResult, NodeVerification, Origin
 from fleethub.views.data import finding_data
 from fleethub.views.plan import findings_lines
@@ -57,6 +59,52 @@ def summary_data(nodes: Sequence[NodeVerification], findings: Sequence[Finding],
         "checks": sum(len(node.rows) for node in nodes),
         "findings": len(found),
     }
+
+
+def refused_text(who: Address, calls: Sequence[RefusedResult], findings: Sequence[Finding], style: Style) -> str:
+    """What is asked of each call, in the proxy's order; what is shut with what opens it."""
+    lines: list[str] = []
+    for call in calls:
+        lines.append(style("bold", f"{who}: {named(call.model)} on {call.proxy}, with {call.key}"))
+        for gate in call.gates:
+            word = style(GATES[gate.state], f"{gate.state:<7}")
+            lines.append(f"  {word}  {gate.what}" + (f": {gate.says}" if gate.says else ""))
+            if gate.hint and gate.state != "open":
+                lines.append(f"           {style('dim', 'hint:')} {gate.hint}")
+        lines.append("")
+    if findings:
+        lines += [style("bold", "The node itself"), *findings_lines(findings, style), ""]
+    shut = list(dict.fromkeys(gate.what for call in calls for gate in call.gates if gate.state == "shut"))
+    unsure = any(gate.state == "unknown" for call in calls for gate in call.gates)
+    if shut:
+        return "\n".join((*lines, f"Refused, for one of these is not so: {'; '.join(shut)}."))
+    if any(f.severity is Severity.ERROR for f in findings):
+        return "\n".join((*lines, "The proxy would take the calls; what is wrong is the node itself."))
+    said = "Nothing that is known refuses it; see what is not known." if unsure else "Nothing refuses it now."
+    return "\n".join((*lines, said))
+
+
+GATES = {"open": "good", "shut": "error", "unknown": "warning"}
+
+
+def refused_data(who: Address, calls: Sequence[RefusedResult], findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """A line for each question to each call, then the findings."""
+    gates = [
+        {
+            "type": "gate",
+            "who": str(who),
+            "proxy": call.proxy,
+            "key": str(call.key),
+            "model": call.model,
+            "what": gate.what,
+            "state": gate.state,
+            "says": gate.says,
+            "hint": gate.hint,
+        }
+        for call in calls
+        for gate in call.gates
+    ]
+    return [*gates, *(finding_data(f) for f in findings)]
 
 
 def _table(rows: Sequence[CheckResult], style: Style) -> list[str]:

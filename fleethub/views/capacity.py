@@ -89,6 +89,14 @@ def places_text(ranks: Sequence[Rank], style: Style) -> str:
     return "\n".join(lines)
 
 
+def arithmetic(verdict: AdmissionVerdict, style: Style) -> list[str]:
+    """What each load of a set takes, row by row, and the rules that it was put to."""
+    lines = []
+    for load in verdict.placed:
+        lines += [f"{style('bold', _named(load))}: {_load(load)}", *_rows(load.estimate), *_parts(load)]
+    return lines + ([style("bold", "Checks"), *_checks(verdict.checks, style)] if verdict.checks else [])
+
+
 def _fit(verdict: AdmissionVerdict, style: Style) -> str:
     return style(COLOURS[verdict.fit], verdict.fit.value)
 

@@ -34,13 +34,9 @@ def plan_text(plan: Plan, style: Style, full: bool = False) -> str:
     for change in plan.changes:
         groups.setdefault(change.title, []).append(change)
     for title in sorted(groups):
-        lines += ["", style("bold", title)]
-        for same in _folded(groups[title]):
-            lines += _change(same, style, full)
+        lines += ["", style("bold", title), *changes_lines(groups[title], style, full)]
     if plan.drift:
-        lines += ["", style("bold", "Changed behind our back")]
-        for alike in [[d] for d in plan.drift] if full else _alike(plan.drift):
-            lines += _drift(alike, style)
+        lines += ["", style("bold", "Changed behind our back"), *drift_lines(plan.drift, style, full)]
     if plan.findings:
         lines += ["", style("bold", "Findings"), *findings_lines(plan.findings, style, fold=not full)]
     if plan.loads and plan.changes:
@@ -50,6 +46,16 @@ def plan_text(plan: Plan, style: Style, full: bool = False) -> str:
         lines += ["", f"Plan {plan.id}: {_summary(plan)}"]
     lines += [style("dim", f"({note})") for note in plan.notes]
     return "\n".join(lines)
+
+
+def changes_lines(changes: Iterable[Change], style: Style, full: bool = False) -> list[str]:
+    """Changes with their fields and what holds them back; those that differ in their address alone are one."""
+    return [line for same in _folded(changes) for line in _change(same, style, full)]
+
+
+def drift_lines(drift: Sequence[Drift], style: Style, full: bool = False) -> list[str]:
+    """What somebody changed behind our back, and whether it stays; ``full``: each by itself."""
+    return [line for alike in ([[d] for d in drift] if full else _alike(drift)) for line in _drift(alike, style)]
 
 
 def _load(load: Load) -> str:

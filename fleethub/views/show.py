@@ -9,13 +9,15 @@ from typing import Any
 
 from fleethub.model.address import Address
 from fleethub.model.attributes import plain
-from fleethub.model.fleet_status import BackendStatus, ModelStatus, ProxyStatus
+from fleethub.model.fleet_status import BackendStatus, HostedStatus, ProxyStatus, Row
 from fleethub.model.observation import Absent, AnyLocked, AnyResource, Observation, Seen, Unknown
-from fleethub.model.text import named
+from fleethub.model.text import gib, named
+from fleethub.views.reasons import users_text
 from fleethub.views.status import backend_line, proxy_line
 from fleethub.views.style import Style
 
-Row = ProxyStatus | BackendStatus | ModelStatus
+#: Of telemetry: what is the same of everything that is well.
+PLAIN: tuple[object, ...] = (None, "", 0, [], {}, ())
 
 
 def show_data(
@@ -50,9 +52,11 @@ def show_data(
 def show_text(data: Mapping[str, Any], status: Row | None, style: Style) -> str:
     """``show_data`` for people; ``status``: the row, of what is no resource."""
     lines = [style("bold", data["address"]) + (f"  ({named(data['owner'])})" if data["owner"] else "")]
-    lines += [f"  {line}" for line in (_row(status) if status is not None else _resource(data))]
-    used = ", ".join(map(named, data["used_by"])) or "nobody"
-    return "\n".join((lines[0], f"  used by {used}", *lines[1:]))
+    lines += [f"  used by {users_text([Address.parse(user) for user in data['used_by']])}"]
+    if status is None and "observed" not in data:
+        return "\n".join((*lines, "  is no longer in the spec"))
+    lines += [f"  {line}" for line in (_row(status) if status is not None else _resource(data, style))]
+    return "\n".join(lines)
 
 
 def _row(status: Row) -> list[str]:
@@ -64,16 +68,68 @@ def _row(status: Row) -> list[str]:
             f"at {status.host}: {backend_line(status)}",
             f"planned: {planned}" + (f": {status.fit}" if status.fit else ""),
         ]
+    if isinstance(status, HostedStatus):
+        return _hosted(status)
     return [f"route {named(status.route)}, {status.context} tokens, on {', '.join(status.backends) or 'no backend'}"]
 
 
-def _resource(data: Mapping[str, Any]) -> list[str]:
-    lines = [f"written at {data['place']}"] if data["place"] else []
+def _hosted(status: HostedStatus) -> list[str]:
+    planned, loaded = status.planned, status.loaded
+    size = gib(planned.bytes) if planned is not None and planned.bytes is not None else "size unknown"
+    chain = "first of a chain" if planned is not None and planned.primary else "a fallback"
+    wanted = "not planned"
+    if planned is not None:
+        wanted = f"planned as {named(planned.model)}, {planned.context} tokens, {chain}, {size}"
+    if status.state != "there":
+        return [wanted, f"loaded: not known: {status.reason or status.state}"]
+    if loaded is None:
+        return [wanted, "loaded: not now"]
+    spilled = f", {gib(loaded.size - loaded.size_vram)} on the CPU" if loaded.size > loaded.size_vram else ""
+    return [wanted, f"loaded: {gib(loaded.size_vram)} in VRAM{spilled}"]
+
+
+def _resource(data: Mapping[str, Any], style: Style) -> list[str]:
+    """Each value once, and where it was applied or is seen as another one, that too."""
+    lines = [f"written at {data['place']}"] if data["place"] else ["is no longer in the spec"]
     lines += ["needs " + ", ".join(data["needs"])] if data["needs"] else []
-    for name in ("wanted", "applied", "observed"):
-        body = json.dumps(data[name], indent=2, ensure_ascii=False, default=list) if data[name] else "nothing"
-        lines += [f"{name}:", *(f"  {line}" for line in body.splitlines())]
-    return lines
+    observed, applied = data["observed"], data["applied"] or {}
+    mark = observed.get("mark")
+    marked = f", mark of apply {mark['serial']}, generation {mark['generation']}" if mark else ""
+    lines.append(f"{observed['state']}{marked}")
+    if begun := applied.get("pending"):
+        lines.append(f"an apply of it is not at its end: {', '.join(begun['phases'])}")
+    sides = {
+        "wanted": _leaves(data["wanted"] or {}),
+        "applied": _leaves(applied.get("attrs") or {}),
+        "there": _leaves(observed.get("attrs") or {}),
+    }
+    known = [name for name, side in sides.items() if side]
+    for path in dict.fromkeys(path for side in sides.values() for path in side):
+        first = sides[known[0]].get(path, "none")
+        others = [f"{name}: {value}" for name in known[1:] if (value := sides[name].get(path, "none")) != first]
+        differs = style("warning", f"  ({', '.join(others)})") if others else ""
+        lines.append(f"{style('dim', path + ':')} {first}{differs}")
+    told = [f"{path} {value}" for path, value in _leaves(observed.get("telemetry") or {}).items() if value != "no"]
+    return lines + ([style("dim", f"seen beside it: {', '.join(told)}")] if told else [])
+
+
+def _leaves(value: object, path: str = "") -> dict[str, str]:
+    """A nested value as paths and texts for people; fingerprints short, what is not set left out."""
+    if isinstance(value, Mapping):
+        return {
+            name: text
+            for key, inner in value.items()
+            for name, text in _leaves(inner, f"{path} {key}".lstrip()).items()
+        }
+    if isinstance(value, bool):
+        return {path: "yes" if value else "no"}
+    if value in PLAIN:
+        return {}
+    if isinstance(value, list | tuple):
+        flat = all(isinstance(v, str | int) for v in value)
+        return {path: ", ".join(named(str(v)) for v in value) if flat else json.dumps(value, ensure_ascii=False)}
+    text = str(value)
+    return {path: f"{text[:12]}…" if text.startswith(("fp1:", "shape:")) else named(text, 120)}
 
 
 def _seen(seen: Observation) -> str:

@@ -9,7 +9,7 @@ import pytest
 from fleethub.model.address import Address, key, node
 from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
-from fleethub.operations.show import resolved
+from fleethub.operations.reasons import resolved
 from fleethub.testing.litellm import LiteLLM
 from tests.fleets import deployment, fleet
 from tests.support import MASTER, Place
@@ -42,15 +42,28 @@ def test_everything_can_be_shown_with_who_uses_it(tmp_path: Path) -> None:
         assert "used by nobody" in place.run("show", "volta", code=0)
         assert "used by node.volta" in place.run("show", "key.main.volta", code=0)
         shown = place.run("show", "proxy.main", code=0)
-        assert "used by key.main.volta, node.volta" in shown
+        assert "used by node.volta; key.main.volta; route.main.one" in shown
         assert "1 model, 1 key" in shown
         shown = place.run("show", "gpu", code=Exit.ERROR)  # it does not answer
         assert "backend.gpu" in shown
-        assert "used by node.volta" in shown
+        assert "used by node.volta; key.main.volta; route.main.one; model.gpu.one" in shown
         assert "planned: one (32768 tokens)" in shown
-        assert "used by key.main.volta, node.volta" in place.run("show", "route.main.one", code=0)
+        assert "used by node.volta; key.main.volta" in place.run("show", "route.main.one", code=0)
+        shown = place.run("show", "model.gpu.one", code=Exit.ERROR)
+        assert "planned as one, 32768 tokens, first of a chain, 1.0 GiB" in shown
+        assert "loaded: not known: cannot connect" in shown
         (data, _) = place.json("show", "backend.gpu")
-        assert (data["used_by"], data["status"]["name"]) == (["node.volta"], "gpu")
+        assert (data["used_by"][1], data["status"]["name"]) == ("model.gpu.one", "gpu")
+
+
+def test_what_differs_stands_beside_what_is_wanted(tmp_path: Path) -> None:
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        place = Place(tmp_path / "fleet", fleet(proxy.url).node("volta", "one").key("volta", rpm=60).text)
+        place.apply()
+        place.edit("rpm = 60", "rpm = 70")
+        shown = place.run("show", "key.main.volta", code=0)
+        assert "rpm_limit: 70  (applied: 60, there: 60)" in shown
+        assert "models: one\n" in shown
 
 
 def test_a_value_is_given_once_an_apply_has_made_it(tmp_path: Path) -> None:

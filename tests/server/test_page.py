@@ -13,8 +13,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from fleethub.model.capacity import Bar
 from fleethub.server.page import ago, page_response, status_of
-from fleethub.server.picture import bar, wiring
 from fleethub.server.site import Site, site_of
+from fleethub.views.picture import bar, wiring
 from tests.server.conftest import client_of
 from tests.support import Place
 from tests.test_laws import World

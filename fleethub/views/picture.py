@@ -1,4 +1,4 @@
-"""Geometry of the page's pictures: a bar of VRAM and the wiring. Numbers in and out; the template draws them."""
+"""Geometry of the pictures: a bar of VRAM and the wiring. The page and ``views.graph`` draw them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A thing of the picture; ``state`` there, absent, unknown or trouble."""
+    """A thing of the picture; ``state`` there, absent, unknown, trouble, or spec: nobody looked, it is wanted so."""
 
     kind: str
     name: str
@@ -51,11 +51,13 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A line between two boxes; ``kind`` primary, fallback or direct (round the proxy)."""
+    """A line from one box to another; ``kind`` primary, fallback or direct (round the proxy)."""
 
     path: str
     kind: str
     says: str
+    start: Box
+    end: Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,9 @@ def bar(gpu: Bar) -> Drawn:
     return Drawn(tuple(segments), round(1000 * gpu.total / whole, 2), f"{gpu.gpu}, {gib(gpu.total)}: {said}, {left}")
 
 
-def wiring(status: FleetStatus) -> Wiring:
-    """Nodes, proxies, models and backends in columns, with what leads where."""
-    groups, grouped = _groups(status.nodes)
+def wiring(status: FleetStatus, shown: int = SHOWN) -> Wiring:
+    """Nodes, proxies, models and backends in columns, with what leads where; ``shown``: nodes drawn one by one."""
+    groups, grouped = _groups(status.nodes, shown)
     proxies = {p.name: p for p in status.proxies}
     used = [m for m in status.models if m.nodes or m.keys]
     backends = {b.name: b for b in status.backends}
@@ -141,9 +143,9 @@ def wiring(status: FleetStatus) -> Wiring:
 Group = tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]]
 
 
-def _groups(nodes: Sequence[NodeStatus]) -> tuple[list[Group], bool]:
+def _groups(nodes: Sequence[NodeStatus], shown: int) -> tuple[list[Group], bool]:
     """Nodes one by one, or, where they are many, those together that share chain, proxies and state."""
-    if len(nodes) <= SHOWN:
+    if len(nodes) <= shown:
         return [((n.name,), n.chain, _state(n), n.proxies) for n in nodes], False
     found: dict[tuple[tuple[str, ...], str, tuple[str, ...]], list[str]] = {}
     for node in nodes:
@@ -160,7 +162,7 @@ def _trouble(backend: BackendStatus) -> str:
 
 
 def _said(backend: BackendStatus) -> str:
-    if backend.state != "there":
+    if backend.state not in ("there", "spec"):
         return "not observed"
     return f"plan: {backend.fit}" if backend.placed else "nothing planned"
 
@@ -177,4 +179,5 @@ def _edge(start: Box, end: Box, kind: str, says: str) -> Edge:
     x1, y1 = start.x + start.width, start.y + start.height / 2
     x2, y2 = end.x, end.y + end.height / 2
     bend = (x2 - x1) / 2
-    return Edge(f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}", kind, says)
+    path = f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
+    return Edge(path, kind, says, start, end)
