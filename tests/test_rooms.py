@@ -48,7 +48,7 @@ ALLOWED = {
         *("operations", "integrations", "views", "fleetspec", "lockfile", "stores", "state", "kinds", "clients"),
         *("verifying.view", "testing", "server", "folders", "planfile", "reasons"),
     },
-    "server": {"operations", "views", "formats"},
+    "server": {"operations", "views", "formats", "verifying.view"},
     "testing": set(),
     "atomic": set(),
     "dotenv": set(),
@@ -105,7 +105,9 @@ HOMES = {
     "dotenv": {"dotenv.py", "formats/dotenv.py", "testing/consumer.py"},
     "pyjson5": {"formats/json5.py"},
     "fastapi": {"server/app.py", "server/page.py", "server/reading.py", "server/writing.py"},
-    "uvicorn": {"cli/serve.py", "server/bounded.py"},
+    "uvicorn": {"cli/serve.py", "cli/mcp.py", "server/bounded.py"},
+    "mcp": {"server/mcp/app.py"},
+    "mcp_types": {"server/mcp/app.py"},
     "numpy": {"clients/gguf.py"},
 }
 

@@ -41,6 +41,8 @@ COMMANDS = {
     "seed": "Check the seed, or say where it belongs.",
     "verify": "Ask with each node's own key whether its chain works.",
     "tangleclaw": "Tell TangleClaw, and every coding session at its start.",
+    "mcp": "Give agents the fleet as MCP tools; their edits are proposals.",
+    "approve": "Say yes or no to an edit that an agent proposed.",
     "serve": "Serve the fleet's state over HTTP, with a page for people.",
     "demo": "Run the whole story on an embedded stand-in fleet.",
 }

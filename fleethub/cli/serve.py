@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fleethub import folders
+from fleethub.cli.listening import listen, loopback, token_needed, token_of, url_of
 from fleethub.cli.output import Out, guarded
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
     import socket
 
-    from fleethub.model.secret import Secret
-
-TOKEN = re.compile(r"fhsk_[A-Za-z0-9_-]{43}")
-MAKE = "(umask 077; python3 -c 'import secrets; print(\"fhsk_\" + secrets.token_urlsafe(32))' > fleethub.token)"
 GRACE = 5  # seconds for requests that are under way when the server stops
 PATIENCE = 2.0  # seconds for a read of the network that is
 
@@ -65,13 +60,10 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
         from fleethub.operations.trust import says
 
         root = out.path if folders.is_folder(out.path) else out.path.parent
-        secret = _token(root, token) if token is not None else None
-        with _listen(host, port) as listening:
-            if secret is None and not _loopback(listening):
-                raise click.UsageError(
-                    f"{host} can be reached from elsewhere, so a token is required: --token file:fleethub.token, "
-                    f"made with: {MAKE}"
-                )
+        secret = token_of(root, token) if token is not None else None
+        with listen(host, port) as listening:
+            if secret is None and not loopback(listening):
+                raise token_needed(host)
             site = site_of(out.path, interval, out.trusting(ask=False))
             snapshot = site.snapshots.latest
             if snapshot.fleet_status is None:
@@ -83,7 +75,7 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
             config = uvicorn.Config(
                 app, http=Bounded, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE, **quiet
             )
-            url = _url(host, listening)
+            url = url_of(host, listening)
             out.text(f"{snapshot.fleet_status.fleet} is served at {url} (Ctrl-C stops)")
             out.line({"type": "serving", "fleet": snapshot.fleet_status.fleet, "url": url, "pid": os.getpid()})
             sys.stdout.flush()
@@ -117,51 +109,3 @@ def _serve(server: Any, listening: socket.socket, snapshots: Any, interval: floa
         sys.stdout.flush()
         os._exit(int(code))
     return code
-
-
-def _token(root: Path, text: str) -> Secret:
-    """Open the reference; raises what the command line shows."""
-    from fleethub.clients.resolver import SecretError, SecretResolver
-    from fleethub.fleetspec.values import reference
-
-    try:
-        secret = SecretResolver(root, None).open(reference(text))
-    except (SecretError, ValueError) as error:
-        raise click.ClickException(f"--token: {error}") from None
-    if not TOKEN.fullmatch(secret.reveal()):
-        raise click.ClickException(
-            f"--token: what {text} holds is no token: it is fhsk_ and 43 characters; make one with: {MAKE}"
-        )
-    return secret
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket at the first address of the name; raises what the command line shows."""
-    import socket
-
-    try:
-        family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (OSError, UnicodeError):
-        raise click.ClickException(f"--host: {host!r} is no name or address of this machine") from None
-    found = socket.socket(family, kind, number)
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(address)
-        found.listen(128)
-    except OSError as error:
-        found.close()
-        raise click.ClickException(
-            f"cannot listen at {host}:{port}: {error.strerror}; another --port, or --port 0 for any that is free"
-        ) from None
-    return found
-
-
-def _loopback(listening: socket.socket) -> bool:
-    import ipaddress
-
-    return ipaddress.ip_address(listening.getsockname()[0]).is_loopback
-
-
-def _url(host: str, listening: socket.socket) -> str:
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{listening.getsockname()[1]}/"

@@ -66,6 +66,7 @@ def check(context: CheckContext) -> Iterator[Finding]:
     spec = context.spec
     yield from _names(context)
     yield from _backends(context)
+    yield from _agents(context)
     yield from _models(context)
     yield from _pulls(context)
     yield from _role(context, ("defaults", "node"), spec.defaults.node)
@@ -90,6 +91,12 @@ def _names(context: CheckContext) -> Iterator[Finding]:
                 yield report.finding(
                     "spec.name-case", message, context.sources.key((group, name)), "rename one of them"
                 )
+
+
+def _agents(context: CheckContext) -> Iterator[Finding]:
+    for name, agent in context.spec.agents.items():
+        for index, backend in enumerate(agent.backends or ()):
+            yield from context.reference("backends", backend, ("agents", name, "backends", index))
 
 
 def _backends(context: CheckContext) -> Iterator[Finding]:

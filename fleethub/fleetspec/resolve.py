@@ -12,11 +12,33 @@ from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec.chains import LookupFailure, entries, hop, proxy_of
 from fleethub.fleetspec.merge import OWN, MergedNode
 from fleethub.fleetspec.renames import renamed_nodes
-from fleethub.fleetspec.schema import BackendTable, KeyTable, ModelTable, PolicyTable, ProxyTable, Spec, WiringTable
+from fleethub.fleetspec.schema import (
+    AgentTable,
+    BackendTable,
+    KeyTable,
+    ModelTable,
+    PolicyTable,
+    ProxyTable,
+    Spec,
+    WiringTable,
+)
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.targets import expand, normal
 from fleethub.fleetspec.values import Plain
-from fleethub.model.fleet import Backend, DeclaredType, Fleet, Gpu, Hop, Key, Model, Node, Policy, Proxy, WiredProvider
+from fleethub.model.fleet import (
+    Agent,
+    Backend,
+    DeclaredType,
+    Fleet,
+    Gpu,
+    Hop,
+    Key,
+    Model,
+    Node,
+    Policy,
+    Proxy,
+    WiredProvider,
+)
 from fleethub.nodetypes.declared import Declared
 
 LIMITS = {
@@ -54,7 +76,13 @@ def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources, types: Mappin
         nodes={n.name: _node(spec, n, sources, types) for n in nodes},
         keys={n: _key(k, common("keys", n, k)) for n, k in spec.keys.items()},
         moved=renamed_nodes(spec),
+        agents={n: _agent(n, a) for n, a in spec.agents.items()},
     )
+
+
+def _agent(name: str, table: AgentTable) -> Agent:
+    nodes, backends = (None if names is None else tuple(names) for names in (table.nodes, table.backends))
+    return Agent(name=name, nodes=nodes, backends=backends, a_day=table.a_day)
 
 
 def _policy(table: PolicyTable) -> Policy:

@@ -81,6 +81,10 @@ class PolicyTable(Table):
     last_node: Literal["stop", "allow"] = Field(
         "allow", description="The last node that uses a backend goes: stop or allow"
     )
+    agents: Literal["read", "propose"] = Field(
+        "propose",
+        description="Edits that an agent asks for over MCP: propose (default; a person approves each) or read (none)",
+    )
 
 
 class ProxyTable(Block):
@@ -321,6 +325,16 @@ class KeyTable(Block):
     )
 
 
+class AgentTable(Table):
+    """What an agent may edit over MCP; where any is listed, the others may only read."""
+
+    nodes: list[v.Line] | None = Field(
+        None, description='Nodes by name, pattern or label, like ["volta", "lab-*", "@team=ml"]'
+    )
+    backends: list[v.Name] | None = Field(None, description="Backends on which its edits may load models")
+    a_day: int | None = Field(None, ge=1, le=10_000, description="Edits in 24 hours, 1 or more")
+
+
 class MovedTable(Table):
     """A node that has another name by now."""
 
@@ -341,6 +355,9 @@ class Spec(Table):
     roles: dict[v.Name, RoleTable] = Field({}, description="Roles of nodes by name")
     nodes: dict[v.Name, NodeTable] = Field({}, description="Consumers of models by name, as OpenClaw gateways")
     keys: dict[v.Label, KeyTable] = Field({}, description="Limits of keys by alias; a node's key has the node's name")
+    agents: dict[v.Name, AgentTable] = Field(
+        {}, description="Limits of agents by the name that fleethub mcp --as gives"
+    )
     moved: list[MovedTable] = Field([], description="Nodes that were renamed; only in the main file")
 
 

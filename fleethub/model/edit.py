@@ -5,7 +5,7 @@ An edit never applies anything: it changes the spec's files, and the next apply 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any, Literal
 
@@ -139,6 +139,40 @@ class Proposal:
     def nothing(self) -> bool:
         """Whether the spec says so already."""
         return not self.files and not self.findings
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A proposal that nobody decided on yet. ``at`` is ISO 8601 in UTC; ``plan`` the id of the plan that it was shown
+    with, ``sentence`` that plan's, ``changes`` its addresses with what happens to each; ``diff`` of the spec's files.
+    """
+
+    id: str
+    at: str
+    agent: str
+    project: str
+    says: str
+    action: str
+    node: str
+    model: str = ""
+    fields: Mapping[str, Any] | None = None
+    force: bool = False
+    plan: str = ""
+    sentence: str = ""
+    changes: Sequence[str] = ()
+    diff: Sequence[str] = ()
+
+    @property
+    def edit(self) -> Edit:
+        """What was asked for."""
+        match self.action:
+            case "assign":
+                return Assign(self.node, self.model)
+            case "release":
+                return Release(self.node)
+            case "set":
+                return SetFields(self.node, self.fields or {})
+        return Register(self.node, self.fields or {})
 
 
 @dataclass(frozen=True, slots=True)

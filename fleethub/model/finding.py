@@ -164,6 +164,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "node.no-docker": (E, "the node's machine has no docker to start it with"),
     "node.uid-differs": (W, "the login on the node's machine is neither root nor the user of the container"),
     "node.target-policy": (E, "an edit puts a node where [policy] targets, or what is usual in the fleet, does not"),
+    "agent.limit": (E, "an edit that an agent asks for beyond [policy] agents or its table in [agents]"),
     "node.owned": (E, "an edit of an entry that belongs to another project"),
     "node.port-clash": (E, "something else listens on the node's port"),
     "compose.second-file": (E, "another compose file lies at the target, which would start a second stack"),

@@ -37,6 +37,9 @@ class Policy:
     Stops: of one kind, ``max_delete_percent`` and ``max_update_percent`` of what was applied, where that is
     ``min_existing`` things at least; ``key_idle``: seconds for which a key that no node has must be idle before it is
     deleted; ``last_node``: whether the last node that uses a backend may go.
+
+    ``agents``: what comes of an edit that an agent asks for over MCP: nothing (read), or a proposal that waits for a
+    person.
     """
 
     overcommit: Literal["refuse", "refuse-new", "warn"] = "refuse-new"
@@ -50,6 +53,19 @@ class Policy:
     min_existing: int = 10
     key_idle: float = 600.0
     last_node: Literal["stop", "allow"] = "allow"
+    agents: Literal["read", "propose"] = "propose"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """What an agent may ask for over MCP: edits of these ``nodes`` (patterns of names, ``@label``), which load models
+    on these ``backends`` only; at most ``a_day`` in 24 hours. None: any.
+    """
+
+    name: str
+    nodes: tuple[str, ...] | None = None
+    backends: tuple[str, ...] | None = None
+    a_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +315,7 @@ class Fleet:
     endings: Mapping[Address, str] = field(default_factory=dict)
     ssh_program: bool = False
     moved: Mapping[str, str] = field(default_factory=dict)  # nodes by the names that they had
+    agents: Mapping[str, Agent] = field(default_factory=dict)  # where there is any, no other may edit
 
     @property
     def secret_variables(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fleethub import folders
@@ -27,8 +28,11 @@ LOCK = ".fleethub/edit.lock"
 BEGUN = ".fleethub/edit.json"
 
 
-def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
+def write(
+    proposal: Proposal, commit: bool = False, by: str = "", proposed: Mapping[str, str] = MappingProxyType({})
+) -> Written:
     """Write a proposal, whole file by whole file, and record it; ``by``: who does (user@host of this process).
+    ``proposed``: which agent's proposal it was.
 
     Raises SpecChanged (nothing was written), NotCommitted (all was written), LockedError, OSError; ValueError for a
     proposal that is refused. One that changes nothing writes nothing.
@@ -48,7 +52,7 @@ def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
             raise SpecChanged("the spec was changed meanwhile, so nothing was written; do it again on what it says now")
         notes = uncommitted(proposal) if commit else ()
         edit = secrets.token_hex(6)
-        begun = {"main": proposal.main, "line": _line(proposal, by, says=proposal.says, edit=edit)}
+        begun = {"main": proposal.main, "line": _line(proposal, by, says=proposal.says, edit=edit, **proposed)}
         write_file(root / BEGUN, json.dumps(begun).encode(), 0o600)
         try:
             _put(root, proposal.files, spec.texts)
@@ -62,7 +66,7 @@ def write(proposal: Proposal, commit: bool = False, by: str = "") -> Written:
             except git.GitError as error:
                 problem = str(error)
         try:
-            log.append(_line(proposal, by, says=proposal.says, commit=made, edit=edit))
+            log.append(_line(proposal, by, says=proposal.says, commit=made, edit=edit, **proposed))
         except OSError:
             if not made:  # what cannot be recorded is not written; a commit is a record of its own
                 _put_back(root, names, spec.texts)

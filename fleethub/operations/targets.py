@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from fleethub.model.address import Address
+from fleethub.model.address import node as node_address
 from fleethub.model.errors import InputError
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyLocked
@@ -32,6 +33,13 @@ def part_notes(part: Part, plan: Plan) -> Iterable[str]:
         yield f"taken along, for a target needs it: {_listed(along)}"
     if plan.left_out:
         yield f"left out: {_listed(plan.left_out)}; fleethub plan shows the whole fleet"
+
+
+def nodes_named(patterns: Iterable[str], fleet: Fleet, names: Iterable[str]) -> frozenset[str]:
+    """Those of the names of nodes that any pattern names: a name, a pattern of names, or a label."""
+    known = [node_address(name) for name in names]
+    found = (_labelled(p[1:], fleet, known) if p.startswith("@") else _matching(p, known) for p in patterns)
+    return frozenset(address.name for those in found for address in those)
 
 
 def orders_of(

@@ -30,13 +30,19 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 class Served:
-    """A running server; ``url`` ends with a slash. ``start`` is called like ``Popen``, with its command line."""
+    """A running server; ``url`` is what it says. ``start`` is called like ``Popen``, with its command line."""
 
     def __init__(
-        self, folder: Path, *argv: str, cwd: Path | None = None, start: Start = interpreter, **environment: str
+        self,
+        folder: Path,
+        *argv: str,
+        cwd: Path | None = None,
+        start: Start = interpreter,
+        how: tuple[str, ...] = ("serve",),
+        **environment: str,
     ) -> None:
         env = {**os.environ, **environment}
-        command = ["-C", str(folder), "--json", "serve", "--port", "0", *argv]
+        command = ["-C", str(folder), "--json", *how, "--port", "0", *argv]
         self.process = start(*command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -71,9 +77,11 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *argv: str, start: Start = fleethub, **environment: str) -> Iterator[Served]:
+def serving(
+    folder: Path, *argv: str, start: Start = fleethub, how: tuple[str, ...] = ("serve",), **environment: str
+) -> Iterator[Served]:
     """A server for the time of a test."""
-    found = Served(folder, *argv, start=start, **environment)
+    found = Served(folder, *argv, start=start, how=how, **environment)
     try:
         yield found
     finally:

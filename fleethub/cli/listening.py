@@ -1,0 +1,74 @@
+"""Where the long-running commands listen, and the token that callers show them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import socket
+
+    from fleethub.model.secret import Secret
+
+TOKEN = re.compile(r"fhsk_[A-Za-z0-9_-]{43}")
+MAKE = "(umask 077; python3 -c 'import secrets; print(\"fhsk_\" + secrets.token_urlsafe(32))' > fleethub.token)"
+
+
+def token_needed(host: str) -> click.UsageError:
+    """What to say to who listens beyond the loopback without one."""
+    return click.UsageError(
+        f"{host} can be reached from elsewhere, so a token is required: --token file:fleethub.token, made with: {MAKE}"
+    )
+
+
+def token_of(root: Path, text: str) -> Secret:
+    """Open the reference; raises what the command line shows."""
+    from fleethub.clients.resolver import SecretError, SecretResolver
+    from fleethub.fleetspec.values import reference
+
+    try:
+        secret = SecretResolver(root, None).open(reference(text))
+    except (SecretError, ValueError) as error:
+        raise click.ClickException(f"--token: {error}") from None
+    if not TOKEN.fullmatch(secret.reveal()):
+        raise click.ClickException(
+            f"--token: what {text} holds is no token: it is fhsk_ and 43 characters; make one with: {MAKE}"
+        )
+    return secret
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket at the first address of the name; raises what the command line shows."""
+    import socket
+
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):
+        raise click.ClickException(f"--host: {host!r} is no name or address of this machine") from None
+    found = socket.socket(family, kind, number)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        found.listen(128)
+    except OSError as error:
+        found.close()
+        raise click.ClickException(
+            f"cannot listen at {host}:{port}: {error.strerror}; another --port, or --port 0 for any that is free"
+        ) from None
+    return found
+
+
+def loopback(listening: socket.socket) -> bool:
+    """Whether only this machine can reach it."""
+    import ipaddress
+
+    return ipaddress.ip_address(listening.getsockname()[0]).is_loopback
+
+
+def url_of(host: str, listening: socket.socket) -> str:
+    """With a slash at its end."""
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listening.getsockname()[1]}/"

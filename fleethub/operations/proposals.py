@@ -1,0 +1,193 @@
+"""Edits that agents propose: each waits in the fleet's state until a person says yes to it, or no.
+
+A proposal is a claim: whoever approves it sees what the edit would do now, and their yes is bound to that plan's id.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from fleethub.model.dataclass import dataclass
+from fleethub.model.edit import ACTIONS, Assign, Edit, Proposal, Register, SetFields, Waiting, Written
+from fleethub.model.errors import FleetHubError, InputError
+from fleethub.model.exit import Exit
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet
+from fleethub.operations import edit_write
+from fleethub.operations.edit import EditInput
+from fleethub.operations.outcome import Outcome
+from fleethub.operations.targets import nodes_named
+from fleethub.stores.interface import Store, StoreError
+
+#: ``operations.edit.propose`` of one fleet, with what is known of it.
+Judge = Callable[[EditInput], Outcome[Proposal]]
+#: That wait at a time; more is an agent that runs wild, and nobody would read them.
+MOST = 100
+
+
+class ProposalMoved(FleetHubError):
+    """What a proposal would do is not what a person said yes to; nothing was written."""
+
+    code = "plan.stale"
+    exit = Exit.STALE
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What became of an agent's edit: judged as ``proposal``, and ``waiting`` for a person where it is not refused."""
+
+    proposal: Proposal
+    waiting: Waiting | None = None
+
+
+def offer(judge: Judge, store: Store, fleet: Fleet, agent: str, asked: EditInput, now: datetime) -> Outcome[Offered]:
+    """Judge an agent's edit as any other, and by the agent's own limits; keep it for a person to decide.
+
+    Raises what ``judge`` raises, StoreError, OSError; InputError where too many wait.
+    """
+    done = judge(asked)
+    proposal = done.data
+    found = _limit(fleet, store, agent, asked.edit, proposal, now) if not proposal.refused else None
+    if found is not None:
+        proposal = replace(proposal, findings=(found,))
+        return Outcome(Offered(proposal), Exit.REFUSED, (found,))
+    if proposal.refused or proposal.nothing:
+        return Outcome(Offered(proposal), done.exit, done.findings)
+    there = store.names("proposals")
+    if len(there) >= MOST:
+        raise InputError(f"{len(there)} proposals wait for a person already: fleethub approve lists them")
+    waiting = _waiting(agent, asked, proposal, now)
+    store.record({"action": "propose", **_line(waiting, proposal)})
+    store.put("proposals", waiting.id, asdict(waiting))
+    return Outcome(Offered(proposal, waiting))
+
+
+def waiting(store: Store) -> tuple[Waiting, ...]:
+    """All that wait, the oldest first. Raises StoreError, also for one that cannot be read."""
+    found = []
+    for name in store.names("proposals"):
+        document = store.get("proposals", name)
+        if document is not None:  # somebody decided meanwhile
+            found.append(_read(name, document))
+    return tuple(sorted(found, key=lambda one: (one.at, one.id)))
+
+
+def named(store: Store, name: str) -> Waiting:
+    """One that waits; raises InputError where nothing of this name does, StoreError."""
+    try:
+        document = store.get("proposals", name)
+    except ValueError:
+        document = None
+    if document is None:
+        listed = ", ".join(store.names("proposals")) or "none"
+        raise InputError(f"no proposal {name!r} waits; there are: {listed}", code="absent")
+    return _read(name, document)
+
+
+def judged(judge: Judge, one: Waiting, shown: str = "") -> Outcome[Proposal]:
+    """What a proposal would do now, for a person to decide on.
+
+    ``shown``: the id of the plan that the person saw; raises ProposalMoved where it is another by now.
+    """
+    done = judge(EditInput(one.edit, one.project, one.force, dry_run=True))
+    plan = done.data.plan
+    if shown and not done.data.refused and plan is not None and plan.id != shown:
+        raise ProposalMoved(
+            f"{one.id} would make the plan {plan.id} by now, and {shown} was approved: look at it again"
+        )
+    return done
+
+
+def approve(store: Store, one: Waiting, proposal: Proposal, by: str, commit: bool = False) -> Written:
+    """Write an approved edit into the spec; the history says who proposed and who approved. Applies nothing.
+
+    Raises what ``operations.edit_write.write`` raises, StoreError.
+    """
+    written = edit_write.write(proposal, commit, by, {"agent": one.agent, "proposed": one.id})
+    store.record({"action": "approve", "by": by, **_line(one, proposal)})
+    store.delete("proposals", one.id)
+    return written
+
+
+def decline(store: Store, one: Waiting, by: str) -> None:
+    """Take a proposal away; raises StoreError, OSError."""
+    store.record({"action": "decline", "by": by, "agent": one.agent, "proposal": one.id, "address": f"node.{one.node}"})
+    store.delete("proposals", one.id)
+
+
+def _waiting(agent: str, asked: EditInput, proposal: Proposal, now: datetime) -> Waiting:
+    edit, plan = asked.edit, proposal.plan
+    return Waiting(
+        id=f"p-{secrets.token_hex(4)}",
+        at=now.isoformat(timespec="seconds"),
+        agent=agent,
+        project=proposal.project,
+        says=proposal.says,
+        action=ACTIONS[type(edit)],
+        node=edit.node,
+        model=edit.model if isinstance(edit, Assign) else "",
+        fields=dict(edit.fields) if isinstance(edit, SetFields | Register) else None,
+        force=asked.force,
+        plan=plan.id if plan else "",
+        sentence=plan.sentence if plan else "",
+        changes=[f"{c.address}: {c.action}" for c in plan.changes] if plan else [],
+        diff=list(proposal.diff),
+    )
+
+
+def _line(one: Waiting, proposal: Proposal) -> dict[str, Any]:
+    """Of the history: names and digests only."""
+    return {
+        "agent": one.agent,
+        "project": one.project,
+        "proposal": one.id,
+        "address": str(proposal.address),
+        "edit": proposal.action,
+        "plan": proposal.plan.id if proposal.plan else "",
+        "before": proposal.before,
+        "after": proposal.after,
+    }
+
+
+def _read(name: str, document: Mapping[str, Any]) -> Waiting:
+    try:
+        return Waiting(**document)
+    except TypeError:
+        raise StoreError(f"the proposal {name} cannot be read: it is of another version of FleetHub") from None
+
+
+def _limit(fleet: Fleet, store: Store, agent: str, edit: Edit, proposal: Proposal, now: datetime) -> Finding | None:
+    """Why an agent may not ask for an edit."""
+
+    def refused(message: str, hint: str) -> Finding:
+        return Finding("agent.limit", message, proposal.address, None, hint)
+
+    if fleet.policy.agents == "read":
+        return refused("agents may only read this fleet", 'agents = "propose" in [policy] lets them ask a person')
+    if not fleet.agents:
+        return None
+    limits = fleet.agents.get(agent)
+    if limits is None:
+        listed = ", ".join(sorted(fleet.agents))
+        return refused(f"the agent {agent!r} is not among those that may edit: {listed}", f"add [agents.{agent}]")
+    table = f"[agents.{limits.name}]"
+    if limits.nodes is not None and edit.node not in nodes_named(limits.nodes, fleet, {*fleet.nodes, edit.node}):
+        return refused(f"{edit.node} is not among the nodes of {table}: {', '.join(limits.nodes)}", "ask a person")
+    loads = proposal.plan.loads if proposal.plan else ()
+    touched = sorted(load.backend for load in loads if load.after != load.before)
+    if limits.backends is not None and (others := [name for name in touched if name not in limits.backends]):
+        listed = ", ".join(limits.backends) or "none"
+        return refused(f"it changes what {others[0]} loads, and {table} has the backends: {listed}", "ask a person")
+    if limits.a_day is not None and (made := _made(store, agent, now - timedelta(days=1))) >= limits.a_day:
+        return refused(f"{made} edits in 24 hours, and {table} allows {limits.a_day}", "wait, or ask a person")
+    return None
+
+
+def _made(store: Store, agent: str, since: datetime) -> int:
+    """The proposals of an agent since then."""
+    mine = (line for line in store.history() if line.get("action") == "propose" and line.get("agent") == agent)
+    return sum(datetime.fromisoformat(str(line["ts"])) > since for line in mine if "ts" in line)

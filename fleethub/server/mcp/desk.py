@@ -1,0 +1,50 @@
+"""What every tool works on: one fleet, on behalf of one agent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from fleethub.model.dataclass import dataclass
+from fleethub.model.edit import Edit, Proposal
+from fleethub.model.facts import Facts
+from fleethub.operations import proposals
+from fleethub.operations.edit import EditInput, propose
+from fleethub.operations.outcome import Outcome
+from fleethub.operations.snapshots import Snapshot
+from fleethub.operations.workplace import Workplace
+from fleethub.server.site import Site, usable
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """``agent`` is the name that the operator gave it: it is what limits in the spec and the history call it."""
+
+    site: Site
+    agent: str
+
+    def seen(self) -> Snapshot:
+        """The fleet, observed at most as long ago as the site allows; raises Refusal for a spec that is broken."""
+        usable(self.site.snapshots.current())
+        return usable(self.site.snapshots.within(self.site.stale_after))
+
+    @contextmanager
+    def workplace(self) -> Iterator[Workplace]:
+        """The fleet opened for one operation."""
+        with Workplace(self.site.path, trusting=self.site.trusting) as workplace:
+            yield workplace
+
+    def offer(self, edit: Edit, project: str, force: bool) -> Outcome[proposals.Offered]:
+        """Propose an edit on the agent's behalf; see ``operations.proposals.offer``."""
+        facts = self.seen().facts
+
+        def fresh() -> Facts | None:
+            return usable(self.site.snapshots.refresh()).facts
+
+        def judge(asked: EditInput) -> Outcome[Proposal]:
+            return propose(self.site.path, asked, facts, self.site.trusting, api=True, fresh=fresh)
+
+        with self.workplace() as workplace:
+            asked = EditInput(edit, project, force)
+            return proposals.offer(judge, workplace.store, workplace.fleet, self.agent, asked, datetime.now(UTC))

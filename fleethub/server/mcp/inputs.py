@@ -1,0 +1,43 @@
+"""What tools are asked with, beyond what HTTP is asked with: an unknown argument is refused, never dropped."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fleethub.operations.inputs import CapacityInput, Label, Name
+
+
+class Nothing(BaseModel):
+    """No argument."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class FleetInput(Nothing):
+    """Which part of the fleet; without any of them all of it."""
+
+    node: Annotated[Name | None, Field(description="Only this node.")] = None
+    owner: Annotated[Label | None, Field(description="Only nodes of this owner.")] = None
+    backend: Annotated[Name | None, Field(description="Only this backend.")] = None
+
+
+class PlaceInput(CapacityInput):
+    """Where a model could go."""
+
+    model: Annotated[Label, Field(description="an alias, an installed tag, or any name with params")]
+    backend: None = None
+
+
+class VerifyNodesInput(Nothing):
+    """Which nodes; none: all of them."""
+
+    nodes: Annotated[list[Name], Field(max_length=64)] = []
+
+
+class HistoryInput(Nothing):
+    """How far back."""
+
+    last: Annotated[int, Field(ge=1, le=500, description="Lines.")] = 20
+    address: Annotated[Label | None, Field(description="Only about this, like node.volta.")] = None

@@ -1,0 +1,137 @@
+"""The tools: each with its input, its answer's shape, and whether it may change anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import BaseModel
+
+from fleethub.model.dataclass import dataclass
+from fleethub.operations import proposals
+from fleethub.operations import verify as verifying
+from fleethub.operations.inputs import AssignInput, CapacityInput, NodeInput, RegisterInput, ReleaseInput
+from fleethub.server.answers import (
+    CapacityAnswer,
+    FleetAnswer,
+    PlanAnswer,
+    findings_data,
+    observation,
+    plan_body,
+    plan_summary,
+)
+from fleethub.server.errors import Refusal
+from fleethub.server.mcp.answers import HistoryAnswer, ProposalAnswer, ProposalsAnswer, VerifyAnswer
+from fleethub.server.mcp.desk import Desk
+from fleethub.server.mcp.inputs import FleetInput, HistoryInput, Nothing, PlaceInput, VerifyNodesInput
+from fleethub.server.reading import capacity_data
+from fleethub.server.site import looked
+from fleethub.verifying.view import verify_data
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """``changes``: it makes a proposal; ``destroys``: of taking something away. ``run`` may take seconds."""
+
+    name: str
+    title: str
+    description: str
+    asks: type[BaseModel]
+    answers: type[BaseModel]
+    run: Callable[[Desk, Any], dict[str, Any]]
+    changes: bool = False
+    destroys: bool = False
+
+
+def _fleet(desk: Desk, asked: FleetInput) -> dict[str, Any]:
+    seen = desk.seen()
+    body: dict[str, Any] = json.loads(seen.body)
+    if asked.node is not None:
+        body["nodes"] = _only(body["nodes"], "name", asked.node, "node")
+    if asked.owner is not None:
+        body["nodes"] = [node for node in body["nodes"] if node["owner"] == asked.owner]
+    if asked.backend is not None:
+        body["backends"] = _only(body["backends"], "name", asked.backend, "backend")
+    return body
+
+
+def _only(rows: list[dict[str, Any]], field: str, name: str, what: str) -> list[dict[str, Any]]:
+    found = [row for row in rows if row[field] == name]
+    if not found:
+        known = sorted(row[field] for row in rows)
+        raise Refusal("NOT_FOUND", f"no {what} is called {name!r}", known=known)
+    return found
+
+
+def _capacity(desk: Desk, asked: CapacityInput) -> dict[str, Any]:
+    seen = desk.seen()
+    return {"observation": observation(seen, desk.site.stale_after), **capacity_data(looked(seen), asked)}
+
+
+def _plan(desk: Desk, asked: Nothing) -> dict[str, Any]:
+    return plan_body(desk.seen(), desk.site.stale_after)
+
+
+def _verify(desk: Desk, asked: VerifyNodesInput) -> dict[str, Any]:
+    with desk.workplace() as workplace:
+        done = verifying.run(workplace, verifying.VerifyInput(tuple(asked.nodes)))
+    rows = [row for node in done.data.nodes for row in verify_data(node)]
+    return {"nodes": rows, "findings": findings_data(done.findings), "exit": int(done.exit)}
+
+
+def _history(desk: Desk, asked: HistoryInput) -> dict[str, Any]:
+    with desk.workplace() as workplace:
+        lines = workplace.store.history()
+    if asked.address is not None:
+        lines = [line for line in lines if asked.address in json.dumps(line, ensure_ascii=False)]
+    return {"lines": lines[: -asked.last - 1 : -1]}
+
+
+def _proposals(desk: Desk, asked: Nothing) -> dict[str, Any]:
+    with desk.workplace() as workplace:
+        return {"proposals": [asdict(one) for one in proposals.waiting(workplace.store)]}
+
+
+def _edit(desk: Desk, asked: NodeInput) -> dict[str, Any]:
+    done = desk.offer(asked.edit(), asked.project, asked.force)
+    proposal, waiting = done.data.proposal, done.data.waiting
+    found = (*proposal.findings, *proposal.conflicts)
+    if not found and proposal.plan is not None and proposal.plan.fatal:
+        found = proposal.plan.findings
+    body = {
+        "state": "refused" if proposal.refused else "waiting" if waiting else "nothing",
+        "says": proposal.says,
+        "diff": list(proposal.diff),
+        "plan": plan_summary(proposal.plan),
+        "findings": findings_data(found),
+        "owner": proposal.entry if proposal.owned else None,
+    }
+    if waiting is None:
+        return body
+    return {**body, "id": waiting.id, "approve": f"fleethub approve {waiting.id}"}
+
+
+TOOLS = (
+    Tool("fleet", "What runs where", "Nodes, models, backends, drift and findings, as last seen.",
+         FleetInput, FleetAnswer, _fleet),
+    Tool("capacity", "What fits", "How full each backend's VRAM is, or whether a model fits on a backend.",
+         CapacityInput, CapacityAnswer, _capacity),
+    Tool("place", "Where a model could go", "Ranks the backends for a model, with the arithmetic.",
+         PlaceInput, CapacityAnswer, _capacity),
+    Tool("plan", "What an apply would do", "The changes, drift and findings between the spec and what is there.",
+         Nothing, PlanAnswer, _plan),
+    Tool("verify", "Can each node call its models", "Asks the proxies with each node's own key, now. Calls no model.",
+         VerifyNodesInput, VerifyAnswer, _verify),
+    Tool("history", "What was done", "Applies, edits, proposals and approvals: who, when, what.",
+         HistoryInput, HistoryAnswer, _history),
+    Tool("proposals", "What waits for a person", "Edits that agents proposed and nobody decided on yet.",
+         Nothing, ProposalsAnswer, _proposals),
+    Tool("assign", "Propose another model for a node", "Judged at once; it waits until a person approves it.",
+         AssignInput, ProposalAnswer, _edit, changes=True),
+    Tool("register", "Propose a node", "A new node, or other fields of your own. It waits until a person approves it.",
+         RegisterInput, ProposalAnswer, _edit, changes=True),
+    Tool("release", "Propose to take a node out", "Once approved and applied its files and key are deleted.",
+         ReleaseInput, ProposalAnswer, _edit, changes=True, destroys=True),
+)  # fmt: skip

@@ -1,0 +1,34 @@
+"""What agents proposed and waits for a person, for people and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from fleethub.model.text import named, tame
+from fleethub.views.style import Style
+
+if TYPE_CHECKING:
+    from fleethub.model.edit import Waiting
+
+
+def waiting_text(waiting: Sequence[Waiting], style: Style) -> str:
+    """A paragraph for each; what an agent wrote is quoted."""
+    if not waiting:
+        return "No proposal waits."
+    return "\n".join(line for one in waiting for line in _lines(one, style))
+
+
+def waiting_data(one: Waiting) -> dict[str, Any]:
+    """All of it."""
+    return {"type": "proposal", **asdict(one)}
+
+
+def _lines(one: Waiting, style: Style) -> list[str]:
+    whose = f" for {named(one.project)}" if one.project else ""
+    return [
+        f"{style('bold', one.id)}  {one.agent}{whose} proposed at {one.at}: {tame(one.says)}",
+        f"    plan {one.plan or 'none'}: {tame(one.sentence)}",
+        *(f"    {tame(line)}" for line in one.changes),
+    ]
