@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import re
 import sys
 from typing import NoReturn
 
@@ -91,6 +92,14 @@ def _later(name: str) -> None:
     raise click.ClickException(f"fleethub {name} is not there yet; see CHANGELOG.md for what this version does")
 
 
+def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """``30s``, ``5m``, ``1h``; a number alone is seconds."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(s|m|h)?", value.strip())
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no time; write 30s, 5m or 1h")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2] or "s"]
+
+
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="fleethub")
 @click.option(
@@ -106,15 +115,36 @@ def _later(name: str) -> None:
     metavar="URL[=REF]|COMMAND",
     help="Trust it for this run (also $FLEETHUB_TRUST, separated by spaces); may be repeated.",
 )
+@click.option(
+    "--lock-timeout",
+    default="0s",
+    callback=_seconds,
+    envvar="FLEETHUB_LOCK_TIMEOUT",
+    metavar="TIME",
+    help="Wait so long for the fleet's lock, when somebody has it: 30s, 5m.",
+)
 @click.option("--no-color", is_flag=True, help="Print without colour (so does NO_COLOR).")
 @click.pass_context
-def cli(ctx: click.Context, folder: str | None, as_json: bool, trust: tuple[str, ...], no_color: bool) -> None:
+def cli(
+    ctx: click.Context,
+    folder: str | None,
+    as_json: bool,
+    trust: tuple[str, ...],
+    lock_timeout: float,
+    no_color: bool,
+) -> None:
     """Plan and apply for a self-hosted AI inference fleet.
 
     Exit codes: 0 fine, 1 error or all blocked by unknowns, 2 changes (plan --detailed-exitcode), 3 refused by a
     finding, 4 stale or behind, 5 locked, 6 partly applied, 70 a bug, 130 interrupted.
     """
-    ctx.obj = {"folder": folder, "json": as_json, "no_color": no_color, "trust": trust}
+    ctx.obj = {
+        "folder": folder,
+        "json": as_json,
+        "no_color": no_color,
+        "trust": trust,
+        "lock_timeout": lock_timeout,
+    }
 
 
 def main(argv: list[str] | None = None) -> NoReturn:

@@ -66,7 +66,7 @@ def cmd(
             if not click.confirm("\nWrite this?", default=False):
                 out.text("Not written.")
                 return _end(out, Exit.FINE)
-        done = take(out.path, proposal, trusting).data
+        done = take(out.path, proposal, trusting, out.wait).data
         files = done.spec.files if done.spec else ()
         serial = done.result.serial if done.result else None
         out.text("\n" + imported_text(files, len(taken), serial, len(proposal.after.changes)))

@@ -48,6 +48,7 @@ class Out:
         self._folder: str | None = options["folder"]
         self.json: bool = options["json"]
         self._trust: tuple[str, ...] = options.get("trust", ())
+        self.wait: float = options.get("lock_timeout", 0.0)  # seconds that the fleet's lock is waited for
         self.terminal = sys.stdout.isatty()
         colour = self.terminal and not options["no_color"] and not os.environ.get("NO_COLOR")
         self.style = Style(colour and os.environ.get("TERM") != "dumb")

@@ -40,7 +40,7 @@ def cmd(options: dict[str, object], /, key: str, yes: bool) -> None:
         from fleethub.operations.workplace import Workplace
         from fleethub.views.events import result_text
 
-        with Workplace(out.path, trusting=out.trusting(not yes)) as workplace, workplace.lock("revoke"):
+        with Workplace(out.path, trusting=out.trusting(not yes), wait=out.wait) as workplace, workplace.lock("revoke"):
             made = revoke.prepare(workplace, key)
             out.findings(made.findings)
             for line in made.data.says:

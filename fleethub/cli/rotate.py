@@ -76,7 +76,7 @@ def _seed(out: Out, yes: bool, dry_run: bool) -> None:
             if not click.confirm("\nDerive every value of this fleet anew?", default=False):
                 out.text("Not written.")
                 return Exit.FINE
-        done = rotate_seed.run(out.path, made.data, lambda: Workplace(out.path, trusting=trusting))
+        done = rotate_seed.run(out.path, made.data, lambda: Workplace(out.path, trusting=trusting, wait=out.wait))
         out.text(f"fleet.lock is under the new seed (apply {done.data.serial}); what was cannot be compared any more.")
         out.text("Next: fleethub apply, which makes each value anew beside the old one; give the seed to its operators")
         out.line({**summary, "exit": int(done.exit), "written": True, "serial": done.data.serial})

@@ -38,7 +38,11 @@ def run_apply(out: Out, asked: ApplyInput, full: bool = False, saved: SavedPlan 
     """
     asked = replace(asked, destroy=asked.destroy or (saved is not None and saved.asked.destroy))
     trusting = out.trusting(not asked.auto_approve)
-    with _ended_in_order(), Workplace(out.path, trusting=trusting) as workplace, workplace.lock(asked.operation):
+    with (
+        _ended_in_order(),
+        Workplace(out.path, trusting=trusting, wait=out.wait) as workplace,
+        workplace.lock(asked.operation),
+    ):
         held = _shown(out, _prepared(out, workplace, asked, saved), full)
         answer = None
         asks = not asked.auto_approve and (saved is None or asked.destroy)

@@ -34,9 +34,9 @@ def dump_merged(merged: Merged) -> str:
     for address in sorted({*merged.lockfile.resources, *merged.conflicts}):
         if address in merged.conflicts:
             sides = merged.conflicts[address]
-            parts.append(marked(_record(address, sides.ours), _record(address, sides.theirs)))
+            parts.append(marked(record_toml(address, sides.ours), record_toml(address, sides.theirs)))
         else:
-            parts.append(_record(address, merged.lockfile.resources[address]))
+            parts.append(record_toml(address, merged.lockfile.resources[address]))
     return "\n".join(parts)
 
 
@@ -44,7 +44,8 @@ def _head(lockfile: Lockfile) -> dict[str, Any]:
     return {"format": FORMAT, **LOCKFILE.dump_python(lockfile, by_alias=True)}
 
 
-def _record(address: Address, record: AnyLocked | None) -> str:
+def record_toml(address: Address, record: AnyLocked | None) -> str:
+    """One record as it stands in the file; empty for none."""
     return "" if record is None else tomli_w.dumps({"resource": {str(address): encode(record)}})
 
 

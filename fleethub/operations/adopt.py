@@ -77,7 +77,7 @@ def _exit(made: ImportProposal, wanted: tuple[Address, ...]) -> Exit:
     return Exit.REFUSED if any(one.address in names for one in made.left) else Exit.FINE
 
 
-def take(path: Path, proposal: ImportProposal, trusting: Trusting = ALONE) -> Outcome[Imported]:
+def take(path: Path, proposal: ImportProposal, trusting: Trusting = ALONE, wait: float = 0) -> Outcome[Imported]:
     """Write the spec, then the lockfile; nothing is sent to anybody. Who is killed in between imports again.
 
     Raises SpecChanged and StaleLockfileError where one of the two is another by now: then nothing was written, or the
@@ -85,7 +85,7 @@ def take(path: Path, proposal: ImportProposal, trusting: Trusting = ALONE) -> Ou
     """
     held, written = proposal.held, None
     store = open_store(Path(proposal.edit.root))
-    with store.lock("import"):
+    with store.lock("import", wait):
         if store.read().version != held.base:
             raise StaleLockfileError("fleet.lock was changed meanwhile, so nothing was written; import again")
         if proposal.edit.files:

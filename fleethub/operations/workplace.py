@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from fleethub import folders
 from fleethub.fleetspec import Overlay
-from fleethub.kinds.values import Inputs, ObserveContext
+from fleethub.kinds.values import AnyState, Inputs, ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import AnyResource, Observation, Source
+from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Observation, Source
 from fleethub.model.plan import Plan
-from fleethub.operations.spec import open_fleet
+from fleethub.operations.spec import open_fleet, remembering
 from fleethub.stores import open_store
 from fleethub.stores.interface import Store
 
@@ -37,9 +37,12 @@ class Workplace:
         overlay: Overlay = MappingProxyType({}),
         trusting: Trusting | None = None,
         store: Callable[[Path], Store] = open_store,
+        lockfile: Lockfile | None = None,
+        wait: float = 0,
     ) -> None:
         """Open the spec at ``path``; ``store`` opens the store of the fleet whose folder it is given.
 
+        ``lockfile``: the one to remember, where the store's own cannot be read. ``wait``: seconds to wait for the lock.
         Raises SpecError, and what ``operations.trust.settle`` raises.
         """
         from fleethub.clients.http import Http
@@ -56,13 +59,15 @@ class Workplace:
 
                 finish(self.root)
         self.store = store(self.root)
-        self.trust = settle(self.fleet, lockfile_of(self.store), trusting or ALONE)
+        if lockfile is not None:
+            self.fleet = remembering(self.fleet, lockfile)
+        self.trust = settle(self.fleet, lockfile or lockfile_of(self.store), trusting or ALONE)
         guard = self.trust.guard
         masters = (proxy.master_key for proxy in self.fleet.proxies.values())
         self.resolver = SecretResolver(self.root, self.fleet.key_seed, tuple(masters), guard)
         self.http = Http(guard=guard)
         self.shells = Shells(self.fleet.ssh_program, self.fleet.secret_variables, guard)
-        self._locked = False
+        self._locked, self._wait = False, wait
 
     def __enter__(self) -> Workplace:
         return self
@@ -77,7 +82,7 @@ class Workplace:
         if self._locked:
             yield
             return
-        with self.store.lock(operation):
+        with self.store.lock(operation, self._wait):
             self._locked = True
             try:
                 yield
@@ -146,6 +151,17 @@ class Workplace:
             a: observed(KINDS[a.kind], a, held.wanted.get(a), locked.get(a), context, self.trust.blocks)
             for a in sorted({*held.wanted, *locked})
         }
+
+    def state(
+        self, address: Address, want: AnyResource | None, locked: AnyLocked | None, context: ObserveContext
+    ) -> AnyState:
+        """One resource as it is wanted, seen and recorded."""
+        from fleethub.kinds import KINDS
+        from fleethub.kinds.values import ResourceState
+        from fleethub.planning import observed
+
+        have = observed(KINDS[address.kind], address, want, locked, context, self.trust.blocks)
+        return ResourceState(address, want, have, locked)
 
     def fleet_status(self, held: HeldPlan) -> FleetStatus:
         """The fleet as one value, from a plan and what it was made from."""

@@ -159,8 +159,8 @@ def test_twenty_rounds_in_turn_and_at_once_need_no_hand_edit(world: World, clone
     a, b = clones
     before = a.lockfile.serial
     for number in range(20):
-        in_turn(a, b, ALIASES[(number + 1) % 3])
-        both(world, a, b, ALIASES[(number + 2) % 3])
+        in_turn(a, b, ALIASES[(2 * number + 1) % 3])
+        both(world, a, b, ALIASES[(2 * number + 2) % 3])
         for clone in clones:
             clone.plan_is_empty()
     assert a.lockfile.serial == before + 20 * 4  # two in turn, one at once, one merge

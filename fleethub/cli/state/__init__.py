@@ -8,6 +8,11 @@ import click
 
 #: command -> the module that has it, and what it does, in the order of ``--help``.
 COMMANDS = {
+    "list": ("records", "Show what is recorded."),
+    "show": ("records", "Show one record, as the lockfile has it."),
+    "mv": ("records", "Put a record under another address."),
+    "rm": ("records", "Forget a record; nothing is deleted."),
+    "reconcile": ("merging", "One lockfile of two that clones wrote apart, by what is there."),
     "merge-driver": ("merging", "What git runs to merge fleet.lock; --install tells this clone's git."),
 }
 

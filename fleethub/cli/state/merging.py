@@ -1,4 +1,4 @@
-"""``fleethub state merge-driver``."""
+"""``fleethub state merge-driver`` and ``reconcile``: one lockfile of two."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fleethub.cli.output import Out, guarded
+from fleethub.cli.state.common import agreed, ended
 from fleethub.model.exit import Exit
 
 
@@ -50,3 +51,51 @@ def _install(out: Out) -> int:
         out.text("This folder is in no git work tree: run it again in the clone.")
     out.line({"type": "summary", "exit": 0, "written": done.written, "driver": done.command})
     return Exit.FINE
+
+
+@click.command("reconcile")
+@click.argument(
+    "files", nargs=-1, metavar="[[OURS] THEIRS]", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--base",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With files: the lockfile that both came from.",
+)
+@click.option("--yes", "-y", is_flag=True, help="Write without asking.")
+@click.option("--dry-run", is_flag=True, help="Show what it would write, and write nothing.")
+@click.pass_obj
+def reconcile_(
+    options: dict[str, object], files: tuple[Path, ...], base: Path | None, yes: bool, dry_run: bool
+) -> None:
+    """Make one lockfile of two that clones wrote apart: of an unfinished git merge, of conflict markers, of two files.
+
+    One file: ours is the fleet's own. Records that one side alone changed are that side's. What both changed is decided
+    by what is there: its mark, then its attributes. What cannot be looked at is not decided: both are kept, and the
+    next plan goes on from what it sees. Exit 1 while something of that is left.
+    """
+    if len(files) > 2 or (base is not None and not files):
+        raise click.UsageError("name one or two lockfiles; --base goes with them")
+    out = Out(options)
+    guarded(out, lambda: _reconcile(out, files, base, yes, dry_run))
+
+
+def _reconcile(out: Out, files: tuple[Path, ...], base: Path | None, yes: bool, dry_run: bool) -> int:
+    from fleethub.operations import reconcile
+    from fleethub.operations.state_write import root_of, store_of
+    from fleethub.operations.workplace import Workplace
+    from fleethub.views.state import reconciled_data, reconciled_text
+
+    apart = reconcile.find(root_of(out.path), store_of(out.path), files, base)
+    assumed, trusting = reconcile.assumed(apart), out.trusting(not yes)
+    place = Workplace(out.path, trusting=trusting, lockfile=assumed, wait=out.wait)
+    with place as workplace, workplace.lock("state reconcile"):
+        done = reconcile.prepare(workplace, apart)
+        out.text(reconciled_text(done.data, out.style))
+        out.lines(reconciled_data(done.data))
+        if not agreed(out, yes, dry_run, "Write it in the place of fleet.lock?"):
+            return ended(out, done.exit if dry_run else Exit.FINE)
+        written = reconcile.write(workplace, done.data)
+    ended(out, done.exit, written)
+    out.text("Next: " + ("git add fleet.lock, git commit, then fleethub plan" if apart.unmerged else "fleethub plan"))
+    return done.exit

@@ -1,0 +1,92 @@
+"""Writing the state by an order about itself: lock, what was there kept, a higher serial, a line of history."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fleethub import folders
+from fleethub.fleetspec import load
+from fleethub.model.address import Address
+from fleethub.model.errors import FleetHubError
+from fleethub.model.observation import Lockfile
+from fleethub.stores import open_store
+from fleethub.stores.interface import Store
+
+
+class NoStateError(FleetHubError):
+    """There is no state to work on; the message says how it comes to be."""
+
+    code = "state.none"
+
+
+@dataclass(frozen=True, slots=True)
+class StateWritten:
+    """What was written: the serial before (None: there was no lockfile), the one now, and what is to be told."""
+
+    before: int | None
+    serial: int
+    place: str
+    notes: tuple[str, ...] = ()
+
+
+def root_of(path: Path) -> Path:
+    """The folder of the fleet at ``path`` (that folder or its spec), whether or not the spec holds together."""
+    fleet = load(path).fleet
+    return Path(fleet.root) if fleet is not None else path if folders.is_folder(path) else path.parent
+
+
+def store_of(path: Path) -> Store:
+    """The store of the fleet at ``path``."""
+    return open_store(root_of(path))
+
+
+def lockfile_of(store: Store) -> Lockfile:
+    """The lockfile; raises NoStateError where there is none, LockfileError for one that cannot be read."""
+    found = store.read().lockfile
+    if found is None:
+        raise NoStateError(
+            f"{store.place} is not there: nothing was applied from here. fleethub plan tells whether something was "
+            "from elsewhere; what was lost comes back with fleethub state restore, or fleethub state rebuild"
+        )
+    return found
+
+
+def edit(
+    store: Store,
+    operation: str,
+    change: Callable[[Lockfile], Lockfile],
+    addresses: Iterable[Address] = (),
+    wait: float = 0,
+) -> StateWritten:
+    """Change the lockfile that is there, under the fleet's lock. Raises what ``change``, lock and store raise."""
+    with store.lock(operation, wait):
+        stored = store.read()
+        before = lockfile_of(store)
+        after = replace(change(before), serial=before.serial + 1, apply=secrets.token_hex(4))
+        return put(store, operation, after, stored.version, before.serial, addresses)
+
+
+def put(
+    store: Store, operation: str, lockfile: Lockfile, base: str, before: int | None, addresses: Iterable[Address] = ()
+) -> StateWritten:
+    """Write a lockfile in the place of the version ``base``, and say so in the history; the lock is held already."""
+    from fleethub.stores.lock import who
+
+    store.write(lockfile, base)
+    line = {
+        "operation": operation,
+        "serial": lockfile.serial,
+        "before": before,
+        "apply": lockfile.apply,
+        "by": who(),
+        "addresses": [str(address) for address in addresses],
+    }
+    notes: tuple[str, ...] = ()
+    try:
+        store.record(line)
+    except OSError as error:  # what was written is written
+        notes = (f"the history has no line of it: {error.strerror or error}",)
+    return StateWritten(before, lockfile.serial, store.place, notes)

@@ -1,0 +1,107 @@
+"""The state itself for people and machines: its records, its earlier versions, what two clones did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fleethub.model.address import Address
+from fleethub.model.observation import AnyLocked, Lockfile
+from fleethub.model.text import named, plural
+from fleethub.views.style import Style
+
+if TYPE_CHECKING:
+    from fleethub.operations.reconcile import Reconciled
+
+
+def head(lockfile: Lockfile) -> str:
+    """``serial 8 (ce9f00e2), applied 2026-… by ops@here, commit …``."""
+    applied = lockfile.applied
+    parts = [f"serial {lockfile.serial} ({lockfile.apply or 'no id'})"]
+    if applied.at:
+        parts.append(f"applied {applied.at}" + (f" by {named(applied.by)}" if applied.by else ""))
+    return ", ".join([*parts, *([f"commit {named(applied.commit)}"] if applied.commit else [])])
+
+
+def head_data(lockfile: Lockfile) -> dict[str, Any]:
+    """The same as plain values."""
+    applied = lockfile.applied
+    return {
+        "serial": lockfile.serial,
+        "apply": lockfile.apply,
+        "at": applied.at,
+        "by": applied.by,
+        "commit": applied.commit,
+        "spec": applied.spec,
+        "resources": len(lockfile.resources),
+    }
+
+
+def reconciled_text(made: Reconciled, style: Style) -> str:
+    """What each side did, what was decided and why, and the one lockfile."""
+    apart = made.apart
+    lines = [f"Two lockfiles of {named(apart.ours.fleet)}, from {apart.where}"]
+    lines += [f"  ours:   {head(apart.ours)}", f"  theirs: {head(apart.theirs)}"]
+    lines += [f"  both came from {head(apart.base)}" if apart.base else "  what both came from is not known"]
+    lines += ["", style("bold", "What each did")] if made.taken or made.decided else []
+    for row in _rows(made):
+        word = {"both": "blocked", "ours": "update", "theirs": "update"}[row["taken"]]
+        why = (
+            f"both did, otherwise: {row['why']}; taken: {row['taken']}"
+            if row["why"]
+            else f"{row['taken']} {row['did']} it"
+        )
+        lines.append(f"  {style(word, row['address'])}: {why}")
+    if made.undecided:
+        lines += ["", f"{plural(len(made.undecided), 'record')} could not be decided: what either side gave stays, and"]
+        lines += ["the next plan that can look goes on from what is there."]
+    lines += [f"  unread {line}" for line in made.unread]
+    return "\n".join([*lines, "", f"One lockfile: serial {made.lockfile.serial}, {_count(made.lockfile)}."])
+
+
+def reconciled_data(made: Reconciled) -> Iterable[dict[str, Any]]:
+    """Both sides, then a line for each record that is not as both came from."""
+    apart = made.apart
+    for side, lockfile in (("base", apart.base), ("ours", apart.ours), ("theirs", apart.theirs)):
+        if lockfile is not None:
+            yield {"type": "side", "side": side, **head_data(lockfile)}
+    for row in _rows(made):
+        yield {"type": "reconciled", **row}
+
+
+def _rows(made: Reconciled) -> Iterable[dict[str, Any]]:
+    for address, (whose, did) in made.did.items():
+        yield {"address": str(address), "taken": whose.value, "did": did, "why": ""}
+    for address, decision in made.decided.items():
+        gone = "removed" if decision.record is None else "changed"
+        yield {"address": str(address), "taken": decision.whose.value, "did": gone, "why": decision.why}
+
+
+def _count(lockfile: Lockfile) -> str:
+    return plural(len(lockfile.resources), "record")
+
+
+def records_text(records: Mapping[Address, AnyLocked], style: Style) -> str:
+    """One line a record."""
+    lines = []
+    for address, record in sorted(records.items()):
+        told = [named(record.owner)] if record.owner else []
+        told += [f"generation {record.generation}"] if record.generation > 1 else []
+        told += ["protected"] if record.protected else []
+        told += [style("warning", f"unfinished: {', '.join(record.pending.phases)}")] if record.pending else []
+        lines.append(f"{address}" + (f"  ({'; '.join(told)})" if told else ""))
+    return "\n".join(lines) if lines else "Nothing is recorded."
+
+
+def record_data(address: Address, record: AnyLocked) -> dict[str, Any]:
+    """A record as the lockfile has it."""
+    from fleethub.lockfile.forms import encode
+
+    return {"type": "record", "address": str(address), **encode(record)}
+
+
+def record_text(address: Address, record: AnyLocked, style: Style) -> str:
+    """A record as TOML has it."""
+    from fleethub.lockfile.text import record_toml
+
+    return f"{style('bold', str(address))}\n{record_toml(address, record)}".rstrip()
