@@ -11,7 +11,7 @@ from fleethub.model.text import named, plural
 from fleethub.views.style import Style
 
 if TYPE_CHECKING:
-    from fleethub.operations.reconcile import Reconciled
+    from fleethub.lockfile.reconciled import Reconciled
 
 
 def head(lockfile: Lockfile) -> str:
