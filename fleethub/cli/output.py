@@ -109,6 +109,11 @@ class Out:
         if not self.json:
             click.echo(seen(self.whole(text)))
 
+    def document(self, text: str) -> None:
+        """A text for programs (a schema, a picture), byte for byte; nothing in ``--json``."""
+        if not self.json:
+            click.echo(text)
+
     def line(self, data: dict[str, Any]) -> None:
         """One NDJSON line; nothing without ``--json``."""
         if self.json:

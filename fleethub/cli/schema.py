@@ -22,4 +22,4 @@ def cmd(options: dict[str, Any]) -> None:
     out = Out(options)
     out.line({"type": "schema", "schema": json_schema()})
     out.line({"type": "summary", "exit": 0})
-    out.text(json.dumps(json_schema(), indent=2))
+    out.document(json.dumps(json_schema(), indent=2, ensure_ascii=False))

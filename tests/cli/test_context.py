@@ -293,3 +293,4 @@ def test_machines_get_lines_and_a_summary(place: Place) -> None:
     assert summary == {"type": "summary", "exit": 0}
     schema, summary = place.json("schema")
     assert (schema["type"], "properties" in schema["schema"], summary["exit"]) == ("schema", True, 0)
+    assert json.loads(place.run("schema")) == schema["schema"]  # a text for programs has nothing made fit to be read
