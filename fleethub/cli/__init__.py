@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "Read what is there and show what would change.",
     "apply": "Make it so.",
     "destroy": "Remove everything that FleetHub made for this fleet.",
+    "log": "Show who did what and when, and the spec of then.",
     "status": "Show what runs where, now.",
     "show": "Show everything about one address.",
     "why": "Say why one address is as it is, line by line.",

@@ -48,6 +48,7 @@ def run_apply(out: Out, asked: ApplyInput, full: bool = False, saved: SavedPlan 
         asks = not asked.auto_approve and (saved is None or asked.destroy)
         if held.plan.doable and not held.plan.fatal and asks:
             answer, held = _ask(out, workplace, held, full)
+        asked = replace(asked, approved=_approved(answer, saved), planned_by=saved.made.by if saved else "")
         if answer in (None, _Answer.YES):
             with progress(out) as show:
                 done = use.run(workplace, held, asked, (show,), again=answer is not None)
@@ -99,6 +100,13 @@ def _prepared(out: Out, workplace: Workplace, asked: ApplyInput, saved: SavedPla
 
         out.lines(moved_data(moved) for moved in stale.moved)
         raise
+
+
+def _approved(answer: _Answer | None, saved: SavedPlan | None) -> str:
+    """How the yes was given, for the history."""
+    if answer is not None:
+        return "asked on a terminal"
+    return "a saved plan" if saved is not None else "--auto-approve"
 
 
 def _shown(out: Out, held: HeldPlan, full: bool) -> HeldPlan:

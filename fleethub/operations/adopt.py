@@ -93,7 +93,9 @@ def take(path: Path, proposal: ImportProposal, trusting: Trusting = ALONE, wait:
         if not held.plan.changes:
             return Outcome(Imported(written, None))
         with Workplace(path, trusting=trusting) as after:
-            done = carry_out(after, held, ApplyInput(), then=lambda lockfile: _then(held, proposal.after, lockfile))
+            done = carry_out(
+                after, held, ApplyInput(action="import"), then=lambda lockfile: _then(held, proposal.after, lockfile)
+            )
     return Outcome(Imported(written, done.data), done.exit)
 
 

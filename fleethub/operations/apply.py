@@ -12,15 +12,17 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.event import Event
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Severity
+from fleethub.model.history import Entry
 from fleethub.model.observation import Applied, Lockfile
 from fleethub.model.plan import Result
+from fleethub.operations import history
 from fleethub.operations import plan as planning
 from fleethub.operations.held import HeldPlan, PlanInput, StalePlan
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import blocked_by_unknown, plan_exit, read_and_plan
 from fleethub.operations.sessions import publish, remember
 from fleethub.operations.workplace import Workplace
-from fleethub.stores.interface import StaleLockfileError
+from fleethub.stores.interface import StaleLockfileError, StoreError
 
 Sink = Callable[[Event], Any]
 
@@ -32,6 +34,8 @@ class ApplyInput:
     ``destroy``: take away all that FleetHub made. ``auto_approve``: nobody is asked, so drift is left alone unless the
     policy says repair. ``parallel``: nodes that are delivered to and activated at a time, after the first (16), and
     what is read at a time (32). ``max_failures``: nodes that may not come up before the rest is left alone.
+    For the history: ``action`` (default: apply or destroy), ``approved``: how the yes was given, ``planned_by``: who
+    saved the plan, where it was.
     ``targets``, ``excludes``, ``forget``, ``prune``, ``allow``: see ``PlanInput``.
     """
 
@@ -44,11 +48,14 @@ class ApplyInput:
     forget: tuple[str, ...] = ()
     prune: bool = False
     allow: tuple[str, ...] = ()
+    action: str = ""
+    approved: str = ""
+    planned_by: str = ""
 
     @property
     def operation(self) -> str:
-        """What it is called in the lock and the journal."""
-        return "destroy" if self.destroy else "apply"
+        """What it is called in the lock and the history."""
+        return self.action or ("destroy" if self.destroy else "apply")
 
 
 def prepare(workplace: Workplace, asked: ApplyInput) -> Outcome[HeldPlan]:
@@ -168,6 +175,7 @@ def carry_out(
     # of a spec of which a part was left out nobody says that it was applied
     spec = workplace.fleet.digest if not plan.left_out else held.lockfile.applied.spec if held.lockfile else ""
     applied = Applied(now(), who(), spec, commit(workplace.root), __version__)
+    notes = _kept(workplace)
     seed = resolver.seed_fingerprint() or (held.lockfile.seed if held.lockfile else "")
     try:
         outcome = apply(plan, held.lockfile, context, applied, seed, save, emit)
@@ -177,7 +185,7 @@ def carry_out(
         raise
     finally:
         journal.close()
-    notes = outcome.notes
+    notes += outcome.notes
     if stopped:
         notes += (stopped,)
     if refused is not None:
@@ -191,7 +199,22 @@ def carry_out(
     except (Exception, KeyboardInterrupt) as error:  # what was done is done, and must be told
         notes += (f"what sessions are told is not of after this apply ({type(error).__name__})",)
     result = Result(plan, True, outcome.done, outcome.failed, outcome.skipped, notes, outcome.lockfile.serial)
-    return Outcome(result, Exit.STALE if stopped or refused is not None else _exit(result), plan.findings)
+    code = Exit.STALE if stopped or refused is not None else _exit(result)
+    made = Entry(
+        "", asked.operation, applied.by, apply=context.apply, planned_by=asked.planned_by, approved=asked.approved,
+        spec=workplace.fleet.digest, commit=applied.commit, version=applied.version,
+    )  # fmt: skip
+    notes += history.record(store, history.of_result(result, made, code))
+    return Outcome(replace(result, notes=notes), code, plan.findings)
+
+
+def _kept(workplace: Workplace) -> tuple[str, ...]:
+    """The spec is kept for a rollback before anything is done with it; says why not."""
+    try:
+        history.keep_spec(workplace.store, workplace.fleet.digest, workplace.opened.texts)
+    except (OSError, StoreError) as error:
+        return (f"the spec is not kept for a rollback: {error}",)
+    return ()
 
 
 def _trusted(workplace: Workplace, lockfile: Lockfile) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def prepare(workplace: Workplace, what: str) -> Outcome[Revocation]:
 def run(workplace: Workplace, made: Revocation, sinks: tuple[Sink, ...] = ()) -> Outcome[Result]:
     """End what was prepared; see ``apply.carry_out`` for what it raises. Exit 6: something of it is left."""
     with workplace.lock("revoke"):
-        done = carry_out(workplace, made.held, ApplyInput(), sinks)
+        done = carry_out(workplace, made.held, ApplyInput(action="revoke"), sinks)
     return Outcome(done.data, worst(Exit.ERROR, done.exit) if made.unread else done.exit, made.unread)
 
 

@@ -82,7 +82,9 @@ def run(path: Path, made: SeedRotation, open_place: Callable[[], Workplace]) -> 
         create(made.file, f"{new_seed()}\n".encode(), 0o600)
     with open_place() as after, after.lock("rotate --seed"):
         held = _resealed(after, made.facts)
-        return carry_out(after, held, ApplyInput(), then=lambda lockfile: replace(held, lockfile=lockfile))
+        return carry_out(
+            after, held, ApplyInput(action="rotate --seed"), then=lambda lockfile: replace(held, lockfile=lockfile)
+        )
 
 
 def _resealed(workplace: Workplace, facts: Facts) -> HeldPlan:

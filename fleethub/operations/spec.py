@@ -27,7 +27,7 @@ from fleethub.stores.interface import Store
 class OpenResult:
     """A spec that holds together, rendered; ``findings`` are warnings, ``stamps`` of its files and templates.
 
-    ``written``: where each of its values stands.
+    ``written``: where each of its values stands. ``texts``: the bytes of its files, as in ``Loaded``.
     """
 
     fleet: Fleet
@@ -35,6 +35,7 @@ class OpenResult:
     findings: tuple[Finding, ...]
     stamps: Stamps = field(default_factory=dict)
     written: Written = field(default_factory=Written, repr=False)
+    texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def load_fleet(path: Path) -> Fleet:
@@ -64,7 +65,7 @@ def open_fleet(
         raise SpecError(findings)
     if forbidden := _forbidden(fleet):
         raise SpecError(tuple(forbidden))
-    return OpenResult(fleet, rendered, findings, seen, loaded.written)
+    return OpenResult(fleet, rendered, findings, seen, loaded.written, loaded.texts)
 
 
 def _remembering(fleet: Fleet, store: Store) -> Fleet:

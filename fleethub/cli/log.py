@@ -1,0 +1,72 @@
+"""``fleethub log``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fleethub.cli.output import Out, guarded
+
+
+@click.command()
+@click.argument("words", nargs=-1, metavar="[ADDRESS | show SERIAL]")
+@click.option("--limit", "-n", type=click.IntRange(1), default=20, show_default=True, help="Entries that are shown.")
+@click.option("--full", is_flag=True, help="With show: print the spec and the lockfile of then.")
+@click.pass_obj
+def cmd(options: dict[str, object], words: tuple[str, ...], limit: int, full: bool) -> None:
+    """Show who did what and when: applies and orders, edits of the spec; of one ADDRESS, or all.
+
+    log show SERIAL shows one apply whole, with the spec and the lockfile of then; rollback SERIAL goes back there.
+    """
+    out = Out(options)
+    if len(words) == 2 and words[0] == "show":
+        guarded(out, lambda: _one(out, words[1], full))
+    elif len(words) > 1:
+        raise click.UsageError("it is log, log ADDRESS, or log show SERIAL")
+    else:
+        guarded(out, lambda: _all(out, words[0] if words else "", limit))
+
+
+def _all(out: Out, about: str, limit: int) -> int:
+    from fleethub.operations import history
+    from fleethub.operations.show import address_of
+    from fleethub.operations.spec import load_fleet
+    from fleethub.stores import open_store
+    from fleethub.views.log import entry_data, log_text
+
+    root = Path(load_fleet(out.path).root)
+    found = history.entries(open_store(root), root)
+    if about:
+        found = history.about(found, str(address_of(about if "." in about else f"node.{about}")))
+    shown = found[-limit:]
+    out.text(log_text(shown, out.style))
+    if len(shown) < len(found):
+        out.text(f"\n{len(found) - len(shown)} more: fleethub log -n {len(found)}{f' {about}' if about else ''}")
+    out.lines(entry_data(one) for one in shown)
+    out.line({"type": "summary", "exit": 0, "entries": len(found)})
+    return 0
+
+
+def _one(out: Out, serial: str, full: bool) -> int:
+    from fleethub.lockfile.text import dump
+    from fleethub.operations import history
+    from fleethub.operations.spec import load_fleet
+    from fleethub.stores import open_store
+    from fleethub.views.log import entry_data, entry_text, spec_lines
+
+    if not serial.isdecimal():
+        raise click.UsageError(f"{serial!r} is no serial: fleethub log shows them (apply 12)")
+    store = open_store(Path(load_fleet(out.path).root))
+    made, lockfile = history.of_serial(store, int(serial))
+    spec = history.spec_of(store, made)
+    files = spec.files if spec is not None else {}
+    out.text(entry_text(made, lockfile, tuple(files), out.style))
+    if full:
+        out.text("\n".join(spec_lines(files.items())))
+        out.text(f"\n# fleet.lock\n{dump(lockfile)}" if lockfile is not None else "")
+    texts = {name: data.decode() for name, data in files.items()}
+    locked = dump(lockfile) if lockfile is not None else None
+    out.line(entry_data(made) | {"spec_files": texts or None, "lockfile": locked})
+    out.line({"type": "summary", "exit": 0})
+    return 0

@@ -1,0 +1,150 @@
+"""A fleet's history: who did what, when, from where and with which spec; kept bounded.
+
+A line is kept for each apply that wrote (and each order of its kind), with the spec of then beside it, by its digest.
+An apply that was killed has no line: that it began is in the lockfile of its serial, and is told from there. The last
+thousand lines are kept at least (``stores.interface.LINES``), and the specs of the last ``SPECS`` of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from fleethub.lockfile.errors import LockfileError
+from fleethub.model.dataclass import dataclass
+from fleethub.model.errors import FleetHubError
+from fleethub.model.exit import Exit
+from fleethub.model.history import Entry, edit_entry, entry
+from fleethub.model.observation import Lockfile
+from fleethub.model.plan import Action, Result
+from fleethub.operations.edit_write import HISTORY
+from fleethub.stores.history import read as read_lines
+from fleethub.stores.interface import Store, StoreError
+
+#: Specs that are kept at least; they go when there are twice as many.
+SPECS = 100
+KILLED = "it was broken off, or done from another clone: how it ended is not recorded here"
+
+
+class NotKept(FleetHubError):
+    """Nothing is kept of a serial, or not what is asked for; the message says what is, and where else to look."""
+
+    code = "history.unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The files of a spec by their names below the fleet's folder, the main file first."""
+
+    main: str
+    files: Mapping[str, bytes]
+
+
+def keep_spec(store: Store, digest: str, texts: Mapping[str, bytes]) -> None:
+    """Keep the spec that is applied, once. Raises OSError, StoreError."""
+    name = _name(digest)
+    if not texts or name in store.names("specs"):
+        return
+    files = {file: data.decode() for file, data in texts.items()}
+    store.put("specs", name, {"digest": digest, "main": next(iter(texts)), "files": files})
+
+
+def record(store: Store, made: Entry) -> tuple[str, ...]:
+    """Add an entry, and let go of specs that only older ones have; says why that could not be done."""
+    try:
+        store.record(made.line())
+        _thin_out(store)
+    except (OSError, StoreError) as error:
+        return (f"what was done is not in the history: {error}",)
+    return ()
+
+
+def of_result(result: Result, made: Entry, code: Exit) -> Entry:
+    """What became of an apply, added to what is known of it."""
+    from dataclasses import replace
+
+    undone = {name for name, _ in result.failed} | set(result.skipped)
+    held = {step.address for step in result.plan.steps if step.id in undone}
+    changes = {
+        str(c.address): "not done" if c.address in held else c.action.value
+        for c in result.plan.changes
+        if c.action is not Action.BLOCKED
+    }
+    left = [(str(c.address), blocker.reason) for c in result.plan.changes for blocker in c.blockers[:1]]
+    left += [(step.rpartition("/")[0], f"{step} was not tried") for step in result.skipped]
+    return replace(
+        made, says=result.plan.sentence, plan=result.plan.id, changes=changes, failed=result.failed, left=left,
+        serial=result.serial, part=bool(result.plan.left_out), exit=int(code),
+    )  # fmt: skip
+
+
+def entries(store: Store, root: Path) -> list[Entry]:
+    """All that is known, in order: applies and orders, edits of the spec, applies that are only in the lockfile."""
+    lines = [entry(line) for line in store.history()]
+    known = {one.serial for one in lines if one.serial is not None}
+    edits = [edit_entry(line) for line in read_lines(root / HISTORY)]
+    return sorted([*lines, *edits, *_untold(store, known)], key=lambda one: one.at)
+
+
+def about(found: Iterable[Entry], address: str) -> list[Entry]:
+    """Those that concern an address, or what has that name."""
+    return [one for one in found if one.concerns(address)]
+
+
+def of_serial(store: Store, serial: int) -> tuple[Entry, Lockfile | None]:
+    """What was done under a serial, and the lockfile after it, None where that is not kept. Raises NotKept."""
+    lines = [made for line in store.history() if (made := entry(line)).serial == serial]
+    lockfile = store.at(serial)
+    if lines:
+        return lines[-1], lockfile
+    if lockfile is not None:
+        return _from(lockfile), lockfile
+    raise NotKept(f"nothing is kept of apply {serial}; fleethub log shows what is")
+
+
+def spec_of(store: Store, made: Entry) -> Spec | None:
+    """The spec of then; None where it is not kept."""
+    document = store.get("specs", _name(made.spec)) if made.spec else None
+    files = document.get("files") if document is not None else None
+    if document is None or not isinstance(files, Mapping):
+        return None
+    return Spec(str(document.get("main")), {str(name): str(text).encode() for name, text in files.items()})
+
+
+def _untold(store: Store, known: set[int]) -> Iterable[Entry]:
+    """Applies that the lockfiles tell of and the history does not."""
+    try:
+        now = store.read().lockfile
+    except LockfileError:
+        now = None
+    serials = {*store.serials(), *([now.serial] if now is not None else [])}
+    for serial in sorted(serials - known):
+        try:
+            lockfile = store.at(serial)
+        except LockfileError:
+            continue
+        if lockfile is not None:
+            yield _from(lockfile)
+
+
+def _from(lockfile: Lockfile) -> Entry:
+    applied = lockfile.applied
+    return Entry(
+        applied.at, "apply", applied.by, KILLED, lockfile.serial, lockfile.apply,
+        spec=applied.spec, commit=applied.commit, version=applied.version, broken_off=True,
+    )  # fmt: skip
+
+
+def _thin_out(store: Store) -> None:
+    names = store.names("specs")
+    if len(names) < 2 * SPECS:
+        return
+    latest = dict.fromkeys(_name(made.spec) for line in reversed(store.history()) if (made := entry(line)).spec)
+    kept = set(list(latest)[:SPECS])
+    for name in names:
+        if name not in kept:
+            store.delete("specs", name)
+
+
+def _name(digest: str) -> str:
+    return digest.removeprefix("sha256:")
