@@ -58,6 +58,20 @@ class SettingChange:
     last: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Settings that a server may be started with. ``server``: it with them; ``says`` them for people, ``cost`` what
+    they take from users. ``file``: a name below the backend's, its ``text``, and what is to be done with it (``how``).
+    """
+
+    server: Server
+    says: str
+    cost: str
+    file: str
+    text: str
+    how: str
+
+
 class Server(Protocol):
     """A backend's server as it would load: GPUs, version and settings, observed where they could be read. Immutable.
 
@@ -133,6 +147,16 @@ class Engine(Protocol):
     def context_parameter(self) -> str: ...
     @property
     def quants(self) -> tuple[str, ...]: ...
+
+    def written(self, name: str, value: str | int) -> Mapping[str, str | int | float]:
+        """A setting of ``Server.with_setting`` as keys of its table in the spec; none: the spec does not say it."""
+        return {}
+
+    def arrangements(self, backend: Backend, server: Server, planned: Sequence[Placed]) -> Iterable[Arrangement]:
+        """Settings that the server may be started with, from those that take least from users; none where what is
+        planned can only be served by other models.
+        """
+        return ()
 
     @property
     def pulls(self) -> bool:

@@ -54,13 +54,16 @@ def edited(spec: Loaded, edit: Edit, owner: str = "") -> Edited:
         ) from None
 
 
-def raised(spec: Loaded, generations: Mapping[Names, int]) -> Edited:
-    """The spec with these generations, by block (``("keys", "web")``), made where it is not. Raises EditError."""
+def with_values(spec: Loaded, values: Mapping[Names, Any]) -> Edited:
+    """The spec with these values by path, ``("keys", "web", "generation")``; a block that is not there is made.
+
+    A block's field may be that of a table in it. Raises EditError.
+    """
     if spec.fleet is None:
         raise ValueError("a spec with errors is not edited")
     desk = _Desk(spec.fleet, dict(spec.texts))
-    for block, generation in generations.items():
-        desk.raise_generation(block, generation)
+    for path, value in values.items():
+        desk.write(path[:2], path[2:], value)
     return desk.done(spec)
 
 
@@ -135,19 +138,22 @@ class _Desk:
         if changes:
             self._keep(toml, {("nodes", node.name, *path): value for path, value in changes.items()})
 
-    def raise_generation(self, block: Names, generation: int) -> None:
-        """Write a generation into a block; one that is not there is made at the end of the main file."""
+    def write(self, block: Names, path: Names, value: Any) -> None:
+        """Write a value into a block; one that is not there is made at the end of the main file."""
         group, name = block
         if name in self._group(group):
-            file = self._own(block)[0]
+            file, own = self._own(block)
+            if _get(own, path) == value:
+                return
             try:
-                toml = _put(self._block(file, block), block, ("generation",), generation)
+                toml = _put(self._block(file, block), block, path, value)
             except (TOMLKitError, KeyError, TypeError, ValueError) as error:
-                raise self._by_hand(file, block, ("generation",)) from error
+                raise self._by_hand(file, block, path) from error
         else:
             toml = self._toml(self.main)
-            toml = toml.inserted(len(toml.lines), f"[{report.dotted(block)}]\ngeneration = {generation}\n")
-        self._keep(toml, {(*block, "generation"): generation})
+            text = f"[{report.dotted((*block, *path[:-1]))}]\n{path[-1]} = {toml_value(value).as_string()}\n"
+            toml = toml.inserted(len(toml.lines), text)
+        self._keep(toml, {(*block, *path): value})
 
     def done(self, spec: Loaded) -> Edited:
         """What is other than in the spec, and the notes."""

@@ -5,7 +5,8 @@ Reads the backends, and the proxies for what their routes set; needs neither the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet
+from fleethub.model.measuring import ServerSettings
 from fleethub.model.observation import Source
 from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.outcome import Outcome
@@ -27,11 +29,13 @@ from fleethub.operations.trust import ALONE, Trusting, lockfile_of, settle
 from fleethub.placement.ask import AskError, Question, ask, backend_of, rank
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
+from fleethub.placement.settings import settings_for
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params
 from fleethub.sizing.quant import BITS
 from fleethub.stores import open_store
 
 if TYPE_CHECKING:
+    from fleethub.clients.http import Http
     from fleethub.clients.probe import Unreachable
 
 
@@ -75,6 +79,24 @@ def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Loo
 
     Raises SpecError, and what ``operations.trust.settle`` raises. Hosts that do not answer cost about a second in all.
     """
+    with looking(path, name, trusting) as now:
+        return LookResult(now.fleet, now.read(now.wanted), now.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """A fleet whose backends and proxies may be read, more than once; ``wanted``: all that a question reads."""
+
+    fleet: Fleet
+    findings: tuple[Finding, ...]
+    wanted: tuple[Source, ...]
+    http: Http
+    read: Callable[[Iterable[Source]], Facts]
+
+
+@contextmanager
+def looking(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Iterator[Looking]:
+    """What ``look`` reads with, until the end of the block; raises what that raises."""
     from fleethub.clients.probe import Probe
     from fleethub.planning.sources import sources
 
@@ -97,12 +119,49 @@ def look(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> Loo
         Path(fleet.root), None, tuple(proxy.master_key for proxy in fleet.proxies.values()), guard
     )
     http, shells = Http(guard=guard), Shells(fleet.ssh_program, fleet.secret_variables, guard)
+
+    def read(asked: Iterable[Source]) -> Facts:
+        return observe(fleet, asked, http, resolver, shells, silent)
+
     try:
-        facts = observe(fleet, wanted, http, resolver, shells, silent)
+        yield Looking(fleet, (*loaded.findings, *trust.findings), tuple(wanted), http, read)
     finally:
         http.close()
         shells.close()
-    return LookResult(fleet, facts, (*loaded.findings, *trust.findings))
+
+
+def settings(looked: LookResult, backend: str | None = None) -> Outcome[tuple[ServerSettings, ...]]:
+    """The cheapest settings of each server on which something is planned; raises AskError for a name that is none.
+
+    3 where the plan of one holds under none that are known, 1 where that is not known.
+    """
+    fleet, planned = looked.fleet, planned_sets(looked.fleet)
+    mine = list(fleet.backends.values()) if backend is None else [backend_of(fleet, backend)]
+    if backend is not None and mine[0].engine is None:
+        raise AskError(lacks(mine[0]))
+    sets = [(b, planned.get(b.name, ())) for b in mine if b.engine is not None]
+    found = tuple(settings_for(fleet, b, looked.facts, entries) for b, entries in sets if entries)
+    broken = [one for one in found if one.verdict is None and one.now.fit is not Fit.FITS]
+    unknown = all(one.now.fit is Fit.UNKNOWN for one in broken)
+    return Outcome(found, Exit.FINE if not broken else Exit.ERROR if unknown else Exit.REFUSED)
+
+
+def write_settings(found: Iterable[ServerSettings], folder: Path) -> tuple[Path, ...]:
+    """The files of all that have one, each in a folder of its backend's; raises AskError where that cannot be."""
+    from fleethub.atomic import replace as write_file
+
+    written = []
+    for one in found:
+        if not one.file:
+            continue
+        path = folder / one.backend / one.file
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, one.text.encode(), 0o644)
+        except OSError as error:
+            raise AskError(f"{path} cannot be written: {error.strerror or error}") from None
+        written.append(path)
+    return tuple(written)
 
 
 def overview(looked: LookResult, backend: str | None = None) -> tuple[CapacityReport, ...]:

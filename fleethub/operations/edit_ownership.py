@@ -14,7 +14,7 @@ from fleethub.fleetspec.report import shown
 from fleethub.model.address import node as node_address
 from fleethub.model.edit import Edit, EditError, Proposal, Register, SetFields
 from fleethub.model.finding import Finding, SourceLocation
-from fleethub.model.fleet import Fleet, Node
+from fleethub.model.fleet import Block, Fleet, Node
 
 
 def entry_of(node: Node) -> dict[str, Any]:
@@ -66,6 +66,16 @@ def key_owned(proposal: Proposal, fleet: Fleet, name: str, project: str, but: st
         return replace(proposal, entry=entry, displaced=proposal.displaced or owner)
     place = key.place if key else users[0].place
     return _refused(proposal, f"the key {name} belongs to", owner, project, entry, place)
+
+
+def block_owned(proposal: Proposal, whose: str, block: Block, project: str) -> Proposal:
+    """The proposal, refused where another block of the spec (``whose`` names it) has another owner."""
+    if not block.owner or _one(project) == _one(block.owner) or proposal.findings:
+        return proposal
+    entry = {"name": block.name, "owner": block.owner, "place": str(block.place) if block.place else None}
+    if project and proposal.force:
+        return replace(proposal, entry=entry, displaced=proposal.displaced or block.owner)
+    return _refused(proposal, f"{whose} belongs to", block.owner, project, entry, block.place)
 
 
 def _one(name: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fleethub.fleetspec import Loaded, load
-from fleethub.fleetspec.edit import raised
+from fleethub.fleetspec.edit import with_values
 from fleethub.fleetspec.report import nearest, redacted, shown
 from fleethub.kinds.key import scopes
 from fleethub.model.address import Address
@@ -60,7 +60,7 @@ def propose(path: Path, asked: RotateInput, trusting: Trusting | None = None) ->
         proposal = key_owned(proposal, fleet, name, project)
         if proposal.findings:
             return concluded(proposal, asked.dry_run)
-    made = raised(spec, {("keys", name): _next(fleet, lockfile, name) for name in names})
+    made = with_values(spec, {("keys", name, "generation"): _next(fleet, lockfile, name) for name in names})
     proposal = replace(proposal, files=made.files, notes=(*made.notes, *_notes(fleet, names, asked.what)))
     return concluded(judged(path, spec, proposal, None, trusting), asked.dry_run)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fleethub.engines.interface import GGUF_QUANTS, Engine, SpecKey
+from fleethub.engines.interface import GGUF_QUANTS, KV_TYPE, Engine, SpecKey
 from fleethub.engines.llamacpp.settings import BETWEEN, KEYS, LOADED, LlamaCppSettings, declared
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
@@ -25,6 +25,10 @@ class LlamaCppEngine(Engine):
     providers = ()
     context_parameter = ""
     quants = GGUF_QUANTS
+
+    def written(self, name: str, value: str | int) -> Mapping[str, str | int | float]:
+        """One type for both halves of its cache."""
+        return {"cache_type_k": value, "cache_type_v": value} if name == KV_TYPE else {"parallel": value}
 
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> LlamaCppServer:
         """The server of a backend; its rules are loaded for a fleet that has one."""

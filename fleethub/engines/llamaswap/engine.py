@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from fleethub.engines.interface import Arrangement, Server
 from fleethub.engines.llamacpp.engine import LlamaCppEngine
 from fleethub.engines.llamaswap.settings import KEYS, LlamaSwapSettings
 from fleethub.model.address import Address
@@ -22,6 +23,16 @@ class LlamaSwapEngine(LlamaCppEngine):
 
     settings = LlamaSwapSettings
     keys = KEYS
+
+    def written(self, name: str, value: str | int) -> Mapping[str, str | int | float]:
+        """Nothing: its commands stand in its own file."""
+        return {}
+
+    def arrangements(self, backend: Backend, server: Server, planned: Sequence[Placed]) -> Iterable[Arrangement]:
+        """Who may stay beside whom."""
+        from fleethub.engines.llamaswap.arrange import arrangements
+
+        return arrangements(backend, server, planned)
 
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> LlamaSwapServer:
         """The server of a backend; its rules are loaded for a fleet that has one."""

@@ -31,20 +31,29 @@ def group_of(file: SwapFile, model: str) -> SwapGroup:
 def evictions(file: SwapFile, models: Sequence[str]) -> tuple[Eviction, ...]:
     """What becomes of models that are asked for in turn, in any order; none: all of them stay.
 
-    Groups are judged pair by pair; a matrix by whether one of its sets has them all.
+    Groups are judged pair by pair; a matrix by whether one of its sets has them all, and else by whom the set that
+    keeps most of them lacks, each pair once.
     """
     if file.sets is not None:
-        wanted = frozenset(models)
-        if len(wanted) < 2 or any(wanted <= one for one in file.sets):
-            return ()
-        first, *rest = sorted(wanted)
-        return (Eviction(rest[0], first, f"no set of its matrix has {', '.join(sorted(wanted))} together"),)
+        return _by_matrix(file.sets, frozenset(models))
     found = []
     for newcomer in models:
         for other in models:
             if newcomer != other and (why := _ends(file, newcomer, other)):
                 found.append(Eviction(newcomer, other, why))
     return tuple(found)
+
+
+def _by_matrix(sets: Sequence[frozenset[str]], wanted: frozenset[str]) -> tuple[Eviction, ...]:
+    if len(wanted) < 2 or any(wanted <= one for one in sets):
+        return ()
+    why, found = f"no set of its matrix has {', '.join(sorted(wanted))} together", dict[frozenset[str], Eviction]()
+    for newcomer in sorted(wanted, reverse=True):
+        mine = (one & wanted for one in sets if newcomer in one)
+        kept = max(mine, key=lambda one: (len(one), sorted(one)), default=frozenset({newcomer}))
+        for other in sorted(wanted - kept):
+            found.setdefault(frozenset({newcomer, other}), Eviction(newcomer, other, why))
+    return tuple(found.values())
 
 
 def _ends(file: SwapFile, newcomer: str, other: str) -> str:

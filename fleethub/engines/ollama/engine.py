@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from fleethub.engines.interface import GGUF_QUANTS
+from fleethub.engines.interface import GGUF_QUANTS, KV_TYPE, Arrangement, Engine, Server
+from fleethub.engines.ollama.arrange import arrangements
 from fleethub.engines.ollama.context import native
 from fleethub.engines.ollama.live import owns, resident_findings, setting_findings
 from fleethub.engines.ollama.measured import measured
@@ -18,7 +19,7 @@ from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
 from fleethub.model.observation import Unknown
 
 
-class OllamaEngine:
+class OllamaEngine(Engine):
     """Its scheduler decides what stays loaded; a request's num_ctx decides the context."""
 
     settings = OllamaSettings
@@ -27,6 +28,10 @@ class OllamaEngine:
     context_parameter = "num_ctx"
     quants = GGUF_QUANTS
     pulls = True
+
+    def written(self, name: str, value: str | int) -> Mapping[str, str | int | float]:
+        """By its variable's name."""
+        return {{KV_TYPE: "kv_cache_type"}.get(name, name): value}
 
     def canonical(self, name: str) -> str:
         """Its short form, with its tag."""
@@ -37,6 +42,10 @@ class OllamaEngine:
         if not native(model.route):
             return {"api_base": f"{settings.url.rstrip('/')}/v1"}
         return {"api_base": settings.url, "num_ctx": model.context}
+
+    def arrangements(self, backend: Backend, server: Server, planned: Sequence[Placed]) -> Iterable[Arrangement]:
+        """Slots and cache type, and room for the number of models."""
+        return arrangements(backend, server, planned) if isinstance(server, OllamaServer) else ()
 
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> OllamaServer:
         """The server of a backend."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fleethub.engines.interface import Engine
+from fleethub.engines.interface import KV_TYPE, Engine
 from fleethub.engines.vllm.settings import KEYS, VllmSettings, declared
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
@@ -25,6 +25,12 @@ class VllmEngine(Engine):
     providers = ("hosted_vllm",)
     context_parameter = ""
     quants = ()
+
+    def written(self, name: str, value: str | int) -> Mapping[str, str | int | float]:
+        """Cache type, share and cards."""
+        if name == KV_TYPE:
+            return {"kv_cache_dtype": value}
+        return {name: float(value) if name == "gpu_memory_utilization" else value}
 
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> VllmServer:
         """The server of a backend; its rules are loaded for a fleet that has one."""
