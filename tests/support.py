@@ -14,9 +14,9 @@ from fleethub.cli import main
 from fleethub.clients.http import Answer, Http
 from fleethub.fleetspec import load as load_spec
 from fleethub.lockfile.text import load
-from fleethub.operations.trust import lockfile_of, remember
+from fleethub.operations.stores import known
+from fleethub.operations.trust import remember
 from fleethub.state.trust import TrustError
-from fleethub.stores import open_store
 
 SEED = "fhseed1_" + "T3st" * 10 + "abc"
 MASTER = "sk-master-1234"
@@ -27,7 +27,7 @@ def trust(folder: Path) -> None:
     fleet = load_spec(folder).fleet
     if fleet is not None:
         with contextlib.suppress(TrustError):
-            remember(fleet, lockfile_of(open_store(Path(fleet.root))))
+            remember(fleet, known(fleet))
 
 
 class Place:

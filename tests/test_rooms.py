@@ -105,6 +105,8 @@ HOMES = {
     "dotenv": {"dotenv.py", "formats/dotenv.py", "testing/consumer.py"},
     "pyjson5": {"formats/json5.py"},
     "fastapi": {"server/app.py", "server/page.py", "server/reading.py", "server/writing.py"},
+    "psycopg": {"stores/pg_connection.py", "stores/pg_lock.py", "stores/postgres.py"},
+    "obstore": {"stores/bucket.py"},
     "uvicorn": {"cli/serve.py", "cli/mcp.py", "server/bounded.py"},
     "mcp": {"server/mcp/app.py"},
     "mcp_types": {"server/mcp/app.py"},

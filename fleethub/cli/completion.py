@@ -35,18 +35,14 @@ served = completing(lambda fleet: (name for name, model in fleet.models.items() 
 
 def addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The addresses of spec and lockfile."""
-    from fleethub.lockfile.errors import LockfileError
     from fleethub.operations.reasons import named_in
+    from fleethub.operations.stores import known
     from fleethub.reasons.graph import use_graph
-    from fleethub.stores import open_store
 
     loaded = _spec(ctx)
     if loaded.fleet is None:
         return []
-    try:
-        lockfile = open_store(Path(loaded.fleet.root)).read().lockfile
-    except LockfileError:
-        lockfile = None
+    lockfile = known(loaded.fleet)
     found = named_in(loaded.fleet, use_graph(loaded.fleet, loaded.written, lockfile), lockfile)
     return sorted(a for a in map(str, found) if a.startswith(incomplete))
 

@@ -32,11 +32,11 @@ def _all(out: Out, about: str, limit: int) -> int:
     from fleethub.operations import history
     from fleethub.operations.show import address_of
     from fleethub.operations.spec import load_fleet
-    from fleethub.stores import open_store
+    from fleethub.operations.stores import opened
     from fleethub.views.log import entry_data, log_text
 
-    root = Path(load_fleet(out.path).root)
-    found = history.entries(open_store(root), root)
+    fleet = load_fleet(out.path)
+    found = history.entries(opened(fleet, out.trusting()), Path(fleet.root))
     if about:
         found = history.about(found, str(address_of(about if "." in about else f"node.{about}")))
     shown = found[-limit:]
@@ -52,12 +52,12 @@ def _one(out: Out, serial: str, full: bool) -> int:
     from fleethub.lockfile.text import dump
     from fleethub.operations import history
     from fleethub.operations.spec import load_fleet
-    from fleethub.stores import open_store
+    from fleethub.operations.stores import opened
     from fleethub.views.log import entry_data, entry_text, spec_lines
 
     if not serial.isdecimal():
         raise click.UsageError(f"{serial!r} is no serial: fleethub log shows them (apply 12)")
-    store = open_store(Path(load_fleet(out.path).root))
+    store = opened(load_fleet(out.path), out.trusting())
     made, lockfile = history.of_serial(store, int(serial))
     spec = history.spec_of(store, made)
     files = spec.files if spec is not None else {}

@@ -65,6 +65,7 @@ def check(context: CheckContext) -> Iterator[Finding]:
     """All checks but those of whole nodes."""
     spec = context.spec
     yield from _names(context)
+    yield from _state(context)
     yield from _backends(context)
     yield from _agents(context)
     yield from _models(context)
@@ -97,6 +98,21 @@ def _agents(context: CheckContext) -> Iterator[Finding]:
     for name, agent in context.spec.agents.items():
         for index, backend in enumerate(agent.backends or ()):
             yield from context.reference("backends", backend, ("agents", name, "backends", index))
+
+
+def _state(context: CheckContext) -> Iterator[Finding]:
+    state, fleet = context.spec.state, context.spec.fleet
+    if state.store is not None and not fleet.id:
+        message = "a fleet whose state is kept with that of others needs an id: names may be the same"
+        yield context.finding(
+            "spec.value",
+            message,
+            ("state", "store"),
+            'write id = "…", 16 random lower-case letters and digits, and derive_from = "name" in [fleet]',
+        )
+    if state.endpoint is not None and state.store is None:
+        message = "an endpoint is for an object store, and no store is named"
+        yield context.finding("spec.value", message, ("state", "endpoint"), 'write store = "s3://BUCKET/PREFIX"')
 
 
 def _backends(context: CheckContext) -> Iterator[Finding]:

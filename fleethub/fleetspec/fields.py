@@ -13,6 +13,7 @@ from fleethub.fleetspec.values import (
     NAME,
     PARAM_UNITS,
     SIZE_UNITS,
+    STATE_URL,
     TIME_UNITS,
     USER,
     Plain,
@@ -29,6 +30,7 @@ from fleethub.fleetspec.values import (
     share,
     size,
     specifiers,
+    state_store,
     url,
 )
 from fleethub.model.secret import SecretRef
@@ -62,6 +64,16 @@ Duration = Annotated[float, PlainValidator(duration), _text(_units(TIME_UNITS), 
 PositiveDuration = Annotated[float, PlainValidator(positive_duration), _text(_units(TIME_UNITS), "60s")]
 Url = Annotated[str, PlainValidator(url), _text("^https?://[^@?#]+$", "http://llm.example.ts.net:4000")]
 Reference = Annotated[SecretRef, PlainValidator(reference), WithJsonSchema(_REFERENCES)]
+StateStore = Annotated[
+    SecretRef | str,
+    PlainValidator(state_store),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "pattern": f"^{STATE_URL}$"}, *_REFERENCES["anyOf"]],
+            "examples": ["env:FLEETHUB_DATABASE_URL", "s3://bucket/fleet"],
+        }
+    ),
+]
 EnvValue = Annotated[
     SecretRef | Plain,
     PlainValidator(env_value),

@@ -37,6 +37,7 @@ from fleethub.model.fleet import (
     Node,
     Policy,
     Proxy,
+    State,
     WiredProvider,
 )
 from fleethub.nodetypes.declared import Declared
@@ -70,6 +71,7 @@ def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources, types: Mappin
         key_seed=spec.fleet.key_seed,
         ssh_program=spec.fleet.ssh_program,
         policy=_policy(spec.policy),
+        state=State(store=spec.state.store or "", endpoint=spec.state.endpoint or ""),
         proxies={n: _proxy(p, common("proxies", n, p)) for n, p in spec.proxies.items()},
         backends={n: _backend(b, common("backends", n, b)) for n, b in spec.backends.items()},
         models={n: _model(spec, m, common("models", n, m)) for n, m in spec.models.items()},

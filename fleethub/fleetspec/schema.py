@@ -48,6 +48,19 @@ class FleetTable(Table):
     )
 
 
+class StateTable(Table):
+    """Where what was applied is kept, with its lock and history."""
+
+    store: v.StateStore | None = Field(
+        None,
+        description="A reference to a PostgreSQL URL (env:, file:, command:), or s3://BUCKET/PREFIX, gs://…, az://…; "
+        "not written: fleet.lock beside this file",
+    )
+    endpoint: v.Url | None = Field(
+        None, description="The URL of an object store that is not its cloud's own, like MinIO's"
+    )
+
+
 class PolicyTable(Table):
     """What to refuse and what to repair."""
 
@@ -348,6 +361,7 @@ class Spec(Table):
     fleet: FleetTable
     include: list[v.Line] = Field([], description='Further files, like ["nodes/*.toml"]; only in the main file')
     policy: PolicyTable = Field(default_factory=PolicyTable)
+    state: StateTable = Field(default_factory=StateTable)
     proxies: dict[v.Name, ProxyTable] = Field({}, description="LiteLLM proxies by name")
     backends: dict[v.Name, BackendTable] = Field({}, description="Hosts with GPUs by name")
     models: dict[v.Label, ModelTable] = Field({}, description="Models by alias; quote an alias that has dots")

@@ -23,6 +23,7 @@ NAME = r"[a-z0-9][a-z0-9-]*"
 HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
 USER = r"[A-Za-z_][A-Za-z0-9._-]*"
 ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+STATE_URL = r"(?:s3|gs|az)://[a-z0-9][a-z0-9._-]{1,253}(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+/?"
 SECRET = re.compile(r"(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{13,}|fhseed1_[A-Za-z0-9_-]+|fhsk_[A-Za-z0-9_-]{13,})")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -140,6 +141,20 @@ def _one_reference(item: object) -> str:
         except ValueError:
             raise bad("spec.value", "has a command: that shlex cannot split", "check its quotes") from None
     return item
+
+
+def state_store(value: object) -> SecretRef | str:
+    """Where the state is kept: an object store's URL, which is no secret, or a reference to a URL that is one."""
+    if isinstance(value, str) and re.match(r"[a-z0-9]+://", value) and not value.startswith("env:"):
+        match = re.fullmatch(STATE_URL, value)
+        if match is None:
+            raise bad(
+                "spec.literal-secret" if value.startswith("postgres") else "spec.value",
+                "must be s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX, or a reference to a URL",
+                'a database\'s URL holds a password: write store = "env:FLEETHUB_DATABASE_URL"',
+            )
+        return value.rstrip("/")
+    return reference(value)
 
 
 def env_value(value: object) -> SecretRef | Plain:

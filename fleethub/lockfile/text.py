@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,12 @@ AGAIN = "take it from git again, or from .fleethub/backups"
 
 def dump(lockfile: Lockfile) -> str:
     """The file's text: the same value gives the same bytes."""
-    return HEADER + tomli_w.dumps({**_head(lockfile), "resource": encode_all(lockfile.resources)})
+    return HEADER + tomli_w.dumps(document(lockfile))
+
+
+def document(lockfile: Lockfile) -> dict[str, Any]:
+    """The lockfile as plain values, which TOML and JSON both can hold."""
+    return {**_head(lockfile), "resource": encode_all(lockfile.resources)}
 
 
 def dump_merged(merged: Merged) -> str:
@@ -52,25 +58,33 @@ def record_toml(address: Address, record: AnyLocked | None) -> str:
 def load(text: str) -> Lockfile:
     """Read the file's text; raises LockfileError."""
     try:
-        document = tomllib.loads(text)
+        raw = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         if conflict := merge_conflict(text):
             raise LockfileError(conflict) from error
         raise LockfileError(f"fleet.lock is not TOML ({error}); {AGAIN}") from error
-    found = document.pop("format", None)
+    return parsed(raw)
+
+
+def parsed(raw: Mapping[str, Any], name: str = "fleet.lock", again: str = AGAIN) -> Lockfile:
+    """The inverse of ``document``, also for what earlier versions wrote. Raises LockfileError, which says what ``name``
+    is wrong, and how to get it ``again``.
+    """
+    raw = dict(raw)
+    found = raw.pop("format", None)
     if found is None:
-        raise LockfileError(f"fleet.lock is empty or damaged; {AGAIN}")
+        raise LockfileError(f"{name} is empty or damaged; {again}")
     if found not in (1, FORMAT) or isinstance(found, bool):
-        raise LockfileError(f"fleet.lock has format {found!r}, and this FleetHub reads {FORMAT}; upgrade FleetHub")
+        raise LockfileError(f"{name} has format {found!r}, and this FleetHub reads {FORMAT}; upgrade FleetHub")
     try:
         if found == 1:
-            document = upgraded(document)
-        resources = decode_all(document.pop("resource", {}))
-        lockfile = replace(LOCKFILE.validate_python(document), resources=resources)
+            raw = upgraded(raw)
+        resources = decode_all(raw.pop("resource", {}))
+        lockfile = replace(LOCKFILE.validate_python(raw), resources=resources)
         if not lockfile.by_name and not lockfile.id:
             raise ValueError('it has no id, and does not say derive_from = "name"')
     except ValidationError as error:
-        raise LockfileError(f"fleet.lock is damaged ({said(error)}); {AGAIN}") from error
+        raise LockfileError(f"{name} is damaged ({said(error)}); {again}") from error
     except ValueError as error:
-        raise LockfileError(f"fleet.lock is damaged ({error}); {AGAIN}") from error
+        raise LockfileError(f"{name} is damaged ({error}); {again}") from error
     return lockfile

@@ -286,6 +286,22 @@ class Key(Block):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Where the state is kept: an object store's URL, or a reference to a URL; empty: ``fleet.lock``.
+
+    ``endpoint``: of an object store that is not its cloud's own; empty: its cloud's.
+    """
+
+    store: SecretRef | str = ""
+    endpoint: str = ""
+
+    @property
+    def reference(self) -> SecretRef | None:
+        """The reference to its URL; None where that is no secret."""
+        return self.store if isinstance(self.store, SecretRef) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
     """The whole spec. ``root`` is the absolute path of its folder; ``digest`` is over the files' bytes.
 
@@ -302,6 +318,7 @@ class Fleet:
     digest: str
     key_seed: SecretRef | None
     policy: Policy = field(default_factory=Policy)
+    state: State = field(default_factory=State)
     proxies: Mapping[str, Proxy] = field(default_factory=dict)
     backends: Mapping[str, Backend] = field(default_factory=dict)
     models: Mapping[str, Model] = field(default_factory=dict)
@@ -321,7 +338,7 @@ class Fleet:
     def secret_variables(self) -> frozenset[str]:
         """The environment variables that hold what the spec refers to; no program that ssh starts gets them."""
         nodes = (value for node in self.nodes.values() for value in node.env.values() if isinstance(value, SecretRef))
-        refs = (self.key_seed, *(proxy.master_key for proxy in self.proxies.values()), *nodes)
+        refs = (self.key_seed, self.state.reference, *(proxy.master_key for proxy in self.proxies.values()), *nodes)
         words = (text.partition(":") for ref in refs if ref for text in ref.alternatives)
         return frozenset(name for scheme, _, name in words if scheme == "env")
 

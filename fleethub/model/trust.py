@@ -19,6 +19,7 @@ from fleethub.model.secret import SecretRef
 PORTS = {"http": 80, "https": 443}
 COMMAND = "command:"
 SEED = "fleet key_seed"
+STATE = "state store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,9 @@ def uses(fleet: Fleet) -> tuple[Use, ...]:
         if origin := origin_of(at):
             found.append(Use(origin, what, credential))
 
+    if isinstance(fleet.state.store, str):
+        use(fleet.state.store, STATE)
+    use(fleet.state.endpoint, f"{STATE}'s endpoint")
     for proxy in fleet.proxies.values():
         use(proxy.admin_url, f"proxy.{proxy.name} admin_url", proxy.master_key)
         use(proxy.url, f"proxy.{proxy.name} url")
@@ -151,7 +155,7 @@ def uses(fleet: Fleet) -> tuple[Use, ...]:
 
 def runs(fleet: Fleet) -> tuple[Run, ...]:
     """Every command of the spec: those of references, and those that start and end nodes."""
-    found = [*_commands(fleet.key_seed, SEED)]
+    found = [*_commands(fleet.key_seed, SEED), *_commands(fleet.state.reference, STATE)]
     for proxy in fleet.proxies.values():
         found += _commands(proxy.master_key, f"proxy.{proxy.name} master_key")
     for node in fleet.nodes.values():

@@ -27,7 +27,6 @@ from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.operations.workplace import Workplace
-from fleethub.stores import open_store
 from fleethub.stores.interface import StaleLockfileError
 
 
@@ -84,15 +83,14 @@ def take(path: Path, proposal: ImportProposal, trusting: Trusting = ALONE, wait:
     spec alone; LockedError, OSError.
     """
     held, written = proposal.held, None
-    store = open_store(Path(proposal.edit.root))
-    with store.lock("import", wait):
-        if store.read().version != held.base:
-            raise StaleLockfileError("fleet.lock was changed meanwhile, so nothing was written; import again")
+    with Workplace(path, trusting=trusting, wait=wait) as now, now.lock("import"):
+        if now.store.version() != held.base:
+            raise StaleLockfileError(f"{now.store.place} was changed meanwhile, so nothing was written; import again")
         if proposal.edit.files:
             written = write(proposal.edit)
         if not held.plan.changes:
             return Outcome(Imported(written, None))
-        with Workplace(path, trusting=trusting) as after:
+        with Workplace(path, trusting=trusting, store=lambda *_: now.store) as after:
             done = carry_out(
                 after, held, ApplyInput(action="import"), then=lambda lockfile: _then(held, proposal.after, lockfile)
             )

@@ -90,8 +90,9 @@ def run(
     FLEETHUB.md that is gone or edited. After an apply everything is read once more, for sessions are told of it.
 
     ``sinks`` get every event. ``again`` False: the plan was made just now, and nobody was asked since. Raises
-    StalePlan (nothing was applied), stores.interface.LockedError, and StaleLockfileError when somebody wrote the
-    lockfile meanwhile, before the first request; once steps were done that is a note of the result, and its exit code.
+    StalePlan (nothing was applied), stores.interface.LockedError, StaleLockfileError when somebody wrote the lockfile
+    meanwhile, and StoreError where the store is lost, before the first request; once steps were done that is a note of
+    the result, and its exit code.
     """
     with workplace.lock(asked.operation):
         if again:
@@ -130,14 +131,14 @@ def carry_out(
 
     plan, resolver, store = held.plan, workplace.resolver, workplace.store
     journal, base, showing = store.journal(), held.base, list(sinks)
-    refused: StaleLockfileError | None = None  # after something was done
+    refused: StaleLockfileError | StoreError | None = None  # after something was done
     stopped = ""  # why the steps that were left were not done: from the first on that was not, none is
 
     def save(lockfile: Lockfile) -> None:
         nonlocal base, refused
         try:
             base = store.write(lockfile, base)
-        except StaleLockfileError as error:
+        except (StaleLockfileError, StoreError) as error:
             if base == held.base:
                 raise
             refused = error
@@ -147,7 +148,7 @@ def carry_out(
         try:
             if not stopped:
                 store.check(base)
-        except (StaleLockfileError, OSError) as error:
+        except (StaleLockfileError, StoreError, OSError) as error:
             stopped = str(error)
         return stopped
 
@@ -189,7 +190,7 @@ def carry_out(
     if stopped:
         notes += (stopped,)
     if refused is not None:
-        notes += (f"{refused}; what was done is done: if nobody else applied, that file belongs in fleet.lock's place",)
+        notes += (f"{refused}; what was done is done: if nobody else applied, that file belongs in its place",)
     elif not stopped:
         notes += publish(workplace.fleet, outcome.lockfile)
     notes += _trusted(workplace, outcome.lockfile)

@@ -25,14 +25,14 @@ from fleethub.model.measuring import ServerSettings
 from fleethub.model.observation import Source
 from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.outcome import Outcome
-from fleethub.operations.trust import ALONE, Trusting, lockfile_of, settle
+from fleethub.operations.stores import known
+from fleethub.operations.trust import ALONE, Trusting, settle
 from fleethub.placement.ask import AskError, Question, ask, backend_of, rank
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
 from fleethub.placement.settings import settings_for
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params
 from fleethub.sizing.quant import BITS
-from fleethub.stores import open_store
 
 if TYPE_CHECKING:
     from fleethub.clients.http import Http
@@ -105,7 +105,7 @@ def looking(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> 
         raise SpecError(loaded.findings)
     fleet = loaded.fleet
     wanted = [_asking(s, _tag(fleet, name)) for s in sources(fleet, {}, None)]
-    trust = settle(fleet, lockfile_of(open_store(Path(fleet.root))), trusting)
+    trust = settle(fleet, known(fleet), trusting)
     probe = Probe(s.at for s in wanted if s.system in ("litellm", *ENGINES) and trust.guard.allows(s.at))
     # what takes long to import is imported while hosts that say nothing are waited for
     from fleethub.clients.http import Http

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +23,7 @@ from fleethub.operations.plan import plan_exit, read_and_plan
 from fleethub.operations.workplace import Workplace
 from fleethub.reasons.graph import Use, UseGraph, use_graph
 from fleethub.reasons.why import Reason, reasons
-from fleethub.stores import open_store
-from fleethub.stores.interface import Store
+from fleethub.stores import recalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +81,12 @@ def resolved(text: str, known: Collection[Address]) -> Address:
     return found[0]
 
 
-def uses(path: Path, text: str, store: Callable[[Path], Store] = open_store) -> Outcome[UsesResult]:
+def uses(path: Path, text: str) -> Outcome[UsesResult]:
     """Who uses a thing, by spec and lockfile alone: no network, no secret. Raises InputError, SpecError."""
     from fleethub.operations.spec import open_fleet
 
-    opened = open_fleet(path, store=store)
-    lockfile = store(Path(opened.fleet.root)).read().lockfile
+    opened = open_fleet(path)
+    lockfile = recalled(Path(opened.fleet.root), bool(opened.fleet.state.store))
     graph = use_graph(opened.fleet, opened.written, lockfile)
     address = resolved(text, named_in(opened.fleet, graph, lockfile))
     return Outcome(UsesResult(address, graph, graph.users(address)))

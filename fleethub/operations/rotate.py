@@ -27,8 +27,8 @@ from fleethub.operations.edit import concluded, judged
 from fleethub.operations.edit_ownership import key_owned, project_name
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.spec import remembering
-from fleethub.operations.trust import Trusting, lockfile_of
-from fleethub.stores import open_store
+from fleethub.operations.stores import latest
+from fleethub.operations.trust import ALONE, Trusting
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def propose(path: Path, asked: RotateInput, trusting: Trusting | None = None) ->
     spec, project = load(path), project_name(asked.project)
     if spec.fleet is None:
         raise SpecError(spec.findings)
-    lockfile = lockfile_of(open_store(Path(spec.fleet.root)))
+    lockfile = latest(spec.fleet, trusting or ALONE)
     fleet = remembering(spec.fleet, lockfile)
     names = meant(fleet, asked.what)
     proposal = _proposal(spec, fleet, asked, names, project)

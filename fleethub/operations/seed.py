@@ -13,8 +13,8 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.trust import SEED, runs
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.spec import load_fleet
-from fleethub.operations.trust import New, Trusting, command_line, lockfile_of, settle
-from fleethub.stores import open_store
+from fleethub.operations.stores import latest
+from fleethub.operations.trust import New, Trusting, command_line, settle
 
 FILE = "file:"
 
@@ -51,7 +51,7 @@ def check(path: Path, trusting: Trusting) -> Outcome[SeedResult]:
     reference = " or ".join(alternatives(fleet))
     if fleet.key_seed is None:
         return Outcome(SeedResult("The spec names no key_seed.", reference), Exit.ERROR)
-    lockfile = lockfile_of(open_store(Path(fleet.root)))
+    lockfile = latest(fleet, trusting)
     wanted = lockfile.seed if lockfile else ""
     resolver = SecretResolver(Path(fleet.root), fleet.key_seed, (), settle(fleet, lockfile, trusting).guard)
     address = Address("fleet", fleet.name)

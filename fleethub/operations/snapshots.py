@@ -30,11 +30,12 @@ from fleethub.operations.plan import read_and_plan
 from fleethub.operations.sessions import keep, refused
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.operations.workplace import Workplace
+from fleethub.stores.interface import StoreError
 
 log = logging.getLogger(__name__)
 NEVER = "Never observed: nothing has been read yet, so nothing is known."
-#: What an operator can put right: a spec or lockfile that cannot be used.
-BROKEN = (SpecError, LockfileError)
+#: What an operator can put right: a spec, a lockfile or a store that cannot be used.
+BROKEN = (SpecError, LockfileError, StoreError)
 JITTER = 0.1  # of the interval, so that several servers do not ask in step
 
 #: path -> (mtime, size, inode) of each file that a plan is made from; None: it is not there.

@@ -17,10 +17,9 @@ from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.written import Written
+from fleethub.operations.stores import known
 from fleethub.rendering import Rendered, load_schemas, load_templates, render
 from fleethub.state.session_summary import Stamps, stamps
-from fleethub.stores import open_store
-from fleethub.stores.interface import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +46,19 @@ def load_fleet(path: Path) -> Fleet:
 
 
 def open_fleet(
-    path: Path, overlay: Overlay = MappingProxyType({}), store: Callable[[Path], Store] = open_store
+    path: Path,
+    overlay: Overlay = MappingProxyType({}),
+    lockfile: Callable[[Fleet], Lockfile | None] = known,
 ) -> OpenResult:
     """Load, cross-check and render a spec, offline; raises SpecError with every finding at once.
 
-    ``overlay``: files that are judged as if they were so on disk (see ``fleetspec.load``).
+    ``overlay``: files that are judged as if they were so on disk (see ``fleetspec.load``). ``lockfile``: what was
+    applied to the fleet, whose keys it remembers; without it what this machine last knew.
     """
     loaded = load(path, overlay)
     if loaded.fleet is None:
         raise SpecError(loaded.findings)
-    fleet = _remembering(loaded.fleet, store(Path(loaded.fleet.root)))
+    fleet = remembering(loaded.fleet, lockfile(loaded.fleet))
     seen = stamps(Path(fleet.root), _read_of(loaded, fleet))
     templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
     rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
@@ -68,15 +70,10 @@ def open_fleet(
     return OpenResult(fleet, rendered, findings, seen, loaded.written, loaded.texts)
 
 
-def _remembering(fleet: Fleet, store: Store) -> Fleet:
-    """With what the lockfile remembers of its keys; one that cannot be read is told of where it is needed."""
-    from fleethub.lockfile.errors import LockfileError
-
-    try:
-        lockfile = store.read().lockfile
-    except LockfileError:
-        return fleet
-    return remembering(fleet, lockfile)
+def same_memory(fleet: Fleet, lockfile: Lockfile | None) -> bool:
+    """Whether the fleet was opened with what this lockfile remembers of its keys."""
+    forgotten = replace(fleet, births={}, floors={}, kept={}, endings={})
+    return remembering(forgotten, lockfile) == fleet
 
 
 def remembering(fleet: Fleet, lockfile: Lockfile | None) -> Fleet:
@@ -105,13 +102,14 @@ def _read_of(loaded: Loaded, fleet: Fleet) -> Iterable[str]:
 
 
 def _forbidden(fleet: Fleet) -> list[Finding]:
-    """Nodes whose variables name the seed or a master key: neither ever belongs on a node."""
+    """Nodes whose variables name the seed, a master key or the state store: none ever belongs on a node."""
     guarded = {a for proxy in fleet.proxies.values() for a in proxy.master_key.alternatives}
-    guarded |= set(fleet.key_seed.alternatives if fleet.key_seed else ())
+    for ref in (fleet.key_seed, fleet.state.reference):
+        guarded |= set(ref.alternatives if ref else ())
     return [
         Finding(
             "node.env-forbidden",
-            f"{variable} would give the node the seed or a proxy's master key",
+            f"{variable} would give the node the seed, a proxy's master key or the state store",
             node_address(node.name),
             node.place,
             "a node has its own key already, in FLEETHUB_KEY_<PROXY>",

@@ -12,6 +12,7 @@ from fleethub.fleetspec import load
 from fleethub.model.address import Address
 from fleethub.model.errors import FleetHubError
 from fleethub.model.observation import Lockfile
+from fleethub.operations.stores import opened
 from fleethub.stores import open_store
 from fleethub.stores.interface import Store
 
@@ -39,8 +40,12 @@ def root_of(path: Path) -> Path:
 
 
 def store_of(path: Path) -> Store:
-    """The store of the fleet at ``path``."""
-    return open_store(root_of(path))
+    """The store of the fleet at ``path``, of a spec that does not hold together the file store of its folder.
+
+    Raises StoreError, and what ``operations.trust.settle`` raises.
+    """
+    fleet = load(path).fleet
+    return open_store(root_of(path)) if fleet is None else opened(fleet)
 
 
 def lockfile_of(store: Store) -> Lockfile:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from fleethub import folders
 from fleethub.kinds.node.attributes import NodeAttrs
-from fleethub.lockfile.errors import LockfileError
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 from fleethub.model.finding import FOR_PEOPLE, Finding
@@ -23,7 +22,6 @@ from fleethub.model.observation import AnyLocked, Lockfile
 from fleethub.model.secret import SecretRef
 from fleethub.model.trust import COMMAND, Guard, Record, Run, Use, digest, origin_of, runs, uses
 from fleethub.state import trust as kept
-from fleethub.stores.interface import Store
 
 VARIABLE = "FLEETHUB_TRUST"
 HAND = "named by hand"
@@ -92,7 +90,7 @@ def given(items: Iterable[str]) -> Given:
     for item in items:
         if item.strip() in ("", "*"):
             raise TrustInputError(f"{item!r} trusts nothing in particular; name a URL[=REF] or a COMMAND")
-        if match := re.fullmatch(r"(?:https?|ssh)://[^\s=]+(?:=(.+))?", item, re.DOTALL):
+        if match := re.fullmatch(r"(?:https?|ssh|s3|gs|az)://[^\s=]+(?:=(.+))?", item, re.DOTALL):
             references = tuple(_REF.split(match[1])) if match[1] else ()
             if any(not re.match(r"(env|file|command):.", one) for one in references):
                 raise TrustInputError(f"{item!r}: after = stands a reference: env:NAME, file:PATH or command:ARGV")
@@ -101,7 +99,7 @@ def given(items: Iterable[str]) -> Given:
         elif re.fullmatch(r"sha256:[0-9a-f]{64}", item):
             commands.add(item.removeprefix("sha256:"))
         elif "://" in item.split()[0]:
-            raise TrustInputError(f"{item!r} is no http://, https:// or ssh:// URL")
+            raise TrustInputError(f"{item!r} is no http://, https://, ssh://, s3://, gs:// or az:// URL")
         elif not _words(item.removeprefix(COMMAND)):
             raise TrustInputError(f"{item!r} is no command: it has no word, or a quote without its end")
         else:
@@ -114,14 +112,6 @@ def _words(line: str) -> list[str]:
         return shlex.split(line)
     except ValueError:
         return []
-
-
-def lockfile_of(store: Store) -> Lockfile | None:
-    """The lockfile as far as it can be read: what is wrong with it is told where it is needed."""
-    try:
-        return store.read().lockfile
-    except LockfileError:
-        return None
 
 
 def record_of(fleet: Fleet, lockfile: Lockfile | None) -> tuple[tuple[Path, ...], Record | None]:

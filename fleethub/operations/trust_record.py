@@ -13,19 +13,18 @@ from fleethub.model.observation import Lockfile
 from fleethub.model.trust import COMMAND, Known, Record, Run, Use, digest, runs, uses
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.spec import load_fleet
+from fleethub.operations.stores import known
 from fleethub.operations.trust import (
     HAND,
     New,
     TrustInputError,
     command_line,
     given,
-    lockfile_of,
     record_of,
     remember,
     unknown,
 )
 from fleethub.state import trust as kept
-from fleethub.stores import open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def remove(path: Path, items: Sequence[str]) -> Outcome[TrustResult]:
 
 def _opened(path: Path) -> tuple[Fleet, Lockfile | None]:
     fleet = load_fleet(path)
-    return fleet, lockfile_of(open_store(Path(fleet.root)))
+    return fleet, known(fleet)
 
 
 def _outcome(

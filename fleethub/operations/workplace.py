@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -18,11 +19,12 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Observation, Source
 from fleethub.model.plan import Plan
-from fleethub.operations.spec import open_fleet, remembering
-from fleethub.stores import open_store
+from fleethub.operations.spec import open_fleet, same_memory
+from fleethub.operations.stores import known, lockfile_of, store_of
 from fleethub.stores.interface import Store
 
 if TYPE_CHECKING:
+    from fleethub.model.trust import Guard
     from fleethub.operations.held import HeldPlan
     from fleethub.operations.trust import Trusting
     from fleethub.rendering import Rendered
@@ -36,21 +38,21 @@ class Workplace:
         path: Path,
         overlay: Overlay = MappingProxyType({}),
         trusting: Trusting | None = None,
-        store: Callable[[Path], Store] = open_store,
+        store: Callable[[Fleet, Guard], Store] = store_of,
         lockfile: Lockfile | None = None,
         wait: float = 0,
     ) -> None:
-        """Open the spec at ``path``; ``store`` opens the store of the fleet whose folder it is given.
+        """Open the spec at ``path``, and the store of its state; what ``store`` gives is the giver's to close.
 
         ``lockfile``: the one to remember, where the store's own cannot be read. ``wait``: seconds to wait for the lock.
-        Raises SpecError, and what ``operations.trust.settle`` raises.
+        Raises SpecError, StoreError, and what ``operations.trust.settle`` raises.
         """
         from fleethub.clients.http import Http
         from fleethub.clients.resolver import SecretResolver
         from fleethub.clients.shell import Shells
-        from fleethub.operations.trust import ALONE, lockfile_of, settle
+        from fleethub.operations.trust import ALONE, settle
 
-        self.opened = open_fleet(path, overlay, store)
+        self.opened = open_fleet(path, overlay)
         self.fleet = self.opened.fleet
         self.root = Path(self.fleet.root)
         with suppress(OSError):
@@ -58,13 +60,22 @@ class Workplace:
                 from fleethub.operations.edit_write import finish
 
                 finish(self.root)
-        self.store = store(self.root)
-        if lockfile is not None:
-            self.fleet = remembering(self.fleet, lockfile)
-        self.trust = settle(self.fleet, lockfile or lockfile_of(self.store), trusting or ALONE)
+        recalled, trusting = known(self.fleet), trusting or ALONE
+        self.trust = settle(self.fleet, recalled, trusting)
+        self.store, self._lent = store(self.fleet, self.trust.guard), store is not store_of
+        try:
+            found = lockfile or lockfile_of(self.store)
+        except BaseException:
+            self.store.close()
+            raise
+        if found is not recalled:  # somebody applied elsewhere
+            self.trust = settle(self.fleet, found, replace(trusting, ask=None))
+            if not same_memory(self.fleet, found):
+                self.opened = open_fleet(path, overlay, lambda fleet: found)
+                self.fleet = self.opened.fleet
         guard = self.trust.guard
-        masters = (proxy.master_key for proxy in self.fleet.proxies.values())
-        self.resolver = SecretResolver(self.root, self.fleet.key_seed, tuple(masters), guard)
+        guarded = (*(proxy.master_key for proxy in self.fleet.proxies.values()), self.fleet.state.reference)
+        self.resolver = SecretResolver(self.root, self.fleet.key_seed, tuple(r for r in guarded if r), guard)
         self.http = Http(guard=guard)
         self.shells = Shells(self.fleet.ssh_program, self.fleet.secret_variables, guard)
         self._locked, self._wait = False, wait
@@ -75,6 +86,8 @@ class Workplace:
     def __exit__(self, *args: object) -> None:
         self.http.close()
         self.shells.close()
+        if not self._lent:
+            self.store.close()
 
     @contextmanager
     def lock(self, operation: str) -> Iterator[None]:

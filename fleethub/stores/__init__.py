@@ -1,14 +1,56 @@
-"""Where a fleet's state is kept: the lockfile, its lock, the journal of each apply, the history of edits."""
+"""Where a fleet's state is kept: the lockfile, its lock, the history of applies, documents; the history of edits."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from fleethub.stores.interface import Store
+from fleethub.lockfile.errors import LockfileError
+from fleethub.model.observation import Lockfile
+from fleethub.stores.interface import Store, StoreError
+
+#: What the URL of a store may begin with.
+SCHEMES = ("postgresql://", "postgres://", "s3://", "gs://", "az://")
 
 
-def open_store(root: Path) -> Store:
-    """The store of the fleet whose folder is ``root``."""
+def open_store(root: Path, url: str = "", fleet: str = "", endpoint: str = "") -> Store:
+    """The store of the fleet whose folder is ``root``; ``url`` empty: the file store.
+
+    ``fleet`` is its id, under which a database keeps it; ``endpoint``: of an object store that is not its cloud's own.
+    Nothing is asked of it yet. Raises StoreError for a URL that is none of a store's; its text is never shown, for it
+    may hold a password.
+    """
+    if not url:
+        from fleethub.stores.file import FileStore
+
+        return FileStore(root)
+    scheme = next((scheme for scheme in SCHEMES if url.startswith(scheme)), "")
+    if not scheme:
+        raise StoreError(f"[state] store leads to no URL of a store; what there is: {', '.join(SCHEMES)}")
+    if scheme.startswith("postgres"):
+        from fleethub.stores.postgres import PostgresStore
+
+        return PostgresStore(root, url, fleet)
+    from fleethub.stores.objects import ObjectStore
+
+    return ObjectStore(root, url, endpoint)
+
+
+def recalled(root: Path, remote: bool) -> Lockfile | None:
+    """The lockfile as this machine last knew it, without asking anybody: for what must work without network.
+
+    Of a fleet whose store is remote that is the copy that the last command left, or a ``fleet.lock`` that was pulled,
+    whichever is later. None where there is none. Raises LockfileError.
+    """
     from fleethub.stores.file import FileStore
 
-    return FileStore(root)
+    pulled = FileStore(root).read().lockfile
+    if not remote:
+        return pulled
+    from fleethub.stores.copy import Copy
+
+    copy = Copy(root).read()
+    found = [one for one in (pulled, copy.lockfile if copy else None) if one is not None]
+    return max(found, key=lambda lockfile: lockfile.serial, default=None)
+
+
+__all__ = ["LockfileError", "Store", "StoreError", "open_store", "recalled"]

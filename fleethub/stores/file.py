@@ -40,6 +40,13 @@ class FileStore(kept.Documents):
         """See ``Store.place``."""
         return "fleet.lock"
 
+    def prepare(self) -> tuple[str, ...]:
+        """See ``Store.prepare``."""
+        return ()
+
+    def close(self) -> None:
+        """See ``Store.close``."""
+
     def read(self) -> Stored:
         """See ``Store.read``; version "" means that there is none."""
         try:

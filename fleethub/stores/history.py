@@ -30,7 +30,12 @@ class History:
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Add a line with the time before it, on disk when this returns; raises OSError."""
-        self._lines.add(json.dumps({"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}).encode())
+        self._lines.add(json.dumps(timed(line)).encode())
+
+
+def timed(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line with the time before it."""
+    return {"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **line}
 
 
 def read(path: Path) -> list[dict[str, Any]]:

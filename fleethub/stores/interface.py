@@ -107,6 +107,14 @@ class Store(Protocol):
     def place(self) -> str:
         """Where it is, for people: ``fleet.lock``, a database or bucket by its name; no secret."""
 
+    def prepare(self) -> tuple[str, ...]:
+        """Make what the store needs where it is not there yet (tables), and prove that it does what it must; says what
+        was made. Raises StoreError for a service that cannot be one. For ``fleethub state init``.
+        """
+
+    def close(self) -> None:
+        """Give connections back."""
+
     def read(self) -> Stored:
         """The lockfile and its version; raises LockfileError for what cannot be read."""
 

@@ -58,11 +58,15 @@ class Documents:
 
 def packed(document: Mapping[str, Any]) -> bytes:
     """A document as compressed JSON: the same value gives the same bytes. Raises ValueError for what is no JSON."""
+    return gzip.compress(text_of(document).encode(), mtime=0)
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """A document as JSON; raises ValueError for what is none."""
     try:
-        text = json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except TypeError as error:
         raise ValueError(str(error)) from None
-    return gzip.compress(text.encode(), mtime=0)
 
 
 def unpacked(data: bytes) -> dict[str, Any]:

@@ -36,6 +36,12 @@ class MemoryStore:
     def __init__(self, shelf: Shared) -> None:
         self._shelf, self._mine = shelf, None
 
+    def prepare(self) -> tuple[str, ...]:
+        return ()
+
+    def close(self) -> None:
+        pass
+
     def read(self) -> Stored:
         texts = self._shelf.texts
         return Stored(load(texts[-1]) if texts else None, str(len(texts)))

@@ -47,9 +47,9 @@ def applied(workplace: Workplace) -> bool:
 
 def test_apply_runs_on_it(place: Place) -> None:
     shelf = Shared()
-    with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
+    with Workplace(place.folder, store=lambda *_: MemoryStore(shelf)) as workplace:
         assert applied(workplace)
-    with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
+    with Workplace(place.folder, store=lambda *_: MemoryStore(shelf)) as workplace:
         made = planning.run(workplace).data
     assert not made.plan.changes
     store = MemoryStore(shelf)
@@ -63,11 +63,11 @@ def test_apply_runs_on_it(place: Place) -> None:
 
 def test_what_somebody_wrote_between_plan_and_apply_is_not_overwritten(place: Place, world: World) -> None:
     shelf = Shared()
-    with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
+    with Workplace(place.folder, store=lambda *_: MemoryStore(shelf)) as workplace:
         assert applied(workplace)
     place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
     before = world.admin.row("volta")
-    with Workplace(place.folder, store=lambda root: MemoryStore(shelf)) as workplace:
+    with Workplace(place.folder, store=lambda *_: MemoryStore(shelf)) as workplace:
         held, theirs = apply.prepare(workplace, ASKED).data, MemoryStore(shelf)
         read = theirs.read()
         assert read.lockfile is not None
