@@ -8,13 +8,13 @@ from typing import Any
 
 from fleethub.adoption.proposal import Draft, Unsayable
 from fleethub.fleetspec.added import NewBlock
-from fleethub.fleetspec.resolve import LIMITS
 from fleethub.kinds.key import mark_of
 from fleethub.kinds.key.adopted import covers
 from fleethub.kinds.key.attributes import ALL, tags
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
+from fleethub.model.fleet import LIMITS
 from fleethub.model.keycall import LIST, PATH, ROUTE_WORDS
 from fleethub.model.keycall import covers as covers_route
 from fleethub.model.text import plural

@@ -25,6 +25,7 @@ COMMANDS = {
     "apply": "Make it so.",
     "destroy": "Remove everything that FleetHub made for this fleet.",
     "log": "Show who did what and when, and the spec of then.",
+    "drift": "Show what somebody changed; --accept writes it into the spec.",
     "status": "Show what runs where, now.",
     "show": "Show everything about one address.",
     "why": "Say why one address is as it is, line by line.",
@@ -50,7 +51,6 @@ COMMANDS = {
 }
 #: Commands of the design that this version does not have: they say so, instead of "no such command".
 LATER = [
-    "drift",
     "lock",
 ]
 

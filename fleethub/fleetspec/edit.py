@@ -149,6 +149,8 @@ class _Desk:
                 toml = _put(self._block(file, block), block, path, value)
             except (TOMLKitError, KeyError, TypeError, ValueError) as error:
                 raise self._by_hand(file, block, path) from error
+        elif value is None:
+            return
         else:
             toml = self._toml(self.main)
             text = f"[{report.dotted((*block, *path[:-1]))}]\n{path[-1]} = {toml_value(value).as_string()}\n"
@@ -330,28 +332,30 @@ def _paths(fields: Fields) -> dict[Names, Any]:
 
 
 def _put(toml: TomlText, block: Names, path: Names, value: Any) -> TomlText:
-    """One field of a block: in its sub-table's section where there is one, else in its own."""
-    inner = toml.section((*block, path[0])) if len(path) == 2 else None
-    if inner is not None:
-        return toml.changed(inner, lambda table: _assign(table, path[1], value))
-    section = toml.section(block)
+    """One field of a block: in the section of the innermost of its tables that has one, else in the block's own."""
+    above = (path[:length] for length in range(len(path) - 1, 0, -1))
+    inner = next((names for names in above if toml.section((*block, *names)) is not None), ())
+    section = toml.section((*block, *inner))
     if section is None:
         first = toml.sections(block)[0].first
         toml = toml.inserted(first, f"[{report.dotted(block)}]\n")
         section = toml.section(block)
         assert section is not None
+    return toml.changed(section, lambda table: _assign_at(table, path[len(inner) :], value))
 
-    def change(table: Any) -> None:
-        if len(path) == 1:
-            _assign(table, path[0], value)
-        elif path[0] in table:
-            _assign(table[path[0]], path[1], value)
-            if not table[path[0]]:
-                del table[path[0]]
-        else:
-            table[path[0]] = toml_value({path[1]: value})
 
-    return toml.changed(section, change)
+def _assign_at(table: Any, path: Names, value: Any) -> None:
+    """A value at a path of a table; tables in between are made where they are not, and go when they are empty."""
+    if len(path) == 1:
+        _assign(table, path[0], value)
+    elif path[0] in table:
+        _assign_at(table[path[0]], path[1:], value)
+        if not table[path[0]]:
+            del table[path[0]]
+    else:
+        for key in reversed(path[1:]):
+            value = {key: value}
+        table[path[0]] = toml_value(value)
 
 
 def _assign(table: Any, key: Any, value: Any) -> None:

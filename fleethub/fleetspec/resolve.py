@@ -26,6 +26,7 @@ from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.targets import expand, normal
 from fleethub.fleetspec.values import Plain
 from fleethub.model.fleet import (
+    LIMITS,
     Agent,
     Backend,
     DeclaredType,
@@ -42,15 +43,6 @@ from fleethub.model.fleet import (
 )
 from fleethub.nodetypes.declared import Declared
 
-LIMITS = {
-    "rpm": "rpm_limit",
-    "tpm": "tpm_limit",
-    "max_budget": "max_budget",
-    "budget_duration": "budget_duration",
-    "max_parallel_requests": "max_parallel_requests",
-    "model_rpm": "model_rpm_limit",
-    "model_tpm": "model_tpm_limit",
-}
 #: What else a key is given, as its attributes are called.
 GIVEN = ("expires", "allowed_routes", "tags", "team")
 
@@ -156,6 +148,7 @@ def _key(table: KeyTable, common: Mapping[str, Any]) -> Key:
         generation=table.generation,
         grace=table.grace,
         adopt=table.adopt,
+        ignore=tuple(LIMITS.get(name, name) for name in table.ignore),
     )
 
 
@@ -185,6 +178,7 @@ def _node(spec: Spec, merged: MergedNode, sources: Sources, types: Mapping[str, 
         image=filled(values.pop("image", "")),
         chain=tuple(h for h in chain if isinstance(h, Hop)),
         key=values.pop("key", name),
+        ignore=tuple(values.pop("ignore", ())),
         command=tuple(command),
         stop=tuple(filled(word) for word in (declared.stop if declared else ())),
         declared=declared,

@@ -295,6 +295,11 @@ class RoleTable(TypeTables):
         {},
         description='Variables: references (env:, file:, command:), or { value = "…" } for what is no secret',
     )
+    ignore: list[v.Line] = Field(
+        [],
+        description='What is left alone where somebody changed it by hand: a file, or with manage = "wiring" a path as '
+        'the plan shows it, like "openclaw.json.agents.defaults.model.fallbacks"',
+    )
 
 
 class NodeTable(RoleTable):
@@ -307,6 +312,12 @@ class DefaultsTable(Table):
     """What holds unless a role or a node says otherwise."""
 
     node: RoleTable = Field(default_factory=RoleTable, description="Defaults of every node")
+
+
+Ignorable = Literal[
+    "rpm", "tpm", "max_budget", "budget_duration", "max_parallel_requests", "model_rpm", "model_tpm",
+    "expires", "allowed_routes", "tags", "team", "aliases", "router_settings",
+]  # fmt: skip
 
 
 class KeyTable(Block):
@@ -335,6 +346,9 @@ class KeyTable(Block):
     )
     adopt: Literal["keep", "narrow"] = Field(
         "keep", description="What an adopted key may call beyond the wiring: keep (default), or narrow takes it away"
+    )
+    ignore: list[Ignorable] = Field(
+        [], description="Fields that are left alone where somebody changed them in LiteLLM by hand"
     )
 
 

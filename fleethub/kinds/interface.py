@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from fleethub.kinds.codec import parse
 from fleethub.kinds.compare import changed_fields, drifted
-from fleethub.kinds.values import Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
+from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.attributes import Attributes
 from fleethub.model.facts import Facts
@@ -201,6 +201,14 @@ class Kind(Generic[A, M, T]):
 
     def beside(self, item: ResourceState[A, M, T]) -> tuple[str, ...]:
         """What it has that the spec does not name and that stays, in words."""
+        return ()
+
+    def accepted(self, item: ResourceState[A, M, T], fleet: Fleet) -> Acceptance | None:
+        """What the spec would say for its drift to be what is wanted; None where a spec says nothing of such things."""
+        return None
+
+    def left_alone(self, item: ResourceState[A, M, T]) -> tuple[FieldChange, ...]:
+        """What somebody changed and the spec leaves alone (``ignore``): it is seen as it is wanted, and told here."""
         return ()
 
     def kept(self, item: ResourceState[A, M, T]) -> tuple[str, ...]:

@@ -123,6 +123,19 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What the spec would say for what somebody changed to be what is wanted.
+
+    ``fields``: into ``block`` (``("keys", "web")``), by path below it; None takes one out. ``left``: what no spec says,
+    by its name in a plan, and why.
+    """
+
+    block: tuple[str, str]
+    fields: Mapping[tuple[str, ...], object] = field(default_factory=dict)
+    left: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StatusInputs:
     """A plan and what it was made from; ``seen`` is what was observed of every resource, wanted or last applied.
 

@@ -159,6 +159,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "node.nothing-to-wire": (E, 'the files that manage = "wiring" puts a node\'s wiring into are not there'),
     "node.env-open": (W, "a node's .env that is its operator's can be read by everybody on its machine"),
     "node.key-unadopted": (E, "a node keeps a key that FleetHub does not know"),
+    "node.ignore-unknown": (W, "ignore names nothing of the node that can be left alone"),
     "node.kept-changed": (W, "a value that stays as it is found is no longer the one that was recorded"),
     "node.foreign": (E, "the target carries another fleet's mark"),
     "node.no-docker": (E, "the node's machine has no docker to start it with"),

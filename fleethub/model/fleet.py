@@ -240,7 +240,8 @@ class Node(Block):
     ``env`` values are references or plain text; ``settings`` is its type's own table; ``files`` maps the roles of its
     type's files to paths below the target. ``declared`` is its type where the fleet brings it. ``command`` makes it use
     its files, ``stop`` ends it. ``port`` 0: none is known. ``settle`` and ``timeout`` in seconds. ``wiring``: providers
-    of its own config by id, with ``manage = "wiring"``.
+    of its own config by id, with ``manage = "wiring"``. ``ignore``: what is left alone where somebody changed it,
+    files or paths of FleetHub's part as a plan names them.
     """
 
     host: str
@@ -264,6 +265,19 @@ class Node(Block):
     settings: Mapping[str, Any] = field(default_factory=dict)
     declared: DeclaredType | None = None
     wiring: Mapping[str, WiredProvider] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+
+
+#: Limits of a key: the spec's name -> LiteLLM's.
+LIMITS = {
+    "rpm": "rpm_limit",
+    "tpm": "tpm_limit",
+    "max_budget": "max_budget",
+    "budget_duration": "budget_duration",
+    "max_parallel_requests": "max_parallel_requests",
+    "model_rpm": "model_rpm_limit",
+    "model_tpm": "model_tpm_limit",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +288,7 @@ class Key(Block):
     currency), budget_duration, max_parallel_requests, model_rpm_limit and model_tpm_limit (by model). ``given``:
     expires (how long a value lives), allowed_routes, tags, team (its id). ``adopt``: whether what an adopted key may
     call beyond the wiring stays. ``grace``: seconds that an old value works on beside a new one; None: not written.
+    ``ignore``: attributes that are left alone where somebody changed them, under LiteLLM's names.
     """
 
     limits: Mapping[str, int | float | str | Mapping[str, int]] = field(default_factory=dict)
@@ -283,6 +298,7 @@ class Key(Block):
     generation: int = 1
     adopt: Literal["keep", "narrow"] = "keep"
     grace: float | None = None
+    ignore: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

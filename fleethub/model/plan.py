@@ -110,7 +110,8 @@ class Change:
 class Drift:
     """Observed differs from the lockfile: what somebody changed behind our back.
 
-    ``kept``: paths at a node's target of files that a repair overwrites, and that are kept there first.
+    ``kept``: paths at a node's target of files that a repair overwrites, and that are kept there first. ``title``: what
+    it stands under for people, as a change does.
     """
 
     address: Address
@@ -118,6 +119,24 @@ class Drift:
     fields: tuple[FieldChange, ...] = ()
     repaired: bool = True
     kept: tuple[str, ...] = ()
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """What somebody changed and the spec says to leave alone (``ignore``): from what is wanted to what is there."""
+
+    address: Address
+    fields: tuple[FieldChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """What somebody changed, what of that ``ignore`` leaves alone, and what nobody could look at, with why."""
+
+    drift: tuple[Drift, ...]
+    left_alone: tuple[LeftAlone, ...]
+    unknown: Mapping[Address, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +214,7 @@ class Plan:
     sentence: str
     changes: tuple[Change, ...] = ()
     drift: tuple[Drift, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
     findings: tuple[Finding, ...] = ()
     steps: tuple[Step, ...] = ()
     loads: tuple[Load, ...] = ()

@@ -25,6 +25,7 @@ class Base:
     port = 0
     context_min = 0
     files: tuple[FileType, ...] = ()
+    overlay = ""
     providers = False
     ignores: frozenset[str] = frozenset()
 

@@ -115,6 +115,10 @@ class NodeType(Protocol):
         """The port that a node listens on unless the spec says otherwise; 0: none that is known."""
 
     @property
+    def overlay(self) -> str:
+        """The role of the file that its own table of the spec is merged into; empty: none."""
+
+    @property
     def providers(self) -> bool:
         """Whether its config names providers that the spec may use: ``[nodes.x.wiring]``."""
 

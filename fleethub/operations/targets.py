@@ -18,10 +18,10 @@ MANY = 4  # names that a line shows
 
 def part_of(targets: Sequence[str], excludes: Sequence[str], fleet: Fleet, known: Collection[Address]) -> Part:
     """What the patterns name among the ``known`` addresses; raises InputError for one that names nothing."""
-    out = frozenset(a for text in excludes for a in _named(text, "--exclude", fleet, known))
+    out = frozenset(a for text in excludes for a in addresses_of(text, "--exclude", fleet, known))
     if not targets:
         return Part(None, out)
-    return Part(frozenset(a for text in targets for a in _named(text, "--target", fleet, known)), out)
+    return Part(frozenset(a for text in targets for a in addresses_of(text, "--target", fleet, known)), out)
 
 
 def part_notes(part: Part, plan: Plan) -> Iterable[str]:
@@ -74,7 +74,8 @@ def _to_forget(text: str, wanted: Collection[Address], known: Collection[Address
     return address
 
 
-def _named(text: str, option: str, fleet: Fleet, known: Collection[Address]) -> list[Address]:
+def addresses_of(text: str, option: str, fleet: Fleet, known: Collection[Address]) -> list[Address]:
+    """What a pattern names among the ``known`` addresses; raises InputError, in words of ``option``, for none."""
     found = _labelled(text[1:], fleet, known) if text.startswith("@") else _matching(text, known)
     if not found:
         nodes = sorted(a.name for a in known if a.kind == "node")

@@ -19,6 +19,7 @@ from fleethub.model.plan import (
     Drift,
     FieldChange,
     FileDiff,
+    LeftAlone,
     Load,
     Plan,
     Why,
@@ -76,6 +77,13 @@ class DriftForm(TypedDict):
     fields: tuple[FieldTable, ...]
     repaired: bool
     kept: Texts
+    title: str
+
+
+@with_config(STRICT)
+class LeftAloneForm(TypedDict):
+    address: Named
+    fields: tuple[FieldTable, ...]
 
 
 @with_config(STRICT)
@@ -129,6 +137,7 @@ class PlanForm(TypedDict):
     sentence: str
     changes: tuple[Annotated[Change, Table(ChangeForm)], ...]
     drift: tuple[Annotated[Drift, Table(DriftForm)], ...]
+    left_alone: tuple[Annotated[LeftAlone, Table(LeftAloneForm)], ...]
     findings: tuple[Annotated[Finding, Table(FindingForm)], ...]
     loads: Annotated[tuple[Annotated[Load, Table(LoadForm)], ...], Field(alias="vram")]
     notes: Texts

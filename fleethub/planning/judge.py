@@ -91,6 +91,6 @@ def drift(item: AnyState, repair: bool) -> Drift | None:
     if item.want is not None and item.want.source.id != locked.source.id:
         return None  # it was applied somewhere else
     if isinstance(item.have, Absent):
-        return Drift(item.address, kind.absent(item)[0], (), repair)
+        return Drift(item.address, kind.absent(item)[0], (), repair, title=kind.title(item.address))
     found = kind.drifted(item)
-    return Drift(item.address, *found, repair, kind.kept(item)) if found is not None else None
+    return Drift(item.address, *found, repair, kind.kept(item), kind.title(item.address)) if found is not None else None

@@ -17,7 +17,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyResource, Lockfile, Unknown
-from fleethub.model.plan import NO_ORDERS, WHOLE, Action, Blocker, Change, Orders, Part, Plan, Why
+from fleethub.model.plan import NO_ORDERS, WHOLE, Action, Blocker, Change, LeftAlone, Orders, Part, Plan, Why
 from fleethub.model.secret import Fingerprinter
 from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.backends import unreadable
@@ -129,6 +129,9 @@ def make_plan(
         sentence="",
         changes=tuple(changes),
         drift=drifted,
+        left_alone=tuple(
+            LeftAlone(a, fields) for a, i in items.items() if a not in left and (fields := KINDS[a.kind].left_alone(i))
+        ),
         findings=tuple(f for f in dict.fromkeys(found) if f.address is None or f.address not in left),
         steps=ordered,
         loads=tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fleethub.model.finding import Finding
-from fleethub.model.plan import MISSING, Change, FieldChange, Plan
+from fleethub.model.plan import MISSING, Change, Drift, FieldChange, LeftAlone, Plan
 
 
 def finding_data(finding: Finding) -> dict[str, Any]:
@@ -49,20 +49,28 @@ def change_data(change: Change, full: bool = False) -> dict[str, Any]:
     return out
 
 
+def drift_data(drift: Drift) -> dict[str, Any]:
+    """What somebody changed of one resource."""
+    return {
+        "type": "drift",
+        "address": str(drift.address),
+        "summary": drift.summary,
+        "repaired": drift.repaired,
+        "fields": [field_data(field) for field in drift.fields],
+        "kept": list(drift.kept),
+    }
+
+
+def left_alone_data(one: LeftAlone) -> dict[str, Any]:
+    """What ``ignore`` leaves alone of one resource."""
+    return {"type": "ignored", "address": str(one.address), "fields": [field_data(field) for field in one.fields]}
+
+
 def plan_data(plan: Plan, full: bool = False) -> list[dict[str, Any]]:
     """Changes, drift and findings as lines, then the summary."""
     lines = [change_data(c, full) for c in plan.changes]
-    lines += [
-        {
-            "type": "drift",
-            "address": str(d.address),
-            "summary": d.summary,
-            "repaired": d.repaired,
-            "fields": [field_data(field) for field in d.fields],
-            "kept": list(d.kept),
-        }
-        for d in plan.drift
-    ]
+    lines += [drift_data(d) for d in plan.drift]
+    lines += [left_alone_data(one) for one in plan.left_alone]
     lines += [finding_data(f) for f in plan.findings]
     lines.append(
         {

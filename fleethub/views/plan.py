@@ -11,7 +11,7 @@ from typing import Any
 from fleethub.model.address import Address
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.plan import MISSING, Action, Change, Drift, FieldChange, Load, Plan
+from fleethub.model.plan import MISSING, Action, Change, Drift, FieldChange, LeftAlone, Load, Plan
 from fleethub.model.text import gib, named, plural
 from fleethub.views.style import Style
 
@@ -44,6 +44,7 @@ def plan_text(plan: Plan, style: Style, full: bool = False) -> str:
         lines += [f"  {_load(load)}" for load in plan.loads]
     if plan.id:
         lines += ["", f"Plan {plan.id}: {_summary(plan)}"]
+    lines += left_alone_lines(plan.left_alone, style)
     lines += [style("dim", f"({note})") for note in plan.notes]
     return "\n".join(lines)
 
@@ -53,9 +54,32 @@ def changes_lines(changes: Iterable[Change], style: Style, full: bool = False) -
     return [line for same in _folded(changes) for line in _change(same, style, full)]
 
 
-def drift_lines(drift: Sequence[Drift], style: Style, full: bool = False) -> list[str]:
-    """What somebody changed behind our back, and whether it stays; ``full``: each by itself."""
-    return [line for alike in ([[d] for d in drift] if full else _alike(drift)) for line in _drift(alike, style)]
+def drift_lines(drifts: Sequence[Drift], style: Style, full: bool = False) -> list[str]:
+    """Grouped and folded as changes are; ``full``: each by itself."""
+    groups: dict[str, list[Drift]] = {}
+    for drift in drifts:
+        groups.setdefault(drift.title, []).append(drift)
+    lines: list[str] = []
+    for title in sorted(groups):
+        lines += [f"  {title}"] if len(groups) > 1 else []
+        for alike in [[d] for d in groups[title]] if full else _alike(groups[title]):
+            lines += [("  " if len(groups) > 1 else "") + line for line in _drift(alike, style)]
+    return lines
+
+
+def left_alone_lines(every: Sequence[LeftAlone], style: Style) -> list[str]:
+    """What ``ignore`` leaves alone; what differs in nothing but its address is one."""
+    groups: dict[Any, list[LeftAlone]] = {}
+    for one in every:
+        fields = tuple((field.path, repr(field.before), repr(field.after)) for field in one.fields)
+        groups.setdefault((one.address.kind, fields), []).append(one)
+    return [style("dim", f"(left alone: {_left_alone(same)})") for same in groups.values()]
+
+
+def _left_alone(same: Sequence[LeftAlone]) -> str:
+    """``node.volta: openclaw.json agents.defaults.model.primary: a → b``: from what is wanted to what is there."""
+    whose = str(same[0].address) if len(same) == 1 else _several([one.address for one in same])
+    return f"{whose}: {'; '.join(_field(field) for field in same[0].fields)}"
 
 
 def _load(load: Load) -> str:

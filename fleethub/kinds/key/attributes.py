@@ -68,7 +68,8 @@ class KeyMaterial:
 
     ``keeps``: it is adopted, and what it may call beyond the wiring stays. ``holders``: who has the value of such a
     key.
-    ``grace``: seconds that an older value goes on working beside a new one.
+    ``grace``: seconds that an older value goes on working beside a new one. ``ignore``: attributes that are left alone
+    where somebody changed them.
     """
 
     slot: Derived | Kept
@@ -76,6 +77,7 @@ class KeyMaterial:
     keeps: bool = False
     holders: tuple[Holder, ...] = ()
     grace: float = 0.0
+    ignore: tuple[str, ...] = ()
 
     @property
     def kept(self) -> bool:
@@ -101,6 +103,7 @@ class KeyTelemetry:
     older has its alias. ``serving``: those of the older that calls are taken with. ``age``: seconds since it was made,
     ``left`` until it expires, ``used`` since the last call with any of its values (None: none is told of). ``derived``:
     its value is this fleet's, by what its mark says of it.
+    ``alone``: what is there of attributes that are left alone, where it is not as it is wanted.
     ``taken``: somebody else's key has the alias that a new value would have beside this one, ``crowded``: an older
     value of its own has it.
     """
@@ -126,6 +129,7 @@ class KeyTelemetry:
     derived: bool = field(default=False, repr=False)
     taken: bool = field(default=False, repr=False)
     crowded: bool = field(default=False, repr=False)
+    alone: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 KeyResource = Resource[KeyAttrs, KeyMaterial]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fleethub.kinds.interface import Kind
+from fleethub.kinds.key.accepting import accepted
 from fleethub.kinds.key.adopted import holders, kept_by_whole_nodes, wider_than_wiring
 from fleethub.kinds.key.attributes import (
     NOTHING,
@@ -30,10 +31,11 @@ from fleethub.kinds.key.scope import scopes
 from fleethub.kinds.key.status import key_rows
 from fleethub.kinds.key.steps import delete, put
 from fleethub.kinds.proxies import OnProxy, proxy_source
-from fleethub.kinds.values import Dependents, Inputs, ObserveContext, StatusInputs, Work
+from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.address import route as route_address
+from fleethub.model.attributes import plain
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Key, Policy
@@ -51,7 +53,7 @@ from fleethub.model.observation import (
     System,
     Unknown,
 )
-from fleethub.model.plan import FieldChange, FileDiff, Step
+from fleethub.model.plan import MISSING, FieldChange, FileDiff, Step
 from fleethub.model.secret import Derived, Kept
 from fleethub.model.text import span
 
@@ -105,6 +107,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
                     keeps=bool(kept) and block.adopt == "keep",
                     holders=holders(fleet, name) if kept else (),
                     grace=grace,
+                    ignore=block.ignore,
                 ),
                 needs={route_address(proxy_name, alias): frozenset({alias}) for alias in sorted(models)},
                 shape=str(slot),
@@ -230,6 +233,16 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     def drifted(self, item: KeyState) -> tuple[str, tuple[FieldChange, ...]] | None:
         """Its attributes, and what takes its power away."""
         return drifted(item)
+
+    def accepted(self, item: KeyState, fleet: Fleet) -> Acceptance:
+        """Limits, routes, tags, a team and models."""
+        return accepted(item, fleet)
+
+    def left_alone(self, item: KeyState) -> tuple[FieldChange, ...]:
+        """Attributes of ``ignore`` that are not as they are wanted."""
+        alone = item.seen.telemetry.alone if item.seen else {}
+        wanted, there = plain(item.want.attrs) if item.want else {}, plain(KeyAttrs(**alone))
+        return tuple(FieldChange((n,), wanted.get(n, MISSING), there.get(n, MISSING)) for n in sorted(alone))
 
     def beside(self, item: KeyState) -> tuple[str, ...]:
         """Limits and a team."""

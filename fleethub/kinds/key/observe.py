@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fleethub.kinds.key.adopted import split_scope
 from fleethub.kinds.key.attributes import (
     ALL,
@@ -67,18 +69,21 @@ def observe(
     kept = want is not None and want.material.kept
     if want is not None and want.material.keeps and value == want.attrs.value:
         scope, wider = split_scope(row, want, locked, reading.teams.get(row.team))
+    attrs = KeyAttrs(
+        models=scope,
+        value=value,
+        blocked=row.blocked,
+        marked=None if kept else mark_of(row.metadata) is not None,
+        renamed=(row.alias or "(no alias)") if away and not between else None,
+        replaces=tuple(older) or None,
+        interim=row.alias if between else None,
+        **power(row),
+        **managed,
+    )
+    ignore = want.material.ignore if want and locked and locked.attrs else ()  # a first apply gives all of it
+    alone = {n: getattr(attrs, n) for n in ignore if want and getattr(attrs, n) != getattr(want.attrs, n)}
     return Seen(
-        attrs=KeyAttrs(
-            models=scope,
-            value=value,
-            blocked=row.blocked,
-            marked=None if kept else mark_of(row.metadata) is not None,
-            renamed=(row.alias or "(no alias)") if away and not between else None,
-            replaces=tuple(older) or None,
-            interim=row.alias if between else None,
-            **power(row),
-            **managed,
-        ),
+        attrs=replace(attrs, **{name: getattr(want.attrs, name) for name in alone}) if want else attrs,
         at=context.facts.at,
         telemetry=KeyTelemetry(
             token=row.token,
@@ -102,6 +107,7 @@ def observe(
             used=min((r.used for r in (row, *olds) if r.used is not None), default=None),
             crowded=crowded,
             taken=any(other not in mine for other in beside),
+            alone=alone,
         ),
         mark=mark_of(row.metadata),
     )

@@ -85,6 +85,8 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     limits, stuck = _limits(None if new else seen, want)
     if renewed and seen is not None:
         limits |= _left_behind(seen, want)
+        carried = {*want.material.ignore} - {*POWER}  # what is left alone goes along, as it is there
+        limits = {name: value for name, value in limits.items() if name not in carried}
     blockers += stuck
     olds = older(item)
     alias = item.address.alias

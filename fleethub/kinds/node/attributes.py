@@ -11,6 +11,7 @@ from fleethub.model.attributes import STRICT
 from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Node
 from fleethub.model.observation import Locked, Resource, Seen
+from fleethub.model.plan import FieldChange
 from fleethub.model.secret import Blob
 
 
@@ -66,7 +67,8 @@ class NodeTelemetry:
 
     ``tools`` as in ``HostReading``. ``files`` are what lies there, ``applied`` of the last set what the lockfile knows;
     ``modes`` of those as in chmod. ``unchanged``: by path, what of FleetHub's part reads otherwise than it
-    was applied, for it was a fingerprint then, and is the same.
+    was applied, for it was a fingerprint then, and is the same. ``left``: what is left alone and is not as it is
+    wanted, without any secret; ``runs``: the chain as the config says it, where something of it is left alone.
     """
 
     activated: str | None = None
@@ -77,6 +79,8 @@ class NodeTelemetry:
     applied: Mapping[str, Blob] = field(default_factory=dict, repr=False)
     modes: Mapping[str, int] = field(default_factory=dict)
     unchanged: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    left: tuple[FieldChange, ...] = ()
+    runs: tuple[str, ...] | None = None
 
 
 NodeResource = Resource[NodeAttrs, NodeMaterial]

@@ -10,6 +10,8 @@ from fleethub import nodetypes
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import wiring
 from fleethub.kinds.model import model_needs
+from fleethub.kinds.node import ignored
+from fleethub.kinds.node.accepting import accepted
 from fleethub.kinds.node.attributes import (
     NodeAttrs,
     NodeLocked,
@@ -30,7 +32,7 @@ from fleethub.kinds.node.objections import objections, remarks
 from fleethub.kinds.node.observe import observe
 from fleethub.kinds.node.status import moves, node_rows
 from fleethub.kinds.node.steps import steps
-from fleethub.kinds.values import Dependents, Inputs, ObserveContext, StatusInputs, Work
+from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.address import node as node_address
@@ -139,7 +141,7 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         self, fleet: Fleet, wanted: Mapping[Address, NodeResource], locked: Mapping[Address, NodeLocked], facts: Facts
     ) -> list[Finding]:
         """Secrets that git would take, and what on its machine is in a node's way."""
-        merged = [*merged_findings(wanted, facts), *kept_findings(fleet, wanted)]
+        merged = [*merged_findings(wanted, facts), *kept_findings(fleet, wanted), *ignored.findings(wanted)]
         return [*env_findings(wanted, facts), *machine_findings(wanted, facts, locked), *merged]
 
     def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
@@ -185,6 +187,14 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
     def kept(self, item: NodeState) -> tuple[str, ...]:
         """The files that a repair overwrites and that the node keeps."""
         return kept(item)
+
+    def accepted(self, item: NodeState, fleet: Fleet) -> Acceptance:
+        """Its chain, and plain values of its config."""
+        return accepted(item, fleet)
+
+    def left_alone(self, item: NodeState) -> tuple[FieldChange, ...]:
+        """Files, or paths of FleetHub's part, without any secret."""
+        return item.seen.telemetry.left if item.seen else ()
 
     def parse(self, raw: object) -> NodeAttrs:
         """Of files that lie below the target."""

@@ -19,6 +19,7 @@ from fleethub.kinds.node.attributes import (
 )
 from fleethub.kinds.node.completion import digest_of, unresolved
 from fleethub.kinds.node.delivery import by_hand, fingerprints
+from fleethub.kinds.node.ignored import left_alone
 from fleethub.kinds.node.projection import Unreadable, found
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
@@ -60,6 +61,10 @@ def observe(
     if not reading.exists or (not files and reading.mark is None) or (want is None and none_of_ours):
         return Absent(context.facts.at)
     chain = _chain(want, reading) if want else None
+    files, left = left_alone(files, want, locked)
+    runs = chain
+    if left and want is not None and all(files.get(path) == file for path, file in want.attrs.files.items()):
+        chain = want.attrs.chain
     activated, project, stop = _host_seen(want, locked, reading)
     at = (reading.mark or {}).get("activated")
     return Seen(
@@ -67,13 +72,15 @@ def observe(
         at=context.facts.at,
         telemetry=NodeTelemetry(
             activated=at if isinstance(at, str) else None,
-            understood=chain is not None,
+            understood=runs is not None,
             listening=want is not None and want.material.node.port in reading.listens,
             tools=reading.tools,
             files={p: f.content for p, f in reading.files.items() if f.content is not None},
             modes={p: f.mode for p, f in reading.files.items() if f.content is not None},
             applied=_trusted(reading.applied, locked, context.fingerprinter),
             unchanged=_unchanged(files, reading, want, locked, context.fingerprinter),
+            left=left,
+            runs=runs if left else None,
         ),
         mark=mark,
     )

@@ -63,7 +63,7 @@ def _node(inputs: StatusInputs, node: Node) -> NodeStatus:
         state=state,
         port=node.port,
         reason=reason,
-        runs=observed.attrs.chain if observed is not None and understood else None,
+        runs=_runs(observed) if observed is not None and understood else None,
         change=change,
         waits=waits,
         drift=drift,
@@ -72,6 +72,12 @@ def _node(inputs: StatusInputs, node: Node) -> NodeStatus:
         labels=node.labels,
         applied=record is not None and record.attrs is not None,
     )
+
+
+def _runs(observed: NodeSeen) -> tuple[str, ...]:
+    """What its config calls in truth, whatever of it is left alone."""
+    runs = observed.telemetry.runs
+    return observed.attrs.chain if runs is None else runs
 
 
 def _leaving(inputs: StatusInputs, address: Address, locked: AnyLocked) -> NodeStatus:

@@ -21,6 +21,7 @@ from fleethub.kinds.node.delivery import (
     to_deliver,
     unused_until_restart,
 )
+from fleethub.kinds.node.ignored import projection_left
 from fleethub.kinds.values import RenderedFile, Work
 from fleethub.model.plan import Phase, Step
 from fleethub.model.secret import Blob, Text
@@ -111,7 +112,7 @@ def _file(item: NodeState, file: RenderedFile) -> NodeFile:
     if file.projection is None:
         return NodeFile(file.path, file.text, file.mode)
     told = item.seen.telemetry if item.seen else NodeTelemetry()
-    merge = Merge(file.of.format, file.projection, told.files.get(file.path))
+    merge = Merge(file.of.format, projection_left(file, told.left), told.files.get(file.path))
     wanted = item.want.attrs.files[file.path] if item.want else FileAttrs()
     digest = digest_of(item.want, file.path, wanted) or ""
     return NodeFile(file.path, Text(()), told.modes.get(file.path, file.mode), merge, digest)

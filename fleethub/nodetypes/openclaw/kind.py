@@ -48,6 +48,7 @@ class OpenClaw(Base):
     table = TABLE
     port = names.PORT
     providers = True
+    overlay = "openclaw"
     context_min = 16_384  # its own prompt takes about 10k tokens for one line
 
     def __init__(self, name: str, container: bool) -> None:

@@ -1,0 +1,32 @@
+"""What somebody changed, for people and machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleethub.model.plan import DriftReport
+from fleethub.model.text import plural
+from fleethub.views import data
+from fleethub.views.plan import drift_lines, left_alone_lines
+from fleethub.views.style import Style
+
+
+def drift_text(result: DriftReport, style: Style, full: bool = False) -> str:
+    """The sentence, the drift, what could not be looked at, what is left alone."""
+    found, unknown = len(result.drift), len(result.unknown)
+    sentence = f"{plural(found, 'resource')} changed behind our back." if found else "Nothing has drifted."
+    if unknown:
+        sentence = f"{sentence.rstrip('.')}{' of what could be read' if not found else ''}; {unknown} unknown."
+    lines = [style("bold", sentence), *drift_lines(result.drift, style, full)]
+    lines += [f"  {style('blocked', '?')} {address}: {why}" for address, why in sorted(result.unknown.items())]
+    if found:
+        first = result.drift[0].address
+        lines += ["", f"fleethub apply repairs it; fleethub drift --accept {first} writes what is there into the spec"]
+    return "\n".join((*lines, *left_alone_lines(result.left_alone, style)))
+
+
+def drift_data(result: DriftReport) -> list[dict[str, Any]]:
+    """A line for each."""
+    unknown = ({"type": "unknown", "address": str(a), "reason": why} for a, why in sorted(result.unknown.items()))
+    left = (data.left_alone_data(one) for one in result.left_alone)
+    return [*(data.drift_data(drift) for drift in result.drift), *unknown, *left]
