@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ def serve() -> None:
 
     for module in pkgutil.walk_packages(fleethub.__path__, "fleethub."):
         if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            with suppress(ModuleNotFoundError):  # of an extra that is not installed
+                importlib.import_module(module.name)
     gc.freeze()
     asking = socket.socket(fileno=int(sys.argv[1]))
     while True:

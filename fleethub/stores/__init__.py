@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fleethub.lockfile.errors import LockfileError
 from fleethub.model.observation import Lockfile
 from fleethub.stores.interface import Store, StoreError
 
@@ -26,13 +25,17 @@ def open_store(root: Path, url: str = "", fleet: str = "", endpoint: str = "") -
     scheme = next((scheme for scheme in SCHEMES if url.startswith(scheme)), "")
     if not scheme:
         raise StoreError(f"[state] store leads to no URL of a store; what there is: {', '.join(SCHEMES)}")
-    if scheme.startswith("postgres"):
-        from fleethub.stores.postgres import PostgresStore
+    extra = "postgres" if scheme.startswith("postgres") else "objectstore"
+    try:
+        if extra == "postgres":
+            from fleethub.stores.postgres import PostgresStore
 
-        return PostgresStore(root, url, fleet)
-    from fleethub.stores.objects import ObjectStore
+            return PostgresStore(root, url, fleet)
+        from fleethub.stores.objects import ObjectStore
 
-    return ObjectStore(root, url, endpoint)
+        return ObjectStore(root, url, endpoint)
+    except ImportError:
+        raise StoreError(f"the state is kept at {scheme}…, which needs: pip install 'fleethub[{extra}]'") from None
 
 
 def recalled(root: Path, remote: bool) -> Lockfile | None:
@@ -51,6 +54,3 @@ def recalled(root: Path, remote: bool) -> Lockfile | None:
     copy = Copy(root).read()
     found = [one for one in (pulled, copy.lockfile if copy else None) if one is not None]
     return max(found, key=lambda lockfile: lockfile.serial, default=None)
-
-
-__all__ = ["LockfileError", "Store", "StoreError", "open_store", "recalled"]
