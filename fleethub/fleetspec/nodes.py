@@ -12,6 +12,7 @@ from fleethub.fleetspec.merge import OWN, MergedNode
 from fleethub.fleetspec.report import address_of, dotted, finding, shown
 from fleethub.fleetspec.targets import (
     Refused,
+    above,
     expand,
     image_problem,
     normal,
@@ -234,6 +235,7 @@ class NodeCheck:
 def check_nodes(context: CheckContext, nodes: list[MergedNode]) -> Iterator[Finding]:
     """Every node by itself, then all of them against each other, and the keys that they use."""
     targets: dict[str, str] = {}
+    nested: dict[str, str] = {}  # folders that a target lies in, and whose
     ports: dict[tuple[str, int], str] = {}
     for one in nodes:
         check = NodeCheck(context, one)
@@ -242,17 +244,18 @@ def check_nodes(context: CheckContext, nodes: list[MergedNode]) -> Iterator[Find
         if isinstance(target, Finding):
             yield target
         elif target:
-            other = targets.setdefault(place_of(target), one.name)
+            place = place_of(target)
+            other = targets.setdefault(place, one.name)
             if other != one.name:
                 message = f"nodes {other} and {one.name} have the same target"
                 yield check.finding(
                     "target.duplicate", message, ("target",), "use {name} in it, or write one target for each"
                 )
-            outer = next((t for t in targets if place_of(target).startswith(t + "/")), None)
-            inner = next((t for t in targets if t.startswith(place_of(target) + "/")), None)
-            if outer or inner:
-                message = f"one of the targets of {targets[outer or inner or '']} and {one.name} lies in the other"
+            outer = (targets[folder] for folder in above(place) if folder in targets)
+            if near := nested.get(place) or next(outer, None):
+                message = f"one of the targets of {near} and {one.name} lies in the other"
                 yield check.finding("target.duplicate", message, ("target",), "give each node a folder of its own")
+            nested |= dict.fromkeys(above(place) - nested.keys(), one.name)
         host = one.values.get("host")
         if host is None or context.validated.incomplete("nodes", one.name):
             continue

@@ -103,3 +103,9 @@ def place_of(target: str) -> str:
         _, host, port, path = match.groups()
         return f"ssh://{host.casefold()}{':' + port if port else ''}{path}"
     return target
+
+
+def above(place: str) -> set[str]:
+    """The folders that a place (see ``place_of``) lies in."""
+    parts = place.split("/")
+    return {"/".join(parts[:depth]) for depth in range(1, len(parts))}

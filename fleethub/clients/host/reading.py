@@ -17,6 +17,8 @@ from fleethub.model.secret import Blob
 MARK = ".fleethub/mark.json"
 APPLIED = ".fleethub/applied/"
 LISTENER = f"{APPLIED}.fleethub/listener"
+#: What Docker Compose takes by itself.
+COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 
 
 def reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostReading:
@@ -45,14 +47,14 @@ def reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostRead
     return HostReading(
         exists=exists,
         files=files,
-        mark=_json(mark),
+        mark=marked(mark),
         applied=old,
         tools=dict(rest.partition(" ")[::2] for word, _, rest in found if word == "tool"),
         compose=tuple(rest for word, _, rest in found if word == "compose"),
         listens=listens,
         containers=tuple(_containers(lines)),
         uid=int(next((rest for word, _, rest in found if word == "uid" and rest.isdecimal()), "0")),
-        listener=listener.content.reveal().decode(errors="replace").strip() if listener and listener.content else "",
+        listener=listening(listener.content if listener else None),
     )
 
 
@@ -78,7 +80,7 @@ def _unpack(data: bytes) -> dict[str, FileReading]:
         raise HostError("what it sent cannot be read: its files changed meanwhile; try again") from None
 
 
-def _json(file: FileReading | None) -> Mapping[str, Any] | None:
+def marked(file: FileReading | None) -> Mapping[str, Any] | None:
     """A mark; one that is damaged is there, and says nothing."""
     if file is None or file.content is None:
         return None
@@ -87,3 +89,8 @@ def _json(file: FileReading | None) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def listening(blob: Blob | None) -> str:
+    """The sockets that the last set's program had."""
+    return blob.reveal().decode(errors="replace").strip() if blob is not None else ""

@@ -13,9 +13,10 @@ from typing import Any
 from fleethub.clients.answer import FOREIGN, AnswerError, ask
 from fleethub.clients.host import scripts
 from fleethub.clients.host.bundle import Bundle, HostError, mark_bytes
+from fleethub.clients.host.folder import look
 from fleethub.clients.host.inside import astray
 from fleethub.clients.host.reading import reading
-from fleethub.clients.shell import Shell, ShellError, Shells
+from fleethub.clients.shell import Local, Shell, ShellError, Shells
 from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import HostReading
 from fleethub.model.secret import Blob
@@ -101,6 +102,10 @@ class Target:
         """
         tools = [word.removeprefix(TOOL) for word in asked if word.startswith(TOOL)]
         paths = tuple(dict.fromkeys(word for word in asked if not word.startswith(TOOL)))
+        if isinstance(self.shell, Local):
+            self._stay_inside(paths)
+            if (found := look(Path(self.path), paths)) is not None:
+                return found
         head = [self.path, " ".join(("machine", *tools)) if self.remote else "", _who(), *paths, ""]
         for _ in range(READINGS):
             try:
