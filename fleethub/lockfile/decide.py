@@ -7,7 +7,7 @@ takes nothing away that either may have given, looks, and goes on from there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from fleethub.kinds import KINDS
@@ -15,6 +15,7 @@ from fleethub.kinds.compare import union
 from fleethub.kinds.values import ObserveContext, ResourceState
 from fleethub.lockfile.merge import Sides
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Absent, AnyLocked, AnyResource, Lockfile, Observation, Pending, Seen, Unknown
 
 #: What a record says of a thing that two applies left two records of.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from fleethub.lockfile.decide import Decision, Whose
 from fleethub.lockfile.merge import Sides
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Lockfile
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.readdress import readdressed, successor
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.finding import CODES
 from fleethub.model.observation import AnyLocked, Lockfile

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from fleethub import folders
 from fleethub.fleetspec import load
 from fleethub.model.address import Address
+from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 from fleethub.model.observation import Lockfile
 from fleethub.operations.stores import opened
