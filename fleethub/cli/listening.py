@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from fleethub.model.secret import Secret
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 TOKEN = re.compile(r"fhsk_[A-Za-z0-9_-]{43}")
 MAKE = "(umask 077; python3 -c 'import secrets; print(\"fhsk_\" + secrets.token_urlsafe(32))' > fleethub.token)"
 
@@ -24,7 +26,7 @@ def token_needed(host: str) -> click.UsageError:
     )
 
 
-def token_of(root: Path, text: str) -> Secret:
+def token_of(root: Path, text: str, option: str = "--token") -> Secret:
     """Open the reference; raises what the command line shows."""
     from fleethub.clients.resolver import SecretError, SecretResolver
     from fleethub.fleetspec.values import reference
@@ -32,12 +34,28 @@ def token_of(root: Path, text: str) -> Secret:
     try:
         secret = SecretResolver(root, None).open(reference(text))
     except (SecretError, ValueError) as error:
-        raise click.ClickException(f"--token: {error}") from None
+        raise click.ClickException(f"{option}: {error}") from None
     if not TOKEN.fullmatch(secret.reveal()):
         raise click.ClickException(
-            f"--token: what {text} holds is no token: it is fhsk_ and 43 characters; make one with: {MAKE}"
+            f"{option}: what {text} holds is no token: it is fhsk_ and 43 characters; make one with: {MAKE}"
         )
     return secret
+
+
+def people_of(root: Path, given: Iterable[str]) -> dict[str, Secret]:
+    """``NAME=REF`` each; raises what the command line shows."""
+    found: dict[str, Secret] = {}
+    for one in given:
+        name, equals, reference = one.partition("=")
+        if not equals or not NAME.fullmatch(name):
+            raise click.UsageError(
+                f"--person {one}: write it like eva=file:eva.token; a name is letters, digits, - . _"
+            )
+        secret = token_of(root, reference, "--person")
+        if name in found or secret.reveal() in {other.reveal() for other in found.values()}:
+            raise click.UsageError(f"--person {name}: each person has one name, and a token of their own")
+        found[name] = secret
+    return found
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleethub import folders
-from fleethub.cli.listening import listen, loopback, token_needed, token_of, url_of
+from fleethub.cli.listening import listen, loopback, people_of, token_needed, token_of, url_of
 from fleethub.cli.output import Out, guarded
 from fleethub.model.exit import Exit
 
@@ -35,9 +35,18 @@ def _interval(ctx: click.Context, param: click.Parameter, value: str) -> float:
 @click.option("--host", default="127.0.0.1", metavar="NAME", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=3310, show_default=True, help="0: any that is free.")
 @click.option("--token", metavar="REF", help="What callers must show: env:NAME, file:PATH or command:ARGV.")
+@click.option(
+    "--person",
+    "people",
+    multiple=True,
+    metavar="NAME=REF",
+    help="A person who may decide what agents propose, known by a token of their own; may be repeated.",
+)
 @click.option("--interval", default="60s", callback=_interval, show_default=True, help="Between two observations.")
 @click.pass_obj
-def cmd(options: dict[str, object], host: str, port: int, token: str | None, interval: float) -> None:
+def cmd(
+    options: dict[str, object], host: str, port: int, token: str | None, people: tuple[str, ...], interval: float
+) -> None:
     """Serve the fleet's state over HTTP, with a page for people. Writes edit the spec; nothing is ever applied.
 
     Beyond the loopback a token is required. Needs the extra: pip install '.[server]' in FleetHub's checkout.
@@ -61,6 +70,7 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
 
         root = out.path if folders.is_folder(out.path) else out.path.parent
         secret = token_of(root, token) if token is not None else None
+        known = people_of(root, people)
         with listen(host, port) as listening:
             if secret is None and not loopback(listening):
                 raise token_needed(host)
@@ -70,7 +80,7 @@ def cmd(options: dict[str, object], host: str, port: int, token: str | None, int
                 if snapshot.findings:
                     raise SpecError(snapshot.findings)
                 raise click.ClickException(snapshot.problem)
-            app = build(site, AccessPolicy(frozenset({host.lower().rstrip(".")}), secret))
+            app = build(site, AccessPolicy(frozenset({host.lower().rstrip(".")}), secret, known))
             quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
             config = uvicorn.Config(
                 app, http=Bounded, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE, **quiet

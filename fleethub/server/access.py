@@ -12,7 +12,8 @@ import ipaddress
 import logging
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import field
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -26,7 +27,8 @@ from fleethub.server.errors import BUG, STOPPING, Refusal
 log = logging.getLogger(__name__)
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/healthz",)  # who watches a server has no token, and learns nothing but that it lives
-PAGES = ("/",)  # what people open in a browser, which can be asked to show its own sign-in
+PERSON = "fleethub.person"  # of a request: who was known by a token of their own
+PAGES = ("/", "/person")  # what people open in a browser, which can be asked to show its own sign-in
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^][:/@?#\s]+)(?::\d*)?")
 LARGEST = 64 << 10  # bytes of a body
 DIGITS = 20  # of a length; Python refuses to convert thousands of them
@@ -40,10 +42,13 @@ ALWAYS = {
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """Who is let in. ``hosts`` are names that are served beside loopback's and addresses; ``token`` None: anybody."""
+    """Who is let in. ``hosts`` are names that are served beside loopback's and addresses; ``token`` None: anybody.
+    ``people``: by their names the tokens of those who may decide what agents proposed; each lets in, too.
+    """
 
     hosts: frozenset[str] = frozenset()
     token: Secret | None = None
+    people: Mapping[str, Secret] = field(default_factory=dict)
 
 
 class AccessGuard:
@@ -73,7 +78,7 @@ class AccessGuard:
             _host(headers, self._policy.hosts)
             if scope["method"] not in SAFE:
                 _site(headers)
-            _token(headers, scope["path"], self._policy.token)
+            scope[PERSON] = _token(headers, scope["path"], self._policy)
             if scope["method"] not in SAFE:
                 receive = await _body(scope, headers, receive)
             # the server leaves the body of an answer to HEAD out by itself
@@ -118,9 +123,16 @@ def _site(headers: Headers) -> None:
         raise Refusal("CROSS_SITE_FORBIDDEN", "a page of another site may not write here")
 
 
-def _token(headers: Headers, path: str, token: Secret | None) -> None:
-    if token is None or path in OPEN:
-        return
+def person_of(scope: Scope) -> str | None:
+    """Who asks, where that is one of the policy's people."""
+    found: str | None = scope.get(PERSON)
+    return found
+
+
+def _token(headers: Headers, path: str, policy: AccessPolicy) -> str | None:
+    """Who shows the token of a person; raises Refusal for who shows none where one is needed, or a wrong one."""
+    if path in OPEN or (policy.token is None and (not policy.people or "authorization" not in headers)):
+        return None
     ask = {"WWW-Authenticate": 'Basic realm="FleetHub", charset="UTF-8"'} if path in PAGES else None
     scheme, _, rest = headers.get("authorization", "").partition(" ")
     given = rest.strip()
@@ -128,8 +140,12 @@ def _token(headers: Headers, path: str, token: Secret | None) -> None:
         given = _password(given)
     if scheme.lower() not in ("bearer", "basic") or not given:
         raise Refusal("UNAUTHORIZED", "Missing or malformed Authorization: Bearer header", ask)
-    if not hmac.compare_digest(given.encode(), token.reveal().encode()):
+    for name, token in policy.people.items():
+        if hmac.compare_digest(given.encode(), token.reveal().encode()):
+            return name
+    if policy.token is None or not hmac.compare_digest(given.encode(), policy.token.reveal().encode()):
         raise Refusal("INVALID_SERVICE_TOKEN", "the token is not this server's", ask)
+    return None
 
 
 def _password(encoded: str) -> str:

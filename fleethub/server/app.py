@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from fleethub import __version__
 from fleethub.model.errors import FleetHubError
 from fleethub.server.access import OPEN, AccessGuard, AccessPolicy
+from fleethub.server.approving import approving
 from fleethub.server.errors import BUG, Refusal, refusal_of
 from fleethub.server.page import page
 from fleethub.server.reading import reading
@@ -38,6 +39,7 @@ def api(site: Site, policy: AccessPolicy | None = None) -> FastAPI:
     )
     app.include_router(reading(site))
     app.include_router(writing(site))
+    app.include_router(approving(site))
     app.include_router(page(site))
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(FleetHubError, _cannot)
@@ -52,7 +54,7 @@ def api(site: Site, policy: AccessPolicy | None = None) -> FastAPI:
         for path in schema["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
-        if policy is not None and policy.token is not None:
+        if policy is not None and (policy.token is not None or policy.people):
             schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
             schema["security"] = [{"token": []}]
             for path in OPEN:

@@ -23,6 +23,7 @@ CODES: dict[str, tuple[int, str]] = {
     "INVALID_SERVICE_TOKEN": (401, "another token than the server's"),
     "HOST_NOT_SERVED": (403, "a Host header that is neither loopback, an address, nor the name given with --host"),
     "CROSS_SITE_FORBIDDEN": (403, "a browser asks to write on behalf of another site"),
+    "NO_PERSON": (403, "a decision about a proposal without the token of a person"),
     "NOT_FOUND": (404, "no such route, node, model or backend"),
     "METHOD_NOT_ALLOWED": (405, "the route is there, for another method"),
     "OWNED": (409, "the entry is another project's; `owner` is the whole entry"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,11 +18,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fleethub.model.capacity import Answer, Fit
+from fleethub.model.edit import Waiting
 from fleethub.model.errors import InputError
 from fleethub.model.fleet_status import FleetStatus, KeyStatus, NodeStatus
 from fleethub.model.text import flat, gib, plural
 from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.snapshots import Snapshot
+from fleethub.server.access import person_of
+from fleethub.server.approving import waiting_at
 from fleethub.server.errors import Refusal
 from fleethub.server.reading import capacity_of
 from fleethub.server.site import Site, looked
@@ -49,12 +52,27 @@ def page(site: Site) -> APIRouter:
     def index(request: Request) -> Response:
         """For people; without script too."""
         given = {name: value for name, value in request.query_params.items() if value}
-        return page_response(site.snapshots.current(), given, site.stale_after)
+        waiting = waiting_at(site) if site.snapshots.current().fleet_status is not None else ()
+        return page_response(site.snapshots.current(), given, site.stale_after, waiting, person_of(request.scope))
+
+    @router.get("/person")
+    def person(request: Request) -> Response:
+        """Where a browser asks its user for a token; then back to the page."""
+        if person_of(request.scope) is None:
+            ask = {"WWW-Authenticate": 'Basic realm="FleetHub", charset="UTF-8"'}
+            raise Refusal("UNAUTHORIZED", "this needs the token of a person: fleethub serve --person NAME=REF", ask)
+        return Response(status_code=303, headers={"Location": "./#proposals-h"})
 
     return router
 
 
-def page_response(snapshot: Snapshot, given: Mapping[str, str], stale_after: float) -> Response:
+def page_response(
+    snapshot: Snapshot,
+    given: Mapping[str, str],
+    stale_after: float,
+    waiting: Sequence[Waiting] = (),
+    person: str | None = None,
+) -> Response:
     """HTML with a policy that lets nothing run or load but its own inline parts."""
     nonce = secrets.token_urlsafe(16)
     answered, status = _answered(snapshot, given)
@@ -66,6 +84,8 @@ def page_response(snapshot: Snapshot, given: Mapping[str, str], stale_after: flo
         "given": given,
         "nonce": nonce,
         "refresh": REFRESH,
+        "waiting": waiting,
+        "person": person,
     }
     age = {"age": None if snapshot.age is None else int(snapshot.age), "stale": stale, "stale_after": stale_after}
     text = _template().render(**told, **age, **answered, **parts)

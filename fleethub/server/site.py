@@ -8,6 +8,7 @@ from pathlib import Path
 from starlette.concurrency import run_in_threadpool
 
 from fleethub.model.dataclass import dataclass
+from fleethub.model.edit import Waiting
 from fleethub.model.facts import Facts
 from fleethub.operations.capacity import LookResult
 from fleethub.operations.snapshots import Snapshot, SnapshotCache
@@ -27,6 +28,7 @@ class Site:
     stale_after: float
     trusting: Trusting = ALONE
     _tagged: tuple[Snapshot, str] | None = None
+    waiting: tuple[float, tuple[Waiting, ...]] | None = None  # what agents proposed, and when that was read
 
     async def latest(self) -> Snapshot:
         """What is known now; a spec that changed on disk is planned anew beside the event loop."""

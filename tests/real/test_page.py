@@ -7,11 +7,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fleethub.model.edit import Assign
+from fleethub.operations import proposals
+from fleethub.operations.edit import EditInput, propose
+from fleethub.operations.workplace import Workplace
 from fleethub.testing.demo import MASTER, StandIns
 from tests.server.live import SECONDS, Served, serving
 from tests.support import Place
@@ -262,3 +267,47 @@ def test_nodes_are_filtered(page: Page) -> None:
     page.refreshed()
     assert page.run(shown) == 1
     assert page.text("#filtered") == "1 shown"
+
+
+EVA = "fhsk_" + "e" * 43
+
+
+@pytest.fixture
+def decided(place: Place) -> Iterator[tuple[Served, str]]:
+    """A fleet with a proposal of an agent, served to a person; and the proposal's name."""
+    (place.folder / "eva.token").write_text(EVA)
+    (place.folder / "eva.token").chmod(0o600)
+    with Workplace(place.folder) as work:
+        asked = EditInput(Assign("volta", "gpt-oss-20b"), "Volta")
+        judge = lambda it: propose(place.folder, it)  # noqa: E731
+        done = proposals.offer(judge, work.store, work.fleet, "helper", asked, datetime.now(UTC))
+    assert done.data.waiting is not None, done.findings
+    with serving(place.folder, "--person", "eva=file:eva.token", LITELLM_MASTER_KEY=MASTER) as served:
+        served.observed()
+        yield served, done.data.waiting.id
+
+
+def test_a_person_decides_with_the_keyboard_on_a_phone(browser: Any, decided: tuple[Served, str], place: Place) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    served, name = decided
+    page = Page(browser, served.url)
+    page.width(PHONE)
+    assert page.run("return document.querySelectorAll('[data-proposal]').length") == 0, "nobody signed in"
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Authorization": f"Bearer {EVA}"}})
+    try:
+        page = Page(browser, served.url)
+        spec = place.folder / "fleet.toml"
+        spec.write_text(f"{spec.read_text()}\n# another hand\n")
+        page.find(f"[data-key=a{name}]").send_keys(Keys.ENTER)
+        page.until("document.querySelector('[data-said]').textContent.includes('something else by now')")
+        page.find(f"[data-key=a{name}]").send_keys(Keys.ENTER)
+        page.until("document.querySelectorAll('[data-proposal]').length === 0")
+        page.until("document.activeElement.id === 'proposals-h'")
+        assert page.run("return document.documentElement.scrollWidth <= innerWidth"), "it fits a phone"
+    finally:
+        browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {}})
+    assert 'model = "gpt-oss-20b"' in (place.folder / "fleet.toml").read_text().partition("[nodes.volta]")[2]
+    said = [entry for entry in page.complaints() if "409" not in entry]  # the stale yes is an answer, and a line there
+    assert said == []

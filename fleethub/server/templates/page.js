@@ -93,6 +93,37 @@
     refresh(location.href);
   });
 
+  // A yes is bound to the plan that is shown; when it is another by now, that one is shown and nothing was written.
+  document.getElementById("proposals").addEventListener("click", async (event) => {
+    const button = event.target.closest("button[value]");
+    if (!button) return;
+    const row = button.closest("li");
+    const said = row.querySelector("[data-said]");
+    const plan = row.querySelector("[data-plan]");
+    const body = { decision: button.value, ...(button.value === "approve" && { plan: plan.textContent }) };
+    said.textContent = "…";
+    try {
+      const answer = await fetch("api/fleet/proposals/" + button.parentElement.dataset.proposal, {
+        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+      });
+      const told = await answer.json();
+      if (!answer.ok) {
+        said.textContent = told.error;
+        if (told.code === "STALE" && told.plan) {
+          plan.textContent = told.plan;
+          row.querySelector("[data-sentence]").textContent = told.sentence;
+          row.querySelector("[data-diff]").textContent = told.diff.join("\n");
+        }
+        return;
+      }
+      say.textContent = told.approved ? "Written to the spec: fleethub apply carries it out" : "Declined";
+      await refresh(location.href);
+      document.getElementById("proposals-h").focus();
+    } catch {
+      said.textContent = "No answer; whether it was done shows when you look again.";
+    }
+  });
+
   setInterval(tick, 1000);
   setInterval(() => { if (!document.hidden && !asking) refresh(location.href); }, every);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(location.href); });

@@ -1,0 +1,78 @@
+"""What agents proposed, over HTTP and on the page: seen by everybody, decided by a person with a token of their own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from starlette.testclient import TestClient
+
+from fleethub.model.edit import Assign, Waiting
+from fleethub.model.secret import Secret
+from fleethub.operations import proposals
+from fleethub.operations.edit import EditInput, propose
+from fleethub.operations.workplace import Workplace
+from fleethub.server.access import AccessPolicy
+from fleethub.server.site import Site
+from tests.server.conftest import client_of
+from tests.support import Place
+
+EVA = "fhsk_" + "e" * 43
+PEOPLE = AccessPolicy(people={"eva": Secret(EVA)})
+AS_EVA = {"Authorization": f"Bearer {EVA}"}
+
+
+@pytest.fixture
+def one(site: Site, place: Place) -> Waiting:
+    """A proposal that waits."""
+    with Workplace(place.folder) as workplace:
+        asked = EditInput(Assign("a", "gpt-oss-20b"), "Volta")
+        done = proposals.offer(
+            lambda it: propose(place.folder, it, site.snapshots.latest.facts),
+            workplace.store, workplace.fleet, "helper", asked, datetime.now(UTC),
+        )  # fmt: skip
+    assert done.data.waiting is not None
+    return done.data.waiting
+
+
+@pytest.fixture
+def client(site: Site) -> TestClient:
+    return client_of(site, PEOPLE)
+
+
+def test_only_a_person_decides(client: TestClient, one: Waiting, site: Site) -> None:
+    path = f"/api/fleet/proposals/{one.id}"
+    (seen,) = client.get("/api/fleet/proposals").json()["proposals"]
+    assert (seen["id"], seen["plan"]) == (one.id, one.plan)
+    nobody = client.post(path, json={"decision": "approve", "plan": one.plan})
+    assert (nobody.status_code, nobody.json()["code"]) == (403, "NO_PERSON")
+    wrong = client.post(path, json={"decision": "decline"}, headers={"Authorization": "Bearer fhsk_x"})
+    assert wrong.status_code == 401
+    token_only = client_of(site, AccessPolicy(token=Secret("fhsk_" + "t" * 43)))
+    agent = token_only.post(path, json={"decision": "decline"}, headers={"Authorization": "Bearer fhsk_" + "t" * 43})
+    assert agent.json()["code"] == "NO_PERSON"
+
+
+def test_a_yes_is_bound_to_the_plan_that_was_seen(client: TestClient, one: Waiting, place: Place) -> None:
+    path, spec = f"/api/fleet/proposals/{one.id}", place.folder / "fleet.toml"
+    before = spec.read_text()
+    spec.write_text(f"{before}\n# another hand\n")
+    stale = client.post(path, json={"decision": "approve", "plan": one.plan}, headers=AS_EVA)
+    assert (stale.status_code, stale.json()["code"]) == (409, "STALE")
+    assert spec.read_text() == f"{before}\n# another hand\n"
+    done = client.post(path, json={"decision": "approve", "plan": stale.json()["plan"]}, headers=AS_EVA)
+    assert done.json()["approved"] == one.id
+    assert "gpt-oss-20b" in spec.read_text().partition("[nodes.a]")[2].partition("[")[0]
+    assert client.get("/api/fleet/proposals").json()["proposals"] == []
+    assert client.post(path, json={"decision": "decline"}, headers=AS_EVA).status_code == 404
+
+
+def test_the_page_shows_what_waits_and_a_button_to_a_person_alone(client: TestClient, one: Waiting) -> None:
+    page = client.get("/").text
+    assert one.id in page
+    assert 'value="approve"' not in page
+    assert 'value="approve"' in client.get("/", headers=AS_EVA).text
+    ask = client.get("/person", follow_redirects=False)
+    assert (ask.status_code, "Basic" in ask.headers["www-authenticate"]) == (401, True)
+    back = client.get("/person", headers=AS_EVA, follow_redirects=False)
+    assert (back.status_code, back.headers["location"]) == (303, "./#proposals-h")
