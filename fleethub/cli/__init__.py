@@ -40,6 +40,7 @@ COMMANDS = {
     "revoke": "End a key at once, on every replica.",
     "node": "Register a node, or set its fields, in the spec.",
     "state": "What was last applied: look, correct, bring back, merge two clones'.",
+    "lock": "Who applies now; keep everybody from applying for a while.",
     "trust": "Show and change which hosts and commands this machine trusts.",
     "seed": "Check the seed, or say where it belongs.",
     "verify": "Ask with each node's own key whether its chain works.",
@@ -49,10 +50,6 @@ COMMANDS = {
     "serve": "Serve the fleet's state over HTTP, with a page for people.",
     "demo": "Run the whole story on an embedded stand-in fleet.",
 }
-#: Commands of the design that this version does not have: they say so, instead of "no such command".
-LATER = [
-    "lock",
-]
 
 
 class Lazy(click.Group):
@@ -75,22 +72,12 @@ class Lazy(click.Group):
         if name in COMMANDS:
             command: click.Command = importlib.import_module(f"fleethub.cli.{name}").cmd
             return command
-        if name in LATER:
-            return click.Command(
-                name,
-                callback=lambda: _later(name),
-                context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-            )
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list for ``--help``."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
-
-
-def _later(name: str) -> None:
-    raise click.ClickException(f"fleethub {name} is not there yet; see CHANGELOG.md for what this version does")
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:

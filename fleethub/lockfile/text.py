@@ -21,7 +21,7 @@ from fleethub.model.observation import AnyLocked, Lockfile
 
 FORMAT = 2
 HEADER = "# Written by fleethub apply; review it, do not edit it. It holds no secret.\n"
-AGAIN = "take it from git again, or from .fleethub/backups"
+AGAIN = "take it from git again, or bring one back: fleethub state backups"
 
 
 def dump(lockfile: Lockfile) -> str:

@@ -83,9 +83,11 @@ def prepare(workplace: Workplace, apart: Apart) -> Outcome[Reconciled]:
 def write(workplace: Workplace, made: Reconciled) -> StateWritten:
     """Write the one lockfile in the place of what was read. Raises LockedError, StaleLockfileError."""
     with workplace.lock("state reconcile"):
-        addresses = sorted({*made.taken, *made.decided})
+        changes = {a: whose.value for a, (whose, _) in made.did.items()}
+        changes |= {a: decision.whose.value for a, decision in made.decided.items()}
         before = max(made.apart.ours.serial, made.apart.theirs.serial)
-        return put(workplace.store, "state reconcile", made.lockfile, made.apart.version, before, addresses)
+        says = f"serial {made.apart.ours.serial} and {made.apart.theirs.serial} of {made.apart.where} made one"
+        return put(workplace.store, "state reconcile", says, made.lockfile, made.apart.version, before, changes)
 
 
 def assumed(apart: Apart) -> Lockfile:

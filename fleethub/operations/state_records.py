@@ -59,7 +59,7 @@ def move(store: Store, old: str, new: str, wait: float = 0) -> Edited:
         owed = {to if a == address else a: since for a, since in now.owed.items()}
         return replace(now, resources=readdressed(now.resources, {address: to}), owed=owed)
 
-    written = edit(store, "state mv", change, (address, to), wait)
+    written = edit(store, "state mv", f"{address} is {to} now", change, {address: "moved", to: "moved"}, wait)
     block = f"[{to.kind}s.{to.alias}]"
     says = [f"{address} is {to} now; what lives was not touched"]
     says.append(f"the spec must have {block}: fleethub plan shows what else becomes of it")
@@ -81,7 +81,10 @@ def remove(store: Store, texts: Sequence[str], wait: float = 0) -> Edited:
         gone = [(a, now.resources[a]) for a in addresses]
         return replace(now, resources=left, owed=owed, generations=_living(now.generations, gone))
 
-    written = edit(store, "state rm", change, addresses, wait)
+    named = ", ".join(map(str, addresses))
+    written = edit(
+        store, "state rm", f"{named} forgotten, and living on", change, dict.fromkeys(addresses, "forgotten"), wait
+    )
     return Edited(written, tuple(_left(lockfile, address) for address in addresses))
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from fleethub import folders
+from fleethub import __version__, folders
 from fleethub.fleetspec import load
 from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
+from fleethub.model.history import Entry
 from fleethub.model.observation import Lockfile
+from fleethub.operations import history
 from fleethub.operations.stores import opened
 from fleethub.stores import open_store
 from fleethub.stores.interface import Store
@@ -63,36 +67,39 @@ def lockfile_of(store: Store) -> Lockfile:
 def edit(
     store: Store,
     operation: str,
+    says: str,
     change: Callable[[Lockfile], Lockfile],
-    addresses: Iterable[Address] = (),
+    changes: Mapping[Address, str],
     wait: float = 0,
 ) -> StateWritten:
-    """Change the lockfile that is there, under the fleet's lock. Raises what ``change``, lock and store raise."""
+    """Change the lockfile that is there, under the fleet's lock. ``says``: what is done, in words; ``changes``: what
+    becomes of which record. Raises what ``change``, lock and store raise.
+    """
     with store.lock(operation, wait):
         stored = store.read()
         before = lockfile_of(store)
         after = replace(change(before), serial=before.serial + 1, apply=secrets.token_hex(4))
-        return put(store, operation, after, stored.version, before.serial, addresses)
+        return put(store, operation, says, after, stored.version, before.serial, changes)
 
 
 def put(
-    store: Store, operation: str, lockfile: Lockfile, base: str, before: int | None, addresses: Iterable[Address] = ()
+    store: Store,
+    operation: str,
+    says: str,
+    lockfile: Lockfile,
+    base: str,
+    before: int | None,
+    changes: Mapping[Address, str] = MappingProxyType({}),
 ) -> StateWritten:
     """Write a lockfile in the place of the version ``base``, and say so in the history; the lock is held already."""
+    store.write(lockfile, base)
+    told = {str(address): became for address, became in sorted(changes.items())}
+    notes = noted(store, operation, says, serial=lockfile.serial, apply=lockfile.apply, changes=told)
+    return StateWritten(before, lockfile.serial, store.place, notes)
+
+
+def noted(store: Store, operation: str, says: str, **more: Any) -> tuple[str, ...]:
+    """Add what was done to the history; says why not, for what was done is done."""
     from fleethub.stores.lock import who
 
-    store.write(lockfile, base)
-    line = {
-        "operation": operation,
-        "serial": lockfile.serial,
-        "before": before,
-        "apply": lockfile.apply,
-        "by": who(),
-        "addresses": [str(address) for address in addresses],
-    }
-    notes: tuple[str, ...] = ()
-    try:
-        store.record(line)
-    except OSError as error:  # what was written is written
-        notes = (f"the history has no line of it: {error.strerror or error}",)
-    return StateWritten(before, lockfile.serial, store.place, notes)
+    return history.record(store, Entry("", operation, who(), says, version=__version__, exit=0, **more))

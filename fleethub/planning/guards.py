@@ -82,8 +82,9 @@ def after_reading(items: Sequence[AnyState], lockfile: Lockfile | None, fleet: F
                     "state.lost",
                     f"there is no fleet.lock, but FleetHub's marks are there already ({named})",
                     lost[0],
-                    hint="restore fleet.lock from git (git pull, git checkout) or from .fleethub/backups; "
-                    "where another fleet made them, choose other names and targets",
+                    hint="get fleet.lock back: git pull or git checkout, fleethub state restore SERIAL (fleethub state "
+                    "backups shows which), or, where none is kept, fleethub state rebuild; where another fleet made "
+                    "them, choose other names and targets",
                 )
             )
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fleethub.model.address import Address
@@ -21,6 +21,10 @@ def head(lockfile: Lockfile) -> str:
     if applied.at:
         parts.append(f"applied {applied.at}" + (f" by {named(applied.by)}" if applied.by else ""))
     return ", ".join([*parts, *([f"commit {named(applied.commit)}"] if applied.commit else [])])
+
+
+def _rest(lockfile: Lockfile) -> str:
+    return head(lockfile).removeprefix(f"serial {lockfile.serial} ")
 
 
 def head_data(lockfile: Lockfile) -> dict[str, Any]:
@@ -105,3 +109,17 @@ def record_text(address: Address, record: AnyLocked, style: Style) -> str:
     from fleethub.lockfile.text import record_toml
 
     return f"{style('bold', str(address))}\n{record_toml(address, record)}".rstrip()
+
+
+def versions_text(versions: Sequence[tuple[Lockfile, str]], style: Style) -> str:
+    """One line a lockfile, the latest first; two of one serial are told by their ids."""
+    lines = []
+    for lockfile, whence in versions:
+        mark = {"now": style("good", "now"), "journal": "by the journal"}.get(whence, whence)
+        lines.append(f"{lockfile.serial:>6}  {_rest(lockfile)}, {_count(lockfile)}  {mark}")
+    return "\n".join(lines) if lines else "There is no lockfile, and none is kept."
+
+
+def version_data(lockfile: Lockfile, whence: str) -> dict[str, Any]:
+    """One of them as plain values."""
+    return {"type": "version", "whence": whence, **head_data(lockfile)}

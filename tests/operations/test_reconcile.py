@@ -51,8 +51,8 @@ def test_the_mark_says_whose_apply_was_the_last(world: World, two: Two) -> None:
     theirs = load((other.folder / "fleet.lock").read_text())
     assert lockfile.resources[key("main", "web")] == theirs.resources[key("main", "web")]
     assert (one.folder / ".fleethub/backups/00000002.lock").exists()
-    (line,) = [line for line in open_store(one.folder).history() if line["operation"] == "state reconcile"]
-    assert line["addresses"] == ["key.main.web"]
+    (line,) = [line for line in open_store(one.folder).history() if line["action"] == "state reconcile"]
+    assert line["changes"] == {"key.main.web": "theirs"}
     # the spec of this clone says otherwise, and the next plan says so; with the other's spec there is nothing to do
     assert "key.main.web" in one.run("plan")
     one.write((other.folder / "fleet.toml").read_text())

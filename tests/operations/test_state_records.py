@@ -124,7 +124,8 @@ def test_each_order_is_a_line_of_the_history_and_waits_for_the_lock(place: Place
         assert "the fleet is locked by" in place.run("--lock-timeout", "0.1", "state", "rm", "node.volta", "-y", code=5)
     place.run("state", "rm", "node.volta", "--yes", code=0)
     line = open_store(place.folder).history()[-1]
-    assert (line["operation"], line["serial"], line["before"], line["addresses"]) == ("state rm", 2, 1, ["node.volta"])
+    assert (line["action"], line["serial"], line["changes"]) == ("state rm", 2, {"node.volta": "forgotten"})
+    assert "node.volta forgotten, and living on" in place.run("log", "node.volta", code=0)
     assert "no time" in place.run("--lock-timeout", "soon", "plan", code=1)
 
 

@@ -12,6 +12,10 @@ COMMANDS = {
     "show": ("records", "Show one record, as the lockfile has it."),
     "mv": ("records", "Put a record under another address."),
     "rm": ("records", "Forget a record; nothing is deleted."),
+    "pull": ("versions", "Print the lockfile of the store, or write it to a file."),
+    "push": ("versions", "Put a lockfile into the store."),
+    "backups": ("versions", "Show the earlier lockfiles that can be had."),
+    "restore": ("versions", "Bring an earlier lockfile back."),
     "reconcile": ("merging", "One lockfile of two that clones wrote apart, by what is there."),
     "merge-driver": ("merging", "What git runs to merge fleet.lock; --install tells this clone's git."),
 }
