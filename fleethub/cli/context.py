@@ -14,6 +14,7 @@ import click
 from fleethub.cli.streams import forgive
 from fleethub.cli.whereabouts import all_known, here, lacks
 from fleethub.folders import is_file
+from fleethub.model.text import name_key
 from fleethub.state.session_summary import read
 from fleethub.views.session_text import KnownFleet, session_text
 from fleethub.views.style import escaped
@@ -36,7 +37,7 @@ def cmd(options: dict[str, object], form: str) -> None:
         given, place = options["folder"], here()
         folders = [_folder(Path(str(given)))] if given is not None else list(all_known(place))
         known = [_known(f) for f in folders]
-        text = session_text(known, _mine(place), form)
+        text = session_text(known, _mine(place, folders), form)
         if options.get("json"):
             _lines(known, text)
         elif text:
@@ -72,9 +73,17 @@ def _known(folder: Path) -> KnownFleet:
     return KnownFleet(str(folder), summary, age, since)
 
 
-def _mine(here: Path) -> frozenset[str]:
-    """Names by which the session's own project may be called, casefolded."""
-    names = [os.environ.get("FLEETHUB_PROJECT", ""), os.environ.get("TANGLECLAW_PROJECT_ID", ""), *here.parts[1:]]
+def _mine(here: Path, folders: Iterable[Path]) -> frozenset[str]:
+    """Names by which the session's own project may be called, as they are compared.
+
+    A newer TangleClaw's pane has its project's id alone: what that is called was told when a fleet was registered.
+    """
+    number = os.environ.get("TANGLECLAW_PROJECT_ID", "")
+    names = [os.environ.get("FLEETHUB_PROJECT", ""), number, *here.parts[1:]]
+    if number:
+        from fleethub.integrations.tangleclaw.shared_document import names as registered
+
+        names += [registered(folder / ".fleethub").get(number, "") for folder in folders]
     for folder in (here, *here.parents):
         try:
             project = json.loads((folder / ".tangleclaw" / "project.json").read_bytes())
@@ -83,4 +92,4 @@ def _mine(here: Path) -> frozenset[str]:
         if isinstance(project, dict):
             names += [str(project[k]) for k in ("id", "name") if isinstance(project.get(k), str | int)]
         break
-    return frozenset(name.casefold() for name in names if name)
+    return frozenset(name_key(name) for name in names if name)

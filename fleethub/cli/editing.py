@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +13,7 @@ import click
 from fleethub.cli.options import option
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.streams import lost
+from fleethub.folders import is_folder
 from fleethub.model.exit import Exit
 from fleethub.operations.inputs import NodeInput
 
@@ -23,7 +26,10 @@ def edits(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options; they come to it as the other arguments of ``run_edit``."""
     options = (
         click.option(
-            "--project", envvar="FLEETHUB_PROJECT", default="", help="Who asks (else $FLEETHUB_PROJECT): the owner."
+            "--project",
+            envvar="FLEETHUB_PROJECT",
+            default="",
+            help="Who asks: the owner (else $FLEETHUB_PROJECT, the pane's).",
         ),
         option(NodeInput, "force", is_flag=True),
         click.option("--yes", "-y", is_flag=True, help="Write without asking."),
@@ -51,9 +57,18 @@ def run_edit(
     def propose(out: Out) -> Outcome[Proposal]:
         from fleethub.operations.edit import EditInput, propose
 
-        return propose(out.path, EditInput(edit(out), project, force, dry_run), trusting=out.trusting(not yes))
+        asks = project or _pane(out.path)
+        return propose(out.path, EditInput(edit(out), asks, force, dry_run), trusting=out.trusting(not yes))
 
     run_proposal(options, propose, yes, commit, dry_run, full)
+
+
+def _pane(path: Path) -> str:
+    """The project of a newer TangleClaw's pane, by the name that was told of its id; else its id; empty outside one."""
+    from fleethub.integrations.tangleclaw.shared_document import names
+
+    number = os.environ.get("TANGLECLAW_PROJECT_ID", "")
+    return names((path if is_folder(path) else path.parent) / ".fleethub").get(number, number) if number else ""
 
 
 def run_proposal(

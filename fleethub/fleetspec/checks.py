@@ -17,6 +17,7 @@ from fleethub.model import keycall
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import DeclaredType
+from fleethub.model.text import name_key
 from fleethub.model.written import KeyPath
 from fleethub.nodetypes import NodeType
 from fleethub.nodetypes.declared import Declared
@@ -66,6 +67,7 @@ def check(context: CheckContext) -> Iterator[Finding]:
     spec = context.spec
     yield from _names(context)
     yield from _state(context)
+    yield from _owners(context)
     yield from _backends(context)
     yield from _agents(context)
     yield from _models(context)
@@ -113,6 +115,21 @@ def _state(context: CheckContext) -> Iterator[Finding]:
     if state.endpoint is not None and state.store is None:
         message = "an endpoint is for an object store, and no store is named"
         yield context.finding("spec.value", message, ("state", "endpoint"), 'write store = "s3://BUCKET/PREFIX"')
+
+
+def _owners(context: CheckContext) -> Iterator[Finding]:
+    """Two spellings are compared as one name, and read as two."""
+    seen: dict[str, str] = {}
+    for group in GROUPS:
+        for name, table in getattr(context.spec, group).items():
+            owner = getattr(table, "owner", None)
+            if not isinstance(owner, str):
+                continue
+            other = seen.setdefault(name_key(owner), owner)
+            if other != owner:
+                message = f"{report.shown(owner)} and {report.shown(other)} are one owner, spelled in two ways"
+                path: KeyPath = (group, name, "owner")
+                yield context.finding("spec.owner-spelling", message, path, f"write {report.shown(other)} in both")
 
 
 def _backends(context: CheckContext) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Assign, Edit, EditError, Fields, Register, Release, SetFields
 from fleethub.model.finding import SourceLocation
 from fleethub.model.fleet import Fleet, Hop, Node
-from fleethub.model.text import table_name
+from fleethub.model.text import same_name, table_name
 
 Names = tuple[str, ...]
 BY_HAND = "it is written in a form that is not edited by command"
@@ -122,7 +122,7 @@ class _Desk:
     def set(self, node: Node, edit: Assign | SetFields | Register, owner: str) -> None:
         """Write fields into the node's own block, where they are not there already."""
         fields = self._assigned(node, edit.model) if isinstance(edit, Assign) else dict(edit.fields)
-        if owner and owner.casefold() != node.owner.casefold():
+        if owner and not same_name(owner, node.owner):
             fields["owner"] = owner
         file, own = self._own(("nodes", node.name))
         same_role = fields.get("role", own.get("role")) == own.get("role")
@@ -177,7 +177,7 @@ class _Desk:
         where = f"[keys.{table_name(key.name)}] ({key.place})"
         if users:
             self.notes.append(f"{where} stays: {', '.join(users)} use{'s' if len(users) == 1 else ''} it too")
-        elif key.owner and key.owner.casefold() != node.owner.casefold():
+        elif key.owner and not same_name(key.owner, node.owner):
             self.notes.append(f"{where} stays: it belongs to {key.owner}")
         elif key.also:
             self.notes.append(f"{where} stays, with the scope that also = gives it; take it out when nobody uses it")

@@ -17,6 +17,7 @@ from fleethub.fleetspec.values import (
     TIME_UNITS,
     USER,
     Plain,
+    certificates,
     duration,
     env_value,
     label,
@@ -74,6 +75,7 @@ StateStore = Annotated[
         }
     ),
 ]
+Certificates = Annotated[str, PlainValidator(certificates), _text("^file:.+$", "file:certs/ca.pem")]
 EnvValue = Annotated[
     SecretRef | Plain,
     PlainValidator(env_value),

@@ -51,7 +51,8 @@ def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources, types: Mappin
     """The fleet; only for a spec in which no check found an error."""
 
     def common(group: str, name: str, table: BaseModel) -> dict[str, Any]:
-        said = _said(table, "owner", "labels", "protected")
+        said = _said(table, "owner", "projects", "labels", "protected")
+        said |= {"projects": tuple(said["projects"])} if "projects" in said else {}
         return {**said, "name": name, "place": sources.at((group, name))}
 
     return Fleet(
@@ -97,6 +98,7 @@ def _proxy(table: ProxyTable, common: Mapping[str, Any]) -> Proxy:
         url=table.url,
         admin_url=table.admin_url or table.url,
         replicas=tuple(table.replicas),
+        ca=table.ca or "",
         master_key=table.master_key,
     )
 
@@ -111,6 +113,7 @@ def _backend(table: BackendTable, common: Mapping[str, Any]) -> Backend:
         proxy=table.proxy,
         ssh=table.ssh,
         endpoints=table.endpoints,
+        ca=table.ca or "",
         gpus=tuple(Gpu(name=g.name, vram=g.vram) for g in table.gpus),
         **_said(table, "memory", "memory_for"),
         engine=engine,
@@ -174,6 +177,7 @@ def _node(spec: Spec, merged: MergedNode, sources: Sources, types: Mapping[str, 
         type=kind.name,
         settings=tables[kind.table.name] if kind.table else {},
         port=values.pop("port", kind.port),
+        projects=tuple(values.pop("projects", ())),
         target=normal(filled(values.pop("target")), sources.root),
         image=filled(values.pop("image", "")),
         chain=tuple(h for h in chain if isinstance(h, Hop)),

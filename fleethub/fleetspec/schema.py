@@ -24,6 +24,9 @@ class Block(Table):
     """What every named thing may say."""
 
     owner: v.Label | None = Field(None, description="Who it belongs to, as people write it")
+    projects: list[v.Label] = Field(
+        [], description="Its owner's projects of other names (or ids): their sessions are the owner's"
+    )
     labels: dict[v.Label, v.Label] = Field({}, description="Free names and values, for filters and views")
     protected: bool = Field(False, description="true: never deleted, whatever a plan says")
 
@@ -100,6 +103,9 @@ class PolicyTable(Table):
     )
 
 
+CA = 'A PEM file of certificates to trust for its https URLs besides the usual ones, like "file:certs/ca.pem"'
+
+
 class ProxyTable(Block):
     """A LiteLLM proxy."""
 
@@ -109,6 +115,7 @@ class ProxyTable(Block):
     key_cache_ttl: v.Duration | None = Field(
         None, description='LiteLLM\'s user_api_key_cache_ttl, like "60s" (default)'
     )
+    ca: v.Certificates | None = Field(None, description=CA)
     master_key: v.Reference = Field(
         description="Reference to the master key (env:, file:, command:), or a list of them"
     )
@@ -140,6 +147,7 @@ class BackendTable(Block):
         "none: only what is declared is known",
     )
     endpoints: dict[v.Name, v.Url] = Field({}, description="Further URLs by name, for via =")
+    ca: v.Certificates | None = Field(None, description=CA)
     gpus: list[GpuTable] = Field([], description='The GPUs: [{ name = "RTX 6000 Ada", vram = "48 GiB" }]')
     memory: v.PositiveSize | None = Field(
         None, description='Memory of the machine, like "128 GiB", where models lie in it: no GPU has memory of its own'

@@ -157,6 +157,14 @@ def state_store(value: object) -> SecretRef | str:
     return reference(value)
 
 
+def certificates(value: object) -> str:
+    """``file:PATH`` of a PEM file: the path, as it is written. A certificate is no secret, but lies in a file."""
+    kind, colon, path = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not colon or kind != "file" or not path.strip() or CONTROL.search(path):
+        raise bad("spec.value", "must be a file of certificates (PEM)", 'write it like "file:certs/ca.pem"')
+    return path
+
+
 def env_value(value: object) -> SecretRef | Plain:
     """A reference, a list of them, or ``{ value = "…" }`` for what is no secret."""
     if isinstance(value, dict):

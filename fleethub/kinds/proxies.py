@@ -66,7 +66,7 @@ def unreadable(fleet: Fleet, facts: Facts) -> list[Finding]:
             f"{proxy.name} ({proxy.admin_url}): {reading.reason}",
             Address("proxy", proxy.name),
             proxy.place,
-            "its keys and routes are unknown, so nothing was planned for them",
+            _next(proxy.name, reading.reason),
         )
         for proxy in fleet.proxies.values()
         if isinstance(reading := facts.of(proxy_source(proxy)), Unknown)
@@ -81,3 +81,10 @@ def proxy_status(proxy: Proxy, facts: Facts) -> ProxyStatus:
         return ProxyStatus(proxy.name, proxy.url, proxy.owner, "unknown", reason)
     keys = sum(map(len, reading.keys.values()))
     return ProxyStatus(proxy.name, proxy.url, proxy.owner, "there", "", len(reading.models), keys)
+
+
+def _next(name: str, reason: str) -> str:
+    """What to do about a proxy that cannot be read."""
+    if "certificate is not trusted" in reason:
+        return f'name its certificate, or that of the authority that made it: ca = "file:PATH" in [proxies.{name}]'
+    return "its keys and routes are unknown, so nothing was planned for them"

@@ -56,6 +56,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "spec.value": (E, "a value of the wrong type or out of range"),
     "spec.missing": (E, "a required key is absent"),
     "spec.name": (E, "a name that is not [a-z0-9][a-z0-9-]*"),
+    "spec.owner-spelling": (E, "one owner in two spellings: letters and digits are what counts"),
     "spec.name-case": (E, "two names that differ by case alone"),
     "spec.reference": (E, "a name that is not defined (model, backend, proxy, role, key, endpoint)"),
     "spec.duplicate": (E, "the same thing defined twice"),

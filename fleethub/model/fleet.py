@@ -18,10 +18,11 @@ from fleethub.model.secret import SecretRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """What every named table of the spec has."""
+    """What every named table of the spec has. ``projects`` are other names under which its owner's sessions come."""
 
     name: str
     owner: str = ""
+    projects: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     protected: bool = False
     place: SourceLocation | None = None
@@ -70,13 +71,17 @@ class Agent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy(Block):
-    """A LiteLLM. ``url`` is what nodes use, ``admin_url`` what FleetHub uses; TTL in seconds. No trailing slash."""
+    """A LiteLLM. ``url`` is what nodes use, ``admin_url`` what FleetHub uses; TTL in seconds. No trailing slash.
+
+    ``ca``: a file of certificates, as written (``~`` and relative to the fleet's folder); empty: the usual ones.
+    """
 
     url: str
     admin_url: str
     replicas: tuple[str, ...] = ()
     key_cache_ttl: float = 60.0
     master_key: SecretRef
+    ca: str = ""
     manage_routes: bool = False
     processes: int = 1
 
@@ -125,12 +130,14 @@ class Backend(Block):
     """A host with GPUs. ``ssh`` None: only what is declared is known; ``"local"``: NVML of this machine.
 
     ``memory`` of the machine in bytes, where models lie in it, and who uses it (``memory_for``); None: not written.
+    ``ca`` as of a proxy.
     """
 
     host: str
     proxy: str | None = None
     ssh: str | None = None
     endpoints: Mapping[str, str] = field(default_factory=dict)
+    ca: str = ""
     gpus: tuple[Gpu, ...] = ()
     memory: int | None = None
     memory_for: Literal["cpu", "metal", "shared"] = "cpu"

@@ -108,6 +108,7 @@ class NodeStatus:
     An empty ``chain``: the spec no longer has it, but it was applied and is not taken down yet.
     ``change`` is what a plan would do with it ("" for nothing), ``waits`` why it cannot now, ``drift`` what somebody
     changed by hand. ``key`` is its key's alias on each of ``proxies``. ``applied``: an apply has put it there.
+    ``projects`` are other names under which its owner's sessions come.
     """
 
     name: str
@@ -128,13 +129,15 @@ class NodeStatus:
     files: tuple[FileStatus, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     applied: bool = False
+    projects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
     """A LiteLLM key; ``models`` is its scope as seen, None while unknown or absent. ``nodes`` share it.
 
-    ``beside``: what else it was seen to have that the spec does not name (an expiry, limits, a team), in words.
+    ``projects`` as of a node; ``beside``: what else it was seen to have that the spec does not name (an expiry,
+    limits, a team), in words.
     """
 
     address: str
@@ -149,6 +152,7 @@ class KeyStatus:
     waits: tuple[str, ...] = ()
     drift: str = ""
     beside: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

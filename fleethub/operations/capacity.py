@@ -23,6 +23,7 @@ from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.measuring import ServerSettings
 from fleethub.model.observation import Source
+from fleethub.operations.certificates import authorities
 from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.stores import known
@@ -118,7 +119,8 @@ def looking(path: Path, name: str | None = None, trusting: Trusting = ALONE) -> 
     resolver = SecretResolver(
         Path(fleet.root), None, tuple(proxy.master_key for proxy in fleet.proxies.values()), guard
     )
-    http, shells = Http(guard=guard), Shells(fleet.ssh_program, fleet.secret_variables, guard)
+    http = Http(guard=guard, authorities=authorities(fleet))
+    shells = Shells(fleet.ssh_program, fleet.secret_variables, guard)
 
     def read(asked: Iterable[Source]) -> Facts:
         return observe(fleet, asked, http, resolver, shells, silent)

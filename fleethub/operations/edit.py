@@ -26,7 +26,7 @@ from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Node
 from fleethub.model.plan import Action
 from fleethub.operations.allowed import target_finding
-from fleethub.operations.edit_ownership import key_of_another, owned_by_another, project_name
+from fleethub.operations.edit_ownership import key_of_another, owned_by_another, project_name, spelled
 from fleethub.operations.edit_write import refuse
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
@@ -41,8 +41,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EditInput:
-    """``project`` is who asks: an entry with an owner may only be edited by that owner (case does not count), or with
-    ``force``, which hands the entry over to ``project``. ``dry_run``: nothing is recorded of a refusal.
+    """``project`` is who asks: an entry with an owner may only be edited by that owner (letters and digits count), or
+    with ``force``, which hands the entry over to ``project``. ``dry_run``: nothing is recorded of a refusal.
     """
 
     edit: Edit
@@ -86,11 +86,11 @@ def concluded(proposal: Proposal, dry_run: bool) -> Outcome[Proposal]:
 
 
 def _proposed(path: Path, asked: EditInput, facts: Facts | None, trusting: Trusting | None, api: bool) -> Proposal:
-    edit, project = asked.edit, project_name(asked.project)
-    spec = load(path)
+    edit, spec = asked.edit, load(path)
     if spec.fleet is None:
         raise SpecError(spec.findings)
     fleet = spec.fleet
+    project = spelled(fleet, project_name(asked.project))
     node = fleet.nodes.get(edit.node)
     proposal = Proposal(
         action="set" if isinstance(edit, Register) and node is not None else ACTIONS[type(edit)],

@@ -8,13 +8,13 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from unicodedata import normalize
 
 from fleethub.fleetspec.report import shown
 from fleethub.model.address import node as node_address
 from fleethub.model.edit import Edit, EditError, Proposal, Register, SetFields
 from fleethub.model.finding import Finding, SourceLocation
 from fleethub.model.fleet import Block, Fleet, Node
+from fleethub.model.text import same_name
 
 
 def entry_of(node: Node) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def entry_of(node: Node) -> dict[str, Any]:
 
 def owned_by_another(proposal: Proposal, node: Node, project: str) -> Proposal:
     """The proposal, refused where the entry has another owner and no force takes it over."""
-    if not node.owner or _one(project) == _one(node.owner):
+    if not node.owner or owns(node, project):
         return proposal
     if project and proposal.force:
         return replace(proposal, entry=entry_of(node), displaced=node.owner)
@@ -59,7 +59,7 @@ def key_owned(proposal: Proposal, fleet: Fleet, name: str, project: str, but: st
     users = [n for n in fleet.nodes.values() if n.key == name and n.name != but]
     entries = [{"key": name, "owner": key.owner, "place": str(key.place)}] if key else []
     owners = [entry for entry in (*entries, *map(entry_of, users)) if entry["owner"]]
-    if not owners or _one(project) in {_one(entry["owner"]) for entry in owners}:
+    if not owners or any(owns(one, project) for one in ([key, *users] if key else users) if one.owner):
         return proposal
     entry, owner = owners[0], owners[0]["owner"]
     if project and proposal.force:
@@ -70,7 +70,7 @@ def key_owned(proposal: Proposal, fleet: Fleet, name: str, project: str, but: st
 
 def block_owned(proposal: Proposal, whose: str, block: Block, project: str) -> Proposal:
     """The proposal, refused where another block of the spec (``whose`` names it) has another owner."""
-    if not block.owner or _one(project) == _one(block.owner) or proposal.findings:
+    if not block.owner or owns(block, project) or proposal.findings:
         return proposal
     entry = {"name": block.name, "owner": block.owner, "place": str(block.place) if block.place else None}
     if project and proposal.force:
@@ -78,9 +78,16 @@ def block_owned(proposal: Proposal, whose: str, block: Block, project: str) -> P
     return _refused(proposal, f"{whose} belongs to", block.owner, project, entry, block.place)
 
 
-def _one(name: str) -> str:
-    """A name of a project as it is compared: case, blanks around it and the way accents are encoded do not count."""
-    return normalize("NFC", name.strip().casefold())
+def owns(entry: Block, project: str) -> bool:
+    """Whether a project is an entry's owner, by its name or by one of its further ones."""
+    return bool(project.strip()) and any(same_name(project, name) for name in (entry.owner, *entry.projects) if name)
+
+
+def spelled(fleet: Fleet, project: str) -> str:
+    """The name of who asks as the spec spells its owner: written in another way it would be a second one."""
+    blocks = (*fleet.nodes.values(), *fleet.keys.values(), *fleet.models.values(), *fleet.backends.values())
+    owners = [block.owner for block in (*blocks, *fleet.proxies.values()) if block.owner]
+    return next((owner for owner in owners if same_name(owner, project)), project) if project else project
 
 
 def _refused(

@@ -19,6 +19,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Observation, Source
 from fleethub.model.plan import Plan
+from fleethub.operations.certificates import authorities
 from fleethub.operations.spec import open_fleet, same_memory
 from fleethub.operations.stores import known, lockfile_of, store_of
 from fleethub.stores.interface import Store
@@ -76,7 +77,7 @@ class Workplace:
         guard = self.trust.guard
         guarded = (*(proxy.master_key for proxy in self.fleet.proxies.values()), self.fleet.state.reference)
         self.resolver = SecretResolver(self.root, self.fleet.key_seed, tuple(r for r in guarded if r), guard)
-        self.http = Http(guard=guard)
+        self.http = Http(guard=guard, authorities=authorities(self.fleet))
         self.shells = Shells(self.fleet.ssh_program, self.fleet.secret_variables, guard)
         self._locked, self._wait = False, wait
 

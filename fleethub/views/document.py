@@ -16,7 +16,7 @@ from fleethub.model.address import Address
 from fleethub.model.capacity import Fit, PlannedModel
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import AnyLocked, Lockfile
-from fleethub.model.text import GIB, hop, named, plural, tame
+from fleethub.model.text import GIB, hop, named, plural, same_name, tame
 
 #: What was applied of each node, by name.
 Nodes = Mapping[str, tuple[AnyLocked, NodeAttrs]]
@@ -146,7 +146,7 @@ def _nodes(nodes: Nodes) -> Iterable[str]:
     """Nodes by what they call, so that a fleet of one role is one line."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, (record, attrs) in nodes.items():
-        owner = f" ({named(record.owner)})" if record.owner and record.owner.casefold() != name.casefold() else ""
+        owner = f" ({named(record.owner)})" if record.owner and not same_name(record.owner, name) else ""
         groups.setdefault(attrs.chain, []).append(f"{name}{owner}")
     for chain, names in groups.items():
         first, *rest = [*map(hop, chain)] or ["nothing"]

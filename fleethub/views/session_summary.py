@@ -10,7 +10,7 @@ from typing import Any
 
 from fleethub.model.finding import FOR_PEOPLE, Finding, Severity
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, KeyStatus, NodeStatus
-from fleethub.model.text import gib, hop, named, tame
+from fleethub.model.text import gib, hop, named, same_name, tame
 
 
 def session_summary(status: FleetStatus) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _few(names: list[str]) -> str:
 
 def _consumer(node: NodeStatus, keys: Iterable[KeyStatus]) -> dict[str, Any]:
     """One line for all, and the lines that its own session gets besides."""
-    owner = f" ({named(node.owner)})" if node.owner and node.owner.casefold() != node.name.casefold() else ""
+    owner = f" ({named(node.owner)})" if node.owner and not same_name(node.owner, node.name) else ""
     chain = _chain(node.chain)
     runs = node.runs
     planned = node.change if node.change == "blocked" else f"{node.change} planned"
@@ -133,7 +133,7 @@ def _consumer(node: NodeStatus, keys: Iterable[KeyStatus]) -> dict[str, Any]:
     more = [*_key_of(node, {key.state for key in keys if key.name == node.key and key.proxy in node.proxies})]
     files = ", ".join(f"{f.role}: {f.path}" for f in node.files)
     more.append(_files_of(node) + (f" ({files})" if files else ""))
-    names = [node.name, node.owner, *node.labels.values()]
+    names = [node.name, node.owner, *node.projects, *node.labels.values()]
     about = f"node.{node.name}"
     return {"names": [n for n in names if n], "about": about, "who": f"{node.name}{owner}", "says": says, "more": more}
 
@@ -164,7 +164,7 @@ def _keys(status: FleetStatus) -> Iterable[dict[str, Any]]:
     for key in status.keys:
         if not key.nodes:
             scope = ", ".join(map(named, key.models)) if key.models is not None else key.reason or key.state
-            names = [n for n in (key.name, key.owner) if n]
+            names = [n for n in (key.name, key.owner, *key.projects) if n]
             says = f"a key on {key.proxy} without a node, reaches {scope}"
             yield {"names": names, "about": key.address, "who": key.name, "says": says, "more": []}
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from fleethub.model.text import tame
+from fleethub.model.text import name_key, tame
 
 LARGEST = 4000  # characters of what is printed, envelope included
 STALE = 3600.0  # seconds after which an observation is called stale
@@ -41,7 +41,7 @@ class KnownFleet(NamedTuple):
 
 
 def session_text(fleets: Sequence[KnownFleet], mine: frozenset[str], form: str) -> str:
-    """The text; ``mine`` are names of the session's project, casefolded; ``form``: text, markdown or claude-hook.
+    """The text; ``mine``: ``name_key`` of the session's project's names; ``form``: text, markdown or claude-hook.
 
     Empty where there is no fleet. Fleets with something of one's own come first.
     """
@@ -158,7 +158,7 @@ def _own(known: KnownFleet, mine: frozenset[str]) -> bool:
 
 
 def _is(names: Iterable[str], mine: frozenset[str]) -> bool:
-    return any(name.casefold() in mine for name in names)
+    return any(name_key(name) in mine for name in names)
 
 
 def _age(seconds: float | None) -> str:

@@ -14,7 +14,7 @@ import pytest
 from fleethub.model.facts import Facts
 from fleethub.operations.workplace import Workplace
 from tests.forked import ended
-from tests.support import Place, recorded
+from tests.support import MASTER, Place, recorded
 from tests.test_laws import World
 from tests.views.test_text import MODELS
 
@@ -75,6 +75,27 @@ def test_a_session_elsewhere_finds_the_fleet_and_its_own_node(place: Place, tmp_
     below = elsewhere / "src"
     below.mkdir()
     assert "Yours:\n  volta runs" in session(below, **config).stdout
+
+
+def test_a_pane_is_known_by_its_id_and_a_project_by_letters_and_digits(place: Place, tmp_path: Path) -> None:
+    place.edit('owner = "Volta"', 'owner = "TiltClaw"\nprojects = ["RentalClaw-Project"]')
+    place.apply()
+    place.run("observe", code=0)
+    elsewhere = tmp_path / "somewhere"
+    elsewhere.mkdir()
+    config = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    (place.folder / ".fleethub/tangleclaw.json").write_text('{"projects": {"12": "TiLT Claw"}}')
+    for env in ({"TANGLECLAW_PROJECT_ID": "12"}, {"FLEETHUB_PROJECT": "rentalclaw project"}):
+        assert "Yours:\n  volta" in session(elsewhere, **config, **env).stdout
+    assert "Yours" not in session(elsewhere, **config, TANGLECLAW_PROJECT_ID="13").stdout
+    project = tmp_path / "TiLT Claw"
+    project.mkdir()
+    assert "Yours:\n  volta" in session(project, **config).stdout
+    asked = ("assign", "volta", "gpt-oss-20b", "--dry-run")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("FLEETHUB_")} | {"LITELLM_MASTER_KEY": MASTER}
+    for number, code in (("12", 0), ("13", 3)):
+        env = {**clean, **config, "TANGLECLAW_PROJECT_ID": number}
+        assert ended(*asked, cwd=place.folder, env=env).returncode == code
 
 
 def test_an_edit_after_the_observation_is_told(place: Place, tmp_path: Path) -> None:

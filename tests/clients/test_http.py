@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from fleethub.clients.http import Http, HttpError
 from fleethub.model.secret import Secret
+from fleethub.testing.tangleclaw import TangleClaw
 
 TOKEN = "tcsk_canary-of-this-test"
 
@@ -72,3 +75,24 @@ def test_httpx_comes_without_its_command_line() -> None:
     code = "import sys, fleethub.clients.http; print(sorted({'httpx', 'pygments', 'rich'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "['httpx']\n"
+
+
+def test_certificates_of_ones_own_are_for_their_own_url_alone(tmp_path: Path) -> None:
+    trustme = pytest.importorskip("trustme")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    with TangleClaw(tls=context) as one, TangleClaw(tls=context) as other:
+        http = Http(authorities={f"{one.url}/v1": tmp_path / "ca.pem", "http://x": tmp_path / "nothing"})
+        assert http.request("GET", f"{one.url}/api/groups").status == 200
+        with pytest.raises(HttpError, match="its certificate is not trusted here") as told:
+            http.request("GET", f"{other.url}/api/groups")
+        assert told.value.why == "certificate"
+        http.close()
+        for name, says in (("gone.pem", "No such file"), ("", "Is a directory|in PEM form")):
+            http = Http(authorities={one.url: tmp_path / name})
+            with pytest.raises(HttpError, match=says) as told:
+                http.request("GET", f"{one.url}/api/groups", token=Secret(TOKEN))
+            assert told.value.why == "certificate"
+            http.close()

@@ -6,6 +6,14 @@ from fleethub.model.finding import CODES, Severity
 
 NODE = '\n[nodes.other]\nhost = "other.example"\nrole = "worker"\n'
 CLOUD = '\n[models.cloud]\nproxy = "main"\nroute = "openrouter/x"\ncontext = 100000\n'
+OWNERS = """\
+[keys.one]
+owner = "TiLT Claw"
+models = ["small"]
+[keys.two]
+owner = "tiltclaw"
+models = ["small"]
+"""
 LONE = """
 [backends.lone]
 host = "lone.example"
@@ -99,6 +107,8 @@ CASES: dict[str, tuple[str, dict]] = {
         "spec.name-case",
         {"add": '[models.BIG]\nproxy = "main"\nroute = "a/b"\ncontext = 32768\n'},
     ),
+    "owner-spelling": ("spec.owner-spelling", {"add": OWNERS}),
+    "ca": ("spec.value", {"swap": [("master_key =", 'ca = "certs/ca.pem"\nmaster_key =')]}),
     "env-name": ("spec.value", {"add": 'env = { "a-b" = "env:X" }\n'}),
     # references between tables
     "no-model": ("spec.reference", {"swap": [('["small"]', '["smal", { model = "nothing" }]')]}),

@@ -76,6 +76,7 @@ def test_register_makes_everything_once(server: TangleClaw, root: Path) -> None:
         "path": document.path,
         "token": None,
         "ca": None,
+        "projects": {"7": "alpha", "8": "beta"},
     }
 
 

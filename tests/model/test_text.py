@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.model.text import bare, flat, heard, named, quoted, tame
+from fleethub.model.text import bare, flat, heard, name_key, named, quoted, same_name, tame
 
 #: Every kind of character that somebody obeys or nobody sees.
 WILD = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0), *range(0x200B, 0x2010), *range(0x2028, 0x202F))))
@@ -100,3 +100,28 @@ def test_a_long_word_takes_no_longer_than_its_length() -> None:
     """Somebody else chooses it, and a session waits for it: looked at from every letter on it would take minutes."""
     assert bare("a" * 200_000 + "@") == "a" * 200_000 + "@"
     assert bare("a" * 200_000 + "ssh://u:pw@h") == "a" * 200_000 + "ssh://h"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("TiLT Claw", "TiltClaw", True),
+        ("tilt-claw_", " tiltclaw", True),
+        ("Node 1", "node-1", True),
+        ("Node 1", "Node 11", False),
+        ("Caf\u00e9", "CAFE\u0301", True),
+        ("Cafe", "Caf\u00e9", False),
+        ("\u0939\u093f\u0928\u094d\u0926\u0940", "\u0939\u0928\u0926", False),  # vowels and joins are marks
+        ("!!!", "???", False),
+        ("!!!", "!!! ", True),
+        ("", "!!!", False),
+    ],
+)
+def test_names_are_one_by_letters_and_digits(one: str, other: str, same: bool) -> None:
+    assert same_name(one, other) is same_name(other, one) is same
+
+
+@given(st.text(max_size=20))
+def test_a_name_is_its_own(text: str) -> None:
+    assert same_name(text, text)
+    assert name_key(text) == name_key(text.upper()) or "\u00df" in text.casefold() or not text.isascii()

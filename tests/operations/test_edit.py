@@ -134,6 +134,23 @@ def test_nobody_else_edits_an_entry(fleet: Path, edit: Any, project: str, says: 
     assert (line["refused"], line["owner"], line["project"]) == ("node.owned", "Volta", project)
 
 
+def test_the_owners_other_projects_edit_too(fleet: Path) -> None:
+    with (fleet / "nodes/volta.toml").open("a") as file:
+        file.write('projects = ["RentalClaw-Project", "7"]\n')
+    for project in ("rentalclaw project", "7", "VOLTA"):
+        assert not ask(fleet, Assign("volta", "gpt-oss-20b"), project).refused
+    for project in ("RentalClaw", "70", "", "-"):
+        assert ask(fleet, Assign("volta", "gpt-oss-20b"), project).owned
+
+
+def test_who_takes_over_is_spelled_as_the_spec_has_it(fleet: Path) -> None:
+    with (fleet / "nodes/new.toml").open("w") as file:
+        file.write('[nodes.new]\nhost = "new"\nrole = "worker"\nowner = "TiLT Claw"\n')
+    taken = ask(fleet, Assign("volta", "gpt-oss-20b"), "tiltclaw", force=True)
+    assert not taken.findings
+    assert any('owner = "TiLT Claw"' in line for line in taken.diff)
+
+
 def test_an_entry_without_an_owner_is_anybodys(fleet: Path) -> None:
     for project in ("", "Tilt"):
         assert not ask(fleet, Assign("free", "gpt-oss-20b"), project).refused

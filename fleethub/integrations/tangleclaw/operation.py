@@ -24,7 +24,7 @@ from fleethub.model.secret import SecretRef
 
 if TYPE_CHECKING:
     from fleethub.integrations.tangleclaw.audience import Projects
-    from fleethub.integrations.tangleclaw.client import Document, Group, TangleClaw
+    from fleethub.integrations.tangleclaw.client import Document, Group, Member, TangleClaw
     from fleethub.integrations.tangleclaw.steps import Log
 
 BASE = "http://localhost:3101"
@@ -115,23 +115,29 @@ def register_document(
             log.run("description", partial(steps.describe, client, document, made, root))
             if before is not None and before.document and (before.base, before.group) != (base, found.id):
                 log.notes.append(f"what was registered before, at {before.base}, stays there: nothing was taken back")
-        _audience(log, client, found, document, projects)
+        seen = _audience(log, client, found, document, projects)
+        if document is not None and seen is not None:
+            known = {str(one.id): one.name for one in seen if one.name}
+            kept.write(root / ".fleethub", SharedDocument(base, found.id, document.id, document.path, token, ca, known))
     log.notes += steps.beside(found, root)
     return log.report()
 
 
-def _audience(log: Log, client: TangleClaw, found: Group, document: Document | None, projects: Projects) -> None:
-    """Who sees it, who has it locked, and in whose CLAUDE.md it stands."""
+def _audience(
+    log: Log, client: TangleClaw, found: Group, document: Document | None, projects: Projects
+) -> list[Member] | None:
+    """Who sees it, who has it locked, and in whose CLAUDE.md it stands; returns the members, None: not known."""
     from fleethub.integrations.tangleclaw import audience
     from fleethub.integrations.tangleclaw.client import TangleClawError
 
     members = log.run("audience", partial(audience.audience, client, found, projects))
     if document is None:
-        return
+        return members
     with suppress(TangleClawError):  # a note is not worth a step
         log.notes += audience.locked(client, document)
     if members:
         log.notes += audience.reaches(members, document)
+    return members
 
 
 def document_status(root: Path, access: Access, group: str | None = None) -> TangleClawReport:

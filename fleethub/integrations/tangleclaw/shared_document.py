@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, field
 from pathlib import Path
 
 from fleethub.atomic import replace
@@ -28,6 +29,7 @@ class SharedDocument:
     """``group`` and ``document`` are TangleClaw's ids, ``path`` the file's as registered; a token by reference only.
 
     An empty ``document``: it was taken back, and where it was is remembered. ``ca``: a PEM file of certificates.
+    ``projects``: names of the group's members by their ids.
     """
 
     base: str
@@ -36,6 +38,19 @@ class SharedDocument:
     path: str
     token: SecretRef | None = None
     ca: str | None = None
+    projects: Mapping[str, str] = field(default_factory=dict)
+
+
+def names(private: Path) -> dict[str, str]:
+    """The group's projects by TangleClaw's id, as they were when it was last asked; empty where that is not known.
+
+    Never raises: newer panes say which project they are by its id alone, and a session starts without this too.
+    """
+    try:
+        told = json.loads((private / NAME).read_bytes()).get("projects", {})
+        return {str(number): str(name) for number, name in told.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def read(private: Path) -> SharedDocument | None:
@@ -46,9 +61,9 @@ def read(private: Path) -> SharedDocument | None:
         raw = json.loads(data)
         base, group, document, path = texts = [raw[name] for name in ("base", "group", "document", "path")]
         token = raw.get("token")
-        names = token["alternatives"] if token is not None else []
+        refs = token["alternatives"] if token is not None else []
         ca = raw.get("ca")
-        if not all(isinstance(text, str) for text in (*texts, *names)) or not isinstance(ca, str | None):
+        if not all(isinstance(text, str) for text in (*texts, *refs)) or not isinstance(ca, str | None):
             raise TypeError
     except FileNotFoundError:
         return None
@@ -60,7 +75,7 @@ def read(private: Path) -> SharedDocument | None:
         same = False
     if not same:
         raise SharedDocumentError(f"{file} was not written on this machine; remove it and register again")
-    return SharedDocument(base, group, document, path, SecretRef(tuple(names)) if names else None, ca)
+    return SharedDocument(base, group, document, path, SecretRef(tuple(refs)) if refs else None, ca, names(private))
 
 
 def write(private: Path, registration: SharedDocument) -> None:

@@ -40,4 +40,5 @@ def key_rows(inputs: StatusInputs) -> Iterable[KeyStatus]:
             waits=waits,
             drift=drift,
             beside=beside(observed) if observed else (),
+            projects=fleet.keys[address.alias].projects if address.alias in fleet.keys else (),
         )

@@ -70,6 +70,7 @@ def _node(inputs: StatusInputs, node: Node) -> NodeStatus:
         proxies=tuple(sorted(wiring(inputs.fleet, node))),
         files=tuple(FileStatus(f.of.role, f.path) for f in material.files) if material else (),
         labels=node.labels,
+        projects=node.projects,
         applied=record is not None and record.attrs is not None,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
@@ -66,8 +67,9 @@ class LiteLLM(Server):
         clock: Callable[[], float] = time.monotonic,
         settings: Settings | None = None,
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        super().__init__(port)
+        super().__init__(port, tls)
         self.master_key = master_key
         self.replica = Replica(
             database=database or Database(),
