@@ -25,6 +25,7 @@ COMMANDS = {
     "apply": "Make it so.",
     "destroy": "Remove everything that FleetHub made for this fleet.",
     "log": "Show who did what and when, and the spec of then.",
+    "rollback": "Go back to the spec of an earlier apply.",
     "drift": "Show what somebody changed; --accept writes it into the spec.",
     "status": "Show what runs where, now.",
     "show": "Show everything about one address.",

@@ -39,7 +39,7 @@ def run_apply(out: Out, asked: ApplyInput, full: bool = False, saved: SavedPlan 
     asked = replace(asked, destroy=asked.destroy or (saved is not None and saved.asked.destroy))
     trusting = out.trusting(not asked.auto_approve)
     with (
-        _ended_in_order(),
+        ended_in_order(),
         Workplace(out.path, trusting=trusting, wait=out.wait) as workplace,
         workplace.lock(asked.operation),
     ):
@@ -132,7 +132,7 @@ def _ask(out: Out, workplace: Workplace, held: HeldPlan, full: bool) -> tuple[_A
 
 
 @contextmanager
-def _ended_in_order() -> Iterator[None]:
+def ended_in_order() -> Iterator[None]:
     """SIGTERM, and SIGHUP unless it is ignored (nohup), do what Ctrl-C does: end with what is pending on record.
 
     A second one ends the process at once, which loses no more than a crash.

@@ -80,6 +80,14 @@ def uncommitted(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(p for p in paths if _run(folder, ["status", "--porcelain", "-z", "-uno", "--", *_exact([p])], (0,)))
 
 
+def committed(folder: Path, paths: Sequence[str]) -> frozenset[str]:
+    """Of ``paths``, those that git has as they are on disk. Raises GitError."""
+    if not _inside_work_tree(folder):
+        return frozenset()
+    listed = set(_run(folder, ["ls-files", "-z", "--", *_exact(paths)], (0,)).split("\0"))
+    return frozenset(paths) & frozenset(listed) - frozenset(uncommitted(folder, paths))
+
+
 def commit_only(folder: Path, paths: Sequence[str], message: str) -> str:
     """Commit the files as they are now and nothing else, whatever is staged; its short id. Raises GitError."""
     if not _inside_work_tree(folder):

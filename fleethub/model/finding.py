@@ -63,6 +63,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "spec.include": (E, "an include that matches nothing or leaves the fleet's folder"),
     "spec.version": (E, "required_version is not met by this FleetHub"),
     "spec.literal-secret": (E, "a secret written into the spec instead of a reference"),
+    "spec.uncommitted": (E, "a rollback would overwrite edits of the spec that neither git nor the history knows"),
     "spec.placeholder": (E, "a brace other than {host} and {name}"),
     "chain.duplicate": (E, "one model twice in a chain by the same way"),
     "chain.no-proxy": (E, "a model of a chain is on no proxy and names no endpoint"),

@@ -61,16 +61,21 @@ _TEXTS = ("action", "by", "says", "apply", "plan", "planned_by", "approved", "ow
 
 
 def entry(raw: Mapping[str, Any]) -> Entry:
-    """A line of a store's history, or of that of edits."""
+    """A line of a store's history: of an apply, of an order about the state, or of a proposal and its answer."""
     texts = {name: raw[name] for name in _TEXTS if isinstance(raw.get(name), str)}
-    texts.setdefault("action", "?")
+    texts["action"] = str(raw.get("action") or raw.get("operation") or "?")
+    for name, other in (("by", "agent"), ("owner", "project"), ("says", "edit")):
+        if not texts.get(name) and isinstance(raw.get(other), str):
+            texts[name] = raw[other]
     serial, code = (raw.get(name) if type(raw.get(name)) is int else None for name in ("serial", "exit"))
-    found = Entry(str(raw.get("ts", "")), serial=serial, exit=code, **texts)
+    changes = _texts(raw.get("changes"))
+    named = raw["addresses"] if isinstance(raw.get("addresses"), list) else [raw.get("address")]
+    changes = changes or {str(one): texts["action"] for one in named if one}
     return replace(
-        found,
+        Entry(str(raw.get("ts", "")), serial=serial, exit=code, **texts),
         part=raw.get("part") is True,
         broken_off=bool(raw.get("broken_off")),
-        changes=_texts(raw.get("changes")),
+        changes=changes,
         failed=_pairs(raw.get("failed")),
         left=_pairs(raw.get("left")),
     )
@@ -79,15 +84,11 @@ def entry(raw: Mapping[str, Any]) -> Entry:
 def edit_entry(raw: Mapping[str, Any]) -> Entry:
     """A line of the history of edits (``operations.edit_write``)."""
     refused = f"refused: {raw['refused']}" if isinstance(raw.get("refused"), str) else ""
-    address, project = (raw[n] if isinstance(raw.get(n), str) else "" for n in ("address", "project"))
     made = entry(raw)
-    says = refused or made.says or made.action
+    after = raw["after"] if isinstance(raw.get("after"), str) and not refused else ""
+    what = "refused" if refused else "edited"
     return replace(
-        made,
-        says=says,
-        owner=project,
-        spec=raw["after"] if isinstance(raw.get("after"), str) and not refused else "",
-        changes={address: "refused" if refused else "edited"} if address else {},
+        made, says=refused or made.says or made.action, spec=after, changes=dict.fromkeys(made.changes, what)
     )
 
 

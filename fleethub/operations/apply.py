@@ -60,11 +60,16 @@ class ApplyInput:
 
 def prepare(workplace: Workplace, asked: ApplyInput) -> Outcome[HeldPlan]:
     """The plan that this apply would carry out, under the policy for drift."""
+    return planning.run(workplace, planned_as(workplace, asked))
+
+
+def planned_as(workplace: Workplace, asked: ApplyInput) -> PlanInput:
+    """How an apply plans."""
     policy = workplace.fleet.policy.drift
     repair = asked.destroy or policy == "repair" or (policy is None and not asked.auto_approve)
     reads = asked.parallel or 32
     how = PlanInput(repair, asked.destroy, reads, targets=asked.targets, excludes=asked.excludes)
-    return planning.run(workplace, replace(how, forget=asked.forget, prune=asked.prune, allow=asked.allow))
+    return replace(how, forget=asked.forget, prune=asked.prune, allow=asked.allow)
 
 
 def asks_about_drift(workplace: Workplace, held: HeldPlan) -> bool:

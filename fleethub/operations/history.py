@@ -8,6 +8,7 @@ thousand lines are kept at least (``stores.interface.LINES``), and the specs of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from fleethub.lockfile.errors import LockfileError
@@ -61,8 +62,6 @@ def record(store: Store, made: Entry) -> tuple[str, ...]:
 
 def of_result(result: Result, made: Entry, code: Exit) -> Entry:
     """What became of an apply, added to what is known of it."""
-    from dataclasses import replace
-
     undone = {name for name, _ in result.failed} | set(result.skipped)
     held = {step.address for step in result.plan.steps if step.id in undone}
     changes = {
@@ -96,7 +95,8 @@ def of_serial(store: Store, serial: int) -> tuple[Entry, Lockfile | None]:
     lines = [made for line in store.history() if (made := entry(line)).serial == serial]
     lockfile = store.at(serial)
     if lines:
-        return lines[-1], lockfile
+        made = lines[-1]
+        return replace(made, spec=made.spec or (lockfile.applied.spec if lockfile else "")), lockfile
     if lockfile is not None:
         return _from(lockfile), lockfile
     raise NotKept(f"nothing is kept of apply {serial}; fleethub log shows what is")
