@@ -17,6 +17,7 @@ from fleethub.model.errors import FleetHubError, InputError
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
+from fleethub.model.history import Entry, entry
 from fleethub.operations import edit_write
 from fleethub.operations.edit import EditInput
 from fleethub.operations.outcome import Outcome
@@ -61,7 +62,7 @@ def offer(judge: Judge, store: Store, fleet: Fleet, agent: str, asked: EditInput
     if len(there) >= MOST:
         raise InputError(f"{len(there)} proposals wait for a person already: fleethub approve lists them")
     waiting = _waiting(agent, asked, proposal, now)
-    store.record({"action": "propose", **_line(waiting, proposal)})
+    store.record(_entry("propose", waiting, f"the agent {agent}", "proposed").line())
     store.put("proposals", waiting.id, asdict(waiting))
     return Outcome(Offered(proposal, waiting))
 
@@ -107,15 +108,15 @@ def approve(store: Store, one: Waiting, proposal: Proposal, by: str, commit: boo
 
     Raises what ``operations.edit_write.write`` raises, StoreError.
     """
-    written = edit_write.write(proposal, commit, by, {"agent": one.agent, "proposed": one.id})
-    store.record({"action": "approve", "by": by, **_line(one, proposal)})
+    said = {"planned_by": f"the agent {one.agent}", "plan": proposal.plan.id if proposal.plan else ""}
+    written = edit_write.write(proposal, commit, by, {**said, "approved": f"{by}, as {one.id}"})
     store.delete("proposals", one.id)
     return written
 
 
 def decline(store: Store, one: Waiting, by: str) -> None:
     """Take a proposal away; raises StoreError, OSError."""
-    store.record({"action": "decline", "by": by, "agent": one.agent, "proposal": one.id, "address": f"node.{one.node}"})
+    store.record(_entry("decline", one, by, "declined").line())
     store.delete("proposals", one.id)
 
 
@@ -139,18 +140,12 @@ def _waiting(agent: str, asked: EditInput, proposal: Proposal, now: datetime) ->
     )
 
 
-def _line(one: Waiting, proposal: Proposal) -> dict[str, Any]:
-    """Of the history: names and digests only."""
-    return {
-        "agent": one.agent,
-        "project": one.project,
-        "proposal": one.id,
-        "address": str(proposal.address),
-        "edit": proposal.action,
-        "plan": proposal.plan.id if proposal.plan else "",
-        "before": proposal.before,
-        "after": proposal.after,
-    }
+def _entry(action: str, one: Waiting, by: str, became: str) -> Entry:
+    """What the history says of it: the words that were asked with, and no value."""
+    return Entry(
+        "", action, by, f"{one.id}: {one.says}", plan=one.plan, planned_by=f"the agent {one.agent}",
+        owner=one.project, changes={f"node.{one.node}": became},
+    )  # fmt: skip
 
 
 def _read(name: str, document: Mapping[str, Any]) -> Waiting:
@@ -189,5 +184,6 @@ def _limit(fleet: Fleet, store: Store, agent: str, edit: Edit, proposal: Proposa
 
 def _made(store: Store, agent: str, since: datetime) -> int:
     """The proposals of an agent since then."""
-    mine = (line for line in store.history() if line.get("action") == "propose" and line.get("agent") == agent)
-    return sum(datetime.fromisoformat(str(line["ts"])) > since for line in mine if "ts" in line)
+    found = (entry(line) for line in store.history())
+    mine = (one for one in found if one.action == "propose" and one.planned_by == f"the agent {agent}")
+    return sum(bool(one.at) and datetime.fromisoformat(one.at) > since for one in mine)

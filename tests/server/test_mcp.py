@@ -20,7 +20,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
-from fleethub.operations import proposals
+from fleethub.operations import history, proposals
 from fleethub.operations.edit import propose
 from fleethub.server.mcp.app import build
 from fleethub.server.mcp.desk import Desk
@@ -78,7 +78,8 @@ def test_what_runs_where_and_what_fits(desk: Desk) -> None:
     assert call(desk, "place", model="gpt-oss-20b")["places"]
     assert call(desk, "plan")["changes"] == []
     assert call(desk, "verify", nodes=["a"])["exit"] == 0
-    assert call(desk, "history")["lines"] is not None
+    assert call(desk, "history")["lines"]
+    assert "gpu" in json.dumps(call(desk, "why", address="node.a"))
 
 
 WRONG = (
@@ -117,9 +118,8 @@ def test_a_yes_writes_the_edit_and_the_history_says_who(desk: Desk, place: Place
     proposals.approve(store, one, done.data, "eva@desk")
     assert "gpt-oss-20b" in (place.folder / "fleet.toml").read_text().partition("[nodes.a]")[2].partition("[")[0]
     assert proposals.waiting(store) == ()
-    acts = [(line["action"], line.get("agent"), line.get("by")) for line in store.history() if "proposal" in line]
-    assert acts[0][:2] == ("propose", AGENT)
-    assert ("approve", AGENT, "eva@desk") in acts
+    acts = [(act.action, act.by, act.planned_by) for act in history.entries(store, place.folder)[-2:]]
+    assert acts == [("propose", "the agent helper", "the agent helper"), ("assign", "eva@desk", "the agent helper")]
 
 
 def test_a_yes_to_what_moved_meanwhile_counts_for_nothing_and_a_no_takes_it_away(desk: Desk, place: Place) -> None:

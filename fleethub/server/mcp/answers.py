@@ -41,3 +41,9 @@ class HistoryAnswer(Answered):
     """What was done, the latest first: applies, edits, proposals, who, and with what outcome."""
 
     lines: list[dict[str, Any]]
+
+
+class WhyAnswer(Answered):
+    """The reasons of one thing; see ``fleethub why --json``."""
+
+    address: str

@@ -41,3 +41,9 @@ class HistoryInput(Nothing):
 
     last: Annotated[int, Field(ge=1, le=500, description="Lines.")] = 20
     address: Annotated[Label | None, Field(description="Only about this, like node.volta.")] = None
+
+
+class WhyInput(Nothing):
+    """About what."""
+
+    address: Annotated[Label, Field(description="node.volta, key.main.volta, route.main.ALIAS, or a bare name.")]

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from fleethub.model.dataclass import dataclass
-from fleethub.operations import proposals
+from fleethub.operations import history, proposals, reasons
 from fleethub.operations import verify as verifying
 from fleethub.operations.inputs import AssignInput, CapacityInput, NodeInput, RegisterInput, ReleaseInput
 from fleethub.server.answers import (
@@ -23,12 +23,14 @@ from fleethub.server.answers import (
     plan_summary,
 )
 from fleethub.server.errors import Refusal
-from fleethub.server.mcp.answers import HistoryAnswer, ProposalAnswer, ProposalsAnswer, VerifyAnswer
+from fleethub.server.mcp.answers import HistoryAnswer, ProposalAnswer, ProposalsAnswer, VerifyAnswer, WhyAnswer
 from fleethub.server.mcp.desk import Desk
-from fleethub.server.mcp.inputs import FleetInput, HistoryInput, Nothing, PlaceInput, VerifyNodesInput
+from fleethub.server.mcp.inputs import FleetInput, HistoryInput, Nothing, PlaceInput, VerifyNodesInput, WhyInput
 from fleethub.server.reading import capacity_data
 from fleethub.server.site import looked
 from fleethub.verifying.view import verify_data
+from fleethub.views.log import entry_data
+from fleethub.views.reasons import why_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,19 @@ def _verify(desk: Desk, asked: VerifyNodesInput) -> dict[str, Any]:
 
 def _history(desk: Desk, asked: HistoryInput) -> dict[str, Any]:
     with desk.workplace() as workplace:
-        lines = workplace.store.history()
+        found = history.entries(workplace.store, workplace.root)
     if asked.address is not None:
-        lines = [line for line in lines if asked.address in json.dumps(line, ensure_ascii=False)]
-    return {"lines": lines[: -asked.last - 1 : -1]}
+        found = history.about(found, asked.address)
+    return {"lines": [entry_data(one) for one in found[: -asked.last - 1 : -1]]}
+
+
+def _why(desk: Desk, asked: WhyInput) -> dict[str, Any]:
+    with desk.workplace() as workplace:
+        done = reasons.why(workplace, asked.address)
+    if (found := done.data) is None:
+        raise Refusal("REFUSED", "nothing may be asked", findings=findings_data(done.findings))
+    parts = (found.address, found.reasons, found.applied, found.verdicts, found.change, found.findings, found.unknown)
+    return dict(why_data(*parts))
 
 
 def _proposals(desk: Desk, asked: Nothing) -> dict[str, Any]:
@@ -124,6 +135,8 @@ TOOLS = (
          Nothing, PlanAnswer, _plan),
     Tool("verify", "Can each node call its models", "Asks the proxies with each node's own key, now. Calls no model.",
          VerifyNodesInput, VerifyAnswer, _verify),
+    Tool("why", "Why a thing is so", "The lines of the spec, the reasons, the arithmetic, and what a plan would do.",
+         WhyInput, WhyAnswer, _why),
     Tool("history", "What was done", "Applies, edits, proposals and approvals: who, when, what.",
          HistoryInput, HistoryAnswer, _history),
     Tool("proposals", "What waits for a person", "Edits that agents proposed and nobody decided on yet.",
