@@ -15,7 +15,7 @@ from fleethub.clients.resolver import SecretError
 from fleethub.kinds import KINDS
 from fleethub.kinds.execution import Context, NotActivated, StepError
 from fleethub.kinds.readdress import lockfile_after
-from fleethub.lockfile.reduce import reduce
+from fleethub.lockfile.reduce import Fold
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.dataclass import dataclass
@@ -111,24 +111,26 @@ class _Run:
     """The state of one apply: what is done, and the lockfile so far."""
 
     def __init__(self, lockfile: Lockfile | None, emit: Callable[[Event], None]) -> None:
-        self._lockfile, self._emit, self._lock = lockfile, emit, Lock()
+        self._fold, self._emit, self._lock = Fold(lockfile), emit, Lock()
         self.done: list[str] = []
         self.failed: list[tuple[str, str]] = []
         self.skipped: list[str] = []
+        self.lost: set[str] = set()  # steps that failed or were skipped
         self.notes: list[str] = []
         self.broken = 0  # nodes that do not come up with their new set
 
     @property
     def lockfile(self) -> Lockfile:
-        if self._lockfile is None:  # pragma: no cover - the first event makes it
-            raise AssertionError("an apply starts with its intent")
-        return self._lockfile
+        with self._lock:
+            lockfile = self._fold.lockfile
+        assert lockfile is not None, "an apply starts with its intent"
+        return lockfile
 
     def take(self, event: Event) -> None:
         """Journal an event, and fold it into the lockfile."""
         with self._lock:
             self._emit(event)
-            self._lockfile = reduce(self._lockfile, event)
+            self._fold.take(event)
 
     def waves(self, steps: Sequence[Step], context: Context) -> None:
         """Deliver and activate: one node first, then as many at a time as may be; too many that fail end it.
@@ -157,6 +159,7 @@ class _Run:
         """Steps that are not tried."""
         for step in steps:
             self.skipped.append(step.id)
+            self.lost.add(step.id)
             self.take(StepFailed(step.id, step.address, step.phase.name.lower(), reason, skipped=True))
 
     def phase(self, steps: list[Step], context: Context, workers: int) -> None:
@@ -180,9 +183,8 @@ class _Run:
 
     def _step(self, step: Step, context: Context) -> None:
         phase = step.phase.name.lower()
-        broken = set(self.skipped) | {name for name, _ in self.failed}
-        if lost := broken & set(step.after):
-            self.leave([step], f"{sorted(lost)[0]} was not done")
+        if lost := self.lost.intersection(step.after):
+            self.leave([step], f"{min(lost)} was not done")
             return
         if why := context.fence():
             self.leave([step], why)
@@ -194,6 +196,7 @@ class _Run:
             self.broken += isinstance(error, NotActivated)
             reason = flat(str(error))
             self.failed.append((step.id, reason))
+            self.lost.add(step.id)
             self.take(StepFailed(step.id, step.address, phase, reason))
             return
         context.ended[step.id] = time.monotonic()
@@ -201,7 +204,7 @@ class _Run:
         self.notes += notes
         locked = step.locked
         if locked is not None:
-            before = self.lockfile.resources.get(step.address)
+            before = self._fold.record(step.address)
             locked = replace(locked, pending=before.pending if before else None)
         self.take(StepDone(step.id, step.address, phase, locked, step.removes, notes))
 
@@ -271,14 +274,14 @@ def _fits(plan: Plan, lockfile: Lockfile | None) -> Mapping[str, str]:
 def _owed(plan: Plan, lockfile: Lockfile | None, run: _Run, now: str) -> Mapping[Address, str]:
     """What this apply could not do, with the time of the first that could not; of what it left out nothing is known."""
     before = lockfile.owed if lockfile else {}
-    undone = {s.address for s in plan.steps if s.id in {*run.skipped, *(name for name, _ in run.failed)}}
+    undone = {s.address for s in plan.steps if s.id in run.lost}
     undone |= {change.address for change in plan.changes if change.blockers}
     return {a: before.get(a, now) for a in undone} | {a: before[a] for a in plan.left_out or () if a in before}
 
 
 def _recorded(plan: Plan, run: _Run) -> Iterable[tuple[Address, AnyLocked | None]]:
     """Where only the lockfile is behind; a record whose thing another takes over stays until that one has it."""
-    undone = {s.address for s in plan.steps if s.id in {*run.skipped, *(name for name, _ in run.failed)}}
+    undone = {s.address for s in plan.steps if s.id in run.lost}
     for change in plan.changes:
         if change.action is Action.RECORD and change.after not in undone:
             yield change.address, change.locked
@@ -286,11 +289,10 @@ def _recorded(plan: Plan, run: _Run) -> Iterable[tuple[Address, AnyLocked | None
 
 def _settled(plan: Plan, run: _Run, records: Mapping[Address, AnyLocked]) -> Iterable[tuple[Address, AnyLocked]]:
     """Take the intent off every resource whose steps all succeeded; what is held back keeps a contract pending."""
-    bad = {name for name, _ in run.failed} | set(run.skipped)
     held = {c.address: c for c in plan.changes if c.blockers}
     touched: dict[Address, bool] = {}
     for step in plan.steps:
-        touched[step.address] = touched.get(step.address, True) and step.id not in bad
+        touched[step.address] = touched.get(step.address, True) and step.id not in run.lost
     recorded = {step.address for step in plan.steps if step.locked is not None or step.removes}
     for address, whole in touched.items():
         record = records.get(address)

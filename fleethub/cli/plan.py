@@ -45,7 +45,7 @@ def cmd(
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations import plan, saved
+        from fleethub.operations import plan
         from fleethub.operations.held import PlanInput
         from fleethub.operations.workplace import Workplace
         from fleethub.views.data import plan_data
@@ -53,6 +53,8 @@ def cmd(
 
         asked = PlanInput(reads=parallel, detailed=detailed_exitcode, destroy=destroy, **given)
         if file is not None:
+            from fleethub.operations import saved  # most plans are not kept
+
             saved.writable(Path(file))
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             done = plan.run(workplace, asked)

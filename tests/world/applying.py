@@ -10,7 +10,7 @@ from typing import Any
 from fleethub.applying import run
 from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds.readdress import lockfile_after
-from fleethub.lockfile.reduce import reduce
+from fleethub.lockfile.reduce import replay
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.plan import Phase, Plan, Step
 from tests.fleets import Spec
@@ -68,13 +68,13 @@ def apply(
         by_name=decided.by_name,
         renamed=decided.renamed,
     )
-    lockfile = reduce(world.lockfile, started)
+    lockfile = replay(world.lockfile, [started])
     assert lockfile is not None
     made.world = replace(world, lockfile=lockfile)
 
     def take(event: Event) -> None:
         nonlocal lockfile
-        lockfile = reduce(lockfile, event)
+        lockfile = replay(lockfile, [event])
         assert lockfile is not None
 
     for step in _in_order(decided.steps, pick):
@@ -97,7 +97,8 @@ def apply(
             had = lockfile.resources.get(step.address)
             record = replace(record, pending=had.pending if had else None)
         take(StepDone(step.id, step.address, step.phase.name.lower(), record, step.removes))
-    told: Any = SimpleNamespace(failed=made.failed, skipped=made.skipped, lockfile=lockfile)
+    lost = {name for name, _ in made.failed}.union(made.skipped)
+    told: Any = SimpleNamespace(failed=made.failed, skipped=made.skipped, lost=lost, lockfile=lockfile)
     for address, recorded in run._recorded(decided, told):
         take(Recorded(address, recorded))
     for address, whole in run._settled(decided, told, lockfile.resources):
