@@ -99,6 +99,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "fleet.id-changed": (E, "the fleet's id is not the lockfile's"),
     "state.behind": (E, "the proxy or a node carries a mark newer than the lockfile"),
     "state.lost": (E, "no lockfile, but keys marked as FleetHub's"),
+    "state.not-moved": (E, "the spec names another store, and the lockfile still lies beside it"),
     # keys
     "key.alias-taken": (E, "an unmarked key already has this alias"),
     "key.alias-duplicate": (E, "several keys share this alias"),
@@ -211,6 +212,7 @@ FOR_PEOPLE = ("origin.new", "command.new")
 FATAL: dict[str, int] = {
     "state.behind": 4,
     "state.lost": 4,
+    "state.not-moved": 4,
     "key.generation-behind": 4,
     "fleet.renamed": 3,
     "fleet.id-added": 3,

@@ -71,6 +71,17 @@ def known(fleet: Fleet) -> Lockfile | None:
         return None
 
 
+def left_behind(fleet: Fleet) -> str:
+    """What is told of a ``fleet.lock`` that lies beside a spec which names another store; empty where none does."""
+    if not fleet.state.store:
+        return ""
+    try:
+        there = recalled(Path(fleet.root), remote=False)
+    except LockfileError:
+        return "fleet.lock lies here and cannot be read"
+    return f"fleet.lock lies here with serial {there.serial}" if there else ""
+
+
 def lockfile_of(store: Store) -> Lockfile | None:
     """The lockfile as far as it can be read: what is wrong with it is told where it is needed. Raises StoreError."""
     try:

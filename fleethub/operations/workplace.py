@@ -21,7 +21,7 @@ from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Observa
 from fleethub.model.plan import Plan
 from fleethub.operations.certificates import authorities
 from fleethub.operations.spec import open_fleet, same_memory
-from fleethub.operations.stores import known, lockfile_of, store_of
+from fleethub.operations.stores import known, left_behind, lockfile_of, store_of
 from fleethub.stores.interface import Store
 
 if TYPE_CHECKING:
@@ -115,6 +115,10 @@ class Workplace:
 
         lockfile = self.store.read().lockfile
         fatal = [*self._seed_findings(), *before_any_request(self.fleet, lockfile, self.resolver.seed_fingerprint())]
+        if lockfile is None and (left := left_behind(self.fleet)):
+            message = f"{left}, and {self.store.place} holds no lockfile: an apply would begin from nothing"
+            hint = "fleethub state migrate takes it there; a fleet.lock of another fleet belongs elsewhere"
+            fatal.append(Finding("state.not-moved", message, hint=hint))
         if not fatal:
             return None
         says = "Nothing was asked or sent: see the findings."

@@ -130,7 +130,9 @@ class Bucket:
         try:
             with self._asking():
                 done = obstore.put(self._store, name, _packed(body), mode=mode, use_multipart=False)
-        except (exceptions.AlreadyExistsError, exceptions.PreconditionError, FileNotFoundError):
+        except (exceptions.AlreadyExistsError, exceptions.PreconditionError, FileNotFoundError) as error:
+            if mode == "create" and isinstance(error, FileNotFoundError):
+                raise StoreError(f"there is no such bucket or container as that of {self.place}") from None
             # a request that was sent again, because no answer came to it, meets its own first try
             there = self.get(name)
             if there is None or there.body.get(NONCE) != body[NONCE]:

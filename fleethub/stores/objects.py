@@ -120,6 +120,7 @@ class ObjectStore(Remote):
     @contextmanager
     def lock(self, operation: str, wait: float = 0) -> Iterator[None]:
         """See ``Store.lock``. It is given back when its lease is over, if the process died."""
+        self._state()  # there is one, and it is of this FleetHub
         with self._lease.taken(operation, wait):
             self._fence = self._raised()
             try:
