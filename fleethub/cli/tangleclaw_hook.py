@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,7 +53,7 @@ def uninstall_hook(options: dict[str, object], user: bool, project: Path | None,
     """Take FleetHub's own hook out of Claude's settings, and nothing else."""
     from fleethub.integrations.claude_code.hook import plan_uninstall
 
-    _run(options, user, project, dry_run, yes, plan_uninstall)
+    _run(options, user, project, dry_run, yes, plan_uninstall, install=False)
 
 
 def _run(
@@ -63,39 +63,53 @@ def _run(
     dry_run: bool,
     yes: bool,
     plan: Callable[[Path], SettingsEdit],
+    install: bool = True,
 ) -> None:
     out = Out(options)
     if user and project is not None:
         raise click.UsageError("--user and --project DIR name two files: give one of them")
 
     def work() -> int:
-        from fleethub.integrations.claude_code.hook import HookError, carry_out
+        from fleethub.integrations.claude_code import keep_out
+        from fleethub.integrations.claude_code.hook import HookError, carry_out, without_hooks
 
         try:
             edit = plan(_settings(project))
+            kept = keep_out.Kept() if project is None or not install else keep_out.look(project, edit.path)
+            changes = edit.changes or bool(kept.lines)
             for old in edit.old:
                 out.text(f"an old hook of FleetHub's, which does nothing any more, is replaced: {old}")
-            written = edit.changes and not dry_run and _agreed(out, edit, yes)
-            backup = carry_out(edit) if written else None
+            lines = (*edit.preview, *(f"{kept.file}: + {line}" for line in kept.lines))
+            written = changes and not dry_run and _agreed(out, edit, lines, yes)
+            if written:
+                keep_out.carry_out(kept)  # first: the files never lie there for git to take
+            backup = carry_out(edit) if written and edit.changes else None
         except HookError as error:
             raise click.ClickException(str(error)) from None
-        if not edit.changes:
+        if not changes:
             out.text(f"{edit.path} is as it should be; nothing was written.")
         elif not written:
-            out.text("\n".join((*([] if not dry_run else edit.preview), "Nothing was written.")))
-        else:
-            kept = f"; what was there is in {backup}" if backup else ""
-            out.text(f"{edit.path} was {'written' if edit.after is not None else 'removed'}{kept}")
-        code = Exit.FINE if written or dry_run or not edit.changes else Exit.ERROR
+            out.text("\n".join((*([] if not dry_run else lines), "Nothing was written.")))
+        elif edit.changes:
+            there = f"; what was there is in {backup}" if backup else ""
+            out.text(f"{edit.path} was {'written' if edit.after is not None else 'removed'}{there}")
+        if written and kept.lines:
+            out.text(f"git leaves {'both' if backup else 'it'} alone: {kept.file} says so, in this clone alone")
+        silent = without_hooks((edit.path, *_others(project))) if install else ()
+        notes = (*kept.notes, *(f"{file} has disableAllHooks: while it has, Claude runs no hook" for file in silent))
+        if notes:
+            out.text("\n".join(f"note: {note}" for note in notes))
+        code = Exit.FINE if written or dry_run or not changes else Exit.ERROR
         out.line(
             {
                 "type": "summary",
                 "exit": int(code),
                 "file": str(edit.path),
-                "changes": edit.changes,
+                "changes": changes,
                 "written": written,
                 "backup": str(backup) if backup else None,
-                "preview": list(edit.preview),
+                "preview": list(lines),
+                "notes": list(notes),
             }
         )
         return code
@@ -103,8 +117,16 @@ def _run(
     guarded(out, work)
 
 
-def _agreed(out: Out, edit: SettingsEdit, yes: bool) -> bool:
-    out.text("\n".join(edit.preview))
+def _others(project: Path | None) -> tuple[Path, ...]:
+    """Settings that hold for the same sessions as those that are written."""
+    from fleethub.integrations.claude_code.hook import project_settings, user_settings
+
+    own = project_settings(project) if project is not None else None
+    return (user_settings(Path.home()), *((own.with_name("settings.json"),) if own else ()))
+
+
+def _agreed(out: Out, edit: SettingsEdit, lines: Sequence[str], yes: bool) -> bool:
+    out.text("\n".join(lines))
     if yes:
         return True
     if out.json or not sys.stdin.isatty() or lost():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,6 +72,21 @@ def stages(folder: Path, path: str) -> dict[int, str]:
             _, blob, stage = told.split()
             found[int(stage)] = _run(folder, ["cat-file", "blob", blob], (0,))
     return found
+
+
+def hidden(folder: Path, names: Sequence[str]) -> tuple[Path, tuple[str, ...]] | None:
+    """This clone's own list of what git leaves alone (``info/exclude``), and the lines that would add ``names`` to it.
+
+    ``names`` are below the folder, and may have patterns. None outside a work tree. Raises GitError.
+    """
+    if not _inside_work_tree(folder):
+        return None
+    file, prefix = (
+        _run(folder, ["rev-parse", option, *more], (0,)).rstrip("\n")
+        for option, *more in (("--git-path", "info/exclude"), ("--show-prefix",))
+    )
+    above = re.sub(r"([\\*?\[\]!# ])", r"\\\1", prefix)
+    return (folder / file).resolve(), tuple(f"/{above}{name}" for name in names)
 
 
 def uncommitted(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:

@@ -216,6 +216,10 @@ def test_empty():
         ("fleethub context --format=hook", "it names no format that there is"),
         ("fleethub context --format", "it names no format that there is"),
         ("fleethub context session", "fleethub context has no option session"),
+        (
+            "fleethub --json context --format claude-hook",
+            "with --json it prints lines for machines, which no session reads",
+        ),
         ("fleethub context", ""),
         ("fleethub -C /shared context --format claude-hook 2>/dev/null || true", ""),
         ("fleethub context --format=markdown; true", ""),

@@ -12,7 +12,8 @@ import json
 import re
 import shlex
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace as replace_fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from fleethub.integrations.claude_code.settings import (
     is_empty,
     is_ours,
     old_hooks,
+    runs_no_hooks,
     uninstall,
 )
 from fleethub.model.dataclass import dataclass
@@ -105,6 +107,16 @@ def carry_out(edit: SettingsEdit, now: datetime | None = None) -> Path | None:
     except OSError as error:
         raise HookError(f"{error.filename or edit.path}: {error.strerror}") from None
     return backup
+
+
+def without_hooks(files: Iterable[Path]) -> tuple[Path, ...]:
+    """Of several settings files, those that tell Claude to run no hook at all; what cannot be read tells nothing."""
+    found = []
+    for file in dict.fromkeys(files):
+        with suppress(OSError, UnicodeDecodeError, SettingsError):
+            if runs_no_hooks(file.read_text(encoding="utf-8")):
+                found.append(file)
+    return tuple(found)
 
 
 def _plan(file: Path, change: Callable[[str], str]) -> SettingsEdit:

@@ -53,6 +53,8 @@ def is_ours(command: object) -> bool:
 def outdated(command: str) -> str:
     """Why a hook of FleetHub's does nothing now: its words are those of another version. Empty for one that works."""
     options, rest = _context(command) or ([], [])
+    if "--json" in options:
+        return "with --json it prints lines for machines, which no session reads"
     if unknown := next((option for option in options if option not in GLOBALS), ""):
         return f"fleethub has no option {unknown}"
     while rest:
@@ -127,6 +129,11 @@ def uninstall(text: str) -> str:
 def is_empty(text: str) -> bool:
     """Whether nothing is set in it."""
     return not json.loads(text)
+
+
+def runs_no_hooks(text: str) -> bool:
+    """Whether these settings tell Claude to run no hook at all. Raises SettingsError."""
+    return _parse(text).get("disableAllHooks") is True
 
 
 def _remove(settings: dict[str, Any], gone: Callable[[str], object]) -> None:
