@@ -97,9 +97,10 @@ class PolicyTable(Table):
     last_node: Literal["stop", "allow"] = Field(
         "allow", description="The last node that uses a backend goes: stop or allow"
     )
-    agents: Literal["read", "propose"] = Field(
+    agents: Literal["read", "propose", "apply"] = Field(
         "propose",
-        description="Edits that an agent asks for over MCP: propose (default; a person approves each) or read (none)",
+        description="Edits that an agent asks for over MCP: propose (default; a person approves each), read (none) or "
+        "apply (at once, where [agents.NAME] allows it)",
     )
 
 

@@ -39,8 +39,8 @@ class Policy:
     ``min_existing`` things at least; ``key_idle``: seconds for which a key that no node has must be idle before it is
     deleted; ``last_node``: whether the last node that uses a backend may go.
 
-    ``agents``: what comes of an edit that an agent asks for over MCP: nothing (read), or a proposal that waits for a
-    person.
+    ``agents``: what comes of an edit that an agent asks for over MCP: nothing (read), a proposal that waits for a
+    person, or an apply of what is within the agent's limits.
     """
 
     overcommit: Literal["refuse", "refuse-new", "warn"] = "refuse-new"
@@ -54,7 +54,7 @@ class Policy:
     min_existing: int = 10
     key_idle: float = 600.0
     last_node: Literal["stop", "allow"] = "allow"
-    agents: Literal["read", "propose"] = "propose"
+    agents: Literal["read", "propose", "apply"] = "propose"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

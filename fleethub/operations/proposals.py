@@ -18,10 +18,12 @@ from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.history import Entry, entry
+from fleethub.model.plan import Result
 from fleethub.operations import edit_write
 from fleethub.operations.edit import EditInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.targets import nodes_named
+from fleethub.operations.workplace import Workplace
 from fleethub.stores.interface import Store, StoreError
 
 #: ``operations.edit.propose`` of one fleet, with what is known of it.
@@ -114,6 +116,17 @@ def approve(store: Store, one: Waiting, proposal: Proposal, by: str, commit: boo
     return written
 
 
+def carried_out(workplace: Workplace, one: Waiting) -> Outcome[Result]:
+    """Apply what was approved, and nothing else of the fleet: for a policy that lets agents apply.
+
+    Drift stays as the policy has it. Raises what ``operations.apply.run`` raises.
+    """
+    from fleethub.operations import apply
+
+    asked = apply.ApplyInput(auto_approve=True, targets=(f"node.{one.node}",), approved=f"[policy] agents, as {one.id}")
+    return apply.run(workplace, apply.prepare(workplace, asked).data, asked)
+
+
 def decline(store: Store, one: Waiting, by: str) -> None:
     """Take a proposal away; raises StoreError, OSError."""
     store.record(_entry("decline", one, by, "declined").line())
@@ -163,11 +176,11 @@ def _limit(fleet: Fleet, store: Store, agent: str, edit: Edit, proposal: Proposa
 
     if fleet.policy.agents == "read":
         return refused("agents may only read this fleet", 'agents = "propose" in [policy] lets them ask a person')
-    if not fleet.agents:
+    if not fleet.agents and fleet.policy.agents == "propose":
         return None
     limits = fleet.agents.get(agent)
     if limits is None:
-        listed = ", ".join(sorted(fleet.agents))
+        listed = ", ".join(sorted(fleet.agents)) or "none"
         return refused(f"the agent {agent!r} is not among those that may edit: {listed}", f"add [agents.{agent}]")
     table = f"[agents.{limits.name}]"
     if limits.nodes is not None and edit.node not in nodes_named(limits.nodes, fleet, {*fleet.nodes, edit.node}):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.merge import ForeignLockfileError
-from fleethub.lockfile.reduce import reduce
+from fleethub.lockfile.reduce import Fold
 from fleethub.lockfile.text import dump, load
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError, InputError
@@ -133,20 +133,20 @@ def _readable(store: Store) -> Lockfile | None:
 def _journalled(events: Iterable[Event], known: Iterable[Lockfile]) -> Iterable[Lockfile]:
     """What each apply left, by its events, from the lockfile that it began with, as far as that is known."""
     before = {lockfile.serial: lockfile for lockfile in known}
-    state: Lockfile | None = None
-    going = False
+    fold, going = Fold(None), False
     for event in events:
         if isinstance(event, ApplyStarted):
+            state = fold.lockfile
             if going and state is not None:
                 yield state  # that one broke off
             if state is None or state.serial != event.serial - 1 or state.lineage != event.lineage:
                 state = before.get(event.serial - 1)
             going = event.serial == 1 or (state is not None and state.lineage == event.lineage)
-            state = None if event.serial == 1 else state
+            fold = Fold(None if event.serial == 1 else state)
         if going:
-            state = reduce(state, event)
-        if going and isinstance(event, ApplyFinished) and state is not None:
-            yield state
+            fold.take(event)
+        if going and isinstance(event, ApplyFinished) and (done := fold.lockfile) is not None:
+            yield done
             going = False
-    if going and state is not None:
-        yield state
+    if going and (left := fold.lockfile) is not None:
+        yield left

@@ -171,6 +171,17 @@ def test_the_command_lists_shows_and_writes(desk: Desk, place: Place) -> None:
     assert "no proposal 'p-0' waits" in place.run("approve", "p-0", code=1)
 
 
+def test_a_policy_that_lets_agents_apply_needs_a_table_for_them(desk: Desk, place: Place) -> None:
+    place.edit("[policy]", '[policy]\nagents = "apply"')
+    assert "is not among those that may edit: none" in call(desk, "assign", **ASSIGN)["findings"][0]["message"]
+    place.write((place.folder / "fleet.toml").read_text() + '\n[agents.helper]\nnodes = ["a"]\n')
+    told = call(desk, "assign", **ASSIGN)
+    assert (told["state"], told["applied"]["exit"], told["applied"]["failed"]) == ("applied", 0, [])
+    assert "gpt-oss-20b" in (place.folder / "nodes/a/openclaw.json").read_text()
+    done = history.entries(open_store(place.folder), place.folder)[-1]
+    assert (done.action, done.approved.partition(",")[0]) == ("apply", "[policy] agents")
+
+
 def test_what_is_anothers_is_not_proposed(desk: Desk) -> None:
     told = call(desk, "assign", node="a", model="gpt-oss-20b", project="Ohm")
     assert (told["state"], told["owner"]["owner"]) == ("refused", "Volta")

@@ -8,7 +8,8 @@ from fleethub.server.answers import Answered, FindingAnswer
 
 
 class ProposalAnswer(Answered):
-    """What became of an edit: ``waiting`` for a person under ``id``, ``refused`` with findings, or ``nothing`` to do.
+    """What became of an edit: ``waiting`` for a person under ``id``, ``refused`` with findings, ``nothing`` to do, or
+    ``applied`` with what was done, where the policy lets agents.
 
     ``approve`` is the command for a person; until then nothing is written or applied.
     """
@@ -21,6 +22,7 @@ class ProposalAnswer(Answered):
     plan: dict[str, Any] | None = None
     findings: list[FindingAnswer]
     owner: dict[str, Any] | None = None
+    applied: dict[str, Any] | None = None
 
 
 class ProposalsAnswer(Answered):

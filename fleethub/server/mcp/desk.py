@@ -35,6 +35,11 @@ class Desk:
         with Workplace(self.site.path, trusting=self.site.trusting) as workplace:
             yield workplace
 
+    def applies(self) -> bool:
+        """Whether the spec has what agents ask for, within their limits, applied without a person."""
+        fleet = usable(self.site.snapshots.current()).fleet
+        return fleet is not None and fleet.policy.agents == "apply"
+
     def offer(self, edit: Edit, project: str, force: bool) -> Outcome[proposals.Offered]:
         """Propose an edit on the agent's behalf; see ``operations.proposals.offer``."""
         facts = self.seen().facts

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from fleethub.model.dataclass import dataclass
+from fleethub.model.edit import Proposal, Waiting
 from fleethub.operations import history, proposals, reasons
 from fleethub.operations import verify as verifying
 from fleethub.operations.inputs import AssignInput, CapacityInput, NodeInput, RegisterInput, ReleaseInput
@@ -121,7 +122,21 @@ def _edit(desk: Desk, asked: NodeInput) -> dict[str, Any]:
     }
     if waiting is None:
         return body
+    if desk.applies():
+        return {**body, **_applied(desk, waiting, proposal)}
     return {**body, "id": waiting.id, "approve": f"fleethub approve {waiting.id}"}
+
+
+def _applied(desk: Desk, waiting: Waiting, proposal: Proposal) -> dict[str, Any]:
+    """Written and applied at once, as the spec's policy has it."""
+    with desk.workplace() as workplace:
+        proposals.approve(workplace.store, waiting, proposal, "[policy] agents")
+    with desk.workplace() as workplace:  # the spec is another now
+        done = proposals.carried_out(workplace, waiting)
+    result = done.data
+    failed = [{"step": step, "reason": reason} for step, reason in result.failed]
+    became = {"done": list(result.done), "failed": failed, "left": list(result.skipped), "exit": int(done.exit)}
+    return {"state": "applied", "applied": became, "findings": findings_data(done.findings)}
 
 
 TOOLS = (
@@ -141,7 +156,7 @@ TOOLS = (
          HistoryInput, HistoryAnswer, _history),
     Tool("proposals", "What waits for a person", "Edits that agents proposed and nobody decided on yet.",
          Nothing, ProposalsAnswer, _proposals),
-    Tool("assign", "Propose another model for a node", "Judged at once; it waits until a person approves it.",
+    Tool("assign", "Propose another model for a node", "Judged at once; then a person approves it, or the policy.",
          AssignInput, ProposalAnswer, _edit, changes=True),
     Tool("register", "Propose a node", "A new node, or other fields of your own. It waits until a person approves it.",
          RegisterInput, ProposalAnswer, _edit, changes=True),
