@@ -13,7 +13,7 @@ from fleethub.clients.answered import Api, Lenient
 from fleethub.clients.http import Http
 from fleethub.clients.servers import ServerError
 from fleethub.clients.shown import ShownCache
-from fleethub.engines.llamacpp.settings import BETWEEN, LOADED, pairs
+from fleethub.engines.llamacpp.settings import BETWEEN, LOADED, OF_MODEL, pairs
 from fleethub.model.facts import Installed, ServerReading
 
 Line = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -71,7 +71,7 @@ class LlamaCpp:
             told["n_ctx"] = str(props.default_generation_settings.n_ctx)
         for model in models:  # of a router's own command lines what decides about memory, and nothing else
             if model.status is not None and model.status.args:
-                told[model.id] = BETWEEN.join(f"{name}={value}" for name, value in pairs(model.status.args))
+                told[OF_MODEL + model.id] = BETWEEN.join(f"{name}={value}" for name, value in pairs(model.status.args))
         installed = {m.id: Installed(m.meta.size if m.meta else 0, "") for m in models}
         if running := [m.id for m in models if m.status is not None and m.status.value == "loaded"]:
             told[LOADED] = BETWEEN.join(running)

@@ -8,11 +8,13 @@ the filter runs there.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from shlex import quote
 
 from fleethub.clients.scripts import load
+from fleethub.engines.llamacpp.settings import VARIABLES
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import CommandLine
+from fleethub.model.facts import LLAMA_SERVER, CommandLine
 
 #: Ollama's variables that decide what is loaded and how. Others (OLLAMA_API_KEY) may be secrets.
 OLLAMA = (
@@ -34,8 +36,8 @@ OLLAMA = (
 #: And those that decide which GPUs it may use, and what it keeps free there.
 NAMES = (
     *(f"OLLAMA_{name}" for name in OLLAMA),
-    *("LLAMA_ARG_FIT", "LLAMA_ARG_FIT_TARGET"),
     *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES"),
+    *VARIABLES,
     *("ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "GGML_VK_VISIBLE_DEVICES"),
 )
 
@@ -49,13 +51,19 @@ LLAMA = (
     *("-sm:", "--split-mode:", "-dev:", "--device:", "-ts:", "--tensor-split:"),
 )
 
+#: Options of vLLM that say where it listens.
+VLLM = ("--port:",)
+
 _SCRIPT = load("machine")
 
 
 def script(gpus: bool, proc: str = "/proc", sys: str = "/sys") -> str:
     """The script; ``gpus``: with nvidia-smi. ``proc`` is where the processes are, ``sys`` the kernel's devices."""
     where = f"proc={quote(proc)} sys={quote(sys)}"
-    return f"gpus={int(gpus)} {where} names='{' '.join(NAMES)}' llama='{' '.join(LLAMA)}'\n{_SCRIPT}"
+    lists = " ".join(
+        f"{name}='{' '.join(words)}'" for name, words in (("names", NAMES), ("llama", LLAMA), ("vllm", VLLM))
+    )
+    return f"gpus={int(gpus)} {where} {lists}\n{_SCRIPT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +143,23 @@ def _assigned(text: str) -> dict[str, str]:
 
 
 def command_lines(found: Mapping[str, Frame]) -> tuple[CommandLine, ...]:
-    """The llama-servers that run there, each with what of its command line decides about memory."""
-    lines: list[tuple[int, list[tuple[str, str]]]] = []
+    """The llama-servers and vLLMs that run there, each with what of its command line and environment decides."""
+    lines = list[CommandLine]()
     for line in found.get("llama", Frame(0, "")).text.splitlines():
         head, _, rest = line.partition(" ")
-        if head == "pid" and rest.isascii() and rest.isdigit():
-            lines.append((int(rest), []))
-        elif lines and (name := line.partition("=")[0]).startswith("-"):
-            lines[-1][1].append((name, line.partition("=")[2]))
-    return tuple(CommandLine(pid, tuple(options)) for pid, options in lines)
+        pid, _, program = rest.partition(" ")
+        name, _, value = line.partition("=")
+        if head == "pid" and pid.isascii() and pid.isdigit():
+            lines.append(CommandLine(int(pid), (), program or LLAMA_SERVER, ()))
+        elif not lines:
+            continue
+        elif line == "env ?":
+            lines[-1] = replace(lines[-1], environment=None)
+        elif head == "env" and (name := name.removeprefix("env ")) in NAMES and lines[-1].environment is not None:
+            lines[-1] = replace(lines[-1], environment=(*lines[-1].environment, (name, value)))
+        elif name.startswith("-"):
+            lines[-1] = replace(lines[-1], options=(*lines[-1].options, (name, value)))
+    return tuple(lines)
 
 
 def disk(found: Mapping[str, Frame]) -> int | None:

@@ -180,7 +180,7 @@ class Engine(Protocol):
         """The residents whose sizes are measurements, with the settings that they were loaded by."""
         return ()
 
-    def environment(self, machine: GpuReading) -> Mapping[str, str] | None:
+    def environment(self, backend: Backend, machine: GpuReading) -> Mapping[str, str] | None:
         """The server's own variables, by which cards may be hidden from it; None: they are not known."""
         return None
 

@@ -275,12 +275,21 @@ class GpuProcess:
     used: int | None = None
 
 
+#: The program whose command line is read where none is named.
+LLAMA_SERVER = "llama-server"
+
+
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """What of a model server's command line decides about memory: its options with their values, in order."""
+    """What of a model server's command line decides about memory: its options with their values, in order.
+
+    ``environment``: variables that do so too, or that hide cards from it; None: it could not be read.
+    """
 
     pid: int
     options: tuple[tuple[str, str], ...]
+    program: str = LLAMA_SERVER
+    environment: tuple[tuple[str, str], ...] | None = None
 
     def of(self, name: str) -> str:
         """The value of an option; empty: it is not there."""
@@ -294,7 +303,7 @@ class GpuReading:
     ``settings`` holds that server's variables alone; None: they could not be told. ``by`` is "NVML" or "nvidia-smi".
     ``gpus`` empty: ``problem`` says why. ``settings_from`` says where the settings are from, or why there are none.
     ``lost`` cards are there and cannot be reached; ``failed``: there is a driver and it fails, so that none can be
-    used. ``says``: what the driver wrote that is no row. ``command_lines``: of the llama-servers that run there.
+    used. ``says``: what the driver wrote that is no row. ``command_lines``: of the model servers there.
     ``memory`` of the machine in bytes, and what Metal may have of it by a setting of its own; 0: not told. ``disk``:
     bytes that are free where the model server keeps its models; None: not told.
     """

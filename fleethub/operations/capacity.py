@@ -28,12 +28,15 @@ from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.stores import known
 from fleethub.operations.trust import ALONE, Trusting, settle
-from fleethub.placement.ask import AskError, Question, ask, backend_of, rank
+from fleethub.placement.ask import UNKNOWN_BACKEND, AskError, Question, ask, backend_of, rank
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
 from fleethub.placement.settings import settings_for
 from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params
 from fleethub.sizing.quant import BITS
+
+__all__ = ["UNKNOWN_BACKEND", "CapacityResult", "LookResult", "Looking", "look", "looking", "new_model", "overview"]
+__all__ += ["params_of_text", "run", "settings", "write_settings"]
 
 if TYPE_CHECKING:
     from fleethub.clients.http import Http

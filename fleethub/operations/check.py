@@ -24,7 +24,7 @@ from fleethub.operations.capacity import Looking, looking
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.placement.ask import AskError, backend_of
-from fleethub.placement.machines import server_on
+from fleethub.placement.machines import on_machine
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.routed import expected
 from fleethub.placement.score import buffers, score
@@ -63,7 +63,7 @@ def prepared(path: Path, name: str, trusting: Trusting = ALONE) -> Iterator[Prep
         if not isinstance(reading, ServerReading):
             raise AskError(f"{name} ({backend.engine.url}) is not checked: {reading.reason}")  # type: ignore[union-attr]
         plain = replace(facts, loads=())
-        server = server_on(fleet, backend, plain)
+        server = on_machine(fleet, backend, plain).server
         loads = expected(fleet, backend, server, plain, planned_sets(fleet).get(name, ()))
         canonical = engine_of(backend.engine).canonical
         there = {canonical(tag) for tag in reading.installed}

@@ -24,7 +24,7 @@ from fleethub.model.facts import Facts, ModelFile, Resident, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Unknown
 from fleethub.model.text import gib
-from fleethub.placement.machines import doubt, doubted, server_on
+from fleethub.placement.machines import doubted, on_machine
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.query import Query, limit_of, most
 from fleethub.placement.routed import routed
@@ -34,12 +34,16 @@ from fleethub.sizing.architecture import ModelArchitecture, architecture_of, arc
 #: A place that does not hold a model is named after those that might: best first, certain refusals last.
 ORDER = (Fit.FITS, Fit.UNKNOWN, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)
 
+UNKNOWN_BACKEND = "unknown-backend"
+
 
 class AskError(InputError):
-    """The question has no answer as it is put; the message says how to put it. ``absent``: nothing has that name."""
+    """The question has no answer as it is put; the message says how to put it. ``code``: ``absent`` where nothing has
+    the model's name, UNKNOWN_BACKEND where nothing has the backend's.
+    """
 
-    def __init__(self, message: str, absent: bool = False) -> None:
-        super().__init__(message, code="absent" if absent else "")
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message, code=code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def backend_of(fleet: Fleet, name: str) -> Backend:
     """The backend that is named; raises AskError that says which there are."""
     if (found := fleet.backends.get(name)) is None:
         known = ", ".join(sorted(fleet.backends)) or "none"
-        raise AskError(f"no backend is called {name!r}; there are: {known}", absent=True)
+        raise AskError(f"no backend is called {name!r}; there are: {known}", UNKNOWN_BACKEND)
     return found
 
 
@@ -118,8 +122,8 @@ def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
     if backend.engine is None:
         raise AskError(lacks(backend))
     engine = engine_of(backend.engine)
-    server = server_on(fleet, backend, facts)
-    unasked = server
+    here = on_machine(fleet, backend, facts)
+    server = unasked = here.server
     for name, value in ((PARALLEL, question.parallel), (KV_TYPE, question.kv_type)):
         server = server.with_setting(name, value) if value else server
     planned = planned_sets(fleet).get(backend.name, ())
@@ -137,8 +141,8 @@ def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
     architecture = question.architecture or architecture_anywhere(facts, model, backend, engine)
     if architecture is None and engine.quants and model.vram is None and model.params is not None:
         architecture = architecture_of_params(model.params, model.quant or "Q4_K_M")
-    unsure = doubt(fleet, backend, facts)
-    return Query(fleet, facts, backend, engine, server, unasked, model, question.context, architecture, rest, unsure)
+    asked = question.context
+    return Query(fleet, facts, backend, engine, server, unasked, model, asked, architecture, rest, here.doubt)
 
 
 def architecture_anywhere(facts: Facts, model: Model, first: Backend, engine: Engine) -> ModelArchitecture | None:
@@ -213,7 +217,7 @@ def _model(fleet: Fleet, facts: Facts, engine: Engine, question: Question, plann
     raise AskError(
         f"{name} is neither in the spec nor installed on a backend that answers: "
         "say how large it is (--params 32B --quant Q4_K_M), or give its file (--gguf FILE)",
-        absent=True,
+        "absent",
     )
 
 

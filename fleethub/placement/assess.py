@@ -25,7 +25,7 @@ from fleethub.model.plan import Blocker, Load
 from fleethub.model.text import plural
 from fleethub.placement.judge import SetJudge, most_bytes
 from fleethub.placement.live import live_findings
-from fleethub.placement.machines import doubt, doubted, server_on
+from fleethub.placement.machines import OnMachine, doubted, on_machine
 from fleethub.placement.planned import PlannedSet
 from fleethub.placement.routed import expected, unmanaged
 
@@ -35,6 +35,7 @@ class Assessment:
     """A backend's verdict: its sum before and after, findings, and which newcomers may not be wired (alias -> why).
 
     ``planned`` is the set after, each entry with the bytes it was reckoned with; ``verdict`` None: nothing to judge.
+    ``here``: the server that was judged.
     """
 
     load: Load
@@ -42,6 +43,7 @@ class Assessment:
     refused: Mapping[str, Blocker] = field(default_factory=dict)
     verdict: AdmissionVerdict | None = None
     planned: PlannedSet = ()
+    here: OnMachine | None = None
 
 
 def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, after: PlannedSet) -> Assessment:
@@ -50,14 +52,14 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, aft
         findings = live_findings(fleet, backend, facts, ())
         return Assessment(Load(backend.name, None, None, None), findings, planned=after)
     engine = engine_of(backend.engine)
-    server = server_on(fleet, backend, facts)
+    here = on_machine(fleet, backend, facts)
+    server = here.server
     loads = expected(fleet, backend, server, facts, after)
     loads |= _asked_directly(fleet, backend, server, facts, loads)
-    unsure = doubt(fleet, backend, facts)
-    verdict = doubted(server.admit(list(loads.values())), unsure)
+    verdict = doubted(server.admit(list(loads.values())), here.doubt)
     if others := unmanaged(fleet, backend, facts, after):
         verdict = replace(verdict, notes=(*verdict.notes, others))
-    earlier = doubted(server.admit([_earlier(server, fleet, facts, p, after, loads) for p in before]), unsure)
+    earlier = doubted(server.admit([_earlier(server, fleet, facts, p, after, loads) for p in before]), here.doubt)
     load = Load(backend.name, earlier.need, verdict.need, verdict.total, verdict)
     planned = tuple(replace(p, bytes=most_bytes(loads[p.model])) for p in after)
     newcomers = [p.model for p in after if not any(p.same(b) for b in before)]
@@ -67,7 +69,7 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, aft
     live = live_findings(fleet, backend, facts, tuple(loads.values()), _reckoned(fleet, server, facts, loads))
     findings = (*judge.findings, *_mismatches(fleet, backend, engine, server, facts, after, loads), *live)
     findings = (*findings, *_remote(fleet, backend, loads))
-    return Assessment(load, findings, judge.refused, verdict, planned)
+    return Assessment(load, findings, judge.refused, verdict, planned, here)
 
 
 def _reckoned(fleet: Fleet, server: Server, facts: Facts, loads: Mapping[str, Placed]) -> tuple[Placed, ...]:

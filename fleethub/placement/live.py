@@ -63,7 +63,7 @@ def _unread(backend: Backend, reason: str) -> Finding:
 
 
 def _environment(backend: Backend, machine: GpuReading) -> Mapping[str, str] | None:
-    return engine_of(backend.engine).environment(machine) if backend.engine else machine.settings
+    return engine_of(backend.engine).environment(backend, machine) if backend.engine else machine.settings
 
 
 def _machine(backend: Backend, machine: GpuReading) -> Iterator[Finding]:

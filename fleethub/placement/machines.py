@@ -1,8 +1,9 @@
 """A backend's server among the others on its machine: what they take of its cards is not there for it. Pure.
 
-Backends are on one machine when their ``host`` or ``ssh`` is the same. Cards are the same when their names are (two of
-one name: in their order), so cards that are to be told apart have names of their own in the spec; or the machine is
-read and has one for each that its servers declare. A maker's words in a name tell no card from another, for a driver
+Backends are on one machine when their ``host`` or ``ssh`` is the same. Cards are told apart by the driver's own names
+where a server's environment is read. Else they are the same when their names are (two of one name: in their order), so
+those that are to be told apart have names of their own in the spec; or the machine is read and has one for each that
+its servers declare. A maker's words in a name tell no card from another, for a driver
 writes "NVIDIA GeForce RTX 4090" where a spec has "RTX 4090".
 """
 
@@ -10,13 +11,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from fleethub.engines.cards import TOLERANCE
+from fleethub.engines.cards import TOLERANCE, cards_of
 from fleethub.engines.interface import Server
 from fleethub.engines.registry import engine_of, lacks
 from fleethub.model.capacity import AdmissionVerdict, Fit
+from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, GpuReading
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source
@@ -29,38 +31,74 @@ CardKey = tuple[str, int]
 MAKERS = re.compile(r"nvidia|geforce|quadro|tesla|amd|radeon|graphics|pcie|sxm\d?|\d+gi?b?", re.ASCII)
 
 
-def server_on(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
-    """The backend's server; what the others on its machine take is off its cards. Raises ValueError without one."""
-    server = _server(fleet, backend, facts)
-    others = neighbours(fleet, backend)
-    if not others or not server.gpus or _apart(fleet, (backend, *others), facts):
-        return server
-    mine, held, whom = keys_of(server.gpus), Counter[CardKey](), list[str]()
+@dataclass(frozen=True, slots=True)
+class OnMachine:
+    """A backend's server; what the others on its machine take is off its cards. ``doubt``: why nobody can say what is
+    left of them for it, for it is not known what others there take; empty: it is.
+    """
+
+    server: Server
+    doubt: str = ""
+
+
+def on_machine(fleet: Fleet, backend: Backend, facts: Facts) -> OnMachine:
+    """The backend's server among the others of its machine, each of which is judged once. ValueError without one."""
+    server, others = _server(fleet, backend, facts), neighbours(fleet, backend)
+    if not others or _apart(fleet, (backend, *others), facts):
+        return OnMachine(server)
+    servers = {b.name: server if b is backend else _server(fleet, b, facts) for b in (backend, *others)}
+    keys = _keys(fleet, servers, facts)
+    mine, held, whom, untold = keys[backend.name], Counter[CardKey](), list[str](), list[str]()
     for other in others:
-        taken = _taken(fleet, other, facts) or {}
-        if shared := {card: size for card, size in taken.items() if card in mine and size}:
+        taken, its = _taken(fleet, other, servers[other.name], facts), keys[other.name]
+        if taken is None if its else taken is None or bool(planned_sets(fleet).get(other.name)):
+            if not its or not set(mine).isdisjoint(its):
+                untold.append(other.name)
+            continue
+        if shared := {card: size for card, size in zip(its, taken or (), strict=False) if card in mine and size}:
             held.update(shared)
             whom.append(other.name)
-    return server.beside(tuple(held[card] for card in mine), ", ".join(whom)) if whom else server
+    if server.gpus and whom:
+        server = server.beside(tuple(held[card] for card in mine), ", ".join(whom))
+    says = f"what {', '.join(untold)} {'take' if untold[1:] else 'takes'} of the same cards is not known"
+    return OnMachine(server, says if untold else "")
 
 
-def doubt(fleet: Fleet, backend: Backend, facts: Facts) -> str:
-    """Why nobody can say what of its cards is left for its server: what others there take is not known. Else empty."""
-    others = neighbours(fleet, backend)
-    if not others or _apart(fleet, (backend, *others), facts):
-        return ""
-    mine = set(keys_of(_server(fleet, backend, facts).gpus))
-    untold = [other.name for other in others if _untold(fleet, other, facts, mine)]
-    whom = ", ".join(untold)
-    return f"what {whom} {'take' if untold[1:] else 'takes'} of the same cards is not known" if untold else ""
+def _keys(fleet: Fleet, servers: Mapping[str, Server], facts: Facts) -> dict[str, tuple[CardKey, ...]]:
+    """Each server's cards by what tells them apart: the driver's own names where they are known, else what they are
+    called. A card that is only declared is one of the machine's that no other server is known, or declared, to have.
+    """
+    backends = [fleet.backends[name] for name in fleet.backends if name in servers]
+    readings = [r for b in backends if isinstance(r := facts.of(Source("gpu", b.ssh or "")), GpuReading) and r.gpus]
+    found, claimed = dict[str, tuple[CardKey, ...]](), set[str]()
+    for backend in backends:
+        if told := _told(backend, servers[backend.name], facts):
+            found[backend.name] = tuple((uuid, 0) for uuid in told)
+            claimed |= {*told}
+    there = [(gpu.name, gpu.uuid) for gpu in readings[0].gpus if gpu.uuid] if readings else []
+    alike = [plain for plain, _ in keys_of([(name, 0) for name, _ in there])]
+    for backend in backends:
+        if backend.name in found:
+            continue
+        keys = list[CardKey]()
+        for plain, at in keys_of(servers[backend.name].gpus):
+            same = [uuid for (_, uuid), name in zip(there, alike, strict=True) if name == plain]
+            left = [uuid for uuid in same if uuid not in claimed]
+            mine = left[0] if left else same[at % len(same)] if same else ""
+            claimed.add(mine)
+            keys.append((mine, 0) if mine else (plain, at))
+        found[backend.name] = tuple(keys)
+    return found
 
 
-def _untold(fleet: Fleet, other: Backend, facts: Facts, mine: Set[CardKey]) -> bool:
-    """Whether it is not known what another server takes of these cards; nothing is known where its own are not."""
-    taken, its = _taken(fleet, other, facts), keys_of(_server(fleet, other, facts).gpus)
-    if not its:
-        return taken is None or bool(planned_sets(fleet).get(other.name))
-    return taken is None and not mine.isdisjoint(its)
+def _told(backend: Backend, server: Server, facts: Facts) -> tuple[str, ...]:
+    """The driver's own names of the cards that a server is seen to have; none where they are not known."""
+    machine = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None
+    if backend.engine is None or not isinstance(machine, GpuReading):
+        return ()
+    cards = cards_of(backend, machine, engine_of(backend.engine).environment(backend, machine))
+    told = tuple(card.uuid for card in cards.cards)
+    return told if all(told) and not cards.declared and cards.gpus == server.gpus else ()
 
 
 def doubted(verdict: AdmissionVerdict, why: str) -> AdmissionVerdict:
@@ -110,17 +148,14 @@ def _server(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
     return engine_of(backend.engine).server(fleet, backend, facts)
 
 
-def _taken(fleet: Fleet, backend: Backend, facts: Facts) -> Mapping[CardKey, int] | None:
+def _taken(fleet: Fleet, backend: Backend, server: Server, facts: Facts) -> Sequence[int] | None:
     """What a server takes of each card with all that is planned there: the most of it, the fallbacks' largest too.
 
     None: it is not known.
     """
-    server = _server(fleet, backend, facts)
     planned = planned_sets(fleet).get(backend.name, ())
     verdict = server.admit(list(expected(fleet, backend, server, facts, planned).values()))
-    if verdict.need is None:
-        return None
-    return dict(zip(keys_of(server.gpus), _parts(server, verdict, verdict.need), strict=False))
+    return None if verdict.need is None else tuple(_parts(server, verdict, verdict.need))
 
 
 def _parts(server: Server, verdict: AdmissionVerdict, need: int) -> Iterable[int]:

@@ -12,25 +12,25 @@ from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source
 from fleethub.placement.ask import held, unobserved
 from fleethub.placement.assess import assess
-from fleethub.placement.machines import doubt, doubted, server_on
+from fleethub.placement.machines import on_machine
 from fleethub.placement.planned import PlannedSet
-from fleethub.placement.routed import expected, unmanaged
+from fleethub.placement.routed import expected
 
 
 def report(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedSet) -> CapacityReport:
     """Judge the backend's planned set as if all of it were new, so that the lockfile does not soften the answer."""
     if backend.engine is None:
         raise ValueError(lacks(backend))
-    server = server_on(fleet, backend, facts)
-    loads = list(expected(fleet, backend, server, facts, planned).values())
-    verdict = doubted(server.admit(loads), doubt(fleet, backend, facts))
-    if others := unmanaged(fleet, backend, facts, planned):
-        verdict = replace(verdict, notes=(*verdict.notes, others))
+    found = assess(fleet, backend, facts, (), planned)
+    if found.verdict is not None and found.here is not None:
+        verdict, server = found.verdict, found.here.server
+    else:  # nothing is planned
+        server = on_machine(fleet, backend, facts).server
+        verdict = server.admit(list(expected(fleet, backend, server, facts, ()).values()))
     seen = held(fleet, backend, facts)
-    findings = assess(fleet, backend, facts, (), planned).findings
     reading = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None
     gpus = bars(server, verdict, seen, reading if isinstance(reading, GpuReading) else None)
-    return CapacityReport(backend.name, verdict, gpus, seen, findings, unobserved(backend, facts))
+    return CapacityReport(backend.name, verdict, gpus, seen, found.findings, unobserved(backend, facts))
 
 
 def bars(

@@ -10,7 +10,7 @@ from fleethub.model.capacity import AdmissionVerdict, Fit
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.measuring import ServerSettings
-from fleethub.placement.machines import doubt, doubted, server_on
+from fleethub.placement.machines import doubted, on_machine
 from fleethub.placement.planned import PlannedSet
 from fleethub.placement.routed import expected
 
@@ -25,15 +25,14 @@ def settings_for(fleet: Fleet, backend: Backend, facts: Facts, planned: PlannedS
     """
     if backend.engine is None:
         raise ValueError(lacks(backend))
-    server, engine = server_on(fleet, backend, facts), engine_of(backend.engine)
-    why = doubt(fleet, backend, facts)
+    here, engine = on_machine(fleet, backend, facts), engine_of(backend.engine)
 
     def judged(one: Server) -> AdmissionVerdict:
-        return doubted(one.admit(list(expected(fleet, backend, one, facts, planned).values())), why)
+        return doubted(one.admit(list(expected(fleet, backend, one, facts, planned).values())), here.doubt)
 
-    found = ServerSettings(backend.name, judged(server))
+    found = ServerSettings(backend.name, judged(here.server))
     spare = list[tuple[int, ServerSettings]]()
-    for one in engine.arrangements(backend, server, found.now.placed):
+    for one in engine.arrangements(backend, here.server, found.now.placed):
         verdict = judged(one.server)
         if verdict.fit is not Fit.FITS:
             continue

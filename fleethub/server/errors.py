@@ -66,6 +66,7 @@ WORDS = {
     "bad-field": "VALIDATION",
     "bad-project": "VALIDATION",
     "absent": "NOT_FOUND",
+    "unknown-backend": "NOT_FOUND",
     "input": "QUESTION",
 }
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fleethub.model.errors import InputError
-from fleethub.operations.capacity import CapacityResult, LookResult, run
+from fleethub.operations.capacity import UNKNOWN_BACKEND, CapacityResult, LookResult, run
 from fleethub.operations.inputs import CapacityInput
 from fleethub.server.answers import CapacityAnswer, ErrorAnswer, FleetAnswer, Health, PlanAnswer, observation, plan_body
 from fleethub.server.errors import Refusal, json_response
@@ -99,11 +99,11 @@ def capacity_of(seen: LookResult, asked: CapacityInput) -> CapacityResult:
         raise Refusal("QUESTION", f"{loose[0]} is about one model: name it with model=")
     if asked.quant is not None and asked.params is None:
         raise Refusal("QUESTION", "quant goes with params: params=32B&quant=Q4_K_M")
-    if asked.backend is not None and asked.backend not in seen.fleet.backends:
-        raise Refusal("NOT_FOUND", f"no backend is called {asked.backend!r}", known=sorted(seen.fleet.backends))
     try:
         return run(seen, asked).data
     except InputError as error:
+        if error.code == UNKNOWN_BACKEND:
+            raise Refusal("NOT_FOUND", error.message, known=sorted(seen.fleet.backends)) from None
         if error.code == "absent" and asked.model is not None:
             absent = f"{asked.model} is neither in the spec nor installed on a backend that answers"
             raise Refusal("NOT_FOUND", f"{absent}: describe it with params=32B&quant=Q4_K_M") from None

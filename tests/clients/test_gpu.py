@@ -17,7 +17,7 @@ from fleethub.clients.gpu import GpuError, read_remote
 from fleethub.clients.machine import Frame, FrameError, frames, script, settings
 from fleethub.clients.nvidia import Listed, parse_gpus, parse_more, parse_processes
 from fleethub.clients.shell import Output
-from fleethub.model.facts import GpuState
+from fleethub.model.facts import CommandLine, GpuState
 from tests.answers import NOISE, Printing
 
 CANARY = "canary-in-the-environment"
@@ -378,6 +378,26 @@ def test_nvml_with_its_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynvml, "nvmlInit", lambda: refused(None))
     with pytest.raises(GpuError, match="NVML: Not Supported"):
         gpu.nvml()
+
+
+def test_other_servers_are_told_with_their_own_variables(machine: Machine) -> None:
+    environ = {"CUDA_VISIBLE_DEVICES": "1", "LLAMA_ARG_CTX_SIZE": "8192", "LLAMA_API_KEY": CANARY, "HF_TOKEN": CANARY}
+    argv = ("llama-server", "--port", "8081", "--api-key", CANARY)
+    machine.process(21, *argv, environ=environ, comm="llama-server")
+    machine.process(
+        22, "/opt/v/bin/python3", "/opt/v/bin/vllm", "serve", "org/m", "--port", "8001", environ=environ, comm="vllm"
+    )
+    module = ("python3", "-m", "vllm.entrypoints.openai.api_server", "--port=8002", "--api-key", CANARY)
+    machine.process(23, *module, environ=None, comm="pt_main_thread")
+    machine.process(24, "python3", "train.py", environ=environ, comm="python3")
+    machine.process(25, "VLLM::EngineCore", environ=environ, comm="VLLM::EngineCor")
+    masks = (("CUDA_VISIBLE_DEVICES", "1"), ("LLAMA_ARG_CTX_SIZE", "8192"))
+    assert read_remote(machine).command_lines == (
+        CommandLine(21, (("--port", "8081"),), "llama-server", masks),
+        CommandLine(22, (("--port", "8001"),), "vllm", masks),
+        CommandLine(23, (("--port", "8002"),), "vllm", None),
+    )
+    assert CANARY.encode() not in machine.said
 
 
 @pytest.mark.parametrize("named", [True, False])

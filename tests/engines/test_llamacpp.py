@@ -12,7 +12,8 @@ from fleethub.clients.hfconfig import shown_of
 from fleethub.clients.http import Http
 from fleethub.clients.llamacpp import LlamaCpp, LlamaCppError
 from fleethub.clients.machine import Frame, command_lines
-from fleethub.engines.llamacpp.settings import ALL, LlamaCppSettings, by_command_line, pairs
+from fleethub.engines.llamacpp.server import _line
+from fleethub.engines.llamacpp.settings import ALL, OF_MODEL, LlamaCppSettings, by_command_line, by_environment, pairs
 from fleethub.model.capacity import Fit, Placed
 from fleethub.model.facts import CommandLine, Facts, GpuReading, GpuState, Installed, ModelFile, ServerReading
 from fleethub.placement.ask import Question, ask
@@ -89,9 +90,58 @@ def test_a_command_line_is_read_as_llama_cpp_reads_it(line: list[str], changed: 
     assert by_command_line(replace(PLAIN, ctx_size=1, parallel=9), pairs(line)) == replace(PLAIN, **changed)
 
 
+def test_variables_stand_behind_the_command_line() -> None:
+    """common/arg.cpp: the environment is read first, and an option of the command line comes after it."""
+    variables = (
+        ("LLAMA_ARG_CTX_SIZE", "65536"),
+        ("LLAMA_ARG_N_PARALLEL", "2"),
+        ("LLAMA_ARG_KV_UNIFIED", "off"),
+        ("LLAMA_ARG_SWA_FULL", "1"),
+        ("LLAMA_ARG_CACHE_TYPE_K", "q8_0"),
+        ("LLAMA_API_KEY", "secret"),
+        ("CUDA_VISIBLE_DEVICES", "0"),
+    )
+    said = by_command_line(PLAIN, (*by_environment(variables), *pairs(["-c", "8192"])))
+    found = {"ctx_size": 8192, "parallel": 2, "kv_unified": False, "swa_full": True, "cache_type_k": "q8_0"}
+    assert said == replace(PLAIN, **found)
+    assert by_environment((("LLAMA_ARG_SWA_FULL", "0"), ("LLAMA_ARG_KV_UNIFIED", "true"))) == (("--kv-unified", ""),)
+
+
+def test_its_own_environment_hides_cards_and_says_how_much_is_loaded() -> None:
+    made = spec().table("backends.gpu", ssh="ops@gpu", gpus=None)
+    cards = tuple(GpuState("RTX 4090", 24 * GIB, 0, 24 * GIB, f"GPU-{n}", n) for n in range(2))
+    for variables, total, slots in (
+        (None, 48, 4),
+        ((), 48, 4),
+        ((("CUDA_VISIBLE_DEVICES", "1"), ("LLAMA_ARG_N_PARALLEL", "2")), 24, 2),
+    ):
+        line = CommandLine(7, (), environment=variables)
+        seen = replace(
+            facts(),
+            readings={
+                **facts().readings,
+                ("gpu", "ops@gpu"): GpuReading(cards, by="nvidia-smi", command_lines=(line,)),
+            },
+        )
+        verdict = ask(made.fleet, seen, Question("gpu", "qwen")).verdict
+        assert (verdict.total, verdict.placed[-1].parallel) == (total * GIB, slots)
+
+
+@pytest.mark.parametrize(("port", "read"), [("8080", True), ("9931", True), ("8081", False)])
+def test_one_that_is_told_no_port_listens_at_llama_cpps_own(port: str, read: bool) -> None:
+    """tools/server/README.md of November 2026: 9931; 8080 before."""
+    lines = (CommandLine(7, (("-c", "4096"),)), CommandLine(8, (("--port", "1"), ("-c", "1024"))))
+    machine = GpuReading((), by="nvidia-smi", command_lines=lines)
+    said = _line(LlamaCppSettings(url=f"http://gpu:{port}"), machine)
+    assert (said[0].ctx_size == 4096) is read
+
+
 def test_what_is_no_plain_word_stays_as_declared() -> None:
     line = command_lines({"llama": Frame(0, "pid 12\n-c=?\n-np=3\npid 13\n--port=8081\n")})
-    assert line == (CommandLine(12, (("-c", "?"), ("-np", "3"))), CommandLine(13, (("--port", "8081"),)))
+    assert line == (
+        CommandLine(12, (("-c", "?"), ("-np", "3")), environment=()),
+        CommandLine(13, (("--port", "8081"),), environment=()),
+    )
     assert by_command_line(replace(PLAIN, ctx_size=777), line[0].options) == replace(PLAIN, ctx_size=777, parallel=3)
 
 
@@ -201,7 +251,7 @@ def test_what_a_router_says_of_each_model_decides() -> None:
         "b9400",
         {"qwen": Installed(0, ""), "big": Installed(0, "")},
         (),
-        {"qwen": "-c=16384\x1f-np=1", "loaded models": "big"},
+        {f"{OF_MODEL}qwen": "-c=16384\x1f-np=1", "loaded models": "big"},
     )
     made = spec(context=16384, router=True)
     assert (placed(made, facts(reading=reading)).context) == 16384
@@ -249,8 +299,18 @@ def test_a_router_says_how_it_starts_each_model_and_no_secret_is_kept(http: Http
     words = ["-m", "/models/a.gguf", "--api-key", "canary", "-c", "8192", "--port", "40001"]
     with StandIn(models={"a": words, "b": []}, loaded=["a"]) as server:
         found = LlamaCpp(http, server.url).read(())
-    assert found.told == {"a": "-m=/models/a.gguf\x1f-c=8192", "b": "", "loaded models": "a"}
+    assert found.told == {f"{OF_MODEL}a": "-m=/models/a.gguf\x1f-c=8192", f"{OF_MODEL}b": "", "loaded models": "a"}
     assert "canary" not in str(found)
+
+
+@pytest.mark.parametrize("name", ["n_ctx", "total_slots", "loaded models"])
+def test_a_model_may_be_called_as_what_a_server_tells_of_itself(http: Http, name: str) -> None:
+    with StandIn(models={name: ["-m", "/models/a.gguf", "-c", "8192", "-np", "1"]}, loaded=[name]) as server:
+        found = LlamaCpp(http, server.url).read(())
+    assert (found.told.get("n_ctx"), found.told["loaded models"]) == (None, name)
+    made = spec().model("odd", route=f"openai/{name}", file="config.json", context=8192).node("b", "odd")
+    load = ask(made.fleet, facts(reading=found), Question("gpu", "odd")).verdict.placed[-1]
+    assert (load.context, load.parallel) == (8192, 1)
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"data": "x"}', b"<html>", b'{"data": [{"id": "a\\u0000"}]}'])

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from fleethub.engines.vllm.server import VllmServer
 from fleethub.model.capacity import Fit
-from fleethub.model.facts import Facts, GpuProcess, GpuReading, GpuState
+from fleethub.model.facts import CommandLine, Facts, GpuProcess, GpuReading, GpuState
 from fleethub.placement.ask import Question, ask
 from fleethub.placement.live import live_findings
-from fleethub.placement.machines import keys_of, server_on
+from fleethub.placement.machines import keys_of, on_machine
+from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
 from tests.fleets import Spec, fleet
 from tests.world.planning import plan
@@ -111,8 +113,8 @@ def test_what_a_neighbour_takes_and_nobody_knows_is_unknown() -> None:
 
 def test_a_server_of_another_machine_takes_nothing() -> None:
     spec = machine(0.9, 0.9).table("backends.v1", host="elsewhere")
-    server = server_on(spec.fleet, spec.fleet.backends["v0"], NOTHING)
-    assert server == server_on(machine(0.9).fleet, machine(0.9).fleet.backends["v0"], NOTHING)
+    server = on_machine(spec.fleet, spec.fleet.backends["v0"], NOTHING)
+    assert server == on_machine(machine(0.9).fleet, machine(0.9).fleet.backends["v0"], NOTHING)
 
 
 def test_a_machine_with_a_card_for_each_server_shares_none() -> None:
@@ -148,3 +150,48 @@ def test_what_hides_cards_from_one_server_hides_none_from_another() -> None:
     (differs,) = [f for f in found if f.code == "backend.gpus-differ"]
     assert differs.message.endswith("which ones vLLM may use is not read"), "no login makes it readable"
     assert differs.hint.startswith("if it may use all of them, write gpus = [")
+
+
+def two_cards(*gpus: str, mask: str | None = None, other: tuple[tuple[str, str], ...] | None = None) -> dict[str, Fit]:
+    """An Ollama and a vLLM of one machine with two cards of one name; each takes most of one. ``gpus``: who declares
+    one.
+    """
+    cards = {name: CARD if name in gpus else None for name in ("o", "v")}
+    made = fleet().backend("o", "http://box:11434", proxy="main", host="box", ssh="ops@box", gpus=cards["o"])
+    made = made.backend("v", None, proxy="main", host="box", ssh="ops@box", gpus=cards["v"])
+    made = made.table("backends.v.vllm", url="http://box:8000", gpu_memory_utilization=0.9)
+    made = made.model("q", on="o", vram="16 GiB", context=4096).node("a", "q")
+    made = made.model("m", on="v", route="hosted_vllm/m", vram="4 GiB", context=4096).node("b", "m")
+    there = tuple(GpuState("NVIDIA GeForce RTX 3090", 24 * GIB, 0, 24 * GIB, f"GPU-{n}234", n) for n in range(2))
+    settings = {"CUDA_VISIBLE_DEVICES": mask} if mask is not None else {}
+    line = CommandLine(9, (("--port", "8000"),), "vllm", other)
+    seen = GpuReading(there, (), settings, "nvidia-smi", command_lines=(line,))
+    known = Facts("now", {("gpu", "ops@box"): seen})
+    return {b: ask(made.fleet, known, Question(b, m)).verdict.fit for b, m in (("o", "q"), ("v", "m"))}
+
+
+def test_cards_are_told_apart_by_the_masks_that_were_read() -> None:
+    apart = two_cards(mask="0", other=(("CUDA_VISIBLE_DEVICES", "1"),))
+    assert apart == {"o": Fit.FITS, "v": Fit.FITS}, "of one name, and two cards all the same"
+    same = two_cards(mask="1", other=(("CUDA_VISIBLE_DEVICES", "GPU-1234"),))
+    assert same == {"o": Fit.EXCEEDS, "v": Fit.EXCEEDS}
+
+
+def test_one_that_is_only_declared_has_a_card_that_no_other_is_seen_to_have() -> None:
+    assert two_cards("v", mask="0") == {"o": Fit.FITS, "v": Fit.FITS}
+    assert two_cards("v", mask="1") == {"o": Fit.FITS, "v": Fit.FITS}
+    assert two_cards("v", mask="0,1")["v"] is Fit.EXCEEDS, "there is none left"
+
+
+def test_each_neighbour_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[str] = []
+    real = VllmServer.admit
+
+    def admit(self: VllmServer, planned: Any) -> Any:
+        judged.append(self.name)
+        return real(self, planned)
+
+    monkeypatch.setattr(VllmServer, "admit", admit)
+    spec = machine(0.3, 0.3, 0.3)
+    report(spec.fleet, spec.fleet.backends["v0"], NOTHING, planned_sets(spec.fleet)["v0"])
+    assert sorted(judged) == ["v0", "v0", "v1", "v2"], "itself with its planned set, and with the set before: none"

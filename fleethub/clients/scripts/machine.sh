@@ -89,9 +89,10 @@ if [ $# = 1 ]; then
     out=$(df -Pk "$proc/$1/root$where" 2>/dev/null | awk 'NR == 2 { print $4 }'); frame disk 0 "$out"
   fi
 fi
-# of each llama-server the options in llama, a line each; those with a colon at their end have a value. What is no plain
-# word is told as "?", and no other word of a command line (--api-key) leaves the machine
-options() { awk -v names="${llama:?}" '
+# of each llama-server the options in llama, of each vLLM those in vllm, a line each; those with a colon at their end have
+# a value. What is no plain word is told as "?", and no other word of a command line (--api-key) leaves the machine. After
+# them the variables of its environment that are in names, or "env ?" where that cannot be read
+options() { awk -v names="$1" '
 BEGIN { n = split(names, list, " ")
   for (i = 1; i <= n; i++) { name = list[i]; has = sub(/:$/, "", name); ok[name] = 1; takes[name] = has } }
 function plain(text) { return length(text) > 128 || text !~ /^[A-Za-z0-9._,\/-]*$/ ? "?" : text }
@@ -99,14 +100,27 @@ want != "" { print want "=" plain($0); want = ""; next }
 { at = index($0, "="); name = at ? substr($0, 1, at - 1) : $0
   if (!(name in ok)) next
   if (!takes[name]) print name "="; else if (at) print name "=" plain(substr($0, at + 1)); else want = name }'; }
+told() {
+  said=$({ tr '\n\000' '\001\n' < "$1/cmdline"; } 2>/dev/null | options "$3")
+  if { cat "$1/environ" >/dev/null; } 2>/dev/null; then
+    env=$({ tr '\n\000' '\001\n' < "$1/environ"; } 2>/dev/null | keep | sed 's/^/env /')
+  else
+    env='env ?'
+  fi
+  printf 'pid %s %s\n%s\n%s\n' "${1##*/}" "$2" "$said" "$env"
+}
 out=''
 for folder in "${proc:?}"/[0-9]*; do
   comm=''; { read -r comm < "$folder/comm"; } 2>/dev/null
-  [ "$comm" = llama-server ] || continue
-  said=$({ tr '\n\000' '\001\n' < "$folder/cmdline"; } 2>/dev/null | options)
-  out="${out}pid ${folder##*/}
-$said
-"
+  case $comm in
+    llama-server) out="${out}$(told "$folder" llama-server "${llama:?}")
+" ;;
+    vllm | VLLM* | python* | pt_main_thread)
+      case $(tr '\000' '\n' < "$folder/cmdline" 2>/dev/null | sed -n 1,5p) in
+        *vllm.entrypoints*api_server* | *vllm?serve*) out="${out}$(told "$folder" vllm "${vllm:?}")
+" ;;
+      esac ;;
+  esac
 done
 frame llama 0 "$out"
 if command -v systemctl >/dev/null 2>&1; then

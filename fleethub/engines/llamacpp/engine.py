@@ -9,7 +9,7 @@ from fleethub.engines.interface import GGUF_QUANTS, KV_TYPE, Engine, SpecKey
 from fleethub.engines.llamacpp.settings import BETWEEN, KEYS, LOADED, LlamaCppSettings, declared
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
-from fleethub.model.facts import Facts, GpuProcess, ServerReading
+from fleethub.model.facts import Facts, GpuProcess, GpuReading, ServerReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, EngineSettings, Fleet
 
@@ -35,6 +35,12 @@ class LlamaCppEngine(Engine):
         from fleethub.engines.llamacpp.server import server_of
 
         return server_of(fleet, backend, facts)
+
+    def environment(self, backend: Backend, machine: GpuReading) -> Mapping[str, str] | None:
+        """That of the process that listens at its port."""
+        from fleethub.engines.llamacpp.server import environment_of
+
+        return environment_of(declared(backend.engine), machine)
 
     def live_findings(
         self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]

@@ -9,14 +9,21 @@ from urllib.parse import urlsplit
 from fleethub.engines.cards import cards_of, less, less_said
 from fleethub.engines.interface import KV_TYPE, PARALLEL, SettingChange
 from fleethub.engines.llamacpp.admission import admit
-from fleethub.engines.llamacpp.load import load
-from fleethub.engines.llamacpp.settings import BETWEEN, LlamaCppSettings, by_command_line, declared, pairs
+from fleethub.engines.llamacpp.load import load as load_of
+from fleethub.engines.llamacpp.settings import (
+    BETWEEN,
+    OF_MODEL,
+    LlamaCppSettings,
+    by_command_line,
+    by_environment,
+    declared,
+    pairs,
+)
 from fleethub.model.capacity import AdmissionVerdict, Estimate, Held, Placed, Row, Sure
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, GpuReading, ServerReading
+from fleethub.model.facts import LLAMA_SERVER, CommandLine, Facts, GpuReading, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Source
-from fleethub.sizing.architecture import ModelArchitecture
 from fleethub.sizing.devices import MEMORY, heaviest, runtime_of
 
 KV_TYPES = ("q8_0", "q4_0")
@@ -77,17 +84,7 @@ class LlamaCppServer:
         said = self.of(load.tag)
         return said.ctx_size if said.unified else said.ctx_size // said.slots
 
-    def load(
-        self,
-        model: Model,
-        facts: Facts,
-        *,
-        context: int | None = None,
-        primary: bool = True,
-        architecture: ModelArchitecture | None = None,
-    ) -> Placed:
-        """What a load of the model takes."""
-        return load(self, model, facts, context=context, primary=primary, architecture=architecture)
+    load = load_of
 
     def resident(self, held: Held, facts: Facts) -> Placed:
         """What is loaded now, as large as is known."""
@@ -144,11 +141,15 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> LlamaCppServer:
     reading = raw if isinstance(raw, ServerReading) else None
     machine = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None
     seen = machine if isinstance(machine, GpuReading) else None
-    cards = cards_of(backend, seen, None)
+    cards = cards_of(backend, seen, environment_of(said, seen))
     settings, line_from = _line(said, seen)
     serves = tuple(reading.installed) if reading else ()
     told = reading.told if reading else {}
-    own = {tag: by_command_line(settings, pairs(told[tag].split(BETWEEN))) for tag in serves if tag in told}
+    own = {
+        tag: by_command_line(settings, pairs(told[OF_MODEL + tag].split(BETWEEN)))
+        for tag in serves
+        if OF_MODEL + tag in told
+    }
     return LlamaCppServer(
         name=backend.name,
         gpus=cards.gpus,
@@ -165,11 +166,32 @@ def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> LlamaCppServer:
     )
 
 
-def _line(said: LlamaCppSettings, machine: GpuReading | None) -> tuple[LlamaCppSettings, str]:
-    """Settings by the command line of the one process that listens on the port of the spec's URL, and where from."""
-    lines = machine.command_lines if machine is not None else ()
+def environment_of(said: LlamaCppSettings, machine: GpuReading | None) -> dict[str, str] | None:
+    """The variables of its process; None: they are not known."""
+    line = _process(said, machine)
+    return dict(line.environment) if line is not None and line.environment is not None else None
+
+
+def _process(said: LlamaCppSettings, machine: GpuReading | None) -> CommandLine | None:
+    """The one process that listens on the port of the spec's URL; the only one there is, where none is said to."""
+    lines = [line for line in machine.command_lines if line.program == LLAMA_SERVER] if machine is not None else []
     port = str(urlsplit(said.url).port or 80)
-    mine = [line for line in lines if (line.of("--port") or "8080") == port] or (lines if len(lines) == 1 else ())
-    if len(mine) != 1:
+    mine = [line for line in lines if port in _ports(line)] or (lines if len(lines) == 1 else [])
+    return mine[0] if len(mine) == 1 else None
+
+
+def _ports(line: CommandLine) -> tuple[str, ...]:
+    """Where it listens: as it is told, else at its own default, which moved in 2026."""
+    words = (*by_environment(line.environment or ()), *line.options)
+    said = next((value for name, value in reversed(words) if name == "--port"), "")
+    return (said,) if said else ("8080", "9931")
+
+
+def _line(said: LlamaCppSettings, machine: GpuReading | None) -> tuple[LlamaCppSettings, str]:
+    """Settings by the command line of its process, and the variables behind it; and where from."""
+    line = _process(said, machine)
+    if line is None:
         return said, ""
-    return by_command_line(said, mine[0].options), f"the command line of pid {mine[0].pid}"
+    words = by_environment(line.environment or ())
+    behind = " and its environment" if words else ""
+    return by_command_line(said, (*words, *line.options)), f"the command line of pid {line.pid}{behind}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, ClassVar
 
@@ -19,6 +19,8 @@ ROUTED = 4
 ALL = 999
 #: What a reading tells under a model's name is the options of its process, with this between them; and what is loaded.
 BETWEEN, LOADED = "\x1f", "loaded models"
+#: Before a model's name, which may be that of something that the server tells of itself (n_ctx).
+OF_MODEL = "model\x1f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,25 @@ OPTIONS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     **dict.fromkeys(("-fitt", "--fit-target"), ("fit_target", _target)),
     "--models-max": ("models_max", _positive),
 }
+#: Variables that say the same; an option of the command line comes after them. Those of options without a value are
+#: on or off.
+ENVIRONMENT: Mapping[str, str] = {
+    f"LLAMA_ARG_{name}": option
+    for name, option in (
+        *(("CTX_SIZE", "--ctx-size"), ("N_PARALLEL", "--parallel"), ("KV_UNIFIED", "--kv-unified")),
+        *(("N_GPU_LAYERS", "--n-gpu-layers"), ("CACHE_TYPE_K", "--cache-type-k"), ("CACHE_TYPE_V", "--cache-type-v")),
+        *(("FLASH_ATTN", "--flash-attn"), ("UBATCH", "--ubatch-size"), ("SWA_FULL", "--swa-full")),
+        *(("FIT", "--fit"), ("FIT_TARGET", "--fit-target"), ("MODELS_MAX", "--models-max")),
+        *(("MODELS_DIR", "--models-dir"), ("MODELS_PRESET", "--models-preset")),
+        *(("MODEL", "--model"), ("HF_REPO", "--hf-repo"), ("MODEL_URL", "--model-url")),
+        *(("MODEL_DRAFT", "--model-draft"), ("SPEC_DRAFT_MODEL", "--model-draft")),
+        *(("MMPROJ", "--mmproj"), ("MMPROJ_URL", "--mmproj-url")),
+        *(("SPLIT_MODE", "--split-mode"), ("DEVICE", "--device"), ("TENSOR_SPLIT", "--tensor-split")),
+        ("PORT", "--port"),
+    )
+}
+VARIABLES = tuple(ENVIRONMENT)
+TRUE, FALSE = ("on", "enabled", "true", "1"), ("off", "disabled", "false", "0")
 #: Options without a value.
 BARE = ("-kvu", "--kv-unified", "-no-kvu", "--no-kv-unified", "--swa-full")
 #: What makes a server a router, and what makes it serve one model.
@@ -164,6 +185,20 @@ def by_command_line(settings: LlamaCppSettings, words: Sequence[tuple[str, str]]
     found["splits"] = tuple(dict.fromkeys(n for n, v in words if n in SPLITS and (n, v) not in EVENLY))
     found["router"] = not names.keys() & {*ONE} and bool(names.keys() & {*ROUTER})
     return replace(settings, **found)
+
+
+def by_environment(variables: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """What a process's variables say, as options of its command line."""
+    found = list[tuple[str, str]]()
+    for name, value in variables:
+        option = ENVIRONMENT.get(name, "")
+        if option and option not in BARE:
+            found.append((option, value))
+        elif option and value in TRUE:
+            found.append((option, ""))
+        elif option == "--kv-unified" and value in FALSE:
+            found.append(("--no-kv-unified", ""))
+    return tuple(found)
 
 
 def pairs(argv: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from fleethub.engines.llamacpp.engine import LlamaCppEngine
 from fleethub.engines.llamaswap.settings import KEYS, LlamaSwapSettings
 from fleethub.model.address import Address
 from fleethub.model.capacity import Placed
-from fleethub.model.facts import Facts, GpuProcess, ServerReading
+from fleethub.model.facts import Facts, GpuProcess, GpuReading, ServerReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, Fleet
 
@@ -39,6 +39,10 @@ class LlamaSwapEngine(LlamaCppEngine):
         from fleethub.engines.llamaswap.server import server_of
 
         return server_of(fleet, backend, facts)
+
+    def environment(self, backend: Backend, machine: GpuReading) -> Mapping[str, str] | None:
+        """None: each of its models has one of its own."""
+        return None
 
     def live_findings(
         self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]

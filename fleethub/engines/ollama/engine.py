@@ -57,7 +57,7 @@ class OllamaEngine(Engine):
         """Residents of a version that measures."""
         return measured(backend, reading, machine, at)
 
-    def environment(self, machine: GpuReading) -> Mapping[str, str] | None:
+    def environment(self, backend: Backend, machine: GpuReading) -> Mapping[str, str] | None:
         """What is read of a machine's environment is Ollama's."""
         return machine.settings
 

@@ -10,7 +10,8 @@ from fleethub.engines.cards import cards_of, less, less_said
 from fleethub.engines.interface import KV_TYPE, PARALLEL, SettingChange
 from fleethub.engines.ollama import context as contexts
 from fleethub.engines.ollama.admission import admit
-from fleethub.engines.ollama.load import load, resident
+from fleethub.engines.ollama.load import load as load_of
+from fleethub.engines.ollama.load import resident
 from fleethub.engines.ollama.scheduler import SchedulerVersion, scheduler_of
 from fleethub.engines.ollama.settings import SETTINGS, OllamaSettings, declared, read
 from fleethub.model.capacity import AdmissionVerdict, Held, Placed
@@ -18,7 +19,6 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, GpuReading, ProxyReading, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Source
-from fleethub.sizing.architecture import ModelArchitecture
 from fleethub.sizing.devices import heaviest, runtime_of
 
 #: A setting's field in the spec -> here.
@@ -93,17 +93,7 @@ class OllamaServer:
         """How many models may be loaded at once: OLLAMA_MAX_LOADED_MODELS, or 3 for each GPU."""
         return self.max_loaded or 3 * max(len(self.gpus), 1)
 
-    def load(
-        self,
-        model: Model,
-        facts: Facts,
-        *,
-        context: int | None = None,
-        primary: bool = True,
-        architecture: ModelArchitecture | None = None,
-    ) -> Placed:
-        """What a load of the model takes."""
-        return load(self, model, facts, context=context, primary=primary, architecture=architecture)
+    load = load_of
 
     def resident(self, held: Held, facts: Facts) -> Placed:
         """What is loaded now, as large as the server says, as if it were to stay."""

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from urllib.parse import urlsplit
 
 from fleethub.engines.cards import cards_of
 from fleethub.engines.interface import KV_TYPE, PARALLEL, SettingChange
 from fleethub.engines.vllm.admission import admit
-from fleethub.engines.vllm.load import load, quant_of, taken
+from fleethub.engines.vllm.load import load as load_of
+from fleethub.engines.vllm.load import quant_of, taken
 from fleethub.engines.vllm.settings import KV_BYTES, UTILIZATION, VllmSettings, declared
 from fleethub.model.capacity import AdmissionVerdict, Held, Placed
 from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, GpuReading, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Source
-from fleethub.sizing.architecture import ModelArchitecture
 
 #: What a question's word for a cache type is here; of half a byte there is none.
 TYPES = {"f16": "auto", "q8_0": "fp8", "q4_0": "fp8"}
 #: What is asked about where nobody tells how much context a model has.
 USUAL = 32768
+#: What its processes are called where a machine is read.
+PROGRAM = "vllm"
 #: The most that is worth proposing: CUDA's own memory and what draws a screen need the rest.
 ROOMY = 0.95
 
@@ -110,17 +113,7 @@ class VllmServer:
         """Whether the running server serves it."""
         return self.observed and tag in self.serves and not self.changed
 
-    def load(
-        self,
-        model: Model,
-        facts: Facts,
-        *,
-        context: int | None = None,
-        primary: bool = True,
-        architecture: ModelArchitecture | None = None,
-    ) -> Placed:
-        """What its process takes, and what the model needs of it."""
-        return load(self, model, facts, context=context, primary=primary, architecture=architecture)
+    load = load_of
 
     def resident(self, held: Held, facts: Facts) -> Placed:
         """The process itself: vLLM does not tell sizes of what it has loaded."""
@@ -180,13 +173,26 @@ class VllmServer:
             return 0.0
 
 
+def environment_of(said: VllmSettings, machine: GpuReading | None) -> dict[str, str] | None:
+    """The variables of the one vLLM that listens on the port of the spec's URL; None: they are not known."""
+    lines = [line for line in machine.command_lines if line.program == PROGRAM] if machine is not None else []
+    port = str(urlsplit(said.url).port or 80)
+    mine = [line for line in lines if (line.of("--port") or "8000") == port] or (lines if len(lines) == 1 else [])
+    found = mine[0].environment if len(mine) == 1 else None
+    return dict(found) if found is not None else None
+
+
 def server_of(fleet: Fleet, backend: Backend, facts: Facts) -> VllmServer:
     """The server of a backend; what was observed wins over what is declared."""
     said = declared(backend.engine)
     raw = facts.of(said.source)
     reading = raw if isinstance(raw, ServerReading) else None
     machine = facts.of(Source("gpu", backend.ssh)) if backend.ssh else None
-    cards = cards_of(backend, machine if isinstance(machine, GpuReading) else None, None)
+    seen = machine if isinstance(machine, GpuReading) else None
+    environment = environment_of(said, seen)
+    cards = cards_of(backend, seen, environment)
+    if cards.mask and not cards.declared:  # its cards are those that are left, whatever their numbers are
+        said = replace(said, devices="")
     serves = tuple(reading.installed) if reading else ()
     return VllmServer(
         name=backend.name,
