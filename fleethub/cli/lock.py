@@ -25,9 +25,10 @@ def status(options: dict[str, object]) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations.state_write import store_of
+        from fleethub.operations.state_write import reached
 
-        held = store_of(out.path).holder()
+        with reached(out.path, out.trusting()) as store:
+            held = store.holder()
         out.text(_says(held) if held else "Nobody holds the lock.")
         return _end(out, held, Exit.LOCKED if held else Exit.FINE)
 
@@ -43,8 +44,10 @@ def acquire(options: dict[str, object], message: str) -> None:
 
     def work() -> int:
         from fleethub.operations.lock import acquire
+        from fleethub.operations.state_write import reached
 
-        held = acquire(out.path, message, out.wait)
+        with reached(out.path, out.trusting()) as store:
+            held = acquire(store, message, out.wait)
         out.text(f"{_says(held)}\nfleethub lock release ends it.")
         return _end(out, held, Exit.FINE)
 
@@ -66,14 +69,15 @@ def release(options: dict[str, object], yes: bool) -> None:
     def work() -> int:
         from fleethub.cli.state.common import agreed
         from fleethub.operations.lock import mine, release
-        from fleethub.operations.state_write import store_of
+        from fleethub.operations.state_write import reached
 
-        held = store_of(out.path).holder()
-        if held is not None:
-            out.text(_says(held))
-        if held is not None and not mine(held) and not agreed(out, yes, False, "Take the lock away?"):
-            return _end(out, held, Exit.LOCKED)
-        taken = release(out.path)
+        with reached(out.path, out.trusting(not yes)) as store:
+            held = store.holder()
+            if held is not None:
+                out.text(_says(held))
+            if held is not None and not mine(held) and not agreed(out, yes, False, "Take the lock away?"):
+                return _end(out, held, Exit.LOCKED)
+            taken = release(store)
         out.text("The lock was released." if taken else "Nobody holds the lock.")
         return _end(out, None, Exit.FINE if taken else Exit.ERROR)
 

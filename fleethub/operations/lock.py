@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fleethub.model.errors import InputError
-from fleethub.operations.state_write import noted, store_of
-from fleethub.stores.interface import Holder
+from fleethub.operations.state_write import noted
+from fleethub.stores.interface import Holder, Store
 from fleethub.stores.lock import pauses, who
 
 
-def acquire(path: Path, message: str, wait: float = 0) -> Holder:
+def acquire(store: Store, message: str, wait: float = 0) -> Holder:
     """Lock the fleet until it is released. Raises LockedError when it is held for ``wait`` seconds more; InputError."""
     from fleethub.stores.interface import LockedError
 
     if not message.strip():
         raise InputError("say why: fleethub lock acquire -m MESSAGE")
-    store = store_of(path)
     refused: LockedError | None = None
     for _ in pauses(wait):
         try:
@@ -30,9 +27,8 @@ def acquire(path: Path, message: str, wait: float = 0) -> Holder:
     raise refused
 
 
-def release(path: Path) -> Holder | None:
+def release(store: Store) -> Holder | None:
     """Take the lock from whoever holds it, and say who that was; None: nobody."""
-    store = store_of(path)
     taken = store.release()
     if taken is not None:
         noted(

@@ -68,6 +68,10 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
     findings = [*(workplace.opened.findings if not asked.destroy else ()), *trust.findings, *unresolved(workplace)]
     repair = workplace.fleet.policy.drift != "stop" if asked.repair is None else asked.repair
     plan = make_plan(fleet, lockfile, wanted, facts, resolver, findings, repair, trust.blocks, part, orders)
+    if plan.fatal:
+        from fleethub.operations.behind import advised
+
+        plan = advised(plan, workplace, wanted, lockfile, facts)
     plan = replace(
         plan,
         notes=(

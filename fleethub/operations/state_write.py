@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleethub import __version__, folders
-from fleethub.fleetspec import load
+from fleethub import __version__
 from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 from fleethub.model.history import Entry
 from fleethub.model.observation import Lockfile
 from fleethub.operations import history
+from fleethub.operations.spec import load_fleet
 from fleethub.operations.stores import opened
-from fleethub.stores import open_store
 from fleethub.stores.interface import Store
+
+if TYPE_CHECKING:
+    from fleethub.operations.trust import Trusting
 
 
 class NoStateError(FleetHubError):
@@ -38,19 +41,17 @@ class StateWritten:
     notes: tuple[str, ...] = ()
 
 
-def root_of(path: Path) -> Path:
-    """The folder of the fleet at ``path`` (that folder or its spec), whether or not the spec holds together."""
-    fleet = load(path).fleet
-    return Path(fleet.root) if fleet is not None else path if folders.is_folder(path) else path.parent
+@contextmanager
+def reached(path: Path, trusting: Trusting | None = None) -> Iterator[Store]:
+    """The store of the fleet at ``path``, closed afterwards. What only reads or corrects the state asks nobody else.
 
-
-def store_of(path: Path) -> Store:
-    """The store of the fleet at ``path``, of a spec that does not hold together the file store of its folder.
-
-    Raises StoreError, and what ``operations.trust.settle`` raises.
+    Raises SpecError, for the spec says where the state is; StoreError, and what ``operations.trust.settle`` raises.
     """
-    fleet = load(path).fleet
-    return open_store(root_of(path)) if fleet is None else opened(fleet)
+    store = opened(load_fleet(path), trusting)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def lockfile_of(store: Store) -> Lockfile:

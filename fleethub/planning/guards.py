@@ -14,6 +14,13 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile, Mark
 
 FLEET = "fleet"
+#: What to do about an apply that a lockfile does not know, where nothing more is known of it (``operations.behind``).
+BEHIND = (
+    "git pull, then plan again; where that brings nothing: fleethub state reconcile with the other clone's fleet.lock"
+)
+TWIN = (
+    "both clones reached this serial: commit fleet.lock, git pull, then plan again; git makes one lockfile of the two"
+)
 
 
 def before_any_request(fleet: Fleet, lockfile: Lockfile | None, seed: str | None) -> list[Finding]:
@@ -88,23 +95,31 @@ def after_reading(items: Sequence[AnyState], lockfile: Lockfile | None, fleet: F
                 )
             )
         return found
-    for address, mark in _marks(items, facts):
-        if mark.lineage != lockfile.lineage:
-            continue
-        twin = mark.serial == lockfile.serial and mark.apply != lockfile.apply
-        if mark.serial > lockfile.serial or twin:
-            known = f"another apply {lockfile.serial}" if twin else f"none after {lockfile.serial}"
-            found.append(
-                Finding(
-                    "state.behind",
-                    f"{address} was written by apply {mark.serial} ({mark.apply}), and this lockfile knows {known}: "
-                    "somebody applied from another clone",
-                    address,
-                    hint="git pull, then plan again",
-                )
+    if (newer := newest(items, lockfile, facts)) is not None:
+        address, mark = newer
+        twin = mark.serial == lockfile.serial
+        known = f"another apply {lockfile.serial}" if twin else f"none after {lockfile.serial}"
+        found.append(
+            Finding(
+                "state.behind",
+                f"{address} was written by apply {mark.serial} ({mark.apply}), and this lockfile knows {known}: "
+                "somebody applied from another clone",
+                address,
+                hint=TWIN if twin else BEHIND,
             )
-            break
+        )
     return [*found, *(f for item in items if (f := generation_behind(item, lockfile)) is not None)]
+
+
+def newest(items: Iterable[AnyState], lockfile: Lockfile, facts: Facts) -> tuple[Address, Mark] | None:
+    """The latest mark of an apply that the lockfile does not know: of a higher serial, or a twin of its own apply."""
+    unknown = [
+        (mark.serial, mark.apply, address, mark)
+        for address, mark in _marks(items, facts)
+        if mark.lineage == lockfile.lineage
+        and (mark.serial > lockfile.serial or (mark.serial == lockfile.serial and mark.apply != lockfile.apply))
+    ]
+    return max(unknown, key=lambda one: one[:3])[2:] if unknown else None
 
 
 def _marks(items: Iterable[AnyState], facts: Facts) -> Iterable[tuple[Address, Mark]]:

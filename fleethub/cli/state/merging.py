@@ -82,12 +82,15 @@ def reconcile_(
 
 def _reconcile(out: Out, files: tuple[Path, ...], base: Path | None, yes: bool, dry_run: bool) -> int:
     from fleethub.operations import reconcile
-    from fleethub.operations.state_write import root_of, store_of
+    from fleethub.operations.spec import load_fleet
+    from fleethub.operations.state_write import reached
     from fleethub.operations.workplace import Workplace
     from fleethub.views.state import reconciled_data, reconciled_text
 
-    apart = reconcile.find(root_of(out.path), store_of(out.path), files, base)
-    assumed, trusting = reconcile.assumed(apart), out.trusting(not yes)
+    trusting = out.trusting(not yes)
+    with reached(out.path, trusting) as store:
+        apart = reconcile.find(Path(load_fleet(out.path).root), store, files, base)
+    assumed = reconcile.assumed(apart)
     place = Workplace(out.path, trusting=trusting, lockfile=assumed, wait=out.wait)
     with place as workplace, workplace.lock("state reconcile"):
         done = reconcile.prepare(workplace, apart)

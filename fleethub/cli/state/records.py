@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
+from fleethub.cli.completion import completing
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.state.common import agreed, ended
 from fleethub.model.exit import Exit
 
+if TYPE_CHECKING:
+    from fleethub.model.fleet import Fleet
 
-def recorded(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Completion: the addresses that are recorded."""
-    from fleethub.model.errors import FleetHubError
-    from fleethub.operations.state_records import listed
-    from fleethub.operations.state_write import store_of
 
-    try:
-        found = listed(store_of(Path((ctx.find_root().params or {}).get("folder") or ".")))
-    except (FleetHubError, OSError):
-        return []
-    return [str(address) for address in found if str(address).startswith(incomplete)]
+def _recorded(fleet: Fleet) -> Iterable[str]:
+    """The addresses that are recorded, as this machine knows."""
+    from fleethub.operations.stores import known
+
+    lockfile = known(fleet)
+    return map(str, lockfile.resources) if lockfile is not None else ()
+
+
+recorded = completing(_recorded)
 
 
 @click.command("list")
@@ -36,10 +39,11 @@ def list_(options: dict[str, object], patterns: tuple[str, ...]) -> None:
 
     def work() -> int:
         from fleethub.operations.state_records import listed
-        from fleethub.operations.state_write import store_of
+        from fleethub.operations.state_write import reached
         from fleethub.views.state import record_data, records_text
 
-        found = listed(store_of(out.path), patterns)
+        with reached(out.path, out.trusting()) as store:
+            found = listed(store, patterns)
         out.text(records_text(found, out.style))
         out.lines(record_data(address, record) for address, record in found.items())
         out.line({"type": "summary", "exit": 0, "records": len(found)})
@@ -57,10 +61,11 @@ def show_(options: dict[str, object], address: str) -> None:
 
     def work() -> int:
         from fleethub.operations.state_records import one
-        from fleethub.operations.state_write import store_of
+        from fleethub.operations.state_write import reached
         from fleethub.views.state import record_data, record_text
 
-        found, record = one(store_of(out.path), address)
+        with reached(out.path, out.trusting()) as store:
+            found, record = one(store, address)
         out.text(record_text(found, record, out.style))
         out.line(record_data(found, record))
         out.line({"type": "summary", "exit": 0})
@@ -83,12 +88,13 @@ def mv_(options: dict[str, object], old: str, new: str, yes: bool) -> None:
 
     def work() -> int:
         from fleethub.operations.state_records import move
-        from fleethub.operations.state_write import store_of
+        from fleethub.operations.state_write import reached
 
         out.text(f"{old} becomes {new} in the lockfile.")
         if not agreed(out, yes, False, "Write it?"):
             return ended(out, Exit.FINE)
-        done = move(store_of(out.path), old, new, out.wait)
+        with reached(out.path, out.trusting()) as store:
+            done = move(store, old, new, out.wait)
         out.text("\n".join(done.says))
         return ended(out, Exit.FINE, done.written)
 
@@ -108,12 +114,13 @@ def rm_(options: dict[str, object], addresses: tuple[str, ...], yes: bool) -> No
 
     def work() -> int:
         from fleethub.operations.state_records import remove
-        from fleethub.operations.state_write import store_of
+        from fleethub.operations.state_write import reached
 
         out.text(f"{', '.join(addresses)}: forgotten in the lockfile, and nothing is deleted.")
         if not agreed(out, yes, False, "Write it?"):
             return ended(out, Exit.FINE)
-        done = remove(store_of(out.path), addresses, out.wait)
+        with reached(out.path, out.trusting()) as store:
+            done = remove(store, addresses, out.wait)
         out.text("\n".join(done.says))
         return ended(out, Exit.FINE, done.written)
 

@@ -20,10 +20,11 @@ def backups_(options: dict[str, object]) -> None:
 
     def work() -> int:
         from fleethub.operations.state_versions import versions
-        from fleethub.operations.state_write import store_of
+        from fleethub.operations.state_write import reached
         from fleethub.views.state import version_data, versions_text
 
-        found = [(version.lockfile, version.whence) for version in versions(store_of(out.path))]
+        with reached(out.path, out.trusting()) as store:
+            found = [(version.lockfile, version.whence) for version in versions(store)]
         out.text(versions_text(found, out.style))
         out.lines(version_data(lockfile, whence) for lockfile, whence in found)
         out.line({"type": "summary", "exit": 0, "versions": len(found)})
@@ -47,12 +48,13 @@ def restore_(options: dict[str, object], serial: int, apply_: str, yes: bool) ->
 
     def work() -> int:
         from fleethub.operations.state_versions import restore
-        from fleethub.operations.state_write import store_of
+        from fleethub.operations.state_write import reached
 
         out.text(f"The lockfile of serial {serial} comes back; what is there now is kept as a backup.")
         if not agreed(out, yes, False, "Write it?"):
             return ended(out, Exit.FINE)
-        written = restore(store_of(out.path), serial, apply_, out.wait)
+        with reached(out.path, out.trusting()) as store:
+            written = restore(store, serial, apply_, out.wait)
         ended(out, Exit.FINE, written)
         out.text("Next: fleethub plan")
         return Exit.FINE
@@ -69,9 +71,10 @@ def pull_(options: dict[str, object], file: Path | None) -> None:
 
     def work() -> int:
         from fleethub.operations.state_versions import pull
-        from fleethub.operations.state_write import store_of
+        from fleethub.operations.state_write import reached
 
-        text = pull(store_of(out.path), file)
+        with reached(out.path, out.trusting()) as store:
+            text = pull(store, file)
         if file is not None:
             out.text(f"wrote {file}")
         else:
@@ -96,7 +99,7 @@ def push_(options: dict[str, object], file: Path, force: bool, yes: bool) -> Non
     def work() -> int:
         from fleethub.model.errors import InputError
         from fleethub.operations.state_versions import push
-        from fleethub.operations.state_write import store_of
+        from fleethub.operations.state_write import reached
 
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         try:
@@ -106,6 +109,7 @@ def push_(options: dict[str, object], file: Path, force: bool, yes: bool) -> Non
         out.text(f"{file} takes the place of what the store has.")
         if not agreed(out, yes, False, "Write it?"):
             return ended(out, Exit.FINE)
-        return ended(out, Exit.FINE, push(store_of(out.path), text, force, out.wait))
+        with reached(out.path, out.trusting()) as store:
+            return ended(out, Exit.FINE, push(store, text, force, out.wait))
 
     guarded(out, work)
