@@ -74,7 +74,6 @@ def test_in_a_clone_git_brings_it(place: Place, tmp_path: Path) -> None:
     applied(other, "gpt-oss-20b")
     assert hint(place).startswith("git pull, then plan again; where that brings nothing: fleethub state reconcile")
     # and both at once, of one serial
-    (place.folder / "fleet.lock").write_text(
-        (place.folder / "fleet.lock").read_text().replace("serial = 1", "serial = 2")
-    )
+    path = place.folder / "fleet.lock"
+    path.write_text(path.read_text().replace("serial = 1", "serial = 2"))
     assert hint(place).startswith("both clones reached this serial: commit fleet.lock, git pull, then plan again")
