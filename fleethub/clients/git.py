@@ -96,6 +96,42 @@ def uncommitted(folder: Path, paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(p for p in paths if _run(folder, ["status", "--porcelain", "-z", "-uno", "--", *_exact([p])], (0,)))
 
 
+def committed_text(folder: Path, path: str) -> bytes | None:
+    """A file as the last commit has it; None where it has none. Raises GitError."""
+    try:
+        return _run(folder, ["show", f"HEAD:./{path}"], (0,)).encode()
+    except GitError:
+        return None  # no commit yet, or not in it
+
+
+def differing(folder: Path) -> frozenset[str]:
+    """Tracked files below the folder that are not as in the last commit, by their names below it. Raises GitError."""
+    listed = _run(folder, ["diff", "--name-only", "-z", "--relative", "HEAD", "--", "."], (0, 128))
+    return frozenset(name for name in listed.split("\0") if name)
+
+
+def blame(folder: Path, path: str) -> dict[int, tuple[str, str]]:
+    """Author and short commit of each line, from 1, of a file as it is on disk; both empty for what is in no commit.
+
+    Empty for a file that git does not track. Raises GitError.
+    """
+    if path not in _run(folder, ["ls-files", "-z", "--", *_exact([path])], (0,)).split("\0"):
+        return {}
+    found: dict[int, tuple[str, str]] = {}
+    authors: dict[str, str] = {}
+    commit, number = "", 0
+    for line in _run(folder, ["blame", "--porcelain", "--", path], (0,)).splitlines():
+        words = line.split(" ")
+        if line.startswith("\t"):
+            author = authors.get(commit, "")
+            found[number] = (author, commit[:8]) if set(commit) != {"0"} else ("", "")
+        elif line.startswith("author "):
+            authors[commit] = line.removeprefix("author ")
+        elif len(words) >= 3 and len(words[0]) in (40, 64) and words[2].isdecimal():
+            commit, number = words[0], int(words[2])
+    return found
+
+
 def committed(folder: Path, paths: Sequence[str]) -> frozenset[str]:
     """Of ``paths``, those that git has as they are on disk. Raises GitError."""
     if not _inside_work_tree(folder):
