@@ -23,6 +23,7 @@ ALLOWED = {
     "kinds": {"engines", "nodetypes", "dotenv", "formats", "codec"},
     "planning": {"kinds", "placement"},
     "reasons": {"kinds"},
+    "auditing": {"engines", "placement"},
     "adoption": {"engines", "fleetspec", "kinds", "nodetypes", "placement", "planning"},
     "verifying": {"engines", "nodetypes"},
     "verifying.ask": {"verifying", "nodetypes", "clients"},
@@ -36,10 +37,10 @@ ALLOWED = {
     "observing": {"engines", "clients", "atomic", "codec"},
     "execute": {"clients", "engines", "kinds", "nodetypes"},
     "applying": {"clients", "kinds", "execute", "lockfile"},
-    "views": {"engines", "lockfile", "kinds", "planfile", "reasons"},
+    "views": {"auditing", "engines", "lockfile", "kinds", "planfile", "reasons"},
     "integrations": {"clients", "fleetspec", "state", "views", "atomic", "folders", "formats"},
     "operations": {
-        *("integrations", "verifying.ask", "adoption", "reasons"),
+        *("integrations", "verifying.ask", "adoption", "reasons", "auditing"),
         *("sizing", "engines", "placement", "fleetspec", "rendering", "kinds", "nodetypes", "planning", "verifying"),
         *("observing", "applying", "execute", "clients", "lockfile", "stores", "state", "views", "atomic", "folders"),
         "planfile",
@@ -58,6 +59,7 @@ ALLOWED = {
 EXECUTE = ("execute", "execution")
 PURE = (
     "adoption",
+    "auditing",
     "model",
     "codec",
     "formats",

@@ -16,6 +16,7 @@ from fleethub.cli import streams
 #: command -> what it does, in the order of ``--help``. The module of the same name holds a click command ``cmd``.
 COMMANDS = {
     "init": "Write a runnable spec, its schema, a seed and .gitignore.",
+    "audit": "Say what is wrong with any LiteLLM, without a spec.",
     "validate": "Check the spec and what is rendered from it, offline.",
     "fmt": "Put the spec's files into one layout.",
     "schema": "Print the JSON Schema of fleet.toml, for editors.",

@@ -7,6 +7,7 @@ shape is an error with a reason, never a traceback.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 from fleethub.clients import litellm_rows as rows
 from fleethub.clients.http import Answer, Http, HttpError
 from fleethub.model import keycall
-from fleethub.model.facts import KeyRow, ProxyReading, Team
+from fleethub.model.facts import KeyRow, MasterUse, ProxyReading, Team
 from fleethub.model.observation import EVERY
 from fleethub.model.routing import aliases_of, fallbacks_of
 from fleethub.model.secret import Secret
@@ -22,6 +23,8 @@ from fleethub.model.text import heard, plural
 
 T = TypeVar("T", bound=BaseModel)
 PAGE = 100  # the largest that /key/list takes
+ACTIVITY = 1000  # rows of /user/daily/activity that are read at a time
+MASTER_NAME = "litellm_proxy_master_key"  # what newer versions write in the place of the master key's hash
 READINGS = 3  # keys may be made while a list is read
 PAGES = 1000  # a server that never ends its list is not followed for ever
 
@@ -80,6 +83,24 @@ class LiteLLM:
                 {key.team for key in keys if key.team and ("fleethub" in key.metadata or wanted & {key.alias, EVERY})}
             ),
         )
+
+    def master_calls(self, days: int) -> MasterUse | None:
+        """What was called with the master key itself; None where the proxy does not tell."""
+        names = {MASTER_NAME, *([self._master.sha256()] if self._master is not None else [])}
+        calls, spend = 0, 0.0
+        first, last = (datetime.now(UTC) + timedelta(days=d) for d in (-days, 1))
+        dates = {"start_date": f"{first:%Y-%m-%d}", "end_date": f"{last:%Y-%m-%d}", "page_size": ACTIVITY}
+        try:
+            for page in range(1, PAGES + 1):
+                told = _shape(rows.Activity, self._call("GET", "/user/daily/activity", params={**dates, "page": page}))
+                for used in (day.breakdown.api_keys.get(name) for day in told.results for name in names):
+                    calls += used.metrics.api_requests if used else 0
+                    spend += used.metrics.spend if used else 0.0
+                if page >= told.metadata.total_pages:
+                    return MasterUse(calls, spend, days)
+        except LiteLLMError:
+            return None
+        return None
 
     def find(self, alias: str) -> list[KeyRow]:
         """The living keys with exactly this alias; an alias is not unique in LiteLLM's database."""

@@ -92,6 +92,7 @@ class _Info(BaseModel):
     db_model: bool = False
     fleethub: dict[str, Any] | None = None
     max_input_tokens: Any = None
+    access_groups: list[str] | None = None
 
 
 class _Deployment(_Lenient):
@@ -134,6 +135,34 @@ class TeamInfo(_Lenient):
         max_budget: float | None = None
 
     team_info: Team
+
+
+class _Metrics(_Lenient):
+    spend: float = 0.0
+    api_requests: int = 0
+
+
+class _Used(_Lenient):
+    metrics: _Metrics = _Metrics()
+
+
+class _Breakdown(_Lenient):
+    api_keys: dict[str, _Used]
+
+
+class _Day(_Lenient):
+    breakdown: _Breakdown
+
+
+class _Pages(_Lenient):
+    total_pages: int = 1
+
+
+class Activity(_Lenient):
+    """``/user/daily/activity``: what was used on each day, by the key's hash."""
+
+    results: list[_Day]
+    metadata: _Pages = _Pages()
 
 
 def shape(kind: type[T], body: Any) -> T:
@@ -236,6 +265,7 @@ def deployment(raw: _Deployment) -> Deployment:
         stored=raw.model_info.db_model,
         max_input=_tokens(raw.model_info.max_input_tokens),
         info={"fleethub": raw.model_info.fleethub} if raw.model_info.fleethub else {},
+        groups=tuple(raw.model_info.access_groups or ()),
     )
 
 

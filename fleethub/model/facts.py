@@ -57,7 +57,8 @@ class Deployment:
     """One row of ``/model/info``: several rows of one alias are balanced. ``num_ctx`` in tokens; ``max_input`` as well,
     as LiteLLM knows the model.
 
-    ``stored`` is True for what lives in the proxy's database; ``info`` holds our mark, where there is one.
+    ``stored`` is True for what lives in the proxy's database; ``info`` holds our mark, where there is one. ``groups``:
+    names by which a key may name it together with others.
     """
 
     alias: str
@@ -68,6 +69,7 @@ class Deployment:
     stored: bool = False
     max_input: int | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,15 @@ class ProxyReading:
     takes_values: bool | None = None
     teams: Mapping[str, Team] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MasterUse:
+    """Calls that were made with a proxy's master key in the last ``days``; ``spend`` in the proxy's currency."""
+
+    calls: int
+    spend: float
+    days: int
 
 
 @dataclass(frozen=True, slots=True)

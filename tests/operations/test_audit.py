@@ -1,0 +1,60 @@
+"""An audit from outside, on the stand-in: it only reads, writes nothing, and says what it cannot do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fleethub.cli import main
+from fleethub.model.errors import InputError
+from fleethub.operations.audit import AuditError, AuditInput, run
+from fleethub.testing.litellm import LiteLLM
+from tests.fleets import deployment
+from tests.support import MASTER, recorded
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
+    return tmp_path
+
+
+def test_it_only_reads_and_leaves_nothing(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with LiteLLM(models=[deployment("one", "http://gpu.example:11434")], master_key=MASTER) as proxy:
+        with recorded() as sent, pytest.raises(SystemExit) as ended:
+            main(["audit", proxy.url, "--format", "markdown"])
+        assert ended.value.code == 0
+    assert {method for method, _ in sent} == {"GET"}
+    assert list(elsewhere.iterdir()) == []
+    said = capsys.readouterr().out
+    assert said.startswith("## Audit of http://127.0.0.1")
+    assert "http://gpu.example:11434 was not asked" in said
+    assert f"init --discover --proxy {proxy.url}" in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (AuditInput("llm:4000"), "no URL"),
+        (AuditInput("http://user:secret@llm:4000"), "no URL"),
+        (AuditInput("http://llm:4000", "sk-1234"), "--key is a reference"),
+        (AuditInput("http://llm:4000", vram=("gpu",)), "HOST=SIZE"),
+    ],
+)
+def test_what_is_put_wrongly_is_answered_with_how_to_put_it(asked: AuditInput, says: str) -> None:
+    with recorded() as sent, pytest.raises(InputError, match=says) as caught:
+        run(asked)
+    assert sent == []
+    assert "secret" not in str(caught.value)
+
+
+def test_a_proxy_that_cannot_be_read_is_not_called_well() -> None:
+    with pytest.raises(AuditError, match="cannot be audited"):
+        run(AuditInput("http://127.0.0.1:9"))
+    with LiteLLM(models=[deployment("one")], master_key="sk-other") as proxy:
+        with pytest.raises(AuditError, match="--key REF names another"):
+            run(AuditInput(proxy.url))
+        with pytest.raises(AuditError, match="NOWHERE"):
+            run(AuditInput(proxy.url, "env:NOWHERE"))
