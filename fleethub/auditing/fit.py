@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from fleethub.auditing.keys import PROXY, exists
@@ -13,6 +14,7 @@ from fleethub.model.capacity import CapacityReport, Fit, PlannedModel
 from fleethub.model.facts import ProxyReading, ServerReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Backend, Fleet, Gpu, Model, Proxy
+from fleethub.model.observation import Source
 from fleethub.model.secret import SecretRef
 from fleethub.model.text import gib, heard
 from fleethub.model.trust import origin_of
@@ -91,13 +93,16 @@ def fit_notes(query: AuditQuery) -> Iterator[str]:
 def _reports(query: AuditQuery) -> Iterator[tuple[Backend, CapacityReport | None]]:
     fleet = fleet_of(query.url, query.reading, query.vram)
     asked = callable_names(query.reading)
+    # a route without a context of its own is judged by what the server then takes
+    seen = {**query.facts.readings, Source("litellm", query.url).id: query.reading}
+    facts = replace(query.facts, readings=seen)
     for backend in fleet.backends.values():
         planned = tuple(
             PlannedModel(model.name, model.context, True, model.tag or "")
             for model in sorted(fleet.models.values(), key=lambda m: m.name)
             if backend.name in model.backends and model.name in asked
         )
-        yield backend, report(fleet, backend, query.facts, planned) if planned else None
+        yield backend, report(fleet, backend, facts, planned) if planned else None
 
 
 def callable_names(reading: ProxyReading) -> frozenset[str]:

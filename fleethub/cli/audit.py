@@ -31,10 +31,14 @@ def cmd(
     def work() -> int:
         from fleethub.operations import audit
         from fleethub.views.audit import audit_data, audit_markdown, audit_text
+        from fleethub.views.style import seen
 
         asked = audit.AuditInput(url, key or audit.MASTER, out.trusting(ask=False).items, vram, unused)
         done = audit.run(asked)
-        out.text(audit_markdown(done.data, full) if form == "markdown" else audit_text(done.data, out.style, full))
+        if form == "markdown":
+            out.document(seen(audit_markdown(done.data, full)))
+        else:
+            out.text(audit_text(done.data, out.style, full))
         out.lines(audit_data(done.data))
         out.line({"type": "summary", "exit": int(done.exit)})
         return done.exit

@@ -10,8 +10,9 @@ from fleethub.model.text import plural
 
 @click.command()
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing when all went well (for cron and timers).")
+@click.option("--facts", is_flag=True, help="Also write facts/ beside the spec, to be committed, for plan --offline.")
 @click.pass_obj
-def cmd(options: dict[str, object], quiet: bool) -> None:
+def cmd(options: dict[str, object], quiet: bool, facts: bool) -> None:
     """Read the whole fleet and keep what sessions are told of it: fleethub context asks nobody itself.
 
     Run it every few minutes, from cron or a systemd timer; fleethub serve does it by itself. Also writes FLEETHUB.md
@@ -26,7 +27,7 @@ def cmd(options: dict[str, object], quiet: bool) -> None:
         from fleethub.operations.workplace import Workplace
 
         with Workplace(out.path, trusting=out.trusting()) as workplace:
-            done = observe.run(workplace)
+            done = observe.run(workplace, facts)
         fleet_status = done.data.fleet_status
         if fleet_status is None:
             out.findings(done.findings)

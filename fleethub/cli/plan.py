@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from fleethub.cli.options import Asked, allowing, ordered, scoped
 from fleethub.cli.output import Out, guarded
+
+if TYPE_CHECKING:
+    from fleethub.model.plan import Plan
 
 
 @click.command()
@@ -23,6 +26,20 @@ from fleethub.cli.output import Out, guarded
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @click.option("--destroy", is_flag=True, help="Show what destroy would take away.")
 @click.option("--out", "-o", "file", type=click.Path(), metavar="FILE", help="Save the plan, to be shown and applied.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="The spec against fleet.lock alone: no network, no secret, no command; for a pull request.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="markdown: one comment of a pull request, details folded.",
+)
+@click.option("--max-bytes", type=click.IntRange(1000), help="Of the Markdown: details are left out at its end.")
 @scoped
 @ordered
 @allowing
@@ -35,21 +52,46 @@ def cmd(
     detailed_exitcode: bool,
     destroy: bool,
     file: str | None,
+    offline: bool,
+    form: str,
+    max_bytes: int | None,
     **given: Unpack[Asked],
 ) -> None:
     """Read what is there and show what would change. Changes nothing.
 
     A saved plan is a claim: apply FILE reads and plans again, and refuses (exit 4) where something that it changes
     moved meanwhile. show FILE shows it, on any machine.
+
+    --offline takes what was applied to be there, and reckons VRAM with facts/ (observe --facts) and this clone's cache.
     """
-    out = Out(options)
+    out = Out({**options, "json": options["json"] or form == "json"})
+    if offline and (file is not None or destroy or any(given.values())):
+        raise click.UsageError("--offline is of the whole spec, and nobody can apply it: leave out the other options")
+
+    def printed(of: Plan) -> None:
+        from fleethub.views.data import plan_data
+        from fleethub.views.plan import plan_text
+        from fleethub.views.plan_markdown import plan_markdown
+        from fleethub.views.style import seen
+
+        if form == "markdown":
+            out.document(seen(plan_markdown(of, full, max_bytes)))
+        else:
+            out.text(plan_text(of, out.style, full))
+        out.lines(plan_data(of, full))
+
+    def without_network() -> int:
+        from fleethub.operations.offline import run
+
+        done = run(out.path, detailed_exitcode)
+        printed(done.data)
+        out.line({"type": "summary", "exit": int(done.exit)})
+        return done.exit
 
     def work() -> int:
         from fleethub.operations import plan
         from fleethub.operations.held import PlanInput
         from fleethub.operations.workplace import Workplace
-        from fleethub.views.data import plan_data
-        from fleethub.views.plan import plan_text
 
         asked = PlanInput(reads=parallel, detailed=detailed_exitcode, destroy=destroy, **given)
         if file is not None:
@@ -59,8 +101,7 @@ def cmd(
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             done = plan.run(workplace, asked)
             kept = saved.of(workplace, done.data) if file is not None and done.data.id else None
-        out.text(plan_text(done.data.plan, out.style, full))
-        out.lines(plan_data(done.data.plan, full))
+        printed(done.data.plan)
         if file is not None and kept is not None:
             saved.write(Path(file), kept)
             shown, applied = (out.command(word, saved.as_argument(file)) for word in ("show", "apply"))
@@ -71,4 +112,4 @@ def cmd(
         out.line({"type": "summary", "exit": int(done.exit)})
         return done.exit
 
-    guarded(out, work)
+    guarded(out, without_network if offline else work)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fleethub.kinds.codec import parse
 from fleethub.kinds.compare import changed_fields, drifted
+from fleethub.kinds.diff import diff
 from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
 from fleethub.model.address import Address
-from fleethub.model.attributes import Attributes
+from fleethub.model.attributes import Attributes, plain
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Policy
@@ -214,6 +215,15 @@ class Kind(Generic[A, M, T]):
     def kept(self, item: ResourceState[A, M, T]) -> tuple[str, ...]:
         """What somebody else wrote and a change overwrites, so that it is kept where it is: paths there."""
         return ()
+
+    def reviewed(self, attrs: A, shape: str, want: Resource[A, M]) -> Mapping[str, Any]:
+        """What of attributes, wanted or applied, can be compared without any secret; ``shape`` is of what is sealed."""
+        return plain(attrs) or {}
+
+    def review(self, want: Resource[A, M], locked: Locked[A] | None) -> tuple[FieldChange, ...]:
+        """What of it changes from what was applied to what is wanted, as far as that can be said without any secret."""
+        had = self.reviewed(locked.attrs, locked.shape, want) if locked is not None and locked.attrs is not None else {}
+        return diff(had, self.reviewed(want.attrs, want.shape, want))
 
     # what it asks of others, and others of it
 

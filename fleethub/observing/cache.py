@@ -20,9 +20,10 @@ from typing import Any
 
 from fleethub.atomic import replace
 from fleethub.clients.shown import facts, tensors
-from fleethub.model.facts import Installed, MeasuredLoad, ServerReading, Shown
+from fleethub.model.facts import GpuReading, GpuState, Installed, MeasuredLoad, ServerReading, Shown
 
 FORMAT = 1
+PLACE, FACTS = ".fleethub/cache", "facts"
 MOST = 500  # files of facts, measured loads, remembered models: the oldest go first
 LARGEST = 32 << 20  # bytes of a file of the cache
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{12,64})")
@@ -30,10 +31,13 @@ _WRITING = threading.Lock()  # atomic.replace names its temporary file after the
 
 
 class Cache:
-    """The cache of one fleet; ``folder`` is the fleet's. Nothing of it raises."""
+    """The cache of one fleet; ``folder`` is the fleet's. Nothing of it raises.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / ".fleethub" / "cache"
+    ``place``: where in it. ``FACTS`` lies beside the spec and is committed, so that who has no network knows it too.
+    """
+
+    def __init__(self, folder: Path, place: str = PLACE) -> None:
+        self._folder, self._lock = folder / place, folder / PLACE / "lock"
 
     def get(self, digest: str) -> Shown | None:
         """The facts of the model with this digest."""
@@ -117,6 +121,35 @@ class Cache:
         version = entry.get("version")
         return ServerReading(version if isinstance(version, str) else "", found, ())
 
+    def remember_cards(self, machines: Mapping[str, GpuReading]) -> None:
+        """The cards of each machine by how it is reached, without what moves, and without any setting."""
+        told = {
+            at: [{"name": g.name, "total": g.total, "index": g.index, "compute": g.compute} for g in reading.gpus]
+            for at, reading in machines.items()
+            if reading.gpus and not any(g.sliced for g in reading.gpus)
+        }
+
+        def add(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
+            known = data.get("machines") if data else None
+            merged = {**(known if isinstance(known, dict) else {}), **told}
+            return None if merged == known else {"machines": dict(sorted(merged.items()))}
+
+        if told:
+            self._change("cards.json", add)
+
+    def cards(self) -> dict[str, GpuReading]:
+        """The cards of each machine, as they were last seen."""
+        machines = (_read(self._folder / "cards.json") or {}).get("machines")
+        found = {}
+        for at, rows in machines.items() if isinstance(machines, dict) else ():
+            try:
+                cards = tuple(GpuState(r["name"], r["total"], None, None, "", r["index"], r["compute"]) for r in rows)
+            except (TypeError, KeyError):
+                continue
+            if all(isinstance(c.name, str) and type(c.total) is int and type(c.index) is int for c in cards):
+                found[at] = GpuReading(cards, by="facts")
+        return found
+
     def _of(self, digest: str) -> Path | None:
         name = _hex(digest)
         return self._folder / "facts" / f"{name}.json" if name else None
@@ -127,7 +160,8 @@ class Cache:
             if change(_read(self._folder / name)) is None:
                 return
             self._folder.mkdir(parents=True, exist_ok=True)
-            with _held(self._folder / "lock"):
+            self._lock.parent.mkdir(parents=True, exist_ok=True)
+            with _held(self._lock):
                 value = change(_read(self._folder / name))
                 if value is not None:
                     _write(self._folder / name, value)

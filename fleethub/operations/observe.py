@@ -12,6 +12,7 @@ from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Plan
 from fleethub.operations.held import PlanInput
+from fleethub.operations.offline import commit_facts
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
 from fleethub.operations.sessions import keep, publish, refused
@@ -26,8 +27,11 @@ class ObserveResult:
     notes: tuple[str, ...] = ()
 
 
-def run(workplace: Workplace) -> Outcome[ObserveResult]:
-    """Look at everything. Fine however the fleet is. Raises OSError when the summary cannot be written."""
+def run(workplace: Workplace, facts: bool = False) -> Outcome[ObserveResult]:
+    """Look at everything. Fine however the fleet is. Raises OSError when the summary cannot be written.
+
+    ``facts``: also write what plans without a network reckon with, beside the spec.
+    """
     held = read_and_plan(workplace, PlanInput(only_look=True))
     plan = held.plan
     if plan.fatal:
@@ -39,6 +43,9 @@ def run(workplace: Workplace) -> Outcome[ObserveResult]:
     if lockfile is not None and lockfile == held.lockfile and not plan.changes:
         lockfile = _asked_no_more(lockfile, plan)
     notes = (*publish(workplace.fleet, lockfile), *_listed(workplace.root))
+    if facts:
+        where = commit_facts(workplace.fleet, held.facts).relative_to(workplace.root)
+        notes += (f"{where}/ has what plan --offline reckons with; commit it",)
     return Outcome(ObserveResult(fleet_status, notes), findings=plan.findings)
 
 

@@ -14,8 +14,8 @@ HEADS = {"node": "Nodes", "proxy": "Proxies", "model": "Models", "backend": "Bac
 #: kind of an edge -> how Mermaid and DOT draw it: as the page does.
 MERMAID = {"primary": "-->", "fallback": "-.->", "direct": "==>"}
 DOT = {"primary": "solid", "fallback": "dashed", "direct": "dotted"}
-#: What the page's own sheet says, for a file that stands alone; light and dark as whoever looks has it.
-SHEET = """
+#: What the page's own style says, for a file that stands alone; light and dark as whoever looks has it.
+LOOK = """
 svg { font: 13px system-ui, sans-serif; background: #fff; }
 text { fill: #18202c; } .w-head, .w-note { fill: #566274; font-size: 11px; } .w-name { font-weight: 600; }
 .w-box { fill: #fff; stroke: #9aa7b8; } .w-box.trouble { stroke: #b02318; stroke-width: 2; }
@@ -29,12 +29,12 @@ text { fill: #18202c; } .w-head, .w-note { fill: #566274; font-size: 11px; } .w-
 
 
 def svg(wiring: Wiring, alone: bool = False) -> str:
-    """The picture; ``alone``: as a file, with its sheet and its size. What others named is escaped."""
+    """The picture; ``alone``: as a file, with its style and its size. What others named is escaped."""
     size = f'viewBox="0 0 {wiring.width} {wiring.height}"'
     if alone:
         size += f' xmlns="http://www.w3.org/2000/svg" width="{wiring.width:g}" height="{wiring.height:g}"'
     lines = [f'<svg {size} role="img" aria-label={_quoted(wiring.says)}>']
-    lines += [f"<style>{SHEET}</style>"] if alone else []
+    lines += [f"<style>{LOOK}</style>"] if alone else []
     lines += [f'  <text class="w-head" x="{x}" y="18">{HEADS[kind]}</text>' for kind, x in wiring.heads.items()]
     for edge in wiring.edges:
         lines.append(f'  <path class="w-edge {edge.kind}" d="{edge.path}"><title>{_text(edge.says)}</title></path>')
@@ -80,7 +80,7 @@ def dot(wiring: Wiring) -> str:
 def graph_data(wiring: Wiring) -> Iterator[dict[str, Any]]:
     """A line for each box and edge."""
     for box in wiring.boxes:
-        yield {"type": "box", "kind": box.kind, "name": box.name, "note": box.note, "state": box.state}
+        yield {"type": "box", "kind": box.kind, "name": box.name, "detail": box.note, "state": box.state}
     for edge in wiring.edges:
         ends = {"from": [edge.start.kind, edge.start.name], "to": [edge.end.kind, edge.end.name]}
         yield {"type": "edge", "kind": edge.kind, **ends, "says": edge.says}

@@ -41,7 +41,7 @@ def plan_text(plan: Plan, style: Style, full: bool = False) -> str:
         lines += ["", style("bold", "Findings"), *findings_lines(plan.findings, style, fold=not full)]
     if plan.loads and plan.changes:
         lines += ["", style("bold", "VRAM")]
-        lines += [f"  {_load(load)}" for load in plan.loads]
+        lines += [f"  {load_line(load)}" for load in plan.loads]
     if plan.id:
         lines += ["", f"Plan {plan.id}: {_summary(plan)}"]
     lines += left_alone_lines(plan.left_alone, style)
@@ -82,7 +82,7 @@ def _left_alone(same: Sequence[LeftAlone]) -> str:
     return f"{whose}: {'; '.join(_field(field) for field in same[0].fields)}"
 
 
-def _load(load: Load) -> str:
+def load_line(load: Load) -> str:
     """``gpu: 33.4 GiB planned of 48.0 GiB (declared): fits; fallback b evicts``."""
     after = gib(load.after) if load.after is not None else "unknown"
     total = gib(load.total) if load.total is not None else "unknown"

@@ -9,8 +9,11 @@ import pytest
 from fleethub.cli import main
 from fleethub.model.errors import InputError
 from fleethub.operations.audit import AuditError, AuditInput, run
+from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import LiteLLM
+from fleethub.testing.ollama import Ollama
 from tests.fleets import deployment
+from tests.proxies import Admin
 from tests.support import MASTER, recorded
 
 
@@ -32,6 +35,21 @@ def test_it_only_reads_and_leaves_nothing(elsewhere: Path, capsys: pytest.Captur
     assert said.startswith("## Audit of http://127.0.0.1")
     assert "http://gpu.example:11434 was not asked" in said
     assert f"init --discover --proxy {proxy.url}" in said
+
+
+def test_what_does_not_fit_behind_it_is_told_where_its_server_is_trusted() -> None:
+    with Ollama(models=ALL) as ollama:
+        big = {**deployment("gpt-oss-120b", ollama.url), "model_name": "big"}
+        loose = deployment("qwen3-32b", ollama.url)
+        del loose["litellm_params"]["num_ctx"]  # its server chooses: much, on 48 GiB
+        with LiteLLM(models=[big, loose], master_key=MASTER) as proxy:
+            Admin(proxy.url).generate(key_alias="all", models=[])
+            asked = AuditInput(proxy.url, trust=(ollama.url,), vram=("127.0.0.1=48GiB",))
+            found = {f.code: f for f in run(asked).findings}
+            assert "qwen3-32b" in found["audit.models-do-not-fit"].message
+            assert any("GiB  big" in line for line in found["audit.models-do-not-fit"].detail)
+            assert "audit.route-no-context" in found
+            assert "audit.models-do-not-fit" not in {f.code for f in run(AuditInput(proxy.url)).findings}
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,13 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         wanted, there = plain(item.want.attrs) if item.want else {}, plain(KeyAttrs(**alone))
         return tuple(FieldChange((n,), wanted.get(n, MISSING), there.get(n, MISSING)) for n in sorted(alone))
 
+    def reviewed(self, attrs: KeyAttrs, shape: str, want: KeyResource) -> Mapping[str, Any]:
+        """Without what an apply is in the middle of; the value by its generation."""
+        unsaid = ("value", "marked", "renamed", "replaces", "interim")
+        found = {name: value for name, value in plain(attrs).items() if name not in unsaid and value is not False}
+        kept = Kept.is_told_by(shape)
+        return {**found, "value": "its own" if kept else f"generation {shape.rpartition(':')[2]}"}
+
     def beside(self, item: KeyState) -> tuple[str, ...]:
         """Limits and a team."""
         if item.seen is None or item.want is None or item.seen.attrs.value != item.want.attrs.value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleethub import nodetypes
 from fleethub.kinds.interface import Kind
@@ -30,6 +30,7 @@ from fleethub.kinds.node.gates import gates, loads
 from fleethub.kinds.node.hazards import env_findings, kept_findings, machine_findings, merged_findings, secret_paths
 from fleethub.kinds.node.objections import objections, remarks
 from fleethub.kinds.node.observe import observe
+from fleethub.kinds.node.review import reviewed
 from fleethub.kinds.node.status import moves, node_rows
 from fleethub.kinds.node.steps import steps
 from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, StatusInputs, Work
@@ -123,6 +124,10 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
     ) -> NodeSeen | Absent | Unknown:
         """The files at the target; nothing of ours there is absence."""
         return observe(address, want, locked, context)
+
+    def reviewed(self, attrs: NodeAttrs, shape: str, want: NodeResource) -> Mapping[str, Any]:
+        """Its chain and its files."""
+        return reviewed(attrs, shape, want)
 
     def completed(
         self, want: NodeResource, have: NodeSeen | Absent | Unknown, locked: NodeLocked | None

@@ -1,0 +1,90 @@
+"""Plan offline: the spec against the lockfile, without network, secret or command. What a pull request runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from fleethub.kinds import KINDS
+from fleethub.kinds.values import Inputs
+from fleethub.model.facts import Facts, GpuReading, ServerReading
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import Source
+from fleethub.model.plan import Plan
+from fleethub.model.secret import Slot, Text
+from fleethub.observing.cache import FACTS, Cache
+from fleethub.operations.outcome import Outcome
+from fleethub.operations.plan import plan_exit
+from fleethub.operations.spec import open_fleet
+from fleethub.placement.planned import planned_sets
+from fleethub.planning.offline import offline_plan
+from fleethub.stores import recalled
+
+
+class Blind:
+    """A Fingerprinter without a seed: it opens no secret and knows no fingerprint."""
+
+    def slot(self, slot: Slot) -> str | None:
+        """None."""
+
+    def text(self, text: Text) -> str | None:
+        """None."""
+
+    def sha256(self, digest: bytes) -> str | None:
+        """None."""
+
+
+def run(path: Path, detailed: bool = False) -> Outcome[Plan]:
+    """Plan, and write nothing. ``detailed``: exit 2 where there are changes. Raises SpecError, LockfileError."""
+    opened = open_fleet(path)
+    fleet = opened.fleet
+    lockfile = recalled(Path(fleet.root), bool(fleet.state.store))
+    inputs = Inputs(fleet, Blind(), opened.rendered)
+    wanted = {r.address: r for kind in KINDS.values() for r in kind.desired(inputs)}
+    plan = offline_plan(fleet, lockfile, wanted, facts_of(fleet), opened.findings)
+    if fleet.state.store:
+        knew = f"this machine last saw apply {lockfile.serial}" if lockfile else "this machine never saw any of it"
+        plan = replace(plan, notes=(*plan.notes, f"what was applied is kept in a store that was not asked; {knew}"))
+    return Outcome(plan, plan_exit(plan, detailed), plan.findings)
+
+
+def facts_of(fleet: Fleet) -> Facts:
+    """What earlier commands saw of the backends: beside the spec (``observe --facts``), else in this clone's cache."""
+    committed, cache = (Cache(Path(fleet.root), *place) for place in ((FACTS,), ()))
+    remembered = {}
+    for backend in fleet.backends.values():
+        if backend.engine is not None:
+            known = committed.installed(backend.engine.url) or cache.installed(backend.engine.url)
+            if known is not None:
+                remembered[backend.engine.url] = known
+    cards = committed.cards()
+    readings = {
+        Source("gpu", backend.ssh).id: cards[backend.ssh]
+        for backend in fleet.backends.values()
+        if backend.ssh is not None and backend.ssh in cards
+    }
+    return Facts("", readings, (*cache.loads(), *committed.loads()), remembered)
+
+
+def commit_facts(fleet: Fleet, facts: Facts) -> Path:
+    """Write what was read of the backends beside the spec; only what is planned there, nothing that moves."""
+    committed = Cache(Path(fleet.root), FACTS)
+    planned = planned_sets(fleet)
+    machines: dict[str, GpuReading] = {}
+    digests = set()
+    for backend in fleet.backends.values():
+        reading = facts.of(backend.engine.source) if backend.engine is not None else None
+        if backend.engine is not None and isinstance(reading, ServerReading):
+            tags = {entry.tag for entry in planned.get(backend.name, ())}
+            found = {tag: reading.installed[tag] for tag in sorted(tags) if tag in reading.installed}
+            committed.remember_installed(backend.engine.url, reading, found)
+            digests |= {model.digest for model in found.values()}
+            for model in found.values():
+                if model.shown is not None:
+                    committed.put(model.digest, model.shown)
+        machine = facts.of(Source("gpu", backend.ssh)) if backend.ssh is not None else None
+        if backend.ssh is not None and isinstance(machine, GpuReading):
+            machines[backend.ssh] = machine
+    committed.remember_cards(machines)
+    committed.remember_loads(load for load in facts.loads if load.digest in digests)
+    return Path(fleet.root) / FACTS

@@ -1,0 +1,130 @@
+"""A plan of the spec against the lockfile alone: what was applied is taken to be there. No seed, nothing that was read.
+
+It says what an apply would bring, for a review; whether something drifted, or may be had, only a plan that reads tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from fleethub.kinds import KINDS
+from fleethub.kinds.compare import behind
+from fleethub.kinds.readdress import readdressed, renaming
+from fleethub.model.address import Address
+from fleethub.model.facts import Facts
+from fleethub.model.finding import FATAL, Finding
+from fleethub.model.fleet import Fleet
+from fleethub.model.observation import AnyLocked, AnyResource, Lockfile
+from fleethub.model.plan import Action, Blocker, Change, Plan, Why
+from fleethub.placement.assess import Assessment, assess
+from fleethub.placement.planned import planned_sets
+from fleethub.planning.guards import before_any_request
+from fleethub.planning.summary import sentence
+
+NOTE = "offline: the spec against the lockfile; nothing was asked, and what was applied is taken to be there"
+
+
+def offline_plan(
+    fleet: Fleet,
+    lockfile: Lockfile | None,
+    wanted: Mapping[Address, AnyResource],
+    facts: Facts,
+    findings: Sequence[Finding] = (),
+) -> Plan:
+    """The plan without steps, which nobody can apply. ``facts``: what earlier commands saw of the backends."""
+    fatal = before_any_request(fleet, lockfile, None)
+    if any(f.code in FATAL for f in fatal):
+        return Plan("", fleet.name, "Nothing was decided: see the findings.", findings=(*findings, *fatal), fatal=True)
+    renamed = renaming(fleet, wanted, lockfile.resources) if lockfile else {}
+    known = readdressed(lockfile.resources, renamed) if lockfile else {}
+    before, after = lockfile.planned if lockfile else {}, planned_sets(fleet)
+    assessments = [
+        assess(fleet, b, facts, before.get(b.name, ()), after.get(b.name, ())) for b in fleet.backends.values()
+    ]
+    refused = {alias: why for one in assessments for alias, why in one.refused.items()}
+    stays = {thing for want in wanted.values() for thing in want.needs} - wanted.keys()  # used, so not deleted
+    judged = [_judged(a, wanted.get(a), known.get(a), refused) for a in sorted({*wanted, *known.keys() - stays})]
+    judged = _succeeding(judged, wanted, known)
+    every = [change for change, _ in judged if change is not None]
+    every += [
+        Change(now, Action.RECORD, title=KINDS[now.kind].title(now))
+        for now in renamed.values()
+        if all(change.address != now for change in every)
+    ]
+    plan = Plan(
+        id="",
+        fleet=fleet.name,
+        sentence="",
+        changes=tuple(sorted(every, key=lambda change: change.address)),
+        findings=tuple(dict.fromkeys((*findings, *(f for _, found in judged for f in found), *_of(assessments)))),
+        loads=tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None),
+        serial=lockfile.serial if lockfile else 0,
+        lineage=lockfile.lineage if lockfile else "",
+        spec=fleet.digest,
+        notes=(NOTE, *(f"{old} is {new} now" for old, new in sorted(renamed.items()))),
+        fleet_id=fleet.id,
+        by_name=fleet.by_name,
+        renamed=renamed,
+    )
+    return replace(plan, sentence=sentence(plan))
+
+
+def _succeeding(
+    judged: Sequence[tuple[Change | None, tuple[Finding, ...]]],
+    wanted: Mapping[Address, AnyResource],
+    known: Mapping[Address, AnyLocked],
+) -> list[tuple[Change | None, tuple[Finding, ...]]]:
+    """Of what another takes the place of, only the record goes."""
+    takers = {want.source.id for a, want in wanted.items() if KINDS[a.kind].exclusive}
+    return [
+        (replace(change, action=Action.RECORD), found)
+        if change is not None
+        and change.action is Action.DELETE
+        and KINDS[change.address.kind].exclusive
+        and known[change.address].source.id in takers
+        else (change, found)
+        for change, found in judged
+    ]
+
+
+def _of(assessments: Iterable[Assessment]) -> Iterable[Finding]:
+    return (f for one in assessments for f in one.findings)
+
+
+def _judged(
+    address: Address, want: AnyResource | None, locked: AnyLocked | None, refused: Mapping[str, Blocker]
+) -> tuple[Change | None, tuple[Finding, ...]]:
+    kind = KINDS[address.kind]
+    title = kind.title(address)
+    if want is None:
+        assert locked is not None
+        if not locked.protected:
+            return Change(address, Action.DELETE, title=title, owner=locked.owner), ()
+        message = f"{address} is protected, and the spec no longer has it"
+        hint = "put it back with protected = false and apply, then remove it"
+        blocker = Blocker(Why.REFUSED, message)
+        found = Finding("resource.protected", message, address, hint=hint)
+        return Change(address, Action.BLOCKED, blockers=(blocker,), title=title, owner=locked.owner), (found,)
+    fields = kind.review(want, locked)
+    pending = locked is not None and locked.pending is not None
+    blockers = tuple(dict.fromkeys(_refusals(want, locked, refused)))
+    change = Change(address, Action.UPDATE, fields, blockers=blockers, title=title, owner=want.owner)
+    if locked is None or locked.attrs is None:
+        told = tuple(f for f in fields if not isinstance(f.after, Mapping) and f.path != ("value",))
+        change = replace(change, action=Action.CREATE, fields=told)
+    elif not fields and not pending:
+        same = replace(want, attrs=locked.attrs, shape=locked.shape)
+        return (replace(change, action=Action.RECORD) if behind(locked, same) else None), ()
+    if pending:
+        change = replace(change, consequence="an apply of it is not at its end")
+    if blockers and kind.consumer:
+        change = replace(change, action=Action.BLOCKED)
+    return change, ()
+
+
+def _refusals(want: AnyResource, locked: AnyLocked | None, refused: Mapping[str, Blocker]) -> Iterable[Blocker]:
+    """What is held back of it: models that do not fit, and that it did not call before."""
+    called = {alias for aliases in (locked.needs.values() if locked else ()) for alias in aliases}
+    for aliases in want.needs.values():
+        yield from (replace(refused[alias], what=alias) for alias in sorted(aliases - called) if alias in refused)
