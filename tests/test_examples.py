@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,3 +111,35 @@ def test_init_makes_no_seed_beside_a_lockfile(tmp_path: Path) -> None:
     (tmp_path / "fleet.lock").write_text("format = 1\n")
     assert "No seed was made" in place.run("init", "monad", code=0)
     assert not list(tmp_path.glob("*.seed"))
+
+
+def test_the_coordinator_moves_a_node_off_a_lost_backend_once_a_person_says_yes(
+    tmp_path: Path, servers: list[LiteLLM | Ollama]
+) -> None:
+    pytest.importorskip("mcp", reason="the extra [mcp] is not installed")
+    example = ROOT / "examples/coordinator"
+    text = (example / "fleet.toml").read_text()
+    first, second = Ollama(models=ALL), Ollama(models=ALL)
+    servers += [first, second]
+    text = text.replace("http://127.0.0.1:11434", first.url).replace("http://127.0.0.1:11436", second.url)
+    routes = deployments(tomllib.loads(text), {"gpu-1": first.url, "gpu-2": second.url})
+    servers.append(LiteLLM(Database(), models=routes, master_key=MASTER, cache_ttl=0.1))
+    text = text.replace("http://127.0.0.1:4000", servers[-1].url).replace(
+        'image = "ghcr', 'settle = "0s"\nimage = "ghcr'
+    )
+    place = Place(tmp_path / "fleet", text.replace("file:coordinator.seed", "file:fleet.seed"))
+    place.apply()
+    first.stop()
+    servers.remove(first)
+
+    command = [sys.executable, str(example / "coordinator.py"), str(place.folder), "--every", "0.1"]
+    environment = {**os.environ, "LITELLM_MASTER_KEY": MASTER}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as agent:
+        assert agent.stdout is not None
+        said = agent.stdout.readline()
+        assert said.startswith("alpha: waiting: fleethub approve p-")
+        place.run("approve", said.split()[-1], "--yes", code=0)
+        place.apply()
+        assert "moved, and its calls are answered" in agent.communicate(timeout=120)[0]
+    assert agent.returncode == 0
+    assert 'model = "llama3.1-8b"' in (place.folder / "fleet.toml").read_text().partition("[nodes.alpha]")[2]

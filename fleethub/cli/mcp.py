@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fleethub.server.mcp.desk import Desk
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-INTERVAL = 20.0  # seconds; an answer is from an observation of at most three of these
+INTERVAL = 20.0  # seconds; an answer that is older than three of these says that it is stale
 
 
 def _name(ctx: click.Context, param: click.Parameter, value: str) -> str:

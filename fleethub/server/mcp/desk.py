@@ -24,10 +24,10 @@ class Desk:
     site: Site
     agent: str
 
-    def seen(self) -> Snapshot:
-        """The fleet, observed at most as long ago as the site allows; raises Refusal for a spec that is broken."""
+    def seen(self, within: float = 60) -> Snapshot:
+        """The fleet, observed at most so many seconds ago; raises Refusal for a spec that is broken."""
         usable(self.site.snapshots.current())
-        return usable(self.site.snapshots.within(self.site.stale_after))
+        return usable(self.site.snapshots.within(within))
 
     @contextmanager
     def workplace(self) -> Iterator[Workplace]:

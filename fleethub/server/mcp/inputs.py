@@ -15,7 +15,13 @@ class Nothing(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class FleetInput(Nothing):
+class SeenInput(Nothing):
+    """How old the observation may be that the answer is from."""
+
+    max_age: Annotated[float, Field(ge=1, le=3600, description="Seconds; older, and the fleet is read first.")] = 60
+
+
+class FleetInput(SeenInput):
     """Which part of the fleet; without any of them all of it."""
 
     node: Annotated[Name | None, Field(description="Only this node.")] = None

@@ -26,7 +26,15 @@ from fleethub.server.answers import (
 from fleethub.server.errors import Refusal
 from fleethub.server.mcp.answers import HistoryAnswer, ProposalAnswer, ProposalsAnswer, VerifyAnswer, WhyAnswer
 from fleethub.server.mcp.desk import Desk
-from fleethub.server.mcp.inputs import FleetInput, HistoryInput, Nothing, PlaceInput, VerifyNodesInput, WhyInput
+from fleethub.server.mcp.inputs import (
+    FleetInput,
+    HistoryInput,
+    Nothing,
+    PlaceInput,
+    SeenInput,
+    VerifyNodesInput,
+    WhyInput,
+)
 from fleethub.server.reading import capacity_data
 from fleethub.server.site import looked
 from fleethub.verifying.view import verify_data
@@ -49,7 +57,7 @@ class Tool:
 
 
 def _fleet(desk: Desk, asked: FleetInput) -> dict[str, Any]:
-    seen = desk.seen()
+    seen = desk.seen(asked.max_age)
     body: dict[str, Any] = json.loads(seen.body)
     if asked.node is not None:
         body["nodes"] = _only(body["nodes"], "name", asked.node, "node")
@@ -73,8 +81,8 @@ def _capacity(desk: Desk, asked: CapacityInput) -> dict[str, Any]:
     return {"observation": observation(seen, desk.site.stale_after), **capacity_data(looked(seen), asked)}
 
 
-def _plan(desk: Desk, asked: Nothing) -> dict[str, Any]:
-    return plan_body(desk.seen(), desk.site.stale_after)
+def _plan(desk: Desk, asked: SeenInput) -> dict[str, Any]:
+    return plan_body(desk.seen(asked.max_age), desk.site.stale_after)
 
 
 def _verify(desk: Desk, asked: VerifyNodesInput) -> dict[str, Any]:
@@ -147,7 +155,7 @@ TOOLS = (
     Tool("place", "Where a model could go", "Ranks the backends for a model, with the arithmetic.",
          PlaceInput, CapacityAnswer, _capacity),
     Tool("plan", "What an apply would do", "The changes, drift and findings between the spec and what is there.",
-         Nothing, PlanAnswer, _plan),
+         SeenInput, PlanAnswer, _plan),
     Tool("verify", "Can each node call its models", "Asks the proxies with each node's own key, now. Calls no model.",
          VerifyNodesInput, VerifyAnswer, _verify),
     Tool("why", "Why a thing is so", "The lines of the spec, the reasons, the arithmetic, and what a plan would do.",
