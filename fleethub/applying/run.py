@@ -283,7 +283,7 @@ def _recorded(plan: Plan, run: _Run) -> Iterable[tuple[Address, AnyLocked | None
     """Where only the lockfile is behind; a record whose thing another takes over stays until that one has it."""
     undone = {s.address for s in plan.steps if s.id in run.lost}
     for change in plan.changes:
-        if change.action is Action.RECORD and change.after not in undone:
+        if change.action is Action.RECORD and not {change.after, change.address} & undone:
             yield change.address, change.locked
 
 

@@ -307,7 +307,7 @@ class RoleTable(TypeTables):
     ignore: list[v.Line] = Field(
         [],
         description='What is left alone where somebody changed it by hand: a file, or with manage = "wiring" a path as '
-        'the plan shows it, like "openclaw.json.agents.defaults.model.fallbacks"',
+        'the plan shows it, like ".env.LLM_KEY"',
     )
 
 

@@ -47,6 +47,7 @@ def record(want: Resource[A, Any], attrs: A | None = None, pending: Pending[A] |
         by_hand=want.by_hand,
         generation=want.generation,
         born=want.born,
+        found=want.found,
     )
 
 

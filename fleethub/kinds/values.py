@@ -111,6 +111,7 @@ class Dependents:
     refused: Mapping[str, Blocker] = field(default_factory=dict)  # entry -> why it must not be added
     delivered: bool = False  # a dependent is delivered in this plan and needs the proof
     unsettled: tuple[Blocker, ...] = ()
+    let_go: bool = False  # it is wanted no more, and stays
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class RecordForm(TypedDict):
     revoked: NotRequired[bool]
     protected: NotRequired[bool]
     by_hand: NotRequired[bool]
+    found: NotRequired[Annotated[Mapping[str, Annotated[tuple[str, ...], Strict(False)]], SORTED]]
     pending: NotRequired[Annotated[Pending[Any], Table(PendingForm, sparse=True)]]
 
 

@@ -22,6 +22,8 @@ A_co = TypeVar("A_co", bound=Attributes, covariant=True)
 M_co = TypeVar("M_co", covariant=True)
 #: What a resource uses of others: the key or route that it needs -> the models it may call with it.
 Needs = Mapping[Address, frozenset[str]]
+#: What was there before FleetHub and is put back when it is let go of, by names of the kind's own; without any secret.
+Found = Mapping[str, tuple[str, ...]]
 #: litellm, host, gpu, git, model (a file that tells of one), or an engine's name.
 System = str
 #: Asked of a model server: all that it has installed; of a proxy: the teams of all its keys.
@@ -122,6 +124,7 @@ class Resource(Generic[A_co, M_co]):
     born: str = ""
     place: SourceLocation | None = None
     by_hand: bool = False
+    found: Found = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,7 @@ class Locked(Generic[A_co]):
     generation: int = 0
     born: str = ""
     revoked: bool = False
+    found: Found = field(default_factory=dict)
 
 
 AnyResource = Resource[Attributes, object]

@@ -24,7 +24,8 @@ class Projection:
     such a name is FleetHub's, and goes when it is no longer wanted. ``short``: a table that may be written as the value
     of one of its keys. ``lists``: what a path goes through by ``id``; all else that it goes through is a table.
     ``include``: a key that makes a table's content come from elsewhere. ``required``: the file is
-    there already, or the node is not one.
+    there already, or the node is not one. ``restores``: paths that get back what was there before FleetHub when the
+    node is let go of, with the keys that are FleetHub's where that is a table; what stands there is never a secret.
     """
 
     values: Mapping[Path, Any] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class Projection:
     lists: frozenset[Path] = frozenset()
     include: str = ""
     required: bool = False
+    restores: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether anything is owned."""

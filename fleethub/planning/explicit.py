@@ -16,19 +16,22 @@ from fleethub.planning.state import PlanningState
 
 
 def let_stay(state: PlanningState, orders: Orders) -> None:
-    """When the whole fleet is taken away, what was there before FleetHub is let go of, not deleted; and so is what a
-    consumer that runs on has.
+    """What was there before FleetHub is let go of, not deleted, when the whole fleet is taken away, or with a consumer
+    that uses it and runs on; when the whole fleet is, so is all else that such a consumer has.
     """
-    if not orders.uninstall:
-        return
-    running = [i for a, i in state.items.items() if state.kind(a).consumer and state.kind(a).goes_on(i)]
-    used = {need for item in running if item.locked is not None for need in item.locked.needs}
+    going = [
+        i
+        for a, i in state.items.items()
+        if state.kind(a).consumer and state.kind(a).goes_on(i) and (orders.uninstall or i.want is None)
+    ]
+    used = {need for item in going if item.locked is not None for need in item.locked.needs}
     for address, item in state.items.items():
         if state.verdicts[address].action is not Action.DELETE or state.kind(address).consumer:
             continue
-        says = state.kind(address).stays(item) or ("what runs on uses it, so it stays" if address in used else "")
+        says = state.kind(address).stays(item) if orders.uninstall or address in used else ""
+        says = says or ("what runs on uses it, so it stays" if orders.uninstall and address in used else "")
         if says:
-            state.verdicts[address] = replace(state.verdicts[address], action=Action.RECORD, says=says)
+            state.verdicts[address] = replace(state.verdicts[address], action=Action.RECORD, says=says, let_go=True)
 
 
 def forget(state: PlanningState, orders: Orders) -> None:
@@ -39,7 +42,7 @@ def forget(state: PlanningState, orders: Orders) -> None:
         item = state.items[address]
         unseen, stays = isinstance(item.have, Unknown), state.kind(address).stays(item)
         if item.want is None and item.locked and not item.locked.protected and (unseen or stays):
-            state.verdicts[address] = Verdict(Action.RECORD, says="" if unseen else stays)
+            state.verdicts[address] = Verdict(Action.RECORD, says="" if unseen else stays, let_go=not unseen)
 
 
 def prune(

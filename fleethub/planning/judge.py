@@ -17,7 +17,7 @@ from fleethub.model.plan import Action, Blocker, Drift, Why
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """``action`` None: nothing to do. ``blockers`` block the whole resource. ``says``: what that means for
-    people.
+    people. ``let_go``: of what is recorded as gone: it stays, and is made again what it was before FleetHub.
     """
 
     action: Action | None
@@ -25,6 +25,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     drift: Drift | None = None
     says: str = ""
+    let_go: bool = False
 
 
 def judge(item: AnyState, lockfile: Lockfile | None, policy: Policy, repair: bool) -> Verdict:

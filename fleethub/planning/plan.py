@@ -155,7 +155,7 @@ def _change(state: PlanningState, address: Address, work: Work) -> Change | None
     blockers = (*verdict.blockers, *state.gates.get(address, ()), *work.blockers)
     action = verdict.action
     acts = any(step.locked is not None or step.removes for step in work.steps)
-    if action not in (Action.BLOCKED, Action.RECORD) and not acts:
+    if (action not in (Action.BLOCKED, Action.RECORD) and not acts) or (verdict.let_go and work.blockers):
         action = Action.BLOCKED
     taker = state.takers.get(address)
     if taker is not None and action is Action.RECORD and state.gates.get(taker):

@@ -28,8 +28,9 @@ def work(state: PlanningState) -> dict[Address, Work]:
             refused=refused_entries(state, item),
             delivered=delivered,
             unsettled=tuple(o for a in users for o in _unsettled(state, a)),
+            let_go=state.verdicts[address].let_go,
         )
-        active = action in (*CHANGES, Action.DELETE) and not state.gates.get(address)
+        active = (action in (*CHANGES, Action.DELETE) or dependents.let_go) and not state.gates.get(address)
         proved = delivered and kind.provable and action in (None, Action.RECORD)
         found[address] = kind.steps(item, dependents) if active or proved else Work()
         if any(step.phase is Phase.CONTRACT for step in found[address].steps):

@@ -79,9 +79,10 @@ def test_its_operator_keeps_his_files(place: Place) -> None:
     place.plan_is_empty()
 
     place.write((place.folder / "fleet.toml").read_text().split("[nodes.volta]")[0])
-    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     said.append(place.apply())
-    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    before = CONFIG.replace("hands off", "hands on").replace('every: "30m"', "every: '1h'")
+    assert (folder / "openclaw.json").read_text() == before, "what it called comes back, what is his stays"
+    assert ((folder / ".env").read_text(), (folder / "docker-compose.yml").read_text()) == (ENV, COMPOSE)
     told = "".join(said) + (place.folder / "fleet.lock").read_text()
     assert "canary" not in told
     assert assignments((folder / ".env").read_text())["TELEGRAM"] == "canary-8"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fleethub.formats import json5
 from fleethub.testing.litellm import LiteLLM
 from fleethub.testing.tangleclaw import TangleClaw
 from tests.proxies import Admin, chat
@@ -202,20 +203,32 @@ def test_an_uninstall_denies_no_node_that_runs_on_and_can_be_taken_back(estate: 
     place.run(*estate.discover, "--yes", code=0)
     place.edit("[proxies.main]\n", '[defaults.node]\nsettle = "0s"\n\n[proxies.main]\nkey_cache_ttl = "10ms"\n')
     place.run("import", "--all", "--yes", code=0)
+    was = estate.files()
     place.run("assign", "b", "qwen3-32b", "--yes", code=0)
+    place.run("assign", "volta", "gpt-oss-20b", "--yes", code=0)
     place.run("rotate", "volta", "--yes", code=0)
     place.apply()
     files = estate.files()
     value = files["nodes/volta/.env"].decode().partition("LLM_KEY='")[2].partition("'")[0]
     out = place.run("destroy", "--auto-approve", code=0)
     assert "key.main.volta" in out
-    assert "what runs on uses it, so it stays" in out
-    assert "its process and its files stay as they are" in out
-    assert estate.files() == files
+    assert "it was there before FleetHub, and gets its models back (gemma3-27b, qwen3-32b)" in out
+    assert "its process goes on, and it gets back what it called before" in out
+    now = estate.files()
+    for name in ("a", "b", "volta"):  # a model that came into a provider of his stays in its list
+        config = f"nodes/{name}/openclaw.json"
+        had, has = json5.read(was[config]), json5.read(now[config])
+        assert had is not None
+        assert has is not None
+        assert has["agents"] == had["agents"]
+    assert now["nodes/volta/.env"] == files["nodes/volta/.env"], "its key has a new value"
+    assert [row for row in estate.admin.rows() if "fleethub" in row["metadata"]] == []  # type: ignore[operator]
     assert {row["key_alias"] for row in estate.admin.rows()} == set(estate.keys)
     assert chat(proxy.url, value, "qwen3-32b")[0] == 200
     assert chat(proxy.url, estate.keys["shared"], "qwen3-32b")[0] == 200
     rows = estate.admin.rows()
+    for node, model in (("b", "gpt-oss-20b"), ("volta", "qwen3-32b")):
+        place.run("assign", node, model, "--yes", code=0)
     place.run("import", "--all", "--yes", code=0)
     place.plan_is_empty()
     assert estate.admin.rows() == rows

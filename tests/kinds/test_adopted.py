@@ -23,7 +23,7 @@ from fleethub.operations.spec import remembering
 from fleethub.operations.targets import orders_notes, orders_of
 from fleethub.planning import make_plan
 from tests.fleets import Spec, fleet
-from tests.world import LINEAGE, SEAL, World, facts
+from tests.world import LINEAGE, SEAL, World, apply, facts
 
 KEY = key_address("main", "web")
 TOKEN = hashlib.sha256(b"sk-made-by-hand").hexdigest()
@@ -291,3 +291,29 @@ def test_what_an_apply_owed_is_still_owed_after_an_import() -> None:
     kept = keeping(SPEC.fleet, known, SEAL, [KEY])
     done = adopt(kept, base, wanted(kept, SPEC), known, SEAL, [KEY])
     assert (done.taken, done.plan.left_out) == ((KEY,), (other,))
+
+
+def test_a_key_that_is_let_go_of_gets_its_models_back_and_loses_the_mark() -> None:
+    """Also one that was rotated meanwhile: it was there before FleetHub, and somebody has its value."""
+    made = estate(SPEC, row(("one", "two"), metadata={"fleethub": mark(), "owner": "ops"}))
+    made.take(SPEC.key("web", models=["one", "two"]))
+    assert made.lockfile is not None
+    assert made.lockfile.resources[KEY].found == {"models": ("one", "two")}
+    narrowed = made.world.at_key("web", models=("two",))
+    world = replace(narrowed, lockfile=made.lockfile)
+    now = made.fleet(SPEC.without("keys"))
+    for orders in (Orders(uninstall=True), Orders(forget=frozenset({KEY}))):
+        left = make_plan(now, made.lockfile, {}, facts(world, SPEC), SEAL, orders=orders)
+        (change,) = left.changes
+        assert (change.action, "gets its models back (one, two)" in change.consequence) == (Action.RECORD, True)
+        assert [step.id for step in left.steps] == ["key.main.web/widen", "key.main.web/release"]
+        after = apply(world, left)
+        assert after.failed == []
+        found = after.world.key("web")
+        assert (found.models, found.metadata) == (("one", "two"), {"owner": "ops"})
+        assert after.world.lockfile is not None
+        assert KEY not in after.world.lockfile.resources
+
+
+def mark() -> dict[str, Any]:
+    return {"lineage": LINEAGE, "serial": 0, "generation": 1}

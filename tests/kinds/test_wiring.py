@@ -17,6 +17,8 @@ from fleethub.kinds.node import execute
 from fleethub.kinds.node.actions import Deliver, RemoveNode
 from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs
 from fleethub.kinds.node.delivery import begun, needs_restart
+from fleethub.kinds.node.projection import Unwritable
+from fleethub.kinds.node.restoring import restored
 from fleethub.lockfile.text import dump
 from fleethub.model.facts import FileReading, HostReading
 from fleethub.model.observation import Pending, Source, Unknown
@@ -323,7 +325,7 @@ def test_a_key_in_a_file_that_everybody_may_read_is_told() -> None:
 def test_a_removed_node_keeps_its_files() -> None:
     world = done(there(), SPEC)
     after = apply(world, plan(world, SPEC.without("nodes"))).world
-    assert after.nodes[HERE].files == world.nodes[HERE].files
+    assert after.nodes[HERE].files == there().nodes[HERE].files
     assert after.nodes[HERE].mark is None
 
 
@@ -390,3 +392,37 @@ def test_what_the_end_of_a_node_says_shows_no_value_of_its_files() -> None:
     with pytest.raises(StepError) as told:
         execute.remove(RemoveNode(Source("host", HERE), {}, ("docker",), there=there), context)  # type: ignore[arg-type]
     assert str(told.value) == "docker ended with 1: .env: TELEGRAM=(sensitive) is no good, (sensitive)"
+
+
+def test_a_node_that_is_let_go_of_gets_back_what_it_called_and_loses_what_is_fleethubs() -> None:
+    world, before = there(), config(there())
+    first = done(world, SPEC)
+    after = done(first, SPEC.node("a", "two", "one", manage="wiring"))
+    assert config(after) != before
+    gone = plan(after, SPEC.without("nodes"))
+    (change,) = (c for c in gone.changes if str(c.address) == NODE)
+    assert "it gets back what it called before" in change.consequence
+    back = apply(after, gone).world
+    assert text(back) == CONFIG, "byte for byte"
+    assert text(back, ".env") == ENV
+    assert back.nodes[HERE].files["openclaw.json"][1] == 0o600
+    assert plan(back, SPEC.without("nodes")).changes == ()
+
+
+def test_what_it_called_as_a_table_comes_back_key_by_key_and_a_variable_that_is_named_stays() -> None:
+    files = {
+        "c.json": b'{ model: { primary: "f/x", /* his */ other: 1, fallbacks: [] }, p: { f1: {}, m: { k: "$F_K" } } }',
+        ".env": b"F_K=1\nF_L=2\nX=3\n",
+    }
+    found = {
+        "c.json#/model": ('{"primary": "m/x"}', "primary", "fallbacks"),
+        "c.json#/p*": ("f",),
+        ".env#*": ("F_",),
+    }
+    assert restored(found, files) == {
+        "c.json": b'{ model: { primary: "m/x", /* his */ other: 1 }, p: { m: { k: "$F_K" } } }',
+        ".env": b"F_K=1\nX=3\n",
+    }
+    assert restored(found, {"c.json": b'{model: "m/x"}'}) == {"c.json": b'{model: {"primary": "m/x"}}'}
+    with pytest.raises(Unwritable):
+        restored(found, {"c.json": b"{ broken"})

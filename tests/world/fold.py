@@ -9,11 +9,12 @@ from functools import singledispatch
 from typing import Any
 
 from fleethub.clients.resolver import SecretError, SecretResolver
-from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyWiden, ProveKey
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRelease, KeyWiden, ProveKey
 from fleethub.kinds.key.fields import fields
 from fleethub.kinds.model.actions import ModelDelete, ModelProve, ModelPull, ModelWarm
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 from fleethub.kinds.node.merging import merged
+from fleethub.kinds.node.restoring import restored
 from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
 from fleethub.model.actions import Do
 from fleethub.model.facts import Deployment, Installed, KeyRow, Resident, ServerReading
@@ -98,6 +99,17 @@ def _key_widen(do: KeyWiden, world: World, fingerprinter: SecretResolver) -> Wor
     row = _ours(tuple(k for k in proxy.keys if k.token == do.token), do.alias, world)
     models = tuple(sorted({*row.models, *do.models})) if row.models else ()
     return _with(world, do.source, proxy.with_key(replace(row, models=models)))
+
+
+@_do.register
+def _key_release(do: KeyRelease, world: World, fingerprinter: SecretResolver) -> World:
+    proxy = _proxy(do.source, world)
+    for token in do.tokens:
+        row = _ours(tuple(k for k in proxy.keys if k.token == token), do.alias, world)
+        models = row.models if do.models is None or token != do.tokens[0] else do.models
+        metadata = {name: value for name, value in row.metadata.items() if name != "fleethub"}
+        proxy = proxy.with_key(replace(row, models=models, metadata=metadata))
+    return _with(world, do.source, proxy)
 
 
 @_do.register
@@ -239,6 +251,8 @@ def _remove(do: RemoveNode, world: World, fingerprinter: SecretResolver) -> Worl
         return world
     same = {p for p, blob in do.files.items() if p in node.files and node.files[p][0] == blob.reveal()}
     left = {p: f for p, f in node.files.items() if p not in same}
+    back = restored(do.found, {path: blob.reveal() for path, blob in do.there.items()})
+    left |= {path: (data, do.modes[path]) for path, data in back.items()}
     return world.at_node(do.source.at, lambda _: Node(left))  # OpenClaw's own folders stay, and so does the target
 
 

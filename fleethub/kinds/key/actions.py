@@ -67,6 +67,23 @@ class KeyDelete:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRelease:
+    """Let go of a key that stays: FleetHub's mark goes, and its models are those that it was found with.
+
+    ``tokens``: LiteLLM's hashes of its values, the one that it goes on with first. ``models``: none of them is all;
+    None: they stay as they are.
+    """
+
+    operation: ClassVar[str] = "key.release"
+    says: ClassVar[str] = "let go of key"
+
+    source: Source
+    alias: str
+    tokens: tuple[str, ...]
+    models: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRevoke:
     """Block keys through every endpoint, each of which then forgets what it remembers of them; then delete them.
 

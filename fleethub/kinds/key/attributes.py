@@ -103,6 +103,7 @@ class KeyTelemetry:
     older has its alias. ``serving``: those of the older that calls are taken with. ``age``: seconds since it was made,
     ``left`` until it expires, ``used`` since the last call with any of its values (None: none is told of). ``derived``:
     its value is this fleet's, by what its mark says of it.
+    ``listed``: its models as LiteLLM has them, none for all.
     ``alone``: what is there of attributes that are left alone, where it is not as it is wanted.
     ``taken``: somebody else's key has the alias that a new value would have beside this one, ``crowded``: an older
     value of its own has it.
@@ -130,6 +131,7 @@ class KeyTelemetry:
     taken: bool = field(default=False, repr=False)
     crowded: bool = field(default=False, repr=False)
     alone: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    listed: tuple[str, ...] = field(default=(), repr=False)
 
 
 KeyResource = Resource[KeyAttrs, KeyMaterial]

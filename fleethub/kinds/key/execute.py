@@ -9,7 +9,7 @@ from typing import Any
 
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.kinds.execution import Context, Handler, StepError
-from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRevoke, KeyWiden, ProveKey
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRelease, KeyRevoke, KeyWiden, ProveKey
 from fleethub.kinds.key.attributes import BY_MODEL, power, shown
 from fleethub.kinds.key.fields import differing, fields, seconds
 from fleethub.kinds.key.marks import mark_of
@@ -148,6 +148,23 @@ def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
     return (f"a key {do.alias!r} that FleetHub did not make stays",) if stays else ()
 
 
+def release(do: KeyRelease, context: Context) -> tuple[str, ...]:
+    """Take the mark off and put the models back, then read it back."""
+    api = context.litellm(do.source)
+    for token in do.tokens:
+        rows = _call(api.by_token, token)
+        row = _ours(rows, do.alias, context)
+        metadata = {name: value for name, value in row.metadata.items() if name != "fleethub"}
+        again = {n: row.limits[n] for n in BY_MODEL if row.limits.get(n)}  # they go with the metadata
+        models = do.models if token == do.tokens[0] else None
+        given = {} if models is None else {"models": list(models)}
+        _call(api.update, row.token, {**again, **given, "metadata": metadata})
+        (row,) = _call(api.by_token, token) or rows
+        if mark_of(row.metadata) is not None or (models is not None and {*row.models} != {*models}):
+            raise StepError(f"the proxy accepted the write and did not let go of {do.alias!r}")
+    return ()
+
+
 def revoke(do: KeyRevoke, context: Context) -> tuple[str, ...]:
     """Block through each endpoint, delete, and ask each with the key itself where its value is known."""
     master = context.resolver.open(do.source.credential) if do.source.credential else None
@@ -237,6 +254,7 @@ HANDLERS: dict[type, Handler] = {
     KeyPut: put,
     KeyWiden: widen,
     KeyDelete: delete,
+    KeyRelease: release,
     KeyRevoke: revoke,
     ProveKey: prove,
 }

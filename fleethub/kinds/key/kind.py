@@ -10,6 +10,7 @@ from fleethub.kinds.interface import Kind
 from fleethub.kinds.key.accepting import accepted
 from fleethub.kinds.key.adopted import holders, kept_by_whole_nodes, wider_than_wiring
 from fleethub.kinds.key.attributes import (
+    ALL,
     NOTHING,
     KeyAttrs,
     KeyMaterial,
@@ -135,7 +136,14 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     def completed(
         self, want: KeyResource, have: KeySeen | Absent | Unknown, locked: Locked[KeyAttrs] | None
     ) -> KeyResource:
-        """The moment at which an adopted key ends is as it is found: an API that takes lifetimes cannot set it back."""
+        """The moment at which an adopted key ends is as it is found: an API that takes lifetimes cannot set it back.
+
+        Which models it was found with is put back when it is let go of.
+        """
+        if locked is not None:
+            want = replace(want, found=locked.found)
+        elif want.material.kept and isinstance(have, Seen):
+            want = replace(want, found={"models": have.telemetry.listed})
         moment = want.material.kept and want.attrs.expires is not None and is_moment(want.attrs.expires)
         if not moment or not isinstance(have, Seen) or have.attrs.value != want.attrs.value:
             return want
@@ -186,8 +194,13 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
     def stays(self, item: KeyState) -> str:
         """A key that FleetHub did not make, whoever uses it now."""
-        adopted = item.locked is not None and Kept.is_told_by(item.locked.shape)
-        return "it was there before FleetHub, and stays as it is" if adopted else ""
+        locked = item.locked
+        if locked is None or not (locked.found or Kept.is_told_by(locked.shape)):
+            return ""
+        now, models = {*(item.seen.telemetry.listed if item.seen else ())}, locked.found.get("models")
+        if models is None or now == {*models}:
+            return "it was there before FleetHub, and stays as it is"
+        return f"it was there before FleetHub, and gets its models back ({', '.join(models) or ALL})"
 
     def missed(self, item: KeyState, policy: Policy, known: bool, emptied: str) -> Finding | None:
         """A key that no node has was used just now: somebody would be refused."""

@@ -108,6 +108,7 @@ def observe(
             crowded=crowded,
             taken=any(other not in mine for other in beside),
             alone=alone,
+            listed=tuple(sorted(set(row.models))),
         ),
         mark=mark_of(row.metadata),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fleethub.kinds.compare import record
-from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
+from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRelease, KeyWiden, ProveKey
 from fleethub.kinds.key.adopted import by_pattern
 from fleethub.kinds.key.attributes import (
     ALL,
@@ -36,6 +36,8 @@ from fleethub.model.text import span
 def delete(item: KeyState, dependents: Dependents) -> Work:
     if dependents.unsettled or item.seen is None:
         return Work(blockers=dependents.unsettled)
+    if dependents.let_go:
+        return _let_go(item, item.seen)
     step = Step(
         id=f"{item.address}/delete",
         address=item.address,
@@ -48,6 +50,24 @@ def delete(item: KeyState, dependents: Dependents) -> Work:
         removes=True,
     )
     return Work((step,))
+
+
+def _let_go(item: KeyState, seen: KeySeen) -> Work:
+    """Its mark goes, and what it was found with comes back: wide before who uses it is let go of, narrow after that."""
+    locked, told = record_of(item.locked), seen.telemetry
+    models = locked.found.get("models")
+    marked = seen.mark is not None
+    if not marked and (models is None or {*told.listed} == {*models}):
+        return Work()
+    steps: list[Step] = []
+    alias = seen.attrs.renamed or seen.attrs.interim or item.address.alias
+    if models and (lacking := {*models} - {*told.listed}) and told.listed:
+        widen = KeyWiden(locked.source, alias, told.token, tuple(sorted(lacking)))
+        steps.append(Step(f"{item.address}/widen", item.address, Phase.EXPAND, widen))
+    do = KeyRelease(locked.source, alias, (told.token, *told.olds), models)
+    after = tuple(step.id for step in steps)
+    steps.append(Step(f"{item.address}/release", item.address, Phase.CONTRACT, do, after, removes=True))
+    return Work(tuple(steps))
 
 
 def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:

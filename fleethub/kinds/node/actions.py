@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from fleethub.model.actions import Check
 from fleethub.model.dataclass import dataclass
-from fleethub.model.observation import Source
+from fleethub.model.observation import Found, Source
 from fleethub.model.secret import Blob, Slot, Text
 from fleethub.nodetypes import Format
 from fleethub.nodetypes.projection import Projection
@@ -121,3 +121,5 @@ class RemoveNode:
     when: tuple[str, ...] = ()
     by_hand: str = ""
     there: Mapping[str, Blob] = field(default_factory=dict)
+    found: Found = field(default_factory=dict)  # what it was before FleetHub, which is put back first
+    modes: Mapping[str, int] = field(default_factory=dict)

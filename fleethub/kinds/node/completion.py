@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fleethub.kinds.node.attributes import FileAttrs, NodeResource, NodeSeen, is_wired
+from fleethub.kinds.node.attributes import FileAttrs, NodeLocked, NodeResource, NodeSeen, is_wired
 from fleethub.kinds.node.projection import UNRESOLVED, digest, fresh, kept, shape, wanted
+from fleethub.kinds.node.restoring import found_of
 from fleethub.kinds.values import RenderedFile
 from fleethub.model.observation import Absent, Seen, Unknown
 from fleethub.model.secret import Fingerprinter
 
 
-def completed(want: NodeResource, have: NodeSeen | Absent | Unknown) -> NodeResource:
-    """What stays as it is found is wanted as it is found; where nothing is to be written, no mark is wanted either."""
+def completed(want: NodeResource, have: NodeSeen | Absent | Unknown, locked: NodeLocked | None) -> NodeResource:
+    """What stays as it is found is wanted as it is found; where nothing is to be written, no mark is wanted either.
+
+    What it was before FleetHub is put back when it is let go of.
+    """
+    if locked is not None:
+        want = replace(want, found=locked.found)
     if not is_wired(want.attrs) or not isinstance(have, Seen):
         return want
+    if locked is None:
+        want = replace(want, found=found_of(want, have.telemetry))
     there = have.attrs.files
     files = {path: _kept(want, path, file, there.get(path)) for path, file in want.attrs.files.items()}
     attrs = replace(want.attrs, files=files)

@@ -11,7 +11,8 @@ from fleethub.kinds.execution import Context, Handler, NotActivated, StepError
 from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
 from fleethub.kinds.node.merging import merged
 from fleethub.kinds.node.projection import Unreadable, guessed, said_in
-from fleethub.model.secret import SENSITIVE
+from fleethub.kinds.node.restoring import restored
+from fleethub.model.secret import SENSITIVE, Blob
 
 HOT = 5.0  # seconds in which a gateway that runs answers
 ANSWERS = ("healthy", "unasked")
@@ -149,10 +150,20 @@ def settle(do: Settle, context: Context) -> tuple[str, ...]:
 
 
 def remove(do: RemoveNode, context: Context) -> tuple[str, ...]:
-    """Remove what is still as applied; what somebody changed, and OpenClaw's own data, stays and is named."""
+    """Remove what is still as applied; what somebody changed, and OpenClaw's own data, stays and is named.
+
+    What somebody else's files were before FleetHub is put back first.
+    """
     try:
-        done = context.hosts.at(do.source.at).remove(do.files, do.argv, do.when)
-    except HostError as error:
+        target = context.hosts.at(do.source.at)
+        before = restored(do.found, {path: blob.reveal() for path, blob in do.there.items()}) if do.found else {}
+        if before:
+            expects: dict[str, Blob | None] = {path: do.there[path] for path in before}
+            files = [(path, data, do.modes.get(path, 0o600)) for path, data in before.items()]
+            mark = {**context.mark(0), "digests": {}}
+            target.deliver(Bundle(files, mark, expects=expects, owners=frozenset(before), restart=False))
+        done = target.remove(do.files, do.argv, do.when)
+    except (HostError, Unreadable) as error:
         values = (said_in(guessed(path), blob.reveal()) for path, blob in do.there.items())
         raise StepError(_masked(str(error), {text for said in values for text in said})) from None
     stays = [f"{do.source.at}: {', '.join(done.stays)} stays"] if done.stays else []

@@ -133,7 +133,7 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         self, want: NodeResource, have: NodeSeen | Absent | Unknown, locked: NodeLocked | None
     ) -> NodeResource:
         """With what stays as it is found, and no mark where nothing is to be written."""
-        return completed(want, have)
+        return completed(want, have, locked)
 
     def proves(self, item: NodeState) -> bool:
         """A file as this fleet would write it: a fingerprint is its own, for nobody else has the seed."""
@@ -225,7 +225,11 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
     def loses(self, item: NodeState) -> str:
         """Nothing of a node that runs on, but FleetHub's mark."""
-        return "it was there before FleetHub: its process and its files stay as they are" if self.goes_on(item) else ""
+        if not self.goes_on(item):
+            return ""
+        back = item.locked is not None and item.locked.found
+        says = "it gets back what it called before" if back else "its files stay as they are"
+        return f"it was there before FleetHub: its process goes on, and {says}"
 
     def remarks(self, item: NodeState) -> list[Finding]:
         """A kept value that is no longer the one that was adopted."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fleethub import nodetypes
 from fleethub.kinds.compare import record
 from fleethub.kinds.node.actions import Activate, Deliver, Merge, NodeFile, RemoveNode, Settle
-from fleethub.kinds.node.attributes import FileAttrs, NodeState, NodeTelemetry, files_of
+from fleethub.kinds.node.attributes import FileAttrs, NodeState, NodeTelemetry, files_of, is_wired
 from fleethub.kinds.node.completion import digest_of
 from fleethub.kinds.node.delivery import (
     by_hand,
@@ -35,7 +35,9 @@ def steps(item: NodeState) -> Work:
         if locked is None:
             return Work()
         seen = item.seen.telemetry.files if item.seen else {}
-        do = RemoveNode(locked.source, own_files(item), *ending(locked), there=seen)
+        found = locked.found if is_wired(locked.attrs) else {}
+        modes = item.seen.telemetry.modes if item.seen and found else {}
+        do = RemoveNode(locked.source, own_files(item), *ending(locked), there=seen, found=found, modes=modes)
         return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, do, removes=True),))
     node = item.want.material.node
     since = item.seen.telemetry.activated if item.seen else None

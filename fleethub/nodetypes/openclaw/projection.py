@@ -64,6 +64,7 @@ def config(fleet: Fleet, node: Node, text: Text) -> Projection:
         lists=frozenset((*PROVIDERS, id, "models") for id in node.wiring),
         include=INCLUDE,
         required=True,
+        restores={CHAIN: ("primary", "fallbacks")},
     )
 
 

@@ -1,0 +1,106 @@
+"""What a node that somebody set up was before FleetHub: kept in the lockfile, and put back when the node is let go of.
+
+Of a config that is what it called, and that no name of FleetHub's own was there. By file and pointer stands the JSON of
+what was there (nothing where nothing was) and, of a table, which keys are meant; behind a table's pointer with ``*``
+what names of FleetHub's in it begin with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fleethub.dotenv import assignments
+from fleethub.formats import dotenv, json5
+from fleethub.formats.json5 import NotEditable
+from fleethub.kinds.node.attributes import NodeResource, NodeTelemetry
+from fleethub.kinds.node.paths import found_at, table_at, with_value, without
+from fleethub.kinds.node.projection import Unwritable, as_json, decoded, guessed, path_of, pointer
+from fleethub.model.observation import Found
+from fleethub.nodetypes.projection import Path
+
+EVERY = "*"
+
+
+def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
+    """What is there before FleetHub writes, of each file that is somebody else's."""
+    found: dict[str, tuple[str, ...]] = {}
+    for file in want.material.files:
+        of, blob = file.projection, told.files.get(file.path)
+        if of is None:
+            continue
+        for path, start in of.sweep.items():
+            found[f"{file.path}#{pointer(file.of.format, path) if path else ''}{EVERY}"] = (start,)
+        root = json5.read(blob.reveal()) if blob is not None and file.of.format != "dotenv" else None
+        for path, own in of.restores.items():
+            there = found_at(root, path)
+            told_there = {key: there[key] for key in own if key in there} if isinstance(there, dict) else there
+            found[f"{file.path}#{pointer(file.of.format, path)}"] = ("" if there is None else as_json(told_there), *own)
+    return dict(sorted(found.items()))
+
+
+def restored(found: Found, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files that change, by path, with what was found in them; raises Unwritable, UnicodeDecodeError is none.
+
+    A variable that another file still names stays, for what runs on needs it.
+    """
+    made: dict[str, bytes] = {}
+    by_file: dict[str, dict[str, tuple[str, ...]]] = {}
+    for name, texts in found.items():
+        path, _, at = name.partition("#")
+        by_file.setdefault(path, {})[at] = texts
+    for path in sorted(by_file.keys() & files.keys(), key=lambda path: guessed(path) == "dotenv"):
+        if guessed(path) == "dotenv":
+            others = b"".join(made.get(other, data) for other, data in files.items() if other != path)
+            after = _env(by_file[path], files[path], others)
+        else:
+            after = _json(by_file[path], files[path])
+        if after != files[path]:
+            made[path] = after
+    return made
+
+
+def _env(found: Found, data: bytes, others: bytes) -> bytes:
+    text = decoded(data)
+    starts = tuple(start for at, texts in found.items() if at == EVERY for start in texts)
+    for name in assignments(text):
+        if name.startswith(starts) and starts and name.encode() not in others:
+            text = dotenv.cut(text, name)
+    return text.encode()
+
+
+def _json(found: Found, data: bytes) -> bytes:
+    root, text = json5.read(data), decoded(data)
+    if root is None:
+        raise Unwritable("its config cannot be read as JSON5, so what it called before is not put back")
+    expected: Any = root
+    try:
+        for path, value in _puts(found, root):
+            if value is None:
+                text, expected = json5.cut(text, path), without(expected, path)
+            else:
+                text, expected = json5.put(text, path, value), with_value(expected, path, value)
+    except NotEditable as error:
+        raise Unwritable(str(error)) from None
+    if json5.read(text.encode()) != expected:
+        raise Unwritable("what it called before cannot be put back so that all else stays as it is")
+    return text.encode()
+
+
+def _puts(found: Found, root: Any) -> list[tuple[Path, Any]]:
+    """What is put where; None: what is there goes. A table gets its keys back one by one, for the rest is his."""
+    puts: list[tuple[Path, Any]] = []
+    for at, texts in found.items():
+        if at.endswith(EVERY):
+            above = path_of(at[:-1]) if at[:-1] else ()
+            puts += [((*above, name), None) for name in table_at(root, above) if name.startswith(texts[0])]
+            continue
+        path, own = path_of(at), texts[1:]
+        before, there = json.loads(texts[0] or "null"), found_at(root, path)
+        if isinstance(there, dict) and (isinstance(before, dict) or (before is None and there.keys() - {*own})):
+            had = before or {}
+            puts += [((*path, name), had.get(name)) for name in own if had.get(name) != there.get(name)]
+        elif before != there:
+            puts.append((path, before))
+    return puts
