@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,10 @@ from fleethub.cli.options import PlanPath, allowing, ordered, scoped
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import run_apply
 from fleethub.operations.apply import ApplyInput
+
+if TYPE_CHECKING:
+    from fleethub.operations.workplace import Workplace
+    from fleethub.planfile.document import SavedPlan
 
 #: What a saved plan says itself.
 SAID = ("targets", "excludes", "forget", "prune", "allow")
@@ -35,32 +39,36 @@ SAID = ("targets", "excludes", "forget", "prune", "allow")
     show_default=True,
     help="Nodes that may fail to come up with their new files before the rest is left alone.",
 )
+@click.option("--plan", "plan_id", metavar="ID", help="Apply the plan that plan --save kept, instead of a FILE.")
 @click.option("--full", is_flag=True, help="Show unified diffs of files.")
 @scoped
 @ordered
 @allowing
 @click.pass_obj
-def cmd(options: dict[str, object], /, file: str | None, full: bool, **asked: Any) -> None:
+def cmd(options: dict[str, object], /, file: str | None, plan_id: str | None, full: bool, **asked: Any) -> None:
     """Plan, ask, and carry the plan out: widen keys, prove them, deliver files, activate, settle, narrow keys.
 
     One node goes first; one that does not come up with its new files gets its old ones back, and stops the rest.
 
-    With FILE, a plan that plan -o saved: it was decided on, so nobody is asked. All is read and planned again; where
-    something that it changes moved, nothing is done, and what moved is named (exit 4).
+    With FILE (or --plan ID), a plan that plan -o (--save) saved: it was decided on, so nobody is asked. All is read and
+    planned again; where something that it changes moved, nothing is done, and what moved is named (exit 4).
     """
     out = Out(options)
-    if file is None:
+    if file is not None and plan_id is not None:
+        raise click.UsageError("it is FILE or --plan ID")
+    if file is None and plan_id is None:
         guarded(out, lambda: run_apply(out, ApplyInput(**asked), full))
         return
     if given := [name for name in SAID if asked[name]]:
         option = {"targets": "--target", "excludes": "--exclude"}.get(given[0], f"--{given[0]}")
-        raise click.UsageError(f"what is applied is what {file} says: plan again with {option} -o {file}")
+        again = f"-o {file}" if file else "--save"
+        raise click.UsageError(f"what is applied is what the plan says: plan again with {option} {again}")
 
-    def work() -> int:
+    def find(workplace: Workplace) -> SavedPlan:
         from pathlib import Path
 
         from fleethub.operations import saved
 
-        return run_apply(out, ApplyInput(**asked), full, saved.read(Path(file)))
+        return saved.read(Path(file)) if file is not None else saved.kept(workplace.store, plan_id or "")
 
-    guarded(out, work)
+    guarded(out, lambda: run_apply(out, ApplyInput(**asked), full, find))

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     help="markdown: one comment of a pull request, details folded.",
 )
 @click.option("--max-bytes", type=click.IntRange(1000), help="Of the Markdown: details are left out at its end.")
+@click.option("--save", is_flag=True, help="Keep the plan in the fleet's state, to be shown and applied by its id.")
 @scoped
 @ordered
 @allowing
@@ -55,17 +56,18 @@ def cmd(
     offline: bool,
     form: str,
     max_bytes: int | None,
+    save: bool,
     **given: Unpack[Asked],
 ) -> None:
     """Read what is there and show what would change. Changes nothing.
 
-    A saved plan is a claim: apply FILE reads and plans again, and refuses (exit 4) where something that it changes
-    moved meanwhile. show FILE shows it, on any machine.
+    A saved plan is a claim: apply FILE (apply --plan ID) reads and plans again, and refuses (exit 4) where something
+    that it changes moved meanwhile. show FILE shows it, on any machine.
 
     --offline takes what was applied to be there, and reckons VRAM with facts/ (observe --facts) and this clone's cache.
     """
     out = Out({**options, "json": options["json"] or form == "json"})
-    if offline and (file is not None or destroy or any(given.values())):
+    if offline and (file is not None or save or destroy or any(given.values())):
         raise click.UsageError("--offline is of the whole spec, and nobody can apply it: leave out the other options")
 
     def printed(of: Plan) -> None:
@@ -79,6 +81,12 @@ def cmd(
         else:
             out.text(plan_text(of, out.style, full))
         out.lines(plan_data(of, full))
+
+    def told(text: str) -> None:
+        if form == "text":
+            out.text(f"\n{text}")
+        else:  # the plan alone is the document
+            click.echo(text, err=True)
 
     def without_network() -> int:
         from fleethub.operations.offline import run
@@ -98,17 +106,27 @@ def cmd(
             from fleethub.operations import saved  # most plans are not kept
 
             saved.writable(Path(file))
+        kept = None
         with Workplace(out.path, trusting=out.trusting()) as workplace:
             done = plan.run(workplace, asked)
-            kept = saved.of(workplace, done.data) if file is not None and done.data.id else None
+            if (file is not None or save) and done.data.id:
+                from fleethub.operations import saved
+
+                kept = saved.of(workplace, done.data)
+                if save:
+                    saved.keep(workplace.store, kept, kept.made.at)
         printed(done.data.plan)
+        if kept is None and (file is not None or save):
+            told("Not saved: this plan decides nothing.")
+        if save and kept is not None:
+            shown, applied = (out.command(word, "--plan", kept.plan.id) for word in ("show", "apply"))
+            told(f"Kept as {kept.plan.id}. To review it: {shown}; to apply it: {applied}")
+            out.line({"type": "saved", "id": kept.plan.id, "place": workplace.store.place})
         if file is not None and kept is not None:
             saved.write(Path(file), kept)
             shown, applied = (out.command(word, saved.as_argument(file)) for word in ("show", "apply"))
-            out.text(f"\nSaved in {file}. To review it: {shown}; to apply it: {applied}")
+            told(f"Saved in {file}. To review it: {shown}; to apply it: {applied}")
             out.line({"type": "saved", "id": kept.plan.id, "file": file})
-        elif file is not None:
-            out.text(f"\nNot saved in {file}: this plan decides nothing.")
         out.line({"type": "summary", "exit": int(done.exit)})
         return done.exit
 

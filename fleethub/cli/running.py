@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
@@ -31,18 +31,21 @@ if TYPE_CHECKING:
     from fleethub.planfile.document import SavedPlan
 
 
-def run_apply(out: Out, asked: ApplyInput, full: bool = False, saved: SavedPlan | None = None) -> int:
+def run_apply(
+    out: Out, asked: ApplyInput, full: bool = False, find: Callable[[Workplace], SavedPlan] | None = None
+) -> int:
     """Plan, show, ask, apply: the body of both commands; returns the exit code.
 
-    A ``saved`` plan was decided on, so that nobody is asked; but for one that takes the fleet away.
+    ``find`` gives a saved plan: that was decided on, so that nobody is asked; but for one that takes the fleet away.
     """
-    asked = replace(asked, destroy=asked.destroy or (saved is not None and saved.asked.destroy))
     trusting = out.trusting(not asked.auto_approve)
     with (
         ended_in_order(),
         Workplace(out.path, trusting=trusting, wait=out.wait) as workplace,
         workplace.lock(asked.operation),
     ):
+        saved = find(workplace) if find is not None else None
+        asked = replace(asked, destroy=asked.destroy or (saved is not None and saved.asked.destroy))
         held = _shown(out, _prepared(out, workplace, asked, saved), full)
         answer = None
         asks = not asked.auto_approve and (saved is None or asked.destroy)

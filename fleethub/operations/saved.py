@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from fleethub import __version__, folders
 from fleethub.atomic import replace as write_file
 from fleethub.model.address import PARTS
 from fleethub.model.errors import InputError
+from fleethub.model.history import Entry
 from fleethub.operations import plan as planning
-from fleethub.operations.held import HeldPlan, StalePlan, input_of
+from fleethub.operations.held import HeldPlan, StalePlan, UnknownPlan, input_of
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.workplace import Workplace
 from fleethub.planfile.compare import differences
 from fleethub.planfile.document import Made, SavedPlan
 from fleethub.planfile.text import PlanFileError, dump, is_plan, load
+from fleethub.stores.interface import Store
+
+#: Plans that a store keeps, and for how long.
+MOST, DAYS = 50, 30
 
 
 def of(workplace: Workplace, held: HeldPlan) -> SavedPlan:
@@ -70,6 +77,39 @@ def read(path: Path) -> SavedPlan:
     except IsADirectoryError:
         raise PlanFileError(f"{path} is no saved plan: it is a folder") from None
     return load(text, str(path))
+
+
+def keep(store: Store, plan: SavedPlan, now: str) -> None:
+    """Keep a plan in the fleet's state, by its id, and say so in the history; of older ones the latest stay.
+
+    ``now``: ISO 8601. Raises OSError, StoreError.
+    """
+    store.put("plans", plan.plan.id, json.loads(dump(plan)))
+    made = plan.made
+    line = Entry(now, "plan", made.by, plan.plan.sentence, plan=plan.plan.id, spec=plan.plan.spec, commit=made.commit)
+    store.record(line.line())
+    found = {name: _made_at(store, name) for name in store.names("plans") if name != plan.plan.id}
+    days = (datetime.fromisoformat(now) - timedelta(days=DAYS)).isoformat()
+    latest = sorted(found, key=lambda name: found[name], reverse=True)
+    for name in (name for at, name in enumerate(latest, 1) if at >= MOST or found[name] < days):
+        store.delete("plans", name)
+
+
+def kept(store: Store, name: str) -> SavedPlan:
+    """A plan by its id. Raises UnknownPlan with those that are kept, PlanFileError, StoreError."""
+    try:
+        document = store.get("plans", name)
+    except ValueError:
+        document = None
+    if document is None:
+        there = ", ".join(sorted(store.names("plans"), key=lambda one: _made_at(store, one), reverse=True)[:8])
+        raise UnknownPlan(f"no plan {name!r} is kept (there are: {there or 'none'}): fleethub plan --save keeps one")
+    return load(json.dumps(document), f"the plan {name}")
+
+
+def _made_at(store: Store, name: str) -> str:
+    made = (store.get("plans", name) or {}).get("made")
+    return str(made.get("at", "")) if isinstance(made, dict) else ""
 
 
 def confirmed(workplace: Workplace, saved: SavedPlan, reads: int = 32) -> Outcome[HeldPlan]:

@@ -17,8 +17,8 @@ from fleethub.model.event import Event
 from fleethub.model.exit import Exit
 from fleethub.model.observation import Lockfile
 
-#: What a store keeps beside the lockfile, by name: plans that wait for a yes, and the specs that were applied.
-Shelf = Literal["proposals", "specs"]
+#: What a store keeps beside the lockfile, by name: edits that wait for a yes, saved plans, the specs that were applied.
+Shelf = Literal["proposals", "plans", "specs"]
 #: Earlier lockfiles and lines of the history that are kept at least, if there were so many.
 SERIALS, LINES = 20, 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -118,3 +118,16 @@ def test_machines_get_the_lines_of_the_plan(place: Place, tmp_path: Path) -> Non
     shown[-1].pop("asked")
     assert shown == planned
     assert made["by"]
+
+
+def test_by_its_id_from_the_fleets_state(place: Place, proxy: LiteLLM) -> None:
+    saved = next(line for line in place.json("plan", "--save") if line["type"] == "saved")
+    assert f"(there are: {saved['id']})" in place.run("apply", "--plan", "zz", code=Exit.ERROR)
+    shown = place.run("show", "--plan", saved["id"], code=0)
+    assert f"Plan {saved['id']}: " in shown
+    assert "is FILE or --plan ID" in place.run("apply", "x.plan", "--plan", saved["id"], code=Exit.ERROR)
+    place.run("apply", "--plan", saved["id"], code=0)
+    assert len(Admin(proxy.url).rows("a")) == 1
+    assert "the last apply (serial) was 0, is 1" in place.run("apply", "--plan", saved["id"], code=Exit.STALE)
+    planned, applied = (line for line in place.json("log") if line["type"] == "log")
+    assert (planned["action"], planned["plan"], applied["approved"]) == ("plan", saved["id"], "a saved plan")

@@ -1,0 +1,30 @@
+"""Plans in a fleet's state: the latest are kept, and what is not kept is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fleethub.model.plan import Plan
+from fleethub.operations import saved
+from fleethub.operations.held import UnknownPlan
+from fleethub.planfile.document import Asked, Made, SavedPlan
+from fleethub.stores.file import FileStore
+
+
+def made(name: str, at: str) -> SavedPlan:
+    return SavedPlan(Plan(name, "x", "Nothing."), Asked(), (), Made(at, "ana@desk"))
+
+
+def test_the_latest_are_kept(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    old, now = "2026-01-01T00:00:00+00:00", "2026-03-01T00:00:00+00:00"
+    saved.keep(store, made("old", old), old)
+    for number in range(saved.MOST + 5):
+        saved.keep(store, made(f"p{number:03}", f"2026-02-28T00:{number:02}:00+00:00"), now)
+    assert len(store.names("plans")) == saved.MOST
+    assert saved.kept(store, f"p{saved.MOST + 4:03}").made.by == "ana@desk"
+    for gone in ("old", "p000", "no/name"):
+        with pytest.raises(UnknownPlan, match="is kept"):
+            saved.kept(store, gone)
