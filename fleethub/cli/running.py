@@ -16,7 +16,16 @@ import click
 
 from fleethub.cli.output import Out
 from fleethub.cli.streams import lost
-from fleethub.model.event import Event, Progress
+from fleethub.model.event import (
+    ApplyFinished,
+    ApplyStarted,
+    Event,
+    Progress,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    Waiting,
+)
 from fleethub.model.exit import Exit, worst
 from fleethub.operations import apply as use
 from fleethub.operations.apply import ApplyInput
@@ -173,6 +182,8 @@ class progress:
         self._out = out
         self._status = None
         self._tenths: dict[str, int] = {}
+        self._done = self._total = 0
+        self._now = ""
         if out.terminal and not out.json and out.style.colour:
             from rich.console import Console
 
@@ -188,7 +199,6 @@ class progress:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         from fleethub.lockfile.events import as_dict
-        from fleethub.model.event import ApplyFinished, ApplyStarted, StepStarted
 
         if self._out.json:
             self._out.line(as_dict(event))
@@ -200,14 +210,31 @@ class progress:
         if line is not None:
             click.echo(seen(line))
         if self._status is not None:
+            self._count(event)
             if isinstance(event, ApplyStarted):
                 self._status.start()
-            elif isinstance(event, StepStarted):
-                from rich.text import Text
-
-                self._status.update(Text(f"{event.phase}: {event.says} {event.address}"))
             elif isinstance(event, ApplyFinished):
                 self._status.stop()
+            else:
+                from rich.text import Text
+
+                self._status.update(Text(self.status))
+
+    @property
+    def status(self) -> str:
+        """How many steps are done of how many, and what is done or waited for now: ``3/12 prove: … key.main.volta``."""
+        return f"{self._done}/{self._total} {self._now}".rstrip()
+
+    def _count(self, event: Event) -> None:
+        match event:
+            case ApplyStarted():
+                self._done, self._total = 0, event.steps
+            case StepStarted():
+                self._now = f"{event.phase}: {event.says} {event.address}"
+            case Waiting():
+                self._now = event.says
+            case StepDone() | StepFailed():
+                self._done += 1
 
     def _far(self, event: Progress) -> None:
         """A bar that moves on a terminal; elsewhere a line for each tenth."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from fleethub import nodetypes
 from fleethub.engines.registry import ENGINES
+from fleethub.fleetspec.accept import acknowledged
 from fleethub.fleetspec.chains import LookupFailure, entries, hop, proxy_of
 from fleethub.fleetspec.merge import OWN, MergedNode
 from fleethub.fleetspec.renames import renamed_nodes
@@ -71,6 +72,7 @@ def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources, types: Mappin
         nodes={n.name: _node(spec, n, sources, types) for n in nodes},
         keys={n: _key(k, common("keys", n, k)) for n, k in spec.keys.items()},
         moved=renamed_nodes(spec),
+        acknowledged=acknowledged(spec, sources),
         agents={n: _agent(n, a) for n, a in spec.agents.items()},
     )
 

@@ -5,6 +5,7 @@ Everything about a single value is judged here; what needs a second value is in 
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -378,6 +379,15 @@ class MovedTable(Table):
     new: v.Line = Field(alias="to", description='What it is called now, like "node.ohm"')
 
 
+class AcceptTable(Table):
+    """A warning that is known: plans show it as one line, until a day. An error is never accepted."""
+
+    code: v.Line = Field(description='The finding\'s code, like "capacity.exceeded"')
+    address: v.Line | None = Field(None, description='Of what, like "backend.gpu"; default: of everything')
+    reason: v.Line = Field(description="Why it is accepted, for whoever reads the plan")
+    until: date = Field(description="The last day on which it is, like 2027-03-31")
+
+
 class Spec(Table):
     """A FleetHub fleet: fleet.toml."""
 
@@ -395,6 +405,7 @@ class Spec(Table):
     agents: dict[v.Name, AgentTable] = Field(
         {}, description="Limits of agents by the name that fleethub mcp --as gives"
     )
+    accept: list[AcceptTable] = Field([], description="Warnings that are known; only in the main file")
     moved: list[MovedTable] = Field([], description="Nodes that were renamed; only in the main file")
 
 

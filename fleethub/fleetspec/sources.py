@@ -25,7 +25,7 @@ from fleethub.model.written import KeyPath
 
 MAIN = "fleet.toml"
 MAX_BYTES = 1 << 20
-ONLY_MAIN = ("fleet", "policy", "include", "moved")
+ONLY_MAIN = ("fleet", "policy", "include", "accept", "moved")
 #: Files by their names below the fleet's folder, as if they were so on disk; None: as if it were not there.
 Overlay = Mapping[str, bytes | None]
 

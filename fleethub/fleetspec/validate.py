@@ -141,8 +141,8 @@ def _blamed(path: KeyPath, whole: bool) -> tuple[KeyPath, KeyPath]:
     A table's field is taken out, or (``whole``: a field is missing) the table itself.
     """
     group = path[0]
-    single = group in ("fleet", "policy", "include", "moved")
-    value = path[: 1 if group in ("include", "moved") else 2 if single or (whole and len(path) == 3) else 3]
+    single = group in ("fleet", "policy", "include", "accept", "moved")
+    value = path[: 1 if group in ("include", "accept", "moved") else 2 if single or (whole and len(path) == 3) else 3]
     return value, path[: 1 if single else 2]
 
 

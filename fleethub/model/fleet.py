@@ -324,6 +324,17 @@ class State:
         return self.store if isinstance(self.store, SecretRef) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A warning that the spec accepts: by code, of one address or (None) of all, until a day (ISO 8601)."""
+
+    code: str
+    address: Address | None
+    reason: str
+    until: str
+    place: SourceLocation | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
     """The whole spec. ``root`` is the absolute path of its folder; ``digest`` is over the files' bytes.
@@ -355,6 +366,7 @@ class Fleet:
     endings: Mapping[Address, str] = field(default_factory=dict)
     ssh_program: bool = False
     moved: Mapping[str, str] = field(default_factory=dict)  # nodes by the names that they had
+    acknowledged: tuple[Acknowledged, ...] = ()
     agents: Mapping[str, Agent] = field(default_factory=dict)  # where there is any, no other may edit
 
     @property

@@ -202,6 +202,15 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """A finding that the spec accepts, why, and until which day (ISO 8601)."""
+
+    finding: Finding
+    reason: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything an operator decides on. ``id`` digests spec, lockfile and what was observed of what changes.
 
@@ -229,6 +238,7 @@ class Plan:
     by_name: bool = True
     left_out: tuple[Address, ...] | None = None
     renamed: Mapping[Address, Address] = field(default_factory=dict)
+    accepted: tuple[Accepted, ...] = ()
 
     @property
     def doable(self) -> tuple[Change, ...]:

@@ -12,6 +12,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source
 from fleethub.model.plan import Plan
 from fleethub.model.secret import Slot, Text
+from fleethub.observing import now
 from fleethub.observing.cache import FACTS, Cache
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit
@@ -63,7 +64,7 @@ def facts_of(fleet: Fleet) -> Facts:
         for backend in fleet.backends.values()
         if backend.ssh is not None and backend.ssh in cards
     }
-    return Facts("", readings, (*cache.loads(), *committed.loads()), remembered)
+    return Facts(now(), readings, (*cache.loads(), *committed.loads()), remembered)
 
 
 def commit_facts(fleet: Fleet, facts: Facts) -> Path:

@@ -19,6 +19,7 @@ from fleethub.model.observation import AnyLocked, AnyResource, Lockfile
 from fleethub.model.plan import Action, Blocker, Change, Plan, Why
 from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.planned import planned_sets
+from fleethub.planning.acknowledged import acknowledge
 from fleethub.planning.guards import before_any_request
 from fleethub.planning.summary import sentence
 
@@ -67,7 +68,7 @@ def offline_plan(
         by_name=fleet.by_name,
         renamed=renamed,
     )
-    return replace(plan, sentence=sentence(plan))
+    return acknowledge(replace(plan, sentence=sentence(plan)), fleet, facts.at)
 
 
 def _succeeding(

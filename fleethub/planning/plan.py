@@ -22,6 +22,7 @@ from fleethub.model.secret import Fingerprinter
 from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.backends import unreadable
 from fleethub.placement.planned import planned_sets
+from fleethub.planning.acknowledged import acknowledge
 from fleethub.planning.explicit import forget, let_stay, prune
 from fleethub.planning.gates import gate, hold_shared, hold_unused, let_go
 from fleethub.planning.guards import after_reading
@@ -145,7 +146,7 @@ def make_plan(
         renamed=renamed,
         left_out=None if part.whole else tuple(c.address for c in every if c.address in left),
     )
-    return replace(plan, sentence=sentence(plan))
+    return acknowledge(replace(plan, sentence=sentence(plan)), fleet, facts.at)
 
 
 def _change(state: PlanningState, address: Address, work: Work) -> Change | None:

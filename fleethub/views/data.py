@@ -72,6 +72,10 @@ def plan_data(plan: Plan, full: bool = False) -> list[dict[str, Any]]:
     lines += [drift_data(d) for d in plan.drift]
     lines += [left_alone_data(one) for one in plan.left_alone]
     lines += [finding_data(f) for f in plan.findings]
+    lines += [
+        {**finding_data(one.finding), "type": "accepted", "reason": one.reason, "until": one.until}
+        for one in plan.accepted
+    ]
     lines.append(
         {
             "type": "plan",

@@ -12,7 +12,7 @@ from fleethub.model.address import Address
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.plan import MISSING, Action, Change, Drift, FieldChange, LeftAlone, Load, Plan
-from fleethub.model.text import gib, named, plural
+from fleethub.model.text import gib, heard, named, plural
 from fleethub.views.style import Style
 
 SIGNS = {
@@ -37,8 +37,9 @@ def plan_text(plan: Plan, style: Style, full: bool = False) -> str:
         lines += ["", style("bold", title), *changes_lines(groups[title], style, full)]
     if plan.drift:
         lines += ["", style("bold", "Changed behind our back"), *drift_lines(plan.drift, style, full)]
-    if plan.findings:
+    if plan.findings or plan.accepted:
         lines += ["", style("bold", "Findings"), *findings_lines(plan.findings, style, fold=not full)]
+        lines += accepted_lines(plan, style)
     if plan.loads and plan.changes:
         lines += ["", style("bold", "VRAM")]
         lines += [f"  {load_line(load)}" for load in plan.loads]
@@ -47,6 +48,15 @@ def plan_text(plan: Plan, style: Style, full: bool = False) -> str:
     lines += left_alone_lines(plan.left_alone, style)
     lines += [style("dim", f"({note})") for note in plan.notes]
     return "\n".join(lines)
+
+
+def accepted_lines(plan: Plan, style: Style) -> list[str]:
+    """What the spec accepts, one line each."""
+    return [
+        f"  {style('dim', 'accepted')} {one.finding.code}{f' {one.finding.address}' if one.finding.address else ''}"
+        f" until {one.until}: {heard(one.reason)}"
+        for one in plan.accepted
+    ]
 
 
 def changes_lines(changes: Iterable[Change], style: Style, full: bool = False) -> list[str]:
@@ -139,7 +149,7 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
         owner = f"  ({named(first.owner)})" if first.owner else ""
         head = f"{first.address}{owner}"
     else:
-        head = _several([c.address for c in same])
+        head = _several([c.address for c in same], full)
     consequence = f"  → {first.consequence}" if first.consequence and first.action is not Action.BLOCKED else ""
     lines = [f"  {style(meaning, SIGNS[first.action])} {head}{WORDS.get(first.action, '')}{style('dim', consequence)}"]
     if first.action is not Action.RECORD:
@@ -207,9 +217,10 @@ def _drift(same: Sequence[Drift], style: Style) -> list[str]:
     return lines
 
 
-def _several(addresses: Sequence[Address]) -> str:
-    """``40 nodes: a, b, c, d …``."""
-    names = ", ".join(a.alias for a in addresses[:NAMES]) + (" …" if len(addresses) > NAMES else "")
+def _several(addresses: Sequence[Address], full: bool = False) -> str:
+    """``40 nodes: a, b, c, d …``; ``full``: all of them."""
+    shown = addresses if full else addresses[:NAMES]
+    names = ", ".join(a.alias for a in shown) + (" …" if len(addresses) > len(shown) else "")
     return f"{plural(len(addresses), addresses[0].kind)}: {names}"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fleethub.model.finding import Severity
 from fleethub.model.plan import Action, Plan
 from fleethub.model.text import heard, plural
-from fleethub.views.plan import changes_lines, drift_lines, findings_lines, load_line
+from fleethub.views.plan import accepted_lines, changes_lines, drift_lines, findings_lines, load_line
 from fleethub.views.style import Style
 
 #: What a comment has to hold at least, in bytes: the marker, the summary and that something was cut.
@@ -46,7 +46,8 @@ def plan_markdown(plan: Plan, full: bool = False, most: int | None = None) -> st
         of = [c for c in plan.changes if c.title == title]
         sections.append((f"{title} ({len(of)})", changes_lines(of, bare, full)))
     sections.append((f"Changed behind our back ({len(plan.drift)})", drift_lines(plan.drift, bare, full)))
-    sections.append((f"Findings ({len(plan.findings)})", findings_lines(plan.findings, bare, fold=not full)))
+    found = [*findings_lines(plan.findings, bare, fold=not full), *accepted_lines(plan, bare)]
+    sections.append((f"Findings ({len(plan.findings)})", found))
     sections.append(("VRAM", [f"  {load_line(load)}" for load in plan.loads] if plan.changes else []))
     sections.append(("Notes", [f"  {note}" for note in plan.notes]))
     return _within(text, [(title, lines) for title, lines in sections if lines], most)
