@@ -1,4 +1,4 @@
-"""The MCP server as the protocol's own inspector sees it: another SDK, in another language, of another protocol version."""
+"""The MCP server as the protocol's own inspector sees it: another SDK, language and version of the protocol."""
 
 from __future__ import annotations
 
