@@ -13,45 +13,58 @@ import click
 from fleethub import __version__
 from fleethub.cli import streams
 
-#: command -> what it does, in the order of ``--help``. The module of the same name holds a click command ``cmd``.
-COMMANDS = {
-    "init": "Write a runnable spec, its schema, a seed and .gitignore.",
-    "audit": "Say what is wrong with any LiteLLM, without a spec.",
-    "validate": "Check the spec and what is rendered from it, offline.",
-    "fmt": "Put the spec's files into one layout.",
-    "schema": "Print the JSON Schema of fleet.toml, for editors.",
-    "import": "Take what runs into spec and lockfile, and change nothing of it.",
-    "render": "Write the nodes' files to a folder, secrets as (sensitive).",
-    "plan": "Read what is there and show what would change.",
-    "apply": "Make it so.",
-    "destroy": "Remove everything that FleetHub made for this fleet.",
-    "log": "Show who did what and when, and the spec of then.",
-    "rollback": "Go back to the spec of an earlier apply.",
-    "drift": "Show what somebody changed; --accept writes it into the spec.",
-    "status": "Show what runs where, now.",
-    "show": "Show everything about one address.",
-    "why": "Say why one address is as it is, line by line.",
-    "uses": "Say who uses one address, offline.",
-    "graph": "Print the wiring as Mermaid, DOT, SVG or JSON.",
-    "observe": "Read the fleet and keep what sessions are told of it.",
-    "context": "Tell a session what there is and what is wrong, from that.",
-    "capacity": "Show what fits in VRAM, and what would make it fit.",
-    "assign": "Give a node another primary model, in the spec.",
-    "release": "Take a node out of the spec.",
-    "rotate": "Give keys new values, in the spec; the old ones go last.",
-    "revoke": "End a key at once, on every replica.",
-    "node": "Register a node, or set its fields, in the spec.",
-    "state": "What was last applied: look, correct, bring back, merge two clones'.",
-    "lock": "Who applies now; keep everybody from applying for a while.",
-    "trust": "Show and change which hosts and commands this machine trusts.",
-    "seed": "Check the seed, or say where it belongs.",
-    "verify": "Ask with each node's own key whether its chain works.",
-    "tangleclaw": "Tell TangleClaw, and every coding session at its start.",
-    "mcp": "Give agents the fleet as MCP tools; their edits are proposals.",
-    "approve": "Say yes or no to an edit that an agent proposed.",
-    "serve": "Serve the fleet's state over HTTP, with a page for people.",
-    "demo": "Run the whole story on an embedded stand-in fleet.",
+#: heading -> command -> what it does, as ``--help`` has them. The module of a command's name holds ``cmd``, a click one.
+GROUPS = {
+    "Begin": {
+        "init": "Write a runnable spec, its schema, a seed and .gitignore.",
+        "import": "Take what runs into spec and lockfile, and change nothing of it.",
+        "audit": "Say what is wrong with any LiteLLM, without a spec.",
+        "demo": "Run the whole story on an embedded stand-in fleet.",
+    },
+    "Write the spec": {
+        "validate": "Check the spec and what is rendered from it, offline.",
+        "fmt": "Put the spec's files into one layout.",
+        "schema": "Print the JSON Schema of fleet.toml, for editors.",
+        "assign": "Give a node another primary model, in the spec.",
+        "release": "Take a node out of the spec.",
+        "node": "Register a node, or set its fields, in the spec.",
+        "rotate": "Give keys new values, in the spec; the old ones go last.",
+        "approve": "Say yes or no to an edit that an agent proposed.",
+    },
+    "Plan and apply": {
+        "plan": "Read what is there and show what would change.",
+        "apply": "Make it so.",
+        "destroy": "Remove everything that FleetHub made for this fleet.",
+        "rollback": "Go back to the spec of an earlier apply.",
+        "revoke": "End a key at once, on every replica.",
+        "render": "Write the nodes' files to a folder, secrets as (sensitive).",
+    },
+    "Look": {
+        "status": "Show what runs where, now.",
+        "show": "Show everything about one address.",
+        "why": "Say why one address is as it is, line by line.",
+        "uses": "Say who uses one address, offline.",
+        "graph": "Print the wiring as Mermaid, DOT, SVG or JSON.",
+        "drift": "Show what somebody changed; --accept writes it into the spec.",
+        "log": "Show who did what and when, and the spec of then.",
+        "capacity": "Show what fits in VRAM, and what would make it fit.",
+        "verify": "Ask with each node's own key whether its chain works.",
+    },
+    "Tell others": {
+        "observe": "Read the fleet and keep what sessions are told of it.",
+        "context": "Tell a session what there is and what is wrong, from that.",
+        "tangleclaw": "Tell TangleClaw, and every coding session at its start.",
+        "mcp": "Give agents the fleet as MCP tools; their edits are proposals.",
+        "serve": "Serve the fleet's state over HTTP, with a page for people.",
+    },
+    "Look after": {
+        "state": "What was last applied: look, correct, bring back.",
+        "lock": "Who applies now; keep everybody from applying for a while.",
+        "trust": "Show and change which hosts and commands this machine trusts.",
+        "seed": "Check the seed, or say where it belongs.",
+    },
 }
+COMMANDS = {name: does for group in GROUPS.values() for name, does in group.items()}
 
 
 class Lazy(click.Group):
@@ -77,9 +90,11 @@ class Lazy(click.Group):
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list for ``--help``."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        """The lists for ``--help``."""
+        widest = max(map(len, COMMANDS))
+        for heading, commands in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(widest), does) for name, does in commands.items()])
 
 
 def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
