@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fleethub.planfile.document import SavedPlan
 
 #: What a saved plan says itself.
-SAID = ("targets", "excludes", "forget", "prune", "allow")
+SAID = ("targets", "excludes", "forget", "prune", "allow", "owner")
 
 
 @click.command()
@@ -60,7 +60,7 @@ def cmd(options: dict[str, object], /, file: str | None, plan_id: str | None, fu
         guarded(out, lambda: run_apply(out, ApplyInput(**asked), full))
         return
     if given := [name for name in SAID if asked[name]]:
-        option = {"targets": "--target", "excludes": "--exclude"}.get(given[0], f"--{given[0]}")
+        option = {"targets": "--target", "excludes": "--exclude", "owner": "--as"}.get(given[0], f"--{given[0]}")
         again = f"-o {file}" if file else "--save"
         raise click.UsageError(f"what is applied is what the plan says: plan again with {option} {again}")
 

@@ -18,20 +18,22 @@ class Asked(TypedDict):
 
     targets: tuple[str, ...]
     excludes: tuple[str, ...]
+    owner: str
     forget: tuple[str, ...]
     prune: bool
     allow: tuple[str, ...]
 
 
 def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command ``--target`` and ``--exclude``."""
+    """Give a command ``--target``, ``--exclude`` and ``--as``."""
     what = "ADDRESS|PATTERN|@LABEL"
     for name, help in (
         ("--exclude", "Leave this out, with what nobody else uses; may be repeated."),
         ("--target", "Only this, with the keys and routes that it needs; may be repeated."),
     ):
         command = click.option(name, f"{name[2:]}s", multiple=True, metavar=what, help=help)(command)
-    return command
+    theirs = "Change only what PROJECT owns, or nobody does; what belongs to others is left to them."
+    return click.option("--as", "owner", default="", metavar="PROJECT", help=theirs)(command)
 
 
 def ordered(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -36,7 +36,7 @@ class ApplyInput:
     what is read at a time (32). ``max_failures``: nodes that may not come up before the rest is left alone.
     For the history: ``action`` (default: apply or destroy), ``approved``: how the yes was given, ``planned_by``: who
     saved the plan, where it was.
-    ``targets``, ``excludes``, ``forget``, ``prune``, ``allow``: see ``PlanInput``.
+    ``targets``, ``excludes``, ``forget``, ``prune``, ``allow``, ``owner``: see ``PlanInput``.
     """
 
     destroy: bool = False
@@ -48,6 +48,7 @@ class ApplyInput:
     forget: tuple[str, ...] = ()
     prune: bool = False
     allow: tuple[str, ...] = ()
+    owner: str = ""
     action: str = ""
     approved: str = ""
     planned_by: str = ""
@@ -69,7 +70,7 @@ def planned_as(workplace: Workplace, asked: ApplyInput) -> PlanInput:
     repair = asked.destroy or policy == "repair" or (policy is None and not asked.auto_approve)
     reads = asked.parallel or 32
     how = PlanInput(repair, asked.destroy, reads, targets=asked.targets, excludes=asked.excludes)
-    return replace(how, forget=asked.forget, prune=asked.prune, allow=asked.allow)
+    return replace(how, forget=asked.forget, prune=asked.prune, allow=asked.allow, owner=asked.owner)
 
 
 def asks_about_drift(workplace: Workplace, held: HeldPlan) -> bool:
@@ -208,7 +209,7 @@ def carry_out(
     code = Exit.STALE if stopped or refused is not None else _exit(result)
     made = Entry(
         "", asked.operation, applied.by, apply=context.apply, planned_by=asked.planned_by, approved=asked.approved,
-        spec=workplace.fleet.digest, commit=applied.commit, version=applied.version,
+        owner=held.input.owner, spec=workplace.fleet.digest, commit=applied.commit, version=applied.version,
     )  # fmt: skip
     notes += history.record(store, history.of_result(result, made, code))
     return Outcome(replace(result, notes=notes), code, plan.findings)

@@ -35,6 +35,7 @@ class PlanInput:
     about models that nobody planned. ``targets`` and ``excludes``: patterns of what the plan is about (see
     ``operations.targets``); none: the whole fleet. ``forget``: addresses that are let go unseen where they cannot be
     reached; ``prune``: orphans are deleted. ``allow``: codes of stops (``model.finding.STOPS``) that it may pass.
+    ``owner``: only what is theirs, or nobody's, is changed.
     """
 
     repair: bool | None = None
@@ -48,6 +49,7 @@ class PlanInput:
     forget: tuple[str, ...] = ()
     prune: bool = False
     allow: tuple[str, ...] = ()
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from fleethub.model.plan import Plan, Why
 from fleethub.operations import carried, merge_driver, sessions
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
-from fleethub.operations.targets import orders_notes, orders_of, part_notes, part_of
+from fleethub.operations.targets import for_owner, orders_notes, orders_of, others, others_notes, part_notes, part_of
 from fleethub.operations.workplace import Workplace
 from fleethub.state.session_summary import LOCKFILE, stamps
 
@@ -34,7 +34,7 @@ def run(workplace: Workplace, asked: PlanInput = AS_AN_APPLY) -> Outcome[HeldPla
     if note := merge_driver.missing(workplace.root):
         held = replace(held, plan=replace(held.plan, notes=(*held.plan.notes, note)))
     if not asked.destroy:
-        whole = replace(asked, targets=(), excludes=(), forget=(), prune=False)
+        whole = replace(asked, targets=(), excludes=(), forget=(), prune=False, owner="")
         told = held if whole == asked else read_and_plan(workplace, whole, held.facts)
         sessions.remember(workplace, told)
     return Outcome(held, plan_exit(held.plan, asked.detailed), held.plan.findings)
@@ -65,6 +65,8 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
     wanted = workplace.wanted(fleet)
     known = _known(fleet, wanted, lockfile)
     part = part_of(asked.targets, asked.excludes, fleet, {*wanted, *known})
+    theirs = others(asked.owner, fleet, wanted, known) if asked.owner else {}
+    part = for_owner(part, asked.owner, theirs)
     orders = orders_of(asked.forget, asked.prune, wanted, known)
     orders = replace(orders, uninstall=asked.destroy, allow=frozenset(asked.allow))
     if facts is None:
@@ -80,6 +82,7 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
         plan,
         notes=(
             *plan.notes,
+            *others_notes(plan, asked.owner, theirs),
             *part_notes(part, plan),
             *orders_notes(orders, plan, known),
             *_moves(plan, fleet, lockfile),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from fleethub.model.address import Address
 from fleethub.model.address import node as node_address
-from fleethub.model.errors import InputError
-from fleethub.model.fleet import Fleet
-from fleethub.model.observation import AnyLocked
+from fleethub.model.errors import FleetHubError, InputError
+from fleethub.model.exit import Exit
+from fleethub.model.fleet import Block, Fleet
+from fleethub.model.observation import AnyLocked, AnyResource
 from fleethub.model.plan import Action, Orders, Part, Plan
+from fleethub.model.text import same_name
+from fleethub.operations.edit_ownership import owns
 
 ALLOWED = "an address (node.volta), a pattern (node.v*, '*.main.*'), a bare name (volta), or @LABEL or @LABEL=VALUE"
 MANY = 4  # names that a line shows
@@ -40,6 +44,51 @@ def nodes_named(patterns: Iterable[str], fleet: Fleet, names: Iterable[str]) -> 
     known = [node_address(name) for name in names]
     found = (_labelled(p[1:], fleet, known) if p.startswith("@") else _matching(p, known) for p in patterns)
     return frozenset(address.name for those in found for address in those)
+
+
+class OthersTarget(FleetHubError):
+    """What was named as a target belongs to somebody else than who asks."""
+
+    code = "node.owned"
+    exit = Exit.REFUSED
+
+
+def others(
+    project: str, fleet: Fleet, wanted: Mapping[Address, AnyResource], known: Mapping[Address, AnyLocked]
+) -> Mapping[Address, str]:
+    """What belongs to somebody else than a project -> to whom; what has no owner is everybody's.
+
+    Raises InputError for a project that owns nothing here.
+    """
+    owners = {a: wanted[a].owner if a in wanted else known[a].owner for a in {*wanted, *known}}
+    found = {a: owner for a, owner in owners.items() if owner and not _mine(a, owner, project, fleet)}
+    if len(found) == sum(bool(owner) for owner in owners.values()):
+        names = sorted(dict.fromkeys(filter(None, owners.values())))
+        raise InputError(f"--as {project}: nothing here is theirs; the owners are {_listed(names) or 'none'}")
+    return found
+
+
+def for_owner(part: Part, project: str, theirs: Mapping[Address, str]) -> Part:
+    """The part without what belongs to others; raises OthersTarget for a target of theirs."""
+    for address in sorted(part.targets or ()):
+        if address in theirs:
+            raise OthersTarget(f"{address} belongs to {theirs[address]}, and this is asked as {project}")
+    return replace(part, excluded=part.excluded | frozenset(theirs))
+
+
+def others_notes(plan: Plan, project: str, theirs: Mapping[Address, str]) -> Iterable[str]:
+    """Whose changes are left to them."""
+    left = [f"{a} ({theirs[a]})" for a in plan.left_out or () if a in theirs]
+    if left:
+        yield f"as {project}: left to their owners: {_listed(left)}"
+
+
+def _mine(address: Address, owner: str, project: str, fleet: Fleet) -> bool:
+    """Whether a project is the owner, by its name or one of the block's further ones."""
+    blocks: Mapping[str, Mapping[str, Block]] = {"node": fleet.nodes, "key": fleet.keys, "route": fleet.models}
+    block = blocks.get(address.kind, {}).get(address.alias)
+    users = [n for n in fleet.nodes.values() if n.key == address.alias] if address.kind == "key" and not block else []
+    return same_name(owner, project) or any(owns(one, project) for one in (*([block] if block else []), *users))
 
 
 def orders_of(

@@ -28,6 +28,7 @@ class Asked:
     forget: tuple[str, ...] = ()
     prune: bool = False
     allow: tuple[str, ...] = ()
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

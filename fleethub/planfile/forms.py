@@ -154,6 +154,7 @@ class AskedForm(TypedDict):
     forget: Texts
     prune: bool
     allow: Texts
+    owner: str
 
 
 @with_config(STRICT)

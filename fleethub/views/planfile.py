@@ -19,6 +19,7 @@ def saved_text(saved: SavedPlan, style: Style, full: bool = False) -> str:
     commit = f" from commit {made.commit}" if made.commit else ""
     lines = [f"(made by {made.by} at {made.at}{commit}, with FleetHub {made.version})"]
     asked = [
+        *([f"--as {saved.asked.owner}"] if saved.asked.owner else []),
         *(f"--target {text}" for text in saved.asked.targets),
         *(f"--exclude {text}" for text in saved.asked.excludes),
         *(f"--forget {text}" for text in saved.asked.forget),
