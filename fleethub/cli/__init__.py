@@ -13,7 +13,7 @@ import click
 from fleethub import __version__
 from fleethub.cli import streams
 
-#: heading -> command -> what it does, as ``--help`` has them. The module of a command's name holds ``cmd``, a click one.
+#: heading -> command -> what it does, as ``--help`` has them. The module of a command's name holds it as ``cmd``.
 GROUPS = {
     "Begin": {
         "init": "Write a runnable spec, its schema, a seed and .gitignore.",
