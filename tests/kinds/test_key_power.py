@@ -11,9 +11,9 @@ from fleethub.kinds import KINDS
 from fleethub.kinds.key.actions import KeyPut, ProveKey
 from fleethub.kinds.key.fallbacks import enforced, findings
 from fleethub.kinds.key.marks import births, floors, mark_of
-from fleethub.lockfile.reduce import _raised
+from fleethub.lockfile.reduce import _raise
 from fleethub.model import keycall
-from fleethub.model.address import key
+from fleethub.model.address import Address, key
 from fleethub.model.attributes import plain
 from fleethub.model.facts import Team
 from fleethub.model.finding import Finding
@@ -191,7 +191,9 @@ def test_who_takes_the_old_name_of_a_renamed_key_gets_values_of_its_own() -> Non
     moved = replace(lockfile, resources={new: renamed}, generations={old: 3, key("main", "a~2"): 5})
     assert births(moved) == {new: "a", old: "a~2"}
     assert floors(moved) == {new: 3, old: 6, key("main", "a~2"): 6}
-    assert _raised({}, {new: replace(renamed, generation=4)}) == {old: 4}
+    reached: dict[Address, int] = {}
+    _raise(reached, new, replace(renamed, generation=4))
+    assert reached == {old: 4}
 
 
 def test_a_mark_says_what_a_value_is_derived_from() -> None:
