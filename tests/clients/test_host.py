@@ -728,3 +728,20 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_committed
     folder.chmod(0o755)
     node.deliver(bundle(guided, 3))
     assert (folder / "FLEETHUB.md").read_bytes() == b"text"
+
+
+@pytest.mark.parametrize("files", [3, 30])
+def test_a_delivery_runs_few_programs_however_many_files_it_brings(
+    files: int, node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is a millisecond of somebody's processor, and a delivery over SSH is a third of them."""
+    (tmp_path / "tools").mkdir()
+    counting = Dying(tmp_path / "tools", tmp_path / "state")
+    monkeypatch.setenv("PATH", f"{tmp_path}/tools:{os.environ['PATH']}")
+    ran = []
+    for serial in (1, 2, 3):
+        brought = tuple((f"file-{n}", b"%d" % serial, 0o644) for n in range(files))
+        counting.at(0, "never")
+        node.deliver(bundle(brought, serial=serial, folders=("state", "workspace")))
+        ran.append(counting.ran)
+    assert ran == [15 if os.getuid() == 0 else 14, 13, 14]

@@ -45,10 +45,12 @@ class Bundle:
     owners: frozenset[str] = frozenset()
 
     def pack(self) -> bytes:
-        """The archive: ``set/`` the whole set with its mark, ``files/`` what is to be renamed, lists for the script."""
+        """The archive: ``set/`` the whole set with its mark, ``files/`` and the mark again, to be renamed, lists for
+        the script."""
         set_ = [(f"set/{path}", content, mode) for path, content, mode in self.files]
         set_.append(("set/.fleethub/mark.json", mark_bytes(self.mark), 0o644))
         new = [(f"files/{path}", content, mode) for path, content, mode in self.files if path not in self.keep]
+        whole = (*set_, *new, ("mark.json", mark_bytes(self.mark), 0o644))
         order = [path for path, _, _ in self.files if path not in self.keep]
         lists = {
             "order": _lines(order),
@@ -58,9 +60,9 @@ class Bundle:
             "stale": _sums(self.stale),
             "owners": _lines(path for path, _, _ in self.files if path in self.owners),
             "checks": "".join(_check(c) for c in self.checks).encode(),
-            "sums": b"".join(_sum(hashlib.sha256(content).hexdigest(), name) for name, content, _ in (*set_, *new)),
+            "sums": b"".join(_sum(hashlib.sha256(content).hexdigest(), name) for name, content, _ in whole),
         }
-        return archive([*((name, data, 0o600) for name, data in lists.items()), *set_, *new])
+        return archive([*((name, data, 0o600) for name, data in lists.items()), *whole])
 
 
 def _check(check: Check) -> str:

@@ -1,7 +1,7 @@
 # Input: path, port, "1" where a restart is needed, uid, who delivers; then the archive of Bundle.pack.
 . ./target.sh
 IFS= read -r target; IFS= read -r port; IFS= read -r restart; IFS= read -r uid; IFS= read -r holder
-(umask 022; mkdir -p "$target/$here") || fail "cannot make $target/$here"
+[ -d "$target/$here" ] || (umask 022; exec mkdir -p "$target/$here") || fail "cannot make $target/$here"
 cd "$target" || fail "no permission to look into $target"
 lock
 if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
@@ -22,11 +22,14 @@ unchanged() {
   done <$in/absent
 }
 unchanged
-while IFS= read -r path; do
-  [ -d "$path" ] && continue
-  (umask 022; mkdir -p "$path") || refuse "cannot make $target/$path"
-  if [ "$(id -u)" = 0 ]; then chown "$uid:$uid" "$path"; fi
-done <$in/folders
+me=
+[ ! -s $in/owners ] || me=$(id -u)
+set --
+while IFS= read -r path; do [ -d "$path" ] || set -- "$@" "./$path"; done <$in/folders
+if [ $# -gt 0 ]; then
+  (umask 022; exec mkdir -p "$@") || refuse "cannot make a folder in $target"
+  if [ "$(id -u)" = 0 ]; then chown "$uid:$uid" "$@"; fi
+fi
 while IFS= read -r name && IFS= read -r kind; do
   set --; while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
   unmet=; "$@" </dev/null >/dev/null 2>&1 || unmet=1
@@ -48,7 +51,7 @@ while IFS= read -r name && IFS= read -r kind; do
 done <$in/checks
 # a file that is somebody else's stays his: what runs as another user must go on reading it
 while IFS= read -r path; do
-  if [ "$(id -u)" != 0 ] || [ ! -f "$path" ]; then continue; fi
+  if [ "$me" != 0 ] || [ ! -f "$path" ]; then continue; fi
   # shellcheck disable=SC2012  # one path that is known; stat differs between systems
   who=$(ls -ldn "$path" | awk '{ print $3 ":" $4 }')
   for file in "$in/set/$path" "$in/files/$path"; do

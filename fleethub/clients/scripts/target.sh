@@ -94,24 +94,35 @@ keep() {
     shift
   done
 }
+# put FOLDER FILE...: renames files into a folder, in their order, by one program for all
+put() { [ $# -lt 2 ] || { into=$1; shift; mv -f "$@" "$into/"; }; }
 # finishes a committed delivery; every line of it may be done twice
 forward() {
   trap '' HUP PIPE INT TERM
+  set -- .
   while IFS= read -r path; do
     [ -f "$here/next/files/$path" ] || continue
-    case $path in */*) (umask 022; mkdir -p "${path%/*}") || return 1;; esac
+    case $path in */*) up=${path%/*}; [ -d "$up" ] || (umask 022; exec mkdir -p "$up") || return 1;; *) up=.;; esac
     if [ -d "$path" ] && [ ! -L "$path" ]; then return 1; fi
-    mv -f "$here/next/files/$path" "$path" || return 1
+    [ "$up" = "$1" ] || { put "$@" || return 1; set -- "$up"; }
+    set -- "$@" "$here/next/files/$path"
   done <"$here/next/order"
+  put "$@" || return 1
   while IFS= read -r line; do
     path=${line#*  }
     if [ -f "$path" ] && [ ! -L "$path" ] && say "$line" | sums -c >/dev/null 2>&1; then rm -f "$path" || return 1; fi
   done <"$here/next/stale"
   if [ -d "$here/next/set" ]; then
-    if [ -d "$here/applied" ]; then rm -rf "$here/previous" && mv "$here/applied" "$here/previous" || return 1; fi
+    if [ -d "$here/applied" ]; then
+      if [ -d "$here/previous" ]; then rm -rf "$here/previous" || return 1; fi
+      mv "$here/applied" "$here/previous" || return 1
+    fi
     mv "$here/next/set" "$here/applied" || return 1
   fi
-  cp -p "$here/applied/.fleethub/mark.json" "$here/mark.tmp" && mv -f "$here/mark.tmp" "$here/mark.json" || return 1
+  # the mark is the last one; what lies there without it was committed by back.sh, or is done a second time
+  if [ ! -f "$here/next/mark.json" ]; then
+    cp -p "$here/applied/.fleethub/mark.json" "$here/mark.tmp" && mv -f "$here/mark.tmp" "$here/mark.json" || return 1
+  else mv -f "$here/next/mark.json" "$here/mark.json" || return 1; fi
   settle . "$here"
   rm -rf "$here/next"
 }
