@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.stores.servers import azurite_server, database, fleet_id, moto_server, postgres_server
+
 if TYPE_CHECKING:
     from tests.test_laws import World
+
+__all__ = ["azurite_server", "database", "fleet_id", "moto_server", "postgres_server"]  # fixtures
 
 settings.register_profile(
     "fleethub",

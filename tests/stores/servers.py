@@ -1,4 +1,4 @@
-"""One PostgreSQL server for all tests of a process that need one, a fleet for each test."""
+"""The servers that stores are kept on, one for all tests of a process that need it; a fleet for each test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.stores import open_store
 from tests.stores import object_servers, postgres
 
 
@@ -22,6 +21,8 @@ def postgres_server() -> Iterator[postgres.Server]:
 def database(postgres_server: postgres.Server) -> str:
     """The URL of a database with FleetHub's tables, which the fleets of all tests share."""
     pytest.importorskip("psycopg", reason="no psycopg: pip install 'fleethub[postgres]'")
+    from fleethub.stores import open_store
+
     url = postgres_server.url()
     store = open_store(Path("/nowhere"), url, "0")
     assert store.prepare()[0] == f"the tables fleethub_* in {store.place}"
