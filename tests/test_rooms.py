@@ -37,7 +37,7 @@ ALLOWED = {
     "observing": {"engines", "clients", "atomic", "codec"},
     "execute": {"clients", "engines", "kinds", "nodetypes"},
     "applying": {"clients", "kinds", "execute", "lockfile"},
-    "views": {"auditing", "engines", "lockfile", "kinds", "planfile", "reasons"},
+    "views": {"adoption", "auditing", "engines", "lockfile", "kinds", "planfile", "reasons"},
     "integrations": {"clients", "fleetspec", "state", "views", "atomic", "folders", "formats"},
     "operations": {
         *("integrations", "verifying.ask", "adoption", "reasons", "auditing"),

@@ -87,7 +87,7 @@ def adopt(
         left[address] = keyless
         del records[address]
     while True:
-        held = _with(fleet, facts, lockfile, records)
+        held = with_called(fleet, facts, lockfile, records)
         after = make_plan(fleet, held, wanted, facts, fingerprinter, findings, False, blocks or {})
         wrong = _wrong(fleet, after, records)
         if not wrong or after.fatal:
@@ -118,7 +118,7 @@ def adopt(
     return Adoption(plan, after, left)
 
 
-def _with(fleet: Fleet, facts: Facts, lockfile: Lockfile, records: Mapping[Address, AnyLocked]) -> Lockfile:
+def with_called(fleet: Fleet, facts: Facts, lockfile: Lockfile, records: Mapping[Address, AnyLocked]) -> Lockfile:
     """The lockfile with these records, and with what they call in the planned sets: they call it already."""
     called = {model for r in records.values() for models in r.needs.values() for model in models}
     planned: dict[str, tuple[PlannedModel, ...]] = dict(lockfile.planned)

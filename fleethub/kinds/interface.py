@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fleethub.kinds.codec import parse
-from fleethub.kinds.compare import changed_fields, drifted
+from fleethub.kinds.compare import changed_fields, drifted, record
 from fleethub.kinds.diff import diff
 from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
 from fleethub.model.address import Address
@@ -127,6 +127,14 @@ class Kind(Generic[A, M, T]):
     def prune(self, items: Sequence[ResourceState[A, M, T]], fleet: Fleet, context: ObserveContext) -> Iterable[Step]:
         """How each orphan is deleted: steps of contract, which leave no record."""
         return ()
+
+    def found(self, item: ResourceState[A, M, T]) -> Locked[A] | str:
+        """The record of what is wanted, and seen with this fleet's mark, where the one that was written is lost; or why
+        there can be none.
+        """
+        if item.want is None or item.seen is None:
+            return "nothing of it is there"
+        return record(item.want, item.seen.attrs)
 
     def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
         """Of the lockfile's records of this kind, those that the spec's ``[[moved]]`` gives another address."""

@@ -20,9 +20,14 @@ def moves_of(wanted: Mapping[Address, AnyResource], locked: Mapping[Address, Any
     for address, want in wanted.items():
         record = locked.get(address)
         if record is not None and record.source.id != want.source.id and KINDS[address.kind].moves(want, record):
-            names = (Address(address.kind, f"{address.name}{WAS}{n or ''}") for n in range(len(locked) + 1))
-            found[address] = next(name for name in names if name not in locked)
+            found[address] = old_place(address, locked)
     return found
+
+
+def old_place(address: Address, locked: Mapping[Address, AnyLocked]) -> Address:
+    """The address of what is left behind, among the records that there are."""
+    names = (Address(address.kind, f"{address.name}{WAS}{n or ''}") for n in range(len(locked) + 1))
+    return next(name for name in names if name not in locked)
 
 
 def renames_of(fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> dict[Address, Address]:

@@ -7,13 +7,15 @@ takes nothing away that either may have given, looks, and goes on from there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import union
+from fleethub.kinds.readdress import old_place
 from fleethub.kinds.values import ObserveContext, ResourceState
-from fleethub.lockfile.merge import Sides
+from fleethub.lockfile.merge import Merged, Sides
 from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Absent, AnyLocked, AnyResource, Lockfile, Observation, Pending, Seen, Unknown
@@ -32,11 +34,14 @@ class Whose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The record to keep (None: none), whose it is, and why, in words."""
+    """The record to keep (None: none), whose it is, and why, in words. ``beside``: what may live at another place, and
+    is recorded as an old place of the thing, to be taken down once the thing itself is settled.
+    """
 
     record: AnyLocked | None
     whose: Whose
     why: str
+    beside: AnyLocked | None = None
 
 
 def decide(
@@ -55,7 +60,9 @@ def decide(
         for whose, record in records.items()
         if record is not None
     }
-    if unknown := next((have.reason for have in seen.values() if isinstance(have, Unknown)), ""):
+    if sides.ours and sides.theirs and sides.ours.source.id != sides.theirs.source.id and KINDS[address.kind].exclusive:
+        return _two_places(records, seen, want)
+    if unknown := _unknown(seen):
         return _undecided(address, sides, f"it cannot be looked at: {unknown}")
     lone = next((whose for whose, record in records.items() if record is None), None)
     if all(isinstance(have, Absent) for have in seen.values()):
@@ -78,6 +85,25 @@ def decide(
     return _undecided(address, sides, why)
 
 
+def _two_places(
+    records: Mapping[Whose, AnyLocked | None], seen: Mapping[Whose, Observation], want: AnyResource | None
+) -> Decision:
+    """Each clone has it at another place: one at which it is not goes; where it may be at both, both are kept."""
+    there = [whose for whose, have in seen.items() if not isinstance(have, Absent)]
+    if len(there) == 1:
+        return Decision(records[there[0]], there[0], "it is at that place, and not at the other one")
+    wanted = [whose for whose, r in records.items() if r and want is not None and r.source.id == want.source.id]
+    first = wanted[0] if wanted else Whose.OURS
+    other = Whose.THEIRS if first is Whose.OURS else Whose.OURS
+    why = _unknown(seen)
+    says = f"one of its places cannot be looked at: {why}" if why else "it is at both places" if there else "it is gone"
+    return Decision(records[first], Whose.BOTH, says, records[other])
+
+
+def _unknown(seen: Mapping[Whose, Observation]) -> str:
+    return next((have.reason for have in seen.values() if isinstance(have, Unknown)), "")
+
+
 def _age(lockfile: Lockfile) -> tuple[int, str, str]:
     return (lockfile.serial, lockfile.applied.at, lockfile.apply)
 
@@ -96,6 +122,17 @@ def _same(address: Address, want: AnyResource | None, record: AnyLocked | None, 
         return False
     item = ResourceState(address, want, have, record)
     return record.attrs is not None and KINDS[address.kind].drifted(item) is None
+
+
+def settled(merged: Merged, decided: Mapping[Address, Decision], above: int = 0) -> Lockfile:
+    """The whole lockfile, with what was decided of each conflict; its serial is above ``above`` too."""
+    lockfile = merged.settled({address: decision.record for address, decision in decided.items()}, above)
+    resources = dict(lockfile.resources)
+    for address, decision in decided.items():
+        if decision.beside is not None:
+            old = old_place(address, resources)
+            resources[old] = replace(decision.beside, source=replace(decision.beside.source, of=str(old)))
+    return replace(lockfile, resources=resources)
 
 
 def _undecided(address: Address, sides: Sides, why: str) -> Decision:

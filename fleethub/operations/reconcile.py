@@ -9,7 +9,7 @@ from fleethub.clients import git
 from fleethub.kinds import KINDS
 from fleethub.kinds.values import ObserveContext, of_kind
 from fleethub.lockfile.conflict import conflict_of
-from fleethub.lockfile.decide import Decision, Whose, decide
+from fleethub.lockfile.decide import Decision, Whose, decide, settled
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.merge import Merged, Sides, merge
 from fleethub.lockfile.reconciled import Apart, Reconciled
@@ -75,7 +75,7 @@ def prepare(workplace: Workplace, apart: Apart) -> Outcome[Reconciled]:
             code="seed.mismatch",
         )
     decided, highest, unread = _decided(workplace, apart, merged)
-    lockfile = merged.settled({address: d.record for address, d in decided.items()}, above=highest)
+    lockfile = settled(merged, decided, above=highest)
     exit_ = Exit.ERROR if unread and any(d.whose is Whose.BOTH for d in decided.values()) else Exit.FINE
     return Outcome(Reconciled(apart, merged.taken, decided, lockfile, highest, unread), exit_)
 

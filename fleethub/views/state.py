@@ -11,7 +11,9 @@ from fleethub.model.text import named, plural
 from fleethub.views.style import Style
 
 if TYPE_CHECKING:
+    from fleethub.adoption.rebuild import Rebuilt
     from fleethub.lockfile.reconciled import Reconciled
+    from fleethub.model.plan import Plan
 
 
 def head(lockfile: Lockfile) -> str:
@@ -123,3 +125,33 @@ def versions_text(versions: Sequence[tuple[Lockfile, str]], style: Style) -> str
 def version_data(lockfile: Lockfile, whence: str) -> dict[str, Any]:
     """One of them as plain values."""
     return {"type": "version", "whence": whence, **head_data(lockfile)}
+
+
+def rebuilt_text(made: Rebuilt, after: Plan, style: Style) -> str:
+    """What a lockfile is made again of, what is not sure of it, and what the plan that follows says."""
+    lockfile = made.lockfile
+    lines = [f"A lockfile of {named(lockfile.fleet)}, lineage {lockfile.lineage}, from marks and spec"]
+    for address in made.taken:
+        why = made.unsure.get(address)
+        lines.append(f"  {address}" if why is None else f"  {style('blocked', str(address))}: unfinished: {why}")
+    if made.left:
+        lines += ["", style("bold", "Not recorded")]
+        lines += [f"  {style('warning', str(address))}: {why}" for address, why in sorted(made.left.items())]
+    orphans = sorted({str(f.address) for f in after.findings if f.code.endswith(".orphan")})
+    if orphans:
+        lines += ["", f"Of this fleet, and not in the spec (fleethub apply --prune deletes it): {', '.join(orphans)}"]
+    lines += [
+        "",
+        f"One lockfile: serial {lockfile.serial}, {_count(lockfile)}.",
+        f"The plan after it: {after.sentence}",
+    ]
+    return "\n".join(lines)
+
+
+def rebuilt_data(made: Rebuilt) -> Iterable[dict[str, Any]]:
+    """A line for each record, and each thing that has none."""
+    for address in made.taken:
+        why = made.unsure.get(address, "")
+        yield {"type": "rebuilt", "address": str(address), "recorded": "unfinished" if why else "found", "why": why}
+    for address, why in sorted(made.left.items()):
+        yield {"type": "rebuilt", "address": str(address), "recorded": None, "why": why}

@@ -16,6 +16,7 @@ COMMANDS = {
     "push": ("versions", "Put a lockfile into the store."),
     "backups": ("versions", "Show the earlier lockfiles that can be had."),
     "restore": ("versions", "Bring an earlier lockfile back."),
+    "rebuild": ("rebuilding", "Make a lost lockfile again from marks and spec."),
     "reconcile": ("merging", "One lockfile of two that clones wrote apart, by what is there."),
     "merge-driver": ("merging", "What git runs to merge fleet.lock; --install tells this clone's git."),
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key.accepting import accepted
 from fleethub.kinds.key.adopted import holders, kept_by_whole_nodes, wider_than_wiring
@@ -124,8 +125,8 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     ) -> Iterable[Source]:
         """With the values that were made of each: one that the list lacks is asked for by itself."""
         yield from (resource.source for resource in wanted.values())
-        for address, record in locked.items():
-            yield replace(record.source, known=made(address, wanted.get(address), record, fleet.identity))
+        for address, known in locked.items():
+            yield replace(known.source, known=made(address, wanted.get(address), known, fleet.identity))
 
     def observe(
         self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, context: ObserveContext
@@ -156,6 +157,17 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             return False
         slot, name = want.material.slot, seen.mark.fleet
         return seen.telemetry.derived or bool(name and isinstance(slot, Derived) and name == slot.fleet)
+
+    def found(self, item: KeyState) -> Locked[KeyAttrs] | str:
+        """As it is seen; of a value of an earlier generation with that one, of a value that nobody derived none."""
+        seen, want = item.seen, item.want
+        if seen is None or want is None or seen.attrs.value == want.attrs.value:
+            return super().found(item)
+        slot = want.material.slot
+        if not seen.telemetry.derived or seen.mark is None or not isinstance(slot, Derived):
+            return f"its value is none that FleetHub derives: fleethub import {item.address} takes it over"
+        slot = replace(slot, generation=seen.mark.generation)
+        return replace(record(want, seen.attrs), shape=str(slot), generation=slot.generation)
 
     def marks(self, items: Sequence[KeyState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
         """Of every key of a proxy, whoever's it is."""
