@@ -34,7 +34,7 @@ def cmd(
     def work() -> int:
         from fleethub.operations import rollback
         from fleethub.operations.apply import ApplyInput
-        from fleethub.views.edit import proposal_data, proposal_text, refusal_text
+        from fleethub.views.edit import proposal_data, proposal_text
 
         asked = ApplyInput(auto_approve=auto_approve, allow=allow)
         trusting = out.trusting(not auto_approve)
@@ -43,7 +43,7 @@ def cmd(
         out.text(proposal_text(made.proposal, out.style, full))
         out.lines(proposal_data(made.proposal, full))
         if made.proposal.findings:
-            out.text(f"\n{refusal_text(made.proposal)}")
+            out.text("\nRefused. Nothing was written.")
             return _end(out, done.exit)
         if not made.possible:
             out.text("\nNothing is to be done." if not done.exit else "\nNothing can be done now; nothing was written.")
@@ -71,7 +71,7 @@ def _carry_out(out: Out, made: Any, asked: Any, trusting: Any) -> int:
 
     approved = "--auto-approve" if asked.auto_approve else "asked on a terminal"
     with ended_in_order(), progress(out) as show:
-        written, done = rollback.run(out.path, made, replace(asked, approved=approved), trusting, (show,))
+        written, done = rollback.run(out.path, made, replace(asked, approved=approved), trusting, (show,), out.wait)
     if done.data.applied:
         out.text(result_text(done.data, out.style))
     files = list(written.files) if written else []

@@ -108,9 +108,14 @@ def prepare(path: Path, serial: int, asked: ApplyInput, trusting: Trusting | Non
 
 
 def run(
-    path: Path, made: Rollback, asked: ApplyInput, trusting: Trusting | None = None, sinks: tuple[Sink, ...] = ()
+    path: Path,
+    made: Rollback,
+    asked: ApplyInput,
+    trusting: Trusting | None = None,
+    sinks: tuple[Sink, ...] = (),
+    wait: float = 0,
 ) -> tuple[Written | None, Outcome[Result]]:
-    """Under the fleet's lock: plan once more, write the spec of then, carry the plan out.
+    """Under the fleet's lock (``wait``: seconds to wait for it): plan once more, write the spec, carry the plan out.
 
     Raises StalePlan and SpecChanged (nothing was written or done), and what ``apply.carry_out`` raises. Who is killed
     after the spec was written has the spec of then: the next plan says what is still to be done.
@@ -118,7 +123,7 @@ def run(
     if made.held is None:
         raise ValueError("a refused rollback is not carried out")
     asked = replace(asked, action=f"rollback to {made.serial}")
-    with Workplace(path, made.proposal.files, trusting) as before, before.lock("rollback"):
+    with Workplace(path, made.proposal.files, trusting, wait=wait) as before, before.lock("rollback"):
         now = read_and_plan(before, made.held.input)
         if moved := made.held.moved(now):
             raise StalePlan(moved)

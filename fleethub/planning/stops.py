@@ -65,13 +65,15 @@ def exceeded(
     )
     found = []
     for code, action, verb, most, setting in limits:
+        over = []
         for kind, there in _counted(lockfile.resources, state):
             done = sum(c.action is action and c.address in there for c in changes)
-            if len(there) < fleet.policy.min_existing or done * 100 <= most * len(there):
-                continue
-            share = f"{verb} {done} of {plural(len(there), kind)} ({done * 100 // len(there)} %)"
-            message = f"the plan {share}: [policy] {setting} is {most}, from min_existing = {fleet.policy.min_existing}"
+            if len(there) >= fleet.policy.min_existing and done * 100 > most * len(there):
+                over.append(f"{done} of {plural(len(there), kind)} ({done * 100 // len(there)} %)")
+        if over:
+            limit = f"[policy] {setting} is {most}, from min_existing = {fleet.policy.min_existing}"
             hint = f"if it is meant: fleethub apply --allow {code}; or raise {setting}"
+            message = f"the plan {verb} {' and '.join(over)}: {limit}"
             found.append(_allowed(Finding(code, message, Address("fleet", fleet.name), hint=hint), orders))
     return found
 
@@ -89,8 +91,13 @@ def stopped(changes: Sequence[Change], findings: Iterable[Finding]) -> list[Chan
     stop = next((f for f in findings if f.severity is Severity.ERROR), None)
     if stop is None:
         return list(changes)
-    why = Blocker(Why.POLICY, f"stopped: {stop.message}")
-    return [replace(c, action=Action.BLOCKED, blockers=(why, *c.blockers), after=None) for c in changes]
+    return [replace(c, action=Action.BLOCKED, blockers=(_why(c, stop), *c.blockers), after=None) for c in changes]
+
+
+def _why(change: Change, stop: Finding) -> Blocker:
+    """That the change is stopped, with what it is: else nobody could see what is to be decided."""
+    what = "" if change.action is Action.BLOCKED else change.action.value
+    return Blocker(Why.POLICY, f"stopped: {stop.message}", what)
 
 
 def _allowed(finding: Finding, orders: Orders) -> Finding:

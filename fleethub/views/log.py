@@ -69,7 +69,7 @@ def _short(made: Entry, style: Style) -> str:
 def _head(made: Entry, style: Style) -> str:
     """``apply 12  2026-11-28T10:00:00  ops@desk  plan 1f8d…  commit 1a2b``."""
     name = f"{made.action} {made.serial}" if made.serial is not None else made.action
-    parts = [made.at[:19], made.by, f"as {made.owner}" if made.owner else ""]
+    parts = [f"{made.at[:19]}Z", made.by, f"as {made.owner}" if made.owner else ""]
     parts += [f"plan {made.plan}" if made.plan else "", f"commit {made.commit}" if made.commit else ""]
     return "  ".join((style("bold", name), *filter(None, parts)))
 

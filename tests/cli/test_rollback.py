@@ -143,3 +143,24 @@ def test_on_a_terminal_it_asks(place: Place) -> None:
     code, screen = terminal(place, ["rollback", "1"], ("apply this plan?", "y"))
     assert code == 0, screen
     place.plan_is_empty()
+
+
+def test_who_is_killed_after_the_spec_was_written_goes_on_with_the_next_apply(
+    place: Place, proxy: LiteLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.apply()
+    first = (place.folder / "fleet.toml").read_text()
+    place.edit("rpm = 5", "rpm = 9")
+    place.apply()
+
+    def killed(*args: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fleethub.operations.apply.carry_out", killed)
+        place.run("rollback", "1", "-y", code=Exit.INTERRUPTED)
+    assert (place.folder / "fleet.toml").read_text() == first
+    assert Admin(proxy.url).row("a")["rpm_limit"] == 9
+    place.apply()
+    assert Admin(proxy.url).row("a")["rpm_limit"] == 5
+    place.plan_is_empty()
