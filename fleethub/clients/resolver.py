@@ -17,6 +17,7 @@ import shlex
 import stat
 import subprocess
 import threading
+from functools import lru_cache
 from pathlib import Path
 
 from fleethub.model.secret import Derived, Secret, SecretRef, Slot, Text
@@ -145,10 +146,10 @@ class SecretResolver:
     def sha256(self, digest: bytes) -> str | None:
         """Return the fingerprint of content by its digest; None without the seed."""
         try:
-            key = hmac.digest(self.seed(), b"fleethub:fingerprint:1", "sha256")
+            seed = self.seed()
         except SecretError:
             return None
-        return "fp1:" + hmac.digest(key, digest, "sha256").hex()[:32]
+        return "fp1:" + hmac.digest(_fingerprint_key(seed), digest, "sha256").hex()[:32]
 
     def seed(self) -> bytes:
         """The seed's 32 bytes, for deriving; raises SecretError."""
@@ -253,3 +254,8 @@ class SecretResolver:
 
 def _b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@lru_cache(maxsize=1)
+def _fingerprint_key(seed: bytes) -> bytes:
+    return hmac.digest(seed, b"fleethub:fingerprint:1", "sha256")

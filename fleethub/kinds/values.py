@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -83,6 +83,14 @@ class ObserveContext:
     fingerprinter: Fingerprinter
     lineage: str
     fleet: Fleet | None = None
+    _made: dict[object, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def once(self, name: object, make: Callable[[], Thing]) -> Thing:
+        """What is made of the facts under a name, the first time that it is asked for."""
+        if name not in self._made:
+            self._made[name] = make()
+        found: Thing = self._made[name]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

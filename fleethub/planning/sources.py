@@ -32,17 +32,17 @@ def grounded(lockfile: Lockfile | None, credential: Callable[[str], SecretRef | 
 
 def merged(every: Iterable[Source]) -> tuple[Source, ...]:
     """Each source once, with all that is asked of it by any."""
-    found: dict[tuple[str, str], Source] = {}
+    same: dict[tuple[str, str], list[Source]] = {}
     for source in every:
-        known = found.get(source.id)
-        if known is None:
-            found[source.id] = source
-        else:
-            ask = tuple(dict.fromkeys((*known.ask, *source.ask)))
-            there = tuple(dict.fromkeys((*known.known, *source.known)))
-            credential = known.credential or source.credential
-            found[source.id] = replace(known, ask=ask, known=there, credential=credential)
-    return tuple(found[identity] for identity in sorted(found))
+        same.setdefault(source.id, []).append(source)
+    return tuple(_one(sources) for _, sources in sorted(same.items()))
+
+
+def _one(sources: list[Source]) -> Source:
+    ask = tuple(dict.fromkeys(word for source in sources for word in source.ask))
+    known = tuple(dict.fromkeys(slot for source in sources for slot in source.known))
+    credential = next((source.credential for source in sources if source.credential), None)
+    return replace(sources[0], ask=ask, known=known, credential=credential)
 
 
 def _all(fleet: Fleet, wanted: Mapping[Address, AnyResource], lockfile: Lockfile | None) -> Iterable[Source]:

@@ -50,22 +50,30 @@ def marks(reading: ProxyReading) -> list[tuple[KeyRow, Mark]]:
     return [(row, mark) for row in rows if (mark := mark_of(row.metadata)) is not None]
 
 
-def ours(
-    address: Address,
-    reading: ProxyReading,
-    want: KeyResource | None,
-    locked: Locked[KeyAttrs] | None,
-    fingerprinter: Fingerprinter,
-) -> tuple[KeyRow, ...]:
-    """The rows of our values, whatever their alias is by now: the wanted one first, then the one that was applied."""
-    values = values_of(want, locked)
-    if not values:
-        return ()
-    first = [side.attrs.value for side in (want, locked) if side is not None and side.attrs is not None]
-    every = {row.token: row for same in reading.keys.values() for row in same}.values()
-    found = [(v, row) for row in every if (v := fingerprinter.sha256(bytes.fromhex(row.token))) in values]
+Rows = Mapping[str | None, tuple[KeyRow, ...]]
 
-    def rank(one: tuple[str | None, KeyRow]) -> tuple[int, bool, str]:
+
+def by_value(reading: ProxyReading, fingerprinter: Fingerprinter) -> Rows:
+    """Every row by the fingerprint of its value: made once of a reading, however many keys are looked for in it."""
+    found: dict[str | None, tuple[KeyRow, ...]] = {}
+    for row in {row.token: row for same in reading.keys.values() for row in same}.values():
+        value = fingerprinter.sha256(bytes.fromhex(row.token))
+        found[value] = (*found.get(value, ()), row)
+    return found
+
+
+def ours(
+    address: Address, known: Rows, want: KeyResource | None, locked: Locked[KeyAttrs] | None
+) -> tuple[KeyRow, ...]:
+    """The rows of our values, whatever their alias is by now: the wanted one first, then the one that was applied.
+
+    ``known``: see ``by_value``.
+    """
+    values = values_of(want, locked)
+    first = [side.attrs.value for side in (want, locked) if side is not None and side.attrs is not None]
+    found = [(value, row) for value in values for row in known.get(value, ())]
+
+    def rank(one: tuple[str, KeyRow]) -> tuple[int, bool, str]:
         value, row = one
         return first.index(value) if value in first else len(first), row.alias != address.alias, row.token
 

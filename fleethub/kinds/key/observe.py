@@ -17,7 +17,7 @@ from fleethub.kinds.key.attributes import (
     power,
     spent,
 )
-from fleethub.kinds.key.marks import interims, mark_of, ours, record_of
+from fleethub.kinds.key.marks import by_value, interims, mark_of, ours, record_of
 from fleethub.kinds.key.older import derived, serving
 from fleethub.kinds.key.ownership import BARRED
 from fleethub.kinds.values import ObserveContext
@@ -42,7 +42,8 @@ def observe(
     if context.fingerprinter.sha256(b"") is None:
         return Unknown("the fleet's seed does not resolve, so which keys are FleetHub's is not known", context.facts.at)
     rows, barred = reading.keys.get(address.alias, ()), BARRED if reading.takes_values is False else ""
-    mine = ours(address, reading, want, locked, context.fingerprinter)
+    known = context.once(("key", *source.id), lambda: by_value(reading, context.fingerprinter))
+    mine = ours(address, known, want, locked)
     row, olds = (mine[0], mine[1:]) if mine else (None, ())
     if row is None and want is None:  # what has its name is somebody else's, unless it has our mark
         row = next((r for r in rows if (m := mark_of(r.metadata)) and m.lineage == context.lineage), None)

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 
 from fleethub.kinds.key.attributes import KeyAttrs, KeyState
-from fleethub.kinds.key.marks import interims, mark_of, ours, values_of
+from fleethub.kinds.key.marks import by_value, interims, mark_of, ours, values_of
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.facts import KeyRow, ProxyReading
@@ -24,7 +24,7 @@ def living(
     """
     locked = _of_key(record)
     if fingerprinter is not None and fingerprinter.sha256(b"") is not None:
-        return tuple(row.token for row in ours(address, reading, None, locked, fingerprinter))
+        return tuple(row.token for row in ours(address, by_value(reading, fingerprinter), None, locked))
     born = record.born or address.alias
     return tuple(
         row.token
