@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 #: What make test-long runs: all that make test leaves out, and the laws with many more examples.
 LONG ?= long or hypothesis
 
-.PHONY: demo test test-long test-real lint bench bench-ssh clean
+.PHONY: demo dist test test-long test-real lint bench bench-ssh clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -20,6 +20,9 @@ $(VENV)/.ready: pyproject.toml
 
 demo: $(VENV)/.ready  ## the main job on an embedded stand-in fleet
 	$(BIN)/fleethub demo
+
+dist: $(VENV)/.ready  ## a wheel that installs without this folder
+	rm -rf dist && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 # worksteal: each worker starts with one half in a row, so that what a module's tests share is started once.
 test: $(VENV)/.ready  ## all tests but the long ones, and says how many those are

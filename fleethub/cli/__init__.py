@@ -49,6 +49,7 @@ GROUPS = {
         "log": "Show who did what and when, and the spec of then.",
         "capacity": "Show what fits in VRAM, and what would make it fit.",
         "verify": "Ask with each node's own key whether its chain works.",
+        "logs": "Show the last lines that a node's program wrote.",
     },
     "Tell others": {
         "observe": "Read the fleet and keep what sessions are told of it.",
@@ -62,6 +63,7 @@ GROUPS = {
         "lock": "Who applies now; keep everybody from applying for a while.",
         "trust": "Show and change which hosts and commands this machine trusts.",
         "seed": "Check the seed, or say where it belongs.",
+        "completion": "Print what a shell needs to complete commands and names.",
     },
 }
 COMMANDS = {name: does for group in GROUPS.values() for name, does in group.items()}
@@ -128,6 +130,8 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
     metavar="TIME",
     help="Wait so long for the fleet's lock, when somebody has it: 30s, 5m.",
 )
+@click.option("--verbose", "-v", is_flag=True, help="Log what is sent to standard error, without any secret.")
+@click.option("--debug", is_flag=True, help="The same, and where a bug is.")
 @click.option("--no-color", is_flag=True, help="Print without colour (so does NO_COLOR).")
 @click.pass_context
 def cli(
@@ -136,6 +140,8 @@ def cli(
     as_json: bool,
     trust: tuple[str, ...],
     lock_timeout: float,
+    verbose: bool,
+    debug: bool,
     no_color: bool,
 ) -> None:
     """Plan and apply for a self-hosted AI inference fleet.
@@ -143,6 +149,10 @@ def cli(
     Exit codes: 0 fine, 1 error or all blocked by unknowns, 2 changes (plan --detailed-exitcode), 3 refused by a
     finding, 4 stale or behind, 5 locked, 6 partly applied, 70 a bug, 130 interrupted.
     """
+    if verbose or debug:
+        from fleethub.cli.verbose import start
+
+        start(debug)
     ctx.obj = {
         "folder": folder,
         "json": as_json,

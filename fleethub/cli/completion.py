@@ -1,4 +1,4 @@
-"""Completion of names from the spec, without asking anybody."""
+"""``fleethub completion``, and the names that it completes: from the spec, without asking anybody."""
 
 from __future__ import annotations
 
@@ -64,3 +64,28 @@ def _spec(ctx: click.Context) -> Loaded:
         return load(Path(folder) if folder else found(here())[0])
     except NoFleet:
         return load(Path())
+
+
+#: shell -> the file that it reads by itself.
+FILES = {
+    "bash": "~/.local/share/bash-completion/completions/fleethub",
+    "zsh": "~/.zfunc/_fleethub (with fpath+=~/.zfunc before compinit in ~/.zshrc)",
+    "fish": "~/.config/fish/completions/fleethub.fish",
+}
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(list(FILES)))
+def cmd(shell: str) -> None:
+    """Print what SHELL needs to complete commands, options, and the names of nodes, models and addresses.
+
+    Such as: fleethub completion bash > ~/.local/share/bash-completion/completions/fleethub
+    """
+    from click.shell_completion import get_completion_class
+
+    from fleethub.cli import cli
+
+    made = get_completion_class(shell)
+    assert made is not None  # of a choice
+    click.echo(f"# Keep this as {FILES[shell]}")
+    click.echo(made(cli, {}, "fleethub", "_FLEETHUB_COMPLETE").source())

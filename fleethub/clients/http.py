@@ -22,6 +22,7 @@ from urllib.request import getproxies
 import httpx
 
 from fleethub.clients.deadline import bound, passed, within
+from fleethub.clients.requests_log import noted
 from fleethub.model.dataclass import dataclass
 from fleethub.model.secret import Secret
 from fleethub.model.text import heard
@@ -212,13 +213,14 @@ class Http:
                 told.update(answer.headers)
                 return answer.status_code, _body(answer)
 
-        with _told(), within(whole):  # both tries together
+        with noted(method, url, params) as note, _told(), within(whole):  # both tries together
             try:
                 status, data = send()
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
                 if method != "GET" and not again:
                     raise
                 status, data = send()
+            note.ended = str(status)
         body = _json(data)
         sent = [secret.reveal() for secret in (token, *secrets) if secret is not None]
         if status >= 400 and any(value.encode() in data for value in sent):
@@ -235,7 +237,12 @@ class Http:
         self.permit(url)
         waits = httpx.Timeout(silence, connect=CONNECT_LONG, pool=None)
         plain = {"Accept-Encoding": "identity"}
-        with _told(), self._client(url).stream(method, url, headers=plain, json=json, timeout=waits) as answer:
+        with (
+            noted(method, url) as note,
+            _told(),
+            self._client(url).stream(method, url, headers=plain, json=json, timeout=waits) as answer,
+        ):
+            note.ended = str(answer.status_code)
             if answer.status_code >= 400:
                 with within(READ):
                     said = _json(_body(answer))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fleethub.clients import process
 from fleethub.clients.process import LARGEST_ERROR, Output, ShellError
+from fleethub.clients.requests_log import noted
 from fleethub.model.dataclass import dataclass
 from fleethub.model.trust import Guard
 
@@ -95,7 +96,10 @@ class Local:
         """Run a script here, as ``Shell`` says. What it started and left behind in its session is ended with it."""
         env = {name: os.environ[name] for name in PASSED if name in os.environ}
         try:
-            return process.run(["/bin/sh", "-c", script], stdin, timeout, env, "a script on this machine")
+            with noted(f"a script of {len(script)} bytes", "on this machine") as note:
+                done = process.run(["/bin/sh", "-c", script], stdin, timeout, env, "a script on this machine")
+                note.ended = f"exit {done.code}"
+            return done
         except OSError as error:
             raise ShellError(f"this machine's sh cannot be started: {error.strerror or error}") from None
 

@@ -101,6 +101,11 @@ def heard(text: str, most: int = LONGEST) -> str:
     return said if len(said) <= most else said[: most - 1] + "…"
 
 
+def without_keys(text: str) -> str:
+    """A line of others as a whole: what can be seen of it, without what looks like a key or a digest of one."""
+    return _KEY.sub("…", flat(text))
+
+
 def quoted(text: str, most: int = LONGEST) -> str:
     """The same between quotation marks: it is somebody else's, and no word of FleetHub's. Empty for nothing."""
     said = heard(text, most)

@@ -80,6 +80,10 @@ class Base:
         """The spec's command."""
         return node.command
 
+    def logs(self, node: Node, lines: int) -> tuple[str, ...]:
+        """None that is known."""
+        return ()
+
     def project(self, node: Node) -> str:
         """None."""
         return ""

@@ -176,6 +176,9 @@ class NodeType(Protocol):
     def activation(self, node: Node) -> tuple[str, ...]:
         """The command, run at the target, that makes the node use its files; empty: none is known."""
 
+    def logs(self, node: Node, lines: int) -> tuple[str, ...]:
+        """The command, run at the target, that prints the last lines of its log; empty: none is known."""
+
     def project(self, node: Node) -> str:
         """The Compose project that the node's containers are grouped under; empty: there are none."""
 

@@ -8,4 +8,4 @@ from fleethub.clients.scripts import load
 OVERTAKEN = 75
 
 READ, DELIVER, RUN = load("read"), load("deliver"), load("run")
-STAMP, BACK, REMOVE = load("stamp"), load("back"), load("remove")
+STAMP, BACK, REMOVE, LOGS = load("stamp"), load("back"), load("remove"), load("logs")

@@ -16,7 +16,7 @@ from fleethub.clients.host.bundle import Bundle, HostError, mark_bytes
 from fleethub.clients.host.folder import look
 from fleethub.clients.host.inside import astray
 from fleethub.clients.host.reading import reading
-from fleethub.clients.shell import Local, Shell, ShellError, Shells
+from fleethub.clients.shell import Local, Output, Shell, ShellError, Shells
 from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import HostReading
 from fleethub.model.secret import Blob
@@ -153,6 +153,15 @@ class Target:
             return None
         self._ended(lines, "back")
         return Delivered(kept=_told(lines, "kept"))
+
+    def output(self, argv: Sequence[str], seconds: float) -> Output:
+        """What a command prints that is run at the target; raises HostError."""
+        self._stay_inside(())
+        stdin = "".join(f"{word}\n" for word in (self.path, *argv)).encode()
+        try:
+            return self.shell.run(scripts.LOGS, stdin, seconds)
+        except ShellError as error:
+            raise HostError(str(error)) from None
 
     def remove(self, files: Mapping[str, Blob], argv: Sequence[str] = (), when: Sequence[str] = ()) -> Removed:
         """Run ``argv``, where ``when`` succeeds; remove what still is as given, then the mark."""

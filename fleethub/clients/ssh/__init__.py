@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from fleethub.clients.process import Output, ShellError
+from fleethub.clients.requests_log import noted
 from fleethub.clients.ssh.config import SshConfig
 from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.known_hosts import known
@@ -54,7 +55,10 @@ class Remote:
                     self._connection = self._connect()
                 connection = self._connection
             try:
-                return connection.run(REMOTE.format(len(code)), code + stdin, timeout)
+                with noted(f"a script of {len(code)} bytes", f"on ssh://{self._address}") as note:
+                    done = connection.run(REMOTE.format(len(code)), code + stdin, timeout)
+                    note.ended = f"exit {done.code}"
+                return done
             except Broken:
                 self._drop(connection)
                 raise

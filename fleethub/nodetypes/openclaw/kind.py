@@ -157,6 +157,17 @@ class OpenClaw(Base):
             return docker_compose.UP
         return docker_compose.argv(paths(self, node), "up", "--detach", "--remove-orphans")
 
+    def logs(self, node: Node, lines: int) -> tuple[str, ...]:
+        """Compose's; of what an operator set up by the files that it takes by itself."""
+        words = ("logs", "--no-color", "--tail", str(lines))
+        if not self.container:
+            return ()
+        return (
+            (*docker_compose.UP[:2], *words)
+            if node.manage == "wiring"
+            else docker_compose.argv(paths(self, node), *words)
+        )
+
     def project(self, node: Node) -> str:
         """The spec's, or one by the node's name; what an operator set up is never ended."""
         return names.project(node) if self.container and node.manage == "whole" else ""
