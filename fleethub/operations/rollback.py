@@ -20,7 +20,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError, Proposal, Written
 from fleethub.model.errors import SpecError
 from fleethub.model.exit import Exit
-from fleethub.model.finding import Finding, Severity
+from fleethub.model.finding import STOPS, Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.history import Entry
 from fleethub.model.observation import Lockfile
@@ -103,8 +103,8 @@ def prepare(path: Path, serial: int, asked: ApplyInput, trusting: Trusting | Non
         return Outcome(Rollback(serial, replace(proposal, findings=(lost,))), Exit.REFUSED, (lost,))
     with Workplace(path, files, trusting) as workplace:
         held = read_and_plan(workplace, apply.planned_as(workplace, asked))
-    found = Rollback(serial, replace(proposal, plan=held.plan), held)
-    return Outcome(found, plan_exit(held.plan), held.plan.findings)
+    plan = replace(held.plan, findings=tuple(_meant(f, serial) for f in held.plan.findings))
+    return Outcome(Rollback(serial, replace(proposal, plan=plan), held), plan_exit(plan), plan.findings)
 
 
 def run(
@@ -132,6 +132,13 @@ def run(
             return written, Outcome(Result(now.plan, False, serial=now.plan.serial), plan_exit(now.plan))
         with Workplace(path, trusting=trusting, store=lambda *_: before.store) as after:
             return written, apply.carry_out(after, now, asked, sinks)
+
+
+def _meant(finding: Finding, serial: int) -> Finding:
+    """A stop with the command that lets this pass."""
+    if finding.code not in STOPS:
+        return finding
+    return replace(finding, hint=finding.hint.replace("fleethub apply", f"fleethub rollback {serial}"))
 
 
 def _kept(now: Loaded, root: Path, serial: int, trusting: Trusting | None) -> _Kept:

@@ -131,6 +131,19 @@ def test_what_is_not_kept_or_cannot_be_done_changes_nothing(place: Place, proxy:
     assert place.bytes() == before
 
 
+def test_a_stop_is_passed_by_the_command_that_it_names(place: Place, proxy: LiteLLM) -> None:
+    place.edit('drift = "repair"', 'drift = "repair"\nmin_existing = 1')
+    place.apply()
+    place.edit("[nodes.a]", '[nodes.c]\nhost = "c"\nmodel = "one"\n[nodes.a]')
+    place.apply()
+    before = place.bytes()
+    said = place.run("rollback", "1", "-y", code=Exit.REFUSED)
+    assert "rollback 1 --allow stop.deletes" in said
+    assert place.bytes() == before
+    place.run("rollback", "1", "-y", "--allow", "stop.deletes", code=0)
+    assert Admin(proxy.url).rows("c") == []
+
+
 @pytest.mark.long
 def test_on_a_terminal_it_asks(place: Place) -> None:
     place.apply()

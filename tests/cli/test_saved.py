@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +119,30 @@ def test_machines_get_the_lines_of_the_plan(place: Place, tmp_path: Path) -> Non
     shown[-1].pop("asked")
     assert shown == planned
     assert made["by"]
+
+
+def test_what_somebody_wrote_into_a_nodes_files_is_in_no_document(place: Place, tmp_path: Path) -> None:
+    place.apply()
+    canary = "sk-canary-0123456789"
+    env, config = (place.folder / "nodes/a" / name for name in (".env", "openclaw.json"))
+    env.write_text(env.read_text().replace("FLEETHUB_KEY_MAIN=", f"FLEETHUB_KEY_MAIN='{canary}'\nOLD="))
+    config.write_text(config.read_text().replace("${FLEETHUB_KEY_MAIN}", canary))
+    assert canary in env.read_text() + config.read_text()
+    file = tmp_path / "x.plan"
+    place.run("plan", "-o", str(file), "--save", "--full", code=0)
+    assert "node.a" in file.read_text()
+    place.run("apply", str(file), code=0)
+    seed = (place.folder / "fleet.seed").read_text().strip()
+    kept = [gzip.decompress(p.read_bytes()) if p.suffix == ".gz" else p.read_bytes() for p in private(place)]
+    told = place.run("log", "show", "2", "--full", code=0) + place.run("show", str(file), "--full", code=0)
+    for secret in (canary, seed, MASTER, place.env("a")["FLEETHUB_KEY_MAIN"]):
+        assert secret not in file.read_text() + told
+        assert [data for data in kept if secret.encode() in data] == []
+
+
+def private(place: Place) -> list[Path]:
+    """What FleetHub keeps beside the spec."""
+    return [path for path in (place.folder / ".fleethub").rglob("*") if path.is_file()]
 
 
 def test_by_its_id_from_the_fleets_state(place: Place, proxy: LiteLLM) -> None:
