@@ -8,6 +8,8 @@ import click
 
 #: command -> the module that has it, and what it does, in the order of ``--help``.
 COMMANDS = {
+    "init": ("keeping", "Make the store that [state] names ready."),
+    "migrate": ("keeping", "Take the state to the store that [state] names by now."),
     "list": ("records", "Show what is recorded."),
     "show": ("records", "Show one record, as the lockfile has it."),
     "mv": ("records", "Put a record under another address."),
