@@ -37,9 +37,13 @@ LAYERS = {
     **{"qwen35": 8, "llama": 8, "qwen2": 8, "gemma2": 8},
 }
 #: context, micro-batch, devices
-RUNS = [(4096, 512, 1), (32768, 1024, 1), (65536, 512, 1), (32768, 512, 2)]
-#: What one buffer of this device cannot hold: a layer's keys of 256 MiB.
-TOO_LARGE = {("gemma2", 65536)}
+RUNS = [(4096, 512, 1), (32768, 1024, 1), (65536, 512, 1), (32768, 512, 2), (131072, 512, 1), (131072, 512, 2)]
+#: What a buffer of this device cannot hold (a layer's keys of more than 128 MiB); and gpt-oss at 128k: its attention
+#: is then left to the CPU.
+TOO_LARGE = {
+    ("gemma2", 65536),
+    *((name, 131072) for name in ("deepseek2", "gemma2", "gemma3", "gptoss", "llama", "qwen3", "qwen35")),
+}
 ROWS = [(model, *run) for model in sorted(LAYERS) for run in RUNS if (model, run[0]) not in TOO_LARGE]
 
 

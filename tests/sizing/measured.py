@@ -276,6 +276,10 @@ Goals: never below; at most 10 % or 600 MiB above, whichever is more; the median
 within 0.6 %.
 """
 LIMITS = """
+`fleethub capacity BACKEND --check` makes such rows of a fleet's own models: it loads each that is planned on an Ollama
+once, shows its buffers by `/api/ps` and what the driver counts more on the cards beside what is reckoned, and the score
+of these estimates: how many, the median, the lowest and highest difference, how many took more than the upper end.
+
 ## What is fitted
 
 Weights, KV cache and recurrent state are counted, not fitted. Four numbers are, on all models at once: {fitted}.
@@ -296,7 +300,8 @@ is 266 each.
 * After the load, not at its peak: a long prompt with mixture-of-experts on Vulkan took up to 1.9 GiB more for a while.
 * Before llama.cpp b9800 or so, ours counts masks in both precisions; some builds reuse that memory (`gemma-3-4b-it`).
 * ROCm (500 MiB) and Metal (200 MiB): no load here tells what they take beside their buffers.
-* Buffers of nine architectures, one and two devices and 4,096 to 65,536 tokens are held against llama.cpp 0.5.0's own
+* Buffers of nine architectures, one and two devices and 4,096 to 65,536 tokens (131,072 of the
+  two whose keys of a layer fit into one of its buffers, of 128 MiB) are held against llama.cpp 0.5.0's own
   Vulkan backend on a device in software (`tests/real/test_llamacpp_gpu.py`): compute and masks never below, at most
   35 % above on each device, the whole within 4 %. That proves formulas and splits; what CUDA takes for itself it does
   not show, nor loads without flash attention, which that device leaves to the CPU.
