@@ -13,7 +13,10 @@ import pytest
 import yaml
 
 from fleethub.stores import open_store
-from tests.fleets import Spec, fleet
+from fleethub.testing.litellm import LiteLLM
+from tests.fleets import Spec, deployment, fleet
+from tests.proxies import Admin
+from tests.support import MASTER, Place
 from tests.world import settled
 
 CI = Path(__file__).parents[1] / "examples/ci"
@@ -130,3 +133,27 @@ def test_pre_commit_takes_what_is_well_and_refuses_what_is_not(checkout: Path) -
     assert [bash(checkout, entry).returncode for entry in entries] == [2, 0]
     (checkout / "fleet.toml").write_text(text.replace("rpm = 70", "rpmm = 70"))
     assert [bash(checkout, entry).returncode for entry in entries] == [0, 1]
+
+
+@pytest.mark.long
+def test_github_applies_what_was_reviewed_or_nothing(tmp_path: Path) -> None:
+    jobs: Any = yaml.safe_load((CI / "github/apply.yml").read_text())["jobs"]
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        spec = fleet(proxy.url).node("volta", "one").key("volta", rpm=60)
+        planned = Place(tmp_path / "planned", spec.text)
+        applied = planned.clone(tmp_path / "applied")
+        trusted = f"{proxy.url}=env:LITELLM_MASTER_KEY"
+        env = {"LITELLM_MASTER_KEY": MASTER, "FLEETHUB_TRUST": trusted, "GITHUB_OUTPUT": str(tmp_path / "output")}
+
+        def steps(job: str, folder: Path) -> int:
+            scripts = "\n".join(step["run"] for step in jobs[job]["steps"] if "run" in step)
+            done = bash(folder, scripts, **env)
+            assert done.returncode in (0, 4), done.stdout + done.stderr
+            return done.returncode
+
+        assert steps("plan", planned.folder) == 0
+        assert (tmp_path / "output").read_text() == "code=2\n"
+        (applied.folder / "fleet.plan").write_bytes((planned.folder / "fleet.plan").read_bytes())
+        assert steps("apply", applied.folder) == 0
+        assert Admin(proxy.url).row("volta")["rpm_limit"] == 60
+        assert steps("apply", applied.folder) == 4  # it was applied

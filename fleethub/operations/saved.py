@@ -57,10 +57,13 @@ def write(path: Path, plan: SavedPlan) -> None:
 
 
 def is_named(word: str) -> bool:
-    """Whether a word names a file rather than a thing of the fleet, whose alias may have a slash too."""
-    if word.partition(".")[0] in PARTS:
+    """Whether a word names a file rather than a thing of the fleet, whose alias may have a slash or an ending too."""
+    ending = word.endswith((".json", ".plan"))
+    if ending and folders.is_file(Path(word)):
+        return True
+    if word.partition(".")[0] in PARTS and not word.startswith("fleet."):
         return False
-    return word.endswith((".json", ".plan")) or (os.sep in word and (word[0] in "./" or folders.is_file(Path(word))))
+    return ending or (os.sep in word and (word[0] in "./" or folders.is_file(Path(word))))
 
 
 def as_argument(file: str) -> str:

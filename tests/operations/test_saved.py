@@ -28,3 +28,27 @@ def test_the_latest_are_kept(tmp_path: Path) -> None:
     for gone in ("old", "p000", "no/name"):
         with pytest.raises(UnknownPlan, match="is kept"):
             saved.kept(store, gone)
+
+
+@pytest.mark.parametrize(
+    ("word", "file"),
+    [
+        ("fleet.plan", True),
+        ("plans/monday.json", True),
+        ("./monday", True),
+        ("/tmp/monday", True),
+        ("node.volta", False),
+        ("volta", False),
+        ("key.main.my.plan", False),
+        ("openai/gpt-4o", False),
+        ("route.main.openai/gpt-4o", False),
+        ("kept/there", True),
+        ("node.there.plan", True),
+    ],
+)
+def test_a_word_is_a_file_or_an_address(word: str, file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kept").mkdir()
+    for name in ("kept/there", "node.there.plan"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert saved.is_named(word) is file
