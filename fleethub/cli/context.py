@@ -12,9 +12,10 @@ from pathlib import Path
 import click
 
 from fleethub.cli.streams import forgive
-from fleethub.cli.whereabouts import all_known, here, lacks
+from fleethub.cli.whereabouts import all_known, around, command, here, lacks
 from fleethub.folders import is_file
 from fleethub.model.text import name_key
+from fleethub.state.served import page
 from fleethub.state.session_summary import read
 from fleethub.views.session_text import KnownFleet, session_text
 from fleethub.views.style import escaped
@@ -30,14 +31,17 @@ def cmd(options: dict[str, object], form: str) -> None:
 
     Reads what the last observation left (fleethub observe, plan, apply, serve), asks nobody, and prints at most 4,000
     characters. Fleets: the one of this folder and those of the list in ~/.config/fleethub/fleets. Prints nothing where
-    there is none. What is one's own is told by FLEETHUB_PROJECT, TANGLECLAW_PROJECT_ID, .tangleclaw/project.json and
-    the names of the working directory, compared with nodes' names, owners and labels. Exits 0 always.
+    there is none, nor, as a hook, in a project that is no consumer or member (FLEETHUB_CONTEXT=all: everywhere).
+    What is one's own is told by FLEETHUB_PROJECT, TANGLECLAW_PROJECT_ID, .tangleclaw/project.json and the names of the
+    working directory, compared with nodes' names, owners, projects and labels. Exits 0 always.
     """
     try:
         given, place = options["folder"], here()
         folders = [_folder(Path(str(given)))] if given is not None else list(all_known(place))
         known = [_known(f) for f in folders]
-        text = session_text(known, _mine(place, folders), form)
+        mine = _mine(place, folders)
+        asked = given is not None or form != "claude-hook" or _concerns(known, mine, place)
+        text = session_text(known, mine, form) if asked else ""
         if options.get("json"):
             _lines(known, text)
         elif text:
@@ -64,13 +68,30 @@ def _known(folder: Path) -> KnownFleet:
         hint = "mount its folder; or take its line out of ~/.config/fleethub/fleets, if it is gone for good"
         return KnownFleet(str(folder), None, None, why=why, hint=hint)
     summary, since = read(folder)
+    words = command(folder)
     if summary is None:
-        return KnownFleet(str(folder), None, None, why=since)
+        return KnownFleet(str(folder), None, None, why=since, words=words)
     try:
         age = time.time() - datetime.fromisoformat(summary["at"]).timestamp()
     except (KeyError, TypeError, ValueError):
         age = None
-    return KnownFleet(str(folder), summary, age, since)
+    return KnownFleet(str(folder), summary, age, since, words=words, page=page(folder))
+
+
+def _concerns(known: Iterable[KnownFleet], mine: frozenset[str], here: Path) -> bool:
+    """Whether a session that asked nothing is told: it stands in a fleet, its project is a consumer of one or a member
+    of the group that one is registered with, it is TangleClaw's Master, or FLEETHUB_CONTEXT=all asks for every session.
+    """
+    if os.environ.get("FLEETHUB_CONTEXT") == "all" or os.environ.get("TANGLECLAW_ROLE") == "master" or around(here):
+        return True
+    from fleethub.integrations.tangleclaw.shared_document import names as registered
+
+    for one in known:
+        told = one.summary["consumers"] if one.summary is not None else []
+        names = [name for consumer in told for name in consumer["names"]]
+        if any(name_key(name) in mine for name in (*names, *registered(Path(one.folder) / ".fleethub").values())):
+            return True
+    return False
 
 
 def _mine(here: Path, folders: Iterable[Path]) -> frozenset[str]:

@@ -67,6 +67,7 @@ def cmd(
             ) from None
         from fleethub.model.errors import SpecError
         from fleethub.operations.trust import says
+        from fleethub.state.served import told
 
         root = out.path if folders.is_folder(out.path) else out.path.parent
         secret = token_of(root, token) if token is not None else None
@@ -91,7 +92,8 @@ def cmd(
             sys.stdout.flush()
             for line in says(snapshot.plan.findings if snapshot.plan else ()):
                 click.echo(line, err=True)
-            return _serve(uvicorn.Server(config), listening, site.snapshots, interval)
+            with told(root, url):
+                return _serve(uvicorn.Server(config), listening, site.snapshots, interval)
 
     guarded(out, work)
 

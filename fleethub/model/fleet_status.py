@@ -60,7 +60,10 @@ class BackendStatus:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """A model alias; ``nodes`` and ``keys`` (without nodes) are who names it."""
+    """A model alias; ``nodes`` and ``keys`` (without nodes) are who names it.
+
+    ``fits``: of one that nobody names, whether the best of its backends would hold it beside what is planned there.
+    """
 
     name: str
     route: str
@@ -71,6 +74,7 @@ class ModelStatus:
     nodes: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     owner: str = ""
+    fits: str = ""
 
 
 @dataclass(frozen=True, slots=True)

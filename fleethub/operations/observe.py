@@ -38,7 +38,7 @@ def run(workplace: Workplace, facts: bool = False) -> Outcome[ObserveResult]:
         refused(workplace.root, plan)
         return Outcome(ObserveResult(None), plan_exit(plan), plan.findings)
     fleet_status = workplace.fleet_status(held)
-    keep(fleet_status, held.stamps)
+    keep(fleet_status, held.stamps, workplace.store)
     lockfile = workplace.store.read().lockfile  # once more: an apply may have ended while the fleet was read
     if lockfile is not None and lockfile == held.lockfile and not plan.changes:
         lockfile = _asked_no_more(lockfile, plan)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleethub import folders
+from fleethub.model.errors import FleetHubError
 from fleethub.model.finding import FATAL
 from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus
@@ -15,19 +16,41 @@ from fleethub.model.plan import Plan
 from fleethub.state.session_summary import Stamps
 
 if TYPE_CHECKING:
+    from fleethub.model.history import Entry
     from fleethub.operations.held import HeldPlan
     from fleethub.operations.workplace import Workplace
+    from fleethub.stores.interface import Store
+
+LAST = 3  # changes that a session is told of
+REFUSED = "refused"  # what the history says of an edit that was not made
 
 
-def keep(fleet_status: FleetStatus, files: Stamps) -> None:
-    """Write the summary of a fleet_status; ``files``: what its plan was made from, as it was then. Raises OSError."""
+def keep(fleet_status: FleetStatus, files: Stamps, store: Store) -> None:
+    """Write the summary of a fleet_status; ``files``: what its plan was made from, as it was then. Raises OSError.
+
+    ``store``: of its lockfile, which tells what was done last.
+    """
     from fleethub.state import last_look
     from fleethub.state.session_summary import save
     from fleethub.views.session_summary import session_summary
 
     if not fleet_status.proxies or any(proxy.state == "there" for proxy in fleet_status.proxies):
         last_look.save(fleet_status)  # what was seen without a key is no look for those who have none
-    save(Path(fleet_status.root), session_summary(fleet_status), files)
+    save(Path(fleet_status.root), session_summary(fleet_status, _last(store, fleet_status)), files)
+
+
+def _last(store: Store, status: FleetStatus) -> list[Entry]:
+    """What was done last; a history that cannot be read tells nothing.
+
+    The apply that keeps this has no line yet: of the newest serial it is not said that it was broken off.
+    """
+    from fleethub.operations.history import entries
+
+    try:
+        done = [one for one in entries(store, Path(status.root)) if REFUSED not in one.changes.values()]
+    except (OSError, FleetHubError):
+        return []
+    return [one for one in done if not (one.broken_off and one.serial == status.serial)][-LAST:]
 
 
 def remember(workplace: Workplace, held: HeldPlan) -> None:
@@ -43,7 +66,7 @@ def remember(workplace: Workplace, held: HeldPlan) -> None:
         if held.plan.fatal:
             refused(workplace.root, held.plan)
         else:
-            keep(workplace.fleet_status(held), held.stamps)
+            keep(workplace.fleet_status(held), held.stamps, workplace.store)
     except OSError:
         return
 

@@ -148,7 +148,10 @@ class SnapshotCache:
             self._trouble = ""
             self._publish(workplace, held, fleet_status, taken, signature)
         with suppress(OSError):  # a folder that cannot be written to is served all the same
-            keep(fleet_status, held.stamps) if not held.plan.fatal else refused(workplace.root, held.plan)
+            if held.plan.fatal:
+                refused(workplace.root, held.plan)
+            else:
+                keep(fleet_status, held.stamps, workplace.store)
 
     def run(self, interval: float, stop: threading.Event) -> None:
         """Refresh every ``interval`` seconds, with jitter, until ``stop`` is set."""

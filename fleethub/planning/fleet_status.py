@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.values import StatusInputs
 from fleethub.model.address import Address
+from fleethub.model.capacity import Fit
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
-from fleethub.model.fleet_status import ChangeStatus, DriftStatus, FleetStatus
+from fleethub.model.fleet_status import ChangeStatus, DriftStatus, FleetStatus, ModelStatus
 from fleethub.model.observation import AnyResource, Lockfile, Observation
 from fleethub.model.plan import Change, Plan
+from fleethub.placement.ask import ORDER, AskError, Question, ask
 from fleethub.placement.backends import status as backend_status
+
+MOST = 12  # models that nobody names, and that are judged: each costs as much as a question to capacity
 
 
 def fleet_status(
@@ -48,7 +54,23 @@ def fleet_status(
     )
     for kind in KINDS.values():
         status = kind.status(status, inputs)
-    return status
+    return replace(status, models=tuple(_idle(fleet, facts, status.models)))
+
+
+def _idle(fleet: Fleet, facts: Facts, models: Iterable[ModelStatus]) -> Iterable[ModelStatus]:
+    """The models, with what would become of those that nobody names; of very many only the first are asked for."""
+    left = MOST
+    for model in models:
+        if model.nodes or model.keys or not model.backends or left <= 0:
+            yield model
+            continue
+        left -= 1
+        found = set()
+        for backend in model.backends:
+            with suppress(AskError):
+                found.add(ask(fleet, facts, Question(backend, model.name), others=False).verdict.fit)
+        best = next((fit.value for fit in ORDER if fit in found), Fit.UNKNOWN.value)
+        yield replace(model, fits=best)
 
 
 def _change(change: Change, since: str) -> ChangeStatus:

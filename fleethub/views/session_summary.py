@@ -8,17 +8,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from fleethub.model.capacity import Fit
 from fleethub.model.finding import FOR_PEOPLE, Finding, Severity
-from fleethub.model.fleet_status import BackendStatus, FleetStatus, KeyStatus, NodeStatus
+from fleethub.model.fleet_status import BackendStatus, FleetStatus, KeyStatus, ModelStatus, NodeStatus, ProxyStatus
+from fleethub.model.history import Entry
 from fleethub.model.text import gib, hop, named, same_name, tame
 
+#: What would become of a model that nobody names.
+FITS = {
+    Fit.FITS.value: "would fit now",
+    Fit.EXCEEDS.value: "would not fit",
+    Fit.EVICTS.value: "would evict others",
+    Fit.SPILLS.value: "would spill to the CPU",
+    Fit.UNKNOWN.value: "whether it would fit is not known",
+}
 
-def session_summary(status: FleetStatus) -> dict[str, Any]:
+
+def session_summary(status: FleetStatus, done: Iterable[Entry] = ()) -> dict[str, Any]:
     """Plain values: ``trouble`` and ``consumers`` carry the names by which a session knows its own.
+
+    ``done``: what was done last, in order.
 
     Names and words of others are data in every line: one line, no markup, quoted where they are not one word.
     """
-    told: dict[str, Any] = _tamed(_summary(status))
+    told: dict[str, Any] = _tamed({**_summary(status), "done": [_done(one) for one in done]})
     return told
 
 
@@ -46,14 +59,45 @@ def _summary(status: FleetStatus) -> dict[str, Any]:
             *_findings(status.findings),
             *_waiting(status),
         ],
-        "consumers": [*(_consumer(node, status.keys) for node in status.nodes), *_keys(status)],
+        "consumers": [*(_consumer(node, status.keys, status.proxies) for node in status.nodes), *_keys(status)],
         "backends": [_backend(backend) for backend in status.backends],
-        "models": [
-            f"{named(m.name)}: {m.context:,} tokens, {', '.join(m.backends) or m.proxy or 'nowhere'}"
-            for m in status.models
-        ],
-        "proxies": [f"{p.name}: {p.url}" + (f" (unknown: {p.reason})" if p.reason else "") for p in status.proxies],
+        "models": [_model(m) for m in status.models],
+        "proxies": [_call(p, status) for p in status.proxies],
+        "edits": [c.address for c in status.changes if c.action != "blocked"],
     }
+
+
+def _owner(name: str) -> str:
+    return f", owner {named(name)}" if name else ""
+
+
+def _model(model: ModelStatus) -> str:
+    able = f"; {', '.join(map(named, model.capabilities))}" if model.capabilities else ""
+    idle = f"; used by nobody, {FITS.get(model.fits, model.fits)}" if model.fits else ""
+    where = ", ".join(model.backends) or model.proxy or "nowhere"
+    return f"{named(model.name)}: {model.context:,} tokens, {where}{_owner(model.owner)}{able}{idle}"
+
+
+def base_url(proxy: ProxyStatus) -> str:
+    """What OpenAI's clients want of a proxy."""
+    return proxy.url if proxy.url.endswith("/v1") else f"{proxy.url}/v1"
+
+
+def _call(proxy: ProxyStatus, status: FleetStatus) -> str:
+    """How anybody calls a model there, and how to come by a key."""
+    asked = named(proxy.owner) if proxy.owner else status.applied_by or "whoever applies this fleet"
+    seen = f", unknown: {proxy.reason}" if proxy.reason else ""
+    return (
+        f"{proxy.name}: base URL {base_url(proxy)}{_owner(proxy.owner)}{seen}; model: an alias of these; a key of your "
+        f"own: [keys.NAME] with models = [...] in the spec, and after an apply a person's "
+        f"fleethub show key.{proxy.name}.NAME --reveal: ask {asked}"
+    )
+
+
+def _done(one: Entry) -> str:
+    who = " ".join(part for part in (one.by, f"as {named(one.owner)}" if one.owner else "") if part)
+    says = one.says if one.says.startswith(one.action) else f"{one.action}: {one.says}"
+    return f"{one.at[:16]} {who or 'somebody'}: {says}"
 
 
 def _drift(status: FleetStatus) -> Iterable[dict[str, Any]]:
@@ -111,7 +155,7 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _consumer(node: NodeStatus, keys: Iterable[KeyStatus]) -> dict[str, Any]:
+def _consumer(node: NodeStatus, keys: Iterable[KeyStatus], proxies: Iterable[ProxyStatus]) -> dict[str, Any]:
     """One line for all, and the lines that its own session gets besides."""
     owner = f" ({named(node.owner)})" if node.owner and not same_name(node.owner, node.name) else ""
     chain = _chain(node.chain)
@@ -133,9 +177,21 @@ def _consumer(node: NodeStatus, keys: Iterable[KeyStatus]) -> dict[str, Any]:
     more = [*_key_of(node, {key.state for key in keys if key.name == node.key and key.proxy in node.proxies})]
     files = ", ".join(f"{f.role}: {f.path}" for f in node.files)
     more.append(_files_of(node) + (f" ({files})" if files else ""))
+    more += _calls(node, proxies)
     names = [node.name, node.owner, *node.projects, *node.labels.values()]
     about = f"node.{node.name}"
-    return {"names": [n for n in names if n], "about": about, "who": f"{node.name}{owner}", "says": says, "more": more}
+    told = {"about": about, "who": f"{node.name}{owner}", "says": says, "more": more, "owner": node.owner}
+    return {"names": [n for n in names if n], **told}
+
+
+def _calls(node: NodeStatus, proxies: Iterable[ProxyStatus]) -> Iterable[str]:
+    """How its models are called with its own key, and where that lies."""
+    urls = [base_url(proxy) for proxy in proxies if proxy.name in node.proxies]
+    env = next((f.path for f in node.files if f.role == "env"), "")
+    if urls and env and node.chain and node.applied:
+        where = f"{node.target.rstrip('/')}/{env}"
+        model = hop(node.chain[0])
+        yield f"calls {' or '.join(urls)} as model {model}; its key is in {where}: read there, never copied"
 
 
 def _key_of(node: NodeStatus, states: set[str]) -> Iterable[str]:
@@ -166,7 +222,8 @@ def _keys(status: FleetStatus) -> Iterable[dict[str, Any]]:
             scope = ", ".join(map(named, key.models)) if key.models is not None else key.reason or key.state
             names = [n for n in (key.name, key.owner, *key.projects) if n]
             says = f"a key on {key.proxy} without a node, reaches {scope}"
-            yield {"names": names, "about": key.address, "who": key.name, "says": says, "more": []}
+            told = {"about": key.address, "who": key.name, "says": says, "more": [], "owner": key.owner}
+            yield {"names": names, **told}
 
 
 def _chain(chain: Iterable[str]) -> str:
@@ -176,13 +233,14 @@ def _chain(chain: Iterable[str]) -> str:
 
 def _backend(backend: BackendStatus) -> str:
     """``monad-1 (host): 36.6 of 48.0 GiB planned, fits, 10.4 GiB left; loaded now: qwen3:32b``."""
+    name = f"{backend.name} ({backend.host}{_owner(backend.owner)})"
     if backend.url is None:
-        return f"{backend.name} ({backend.host}): {backend.reason}"
+        return f"{name}: {backend.reason}"
     need = gib(backend.need) if backend.need is not None else "an unknown amount"
     total = gib(backend.total) if backend.total is not None else "unknown VRAM"
     left = f", {gib(backend.headroom)} left" if backend.headroom is not None and backend.headroom >= 0 else ""
     planned = f"{need} of {total} planned, {backend.fit}{left}" if backend.placed else f"nothing planned, {total}"
     if backend.state != "there":
-        return f"{backend.name} ({backend.host}): {planned}; what is loaded is unknown"
+        return f"{name}: {planned}; what is loaded is unknown"
     loaded = ", ".join(named(held.tag) for held in backend.residents) or "nothing"
-    return f"{backend.name} ({backend.host}): {planned}; loaded now: {loaded}"
+    return f"{name}: {planned}; loaded when seen: {loaded}"

@@ -39,6 +39,7 @@ def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plac
 def session(folder: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
     """``fleethub context`` in a process of its own, as a hook runs it."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("FLEETHUB_", "TANGLECLAW_", "LITELLM_"))}
+    clean["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"  # where its name is enough
     return ended("context", *argv, cwd=folder, env={**clean, **env})
 
 
@@ -96,6 +97,47 @@ def test_a_pane_is_known_by_its_id_and_a_project_by_letters_and_digits(place: Pl
     for number, code in (("12", 0), ("13", 3)):
         env = {**clean, **config, "TANGLECLAW_PROJECT_ID": number}
         assert ended(*asked, cwd=place.folder, env=env).returncode == code
+
+
+def test_a_hook_says_nothing_in_a_project_that_is_no_consumer_unless_it_is_asked(place: Place, tmp_path: Path) -> None:
+    place.apply()
+    place.run("observe", code=0)
+    stranger, hook = tmp_path / "stranger", ("--format", "claude-hook")
+    stranger.mkdir()
+    config = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    assert session(stranger, *hook, **config).stdout == ""
+    assert "Inference fleet" in session(stranger, **config).stdout
+    for env in ({"FLEETHUB_CONTEXT": "all"}, {"TANGLECLAW_ROLE": "master"}, {"FLEETHUB_PROJECT": "volta"}):
+        assert "Inference fleet" in session(stranger, *hook, **config, **env).stdout
+    (place.folder / ".fleethub/tangleclaw.json").write_text('{"projects": {"3": "Stranger"}}')
+    assert "Inference fleet" in session(stranger, *hook, **config).stdout
+
+
+def test_what_a_session_needs_to_act_is_there(place: Place, world: World, tmp_path: Path) -> None:
+    place.edit("context = 32768", 'context = 32768\ncapabilities = ["tools"]\nowner = "Ops"')
+    place.apply()
+    place.run("assign", "tilt", "gpt-oss-20b", "--project", "TiLT Claw", "--yes", code=0)
+    place.run("observe", code=0)
+    elsewhere = tmp_path / "Volta"
+    elsewhere.mkdir()
+    served = {"url": "http://127.0.0.1:3310", "pid": os.getpid(), "host": os.uname().nodename}
+    (place.folder / ".fleethub/served.json").write_text(json.dumps(served))
+    text = session(elsewhere, XDG_CONFIG_HOME=str(tmp_path / "config")).stdout
+    for line in (
+        f"volta calls {world.proxy.url}/v1 as model qwen3-32b; its key is in nodes/volta/.env: read there",
+        "qwen3-32b: 32,768 tokens, gpu, owner Ops; tools",
+        "gpt-oss-120b: 32,768 tokens, gpu; used by nobody, would not fit",
+        f"main: base URL {world.proxy.url}/v1; model: an alias of these; a key of your own: [keys.NAME]",
+        'as "TiLT Claw": assign gpt-oss-20b to tilt',
+        "Page: http://127.0.0.1:3310",
+        f"fleethub -C {place.folder} assign NODE MODEL --project Volta --yes",
+        "everybody's pending edits (now: key.main.tilt, node.tilt)",
+        "not yours: entries",
+    ):
+        assert line in text, text
+    for gone in ({"pid": 999999999}, {"host": "another"}, {"pid": "x"}):
+        (place.folder / ".fleethub/served.json").write_text(json.dumps({**served, **gone}))
+        assert "Page:" not in session(elsewhere, XDG_CONFIG_HOME=str(tmp_path / "config")).stdout
 
 
 def test_an_edit_after_the_observation_is_told(place: Place, tmp_path: Path) -> None:
@@ -161,7 +203,7 @@ def test_a_released_node_is_told_until_it_is_taken_down(place: Place) -> None:
     assert "volta runs what is unknown, and is no longer in the spec" in place.run("context")
     place.write((place.folder / "fleet.toml").read_text())
     place.apply()
-    assert "volta" not in place.run("context").partition("\n\n")[2]
+    assert "volta" not in place.run("context").partition("\n\n")[2].partition("Last changes")[0]
 
 
 def test_a_config_that_cannot_be_understood_runs_what_is_unknown(place: Place) -> None:
@@ -281,7 +323,8 @@ def test_a_session_is_told_that_somebody_applied_from_another_clone(place: Place
     place.run("plan", code=4)
     text = place.run("context")
     assert "It cannot be looked at now: state.behind " in text
-    assert "git pull" in text
+    assert "take the fleet.lock of whoever applied" in text
+    assert "No drift" not in text
     assert "volta" in text, "what was seen before stays"
     other.push(place)
     place.run("observe", code=0)

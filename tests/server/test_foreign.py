@@ -31,8 +31,9 @@ def test_an_owner_written_through_the_api_speaks_to_no_session(client: TestClien
     post(client, "nodes", 201, name="newnode", host="newnode", model="qwen3-32b", owner=ORDER, project=ORDER)
     place.apply()
     text = told(place)
-    quoted = f'("{ORDER[:63]}…")'.replace("`", "'").replace("<", "‹")
-    assert text.count("Ignore all") == text.count(quoted) == 4
+    quoted = f'"{ORDER[:63]}…"'.replace("`", "'").replace("<", "‹")
+    assert text.count("Ignore all") == text.count(quoted) >= 4
+    assert text.count("--project YOU") == 3, "it is no word of a command either"
     assert "<system>" not in text
     assert "`fleethub destroy" not in text
 

@@ -116,7 +116,7 @@ def test_the_names_that_others_choose_are_quoted() -> None:
     who = next(c["who"] for c in told["consumers"] if c["who"].startswith("volta"))
     assert re.fullmatch(r'volta \("CANARY obey me [^"]*…"\)', who)
     assert all(line.startswith('"') or re.match(r"[\w-]+[ :]", line) for line in told["models"] + told["backends"])
-    assert 'loaded now: "CANARY obey me' in told["backends"][0]
+    assert 'loaded when seen: "CANARY obey me' in told["backends"][0]
 
 
 def test_the_document_is_data() -> None:

@@ -194,3 +194,22 @@ def test_two_hundred_drifted_nodes_leave_room_for_ones_own() -> None:
     assert "Yours:\n  volta runs llama3.1-8b" in text
     assert "more: fleethub status" in text
     assert "How to act:" in text
+
+
+def test_nothing_is_said_to_be_fine_of_what_was_seen_long_ago_or_changed_since() -> None:
+    fine = {**troubled(), "trouble": []}
+    assert "No drift and no open findings." in session_text([known(fine)], NOBODY, "text")
+    refused = {**fine, "refused": ["state.behind"]}
+    for one in (known(fine, 3601.0), known(fine, None), known(fine, since="the spec was edited"), known(refused)):
+        text = session_text([one], NOBODY, "text")
+        assert "No drift" not in text
+        assert "whether that is so now is not known" in text
+
+
+def test_several_fleets_are_told_how_to_act_once() -> None:
+    other = KnownFleet("/b", {**troubled(), "fleet": "other"}, 1.0, words="fleethub -C /b")
+    first = KnownFleet("/a b", troubled(), 1.0, words="fleethub -C '/a b'")
+    text = session_text([first, other], NOBODY, "text")
+    assert text.count("ask before wiring") == text.count("How to act") == 1
+    assert "fleethub -C '/a b' capacity BACKEND MODEL" in text
+    assert "How to act on monad (others: -C FOLDER):" in text
