@@ -110,6 +110,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "key.team-narrower": (E, "the list of the key's team lacks a model that the key must reach"),
     "key.team-blocked": (E, "the key's team is blocked, so every call of the key is refused"),
     "key.spent": (W, "the key or its team has spent its budget: every call is refused until it is reset or raised"),
+    "key.budget-below-spend": (W, "a budget of the spec is spent already, so an apply would block the key at once"),
     "key.fallback-outside": (W, "the proxy would fall back to a model outside the key's scope, and may not"),
     "proxy.no-custom-keys": (E, "the proxy does not let a key's value be chosen, so no key can be made there"),
     "key.orphan": (W, "a living key with this fleet's mark is in neither the spec nor the lockfile"),

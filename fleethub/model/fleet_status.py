@@ -142,6 +142,8 @@ class KeyStatus:
 
     ``projects`` as of a node; ``beside``: what else it was seen to have that the spec does not name (an expiry,
     limits, a team), in words.
+    ``spend`` and ``budget`` in the proxy's currency, as it counts them now (None: not told, none), ``budget_duration``
+    after which the budget begins anew (empty: never).
     """
 
     address: str
@@ -157,6 +159,14 @@ class KeyStatus:
     drift: str = ""
     beside: tuple[str, ...] = ()
     projects: tuple[str, ...] = ()
+    spend: float | None = None
+    budget: float | None = None
+    budget_duration: str = ""
+
+    @property
+    def left(self) -> float | None:
+        """What may still be spent; None without a budget, or where the spend is not told. Below zero: too much was."""
+        return self.budget - self.spend if self.budget is not None and self.spend is not None else None
 
 
 @dataclass(frozen=True, slots=True)

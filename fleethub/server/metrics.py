@@ -63,6 +63,15 @@ def _fleet(fleet_status: FleetStatus) -> Iterable[tuple[str, str, str, Iterable[
         *("findings", "gauge", "Findings by code"),
         [({"code": code, "severity": severity}, n) for (code, severity), n in sorted(codes.items())],
     )
+    keys = [(key, {"proxy": key.proxy, "key": key.name, "owner": key.owner}) for key in fleet_status.keys]
+    yield (
+        *("key_spend", "gauge", "What a key has spent since its budget began, in its proxy's currency"),
+        [(labels, key.spend) for key, labels in keys if key.spend is not None],
+    )
+    yield (
+        *("key_budget", "gauge", "What it may spend; none where it has no budget"),
+        [(labels, key.budget) for key, labels in keys if key.budget is not None],
+    )
     known = {b.name for b in backends if b.state == "there" and b.headroom is not None}
     yield (
         *("backend_headroom_bytes", "gauge", "VRAM left when all that is planned and loaded is there"),

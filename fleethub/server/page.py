@@ -179,6 +179,7 @@ def _parts(fleet_status: FleetStatus, observed: bool) -> dict[str, Any]:
         "total": sum(b.total or 0 for b in known),
         "unseen_backends": sum(1 for b in fleet_status.backends if b.url and b.state != "there"),
         "rows": sorted(rows, key=lambda row: TONES.index(row[1][0])),
+        "keys_of": keys,
         "loose_keys": [k for k in fleet_status.keys if not k.nodes],
         "wiring": picture.wiring(fleet_status),
         "askable": [b.name for b in fleet_status.backends if b.url],

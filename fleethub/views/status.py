@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleethub.model.fleet_status import BackendStatus, FleetStatus, ProxyStatus
+from fleethub.model.fleet_status import BackendStatus, FleetStatus, KeyStatus, ProxyStatus
 from fleethub.model.text import gib, heard, hop, named, plural
 from fleethub.views.age import elapsed
 from fleethub.views.style import Style
@@ -32,7 +32,8 @@ def status_text(fleet_status: FleetStatus, style: Style, now: str = "") -> str:
     for key in fleet_status.keys:
         models = ", ".join(map(named, key.models)) if key.models is not None else _state(key.state, key.reason)
         beside = f"  ({', '.join(map(heard, key.beside))})" if key.beside else ""
-        lines.append(f"  {key.proxy}.{key.name}: {models}{beside}{_planned(key.change)}")
+        lines.append(f"  {key.proxy}.{key.name}: {models}{beside}{_spending(key)}{_planned(key.change)}")
+    lines += _by_owner(fleet_status, style)
     if fleet_status.resources:
         lines += ["", style("bold", "Others")]
     for thing in fleet_status.resources:
@@ -44,6 +45,30 @@ def status_text(fleet_status: FleetStatus, style: Style, now: str = "") -> str:
 def _ago(at: str, now: str) -> str:
     age = elapsed(at, now)
     return f"{age} ago" if age and age != "just now" else age or f"at {at}"
+
+
+def _spending(key: KeyStatus) -> str:
+    """``, spent 17.40 of 20 per 30d``; nothing of a key that has no budget and spent nothing."""
+    if key.spend is None or (not key.spend and key.budget is None):
+        return ""
+    of = f" of {key.budget:g}" if key.budget is not None else ""
+    every = f" per {heard(key.budget_duration, 12)}" if key.budget is not None and key.budget_duration else ""
+    return f", spent {key.spend:.2f}{of}{every}"
+
+
+def _by_owner(fleet_status: FleetStatus, style: Style) -> list[str]:
+    """What each owner's keys have spent, most first."""
+    spent: dict[str, float] = {}
+    for key in fleet_status.keys:
+        spent[key.owner] = spent.get(key.owner, 0.0) + (key.spend or 0.0)
+    if not any(spent.values()) or len(spent) < 2:
+        return []
+    ordered = sorted(spent.items(), key=lambda one: (-one[1], one[0]))
+    return [
+        "",
+        style("bold", "Spent"),
+        *(f"  {named(owner) or 'nobody'}: {sum_:.2f}" for owner, sum_ in ordered if sum_),
+    ]
 
 
 def _owed(fleet_status: FleetStatus, style: Style) -> list[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
+import pytest
+import yaml
 from starlette.testclient import TestClient
 
 from fleethub.server.metrics import _escaped
@@ -72,3 +76,29 @@ def test_failures_are_counted(place: Place, master: None) -> None:
 
 def test_labels_are_escaped() -> None:
     assert _escaped('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
+
+
+def test_what_keys_have_spent_and_may_spend(place: Place, master: None, world: World) -> None:
+    site = site_of(place.folder, 60.0)
+    world.admin.update("a", spend=3.5, max_budget=20.0)
+    site.snapshots.refresh()
+    found = samples(client_of(site))
+    of_a = {name.partition("{")[0]: value for name, value in found.items() if 'key="a"' in name}
+    spend, budget = of_a["fleethub_key_spend"], of_a["fleethub_key_budget"]
+    assert (spend, budget) == (3.5, 20.0)
+    assert "spent 3.50 of 20" in client_of(site).get("/").text
+
+
+@pytest.mark.parametrize("path", ["prometheus/fleethub.rules.yml", "grafana/fleethub.json"])
+def test_what_is_shipped_asks_for_what_there_is(path: str, client: TestClient) -> None:
+    text = (Path(__file__).parents[2] / "examples/deploy" / path).read_text()
+    told = set(re.findall(r"^# TYPE (\S+)", client.get("/metrics").text, re.MULTILINE))
+    if path.endswith(".json"):
+        asked = " ".join(target["expr"] for panel in json.loads(text)["panels"] for target in panel["targets"])
+    else:
+        rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+        assert all(rule["annotations"]["runbook"] and rule["for"] for rule in rules)
+        asked = " ".join(rule["expr"] for rule in rules)
+    names = set(re.findall(r"fleethub_\w+", asked))
+    assert names
+    assert names <= told

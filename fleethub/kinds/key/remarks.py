@@ -12,8 +12,8 @@ SOON = 7 * 86400.0  # seconds before its end that a key is told of, or a quarter
 
 
 def remarks(item: KeyState) -> list[Finding]:
-    """The key, or its team, has spent its budget; or it ends soon, as the spec says, or has."""
-    return [*_ending(item), *_spent(item)]
+    """The key, or its team, has spent its budget, or would have by the spec's; or it ends soon, as it says, or has."""
+    return [*_ending(item), *_spent(item), *_would_block(item)]
 
 
 def _ending(item: KeyState) -> list[Finding]:
@@ -46,3 +46,18 @@ def _spent(item: KeyState) -> list[Finding]:
     block = f"[keys.{table_name(item.address.alias)}]"
     hint = "raise the team's max_budget in LiteLLM" if over else f"raise max_budget in {block}"
     return [Finding("key.spent", message, item.address, want.place, f"{hint}, or wait until the budget is reset")]
+
+
+def _would_block(item: KeyState) -> list[Finding]:
+    """A budget that an apply brings, and that is spent already."""
+    seen, want = item.seen, item.want
+    most, spend = (want.attrs.max_budget if want else None), (seen.telemetry.spend if seen else None)
+    if seen is None or want is None or most is None or not spend or spend < most or seen.attrs.max_budget == most:
+        return []
+    message = (
+        f"the key {item.address.alias!r} on {item.address.owner} has spent {spend:.2f}, so a max_budget of {most:g} "
+        "blocks it at once"
+    )
+    block = f"[keys.{table_name(item.address.alias)}]"
+    hint = f"raise max_budget in {block}, or wait until its budget is reset"
+    return [Finding("key.budget-below-spend", message, item.address, want.place, hint)]

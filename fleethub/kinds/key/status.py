@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fleethub.kinds.key.attributes import KeyAttrs, KeyTelemetry, beside
+from fleethub.kinds.key.attributes import KeyAttrs, KeySeen, KeyTelemetry, beside
 from fleethub.kinds.key.scope import scopes
 from fleethub.kinds.values import StatusInputs, seen_as
 from fleethub.model.address import key as key_address
@@ -27,6 +27,7 @@ def key_rows(inputs: StatusInputs) -> Iterable[KeyStatus]:
         state, reason = inputs.state(address)
         change, waits, drift = inputs.planned(address)
         want, have = inputs.wanted.get(address), inputs.locked.get(address)
+        budget, duration = _budget(observed)
         yield KeyStatus(
             address=str(address),
             proxy=address.owner,
@@ -41,4 +42,17 @@ def key_rows(inputs: StatusInputs) -> Iterable[KeyStatus]:
             drift=drift,
             beside=beside(observed) if observed else (),
             projects=fleet.keys[address.alias].projects if address.alias in fleet.keys else (),
+            spend=observed.telemetry.spend if observed else None,
+            budget=budget,
+            budget_duration=duration,
         )
+
+
+def _budget(seen: KeySeen | None) -> tuple[float | None, str]:
+    """The budget that the proxy holds a key to, whoever set it, and after what it begins anew."""
+    if seen is None:
+        return None, ""
+    others = seen.telemetry.unmanaged
+    most = seen.attrs.max_budget if seen.attrs.max_budget is not None else others.get("max_budget")
+    every = seen.attrs.budget_duration or others.get("budget_duration") or ""
+    return (float(most) if isinstance(most, int | float) else None), str(every)
