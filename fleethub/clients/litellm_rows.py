@@ -30,6 +30,10 @@ class _Lenient(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
+class _Budget(_Lenient):
+    soft_budget: float | None = None
+
+
 class _Key(_Lenient):
     token: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     key_alias: str | None = None
@@ -39,6 +43,7 @@ class _Key(_Lenient):
     max_parallel_requests: int | None = None
     max_budget: float | None = None
     budget_duration: str | None = None
+    litellm_budget_table: _Budget | None = None
     metadata: dict[str, Any] | None = None
     blocked: bool | None = None
     team_id: str | None = None
@@ -175,6 +180,11 @@ def shape(kind: type[T], body: Any) -> T:
         raise ShapeError(f"unexpected answer: {where}: {first['msg']}") from None
 
 
+def _soft(budget: _Budget | None) -> dict[str, Any]:
+    """A soft budget is kept in a row of its own, and told of by the key's."""
+    return {} if budget is None or budget.soft_budget is None else {"soft_budget": budget.soft_budget}
+
+
 def row(raw: dict[str, Any]) -> KeyRow:
     """A row of the list."""
     key = shape(_Key, raw)
@@ -184,7 +194,7 @@ def row(raw: dict[str, Any]) -> KeyRow:
         alias=key.key_alias or "",
         token=key.token,
         models=tuple(key.models or ()),
-        limits={n: getattr(key, n) for n in LIMITS} | by_model,
+        limits={n: getattr(key, n) for n in LIMITS} | _soft(key.litellm_budget_table) | by_model,
         metadata=metadata,
         blocked=bool(key.blocked),
         groups=tuple(key.access_group_ids or ()),

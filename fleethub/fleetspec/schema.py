@@ -325,7 +325,7 @@ class DefaultsTable(Table):
 
 
 Ignorable = Literal[
-    "rpm", "tpm", "max_budget", "budget_duration", "max_parallel_requests", "model_rpm", "model_tpm",
+    "rpm", "tpm", "max_budget", "soft_budget", "budget_duration", "max_parallel_requests", "model_rpm", "model_tpm",
     "expires", "allowed_routes", "tags", "team", "aliases", "router_settings",
 ]  # fmt: skip
 
@@ -336,6 +336,7 @@ class KeyTable(Block):
     rpm: int | None = Field(None, ge=0, le=2**53, description="Requests per minute")
     tpm: int | None = Field(None, ge=0, le=2**53, description="Tokens per minute")
     max_budget: float | None = Field(None, ge=0, description="Budget in the proxy's currency")
+    soft_budget: float | None = Field(None, gt=0, description="Spend from which LiteLLM warns, and refuses nothing")
     budget_duration: v.Period | None = Field(None, description='After which the budget starts anew, like "30d"')
     max_parallel_requests: int | None = Field(None, ge=1, le=2**31 - 1, description="Calls at a time")
     model_rpm: dict[v.Label, v.Limit] | None = Field(None, description="Requests per minute by model")

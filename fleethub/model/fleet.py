@@ -280,6 +280,7 @@ LIMITS = {
     "rpm": "rpm_limit",
     "tpm": "tpm_limit",
     "max_budget": "max_budget",
+    "soft_budget": "soft_budget",
     "budget_duration": "budget_duration",
     "max_parallel_requests": "max_parallel_requests",
     "model_rpm": "model_rpm_limit",
@@ -291,8 +292,8 @@ LIMITS = {
 class Key(Block):
     """Limits and extra scope of a key, on each proxy where it exists. ``models`` only for keys without nodes.
 
-    ``limits`` holds what the spec writes, under LiteLLM's names: rpm_limit, tpm_limit, max_budget (in the proxy's
-    currency), budget_duration, max_parallel_requests, model_rpm_limit and model_tpm_limit (by model). ``given``:
+    ``limits`` holds what the spec writes, under LiteLLM's names: rpm_limit, tpm_limit, max_budget, soft_budget (in the
+    proxy's currency), budget_duration, max_parallel_requests, model_rpm_limit, model_tpm_limit (by model). ``given``:
     expires (how long a value lives), allowed_routes, tags, team (its id). ``adopt``: whether what an adopted key may
     call beyond the wiring stays. ``grace``: seconds that an old value works on beside a new one; None: not written.
     ``ignore``: attributes that are left alone where somebody changed them, under LiteLLM's names.

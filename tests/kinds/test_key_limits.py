@@ -21,6 +21,7 @@ KEY = "key.main.a"
 GIVEN: list[dict[str, Any]] = [
     {"expires": "90d"},
     {"max_parallel_requests": 4},
+    {"soft_budget": 5.0},
     {"model_rpm": {"one": 60}},
     {"model_tpm": {"one": 6000, "two": 7}},
     {"allowed_routes": ["/v1/*"]},

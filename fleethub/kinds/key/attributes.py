@@ -41,6 +41,7 @@ class KeyAttrs:
     rpm_limit: int | float | None = None
     tpm_limit: int | float | None = None
     max_budget: int | float | None = None
+    soft_budget: int | float | None = None
     budget_duration: str | None = None
     max_parallel_requests: int | float | None = None
     model_rpm_limit: Mapping[str, int | float] | None = None
@@ -141,7 +142,7 @@ KeyState = ResourceState[KeyAttrs, KeyMaterial, KeyTelemetry]
 LIMITS = ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")
 OTHERS = ("max_parallel_requests", "model_rpm_limit", "model_tpm_limit")
 BY_MODEL = ("model_rpm_limit", "model_tpm_limit")
-SCALARS = (*LIMITS, "max_parallel_requests")
+SCALARS = (*LIMITS, "max_parallel_requests", "soft_budget")
 #: What the spec may give a key beside limits.
 GIVEN = ("expires", "allowed_routes", "tags", "team")
 #: What takes a key's power away, and is none unless the spec says so.

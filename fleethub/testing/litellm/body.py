@@ -14,7 +14,7 @@ from fleethub.testing.server import Refused, Request
 Body = dict[str, Any]
 
 INTEGERS = ("tpm_limit", "rpm_limit", "max_parallel_requests")
-NUMBERS = ("max_budget", "spend")
+NUMBERS = ("max_budget", "soft_budget", "spend")
 LISTS = ("models", "keys", "key_aliases", "allowed_routes", "access_group_ids", "tags", "guardrails")
 DICTS = ("metadata", "aliases", "router_settings", "config", "permissions", "model_rpm_limit", "model_tpm_limit")
 TEXTS = ("key", "key_alias", "budget_duration", "duration", "team_id", "user_id")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import secrets
 from datetime import timedelta
+from uuid import uuid4
 
 from fleethub.testing.litellm import rows
 from fleethub.testing.litellm.access import require_admin
@@ -209,6 +210,9 @@ def _apply(replica: Replica, row: Row, body: Body) -> None:
         row[name] = copy.deepcopy(body[name])
         if name == "budget_duration":
             row["budget_reset_at"] = reset_at(body[name], now) if body[name] else None
+    if "soft_budget" in body and (body["soft_budget"] is not None or row["litellm_budget_table"]):
+        row["budget_id"] = row["budget_id"] or str(uuid4())  # a row of a table of its own
+        row["litellm_budget_table"] = {"budget_id": row["budget_id"], "soft_budget": body["soft_budget"]}
     if "duration" in body and not (replica.old and body["duration"] is None):  # 1.82.0 ignores null
         length = seconds(body["duration"] or "")
         row["expires"] = None if length is None else now + timedelta(seconds=length)
