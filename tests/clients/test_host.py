@@ -325,6 +325,27 @@ def test_stale_files_go_only_when_they_are_still_ours(node: Target, tmp_path: Pa
     assert (tmp_path / "n/kept.yaml").exists()
 
 
+def test_an_apply_that_was_frozen_while_another_came_by_changes_nothing(node: Target, tmp_path: Path) -> None:
+    node.deliver(bundle(OLD, serial=3))
+    before = contents(node)
+    why = "apply 3 wrote there since, and this is apply 2; plan again"
+    for late in (
+        lambda: node.deliver(bundle(NEW, serial=2)),
+        lambda: node.stamp({"lineage": "l", "serial": 2, "generation": 1}),
+        lambda: node.remove({path: Blob(content) for path, content, _ in OLD}, lineage="l", serial=2),
+    ):
+        with pytest.raises(HostError, match=why):
+            late()
+        assert contents(node) == before
+        assert json.loads((tmp_path / "n/.fleethub/mark.json").read_text())["serial"] == 3
+        assert not (tmp_path / "n/.fleethub/mark.tmp").exists()
+    node.deliver(Bundle(NEW, {"lineage": "another", "serial": 1, "generation": 1}))  # a fleet that began anew
+    assert contents(node) == of(NEW)
+    (tmp_path / "n/.fleethub/mark.json").write_text('{"lineage": "l", "serial": "$(touch x)"}')
+    node.deliver(bundle(OLD, serial=1))
+    assert contents(node) == of(OLD)
+
+
 def test_a_check_on_the_node_refuses_a_set(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     bad = Check("the judge", ("sh", "-c", "pwd; cat compose.yaml; exit 15"))

@@ -70,12 +70,14 @@ def azurite() -> Iterator[Server]:
 @contextmanager
 def moto() -> Iterator[Server]:
     """moto's S3 with a bucket."""
-    found = subprocess.run([sys.executable, "-c", "import moto.server"], capture_output=True, check=False)
+    path = [p for p in (os.environ.get("FLEETHUB_MOTO", ""), os.environ.get("PYTHONPATH", "")) if p]
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(str(Path(p).resolve()) for p in path)}
+    found = subprocess.run([sys.executable, "-c", "import moto.server"], capture_output=True, check=False, env=here)
     if found.returncode:
-        missing("moto (pip install 'moto[s3,server]')", "moto")
+        missing("moto (pip install 'moto[s3,server]', or into the folder FLEETHUB_MOTO)", "moto")
     (port,) = free()
     folder = Path(tempfile.mkdtemp(prefix="fleethub-moto-"))
-    with _running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port, folder):
+    with _running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port, folder, here):
         endpoint = f"http://127.0.0.1:{port}"
         urllib.request.urlopen(urllib.request.Request(f"{endpoint}/fleets", method="PUT"), timeout=30).close()
         names = {"AWS_ACCESS_KEY_ID": "canary-id", "AWS_SECRET_ACCESS_KEY": "canary-secret", "AWS_REGION": "us-east-1"}
@@ -83,9 +85,9 @@ def moto() -> Iterator[Server]:
 
 
 @contextmanager
-def _running(argv: list[str], port: int, folder: Path) -> Iterator[None]:
+def _running(argv: list[str], port: int, folder: Path, env: dict[str, str] | None = None) -> Iterator[None]:
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder, env=env)
     try:
         end = time.monotonic() + 60
         while not _listens(port):

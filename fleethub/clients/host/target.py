@@ -121,7 +121,8 @@ class Target:
     def deliver(self, bundle: Bundle) -> Delivered:
         """Put the files in place in their order, then the mark; what FleetHub did not write is kept beside them first.
 
-        Raises HostError; then the node has the set that it had, or the new one once somebody contacts it again.
+        Raises HostError; then the node has the set that it had, or the new one once somebody contacts it again. One of
+        a lower serial than what lies there, of the same lineage, is refused: its apply was frozen meanwhile.
         """
         head = [self.path, str(bundle.port), "1" if bundle.restart else "", str(bundle.uid), _who()]
         paths = [*(path for path, _, _ in bundle.files), *bundle.stale]
@@ -163,10 +164,20 @@ class Target:
         except ShellError as error:
             raise HostError(str(error)) from None
 
-    def remove(self, files: Mapping[str, Blob], argv: Sequence[str] = (), when: Sequence[str] = ()) -> Removed:
-        """Run ``argv``, where ``when`` succeeds; remove what still is as given, then the mark."""
+    def remove(
+        self,
+        files: Mapping[str, Blob],
+        argv: Sequence[str] = (),
+        when: Sequence[str] = (),
+        lineage: str = "",
+        serial: int = 0,
+    ) -> Removed:
+        """Run ``argv``, where ``when`` succeeds; remove what still is as given, then the mark.
+
+        Raises HostError, also where an apply of this lineage and a higher serial wrote there.
+        """
         sums = [f"{blob.sha256().hex()}  {path}" for path, blob in files.items()]
-        head = [self.path, _who(), *when, "", *argv, "", *sums, ""]
+        head = [self.path, _who(), lineage, str(serial), *when, "", *argv, "", *sums, ""]
         lines, _ = self._run(scripts.REMOVE, head, b"", WRITE, files)
         self._ended(lines, "removed")
         return Removed(tuple(sorted(named(name, 120) for name in _told(lines, "stays"))), "unstopped" in lines)

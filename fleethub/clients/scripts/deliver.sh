@@ -12,6 +12,8 @@ mkdir $in || fail "cannot write to $target/$here"
 (cd $in && exec tar -xpmof -) || refuse "its files did not arrive whole"
 [ -f $in/sums ] && (cd $in && sums -c sums >/dev/null 2>&1) || refuse "its files did not arrive whole"
 unchanged() {
+  why=$(newer "$(field $in/mark.json lineage)" "$(field $in/mark.json serial)")
+  [ -z "$why" ] || refuse "$why"
   changed="changed since the plan was made; plan again"
   if [ -s $in/expects ] && ! bad=$(sums -c $in/expects 2>/dev/null); then
     refuse "$(say "$bad" | sed -n 's/: FAILED.*//p' | sed -n 1p) $changed"

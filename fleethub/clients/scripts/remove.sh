@@ -1,9 +1,9 @@
-# Input: path, who asks; words of the command that tells whether the next can be run here, an empty line; words of the
+# Input: path, who asks; lineage and serial of the apply; words of the command that tells whether the next can be run here, an empty line; words of the
 # command that ends the node, an empty line; sums of what may go, an empty line.
 # Output: "unstopped" where the node was not ended, for there is nothing here to end it with; then "stays NAME" for
 # what is left.
 . ./target.sh
-IFS= read -r target; IFS= read -r holder
+IFS= read -r target; IFS= read -r holder; IFS= read -r lineage; IFS= read -r serial
 if [ ! -e "$target" ] && [ ! -L "$target" ]; then gone "$target"; say removed; exit 0; fi
 [ -d "$target" ] || fail "$target is not a folder"
 cd "$target" || fail "no permission to look into $target"
@@ -14,6 +14,7 @@ set --
 while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
 if [ -d $here ]; then lock; fi
 if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
+why=$(newer "$lineage" "$serial"); [ -z "$why" ] || fail "$why"
 if [ $# -gt 0 ] && [ -n "$unmet" ]; then say unstopped
 elif [ $# -gt 0 ]; then
   command -v "$1" >/dev/null || fail "there is no $1 on this machine"

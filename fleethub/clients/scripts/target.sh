@@ -48,6 +48,20 @@ lock() {
   # shellcheck disable=SC2154  # each script reads who asks
   say "$$ $holder" 2>/dev/null >"$here/lock/holder" || fail "no space left for $PWD/$here/lock/holder"
 }
+# a field of a mark, as FleetHub writes it: a line each
+field() {
+  while IFS= read -r line; do
+    case $line in " \"$2\": "*) line=${line#*: }; line=${line%,}; line=${line#\"}; say "${line%\"}"; return;; esac
+  done 2>/dev/null <"$1"
+}
+# why an apply of this lineage and serial may not write here: one of a higher serial has, while it was frozen
+newer() {
+  if [ ! -f $here/mark.json ] || [ "$(field $here/mark.json lineage)" != "$1" ]; then return 0; fi
+  there=$(field $here/mark.json serial)
+  case $there in ''|*[!0-9]*) return 0;; esac
+  case $2 in ''|*[!0-9]*) return 0;; esac
+  [ "$there" -le "$2" ] || say "apply $there wrote there since, and this is apply $2; plan again"
+}
 # the sockets that listen on a port: another process has another one
 listener() {
   [ "$1" -gt 0 ] || return 0

@@ -162,7 +162,7 @@ def remove(do: RemoveNode, context: Context) -> tuple[str, ...]:
             files = [(path, data, do.modes.get(path, 0o600)) for path, data in before.items()]
             mark = {**context.mark(0), "digests": {}}
             target.deliver(Bundle(files, mark, expects=expects, owners=frozenset(before), restart=False))
-        done = target.remove(do.files, do.argv, do.when)
+        done = target.remove(do.files, do.argv, do.when, context.lineage, context.serial)
     except (HostError, Unreadable) as error:
         values = (said_in(guessed(path), blob.reveal()) for path, blob in do.there.items())
         raise StepError(_masked(str(error), {text for said in values for text in said})) from None
