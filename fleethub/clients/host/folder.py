@@ -24,25 +24,25 @@ UNDER_WAY = (".fleethub/lock", ".fleethub/next")
 def look(folder: Path, asked: Sequence[str]) -> HostReading | None:
     """The folder's files, its mark and the applied set; None: ask the script."""
     try:
-        return _look(folder, asked)
+        return _look(str(folder), asked)
     except (OSError, ValueError):
         return None
 
 
-def _look(folder: Path, asked: Sequence[str]) -> HostReading | None:
-    if not _there(folder):
+def _look(folder: str, asked: Sequence[str]) -> HostReading | None:
+    if _mode(folder) is None:
         return HostReading(exists=False)
-    if not folders.is_folder(folder) or any(_there(folder / name) for name in UNDER_WAY):
+    if folders.kind(Path(folder)) != "folder" or _under_way(folder):
         return None
-    mark = _file(folder / MARK)
-    files = {path: found for path in asked if (found := _file(folder / path)) is not None}
-    applied = {path: _content(_file(folder / f"{APPLIED}{path}")) for path in asked}
-    listener = _content(_file(folder / LISTENER))
+    mark = _file(f"{folder}/{MARK}")
+    files = {path: found for path in asked if (found := _file(f"{folder}/{path}")) is not None}
+    applied = {path: _content(_file(f"{folder}/{APPLIED}{path}")) for path in asked}
+    listener = _content(_file(f"{folder}/{LISTENER}"))
     contents = [found.content for found in files.values()] + [*applied.values(), listener]
     if sum(len(blob.reveal()) for blob in contents if blob is not None) > LARGEST:
         return None
-    compose = tuple(name for name in COMPOSE if folders.is_file(folder / name))
-    if any(_there(folder / name) for name in UNDER_WAY) or _bytes(_file(folder / MARK)) != _bytes(mark):
+    compose = tuple(name for name in COMPOSE if folders.is_file(Path(folder, name)))
+    if _under_way(folder) or _bytes(_file(f"{folder}/{MARK}")) != _bytes(mark):
         return None
     return HostReading(
         exists=True,
@@ -54,25 +54,27 @@ def _look(folder: Path, asked: Sequence[str]) -> HostReading | None:
     )
 
 
-def _there(path: Path) -> bool:
-    """Whether anything is there, be it a link to nothing; raises OSError where that cannot be seen."""
+def _under_way(folder: str) -> bool:
+    return any(_mode(f"{folder}/{name}") is not None for name in UNDER_WAY)
+
+
+def _mode(path: str) -> int | None:
+    """The mode of what is there, be it a link to nothing; None: nothing. Raises OSError where that cannot be seen."""
     try:
-        path.lstat()
+        return os.lstat(path).st_mode
     except FileNotFoundError:
-        up = path.parent
-        while not os.path.lexists(up):
-            path, up = up, up.parent
-        if path.name in folders.listing(up):
-            raise PermissionError(path.name) from None
-        return False
-    return True
-
-
-def _file(path: Path) -> FileReading | None:
-    """What is there; None: nothing. Raises OSError."""
-    if not _there(path):
+        up, _, name = path.rpartition("/")
+        while up and not os.path.lexists(up):
+            up, _, name = up.rpartition("/")
+        if name in folders.listing(Path(up or "/")):
+            raise PermissionError(name) from None
         return None
-    mode = path.lstat().st_mode
+
+
+def _file(path: str) -> FileReading | None:
+    """What is there; None: nothing. Raises OSError."""
+    if (mode := _mode(path)) is None:
+        return None
     if stat.S_ISLNK(mode):
         return FileReading(None, 0, "link")
     if not stat.S_ISREG(mode):
