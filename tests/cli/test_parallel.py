@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fleethub.clients.shell import Local
+from fleethub.clients.host import Target
 from tests.fleets import direct, fleet
 from tests.support import Place
 
@@ -17,7 +17,7 @@ NODES = 8
 
 
 class Watch:
-    """How many scripts ran at the same time at most; each waits until ``full`` of them run, or a moment."""
+    """How many targets were worked at the same time at most; each waits until ``full`` of them are, or a moment."""
 
     def __init__(self) -> None:
         self.now, self.most, self.full = 0, 0, 0
@@ -42,8 +42,9 @@ class Watch:
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     found = Watch()
-    original = Local.run
-    monkeypatch.setattr(Local, "run", lambda *args, **kwargs: found.run(original, args, kwargs))
+    for name in ("read", "deliver"):
+        original = getattr(Target, name)
+        monkeypatch.setattr(Target, name, lambda *args, original=original: found.run(original, args, {}))
     return found
 
 
