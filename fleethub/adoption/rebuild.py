@@ -1,8 +1,8 @@
 """A lockfile from what is there and what is wanted, where the one that was written is lost. Sends nothing.
 
 What has this fleet's mark and is as the spec wants it is recorded as applied. What is otherwise is recorded as it is
-seen; a consumer of which nobody knows what it runs with counts as using all that its keys may call now, so that the
-plan which follows takes nothing away from it. Where a consumer lies that the spec does not name there, nothing tells.
+seen; a consumer of which nobody knows what it runs with counts as using all that any key may call now, so that the plan
+which follows takes nothing away from it. Where a consumer lies that the spec does not name there, nothing tells.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def rebuild(
     """``fleet`` is one that remembers, and ``wanted`` is of it; ``seed``: its fingerprint. ``above``: a serial that is
     known to have been reached.
     """
-    items = items_of(wanted, None, ObserveContext(facts, seal, lineage), blocks)
+    context = ObserveContext(facts, seal, lineage)
+    recalled = {a: r for a, want in wanted.items() if (r := KINDS[a.kind].recalled(want, context)) is not None}
+    items = items_of(wanted, Lockfile(fleet.name, lineage, 0, seed, recalled), context, blocks)
     records: dict[Address, AnyLocked] = {}
     unsure: dict[Address, str] = {}
     left: dict[Address, str] = {}
@@ -148,13 +150,12 @@ def rebuild(
 
 
 def _begun(item: AnyState, found: AnyLocked, items: Mapping[Address, AnyState], *phases: str) -> AnyLocked:
-    """The record of a consumer that may use all that its keys may call now, until a plan has seen it settled."""
+    """The record of a consumer that may use any key, for all it may call now, until a plan has seen it settled."""
     assert item.want is not None
     wide: dict[Address, frozenset[str]] = {}
-    for need in item.want.needs:
-        seen = items[need].seen if need in items else None
-        if seen is not None:
-            wide[need] = KINDS[need.kind].grants(seen.attrs)
+    for other in items.values():
+        if KINDS[other.address.kind].provable and other.seen is not None:
+            wide[other.address] = KINDS[other.address.kind].grants(other.seen.attrs)
     needs: Needs = union(item.want.needs, wide)
     pending = Pending((*phases, UNSURE), item.want.attrs, needs, item.want.generation)
     return replace(found, pending=pending)

@@ -128,9 +128,13 @@ class Kind(Generic[A, M, T]):
         """How each orphan is deleted: steps of contract, which leave no record."""
         return ()
 
+    def recalled(self, want: Resource[A, M], context: ObserveContext) -> Locked[A] | None:
+        """What must be known of a lost record to see all that is there of a thing, by the marks; None: nothing."""
+        return None
+
     def found(self, item: ResourceState[A, M, T]) -> Locked[A] | str:
         """The record of what is wanted, and seen with this fleet's mark, where the one that was written is lost; or why
-        there can be none.
+        there can be none. ``item.locked`` is what ``recalled`` gave.
         """
         if item.want is None or item.seen is None:
             return "nothing of it is there"

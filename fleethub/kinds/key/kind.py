@@ -158,13 +158,24 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         slot, name = want.material.slot, seen.mark.fleet
         return seen.telemetry.derived or bool(name and isinstance(slot, Derived) and name == slot.fleet)
 
+    def recalled(self, want: KeyResource, context: ObserveContext) -> Locked[KeyAttrs] | None:
+        """Its values of other generations, by the marks of those that are there."""
+        slot, reading = want.material.slot, context.facts.of(want.source)
+        if not isinstance(slot, Derived) or not isinstance(reading, ProxyReading):
+            return None
+        told = [(mark.born or row.alias, mark) for row, mark in marks(reading) if mark.lineage == context.lineage]
+        others = {mark.generation for born, mark in told if born == slot.name} - {slot.generation}
+        values = (context.fingerprinter.slot(replace(slot, generation=n)) for n in sorted(others))
+        return record(want, replace(want.attrs, replaces=tuple(sorted(filter(None, values))) or None))
+
     def found(self, item: KeyState) -> Locked[KeyAttrs] | str:
-        """As it is seen; of a value of an earlier generation with that one, of a value that nobody derived none."""
-        seen, want = item.seen, item.want
+        """As it is seen; of a value of another generation with that one, of a value that nobody derived none."""
+        seen, want, slot = item.seen, item.want, item.want.material.slot if item.want else None
         if seen is None or want is None or seen.attrs.value == want.attrs.value:
             return super().found(item)
-        slot = want.material.slot
-        if not seen.telemetry.derived or seen.mark is None or not isinstance(slot, Derived):
+        recalled = item.locked.attrs if item.locked is not None else None
+        derived = recalled is not None and seen.attrs.value in (recalled.replaces or ())
+        if not derived or seen.mark is None or not isinstance(slot, Derived):
             return f"its value is none that FleetHub derives: fleethub import {item.address} takes it over"
         slot = replace(slot, generation=seen.mark.generation)
         return replace(record(want, seen.attrs), shape=str(slot), generation=slot.generation)
