@@ -15,7 +15,7 @@ from fleethub.kinds.model.attributes import ModelAttrs
 from fleethub.kinds.values import Dependents
 from fleethub.model.facts import Deployment, Facts, GpuReading, Installed, Reading, ServerReading
 from fleethub.model.observation import Absent, Source, Unknown
-from fleethub.model.plan import Action, Plan
+from fleethub.model.plan import MISSING, Action, Plan
 from tests.fleets import Spec, direct, fleet
 from tests.kinds.asking import NO, WAITS, item, phases, steps
 from tests.world import World, apply, facts, plan, wanted
@@ -113,6 +113,21 @@ def test_a_disk_that_nobody_can_ask_is_said(disk: int | None, params: str | None
     found = [f.message for f in made.findings if f.code == "model.disk-unknown"]
     assert found == [] if not says else says in found[0]
     assert actions(made)[MODEL] is Action.CREATE
+
+
+def test_a_plan_says_what_is_downloaded_and_how_it_is_loaded() -> None:
+    def fields(made: Plan) -> dict[str, tuple[object, object]]:
+        (change,) = (c for c in made.changes if str(c.address) == MODEL)
+        return {field.path[0]: (field.before, field.after) for field in change.fields}
+
+    spec = pulled(warm=True, context=8192, digest=DIGEST[:12])
+    assert fields(plan(world(spec), spec)) == {
+        "download": (MISSING, "about 18.1 GiB"),
+        "digest": (MISSING, DIGEST[:12]),
+        "loaded after a swap": (MISSING, "with 8,192 tokens"),
+    }
+    assert fields(plan(after(), pulled(digest="0" * 12)))["digest"] == (DIGEST[:12], "0" * 12)
+    assert fields(plan(after(), SPEC.without("nodes").without("models"))) == {}
 
 
 def test_its_size_is_that_of_one_that_is_installed_elsewhere() -> None:

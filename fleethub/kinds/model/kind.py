@@ -20,12 +20,15 @@ from fleethub.model.facts import Facts, ServerReading
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Absent, Locked, Lockfile, Resource, Seen, System, Unknown
-from fleethub.model.plan import Blocker, Phase, Step, Why
+from fleethub.model.plan import MISSING, Blocker, FieldChange, FileDiff, Phase, Step, Why
 from fleethub.model.text import gib
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
 
+#: What to do where nobody can tell whether there is room, and what happens all the same.
+SSH = "give the backend an ssh that may read its model server's environment"
+ENDS = "the pull ends as soon as it is seen to be too large"
 ModelResource = Resource[ModelAttrs, ModelMaterial]
 ModelSeen = Seen[ModelAttrs, ModelTelemetry]
 
@@ -122,12 +125,27 @@ class ModelKind(Kind[ModelAttrs, ModelMaterial, ModelTelemetry]):
             lacking += [] if size_of(want.material, facts)[0] is not None else [f"how large {address.alias} is"]
             if lacking:
                 message = f"{address.owner} does not tell {' nor '.join(lacking)}: whether it has room is not known"
-                hint = (
-                    "give the backend an ssh that may read the model server's environment, and the model its params; "
-                    "a pull ends as soon as it is seen to be too large"
-                )
+                ways = [] if free_of(want.material.backend, facts) is not None else [SSH]
+                ways += [] if size_of(want.material, facts)[0] is not None else ["give the model its params"]
+                hint = f"{', and '.join(ways)}; {'it is tried' if SSH in ways else ENDS}"
                 found.append(Finding("model.disk-unknown", message, address, want.place, hint))
         return found
+
+    def describe(self, item: ModelState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
+        """What is downloaded and held to, and how it is loaded; of one that goes nothing more than how large it is."""
+        if item.want is None or (self.theirs(item) and item.seen is not None):
+            return (), ()
+        wanted, seen = item.want.material, item.seen
+        before = seen.attrs.digest if seen is not None else ""
+        found = []
+        if seen is None or before != item.want.attrs.digest:
+            size = f"about {gib(wanted.size)}" if wanted.size else "of a size that is not known"
+            found.append(FieldChange(("download",), MISSING, size))
+        if item.want.attrs.digest != before:
+            found.append(FieldChange(("digest",), before or MISSING, item.want.attrs.digest or MISSING))
+        if found and wanted.context is not None:
+            found.append(FieldChange(("loaded after a swap",), MISSING, f"with {wanted.context:,} tokens"))
+        return tuple(found), ()
 
     def loses(self, item: ModelState) -> str:
         """What is pulled anew, when somebody wants it again."""
