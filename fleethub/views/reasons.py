@@ -40,7 +40,7 @@ _ORDER = ("node", "key", "route", "model")
 
 
 def uses_text(address: Address, graph: UseGraph, users: Sequence[Address], style: Style, full: bool = False) -> str:
-    """Who uses a thing as a tree: what is nearest to it first, each user once."""
+    """Who uses a thing as a tree: what is nearest to it first, each user once on its way."""
     head = f"{style('bold', str(address))} is used by {users_text(users, full)}"
     return "\n".join((head, *_branches(address, graph, style, full, "  ", {address})))
 
@@ -65,22 +65,20 @@ def uses_data(address: Address, graph: UseGraph, users: Sequence[Address]) -> li
 def _branches(
     address: Address, graph: UseGraph, style: Style, full: bool, indent: str, shown: set[Address]
 ) -> list[str]:
+    uses = [use for use in graph.of(address) if use.user not in shown]
+    shown = shown | {use.user for use in uses}
     groups: dict[tuple[str, str, bool, str], list[Use]] = {}
-    new: dict[Address, None] = {}
-    for use in graph.of(address):
-        if use.user in shown and use.user not in new:
-            continue
-        new[use.user] = None
-        same = ("" if full else use.user.kind, use.how, use.applied, "" if full else str(use.line or ""))
-        groups.setdefault(same if not graph.of(use.user) and not full else (str(use.user), *same[1:]), []).append(use)
-    shown |= new.keys()
+    for use in uses:
+        ends = all(above.user in shown for above in graph.of(use.user))  # nobody new above it
+        who = use.user.kind if ends and not full else str(use.user)
+        groups.setdefault((who, use.how, use.applied, str(use.line or "")), []).append(use)
     lines = []
-    for uses in groups.values():
-        first, names = uses[0], [use.user.name for use in uses]
-        who = str(first.user) if len(uses) == 1 else f"{plural(len(uses), first.user.kind)}: {_names(names, full)}"
+    for alike in groups.values():
+        first, names = alike[0], [use.user.name for use in alike]
+        who = str(first.user) if len(alike) == 1 else f"{plural(len(alike), first.user.kind)}: {_names(names, full)}"
         gone = style("warning", "  no longer in the spec") if first.applied else ""
         lines.append(f"{indent}{who}  {style('dim', first.how)}{gone}{_from(first.line, style)}")
-        for use in uses:
+        for use in alike:
             lines += _branches(use.user, graph, style, full, indent + "  ", shown)
     return lines
 
