@@ -1,0 +1,51 @@
+"""A history is bounded: specs that only old entries have go, and an entry that cannot be written is a note."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fleethub.model.history import Entry
+from fleethub.operations import history
+from tests.stores.memory import MemoryStore, Shared
+
+
+def applied(store: Any, number: int) -> None:
+    digest = f"sha256:{number:04}"
+    history.keep_spec(store, digest, {"fleet.toml": f"# {number}\n".encode()})
+    assert history.record(store, Entry("", "apply", serial=number, spec=digest)) == ()
+
+
+def test_the_specs_of_the_last_entries_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "SPECS", 3)
+    store: Any = MemoryStore(Shared())
+    for number in range(1, 6):
+        applied(store, number)
+    assert len(store.names("specs")) == 5
+    applied(store, 1)  # an old spec again: it is one of the latest now
+    applied(store, 6)
+    assert store.names("specs") == ("0001", "0005", "0006")
+    made, _ = history.of_serial(store, 6)
+    spec = history.spec_of(store, made)
+    assert spec is not None
+    assert (spec.main, spec.files) == ("fleet.toml", {"fleet.toml": b"# 6\n"})
+    made, _ = history.of_serial(store, 4)
+    assert history.spec_of(store, made) is None
+
+
+def test_what_cannot_be_kept_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    store: Any = MemoryStore(Shared())
+
+    def full(line: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store, "record", full)
+    (note,) = history.record(store, Entry("", "apply"))
+    assert note == "what was done is not in the history: [Errno 28] No space left on device"
+
+
+def test_nothing_of_a_serial_is_told_with_where_to_look() -> None:
+    store: Any = MemoryStore(Shared())
+    with pytest.raises(history.NotKept, match="nothing is kept of apply 3; fleethub log shows what is"):
+        history.of_serial(store, 3)
