@@ -12,8 +12,7 @@ import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -25,10 +24,10 @@ from fleethub.stores.interface import Store
 from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
 from tests.applying.test_crash import wired
-from tests.fleets import Spec, fleet
+from tests.fleets import fleet
 from tests.forked import ended
 from tests.proxies import Admin, chat
-from tests.stores import object_servers
+from tests.stores.kept import STORES, Kept, kept
 from tests.support import MASTER, Place
 
 #: One apply that kills itself at a write, before or after it; at 0 it lives, and tells each write by its name.
@@ -74,35 +73,8 @@ try:
 finally:
     pathlib.Path(told).write_text("\\n".join(names))
 """
-STORES = ("file", "postgres", "objects")
 #: Of the file store's points every so-manieth is in the short row, before and after in turn.
 EVERY = 9
-
-
-@dataclass
-class Kept:
-    """Where a fleet's state is kept, as its spec says and its environment has it."""
-
-    name: str
-    state: Callable[[Spec], Spec]
-    environment: dict[str, str]
-
-
-@contextmanager
-def kept(name: str, request: pytest.FixtureRequest) -> Iterator[Kept]:
-    if name == "file":
-        yield Kept(name, lambda spec: spec, {})
-    elif name == "postgres":
-        url: str = request.getfixturevalue("database")
-        named = {"FLEETHUB_DATABASE_URL": url}
-        yield Kept(name, lambda spec: spec.table("state", store="env:FLEETHUB_DATABASE_URL"), named)
-    else:
-        server: object_servers.Server = request.getfixturevalue("azurite_server")
-
-        def state(spec: Spec) -> Spec:
-            return spec.table("state", store=server.url(secrets.token_hex(8)), endpoint=server.endpoint)
-
-        yield Kept(name, state, server.environment)
 
 
 class Matrix:
