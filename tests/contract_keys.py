@@ -233,6 +233,28 @@ def test_a_rotation_refuses_no_call_on_two_replicas(
     place.plan_is_empty()
 
 
+def test_an_older_value_may_call_what_a_swap_beside_the_rotation_brings(
+    tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
+) -> None:
+    """A process takes its new chain over while it runs, and its new value when it is restarted: until then it calls the
+    new models with the old value, through each replica.
+    """
+    made = fleet(tuple(r.url for r in replicas), name=fresh(), key_cache_ttl=times.ttl)
+    made = made.table("defaults.node", settle=times.settle).node("rentalclaw", "qwen3-32b")
+    place = Place(tmp_path / "fleet", made.key("rentalclaw", grace="1h").text)
+    place.apply()
+    before = place.env("rentalclaw")["FLEETHUB_KEY_MAIN"]
+    assert 200 not in [chat(r.url, before, "gemma3-27b")[0] for r in replicas]
+    place.write(made.node("rentalclaw", "gemma3-27b").key("rentalclaw", grace="1h", generation=2).text)
+    out = place.apply()
+    assert "key.main.rentalclaw/widen-1" in out
+    assert set(admin.row("rentalclaw")["models"]) == {"qwen3-32b", "gemma3-27b"}  # type: ignore[call-overload]
+    assert [chat(r.url, before, "gemma3-27b")[0] for r in replicas] == [200, 200]
+    assert [calls(place, r, "gemma3-27b") for r in replicas] == [200, 200]
+    assert place.env("rentalclaw")["FLEETHUB_KEY_MAIN"] != before
+    assert "whoever uses it has" in place.run("plan", code=0)
+
+
 def test_a_rotation_takes_the_spend_along_and_a_user_that_is_no_node_gets_grace(
     tmp_path: Path, replicas: tuple[Endpoint, Endpoint], admin: Admin, times: Times
 ) -> None:
