@@ -17,12 +17,17 @@ from fleethub.planning.state import PlanningState
 
 def let_stay(state: PlanningState, orders: Orders) -> None:
     """What was there before FleetHub is let go of, not deleted, when the whole fleet is taken away, or with a consumer
-    that uses it and runs on; when the whole fleet is, so is all else that such a consumer has.
+    that uses it and runs on; when the whole fleet is, so is all else that such a consumer has. One that is let go of
+    unseen does not run on.
     """
+    gone = {a for a in orders.forget & state.items.keys() if isinstance(state.items[a].have, Unknown)}
     going = [
         i
         for a, i in state.items.items()
-        if state.kind(a).consumer and state.kind(a).goes_on(i) and (orders.uninstall or i.want is None)
+        if state.kind(a).consumer
+        and state.kind(a).goes_on(i)
+        and (orders.uninstall or i.want is None)
+        and a not in gone
     ]
     used = {need for item in going if item.locked is not None for need in item.locked.needs}
     for address, item in state.items.items():

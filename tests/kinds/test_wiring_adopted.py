@@ -19,7 +19,8 @@ from fleethub.model.address import key as key_address
 from fleethub.model.address import node as node_address
 from fleethub.model.facts import KeyRow
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Lockfile
+from fleethub.model.observation import Lockfile, Unknown
+from fleethub.model.plan import Action, Orders
 from fleethub.model.secret import Text
 from fleethub.nodetypes.found import FoundWay
 from fleethub.operations.spec import remembering
@@ -164,3 +165,19 @@ def test_a_kept_value_that_somebody_changed_is_told_and_left() -> None:
     (told,) = [finding for finding in left.findings if finding.code == "node.kept-changed"]
     assert told.message.endswith(".env: LLM")
     assert not [step for step in left.steps if isinstance(step.do, Deliver)]
+
+
+def test_the_key_of_a_node_that_runs_on_stays_with_it_and_that_of_a_dead_one_goes() -> None:
+    config = CONFIG.replace('"mine/x"', CHAINS[0]).replace("// keep", f"// keep\n      {PROVIDERS['by variable']}")
+    spec = said(config, f"LLM={VALUE}\n")
+    world = estate(spec, config, f"LLM={VALUE}\n")
+    lockfile = taken(world, spec)
+    less = spec.without("nodes").without("keys")
+    now, seen = remembering(less.fleet, lockfile), facts(replace(world, lockfile=lockfile), less)
+    left = make_plan(now, lockfile, wanted(now), seen, SEAL, (), True)
+    actions = {change.address: change.action for change in left.changes}
+    assert actions == {NODE: Action.DELETE, KEY: Action.RECORD}
+    assert [step.id for step in left.steps] == ["node.a/remove"], "as it was found"
+    dark = replace(seen, readings={**seen.readings, ("host", HERE): Unknown("no route to host", seen.at)})
+    gone = make_plan(now, lockfile, wanted(now), dark, SEAL, (), True, orders=Orders(forget=frozenset({NODE})))
+    assert {change.address: change.action for change in gone.changes} == {NODE: Action.RECORD, KEY: Action.DELETE}
