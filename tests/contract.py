@@ -356,9 +356,15 @@ def test_a_clone_that_is_behind_is_told(applied: Place, tmp_path: Path) -> None:
     assert "state.behind" not in other.run("plan")
 
 
-def test_a_lost_lockfile_is_told(applied: Place) -> None:
+def test_a_lost_lockfile_is_told_and_made_again(applied: Place) -> None:
+    before = applied.lockfile
     (applied.folder / "fleet.lock").unlink()
     assert "state.lost" in applied.run("plan", code=4)
+    with recorded() as sent:
+        applied.run("state", "rebuild", "--yes", code=0)
+    assert {method for method, _ in sent} <= {"GET"}
+    assert applied.lockfile.resources == before.resources
+    applied.plan_is_empty()
 
 
 def test_a_node_and_its_key_removed_are_a_clean_delete(applied: Place, admin: Admin) -> None:

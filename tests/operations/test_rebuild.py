@@ -59,6 +59,7 @@ def test_what_was_applied_is_recorded_again_and_the_plan_is_empty(world: World, 
     assert "nothing is lost" in place.run("state", "rebuild", "--yes", code=1)
 
 
+@pytest.mark.long
 def test_a_rotated_key_goes_on_where_it_was(world: World, place: Place) -> None:
     place.edit("rpm = 60", "rpm = 60\ngeneration = 3")
     place.apply()
@@ -74,6 +75,7 @@ def test_a_rotated_key_goes_on_where_it_was(world: World, place: Place) -> None:
     assert len(world.admin.rows("volta")) == 1
 
 
+@pytest.mark.long
 def test_a_node_that_cannot_be_looked_at_keeps_all_that_its_key_may_call(world: World, place: Place) -> None:
     folder = place.folder / "nodes/volta"
     lost(place)
