@@ -10,11 +10,10 @@ from fleethub.kinds.values import ObserveContext
 from fleethub.lockfile.decide import Decision, Whose, decide, settled
 from fleethub.lockfile.merge import Sides, merge
 from fleethub.model.address import key, node
-from fleethub.model.observation import Lockfile
+from fleethub.model.observation import Lockfile, Unknown
 from tests.fleets import Spec, fleet
 from tests.world import World, apply, facts, plan, wanted
 from tests.world import settled as applied
-from tests.world.lies import told
 from tests.world.values import SEAL
 
 VOLTA = key("main", "volta")
@@ -35,10 +34,10 @@ def sides(world: World, mine: Spec, theirs: Spec) -> tuple[World, Lockfile, Lock
     return last, first.lockfile, last.lockfile
 
 
-def decided(world: World, of: Spec, ours: Lockfile, theirs: Lockfile, lies: dict[str, str] | None = None) -> Decision:
+def decided(world: World, of: Spec, ours: Lockfile, theirs: Lockfile, dark: bool = False) -> Decision:
     seen = facts(replace(world, lockfile=ours), of)
-    if lies:
-        seen = told(seen, lies)
+    if dark:
+        seen = replace(seen, readings=dict.fromkeys(seen.readings, Unknown("no answer", seen.at)))
     pair = Sides(None, ours.resources.get(VOLTA), theirs.resources.get(VOLTA))
     return decide(VOLTA, pair, ours, theirs, wanted(of).get(VOLTA), ObserveContext(seen, SEAL, ours.lineage))
 
@@ -65,7 +64,7 @@ def test_where_the_mark_says_nothing_it_is_what_one_of_them_left() -> None:
 
 def test_what_cannot_be_looked_at_is_not_decided() -> None:
     world, ours, theirs = sides(applied(spec()), spec(rpm=5), spec(rpm=7))
-    made = decided(world, spec(rpm=5), ours, theirs, {"proxy": "unread"})
+    made = decided(world, spec(rpm=5), ours, theirs, dark=True)
     assert made.whose is Whose.BOTH
     assert made.why.startswith("it cannot be looked at: ")
     blocked = decide(VOLTA, Sides(None, ours.resources[VOLTA], None), ours, theirs, None,
