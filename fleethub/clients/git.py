@@ -110,6 +110,13 @@ def differing(folder: Path) -> frozenset[str]:
     return frozenset(name for name in listed.split("\0") if name)
 
 
+def last(folder: Path, path: str) -> tuple[str, str]:
+    """Author and short commit of the last commit that changed a file; empty for none. Raises GitError."""
+    told = _run(folder, ["log", "-1", "--format=%an%x00%h", "--", *_exact([path])], (0, 128)).strip()
+    author, _, commit = told.partition("\0")
+    return author, commit
+
+
 def blame(folder: Path, path: str) -> dict[int, tuple[str, str]]:
     """Author and short commit of each line, from 1, of a file as it is on disk; both empty for what is in no commit.
 

@@ -48,8 +48,9 @@ def notes(store: Store, root: Path, digest: str, texts: Mapping[str, bytes], loc
             shown = "; ".join(stretches[:FEW]) + (f"; and {len(stretches) - FEW} more" if stretches[FEW:] else "")
             if shown or inside:
                 since = "since the last apply" if before is not None else "since the last commit"
-                found.append(f"{name} was edited {since}: {shown or 'lines were removed'}")
-        return found
+                found.append(f"{name} was edited {since}: {shown or _removed(root, name, digest)}")
+        gone = sorted(set(before or ()) - set(texts)) if inside else []
+        return found + ([f"{', '.join(gone)}: no part of the spec any more"] if gone else [])
     except (git.GitError, OSError, StoreError):
         return []  # who wrote it is no reason not to plan
 
@@ -79,6 +80,12 @@ def _stretches(root: Path, name: str, before: bytes, now: bytes, digest: str, in
         numbers = list(group)
         where = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
         yield f"{'line' if len(numbers) == 1 else 'lines'} {where} {author}"
+
+
+def _removed(root: Path, name: str, digest: str) -> str:
+    """Who took lines out of a file that git knows."""
+    author, commit = ("", "") if name in git.differing(root) else git.last(root, name)
+    return f"lines were removed, {f'{named(flat(author))} ({commit})' if commit else _writer(root, name, digest, True)}"
 
 
 def _new_lines(before: bytes, now: bytes) -> Iterable[int]:

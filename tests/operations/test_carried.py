@@ -58,6 +58,21 @@ def test_each_line_since_the_last_apply_has_its_author(folder: Path) -> None:
     assert by_nobody.startswith("line 6 not committed (the file is ")
 
 
+def test_lines_that_went_have_who_took_them_out(folder: Path) -> None:
+    git(folder, "Ana", "init", "-q")
+    git(folder, "Ana", "add", "fleet.toml")
+    git(folder, "Ana", "commit", "-qm", "first")
+    lockfile = applied(folder)
+    edit(folder, 'drift = "stop"\n', "")
+    (told,) = notes(folder, lockfile)
+    assert told.startswith(
+        "fleet.toml was edited since the last apply: lines were removed, not committed (the file is "
+    )
+    git(folder, "Ben", "commit", "-qam", "second")
+    (told,) = notes(folder, lockfile)
+    assert told.startswith("fleet.toml was edited since the last apply: lines were removed, Ben (")
+
+
 def test_without_an_apply_only_what_nobody_committed_is_told(folder: Path) -> None:
     assert notes(folder, None) == []  # not in git
     git(folder, "Ana", "init", "-q")
