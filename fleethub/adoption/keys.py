@@ -11,6 +11,7 @@ from fleethub.fleetspec.added import NewBlock
 from fleethub.kinds.key import mark_of
 from fleethub.kinds.key.adopted import covers
 from fleethub.kinds.key.attributes import ALL, tags
+from fleethub.kinds.key.marks import shares_budget
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
@@ -76,6 +77,8 @@ def _key(draft: Draft, proxy: str, rows: Sequence[KeyRow], reading: ProxyReading
     if not models and not used:
         raise Unsayable(f"none of what it may call ({', '.join(row.models) or ALL}) is a model that the spec can say")
     said = _limits(row, used)
+    if shares_budget(row, reading):
+        said.pop("soft_budget", None)
     before = draft.keys.get(row.alias)
     if before is not None:  # the same alias on another proxy: one block is about both
         if said != {name: value for name, value in before.fields.items() if name != "models"}:

@@ -44,6 +44,7 @@ class _Key(_Lenient):
     max_budget: float | None = None
     budget_duration: str | None = None
     litellm_budget_table: _Budget | None = None
+    budget_id: str | None = None
     metadata: dict[str, Any] | None = None
     blocked: bool | None = None
     team_id: str | None = None
@@ -208,6 +209,7 @@ def row(raw: dict[str, Any]) -> KeyRow:
         left=_left(key),
         lifetime=_lifetime(key),
         used=_since(key.last_active),
+        budget=key.budget_id or "",
     )
 
 

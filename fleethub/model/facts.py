@@ -18,7 +18,8 @@ class KeyRow:
     ``limits`` under LiteLLM's names, those per model too (``model_rpm_limit``: model -> number). ``expires`` is
     ISO 8601. ``aliases`` (name asked for -> name called) and ``router_settings`` are the key's own. ``age``: seconds
     since it was made, ``used`` since a call was made with it, ``left`` until it expires, when it was read; None: not
-    told, or never. ``lifetime``: how long it lives as our mark says, where that is what it does.
+    told, or never. ``lifetime``: how long it lives as our mark says, where that is what it does. ``budget``: the id of
+    a row of budgets that it has, which other keys may have too; empty: none.
     """
 
     alias: str
@@ -38,6 +39,7 @@ class KeyRow:
     left: float | None = None
     lifetime: str | None = None
     used: float | None = None
+    budget: str = ""
 
 
 @dataclass(frozen=True, slots=True)

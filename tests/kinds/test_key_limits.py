@@ -143,3 +143,19 @@ def test_what_a_proxy_did_not_take_over_is_named() -> None:
     wanted = {"model_rpm_limit": {"one": 60}, "expires": "90d", "tags": ("lab",), "team": "t", "rpm_limit": 3}
     assert differing(row, wanted, created=False) == list(wanted)
     assert seconds("2w") == 14 * 86400
+
+
+def test_a_soft_budget_that_other_keys_have_too_is_left_alone_and_not_written() -> None:
+    """LiteLLM keeps it in a row of budgets: what is written for one key is then every key's."""
+    spec = SPEC.key("a", soft_budget=5.0)
+    world = settled(spec)
+    limits = {**world.key("a").limits, "soft_budget": 7.0}
+    own = world.at_key("a", limits=limits, budget="b-1")
+    assert [put.limits for put in puts(own, spec)] == [{"soft_budget": 5.0}]
+    other = replace(world.key("a"), alias="other", token="cd" * 32, metadata={}, budget="b-1")
+    shared = own.at_proxy(lambda proxy: proxy.with_key(other))
+    assert puts(shared, spec) == []
+    (change,) = plan(shared, spec).changes
+    assert [blocker.what for blocker in change.blockers] == ["soft_budget"]
+    bare = plan(shared, SPEC)
+    assert not any(isinstance(step.do, KeyPut) and "soft_budget" in step.do.limits for step in bare.steps)

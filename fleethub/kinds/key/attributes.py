@@ -104,6 +104,7 @@ class KeyTelemetry:
     older has its alias. ``serving``: those of the older that calls are taken with. ``age``: seconds since it was made,
     ``left`` until it expires, ``used`` since the last call with any of its values (None: none is told of). ``derived``:
     its value is this fleet's, by what its mark says of it.
+    ``shares_budget``: another key has the same row of budgets, which a soft budget is in.
     ``listed``: its models as LiteLLM has them, none for all.
     ``alone``: what is there of attributes that are left alone, where it is not as it is wanted.
     ``taken``: somebody else's key has the alias that a new value would have beside this one, ``crowded``: an older
@@ -133,6 +134,7 @@ class KeyTelemetry:
     crowded: bool = field(default=False, repr=False)
     alone: Mapping[str, Any] = field(default_factory=dict, repr=False)
     listed: tuple[str, ...] = field(default=(), repr=False)
+    shares_budget: bool = field(default=False, repr=False)
 
 
 KeyResource = Resource[KeyAttrs, KeyMaterial]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import count
 from typing import Any
 
@@ -78,6 +78,12 @@ def ours(
         return first.index(value) if value in first else len(first), row.alias != address.alias, row.token
 
     return tuple(row for _, row in sorted(found, key=rank))
+
+
+def shares_budget(row: KeyRow, reading: ProxyReading, mine: Collection[KeyRow] = ()) -> bool:
+    """Whether somebody else's key has the same row of budgets: a soft budget that is written there is both's."""
+    every = (one for same in reading.keys.values() for one in same)
+    return bool(row.budget) and any(one.budget == row.budget and one != row and one not in mine for one in every)
 
 
 def interims(address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, row: KeyRow) -> set[str]:

@@ -114,7 +114,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
         alias = interim(alias, want.generation, seen is not None and seen.telemetry.crowded)
     attrs = replace(
         want.attrs,
-        budget_duration=have.budget_duration if stuck else want.attrs.budget_duration,
+        **{one.what: getattr(have, one.what) for one in stuck},
         replaces=olds.values or None,
         interim=alias if olds.held else None,
     )
@@ -172,7 +172,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
                 locked=record(want, kept),
             )
         )
-    found = [_stuck(item) for _ in stuck]
+    found = [_stuck(item) for one in stuck if one.what == "budget_duration"]
     unproved = isinstance(slot, Kept) and not want.material.holders
     if unproved and any(step.phase is Phase.PROVE for step in steps):
         found.append(_unproved(item))
@@ -253,6 +253,8 @@ def _limits(seen: KeySeen | None, want: KeyResource) -> tuple[dict[str, Any], li
         clears = not seen or seen.telemetry.clears_budget_duration
         if name == "budget_duration" and value is None and not clears:
             stuck.append(Blocker(Why.POLICY, "this LiteLLM ignores budget_duration = null", name))
+        elif name == "soft_budget" and seen is not None and seen.telemetry.shares_budget:
+            stuck.append(Blocker(Why.POLICY, "it is in a budget that other keys have too, and would be theirs", name))
         else:
             limits[name] = value
     for name in BY_MODEL:
