@@ -28,14 +28,16 @@ from fleethub.model.plan import Plan
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.plan import read_and_plan
 from fleethub.operations.sessions import keep, refused
+from fleethub.operations.stores import recalled_store
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.operations.workplace import Workplace
+from fleethub.stores.copy import NAME as COPY
 from fleethub.stores.interface import StoreError
 
 log = logging.getLogger(__name__)
 NEVER = "Never observed: nothing has been read yet, so nothing is known."
-#: What an operator can put right: a spec, a lockfile or a store that cannot be used.
-BROKEN = (SpecError, LockfileError, StoreError)
+#: What an operator can put right: a spec or lockfile that cannot be used.
+BROKEN = (SpecError, LockfileError)
 JITTER = 0.1  # of the interval, so that several servers do not ask in step
 
 #: path -> (mtime, size, inode) of each file that a plan is made from; None: it is not there.
@@ -164,7 +166,7 @@ class SnapshotCache:
         signature, before = self._signature, self._snapshot
         try:
             signature = self._sign()
-            with Workplace(self._path, trusting=self._trusting) as workplace:
+            with Workplace(self._path, trusting=self._trusting, store=recalled_store) as workplace:
                 seen = before.facts
                 held = self._unobserved(workplace) if seen is None else read_and_plan(workplace, facts=seen)
                 self._publish(workplace, held, workplace.fleet_status(held), before.taken, signature)
@@ -204,7 +206,7 @@ class SnapshotCache:
         # a new file that an include matches changes its folder
         folders = {*(file.parent for file in files), *(root / name for name in loaded.folders)}
         templates = [root / "templates", *(root / "templates").rglob("*")]
-        watched = sorted(str(p) for p in {*files, *folders, *templates, root / "fleet.lock"})
+        watched = sorted(str(p) for p in {*files, *folders, *templates, root / "fleet.lock", root / COPY})
         return tuple((path, _stat(path)) for path in watched)
 
 
@@ -219,6 +221,6 @@ def _stat(path: str) -> tuple[int, int, int] | None:
 def _said(error: Exception) -> tuple[str, tuple[Finding, ...]]:
     if isinstance(error, SpecError):
         return "The spec does not hold together; what is shown is of the last one that did.", error.findings
-    if isinstance(error, (*BROKEN, OSError)):
+    if isinstance(error, (*BROKEN, StoreError, OSError)):
         return f"{str(error).rstrip('.')}.", ()
     return f"Reading the fleet failed ({type(error).__name__}): a bug of FleetHub's, please report it.", ()

@@ -38,11 +38,12 @@ class Copy:
 
     def __init__(self, root: Path) -> None:
         self._path = root / NAME
+        self._seen = self._path.with_name("state.seen")  # its time is when the copy was last known to be the newest
 
     def read(self) -> Copied | None:
         """What is there; None where nothing usable is."""
         try:
-            at = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+            at = datetime.fromtimestamp(self._seen.stat().st_mtime, UTC)
             lockfile, version, place, tag = _parsed(self._path.read_bytes())
             return Copied(lockfile, version, place, at, tag)
         except (OSError, ValueError, KeyError, TypeError, LockfileError):
@@ -54,11 +55,12 @@ class Copy:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             body = {"place": place, "version": version, "tag": tag, "lockfile": document}
             replace(self._path, json.dumps(body, ensure_ascii=False).encode(), 0o600)
+            self._seen.touch()
 
     def confirm(self) -> None:
         """It is still the newest."""
         with suppress(OSError):
-            self._path.touch()
+            self._seen.touch()
 
     def drop(self) -> None:
         """There is none any more."""

@@ -251,3 +251,22 @@ def test_it_writes_nothing_but_caches(place: Place) -> None:
 def test_it_looks_while_an_apply_holds_the_lock(place: Place) -> None:
     with local_lock(place.folder / ".fleethub/lock", "apply"):
         assert SnapshotCache(place.folder).refresh().problem == ""
+
+
+def test_who_serves_a_fleet_whose_store_cannot_be_reached_goes_on_with_what_was_known(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("psycopg")
+    lockfile = (place.folder / "fleet.lock").read_bytes()
+    place.edit("[fleet]\n", '[fleet]\nid = "0123456789abcdef"\nderive_from = "name"\n')
+    place.edit("[policy]", '[state]\nstore = "env:FLEETHUB_DATABASE_URL"\n[policy]')
+    monkeypatch.setenv("FLEETHUB_DATABASE_URL", "postgresql://me:canary@127.0.0.1:1/x")
+    (place.folder / "fleet.lock").write_bytes(lockfile)  # as state pull writes it
+    snapshots = SnapshotCache(place.folder)
+    assert snapshots.latest.fleet_status is not None
+    assert snapshots.latest.problem == ""
+    found = snapshots.refresh()
+    assert "PostgreSQL at 127.0.0.1:1/x cannot be used: nothing listens there" in found.problem
+    assert "canary" not in found.problem
+    assert found.fleet_status is not None
+    assert found.fleet_status.serial == 1
