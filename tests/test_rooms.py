@@ -38,7 +38,7 @@ ALLOWED = {
     "execute": {"clients", "engines", "kinds", "nodetypes"},
     "applying": {"clients", "kinds", "execute", "lockfile"},
     "views": {"adoption", "auditing", "engines", "lockfile", "kinds", "planfile", "reasons"},
-    "integrations": {"clients", "fleetspec", "state", "views", "atomic", "folders", "formats"},
+    "integrations": {"clients", "fleetspec", "nodetypes", "state", "views", "atomic", "folders", "formats"},
     "operations": {
         *("integrations", "verifying.ask", "adoption", "reasons", "auditing"),
         *("sizing", "engines", "placement", "fleetspec", "rendering", "kinds", "nodetypes", "planning", "verifying"),

@@ -24,6 +24,7 @@ from fleethub.fleetspec.values import (
     matching,
     name,
     one_line,
+    origin,
     params,
     positive_duration,
     positive_size,
@@ -64,6 +65,7 @@ Params = Annotated[int, PlainValidator(params), _text(_units(PARAM_UNITS), "32B"
 Duration = Annotated[float, PlainValidator(duration), _text(_units(TIME_UNITS), "60s", "5m")]
 PositiveDuration = Annotated[float, PlainValidator(positive_duration), _text(_units(TIME_UNITS), "60s")]
 Url = Annotated[str, PlainValidator(url), _text("^https?://[^@?#]+$", "http://llm.example.ts.net:4000")]
+Origin = Annotated[str, PlainValidator(origin), _text("^https?://[^@?#/]+$", "http://127.0.0.1:18790")]
 Reference = Annotated[SecretRef, PlainValidator(reference), WithJsonSchema(_REFERENCES)]
 StateStore = Annotated[
     SecretRef | str,

@@ -289,6 +289,11 @@ class RoleTable(TypeTables):
         {}, description='Providers of its own config that it is wired through, by their ids; with manage = "wiring"'
     )
     port: int | None = Field(None, ge=1, le=65535, description="The port that it listens on, 1 to 65535")
+    origins: list[v.Origin] = Field(
+        [],
+        description='Further origins of its web page, as browsers say them, like "https://volta.example.ts.net"; its '
+        "own port's and those of TangleClaw's first tunnels are allowed without",
+    )
     files: dict[v.Name, v.Line] = Field(
         {}, description=f"Where its files lie below the target, by what they are to its type ({_roles()})"
     )

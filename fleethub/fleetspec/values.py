@@ -117,6 +117,18 @@ def url(value: object) -> str:
     return value.rstrip("/")
 
 
+def origin(value: object) -> str:
+    """What a browser says where a page is from: scheme, host and port, in small letters, without a port that goes
+    without saying.
+    """
+    text = url(value)
+    parts = urlsplit(text.lower())
+    if parts.path:
+        raise bad("spec.value", "is the origin of a page, which has no path", 'write it like "http://127.0.0.1:18790"')
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return text.lower().removesuffix(f":{usual}") if parts.port == usual else text.lower()
+
+
 def reference(value: object) -> SecretRef:
     """A reference or a list of them. Whatever else stands here may be the secret itself."""
     items = value if isinstance(value, list) else [value]

@@ -259,6 +259,7 @@ class Node(Block):
     key: str
     manage: Literal["whole", "wiring"] = "whole"
     port: int = 0
+    origins: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     uid: int = 1000
     project: str = ""

@@ -29,6 +29,10 @@ class Base:
     providers = False
     ignores: frozenset[str] = frozenset()
 
+    def lets_in(self, node: Node, origin: str) -> bool:
+        """Nothing is known of pages that it serves."""
+        return True
+
     @property
     def required(self) -> frozenset[str]:
         """Nothing more."""

@@ -126,6 +126,9 @@ class NodeType(Protocol):
     def ignores(self) -> frozenset[str]:
         """The fields that say nothing of such a node, so that they are a mistake on it."""
 
+    def lets_in(self, node: Node, origin: str) -> bool:
+        """Whether a page of this origin may use it, as far as FleetHub's part of its files says."""
+
     @property
     def required(self) -> frozenset[str]:
         """The fields that a node must have beside host, model and target."""

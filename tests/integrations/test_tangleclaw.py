@@ -534,3 +534,39 @@ def test_another_tangleclaw_that_does_not_have_it_is_no_proof_that_it_is_gone(se
     assert record(root)["base"] == server.url
     assert use.unregister_document(root, Access()).fine
     assert server.state.documents == {}
+
+
+def test_a_tunnel_whose_origin_a_node_refuses_is_told_with_what_to_write(root: Path) -> None:
+    spec = """
+[fleet]
+name = "monad"
+[proxies.main]
+url = "http://llm:4000"
+master_key = "env:X"
+[models.m]
+proxy = "main"
+route = "openai/m"
+context = 32768
+[defaults.node]
+target = "run/{name}"
+image = "ghcr.io/openclaw/openclaw:2026.9.6"
+model = "m"
+[nodes.volta]
+host = "volta"
+[nodes.tilt]
+host = "tilt"
+"""
+    (root / "fleet.toml").write_text(spec)
+    ways = [("Volta", "volta", 18789, 18795), ("Tilt", "TILT", 18789, 18850), ("Other", "tilt", 1, 18851)]
+    connections = [
+        {"name": name, "host": host, "port": port, "localPort": local, "gatewayToken": TOKEN}
+        for name, host, port, local in ways
+    ]
+    with TangleClaw(projects=PROJECTS, connections=connections) as server:
+        report = use.register_document(root, Access(server.url))
+        says = [note for note in report.notes if "tunnel" in note]
+        assert len(says) == 1
+        assert says[0].endswith('which it refuses: write origins = ["http://127.0.0.1:18850"] in [nodes.tilt]')
+        (root / "fleet.toml").write_text(spec + 'origins = ["http://127.0.0.1:18850"]\n')
+        assert not any("tunnel" in note for note in use.document_status(root, Access()).notes)
+        assert TOKEN not in str(report)

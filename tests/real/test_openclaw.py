@@ -199,3 +199,35 @@ def test_what_openclaws_validator_refuses_is_refused_here_by_its_schema(over, sc
     variables = write(rendered, tmp_path)
     config = tmp_path / nodetypes.paths(nodetypes.get(node.type), node)["openclaw"]
     assert openclaw(["config", "validate"], config, variables, tmp_path, code=1)["valid"] is False
+
+
+CHECK = """
+import { readFileSync } from "node:fs";
+const [module, config, ...origins] = process.argv.slice(1);
+const exported = Object.values(await import(module));
+const check = exported.find((one) => typeof one === "function" && one.name === "checkBrowserOrigin");
+const allowedOrigins = JSON.parse(readFileSync(config)).gateway.controlUi.allowedOrigins;
+const asked = origins.map((origin) => ({ origin, requestHost: new URL(origin).host, allowedOrigins }));
+console.log(JSON.stringify(asked.map((one) => check({ ...one, isLocalClient: false }))));
+"""
+
+
+@pytest.mark.parametrize("which", CONTAINERS)
+def test_openclaws_own_check_lets_the_page_in_through_tunnels(which, tmp_path):
+    """TangleClaw's tunnels rewrite Origin and Host to their local port; in a container nobody is a local client."""
+    folder, *_ = (Path(part).parent for part in reversed(tool("FLEETHUB_OPENCLAW_BIN").split(":")))
+    (module,) = (folder / "openclaw/dist").glob("origin-check-*.mjs")
+    rendered, _ = deliver(which, tmp_path)
+    config = next(tmp_path / file.path for file in rendered.files if file.role == "openclaw")
+    tunnels = [f"http://127.0.0.1:{port}" for port in (18789, 18790, 18791, 18804)]
+    origins = [*tunnels, f"http://localhost:{NODES[which].port}", "https://elsewhere.example"]
+    path = f"{tool('FLEETHUB_OPENCLAW_BIN')}:{os.environ['PATH']}"
+    argv = ["node", "--input-type=module", "-e", CHECK, str(module), str(config), *origins]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env={"PATH": path, "HOME": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    *allowed, elsewhere = json.loads(done.stdout)
+    own = {"ok": True, "matchedBy": "allowlist"}
+    if NODES[which].settings.get("gateway", {}).get("controlUi"):
+        return  # the spec itself says which
+    assert allowed == [own] * len(allowed)
+    assert elsewhere == {"ok": False, "reason": "origin not allowed"}

@@ -90,12 +90,17 @@ class Document(_Shape):
 
 
 class Connection(_Shape):
-    """An agent's gateway that TangleClaw reaches by SSH; ``folder`` on its host, where its files lie."""
+    """An agent's gateway that TangleClaw reaches by SSH; ``folder`` on its host, where its files lie.
+
+    ``port`` is its own, ``local`` that of the tunnel on TangleClaw's machine.
+    """
 
     name: Shown
     host: Shown
     user: Shown = Field("", alias="sshUser")
     folder: Shown = Field("", alias="instanceDir")
+    port: int | None = None
+    local: int | None = Field(None, alias="localPort")
 
     @field_validator("user", "folder", mode="before")
     @classmethod

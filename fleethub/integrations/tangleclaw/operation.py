@@ -127,10 +127,12 @@ def _audience(
     log: Log, client: TangleClaw, found: Group, document: Document | None, projects: Projects
 ) -> list[Member] | None:
     """Who sees it, who has it locked, and in whose CLAUDE.md it stands; returns the members, None: not known."""
-    from fleethub.integrations.tangleclaw import audience
+    from fleethub.integrations.tangleclaw import audience, tunnels
     from fleethub.integrations.tangleclaw.client import TangleClawError
 
     members = log.run("audience", partial(audience.audience, client, found, projects))
+    with suppress(TangleClawError):
+        log.notes += tunnels.notes(client, log.root)
     if document is None:
         return members
     with suppress(TangleClawError):  # a note is not worth a step

@@ -48,7 +48,7 @@ class EnvFile(Base):
 
     name = NAME
     title = "a program with one .env"
-    ignores = frozenset({"image", "project"})
+    ignores = frozenset({"image", "project", "origins"})
     table = SpecTable(NAME, "What its program calls the variables in its .env", model=_table)
     files = (
         FileType(

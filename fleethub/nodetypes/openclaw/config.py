@@ -8,13 +8,13 @@ from typing import Any
 
 from fleethub.formats import strict
 from fleethub.model.fleet import Node
-from fleethub.nodetypes.openclaw.names import PORT
+from fleethub.nodetypes.openclaw.names import PORT, TUNNELS
 from fleethub.nodetypes.openclaw.wiring import TIMEOUT, ProviderRoute, answer, patience
 
 
 def context(node: Node, chain: tuple[ProviderRoute, ...], container: bool) -> dict[str, object]:
     """Values for the template. In a container the gateway listens on its own port, published on the host."""
-    origins = [f"http://{host}:{node.port}" for host in ("127.0.0.1", "localhost")]
+    origins = allowed(node)
     return {
         "hops": [hop(route) for route in chain],
         "providers": providers(chain),
@@ -25,6 +25,18 @@ def context(node: Node, chain: tuple[ProviderRoute, ...], container: bool) -> di
             "origins": origins,
         },
     }
+
+
+def allowed(node: Node) -> list[str]:
+    """The origins at which its page is served: by its own port, through TangleClaw's tunnels, and what the spec says.
+
+    A tunnel has a port of its own on the machine where the browser is, and the page's origin names that one. Which it
+    is hangs on the order in which connections were made, so the first ports of its range are allowed: a node that is
+    added changes no other's file.
+    """
+    own = [f"http://{host}:{node.port}" for host in ("127.0.0.1", "localhost")]
+    tunnels = [f"http://127.0.0.1:{port}" for port in TUNNELS]
+    return list(dict.fromkeys((*own, *tunnels, *node.origins)))
 
 
 def providers(chain: tuple[ProviderRoute, ...]) -> list[dict[str, object]]:

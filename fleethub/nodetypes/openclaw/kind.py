@@ -36,6 +36,7 @@ from fleethub.nodetypes.openclaw import (
     wiring,
 )
 from fleethub.nodetypes.openclaw.checks import ConfigFinding
+from fleethub.nodetypes.openclaw.config import allowed
 from fleethub.nodetypes.openclaw.files import FILES
 from fleethub.nodetypes.openclaw.table import TABLE
 from fleethub.nodetypes.projection import Projection
@@ -51,9 +52,13 @@ class OpenClaw(Base):
     overlay = "openclaw"
     context_min = 16_384  # its own prompt takes about 10k tokens for one line
 
+    def lets_in(self, node: Node, origin: str) -> bool:
+        """In a container nobody is a local client; without one whoever comes through a tunnel is."""
+        return not self.container or node.manage != "whole" or origin in allowed(node)
+
     def __init__(self, name: str, container: bool) -> None:
         self.name, self.container = name, container
-        self.ignores = frozenset() if container else frozenset({"image", "project"})
+        self.ignores = frozenset() if container else frozenset({"image", "project", "origins"})
         self.files = FILES if container else tuple(file for file in FILES if file.role != "compose")
 
     @property

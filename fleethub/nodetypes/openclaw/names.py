@@ -10,6 +10,9 @@ from fleethub.model.fleet import Node
 #: Where a gateway listens: on its host, and always in its container.
 PORT = 18789
 
+#: Local ports of TangleClaw's tunnels, which it takes from 18789 on, one for each connection.
+TUNNELS = range(18789, 18805)
+
 IMAGE = "OPENCLAW_IMAGE"
 TOKEN = "OPENCLAW_GATEWAY_TOKEN"  # noqa: S105
 READONLY = "OPENCLAW_CONFIG_READONLY"
