@@ -34,7 +34,7 @@ exec sh -c "$last"
 
 def git(folder: Path, *argv: str) -> str:
     """Git as an operator's, who edits nothing by hand."""
-    who = ["-c", "user.name=ops", "-c", "user.email=ops@here", "-c", "core.editor=true", "-c", "pull.rebase=false"]
+    who = ["-c", "user.name=ops", "-c", "user.email=ops@here", "-c", "core.editor=true"]
     done = subprocess.run(["git", *who, *argv], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -65,6 +65,8 @@ def clones(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     # git's driver is this FleetHub, whatever is installed
     monkeypatch.setattr(merge_driver, "program", lambda: f"{sys.executable} -m fleethub")
     monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
+    for name, value in (("COUNT", "1"), ("KEY_0", "pull.rebase"), ("VALUE_0", "false")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
     git(tmp_path, "init", "-q", "--bare", "hub.git", "--initial-branch=main")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/ssh").write_text(SSH)
@@ -143,7 +145,11 @@ def both(world: World, a: Clone, b: Clone, model: str) -> None:
     assert (a.folder / "fleet.lock").read_bytes() == (b.folder / "fleet.lock").read_bytes()
 
 
-def test_applies_at_once_from_two_clones_are_one_lockfile(world: World, clones: tuple[Clone, Clone]) -> None:
+@pytest.mark.parametrize("rebase", ["false", pytest.param("true", marks=pytest.mark.long)])
+def test_applies_at_once_from_two_clones_are_one_lockfile(
+    world: World, clones: tuple[Clone, Clone], rebase: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", rebase)
     both(world, *clones, ALIASES[1])
     b = clones[1]
     b.plan_is_empty()
