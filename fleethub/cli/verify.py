@@ -39,6 +39,8 @@ def cmd(options: dict[str, object], nodes: tuple[str, ...], live: bool, timeout:
         found = done.data
         if not found.refused:
             out.text(verify_text(found.nodes, found.findings, out.style))
+            for note in found.notes:
+                out.text(f"note: {note}")
             for node in found.nodes:
                 out.lines(verify_data(node))
         if out.json or found.refused:

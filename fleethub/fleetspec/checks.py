@@ -70,6 +70,7 @@ def check(context: CheckContext) -> Iterator[Finding]:
     yield from _owners(context)
     yield from _backends(context)
     yield from _agents(context)
+    yield from _notify(context)
     yield from _models(context)
     yield from _pulls(context)
     yield from _role(context, ("defaults", "node"), spec.defaults.node)
@@ -100,6 +101,19 @@ def _agents(context: CheckContext) -> Iterator[Finding]:
     for name, agent in context.spec.agents.items():
         for index, backend in enumerate(agent.backends or ()):
             yield from context.reference("backends", backend, ("agents", name, "backends", index))
+
+
+def _notify(context: CheckContext) -> Iterator[Finding]:
+    for name, table in context.spec.notify.items():
+        path: KeyPath = ("notify", name)
+        if (table.url is None) == (table.command is None):
+            hint = 'write url = "https://…" or command = ["mail", "…"]'
+            yield context.finding("spec.value", f"notify {name} needs a url or a command, one of them", path, hint)
+        elif table.command is not None and (table.token is not None or "format" in table.model_fields_set):
+            yield context.finding("spec.value", "token and format are for url", path, "take them out")
+        elif table.format == "ntfy" and (table.url or "").count("/") < 3:
+            hint = "like https://ntfy.sh/TOPIC"
+            yield context.finding("spec.value", "an ntfy url ends with its topic", (*path, "url"), hint)
 
 
 def _state(context: CheckContext) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from fleethub.fleetspec.schema import (
     BackendTable,
     KeyTable,
     ModelTable,
+    NotifyTable,
     PolicyTable,
     ProxyTable,
     Spec,
@@ -37,6 +38,7 @@ from fleethub.model.fleet import (
     Key,
     Model,
     Node,
+    Notify,
     Policy,
     Proxy,
     State,
@@ -73,6 +75,7 @@ def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources, types: Mappin
         keys={n: _key(k, common("keys", n, k)) for n, k in spec.keys.items()},
         moved=renamed_nodes(spec),
         acknowledged=acknowledged(spec, sources),
+        notify={n: _told(n, t) for n, t in spec.notify.items()},
         agents={n: _agent(n, a) for n, a in spec.agents.items()},
     )
 
@@ -80,6 +83,11 @@ def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources, types: Mappin
 def _agent(name: str, table: AgentTable) -> Agent:
     nodes, backends = (None if names is None else tuple(names) for names in (table.nodes, table.backends))
     return Agent(name=name, nodes=nodes, backends=backends, a_day=table.a_day)
+
+
+def _told(name: str, table: NotifyTable) -> Notify:
+    command = tuple(table.command or ())
+    return Notify(name, table.url or "", table.format, table.token, command, tuple(table.on))
 
 
 def _policy(table: PolicyTable) -> Policy:

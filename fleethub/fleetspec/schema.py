@@ -385,6 +385,20 @@ class MovedTable(Table):
     new: v.Line = Field(alias="to", description='What it is called now, like "node.ohm"')
 
 
+class NotifyTable(Table):
+    """Who is told what is wrong, once, and when it is over: by a URL or a command."""
+
+    url: v.Url | None = Field(
+        None, description="A webhook, which gets JSON; or an ntfy topic, like https://ntfy.sh/TOPIC"
+    )
+    format: Literal["json", "ntfy"] = Field("json", description="What is posted to url")
+    token: v.Reference | None = Field(None, description="Its bearer token, by reference")
+    command: list[v.Line] | None = Field(None, min_length=1, description="A program, which gets the text as its input")
+    on: list[Literal["drift", "error", "full", "unknown", "verify"]] = Field(
+        ["drift", "error", "full", "unknown", "verify"], description="What is told; default: all"
+    )
+
+
 class AcceptTable(Table):
     """A warning that is known: plans show it as one line, until a day. An error is never accepted."""
 
@@ -411,6 +425,7 @@ class Spec(Table):
     agents: dict[v.Name, AgentTable] = Field(
         {}, description="Limits of agents by the name that fleethub mcp --as gives"
     )
+    notify: dict[v.Name, NotifyTable] = Field({}, description="Who is told what is wrong, by name")
     accept: list[AcceptTable] = Field([], description="Warnings that are known; only in the main file")
     moved: list[MovedTable] = Field([], description="Nodes that were renamed; only in the main file")
 

@@ -57,6 +57,18 @@ class Policy:
     agents: Literal["read", "propose", "apply"] = "propose"
 
 
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Who is told what is wrong: a ``url`` that is posted to, or a ``command`` that gets the text. ``on``: sorts."""
+
+    name: str
+    url: str
+    format: Literal["json", "ntfy"]
+    token: SecretRef | None
+    command: tuple[str, ...]
+    on: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """What an agent may ask for over MCP: edits of these ``nodes`` (patterns of names, ``@label``), which load models
@@ -369,13 +381,15 @@ class Fleet:
     ssh_program: bool = False
     moved: Mapping[str, str] = field(default_factory=dict)  # nodes by the names that they had
     acknowledged: tuple[Acknowledged, ...] = ()
+    notify: Mapping[str, Notify] = field(default_factory=dict)
     agents: Mapping[str, Agent] = field(default_factory=dict)  # where there is any, no other may edit
 
     @property
     def secret_variables(self) -> frozenset[str]:
         """The environment variables that hold what the spec refers to; no program that ssh starts gets them."""
         nodes = (value for node in self.nodes.values() for value in node.env.values() if isinstance(value, SecretRef))
-        refs = (self.key_seed, self.state.reference, *(proxy.master_key for proxy in self.proxies.values()), *nodes)
+        others = (*(proxy.master_key for proxy in self.proxies.values()), *(to.token for to in self.notify.values()))
+        refs = (self.key_seed, self.state.reference, *others, *nodes)
         words = (text.partition(":") for ref in refs if ref for text in ref.alternatives)
         return frozenset(name for scheme, _, name in words if scheme == "env")
 

@@ -148,6 +148,8 @@ def uses(fleet: Fleet) -> tuple[Use, ...]:
             use(url, f"backend.{backend.name} {name}")
         if backend.ssh and backend.ssh != "local":
             use(f"ssh://{backend.ssh}", f"backend.{backend.name} ssh")
+    for told in fleet.notify.values():
+        use(told.url, f"notify.{told.name} url", told.token)
     for node in fleet.nodes.values():
         use(node.target, f"node.{node.name} target")
     return tuple(dict.fromkeys(found))
@@ -158,6 +160,9 @@ def runs(fleet: Fleet) -> tuple[Run, ...]:
     found = [*_commands(fleet.key_seed, SEED), *_commands(fleet.state.reference, STATE)]
     for proxy in fleet.proxies.values():
         found += _commands(proxy.master_key, f"proxy.{proxy.name} master_key")
+    for told in fleet.notify.values():
+        found += _commands(told.token, f"notify.{told.name} token")
+        found += [Run(shlex.join(told.command), f"notify.{told.name} command")] if told.command else []
     for node in fleet.nodes.values():
         for name, value in node.env.items():
             found += _commands(value, f"node.{node.name} env {name}")

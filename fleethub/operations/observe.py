@@ -12,6 +12,7 @@ from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Plan
 from fleethub.operations.held import PlanInput
+from fleethub.operations.notify import seen_events, tell
 from fleethub.operations.offline import commit_facts
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
@@ -43,6 +44,7 @@ def run(workplace: Workplace, facts: bool = False) -> Outcome[ObserveResult]:
     if lockfile is not None and lockfile == held.lockfile and not plan.changes:
         lockfile = _asked_no_more(lockfile, plan)
     notes = (*publish(workplace.fleet, lockfile), *_listed(workplace.root))
+    notes += tell(workplace, fleet_status.at, seen_events(fleet_status))
     if facts:
         where = commit_facts(workplace.fleet, held.facts).relative_to(workplace.root)
         notes += (f"{where}/ has what plan --offline reckons with; commit it",)

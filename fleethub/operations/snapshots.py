@@ -26,6 +26,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.plan import Plan
 from fleethub.operations.held import HeldPlan, PlanInput
+from fleethub.operations.notify import seen_events, tell
 from fleethub.operations.plan import read_and_plan
 from fleethub.operations.sessions import keep, refused
 from fleethub.operations.stores import recalled_store
@@ -143,6 +144,9 @@ class SnapshotCache:
             held = read_and_plan(workplace, PlanInput(every_model=True, only_look=True))
             taken = clock()
             fleet_status = workplace.fleet_status(held)
+            if not held.plan.fatal:
+                for said in tell(workplace, fleet_status.at, seen_events(fleet_status)):
+                    log.warning("%s", said)
         with self._planning:
             if not held.facts.readings and held.plan.fatal:  # refused before anything was asked
                 self._plan_anew()

@@ -12,6 +12,7 @@ from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Node
 from fleethub.model.text import heard
+from fleethub.operations.notify import finding_events, tell
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, unresolved
 from fleethub.operations.workplace import Workplace
@@ -31,11 +32,14 @@ class VerifyInput:
 
 @dataclass(frozen=True, slots=True)
 class FleetVerification:
-    """All nodes that were asked for; ``findings`` are about the fleet (what could not be read, why it is refused)."""
+    """All nodes that were asked for; ``findings`` are about the fleet (what could not be read, why it is refused).
+    ``notes``: who could not be told of it.
+    """
 
     nodes: tuple[NodeVerification, ...]
     findings: tuple[Finding, ...]
     refused: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def run(workplace: Workplace, asked: VerifyInput) -> Outcome[FleetVerification]:
@@ -52,6 +56,7 @@ def run(workplace: Workplace, asked: VerifyInput) -> Outcome[FleetVerification]:
         raise InputError(f"no node is called {unknown[0]!r}; there are: {listed}")
     nodes = [fleet.nodes[name] for name in dict.fromkeys(asked.nodes or fleet.nodes)]
     from fleethub.kinds.key import values_by_key
+    from fleethub.observing import now
     from fleethub.verifying.ask import Access, verify_node
 
     readings, findings = _readings(workplace, nodes)
@@ -66,6 +71,10 @@ def run(workplace: Workplace, asked: VerifyInput) -> Outcome[FleetVerification]:
     code = Exit.ERROR if any(node.unknown for node in found) else Exit.FINE
     if any(f.severity is Severity.ERROR for f in (*about, *(f for node in found for f in node.findings))):
         code = Exit.REFUSED
+    if not asked.nodes:  # of some nodes alone nobody can say that what was told of the others is over
+        wrong = finding_events("verify", (f for node in found for f in node.findings))
+        untold = tell(workplace, now(), wrong, frozenset({"verify"}))
+        return Outcome(FleetVerification(found, about, notes=untold), code, about)
     return Outcome(FleetVerification(found, about), code, about)
 
 
