@@ -9,6 +9,7 @@ from typing import Any
 
 from fleethub.model.actions import Do
 from fleethub.model.address import Address
+from fleethub.model.attributes import Attributes
 from fleethub.model.capacity import AdmissionVerdict, PlannedModel
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
@@ -89,7 +90,7 @@ class Change:
 
     ``after``: who takes its place; the record only goes once that one's steps are done.
     ``beside``: what it has that the spec does not name and that stays, in words. ``observed``: the attributes that it
-    was seen with, as JSON has them; None: it was not seen.
+    was seen with, in a saved plan as JSON has them; None: it was not seen.
     """
 
     address: Address
@@ -103,7 +104,7 @@ class Change:
     beside: tuple[str, ...] = ()
     locked: AnyLocked | None = None  # the record once every step is done; None: the resource leaves the lockfile
     after: Address | None = None
-    observed: Mapping[str, Any] | None = None
+    observed: Attributes | Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

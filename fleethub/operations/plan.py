@@ -14,7 +14,7 @@ from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import EVERY, AnyLocked, AnyResource, Lockfile, Source, Unknown
 from fleethub.model.plan import Plan, Why
-from fleethub.operations import carried, merge_driver, sessions
+from fleethub.operations import merge_driver, sessions
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.targets import for_owner, orders_notes, orders_of, others, others_notes, part_notes, part_of
@@ -28,6 +28,8 @@ def run(workplace: Workplace, asked: PlanInput = AS_AN_APPLY) -> Outcome[HeldPla
     """Read and plan; sessions are told of it, unless it is a destroy's."""
     held = read_and_plan(workplace, asked)
     if held.plan.changes and not asked.only_look and not asked.destroy:
+        from fleethub.operations import carried  # most plans are empty
+
         texts, digest = workplace.opened.texts, workplace.fleet.digest
         edits = carried.notes(workplace.store, workplace.root, digest, texts, held.lockfile)
         held = replace(held, plan=replace(held.plan, notes=(*held.plan.notes, *edits)))

@@ -66,14 +66,15 @@ def _change(address: Address, before: Change | None, now: Change | None) -> Iter
     if before is None or now is None:
         yield Moved(address, "planned change", _action(before), _action(now))
         return
+    was, is_ = (_table(c.observed) for c in (before, now))
     if (before.observed is None) != (now.observed is None):
         yield Moved(address, "presence", *("not there" if c.observed is None else "there" for c in (before, now)))
-    elif before.observed is not None and now.observed is not None:
-        for leaf in diff(_table(before.observed), _table(now.observed)):
+    else:
+        for leaf in diff(was, is_):
             yield Moved(address, ".".join(leaf.path), leaf.before, leaf.after)
     if before.action is not now.action:
         yield Moved(address, "planned change", _action(before), _action(now))
-    elif before.observed == now.observed or _table(before.observed or {}) == _table(now.observed or {}):
+    elif was == is_:
         ours, theirs = ({field.path: _after(field.after) for field in c.fields} for c in (before, now))
         for path in sorted({*ours, *theirs}):
             if ours.get(path, MISSING) != theirs.get(path, MISSING):
@@ -99,8 +100,9 @@ def _action(change: Change | None) -> str:
     return f"blocked ({change.blockers[0].reason})" if blocked else change.action.value
 
 
-def _table(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(name): canonical(one) for name, one in value.items()}
+def _table(observed: object) -> dict[str, Any]:
+    """What was seen, as JSON has it; empty: nothing."""
+    return {str(name): canonical(one) for name, one in observed.items()} if isinstance(observed, Mapping) else {}
 
 
 def _after(value: Any) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from fleethub.model.address import Address
+from fleethub.model.attributes import plain
 from fleethub.model.dataclass import dataclass
 from fleethub.model.plan import Plan
 from fleethub.planning.identity import canonical
@@ -69,7 +70,7 @@ def saved(plan: Plan, asked: Asked, made: Made = Made()) -> SavedPlan:
         SavedStep(s.id, s.address, s.phase.name.lower(), s.do.operation, _digest(canonical(s.do)), s.after)
         for s in plan.steps
     )
-    changes = tuple(replace(change, locked=None, after=None) for change in plan.changes)
+    changes = tuple(replace(c, locked=None, after=None, observed=plain(c.observed)) for c in plan.changes)
     findings = tuple(replace(f, severity_override=f.severity) for f in plan.findings)  # a later version may lack a code
     kept = replace(plan, steps=(), changes=changes, findings=findings, planned={}, fits={})
     return SavedPlan(kept, asked, steps, made)

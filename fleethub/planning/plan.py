@@ -11,7 +11,6 @@ from fleethub.kinds.compare import in_use, record
 from fleethub.kinds.readdress import readdressed, renaming, successor
 from fleethub.kinds.values import ObserveContext, Work, of_kind
 from fleethub.model.address import Address
-from fleethub.model.attributes import plain
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
@@ -177,7 +176,7 @@ def _change(state: PlanningState, address: Address, work: Work) -> Change | None
         beside=kind.beside(item),
         locked=record(item.want) if item.want else None,
         after=taker,
-        observed=plain(item.seen.attrs) if item.seen else None,
+        observed=item.seen.attrs if item.seen else None,
     )
 
 
