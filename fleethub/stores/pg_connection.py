@@ -29,6 +29,8 @@ REASONS = {
     "timeout": "it does not answer",
     "could not translate host name": "its host is not known",
     "failed to resolve host": "its host is not known",
+    "Name or service not known": "its host is not known",
+    "nodename nor servname": "its host is not known",
     "No route to host": "there is no way to its host",
     "SSL": "its TLS cannot be used as sslmode in the URL wants it",
     "certificate": "its TLS certificate is not trusted",
