@@ -130,6 +130,8 @@ class Workplace:
 
         why: dict[str, None] = {}
         for proxy in self.fleet.proxies.values():
+            if f"proxy.{proxy.name}" in self.trust.blocks:
+                return ()  # a stranger: nothing is opened for it, and the plan says so
             try:
                 self.resolver.open(proxy.master_key)
             except SecretError as error:
