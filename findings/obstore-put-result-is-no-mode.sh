@@ -6,9 +6,9 @@
 # out. A compare-and-swap that hands the answer on fails at its second write.
 #
 # Seen:
-#   put answers: e_tag 0, version None
+#   put answers: e_tag "0", version None
 #   given back: TypeError
-#   without version: e_tag 1
+#   without version: e_tag "1"
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -29,7 +29,7 @@ print("without version: e_tag", obstore.put(store, "state", b"2", mode={"e_tag":
 PYTHON
 cat "$folder/seen"
 diff "$folder/seen" - <<'SEEN'
-put answers: e_tag 0, version None
+put answers: e_tag "0", version None
 given back: TypeError
-without version: e_tag 1
+without version: e_tag "1"
 SEEN
