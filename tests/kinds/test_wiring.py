@@ -387,7 +387,8 @@ def test_what_the_end_of_a_node_says_shows_no_value_of_its_files() -> None:
     def refuses(*_: object) -> None:
         raise HostError(said)
 
-    context = SimpleNamespace(hosts=SimpleNamespace(at=lambda _: SimpleNamespace(remove=refuses)))
+    hosts = SimpleNamespace(at=lambda _: SimpleNamespace(remove=refuses))
+    context = SimpleNamespace(hosts=hosts, lineage="", serial=1)
     there = {".env": Blob(ENV.encode()), "openclaw.json": Blob(CONFIG.encode())}
     with pytest.raises(StepError) as told:
         execute.remove(RemoveNode(Source("host", HERE), {}, ("docker",), there=there), context)  # type: ignore[arg-type]
