@@ -26,7 +26,7 @@ from fleethub.model.finding import Finding, Severity
 from fleethub.model.fleet import Node
 from fleethub.model.plan import Action
 from fleethub.operations.allowed import target_finding
-from fleethub.operations.edit_ownership import key_of_another, owned_by_another, project_name, spelled
+from fleethub.operations.edit_ownership import by_name, key_of_another, owned_by_another, project_name, spelled
 from fleethub.operations.edit_write import refuse
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
@@ -90,7 +90,7 @@ def _proposed(path: Path, asked: EditInput, facts: Facts | None, trusting: Trust
     if spec.fleet is None:
         raise SpecError(spec.findings)
     fleet = spec.fleet
-    project = spelled(fleet, project_name(asked.project))
+    project = spelled(fleet, project_name(by_name(Path(fleet.root), asked.project)))
     node = fleet.nodes.get(edit.node)
     proposal = Proposal(
         action="set" if isinstance(edit, Register) and node is not None else ACTIONS[type(edit)],

@@ -7,6 +7,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from fleethub.fleetspec.report import shown
@@ -81,6 +82,13 @@ def block_owned(proposal: Proposal, whose: str, block: Block, project: str) -> P
 def owns(entry: Block, project: str) -> bool:
     """Whether a project is an entry's owner, by its name or by one of its further ones."""
     return bool(project.strip()) and any(same_name(project, name) for name in (entry.owner, *entry.projects) if name)
+
+
+def by_name(root: Path, project: str) -> str:
+    """The project's name where it was named by TangleClaw's id, which is all that a newer pane has of it."""
+    from fleethub.integrations.tangleclaw.shared_document import names
+
+    return names(root / ".fleethub").get(project.strip(), project) if project.strip().isdecimal() else project
 
 
 def spelled(fleet: Fleet, project: str) -> str:

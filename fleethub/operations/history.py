@@ -10,17 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleethub.lockfile.errors import LockfileError
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 from fleethub.model.exit import Exit
+from fleethub.model.fleet import Fleet
 from fleethub.model.history import Entry, edit_entry, entry
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Action, Result
 from fleethub.operations.edit_write import HISTORY
 from fleethub.stores.history import read as read_lines
 from fleethub.stores.interface import Store, StoreError
+
+if TYPE_CHECKING:
+    from fleethub.operations.trust import Trusting
 
 #: Specs that are kept at least; they go when there are twice as many.
 SPECS = 100
@@ -83,6 +88,14 @@ def entries(store: Store, root: Path) -> list[Entry]:
     known = {one.serial for one in lines if one.serial is not None}
     edits = [edit_entry(line) for line in read_lines(root / HISTORY)]
     return sorted([*lines, *edits, *_untold(store, known)], key=lambda one: one.at)
+
+
+def last_done(fleet: Fleet, trusting: Trusting, most: int, address: str = "") -> list[Entry]:
+    """The latest entries of a fleet, newest first; ``address``: only what concerns it. Raises StoreError."""
+    from fleethub.operations.stores import opened
+
+    found = entries(opened(fleet, trusting), Path(fleet.root))
+    return list(reversed(about(found, address) if address else found))[:most]
 
 
 def about(found: Iterable[Entry], address: str) -> list[Entry]:

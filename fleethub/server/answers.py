@@ -113,9 +113,24 @@ class WriteAnswer(Answered):
 
 
 class Health(Answered):
-    """The server lives, whatever the fleet does."""
+    """The server lives, whatever the fleet does; ``version`` is FleetHub's."""
 
     ok: bool
+    version: str
+
+
+class NodeAnswer(Answered):
+    """One node as `GET /api/fleet` has it, with the keys that it uses."""
+
+    observation: Observation
+    node: dict[str, Any]
+    keys: list[dict[str, Any]]
+
+
+class HistoryAnswer(Answered):
+    """What was done, the latest first: applies, orders, edits of the spec and refused ones."""
+
+    entries: list[dict[str, Any]]
 
 
 def observation(snapshot: Snapshot, stale_after: float) -> dict[str, Any]:

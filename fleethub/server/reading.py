@@ -8,14 +8,28 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fleethub import __version__
 from fleethub.model.errors import InputError
 from fleethub.operations.capacity import UNKNOWN_BACKEND, CapacityResult, LookResult, run
+from fleethub.operations.history import last_done
 from fleethub.operations.inputs import CapacityInput
-from fleethub.server.answers import CapacityAnswer, ErrorAnswer, FleetAnswer, Health, PlanAnswer, observation, plan_body
+from fleethub.server.answers import (
+    CapacityAnswer,
+    ErrorAnswer,
+    FleetAnswer,
+    Health,
+    HistoryAnswer,
+    NodeAnswer,
+    PlanAnswer,
+    observation,
+    plan_body,
+)
 from fleethub.server.errors import Refusal, json_response
 from fleethub.server.metrics import KIND, metrics_text
 from fleethub.server.site import Site, age_of, looked, usable
 from fleethub.views.capacity_data import answer_data, rank_data, report_data
+from fleethub.views.fleet_status import status_data
+from fleethub.views.log import entry_data
 
 Errors = dict[int | str, dict[str, Any]]
 GUARDED: Errors = {
@@ -47,6 +61,33 @@ def reading(site: Site) -> APIRouter:
         snapshot = await site.good()
         return json_response(plan_body(snapshot, site.stale_after), headers=age_of(snapshot))
 
+    @router.get("/api/fleet/nodes/{name}", responses={200: {"model": NodeAnswer}, **ABSENT, **BROKEN}, summary="A node")
+    async def node(name: str) -> Response:
+        """Who it is, what it runs and what a plan would do with it; 404 with the names that there are."""
+        snapshot = await site.good()
+        assert snapshot.fleet_status is not None
+        found = status_data(snapshot.fleet_status)
+        one = next((row for row in found["nodes"] if row["name"] == name), None)
+        if one is None:
+            known = sorted(row["name"] for row in found["nodes"])
+            raise Refusal("NOT_FOUND", f"there is no node {name[:100]!r}", known=known)
+        keys = [key for key in found["keys"] if name in key["nodes"]]
+        data = {"observation": observation(snapshot, site.stale_after), "node": one, "keys": keys}
+        return json_response(data, headers=age_of(snapshot))
+
+    @router.get(
+        "/api/fleet/history",
+        responses={200: {"model": HistoryAnswer}, **INVALID, **BROKEN},
+        summary="What was done, and by whom",
+    )
+    def history(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50, address: Annotated[str, Query(max_length=300)] = ""
+    ) -> Response:
+        """The latest first, bounded by `limit`; `address` leaves what concerns it."""
+        fleet = usable(site.snapshots.current()).fleet
+        assert fleet is not None
+        return json_response({"entries": [entry_data(one) for one in last_done(fleet, site.trusting, limit, address)]})
+
     @router.get(
         "/api/fleet/capacity",
         responses={200: {"model": CapacityAnswer}, **INVALID, **ABSENT, **AMISS, **BROKEN},
@@ -61,7 +102,7 @@ def reading(site: Site) -> APIRouter:
     @router.get("/healthz", response_model=Health, summary="Does the server live?")
     async def healthz() -> Response:
         """Needs no token and tells nothing of the fleet."""
-        return json_response({"ok": True})
+        return json_response({"ok": True, "version": __version__})
 
     @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, summary="For Prometheus")
     async def metrics() -> Response:

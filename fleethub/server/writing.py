@@ -87,6 +87,8 @@ def _edit(site: Site, asked: NodeInput) -> Response:
     """Propose, judge, write; raises Refusal and FleetHubError."""
     snapshot, models, edit = _snapshot(site), tuple(asked.models()), asked.edit()
     _known(snapshot, models)
+    if isinstance(asked, ReleaseInput) and snapshot.fleet is not None and asked.node not in snapshot.fleet.nodes:
+        return json_response(_gone(snapshot, asked))
 
     def fresh() -> Facts | None:
         nonlocal snapshot
@@ -110,6 +112,25 @@ def _edit(site: Site, asked: NodeInput) -> Response:
     now = site.snapshots.current()
     new = proposal.action == "register" and not proposal.nothing
     return json_response(_answer(proposal, written, now, edit.node), 201 if new else 200)
+
+
+def _gone(snapshot: Snapshot, asked: ReleaseInput) -> dict[str, Any]:
+    """Releasing what is not there is fine, and said: whoever asks twice is told the same."""
+    left = any(node.name == asked.node for node in snapshot.fleet_status.nodes) if snapshot.fleet_status else False
+    does = f"; the next fleethub apply takes node.{asked.node} down" if left else ""
+    says = f"nothing is written: there is no node {asked.node} in the spec{does}"
+    return {
+        "action": "release",
+        "project": asked.project,
+        "changed": False,
+        "spec": snapshot.fleet.digest if snapshot.fleet else "",
+        "diff": [],
+        "notes": [f"there is no node {asked.node} in the spec"],
+        "forced": None,
+        "node": None,
+        "plan": plan_summary(snapshot.plan) if snapshot.facts else None,
+        "next": says,
+    }
 
 
 def _answer(proposal: Proposal, written: Written, now: Snapshot, name: str) -> dict[str, Any]:
@@ -139,7 +160,7 @@ def _refusal(snapshot: Snapshot, proposal: Proposal, models: Iterable[str]) -> R
         return Refusal(
             "OWNED",
             f"{proposal.findings[0].message}. Ask them, or repeat with force to take it over.",
-            owner=proposal.entry,
+            owner={**(proposal.entry or {}), "project": (proposal.entry or {}).get("owner")},
         )
     if proposal.findings:
         return Refusal("REFUSED", proposal.findings[0].message, findings=findings_data(proposal.findings))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from fleethub import __version__
 from fleethub.server.site import Site, site_of
 from fleethub.views.fleet_status import status_data
 from tests.server.conftest import client_of
@@ -141,7 +142,7 @@ def test_a_spec_that_never_held_together(tmp_path: Path) -> None:
         assert (answer.status_code, answer.json()["code"]) == (503, "SPEC_BROKEN")
         assert answer.json()["findings"][0]["place"].startswith("fleet.toml:1")
     assert client.get("/").status_code == 200
-    assert client.get("/healthz").json() == {"ok": True}
+    assert client.get("/healthz").json() == {"ok": True, "version": __version__}
     assert "fleethub_observed 0" in client.get("/metrics").text
 
 

@@ -106,7 +106,9 @@ def test_release_says_that_the_next_apply_deletes(client: TestClient, place: Pla
     assert (place.folder / "nodes/a/openclaw.json").exists()
     (left,) = client.get("/api/fleet").json()["nodes"]
     assert (left["name"], left["chain"]) == ("a", []), "it runs until that apply, so it is not passed over in silence"
-    assert post(client, "release", 404, node="a", project="Volta")["code"] == "NOT_FOUND"
+    again = post(client, "release", 200, node="a", project="Volta")
+    assert (again["changed"], again["node"]) == (False, None)
+    assert again["next"].startswith("nothing is written: there is no node a in the spec")
 
 
 def test_registering_and_renewing(client: TestClient, place: Place) -> None:
@@ -274,3 +276,26 @@ def test_a_target_outside_the_policy_is_refused_with_what_is_allowed(client: Tes
     post(client, "nodes", 400, **new, labels={f"l{n}": "x" for n in range(33)})
     assert place.bytes() == before
     post(client, "nodes", 201, **new, target="nodes/elsewhere")
+
+
+def test_a_project_may_be_named_by_tangleclaws_id_and_the_owner_is_told_in_porthubs_words(
+    client: TestClient, place: Place
+) -> None:
+    (place.folder / ".fleethub").mkdir(exist_ok=True)
+    (place.folder / ".fleethub/tangleclaw.json").write_text('{"projects": {"7": "Volta"}}')
+    refused = post(client, "assign", 409, node="a", model="gpt-oss-20b", project="8")
+    assert refused["owner"]["project"] == refused["owner"]["owner"] == "Volta"
+    assert post(client, "assign", 200, node="a", model="gpt-oss-20b", project="7")["project"] == "Volta"
+
+
+def test_a_node_and_the_history_by_themselves(client: TestClient, place: Place) -> None:
+    post(client, "assign", 200, node="a", model="gpt-oss-20b", project="Volta")
+    one = client.get("/api/fleet/nodes/a").json()
+    assert (one["node"]["name"], one["node"]["chain"][0]) == ("a", "gpt-oss-20b")
+    assert [key["name"] for key in one["keys"]] == ["a"]
+    missing = client.get("/api/fleet/nodes/nobody")
+    assert (missing.status_code, missing.json()["code"], "a" in missing.json()["known"]) == (404, "NOT_FOUND", True)
+    (first, *_) = client.get("/api/fleet/history").json()["entries"]
+    assert (first["action"], first["owner"]) == ("assign", "Volta")
+    assert client.get("/api/fleet/history?address=node.nobody").json() == {"entries": []}
+    assert client.get("/api/fleet/history?limit=0").status_code == 400
