@@ -11,7 +11,6 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import obstore
 from obstore import exceptions, store
 
+from fleethub.model.dataclass import dataclass
 from fleethub.stores.interface import StoreError
 
 _Store: TypeAlias = store.S3Store | store.GCSStore | store.AzureStore

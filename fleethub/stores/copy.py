@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from fleethub.atomic import replace
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.text import parsed
+from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Lockfile
 
 #: Below a fleet's folder.

@@ -10,13 +10,13 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import conninfo, errors
 from psycopg.rows import TupleRow
 
+from fleethub.model.dataclass import dataclass
 from fleethub.stores.interface import StoreError
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 import psycopg
 from psycopg.types.json import Jsonb
 
+from fleethub.model.dataclass import dataclass
 from fleethub.stores.interface import Holder, LockedError, StaleLockfileError
 from fleethub.stores.lock import myself, pauses
 from fleethub.stores.pg_connection import (
