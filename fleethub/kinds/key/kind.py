@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key.accepting import accepted
-from fleethub.kinds.key.adopted import holders, kept_by_whole_nodes, wider_than_wiring
+from fleethub.kinds.key.adopted import kept_by_whole_nodes, wider_than_wiring
 from fleethub.kinds.key.attributes import (
     ALL,
-    NOTHING,
     KeyAttrs,
     KeyMaterial,
     KeyResource,
@@ -29,18 +28,17 @@ from fleethub.kinds.key.orphans import orphans, prune
 from fleethub.kinds.key.ownership import objections, revoked
 from fleethub.kinds.key.remarks import remarks
 from fleethub.kinds.key.revoked import resealed
-from fleethub.kinds.key.scope import scopes
 from fleethub.kinds.key.status import key_rows
 from fleethub.kinds.key.steps import delete, put
-from fleethub.kinds.proxies import OnProxy, proxy_source
+from fleethub.kinds.key.wanting import wanted_keys
+from fleethub.kinds.proxies import OnProxy
 from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
-from fleethub.model.address import route as route_address
 from fleethub.model.attributes import plain
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Key, Policy
+from fleethub.model.fleet import Fleet, Policy
 from fleethub.model.fleet_status import FleetStatus
 from fleethub.model.observation import (
     Absent,
@@ -49,7 +47,6 @@ from fleethub.model.observation import (
     Lockfile,
     Mark,
     Pending,
-    Resource,
     Seen,
     Source,
     System,
@@ -63,10 +60,6 @@ if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
 
 
-#: Seconds that whoever uses a key and is no node has to take a new value, unless the spec says otherwise.
-GRACE = 7 * 86400.0
-
-
 class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     """The keys of LiteLLMs."""
 
@@ -77,48 +70,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
     def desired(self, inputs: Inputs) -> Iterable[KeyResource]:
         """One key per (proxy, name) with a scope."""
-        fleet = inputs.fleet
-        users = {node.key: node for node in reversed(list(fleet.nodes.values()))}
-        for (proxy_name, name), models in sorted(scopes(fleet).items()):
-            proxy = fleet.proxies[proxy_name]
-            block = fleet.keys.get(name) or Key(name=name)
-            user = users.get(name)
-            limits: dict[str, Any] = {**block.limits, **block.given}
-            address = key_address(proxy_name, name)
-            born = fleet.births.get(address, "")
-            generation, kept = fleet.generation(address), fleet.kept_value(address)
-            slot: Derived | Kept = Derived("key", fleet.identity, proxy_name, born or name, generation)
-            grace = block.grace if block.grace is not None else 0.0 if user else GRACE
-            if kept:
-                slot = Kept(proxy_name, born or name, generation, kept)
-                # a moment is what no spec can say: it is left as it was found, until the value is another
-                limits = {**({"expires": fleet.endings[address]} if address in fleet.endings else {}), **limits}
-            yield Resource(
-                address=address,
-                source=replace(proxy_source(proxy), ask=(name,)),
-                attrs=KeyAttrs(
-                    models=tuple(sorted(models)) or (NOTHING,),
-                    value=slot.fingerprint if isinstance(slot, Kept) else inputs.fingerprinter.slot(slot),
-                    blocked=False,
-                    marked=None if kept else True,
-                    **limits,
-                ),
-                material=KeyMaterial(
-                    slot,
-                    proxy,
-                    keeps=bool(kept) and block.adopt == "keep",
-                    holders=holders(fleet, name) if kept else (),
-                    grace=grace,
-                    ignore=block.ignore,
-                ),
-                needs={route_address(proxy_name, alias): frozenset({alias}) for alias in sorted(models)},
-                shape=str(slot),
-                owner=block.owner or (user.owner if user else ""),
-                protected=block.protected,
-                generation=generation,
-                born=born,
-                place=block.place or (user.place if user else None),
-            )
+        return wanted_keys(inputs)
 
     def sources(
         self, fleet: Fleet, wanted: Mapping[Address, KeyResource], locked: Mapping[Address, Locked[KeyAttrs]]
