@@ -30,6 +30,10 @@ class ConflictError(Exception):
     """The object is not the one that was read any more; or it is there, and was to be made."""
 
 
+class UnchangedError(Exception):
+    """The object still has the tag that it was known by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tag:
     """What a service calls one state of an object. ``version`` beside it: Google's generation."""
@@ -77,14 +81,16 @@ class Bucket:
             self._store: _Store = kinds[parts.scheme](parts.netloc, **common)
 
     def get(self, name: str, unless: str = "") -> Object | None:
-        """An object; None where it is not there, or still has the tag ``unless``. Raises StoreError."""
+        """An object; None where it is not there. Raises UnchangedError where it has the tag ``unless``; StoreError."""
         try:
             with self._asking():
                 options: Any = {"if_none_match": Tag.of(unless).e_tag} if unless else {}
                 found = obstore.get(self._store, name, options=options)
                 meta, data = found.meta, bytes(found.bytes())
-        except (FileNotFoundError, exceptions.NotModifiedError):
+        except FileNotFoundError:
             return None
+        except exceptions.NotModifiedError:
+            raise UnchangedError(name) from None
         return Object(self._parsed(name, data), Tag(meta["e_tag"] or "", meta["version"] or ""))
 
     def tag(self, name: str) -> Tag | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fleethub.lockfile.text import document, parsed
 from fleethub.model.observation import Lockfile
-from fleethub.stores.bucket import NONCE, Bucket, ConflictError, Object, Tag, fresh
+from fleethub.stores.bucket import NONCE, Bucket, ConflictError, Object, Tag, UnchangedError, fresh
 from fleethub.stores.history import timed
 from fleethub.stores.interface import LINES, Holder, Shelf, StaleLockfileError, Stored, StoreError, fit_name
 from fleethub.stores.kept import text_of
@@ -53,11 +53,13 @@ class ObjectStore(Remote):
         """See ``Store.read``; version "0" means that there is none."""
         copied = self._copy.read()
         if copied is not None and copied.place == self.place and copied.tag:
-            found = self._bucket.get(STATE, unless=copied.tag)
-            if found is None and (same := self._unchanged(copied.version)) is not None:
-                if self._seen is None:
-                    self._seen = Object({"version": int(copied.version)}, Tag.of(copied.tag))
-                return same
+            try:
+                self._bucket.get(STATE, unless=copied.tag)
+            except UnchangedError:
+                if (same := self._unchanged(copied.version)) is not None:
+                    if self._seen is None:
+                        self._seen = Object({"version": int(copied.version)}, Tag.of(copied.tag))
+                    return same
         state = self._state()
         return self._took(str(state.body["version"]), state.body["lockfile"], str(state.tag))
 
@@ -92,10 +94,10 @@ class ObjectStore(Remote):
 
     def check(self, base: str) -> None:
         """See ``Store.check``: one request, for the state changes when the lock does."""
-        tag = self._bucket.tag(STATE)
-        if self._seen is not None and tag == self._seen.tag and str(self._seen.body["version"]) == base:
-            return
-        now = self._state().body
+        seen = self._seen
+        if seen is None or "fence" not in seen.body or self._bucket.tag(STATE) != seen.tag:
+            seen = self._state()
+        now = seen.body
         if self._fence not in (None, now["fence"]):
             raise StaleLockfileError(f"the fleet's lock in {self.place} was taken from this apply{STOPPED}")
         if str(now["version"]) != base:

@@ -256,3 +256,5 @@ def test_the_copy_is_what_works_without_the_service(
     assert copy.read_bytes() == before
     opens().write(replace(LOCKFILE, serial=2), other.version())
     assert other.read().lockfile == replace(LOCKFILE, serial=2)
+    other._bucket.delete("state")  # type: ignore[attr-defined]
+    assert "there is no state" in said(opens().read), "a copy is not taken for what is there"
