@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fleethub.cli.output import Out, guarded
+
+if TYPE_CHECKING:
+    from fleethub.stores.interface import Store
 
 
 @click.command()
@@ -31,16 +37,14 @@ def cmd(options: dict[str, object], words: tuple[str, ...], limit: int, full: bo
 def _all(out: Out, about: str, limit: int) -> int:
     from fleethub.operations import history
     from fleethub.operations.show import address_of
-    from fleethub.operations.spec import load_fleet
-    from fleethub.operations.stores import opened
     from fleethub.views.log import entry_data, log_text
 
-    fleet = load_fleet(out.path)
-    found = history.entries(opened(fleet, out.trusting()), Path(fleet.root))
-    if about:
-        found = history.about(found, str(address_of(about if "." in about else f"node.{about}")))
+    address = str(address_of(about if "." in about else f"node.{about}")) if about else ""
+    with _opened(out) as (store, root):
+        found = history.entries(store, root)
+    found = history.about(found, address) if about else found
     shown = found[-limit:]
-    out.text(log_text(shown, out.style))
+    out.text(log_text(shown, out.style, address))
     if len(shown) < len(found):
         out.text(f"\n{len(found) - len(shown)} more: fleethub log -n {len(found)}{f' {about}' if about else ''}")
     out.lines(entry_data(one) for one in shown)
@@ -51,15 +55,13 @@ def _all(out: Out, about: str, limit: int) -> int:
 def _one(out: Out, serial: str, full: bool) -> int:
     from fleethub.lockfile.text import dump
     from fleethub.operations import history
-    from fleethub.operations.spec import load_fleet
-    from fleethub.operations.stores import opened
     from fleethub.views.log import entry_data, entry_text, spec_lines
 
     if not serial.isdecimal():
         raise click.UsageError(f"{serial!r} is no serial: fleethub log shows them (apply 12)")
-    store = opened(load_fleet(out.path), out.trusting())
-    made, lockfile = history.of_serial(store, int(serial))
-    spec = history.spec_of(store, made)
+    with _opened(out) as (store, _):
+        made, lockfile = history.of_serial(store, int(serial))
+        spec = history.spec_of(store, made)
     files = spec.files if spec is not None else {}
     out.text(entry_text(made, lockfile, tuple(files), out.style))
     if full:
@@ -70,3 +72,18 @@ def _one(out: Out, serial: str, full: bool) -> int:
     out.line(entry_data(made) | {"spec_files": texts or None, "lockfile": locked})
     out.line({"type": "summary", "exit": 0})
     return 0
+
+
+@contextmanager
+def _opened(out: Out) -> Iterator[tuple[Store, Path]]:
+    """The store and the folder; a spec that does not hold together is where one looks for the way back."""
+    from fleethub.fleetspec import load
+    from fleethub.operations import history
+
+    spec = load(out.path)
+    root = history.root_of(spec, out.path)
+    store = history.store_of(spec, root, out.trusting())
+    try:
+        yield store, root
+    finally:
+        store.close()

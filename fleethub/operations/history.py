@@ -7,20 +7,27 @@ thousand lines are kept at least (``stores.interface.LINES``), and the specs of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleethub import folders
+from fleethub.fleetspec import Loaded
 from fleethub.lockfile.errors import LockfileError
 from fleethub.model.dataclass import dataclass
-from fleethub.model.errors import FleetHubError
+from fleethub.model.edit import EditError
+from fleethub.model.errors import FleetHubError, SpecError
 from fleethub.model.exit import Exit
 from fleethub.model.fleet import Fleet
 from fleethub.model.history import Entry, edit_entry, entry
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Action, Result
 from fleethub.operations.edit_write import HISTORY
+from fleethub.operations.stores import opened
+from fleethub.operations.trust import Trusting
+from fleethub.stores import open_store
 from fleethub.stores.history import read as read_lines
 from fleethub.stores.interface import Store, StoreError
 
@@ -44,6 +51,26 @@ class Spec:
 
     main: str
     files: Mapping[str, bytes]
+
+
+def root_of(spec: Loaded, path: Path) -> Path:
+    """The fleet's folder, also of a spec that does not hold together."""
+    return spec.files[0].parent if spec.files else path if folders.is_folder(path) else path.parent
+
+
+def store_of(spec: Loaded, root: Path, trusting: Trusting | None = None) -> Store:
+    """The store, which is the caller's to close; of a spec that does not hold together only where it is the file store.
+
+    Raises SpecError where no fleet is, EditError, StoreError, and what ``operations.stores.opened`` raises.
+    """
+    if spec.fleet is not None:
+        return opened(spec.fleet, trusting)
+    if not spec.texts and not folders.exists(root / ".fleethub"):
+        raise SpecError(spec.findings)
+    if any(re.search(rb"^\s*\[state\]", text, re.MULTILINE) for text in spec.texts.values()):
+        hint = "mend its text, or take it from git, then run this again"
+        raise EditError("by-hand", "the spec does not hold together, and where the state is kept stands in it", hint)
+    return open_store(root)
 
 
 def keep_spec(store: Store, digest: str, texts: Mapping[str, bytes]) -> None:

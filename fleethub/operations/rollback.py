@@ -7,7 +7,6 @@ comes back. Templates, and files that the spec only names, are as they are now.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -32,12 +31,10 @@ from fleethub.operations.edit_write import write
 from fleethub.operations.held import HeldPlan, StalePlan
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
-from fleethub.operations.stores import lockfile_of, opened
+from fleethub.operations.stores import lockfile_of
 from fleethub.operations.trust import Trusting
 from fleethub.operations.workplace import Workplace
-from fleethub.stores import open_store
 
-MEND = "mend its text, or take it from git, then run this again"
 STATE = "put the spec of then into place by hand (fleethub log show SERIAL --full), with the [state] of now"
 
 
@@ -74,7 +71,7 @@ def prepare(path: Path, serial: int, asked: ApplyInput, trusting: Trusting | Non
     Raises NotKept, EditError, SpecError, and what opening a fleet raises.
     """
     now = load(path)
-    root = now.files[0].parent if now.files else path if folders.is_folder(path) else path.parent
+    root = history.root_of(now, path)
     kept = _kept(now, root, serial, trusting)
     made, spec = kept.made, kept.spec
     if spec is None:
@@ -142,10 +139,8 @@ def _meant(finding: Finding, serial: int) -> Finding:
 
 
 def _kept(now: Loaded, root: Path, serial: int, trusting: Trusting | None) -> _Kept:
-    """What the store has of a serial; of a spec that is broken the store is told only where it is the file."""
-    if now.fleet is None and any(re.search(rb"^\s*\[state\]", text, re.MULTILINE) for text in now.texts.values()):
-        raise EditError("by-hand", "the spec does not hold together, and where the state is kept stands in it", MEND)
-    store = opened(now.fleet, trusting) if now.fleet is not None else open_store(root)
+    """What the store has of a serial."""
+    store = history.store_of(now, root, trusting)
     try:
         made, _ = history.of_serial(store, serial)
         return _Kept(made, history.spec_of(store, made), lockfile_of(store), frozenset(store.names("specs")))

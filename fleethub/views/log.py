@@ -15,9 +15,11 @@ from fleethub.views.style import Style
 FEW = 6  # things that an entry of the list names
 
 
-def log_text(found: Sequence[Entry], style: Style) -> str:
-    """Entries, the latest first."""
-    return "\n\n".join(_short(one, style) for one in reversed(found)) if found else "Nothing was done yet."
+def log_text(found: Sequence[Entry], style: Style, about: str = "") -> str:
+    """Entries, the latest first; ``about``: the address that they are of."""
+    if not found:
+        return f"Nothing that is kept is about {about}." if about else "Nothing was done yet."
+    return "\n\n".join(_short(one, style) for one in reversed(found))
 
 
 def entry_text(made: Entry, lockfile: Lockfile | None, files: Sequence[str], style: Style) -> str:

@@ -49,6 +49,7 @@ def test_who_did_what_with_which_plan_and_spec(place: Place, tmp_path: Path) -> 
         ("apply", "a saved plan"),
     ]
     assert of_a[-1]["planned_by"] == of_a[-1]["by"] != ""
+    assert "Nothing that is kept is about node.zz." in place.run("log", "zz", code=0)
     shown = place.run("log", "show", "1", code=0)
     assert "spec: " in shown
     assert "kept (fleet.toml)" in shown

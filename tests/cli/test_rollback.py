@@ -89,9 +89,14 @@ def test_it_leads_out_of_a_spec_that_does_not_hold_together(place: Place) -> Non
     git(place, "init", "-q")
     (place.folder / ".gitignore").write_text("nodes/\nfleet.seed\n.fleethub/\n")
     (place.folder / "fleet.toml").write_text(first.replace("[fleet]", "[fleet"))
+    assert "apply 1  " in place.run("log", code=0)
     assert "spec.uncommitted" in place.run("rollback", "1", "-y", code=Exit.REFUSED)
     git(place, "add", "fleet.toml")
     git(place, "commit", "-qm", "broken")
+    (place.folder / "elsewhere").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place, "folder", place.folder / "elsewhere")
+        assert "spec.unreadable" in place.run("log", code=Exit.ERROR)
     assert "The spec is that of apply 1 again" in place.run("rollback", "1", "-y", code=0)
     assert (place.folder / "fleet.toml").read_text() == first
 
