@@ -47,7 +47,7 @@ class Table:
         def write(value: Any, write_table: Callable[[Any], Any]) -> Any:
             found = {name: getattr(value, name) for name in hints}
             for name, lacking in unwritten.items():
-                if found[name] == lacking:
+                if name in found and found[name] == lacking:
                     del found[name]
             return write_table(found)
 

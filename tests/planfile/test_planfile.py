@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleethub.model.facts import ServerReading
 from fleethub.model.plan import Plan
 from fleethub.planfile.compare import differences
 from fleethub.planfile.document import Asked, Made, SavedPlan, saved
@@ -45,7 +46,15 @@ def several() -> list[Plan]:
         plan(drifted, SPEC, repair=False),
         plan(there, fleet().models("qwen3-32b", "gpt-oss-20b").node("volta", "gpt-oss-20b")),
         plan(there.at_key("volta", blocked=True), SPEC),
+        with_a_backend(),
     ]
+
+
+def with_a_backend() -> Plan:
+    """What a model server makes of the models, one of which is to be pulled."""
+    url = "http://gpu:11434"
+    spec = fleet(ollama=url).model("qwen3-32b", pull=True, warm=True, params="32B", context=8192).node("a", "qwen3-32b")
+    return plan(replace(World.of(spec), ollamas={url: ServerReading("0.32.1", {}, ())}), spec)
 
 
 @pytest.mark.parametrize("made", several(), ids=lambda made: made.sentence[:30])
