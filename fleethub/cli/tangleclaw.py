@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -94,6 +96,47 @@ def status(options: dict[str, object], api: str | None, token: str | None, ca: P
 def unregister(options: dict[str, object], api: str | None, token: str | None, ca: Path | None) -> None:
     """Remove the document that was registered from here. Its file and the group stay."""
     _run(options, api, token, ca, lambda use, root, access: use.unregister_document(root, access))
+
+
+@cmd.command("install-rule", short_help="Point sessions of every engine to the fleet.")
+@where
+@click.argument("projects", nargs=-1, required=True, metavar="PROJECT...")
+@click.pass_obj
+def install_rule(
+    options: dict[str, object], api: str | None, token: str | None, ca: Path | None, projects: tuple[str, ...]
+) -> None:
+    """Give projects (names or ids) one startup rule that says which command tells of the fleet, and which changes it.
+
+    It reaches Codex, Aider and governed projects too, which get neither a hook nor documents. TangleClaw shows it as
+    the operator's own word, so it never holds any state. Doing it again changes nothing.
+    """
+    from fleethub.cli.whereabouts import program
+
+    words = shlex.join(program())
+    _run(options, api, token, ca, lambda use, root, access: _rules().install(root, access, _once(projects), words))
+
+
+@cmd.command("uninstall-rule", short_help="Take that rule away again.")
+@where
+@click.argument("projects", nargs=-1, required=True, metavar="PROJECT...")
+@click.pass_obj
+def uninstall_rule(
+    options: dict[str, object], api: str | None, token: str | None, ca: Path | None, projects: tuple[str, ...]
+) -> None:
+    """Take FleetHub's own startup rule from projects, and no other."""
+    _run(options, api, token, ca, lambda use, root, access: _rules().uninstall(root, access, _once(projects)))
+
+
+def _once(projects: tuple[str, ...]) -> tuple[str, ...]:
+    if any(not name.strip() or not name.isprintable() for name in projects):
+        raise click.UsageError("a project's name is of visible characters")
+    return tuple(dict.fromkeys(projects))
+
+
+def _rules() -> ModuleType:
+    from fleethub.integrations.tangleclaw import rules
+
+    return rules
 
 
 cmd.add_command(install_hook)

@@ -18,6 +18,7 @@ from tests.cli.test_confirm import terminal
 from tests.support import Place
 
 TOKEN = "tcsk_" + "Canary7" * 6 + "z"
+WHAT = ("hook", "rule")
 GATEWAY = "gw-Canary8Canary8"
 PROJECTS = (Project(7, "alpha", listening=True),)
 
@@ -201,7 +202,10 @@ def test_on_a_terminal_it_asks(place: Place, home: Path) -> None:
     ("words", "offered"),
     [
         ("fleethub tangle", {"tangleclaw"}),
-        ("fleethub tangleclaw ", {"register", "status", "unregister", "install-hook", "uninstall-hook"}),
+        (
+            "fleethub tangleclaw ",
+            {"register", "status", "unregister", *(f"{do}-{what}" for do in ("install", "uninstall") for what in WHAT)},
+        ),
         ("fleethub tangleclaw register --m", {"--member"}),
     ],
 )

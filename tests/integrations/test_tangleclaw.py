@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fleethub.integrations.tangleclaw import operation as use
+from fleethub.integrations.tangleclaw import rules
 from fleethub.integrations.tangleclaw.audience import GAP
 from fleethub.integrations.tangleclaw.operation import Access, Unusable
 from fleethub.integrations.tangleclaw.result import Binding, NotifyResult, StepOutcome, TangleClawReport
@@ -18,7 +19,7 @@ from fleethub.integrations.tangleclaw.shared_document import SharedDocument, Sha
 from fleethub.integrations.tangleclaw.steps import description
 from fleethub.model.secret import SecretRef
 from fleethub.testing.server import Record
-from fleethub.testing.tangleclaw import Group, Project, TangleClaw
+from fleethub.testing.tangleclaw import Group, Project, Rule, TangleClaw
 
 TOKEN = "tcsk_" + "Canary7" * 6 + "z"
 PROJECTS = (Project(7, "alpha", listening=True), Project(8, "beta", listening=True))
@@ -570,3 +571,26 @@ host = "tilt"
         (root / "fleet.toml").write_text(spec + 'origins = ["http://127.0.0.1:18850"]\n')
         assert not any("tunnel" in note for note in use.document_status(root, Access()).notes)
         assert TOKEN not in str(report)
+
+
+def test_a_rule_points_sessions_of_every_engine_to_the_fleet_once(root: Path) -> None:
+    with TangleClaw(projects=PROJECTS) as server:
+        first = rules.install(root, Access(server.url), ("ALPHA", "8", "nobody"), "/opt/fleethub")
+        assert [step.outcome for step in first.steps] == [REGISTERED, REGISTERED, StepOutcome.REFUSED]
+        found = list(server.state.rules.values())
+        assert [(rule.project, rule.kind, rule.status) for rule in found] == [
+            (7, "startup", "active"), (8, "startup", "active"),
+        ]  # fmt: skip
+        assert "`/opt/fleethub context`" in found[0].content
+        writes = len(server.writes)
+        again = rules.install(root, Access(server.url), ("alpha",), "/opt/fleethub")
+        assert (again.fine, again.steps[0].outcome, len(server.writes)) == (True, ALREADY, writes)
+        found[0].enabled = False
+        moved = rules.install(root, Access(server.url), ("alpha",), "/usr/bin/fleethub")
+        assert moved.steps[0].detail == "switched off in TangleClaw, and left so"
+        assert ("/usr/bin/fleethub" in found[0].content, found[0].versions, found[0].enabled) == (True, 2, False)
+        other = Rule(99, 7, "Be kind.", "startup", "operator")
+        server.state.rules[99] = other
+        assert rules.uninstall(root, Access(server.url), ("alpha", "beta")).fine
+        assert list(server.state.rules.values()) == [other]
+        assert server.faults == []

@@ -120,6 +120,19 @@ class _Documents(_Shape):
     docs: list[Document]
 
 
+class Rule(_Shape):
+    """A rule that a project's sessions get at their start, whichever engine they run. ``proposed``: not yet theirs."""
+
+    id: int
+    content: str
+    enabled: bool = True
+    status: str = "active"
+
+
+class _Rules(_Shape):
+    rules: list[Rule]
+
+
 class _Members(_Shape):
     members: list[Member]
 
@@ -171,6 +184,24 @@ class TangleClaw:
     def projects(self) -> list[Project]:
         """All projects, with their live sessions; those that are mere folders too."""
         return _shape(_Projects, self._call("GET", "/api/projects")).projects
+
+    def rules(self, project: int) -> list[Rule]:
+        """The startup rules of a project."""
+        asked = {"projectId": project, "kind": "startup"}
+        return _shape(_Rules, self._call("GET", "/api/session-rules", params=asked)).rules
+
+    def add_rule(self, project: int, content: str) -> Rule:
+        """A new startup rule, in force at once: it is the operator who runs this."""
+        body = {"projectId": project, "content": content, "kind": "startup", "createdBy": "fleethub"}
+        return _shape(Rule, self._call("POST", "/api/session-rules", body))
+
+    def change_rule(self, rule: int, content: str) -> None:
+        """Another text; TangleClaw keeps the one before as a version."""
+        self._call("PUT", f"/api/session-rules/{rule}", {"content": content, "changedBy": "fleethub"})
+
+    def remove_rule(self, rule: int) -> None:
+        """Take it away."""
+        self._call("DELETE", f"/api/session-rules/{rule}")
 
     def documents(self, group: str) -> list[Document]:
         """The documents of a group."""

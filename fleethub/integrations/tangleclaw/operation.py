@@ -224,6 +224,14 @@ def _notify(root: Path, pane: Binding | None, seconds: float) -> NotifyResult:
 
 
 @contextmanager
+def connected(log: Log, access: Access, before: SharedDocument | None) -> Iterator[TangleClaw | None]:
+    """A client for ``log.base``, with what was given or registered for it; None as of ``_client``."""
+    ways = (_token(access, before, log.base), _ca(access, before, log.base), access.binding)
+    with _client(log, *ways) as client:
+        yield client
+
+
+@contextmanager
 def _client(
     log: Log, token: SecretRef | None, ca: str | None, pane: Binding | None, seconds: float | None = None
 ) -> Iterator[TangleClaw | None]:

@@ -95,20 +95,27 @@ def _chosen(
 def member(client: TangleClaw, found: Group, asked: str, projects: Projects) -> tuple[StepResult, bool]:
     """Make a project a member; ``asked``: its id, or its name as letters and digits."""
     step = f"member {_shown(asked)}"
-    number = int(asked) if asked.isdecimal() else None
-    if number is None:
-        known = projects()
-        alike = [one for one in known if same_name(one.name, asked)]
-        exact = [one for one in alike if one.name == asked] or alike
-        if len(exact) != 1 or exact[0].id is None:
-            names = ", ".join(one.name for one in (alike or known) if one.id is not None) or "none"
-            says = "several projects are called so" if len(exact) > 1 else "no project is called so"
-            if len(exact) == 1:
-                says, names = "it is a folder that is no project of TangleClaw's yet", names
-            return StepResult(step, StepOutcome.REFUSED, says, "NOT_FOUND", f"projects: {names}"), False
-        number = exact[0].id
+    number = project(step, asked, projects)
+    if isinstance(number, StepResult):
+        return number, False
     client.add_member(found.id, number)
     return StepResult(step, StepOutcome.REGISTERED, f"of {found.name}"), True
+
+
+def project(step: str, asked: str, projects: Projects) -> int | StepResult:
+    """The id of the project that is meant, or the step that says why there is none."""
+    if asked.isdecimal():
+        return int(asked)
+    known = projects()
+    alike = [one for one in known if same_name(one.name, asked)]
+    exact = [one for one in alike if one.name == asked] or alike
+    if len(exact) == 1 and exact[0].id is not None:
+        return exact[0].id
+    says = "several projects are called so" if len(exact) > 1 else "no project is called so"
+    if len(exact) == 1:
+        says = "it is a folder that is no project of TangleClaw's yet"
+    names = ", ".join(one.name for one in (known if len(exact) < 2 else alike) if one.id is not None) or "none"
+    return StepResult(step, StepOutcome.REFUSED, says, "NOT_FOUND", f"projects: {names}")
 
 
 def written(root: Path) -> bool:
