@@ -74,7 +74,7 @@ finally:
     pathlib.Path(told).write_text("\\n".join(names))
 """
 #: Of the file store's points every so-manieth is in the short row, before and after in turn.
-EVERY = 9
+EVERY = 14
 
 
 class Matrix:

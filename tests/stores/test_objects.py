@@ -21,9 +21,11 @@ import pytest
 
 from fleethub.stores import open_store, recalled
 from fleethub.stores.interface import LockedError, StaleLockfileError, StoreError
-from fleethub.stores.objects import ObjectStore
 from tests.stores import object_servers
 from tests.stores.conformance import LOCKFILE, Conformance, Opens
+
+pytest.importorskip("obstore", reason="no obstore: pip install 'fleethub[objectstore]'")
+from fleethub.stores.objects import ObjectStore
 
 
 def opener(server: object_servers.Server, folder: Path, prefix: str, patch: pytest.MonkeyPatch) -> Opens:
