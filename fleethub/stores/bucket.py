@@ -178,7 +178,9 @@ class Bucket:
         except exceptions.BaseError as error:
             text = str(error)
             missing = "credential" in text or "Account must be specified" in text
-            why = "the environment has no credentials for it" if missing else "it does not answer as it must"
+            silent = any(word in text for word in ("error sending request", "Connect", "timed out"))
+            why = "it does not answer" if silent else "its answer is not understood"
+            why = "the environment has no credentials for it" if missing else why
         else:
             return
         raise StoreError(f"{self.place} cannot be used: {why}") from None
