@@ -5,6 +5,7 @@ An error's text never holds a header, a body that was sent, or more than a littl
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import zlib
@@ -160,18 +161,31 @@ class Http:
         tls = not url.lower().startswith("http://") or any(way.startswith("https") for way in getproxies().values())
         with self._making:
             if tls not in self._clients:
-                client = self._clients[tls] = httpx.Client(
-                    verify=_trusted() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # which trusts nobody
-                    timeout=USUAL,
-                    limits=self._limits,
-                    mounts={**dict.fromkeys(HERE), **(self._own() if tls else {})},
-                    headers={"Accept-Encoding": "gzip"},
-                    follow_redirects=False,
-                )
+                client = self._clients[tls] = self._made(tls)
                 bound(client)
             if (why := self._unusable.get(origin_of(url))) is not None:
                 raise HttpError(why, "certificate")
             return self._clients[tls]
+
+    def _made(self, tls: bool) -> httpx.Client:
+        """A client as this machine's environment says; raises HttpError where nothing can be sent with it."""
+        try:
+            trusted = _trusted() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
+        except OSError as error:
+            where = _set("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+            raise HttpError(f"TLS cannot be used: {_file_reason(error)}{where}", "certificate") from None
+        try:
+            return httpx.Client(
+                verify=trusted,
+                timeout=USUAL,
+                limits=self._limits,
+                mounts={**dict.fromkeys(HERE), **(self._own() if tls else {})},
+                headers={"Accept-Encoding": "gzip"},
+                follow_redirects=False,
+            )
+        except (ValueError, ImportError, httpx.InvalidURL):  # whose words may hold a proxy's password
+            names = _set(*(f"{name}_PROXY" for name in ("HTTP", "HTTPS", "ALL", "NO")))
+            raise HttpError(f"the web proxy is not usable: http:// and https:// are, SOCKS is not{names}") from None
 
     def _own(self) -> dict[str, httpx.HTTPTransport]:
         """A way of its own to each origin with certificates of its own; what is wrong with a file is kept for it."""
@@ -302,6 +316,12 @@ def _file_reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return "it holds no certificate in PEM form"
     return error.strerror or type(error).__name__
+
+
+def _set(*names: str) -> str:
+    """Which of these variables are set, to be said behind what is wrong with them."""
+    found = [name for name in names if os.environ.get(name) or os.environ.get(name.lower())]
+    return f" (look at {', '.join(found)})" if found else ""
 
 
 def _certificate_reason(error: httpx.ConnectError) -> str | None:

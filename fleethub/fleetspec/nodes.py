@@ -255,7 +255,8 @@ def check_nodes(context: CheckContext, nodes: list[MergedNode]) -> Iterator[Find
             if near := nested.get(place) or next(outer, None):
                 message = f"one of the targets of {near} and {one.name} lies in the other"
                 yield check.finding("target.duplicate", message, ("target",), "give each node a folder of its own")
-            nested |= dict.fromkeys(above(place) - nested.keys(), one.name)
+            for folder in above(place):
+                nested.setdefault(folder, one.name)
         host = one.values.get("host")
         if host is None or context.validated.incomplete("nodes", one.name):
             continue

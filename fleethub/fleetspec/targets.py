@@ -105,7 +105,7 @@ def place_of(target: str) -> str:
     return target
 
 
-def above(place: str) -> set[str]:
-    """The folders that a place (see ``place_of``) lies in."""
+def above(place: str) -> tuple[str, ...]:
+    """The folders that a place (see ``place_of``) lies in, the outermost first."""
     parts = place.split("/")
-    return {"/".join(parts[:depth]) for depth in range(1, len(parts))}
+    return tuple("/".join(parts[:depth]) for depth in range(1, len(parts)))

@@ -9,7 +9,7 @@ nothing else than the standard library's decorator.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 __all__ = ["dataclass"]
 
@@ -22,15 +22,25 @@ else:
         if cls is None:
             return lambda cls: dataclass(cls, order=order, **asked)
         inherits = any(dataclasses.is_dataclass(base) for base in cls.__bases__)
-        if order or inherits or not asked.keys() <= {"eq", "frozen", "slots", "kw_only"}:
+        if order or inherits or not asked.keys() <= {"eq", "frozen", "slots", "kw_only"} or _unusual(cls):
             return dataclasses.dataclass(cls, order=order, **asked)
         return _late(cls, asked.pop("eq", True), asked.pop("frozen", False), asked)
+
+
+def _unusual(cls: type) -> bool:
+    """Whether a class says itself what is made here, or is told of each class below it: one is made for a method."""
+    own = vars(cls)
+    says = not own.keys().isdisjoint(("__setattr__", "__delattr__", "__getstate__", "__setstate__"))
+    hashless = own.get("__hash__", cls) is None and "__eq__" not in own
+    told = any("__init_subclass__" in vars(base) for base in cls.__mro__ if base not in (object, Generic))
+    return says or hashless or told
 
 
 def _late(cls: type, eq: bool, frozen: bool, asked: dict[str, Any]) -> type:
     """The class with its fields; ``asked``: whether it has slots and takes keywords only."""
     own = dict(vars(cls))
     made: type = dataclasses.dataclass(cls, init=False, repr=False, eq=False, **asked)
+    _ordered(made)
     params: Any = made.__dataclass_params__  # type: ignore[attr-defined]
     params.init, params.repr, params.eq, params.frozen = True, True, eq, frozen
     late = ["__init__", "__repr__", *(["__eq__"] if eq else [])]
@@ -45,6 +55,18 @@ def _late(cls: type, eq: bool, frozen: bool, asked: dict[str, Any]) -> type:
     if frozen:
         _freeze(made, own)
     return made
+
+
+def _ordered(made: Any) -> None:
+    """Refuse a field without a default behind one with: it is seen here, not where the first value is made."""
+    default = ""
+    for field in dataclasses.fields(made):
+        if not field.init or field.kw_only:
+            continue
+        if (field.default, field.default_factory) != (dataclasses.MISSING, dataclasses.MISSING):
+            default = field.name
+        elif default:
+            raise TypeError(f"non-default argument {field.name!r} follows default argument {default!r}")
 
 
 class _Late:
@@ -68,8 +90,7 @@ class _Late:
 
 def _freeze(made: Any, own: dict[str, Any]) -> None:
     """Refuse assignments, and let copies be made all the same, as the standard library's frozen classes do."""
-    order = [field.name for field in dataclasses.fields(made)]
-    names = frozenset(order)
+    names = frozenset(field.name for field in dataclasses.fields(made))
 
     def refuse(self: Any, name: str, what: str) -> None:
         if type(self) is made or name in names:
@@ -84,11 +105,11 @@ def _freeze(made: Any, own: dict[str, Any]) -> None:
         super(made, self).__delattr__(name)
 
     def __getstate__(self: Any) -> list[Any]:
-        return [getattr(self, name) for name in order]
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]  # a class below may have more of them
 
     def __setstate__(self: Any, state: list[Any]) -> None:
-        for name, value in zip(order, state, strict=True):
-            object.__setattr__(self, name, value)
+        for field, value in zip(dataclasses.fields(self), state, strict=True):
+            object.__setattr__(self, field.name, value)
 
     added = [__setattr__, __delattr__, *([__getstate__, __setstate__] if "__slots__" in vars(made) else [])]
     for method in added:

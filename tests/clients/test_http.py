@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from fleethub.clients.http import Http, HttpError
+from fleethub.clients.http import Http, HttpError, _trusted
 from fleethub.model.secret import Secret
 from fleethub.testing.tangleclaw import TangleClaw
 
@@ -69,6 +69,40 @@ def test_what_runs_elsewhere_is_asked_through_the_operators_proxy(proxy: Proxy) 
     assert http.request("GET", "http://llm.example:4000/health").status == 200
     http.close()
     assert proxy.asked == [("http://llm.example:4000/health", None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_PROXY", "foo://ops:canary@proxy:1"),
+        ("ALL_PROXY", "socks5://ops:canary@proxy:1"),
+        ("HTTPS_PROXY", "http://proxy:canary"),
+        ("NO_PROXY", "[::"),
+    ],
+)
+def test_a_web_proxy_that_cannot_be_used_is_told_as_one(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    for other in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(other, raising=False)
+        monkeypatch.delenv(other.lower(), raising=False)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(HttpError, match=rf"web proxy is not usable.*look at {name}\)") as told:
+        Http().request("GET", "http://llm.example:4000/health", token=Secret(TOKEN))
+    assert "canary" not in str(told.value)
+    with pytest.raises(HttpError, match="web proxy is not usable"):
+        next(Http().lines("POST", "http://llm.example:4000/api/pull", json={}, silence=1))
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSLKEYLOGFILE"])
+def test_files_of_the_environment_that_tls_cannot_do_with_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    _trusted.cache_clear()
+    for other in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, str(tmp_path / "gone" / "file"))
+    with pytest.raises(HttpError, match=rf"TLS cannot be used: No such file or directory \(look at {name}\)") as told:
+        Http().request("GET", "https://llm.example:4000/health")
+    assert told.value.why == "certificate"
 
 
 def test_httpx_comes_without_its_command_line() -> None:

@@ -72,7 +72,17 @@ def child(dataclass: Decorator, **asked: bool) -> type:
     return Value
 
 
-MADE = (plain, generic, checked, child)
+def wider(dataclass: Decorator, **asked: bool) -> type:
+    @dataclass(**{**asked, "slots": False})
+    class Value(plain(dataclass, **asked)):  # type: ignore[misc]
+        """Of another, whose slots it has not."""
+
+        last: int = 1
+
+    return Value
+
+
+MADE = (plain, generic, checked, child, wider)
 ASKED = (
     {},
     {"frozen": True},
@@ -106,6 +116,8 @@ def test_it_is_as_the_standard_librarys(make: Callable[..., type], asked: dict[s
         found += [tried(lambda: setattr(one, "size", 5)), one.size, tried(lambda: delattr(one, "name"))]
         again = of(name="c", size=5)
         found += [repr(dataclasses.replace(again, name="d")), repr(copy.deepcopy(again)), repr(copy.copy(again).size)]
+        if "last" in of.__match_args__:
+            found += [[how(of("a", 4, last=9)).last for how in (copy.copy, copy.deepcopy)]]
         found += [repr(of.__dataclass_params__).replace("__main__.", ""), of.__init__.__qualname__, of.__doc__]
         return found
 
@@ -134,6 +146,53 @@ def test_it_is_pickled_and_a_subclass_keeps_what_is_its_own() -> None:
     assert (one.extra, one == Plain("a"), one == Kept("a")) == (3, True, False)
     with pytest.raises(dataclasses.FrozenInstanceError):
         one.name = "b"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("dataclass", [late, dataclasses.dataclass])
+def test_a_class_that_is_told_of_those_below_it_is_told_of_what_somebody_wrote(dataclass: Decorator) -> None:
+    below: list[str] = []
+
+    class Above:
+        def __init_subclass__(cls) -> None:
+            below.append(cls.__name__)
+
+    @dataclass(frozen=True)
+    class Value(Above):
+        name: str
+
+    assert {repr(Value("a")) for _ in range(2)}
+    assert Value("a") == Value("a")
+    assert below == ["Value"]
+
+
+@pytest.mark.parametrize("dataclass", [late, dataclasses.dataclass])
+def test_what_a_class_says_of_itself_stands(dataclass: Decorator) -> None:
+    @dataclass(frozen=True)
+    class Value:
+        name: str
+        __hash__ = None  # type: ignore[assignment]
+
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(Value("a"))
+
+    class Sets:
+        name: str
+
+        def __setattr__(self, name: str, value: object) -> None: ...
+
+    with pytest.raises(TypeError, match="Cannot overwrite attribute __setattr__"):
+        dataclass(frozen=True)(Sets)
+
+
+@pytest.mark.parametrize("dataclass", [late, dataclasses.dataclass])
+def test_fields_in_an_order_that_no_call_could_have_are_refused_at_once(dataclass: Decorator) -> None:
+    class Value:
+        size: int = 3
+        name: str
+
+    with pytest.raises(TypeError, match="non-default argument 'name' follows default argument"):
+        dataclass(frozen=True, slots=True)(Value)
+    assert dataclass(kw_only=True)(Value)(name="a").size == 3
 
 
 def test_no_method_is_compiled_before_it_is_used() -> None:
