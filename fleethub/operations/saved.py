@@ -124,6 +124,6 @@ def confirmed(workplace: Workplace, saved: SavedPlan, reads: int = 32) -> Outcom
     if (fleet.name, fleet.id) != (was.fleet, was.fleet_id):
         raise InputError(f"the plan is of the fleet {was.fleet!r} (id {was.fleet_id or 'none'}), not of {fleet.name!r}")
     done = planning.run(workplace, input_of(saved.asked, reads))
-    if not done.data.plan.fatal and (moved := differences(saved, done.data.saved())):
+    if not done.data.plan.fatal and (moved := differences(saved, done.data.saved(Made(version=__version__)))):
         raise StalePlan(moved)
     return done

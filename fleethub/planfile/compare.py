@@ -42,6 +42,9 @@ def differences(before: SavedPlan, now: SavedPlan) -> tuple[Moved, ...]:
     found = list(_moved(before, now))
     if not found and before.plan.id != now.plan.id:
         found.append(Moved(None, "the plan's id", before.plan.id, now.plan.id))
+    versions = (before.made.version, now.made.version)
+    if found and all(versions) and versions[0] != versions[1]:  # by itself it moves nothing, and may be why
+        found.insert(0, Moved(None, "the FleetHub that planned", *versions))
     return tuple(found)
 
 

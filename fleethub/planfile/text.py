@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from fleethub import __version__
 from fleethub.codec import said
 from fleethub.model.errors import FleetHubError
 from fleethub.planfile.document import SavedPlan
@@ -14,6 +15,7 @@ from fleethub.planfile.forms import SAVED
 
 #: What the document begins with, and its version: a later one that this FleetHub cannot judge is refused.
 HEAD, FORMAT = "fleethub_plan", 1
+WIDE = 40  # characters of a version
 
 
 class PlanFileError(FleetHubError):
@@ -37,7 +39,17 @@ def load(text: str, name: str) -> SavedPlan:
     try:
         return SAVED.validate_json(json.dumps(raw))
     except ValidationError as error:
-        raise PlanFileError(f"{name} is not as FleetHub writes a saved plan ({said(error)}): {AGAIN}") from None
+        by = _by(raw)
+        raise PlanFileError(f"{name} is not as FleetHub writes a saved plan ({said(error)}){by}: {AGAIN}") from None
+
+
+def _by(raw: dict[str, Any]) -> str:
+    """That another FleetHub saved it, where it says so."""
+    made = raw.get("made")
+    version = made.get("version") if isinstance(made, dict) else None
+    if not isinstance(version, str) or version in ("", __version__):
+        return ""
+    return f"; FleetHub {version[:WIDE]} saved it, and this is {__version__}"
 
 
 AGAIN = "plan again with fleethub plan -o FILE"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleethub import __version__
 from fleethub.model.facts import ServerReading
 from fleethub.model.plan import Plan
 from fleethub.planfile.compare import differences
@@ -22,7 +23,7 @@ from tests.world import World, plan, settled
 
 SPEC = fleet().models("qwen3-32b", "gpt-oss-20b").node("volta", "qwen3-32b").node("tilt", "qwen3-32b")
 MORE = SPEC.key("volta", rpm=60)
-MADE = Made("2026-11-28T10:00:00+00:00", "ana@desk", "1a2b3c4d5e6f-dirty", "0.1.0")
+MADE = Made("2026-11-28T10:00:00+00:00", "ana@desk", "1a2b3c4d5e6f-dirty", __version__)
 
 
 def of(made: Plan) -> SavedPlan:
@@ -122,6 +123,15 @@ def test_a_change_that_came_or_went_is_named() -> None:
     ]
 
 
+def test_what_another_fleethub_planned_otherwise_is_told_with_both_versions() -> None:
+    was, now = plan(settled(SPEC), MORE), Made(version="0.2.0")
+    assert differences(of(was), saved(was, Asked(), now)) == ()
+    other = replace(saved(was, Asked(), now), steps=())
+    versions, step = map(str, differences(of(was), other))
+    assert versions == f"the FleetHub that planned was {__version__}, is 0.2.0"
+    assert step.startswith("key.main.volta planned step ")
+
+
 def test_what_is_written_into_it_by_hand_is_found() -> None:
     was = plan(settled(SPEC), MORE)
     raw = json.loads(dump(saved(was, Asked(), MADE)))
@@ -156,7 +166,10 @@ def test_what_is_none_is_refused(text: str, says: str) -> None:
 def test_an_unknown_field_is_refused() -> None:
     raw = json.loads(dump(saved(plan(settled(SPEC), MORE), Asked(), MADE)))
     raw["plan"]["changes"][0]["surprise"] = 1
-    with pytest.raises(PlanFileError, match="surprise"):
+    with pytest.raises(PlanFileError, match=r"surprise.*\): plan again"):
+        load(json.dumps(raw), "x")
+    raw["made"]["version"] = "9.9.0"
+    with pytest.raises(PlanFileError, match=r"FleetHub 9\.9\.0 saved it, and this is .*: plan again"):
         load(json.dumps(raw), "x")
     assert is_plan(json.dumps(raw))
 

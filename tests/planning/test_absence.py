@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import pytest
 
+from fleethub.clients.resolver import SecretResolver
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Action, Plan
 from fleethub.planning import sources
 from tests.fleets import Spec, fleet
-from tests.world import SEEDLESS, Node, World, apply, facts, plan, wanted
+from tests.world import SEEDLESS, Node, World, apply, facts, plan, settled, wanted
+from tests.world.values import STRANGE
 
 URL = "http://llm:4000"
 SPEC = fleet(URL).models("one", "two").node("volta", "one").node("tilt", "two").key("web", models=["one"])
@@ -276,3 +278,15 @@ def test_routes_alone_tell_that_the_lockfile_is_lost(models: tuple[str, ...]) ->
     again = plan(replace(made, lockfile=None), left)
     assert again.fatal
     assert "state.lost" in codes(again)
+
+
+@pytest.mark.parametrize("seal", [STRANGE, SEEDLESS], ids=["another seed", "no seed"])
+def test_files_without_a_secret_do_not_tell_whose_a_node_is(seal: SecretResolver) -> None:
+    """compose.yaml is the same whatever the seed; before, any fleet took a node with it for its own."""
+    spec = fleet(URL).models("one").node("a", "one")
+    world = settled(spec)
+    lost = replace(world, lockfile=None).at_proxy(lambda p: replace(p, keys=()))
+    assert "state.lost" in codes(plan(lost, spec))
+    again = plan(lost, spec, fingerprinter=seal)
+    assert "state.lost" not in codes(again)
+    assert again.steps == ()

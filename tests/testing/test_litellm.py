@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from fleethub.testing.litellm import MASTER_KEY, Database, LiteLLM, token_of
+from fleethub.testing.litellm.replica import BATCH
 
 NEW, OLD = "1.106.2", "1.82.0"
 KEY, OTHER = "sk-node-a-0123456789", "sk-node-b-0123456789"
@@ -443,8 +444,11 @@ def test_mere_use_moves_updated_at_and_spend(admin, proxy, connect, clock):
     before = info(admin, KEY)
     clock.now += 5
     say(connect(proxy, KEY))
+    assert info(admin, KEY) == before  # it is written with others, some seconds later
+    clock.now += BATCH
     after = info(admin, KEY)
     assert after["updated_at"] > before["updated_at"]
+    assert after.get("last_active") in (None, after["updated_at"])  # the older version has none
     assert after["spend"] > before["spend"]
     assert after.get("settings_updated_at") is None
 

@@ -31,6 +31,8 @@ class _Seeded(SecretResolver):
 
 
 SEAL: SecretResolver = _Seeded(SEED)
+#: Of somebody else's seed.
+STRANGE: SecretResolver = _Seeded("fhseed1_" + base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("="))
 SEEDLESS = SecretResolver(NOWHERE.parent, None)
 
 

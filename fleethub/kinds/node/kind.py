@@ -30,6 +30,7 @@ from fleethub.kinds.node.gates import gates, loads
 from fleethub.kinds.node.hazards import env_findings, kept_findings, machine_findings, merged_findings, secret_paths
 from fleethub.kinds.node.objections import objections, remarks
 from fleethub.kinds.node.observe import observe
+from fleethub.kinds.node.proof import proves
 from fleethub.kinds.node.review import reviewed
 from fleethub.kinds.node.status import moves, node_rows
 from fleethub.kinds.node.steps import steps
@@ -136,11 +137,8 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         return completed(want, have, locked)
 
     def proves(self, item: NodeState) -> bool:
-        """A file as this fleet would write it: a fingerprint is its own, for nobody else has the seed."""
-        seen, want = item.seen, item.want
-        if seen is None or want is None or seen.mark is None:
-            return False
-        return any(there == want.attrs.files.get(path) for path, there in seen.attrs.files.items())
+        """A file with a value of the seed in it, as this fleet would write it: nobody else has the seed."""
+        return proves(item)
 
     def findings(
         self, fleet: Fleet, wanted: Mapping[Address, NodeResource], locked: Mapping[Address, NodeLocked], facts: Facts

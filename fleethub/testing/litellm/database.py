@@ -27,6 +27,16 @@ class ModelEntry:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that was served ``at``, and stands in no row until ``due``, by the replica's clock."""
+
+    token: str
+    cost: float
+    at: datetime
+    due: float
+
+
 @dataclass(slots=True)
 class Database:
     """Keys by token, in order of creation. Held under ``lock`` while read or written."""
@@ -35,6 +45,7 @@ class Database:
     deleted: list[Row] = field(default_factory=list)
     models: dict[str, list[ModelEntry]] = field(default_factory=dict)
     teams: dict[str, Row] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def add(self, value: str, *, now: datetime | None = None, **fields: Any) -> str:

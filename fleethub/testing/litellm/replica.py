@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from fleethub.testing.litellm.database import ADMIN, Database, ModelEntry, Row, token_of
+from fleethub.testing.litellm.database import ADMIN, Call, Database, ModelEntry, Row, token_of
 from fleethub.testing.litellm.errors import error
 from fleethub.testing.server import Refused
 
 Version = Literal["1.110.2", "1.106.2", "1.82.0"]
+#: Seconds after which a call shows in the key's row: LiteLLM writes spend and times together, every few seconds.
+BATCH = 6.0
 DatabaseState = Literal["connected", "none", "disconnected"]
 
 
@@ -58,6 +60,7 @@ class Replica:
     clock: Callable[[], float]
     settings: Settings = field(default_factory=Settings)
     database_state: DatabaseState = "connected"
+    batch: float = BATCH
     after_alias_check: Callable[[], None] | None = None  # called between the check of an alias and the insert
     cache: dict[str, Cached] = field(default_factory=dict)
     hits: dict[str, tuple[float, int]] = field(default_factory=dict)
@@ -96,6 +99,7 @@ class Replica:
         if self.database_state == "none":
             text = "DB not connected. See https://docs.litellm.ai/docs/proxy/virtual_keys"
             raise error(500, text, "internal_server_error")
+        self.catch_up()
 
     def key(self, token: str) -> Row | None:
         """The key as this replica believes it to be: its cache while that is young, else the database."""
@@ -105,6 +109,7 @@ class Replica:
             return cached.row
         if self.database_state != "connected":
             raise self._no_database()
+        self.catch_up()
         with self.database.lock:
             row = copy.deepcopy(self.database.keys.get(token))
         if row is None:
@@ -133,18 +138,30 @@ class Replica:
         self.forget(token)
 
     def used(self, token: str) -> None:
-        """A call was served: spend and times move in the database, and perhaps the stale row lives on."""
+        """A call was served: spend and times move in the database, with the next batch, and perhaps the stale row
+        lives on.
+        """
         cached = self.cache.get(token)
         if cached and self.traffic_renews_cache:
             cached.at = self.clock()
         if cached:
             cached.row["spend"] += self.cost_per_call
+        if self.database_state == "connected":
+            with self.database.lock:
+                self.database.calls.append(Call(token, self.cost_per_call, self.now(), self.clock() + self.batch))
+
+    def catch_up(self) -> None:
+        """Write what was called, where its batch is due."""
         with self.database.lock:
-            row = self.database.keys.get(token)
-            if row is not None and self.database_state == "connected":
-                row["spend"] += self.cost_per_call
-                row["total_spend"] += self.cost_per_call
-                row["updated_at"] = row["last_active"] = self.now()
+            now, waiting = self.clock(), self.database.calls
+            self.database.calls = [call for call in waiting if call.due > now]
+            for call in waiting:
+                row = self.database.keys.get(call.token)
+                if row is not None and call.due <= now:
+                    row["spend"] += call.cost
+                    row["total_spend"] += call.cost
+                    row["last_active"] = call.at
+                    row["updated_at"] = max(row["updated_at"], call.at)
 
     def models(self) -> list[dict[str, Any]]:
         """The deployments this replica knows: the config's, then those of the database that it has seen."""
