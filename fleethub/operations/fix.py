@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from fleethub.engines.interface import KV_TYPE, PARALLEL
 from fleethub.engines.registry import engine_of
 from fleethub.fleetspec import Loaded, load
 from fleethub.fleetspec.edit import Names, with_values
@@ -56,8 +57,8 @@ def propose(path: Path, asked: FixInput, trusting: Trusting = ALONE) -> Outcome[
     if model is None:
         message = f"{answer.placed.model} is not in the spec, so there is nothing to write it into"
         raise EditError("bad-field", message, "add it first: [models.NAME] with backends, route and context")
-    chosen = _chosen(answer, asked.number)
-    values = dict(_values(fleet, model, answer, chosen))
+    chosen = _chosen(answer, asked)
+    values = dict(_values(fleet, model, answer, _whole(question, answer, chosen)))
     proposal = _proposal(spec, fleet, answer, asked, chosen, project)
     for group, name in sorted({path[:2] for path in values}):
         block = fleet.models[name] if group == "models" else fleet.backends[name]
@@ -69,12 +70,14 @@ def propose(path: Path, asked: FixInput, trusting: Trusting = ALONE) -> Outcome[
     return concluded(judged(path, spec, proposal, None, trusting), asked.dry_run)
 
 
-def _chosen(answer: Answer, number: int) -> Suggestion:
+def _chosen(answer: Answer, asked: FixInput) -> Suggestion:
     found, where = answer.suggestions, f"fleethub capacity {answer.backend} {answer.placed.model}"
+    number, question = asked.number, asked.question
     if answer.verdict.fit is Fit.FITS:
-        raise EditError(
-            "bad-field", f"{answer.placed.model} fits on {answer.backend} as it is: there is nothing to fix"
-        )
+        supposed = (question.context, question.parallel, question.kv_type) != (None, None, None)
+        how = "as it is asked about" if supposed else "as it is"
+        message = f"{answer.placed.model} fits on {answer.backend} {how}: there is nothing to fix"
+        raise EditError("bad-field", message, f"{where} asks about it as it is" if supposed else "")
     if not found:
         raise EditError(
             "bad-field", f"nothing is known that would make it fit on {answer.backend}", f"{where} says why"
@@ -84,10 +87,23 @@ def _chosen(answer: Answer, number: int) -> Suggestion:
     return found[number - 1]
 
 
-def _values(fleet: Fleet, model: Model, answer: Answer, chosen: Suggestion) -> Iterable[tuple[Names, object]]:
+def _whole(question: CapacityInput, answer: Answer, chosen: Suggestion) -> dict[str, str | int]:
+    """What the question supposes, and the suggestion: what holds with both need not hold with one of them.
+
+    Another backend was judged with the settings that it has.
+    """
+    moved = any(name == "backend" for name, _ in chosen.values)
+    context = answer.placed.context if question.context is not None else None
+    supposed = {"context": context, **({} if moved else {PARALLEL: question.parallel, KV_TYPE: question.kv_type})}
+    return {name: value for name, value in supposed.items() if value is not None} | dict(chosen.values)
+
+
+def _values(
+    fleet: Fleet, model: Model, answer: Answer, values: Mapping[str, str | int]
+) -> Iterable[tuple[Names, object]]:
     """Path in the spec -> value. Raises EditError for what the spec does not say."""
     backend = fleet.backends[answer.backend]
-    for name, value in chosen.values:
+    for name, value in values.items():
         if name == "context":
             yield ("models", model.name, "context"), value
         elif name == "backend":
@@ -105,7 +121,7 @@ def _values(fleet: Fleet, model: Model, answer: Answer, chosen: Suggestion) -> I
             engine = engine_of(backend.engine)
             keys = engine.written(name, value)
             if not keys:
-                message = f"{chosen.says}: the spec does not say this of a {backend.engine.title}"
+                message = f"{name} = {value}: the spec does not say this of a {backend.engine.title}"
                 raise EditError("by-hand", message, "change it where its server is started", backend.place)
             for key, written in keys.items():
                 yield ("backends", backend.name, backend.engine.engine, key), written

@@ -48,6 +48,17 @@ def test_a_suggestion_is_shown_as_a_diff_and_written_with_the_comments_kept(plac
     assert "as it is: there is nothing to fix" in place.run("capacity", "gpu", "qwen3-32b", "--fix", "1", "--yes")
 
 
+def test_what_a_suggestion_was_made_for_is_written_with_it_and_holds(place: Place) -> None:
+    supposed = ("--kv-type", "q8_0", "--context", "40000")
+    shown = place.run("capacity", "gpu", "qwen3-32b", *supposed, code=Exit.REFUSED)
+    number = next(line.strip()[0] for line in shown.splitlines() if ". a context of" in line)
+    place.run("capacity", "gpu", "qwen3-32b", *supposed, "--fix", number, "--yes", code=0)
+    assert 'kv_cache_type = "q8_0"' in (place.folder / "fleet.toml").read_text()
+    place.run("capacity", "gpu", "qwen3-32b", code=0)
+    asked = place.run("capacity", "gpu", "qwen3-32b", "--context", "4096", "--fix", "1", "--yes", code=1)
+    assert "fits on gpu as it is asked about: there is nothing to fix" in asked
+
+
 def test_a_context_is_written_into_the_model_and_belongs_to_its_owner(ollama: Ollama, tmp_path: Path) -> None:
     place = Place(tmp_path / "fleet", spec(ollama).table("models.qwen3-32b", owner="Volta").text)
     fix = ("capacity", "gpu", "qwen3-32b", "--fix", "1", "--yes")

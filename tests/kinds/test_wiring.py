@@ -410,6 +410,29 @@ def test_a_node_that_is_let_go_of_gets_back_what_it_called_and_loses_what_is_fle
     assert plan(back, SPEC.without("nodes")).changes == ()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "stays"),
+    [
+        ('"primary": "fleethub-1/one"', '"primary": "mine/better"', True),
+        ('"primary": "fleethub-1/one"', '"primary": "fleethub-1/one", "fallbacks": []', False),
+        ('"primary": "fleethub-1/one"', '"primary": "mine/y", "fallbacks": ["fleethub-1/one"]', False),
+        ('{\n    "primary": "fleethub-1/one"\n  }', '"mine/better"', True),
+    ],
+    ids=["another", "the same", "leads to what goes", "in its short form"],
+)
+def test_what_somebody_changed_since_is_not_put_back_over(old: str, new: str, stays: bool) -> None:
+    world = done(there(), SPEC)
+    assert old in text(world)
+    changed = world.at_file(HERE, "openclaw.json", text(world).replace(old, new).encode(), 0o600)
+    gone = plan(changed, SPEC.without("nodes"))
+    (change,) = (c for c in gone.changes if str(c.address) == NODE)
+    assert ("was changed by hand since, and stays" in change.consequence) is stays
+    back = apply(changed, gone).world
+    called = config(back)["agents"]["defaults"]["model"]
+    assert (called in ("mine/better", {"primary": "mine/better"})) if stays else (text(back) == CONFIG)
+    assert "fleethub" not in text(back)
+
+
 def test_what_it_called_as_a_table_comes_back_key_by_key_and_a_variable_that_is_named_stays() -> None:
     files = {
         "c.json": b'{ model: { primary: "f/x", /* his */ other: 1, fallbacks: [] }, p: { f1: {}, m: { k: "$F_K" } } }',

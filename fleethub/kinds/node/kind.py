@@ -31,6 +31,7 @@ from fleethub.kinds.node.hazards import env_findings, kept_findings, machine_fin
 from fleethub.kinds.node.objections import objections, remarks
 from fleethub.kinds.node.observe import observe
 from fleethub.kinds.node.proof import proves
+from fleethub.kinds.node.restoring import put_back_says
 from fleethub.kinds.node.review import reviewed
 from fleethub.kinds.node.status import moves, node_rows
 from fleethub.kinds.node.steps import steps
@@ -225,8 +226,7 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         """Nothing of a node that runs on, but FleetHub's mark."""
         if not self.goes_on(item):
             return ""
-        back = item.locked is not None and item.locked.found
-        says = "it gets back what it called before" if back else "its files stay as they are"
+        says = put_back_says(item.locked, item.seen.telemetry.files if item.seen else {})
         return f"it was there before FleetHub: its process goes on, and {says}"
 
     def remarks(self, item: NodeState) -> list[Finding]:

@@ -31,15 +31,15 @@ def file_diff(node: str, file: RenderedFile, before: Owned, after: Owned) -> Fil
 
 def _lines(owned: Owned) -> Iterator[str]:
     for name, text in sorted(owned.items()):
-        yield f"{'.'.join(path_of(name))} = {text if _is_plain(text) else SENSITIVE}"
+        yield f"{'.'.join(path_of(name))} = {text if is_plain(text) else SENSITIVE}"
 
 
 def _value(owned: Owned, name: str) -> Any:
     if name not in owned:
         return MISSING
-    return json.loads(owned[name]) if _is_plain(owned[name]) else SENSITIVE
+    return json.loads(owned[name]) if is_plain(owned[name]) else SENSITIVE
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
     """JSON begins otherwise than a fingerprint."""
     return bool(text) and not text.startswith("fp")

@@ -14,10 +14,12 @@ from typing import Any
 from fleethub.dotenv import assignments
 from fleethub.formats import dotenv, json5
 from fleethub.formats.json5 import NotEditable
-from fleethub.kinds.node.attributes import NodeResource, NodeTelemetry
+from fleethub.kinds.node.attributes import NodeLocked, NodeResource, NodeTelemetry, files_of
+from fleethub.kinds.node.owned import is_plain
 from fleethub.kinds.node.paths import found_at, table_at, with_value, without
 from fleethub.kinds.node.projection import Unwritable, as_json, decoded, guessed, path_of, pointer
 from fleethub.model.observation import Found
+from fleethub.model.secret import Blob
 from fleethub.nodetypes.projection import Path
 
 EVERY = "*"
@@ -38,6 +40,61 @@ def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
             told_there = {key: there[key] for key in own if key in there} if isinstance(there, dict) else there
             found[f"{file.path}#{pointer(file.of.format, path)}"] = ("" if there is None else as_json(told_there), *own)
     return dict(sorted(found.items()))
+
+
+def still_ours(locked: NodeLocked, files: Mapping[str, Blob]) -> Found:
+    """What is put back when the node is let go of: all that was found, but for what somebody changed since.
+
+    That is a newer word than what FleetHub found. What leads to a name of FleetHub's, which goes, is put back all the
+    same.
+    """
+    starts = tuple(texts[0] for name, texts in locked.found.items() if name.endswith(EVERY))
+    return {
+        name: texts
+        for name, texts in locked.found.items()
+        if name.endswith(EVERY) or not _is_newer(name, texts[1:], starts, locked, files)
+    }
+
+
+def put_back_says(locked: NodeLocked | None, files: Mapping[str, Blob]) -> str:
+    """What becomes of what a node calls that runs on, in words."""
+    if locked is None or not locked.found:
+        return "its files stay as they are"
+    if len(still_ours(locked, files)) < len(locked.found):
+        return "what it calls was changed by hand since, and stays"
+    return "it gets back what it called before"
+
+
+def _is_newer(
+    name: str, own: tuple[str, ...], starts: tuple[str, ...], locked: NodeLocked, files: Mapping[str, Blob]
+) -> bool:
+    path, _, at = name.partition("#")
+    blob = files.get(path)
+    root = json5.read(blob.reveal()) if blob is not None else None
+    if root is None or not own:
+        return False
+    there = found_at(root, path_of(at))
+    table = there if isinstance(there, dict) else {own[0]: there} if there is not None else {}  # its short form
+    sides = files_of(locked.attrs, locked.pending.attrs if locked.pending else None)
+    known = [side[path] for side in sides if path in side]
+
+    def written(key: str) -> set[str]:
+        """Every text of it that an apply wrote, or began to write."""
+        pointed = f"{at}/{key}"
+        begun = (text for file in known for text in (file.owned_before or {}).get(pointed, ()))
+        return {*((file.owned or {}).get(pointed, "[]") for file in known), *begun}
+
+    def text(key: str) -> str:
+        return as_json(table.get(key, []))  # an empty list and none say the same
+
+    if not all(is_plain(one) for key in own for one in written(key)):
+        return False  # what FleetHub wrote there is not told
+    leads = any(said.startswith(starts) for key in own for said in _texts(table.get(key)))
+    return not leads and any(text(key) not in written(key) for key in own)
+
+
+def _texts(value: Any) -> list[str]:
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
 
 
 def restored(found: Found, files: Mapping[str, bytes]) -> dict[str, bytes]:

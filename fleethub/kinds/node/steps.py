@@ -22,6 +22,7 @@ from fleethub.kinds.node.delivery import (
     unused_until_restart,
 )
 from fleethub.kinds.node.ignored import projection_left
+from fleethub.kinds.node.restoring import still_ours
 from fleethub.kinds.values import RenderedFile, Work
 from fleethub.model.plan import Phase, Step
 from fleethub.model.secret import Blob, Text
@@ -35,7 +36,7 @@ def steps(item: NodeState) -> Work:
         if locked is None:
             return Work()
         seen = item.seen.telemetry.files if item.seen else {}
-        found = locked.found if is_wired(locked.attrs) else {}
+        found = still_ours(locked, seen) if is_wired(locked.attrs) else {}
         modes = item.seen.telemetry.modes if item.seen and found else {}
         do = RemoveNode(locked.source, own_files(item), *ending(locked), there=seen, found=found, modes=modes)
         return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, do, removes=True),))
