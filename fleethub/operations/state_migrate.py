@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fleethub.fleetspec.values import state_store
 from fleethub.model.errors import FleetHubError, InputError
@@ -13,10 +17,13 @@ from fleethub.operations.spec import load_fleet
 from fleethub.operations.state_write import StateWritten, lockfile_of, noted
 from fleethub.operations.stores import opened, store_of
 from fleethub.operations.trust import Trusting
-from fleethub.stores.interface import Shelf, Store
+from fleethub.stores.interface import LockedError, Shelf, Store
+from fleethub.stores.lock import pauses
 
-FILE = "file"
-SHELVES: tuple[Shelf, ...] = ("specs", "proposals")
+FILE, FILE_PLACE = "file", "fleet.lock"
+SHELVES: tuple[Shelf, ...] = ("specs", "proposals", "plans")
+#: What the lock of a store that was left begins with.
+MOVED = "the state is in "
 
 
 class HasStateError(FleetHubError):
@@ -40,7 +47,8 @@ def init(path: Path, trusting: Trusting) -> tuple[str, tuple[str, ...]]:
 
 def migrate(path: Path, source: str, trusting: Trusting, wait: float = 0) -> StateWritten:
     """Take the state from ``source`` (``file``, a reference or URL as in ``[state] store``) to the store that the spec
-    names: the lockfile with its serial, earlier ones, the history, documents. Both stay locked meanwhile.
+    names: the lockfile with its serial, earlier ones, the history, documents. Where it was stays locked, with a message
+    that says where it is, for whoever has the spec of before; one that broke off is gone on with.
 
     Raises InputError, NoStateError, HasStateError, and what ``init`` and locks raise.
     """
@@ -51,11 +59,56 @@ def migrate(path: Path, source: str, trusting: Trusting, wait: float = 0) -> Sta
         if there.place == here.place:
             raise InputError(f"the state is in {here.place} already; write the new one as [state] store first")
         here.prepare()
-        with there.lock("state migrate", wait), here.lock("state migrate", wait):
-            return _moved(Path(fleet.root), there, here)
+        return carry(Path(fleet.root), there, here, wait)
     finally:
         there.close()
         here.close()
+
+
+def carry(root: Path, there: Store, here: Store, wait: float = 0) -> StateWritten:
+    """Take the state from one store to another; ``root`` is the fleet's folder. Raises as ``migrate`` does."""
+    message = f"{MOVED}{here.place} now: go on with the spec that names it"
+    with _left(there, message, wait), _entered(here) as was, here.lock("state migrate", wait):
+        return _moved(root, there, here, was)
+
+
+@contextmanager
+def _left(there: Store, message: str, wait: float) -> Iterator[None]:
+    """Hold the store that is left, for good where all goes well: a lock would end, and it would be applied on."""
+    held = there.holder()
+    if held is not None and held.message == message:  # by a migration that broke off, or by another clone's
+        yield
+        return
+    for _ in pauses(wait):
+        try:
+            there.hold(message)
+            break
+        except LockedError as error:
+            refused = error
+    else:
+        raise refused
+    try:
+        yield
+    except BaseException:
+        with suppress(FleetHubError, OSError):
+            there.release()
+        raise
+
+
+@contextmanager
+def _entered(here: Store) -> Iterator[bool]:
+    """Whether the state was there before, and left; then it is held no longer, unless it does not come back."""
+    held = here.holder()
+    was = held is not None and held.message.startswith(MOVED)
+    if was:
+        here.release()
+    try:
+        yield was
+    except BaseException:
+        if was and held is not None:
+            with suppress(FleetHubError, OSError):
+                here.hold(held.message)
+        raise
 
 
 def _from(fleet: Fleet, source: str) -> Fleet:
@@ -67,28 +120,37 @@ def _from(fleet: Fleet, source: str) -> Fleet:
     return replace(fleet, state=State(store=store, endpoint=fleet.state.endpoint))
 
 
-def _moved(root: Path, there: Store, here: Store) -> StateWritten:
+def _moved(root: Path, there: Store, here: Store, was: bool) -> StateWritten:
     lockfile, base = lockfile_of(there), here.read()
-    if base.lockfile is not None:
+    old = base.lockfile
+    back = was and old is not None and old.lineage == lockfile.lineage and old.serial <= lockfile.serial
+    if old is not None and old != lockfile and not back:
         raise HasStateError(
-            f"{here.place} holds a lockfile of serial {base.lockfile.serial} already, and was left as it is; "
+            f"{here.place} holds a lockfile of serial {old.serial} already, and was left as it is; "
             f"{there.place} has serial {lockfile.serial}: fleethub state push replaces it by one that you name"
         )
-    version = base.version
-    for serial in sorted(there.serials()):
+    kept = set(here.serials())
+    for serial in sorted(set(there.serials()) - kept):
         earlier = there.at(serial)
         if earlier is not None and serial < lockfile.serial:
-            version = here.write(earlier, version)
+            here.archive(earlier)
+    told = {_said(line) for line in here.history()}
     for line in there.history():
-        here.record(line)
+        if _said(line) not in told:
+            here.record(line)
     for shelf in SHELVES:
         for name in there.names(shelf):
             document = there.get(shelf, name)
             if document is not None:
                 here.put(shelf, name, document)
-    here.write(lockfile, version)  # last: until then the store holds nothing that a plan would go by
+    if old != lockfile:
+        here.write(lockfile, base.version)  # last: until then the store holds nothing that a plan would go by
     notes = noted(here, "state migrate", f"from {there.place} to {here.place}", serial=lockfile.serial)
-    if there.place == "fleet.lock":
-        (root / "fleet.lock").replace(root / ".fleethub/moved.lock")
-        notes += ("fleet.lock is .fleethub/moved.lock now: commit that it is gone, so that no clone goes by it",)
+    if there.place == FILE_PLACE:
+        (root / FILE_PLACE).replace(root / ".fleethub/moved.lock")
+        notes += (f"{FILE_PLACE} is .fleethub/moved.lock now: commit that it is gone, so that no clone goes by it",)
     return StateWritten(None, lockfile.serial, here.place, notes)
+
+
+def _said(line: Mapping[str, Any]) -> str:
+    return json.dumps(line, sort_keys=True)

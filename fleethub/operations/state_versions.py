@@ -48,10 +48,8 @@ def versions(store: Store) -> tuple[Version, ...]:
 
     add(_readable(store), "now")
     for serial in store.serials():
-        try:
-            add(store.at(serial), "backup")
-        except LockfileError:
-            continue
+        for lockfile in store.every(serial):
+            add(lockfile, "backup")
     for lockfile in _journalled(store.events(), [v.lockfile for v in found.values()]):
         add(lockfile, "journal")
     return tuple(found[key] for key in sorted(found, reverse=True))

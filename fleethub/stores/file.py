@@ -135,6 +135,20 @@ class FileStore(kept.Documents):
         except UnicodeDecodeError as error:
             raise LockfileError(f"the backup of serial {serial} in .fleethub/backups is not UTF-8") from error
 
+    def every(self, serial: int) -> tuple[Lockfile, ...]:
+        """See ``Store.every``."""
+        found: dict[str, Lockfile] = {}
+        for path in self._of(serial):
+            if (whole := _whole(path)) is not None:
+                found.setdefault(whole.apply, whole)
+        return tuple(found.values())
+
+    def archive(self, lockfile: Lockfile) -> None:
+        """See ``Store.archive``."""
+        self._private.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            self._back_up(dump(lockfile).encode(), lockfile.serial)
+
     @contextmanager
     def lock(self, operation: str, wait: float = 0) -> Iterator[None]:
         """See ``Store.lock``."""
@@ -205,12 +219,34 @@ class FileStore(kept.Documents):
     def _back_up(self, old: bytes, serial: int | None) -> None:
         folder = self._private / "backups"
         folder.mkdir(parents=True, exist_ok=True)
-        replace(folder / ("damaged.lock" if serial is None else f"{serial:08d}.lock"), old, 0o644)
+        if serial is None:
+            return replace(folder / "damaged.lock", old, 0o644)
+        path = folder / f"{serial:08d}.lock"
+        self._put_aside(path, old)
+        replace(path, old, 0o644)
         for stale in self._backups()[:-BACKUPS]:
-            stale.unlink()
+            for twin in reversed(self._of(int(stale.stem))):
+                twin.unlink()
+        return None
+
+    def _put_aside(self, path: Path, new: bytes) -> None:
+        """Keep what another apply left under the same serial, by its digest: a twin came here, with git."""
+        try:
+            there = path.read_bytes()
+        except FileNotFoundError:
+            return
+        twins = [found.apply if (found := _whole(data)) is not None else "" for data in (there, new)]
+        if there != new and (twins[0] != twins[1] or not twins[0]):
+            replace(path.with_name(f"{path.stem}-{_digest(there)[:8]}.lock"), there, 0o644)
 
     def _backups(self) -> list[Path]:
         return sorted((self._private / "backups").glob(f"{'[0-9]' * 8}.lock"))
+
+    def _of(self, serial: int) -> list[Path]:
+        """The backups of a serial, the last one first."""
+        name = f"{serial:08d}"
+        twins = sorted((self._private / "backups").glob(f"{name}-{'[0-9a-f]' * 8}.lock"))
+        return [path for path in (self._private / "backups" / f"{name}.lock", *twins) if folders.exists(path)]
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -227,6 +263,14 @@ class FileStore(kept.Documents):
 def _lockfile(data: bytes) -> Lockfile:
     """What the bytes say; a command reads the same ones several times. Raises LockfileError, UnicodeDecodeError."""
     return load(data.decode())
+
+
+def _whole(kept: bytes | Path) -> Lockfile | None:
+    """What a backup says; None where it is damaged."""
+    try:
+        return load((kept if isinstance(kept, bytes) else kept.read_bytes()).decode())
+    except (LockfileError, UnicodeDecodeError, OSError):
+        return None
 
 
 def _digest(data: bytes) -> str:

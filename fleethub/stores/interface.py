@@ -139,6 +139,12 @@ class Store(Protocol):
     def at(self, serial: int) -> Lockfile | None:
         """The last lockfile of a serial, this one or an earlier; None for what is not kept. Raises LockfileError."""
 
+    def every(self, serial: int) -> tuple[Lockfile, ...]:
+        """All earlier lockfiles of a serial that are kept and can be read: of twins both, the last one first."""
+
+    def archive(self, lockfile: Lockfile) -> None:
+        """Keep an earlier lockfile of another store as if it had been here; the one that is there stays. OSError."""
+
     def lock(self, operation: str, wait: float = 0) -> AbstractContextManager[None]:
         """One apply at a time; given back when the process dies. Raises LockedError when it is held for ``wait``
         seconds more.

@@ -18,7 +18,7 @@ from fleethub.stores.history import timed
 from fleethub.stores.interface import LINES, Holder, Shelf, StaleLockfileError, Stored, StoreError, fit_name
 from fleethub.stores.kept import text_of
 from fleethub.stores.lease import LASTS, Lease
-from fleethub.stores.remote import AGAIN, STOPPED, Remote
+from fleethub.stores.remote import AGAIN, STOPPED, Remote, every
 
 STATE, HISTORY, LOCKFILES, PROBE = "state", "history", "lockfiles", "probe"
 KEPT = 200  # lockfiles, one a serial
@@ -118,6 +118,15 @@ class ObjectStore(Remote):
         if kept is None:
             return None
         return parsed(kept.body["lockfile"], f"the lockfile of serial {serial} in {self.place}", AGAIN)
+
+    def every(self, serial: int) -> tuple[Lockfile, ...]:
+        """See ``Store.every``."""
+        return every(self, serial)
+
+    def archive(self, lockfile: Lockfile) -> None:
+        """See ``Store.archive``."""
+        name = f"{LOCKFILES}/{_numbered(lockfile.serial, 0)}"  # before any version that was written here
+        self._bucket.put(name, {"lockfile": document(lockfile)})
 
     @contextmanager
     def lock(self, operation: str, wait: float = 0) -> Iterator[None]:

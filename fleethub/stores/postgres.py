@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,22 @@ from psycopg.types.json import Jsonb
 from fleethub.lockfile.text import document, parsed
 from fleethub.model.observation import Lockfile
 from fleethub.stores.history import timed
-from fleethub.stores.interface import LINES, Holder, Shelf, StaleLockfileError, Stored, StoreError, fit_name
+from fleethub.stores.interface import (
+    LINES,
+    Holder,
+    LockedError,
+    Shelf,
+    StaleLockfileError,
+    Stored,
+    StoreError,
+    fit_name,
+)
 from fleethub.stores.kept import text_of
 from fleethub.stores.lock import myself, pauses, who
 from fleethub.stores.pg_connection import Line, asking, refuse_pooler, scalar, unknown_fleet
 from fleethub.stores.pg_connection import parsed as database_of
 from fleethub.stores.pg_lock import AdvisoryLock, Held
-from fleethub.stores.remote import AGAIN, STOPPED, Remote
+from fleethub.stores.remote import AGAIN, STOPPED, Remote, every
 
 FORMAT = 1
 KEPT = 200  # lockfiles, one a serial
@@ -84,7 +93,7 @@ class PostgresStore(Remote):
                 raise StoreError(f"the tables in {self.place} are of a later FleetHub; upgrade FleetHub")
         query = "INSERT INTO fleethub_state (fleet) VALUES (%s) ON CONFLICT DO NOTHING RETURNING 1"
         new = bool(self._all(query, self._fleet))
-        with self.lock("state init"):
+        with suppress(LockedError), self.lock("state init"):
             pass
         made = (f"the tables fleethub_* in {self.place}",) if not there else ()
         return (*made, *((f"a row for this fleet in {self.place}",) if new else ()))
@@ -167,6 +176,16 @@ class PostgresStore(Remote):
         query = "SELECT lockfile FROM fleethub_lockfile WHERE fleet = %s AND serial = %s"
         row = self._one(query, self._fleet, serial)
         return parsed(row[0], f"the lockfile of serial {serial} in {self.place}", AGAIN) if row else None
+
+    def every(self, serial: int) -> tuple[Lockfile, ...]:
+        """See ``Store.every``."""
+        return every(self, serial)
+
+    def archive(self, lockfile: Lockfile) -> None:
+        """See ``Store.archive``."""
+        with asking(self._database):
+            values = {"fleet": self._fleet, "serial": lockfile.serial, "lockfile": Jsonb(document(lockfile))}
+            self._line.get().execute(KEEP, values)
 
     @contextmanager
     def lock(self, operation: str, wait: float = 0) -> Iterator[None]:

@@ -8,16 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.atomic import replace
+from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.text import dump, parsed
 from fleethub.model.event import Event
 from fleethub.model.observation import Lockfile
 from fleethub.stores import journal
 from fleethub.stores.copy import Copy
-from fleethub.stores.interface import StaleLockfileError, Stored, StoreError
+from fleethub.stores.interface import StaleLockfileError, Store, Stored, StoreError
 
 AGAIN = "fleethub state restore brings an earlier one back"
 REFUSED = ".fleethub/refused.lock"
 STOPPED = "; nothing more was done, run fleethub plan"
+
+
+def every(store: Store, serial: int) -> tuple[Lockfile, ...]:
+    """``Store.every`` of a store in which a serial is reached once."""
+    try:
+        found = store.at(serial)
+    except LockfileError:
+        return ()
+    return (found,) if found is not None else ()
 
 
 class Remote:

@@ -123,6 +123,17 @@ class Conformance:
         assert [opens().at(n) for n in (23, 4)] == [replace(LOCKFILE, serial=n) for n in (23, 4)]
         assert opens().at(25) is None
 
+    def test_what_another_store_kept_is_kept_too(self, opens: Opens) -> None:
+        store, nothing = opens(), opens().read()
+        for serial in (3, 4, 3):
+            store.archive(replace(LOCKFILE, serial=serial))
+        assert opens().read() == nothing
+        store.write(replace(LOCKFILE, serial=5), nothing.version)
+        assert opens().serials() == (4, 3)
+        assert opens().at(3) == replace(LOCKFILE, serial=3)
+        assert opens().every(4) == (replace(LOCKFILE, serial=4),)
+        assert opens().every(9) == ()
+
     def test_a_serial_is_never_turned_back(self, opens: Opens) -> None:
         store = opens()
         version = store.write(replace(LOCKFILE, serial=7), store.read().version)

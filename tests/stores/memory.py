@@ -14,6 +14,7 @@ from fleethub.model.observation import Lockfile
 from fleethub.stores.interface import Holder, LockedError, Shelf, StaleLockfileError, Stored, fit_name
 from fleethub.stores.kept import packed, unpacked
 from fleethub.stores.lock import myself, pauses
+from fleethub.stores.remote import every
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Shared:
     """What stores of one fleet share; ``texts`` are all lockfiles ever written, a version is how many."""
 
     texts: list[str] = field(default_factory=list)
+    archived: list[Lockfile] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     holder: Holder | None = None
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -64,10 +66,20 @@ class MemoryStore:
             raise StaleLockfileError("the lock was taken from this apply; plan again")
 
     def serials(self) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(load(text).serial for text in reversed(self._shelf.texts)))[1:]
+        return tuple(dict.fromkeys(lockfile.serial for lockfile in self._all()))[1:]
 
     def at(self, serial: int) -> Lockfile | None:
-        return next((found for text in reversed(self._shelf.texts) if (found := load(text)).serial == serial), None)
+        return next((found for found in self._all() if found.serial == serial), None)
+
+    def every(self, serial: int) -> tuple[Lockfile, ...]:
+        return every(self, serial)
+
+    def archive(self, lockfile: Lockfile) -> None:
+        self._shelf.archived.append(lockfile)
+
+    def _all(self) -> list[Lockfile]:
+        archived = sorted(self._shelf.archived, key=lambda one: -one.serial)
+        return [*map(load, reversed(self._shelf.texts)), *archived]
 
     @contextmanager
     def lock(self, operation: str, wait: float = 0) -> Iterator[None]:

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from fleethub.lockfile.errors import LockfileError
-from fleethub.lockfile.text import load
+from fleethub.lockfile.text import dump, load
 from fleethub.model.exit import Exit
 from fleethub.model.observation import Lockfile
 from fleethub.operations import plan as planning
 from fleethub.operations.held import HeldPlan
+from fleethub.operations.state_versions import versions
 from fleethub.stores.file import BACKUPS, FileStore
 from fleethub.stores.interface import LockedError, StaleLockfileError
 from fleethub.stores.lock import local_lock
@@ -52,6 +53,26 @@ def test_backups_are_kept_by_serial_and_bounded(tmp_path: Path) -> None:
     assert kept[-1] == f"{BACKUPS + 3:08d}.lock"
     assert store.read().lockfile == replace(LOCKFILE, serial=BACKUPS + 4)
     assert not list(tmp_path.glob(".fleet.lock.*"))
+
+
+def test_twins_are_both_kept(tmp_path: Path) -> None:
+    """Two clones' applies reached one serial; git brings one after the other, and each becomes a backup."""
+    store, path = FileStore(tmp_path), tmp_path / "fleet.lock"
+    mine, theirs = (replace(LOCKFILE, serial=2, apply=name) for name in ("mine0000", "theirs00"))
+    for twin in (mine, theirs, mine):
+        path.write_text(dump(twin))
+        store.write(replace(LOCKFILE, serial=3), store.version())
+    assert store.at(2) == mine
+    assert [one.apply for one in store.every(2)] == ["mine0000", "theirs00"]
+    assert store.serials() == (2,)
+    assert [(v.lockfile.serial, v.lockfile.apply) for v in versions(store)] == [
+        (3, ""),
+        (2, "theirs00"),
+        (2, "mine0000"),
+    ]
+    for serial in range(3, BACKUPS + 5):
+        store.write(replace(LOCKFILE, serial=serial), store.version())
+    assert not list((tmp_path / ".fleethub/backups").glob("00000002*"))
 
 
 def test_what_was_edited_since_is_left_and_what_is_refused_is_kept(tmp_path: Path) -> None:
