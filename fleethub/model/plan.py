@@ -133,11 +133,15 @@ class LeftAlone:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """What somebody changed, what of that ``ignore`` leaves alone, and what nobody could look at, with why."""
+    """What somebody changed, what of that ``ignore`` leaves alone, and what nobody could look at, with why.
+
+    ``sayable``: the drift of which a spec can say something.
+    """
 
     drift: tuple[Drift, ...]
     left_alone: tuple[LeftAlone, ...]
     unknown: Mapping[Address, str]
+    sayable: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from fleethub.model.edit import EditError, Proposal
 from fleethub.model.errors import SpecError
 from fleethub.model.exit import Exit, worst
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Unknown
+from fleethub.model.observation import Absent, Unknown
 from fleethub.model.plan import DriftReport
 from fleethub.operations import plan as planning
 from fleethub.operations.edit import concluded, judged
@@ -32,6 +32,8 @@ from fleethub.operations.targets import addresses_of
 from fleethub.operations.trust import Trusting
 from fleethub.operations.workplace import Workplace
 from fleethub.planning.state import items_of
+
+WHOLE = "all of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,9 @@ def run(workplace: Workplace, detailed: bool = False) -> Outcome[DriftReport]:
     seen = {a: have for a, have in workplace.observations(held).items() if a in known}
     unknown = {address: have.reason for address, have in seen.items() if isinstance(have, Unknown)}
     codes = [Exit.ERROR] if unknown else [Exit.CHANGES] if detailed and plan.drift else [Exit.FINE]
-    return Outcome(DriftReport(plan.drift, plan.left_alone, unknown), worst(*codes))
+    made = _acceptances(workplace, held, workplace.fleet, {drift.address for drift in plan.drift})
+    sayable = tuple(address for address, one in made.items() if one.fields)
+    return Outcome(DriftReport(plan.drift, plan.left_alone, unknown, sayable), worst(*codes))
 
 
 def propose(path: Path, asked: AcceptInput, trusting: Trusting | None = None) -> Outcome[Proposal]:
@@ -100,13 +104,28 @@ def _accepted(workplace: Workplace, held: HeldPlan, fleet: Fleet, names: Iterabl
     if not meant & drifted:
         says = f"{', '.join(map(str, sorted(meant)))} has not drifted"
         raise EditError("no-drift", says, f"what has: {', '.join(map(str, sorted(drifted))) or 'nothing'}")
-    context = ObserveContext(held.facts, workplace.resolver, held.known.lineage if held.known else "")
-    items = items_of(held.wanted, held.known, context, workplace.trust.blocks)
-    made = {a: KINDS[a.kind].accepted(items[a], fleet) for a in sorted(meant & drifted)}
-    found = {address: one for address, one in made.items() if one is not None}
+    found = _acceptances(workplace, held, fleet, meant & drifted)
     if not any(one.fields for one in found.values()):
         why = "; ".join(f"{a}: {name}: {why}" for a, one in found.items() for name, why in one.left)
-        raise EditError("unsayable", f"nothing of it can be said by a spec: {why or 'it is gone'}")
+        raise EditError("unsayable", f"nothing of it can be said by a spec: {why}")
+    return found
+
+
+def _acceptances(
+    workplace: Workplace, held: HeldPlan, fleet: Fleet, drifted: Collection[Address]
+) -> dict[Address, Acceptance]:
+    """What the spec would say of each, in order; nothing of what is gone, and of what no command writes."""
+    known = held.known
+    context = ObserveContext(held.facts, workplace.resolver, known.lineage if known else "")
+    wanted = {address: want for address, want in held.wanted.items() if address in drifted}
+    part = replace(known, resources={a: r for a, r in known.resources.items() if a in drifted}) if known else None
+    found: dict[Address, Acceptance] = {}
+    for address, item in items_of(wanted, part, context, workplace.trust.blocks).items():
+        made = KINDS[address.kind].accepted(item, fleet)
+        if made is None or isinstance(item.have, Absent):
+            why = "it is gone" if isinstance(item.have, Absent) else "no command writes it into the spec: edit it there"
+            made = Acceptance((address.kind, address.name), left=((WHOLE, why),))
+        found[address] = made
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from fleethub.model.plan import DriftReport
@@ -19,9 +20,10 @@ def drift_text(result: DriftReport, style: Style, full: bool = False) -> str:
         sentence = f"{sentence.rstrip('.')}{' of what could be read' if not found else ''}; {unknown} unknown."
     lines = [style("bold", sentence), *drift_lines(result.drift, style, full)]
     lines += [f"  {style('blocked', '?')} {address}: {why}" for address, why in sorted(result.unknown.items())]
-    if found:
-        first = result.drift[0].address
-        lines += ["", f"fleethub apply repairs it; fleethub drift --accept {first} writes what is there into the spec"]
+    repairs = ["fleethub apply repairs it"] if any(drift.repaired for drift in result.drift) else []
+    accepts = (f"fleethub drift --accept {shlex.quote(str(one))}" for one in result.sayable[:1])
+    ways = [*repairs, *(f"{one} writes what is there into the spec" for one in accepts)]
+    lines += ["", "; ".join(ways)] if ways else []
     return "\n".join((*lines, *left_alone_lines(result.left_alone, style)))
 
 

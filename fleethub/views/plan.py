@@ -24,6 +24,7 @@ SIGNS = {
 }
 WORDS = {Action.RECORD: "  (only the lockfile is behind)", Action.BLOCKED: "  blocked"}
 WIDE = 80  # characters of a nested value; ``--full`` shows the file itself
+BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 NAMES = 4  # how many names a folded line shows
 
 
@@ -167,6 +168,11 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
 
 
 def _field(field: FieldChange) -> str:
+    """One line: what others named and wrote begins no other, which would pass for FleetHub's own."""
+    return BREAKS.sub(lambda found: json.dumps(found[0])[1:-1], _field_text(field))
+
+
+def _field_text(field: FieldChange) -> str:
     path = _path(field.path)
     if isinstance(field.before, list) and isinstance(field.after, list) and field.path == ("models",):
         gone = [f"-{m}" for m in field.before if m not in field.after]
@@ -210,7 +216,8 @@ def _drift(same: Sequence[Drift], style: Style) -> list[str]:
     drift = same[0]
     fate = "will be repaired" if drift.repaired else "stays as it is"
     whose = str(drift.address) if len(same) == 1 else _several([d.address for d in same])
-    lines = [f"  {style('warning', '≠')} {whose}: {drift.summary} ({fate})"]
+    summary = BREAKS.sub(" ", drift.summary)
+    lines = [f"  {style('warning', '≠')} {whose}: {summary} ({fate})"]
     lines += [f"      {_field(leaf)}" for leaf in drift.fields]
     if drift.repaired and drift.kept:
         lines.append(f"      {', '.join(drift.kept)}: what is there now is kept there, in .fleethub/overwritten/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,23 @@ def test_drift_is_told_accepted_and_then_recorded(place: Place, proxy: LiteLLM) 
     place.plan_is_empty()
     assert [row["rpm_limit"] for row in rows] == [row["rpm_limit"] for row in admin.rows()]
     assert json.loads(config.read_text()) == json.loads(there)
+
+
+def test_a_way_is_named_only_where_it_works(place: Place, proxy: LiteLLM) -> None:
+    admin = Admin(proxy.url)
+    shutil.rmtree(place.folder / "nodes/b")
+    compose = place.folder / "nodes/a/compose.yaml"
+    compose.write_text(compose.read_text() + "# by hand\n")
+    admin.update("web", metadata={**admin.row("web")["metadata"], "tags": ["x\n  + key.main.evil"]}, models=[])  # type: ignore[dict-item]
+    out = place.run("drift", code=0)
+    assert "fleethub apply repairs it" in out
+    assert "--accept" not in out, "a spec says nothing of any of these"
+    for name, why in (("node.b", "it is gone"), ("node.a", 'ignore = ["compose.yaml"] leaves it alone')):
+        assert why in place.run("drift", "--accept", name, "--project", "Volta", "--yes", code=1)
+    admin.update("b", rpm_limit=0)
+    assert "fleethub drift --accept key.main.b writes what is there" in place.run("drift", code=0)
+    place.run("drift", "--accept", "key.main.b", "--accept", "b", "--project", "Volta", "--dry-run", code=0)
+    assert "node.b all of it stays as drift: it is gone" in place.out
 
 
 def test_what_no_spec_says_is_refused_with_what_else_there_is(place: Place, proxy: LiteLLM) -> None:

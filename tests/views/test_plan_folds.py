@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleethub.model.address import key, node
 from fleethub.model.finding import Finding, SourceLocation
-from fleethub.model.plan import Drift, Plan
+from fleethub.model.plan import Drift, FieldChange, Plan
 from fleethub.views.plan import plan_text
 from fleethub.views.style import Style
 
@@ -36,3 +36,14 @@ def test_what_differs_is_said_of_each() -> None:
         "  ≠ key.main.a: it is gone (will be repaired)",
         "  ≠ node.b: other (will be repaired)",
     ]
+
+
+def test_what_others_wrote_begins_no_line_of_its_own() -> None:
+    fields = (
+        FieldChange(("tags",), ["x"], ["x\n  + key.main.evil", "y\u2028z"]),
+        FieldChange(("openclaw.json", "a\n  - node.b"), 1, 2),
+    )
+    forged = (Drift(key("main", "a"), "renamed to a\n  + key.main.b", fields), Drift(node("b"), "other"))
+    lines = plan_text(Plan("p", "monad", "", drift=forged), Style(False)).splitlines()
+    assert [line[:3] for line in lines if line.startswith("  ")] == ["  ≠", "   ", "   ", "  ≠"]
+    assert "      tags: x → x\\n  + key.main.evil, y\\u2028z" in lines

@@ -10,7 +10,7 @@ from fleethub.kinds.key.attributes import KeyState, never
 from fleethub.kinds.key.older import Older, older
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import SENSITIVE
-from fleethub.model.text import span
+from fleethub.model.text import heard, span
 
 #: Told with the value, or as the alias.
 APART = ("value", "replaces", "interim", "renamed")
@@ -55,7 +55,7 @@ def drifted(item: KeyState) -> tuple[str, tuple[FieldChange, ...]] | None:
     found = compare.drifted(before, now, never(item.seen))
     if not found:
         return None
-    renamed = next((f"renamed to {field.after}" for field in found if field.path == ("renamed",)), "")
+    renamed = next((f"renamed to {heard(str(field.after))}" for field in found if field.path == ("renamed",)), "")
     shown = tuple(
         FieldChange(field.path, SENSITIVE, SENSITIVE) if field.path == ("value",) else field
         for field in found

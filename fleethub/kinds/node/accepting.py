@@ -5,6 +5,7 @@ A text that somebody wrote into a file may be a secret, so none is ever carried 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,7 +17,6 @@ from fleethub.kinds.values import Acceptance
 from fleethub.model.fleet import Fleet, Node
 from fleethub.nodetypes.projection import at, branches
 
-ALONE = "ignore leaves it alone"
 A_TEXT = "it is a text, which may be a secret: write it into the spec by hand, as ${NAME} with env if it is one"
 
 
@@ -35,7 +35,7 @@ def accepted(item: NodeState, fleet: Fleet) -> Acceptance:
     for one in found[1]:
         path, name = one.path[1:], ".".join(one.path)
         if one.path[0] != file or not path:
-            left.append((name, "it is nothing that a spec says" if one.path[0] != "files" else ALONE))
+            left.append((name, _instead(item, one.path)))
         elif _owned(node, path):
             left += [] if chain else [(name, "it is FleetHub's own")]
         elif (value := at_or_none(config, path)) is None and at_or_none(node.settings, path) is None:
@@ -48,6 +48,16 @@ def accepted(item: NodeState, fleet: Fleet) -> Acceptance:
                     why = A_TEXT if isinstance(inner, str) else "it is a list, or empty: write it by hand"
                     left.append((".".join((name, *below)), why))
     return Acceptance(block, fields, tuple(left))
+
+
+def _instead(item: NodeState, path: tuple[str, ...]) -> str:
+    """What is done about a change that no spec says: of a file that is all FleetHub's, the file is left alone."""
+    parts = path[1:] if path[0] == "files" else path
+    for file in item.want.material.files if item.want is not None else ():
+        if parts[:1] == (file.path,):
+            name = file.path if file.projection is None else ".".join(parts)
+            return f"ignore = [{json.dumps(name)}] leaves it alone"
+    return "it is nothing that a spec says"
 
 
 def _chain(item: NodeState, fleet: Fleet) -> Iterator[tuple[tuple[str, ...], object]]:
