@@ -11,6 +11,7 @@ import click
 from fleethub import folders
 from fleethub.cli.output import Out, guarded
 from fleethub.model.exit import Exit
+from fleethub.model.extras import install
 
 if TYPE_CHECKING:
     from fleethub.server.mcp.desk import Desk
@@ -35,8 +36,7 @@ def _name(ctx: click.Context, param: click.Parameter, value: str) -> str:
 def cmd(options: dict[str, object], agent: str, http: bool, host: str, port: int, token: str | None) -> None:
     """Give agents the fleet as MCP tools: to read, and to propose edits that a person approves.
 
-    [policy] agents and [agents.NAME] in the spec say what may be asked for. Needs the extra: pip install '.[mcp]' in
-    FleetHub's checkout.
+    [policy] agents and [agents.NAME] in the spec say what may be asked for. Needs the extra '.[mcp]' (docs/install.md).
     """
     out = Out(options)
 
@@ -48,9 +48,7 @@ def cmd(options: dict[str, object], agent: str, http: bool, host: str, port: int
             from fleethub.server.mcp.desk import Desk
             from fleethub.server.site import site_of
         except ModuleNotFoundError as error:
-            raise click.ClickException(
-                f"mcp needs {error.name}, which is not there: pip install '.[mcp]' in FleetHub's checkout"
-            ) from None
+            raise click.ClickException(f"mcp needs {error.name}, which is not there: {install('mcp')}") from None
         if not http and token is not None:
             raise click.UsageError("--token is for --http: whoever starts this program talks to it alone")
         desk = Desk(site_of(out.path, INTERVAL, out.trusting(ask=False)), agent)

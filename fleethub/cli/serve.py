@@ -14,6 +14,7 @@ from fleethub import folders
 from fleethub.cli.listening import listen, loopback, people_of, token_needed, token_of, url_of
 from fleethub.cli.output import Out, guarded
 from fleethub.model.exit import Exit
+from fleethub.model.extras import install
 
 if TYPE_CHECKING:
     import socket
@@ -49,7 +50,7 @@ def cmd(
 ) -> None:
     """Serve the fleet's state over HTTP, with a page for people. Writes edit the spec; nothing is ever applied.
 
-    Beyond the loopback a token is required. Needs the extra: pip install '.[server]' in FleetHub's checkout.
+    Beyond the loopback a token is required. Needs the extra '.[server]' (docs/install.md).
     """
     out = Out(options)
 
@@ -62,9 +63,7 @@ def cmd(
             from fleethub.server.bounded import Bounded
             from fleethub.server.site import site_of
         except ModuleNotFoundError as error:
-            raise click.ClickException(
-                f"serve needs {error.name}, which is not there: pip install '.[server]' in FleetHub's checkout"
-            ) from None
+            raise click.ClickException(f"serve needs {error.name}, which is not there: {install('server')}") from None
         from fleethub.model.errors import SpecError
         from fleethub.operations.trust import says
         from fleethub.state.served import told

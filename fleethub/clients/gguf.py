@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleethub import folders
+from fleethub.model.extras import install
 from fleethub.model.facts import Shown, Tensor
 
 ENTRIES = 1 << 20  # keys or tensors; the largest models have some thousands of tensors
@@ -39,8 +40,7 @@ def read(path: Path) -> tuple[Shown, int]:
         reader = _reader(path)
         info = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("GGUF.")}
     except ImportError as error:
-        hint = "pip install '.[gguf]' in FleetHub's checkout"
-        raise GgufError(f"reading {path} needs {error.name}, which is not there: {hint}") from None
+        raise GgufError(f"reading {path} needs {error.name}, which is not there: {install('gguf')}") from None
     except _Broken as error:
         raise GgufError(f"{path} is not whole: {error}; download or copy it again") from None
     except UnicodeDecodeError:

@@ -15,14 +15,14 @@ run/
 HEAD = """\
 [fleet]
 name = "{name}"
-id = "{id}"   # random: every key is derived from it and the seed, so it stays for good
+id = "{id}"  # random: every key is derived from it and the seed, so it stays for good
 required_version = ">=0.1,<0.2"
 key_seed = ["env:FLEETHUB_SEED", {seed}]
 
 [policy]
-overcommit = "refuse-new"   # refuse | refuse-new (only when it grows) | warn
+overcommit = "refuse-new"  # refuse | refuse-new (only when it grows) | warn
 drift = "{drift}"{gap}# {other}: {what}
-reserve = "1 GiB"           # kept free on each GPU
+reserve = "1 GiB"          # kept free on each GPU
 """
 
 SPEC = """\
@@ -30,27 +30,27 @@ SPEC = """\
 # A fleet of one GPU host and one node. Change it, then: fleethub validate, fleethub plan, fleethub apply.
 {include}
 {head}
-[proxies.main]              # a LiteLLM with a database
+[proxies.main]  # a LiteLLM with a database
 url = "http://127.0.0.1:4000"
 master_key = ["env:LITELLM_MASTER_KEY"]
 
-[backends.gpu-1]            # a host with GPUs, running Ollama
+[backends.gpu-1]  # a host with GPUs, running Ollama
 host = "127.0.0.1"
 proxy = "main"
 gpus = [{{ name = "RTX 4090", vram = "24 GiB" }}]
 [backends.gpu-1.ollama]
 url = "http://127.0.0.1:11434"
 
-[models."llama3.1-8b"]      # the alias in LiteLLM's config
+[models."llama3.1-8b"]  # the alias in LiteLLM's config
 backends = ["gpu-1"]
 route = "ollama_chat/llama3.1:8b"
-context = 32768             # num_ctx of the route
-params = "8B"               # for as long as it is not pulled
+context = 32768  # num_ctx of the route
+params = "8B"    # for as long as it is not pulled
 quant = "Q4_K_M"
 """
 
 NODE = """\
-[nodes.alpha]               # an OpenClaw gateway; its files go to a folder until you have a host for it
+[nodes.alpha]  # an OpenClaw gateway; its files go to a folder until you have a host for it
 host = "127.0.0.1"
 target = "run/{name}"
 image = "ghcr.io/openclaw/openclaw:2026.9.6"
@@ -77,7 +77,7 @@ def _head(name: str, fleet_id: str, seed: str, drift: str) -> str:
     said = {"repair": ('or "stop"', "leave what somebody changed by hand"), "stop": ('or "repair"', "undo it")}
     other, what = said[drift]
     written = json.dumps(f"file:{seed}", ensure_ascii=False)
-    gap = " " * (len('overcommit = "refuse-new"   ') - len(f'drift = "{drift}"'))
+    gap = " " * (len('overcommit = "refuse-new"  ') - len(f'drift = "{drift}"'))
     return HEAD.format(name=name, id=fleet_id, seed=written, drift=drift, gap=gap, other=other, what=what)
 
 
@@ -86,5 +86,5 @@ def shared_spec(name: str, fleet_id: str, seed: str) -> dict[str, str]:
 
     ``seed``: the path of the seed's file, as the spec writes it.
     """
-    include = '\ninclude = ["nodes/*.toml"]     # one file a node\n'
+    include = '\ninclude = ["nodes/*.toml"]  # one file a node\n'
     return {"fleet.toml": _spec(name, fleet_id, seed, include), "nodes/alpha.toml": NODE}

@@ -83,8 +83,9 @@ def entry(raw: Mapping[str, Any]) -> Entry:
 
 def edit_entry(raw: Mapping[str, Any]) -> Entry:
     """A line of the history of edits (``operations.edit_write``)."""
-    refused = f"refused: {raw['refused']}" if isinstance(raw.get("refused"), str) else ""
-    made = entry(raw)
+    whose = f", for it is {raw['owner']}'s" if isinstance(raw.get("owner"), str) and raw["owner"] else ""
+    refused = f"refused: {raw['refused']}{whose}" if isinstance(raw.get("refused"), str) else ""
+    made = entry({**raw, "owner": raw.get("project")})  # as whom; whose the entry is that was refused is no such thing
     after = raw["after"] if isinstance(raw.get("after"), str) and not refused else ""
     what = "refused" if refused else "edited"
     return replace(

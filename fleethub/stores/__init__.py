@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fleethub.model.extras import install
 from fleethub.model.observation import Lockfile
 from fleethub.stores.interface import Store, StoreError
 
@@ -34,8 +35,10 @@ def open_store(root: Path, url: str = "", fleet: str = "", endpoint: str = "") -
         from fleethub.stores.objects import ObjectStore
 
         return ObjectStore(root, url, endpoint)
-    except ImportError:
-        raise StoreError(f"the state is kept at {scheme}…, which needs: pip install 'fleethub[{extra}]'") from None
+    except ImportError as error:
+        raise StoreError(
+            f"the state is kept at {scheme}…, which needs {error.name or extra}: {install(extra)}"
+        ) from None
 
 
 def recalled(root: Path, remote: bool) -> Lockfile | None:

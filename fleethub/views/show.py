@@ -109,7 +109,10 @@ def _resource(data: Mapping[str, Any], style: Style) -> list[str]:
         others = [f"{name}: {value}" for name in known[1:] if (value := sides[name].get(path, "none")) != first]
         differs = style("warning", f"  ({', '.join(others)})") if others else ""
         lines.append(f"{style('dim', path + ':')} {first}{differs}")
-    told = [f"{path} {value}" for path, value in _leaves(observed.get("telemetry") or {}).items() if value != "no"]
+    telemetry = dict(observed.get("telemetry") or {})
+    if modes := telemetry.get("modes"):
+        telemetry["modes"] = {path: f"{mode:04o}" for path, mode in modes.items()}
+    told = [f"{path} {value}" for path, value in _leaves(telemetry).items() if value != "no"]
     return lines + ([style("dim", f"seen beside it: {', '.join(told)}")] if told else [])
 
 

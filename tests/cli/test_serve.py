@@ -158,4 +158,4 @@ def test_without_the_extra(place: Place) -> None:
     )
     done: Any = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "pip install '.[server]'" in done.stderr
+    assert f"{sys.executable} -m pip install '.[server]'" in done.stderr

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.fleetspec.fmt import formatted
+from fleethub.fleetspec.scaffold import found_spec, shared_spec, spec
 from tests.fleetspec.test_positions import TRICKY, keys, values
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +94,13 @@ OURS = [*sorted(ROOT.glob("examples/*/fleet.toml")), *sorted(ROOT.glob("fleets/*
 @pytest.mark.parametrize("path", OURS, ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_ours_are_in_it(path: Path) -> None:
     assert formatted(path.read_text()) == path.read_text()
+
+
+def test_what_init_writes_is_in_it() -> None:
+    """The CI jobs of examples/ci ask for it first."""
+    asked = ("fleet", "0123456789abcdef0123", "~/.config/fleethub/fleet.seed")
+    for text in (spec(*asked), found_spec(*asked), *shared_spec(*asked).values()):
+        assert formatted(text) == text
 
 
 def test_what_is_no_toml_is_refused() -> None:

@@ -48,8 +48,9 @@ def test_an_edit_and_one_that_its_owner_stood_against() -> None:
     line["after"] = "sha256:1"
     made = edit_entry({**line, "says": "assign two to a"})
     assert (made.says, made.spec, made.changes) == ("assign two to a", "sha256:1", {"node.a": "edited"})
-    refused = edit_entry({**line, "refused": "node.owned"})
-    assert (refused.says, refused.spec, refused.changes) == ("refused: node.owned", "", {"node.a": "refused"})
+    refused = edit_entry({**line, "refused": "node.owned", "owner": "Tilt"})
+    assert (refused.says, refused.spec) == ("refused: node.owned, for it is Tilt's", "")
+    assert (refused.owner, refused.changes) == ("Volta", {"node.a": "refused"})
 
 
 leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=4)

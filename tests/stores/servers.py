@@ -20,7 +20,7 @@ def postgres_server() -> Iterator[postgres.Server]:
 @pytest.fixture(scope="session")
 def database(postgres_server: postgres.Server) -> str:
     """The URL of a database with FleetHub's tables, which the fleets of all tests share."""
-    pytest.importorskip("psycopg", reason="no psycopg: pip install 'fleethub[postgres]'")
+    pytest.importorskip("psycopg", reason="no psycopg: pip install '.[postgres]'")
     from fleethub.stores import open_store
 
     url = postgres_server.url()

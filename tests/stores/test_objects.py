@@ -24,7 +24,7 @@ from fleethub.stores.interface import LockedError, StaleLockfileError, StoreErro
 from tests.stores import object_servers
 from tests.stores.conformance import LOCKFILE, Conformance, Opens
 
-pytest.importorskip("obstore", reason="no obstore: pip install 'fleethub[objectstore]'")
+pytest.importorskip("obstore", reason="no obstore: pip install '.[objectstore]'")
 from fleethub.stores.objects import ObjectStore
 
 
