@@ -52,12 +52,14 @@ def cmd(
             out.lines([waiting_data(one) for one in waiting])
             out.line({"type": "summary", "exit": 0, "proposals": len(waiting)})
             return Exit.FINE
-        one = proposals.named(store, proposal)
         if decline:
+            one = proposals.any_named(store, proposal)
             proposals.decline(store, one, who())
-            out.text(f"{one.id} is declined: {one.agent}'s wish to {one.says} is gone, and nothing was written")
+            wish = f"{one.agent}'s wish to {one.says}" if one.action else "what could not be read"
+            out.text(f"{one.id} is declined: {wish} is gone, and nothing was written")
             out.line({"type": "summary", "exit": 0, "declined": one.id})
             return Exit.FINE
+        one = proposals.named(store, proposal)
 
         def judge(asked: EditInput) -> Outcome[Proposal]:
             return propose(out.path, asked, trusting=trusting)

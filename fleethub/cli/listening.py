@@ -42,8 +42,10 @@ def token_of(root: Path, text: str, option: str = "--token") -> Secret:
     return secret
 
 
-def people_of(root: Path, given: Iterable[str]) -> dict[str, Secret]:
-    """``NAME=REF`` each; raises what the command line shows."""
+def people_of(root: Path, given: Iterable[str], shared: Secret | None = None) -> dict[str, Secret]:
+    """``NAME=REF`` each; ``shared``: the token that programs show, which is nobody's own. Raises what the command line
+    shows.
+    """
     found: dict[str, Secret] = {}
     for one in given:
         name, equals, reference = one.partition("=")
@@ -52,6 +54,8 @@ def people_of(root: Path, given: Iterable[str]) -> dict[str, Secret]:
                 f"--person {one}: write it like eva=file:eva.token; a name is letters, digits, - . _"
             )
         secret = token_of(root, reference, "--person")
+        if shared is not None and secret.reveal() == shared.reveal():
+            raise click.UsageError(f"--person {name}: that is the token of --token, which programs and agents show too")
         if name in found or secret.reveal() in {other.reveal() for other in found.values()}:
             raise click.UsageError(f"--person {name}: each person has one name, and a token of their own")
         found[name] = secret

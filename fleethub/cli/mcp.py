@@ -10,6 +10,7 @@ import click
 
 from fleethub import folders
 from fleethub.cli.output import Out, guarded
+from fleethub.cli.whereabouts import anywhere
 from fleethub.model.exit import Exit
 from fleethub.model.extras import install
 
@@ -51,7 +52,7 @@ def cmd(options: dict[str, object], agent: str, http: bool, host: str, port: int
             raise click.ClickException(f"mcp needs {error.name}, which is not there: {install('mcp')}") from None
         if not http and token is not None:
             raise click.UsageError("--token is for --http: whoever starts this program talks to it alone")
-        desk = Desk(site_of(out.path, INTERVAL, out.trusting(ask=False)), agent)
+        desk = Desk(site_of(out.path, INTERVAL, out.trusting(ask=False)), agent, anywhere(out.path))
         if http:
             return _serve(out, desk, host, port, token)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # its input may be blocked in a thread

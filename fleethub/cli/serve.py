@@ -70,7 +70,7 @@ def cmd(
 
         root = out.path if folders.is_folder(out.path) else out.path.parent
         secret = token_of(root, token) if token is not None else None
-        known = people_of(root, people)
+        known = people_of(root, people, secret)
         with listen(host, port) as listening:
             if secret is None and not loopback(listening):
                 raise token_needed(host)

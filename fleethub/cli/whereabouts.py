@@ -113,6 +113,12 @@ def command(folder: Path | None) -> str:
     return called() if around(here()) == place else f"{called()} -C {shlex.quote(str(place))}"
 
 
+def anywhere(folder: Path) -> str:
+    """The same as it works wherever its reader stands, who is not where this process is."""
+    place = folder.resolve()
+    return f"{called()} -C {shlex.quote(str(place.parent if is_file(place) else place))}"
+
+
 def instead_of_init(finding: Finding) -> Finding:
     """A finding that would have somebody make a first fleet, where this machine has fleets: those are named instead."""
     from dataclasses import replace

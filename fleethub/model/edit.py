@@ -144,7 +144,8 @@ class Proposal:
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A proposal that nobody decided on yet. ``at`` is ISO 8601 in UTC; ``plan`` the id of the plan that it was shown
-    with, ``sentence`` that plan's, ``changes`` its addresses with what happens to each; ``diff`` of the spec's files.
+    with, ``sentence`` that plan's, ``changes`` its addresses with what happens to each; ``diff`` of the spec's files;
+    ``displaced`` the owner whom ``force`` overrides. Without an ``action`` it could not be read.
     """
 
     id: str
@@ -161,6 +162,7 @@ class Waiting:
     sentence: str = ""
     changes: Sequence[str] = ()
     diff: Sequence[str] = ()
+    displaced: str = ""
 
     @property
     def edit(self) -> Edit:

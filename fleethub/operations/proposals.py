@@ -6,13 +6,15 @@ A proposal is a claim: whoever approves it sees what the edit would do now, and 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.edit import ACTIONS, Assign, Edit, Proposal, Register, SetFields, Waiting, Written
+from fleethub.model.edit import ACTIONS, Assign, Edit, NotCommitted, Proposal, Register, SetFields, Waiting, Written
 from fleethub.model.errors import FleetHubError, InputError
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
@@ -25,11 +27,15 @@ from fleethub.operations.outcome import Outcome
 from fleethub.operations.targets import nodes_named
 from fleethub.operations.workplace import Workplace
 from fleethub.stores.interface import Store, StoreError
+from fleethub.stores.lock import local_lock
 
 #: ``operations.edit.propose`` of one fleet, with what is known of it.
 Judge = Callable[[EditInput], Outcome[Proposal]]
 #: That wait at a time; more is an agent that runs wild, and nobody would read them.
 MOST = 100
+#: Below the fleet's folder: who counts what an agent proposed and adds to it is alone meanwhile.
+LOCK, PATIENCE = ".fleethub/proposals.lock", 10.0
+UNREADABLE = "it cannot be read: it is of another version of FleetHub"
 
 
 class ProposalMoved(FleetHubError):
@@ -50,9 +56,16 @@ class Offered:
 def offer(judge: Judge, store: Store, fleet: Fleet, agent: str, asked: EditInput, now: datetime) -> Outcome[Offered]:
     """Judge an agent's edit as any other, and by the agent's own limits; keep it for a person to decide.
 
-    Raises what ``judge`` raises, StoreError, OSError; InputError where too many wait.
+    Raises what ``judge`` raises, StoreError, LockedError, OSError; InputError where too many wait.
     """
     done = judge(asked)
+    with local_lock(Path(fleet.root) / LOCK, f"propose for {agent}", PATIENCE):
+        return _offered(done, store, fleet, agent, asked, now)
+
+
+def _offered(
+    done: Outcome[Proposal], store: Store, fleet: Fleet, agent: str, asked: EditInput, now: datetime
+) -> Outcome[Offered]:
     proposal = done.data
     found = _limit(fleet, store, agent, asked.edit, proposal, now) if not proposal.refused else None
     if found is not None:
@@ -70,17 +83,25 @@ def offer(judge: Judge, store: Store, fleet: Fleet, agent: str, asked: EditInput
 
 
 def waiting(store: Store) -> tuple[Waiting, ...]:
-    """All that wait, the oldest first. Raises StoreError, also for one that cannot be read."""
+    """All that wait, the oldest first; of one that cannot be read its name, and that. Raises StoreError."""
     found = []
     for name in store.names("proposals"):
         document = store.get("proposals", name)
         if document is not None:  # somebody decided meanwhile
-            found.append(_read(name, document))
+            found.append(_known(name, document) or _unread(name))
     return tuple(sorted(found, key=lambda one: (one.at, one.id)))
 
 
 def named(store: Store, name: str) -> Waiting:
-    """One that waits; raises InputError where nothing of this name does, StoreError."""
+    """One that waits; raises InputError where nothing of this name does, StoreError, also for what cannot be read."""
+    found = any_named(store, name)
+    if not found.action:
+        raise StoreError(f"{name}: {UNREADABLE}; fleethub approve {name} --no takes it away")
+    return found
+
+
+def any_named(store: Store, name: str) -> Waiting:
+    """The same, also of one that cannot be read: to take it away."""
     try:
         document = store.get("proposals", name)
     except ValueError:
@@ -88,7 +109,7 @@ def named(store: Store, name: str) -> Waiting:
     if document is None:
         listed = ", ".join(store.names("proposals")) or "none"
         raise InputError(f"no proposal {name!r} waits; there are: {listed}", code="absent")
-    return _read(name, document)
+    return _known(name, document) or _unread(name)
 
 
 def judged(judge: Judge, one: Waiting, shown: str = "") -> Outcome[Proposal]:
@@ -108,12 +129,27 @@ def judged(judge: Judge, one: Waiting, shown: str = "") -> Outcome[Proposal]:
 def approve(store: Store, one: Waiting, proposal: Proposal, by: str, commit: bool = False) -> Written:
     """Write an approved edit into the spec; the history says who proposed and who approved. Applies nothing.
 
-    Raises what ``operations.edit_write.write`` raises, StoreError.
+    Raises ProposalMoved where somebody else decided it meanwhile, what ``operations.edit_write.write`` raises,
+    StoreError. What was not written waits on.
     """
     said = {"planned_by": f"the agent {one.agent}", "plan": proposal.plan.id if proposal.plan else ""}
-    written = edit_write.write(proposal, commit, by, {**said, "approved": f"{by}, as {one.id}"})
-    store.delete("proposals", one.id)
-    return written
+    with _decided(store, one):
+        return edit_write.write(proposal, commit, by, {**said, "approved": f"{by}, as {one.id}"})
+
+
+@contextmanager
+def _decided(store: Store, one: Waiting) -> Iterator[None]:
+    """Take a proposal off the shelf, which one alone can do; what then fails puts it back."""
+    document = store.get("proposals", one.id)
+    if document is None or not store.delete("proposals", one.id):
+        raise ProposalMoved(f"somebody decided {one.id} meanwhile, so nothing was written: fleethub log says who")
+    try:
+        yield
+    except NotCommitted:  # the spec has it
+        raise
+    except BaseException:
+        store.put("proposals", one.id, document)
+        raise
 
 
 def carried_out(workplace: Workplace, one: Waiting) -> Outcome[Result]:
@@ -128,9 +164,9 @@ def carried_out(workplace: Workplace, one: Waiting) -> Outcome[Result]:
 
 
 def decline(store: Store, one: Waiting, by: str) -> None:
-    """Take a proposal away; raises StoreError, OSError."""
-    store.record(_entry("decline", one, by, "declined").line())
-    store.delete("proposals", one.id)
+    """Take a proposal away; raises ProposalMoved where somebody else decided it meanwhile, StoreError, OSError."""
+    with _decided(store, one):
+        store.record(_entry("decline", one, by, "declined").line())
 
 
 def _waiting(agent: str, asked: EditInput, proposal: Proposal, now: datetime) -> Waiting:
@@ -146,6 +182,7 @@ def _waiting(agent: str, asked: EditInput, proposal: Proposal, now: datetime) ->
         model=edit.model if isinstance(edit, Assign) else "",
         fields=dict(edit.fields) if isinstance(edit, SetFields | Register) else None,
         force=asked.force,
+        displaced=proposal.displaced,
         plan=plan.id if plan else "",
         sentence=plan.sentence if plan else "",
         changes=[f"{c.address}: {c.action}" for c in plan.changes] if plan else [],
@@ -157,15 +194,19 @@ def _entry(action: str, one: Waiting, by: str, became: str) -> Entry:
     """What the history says of it: the words that were asked with, and no value."""
     return Entry(
         "", action, by, f"{one.id}: {one.says}", plan=one.plan, planned_by=f"the agent {one.agent}",
-        owner=one.project, changes={f"node.{one.node}": became},
+        owner=one.project, changes={f"node.{one.node}": became} if one.node else {},
     )  # fmt: skip
 
 
-def _read(name: str, document: Mapping[str, Any]) -> Waiting:
+def _known(name: str, document: Mapping[str, Any]) -> Waiting | None:
     try:
-        return Waiting(**document)
+        return Waiting(**{**document, "id": name})
     except TypeError:
-        raise StoreError(f"the proposal {name} cannot be read: it is of another version of FleetHub") from None
+        return None
+
+
+def _unread(name: str) -> Waiting:
+    return Waiting(name, "", "", "", UNREADABLE, "", "")
 
 
 def _limit(fleet: Fleet, store: Store, agent: str, edit: Edit, proposal: Proposal, now: datetime) -> Finding | None:

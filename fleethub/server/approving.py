@@ -79,11 +79,11 @@ def _store(site: Site) -> Store:
 
 def _decide(site: Site, name: str, body: Decision, person: str) -> Response:
     store, site.waiting = _store(site), None
-    one = proposals.named(store, name)
     if body.decision == "decline":
-        proposals.decline(store, one, person)
+        proposals.decline(store, proposals.any_named(store, name), person)
         site.waiting = None
         return json_response({"declined": name})
+    one = proposals.named(store, name)
     facts = usable(site.snapshots.within(site.stale_after)).facts
 
     def judge(asked: EditInput) -> Outcome[Proposal]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,6 +32,7 @@ from fleethub.server.reading import capacity_of
 from fleethub.server.site import Site, looked
 from fleethub.views import picture
 from fleethub.views.graph import svg
+from fleethub.views.proposals import by_force
 
 REFRESH = 15  # seconds
 TONES = ("bad", "unknown", "pending", "good")
@@ -104,13 +106,20 @@ def _template() -> Any:
         autoescape=True,
         finalize=lambda value: flat(value) if type(value) is str else value,  # not Markup, which is made here
         undefined=StrictUndefined,
+        extensions=["jinja2.ext.loopcontrols"],
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"gib": gib, "ago": ago, "tokens": lambda n: f"{n:,}"}
+    environment.filters["rows"] = rows
     environment.globals |= {"plural": plural, "bar_of": picture.bar, "status_of": status_of, "fit_of": fit_of}
-    environment.globals["svg_of"] = svg
+    environment.globals |= {"svg_of": svg, "by_force": by_force}
     return environment.get_template("page.html")
+
+
+def rows(texts: Iterable[object]) -> Markup:
+    """Lines of a block; each is one line, whatever it holds, and keeps its indentation."""
+    return Markup("\n").join(flat(str(text)) for text in texts)
 
 
 def ago(seconds: float) -> str:

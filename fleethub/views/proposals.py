@@ -25,10 +25,18 @@ def waiting_data(one: Waiting) -> dict[str, Any]:
     return {"type": "proposal", **asdict(one)}
 
 
+def by_force(one: Waiting) -> str:
+    """Whose entry a proposal takes over, and for whom."""
+    return f"the entry is {named(one.displaced)}'s, and {named(one.project)} overrides that"
+
+
 def _lines(one: Waiting, style: Style) -> list[str]:
+    if not one.action:
+        return [f"{style('bold', one.id)}  {one.says}", f"    fleethub approve {one.id} --no takes it away"]
     whose = f" for {named(one.project)}" if one.project else ""
     return [
         f"{style('bold', one.id)}  {one.agent}{whose} proposed at {one.at}: {tame(one.says)}",
+        *([f"    {style('warning', 'by force')}: {by_force(one)}"] if one.displaced else []),
         f"    plan {one.plan or 'none'}: {tame(one.sentence)}",
         *(f"    {tame(line)}" for line in one.changes),
     ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import html
 from datetime import UTC, datetime
+from pathlib import Path
 
+import click
 import pytest
 from starlette.testclient import TestClient
 
+from fleethub.cli.listening import people_of
 from fleethub.model.edit import Assign, Waiting
 from fleethub.model.secret import Secret
 from fleethub.operations import proposals
@@ -70,9 +74,32 @@ def test_a_yes_is_bound_to_the_plan_that_was_seen(client: TestClient, one: Waiti
 def test_the_page_shows_what_waits_and_a_button_to_a_person_alone(client: TestClient, one: Waiting) -> None:
     page = client.get("/").text
     assert one.id in page
+    shown = html.unescape(page.partition("data-diff>")[2].partition("</pre>")[0])
+    assert shown.splitlines() == list(one.diff)
     assert 'value="approve"' not in page
     assert 'value="approve"' in client.get("/", headers=AS_EVA).text
     ask = client.get("/person", follow_redirects=False)
     assert (ask.status_code, "Basic" in ask.headers["www-authenticate"]) == (401, True)
     back = client.get("/person", headers=AS_EVA, follow_redirects=False)
     assert (back.status_code, back.headers["location"]) == (303, "./#proposals-h")
+
+
+def test_one_that_cannot_be_read_takes_no_page_away(client: TestClient, one: Waiting, site: Site) -> None:
+    with Workplace(site.path) as workplace:
+        workplace.store.put("proposals", "p-later", {"of_a_later_version": True})
+    page = client.get("/", headers=AS_EVA)
+    assert page.status_code == 200
+    assert one.id in page.text
+    assert "fleethub approve p-later --no" in page.text
+    approved = client.post("/api/fleet/proposals/p-later", json={"decision": "approve"}, headers=AS_EVA)
+    assert "cannot be read" in approved.json()["error"]
+    declined = client.post("/api/fleet/proposals/p-later", json={"decision": "decline"}, headers=AS_EVA)
+    assert declined.json() == {"declined": "p-later"}
+
+
+def test_what_programs_show_is_no_persons_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(EVA)
+    (tmp_path / "token").chmod(0o600)
+    with pytest.raises(click.UsageError, match="programs and agents show too"):
+        people_of(tmp_path, ["eva=file:token"], Secret(EVA))
+    assert set(people_of(tmp_path, ["eva=file:token"], Secret("fhsk_" + "t" * 43))) == {"eva"}

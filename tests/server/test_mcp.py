@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
+from fleethub.model.edit import Assign, NotCommitted, SpecChanged
 from fleethub.operations import history, proposals
 from fleethub.operations.edit import propose
 from fleethub.server.mcp.app import build
@@ -138,6 +142,51 @@ def test_a_yes_to_what_moved_meanwhile_counts_for_nothing_and_a_no_takes_it_away
     assert store.history()[-1]["action"] == "decline"
 
 
+def test_one_decision_counts_and_what_was_not_written_waits_on(desk: Desk, place: Place) -> None:
+    store, spec = open_store(place.folder), place.folder / "fleet.toml"
+    one = proposals.named(store, call(desk, "assign", **ASSIGN)["id"])
+    done = proposals.judged(judge(place), one, one.plan)
+    before = spec.read_text()
+    spec.write_text(f"{before}\n# another hand\n")
+    with pytest.raises(SpecChanged):
+        proposals.approve(store, one, done.data, "eva@desk")
+    assert proposals.waiting(store) == (one,)
+    spec.write_text(before)
+
+    with pytest.raises(NotCommitted):  # there is no repository: the spec has it all the same
+        proposals.approve(store, one, done.data, "eva@desk", commit=True)
+    assert proposals.waiting(store) == ()
+
+    spec.write_text(before)
+    other = proposals.named(store, call(desk, "assign", **ASSIGN)["id"])
+    done = proposals.judged(judge(place), other, other.plan)  # eva looks at it, and meanwhile
+    proposals.decline(store, other, "adam@desk")
+    with pytest.raises(proposals.ProposalMoved, match="meanwhile"):
+        proposals.approve(store, other, done.data, "eva@desk")
+    with pytest.raises(proposals.ProposalMoved, match="meanwhile"):
+        proposals.decline(store, other, "eva@desk")
+    assert spec.read_text() == before
+    assert store.history()[-1]["by"] == "adam@desk"
+
+
+def test_one_that_cannot_be_read_hides_no_other_and_can_be_taken_away(desk: Desk, place: Place) -> None:
+    store = open_store(place.folder)
+    name = call(desk, "assign", **ASSIGN)["id"]
+    store.put("proposals", "p-later", {"id": "p-later", "of_a_later_version": True})
+    listed = place.run("approve", code=0)
+    assert name in listed
+    assert "p-later  it cannot be read" in listed
+    assert len(call(desk, "proposals")["proposals"]) == 2
+    assert "approve p-later --no takes it away" in place.run("approve", "p-later", "--yes", code=1)
+    assert "p-later is declined" in place.run("approve", "p-later", "--no", code=0)
+    assert [one.id for one in proposals.waiting(store)] == [name]
+
+
+def test_who_is_overridden_by_force_is_told_whoever_decides(desk: Desk, place: Place) -> None:
+    call(desk, "assign", **{**ASSIGN, "project": "Ohm"}, force=True)
+    assert "by force: the entry is Volta's, and Ohm overrides that" in place.run("approve", code=0)
+
+
 LIMITS = {
     "may only read": "",
     "is not among those that may edit": "[agents.other]\n",
@@ -160,6 +209,24 @@ def test_an_agent_has_limits(desk: Desk, place: Place) -> None:
     spec.write_text(f"{before}\n[agents.helper]\na_day = 1\n")
     assert call(desk, "assign", **ASSIGN)["state"] == "waiting"
     assert "1 edits in 24 hours" in call(desk, "assign", **ASSIGN)["findings"][0]["message"]
+
+
+def test_calls_at_once_do_not_get_past_a_limit(desk: Desk, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write((place.folder / "fleet.toml").read_text() + "\n[agents.helper]\na_day = 1\n")
+    desk.seen()
+    both, made = threading.Barrier(2, timeout=0.3), proposals._made
+
+    def counted(*given: Any) -> int:
+        found = made(*given)
+        with suppress(threading.BrokenBarrierError):
+            both.wait()  # until the other has counted too, if it can
+        return found
+
+    monkeypatch.setattr(proposals, "_made", counted)
+    with ThreadPoolExecutor(2) as pool:
+        edit = Assign("a", "gpt-oss-20b")
+        made_by = list(pool.map(lambda _: desk.offer(edit, "Volta", False).data.waiting is not None, range(2)))
+    assert sorted(made_by) == [False, True]
 
 
 def test_the_command_lists_shows_and_writes(desk: Desk, place: Place) -> None:
@@ -224,6 +291,7 @@ def test_the_command_over_standard_input_and_output(place: Place, master: None) 
 
     told = anyio.run(run)
     assert told.structured_content["state"] == "waiting"
+    assert f"-C {place.folder} approve p-" in told.structured_content["approve"]  # its reader stands elsewhere
     assert "gpt-oss-20b" not in (place.folder / "fleet.toml").read_text().partition("[nodes.a]")[2].partition("[")[0]
 
 
