@@ -35,12 +35,15 @@ def cmd(
         from fleethub.operations import rollback
         from fleethub.operations.apply import ApplyInput
         from fleethub.views.edit import proposal_data, proposal_text
+        from fleethub.views.plan import plan_text
 
         asked = ApplyInput(auto_approve=auto_approve, allow=allow)
         trusting = out.trusting(not auto_approve)
         done = rollback.prepare(out.path, serial, asked, trusting)
         made = done.data
         out.text(proposal_text(made.proposal, out.style, full))
+        if made.proposal.nothing and made.held is not None and made.held.plan.changes:  # the fleet is not as it says
+            out.text(f"\n{plan_text(made.held.plan, out.style, full)}")
         out.lines(proposal_data(made.proposal, full))
         if made.proposal.findings:
             out.text("\nRefused. Nothing was written.")

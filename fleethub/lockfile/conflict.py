@@ -25,7 +25,7 @@ def conflict_of(text: str) -> Conflict | None:
     sides: tuple[list[str], ...] = ([], [], [])
     side: int | None = None
     first, shows_base = 0, False
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.replace("\r\n", "\n").removesuffix("\n").split("\n"), 1):
         if line.startswith(OURS):
             side, first = 0, first or number
         elif line.startswith(BASE) and side == 0:

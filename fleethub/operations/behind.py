@@ -44,9 +44,9 @@ def _with(finding: Finding, hint: str) -> Finding:
 
 
 def _hint(mark: Mark, root: Path, store: Store, lockfile: Lockfile) -> str:
-    kept = [v.lockfile for v in versions(store) if (v.lockfile.serial, v.lockfile.apply) == (mark.serial, mark.apply)]
-    if kept:
-        more = f" --apply {mark.apply}" if mark.serial == lockfile.serial else ""
+    kept = [v.lockfile.apply for v in versions(store, only=mark.serial)]
+    if mark.apply in kept:
+        more = f" --apply {mark.apply}" if len(kept) > 1 else ""
         return (
             f"it was applied from this very folder, and {store.place} was put back since: fleethub state restore "
             f"{mark.serial}{more} brings back what that apply recorded"
@@ -58,7 +58,8 @@ def _hint(mark: Mark, root: Path, store: Store, lockfile: Lockfile) -> str:
     if store.place != "fleet.lock":
         return (
             f"{store.place} was set back, or somebody applied with another store: fleethub state backups shows what is "
-            "kept; fleethub state reconcile takes the other's lockfile in, fleethub state rebuild what is there"
+            "kept, fleethub state restore SERIAL brings it back; fleethub state reconcile FILE takes the other's "
+            "lockfile in"
         )
     if not cloned:
         return (

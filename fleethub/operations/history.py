@@ -135,7 +135,7 @@ def of_serial(store: Store, serial: int) -> tuple[Entry, Lockfile | None]:
     lines = [made for line in store.history() if (made := entry(line)).serial == serial]
     lockfile = store.at(serial)
     if lines:
-        made = lines[-1]
+        made = next((one for one in reversed(lines) if one.apply), lines[-1])  # what only names it is another thing
         return replace(made, spec=made.spec or (lockfile.applied.spec if lockfile else "")), lockfile
     if lockfile is not None:
         return _from(lockfile), lockfile

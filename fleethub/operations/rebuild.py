@@ -16,7 +16,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Plan
 from fleethub.operations.outcome import Outcome
-from fleethub.operations.state_versions import versions
+from fleethub.operations.state_versions import above_all, versions
 from fleethub.operations.state_write import StateWritten, put
 from fleethub.operations.workplace import Workplace
 from fleethub.planning import make_plan, sources
@@ -59,7 +59,7 @@ def prepare(workplace: Workplace, lineage: str = "") -> Outcome[Rebuild | None]:
     lineage = _chosen(lineages(workplace.fleet, wanted, facts, resolver), lineage)
     fleet = remembering(workplace.fleet, facts, lineage)
     wanted = workplace.wanted(fleet)
-    above = max((version.lockfile.serial for version in versions(store)), default=0)
+    above = above_all(store, versions(store)) - 1
     made = rebuild(fleet, wanted, facts, resolver, lineage, seed, workplace.trust.blocks, above)
     lockfile = replace(made.lockfile, apply=secrets.token_hex(4))
     made = replace(made, lockfile=lockfile)

@@ -10,7 +10,8 @@ from pathlib import Path
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.merge import ForeignLockfileError
 from fleethub.lockfile.reduce import Fold
-from fleethub.lockfile.text import dump, load
+from fleethub.lockfile.text import HEADER, dump, load
+from fleethub.model.address import key
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError, InputError
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event
@@ -35,8 +36,9 @@ class StalePushError(FleetHubError):
     exit = Exit.STALE
 
 
-def versions(store: Store) -> tuple[Version, ...]:
-    """Every lockfile that can be had, the latest first; one that is damaged is left out.
+def versions(store: Store, only: int | None = None) -> tuple[Version, ...]:
+    """Every lockfile that can be had, the latest first; one that is damaged is left out. ``only``: of one serial, for
+    which no others are fetched.
 
     Of one serial the backup counts, unless the journal tells of another apply that reached the same.
     """
@@ -47,12 +49,26 @@ def versions(store: Store) -> tuple[Version, ...]:
             found.setdefault((lockfile.serial, lockfile.apply), Version(lockfile, whence))
 
     add(_readable(store), "now")
-    for serial in store.serials():
+    for serial in store.serials() if only is None else (only, only - 1):  # the journal goes on from the one before
         for lockfile in store.every(serial):
             add(lockfile, "backup")
     for lockfile in _journalled(store.events(), [v.lockfile for v in found.values()]):
         add(lockfile, "journal")
-    return tuple(found[key] for key in sorted(found, reverse=True))
+    return tuple(found[one] for one in sorted(found, reverse=True) if only in (None, one[0]))
+
+
+def above_all(store: Store, known: Iterable[Version]) -> int:
+    """A serial above those of all that are known, and of all that the history tells of."""
+    told = (line.get("serial") for line in store.history())
+    return max([0, *(v.lockfile.serial for v in known), *(one for one in told if isinstance(one, int))]) + 1
+
+
+def _never_again(restored: Lockfile, now: Lockfile | None) -> Lockfile:
+    """With the generations of keys that are gone by ``now``: what was deleted is never made again."""
+    living = {key(a.owner, r.born or a.alias) for a, r in now.resources.items() if a.kind == "key"} if now else set()
+    gone = {a: n for a, n in now.generations.items() if a not in living} if now else {}
+    reached = {a: max(n, restored.generations.get(a, 0)) for a, n in gone.items()}
+    return replace(restored, generations={**restored.generations, **reached})
 
 
 def restore(store: Store, serial: int, apply: str = "", wait: float = 0) -> StateWritten:
@@ -73,8 +89,9 @@ def restore(store: Store, serial: int, apply: str = "", wait: float = 0) -> Stat
             raise ForeignLockfileError(
                 f"the backup of serial {serial} is of another life of this fleet, and not its own"
             )
-        above = max(v.lockfile.serial for v in known) + 1
-        lockfile = replace(fits[0].lockfile, serial=above, apply=secrets.token_hex(4))
+        latest = now or next((v.lockfile for v in known if v.lockfile.lineage == fits[0].lockfile.lineage), None)
+        lockfile = _never_again(fits[0].lockfile, latest)
+        lockfile = replace(lockfile, serial=above_all(store, known), apply=secrets.token_hex(4))
         return put(
             store,
             "state restore",
@@ -86,13 +103,30 @@ def restore(store: Store, serial: int, apply: str = "", wait: float = 0) -> Stat
 
 
 def pull(store: Store, file: Path | None = None) -> str:
-    """The lockfile's text, written to a file too. Raises OSError."""
+    """The lockfile's text, written to a file too, over nothing but a lockfile. Raises OSError, InputError."""
     from fleethub.atomic import replace as write_file
 
     text = dump(lockfile_of(store))
     if file is not None:
+        if not _may_be_written_over(file):
+            raise InputError(f"{file} is there and is no lockfile, so it is not written over: choose another name")
         write_file(file.resolve(), text.encode(), 0o644)
     return text
+
+
+def _may_be_written_over(file: Path) -> bool:
+    """Whether there is no file, or one of a lockfile, damaged or not."""
+    try:
+        there = file.read_bytes()
+    except FileNotFoundError:
+        return True
+    if not there or file.name == "fleet.lock" or HEADER.encode() in there:
+        return True
+    try:
+        load(there.decode())
+    except (LockfileError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def push(store: Store, text: str, force: bool = False, wait: float = 0) -> StateWritten:
@@ -118,6 +152,7 @@ def push(store: Store, text: str, force: bool = False, wait: float = 0) -> State
         if lockfile.serial <= now.serial:
             lockfile = replace(lockfile, serial=now.serial + 1, apply=secrets.token_hex(4))
         # else it keeps its own: clones that have it know it by that
+        lockfile = _never_again(lockfile, now)
         return put(store, "state push", says, lockfile, stored.version, now.serial)
 
 

@@ -66,6 +66,14 @@ def test_there_and_back(place: Place, proxy: LiteLLM) -> None:
     assert [line["action"] for line in log] == ["apply", "apply", "rollback to 1", "rollback to 2"]
 
 
+def test_the_plan_is_shown_where_the_spec_says_so_already(place: Place) -> None:
+    place.apply()
+    place.run("destroy", "--auto-approve", code=0)
+    shown = place.run("rollback", "1", "--dry-run", code=0)
+    assert "The spec says so already: nothing to write." in shown
+    assert "Creates 1 key; creates 1 node" in shown
+
+
 def test_secrets_stay_as_they_are_now(place: Place, proxy: LiteLLM) -> None:
     place.apply()
     old = place.env("a")["FLEETHUB_KEY_MAIN"]

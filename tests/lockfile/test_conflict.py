@@ -38,3 +38,11 @@ def test_what_is_held_apart_is_read_again() -> None:
 @pytest.mark.parametrize("text", ["", HEAD, "=======\n", ">>>>>>> x\n", HEAD + "fleet = \n"])
 def test_other_damage_is_none(text: str) -> None:
     assert merge_conflict(text) == ""
+
+
+def test_what_only_some_take_for_the_end_of_a_line_stays_in_it() -> None:
+    odd = 'owner = "a\u2028b\u0085c"\n'
+    found = conflict_of(marked(odd, "owner = 1\n"))
+    assert found is not None
+    assert (found.ours, found.theirs) == (odd, "owner = 1\n")
+    assert conflict_of(marked(odd, "owner = 1\n").replace("\n", "\r\n")) == found

@@ -49,3 +49,11 @@ def test_nothing_of_a_serial_is_told_with_where_to_look() -> None:
     store: Any = MemoryStore(Shared())
     with pytest.raises(history.NotKept, match="nothing is kept of apply 3; fleethub log shows what is"):
         history.of_serial(store, 3)
+
+
+def test_what_only_names_a_serial_is_not_taken_for_its_apply() -> None:
+    store: Any = MemoryStore(Shared())
+    store.record({"action": "apply", "serial": 3, "apply": "a0000003", "plan": "0a1b"})
+    store.record({"action": "state migrate", "serial": 3})
+    made, lockfile = history.of_serial(store, 3)
+    assert (made.action, made.plan, lockfile) == ("apply", "0a1b", None)

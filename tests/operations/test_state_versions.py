@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.lockfile.text import dump, load
 from fleethub.model.address import key
 from fleethub.model.exit import Exit
-from fleethub.model.observation import Lockfile
+from fleethub.model.observation import Locked, Lockfile, Source
 from fleethub.operations.state_versions import push, restore, versions
 from fleethub.stores import open_store
 from tests.stores.memory import MemoryStore, Shared
@@ -99,6 +100,10 @@ def test_pull_and_push(place: Place, tmp_path: Path) -> None:
     place.run("state", "pull", "-o", str(out), code=0)
     assert out.read_text() == (place.folder / "fleet.lock").read_text()
 
+    spec = place.folder / "fleet.toml"
+    assert "is no lockfile, so it is not written over" in place.run("state", "pull", "-o", str(spec), code=1)
+    assert "[keys.web]" in spec.read_text()
+
     before = place.bytes()
     assert "the file has serial 2, and fleet.lock has 2 already" in place.run("state", "push", str(out), "-y", code=4)
     out.write_text(dump(replace(place.lockfile, lineage="other", serial=9)))
@@ -120,3 +125,30 @@ def test_a_lockfile_can_be_pushed_into_an_empty_store() -> None:
     store = MemoryStore(Shared())
     assert push(store, dump(BASE)).before is None
     assert store.read().lockfile == BASE
+
+
+def test_what_is_restored_or_pushed_makes_no_deleted_value_again() -> None:
+    """Of a key that is gone by now the generations that it had are still known; of one that lives its mark tells."""
+    gone, lives = key("main", "gone"), key("main", "lives")
+    record = Locked(Source("litellm", "http://llm:4000", of="proxy.main"), KeyAttrs(models=("a",)), generation=4)
+    store = MemoryStore(Shared())
+    version = store.write(replace(BASE, generations={gone: 1, lives: 1}), store.version())
+    now = replace(BASE, serial=5, generations={gone: 3, lives: 4}, resources={lives: record}, apply="b0000005")
+    store.write(now, version)
+    restore(store, 1)
+    found = store.read().lockfile
+    assert found is not None
+    assert dict(found.generations) == {gone: 3, lives: 1}
+    store.write(replace(now, serial=7), store.version())
+    push(store, dump(BASE), force=True)
+    found = store.read().lockfile
+    assert found is not None
+    assert dict(found.generations) == {gone: 3}
+
+
+def test_what_comes_back_is_above_all_that_the_history_tells_of() -> None:
+    """A lockfile that git put back, and that no backup holds, had a serial that other clones may know."""
+    store = MemoryStore(Shared())
+    store.write(BASE, store.version())
+    store.record({"action": "state reconcile", "serial": 9, "apply": "c0000009"})
+    assert restore(store, 1).serial == 10
