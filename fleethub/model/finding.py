@@ -164,6 +164,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     "node.env-open": (W, "a node's .env that is its operator's can be read by everybody on its machine"),
     "node.key-unadopted": (E, "a node keeps a key that FleetHub does not know"),
     "node.ignore-unknown": (W, "ignore names nothing of the node that can be left alone"),
+    "node.ignore-withholds": (
+        W,
+        "a node needs what stands in a file that ignore leaves alone; what it has stays till then",
+    ),
     "node.kept-changed": (W, "a value that stays as it is found is no longer the one that was recorded"),
     "node.foreign": (E, "the target carries another fleet's mark"),
     "node.no-docker": (E, "the node's machine has no docker to start it with"),

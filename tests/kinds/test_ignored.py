@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fleethub.formats import json5
 from fleethub.kinds.key.actions import KeyPut
 from fleethub.model.plan import MISSING, FieldChange, Plan
@@ -89,3 +91,50 @@ def test_a_name_that_is_nothing_is_told_with_what_there_is() -> None:
 
 def _without_ignore(spec: Spec) -> Spec:
     return spec.table("nodes.a", ignore=None)
+
+
+def _by_hand(spec: Spec, path: str) -> World:
+    world = settled(spec)
+    data, mode = world.nodes[HERE].files[path]
+    return world.at_file(HERE, path, data + b"\n", mode)
+
+
+@pytest.mark.parametrize("path", [".env", "openclaw.json"])
+def test_nobody_is_refused_for_what_is_left_alone(path: str) -> None:
+    spec = fleet().models("one", "two").node("a", "one", ignore=[path])
+    changed = _by_hand(spec, path)
+    assert [*left(plan(changed, spec))] == ["node.a"]
+    later = spec.key("a", generation=2) if path == ".env" else spec.node("a", "two", ignore=[path])
+    made = plan(changed, later)
+    assert "node.ignore-withholds" in {finding.code for finding in made.findings}
+    after = apply(changed, made).world
+    assert denied(after) == []
+    assert {str(change.address) for change in plan(after, later).changes} == {"key.main.a", "node.a"}, "it is owed"
+    free = _without_ignore(later)
+    done = apply(after, plan(after, free)).world
+    assert (plan(done, free).changes, denied(done)) == ((), [])
+
+
+def test_a_file_that_is_left_alone_holds_nothing_of_the_others_back() -> None:
+    spec = fleet().models("one", "two").node("a", "one", ignore=[".env"])
+    swapped = spec.node("a", "two", ignore=[".env"])
+    changed = _by_hand(spec, ".env")
+    after = apply(changed, plan(changed, swapped)).world
+    assert ([*left(plan(after, swapped))], denied(after)) == (["node.a"], [])
+    assert b"two" in after.nodes[HERE].files["openclaw.json"][0]
+
+
+def test_what_nobody_changed_takes_what_the_spec_says_by_now() -> None:
+    limit = KEYS.key("a", rpm=70, max_budget=9.0, ignore=["rpm"])
+    world = settled(KEYS)
+    assert apply(world, plan(world, limit)).world.key("a").limits["rpm_limit"] == 70
+    wired = done(there(WIRED), WIRED)
+    swapped = WIRED.node("a", "two", manage="wiring", ignore=["openclaw.json.agents"])
+    after = apply(wired, plan(wired, swapped)).world
+    assert config(after)["agents"]["defaults"]["model"]["primary"] == "fleethub-1/two"
+    whole = fleet().models("one").node("a", "one", ignore=["compose.yaml"], port=18789)
+    world = settled(whole)
+    moved = whole.node("a", "one", ignore=["compose.yaml"], port=18999)
+    after = apply(world, plan(world, moved)).world
+    assert b"18999" in after.nodes[HERE].files["compose.yaml"][0]
+    assert left(plan(after, moved)) == {}

@@ -85,7 +85,10 @@ def observe(
         **managed,
     )
     ignore = want.material.ignore if want and locked and locked.attrs else ()  # a first apply gives all of it
-    alone = {n: getattr(attrs, n) for n in ignore if want and getattr(attrs, n) != getattr(want.attrs, n)}
+    begun = locked.pending.attrs if locked and locked.pending else None
+    sides = [side for side in (want.attrs if want else None, locked.attrs if locked else None, begun) if side]
+    by_hand = (n for n in ignore if all(getattr(attrs, n) != getattr(side, n) for side in sides))
+    alone = {n: getattr(attrs, n) for n in by_hand}
     return Seen(
         attrs=replace(attrs, **{name: getattr(want.attrs, name) for name in alone}) if want else attrs,
         at=context.facts.at,

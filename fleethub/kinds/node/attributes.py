@@ -68,7 +68,8 @@ class NodeTelemetry:
     ``tools`` as in ``HostReading``. ``files`` are what lies there, ``applied`` of the last set what the lockfile knows;
     ``modes`` of those as in chmod. ``unchanged``: by path, what of FleetHub's part reads otherwise than it
     was applied, for it was a fingerprint then, and is the same. ``left``: what is left alone and is not as it is
-    wanted, without any secret; ``runs``: the chain as the config says it, where something of it is left alone.
+    wanted, without any secret; ``runs``: the chain as the config says it, where something of it is left alone;
+    ``decides``: that is what says the chain.
     """
 
     activated: str | None = None
@@ -81,6 +82,7 @@ class NodeTelemetry:
     unchanged: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)
     left: tuple[FieldChange, ...] = ()
     runs: tuple[str, ...] | None = None
+    decides: bool = False
 
 
 NodeResource = Resource[NodeAttrs, NodeMaterial]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from fleethub.kinds.node.attributes import FileAttrs, NodeLocked, NodeResource, is_wired
+from fleethub.kinds.node.attributes import FileAttrs, NodeLocked, NodeResource, NodeState, files_of, is_wired
+from fleethub.kinds.node.delivery import fingerprints
 from fleethub.kinds.node.owned import field_changes
 from fleethub.kinds.node.projection import pointer
 from fleethub.kinds.values import RenderedFile
@@ -24,7 +25,10 @@ NAMED = 6  # how many names of what can be left alone a finding shows
 def left_alone(
     files: Mapping[str, FileAttrs], want: NodeResource | None, locked: NodeLocked | None
 ) -> tuple[dict[str, FileAttrs], tuple[FieldChange, ...]]:
-    """The files with what is left alone as it is wanted, and what it is in truth; a first apply writes all of it."""
+    """The files with what is left alone as it is wanted, and what it is in truth; a first apply writes all of it.
+
+    Only what somebody changed: what is as it was applied takes what the spec says by now.
+    """
     if want is None or locked is None or locked.attrs is None:
         return dict(files), ()
     found, left, names = dict(files), list[FieldChange](), want.material.node.ignore
@@ -32,18 +36,57 @@ def left_alone(
         there, wanted = files.get(file.path), want.attrs.files[file.path]
         if there is None or there == wanted:
             continue
-        if file.projection is None and file.path in names and there.kind is None:
+        applied = locked.attrs.files.get(file.path)
+        ours = there.fingerprint in fingerprints(locked).get(file.path, ()) and applied and there.mode == applied.mode
+        if file.projection is None and file.path in names and there.kind is None and not ours:
             found[file.path] = wanted
             left.append(FieldChange(("files", file.path), "as it is wanted", "changed by hand"))
         elif there.owned is not None and wanted.owned is not None:
-            applied = locked.attrs.files.get(file.path)
-            known = {*there.owned, *((applied.owned if applied else None) or {})}
-            alone = {p for p in _pointers(file, names) & wanted.owned.keys() & known
-                     if there.owned.get(p) != wanted.owned[p]}  # fmt: skip
+            before = (applied.owned if applied else None) or {}
+            told = wanted.owned.keys() & {*there.owned, *before}
+            alone = {
+                p
+                for p in _pointers(file, names) & told
+                if there.owned.get(p) != wanted.owned[p]
+                and (p not in before or there.owned.get(p) not in _ours(file, p, locked))
+            }
             found[file.path] = replace(there, owned={**there.owned, **{p: wanted.owned[p] for p in alone}})
             sides = ({p: t for p, t in side.items() if p in alone} for side in (wanted.owned, there.owned))
             left += field_changes(file.path, *sides)
     return found, tuple(left)
+
+
+def _ours(file: RenderedFile, pointer: str, locked: NodeLocked) -> set[str | None]:
+    """What an apply wrote at a path, or began to write."""
+    sides = files_of(locked.attrs, locked.pending.attrs if locked.pending else None)
+    known = [side[file.path] for side in sides if file.path in side]
+    return {(one.owned or {}).get(pointer) for one in known} | {
+        text for one in known for text in (one.owned_before or {}).get(pointer, ())
+    }
+
+
+def withheld(item: NodeState) -> Finding | None:
+    """Why a node cannot take what it has to have by now, for it stands in what is left alone: its new key, or models
+    in the place of those that its key is to lose. It goes on with what it has, which stays until then.
+    """
+    seen, want, applied = item.seen, item.want, item.locked.attrs if item.locked else None
+    if seen is None or want is None or applied is None or not seen.telemetry.left:
+        return None
+    names = {one.path[1] for one in seen.telemetry.left if one.path[0] == "files"}
+    for file in want.material.files:
+        before = applied.files.get(file.path)
+        secret = file.of.format == "dotenv" and bool(file.text.slots)
+        if file.path in names and secret and before and before.fingerprint != want.attrs.files[file.path].fingerprint:
+            why = f"{file.path} of {item.address.name} is left alone, and what it has to hold is another by now"
+            hint = f"take {file.path} out of ignore for an apply: what is there is kept in .fleethub/overwritten/"
+            return Finding("node.ignore-withholds", why, item.address, want.place, hint)
+    lost = {*applied.chain} - {*want.attrs.chain}
+    runs = seen.telemetry.runs if seen.telemetry.understood else applied.chain
+    if called := sorted(lost & {*(runs or ())} if seen.telemetry.decides else ()):
+        why = f"{item.address.name} calls {', '.join(called)} by what is left alone there, and would lose it"
+        hint = "change it there too, or take it out of ignore for an apply"
+        return Finding("node.ignore-withholds", why, item.address, want.place, hint)
+    return None
 
 
 def projection_left(file: RenderedFile, left: Collection[FieldChange]) -> Projection:

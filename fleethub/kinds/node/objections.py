@@ -5,6 +5,7 @@ from __future__ import annotations
 from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.completion import kept_of
 from fleethub.kinds.node.delivery import foreign_paths, own_files
+from fleethub.kinds.node.ignored import withheld
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Lockfile, Unknown
 
@@ -77,7 +78,8 @@ def objections(item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
                 "move it away, or give the node's files another path",
             )
         ]
-    return []
+    held = withheld(item)
+    return [held] if held is not None else []
 
 
 def _not_wirable(item: NodeState) -> str:

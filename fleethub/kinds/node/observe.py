@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fleethub import nodetypes
@@ -25,6 +26,7 @@ from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.facts import FileReading, HostReading
 from fleethub.model.observation import Absent, Seen, Unknown
+from fleethub.model.plan import FieldChange
 from fleethub.model.secret import Blob, Fingerprinter
 
 
@@ -81,9 +83,22 @@ def observe(
             unchanged=_unchanged(files, reading, want, locked, context.fingerprinter),
             left=left,
             runs=runs if left else None,
+            decides=want is not None and bool(left) and _decides(want, reading, left, runs),
         ),
         mark=mark,
     )
+
+
+def _decides(
+    want: NodeResource, reading: HostReading, left: tuple[FieldChange, ...], runs: tuple[str, ...] | None
+) -> bool:
+    """Whether what is left alone is what says which models the node calls."""
+    whole = {one.path[1] for one in left if one.path[0] == "files"}
+    rest = {path: file for path, file in reading.files.items() if path not in whole}
+    if whole and _chain(want, replace(reading, files=rest)) != runs:
+        return True
+    chains = [(f.path, *path) for f in want.material.files if f.projection for path in f.projection.restores]
+    return any(one.path[: len(path)] == path for one in left for path in chains)
 
 
 def _host_seen(
