@@ -8,10 +8,11 @@ more, which is why somebody is asked first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from fleethub.clients.servers import MANAGERS, ModelManager, ServerError
 from fleethub.engines.registry import engine_of, lacks
 from fleethub.model.capacity import Placed, by_runner
 from fleethub.model.dataclass import dataclass
@@ -89,36 +90,51 @@ def run(made: Prepared, tell: Callable[[str], None]) -> Outcome[CheckResult]:
 
 
 def _checked(made: Prepared, load: Placed) -> Checked:
-    from fleethub.clients.servers import MANAGERS, ServerError
-
     manager = MANAGERS[made.engine.engine](made.now.http, made.engine.url)
     reckoned, low, high = buffers(load.estimate)
     found = Checked(load.model, load.tag, load.context, reckoned, low, high, total=load.estimate.total)
     before = _read(made, load)
     resident = _resident(made, load, before)
-    was = resident is not None
+    was = resident is not None and resident.context in (None, load.context)  # older servers tell no context
+    other = resident.context if resident is not None and not was else None
     used = _used(made, before)
     try:
-        if resident is None or resident.context != load.context:
-            manager.load(load.tag, load.context)
-        after = _read(made, load)
-        resident = _resident(made, load, after)
-        if not was:
-            manager.unload(load.tag)
+        with _unloaded(manager, load.tag, was):
+            if resident is None or resident.context != load.context:
+                manager.load(load.tag, load.context)
+            after = _read(made, load)
     except ServerError as error:
         return replace(found, says=str(error))
+    fresh, resident = resident is None, _resident(made, load, after)
     if resident is None:
         return replace(found, says="it was loaded, and is gone again")
     now = _used(made, after)
-    grown = now - used if now is not None and used is not None and not was and not _ended(made, before, after) else None
+    grown = now - used if now is not None and used is not None and fresh and not _ended(made, before, after) else None
     found = replace(found, whole=grown, spilled=resident.size - resident.size_vram, was=was)
     if resident.context not in (None, load.context):
         found = replace(found, says=f"its server gave it {resident.context:,} tokens")
+    if other is not None:
+        said = f"it was loaded with {other:,} tokens, which its server ended for this"
+        found = replace(found, says="; ".join(filter(None, (found.says, said))))
     seen = _measured(made, resident, after)
     if seen is not None:
         return replace(found, measured=seen.bytes)
     why = "part of it is on the CPU" if found.spilled else "this version of its server tells its own estimate"
     return replace(found, says="; ".join(filter(None, (found.says, why))))
+
+
+@contextmanager
+def _unloaded(manager: ModelManager, tag: str, was: bool) -> Iterator[None]:
+    """However a check ends, what it loaded is unloaded; not what ``was`` loaded before."""
+    try:
+        yield
+    except BaseException:
+        if not was:
+            with suppress(ServerError):
+                manager.unload(tag)
+        raise
+    if not was:
+        manager.unload(tag)
 
 
 def _read(made: Prepared, load: Placed) -> Facts:

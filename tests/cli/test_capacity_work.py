@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from fleethub.clients.ollama_models import OllamaModels
+from fleethub.clients.servers import ServerError
 from fleethub.model.exit import Exit
 from fleethub.testing.catalog import ALL
 from fleethub.testing.ollama import GIB, Ollama
@@ -137,6 +139,31 @@ def test_what_was_loaded_before_is_measured_as_it_is_and_stays(ollama: Ollama, p
     assert found["llama3.1:8b"]["was_loaded"]
     assert abs(found["llama3.1:8b"]["off"]) < 0.04
     assert [*ollama.residents] == ["llama3.1:8b"]
+
+
+def test_what_a_check_loads_in_the_place_of_another_context_is_said_and_unloaded(ollama: Ollama, place: Place) -> None:
+    ollama.scheduler.gpus[0].total = 96 * GIB
+    ollama.load("llama3.1:8b", 4096)
+    found = {line["tag"]: line for line in lines(place, "capacity", "gpu", "--check", "--yes") if "tag" in line}
+    assert not found["llama3.1:8b"]["was_loaded"]
+    assert "it was loaded with 4,096 tokens, which its server ended for this" in found["llama3.1:8b"]["says"]
+    assert [*ollama.residents] == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ServerError])
+def test_however_a_check_ends_it_leaves_nothing_loaded(
+    ollama: Ollama, place: Place, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    load = OllamaModels.load
+
+    def late(self: OllamaModels, name: str, context: int) -> None:
+        load(self, name, context)
+        raise error("too late")
+
+    monkeypatch.setattr(OllamaModels, "load", late)
+    place.run("capacity", "gpu", "--check", "--yes")
+    assert place.code not in (0, Exit.BUG)
+    assert [*ollama.residents] == []
 
 
 def test_what_could_not_be_measured_is_said(ollama: Ollama, place: Place) -> None:
