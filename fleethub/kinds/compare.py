@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from fleethub.kinds.diff import diff
 from fleethub.kinds.values import AnyState
@@ -17,15 +17,23 @@ from fleethub.model.plan import FieldChange
 A = TypeVar("A", bound=Attributes)
 
 
+#: Serials of marks are below: whatever somebody wrote there, a lockfile that is made after it can still count on.
+MARKED = 10**8 - 10**6
+
+
 def parse_mark(raw: Any) -> Mark | None:
     """Our mark in what a key's metadata or a node's mark file holds; anything that is not one is no mark."""
     if not isinstance(raw, Mapping):
         return None
     lineage, serial, generation = raw.get("lineage"), raw.get("serial"), raw.get("generation")
-    if isinstance(lineage, str) and isinstance(serial, int) and isinstance(generation, int):
+    if isinstance(lineage, str) and _counts(serial, MARKED) and _counts(generation, 2**31):
         apply, fleet, born = (str(raw[n]) if isinstance(raw.get(n), str) else "" for n in ("apply", "fleet", "born"))
         return Mark(lineage, serial, generation, apply, fleet, born)
     return None
+
+
+def _counts(value: Any, below: int) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < below
 
 
 def changed_fields(item: AnyState) -> tuple[FieldChange, ...]:

@@ -36,6 +36,8 @@ Needs = Annotated[Mapping[Named, Entries], SORTED]
 #: A table in what is read, which the kind then makes its own of; empty: there are none yet.
 RawAttributes = Annotated[dict[str, Any], PlainSerializer(lambda attrs: {} if attrs is None else plain(values(attrs)))]
 Generation = Annotated[int, Field(ge=0, lt=2**31)]
+#: As many digits as stores order backups by, and far from what a database cannot count.
+Serial = Annotated[int, Field(ge=0, lt=10**8)]
 
 
 @with_config(STRICT)
@@ -162,7 +164,7 @@ class LockfileForm(TypedDict):
     by_name: NotRequired[DerivedByName]
     lineage: str
     seed: str
-    serial: int
+    serial: Serial
     apply: NotRequired[str]
     applied: NotRequired[Annotated[Applied, Table(AppliedForm, sparse=True)]]
     generations: NotRequired[Annotated[Mapping[KeyName, Generation], SORTED]]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleethub.kinds.compare import parse_mark
 from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs
 from fleethub.kinds.route.attributes import DeploymentAttrs, RouteAttrs
@@ -18,7 +19,7 @@ from fleethub.lockfile.upgrade import block_of
 from fleethub.model.address import Address
 from fleethub.model.capacity import Fit, PlannedModel
 from fleethub.model.event import ApplyStarted, Event, Recorded, StepDone
-from fleethub.model.observation import Applied, Locked, Lockfile, Pending, Source, System
+from fleethub.model.observation import Applied, Locked, Lockfile, Mark, Pending, Source, System
 
 names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,8}", fullmatch=True)
 aliases = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
@@ -132,6 +133,20 @@ def test_what_no_kind_has_is_damage(address: str, attrs: str, says: str) -> None
 def test_a_newer_format_is_refused() -> None:
     with pytest.raises(LockfileError, match="upgrade FleetHub"):
         load("format = 3\n")
+
+
+@pytest.mark.parametrize("serial", [-1, 10**8, 2**63])
+def test_no_serial_is_read_that_a_store_cannot_count(serial: int) -> None:
+    with pytest.raises(LockfileError, match="serial"):
+        load(dump(Lockfile("f", "l", serial, "s")))
+
+
+@pytest.mark.parametrize("field", [{"serial": 10**8}, {"serial": -1}, {"serial": True}, {"generation": 2**31}], ids=str)
+def test_no_mark_is_taken_that_no_lockfile_could_hold(field: dict[str, int]) -> None:
+    """Whoever may write a key's metadata may write anything: a lockfile that is made again goes on from its marks."""
+    good = {"lineage": "l", "serial": 5, "generation": 1}
+    assert parse_mark(good) == Mark("l", 5, 1)
+    assert parse_mark(good | field) is None
 
 
 def test_planned_entries_of_an_earlier_fleethub_are_read() -> None:
