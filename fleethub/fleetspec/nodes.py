@@ -42,6 +42,11 @@ class NodeCheck:
         source = self.node.source(path, self.context.sources)
         return finding(code, message, self.context.sources.at(source), hint, address_of(source))
 
+    @property
+    def manage(self) -> str:
+        """Whose its files are."""
+        return str(self.values.get("manage", self.kind.manage if self.kind else "whole"))
+
     def run(self) -> Iterator[Finding]:
         """Everything about this node alone."""
         yield from self.type()
@@ -83,7 +88,7 @@ class NodeCheck:
             "image": 'write image = "ghcr.io/openclaw/openclaw:VERSION", in [defaults.node]',
         }
         for key, hint in hints.items():
-            whole = self.values.get("manage", "whole") == "whole"  # else it is run by what its operator wrote
+            whole = self.manage == "whole"  # else it is run by what its operator wrote
             needed = key in NEEDED or (self.kind is not None and key in self.kind.required and whole)
             if self.context.complete and self.node.whole and needed and key not in self.values:
                 yield self.finding("spec.missing", f"node {self.node.name} has no {key}", (), hint)
@@ -125,7 +130,7 @@ class NodeCheck:
             if self.kind is not None and not self.kind.providers:
                 message = f"wiring is no table of a node of type {self.kind.name}: its files name no providers"
                 yield self.finding("spec.unknown-key", message, path, "take it out")
-            elif self.values.get("manage", "whole") != "wiring":
+            elif self.manage != "wiring":
                 message = f"wiring.{id} names a provider, and all of the node's files are FleetHub's"
                 yield self.finding("spec.value", message, path, 'write manage = "wiring", or take it out')
             elif bool(table.proxy) == bool(table.endpoint):
@@ -204,7 +209,7 @@ class NodeCheck:
         if not isinstance(text, str):
             return text
         try:
-            return normal(text, self.context.sources.root)
+            return normal(text, self.context.sources.root, self.kind.home if self.kind else "")
         except Refused as refused:
             return self.finding(refused.code, f"target {refused}", ("target",), refused.hint)
 
@@ -219,7 +224,7 @@ class NodeCheck:
                 yield wrong
 
     def owned(self) -> Iterator[Finding]:
-        whole = self.values.get("manage", "whole") == "whole"
+        whole = self.manage == "whole"
         table = self.kind.table if self.kind else None
         if table is None:
             return

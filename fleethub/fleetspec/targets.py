@@ -48,8 +48,13 @@ def relative_file(text: str) -> str:
     return path
 
 
-def normal(text: str, root: Path) -> str:
-    """A target in its normal form: an ssh:// URL, or a folder's path relative to the fleet's folder."""
+def normal(text: str, root: Path, home: str = "") -> str:
+    """A target in its normal form: an ssh:// URL, or a folder's path relative to the fleet's folder.
+
+    ``home``: the one folder below the operator's home that is one, too.
+    """
+    if home and text.rstrip("/") == home:
+        return home
     if "://" in text or text.startswith("ssh:"):
         return _ssh(text)
     return _folder(text, root)

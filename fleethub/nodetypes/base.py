@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fleethub.model.actions import Check
 from fleethub.model.facts import HostReading
@@ -27,6 +27,8 @@ class Base:
     files: tuple[FileType, ...] = ()
     overlay = ""
     providers = False
+    manage: Literal["whole", "wiring"] = "whole"
+    home = ""
     ignores: frozenset[str] = frozenset()
 
     def lets_in(self, node: Node, origin: str) -> bool:

@@ -23,7 +23,7 @@ from fleethub.nodetypes.projection import Projection
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-Format = Literal["json", "yaml", "dotenv", "text"]
+Format = Literal["json", "yaml", "dotenv", "text", "key"]  # key: a secret and nothing else
 KeyPath = tuple[str | int, ...]
 
 
@@ -121,6 +121,14 @@ class NodeType(Protocol):
     @property
     def providers(self) -> bool:
         """Whether its config names providers that the spec may use: ``[nodes.x.wiring]``."""
+
+    @property
+    def manage(self) -> Literal["whole", "wiring"]:
+        """Whose its files are where the spec does not say it."""
+
+    @property
+    def home(self) -> str:
+        """The one folder below the operator's home that a node may have as its target, like ``~/.x``; empty: none."""
 
     @property
     def ignores(self) -> frozenset[str]:

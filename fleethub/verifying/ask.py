@@ -31,7 +31,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import UNREACHED, Call, Reply
 from fleethub.model.facts import ProxyReading
 from fleethub.model.fleet import Fleet, Node
-from fleethub.model.secret import Secret
+from fleethub.model.secret import Blob, Secret
 from fleethub.model.trust import Guard, origin_of
 from fleethub.nodetypes.endpoints import key_slot
 from fleethub.verifying.calls import checks_of
@@ -128,7 +128,7 @@ class _NodeQuery:
         """Where the node's variables are, below its target."""
         kind = nodetypes.of(self.node)
         files = kind.files_of(self.node) if kind else ()
-        role = next((file.role for file in files if file.format == "dotenv"), "")
+        role = next((file.role for file in files if file.format in ("dotenv", "key")), "")
         return nodetypes.paths(kind, self.node)[role] if kind and role else ".env"
 
     def stranger(self) -> str:
@@ -149,7 +149,7 @@ class _NodeQuery:
         if file is None or file.content is None:
             keys = dict.fromkeys(self.proxies, KeyState("no-file" if file is None else "unreadable"))
         else:
-            found = variables(file.content.reveal(), tuple(self.proxies))
+            found = self._in(file.content)
             own = {name: value for name, (_, value) in found.items() if value is not None}
             keys = {
                 name: self._state(name, state, value.sha256() if value is not None else "")
@@ -158,8 +158,23 @@ class _NodeQuery:
         config = self.in_config(keys)
         return self.here(note, {**own, **config}, {**keys, **dict.fromkeys(config, KeyState("ok"))})
 
+    @property
+    def bare(self) -> bool:
+        """Whether its key stands alone in its file."""
+        kind = nodetypes.of(self.node)
+        return kind is not None and any(file.format == "key" for file in kind.files_of(self.node))
+
+    def _in(self, content: Blob) -> Mapping[str, tuple[str, Secret | None]]:
+        """State and value of its keys in their file, by the variable."""
+        if not self.bare:
+            return variables(content.reveal(), tuple(self.proxies))
+        said = content.reveal().decode(errors="replace").strip()
+        return dict.fromkeys(self.proxies, ("ok", Secret(said)) if said else ("empty", None))
+
     def remote(self) -> NodeAnswers:
         """The node reads its own ``.env`` and calls; what comes back has no key in it."""
+        if self.bare:
+            return self.here("its key stands in no .env", self.likely)
         parts = urlsplit(self.node.target)
         try:
             said = ask_node(self.access.shells.at(parts.netloc), parts.path, self.env, tuple(self.proxies), self.calls)
@@ -251,9 +266,8 @@ class _NodeQuery:
     def _asked(
         self, note: str, replies: tuple[Reply, ...], origin: Origin, keys: Mapping[str, KeyState], unread: str = ""
     ) -> NodeAnswers:
-        origins = (origin,) * len(replies)
-        node = self.node
-        return NodeAnswers(node.name, node.key, note, self.checks, self.calls, replies, origins, keys, unread=unread)
+        told, where = (self.node.name, self.node.key, note), (origin,) * len(replies)
+        return NodeAnswers(*told, self.checks, self.calls, replies, where, keys, unread=unread, file=self.env)
 
 
 def _likely(values: Sequence[Secret], reading: ProxyReading | None) -> Secret | None:

@@ -19,9 +19,9 @@ from fleethub.verifying.values import (
 )
 
 _ABSENT = {
-    "no-file": "the node has no .env",
-    "absent": "the node's .env has no {}",
-    "empty": "{} in the node's .env is empty",
+    "no-file": "the node has no {file}",
+    "absent": "the node's {file} has no {variable}",
+    "empty": "{variable} in the node's {file} is empty",
 }
 
 
@@ -58,17 +58,19 @@ def _keys(asked: NodeAnswers) -> Iterator[Diagnosis]:
         if seen is None:
             continue
         if seen.state in _ABSENT:
-            yield Diagnosis("verify.not-applied", proxy, says=_ABSENT[seen.state].format(variable), proxy=proxy)
+            says = _ABSENT[seen.state].format(variable=variable, file=asked.file)
+            yield Diagnosis("verify.not-applied", proxy, says=says, proxy=proxy)
         elif seen.state == "unreadable":
-            yield Diagnosis("verify.node-unread", "", says="the node's .env cannot be read by who logs in there")
-        elif seen.state == "odd":
             yield Diagnosis(
-                "verify.wrong-key", proxy, says=f"{variable} in the node's .env holds what no key is", proxy=proxy
+                "verify.node-unread", "", says=f"the node's {asked.file} cannot be read by who logs in there"
             )
+        elif seen.state == "odd":
+            says = f"{variable} in the node's {asked.file} holds what no key is"
+            yield Diagnosis("verify.wrong-key", proxy, says=says, proxy=proxy)
         elif seen.older:
-            yield Diagnosis("verify.older-key", proxy, variable, proxy=proxy)
+            yield Diagnosis("verify.older-key", proxy, f"{variable} in the node's {asked.file}", proxy=proxy)
         elif seen.same is False:
-            says = f"{variable} in the node's .env is not the key that FleetHub derives for it"
+            says = f"{variable} in the node's {asked.file} is not the key that FleetHub derives for it"
             refused = [r for c, r in _lists(asked) if c.variable == variable and r.status == 401]
             says += ", and the proxy refuses it" if refused else ""
             yield Diagnosis("verify.wrong-key", proxy, says=says, proxy=proxy)

@@ -34,7 +34,7 @@ _TEXTS = {
         "fleethub apply, and let it repair the drift; fleethub plan shows what else differs",
     ),
     "verify.older-key": (
-        "{items} in the node's .env is a value that the key {key} had before: it is to have a new one",
+        "{items} is a value that the key {key} had before: it is to have a new one",
         "fleethub apply, which deletes the older one only once the node runs on the new one",
     ),
     "verify.key-refused": (

@@ -57,7 +57,7 @@ class NodeAnswers:
     """All that was asked for one node. ``note`` says why it was not asked from the node, where it was not.
 
     ``calls``, ``replies`` and ``origins`` go together. ``here`` are endpoints that this machine can connect to, of
-    those that gave the node no answer. ``unread`` says why the node's ``.env`` is not known; empty when it is.
+    those that gave the node no answer. ``unread`` says why the ``file`` of its keys is not known; empty when it is.
     """
 
     node: str
@@ -70,6 +70,7 @@ class NodeAnswers:
     keys: Mapping[str, KeyState] = field(default_factory=dict)
     here: frozenset[str] = frozenset()
     unread: str = ""
+    file: str = ".env"
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,13 @@ class Hosts:
         return self._shells.at(address)
 
     def at(self, target: str) -> Target:
-        """The target as the spec writes it: ``ssh://user@host:port/path``, or a folder below the fleet's."""
+        """The target as the spec writes it: ``ssh://user@host:port/path``, a folder below the fleet's or the home."""
+        if target.startswith("~/"):
+            try:
+                folder = Path(target).expanduser()
+            except RuntimeError:
+                raise HostError(f"{target}: this account has no home folder") from None
+            return Target(self._shells.at("local"), str(folder), inside=folder)
         if "://" not in target:
             return Target(self._shells.at("local"), str(self._root / target), inside=self._root)
         address, path = split(target)

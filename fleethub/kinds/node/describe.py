@@ -75,10 +75,13 @@ def drifted(item: NodeState) -> tuple[str, tuple[FieldChange, ...]] | None:
 
 
 def _drifted_part(item: NodeState, applied: NodeAttrs, seen: NodeAttrs) -> tuple[str, tuple[FieldChange, ...]] | None:
-    """Of files that are somebody else's: FleetHub's part alone, of paths that are still wanted."""
+    """Of files that are somebody else's: FleetHub's part alone, of paths that are still wanted; the others whole."""
     found: list[FieldChange] = []
+    known = fingerprints(item.locked)
     for path, file in item.want.attrs.files.items() if item.want else ():
         was, now = applied.files.get(path), seen.files.get(path)
+        if file.owned is None and was is not None and was.owned is None:
+            found += _drifted_whole(path, was, now, known.get(path, ()))
         if file.owned is None or was is None or was.owned is None:
             continue
         if now is None or now.owned is None:
@@ -94,6 +97,15 @@ def _drifted_part(item: NodeState, applied: NodeAttrs, seen: NodeAttrs) -> tuple
         found += field_changes(path, before, after)
     names = ", ".join(dict.fromkeys(one.path[1] if one.path[0] == "files" else one.path[0] for one in found))
     return (f"{names} changed", tuple(found)) if found else None
+
+
+def _drifted_whole(path: str, was: FileAttrs, now: FileAttrs | None, known: Collection[str]) -> list[FieldChange]:
+    """Of a file beside them that is FleetHub's."""
+    if now is None or now.kind is not None:
+        return [FieldChange(("files", path), "as applied", "gone" if now is None else f"a {now.kind} in its place")]
+    found = [FieldChange(("files", path, "mode"), was.mode, now.mode)] if was.mode != now.mode else []
+    changed = now.fingerprint is not None and now.fingerprint not in known
+    return found + ([FieldChange(("files", path), "as applied", "changed by hand")] if changed else [])
 
 
 def _finer(item: NodeState) -> tuple[FieldChange, ...]:

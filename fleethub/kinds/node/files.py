@@ -42,7 +42,8 @@ def describe_file(
             found = [FieldChange(("files", file.path), SENSITIVE, SENSITIVE)]
     else:
         rendered = file.text.display()
-        lines = _unified(f"{node}/{file.path}", _mask_foreign(there, ours, rendered), rendered)
+        own = None if file.of.format == "key" else ours  # the key before was written by FleetHub, too
+        lines = _unified(f"{node}/{file.path}", _mask_foreign(there, own, rendered), rendered)
         found = _json_changes(file, there, ours, rendered) if file.of.format == "json" else []
         if there is not None and not found:
             changed = sum(line[0] in "+-" for line in lines[2:]) or 1
