@@ -102,8 +102,11 @@ def orders_of(
 def orders_notes(orders: Orders, plan: Plan, known: Mapping[Address, AnyLocked]) -> Iterable[str]:
     """What letting go means for each that was named."""
     recorded = {c.address: c.consequence for c in plan.changes if c.action is Action.RECORD}
+    changed = {step.address for step in plan.steps}
     for address in sorted(orders.forget):
-        if address in recorded:
+        if address in recorded and address in changed:
+            yield f"{address} is let go: {recorded[address]}"
+        elif address in recorded:
             seen = "" if recorded[address] else " unseen"
             yield f"{address} is let go{seen}: whatever is at {known[address].source.at} stays there as it is"
         elif address in {c.address for c in plan.changes}:

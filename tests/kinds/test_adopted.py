@@ -11,7 +11,7 @@ import pytest
 from fleethub.adoption import Adoption, adopt, keeping
 from fleethub.kinds import KINDS
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
-from fleethub.kinds.key.adopted import covers
+from fleethub.kinds.key.adopted import covers, put_back
 from fleethub.kinds.values import Inputs
 from fleethub.lockfile.text import dump, load
 from fleethub.model.address import key as key_address
@@ -299,6 +299,9 @@ def test_a_key_that_is_let_go_of_gets_its_models_back_and_loses_the_mark() -> No
     made.take(SPEC.key("web", models=["one", "two"]))
     assert made.lockfile is not None
     assert made.lockfile.resources[KEY].found == {"models": ("one", "two")}
+    known = made.lockfile.resources[KEY]
+    applied = replace(known, attrs=replace(known.attrs, models=("two",)))
+    made.lockfile = replace(made.lockfile, resources={**made.lockfile.resources, KEY: applied})
     narrowed = made.world.at_key("web", models=("two",))
     world = replace(narrowed, lockfile=made.lockfile)
     now = made.fleet(SPEC.without("keys"))
@@ -307,12 +310,49 @@ def test_a_key_that_is_let_go_of_gets_its_models_back_and_loses_the_mark() -> No
         (change,) = left.changes
         assert (change.action, "gets its models back (one, two)" in change.consequence) == (Action.RECORD, True)
         assert [step.id for step in left.steps] == ["key.main.web/widen", "key.main.web/release"]
+        assert all("stays there as it is" not in note for note in orders_notes(orders, left, made.lockfile.resources))
         after = apply(world, left)
         assert after.failed == []
         found = after.world.key("web")
         assert (found.models, found.metadata) == (("one", "two"), {"owner": "ops"})
         assert after.world.lockfile is not None
         assert KEY not in after.world.lockfile.resources
+
+
+@pytest.mark.parametrize(
+    ("found", "applied", "there", "back"),
+    [
+        (("one",), ("one", "two"), ("one", "two"), ("one",)),
+        (("one",), ("one", "two"), ("one",), None),
+        (("one",), ("one",), ("one", "two"), None),
+        (("one", "x"), ("one", "two"), ("one", "two", "x"), ("one", "x")),
+        ((), ("one",), (), ()),
+        ((), ("one",), ("one",), ()),
+        ((), ("one", "two"), ("one",), None),
+        (("t*",), ("two",), ("t*",), ("t*",)),
+        (("t*",), ("two",), ("one", "t*"), None),
+    ],
+)
+def test_models_are_put_back_only_over_what_fleethub_made_of_them(
+    found: tuple[str, ...], applied: tuple[str, ...], there: tuple[str, ...], back: tuple[str, ...] | None
+) -> None:
+    made = estate()
+    made.take(SPEC)
+    assert made.lockfile is not None
+    known = made.lockfile.resources[KEY]
+    assert put_back(replace(known, attrs=replace(known.attrs, models=applied), found={"models": found}), there) == back
+
+
+def test_a_key_that_somebody_narrowed_and_the_spec_says_so_since_is_not_widened_again() -> None:
+    made = estate(SPEC, row(("one", "two"), metadata={"fleethub": mark()}))
+    made.take(SPEC.key("web", models=["one", "two"]))
+    world = replace(made.world.at_key("web", models=("one",)), lockfile=made.lockfile)
+    accepted = SPEC.key("web", models=["one"])
+    fleet_now = made.fleet(accepted)
+    recorded = make_plan(fleet_now, made.lockfile, wanted(fleet_now, accepted), facts(world, accepted), SEAL)
+    after = apply(world, recorded).world
+    assert after.lockfile is not None
+    assert after.lockfile.resources[KEY].found == {"models": ("one",)}
 
 
 def mark() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key.accepting import accepted
-from fleethub.kinds.key.adopted import kept_by_whole_nodes, wider_than_wiring
+from fleethub.kinds.key.adopted import accepted_found, kept_by_whole_nodes, put_back, wider_than_wiring
 from fleethub.kinds.key.attributes import (
     ALL,
     KeyAttrs,
@@ -94,7 +94,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         Which models it was found with is put back when it is let go of.
         """
         if locked is not None:
-            want = replace(want, found=locked.found)
+            want = replace(want, found=accepted_found(want, have, locked))
         elif want.material.kept and isinstance(have, Seen):
             want = replace(want, found={"models": have.telemetry.listed})
         moment = want.material.kept and want.attrs.expires is not None and is_moment(want.attrs.expires)
@@ -172,7 +172,10 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         locked = item.locked
         if locked is None or not (locked.found or Kept.is_told_by(locked.shape)):
             return ""
-        now, models = {*(item.seen.telemetry.listed if item.seen else ())}, locked.found.get("models")
+        now = {*(item.seen.telemetry.listed if item.seen else ())}
+        found, models = locked.found.get("models"), put_back(locked, now)
+        if found is not None and models is None and now != {*found}:
+            return "it was there before FleetHub, and keeps its models, which were changed by hand since"
         if models is None or now == {*models}:
             return "it was there before FleetHub, and stays as it is"
         return f"it was there before FleetHub, and gets its models back ({', '.join(models) or ALL})"

@@ -8,7 +8,7 @@ from typing import Any
 
 from fleethub.kinds.compare import record
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRelease, KeyWiden, ProveKey
-from fleethub.kinds.key.adopted import by_pattern
+from fleethub.kinds.key.adopted import by_pattern, put_back
 from fleethub.kinds.key.attributes import (
     ALL,
     BY_MODEL,
@@ -55,7 +55,7 @@ def delete(item: KeyState, dependents: Dependents) -> Work:
 def _let_go(item: KeyState, seen: KeySeen) -> Work:
     """Its mark goes, and what it was found with comes back: wide before who uses it is let go of, narrow after that."""
     locked, told = record_of(item.locked), seen.telemetry
-    models = locked.found.get("models")
+    models = put_back(locked, told.listed)
     marked = seen.mark is not None
     if not marked and (models is None or {*told.listed} == {*models}):
         return Work()
