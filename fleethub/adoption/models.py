@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from fleethub.adoption.backends import backend_block, origin
@@ -65,7 +66,7 @@ def _context(draft: Draft, alias: str, rows: list[Deployment]) -> int:
         return first
     why = "its deployments say different contexts" if len(found) > 1 else f"its deployments say {first} tokens"
     why = "nothing there tells its context" if found == {None} else why
-    raise Unsayable(f"{why}; say it: --context {alias}=TOKENS")
+    raise Unsayable(f"{why}; say it: --context {shlex.quote(alias)}=TOKENS")
 
 
 def _served(draft: Draft, proxy: str, alias: str, rows: list[Deployment], engine: Engine | None) -> dict[str, Any]:

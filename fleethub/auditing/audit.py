@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from fleethub.auditing.fit import fit_findings, fit_notes
+from fleethub.auditing.fit import Reports, fit_findings, fit_notes, fit_reports
 from fleethub.auditing.keys import everything, key_findings
 from fleethub.auditing.routes import route_findings
 from fleethub.auditing.values import Audit, AuditQuery
@@ -15,8 +15,8 @@ from fleethub.model.text import plural
 
 def audit(query: AuditQuery, key: str = "") -> Audit:
     """Judge a proxy. ``key``: the reference that it was read with, for the command that comes next."""
-    reading = query.reading
-    found = [*key_findings(query), *route_findings(query), *fit_findings(query), *_master(query)]
+    reading, reports = query.reading, fit_reports(query)
+    found = [*key_findings(query), *route_findings(query), *fit_findings(reports), *_master(query)]
     found.sort(key=lambda f: (f.severity is not Severity.ERROR, f.code))
     proxy = f"{query.url}={key}" if key else query.url
     return Audit(
@@ -25,7 +25,7 @@ def audit(query: AuditQuery, key: str = "") -> Audit:
         keys=sum(map(len, reading.keys.values())),
         models=len({row.alias for row in reading.deployments}),
         findings=tuple(found),
-        notes=tuple(_notes(query)),
+        notes=tuple(_notes(query, reports)),
         next=f"fleethub init --discover --proxy {shlex.quote(proxy)}",
     )
 
@@ -39,7 +39,7 @@ def _master(query: AuditQuery) -> Iterator[Finding]:
         yield Finding("audit.master-key-used", message, hint=hint)
 
 
-def _notes(query: AuditQuery) -> Iterator[str]:
+def _notes(query: AuditQuery, reports: Reports) -> Iterator[str]:
     reading = query.reading
     if query.used is None:
         yield "whether somebody calls with the master key is not told by this proxy"
@@ -54,4 +54,4 @@ def _notes(query: AuditQuery) -> Iterator[str]:
         )
         whose = f"what {plural(bounded, 'key')} of them may reach is not known"
         yield f"{plural(len(lost), 'team')} could not be read, so {whose}"
-    yield from fit_notes(query)
+    yield from fit_notes(query, reports)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from fleethub.auditing.keys import PROXY, exists
+from fleethub.auditing.keys import PROXY, existing
 from fleethub.auditing.values import AuditQuery
 from fleethub.engines.registry import ENGINES, engine_of_route
 from fleethub.model.address import Address
@@ -61,9 +62,13 @@ def fleet_of(url: str, reading: ProxyReading, vram: Mapping[str, tuple[int, ...]
     )
 
 
-def fit_findings(query: AuditQuery) -> Iterator[Finding]:
+#: Servers with what is reckoned of each, where one is.
+Reports = Sequence[tuple[Backend, CapacityReport | None]]
+
+
+def fit_findings(reports: Reports) -> Iterator[Finding]:
     """A finding for each server on which what living keys may call does not fit together."""
-    for backend, found in _reports(query):
+    for backend, found in reports:
         if found is None or found.verdict.fit in (Fit.FITS, Fit.UNKNOWN):
             continue
         need = gib(found.verdict.need) if found.verdict.need is not None else "more"
@@ -75,19 +80,24 @@ def fit_findings(query: AuditQuery) -> Iterator[Finding]:
         yield Finding("audit.models-do-not-fit", message, Address("backend", backend.host), hint=hint, detail=detail)
 
 
-def fit_notes(query: AuditQuery) -> Iterator[str]:
+def fit_notes(query: AuditQuery, reports: Reports) -> Iterator[str]:
     """Why it is not known of a server whether all fits."""
-    for backend, found in _reports(query):
+    for backend, found in reports:
         url = backend.engine.url if backend.engine else ""
         if url in query.refused:
             yield f"{url} was not asked what it has: {query.refused[url]}"
         elif backend.engine and not isinstance(query.facts.of(backend.engine.source), ServerReading):
             yield f"{url} does not answer from here, so whether its models fit is not known"
         elif not backend.gpus:
-            yield f"the VRAM of {backend.host} is not known: --vram {backend.host}=48GiB says it"
+            yield f"the VRAM of {backend.host} is not known: --vram {shlex.quote(backend.host)}=48GiB says it"
         elif found is not None and found.verdict.fit is Fit.UNKNOWN:
             reason = found.verdict.reason or "a size is unknown"
             yield f"whether the models of {backend.host} fit is not known: {reason}"
+
+
+def fit_reports(query: AuditQuery) -> Reports:
+    """What living keys may call on each server, reckoned where the server said what it has."""
+    return tuple(_reports(query))
 
 
 def _reports(query: AuditQuery) -> Iterator[tuple[Backend, CapacityReport | None]]:
@@ -97,6 +107,9 @@ def _reports(query: AuditQuery) -> Iterator[tuple[Backend, CapacityReport | None
     seen = {**query.facts.readings, Source("litellm", query.url).id: query.reading}
     facts = replace(query.facts, readings=seen)
     for backend in fleet.backends.values():
+        if backend.engine is None or not isinstance(query.facts.of(backend.engine.source), ServerReading):
+            yield backend, None  # nothing is known of it, and a proxy may name thousands
+            continue
         planned = tuple(
             PlannedModel(model.name, model.context, True, model.tag or "")
             for model in sorted(fleet.models.values(), key=lambda m: m.name)
@@ -111,4 +124,5 @@ def callable_names(reading: ProxyReading) -> frozenset[str]:
     living = [row for rows in reading.keys.values() for row in rows if not row.blocked and not (row.left or 1) < 0]
     if any(not row.models or {"*", "all-proxy-models"} & set(row.models) for row in living):
         return frozenset(aliases)
-    return frozenset(name for row in living for name in row.models if exists(name, reading))
+    there = existing(reading)
+    return frozenset(name for row in living for name in row.models if there(name))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 
 from fleethub.auditing.values import AuditQuery
 from fleethub.model.address import Address, key
@@ -21,11 +22,11 @@ NAMES = 8  # that one line shows
 
 def key_findings(query: AuditQuery) -> Iterator[Finding]:
     """Of each key by itself, then of those that share an alias or have none."""
-    reading = query.reading
+    reading, there = query.reading, existing(query.reading)
     for alias in sorted(reading.keys):
         rows = reading.keys[alias]
         for row in rows:
-            yield from _one(row, query)
+            yield from _one(row, query, there)
         if alias and len(rows) > 1:
             message = f"{len(rows)} keys share the alias {heard(alias)!r}: which is meant by it nobody can say"
             yield Finding("audit.alias-twice", message, at(rows[0]), hint="delete what nobody uses, or rename one")
@@ -34,7 +35,7 @@ def key_findings(query: AuditQuery) -> Iterator[Finding]:
         yield Finding("audit.key-nameless", message, hint="give each a key_alias in LiteLLM, or delete it")
 
 
-def _one(row: KeyRow, query: AuditQuery) -> Iterator[Finding]:
+def _one(row: KeyRow, query: AuditQuery, there: Callable[[str], bool]) -> Iterator[Finding]:
     reading, team = query.reading, query.reading.teams.get(row.team)
     if row.left is not None and row.left <= 0:
         message = f"{named(row)} expired {span(-row.left)} ago and is still there"
@@ -43,7 +44,7 @@ def _one(row: KeyRow, query: AuditQuery) -> Iterator[Finding]:
     if everything(row, reading):
         message = f"{named(row)} reaches every model: {_why(row)}"
         yield Finding("audit.key-everything", message, at(row), hint="give it the models that it calls")
-    dead = [name for name in row.models if name not in WORDS and not exists(name, reading) and name not in row.groups]
+    dead = [name for name in row.models if name not in WORDS and not there(name) and name not in row.groups]
     if dead:
         names = ", ".join(map(heard, dead[:NAMES]))
         message = f"{named(row)} names {names}, which the proxy does not have: each call of it fails"
@@ -70,13 +71,19 @@ def everything(row: KeyRow, reading: ProxyReading) -> bool:
     return team is not None and (not team.models or bool(ALL & set(team.models)))
 
 
-def exists(name: str, reading: ProxyReading) -> bool:
+def existing(reading: ProxyReading) -> Callable[[str], bool]:
     """Whether a name of a scope leads to a model, or to some: as a pattern, by a wildcard, an alias or a group."""
     names = {row.alias for row in reading.deployments} | reading.models | reading.aliases.keys()
-    if name in names or any(name in row.groups for row in reading.deployments):
-        return True
-    patterns = (one for one in names if "*" in one)
-    return any(fnmatchcase(name, one) for one in patterns) or ("*" in name and any(fnmatchcase(n, name) for n in names))
+    groups = {group for row in reading.deployments for group in row.groups}
+    patterns = tuple(one for one in names if "*" in one)
+
+    @cache
+    def exists(name: str) -> bool:
+        if name in names or name in groups or any(fnmatchcase(name, one) for one in patterns):
+            return True
+        return "*" in name and any(fnmatchcase(one, name) for one in names)
+
+    return exists
 
 
 def named(row: KeyRow) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from fleethub.auditing.keys import PROXY, exists
+from fleethub.auditing.keys import PROXY, existing
 from fleethub.auditing.values import AuditQuery
 from fleethub.engines.registry import engine_of_route
 from fleethub.model.address import route
@@ -22,16 +22,19 @@ LOCAL = (".local", ".lan", ".internal", ".home", ".home.arpa", ".localdomain", "
 def route_findings(query: AuditQuery) -> Iterator[Finding]:
     """Of each alias of the proxy."""
     reading = query.reading
-    for alias in sorted({row.alias for row in reading.deployments}):
-        rows = [row for row in reading.deployments if row.alias == alias]
+    named: dict[str, list[Deployment]] = {}
+    for row in reading.deployments:
+        named.setdefault(row.alias, []).append(row)
+    for alias, rows in sorted(named.items()):
         bare = [row for row in rows if parameter_of(row) and row.num_ctx is None]
         if bare:
             name = parameter_of(bare[0])
             message = f"{heard(alias)} is {heard(bare[0].model)} without {name}: its server chooses the context"
             hint = f"set litellm_params.{name} to what its users need"
             yield Finding("audit.route-no-context", message, route(PROXY, alias), hint=hint)
+    there = existing(reading)
     for alias, others in sorted((reading.fallbacks or {}).items()):
-        yield from _fallbacks(alias, others, reading)
+        yield from _fallbacks(alias, others, reading, there)
 
 
 def parameter_of(row: Deployment) -> str:
@@ -40,16 +43,18 @@ def parameter_of(row: Deployment) -> str:
     return engine.context_parameter if engine is not None else ""
 
 
-def _fallbacks(alias: str, others: tuple[str, ...], reading: ProxyReading) -> Iterator[Finding]:
+def _fallbacks(
+    alias: str, others: tuple[str, ...], reading: ProxyReading, there: Callable[[str], bool]
+) -> Iterator[Finding]:
     place = route(PROXY, alias) if alias != "*" else None
     says = heard(alias) if alias != "*" else "any model"
     for other in others:
-        if not exists(other, reading):
+        if not there(other):
             message = f"{says} falls back to {heard(other)}, which the proxy does not have"
             yield Finding("audit.fallback-missing", message, place, hint="correct router_settings.fallbacks")
     if alias != "*" and not at_home(alias, reading):
         return
-    away = [other for other in others if exists(other, reading) and not at_home(other, reading)]
+    away = [other for other in others if there(other) and not at_home(other, reading)]
     if away:
         names = ", ".join(map(heard, away))
         message = f"{says} falls back to {names}, which leaves the house: prompts go to whoever runs it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +47,8 @@ def _all(out: Out, about: str, limit: int) -> int:
     shown = found[-limit:]
     out.text(log_text(shown, out.style, address))
     if len(shown) < len(found):
-        out.text(f"\n{len(found) - len(shown)} more: fleethub log -n {len(found)}{f' {about}' if about else ''}")
+        which = f" {shlex.quote(about)}" if about else ""
+        out.text(f"\n{len(found) - len(shown)} more: fleethub log -n {len(found)}{which}")
     out.lines(entry_data(one) for one in shown)
     out.line({"type": "summary", "exit": 0, "entries": len(found)})
     return 0

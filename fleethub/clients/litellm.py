@@ -75,7 +75,7 @@ class LiteLLM:
             keys=by_alias,
             # 1.82.0 ignores budget_duration = null, and is told by this field's absence
             clears_budget_duration=not raw or any("settings_updated_at" in r for r in raw),
-            version=version,
+            version=heard(version, 60),
             fallbacks=fallbacks,
             aliases=aliases,
             takes_values=self._takes_values() if lacking and version else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -97,6 +98,10 @@ def _names(context: CheckContext) -> Iterator[Finding]:
                 )
 
 
+#: As the path of a chat's webhook has it, which is all that somebody needs to write there.
+_SECRET_PART = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])\w{20,}", re.ASCII)
+
+
 def _agents(context: CheckContext) -> Iterator[Finding]:
     for name, agent in context.spec.agents.items():
         for index, backend in enumerate(agent.backends or ()):
@@ -111,6 +116,10 @@ def _notify(context: CheckContext) -> Iterator[Finding]:
             yield context.finding("spec.value", f"notify {name} needs a url or a command, one of them", path, hint)
         elif table.command is not None and (table.token is not None or "format" in table.model_fields_set):
             yield context.finding("spec.value", "token and format are for url", path, "take them out")
+        elif any(_SECRET_PART.fullmatch(part) for part in (table.url or "").split("/")[3:]):
+            message = f"the url of notify {report.shown(name)} has what looks like a secret in its path"
+            hint = 'a program that reads it from elsewhere can tell it too: command = ["/usr/local/bin/tell-slack"]'
+            yield context.finding("spec.literal-secret", message, (*path, "url"), hint)
         elif table.format == "ntfy" and (table.url or "").count("/") < 3:
             hint = "like https://ntfy.sh/TOPIC"
             yield context.finding("spec.value", "an ntfy url ends with its topic", (*path, "url"), hint)

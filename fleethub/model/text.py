@@ -24,6 +24,7 @@ _SCHEME = r"[a-z][a-z0-9+.-]{0,30}:"
 _USERINFO = re.compile(rf"(?P<to>(?P<scheme>{_SCHEME})?[/\\]{{2}})(?P<who>[^\s/\\?#\"'<>]*)@", re.IGNORECASE)
 #: What Markdown, HTML or XML would take for markup, wherever it stands in a line.
 _MARKUP = str.maketrans({"`": "'", "<": "‹", ">": "›"})
+_MARKS = re.compile(r"([\\*_\[\]|@#])")
 _LINK = re.compile(r"\](?=[(:\[])")
 _KEY = re.compile(
     r"sk-[^\s'\",;)]+|\b[0-9a-fA-F]{16,}\b|\bfhs(?:eed1|k)_[\w-]+"
@@ -110,6 +111,11 @@ def quoted(text: str, most: int = LONGEST) -> str:
     """The same between quotation marks: it is somebody else's, and no word of FleetHub's. Empty for nothing."""
     said = heard(text, most)
     return f'"{said}"' if said else ""
+
+
+def markdown(text: str, most: int = 2000) -> str:
+    """What others said as words of a Markdown line: no emphasis, table cell, mention, reference or link of theirs."""
+    return _MARKS.sub(r"\\\1", heard(text, most))
 
 
 def hop(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def _servers(http: Http, guard: Guard, fleet: Fleet) -> tuple[Facts, dict[str, s
         if guard.allows(backend.name):
             ask.append(backend)
         else:
-            refused[backend.name] = f"this machine does not know it; --trust {backend.name} has it asked"
+            refused[backend.name] = f"this machine does not know it; --trust {shlex.quote(backend.name)} has it asked"
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         readings = list(pool.map(lambda backend: _server(http, fleet, backend), ask))
     return Facts("", {b.engine.source.id: r for b, r in zip(ask, readings, strict=True) if b.engine}), refused

@@ -6,6 +6,7 @@ it is started with the new ones.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +72,7 @@ def propose(path: Path, asked: FixInput, trusting: Trusting = ALONE) -> Outcome[
 
 
 def _chosen(answer: Answer, asked: FixInput) -> Suggestion:
-    found, where = answer.suggestions, f"fleethub capacity {answer.backend} {answer.placed.model}"
+    found, where = answer.suggestions, f"fleethub capacity {answer.backend} {shlex.quote(answer.placed.model)}"
     number, question = asked.number, asked.question
     if answer.verdict.fit is Fit.FITS:
         supposed = (question.context, question.parallel, question.kv_type) != (None, None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -106,7 +107,8 @@ def _left(lockfile: Lockfile, address: Address) -> str:
     says += f" (used by {', '.join(map(str, users))})" if users else ""
     orphan = f"{address.kind}.orphan"
     if lockfile.resources[address].born:
-        return f"{says}: its value is derived from an earlier name, so fleethub import {address} takes it over again"
+        take = f"fleethub import {shlex.quote(str(address))}"
+        return f"{says}: its value is derived from an earlier name, so {take} takes it over again"
     else_ = (
         f"it is told as {orphan}, and apply --prune deletes it" if orphan in CODES else "nothing watches it any more"
     )
@@ -119,7 +121,7 @@ def _may_move(lockfile: Lockfile, old: Address, new: Address) -> None:
     if KINDS[old.kind].block(old).startswith("proxy.") and new.owner != old.owner:
         raise InputError(f"{old} is on the proxy {old.owner}, and stays there: {new} would be on {new.owner}")
     if new in lockfile.resources:
-        raise InputError(f"{new} is recorded already: fleethub state show {new}")
+        raise InputError(f"{new} is recorded already: fleethub state show {shlex.quote(str(new))}")
     if successor(new) is not None:
         raise InputError(f"{new} is the name of an old place, which only an apply gives")
 

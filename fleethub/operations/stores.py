@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def store_of(fleet: Fleet, guard: Guard | None = None) -> Store:
         if guard is not None and not guard.allows(at):
             raise StoreError(
                 f"the state is kept at {origin_of(at)}, which this machine does not know, so nothing was read or sent "
-                f"there; if it is right: fleethub trust add {origin_of(at)}"
+                f"there; if it is right: fleethub trust add {shlex.quote(origin_of(at))}"
             )
     if isinstance(state.store, str):
         return open_store(root, state.store, fleet.id, state.endpoint)
@@ -47,7 +48,7 @@ def store_of(fleet: Fleet, guard: Guard | None = None) -> Store:
         hint = ""
         if error.code == "command.new":
             line = next(run.line for run in runs(fleet) if run.what == STATE)
-            hint = f"; if it is right: fleethub trust add 'command:{line}'"
+            hint = f"; if it is right: fleethub trust add {shlex.quote(f'command:{line}')}"
         raise StoreError(f"where the state is kept cannot be told: {error}{hint}") from None
     return open_store(root, url.reveal(), fleet.id, state.endpoint)
 

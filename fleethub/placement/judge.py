@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
@@ -85,7 +86,7 @@ class SetJudge:
 
     def _next(self, check: AdmissionCheck) -> str:
         model = check.model or (check.order[-1] if check.order else "MODEL")
-        return f"fleethub capacity {self.backend.name} {model} shows what would make it fit"
+        return f"fleethub capacity {self.backend.name} {shlex.quote(model)} shows what would make it fit"
 
     def _say(self, code: str, message: str, hint: str, more: Sequence[AdmissionCheck]) -> None:
         """An error where the policy refuses, else a warning."""
@@ -142,7 +143,7 @@ class SetJudge:
             )
         else:
             code, message = "capacity.spills", f"{name}: the fallback {alias}{why} beside {whom}: {check.says}"
-        hint = f"fleethub capacity {name} {alias} shows what would make it fit"
+        hint = f"fleethub capacity {name} {shlex.quote(alias)} shows what would make it fit"
         self.findings.append(self._finding(code, message, hint, (), Severity.WARNING))
 
     def _unknown(self) -> None:

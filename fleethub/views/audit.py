@@ -7,11 +7,12 @@ from typing import Any
 
 from fleethub.auditing.values import Audit
 from fleethub.model.finding import CODES, Finding, Severity
-from fleethub.model.text import heard, plural, tame
+from fleethub.model.text import heard, markdown, plural
 from fleethub.views.data import finding_data
 from fleethub.views.style import Style
 
 NAMES = 6  # names that one line shows
+LINES = 10  # of one code
 
 
 def audit_text(audit: Audit, style: Style, full: bool = False) -> str:
@@ -21,7 +22,7 @@ def audit_text(audit: Audit, style: Style, full: bool = False) -> str:
     for code, found in _by_code(audit.findings):
         severity = found[0].severity.value
         lines += ["", f"{style(severity, severity)} {style('bold', code)}: {CODES[code][1]} ({len(found)})"]
-        for message, detail in _folded(found, full):
+        for message, detail in _shown(found, full):
             lines += [f"  {message}", *(f"      {line}" for line in detail)]
         lines.append(f"      {style('dim', 'hint:')} {found[0].hint}")
     lines += ["", _sentence(audit)]
@@ -31,17 +32,24 @@ def audit_text(audit: Audit, style: Style, full: bool = False) -> str:
 
 def audit_markdown(audit: Audit, full: bool = False) -> str:
     """A table by code, then the findings, folded."""
-    lines = [f"## Audit of {_cell(audit.url)}", "", _sentence(audit), "", "| severity | code | count | what it means |"]
+    lines = [
+        f"## Audit of {markdown(audit.url)}",
+        "",
+        _sentence(audit),
+        "",
+        "| severity | code | count | what it means |",
+    ]
     lines.append("|---|---|---|---|")
     groups = list(_by_code(audit.findings))
     lines += [
-        f"| {found[0].severity.value} | `{code}` | {len(found)} | {_cell(CODES[code][1])} |" for code, found in groups
+        f"| {found[0].severity.value} | `{code}` | {len(found)} | {markdown(CODES[code][1])} |"
+        for code, found in groups
     ]
     for code, found in groups:
         lines += ["", f"<details><summary>{code} ({len(found)})</summary>", ""]
-        lines += [f"- {_cell(message)}" for message, _ in _folded(found, full)]
-        lines += ["", f"Hint: {_cell(found[0].hint)}", "", "</details>"]
-    lines += ["", *(f"- {_cell(note)}" for note in audit.notes)] if audit.notes else []
+        lines += [f"- {markdown(message)}" for message, _ in _shown(found, full)]
+        lines += ["", f"Hint: {markdown(found[0].hint)}", "", "</details>"]
+    lines += ["", *(f"- {markdown(note)}" for note in audit.notes)] if audit.notes else []
     return "\n".join((*lines, "", "Take it in, changing nothing:", "", f"    {audit.next}"))
 
 
@@ -67,6 +75,15 @@ def _by_code(findings: Iterable[Finding]) -> Iterator[tuple[str, Sequence[Findin
     yield from groups.items()
 
 
+def _shown(found: Sequence[Finding], full: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The first of a code, and how many more there are, unless ``full``."""
+    rows = tuple(_folded(found, full))
+    first = rows if full else rows[:LINES]
+    yield from first
+    if len(first) < len(rows):
+        yield f"… and {len(rows) - len(first)} more (--full)", ()
+
+
 def _folded(found: Sequence[Finding], full: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Messages with their details; keys of which the same is said are one line, unless ``full``."""
     same: dict[str, list[Finding]] = {}
@@ -89,7 +106,3 @@ def _sentence(audit: Audit) -> str:
     if not audit.findings:
         return "Nothing was found."
     return f"{plural(errors, 'error')}, {plural(warnings, 'warning')}."
-
-
-def _cell(text: str) -> str:
-    return tame(text).replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from fleethub.model.finding import Severity
 from fleethub.model.plan import Action, Plan
-from fleethub.model.text import heard, plural
+from fleethub.model.text import markdown, plural
 from fleethub.views.plan import accepted_lines, changes_lines, drift_lines, findings_lines, load_line
 from fleethub.views.style import Style
 
@@ -31,13 +31,13 @@ def plan_markdown(plan: Plan, full: bool = False, most: int | None = None) -> st
     """The plan; ``most`` bytes (UTF-8) at most, from the end of its details what is too much is left out, and said."""
     errors = [f for f in plan.findings if f.severity is Severity.ERROR]
     sign = "❌" if errors or plan.fatal else "➖" if not plan.changes else "📝"
-    head = [marker(plan), f"### {sign} fleethub plan: {_plain(plan.fleet)}", "", _plain(plan.sentence), ""]
+    head = [marker(plan), f"### {sign} fleethub plan: {markdown(plan.fleet)}", "", markdown(plan.sentence), ""]
     counts = {action: sum(c.action is action for c in plan.changes) for action, _ in ACTIONS}
     if plan.changes:
         named = [(word, counts[action]) for action, word in ACTIONS if counts[action]]
         head += [f"| {' | '.join(word for word, _ in named)} |", f"|{'---|' * len(named)}"]
         head += [f"| {' | '.join(str(n) for _, n in named)} |", ""]
-    head += [f"- **{f.code}** {_plain(f.message)}" for f in errors[:5]]
+    head += [f"- **{f.code}** {markdown(f.message)}" for f in errors[:5]]
     head += [f"- … {plural(len(errors) - 5, 'more error')}"] if len(errors) > 5 else []
     text = "\n".join(head)
     bare = Style()
@@ -82,12 +82,7 @@ def _folded(title: str, lines: list[str]) -> str:
     longest = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     body = "\n".join(line.replace("\r", " ") for line in lines)
-    return f"<details><summary>{_plain(title)}</summary>\n\n{fence}text\n{body}\n{fence}\n\n</details>"
-
-
-def _plain(text: str) -> str:
-    """One line without markup: what others named stays a word."""
-    return re.sub(r"([\\*_\[\]|@#])", r"\\\1", heard(text, 2000))
+    return f"<details><summary>{markdown(title)}</summary>\n\n{fence}text\n{body}\n{fence}\n\n</details>"
 
 
 def _size(text: str) -> int:

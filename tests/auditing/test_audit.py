@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from fleethub.auditing.routes import is_local
 from fleethub.auditing.values import AuditQuery
 from fleethub.model.facts import Deployment, Facts, KeyRow, MasterUse, ProxyReading, ServerReading, Team
 from fleethub.model.finding import CODES
+from fleethub.model.observation import Source
 from fleethub.views.audit import audit_data, audit_markdown, audit_text
 from fleethub.views.style import Style
 
@@ -146,3 +148,27 @@ def test_as_people_read_it(snapshot: SnapshotAssertion) -> None:
     assert audit_text(found, Style()) == snapshot
     assert audit_markdown(found) == snapshot
     assert list(audit_data(found))[-1] == snapshot
+
+
+EVIL = "x`\n# Now [a](http://e) @octocat *b* \\* sk-abcdefghijklmnop <b>"
+
+
+def test_what_a_proxy_is_called_by_others_is_no_markup_and_no_command() -> None:
+    home = replace(HOME, alias=EVIL, api_base="http://h$(touch pwned);x:11434")
+    made = audit(of(key(alias=EVIL, models=()), key(alias="@all", limits={}), deployments=(home,)))
+    assert "--vram 'h$(touch pwned);x'=48GiB" not in str(made.notes)  # it was not asked, which is what is said
+    shown = audit_markdown(made)
+    assert not re.search(r"(?<!\\)@|\]\(|<b>|sk-abc|^# Now", shown, re.MULTILINE)
+    facts = Facts("", {Source("ollama", "http://h$(touch pwned);x:11434").id: ServerReading("0.12", {}, ())})
+    asked = audit(replace(of(key(models=()), deployments=(home,)), facts=facts))
+    assert "--vram 'h$(touch pwned);x'=48GiB" in " ".join(asked.notes)
+
+
+def test_of_many_the_first_are_shown_and_a_large_proxy_is_judged_at_once() -> None:
+    rows = [key(alias=f"k{i}", models=(f"gone{i}", "qwen3-32b")) for i in range(3000)]
+    apart = tuple(replace(HOME, alias=f"m{i}", api_base=f"http://h{i}:11434") for i in range(3000))
+    made = audit(of(*rows, deployments=(HOME, *apart)))  # minutes, when each server or name is held against all
+    shown = audit_text(made, Style())
+    assert shown.count("names gone") == 10
+    assert "… and 2990 more (--full)" in shown
+    assert audit_text(made, Style(), full=True).count("names gone") == 3000

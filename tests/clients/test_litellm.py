@@ -68,7 +68,7 @@ def lying(patch: pytest.MonkeyPatch, lie: Lie, path: str = "/key/list") -> None:
         answer = real(self, method, url, **kwargs)
         if path not in url or answer.status != 200:
             return answer
-        return Answer(200, lie(answer.body, int(kwargs.get("params", {}).get("page", 1))))
+        return Answer(200, lie(answer.body, int((kwargs.get("params") or {}).get("page", 1))))
 
     patch.setattr(Http, "request", request)
 
@@ -159,3 +159,13 @@ def test_a_deletion_that_did_nothing_is_not_believed(proxy: litellm.LiteLLM, adm
     assert [str(a) for a in place.lockfile.resources] == ["key.main.web"]
     place.apply()
     assert admin.rows() == []
+
+
+def test_a_version_is_a_short_word_of_the_proxys(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "1.2.3\n# Now \x1b[2J<b> sk-abcdefghijklmnop " + "x" * 500
+    lying(monkeypatch, lambda body, page: {**body, "litellm_version": said}, "/health/readiness")
+    with litellm.LiteLLM(master_key=MASTER, version="1.82.0") as proxy, closing(Http()) as http:
+        version = LiteLLM(http, proxy.url, Secret(MASTER)).read().version
+    assert version.startswith("1.2.3 # Now")
+    assert version.isprintable()
+    assert len(version) == 60

@@ -76,6 +76,12 @@ def test_evicted_though_it_fits() -> None:
     assert "fleethub capacity gpu a" in found.findings[0].hint
 
 
+def test_a_hint_can_be_typed_whatever_a_model_is_called() -> None:
+    name = "a $(touch pwned)"
+    for found in (judge(simple({name: 23, "b": 23})), judge(fleet(sized({"b": 23, name: 23}), node("n", "b", name)))):
+        assert f"fleethub capacity gpu '{name}' shows" in found.findings[0].hint
+
+
 def test_a_fallback_that_evicts_warns_and_names_whom() -> None:
     f = fleet(sized({"a": 23, "b": 23}), node("n", "a", "b"))
     found = judge(f)

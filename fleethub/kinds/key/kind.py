@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -128,7 +129,8 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         recalled = item.locked.attrs if item.locked is not None else None
         derived = recalled is not None and seen.attrs.value in (recalled.replaces or ())
         if not derived or seen.mark is None or not isinstance(slot, Derived):
-            return f"its value is none that FleetHub derives: fleethub import {item.address} takes it over"
+            take = f"fleethub import {shlex.quote(str(item.address))}"
+            return f"its value is none that FleetHub derives: {take} takes it over"
         slot = replace(slot, generation=seen.mark.generation)
         return replace(record(want, seen.attrs), shape=str(slot), generation=slot.generation)
 

@@ -33,7 +33,7 @@ def env_findings(wanted: Mapping[Address, NodeResource], facts: Facts) -> list[F
                 if not how:
                     continue
                 message = f"git {how} {full}, which holds this node's secrets"
-                untrack = f", and git rm --cached {full}" if how == "tracks" else ""
+                untrack = f", and git rm --cached {shlex.quote(full)}" if how == "tracks" else ""
                 hint = f"write .env and .fleethub/ (or {full}) into .gitignore{untrack}"
             else:
                 reason = reading.reason if isinstance(reading, Unknown) else "not read"
