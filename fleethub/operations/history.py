@@ -126,8 +126,8 @@ def last_done(fleet: Fleet, trusting: Trusting, most: int, address: str = "") ->
 
 
 def about(found: Iterable[Entry], address: str) -> list[Entry]:
-    """Those that concern an address, or what has that name."""
-    return [one for one in found if one.concerns(address)]
+    """Those that concern an address, or what has that name; also those of which nobody knows what they changed."""
+    return [one for one in found if one.concerns(address) or (one.broken_off and not one.changes)]
 
 
 def of_serial(store: Store, serial: int) -> tuple[Entry, Lockfile | None]:
@@ -138,7 +138,7 @@ def of_serial(store: Store, serial: int) -> tuple[Entry, Lockfile | None]:
         made = next((one for one in reversed(lines) if one.apply), lines[-1])  # what only names it is another thing
         return replace(made, spec=made.spec or (lockfile.applied.spec if lockfile else "")), lockfile
     if lockfile is not None:
-        return _from(lockfile), lockfile
+        return _from(store, lockfile), lockfile
     raise NotKept(f"nothing is kept of apply {serial}; fleethub log shows what is")
 
 
@@ -164,14 +164,23 @@ def _untold(store: Store, known: set[int]) -> Iterable[Entry]:
         except LockfileError:
             continue
         if lockfile is not None:
-            yield _from(lockfile)
+            yield _from(store, lockfile)
 
 
-def _from(lockfile: Lockfile) -> Entry:
+def _from(store: Store, lockfile: Lockfile) -> Entry:
+    """What a lockfile tells of its apply: when and by whom, and which records are not as in the one before."""
     applied = lockfile.applied
+    try:
+        before = store.at(lockfile.serial - 1)
+    except LockfileError:
+        before = None
+    now, then = lockfile.resources, before.resources if before is not None else {}
+    known = before is not None or lockfile.serial == 1
+    changed = [str(a) for a in sorted({*now, *then}) if now.get(a) != then.get(a)] if known else []
     return Entry(
         applied.at, "apply", applied.by, KILLED, lockfile.serial, lockfile.apply,
         spec=applied.spec, commit=applied.commit, version=applied.version, broken_off=True,
+        changes=dict.fromkeys(changed, "changed"),
     )  # fmt: skip
 
 

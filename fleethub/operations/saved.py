@@ -39,6 +39,8 @@ def of(workplace: Workplace, held: HeldPlan) -> SavedPlan:
 def writable(path: Path) -> None:
     """Raise InputError where a plan must not be written: over what is no saved plan."""
     if not folders.exists(path):
+        if not folders.is_folder(path.resolve().parent):
+            raise InputError(f"{path.parent} is no folder: make it first, or choose another place for {path.name}")
         return
     if folders.is_folder(path):
         raise InputError(f"{path} is a folder: name a file for the plan")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from fleethub import folders
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.merge import ForeignLockfileError
 from fleethub.lockfile.reduce import Fold
@@ -108,6 +109,8 @@ def pull(store: Store, file: Path | None = None) -> str:
 
     text = dump(lockfile_of(store))
     if file is not None:
+        if not folders.is_folder(file.resolve().parent):
+            raise InputError(f"{file.parent} is no folder: make it first, or choose another place for {file.name}")
         if not _may_be_written_over(file):
             raise InputError(f"{file} is there and is no lockfile, so it is not written over: choose another name")
         write_file(file.resolve(), text.encode(), 0o644)

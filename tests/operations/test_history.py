@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from fleethub.kinds.key.attributes import KeyAttrs
+from fleethub.model.address import key
 from fleethub.model.history import Entry
+from fleethub.model.observation import Applied, Locked, Lockfile, Source
 from fleethub.operations import history
 from tests.stores.memory import MemoryStore, Shared
 
@@ -57,3 +61,19 @@ def test_what_only_names_a_serial_is_not_taken_for_its_apply() -> None:
     store.record({"action": "state migrate", "serial": 3})
     made, lockfile = history.of_serial(store, 3)
     assert (made.action, made.plan, lockfile) == ("apply", "0a1b", None)
+
+
+def test_what_a_killed_apply_began_is_told_of_what_its_lockfile_changed() -> None:
+    """Killed between the store's write and its history: the records tell; and where they do not, nobody knows."""
+    store: Any = MemoryStore(Shared())
+    one, other = key("main", "one"), key("main", "other")
+    record = Locked(Source("litellm", "http://llm:4000", of="proxy.main"), KeyAttrs(models=("a",)), generation=1)
+    first = Lockfile("f", "l", 3, "s", {one: record, other: record}, applied=Applied("2026-01-01"))
+    version = store.write(first, store.version())
+    store.write(replace(first, serial=4, resources={one: record, other: replace(record, generation=2)}), version)
+    made, _ = history.of_serial(store, 4)
+    assert (dict(made.changes), made.broken_off) == ({str(other): "changed"}, True)
+    before, _ = history.of_serial(store, 3)
+    found = [before, made]
+    assert history.about(found, str(other)) == found
+    assert history.about(found, str(one)) == [before]  # what it changed is not known

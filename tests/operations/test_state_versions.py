@@ -103,6 +103,9 @@ def test_pull_and_push(place: Place, tmp_path: Path) -> None:
     spec = place.folder / "fleet.toml"
     assert "is no lockfile, so it is not written over" in place.run("state", "pull", "-o", str(spec), code=1)
     assert "[keys.web]" in spec.read_text()
+    nowhere = str(place.folder / "no/such.lock")
+    assert "no is no folder: make it first" in place.run("state", "pull", "-o", nowhere, code=1)
+    assert "no is no folder: make it first" in place.run("plan", "-o", nowhere, code=1)
 
     before = place.bytes()
     assert "the file has serial 2, and fleet.lock has 2 already" in place.run("state", "push", str(out), "-y", code=4)
