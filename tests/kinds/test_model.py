@@ -93,6 +93,19 @@ def test_who_calls_it_waits_until_it_can_be_pulled() -> None:
     assert not any(step.address.kind == "node" for step in made.steps)
 
 
+@pytest.mark.parametrize(
+    ("disk", "blocked"), [(60, []), (34, ["qwen3:32b"]), (22, ["qwen3:32b"]), (12, ["qwen3:14b", "qwen3:32b"])]
+)
+def test_what_fits_by_itself_and_not_beside_what_comes_first_has_no_room(disk: int, blocked: list[str]) -> None:
+    spec = pulled().model("qwen3-14b", pull=True, params="30B", vram="20 GiB").node("b", "qwen3-14b")
+    spec = spec.table("backends.gpu", ssh="ops@gpu")
+    small = {**facts(world(spec), spec).readings, ("gpu", "ops@gpu"): GpuReading((), disk=disk * GIB)}
+    made = plan(world(spec), spec, facts=replace(facts(world(spec), spec), readings=small))
+    found = [f for f in made.findings if f.code == "model.no-disk"]
+    assert [str(f.address) for f in found] == [f"model.gpu.{name}" for name in blocked]
+    assert ("after what comes first (qwen3:14b: " in str(found)) == (len(blocked) == 1 and disk > 20)
+
+
 def _readings(spec: Spec = SPEC) -> Mapping[tuple[str, str], Reading | Unknown]:
     return facts(world(spec), spec).readings
 

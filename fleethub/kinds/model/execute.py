@@ -22,10 +22,10 @@ EVERY = 1.0  # seconds between two words on how far a pull is
 
 
 def pull(do: ModelPull, context: Context) -> tuple[str, ...]:
-    """One at a time on each server, and no further than its disk has room for."""
+    """One at a time on each machine, or server where that is not known, and no further than its disk has room for."""
     address = Address("model", f"{do.source.of.partition('.')[2]}.{do.tag}")
     manager, last, told = _manager(do.source, context), 0.0, ""
-    with context.alone(do.source.at):
+    with context.alone(do.machine or do.source.at):
         free = _free(do, context)
         try:
             with closing(manager.pull(do.tag)) as lines:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleethub.engines.known import weights_told
 from fleethub.engines.registry import ENGINES
 from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
@@ -51,14 +50,12 @@ class ModelKind(Kind[ModelAttrs, ModelMaterial, ModelTelemetry]):
             first = next(model for model in one.models if model.pull)
             if one.backend.engine is None:  # pragma: no cover - it has one that pulls
                 continue
-            sizes = (weights_told(model) for model in one.models)
-            size = next((size for size in sizes if size is not None), None)
             yield Resource(
                 address=address,
                 source=replace(one.backend.engine.source, of=self.block(address)),
                 attrs=ModelAttrs(one.digest),
                 material=ModelMaterial(
-                    one.backend, one.tag, frozenset(model.name for model in one.models), size, one.context
+                    one.backend, one.tag, frozenset(model.name for model in one.models), one.size, one.context
                 ),
                 owner=first.owner,
                 protected=any(model.protected for model in one.models),
@@ -121,12 +118,13 @@ class ModelKind(Kind[ModelAttrs, ModelMaterial, ModelTelemetry]):
             reading = facts.of(want.source)
             if not isinstance(reading, ServerReading) or installed(reading, want.source, want.material.tag):
                 continue
+            size, _ = size_of(want.material.tag, want.material.size, facts)
             lacking = [] if free_of(want.material.backend, facts) is not None else ["what its disk has free"]
-            lacking += [] if size_of(want.material, facts)[0] is not None else [f"how large {address.alias} is"]
+            lacking += [] if size is not None else [f"how large {address.alias} is"]
             if lacking:
                 message = f"{address.owner} does not tell {' nor '.join(lacking)}: whether it has room is not known"
                 ways = [] if free_of(want.material.backend, facts) is not None else [SSH]
-                ways += [] if size_of(want.material, facts)[0] is not None else ["give the model its params"]
+                ways += [] if size is not None else ["give the model its params"]
                 hint = f"{', and '.join(ways)}; {'it is tried' if SSH in ways else ENDS}"
                 found.append(Finding("model.disk-unknown", message, address, want.place, hint))
         return found

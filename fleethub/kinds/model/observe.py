@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fleethub.engines.registry import ENGINES, OPENAI
 from fleethub.kinds.model.attributes import ModelAttrs, ModelMaterial, ModelTelemetry
-from fleethub.kinds.model.wanted import addresses_of
+from fleethub.kinds.model.wanted import addresses_of, wanted
 from fleethub.kinds.proxies import proxy_source
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
@@ -34,7 +34,7 @@ def observe(
         return Unknown(f"{source.at if source else '?'}: {reason}", facts.at)
     there = installed(reading, source, address.alias)
     if there is None:
-        return Absent(facts.at, _no_room(want.material, facts) if want is not None else "")
+        return Absent(facts.at, _no_room(address, want.material, context) if want is not None else "")
     attrs = locked.attrs if locked else None
     mine = attrs is not None and attrs.pulled
     if want is None and (not mine or _in_spec(address, context)):
@@ -57,24 +57,46 @@ def free_of(backend: Backend, facts: Facts) -> int | None:
     return machine.disk if isinstance(machine, GpuReading) else None
 
 
-def size_of(want: ModelMaterial, facts: Facts) -> tuple[int | None, str]:
-    """Bytes that a pull brings, and who says so; None: nobody does before it begins."""
+def size_of(tag: str, told: int | None, facts: Facts) -> tuple[int | None, str]:
+    """Bytes that a pull brings, and who says so; ``told``: what the spec says; None: nobody does before it begins."""
     for (system, at), reading in sorted(facts.readings.items()):
         if isinstance(reading, ServerReading) and system in ENGINES and ENGINES[system].pulls:
-            there = installed(reading, Source(system, at), want.tag)
+            there = installed(reading, Source(system, at), tag)
             if there is not None and there.size and not there.remote:
                 return there.size, "as it is installed elsewhere"
-    return (want.size, "reckoned from its parameters") if want.size else (None, "")
+    return (told, "reckoned from its parameters") if told else (None, "")
 
 
-def _no_room(want: ModelMaterial, facts: Facts) -> str:
-    free, (size, says) = free_of(want.backend, facts), size_of(want, facts)
-    if free is None or size is None or size + KEPT <= free:
+def _no_room(address: Address, want: ModelMaterial, context: ObserveContext) -> str:
+    """Why its disk has no room for it after those that come first there; empty where it has, or nobody tells."""
+    facts = context.facts
+    free, (size, says) = free_of(want.backend, facts), size_of(want.tag, want.size, facts)
+    if free is None or size is None:
         return ""
+    before = _before(address, want.backend, free, context)
+    if size + sum(before.values()) + KEPT <= free:
+        return ""
+    others = f" after what comes first ({', '.join(before)}: {gib(sum(before.values()))})" if before else ""
     return (
         f"the disk of {want.backend.name} has {gib(free)} free where models are kept, and {want.tag} takes {gib(size)} "
-        f"({says}); {gib(KEPT)} must stay free"
+        f"({says}){others}; {gib(KEPT)} must stay free"
     )
+
+
+def _before(address: Address, backend: Backend, free: int, context: ObserveContext) -> dict[str, int]:
+    """Bytes of what else is missing on the same machine, has room and comes first, by name; in order of addresses."""
+    fleet, found = context.fleet, dict[str, int]()
+    for other, one in context.once(("pulled",), lambda: wanted(fleet)).items() if fleet is not None else ():
+        server = one.backend.engine
+        if other >= address or one.backend.ssh != backend.ssh or server is None:
+            continue
+        reading = context.facts.of(server.source)
+        size = size_of(one.tag, one.size, context.facts)[0]
+        if isinstance(reading, ServerReading) and installed(reading, server.source, one.tag) is None and size:
+            if sum(found.values()) + size + KEPT > free:
+                continue  # it is not pulled
+            found[one.tag] = found.get(one.tag, 0) + size
+    return found
 
 
 def _in_spec(address: Address, context: ObserveContext) -> bool:

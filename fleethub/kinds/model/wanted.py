@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from fleethub.engines.known import weights_told
 from fleethub.engines.registry import engine_of
 from fleethub.model.address import Address
 from fleethub.model.address import model as model_address
@@ -23,6 +24,11 @@ class Wanted:
     def digest(self) -> str:
         """The digest that it is held to; the spec has one at most."""
         return next((model.digest for model in self.models if model.digest), "")
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of its weights, as the spec says them; None: it does not."""
+        return next((size for model in self.models if (size := weights_told(model)) is not None), None)
 
     @property
     def context(self) -> int | None:
