@@ -64,6 +64,7 @@ def cmd(
             from fleethub.server.site import site_of
         except ModuleNotFoundError as error:
             raise click.ClickException(f"serve needs {error.name}, which is not there: {install('server')}") from None
+        from fleethub.integrations.tangleclaw.ports import leased
         from fleethub.model.errors import SpecError
         from fleethub.operations.trust import says
         from fleethub.state.served import told
@@ -86,12 +87,12 @@ def cmd(
                 app, http=Bounded, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE, **quiet
             )
             url = url_of(host, listening)
-            out.text(f"{snapshot.fleet_status.fleet} is served at {url} (Ctrl-C stops)")
-            out.line({"type": "serving", "fleet": snapshot.fleet_status.fleet, "url": url, "pid": os.getpid()})
-            sys.stdout.flush()
-            for line in says(snapshot.plan.findings if snapshot.plan else ()):
-                click.echo(line, err=True)
-            with told(root, url):
+            with leased(root, listening.getsockname()[1]) as lease, told(root, url):
+                out.text(f"{snapshot.fleet_status.fleet} is served at {url} (Ctrl-C stops)")
+                out.line({"type": "serving", "fleet": snapshot.fleet_status.fleet, "url": url, "pid": os.getpid()})
+                sys.stdout.flush()
+                for line in (*says(snapshot.plan.findings if snapshot.plan else ()), *filter(None, [lease.note])):
+                    click.echo(line, err=True)
                 return _serve(uvicorn.Server(config), listening, site.snapshots, interval)
 
     guarded(out, work)

@@ -1,4 +1,4 @@
-"""TangleClaw's API of groups, shared documents and connections, v5.14 and later. Nothing else of it is asked.
+"""TangleClaw's API of groups, shared documents, connections and ports, v5.14 and later. Nothing else of it is asked.
 
 Of a connection its gateway's token is told too: no shape has it, so it is dropped where the answer is read. Never asked
 is ``/api/service-token`` (the token is the operator's to give). Shapes are checked with pydantic; an answer of another
@@ -108,6 +108,25 @@ class Connection(_Shape):
         return "" if value is None else value
 
 
+class PortLease(_Shape):
+    """A port that a project has at PortHub."""
+
+    host: Shown
+    port: int | str  # it takes any
+    project: Shown
+    service: Shown = ""
+    status: str = "active"
+
+    @property
+    def live(self) -> bool:
+        """Whether it keeps others out."""
+        return self.status != "expired"
+
+
+class _Leases(_Shape):
+    leases: list[PortLease]
+
+
 class _Connections(_Shape):
     connections: list[Connection]
 
@@ -168,6 +187,20 @@ class TangleClaw:
     def connections(self) -> list[Connection]:
         """All gateways that it knows, without their tokens."""
         return _shape(_Connections, self._call("GET", "/api/openclaw/connections")).connections
+
+    def leases(self) -> list[PortLease]:
+        """All leases of ports, on any host."""
+        return _shape(_Leases, self._call("GET", "/api/ports")).leases
+
+    def lease(self, host: str, port: int, project: str, service: str, description: str) -> PortLease:
+        """A lease until it is released; again is a renewal, and 409 where it is another project's."""
+        body = {"host": host, "port": port, "project": project, "service": service}
+        body |= {"permanent": True, "description": description}
+        return _shape(PortLease, self._call("POST", "/api/ports/lease", body))
+
+    def release(self, host: str, port: int, project: str) -> None:
+        """Give it back; 409 where it is another project's by now."""
+        self._call("POST", "/api/ports/release", {"host": host, "port": port, "project": project})
 
     def create_group(self, name: str, shared_dir: str) -> Group:
         """A new group; 409 where the name is taken."""

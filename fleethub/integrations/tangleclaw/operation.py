@@ -127,12 +127,14 @@ def _audience(
     log: Log, client: TangleClaw, found: Group, document: Document | None, projects: Projects
 ) -> list[Member] | None:
     """Who sees it, who has it locked, and in whose CLAUDE.md it stands; returns the members, None: not known."""
-    from fleethub.integrations.tangleclaw import audience, tunnels
+    from fleethub.integrations.tangleclaw import audience, ports, tunnels
     from fleethub.integrations.tangleclaw.client import TangleClawError
 
     members = log.run("audience", partial(audience.audience, client, found, projects))
     with suppress(TangleClawError):
         log.notes += tunnels.notes(client, log.root)
+    with suppress(TangleClawError):
+        log.notes += ports.notes(client, log.root)
     if document is None:
         return members
     with suppress(TangleClawError):  # a note is not worth a step
@@ -224,10 +226,12 @@ def _notify(root: Path, pane: Binding | None, seconds: float) -> NotifyResult:
 
 
 @contextmanager
-def connected(log: Log, access: Access, before: SharedDocument | None) -> Iterator[TangleClaw | None]:
+def connected(
+    log: Log, access: Access, before: SharedDocument | None, seconds: float | None = None
+) -> Iterator[TangleClaw | None]:
     """A client for ``log.base``, with what was given or registered for it; None as of ``_client``."""
     ways = (_token(access, before, log.base), _ca(access, before, log.base), access.binding)
-    with _client(log, *ways) as client:
+    with _client(log, *ways, seconds) as client:
         yield client
 
 

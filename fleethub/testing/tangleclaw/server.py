@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from fleethub.testing.server import Answer, Record, Refused, Request, Server
-from fleethub.testing.tangleclaw import documents, groups, rules
+from fleethub.testing.tangleclaw import documents, groups, ports, rules
 from fleethub.testing.tangleclaw.errors import refuse
 from fleethub.testing.tangleclaw.state import Project, State
 
@@ -39,6 +39,9 @@ ROUTES: tuple[tuple[str, str, Route], ...] = (
     ("POST", r"/api/shared-docs/([^/]+)/notify()", documents.notify),
     ("POST", r"/api/shared-docs/([^/]+)/lock()", documents.lock),
     ("GET", r"/api/projects()()", groups.list_projects),
+    ("GET", r"/api/ports()()", ports.list_leases),
+    ("POST", r"/api/ports/lease()()", ports.lease),
+    ("POST", r"/api/ports/release()()", ports.release),
     ("GET", r"/api/session-rules()()", rules.list_rules),
     ("POST", r"/api/session-rules()()", rules.create),
     ("PUT", r"/api/session-rules/([^/]+)()", rules.change),

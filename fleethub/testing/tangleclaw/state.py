@@ -113,6 +113,7 @@ class State:
         self.groups: dict[str, Group] = {}
         self.documents: dict[str, Document] = {}
         self.rules: dict[int, Rule] = {}
+        self.leases: dict[tuple[str, int], dict[str, Any]] = {}
         self.rule_ids = itertools.count(1)
         self.notified: list[str] = []
 
