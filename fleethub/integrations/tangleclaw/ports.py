@@ -97,10 +97,9 @@ def notes(client: TangleClaw, root: Path) -> Iterator[str]:
     for lease in client.leases() if nodes else ():
         for node in nodes:
             if lease.live and (lease.port, lease.host.casefold()) in _places(node) and not _own(lease, node):
-                whose = f"{lease.project} ({lease.service})"
-                yield (
-                    f"port {node.port} of node {node.name} on {node.host} is leased by {whose} at PortHub: write another port = in [nodes.{node.name}], or have that lease released"
-                )
+                port, whose = f"port {node.port} of node {node.name}", f"{lease.project} ({lease.service})"
+                what = f"write another port = in [nodes.{node.name}], or have that lease released"
+                yield f"{port} on {node.host} is leased by {whose} at PortHub: {what}"
 
 
 def _places(node: Node) -> set[tuple[int, str]]:
