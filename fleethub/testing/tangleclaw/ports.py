@@ -45,7 +45,7 @@ def lease(state: State, body: dict[str, Any], request: Request, *_: str) -> Answ
 
 def release(state: State, body: dict[str, Any], request: Request, *_: str) -> Answer:
     """POST /api/ports/release; whose it is is only looked at where a project is sent."""
-    place = (body.get("host", "localhost"), body.get("port"))
+    place: tuple[Any, Any] = (body.get("host", "localhost"), body.get("port"))
     owner = state.leases.get(place)
     if owner is not None and body.get("project") not in (None, owner["project"]) and not body.get("force"):
         raise refuse(409, "PORT_CONFLICT", f'Port {place[1]} is leased by "{owner["project"]}"', owner=owner)
