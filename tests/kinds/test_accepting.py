@@ -77,3 +77,14 @@ def test_numbers_of_a_whole_config_are_said_and_no_text_is() -> None:
     ((name, why),) = found.left
     assert (name, "may be a secret" in why) == ("openclaw.json.agents.defaults.verboseDefault", True)
     assert "canary" not in repr(found)
+
+
+def test_a_key_in_somebodys_env_is_nothing_to_be_left_alone_and_a_file_is() -> None:
+    spec = fleet().models("one", "two").node("a", "one", manage="wiring")
+    world = done(there(spec), spec)
+    other = text(world, ".env").replace("FLEETHUB_KEY_MAIN=", "FLEETHUB_KEY_MAIN=x")
+    ((name, why),) = said(NODE, world.at_file(HERE, ".env", other.encode(), 0o600), spec).left
+    assert (name, why) == (".env.FLEETHUB_KEY_MAIN", "it is a secret: its value is FleetHub's")
+    spec = fleet().models("one").node("a", "one")
+    ((_, why),) = said(NODE, settled(spec).at_file(HERE, "compose.yaml", b"services: {}", 0o644), spec).left
+    assert why == 'ignore = ["compose.yaml"] leaves it alone'

@@ -15,6 +15,7 @@ from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.describe import drifted
 from fleethub.kinds.values import Acceptance
 from fleethub.model.fleet import Fleet, Node
+from fleethub.model.secret import Text
 from fleethub.nodetypes.projection import at, branches
 
 A_TEXT = "it is a text, which may be a secret: write it into the spec by hand, as ${NAME} with env if it is one"
@@ -55,6 +56,12 @@ def _instead(item: NodeState, path: tuple[str, ...]) -> str:
     parts = path[1:] if path[0] == "files" else path
     for file in item.want.material.files if item.want is not None else ():
         if parts[:1] == (file.path,):
+            wired = file.projection.values if file.projection is not None else {}
+            value = wired.get(parts[1:])
+            if isinstance(value, Text) and value.slots:
+                return (
+                    "it is FleetHub's own" if file.of.format != "dotenv" else "it is a secret: its value is FleetHub's"
+                )
             name = file.path if file.projection is None else ".".join(parts)
             return f"ignore = [{json.dumps(name)}] leaves it alone"
     return "it is nothing that a spec says"
