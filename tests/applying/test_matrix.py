@@ -150,14 +150,16 @@ def matrix(
         yield made
 
 
-def test_a_short_row_of_the_matrix(matrix: Callable[[str], Matrix]) -> None:
-    row = matrix("file")
+@pytest.mark.parametrize("name", ["file", *(pytest.param(name, marks=pytest.mark.long) for name in STORES[1:])])
+def test_a_short_row_of_the_matrix(matrix: Callable[[str], Matrix], name: str) -> None:
+    row = matrix(name)
     writes = row.killed(0, "never")
     assert writes is not None
     for turn, at in enumerate(range(4, len(writes) + 1, EVERY)):
         row.killed(at, ("before", "after")[turn % 2])
 
 
+@pytest.mark.soak
 @pytest.mark.long
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("name", STORES)

@@ -82,6 +82,7 @@ def test_a_robbed_apply_stops_at_its_next_step(
         admin.http.close()
 
 
+@pytest.mark.soak
 @pytest.mark.long
 @pytest.mark.parametrize("name", STORES[1:])
 @pytest.mark.parametrize("freezes", [False, True])

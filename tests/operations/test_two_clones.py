@@ -160,6 +160,7 @@ def test_applies_at_once_from_two_clones_are_one_lockfile(
     assert "FLEETHUB.md" not in b.out
 
 
+@pytest.mark.soak
 @pytest.mark.long
 def test_twenty_rounds_in_turn_and_at_once_need_no_hand_edit(world: World, clones: tuple[Clone, Clone]) -> None:
     a, b = clones
