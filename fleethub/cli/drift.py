@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def _names(fleet: Fleet) -> set[str]:
     from fleethub.kinds.key import scopes
 
-    return {*(f"node.{name}" for name in fleet.nodes), *(f"key.{proxy}.{name}" for proxy, name in scopes(fleet))}
+    return {
+        *(str(node.address) for node in fleet.nodes.values()),
+        *(f"key.{proxy}.{name}" for proxy, name in scopes(fleet)),
+    }
 
 
 @click.command()

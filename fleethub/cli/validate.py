@@ -21,6 +21,8 @@ def cmd(options: dict[str, object]) -> None:
         fleet = opened.fleet
         out.findings(opened.findings)
         counted = {n: len(getattr(fleet, n)) for n in ("proxies", "backends", "models", "nodes", "keys")}
+        consumers = sum(node.consumer for node in fleet.nodes.values())
+        counted |= {"nodes": counted["nodes"] - consumers, **({"consumers": consumers} if consumers else {})}
         words = {"proxies": ("proxy", "proxies")}
         shown = [plural(n, *words.get(name, (name.removesuffix("s"),))) for name, n in counted.items()]
         out.text(f"{fleet.name} is valid: " + ", ".join(shown))

@@ -10,7 +10,7 @@ from fleethub import nodetypes
 from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec import report
 from fleethub.fleetspec.chains import Entry, LookupFailure, entries, hop, proxy_of
-from fleethub.fleetspec.schema import RoleTable, Spec
+from fleethub.fleetspec.schema import ConsumerTable, RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.users import nodes_of, said
 from fleethub.fleetspec.validate import Validated
@@ -24,7 +24,7 @@ from fleethub.nodetypes import NodeType
 from fleethub.nodetypes.declared import Declared
 
 MAGIC = ("all-proxy-models", "all-team-models", "no-default-models", "all-model-access-groups")
-GROUPS = ("proxies", "backends", "models", "roles", "nodes", "keys")
+GROUPS = ("proxies", "backends", "models", "roles", "nodes", "consumers", "keys")
 ONE = {"proxies": "proxy", "backends": "backend", "models": "model", "roles": "role"}
 
 
@@ -74,12 +74,12 @@ def check(context: CheckContext) -> Iterator[Finding]:
     yield from _notify(context)
     yield from _models(context)
     yield from _pulls(context)
-    yield from _role(context, ("defaults", "node"), spec.defaults.node)
+    yield from check_role(context, ("defaults", "node"), spec.defaults.node)
     for name, role in spec.roles.items():
-        yield from _role(context, ("roles", name), role)
+        yield from check_role(context, ("roles", name), role)
     for name, node in spec.nodes.items():
         yield from context.reference("roles", node.role, ("nodes", name, "role"))
-        yield from _role(context, ("nodes", name), node)
+        yield from check_role(context, ("nodes", name), node)
     yield from _keys(context)
     yield from _routes(context)
 
@@ -220,7 +220,8 @@ def _pulls(context: CheckContext) -> Iterator[Finding]:
             yield context.finding("spec.value", message, (*path, "pull"), "take it out, or name backends")
 
 
-def _role(context: CheckContext, path: KeyPath, table: RoleTable) -> Iterator[Finding]:
+def check_role(context: CheckContext, path: KeyPath, table: RoleTable | ConsumerTable) -> Iterator[Finding]:
+    """Find models and endpoints of a chain that are not there, and what a type's own table may not say."""
     for entry in entries(table.model, table.fallbacks):
         at = (*path, *_written(context, path, entry))
         yield from context.reference("models", entry.model, at)
@@ -229,7 +230,7 @@ def _role(context: CheckContext, path: KeyPath, table: RoleTable) -> Iterator[Fi
         way = hop(context.spec, entry)
         if isinstance(way, LookupFailure) and way.message and not _hurt(context, entry.model):
             yield context.finding("spec.reference", way.message, (*path, *entry.path, "via"), way.hint)
-    for own in nodetypes.tables():
+    for own in nodetypes.tables() if isinstance(table, RoleTable) else ():
         written = getattr(table, own.name)
         for one in own.check(written if isinstance(written, dict) else {}):
             at = (*path, own.name, *one.path)
@@ -282,6 +283,7 @@ def _routes(context: CheckContext) -> Iterator[Finding]:
     """Routes of a key that shut out what FleetHub, or a node, must ask with it."""
     spec = context.spec
     users = {node.key or name for name, node in spec.nodes.items()}
+    users |= {consumer.key or name for name, consumer in spec.consumers.items()}
     for name, key in spec.keys.items():
         routes, path = key.allowed_routes or [], ("keys", name, "allowed_routes")
         for i, route in enumerate(routes):

@@ -124,19 +124,19 @@ class _Desk:
         fields = self._assigned(node, edit.model) if isinstance(edit, Assign) else dict(edit.fields)
         if owner and not same_name(owner, node.owner):
             fields["owner"] = owner
-        file, own = self._own(("nodes", node.name))
+        file, own = self._own((node.group, node.name))
         same_role = fields.get("role", own.get("role")) == own.get("role")
         if "model" in fields and "fallbacks" not in fields and same_role:
             fields |= self._shorter(node, fields["model"])
         changes = {path: value for path, value in _paths(fields).items() if _get(own, path) != value}
-        toml = self._block(file, ("nodes", node.name))
+        toml = self._block(file, (node.group, node.name))
         for path, value in changes.items():
             try:
-                toml = _put(toml, ("nodes", node.name), path, value)
+                toml = _put(toml, (node.group, node.name), path, value)
             except (TOMLKitError, KeyError, TypeError, ValueError) as error:
-                raise self._by_hand(file, ("nodes", node.name), path) from error
+                raise self._by_hand(file, (node.group, node.name), path) from error
         if changes:
-            self._keep(toml, {("nodes", node.name, *path): value for path, value in changes.items()})
+            self._keep(toml, {(node.group, node.name, *path): value for path, value in changes.items()})
 
     def write(self, block: Names, path: Names, value: Any) -> None:
         """Write a value into a block; one that is not there is made at the end of the main file."""
@@ -164,10 +164,10 @@ class _Desk:
 
     def release(self, node: Node, abandon_files: bool) -> None:
         """Take the node's block out, and the block of a key that was its alone."""
-        self._remove(("nodes", node.name))
+        self._remove((node.group, node.name))
         self._rename_no_more(node.name)
         if abandon_files:
-            self.notes.append(f"fleethub apply --forget node.{node.name} lets it go; what lies at {node.target} stays")
+            self.notes.append(f"fleethub apply --forget {node.address} lets it go; what lies at {node.target} stays")
         else:
             self.notes.append(f"the next apply takes {node.name} down at {node.target}")
         key = self.fleet.keys.get(node.key)
@@ -195,8 +195,10 @@ class _Desk:
             return {}
         if old.direct:
             self.notes.append(f"it called {old}; {model} is called through its proxy")
-        if "model" not in self._own(("nodes", node.name))[1]:
-            self.notes.append(f"model was inherited; it is written into [nodes.{node.name}], which overrides that")
+        if "model" not in self._own((node.group, node.name))[1]:
+            self.notes.append(
+                f"model was inherited; it is written into [{node.group}.{node.name}], which overrides that"
+            )
         return {"model": model}
 
     def _shorter(self, node: Node, model: Any) -> dict[str, Any]:
@@ -205,13 +207,13 @@ class _Desk:
         twice = [at for at, hop in enumerate(node.chain[1:]) if hop == way]
         if not twice or way == node.chain[0]:
             return {}
-        own = self._own(("nodes", node.name))[1]
+        own = self._own((node.group, node.name))[1]
         role = self._group("roles").get(str(own.get("role")), {})
         defaults = self._group("defaults").get("node", {})
         written = next(t["fallbacks"] for t in (own, role, defaults) if "fallbacks" in t)
         kept = [entry for at, entry in enumerate(written) if at not in twice]
         shown = ", ".join(str(hop) for at, hop in enumerate(node.chain[1:]) if at not in twice) or "none"
-        from_ = "" if "fallbacks" in own else f", written into [nodes.{node.name}] instead of the inherited ones"
+        from_ = "" if "fallbacks" in own else f", written into [{node.group}.{node.name}] instead of the inherited ones"
         self.notes.append(f"{way} was a fallback and is the primary now; fallbacks that stay: {shown}{from_}")
         self.notes.append(f"{node.chain[0]}, the primary until now, is no longer in the chain")
         return {"fallbacks": kept}

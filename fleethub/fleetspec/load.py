@@ -14,6 +14,7 @@ from fleethub import nodetypes
 from fleethub.fleetspec import report
 from fleethub.fleetspec.accept import check_accept
 from fleethub.fleetspec.checks import GROUPS, CheckContext, check
+from fleethub.fleetspec.consumers import check_consumers
 from fleethub.fleetspec.merge import MergedNode, merged_nodes
 from fleethub.fleetspec.nodes import check_nodes
 from fleethub.fleetspec.renames import check_moved
@@ -93,7 +94,14 @@ def _judge(sources: Sources) -> tuple[Fleet | None, list[Finding], dict[str, tup
     nodes = merged_nodes(spec, validated)
     types, wrong = _types(nodes, sources)
     context = CheckContext(spec, sources, validated, defined, complete, types)
-    findings += [*wrong, *check(context), *check_moved(context), *check_accept(context), *check_nodes(context, nodes)]
+    findings += [
+        *wrong,
+        *check(context),
+        *check_moved(context),
+        *check_accept(context),
+        *check_consumers(context),
+        *check_nodes(context, nodes),
+    ]
     errors = any(f.severity is Severity.ERROR for f in findings)
     fleet = None if errors else resolve(spec, nodes, sources, types)
     return fleet, findings, {node.name: node.layers for node in nodes}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fleethub import nodetypes
-from fleethub.fleetspec.schema import RoleTable, Spec
+from fleethub.fleetspec.schema import Block, RoleTable, Spec
 from fleethub.fleetspec.sources import Sources
+from fleethub.fleetspec.targets import host_of
 from fleethub.fleetspec.validate import Validated
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import SourceLocation
@@ -46,7 +47,7 @@ class MergedNode:
 
 
 def merged_nodes(spec: Spec, validated: Validated) -> list[MergedNode]:
-    """Every node, merged."""
+    """Every node, merged, and every consumer."""
     merged = []
     for name, node in spec.nodes.items():
         layers: list[tuple[KeyPath, RoleTable]] = [(("nodes", name), node)]
@@ -58,7 +59,28 @@ def merged_nodes(spec: Spec, validated: Validated) -> list[MergedNode]:
             node.role is None or node.role in spec.roles
         )
         merged.append(MergedNode(name, _values([table for _, table in layers]), paths, whole))
-    return merged
+    return [*merged, *_consumers(spec, validated)]
+
+
+def _consumers(spec: Spec, validated: Validated) -> Iterator[MergedNode]:
+    """The consumers as nodes of the type that puts their key where their block says."""
+    for name, table in spec.consumers.items():
+        path: KeyPath = ("consumers", name)
+        same = (*Block.model_fields, "model", "fallbacks", "key", "settle", "timeout")
+        values = {field: getattr(table, field) for field in same if field in table.model_fields_set}
+        values |= {"target": table.target, "host": host_of(table.target), "consumer": True}
+        if table.restart:
+            values["command"] = table.restart
+        if table.env is not None:
+            env = table.env
+            names = {"url": env.url, "key": env.variable, "model": env.model, "prefix": env.prefix}
+            values |= {"type": "envfile", "manage": "wiring", "files": {"env": env.file}, "envfile": names}
+        elif table.file is not None:
+            files = {"key": table.file, **({"settings": table.settings} if table.settings else {})}
+            values |= {"type": "keyfile", "files": files}
+        else:
+            continue  # a check says that it needs one of them
+        yield MergedNode(name, values, (path,), not validated.incomplete(*map(str, path)))
 
 
 def _values(layers: list[RoleTable]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class NodeCheck:
         self.context = context
         self.node = node
         self.values = node.values
+        self.what = f"{'consumer' if node.values.get('consumer') else 'node'} {node.name}"
         self.kind = context.kind(node.values.get("type", nodetypes.DEFAULT))
 
     def finding(self, code: str, message: str, path: KeyPath, hint: str = "") -> Finding:
@@ -91,7 +92,7 @@ class NodeCheck:
             whole = self.manage == "whole"  # else it is run by what its operator wrote
             needed = key in NEEDED or (self.kind is not None and key in self.kind.required and whole)
             if self.context.complete and self.node.whole and needed and key not in self.values:
-                yield self.finding("spec.missing", f"node {self.node.name} has no {key}", (), hint)
+                yield self.finding("spec.missing", f"{self.what} has no {key}", (), hint)
 
     def chain(self) -> Iterator[Finding]:
         spec = self.context.spec
@@ -153,7 +154,7 @@ class NodeCheck:
         ]
         return self.finding(
             "chain.duplicate",
-            f"node {self.node.name} has {way} twice: as {told[0]} and as {told[1]}",
+            f"{self.what} has {way} twice: as {told[0]} and as {told[1]}",
             second.path,
             "keep one; fallbacks = [] on a node empties what a role gives",
         )

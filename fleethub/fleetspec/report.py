@@ -30,7 +30,7 @@ def redacted(text: str) -> str:
 
 def address_of(path: KeyPath) -> Address | None:
     """What a key path is part of, as far as it has an address of its own."""
-    kinds = {"proxies": "proxy", "backends": "backend", "nodes": "node"}
+    kinds = {"proxies": "proxy", "backends": "backend", "nodes": "node", "consumers": "consumer"}
     return Address(kinds[str(path[0])], str(path[1])) if len(path) > 1 and path[0] in kinds else None
 
 

@@ -183,7 +183,7 @@ def _node(spec: Spec, merged: MergedNode, sources: Sources, types: Mapping[str, 
     tables = {table: values.pop(table, {}) for table in OWN}
     return Node(
         name=name,
-        place=sources.at(("nodes", name)),
+        place=sources.at(merged.layers[0]),
         type=kind.name,
         settings=tables[kind.table.name] if kind.table else {},
         port=values.pop("port", kind.port),

@@ -323,6 +323,38 @@ class NodeTable(RoleTable):
     role: v.Name | None = Field(None, description="The role that it takes what it does not say from")
 
 
+class EnvPlaceTable(Table):
+    """Which variables of which ``.env`` tell a consumer its key, the proxy's URL and its model."""
+
+    file: v.Line = Field(".env", description="The file, below target; what others wrote into it stays byte for byte")
+    variable: v.EnvName = Field("OPENAI_API_KEY", description="The variable of its key")
+    url: v.EnvName = Field("OPENAI_API_BASE_URL", description="The variable of the proxy's URL, ending in /v1")
+    model: v.EnvName = Field("DEFAULT_MODELS", description="The variable of its model")
+    prefix: str = Field("", pattern="^[A-Za-z0-9_./:-]*$", description="What stands before the model's name")
+
+
+class ConsumerTable(Block):
+    """A consumer of models that is no node, as Open WebUI or Aider: FleetHub brings it a key, and no more."""
+
+    model: Hop | None = Field(None, description="Its model, by alias")
+    fallbacks: list[Hop] = Field([], description="Further models that its key may call, by alias")
+    key: v.Label | None = Field(None, description="The key it uses; default: its own name; [keys.NAME] has its limits")
+    target: v.Line = Field(
+        "consumers/{name}",
+        description='Where its file goes: a folder of the fleet, or "ssh://user@host/path"; {name} expands',
+    )
+    env: EnvPlaceTable | None = Field(None, description="Its key goes into a .env, with the URL and the model")
+    file: v.Line | None = Field(None, description="Its key alone goes into this file below target, with mode 0600")
+    settings: v.Line | None = Field(
+        None, description="With file: a JSON file below target with the URL and the models, without a secret"
+    )
+    restart: list[v.Line] | None = Field(
+        None, min_length=1, description="What makes it use a new key, run at an ssh:// target: arguments, as a list"
+    )
+    settle: v.Duration | None = Field(None, description='How long it must be well after that, like "10s"')
+    timeout: v.PositiveDuration | None = Field(None, description='How long restart may take, like "60s"')
+
+
 class DefaultsTable(Table):
     """What holds unless a role or a node says otherwise."""
 
@@ -421,6 +453,7 @@ class Spec(Table):
     defaults: DefaultsTable = Field(default_factory=DefaultsTable)
     roles: dict[v.Name, RoleTable] = Field({}, description="Roles of nodes by name")
     nodes: dict[v.Name, NodeTable] = Field({}, description="Consumers of models by name, as OpenClaw gateways")
+    consumers: dict[v.Name, ConsumerTable] = Field({}, description="Consumers of models that are no node, by name")
     keys: dict[v.Label, KeyTable] = Field({}, description="Limits of keys by alias; a node's key has the node's name")
     agents: dict[v.Name, AgentTable] = Field(
         {}, description="Limits of agents by the name that fleethub mcp --as gives"

@@ -102,6 +102,12 @@ def _folder(text: str, root: Path) -> str:
     return inside.as_posix()
 
 
+def host_of(text: str) -> str:
+    """The host of an ssh:// URL; of a folder this machine."""
+    match = SSH.fullmatch(text.replace("{name}", "x"))
+    return match[2] if match else "localhost"
+
+
 def place_of(target: str) -> str:
     """What two targets that are the same folder have in common: the host's case and the user do not count."""
     if match := SSH.fullmatch(target):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fleethub.kinds.consumer import ConsumerKind
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.key import KeyKind
 from fleethub.kinds.model import ModelKind
@@ -21,5 +22,5 @@ def register(kind: Kind[Any, Any, Any]) -> None:
     PARTS.setdefault(kind.name, kind.parts)
 
 
-for one in (ModelKind(), RouteKind(), KeyKind(), NodeKind()):
+for one in (ModelKind(), RouteKind(), KeyKind(), NodeKind(), ConsumerKind()):
     register(one)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fleethub.model.dataclass import dataclass
 
 #: Number of parts of an address of each kind, its kind included. Later dots belong to the last part.
-PARTS = {"node": 2, "backend": 2, "proxy": 2, "fleet": 2, "key": 3, "route": 3, "model": 3}
+PARTS = {"node": 2, "consumer": 2, "backend": 2, "proxy": 2, "fleet": 2, "key": 3, "route": 3, "model": 3}
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -58,3 +58,12 @@ def model(backend: str, name: str) -> Address:
 def node(name: str) -> Address:
     """The address of a node."""
     return Address("node", name)
+
+
+def consumer(name: str) -> Address:
+    """The address of a consumer that is no node."""
+    return Address("consumer", name)
+
+
+#: The kinds whose blocks are a fleet's ``nodes``: whoever calls models.
+CALLERS = ("node", "consumer")

@@ -260,7 +260,7 @@ class Node(Block):
     type's files to paths below the target. ``declared`` is its type where the fleet brings it. ``command`` makes it use
     its files, ``stop`` ends it. ``port`` 0: none is known. ``settle`` and ``timeout`` in seconds. ``wiring``: providers
     of its own config by id, with ``manage = "wiring"``. ``ignore``: what is left alone where somebody changed it,
-    files or paths of FleetHub's part as a plan names them.
+    files or paths of FleetHub's part as a plan names them. ``consumer``: it stands in ``[consumers]``.
     """
 
     host: str
@@ -286,6 +286,17 @@ class Node(Block):
     declared: DeclaredType | None = None
     wiring: Mapping[str, WiredProvider] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
+    consumer: bool = False
+
+    @property
+    def address(self) -> Address:
+        """``node.NAME``, or ``consumer.NAME``."""
+        return Address("consumer" if self.consumer else "node", self.name)
+
+    @property
+    def group(self) -> str:
+        """The group of the spec that its block stands in."""
+        return "consumers" if self.consumer else "nodes"
 
 
 #: Limits of a key: the spec's name -> LiteLLM's.

@@ -134,6 +134,12 @@ class NodeStatus:
     labels: Mapping[str, str] = field(default_factory=dict)
     applied: bool = False
     projects: tuple[str, ...] = ()
+    kind: str = "node"
+
+    @property
+    def address(self) -> str:
+        """``node.NAME``, or ``consumer.NAME``."""
+        return f"{self.kind}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ def uses(fleet: Fleet) -> tuple[Use, ...]:
     for told in fleet.notify.values():
         use(told.url, f"notify.{told.name} url", told.token)
     for node in fleet.nodes.values():
-        use(node.target, f"node.{node.name} target")
+        use(node.target, f"{node.address} target")
     return tuple(dict.fromkeys(found))
 
 
@@ -165,11 +165,11 @@ def runs(fleet: Fleet) -> tuple[Run, ...]:
         found += [Run(shlex.join(told.command), f"notify.{told.name} command")] if told.command else []
     for node in fleet.nodes.values():
         for name, value in node.env.items():
-            found += _commands(value, f"node.{node.name} env {name}")
+            found += _commands(value, f"{node.address} env {name}")
         if node.command:
-            found.append(Run(shlex.join(node.command), f"node.{node.name} command"))
+            found.append(Run(shlex.join(node.command), f"{node.address} command"))
         if node.stop:
-            found.append(Run(shlex.join(node.stop), f"node.{node.name} stop"))
+            found.append(Run(shlex.join(node.stop), f"{node.address} stop"))
     return tuple(dict.fromkeys(found))
 
 

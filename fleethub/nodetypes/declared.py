@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from fleethub.formats import strict
-from fleethub.model import address
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import DeclaredType, Fleet, Node
 from fleethub.model.secret import Text
@@ -43,7 +42,7 @@ class Declared(Base):
             return ()
         message = f"its models are on {' and '.join(proxies)}, and {self._key} has room for the key of one"
         hint = "name models behind the same proxy, or take key out of its type.toml"
-        return (Finding("node.config-check", message, address.node(node.name), node.place, hint),)
+        return (Finding("node.config-check", message, node.address, node.place, hint),)
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """The node, the steps of its chain, its keys, and its own variables sorted by name."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fleethub.model.fleet import Node
-from fleethub.nodetypes import envfile, openclaw, tangleclaw
+from fleethub.nodetypes import envfile, keyfile, openclaw, tangleclaw
 from fleethub.nodetypes.declared import Declared
 from fleethub.nodetypes.interface import FileType, NodeType, SpecTable
 
-_ALL: tuple[NodeType, ...] = (*openclaw.TYPES, *envfile.TYPES, *tangleclaw.TYPES)
+_ALL: tuple[NodeType, ...] = (*openclaw.TYPES, *envfile.TYPES, *keyfile.TYPES, *tangleclaw.TYPES)
 _TYPES = {kind.name: kind for kind in _ALL}
 
 #: What a node is that does not say its type.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from fleethub.model.address import node as node_address
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 
@@ -34,7 +33,7 @@ def target_finding(before: Fleet, node: Node, says_target: bool, api: bool) -> F
     return Finding(
         "node.target-policy",
         f"its target {node.target} is not among {whose}: {listed}",
-        node_address(node.name),
+        node.address,
         hint='add a pattern to targets in [policy], like "ssh://ops@*.example/srv/openclaw/*", in the spec itself',
     )
 

@@ -14,7 +14,7 @@ from fleethub.fleetspec.edit import with_values
 from fleethub.fleetspec.report import redacted
 from fleethub.kinds import KINDS
 from fleethub.kinds.values import Acceptance, ObserveContext
-from fleethub.model.address import Address
+from fleethub.model.address import CALLERS, Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError, Proposal
 from fleethub.model.errors import SpecError
@@ -83,7 +83,7 @@ def propose(path: Path, asked: AcceptInput, trusting: Trusting | None = None) ->
         acceptances = _accepted(workplace, held, fleet, asked.addresses)
     proposal = _proposal(spec, fleet, asked, project, acceptances)
     for address in acceptances:
-        if address.kind == "node":
+        if address.kind in CALLERS:
             proposal = owned_by_another(proposal, fleet.nodes[address.name], project)
         elif address.kind == "key":
             proposal = key_owned(proposal, fleet, address.alias, project)

@@ -95,7 +95,7 @@ def _proposed(path: Path, asked: EditInput, facts: Facts | None, trusting: Trust
     proposal = Proposal(
         action="set" if isinstance(edit, Register) and node is not None else ACTIONS[type(edit)],
         says=redacted(_says(edit)),
-        address=node_address(redacted(edit.node)),
+        address=node.address if node is not None else node_address(redacted(edit.node)),
         project=redacted(project),
         force=asked.force,
         root=spec.fleet.root,
@@ -107,9 +107,9 @@ def _proposed(path: Path, asked: EditInput, facts: Facts | None, trusting: Trust
     if node is not None:
         proposal = owned_by_another(proposal, node, project)
         if isinstance(edit, Release) and node.protected and not proposal.findings:
-            message = f"{node_address(node.name)} is protected, so it is not released"
+            message = f"{node.address} is protected, so it is not released"
             hint = f"fleethub node set {node.name} protected=false, and apply that, first"
-            protected = Finding("resource.protected", message, node_address(node.name), node.place, hint)
+            protected = Finding("resource.protected", message, node.address, node.place, hint)
             proposal = replace(proposal, findings=(protected,))
         if proposal.findings:
             return proposal

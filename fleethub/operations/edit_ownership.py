@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.fleetspec.report import shown
-from fleethub.model.address import node as node_address
 from fleethub.model.edit import Edit, EditError, Proposal, Register, SetFields
 from fleethub.model.finding import Finding, SourceLocation
 from fleethub.model.fleet import Block, Fleet, Node
@@ -42,7 +41,7 @@ def owned_by_another(proposal: Proposal, node: Node, project: str) -> Proposal:
         return proposal
     if project and proposal.force:
         return replace(proposal, entry=entry_of(node), displaced=node.owner)
-    return _refused(proposal, f"{node_address(node.name)} belongs to", node.owner, project, entry_of(node), node.place)
+    return _refused(proposal, f"{node.address} belongs to", node.owner, project, entry_of(node), node.place)
 
 
 def key_of_another(proposal: Proposal, fleet: Fleet, edit: Edit, project: str) -> Proposal:

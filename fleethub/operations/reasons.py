@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from fleethub.model.address import PARTS, Address
+from fleethub.model.address import CALLERS, PARTS, Address
 from fleethub.model.capacity import AdmissionVerdict
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
@@ -54,8 +54,9 @@ class WhyResult:
 
 def named_in(fleet: Fleet, graph: UseGraph, lockfile: Lockfile | None) -> set[Address]:
     """Every address that spec or lockfile has."""
-    blocks = (("node", fleet.nodes), ("backend", fleet.backends), ("proxy", fleet.proxies))
+    blocks = (("backend", fleet.backends), ("proxy", fleet.proxies))
     found = {Address(kind, name) for kind, names in blocks for name in names}
+    found |= {node.address for node in fleet.nodes.values()}
     return found | graph.addresses | set(lockfile.resources if lockfile else ())
 
 
@@ -73,7 +74,7 @@ def resolved(text: str, known: Collection[Address]) -> Address:
             raise InputError(f"{address} is neither in the spec nor in the lockfile; there are: {near}")
         return address
     named = sorted(a for a in known if a.alias == text)
-    nodes = [a for a in named if a.kind == "node"]
+    nodes = [a for a in named if a.kind in CALLERS]
     if len(found := nodes or [a for a in named if a.kind != "model"] or named) != 1:
         nodes = sorted(a for a in known if a.kind == "node")
         there = ", ".join(map(str, found)) or f"nothing; the nodes are {', '.join(a.name for a in nodes)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from fleethub.model.address import Address
+from fleethub.model.address import CALLERS, Address
 from fleethub.model.address import key as key_address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import Call, Reply
@@ -51,13 +51,13 @@ def run(workplace: Workplace, who: str, model: str | None) -> Outcome[RefusedAns
     lockfile = workplace.store.read().lockfile
     graph = use_graph(fleet, workplace.opened.written, lockfile)
     known = named_in(fleet, graph, lockfile)
-    address = resolved(who, {a for a in known if a.kind == "key" or (a.kind == "node" and a.name in fleet.nodes)})
+    address = resolved(who, {a for a in known if a.kind == "key" or (a.kind in CALLERS and a.name in fleet.nodes)})
     wanted = tuple(dict.fromkeys(_calls(fleet, address, model)))
     if not wanted:
         raise InputError(f"{address} calls nothing through a proxy{f' called {model}' if model else ''}")
     lists: dict[tuple[str, str], dict[str, Reply]] = {}
     findings: tuple[Finding, ...] = ()
-    if address.kind == "node":
+    if address.kind in CALLERS:
         lists, findings = _as_node(workplace, address)
     readings = _readings(workplace, wanted)
     calls = []
@@ -81,7 +81,7 @@ def _calls(fleet: Fleet, address: Address, model: str | None) -> Iterator[tuple[
     """(proxy, key, model) of each call; a ``model`` that is not in the wiring is asked about all the same."""
     from fleethub.kinds.key import scopes, wiring
 
-    if address.kind == "node":
+    if address.kind in CALLERS:
         node = fleet.nodes[address.name]
         calls, name = wiring(fleet, node), node.key
     else:

@@ -130,7 +130,7 @@ def _after(record: AnyLocked) -> KeyAttrs | None:
 def _says(workplace: Workplace, address: Address, lockfile: Lockfile, do: KeyRevoke) -> str:
     users = sorted(
         {str(a) for a, r in lockfile.resources.items() if address in r.needs}
-        | {f"node.{node.name}" for node in workplace.fleet.nodes.values() if node.key == address.alias}
+        | {str(node.address) for node in workplace.fleet.nodes.values() if node.key == address.alias}
     )
     who = f"; every call of {', '.join(users)} with it is refused from then on" if users else ""
     if not do.tokens:

@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 from fleethub import folders
 from fleethub.fleetspec import Loaded, Overlay, load
-from fleethub.model.address import node as node_address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import SpecError
 from fleethub.model.finding import Finding, Severity
@@ -110,7 +109,7 @@ def _forbidden(fleet: Fleet) -> list[Finding]:
         Finding(
             "node.env-forbidden",
             f"{variable} would give the node the seed, a proxy's master key or the state store",
-            node_address(node.name),
+            node.address,
             node.place,
             "a node has its own key already, in FLEETHUB_KEY_<PROXY>",
         )

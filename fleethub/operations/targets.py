@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from fleethub.model.address import Address
+from fleethub.model.address import CALLERS, Address
 from fleethub.model.address import node as node_address
 from fleethub.model.errors import FleetHubError, InputError
 from fleethub.model.exit import Exit
@@ -85,10 +85,14 @@ def others_notes(plan: Plan, project: str, theirs: Mapping[Address, str]) -> Ite
 
 def _mine(address: Address, owner: str, project: str, fleet: Fleet) -> bool:
     """Whether a project is the owner, by its name or one of the block's further ones."""
-    blocks: Mapping[str, Mapping[str, Block]] = {"node": fleet.nodes, "key": fleet.keys, "route": fleet.models}
-    block = blocks.get(address.kind, {}).get(address.alias)
+    block = _blocks(fleet).get(address.kind, {}).get(address.alias)
     users = [n for n in fleet.nodes.values() if n.key == address.alias] if address.kind == "key" and not block else []
     return same_name(owner, project) or any(owns(one, project) for one in (*([block] if block else []), *users))
+
+
+def _blocks(fleet: Fleet) -> Mapping[str, Mapping[str, Block]]:
+    """The blocks of the spec by the kind of what is made from them."""
+    return {**dict.fromkeys(CALLERS, fleet.nodes), "key": fleet.keys, "route": fleet.models}
 
 
 def orders_of(
@@ -119,7 +123,7 @@ def _to_forget(text: str, wanted: Collection[Address], known: Collection[Address
     except ValueError as error:
         raise InputError(f"--forget: {error}") from None
     if address in wanted:
-        first = f"fleethub release {address.name}" if address.kind == "node" else "take it out there first"
+        first = f"fleethub release {address.name}" if address.kind in CALLERS else "take it out there first"
         raise InputError(f"--forget {text}: the spec has it, so the next apply would make it again; {first}")
     if address not in known:
         raise InputError(f"--forget {text}: the lockfile does not have it, so there is nothing to forget")
@@ -149,7 +153,7 @@ def _labelled(text: str, fleet: Fleet, known: Iterable[Address]) -> list[Address
     def has(labels: Mapping[str, str]) -> bool:
         return name in labels and (not equals or labels[name] == value)
 
-    blocks = {"node": fleet.nodes, "key": fleet.keys, "route": fleet.models}
+    blocks = _blocks(fleet)
     return [a for a in known if (block := blocks.get(a.kind, {}).get(a.alias)) is not None and has(block.labels)]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from fleethub.kinds.key import scopes, wiring
-from fleethub.model.address import Address, key, node, route
+from fleethub.model.address import Address, key, route
 from fleethub.model.address import model as model_address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Fleet, Hop
@@ -84,12 +84,12 @@ def line_of(written: Written, name: str, at: int) -> Line | None:
 
 def _nodes(fleet: Fleet, written: Written) -> Iterator[Use]:
     for one in fleet.nodes.values():
-        user = node(one.name)
+        user = one.address
         for at, hop in enumerate(one.chain):
             line = line_of(written, one.name, at)
             for used in _reached(fleet, hop):
                 yield Use(user, used, f"{part(at)}{' round the proxy' if hop.direct else ''}", line)
-        line = written.of_node(one.name, "key") or written.at("nodes", one.name)
+        line = written.of_node(one.name, "key") or written.at(one.group, one.name)
         for proxy in wiring(fleet, one):
             yield Use(user, key(proxy, one.key), "calls with it", line)
 

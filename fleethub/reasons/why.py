@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from fleethub.model.address import Address, key, route
+from fleethub.model.address import CALLERS, Address, key, route
 from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Fleet, Hop, Node
 from fleethub.model.text import heard, named
@@ -131,7 +131,7 @@ def _of_proxy(address: Address, fleet: Fleet, written: Written, graph: UseGraph)
 
 def _named_by(address: Address, graph: UseGraph) -> Iterator[Reason]:
     """Whoever names a model, each with the line; keys stand for their nodes, which are named."""
-    nodes = [use for use in graph.of(address) if use.user.kind == "node"]
+    nodes = [use for use in graph.of(address) if use.user.kind in CALLERS]
     keys = [use for use in graph.of(address) if use.user.kind == "key" and "of its node" not in use.how]
     yield from (
         Reason(f"{use.user}: {use.how}" + (" (no longer in the spec)" if use.applied else ""), use.line)
@@ -170,6 +170,7 @@ def _folded(found: Iterable[Reason]) -> list[Reason]:
 
 _OF = {
     "node": _of_node,
+    "consumer": _of_node,
     "key": _of_key,
     "route": _of_route,
     "model": _of_hosted,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub import nodetypes
-from fleethub.model import address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding, Severity, SourceLocation
 from fleethub.model.fleet import Fleet, Node
@@ -104,7 +103,7 @@ def _schema(kind: NodeType, node: Node, schemas: Schemas) -> tuple[Mapping[str, 
         return schemas(published.name) if published else None, []
     except ValueError as error:
         hint = f"write it anew: {published.made_by} > schemas/{published.name}" if published else ""
-        return None, [Finding("node.config-schema", str(error), address.node(node.name), node.place, hint)]
+        return None, [Finding("node.config-schema", str(error), node.address, node.place, hint)]
 
 
 def _one(
@@ -128,10 +127,10 @@ def _finding(node: Node, problem: TemplateProblem) -> Finding:
     """The place is the template's: that is where the mistake is."""
     place = SourceLocation(problem.origin, problem.line, 1) if problem.line else node.place
     where = problem.origin if not problem.line else f"{problem.origin}:{problem.line}"
-    return Finding(problem.code, f"{where}: {problem.message}", address.node(node.name), place)
+    return Finding(problem.code, f"{where}: {problem.message}", node.address, place)
 
 
 def _failed(node: Node, code: str, message: str, hint: str = "") -> Rendered:
-    finding = Finding(code, message, address.node(node.name), node.place, hint)
+    finding = Finding(code, message, node.address, node.place, hint)
     assert finding.severity is Severity.ERROR
     return Rendered((), (finding,), ())

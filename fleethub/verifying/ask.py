@@ -266,7 +266,7 @@ class _NodeQuery:
     def _asked(
         self, note: str, replies: tuple[Reply, ...], origin: Origin, keys: Mapping[str, KeyState], unread: str = ""
     ) -> NodeAnswers:
-        told, where = (self.node.name, self.node.key, note), (origin,) * len(replies)
+        told, where = (self.node.address, self.node.key, note), (origin,) * len(replies)
         return NodeAnswers(*told, self.checks, self.calls, replies, where, keys, unread=unread, file=self.env)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
+from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
-from fleethub.model.address import node as node_address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 from fleethub.model.text import table_name
@@ -104,7 +104,7 @@ _TEXTS = {
 }
 
 
-def findings(node: str, key: str, ttls: dict[str, float], problems: Iterable[Diagnosis]) -> tuple[Finding, ...]:
+def findings(node: Address, key: str, ttls: dict[str, float], problems: Iterable[Diagnosis]) -> tuple[Finding, ...]:
     """One finding for each code and place, in the order of the problems."""
     groups: dict[tuple[str, str], list[Diagnosis]] = {}
     for problem in problems:
@@ -114,14 +114,14 @@ def findings(node: str, key: str, ttls: dict[str, float], problems: Iterable[Dia
         items = ", ".join(dict.fromkeys(p.item for p in same if p.item))
         ttl = f"{ttls.get(same[0].proxy, 60.0):g} s"
         message, hint = _TEXTS[code]
-        values = {"node": node, "key": key, "where": where, "items": items, "says": same[0].says, "ttl": ttl}
+        values = {"node": node.name, "key": key, "where": where, "items": items, "says": same[0].says, "ttl": ttl}
         values |= {"proxy": same[0].proxy, "table": table_name(key)}
         values["address"] = shlex.quote(str(key_address(same[0].proxy, key)))
         found.append(
             Finding(
                 code,
                 message.format_map(values),
-                node_address(node),
+                node,
                 hint=hint.format_map(values),
             )
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
 
+from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.endpoint import Call, Reply
 from fleethub.model.facts import ProxyReading
@@ -60,7 +61,7 @@ class NodeAnswers:
     those that gave the node no answer. ``unread`` says why the ``file`` of its keys is not known; empty when it is.
     """
 
-    node: str
+    node: Address
     key: str
     note: str
     checks: tuple[ModelCheck, ...]

@@ -114,7 +114,7 @@ def _unknown(status: FleetStatus) -> Iterable[dict[str, Any]]:
             reasons.setdefault(backend.reason, []).append(f"backend.{backend.name}")
     for node in status.nodes:
         if node.state == "unknown":
-            reasons.setdefault(node.reason, []).append(f"node.{node.name}")
+            reasons.setdefault(node.reason, []).append(node.address)
     for key in status.keys:
         if key.state == "unknown":
             reasons.setdefault(key.reason, []).append(key.address)
@@ -140,7 +140,7 @@ def told(finding: Finding) -> str:
 def _waiting(status: FleetStatus) -> Iterable[dict[str, Any]]:
     """Changes that cannot be made now, one line per reason; what is unknown is told as that."""
     told = {f"backend.{b.name}" for b in status.backends if b.state == "unknown"}
-    told |= {f"node.{n.name}" for n in status.nodes if n.state == "unknown"}
+    told |= {n.address for n in status.nodes if n.state == "unknown"}
     told |= {k.address for k in status.keys if k.state == "unknown"}
     reasons: dict[str, list[str]] = {}
     for change in status.changes:
@@ -179,7 +179,7 @@ def _consumer(node: NodeStatus, keys: Iterable[KeyStatus], proxies: Iterable[Pro
     more.append(_files_of(node) + (f" ({files})" if files else ""))
     more += _calls(node, proxies)
     names = [node.name, node.owner, *node.projects, *node.labels.values()]
-    about = f"node.{node.name}"
+    about = node.address
     told = {"about": about, "who": f"{node.name}{owner}", "says": says, "more": more, "owner": node.owner}
     return {"names": [n for n in names if n], **told}
 

@@ -13,8 +13,8 @@ from fleethub.kinds import KINDS
 
 ROOM = Path(__file__).parents[2] / "fleethub/planning"
 ENGINES = {"ollama", "litellm"}
-#: A kind whose name is a field of what is planned for a backend, too: ``PlannedModel.model``.
-FIELDS = {"model"}
+#: Kinds whose names are fields of what is planned, too: ``PlannedModel.model``, and ``Kind.consumer``, a property.
+FIELDS = {"model", "consumer"}
 #: Of the kinds only these may be imported: what every kind is, and the registry.
 SHARED = {f"fleethub.kinds{part}" for part in ("", ".interface", ".values", ".compare", ".readdress")}
 

@@ -132,7 +132,7 @@ def test_a_fleets_template_replaces_one_file_and_may_include_its_own(tmp_path):
     (tmp_path / "templates" / "unknown-type").mkdir()
     (tmp_path / "templates" / "unknown-type" / "env.j2").write_text("x")
     found = load_templates(tmp_path)
-    assert {kind for kind, _ in found} == {"envfile", "openclaw-docker", "openclaw-native", "tangleclaw"}
+    assert {kind for kind, _ in found} == {"envfile", "keyfile", "openclaw-docker", "openclaw-native", "tangleclaw"}
     rendered = render(fleet(), NODES["docker"], found)
     assert rendered.findings == ()
     expected = 'services:\n  a: {image: "ghcr.io/openclaw/openclaw:2026.9.6"}\n'

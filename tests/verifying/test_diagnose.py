@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from fleethub.model.address import Address
 from fleethub.model.endpoint import Call, Failure, Reply
 from fleethub.model.facts import Deployment, KeyRow, ProxyReading
 from fleethub.verifying import diagnose
@@ -45,7 +46,9 @@ def asked(
         for (m, d), live in zip(places, lives, strict=True)
     )
     calls = tuple(Call("models", "http://x", "KEY", 1.0) for _ in replies)
-    found = NodeAnswers("volta", "volta", "", checks, calls, tuple(replies), (Origin.NODE,) * len(replies))
+    found = NodeAnswers(
+        Address("node", "volta"), "volta", "", checks, calls, tuple(replies), (Origin.NODE,) * len(replies)
+    )
     return replace(found, **{"keys": {"KEY": KeyState("ok", True)}, **more})  # type: ignore[arg-type]
 
 
@@ -135,7 +138,7 @@ def test_one_finding_names_all_models_and_endpoints_of_one_cause() -> None:
 def test_every_text_can_be_filled_in() -> None:
     """With what a server says, braces and all."""
     problems = [Diagnosis(code, "{where}", "{item}", "{says} {0}", "main") for code in _TEXTS]
-    found = findings("volta", "volta", {"main": 60.0}, problems)
+    found = findings(Address("node", "volta"), "volta", {"main": 60.0}, problems)
     assert [f.code for f in found] == list(_TEXTS)
     assert all(f.hint for f in found)
 

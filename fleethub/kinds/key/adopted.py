@@ -11,7 +11,6 @@ from fleethub.kinds.key.attributes import ALL, EVERY, NOTHING, WILDCARDS, Holder
 from fleethub.kinds.key.scope import wiring
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import key as key_address
-from fleethub.model.address import node as node_address
 from fleethub.model.facts import Facts, KeyRow, ProxyReading, Team
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
@@ -119,7 +118,7 @@ def kept_by_whole_nodes(fleet: Fleet, facts: Facts) -> list[Finding]:
                     "key.kept-whole",
                     f"{node.name}'s files are all FleetHub's, and the value of its adopted key "
                     f"{node.key!r} on {proxy} is not" + ("" if there else ", nor is the key there"),
-                    node_address(node.name),
+                    node.address,
                     node.place,
                     f'write manage = "wiring" in [nodes.{node.name}], or raise generation in '
                     f"[keys.{table_name(node.key)}], which gives it a new value",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fleethub.kinds.key.attributes import KeyAttrs, KeySeen, KeyTelemetry, beside
 from fleethub.kinds.key.scope import scopes
 from fleethub.kinds.values import StatusInputs, seen_as
+from fleethub.model.address import CALLERS
 from fleethub.model.address import key as key_address
 from fleethub.model.fleet_status import KeyStatus
 
@@ -18,7 +19,7 @@ def key_rows(inputs: StatusInputs) -> Iterable[KeyStatus]:
     for node in fleet.nodes.values():
         users.setdefault(node.key, []).append(node.name)
     for address, record in sorted(inputs.locked.items()):
-        for need in record.needs if address.kind == "node" and address.name not in fleet.nodes else ():
+        for need in record.needs if address.kind in CALLERS and address.name not in fleet.nodes else ():
             if need.kind == "key" and address.name not in users.setdefault(need.alias, []):
                 users[need.alias].append(address.name)
     spec = {key_address(proxy, name) for proxy, name in scopes(fleet)}

@@ -13,7 +13,7 @@ from fleethub.kinds.proxies import proxy_source
 from fleethub.kinds.values import Inputs
 from fleethub.model.address import key as key_address
 from fleethub.model.address import route as route_address
-from fleethub.model.fleet import Key
+from fleethub.model.fleet import Key, Node
 from fleethub.model.observation import Resource
 from fleethub.model.secret import Derived, Kept
 
@@ -34,7 +34,7 @@ def wanted_keys(inputs: Inputs) -> Iterable[KeyResource]:
         born = fleet.births.get(address, "")
         generation, kept = fleet.generation(address), fleet.kept_value(address)
         slot: Derived | Kept = Derived("key", fleet.identity, proxy_name, born or name, generation)
-        grace = block.grace if block.grace is not None else 0.0 if user else GRACE
+        grace = block.grace if block.grace is not None else GRACE if user is None or _by_itself(user) else 0.0
         if kept:
             slot = Kept(proxy_name, born or name, generation, kept)
             # a moment is what no spec can say: it is left as it was found, until the value is another
@@ -65,3 +65,8 @@ def wanted_keys(inputs: Inputs) -> Iterable[KeyResource]:
             born=born,
             place=block.place or (user.place if user else None),
         )
+
+
+def _by_itself(node: Node) -> bool:
+    """Whether a consumer takes a new value over whenever it happens to start: nobody makes it."""
+    return node.consumer and not node.command

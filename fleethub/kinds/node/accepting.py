@@ -25,7 +25,7 @@ def accepted(item: NodeState, fleet: Fleet) -> Acceptance:
     """The chain, where each of its models is one of the spec; numbers and switches of the config that a type's own
     table is merged into.
     """
-    found, block = drifted(item), ("nodes", item.address.name)
+    found, block = drifted(item), (f"{item.address.kind}s", item.address.name)
     if found is None or item.want is None or item.seen is None:
         return Acceptance(block)
     node = item.want.material.node

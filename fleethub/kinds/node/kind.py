@@ -84,14 +84,16 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
     def desired(self, inputs: Inputs) -> Iterable[NodeResource]:
         """One resource per node that could be rendered."""
         for name, node in sorted(inputs.fleet.nodes.items()):
+            if node.address.kind != self.name:
+                continue
             rendered = inputs.rendered.get(name)
             if rendered is None:
                 continue
             files = tuple(file for file in rendered.files if file.projection is None or file.projection)
             paths = tuple(file.path for file in files)
             yield Resource(
-                address=node_address(name),
-                source=Source("host", node.target, ask=(*paths, *_tools(node)), of=f"node.{name}"),
+                address=node.address,
+                source=Source("host", node.target, ask=(*paths, *_tools(node)), of=str(node.address)),
                 attrs=NodeAttrs(
                     chain=tuple(rendered.chain),
                     files={file.path: wanted_of(file, inputs.fingerprinter) for file in files},

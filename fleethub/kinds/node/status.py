@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from fleethub.kinds.key.scope import wiring
 from fleethub.kinds.node.attributes import NodeAttrs, NodeMaterial, NodeSeen, NodeTelemetry
 from fleethub.kinds.values import StatusInputs, seen_as
-from fleethub.model.address import Address
-from fleethub.model.address import node as node_address
+from fleethub.model.address import CALLERS, Address
 from fleethub.model.fleet import Node
 from fleethub.model.fleet_status import FileStatus, NodeStatus
 from fleethub.model.observation import AnyLocked
@@ -21,7 +20,7 @@ def node_rows(inputs: StatusInputs) -> Iterable[NodeStatus]:
     """
     yield from (_node(inputs, node) for node in inputs.fleet.nodes.values())
     for address, locked in sorted(inputs.locked.items()):
-        if address.kind == "node" and address.name not in inputs.fleet.nodes:
+        if address.kind in CALLERS and address.name not in inputs.fleet.nodes:
             yield _leaving(inputs, address, locked)
 
 
@@ -44,7 +43,7 @@ def _names(names: list[str]) -> str:
 
 
 def _node(inputs: StatusInputs, node: Node) -> NodeStatus:
-    address = node_address(node.name)
+    address = node.address
     want, record, observed = inputs.wanted.get(address), inputs.locked.get(address), _seen(inputs, address)
     material = want.material if want and isinstance(want.material, NodeMaterial) else None
     state, reason = inputs.state(address)
@@ -54,6 +53,7 @@ def _node(inputs: StatusInputs, node: Node) -> NodeStatus:
         reason = "its config cannot be understood"
     return NodeStatus(
         name=node.name,
+        kind=node.address.kind,
         owner=node.owner,
         host=node.host,
         type=node.type,
@@ -90,6 +90,7 @@ def _leaving(inputs: StatusInputs, address: Address, locked: AnyLocked) -> NodeS
     same = observed is not None and applied is not None and observed.attrs.files == applied.files
     return NodeStatus(
         name=address.name,
+        kind=address.kind,
         owner=locked.owner,
         host="",
         type="",

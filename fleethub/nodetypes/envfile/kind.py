@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fleethub.dotenv import assignments
-from fleethub.model import address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
@@ -81,7 +80,7 @@ class EnvFile(Base):
             return ()
         message = f"{first.label} is at {first.url} and {other.label} at {other.url}: its .env has room for one"
         hint = "name models behind the same proxy, or leave that fallback away"
-        return (Finding("node.config-check", message, address.node(node.name), node.place, hint),)
+        return (Finding("node.config-check", message, node.address, node.place, hint),)
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """The endpoint's variables, and the node's own sorted by name."""

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fleethub.model import address
 from fleethub.model.actions import Check
 from fleethub.model.facts import HostReading
 from fleethub.model.finding import Finding, Severity
@@ -220,4 +219,4 @@ class OpenClaw(Base):
 def _findings(node: Node, found: list[ConfigFinding]) -> Iterator[Finding]:
     for one in found:
         override = Severity.WARNING if one.warning else None
-        yield Finding(one.code, one.message, address.node(node.name), node.place, one.hint, (), override)
+        yield Finding(one.code, one.message, node.address, node.place, one.hint, (), override)

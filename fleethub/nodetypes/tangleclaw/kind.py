@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fleethub.formats import strict
-from fleethub.model import address
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
@@ -59,7 +58,7 @@ class TangleClawProfiles(Base):
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """Whether each model has a profile, each profile a model, and one key is enough for them."""
         return tuple(
-            Finding("node.config-check", message, address.node(node.name), node.place, hint)
+            Finding("node.config-check", message, node.address, node.place, hint)
             for message, hint in self._flaws(fleet, node)
         )
 
@@ -148,7 +147,7 @@ class TangleClawProfiles(Base):
         except (ValueError, RecursionError) as error:
             message = f"{PROFILES} is no JSON, so TangleClaw has no profile at all: {error}"
             hint = "mend it there by hand, then plan again"
-            return (Finding("node.config-check", message, address.node(node.name), node.place, hint),)
+            return (Finding("node.config-check", message, node.address, node.place, hint),)
         return ()
 
     def recognise(self, file: FileType, data: bytes) -> str:

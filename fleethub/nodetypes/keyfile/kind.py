@@ -1,0 +1,74 @@
+"""The type ``keyfile``: what ``interface.NodeType`` asks of a program that reads its key from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from fleethub.formats import json5, strict
+from fleethub.model.finding import Finding
+from fleethub.model.fleet import Fleet, Node
+from fleethub.model.secret import Text
+from fleethub.nodetypes.base import Base
+from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints, key_slot
+from fleethub.nodetypes.interface import FileType, Probe
+
+NAME = "keyfile"
+
+
+class KeyFile(Base):
+    """A program that reads its key from a file."""
+
+    name = NAME
+    title = "a program that reads its key from a file"
+    ignores = frozenset({"image", "project", "origins", "env"})
+    files = (
+        FileType("key", "key.j2", "key", "key", mode=0o600, wiring=True, help="The file of its key; default key"),
+        FileType("settings", "settings.json.j2", "json", mode=0o644, wiring=True, help="URL and models, as JSON"),
+    )
+
+    def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
+        """Each model; the key has no variable, and people are told of the file."""
+        return tuple(replace(to, variable="the key") if to.proxy else to for to in endpoints(fleet, node))
+
+    def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
+        """Whether there is one key, and one URL that leads to all models."""
+        chain = self.endpoints(fleet, node)
+        if all(to.proxy for to in chain) and len({to.url for to in chain}) == 1:
+            return ()
+        message = "its file has room for the key of one proxy: all of its models must be behind that"
+        hint = "name models behind the same proxy, without via"
+        return (Finding("node.config-check", message, node.address, node.place, hint),)
+
+    def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
+        """The key, the URL and the models."""
+        chain = self.endpoints(fleet, node)
+        return {
+            "key": key_slot(fleet, node, chain[0].proxy),
+            "settings": {"base_url": chain[0].url, "model": chain[0].id, "fallbacks": [to.id for to in chain[1:]]},
+        }
+
+    def finish(self, file: FileType, node: Node, text: Text) -> Text:
+        """A secret stands in the file of the key alone."""
+        if file.format == "json":
+            if text.slots:
+                raise ValueError("a secret stands in it; only the file of the key may hold one")
+            strict.loads(text.display())
+        return text
+
+    def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
+        """What its settings name, where it has them; a key says nothing of models."""
+        if "settings" not in files:
+            return ()
+        found = json5.read(files["settings"])
+        models = [found.get("model"), *(found.get("fallbacks") or ())] if isinstance(found, dict) else [None]
+        named = tuple(model for model in models if isinstance(model, str))
+        return named if len(named) == len(models) else None
+
+    def probe(self, node: Node) -> Probe:
+        """It is not asked."""
+        return Probe(0, "")
+
+    def recognise(self, file: FileType, data: bytes) -> str:
+        """Nothing: a key looks like any."""
+        return ""

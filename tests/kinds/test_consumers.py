@@ -1,0 +1,133 @@
+"""``[consumers.x]``: who calls models and is no node gets a key of its own, where its block says."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from fleethub.dotenv import assignments
+from fleethub.testing.litellm import LiteLLM
+from tests.fleets import Spec, fleet
+from tests.support import MASTER, Place
+from tests.world import World, apply, plan, settled
+
+WEB = "consumers/web"
+
+
+def asks(spec: Spec, **block: object) -> Spec:
+    """``spec`` with the consumer ``web``, which calls ``one``."""
+    return spec.model("one").model("two").table("consumers.web", **{"model": "one", **block})
+
+
+ENV = asks(fleet(), env={"file": "web.env"})
+FAR = asks(fleet(), env={}, target="ssh://ops@chat/srv/{name}", restart=["systemctl", "restart", "web"], settle="0s")
+FILE = asks(fleet(), file="key", settings="settings.json")
+
+
+def value(world: World) -> str:
+    return (assignments(world.nodes[WEB].files["web.env"][0].decode())["OPENAI_API_KEY"]) or ""
+
+
+def plain(file: Path) -> str:
+    """What a file says, unpacked where it is packed."""
+    data = file.read_bytes()
+    return (gzip.decompress(data) if file.suffix == ".gz" else data).decode()
+
+
+def codes(spec: Spec) -> list[str]:
+    return [f.code for f in spec.loaded.findings]
+
+
+def test_a_dotenv_gets_key_url_and_model_and_stays_whose_it_is() -> None:
+    world = settled(ENV)
+    text = world.nodes[WEB].files["web.env"][0].decode()
+    assert assignments(text)["OPENAI_API_BASE_URL"] == "http://llm.example:4000/v1"
+    assert assignments(text)["DEFAULT_MODELS"] == "one"
+    assert value(world).startswith("sk-")
+    assert plan(world, ENV).steps == ()
+    mine = b"# mine\nPORT=8080\n" + world.nodes[WEB].files["web.env"][0]
+    assert plan(world.at_file(WEB, "web.env", mine, 0o600), ENV).steps == ()
+
+
+def test_a_file_gets_the_key_alone_and_what_is_no_secret_beside_it() -> None:
+    world = settled(FILE)
+    files = world.nodes[WEB].files
+    assert (files["key"][0][:3], files["key"][1], files["key"][0].count(b"\n")) == (b"sk-", 0o600, 1)
+    assert b'"base_url": "http://llm.example:4000/v1"' in files["settings.json"][0]
+    assert b"sk-" not in files["settings.json"][0]
+    assert plan(world, FILE).steps == ()
+
+
+@pytest.mark.parametrize("spec", [ENV, FILE])
+def test_a_new_model_is_proved_before_the_consumer_is_told(spec: Spec) -> None:
+    more = spec.table("consumers.web", model="two")
+    steps = [step.id for step in plan(settled(spec), more).steps]
+    assert steps.index("key.main.web/prove") < steps.index("consumer.web/deliver")
+    assert plan(apply(settled(spec), plan(settled(spec), more)).world, more).steps == ()
+
+
+def test_an_old_value_works_on_for_whoever_nobody_restarts() -> None:
+    more = ENV.key("web", generation=2)
+    once = apply(settled(ENV), plan(settled(ENV), more)).world
+    assert value(once) != value(settled(ENV))
+    assert [b.what for c in plan(once, more).changes for b in c.blockers] == [
+        "deleting its value of before generation 2"
+    ]
+    told = FAR.key("web", generation=2)
+    once = apply(settled(FAR), plan(settled(FAR), told)).world
+    assert plan(once, told).steps == ()
+
+
+@pytest.mark.parametrize(
+    ("block", "code"),
+    [
+        ({}, "spec.missing"),
+        ({"file": "key", "env": {"file": ".env"}}, "spec.value"),
+        ({"file": "key", "model": "three"}, "spec.reference"),
+        ({"file": "../key"}, "spec.value"),
+        ({"file": "key", "target": "/etc"}, "target.outside"),
+        ({"env": {"settings": "x"}}, "spec.unknown-key"),
+        ({"env": {}, "settings": "x.json"}, "spec.value"),
+        ({"file": "key", "restart": ["true"]}, "spec.value"),
+        ({"file": "key", "model": None}, "spec.missing"),
+    ],
+)
+def test_what_its_block_may_not_say(block: dict[str, object], code: str) -> None:
+    assert code in codes(asks(fleet(), **block))
+
+
+def test_a_node_of_the_same_name_is_an_error() -> None:
+    assert "spec.duplicate" in codes(ENV.node("web", "one"))
+
+
+def test_a_life_on_the_command_line_without_a_value_in_any_artefact(tmp_path: Path) -> None:
+    routes = [
+        {"model_name": name, "litellm_params": {"model": f"openai/{name}"}, "model_info": {"id": name}}
+        for name in ("one", "two")
+    ]
+    with LiteLLM(models=routes, master_key=MASTER, cache_ttl=0.01) as proxy:
+        spec = asks(fleet(proxy.url, name="life"), file="key", settings="settings.json")
+        place = Place(tmp_path / "fleet", spec.text)
+        said = [place.run("plan", code=0)]
+        place.apply()
+        file = place.folder / WEB / "key"
+        first = file.read_text().strip()
+        said += [place.run("verify", code=0), place.run("rotate", "key.main.web", "--auto-approve", code=0)]
+        said += [place.run("plan", "--full", code=0)]
+        place.apply()
+        second = file.read_text().strip()
+        file.write_text("sk-typed-by-somebody-else-0123456789\n")
+        said += [place.run(*words, code=0) for words in (("plan", "--full"), ("status", "--json"))]
+        place.apply()
+        said += [place.run("show", "consumer.web", code=0)]
+        assert (file.read_text().strip(), first == second) == (second, False)
+        here = {f.relative_to(place.folder).as_posix(): plain(f) for f in place.folder.rglob("*") if f.is_file()}
+        for value in (first, second, "sk-typed"):
+            assert not any(value in text for text in said)
+            holders = {name for name, text in here.items() if value in text}
+            assert all(name.startswith(f"{WEB}/") for name in holders), holders
+        (place.folder / "fleet.toml").write_text(spec.without("consumers").text)
+        place.run("apply", "--auto-approve", "--allow", "stop.deletes", code=0)
+        assert not file.exists()
