@@ -39,15 +39,19 @@ def timed(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines, oldest first; what a crash cut off is left out. Raises OSError, but not for an absent file."""
+    """The lines, oldest first; what a crash cut off, or is damaged, is left out. Raises OSError, but not for an absent
+    file.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
     found = []
     for line in lines:
         try:
-            found.append(json.loads(line))
-        except ValueError:
+            one = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(one, dict):
+            found.append(one)
     return found

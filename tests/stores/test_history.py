@@ -30,3 +30,9 @@ def test_a_line_cut_off_is_left_out(tmp_path: Path) -> None:
     assert [line["action"] for line in read(path)] == ["assign"]
     append(path, {"action": "set"})
     assert [line["action"] for line in read(path)] == ["assign", "set"]
+
+
+def test_what_is_damaged_hides_nothing_and_is_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "history.ndjson"
+    path.write_bytes(b'{"action": "assign"}\nnull\n5\n[]\n\xff\xfe\n' + b"[" * 100_000 + b'\n{"action": "set"}\n')
+    assert [line["action"] for line in read(path)] == ["assign", "set"]
