@@ -152,7 +152,9 @@ def _change(same: Sequence[Change], style: Style, full: bool) -> list[str]:
     else:
         head = _several([c.address for c in same], full)
     consequence = f"  → {first.consequence}" if first.consequence and first.action is not Action.BLOCKED else ""
-    lines = [f"  {style(meaning, SIGNS[first.action])} {head}{WORDS.get(first.action, '')}{style('dim', consequence)}"]
+    # of what is let go of it is said what becomes of it, which may be more than a record
+    words = "" if first.action is Action.RECORD and consequence else WORDS.get(first.action, "")
+    lines = [f"  {style(meaning, SIGNS[first.action])} {head}{words}{style('dim', consequence)}"]
     if first.action is not Action.RECORD:
         lines += [f"      {_field(field)}" for field in first.fields]
         lines += [f"      {style('dim', 'left alone:')} {', '.join(first.beside)}"] if first.beside else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fleethub.kinds import KINDS
@@ -10,6 +11,7 @@ from tests.fleets import Spec, fleet
 from tests.kinds.asking import item
 from tests.kinds.test_wiring import HERE, done, text, there
 from tests.world import World, settled
+from tests.world.values import Proxy
 
 SPEC = fleet().models("one", "two").node("a", "one").key("a", rpm=60, budget_duration="30d", also=["two"])
 KEY, NODE = "key.main.a", "node.a"
@@ -41,6 +43,26 @@ def test_a_scope_is_what_nodes_need_and_also() -> None:
     spec = fleet().models("one", "two").key("web", models=["one"])
     wider = settled(spec).at_key("web", models=("one", "two"))
     assert said("key.main.web", wider, spec).fields == {("models",): ["one", "two"]}
+
+
+def test_what_the_block_says_of_another_proxy_stays() -> None:
+    two = (
+        fleet()
+        .proxy("alt", "http://alt:4000")
+        .models("one", "two")
+        .model("x", proxy="alt", route="openai/x", context=32768)
+    )
+
+    def at(spec: Spec, alias: str, *models: str) -> Acceptance:
+        def narrowed(proxy: Proxy) -> Proxy:
+            (row,) = proxy.find(alias)
+            return proxy.with_key(replace(row, models=models))
+
+        return said(f"key.main.{alias}", settled(spec).at_proxy(narrowed, "http://llm.example:4000"), spec)
+
+    assert at(two.key("web", models=["x", "one"]), "web", "one", "two").fields == {("models",): ["x", "one", "two"]}
+    node = two.node("a", "one").key("a", also=["x", "two"])
+    assert at(node, "a", "one").fields == {("also",): ["x"]}
 
 
 def test_what_takes_power_away_is_told_and_not_said() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleethub.model.address import key, node
 from fleethub.model.finding import Finding, SourceLocation
-from fleethub.model.plan import Drift, FieldChange, Plan
+from fleethub.model.plan import Action, Change, Drift, FieldChange, Plan
 from fleethub.views.plan import plan_text
 from fleethub.views.style import Style
 
@@ -47,3 +47,13 @@ def test_what_others_wrote_begins_no_line_of_its_own() -> None:
     lines = plan_text(Plan("p", "monad", "", drift=forged), Style(False)).splitlines()
     assert [line[:3] for line in lines if line.startswith("  ")] == ["  ≠", "   ", "   ", "  ≠"]
     assert "      tags: x → x\\n  + key.main.evil, y\\u2028z" in lines
+
+
+def test_what_is_let_go_of_is_more_than_a_record() -> None:
+    changes = (
+        Change(key("main", "a"), Action.RECORD, consequence="it gets its models back (one)"),
+        Change(key("main", "b"), Action.RECORD),
+    )
+    lines = plan_text(Plan("p", "monad", "", changes=changes), Style(False)).splitlines()
+    assert "  = key.main.a  → it gets its models back (one)" in lines
+    assert "  = key.main.b  (only the lockfile is behind)" in lines

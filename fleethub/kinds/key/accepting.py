@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from fleethub.kinds.key.attributes import GIVEN, NOTHING, KeyState
 from fleethub.kinds.key.describe import drifted
 from fleethub.kinds.key.marks import is_moment
 from fleethub.kinds.key.scope import wiring
 from fleethub.kinds.values import Acceptance
 from fleethub.model.attributes import plain
-from fleethub.model.fleet import LIMITS, Fleet
+from fleethub.model.fleet import LIMITS, Fleet, Key
 
 #: LiteLLM's names of limits -> the spec's.
 OURS = {theirs: ours for ours, theirs in LIMITS.items()}
@@ -49,16 +51,25 @@ def accepted(item: KeyState, fleet: Fleet) -> Acceptance:
 
 
 def _scope(item: KeyState, fleet: Fleet) -> tuple[dict[tuple[str, ...], object], str]:
-    """``models`` of a key that no node uses, else ``also``; or why the spec cannot say it."""
+    """``models`` of a key that no node uses, else ``also``; or why the spec cannot say it.
+
+    The block is that of the key on every proxy: what it says of another stays, and so does the order.
+    """
     there = {*(item.seen.attrs.models if item.seen else ())} - {NOTHING}
     proxy, name = item.address.owner, item.address.alias
     unknown = sorted(model for model in there if model not in fleet.models or fleet.models[model].proxy != proxy)
     if unknown:
         return {}, f"the spec has no model {', '.join(unknown)} of {proxy}"
+    block = fleet.keys.get(name) or Key(name=name)
+
+    def said(before: Sequence[str], here: Collection[str]) -> list[str]:
+        kept = [model for model in before if model in here or fleet.models[model].proxy != proxy]
+        return [*kept, *sorted({*here} - {*kept})]
+
     users = [node for node in fleet.nodes.values() if node.key == name]
     if not users:
-        return ({("models",): sorted(there)}, "") if there else ({}, "a key that no node uses has models")
+        return ({("models",): said(block.models, there)}, "") if there else ({}, "a key that no node uses has models")
     wired = {model for node in users for model in wiring(fleet, node).get(proxy, ())}
     if lacking := sorted(wired - there):
         return {}, f"{', '.join(node.name for node in users)} needs {', '.join(lacking)}"
-    return {("also",): sorted(there - wired) or None}, ""
+    return {("also",): said(block.also, there - wired) or None}, ""
