@@ -119,7 +119,8 @@ def orders_notes(orders: Orders, plan: Plan, known: Mapping[Address, AnyLocked])
 
 def _to_forget(text: str, wanted: Collection[Address], known: Collection[Address]) -> Address:
     try:
-        address = Address.parse(text if "." in text else f"node.{text}")
+        named = next((a for kind in CALLERS if (a := Address(kind, text)) in known), Address("node", text))
+        address = Address.parse(text) if "." in text else named
     except ValueError as error:
         raise InputError(f"--forget: {error}") from None
     if address in wanted:
@@ -134,16 +135,16 @@ def addresses_of(text: str, option: str, fleet: Fleet, known: Collection[Address
     """What a pattern names among the ``known`` addresses; raises InputError, in words of ``option``, for none."""
     found = _labelled(text[1:], fleet, known) if text.startswith("@") else _matching(text, known)
     if not found:
-        nodes = sorted(a.name for a in known if a.kind == "node")
+        nodes = sorted(a.name for a in known if a.kind in CALLERS)
         there = f"; the nodes are {_listed(nodes)}" if nodes else ""
         raise InputError(f"{option} {text} names nothing{there}. It is {ALLOWED}")
     return found
 
 
 def _matching(text: str, known: Iterable[Address]) -> list[Address]:
-    """By the whole address; a word without a dot is a node's name."""
-    pattern = text if "." in text else f"node.{text}"
-    return [a for a in known if str(a) == pattern or fnmatchcase(str(a), pattern)]
+    """By the whole address; a word without a dot is a node's or a consumer's name."""
+    patterns = [text] if "." in text else [f"{kind}.{text}" for kind in CALLERS]
+    return [a for a in known if any(str(a) == pattern or fnmatchcase(str(a), pattern) for pattern in patterns)]
 
 
 def _labelled(text: str, fleet: Fleet, known: Iterable[Address]) -> list[Address]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fleethub.dotenv import assignments
+from fleethub.model.address import Address
+from fleethub.operations.targets import addresses_of
 from fleethub.testing.litellm import LiteLLM
 from tests.fleets import Spec, fleet
 from tests.support import MASTER, Place
@@ -131,3 +134,17 @@ def test_a_life_on_the_command_line_without_a_value_in_any_artefact(tmp_path: Pa
         (place.folder / "fleet.toml").write_text(spec.without("consumers").text)
         place.run("apply", "--auto-approve", "--allow", "stop.deletes", code=0)
         assert not file.exists()
+
+
+def test_a_file_that_somebody_wrote_is_left_alone_and_the_hint_fits_a_consumer() -> None:
+    there = replace(settled(FILE).nodes[WEB], mark=None)
+    world = replace(World.of(FILE), nodes={WEB: there})
+    (found,) = [f for f in plan(world, FILE).findings if f.code == "node.target-taken"]
+    assert str(found.address) == "consumer.web"
+    assert "manage" not in found.hint
+
+
+def test_a_bare_name_is_a_consumers_too() -> None:
+    known = [Address("consumer", "web"), Address("node", "volta"), Address("key", "main.web")]
+    assert addresses_of("web", "--target", ENV.fleet, known) == [Address("consumer", "web")]
+    assert addresses_of("w*", "--target", ENV.fleet, known) == [Address("consumer", "web")]

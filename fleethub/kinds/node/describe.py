@@ -24,7 +24,8 @@ def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, 
     have = item.seen.attrs if item.seen else None
     told = item.seen.telemetry if item.seen else NodeTelemetry()
     before = {"chain": plain(have.chain)} if have and told.understood else {}
-    found = list(diff(before, {"chain": plain(item.want.attrs.chain)}))
+    wanted_chain = plain(item.want.attrs.chain)
+    found = list(diff(before, {"chain": wanted_chain})) if wanted_chain or any(before.values()) else []
     if have is not None and have.activated is False and item.want.attrs.activated:
         found.append(FieldChange(("activated",), "not yet", "with this set"))
     if have is not None and have.stop != item.want.attrs.stop:

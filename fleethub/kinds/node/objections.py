@@ -65,7 +65,7 @@ def objections(item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
                 f"files that FleetHub did not write are at the target: {', '.join(others)}",
                 item.address,
                 place,
-                'write manage = "wiring" to own its providers, chain and keys in them; or choose another target',
+                _beside(item),
             )
         ]
     if foreign := foreign_paths(item):
@@ -93,6 +93,13 @@ def _not_wirable(item: NodeState) -> str:
         if file.projection.required and file.path not in there:
             return f"there is no {file.path} at {want.source.at} to put its wiring into"
     return ""
+
+
+def _beside(item: NodeState) -> str:
+    """What to write where files of somebody else are at a target."""
+    if item.want is not None and item.want.material.node.consumer:
+        return "move them away if they are nobody's, or give the consumer another target or file"
+    return 'write manage = "wiring" to own its providers, chain and keys in them; or choose another target'
 
 
 def remarks(item: NodeState) -> list[Finding]:
