@@ -19,7 +19,7 @@ from fleethub.operations.workplace import Workplace
 from fleethub.planfile.compare import differences
 from fleethub.planfile.document import Made, SavedPlan
 from fleethub.planfile.text import PlanFileError, dump, is_plan, load
-from fleethub.stores.interface import Store
+from fleethub.stores.interface import Store, StoreError
 
 #: Plans that a store keeps, and for how long.
 MOST, DAYS = 50, 30
@@ -96,7 +96,7 @@ def keep(store: Store, plan: SavedPlan, now: str) -> None:
     found = {name: _made_at(store, name) for name in store.names("plans") if name != plan.plan.id}
     days = (datetime.fromisoformat(now) - timedelta(days=DAYS)).isoformat()
     latest = sorted(found, key=lambda name: found[name], reverse=True)
-    for name in (name for at, name in enumerate(latest, 1) if at >= MOST or found[name] < days):
+    for name in (name for at, name in enumerate(latest, 1) if found[name] and (at >= MOST or found[name] < days)):
         store.delete("plans", name)
 
 
@@ -113,7 +113,10 @@ def kept(store: Store, name: str) -> SavedPlan:
 
 
 def _made_at(store: Store, name: str) -> str:
-    made = (store.get("plans", name) or {}).get("made")
+    try:
+        made = (store.get("plans", name) or {}).get("made")
+    except StoreError:
+        return ""  # damaged, or not reached: how old it is nobody knows, and it stays
     return str(made.get("at", "")) if isinstance(made, dict) else ""
 
 

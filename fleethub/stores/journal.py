@@ -37,12 +37,13 @@ def read(path: Path) -> list[Event]:
     """
     events: list[Event] = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return events
     for line in lines:
         try:
-            events.append(from_dict(json.loads(line)))
-        except ValueError:
+            if isinstance(one := json.loads(line), dict):
+                events.append(from_dict(one))
+        except (ValueError, RecursionError):
             continue
     return events

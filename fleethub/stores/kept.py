@@ -11,7 +11,7 @@ from typing import Any
 from fleethub import folders
 from fleethub.atomic import replace
 from fleethub.stores.history import History, read
-from fleethub.stores.interface import LINES, Shelf, fit_name
+from fleethub.stores.interface import LINES, Shelf, StoreError, fit_name
 
 ENDS = ".json.gz"
 
@@ -30,10 +30,13 @@ class Documents:
 
     def get(self, shelf: Shelf, name: str) -> dict[str, Any] | None:
         """See ``Store.get``."""
+        path = self._document(shelf, name)
         try:
-            return unpacked(self._document(shelf, name).read_bytes())
+            return unpacked(path.read_bytes())
         except FileNotFoundError:
             return None
+        except ValueError:
+            raise StoreError(f"{path} is damaged: take it from a backup of this machine, or remove it") from None
 
     def names(self, shelf: Shelf) -> tuple[str, ...]:
         """See ``Store.names``."""

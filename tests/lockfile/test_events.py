@@ -64,3 +64,12 @@ def test_replay_through_the_file_is_the_same(first: Event, middle: list[Event], 
         path.write_bytes(data[: len(data) - 1 - torn])
         again = journal.read(path)
         assert again == events[: len(again)]
+
+
+def test_a_damaged_line_of_a_journal_hides_none(tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    kept = journal.Journal(path)
+    kept(ApplyFinished(1, ("s",)))
+    kept.close()
+    path.write_bytes(b"null\n5\n\xff\xfe\n" + b"[" * 100_000 + b"\n" + path.read_bytes())
+    assert journal.read(path) == [ApplyFinished(1, ("s",))]

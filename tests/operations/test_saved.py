@@ -11,6 +11,7 @@ from fleethub.operations import saved
 from fleethub.operations.held import UnknownPlan
 from fleethub.planfile.document import Asked, Made, SavedPlan
 from fleethub.stores.file import FileStore
+from fleethub.stores.interface import StoreError
 
 
 def made(name: str, at: str) -> SavedPlan:
@@ -52,3 +53,13 @@ def test_a_word_is_a_file_or_an_address(word: str, file: bool, tmp_path: Path, m
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     assert saved.is_named(word) is file
+
+
+def test_a_damaged_plan_is_told_by_its_file_and_keeps_no_other_out(tmp_path: Path) -> None:
+    store, now = FileStore(tmp_path), "2026-03-01T00:00:00+00:00"
+    saved.keep(store, made("broken", now), now)
+    (tmp_path / ".fleethub/plans/broken.json.gz").write_bytes(b"null\n")
+    with pytest.raises(StoreError, match=r"broken\.json\.gz is damaged"):
+        saved.kept(store, "broken")
+    saved.keep(store, made("next", now), now)
+    assert store.names("plans") == ("broken", "next")
