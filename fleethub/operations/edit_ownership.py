@@ -90,6 +90,13 @@ def by_name(root: Path, project: str) -> str:
     return names(root / ".fleethub").get(project.strip(), project) if project.strip().isdecimal() else project
 
 
+def number_of(root: Path, project: str) -> str | None:
+    """TangleClaw's id of a project, as far as it was told of it; None where that is not known."""
+    from fleethub.integrations.tangleclaw.shared_document import names
+
+    return next((number for number, name in names(root / ".fleethub").items() if same_name(name, project)), None)
+
+
 def spelled(fleet: Fleet, project: str) -> str:
     """The name of who asks as the spec spells its owner: written in another way it would be a second one."""
     blocks = (*fleet.nodes.values(), *fleet.keys.values(), *fleet.models.values(), *fleet.backends.values())

@@ -7,9 +7,9 @@ command line's options are made from their fields.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fleethub.model.edit import Assign, Edit, Register, Release
 from fleethub.sizing.quant import BITS
@@ -44,8 +44,25 @@ class NodeInput(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    project: Annotated[Label, Field(description="who asks: the entry's owner, or who wants to be", examples=["Volta"])]
+    project: Annotated[
+        Label,
+        Field(
+            description="who asks: the entry's owner, or who wants to be; or projectId, TangleClaw's number",
+            examples=["Volta"],
+        ),
+    ]
     force: Annotated[bool, Field(description="Take the entry over from its owner; recorded.")] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_number(cls, value: Any) -> Any:
+        """A pane knows its project by TangleClaw's number; the name is known from ``tangleclaw register``."""
+        ids = [key for key in ("projectId", "project_id") if isinstance(value, dict) and key in value]
+        if len(ids) != 1 or "project" in value:
+            return value
+        number = value[ids[0]]
+        good = isinstance(number, int | str) and not isinstance(number, bool) and str(number).isdecimal()
+        return {k: v for k, v in value.items() if k != ids[0]} | {"project": str(number)} if good else value
 
     def edit(self) -> Edit:
         """The edit of the spec that it asks for."""

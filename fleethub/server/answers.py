@@ -97,11 +97,13 @@ class CapacityAnswer(Answered):
 class WriteAnswer(Answered):
     """What was written into the spec; nothing is applied. ``next`` says what the next apply does.
 
-    ``forced`` says whose entry ``force`` took over. ``node`` is the entry now, null once it is released.
+    ``project_id``: TangleClaw's, where it is known. ``forced`` says whose entry ``force`` took over.
+    ``node`` is the entry now, null once it is released.
     """
 
     action: Literal["assign", "release", "register", "set"]
-    project: str
+    project: str | None
+    project_id: str | None
     changed: bool
     spec: str
     diff: list[str]

@@ -15,6 +15,7 @@ from fleethub import __version__
 from fleethub.model.errors import FleetHubError
 from fleethub.server.access import OPEN, AccessGuard, AccessPolicy
 from fleethub.server.approving import approving
+from fleethub.server.camel import CamelCase
 from fleethub.server.errors import BUG, Refusal, refusal_of
 from fleethub.server.page import page
 from fleethub.server.reading import reading
@@ -24,12 +25,13 @@ from fleethub.server.writing import writing
 ABOUT = """What runs where in one self-hosted inference fleet, whether it fits, and edits of its spec.
 
 Reads have no side effects. Writes edit the spec and never apply: `fleethub apply` does. Every error is
-`{error, code, …}`. `project` says who asks; it is no authentication."""
+`{error, code, …}`. With `?case=camel` keys are written as in
+`staleAfter`, asked and answered. `project` says who asks; it is no authentication."""
 
 
 def build(site: Site, policy: AccessPolicy) -> ASGIApp:
     """Everything behind the guards."""
-    return AccessGuard(api(site, policy), policy)
+    return AccessGuard(CamelCase(api(site, policy)), policy)
 
 
 def api(site: Site, policy: AccessPolicy | None = None) -> FastAPI:

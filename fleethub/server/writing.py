@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -17,7 +18,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
 from fleethub.operations import capacity, edit_write
 from fleethub.operations.edit import EditInput, propose
-from fleethub.operations.edit_ownership import entry_of
+from fleethub.operations.edit_ownership import by_name, entry_of, number_of
 from fleethub.operations.inputs import AssignInput, CapacityInput, NodeInput, RegisterInput, ReleaseInput
 from fleethub.operations.snapshots import Snapshot
 from fleethub.server.answers import ErrorAnswer, WriteAnswer, findings_data, plan_summary
@@ -121,7 +122,7 @@ def _gone(snapshot: Snapshot, asked: ReleaseInput) -> dict[str, Any]:
     says = f"nothing is written: there is no node {asked.node} in the spec{does}"
     return {
         "action": "release",
-        "project": asked.project,
+        **_asker(snapshot, by_name(Path(snapshot.fleet.root), asked.project) if snapshot.fleet else asked.project),
         "changed": False,
         "spec": snapshot.fleet.digest if snapshot.fleet else "",
         "diff": [],
@@ -142,7 +143,7 @@ def _answer(proposal: Proposal, written: Written, now: Snapshot, name: str) -> d
         says = f"nothing is applied yet: the next fleethub apply {does}"
     return {
         "action": proposal.action,
-        "project": proposal.project,
+        **_asker(now, proposal.project),
         "changed": bool(written.files),
         "spec": written.digest,
         "diff": list(proposal.diff),
@@ -154,13 +155,19 @@ def _answer(proposal: Proposal, written: Written, now: Snapshot, name: str) -> d
     }
 
 
+def _asker(snapshot: Snapshot, project: str) -> dict[str, str | None]:
+    """A project by its name, and by TangleClaw's id of it where that is known."""
+    number = number_of(Path(snapshot.fleet.root), project) if snapshot.fleet and project else None
+    return {"project": project or None, "project_id": number}
+
+
 def _refusal(snapshot: Snapshot, proposal: Proposal, models: Iterable[str]) -> Refusal:
     """Why a proposal is not written, with all that the caller needs to go on."""
     if proposal.owned:
         return Refusal(
             "OWNED",
             f"{proposal.findings[0].message}. Ask them, or repeat with force to take it over.",
-            owner={**(proposal.entry or {}), "project": (proposal.entry or {}).get("owner")},
+            owner={**(proposal.entry or {}), **_asker(snapshot, (proposal.entry or {}).get("owner") or "")},
         )
     if proposal.findings:
         return Refusal("REFUSED", proposal.findings[0].message, findings=findings_data(proposal.findings))
