@@ -45,15 +45,16 @@ def init(path: Path, trusting: Trusting) -> tuple[str, tuple[str, ...]]:
         store.close()
 
 
-def migrate(path: Path, source: str, trusting: Trusting, wait: float = 0) -> StateWritten:
+def migrate(path: Path, source: str, trusting: Trusting, wait: float = 0, endpoint: str = "") -> StateWritten:
     """Take the state from ``source`` (``file``, a reference or URL as in ``[state] store``) to the store that the spec
     names: the lockfile with its serial, earlier ones, the history, documents. Where it was stays locked, with a message
-    that says where it is, for whoever has the spec of before; one that broke off is gone on with.
+    that says where it is, for whoever has the spec of before; one that broke off is gone on with. ``endpoint``: of an
+    object store as ``source`` that is not its cloud's own; none: the spec's.
 
     Raises InputError, NoStateError, HasStateError, and what ``init`` and locks raise.
     """
     fleet = load_fleet(path)
-    there = store_of(_from(fleet, source))
+    there = store_of(_from(fleet, source, endpoint))
     here = opened(fleet, trusting)
     try:
         if there.place == here.place:
@@ -111,13 +112,13 @@ def _entered(here: Store) -> Iterator[bool]:
         raise
 
 
-def _from(fleet: Fleet, source: str) -> Fleet:
+def _from(fleet: Fleet, source: str, endpoint: str) -> Fleet:
     """The fleet with its state where it was; whoever names that at a prompt trusts it."""
     try:
         store = "" if source == FILE else state_store(source)
     except ValueError:
         raise InputError("--from is file, a reference (env:, file:, command:), or s3://, gs://, az://") from None
-    return replace(fleet, state=State(store=store, endpoint=fleet.state.endpoint))
+    return replace(fleet, state=State(store=store, endpoint=endpoint or fleet.state.endpoint))
 
 
 def _moved(root: Path, there: Store, here: Store, was: bool) -> StateWritten:

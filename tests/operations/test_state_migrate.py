@@ -11,12 +11,14 @@ from fleethub.fleetspec import load
 from fleethub.lockfile.text import dump
 from fleethub.lockfile.text import load as load_lockfile
 from fleethub.model.exit import Exit
+from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
+from fleethub.operations import state_migrate
 from fleethub.operations.state_migrate import HasStateError, carry
 from fleethub.operations.stores import opened
 from fleethub.stores.interface import LockedError
 from tests.stores.memory import MemoryStore, Shared
-from tests.support import MASTER
+from tests.support import MASTER, Place
 from tests.test_laws import World
 from tests.views.test_text import MODELS
 
@@ -169,3 +171,22 @@ def test_what_was_refused_holds_nothing(tmp_path: Path) -> None:
     with pytest.raises(HasStateError, match="here holds a lockfile of serial 9 already"):
         carry(tmp_path, there, here)
     assert (there.holder(), here.holder()) == (None, None)
+
+
+def test_a_store_with_an_endpoint_of_its_own_can_be_left(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spec of now does not say any more where the service was."""
+    opened_at: list[tuple[str, str]] = []
+
+    def store_of(fleet: Fleet, *_: object) -> MemoryStore:
+        opened_at.append((str(fleet.state.store), fleet.state.endpoint))
+        return filled("there")
+
+    monkeypatch.setattr(state_migrate, "store_of", store_of)
+    place.run("state", "migrate", "--from", "s3://bucket/fleet", "--endpoint", "http://minio:9000", "-y", code=0)
+    assert opened_at == [("s3://bucket/fleet", "http://minio:9000")]
+    assert place.lockfile == LOCKFILE
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "fleet", '[fleet]\nname = "monad"\n')

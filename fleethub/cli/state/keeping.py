@@ -39,9 +39,10 @@ def init_(options: dict[str, object]) -> None:
     metavar="file|REF|URL",
     help="Where the state is: fleet.lock, or what [state] store was.",
 )
+@click.option("--endpoint", default="", metavar="URL", help="What [state] endpoint was, where it is another now.")
 @click.option("--yes", "-y", is_flag=True, help="Write without asking.")
 @click.pass_obj
-def migrate_(options: dict[str, object], source: str, yes: bool) -> None:
+def migrate_(options: dict[str, object], source: str, endpoint: str, yes: bool) -> None:
     """Take the state to the store that [state] names by now: lockfile, earlier ones, history, saved plans.
 
     Serial and lineage stay, so that nothing on proxies and nodes changes. A store that holds a lockfile is left as it
@@ -54,7 +55,7 @@ def migrate_(options: dict[str, object], source: str, yes: bool) -> None:
 
         if not agreed(out, yes, False, "Take the state to the store that the spec names?"):
             return ended(out, Exit.FINE)
-        written = migrate(out.path, source, out.trusting(), out.wait)
+        written = migrate(out.path, source, out.trusting(), out.wait, endpoint)
         ended(out, Exit.FINE, written)
         out.text("Next: fleethub plan")
         return Exit.FINE
