@@ -8,6 +8,7 @@ skipped. An answer without both lines is none: it says nothing of the machine, l
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Iterable
 
 from fleethub.clients.scripts import load
 from fleethub.clients.shell import Output, Shell, ShellError
@@ -15,6 +16,7 @@ from fleethub.model.text import heard
 
 #: Goes before a script, with ``frame`` assigned: what stands in both lines.
 _BEGIN = load("answer")
+_KEPT = 4096  # bytes of what others write around a long answer
 FOREIGN = "a login script of that account writes into it, or lets no command run"
 
 
@@ -22,10 +24,59 @@ class AnswerError(ShellError):
     """What came back is not the script's whole answer. The message is fit to be shown, and names no machine."""
 
 
-def ask(shell: Shell, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
-    """Run a script; its own output and exit code, without what others wrote around it. Raises ShellError."""
+def ask(
+    shell: Shell, script: str, stdin: bytes = b"", timeout: float = 20.0, feed: Iterable[bytes] | None = None
+) -> Output:
+    """Run a script; its own output and exit code, without what others wrote around it. Raises ShellError.
+
+    ``feed`` and what ``timeout`` means with it: as in ``Shell.flow``.
+    """
     nonce = secrets.token_hex(16)
-    done = shell.run(f"frame='fleethub {nonce}'\n{_BEGIN}{script}", stdin, timeout)
+    text = f"frame='fleethub {nonce}'\n{_BEGIN}{script}"
+    return _unframed(nonce, shell.run(text, stdin, timeout) if feed is None else shell.flow(text, stdin, timeout, feed))
+
+
+def listen(shell: Shell, script: str, stdin: bytes, timeout: float, sink: Callable[[bytes], None]) -> Output:
+    """Run a script and hand its own output on as it comes, as in ``Shell.flow``. Raises ShellError."""
+    nonce = secrets.token_hex(16)
+    frame = _Frame(nonce, sink)
+    done = shell.flow(f"frame='fleethub {nonce}'\n{_BEGIN}{script}", stdin, timeout, sink=frame.take)
+    return _unframed(nonce, Output(done.code, frame.around(), done.err))
+
+
+class _Frame:
+    """What comes between the two lines is handed on; what is around them is kept, as far as it is looked at."""
+
+    def __init__(self, nonce: str, sink: Callable[[bytes], None]) -> None:
+        self._begin, self._end = f"\nfleethub {nonce} begin\n".encode(), f"\nfleethub {nonce} end ".encode()
+        self._sink, self._head, self._rest, self._tail = sink, b"", b"", b""
+
+    def take(self, data: bytes) -> None:
+        """The next bytes; what the second line may begin with is held back."""
+        if self._tail:
+            self._tail = (self._tail + data)[:_KEPT]
+            return
+        self._rest += data
+        if not self._head:
+            before, begun, rest = self._rest.partition(self._begin)
+            if not begun:
+                self._rest = self._rest[:_KEPT] + self._rest[_KEPT:][-len(self._begin) :]
+                return
+            self._head, self._rest = before[:_KEPT] + begun, rest
+        body, ended, tail = self._rest.partition(self._end)
+        if ended:
+            self._rest, self._tail = b"", ended + tail[:_KEPT]
+        else:
+            body, self._rest = self._rest[: -len(self._end)], self._rest[-len(self._end) :]
+        if body:
+            self._sink(body)
+
+    def around(self) -> bytes:
+        """All but what was handed on."""
+        return self._head + self._rest + self._tail
+
+
+def _unframed(nonce: str, done: Output) -> Output:
     head, begun, rest = done.out.partition(f"\nfleethub {nonce} begin\n".encode())
     if not begun:
         said = _short(head) or _short(done.err)

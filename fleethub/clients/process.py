@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
@@ -30,18 +30,42 @@ class Output:
     err: bytes
 
 
-def run(argv: Sequence[str], stdin: bytes, timeout: float, env: Mapping[str, str], who: str) -> Output:
+def run(
+    argv: Sequence[str],
+    stdin: bytes,
+    timeout: float,
+    env: Mapping[str, str],
+    who: str,
+    feed: Iterable[bytes] | None = None,
+    sink: Callable[[bytes], None] | None = None,
+) -> Output:
     """Run a program at most ``timeout`` seconds; raises OSError when it cannot be started, ShellError else.
 
-    ``who`` begins the error's message.
+    ``who`` begins the error's message. ``feed`` goes on behind ``stdin``, ``sink`` gets standard output as it comes,
+    and ends the program by an OSError; with either, ``timeout`` is how long nothing may move.
     """
     process = start(argv, env)
-    end = time.monotonic() + timeout
+    moved = time.monotonic()
     out, err, full = bytearray(), bytearray(), threading.Event()
+
+    def move() -> None:
+        nonlocal moved
+        if feed is not None or sink is not None:
+            moved = time.monotonic()
+
+    def left() -> float:
+        return max(moved + timeout - time.monotonic(), 0)
 
     def listen(pipe: IO[bytes], into: bytearray, limit: int, cut: bool) -> None:
         with suppress(OSError, ValueError):
             while data := os.read(pipe.fileno(), 65536):
+                move()
+                if pipe is process.stdout and sink is not None:
+                    try:
+                        sink(data)
+                    except OSError:
+                        kill(process)
+                    continue
                 into += data[: max(limit - len(into), 0)]
                 if not cut and len(into) >= limit:
                     full.set()
@@ -50,6 +74,9 @@ def run(argv: Sequence[str], stdin: bytes, timeout: float, env: Mapping[str, str
     def speak(pipe: IO[bytes]) -> None:
         with suppress(OSError, ValueError):
             pipe.write(stdin)
+            for part in feed or ():
+                pipe.write(part)
+                move()
             pipe.close()
 
     pipes = (process.stdin, process.stdout, process.stderr)
@@ -61,9 +88,12 @@ def run(argv: Sequence[str], stdin: bytes, timeout: float, env: Mapping[str, str
     for thread in threads:
         thread.start()
     try:
-        code = process.wait(max(end - time.monotonic(), 0))
+        while not _ended(process, left()):
+            if not left():
+                raise subprocess.TimeoutExpired(argv, timeout)
         for thread in threads[:2]:  # a child in the background may hold the pipes
-            thread.join(max(end - time.monotonic(), 0))
+            while thread.is_alive() and left():
+                thread.join(left())
         late = any(thread.is_alive() for thread in threads[:2])
     except subprocess.TimeoutExpired:
         late = True
@@ -79,8 +109,17 @@ def run(argv: Sequence[str], stdin: bytes, timeout: float, env: Mapping[str, str
     if full.is_set():
         raise ShellError(f"{who} wrote more than {LARGEST >> 20} MiB")
     if late:
-        raise ShellError(f"{who} did not end within {timeout:g} s")
-    return Output(code, bytes(out), bytes(err))
+        raise ShellError(f"{who} did not {'go on' if feed or sink else 'end'} within {timeout:g} s")
+    return Output(process.returncode, bytes(out), bytes(err))
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether it ends within that time."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def start(

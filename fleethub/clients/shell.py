@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from fleethub.clients import process
@@ -31,6 +31,18 @@ class Shell(Protocol):
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
         """Run a POSIX shell script, at most ``timeout`` seconds; raises ShellError."""
+
+    def flow(
+        self,
+        script: str,
+        stdin: bytes,
+        timeout: float,
+        feed: Iterable[bytes] | None = None,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> Output:
+        """The same of what is too much to be kept: ``feed`` goes on behind ``stdin``, ``sink`` gets what it prints, and
+        may end it by an OSError; ``timeout`` is how long nothing may move.
+        """
 
 
 class Shells:
@@ -86,6 +98,17 @@ class Stranger:
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
         """Raise ShellError."""
+        return self.flow(script, stdin, timeout)
+
+    def flow(
+        self,
+        script: str,
+        stdin: bytes,
+        timeout: float,
+        feed: Iterable[bytes] | None = None,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> Output:
+        """Raise ShellError."""
         raise ShellError(f"ssh://{self.address} is not known on this machine, so nobody logged in there")
 
 
@@ -94,10 +117,23 @@ class Local:
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
         """Run a script here, as ``Shell`` says. What it started and left behind in its session is ended with it."""
+        return self.flow(script, stdin, timeout)
+
+    def flow(
+        self,
+        script: str,
+        stdin: bytes,
+        timeout: float,
+        feed: Iterable[bytes] | None = None,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> Output:
+        """Run a script here, as ``Shell`` says."""
         env = {name: os.environ[name] for name in PASSED if name in os.environ}
         try:
             with noted(f"a script of {len(script)} bytes", "on this machine") as note:
-                done = process.run(["/bin/sh", "-c", script], stdin, timeout, env, "a script on this machine")
+                done = process.run(
+                    ["/bin/sh", "-c", script], stdin, timeout, env, "a script on this machine", feed, sink
+                )
                 note.ended = f"exit {done.code}"
             return done
         except OSError as error:

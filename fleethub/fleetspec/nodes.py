@@ -57,6 +57,7 @@ class NodeCheck:
         yield from self.variables()
         yield from self.owned()
         yield from self.wiring()
+        yield from self.moving()
 
     def type(self) -> Iterator[Finding]:
         if self.kind is None:
@@ -147,6 +148,13 @@ class NodeCheck:
                 known = ", ".join(sorted(self.context.spec.backends)) or "none"
                 message = f"wiring.{id}.endpoint is {shown(table.endpoint)}, which names no backend"
                 yield self.finding("spec.reference", message, (*path, "endpoint"), f"BACKEND.ENDPOINT, of {known}")
+
+    def moving(self) -> Iterator[Finding]:
+        """Only of a node that FleetHub started it is known what it keeps itself, and how it is ended."""
+        if self.values.get("move_state") and self.values.get("manage", "whole") != "whole":
+            message = 'move_state copies what a node keeps itself, and with manage = "wiring" that is its operator\'s'
+            hint = "take move_state out, and copy those folders by hand"
+            yield self.finding("spec.value", message, ("move_state",), hint)
 
     def twice(self, way: Hop, first: Entry, second: Entry) -> Finding:
         told = [

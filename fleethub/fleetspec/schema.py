@@ -303,6 +303,11 @@ class RoleTable(TypeTables):
         None, description="auto (default): restart when needed; never: a human does"
     )
     command: list[v.Line] | None = Field(None, description="Arguments of the activation's own command, as a list")
+    move_state: bool | None = Field(
+        None,
+        description="Whether what it keeps itself (state, workspace) is copied along when its target changes; "
+        "default false",
+    )
     settle: v.Duration | None = Field(None, description='How long it must be well after activation, like "10s"')
     timeout: v.PositiveDuration | None = Field(None, description='How long activation may take, like "60s"')
     generation: int | None = Field(None, ge=1, le=2**31 - 1, description="Generation of its gateway token, 1 or more")

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fleethub.kinds import KINDS
-from fleethub.model.address import Address
+from fleethub.model.address import WAS, Address, successor, turn
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Needs
-
-#: What follows a name in the address of what is left behind at an earlier place; no name of a spec holds it.
-WAS = "@was"
 
 
 def moves_of(wanted: Mapping[Address, AnyResource], locked: Mapping[Address, AnyLocked]) -> dict[Address, Address]:
@@ -25,9 +22,9 @@ def moves_of(wanted: Mapping[Address, AnyResource], locked: Mapping[Address, Any
 
 
 def old_place(address: Address, locked: Mapping[Address, AnyLocked]) -> Address:
-    """The address of what is left behind, among the records that there are."""
-    names = (Address(address.kind, f"{address.name}{WAS}{n or ''}") for n in range(len(locked) + 1))
-    return next(name for name in names if name not in locked)
+    """The address of what is left behind, among the records that there are: after those of earlier moves."""
+    n = max((turn(other) + 1 for other in locked if successor(other) == address), default=0)
+    return Address(address.kind, f"{address.name}{WAS}{n or ''}")
 
 
 def renames_of(fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> dict[Address, Address]:
@@ -55,12 +52,6 @@ def lockfile_after(lockfile: Lockfile | None, renamed: Mapping[Address, Address]
         return lockfile
     owed = {renamed.get(address, address): since for address, since in lockfile.owed.items()}
     return replace(lockfile, resources=readdressed(lockfile.resources, renamed), owed=owed)
-
-
-def successor(address: Address) -> Address | None:
-    """Who comes in the place of what is left behind; None for what is not."""
-    name, was, _ = address.name.partition(WAS)
-    return Address(address.kind, name) if was else None
 
 
 def readdressed(locked: Mapping[Address, AnyLocked], renamed: Mapping[Address, Address]) -> dict[Address, AnyLocked]:

@@ -95,12 +95,17 @@ class ObserveContext:
 
 @dataclass(frozen=True, slots=True)
 class ResourceState(Generic[A, M, T]):
-    """One resource under judgement: wanted, observed, last applied; each may be missing, not all at once."""
+    """One resource under judgement: wanted, observed, last applied; each may be missing, not all at once.
+
+    ``earlier``: what is left of it at its old places, the last one last. ``moved``: of an old place, what it is now.
+    """
 
     address: Address
     want: Resource[A, M] | None
     have: Seen[A, T] | Absent | Unknown
     locked: Locked[A] | None
+    earlier: tuple[ResourceState[A, M, T], ...] = ()
+    moved: Resource[A, M] | None = None
 
     @property
     def seen(self) -> Seen[A, T] | None:

@@ -67,3 +67,18 @@ def consumer(name: str) -> Address:
 
 #: The kinds whose blocks are a fleet's ``nodes``: whoever calls models.
 CALLERS = ("node", "consumer")
+
+
+#: What follows a name in the address of what is left behind at an earlier place; no name of a spec holds it.
+WAS = "@was"
+
+
+def successor(address: Address) -> Address | None:
+    """Who comes in the place of what is left behind; None for what is not."""
+    name, was, _ = address.name.partition(WAS)
+    return Address(address.kind, name) if was else None
+
+
+def turn(address: Address) -> int:
+    """Which of the old places that are left it is, from 0: a later one has more."""
+    return int(address.name.partition(WAS)[2] or 0)

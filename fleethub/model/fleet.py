@@ -260,7 +260,8 @@ class Node(Block):
     type's files to paths below the target. ``declared`` is its type where the fleet brings it. ``command`` makes it use
     its files, ``stop`` ends it. ``port`` 0: none is known. ``settle`` and ``timeout`` in seconds. ``wiring``: providers
     of its own config by id, with ``manage = "wiring"``. ``ignore``: what is left alone where somebody changed it,
-    files or paths of FleetHub's part as a plan names them. ``consumer``: it stands in ``[consumers]``.
+    files or paths of FleetHub's part as a plan names them. ``consumer``: it stands in ``[consumers]``. ``move_state``:
+    what it keeps itself goes along to a new target.
     """
 
     host: str
@@ -286,6 +287,7 @@ class Node(Block):
     declared: DeclaredType | None = None
     wiring: Mapping[str, WiredProvider] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
+    move_state: bool = False
     consumer: bool = False
 
     @property

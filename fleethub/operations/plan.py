@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from fleethub.engines.registry import ENGINES
-from fleethub.kinds.readdress import readdressed, renaming, successor
-from fleethub.model.address import Address, node
+from fleethub.kinds.readdress import readdressed, renaming
+from fleethub.model.address import Address, node, successor
 from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
@@ -106,6 +106,17 @@ def _known(
     return readdressed(lockfile.resources, renaming(fleet, wanted, lockfile.resources))
 
 
+def _taken_along(plan: Plan, fleet: Fleet, moved: Address) -> str:
+    """What a move means for what runs at the old place, and for what the node keeps there itself."""
+    steps = {step.do.operation for step in plan.steps if step.address == moved}
+    stays = "what it keeps there itself (state, workspace) stays there"
+    if "node.copy" in steps:
+        stays = "what it keeps there itself (state, workspace) is copied along, and stays there too"
+    elif moved.name in fleet.nodes and fleet.nodes[moved.name].move_state:
+        stays = "nothing that it keeps there itself is copied by this plan"
+    return f"it is ended there before it starts here; {stays}" if "node.stop" in steps else stays
+
+
 def _moves(plan: Plan, fleet: Fleet, lockfile: Lockfile | None) -> Iterable[str]:
     """What is renamed, what changes its place, and what of the spec's ``[[moved]]`` is done."""
     known = lockfile.resources if lockfile else {}
@@ -113,8 +124,7 @@ def _moves(plan: Plan, fleet: Fleet, lockfile: Lockfile | None) -> Iterable[str]
     for before, after in sorted(plan.renamed.items()):
         if (moved := successor(after)) is not None:
             place = fleet.nodes[moved.name].target if moved.name in fleet.nodes else "elsewhere"
-            stays = "what it keeps there itself (state, workspace) stays there"
-            yield f"{moved} moves from {known[before].source.at} to {place}: {stays}"
+            yield f"{moved} moves from {known[before].source.at} to {place}: {_taken_along(plan, fleet, moved)}"
         else:
             same = after.kind == "key" and known[before].generation == generations.get(after, known[before].generation)
             yield f"{before} is {after} now" + ("; its value stays" if same else "")

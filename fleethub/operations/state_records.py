@@ -8,8 +8,8 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from fleethub.kinds import KINDS
-from fleethub.kinds.readdress import readdressed, successor
-from fleethub.model.address import Address
+from fleethub.kinds.readdress import readdressed
+from fleethub.model.address import Address, successor
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.finding import CODES

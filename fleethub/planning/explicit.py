@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.values import ObserveContext, of_kind
-from fleethub.model.address import Address
+from fleethub.model.address import Address, successor
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Action, Blocker, Change, Orders, Phase, Step, Why
@@ -48,6 +48,10 @@ def forget(state: PlanningState, orders: Orders) -> None:
         unseen, stays = isinstance(item.have, Unknown), state.kind(address).stays(item)
         if item.want is None and item.locked and not item.locked.protected and (unseen or stays):
             state.verdicts[address] = Verdict(Action.RECORD, says="" if unseen else stays, let_go=not unseen)
+            now = state.items.get(successor(address) or address)
+            if now is not None and now.earlier:  # nobody waits for what is let go of
+                left = tuple(old for old in now.earlier if old.address != address)
+                state.items[now.address] = replace(now, earlier=left)
 
 
 def prune(

@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import in_use, record
-from fleethub.kinds.readdress import readdressed, renaming, successor
+from fleethub.kinds.readdress import readdressed, renaming
 from fleethub.kinds.values import ObserveContext, Work, of_kind
-from fleethub.model.address import Address
+from fleethub.model.address import Address, successor
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import union
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.values import AnyState, ObserveContext, ResourceState
-from fleethub.model.address import Address
+from fleethub.model.address import Address, successor, turn
 from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Needs, Observation, Unknown
 from fleethub.model.plan import Blocker
@@ -47,6 +47,20 @@ def items_of(
         have = observed(KINDS[address.kind], address, want, record_, context, blocks)
         want = KINDS[address.kind].completed(want, have, record_) if want else None
         items[address] = ResourceState(address, want, have, record_)
+    return _with_places(items)
+
+
+def _with_places(items: dict[Address, AnyState]) -> dict[Address, AnyState]:
+    """Each with what is left of it at its old places, and each old place with what came of it."""
+    places: dict[Address, list[AnyState]] = {}
+    for address, item in items.items():
+        if (now := successor(address)) is not None:
+            places.setdefault(now, []).append(item)
+    for now, old in places.items():
+        moved = items[now].want if now in items else None
+        items |= {item.address: replace(item, moved=moved) for item in old}
+        if now in items:
+            items[now] = replace(items[now], earlier=tuple(sorted(old, key=lambda item: turn(item.address))))
     return items
 
 

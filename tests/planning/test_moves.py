@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from fleethub.kinds.readdress import WAS
-from fleethub.model.address import Address, key, node
+from fleethub.kinds.node.actions import CopyFolders, RemoveNode, StopNode
+from fleethub.model.address import WAS, Address, key, node
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Action, Orders, Part, Phase
 from tests.fleets import Spec, fleet
@@ -112,8 +113,129 @@ def test_a_target_takes_its_old_place_along() -> None:
     assert {node("a"), OLD} <= {c.address for c in made.changes}
 
 
-def test_on_one_machine_it_is_removed_first_for_both_would_have_its_port() -> None:
-    made = plan(settled(at(HERE)), at("ssh://ops@here/srv/elsewhere"))
+ASIDE = "ssh://ops@here/srv/elsewhere"
+
+
+def taking(target: str, *chain: str) -> Spec:
+    return fleet().models("one", "two").node("a", *(chain or ("one",)), target=target, move_state=True)
+
+
+def lived(spec: Spec, target: str = HERE) -> World:
+    """Its process has written something there."""
+    return settled(spec).at_node(target, lambda n: replace(n, kept="memory"))
+
+
+def test_on_one_machine_it_is_ended_before_it_starts_anew() -> None:
+    made = plan(settled(at(HERE)), at(ASIDE))
+    ids = [s.id for s in made.steps if s.address.kind == "node"]
+    assert ids == ["node.a/deliver", "node.a/activate", "node.a/stop", "node.a/settle", f"{OLD}/remove"]
+    assert "node.a/stop" in next(s for s in made.steps if s.id == "node.a/activate").after
+    (remove,) = [s.do for s in made.steps if s.address == OLD]
+    assert isinstance(remove, RemoveNode)
+    assert remove.argv == (), "what ends the project there would end the new one"
+    assert remove.by_hand == ""
+    done = apply(settled(at(HERE)), made)
+    assert done.failed == []
+    assert plan(done.world, at(ASIDE)).changes == ()
+
+
+def test_on_one_machine_what_nobody_can_end_is_removed_first() -> None:
+    before, after = (
+        fleet().models("one").node("a", "one", target=target, activate="never") for target in (HERE, ASIDE)
+    )
+    made = plan(settled(before), after)
     (change,) = [c for c in made.changes if c.address.kind == "node"]
     assert (change.address, change.action) == (Address("node", "a"), Action.BLOCKED)
     assert "remove the node in one apply" in change.blockers[0].reason
+
+
+@pytest.mark.parametrize("target", [THERE, ASIDE])
+def test_what_it_keeps_itself_goes_along_and_breaks_off_anywhere(target: str) -> None:
+    """Never copied while anybody writes there (the world refuses that), and never after it started there."""
+    world, spec = lived(taking(HERE)), taking(target, "two")
+    steps = plan(world, spec).steps
+    copy = next(s for s in steps if isinstance(s.do, CopyFolders))
+    assert (copy.do.folders, "node.a/stop" in copy.after) == (("state", "workspace"), True)  # type: ignore[attr-defined]
+    for crash in range(1, len(steps) + 2):
+        broken = apply(world, plan(world, spec), crash=crash).world
+        for n in (1, 2, None):  # and again
+            broken = apply(broken, plan(broken, spec), **({"crash": n} if n else {})).world
+            assert denied(broken) == []
+        assert plan(broken, spec).changes == ()
+        assert broken.nodes[target].kept == "memory"
+        assert broken.nodes[HERE].kept == "memory", "what a process wrote is never deleted"
+
+
+def test_without_it_nothing_is_copied() -> None:
+    world = lived(at(HERE))
+    made = plan(world, at(THERE))
+    assert not any(isinstance(s.do, CopyFolders | StopNode) for s in made.steps)
+    assert apply(world, made).world.nodes[THERE].kept == ""
+
+
+def test_what_ran_there_since_is_its_own() -> None:
+    """It moved without its folders: asked for afterwards, nothing is copied over what it has by now."""
+    world = lived(at(HERE))
+    moved = plan(world, at(THERE))
+    broken = apply(world, moved, crash=len(moved.steps) - 1).world  # before its old place is taken down
+    assert OLD in broken.lockfile.resources  # type: ignore[union-attr]
+    assert not any(isinstance(s.do, CopyFolders | StopNode) for s in plan(broken, taking(THERE)).steps)
+
+
+def test_it_waits_for_the_place_that_has_its_folders() -> None:
+    world, spec = lived(taking(HERE)), taking(THERE)
+    read = facts(world, spec)
+    dark = replace(read, readings={**read.readings, ("host", HERE): Unknown("no route to host", read.at)})
+    made = plan(world, spec, facts=dark)
+    change = next(c for c in made.changes if c.address == node("a"))
+    assert change.action is Action.BLOCKED
+    assert change.blockers[0].reason == (
+        f"waits for {OLD}: no route to host; without it: fleethub apply --forget {OLD}"
+    )
+    let_go = plan(world, spec, facts=dark, orders=Orders(frozenset({OLD})))
+    assert apply(world, let_go).world.nodes[THERE].kept == ""
+
+
+def test_it_comes_from_where_it_ran_last() -> None:
+    """There and back again, and a place where it never came up has nothing to give."""
+    world = lived(taking(HERE))
+    made = plan(world, taking(THERE))
+    begun = apply(world, made, crash=[s.id for s in made.steps].index("node.a/copy")).world
+    third = taking("ssh://ops@third/srv/a")
+    made = plan(begun, third)
+    (copy,) = [s.do for s in made.steps if isinstance(s.do, CopyFolders)]
+    assert copy.origin.at == HERE
+    done = apply(begun, made).world
+    assert plan(done, third).changes == ()
+    assert done.nodes["ssh://ops@third/srv/a"].kept == "memory"
+
+
+def test_taken_back_it_starts_again_where_it_was() -> None:
+    """What ended it there said so in its mark: nobody takes it for one that runs."""
+    world = lived(taking(HERE))
+    made = plan(world, taking(THERE))
+    stopped = apply(world, made, crash=[s.id for s in made.steps].index("node.a/activate") + 2).world
+    assert stopped.nodes[HERE].process is None
+    back = plan(stopped, taking(HERE))
+    assert "node.a/activate" in [s.id for s in back.steps]
+    done = apply(stopped, back).world
+    assert done.nodes[HERE].process is not None
+    assert plan(done, taking(HERE)).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "target", "why"),
+    [
+        ({"activate": "never"}, THERE, "move_state needs a node that FleetHub starts itself"),
+        ({}, "nodes/a", "move_state takes what it keeps itself to another machine"),
+        ({"files": {"env": "state/.env"}}, THERE, "state/.env is where FleetHub puts a secret"),
+    ],
+)
+def test_what_it_cannot_take_along_is_said(fields: dict[str, Any], target: str, why: str) -> None:
+    before, after = (
+        fleet().models("one").node("a", "one", target=at, move_state=True, **fields) for at in (HERE, target)
+    )
+    made = plan(settled(before), after)
+    change = next(c for c in made.changes if c.address == node("a"))
+    assert change.action is Action.BLOCKED
+    assert any(why in b.reason for b in change.blockers), change.blockers

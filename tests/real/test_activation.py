@@ -362,3 +362,72 @@ def test_a_text_for_the_nodes_agents_restarts_nothing(far: Far) -> None:
     far.place.plan_is_empty()
     assert not (far.root / "volta/workspace/FLEETHUB.md").exists()
     assert (far.pid("openclaw-volta"), len(far.docker("up"))) == (first, started)
+
+
+def lives(far: Far, name: str) -> dict[str, bytes]:
+    """What the node's process wrote: something large, something that only it may read, a link."""
+    root = far.root / name
+    (root / "state/sessions").mkdir()
+    (root / "state/sessions/one.sqlite").write_bytes(os.urandom(6 << 20))
+    (root / "state/credentials").write_text("its own")
+    (root / "state/credentials").chmod(0o600)
+    (root / "workspace/notes ü.md").write_text("remember")
+    (root / "workspace/link").symlink_to("notes ü.md")
+    return kept(root)
+
+
+def kept(root: Path) -> dict[str, bytes]:
+    found = (p for folder in ("state", "workspace") for p in (root / folder).rglob("*") if p.is_file())
+    return {f"{p.relative_to(root)} {p.lstat().st_mode:o} {p.lstat().st_uid}": p.read_bytes() for p in found}
+
+
+@pytest.mark.sample
+def test_a_node_moves_with_what_it_keeps_itself(far: Far) -> None:
+    """To another folder of its machine, for the container the same project and port: ended, copied, started."""
+    far.add("volta", *free(1), move_state="true")
+    far.place.apply()
+    mine, first = lives(far, "volta"), far.pid("openclaw-volta")
+    far.place.edit("/{name}", "/new/{name}")
+    plan = far.place.run("plan")
+    assert "it is ended there before it starts here" in plan
+    assert "is copied along, and stays there too" in plan
+    out = far.place.apply()
+    assert "node.volta/copy" in out
+    assert kept(far.root / "new/volta") == mine == kept(far.root / "volta")
+    assert sorted(p.name for p in (far.root / "volta").iterdir()) == ["state", "workspace"]
+    assert not alive(first)
+    assert alive(far.pid("openclaw-volta")), "what ends the old one does not end the new one"
+    assert len(far.docker("down")) == 1
+    far.place.plan_is_empty()
+
+
+def test_it_moves_back_over_the_older_copy_of_it(far: Far) -> None:
+    far.add("volta", *free(1), move_state="true")
+    far.place.apply()
+    lives(far, "volta")
+    far.place.edit("/{name}", "/new/{name}")
+    far.place.apply()
+    far.place.edit("/new/{name}", "/{name}")
+    (far.root / "new/volta/workspace/notes ü.md").write_text("went on")
+    mine = kept(far.root / "new/volta")
+    far.place.apply()
+    assert kept(far.root / "volta") == mine
+    far.place.plan_is_empty()
+
+
+def test_a_move_over_what_somebody_put_there_is_not_made(far: Far) -> None:
+    """It was ended by then; taken back it runs again, and nothing is lost on either side."""
+    far.add("volta", *free(1), move_state="true")
+    far.place.apply()
+    mine = lives(far, "volta")
+    (far.root / "new/volta/state").mkdir(parents=True)
+    (far.root / "new/volta/state/theirs").write_text("theirs")
+    far.place.edit("/{name}", "/new/{name}")
+    out = far.place.run("apply", "--auto-approve", code=Exit.PARTIAL)
+    assert "is no copy of what" in out
+    assert (far.root / "new/volta/state/theirs").read_text() == "theirs"
+    far.place.edit("/new/{name}", "/{name}")
+    far.place.apply()
+    assert alive(far.pid("openclaw-volta"))
+    assert kept(far.root / "volta") == mine
+    far.place.plan_is_empty()

@@ -12,7 +12,7 @@ from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRelease, KeyWiden, ProveKey
 from fleethub.kinds.key.fields import fields
 from fleethub.kinds.model.actions import ModelDelete, ModelProve, ModelPull, ModelWarm
-from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
+from fleethub.kinds.node.actions import Activate, CopyFolders, Deliver, NodeFile, RemoveNode, Settle, StopNode
 from fleethub.kinds.node.merging import merged
 from fleethub.kinds.node.restoring import restored
 from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
@@ -226,6 +226,7 @@ def _deliver(do: Deliver, world: World, fingerprinter: SecretResolver) -> World:
             {path: data for path, (data, _) in new.items()},
             process,
             sockets.strip() if do.restart else node.listener,
+            node.kept,
         ),
     )
 
@@ -237,6 +238,25 @@ def _activate(do: Activate, world: World, fingerprinter: SecretResolver) -> Worl
         raise Failed("the gateway does not answer", world)
     mark = _node_mark(do.files, do.generation, True, world, fingerprinter)
     return started(world, do.source.at, do.port, fresh=do.fresh).at_node(do.source.at, lambda n: replace(n, mark=mark))
+
+
+@_do.register
+def _stop(do: StopNode, world: World, fingerprinter: SecretResolver) -> World:
+    node = world.nodes.get(do.source.at)
+    if node is None:
+        raise Failed(f"{do.source.at} is not a folder", world)
+    mark = {name: value for name, value in node.mark.items() if name != "activated"} if node.mark else node.mark
+    return world.at_node(do.source.at, lambda n: replace(n, process=None, mark=mark))
+
+
+@_do.register
+def _copy(do: CopyFolders, world: World, fingerprinter: SecretResolver) -> World:
+    """Nobody may write there meanwhile."""
+    for at in (do.origin.at, do.source.at):
+        if at in world.nodes and world.nodes[at].process is not None:
+            raise Failed(f"{at} is still written to", world)
+    kept = world.nodes[do.origin.at].kept
+    return world.at_node(do.source.at, lambda n: replace(n, kept=kept))
 
 
 @_do.register
@@ -253,7 +273,9 @@ def _remove(do: RemoveNode, world: World, fingerprinter: SecretResolver) -> Worl
     left = {p: f for p, f in node.files.items() if p not in same}
     back = restored(do.found, {path: blob.reveal() for path, blob in do.there.items()})
     left |= {path: (data, do.modes[path]) for path, data in back.items()}
-    return world.at_node(do.source.at, lambda _: Node(left))  # OpenClaw's own folders stay, and so does the target
+    return world.at_node(
+        do.source.at, lambda _: Node(left, kept=node.kept)
+    )  # OpenClaw's own folders stay, and so does the target
 
 
 def started(world: World, target: str, port: int, fresh: bool = True) -> World:

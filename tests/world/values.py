@@ -93,6 +93,7 @@ class Node:
     applied: Mapping[str, bytes] = field(default_factory=dict)
     process: Process | None = None
     listener: str = ""
+    kept: str = ""  # what its process wrote for itself
 
     def reading(self, machine: bool) -> HostReading:
         """What FleetHub's client makes of it; ``machine``: behind SSH, where a process may run."""

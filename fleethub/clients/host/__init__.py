@@ -5,6 +5,7 @@ comes next finishes what is left: a node has its old set or its new one. See ``s
 """
 
 from fleethub.clients.host.bundle import Bundle, Check, HostError
+from fleethub.clients.host.copying import Copied, copy
 from fleethub.clients.host.target import Activation, Delivered, Hosts, Removed, Target
 
-__all__ = ["Activation", "Bundle", "Check", "Delivered", "HostError", "Hosts", "Removed", "Target"]
+__all__ = ["Activation", "Bundle", "Check", "Copied", "Delivered", "HostError", "Hosts", "Removed", "Target", "copy"]

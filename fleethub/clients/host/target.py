@@ -188,8 +188,42 @@ class Target:
         self._ended(lines, "removed")
         return Removed(tuple(sorted(named(name, 120) for name in _told(lines, "stays"))), "unstopped" in lines)
 
+    def stop(self, argv: Sequence[str], when: Sequence[str] = (), lineage: str = "", serial: int = 0) -> None:
+        """Run ``argv``, which ends the node, and take "activated" out of its mark; raises HostError, also where
+        ``when`` does not succeed and where an apply of this lineage and a higher serial wrote there.
+        """
+        self.say(scripts.STOP, [lineage, str(serial), *when, "", *argv, ""], WRITE, "stopped")
+
+    def say(
+        self,
+        script: str,
+        head: Sequence[str],
+        timeout: float,
+        word: str = "",
+        feed: Iterable[bytes] | None = None,
+    ) -> list[str]:
+        """What one of our scripts answers that is told who asks, then ``head``; ``word`` must be in it.
+
+        ``feed`` and ``timeout`` as in ``Shell.flow``. Raises HostError.
+        """
+        lines, _ = self._run(script, [self.path, _who(), *head], b"", timeout, feed=feed)
+        if word:
+            self._ended(lines, word)
+        return lines
+
+    def stdin(self, head: Sequence[str]) -> bytes:
+        """What such a script reads, for who runs it himself; raises HostError."""
+        self._stay_inside(())
+        return "".join(f"{line}\n" for line in (self.path, _who(), *head)).encode()
+
     def _run(
-        self, script: str, head: Iterable[str], data: bytes, timeout: float, paths: Iterable[str] = ()
+        self,
+        script: str,
+        head: Iterable[str],
+        data: bytes,
+        timeout: float,
+        paths: Iterable[str] = (),
+        feed: Iterable[bytes] | None = None,
     ) -> tuple[list[str], bytes]:
         """The lines of a script's answer, and what follows after ``end``; raises HostError.
 
@@ -198,7 +232,7 @@ class Target:
         self._stay_inside(paths)
         stdin = "".join(f"{line}\n" for line in head).encode() + data
         try:
-            done = ask(self.shell, script, stdin, timeout)
+            done = ask(self.shell, script, stdin, timeout, feed)
         except AnswerError as error:
             raise HostError(f"{self.remote or self.path}: {error}") from None
         except ShellError as error:

@@ -28,8 +28,8 @@ while IFS= read -r line && [ -n "$line" ]; do
   if say "$line" | sums -c >/dev/null 2>&1; then rm -f "$path" || fail "cannot remove $target/$path"; fi
   while case $path in */*) true;; *) false;; esac; do path=${path%/*}; rmdir "$path" 2>/dev/null || break; done
 done
-rm -rf $here/incoming $here/applied $here/previous || fail "cannot remove $target/$here"
-rm -f $here/mark.json; free
+rm -rf $here/incoming $here/applied $here/previous $here/arriving || fail "cannot remove $target/$here"
+rm -f $here/mark.json $here/arrived; free
 rmdir $here 2>/dev/null
 [ ! -d $here/overwritten ] || say "stays $here/overwritten"
 for name in * .[!.]* ..?*; do

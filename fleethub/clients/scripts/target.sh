@@ -9,6 +9,7 @@
 #   previous/     the set before it: what a node gets back that does not come up
 #   overwritten/  what somebody else had written in the place of a file, in a folder for each delivery that took its
 #                 place; the last ten
+#   arriving/, arrival/, arrived  what is copied from a node's old place (arrival.sh)
 #   lock/         who writes here now
 #   mark.json     the mark of what lies there, renamed last
 . ./unseen.sh

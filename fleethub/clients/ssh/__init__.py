@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from fleethub.clients.process import Output, ShellError
@@ -48,6 +49,17 @@ class Remote:
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
         """Run a script there, as ``Shell`` says."""
+        return self.flow(script, stdin, timeout)
+
+    def flow(
+        self,
+        script: str,
+        stdin: bytes,
+        timeout: float,
+        feed: Iterable[bytes] | None = None,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> Output:
+        """Run a script there, as ``Shell`` says."""
         code = script.encode("ascii")
         with self._gate:
             with self._lock:
@@ -56,7 +68,7 @@ class Remote:
                 connection = self._connection
             try:
                 with noted(f"a script of {len(code)} bytes", f"on ssh://{self._address}") as note:
-                    done = connection.run(REMOTE.format(len(code)), code + stdin, timeout)
+                    done = connection.run(REMOTE.format(len(code)), code + stdin, timeout, feed, sink)
                     note.ended = f"exit {done.code}"
                 return done
             except Broken:

@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -65,12 +66,29 @@ class Library:
             raise NeedsProgram(beyond, f"{self._address}: {says}") from None
         raise ShellError(f"{self._address}: {says}") from None
 
-    def run(self, command: str, data: bytes, timeout: float) -> Output:
-        """Run a command with ``data`` as standard input; raises Broken: the connection is then of no more use."""
+    def run(
+        self,
+        command: str,
+        data: bytes,
+        timeout: float,
+        feed: Iterable[bytes] | None = None,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> Output:
+        """Run a command with ``data`` as standard input; raises Broken: the connection is then of no more use.
+
+        ``feed``, ``sink`` and ``timeout`` as in ``process.run``.
+        """
         late = threading.Event()
-        watchdog = self._watchdog(timeout, late)
+        watchdog, since = self._watchdog(timeout, late), time.monotonic()
+
+        def move() -> None:
+            nonlocal watchdog, since
+            if (feed is not None or sink is not None) and time.monotonic() - since > 1:
+                watchdog.cancel()
+                watchdog, since = self._watchdog(timeout, late), time.monotonic()
+
         try:
-            return self._exec(command, data)
+            return self._exec(command, data, iter(feed or ()), sink, move)
         except Exception as error:  # whatever paramiko raises
             if late.is_set():
                 raise Broken(f"{self._address}: a script did not end within {timeout:g} s") from None
@@ -98,7 +116,14 @@ class Library:
         timer.start()
         return timer
 
-    def _exec(self, command: str, data: bytes) -> Output:
+    def _exec(
+        self,
+        command: str,
+        data: bytes,
+        feed: Iterator[bytes],
+        sink: Callable[[bytes], None] | None,
+        move: Callable[[], None],
+    ) -> Output:
         transport = self._hops[0].client.get_transport()
         with suppress(OSError, AttributeError):  # Linux: acknowledge at once what the server waits for
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -114,12 +139,18 @@ class Library:
                         sent = channel.send(rest[:32768].tobytes())
                     rest, moved = rest[sent:], True
                     if not sent:
-                        rest = rest[:0]  # it ended without reading all of it
+                        rest, feed = rest[:0], iter(())  # it ended without reading all of it
+                if not rest and not spoken and (part := next(feed, b"")):
+                    rest = memoryview(part)
                 if not rest and not spoken:
                     channel.shutdown_write()
                     spoken = True
                 if channel.recv_ready():
-                    out += channel.recv(65536)
+                    got = channel.recv(65536)
+                    if sink is not None:
+                        sink(got)
+                    else:
+                        out += got
                     moved = True
                 if channel.recv_stderr_ready():
                     err += channel.recv_stderr(65536)[: max(LARGEST_ERROR - len(err), 0)]
@@ -127,6 +158,7 @@ class Library:
                 if len(out) > LARGEST:
                     raise Broken(f"{self._address}: a script wrote more than {LARGEST >> 20} MiB")
                 if moved:
+                    move()
                     continue
                 ended = channel.exit_status_ready() and (channel.eof_received or channel.closed)
                 if ended and not channel.recv_ready() and not channel.recv_stderr_ready():

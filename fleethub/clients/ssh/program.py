@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -91,16 +92,24 @@ class Program:
                 raise ShellError(f"{self._address}: {says} (by ssh: {self._why})")
             heard = heard[-LARGEST_ERROR:] + data
 
-    def run(self, command: str, data: bytes, timeout: float) -> Output:
+    def run(
+        self,
+        command: str,
+        data: bytes,
+        timeout: float,
+        feed: Iterable[bytes] | None = None,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> Output:
         """Run a command with ``data`` as standard input; raises ShellError, Broken when the connection is gone.
 
-        A command that a signal ended has code 255, which is all that ssh tells.
+        ``feed``, ``sink`` and ``timeout`` as in ``process.run``. A command that a signal ended has code 255, which is
+        all that ssh tells.
         """
         if self._master.poll() is not None:
             raise Broken(f"{self._address}: the connection broke")
         argv = [*self._argv, "-o", "LogLevel=ERROR", "-o", "ControlMaster=no", *self._to, command]
         try:
-            answer = process.run(argv, data, timeout, self._env, f"{self._address}: a script")
+            answer = process.run(argv, data, timeout, self._env, f"{self._address}: a script", feed, sink)
         except OSError as error:
             raise ShellError(f"{self._address}: ssh cannot be started ({error.strerror or error})") from None
         if answer.code == 255:

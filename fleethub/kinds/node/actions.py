@@ -90,6 +90,37 @@ class Activate:
     hot: bool = False
     fresh: bool = True
     path: str = "/healthz"  # what it must answer at the port on its machine's loopback; port 0: it is not asked
+    ended: tuple[str, ...] = ()  # targets where it was ended before
+
+
+@dataclass(frozen=True, slots=True)
+class StopNode:
+    """End a node's process where it was, before it starts elsewhere: run ``argv`` at the target; its files stay.
+
+    ``when``: without its success nothing there can end it. ``there``: all that the plan saw at its paths, whose values
+    nothing that ``argv`` says shows.
+    """
+
+    operation: ClassVar[str] = "node.stop"
+    says: ClassVar[str] = "stop"
+
+    source: Source
+    argv: tuple[str, ...]
+    when: tuple[str, ...] = ()
+    there: Mapping[str, Blob] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFolders:
+    """Copy what a node keeps itself from where it was, where it stays; ``own``: paths that are FleetHub's in it."""
+
+    operation: ClassVar[str] = "node.copy"
+    says: ClassVar[str] = "copy its folders"
+
+    source: Source
+    origin: Source
+    folders: tuple[str, ...]
+    own: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from fleethub.clients.host import Activation, Bundle, HostError, Target
+from fleethub.clients.host import Activation, Bundle, HostError, Target, copy
 from fleethub.clients.resolver import SecretError
 from fleethub.kinds.execution import Context, Handler, NotActivated, StepError
-from fleethub.kinds.node.actions import Activate, Deliver, NodeFile, RemoveNode, Settle
+from fleethub.kinds.node.actions import Activate, CopyFolders, Deliver, NodeFile, RemoveNode, Settle, StopNode
 from fleethub.kinds.node.merging import merged
 from fleethub.kinds.node.projection import Unreadable, guessed, said_in
 from fleethub.kinds.node.restoring import restored
@@ -72,7 +72,8 @@ def activate(do: Activate, context: Context) -> tuple[str, ...]:
         target = context.hosts.at(do.source.at)
         problem = _start(do, target)
         if problem:
-            raise NotActivated(_safe(f"{problem}; {_back(do, target)}", do.files, context))
+            back = "".join(f"; at {at} it is ended, and whole: that target again starts it there" for at in do.ended)
+            raise NotActivated(_safe(f"{problem}; {_back(do, target)}{back}", do.files, context))
         target.stamp(_mark(do, context, activated=True))
     except HostError as error:
         raise StepError(str(error)) from None
@@ -142,6 +143,35 @@ def _back(do: Activate, target: Target) -> str:
     return "; ".join(("the old set is back, and answers", *_kept(do.source.at, back.kept)))
 
 
+def stop(do: StopNode, context: Context) -> tuple[str, ...]:
+    """End what runs at an old place; its files stay."""
+    try:
+        context.hosts.at(do.source.at).stop(do.argv, do.when, context.lineage, context.serial)
+    except HostError as error:
+        raise StepError(_masked(str(error), _values(do.there))) from None
+    return ()
+
+
+def copy_folders(do: CopyFolders, context: Context) -> tuple[str, ...]:
+    """Take along what a node keeps itself; says how much that is."""
+    old, new = context.hosts.at(do.origin.at), context.hosts.at(do.source.at)
+    folders = ", ".join(do.folders)
+    context.say(f"{folders} of {do.origin.at} are copied to {do.source.at}", 0)
+    try:
+        done = copy(old, new, do.folders, do.own, context.lineage, context.serial)
+    except HostError as error:
+        raise StepError(str(error)) from None
+    if not done.things:
+        return (f"{do.origin.at}: there was nothing in {folders} to copy",)
+    how = "copied to" if done.anew else "had been copied before to"
+    return (f"{do.origin.at}: {folders} ({done.things} files and folders, {done.bytes} bytes) {how} {do.source.at}",)
+
+
+def _values(there: Mapping[str, Blob]) -> set[str]:
+    """What is said in these files."""
+    return {text for path, blob in there.items() for text in said_in(guessed(path), blob.reveal())}
+
+
 def settle(do: Settle, context: Context) -> tuple[str, ...]:
     """Wait until ``seconds`` have passed since the delivery; nodes that settle together share the wait."""
     passed = 0.0 if do.delivered is not None else _age(do.since)
@@ -164,8 +194,7 @@ def remove(do: RemoveNode, context: Context) -> tuple[str, ...]:
             target.deliver(Bundle(files, mark, expects=expects, owners=frozenset(before), restart=False))
         done = target.remove(do.files, do.argv, do.when, context.lineage, context.serial)
     except (HostError, Unreadable) as error:
-        values = (said_in(guessed(path), blob.reveal()) for path, blob in do.there.items())
-        raise StepError(_masked(str(error), {text for said in values for text in said})) from None
+        raise StepError(_masked(str(error), _values(do.there))) from None
     stays = [f"{do.source.at}: {', '.join(done.stays)} stays"] if done.stays else []
     runs_on = do.by_hand and (done.unstopped or not do.argv)
     return (*stays, *([f"{do.source.at}: what runs there was not ended; {do.by_hand}"] if runs_on else []))
@@ -190,4 +219,6 @@ HANDLERS: dict[type, Handler] = {
     Activate: activate,
     Settle: settle,
     RemoveNode: remove,
+    StopNode: stop,
+    CopyFolders: copy_folders,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fleethub.kinds.node import moving
 from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.delivery import outrun, rewires, waits_for_hand
 from fleethub.model.facts import Facts, HostReading
@@ -12,7 +13,8 @@ from fleethub.model.plan import Blocker, Why
 
 def gates(item: NodeState, facts: Facts) -> tuple[Blocker, ...]:
     """A restart by hand that is missing, a key that would come too late, a target that moves."""
-    return tuple(why for why in (waits_for_hand(item), outrun(item), _moves(item, facts)) if why is not None)
+    own = (why for why in (waits_for_hand(item), outrun(item), _moves(item, facts)) if why is not None)
+    return (*own, *moving.gates(item))
 
 
 def loads(item: NodeState, fleet: Fleet) -> frozenset[tuple[str, str]]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from fleethub import nodetypes
 from fleethub.kinds.node.attributes import NodeLocked, NodeResource, is_wired
-from fleethub.kinds.node.delivery import fingerprints, is_host
+from fleethub.kinds.node.delivery import fingerprints, is_host, machine
 from fleethub.kinds.node.merging import merged
 from fleethub.kinds.node.projection import Unreadable, Unwritable
-from fleethub.model.address import Address
+from fleethub.model.address import Address, successor
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import Facts, GitReading, HostReading
 from fleethub.model.finding import Finding
@@ -52,10 +52,16 @@ def machine_findings(
     What was applied at its place is not, whichever node that was: one that moved and comes back, or makes room.
     """
     places = {record.source.id: record for record in locked.values()}
+    left: dict[Address, list[NodeLocked]] = {}
+    for old, record in locked.items():
+        if (now := successor(old)) is not None:
+            left.setdefault(now, []).append(record)
     for address, resource in wanted.items():
         reading = facts.of(resource.source)
         if isinstance(reading, HostReading):
-            yield from _machine_findings(resource, reading, locked.get(address) or places.get(resource.source.id))
+            here = locked.get(address) or places.get(resource.source.id)
+            ends = any(_makes_room(resource, record) for record in left.get(address, ()))
+            yield from _machine_findings(resource, reading, here, applied=here is not None or ends)
 
 
 def kept_findings(fleet: Fleet, wanted: Mapping[Address, NodeResource]) -> Iterable[Finding]:
@@ -109,7 +115,14 @@ def secret_paths(resource: NodeResource) -> tuple[str, ...]:
     return tuple(f"{resource.source.at}/{below}{path}" for path in paths for below in ("", ".fleethub/applied/"))
 
 
-def _machine_findings(resource: NodeResource, reading: HostReading, locked: NodeLocked | None) -> tuple[Finding, ...]:
+def _makes_room(resource: NodeResource, record: NodeLocked) -> bool:
+    """Whether what is left at an old place is on the node's machine, where it is ended before it starts."""
+    return machine(record.source.at) == machine(resource.source.at) != ""
+
+
+def _machine_findings(
+    resource: NodeResource, reading: HostReading, locked: NodeLocked | None, applied: bool
+) -> tuple[Finding, ...]:
     """What on the node's machine is in its way."""
     node = resource.material.node
     kind = nodetypes.of(node)
@@ -118,4 +131,4 @@ def _machine_findings(resource: NodeResource, reading: HostReading, locked: Node
     known = fingerprints(locked)
     # what FleetHub wrote is no second stack; of a node that is its operator's it is his by now
     others = tuple(name for name in reading.compose if name not in known or is_wired(resource.attrs))
-    return kind.machine(node, replace(reading, compose=others), applied=locked is not None)
+    return kind.machine(node, replace(reading, compose=others), applied=applied)

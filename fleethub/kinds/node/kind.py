@@ -24,7 +24,16 @@ from fleethub.kinds.node.attributes import (
     is_wired,
 )
 from fleethub.kinds.node.completion import completed, shape_of, wanted_of
-from fleethub.kinds.node.delivery import begun, is_host, machine, restart_by_hand, touches_wiring, unused_until_restart
+from fleethub.kinds.node.delivery import (
+    begun,
+    by_hand,
+    ending,
+    is_host,
+    machine,
+    restart_by_hand,
+    touches_wiring,
+    unused_until_restart,
+)
 from fleethub.kinds.node.describe import describe, drifted, kept
 from fleethub.kinds.node.gates import gates, loads
 from fleethub.kinds.node.hazards import env_findings, kept_findings, machine_findings, merged_findings, secret_paths
@@ -156,13 +165,15 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         return {old: new for old, new in pairs if old in locked and new not in locked}
 
     def moves(self, want: NodeResource, locked: NodeLocked) -> bool:
-        """Between folders, and to another machine; on one machine both would have its port.
+        """Between folders, to another machine, and on one machine where FleetHub can end it before it starts anew.
 
         Also from where an apply only began it: that may have been delivered.
         """
         begun = locked.pending is not None and locked.pending.attrs is not None
         return (locked.attrs is not None or begun) and (
-            machine(want.source.at) != machine(locked.source.at) or not is_host(want.material.node)
+            machine(want.source.at) != machine(locked.source.at)
+            or not is_host(want.material.node)
+            or (bool(ending(locked)[0]) and not by_hand(want) and not is_wired(want.attrs))
         )
 
     def objections(self, item: NodeState, lockfile: Lockfile | None) -> list[Finding]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from fleethub import nodetypes
 from fleethub.kinds.compare import record
-from fleethub.kinds.node.actions import Activate, Deliver, Merge, NodeFile, RemoveNode, Settle
+from fleethub.kinds.node import moving
+from fleethub.kinds.node.actions import Activate, Deliver, Merge, NodeFile, RemoveNode, Settle, StopNode
 from fleethub.kinds.node.attributes import FileAttrs, NodeState, NodeTelemetry, files_of, is_wired
 from fleethub.kinds.node.completion import digest_of
 from fleethub.kinds.node.delivery import (
@@ -38,7 +39,9 @@ def steps(item: NodeState) -> Work:
         seen = item.seen.telemetry.files if item.seen else {}
         found = still_ours(locked, seen) if is_wired(locked.attrs) else {}
         modes = item.seen.telemetry.modes if item.seen and found else {}
-        do = RemoveNode(locked.source, own_files(item), *ending(locked), there=seen, found=found, modes=modes)
+        # on the machine of its new place it was ended before that started, and what would end it ends the new one
+        ends = ((), (), "") if item.moved and moving.ends_on(item.moved.source.at, item) else ending(locked)
+        do = RemoveNode(locked.source, own_files(item), *ends, there=seen, found=found, modes=modes)
         return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, do, removes=True),))
     node = item.want.material.node
     since = item.seen.telemetry.activated if item.seen else None
@@ -65,8 +68,10 @@ def steps(item: NodeState) -> Work:
     )
     start = Step(f"{item.address}/activate", item.address, Phase.ACTIVATE, activate, locked=record(item.want))
     if not to_deliver(item):
+        before = moving.steps(item, ())
+        start = _after(start, before)
         wait = Settle(node.settle, start.id)
-        return Work((start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
+        return Work((*before, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
     there: Mapping[str, Blob] = item.seen.telemetry.files if item.seen else {}
     mine = own_files(item)
     changed = {file.path for file in changed_files(item)}
@@ -99,8 +104,17 @@ def steps(item: NodeState) -> Work:
         deliver = deliver if waits else replace(deliver, locked=record(item.want))
         return Work((deliver,), (restart_by_hand(item.want),) if waits else ())
     wait = Settle(node.settle, start.id)
-    start = replace(start, after=(deliver.id,))
-    return Work((deliver, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
+    before = moving.steps(item, (deliver.id,))
+    start = _after(start, (deliver, *before))
+    return Work((deliver, *before, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
+
+
+def _after(start: Step, before: Iterable[Step]) -> Step:
+    """The start after what comes before it, and with where it was ended."""
+    before = tuple(before)
+    ended = tuple(step.do.source.at for step in before if isinstance(step.do, StopNode))
+    do = replace(start.do, ended=ended) if isinstance(start.do, Activate) else start.do
+    return replace(start, do=do, after=tuple(step.id for step in before))
 
 
 def _owners(item: NodeState) -> frozenset[str]:
