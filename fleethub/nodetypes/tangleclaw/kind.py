@@ -40,7 +40,9 @@ class TangleClawProfiles(Base):
     title = "TangleClaw's orchestration profiles"
     manage = "wiring"
     home = HOME
-    ignores = frozenset({"image", "project", "origins", "port", "env", "files", "command", "uid", "activate"})
+    ignores = frozenset(
+        {"image", "project", "origins", "port", "env", "files", "command", "uid", "activate", "move_state"}
+    )
     table = SpecTable(NAME, "Its orchestration profiles of FleetHub's", model=_table)
     files = (  # the key first: a profile without its key file refuses the launch
         FileType("key", "key.j2", "key", KEY, mode=0o600, hot=True, wiring=True, help="The key alone"),
