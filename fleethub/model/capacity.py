@@ -266,7 +266,7 @@ class Answer:
     is the verdict with them as well, None when there are none. ``before``: the planned set without the model.
     ``largest`` context in tokens that fits, ``rounded`` down to a multiple of 1024; None: none does, or the size of a
     context is not known (``largest_reason``; beside a number it says why a larger one may fit as well). ``limit`` is
-    the model's own, ``unobserved`` why nothing was read.
+    the model's own, ``unobserved`` why nothing was read. ``wired``: the spec has the model, and has it on this backend.
     """
 
     backend: str
@@ -283,6 +283,7 @@ class Answer:
     suggestions: tuple[Suggestion, ...] = ()
     notes: tuple[str, ...] = ()
     unobserved: str = ""
+    wired: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError, Proposal
 from fleethub.model.errors import SpecError
 from fleethub.model.fleet import Fleet, Model
+from fleethub.model.text import table_name
 from fleethub.operations import capacity
 from fleethub.operations.edit import concluded, judged
 from fleethub.operations.edit_ownership import block_owned, project_name
@@ -58,6 +59,10 @@ def propose(path: Path, asked: FixInput, trusting: Trusting = ALONE) -> Outcome[
     if model is None:
         message = f"{answer.placed.model} is not in the spec, so there is nothing to write it into"
         raise EditError("bad-field", message, "add it first: [models.NAME] with backends, route and context")
+    if not answer.wired:
+        message = f"{model.name} is not on {answer.backend} in the spec, so nothing there is set for it"
+        hint = f'write backends = ["{answer.backend}"] in [models.{table_name(model.name)}], and ask again'
+        raise EditError("bad-field", message, hint)
     chosen = _chosen(answer, asked)
     values = dict(_values(fleet, model, answer, _whole(question, answer, chosen)))
     proposal = _proposal(spec, fleet, answer, asked, chosen, project)
@@ -108,9 +113,6 @@ def _values(
         if name == "context":
             yield ("models", model.name, "context"), value
         elif name == "backend":
-            if answer.backend not in model.backends:
-                message = f"{model.name} is not on {answer.backend} in the spec, so it is not moved from there"
-                raise EditError("bad-field", message, f'write backends = ["{value}"] in [models.{model.name}]')
             others = (b if b != answer.backend else str(value) for b in model.backends)
             yield ("models", model.name, "backends"), list(dict.fromkeys(others))
         elif name == "quant":

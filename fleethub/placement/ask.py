@@ -83,6 +83,7 @@ def ask(fleet: Fleet, facts: Facts, question: Question, *, others: bool = True) 
         limit=limit_of(query.architecture),
         notes=_notes(question, query),
         unobserved=unobserved(query.backend, facts),
+        wired=query.model.name in fleet.models and question.backend in query.model.backends,
     )
     if not others:
         return answer

@@ -66,7 +66,9 @@ def answer_text(answer: Answer, style: Style) -> str:
     lines += ["", _largest(answer)]
     if verdict.fit is not Fit.FITS:
         lines += _suggestions(answer.suggestions, verdict, style)
-        lines += [style("dim", "  --fix N writes the N-th into the spec")] if answer.suggestions else []
+        lines += (
+            [style("dim", "  --fix N writes the N-th into the spec")] if answer.suggestions and answer.wired else []
+        )
     return "\n".join(lines + [style("dim", f"({note})") for note in (*verdict.notes, *answer.notes)])
 
 

@@ -50,6 +50,20 @@ def test_a_suggestion_is_shown_as_a_diff_and_written_with_the_comments_kept(plac
     assert "as it is: there is nothing to fix" in place.run("capacity", "gpu", "qwen3-32b", "--fix", "1", "--yes")
 
 
+MORE = ("--context", "131072")
+
+
+def test_what_the_spec_has_elsewhere_is_not_set_here(ollama: Ollama, tmp_path: Path) -> None:
+    with Ollama(ALL, vram=16 * GIB) as other:
+        place = Place(tmp_path / "fleet", spec(ollama).backend("small", other.url, vram="16 GiB").text)
+        for asked in (("small", "llama3.1-8b"), ("small", "new", "--params", "8B")):
+            out = place.run("capacity", *asked, *MORE, code=Exit.REFUSED)
+            assert "--fix N" not in out
+            assert "What would make it fit" in out
+        out = place.run("capacity", "small", "llama3.1-8b", *MORE, "--fix", "1", "--yes", code=1)
+        assert 'write backends = ["small"] in [models."llama3.1-8b"], and ask again' in out
+
+
 def test_what_a_suggestion_was_made_for_is_written_with_it_and_holds(place: Place) -> None:
     supposed = ("--kv-type", "q8_0", "--context", "40000")
     shown = place.run("capacity", "gpu", "qwen3-32b", *supposed, code=Exit.REFUSED)
