@@ -11,7 +11,7 @@ from fleethub.fleetspec.values import SECRET
 from fleethub.model.address import Address
 from fleethub.model.finding import Finding, SourceLocation
 from fleethub.model.secret import SENSITIVE
-from fleethub.model.text import bare
+from fleethub.model.text import bare, named
 from fleethub.model.written import KeyPath
 
 
@@ -29,9 +29,15 @@ def redacted(text: str) -> str:
 
 
 def address_of(path: KeyPath) -> Address | None:
-    """What a key path is part of, as far as it has an address of its own."""
+    """What a key path is part of, as far as it has an address of its own.
+
+    None for a name that is not fit to be shown as it is, which an address is: a terminal may obey it.
+    """
     kinds = {"proxies": "proxy", "backends": "backend", "nodes": "node", "consumers": "consumer"}
-    return Address(kinds[str(path[0])], str(path[1])) if len(path) > 1 and path[0] in kinds else None
+    if len(path) < 2 or path[0] not in kinds:
+        return None
+    name = str(path[1])
+    return Address(kinds[str(path[0])], name) if named(name) == name == redacted(name) else None
 
 
 def shown(name: str) -> str:

@@ -16,7 +16,7 @@ from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.forms import LOCKFILE, decode_all, encode, encode_all
 from fleethub.lockfile.merge import Merged
 from fleethub.lockfile.upgrade import upgraded
-from fleethub.model.address import Address
+from fleethub.model.address import CONTROL, Address
 from fleethub.model.observation import AnyLocked, Lockfile
 
 FORMAT = 2
@@ -79,6 +79,7 @@ def parsed(raw: Mapping[str, Any], name: str = "fleet.lock", again: str = AGAIN)
     try:
         if found == 1:
             raw = upgraded(raw)
+        _printed(raw)
         resources = decode_all(raw.pop("resource", {}))
         lockfile = replace(LOCKFILE.validate_python(raw), resources=resources)
         if not lockfile.by_name and not lockfile.id:
@@ -88,3 +89,17 @@ def parsed(raw: Mapping[str, Any], name: str = "fleet.lock", again: str = AGAIN)
     except ValueError as error:
         raise LockfileError(f"{name} is damaged ({error}); {again}") from error
     return lockfile
+
+
+def _printed(raw: Mapping[str, Any]) -> None:
+    """Raise ValueError for what a terminal would obey, in what is printed as it stands there.
+
+    Attributes are shown by whoever knows what may be in them.
+    """
+    records = raw.get("resource", {})
+    records = list(records.values()) if isinstance(records, Mapping) else []
+    sources = [record.get("source") for record in records if isinstance(record, Mapping)]
+    for part in (raw, raw.get("applied"), *records, *sources):
+        for name, value in part.items() if isinstance(part, Mapping) else ():
+            if isinstance(value, str) and CONTROL.search(value):
+                raise ValueError(f"{name!r} has control characters")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from fleethub.model.dataclass import dataclass
 
 #: Number of parts of an address of each kind, its kind included. Later dots belong to the last part.
 PARTS = {"node": 2, "consumer": 2, "backend": 2, "proxy": 2, "fleet": 2, "key": 3, "route": 3, "model": 3}
+#: What a terminal obeys, and what ends a line.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -24,6 +28,8 @@ class Address:
         if not dot or not name or (PARTS[kind] == 3 and not all(name.partition("."))):
             shape = ".".join([kind, "PROXY", "ALIAS"][: PARTS[kind]]) if PARTS[kind] == 3 else f"{kind}.NAME"
             raise ValueError(f"{text!r} is no address: a {kind} is named {shape}")
+        if CONTROL.search(text):  # it is printed as it is, and a lockfile or a plan may be a stranger's
+            raise ValueError(f"{text!r} is no address: a name has no control characters")
         return cls(kind, name)
 
     @property

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fleethub.atomic import opened
+from fleethub.model.text import flat
 from fleethub.stores.interface import Holder, LockedError
 
 #: Seconds between two looks at a lock that is waited for: more each time.
@@ -26,7 +27,7 @@ def who() -> str:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    return flat(f"{user}@{socket.gethostname()}")  # $LOGNAME may be anything
 
 
 def myself(operation: str, message: str = "") -> Holder:

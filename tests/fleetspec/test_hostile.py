@@ -133,6 +133,19 @@ def test_a_secret_by_its_look_is_never_shown(path, canary, nested):
         assert "spec.literal-secret" in [f.code for f in loaded.findings]
 
 
+@pytest.mark.parametrize("kind", ["proxies", "backends", "nodes", "keys", "models", "roles", "consumers"])
+@pytest.mark.parametrize("name", ["a\nb: error", "a\x1b[2J", "a\x07", "a\u202eb", "a\u2028b", "", " ", *CANARIES])
+def test_a_name_that_nobody_may_have_is_in_no_text_as_it_is(kind, name):
+    """A finding's address is printed as it is: of a name that a terminal obeys, or that is a secret, there is none."""
+    document = {"fleet": {"name": "x"}, kind: {name: {"host": "h"}}}
+    findings = judge(tomli_w.dumps(document).encode()).findings
+    assert findings
+    for one in findings:
+        text = f"{one.address} {one.message} {one.hint} {one.detail}"
+        assert text.isprintable(), text
+        assert "canary" not in text
+
+
 SECRET_PLACES = [
     ('["env:FLEETHUB_SEED"', '["{}"'),
     ('["env:LITELLM_MASTER_KEY"]', '"{}"'),

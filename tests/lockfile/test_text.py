@@ -246,3 +246,19 @@ def test_the_highest_generation_of_a_key_stays_when_the_key_is_gone() -> None:
     assert reached(StepDone("s", address, "expand", replace(made, generation=6)), Recorded(address, None)) == 6
     begun = {address: replace(made, pending=Pending(("expand",), None, generation=7))}
     assert reached(ApplyStarted("p", "monad", "abc", 4, "s", "x", Applied(), begun), Recorded(address, None)) == 7
+
+
+@pytest.mark.parametrize("what", ["address", "id", "at", "by", "origin", "owner"])
+def test_what_a_terminal_would_obey_is_damage(what: str) -> None:
+    """A lockfile comes with a repository, and these are printed as they stand there."""
+    told = {name: name for name in ("address", "id", "at", "by", "origin", "owner")}
+    told[what] += r"\u001b[2J\nerror: "
+    text = (
+        'format = 2\nfleet = "f"\nid = "{id}"\nlineage = "l"\nserial = 1\nseed = "s"\napply = "a"\n'
+        '[applied]\nat = "{at}"\nby = "{by}"\n'
+        '[resource."node.{address}"]\nowner = "{owner}"\n'
+        '[resource."node.{address}".source]\nsystem = "node"\nof = "node.{address}"\norigin = "{origin}"\n'
+    )
+    with pytest.raises(LockfileError, match=r"fleet.lock is damaged.*control characters") as error:
+        load(text.format(**told))
+    assert str(error.value).isprintable()
