@@ -167,7 +167,7 @@ def runs(fleet: Fleet) -> tuple[Run, ...]:
         for name, value in node.env.items():
             found += _commands(value, f"{node.address} env {name}")
         if node.command:
-            found.append(Run(shlex.join(node.command), f"{node.address} command"))
+            found.append(Run(shlex.join(node.command), f"{node.address} {'restart' if node.consumer else 'command'}"))
         if node.stop:
             found.append(Run(shlex.join(node.stop), f"{node.address} stop"))
     return tuple(dict.fromkeys(found))

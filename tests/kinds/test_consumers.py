@@ -10,6 +10,7 @@ import pytest
 
 from fleethub.dotenv import assignments
 from fleethub.model.address import Address
+from fleethub.model.trust import runs
 from fleethub.operations.targets import addresses_of
 from fleethub.testing.litellm import LiteLLM
 from tests.fleets import Spec, fleet
@@ -148,3 +149,7 @@ def test_a_bare_name_is_a_consumers_too() -> None:
     known = [Address("consumer", "web"), Address("node", "volta"), Address("key", "main.web")]
     assert addresses_of("web", "--target", ENV.fleet, known) == [Address("consumer", "web")]
     assert addresses_of("w*", "--target", ENV.fleet, known) == [Address("consumer", "web")]
+
+
+def test_what_restarts_it_is_a_command_that_is_agreed_to() -> None:
+    assert [(run.line, run.what) for run in runs(FAR.fleet)] == [("systemctl restart web", "consumer.web restart")]
