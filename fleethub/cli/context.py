@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from fleethub.cli.streams import forgive
-from fleethub.cli.whereabouts import all_known, around, command, here, lacks
+from fleethub.cli.whereabouts import all_known, around, command, here, lacks, whole
 from fleethub.folders import is_file
 from fleethub.model.text import name_key
 from fleethub.state.served import page
@@ -58,6 +58,12 @@ def _lines(known: Iterable[KnownFleet], text: str) -> None:
         click.echo(escaped(json.dumps(line, ensure_ascii=False)))
 
 
+def _commands() -> Iterable[str]:
+    from fleethub.cli import COMMANDS
+
+    return COMMANDS
+
+
 def _folder(path: Path) -> Path:
     """``-C`` takes a folder or its fleet.toml."""
     return (path.parent if is_file(path) else path).resolve()
@@ -69,6 +75,9 @@ def _known(folder: Path) -> KnownFleet:
         return KnownFleet(str(folder), None, None, why=why, hint=hint)
     summary, since = read(folder)
     words = command(folder)
+    for trouble in summary["trouble"] if summary is not None else ():
+        says, arrow, hint = trouble["line"].rpartition(" → ")  # what others said stays as it is
+        trouble["line"] = f"{says}{arrow}{whole(hint, words, _commands())}" if arrow else hint
     if summary is None:
         return KnownFleet(str(folder), None, None, why=since, words=words)
     try:

@@ -37,10 +37,9 @@ def cmd(options: dict[str, object], words: tuple[str, ...], limit: int, full: bo
 
 def _all(out: Out, about: str, limit: int) -> int:
     from fleethub.operations import history
-    from fleethub.operations.show import address_of
     from fleethub.views.log import entry_data, log_text
 
-    address = str(address_of(about if "." in about else f"node.{about}")) if about else ""
+    address = history.meant(about) if about else ""
     with _opened(out) as (store, root):
         found = history.entries(store, root)
     found = history.about(found, address) if about else found

@@ -125,6 +125,13 @@ def last_done(fleet: Fleet, trusting: Trusting, most: int, address: str = "") ->
     return list(reversed(about(found, address) if address else found))[:most]
 
 
+def meant(text: str) -> str:
+    """The address that is asked about; a bare name is a node's. Raises InputError for what is none."""
+    from fleethub.operations.show import address_of
+
+    return str(address_of(text if "." in text else f"node.{text}"))
+
+
 def about(found: Iterable[Entry], address: str) -> list[Entry]:
     """Those that concern an address, or what has that name; also those of which nobody knows what they changed."""
     return [one for one in found if one.concerns(address) or (one.broken_off and not one.changes)]

@@ -14,7 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.edit import ACTIONS, Assign, Edit, NotCommitted, Proposal, Register, SetFields, Waiting, Written
+from fleethub.model.edit import (
+    ACTIONS,
+    Assign,
+    Edit,
+    EditError,
+    NotCommitted,
+    Proposal,
+    Register,
+    SetFields,
+    Waiting,
+    Written,
+)
 from fleethub.model.errors import FleetHubError, InputError
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
@@ -117,7 +128,11 @@ def judged(judge: Judge, one: Waiting, shown: str = "") -> Outcome[Proposal]:
 
     ``shown``: the id of the plan that the person saw; raises ProposalMoved where it is another by now.
     """
-    done = judge(EditInput(one.edit, one.project, one.force, dry_run=True))
+    try:
+        done = judge(EditInput(one.edit, one.project, one.force, dry_run=True))
+    except EditError as error:  # its node is gone
+        away = f"fleethub approve {one.id} --no takes the proposal away"
+        raise EditError(error.code, error.message, away, error.place) from None
     plan = done.data.plan
     if shown and not done.data.refused and plan is not None and plan.id != shown:
         raise ProposalMoved(

@@ -16,7 +16,7 @@ from fleethub.model.errors import FleetHubError
 from fleethub.server.access import OPEN, AccessGuard, AccessPolicy
 from fleethub.server.approving import approving
 from fleethub.server.camel import CamelCase
-from fleethub.server.errors import BUG, Refusal, refusal_of
+from fleethub.server.errors import BUG, Refusal, invalid, refusal_of
 from fleethub.server.page import page
 from fleethub.server.reading import reading
 from fleethub.server.site import Site
@@ -92,8 +92,5 @@ async def _bug(request: Request, error: Exception) -> Response:
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    """Every field at once, each with its place; never the value, which may be a secret by mistake."""
     assert isinstance(error, RequestValidationError)
-    problems = [{"at": ".".join(map(str, e["loc"])), "problem": str(e["msg"])} for e in error.errors()]
-    first = problems[0] if problems else {"at": "body", "problem": "invalid"}
-    return Refusal("VALIDATION", f"{first['at']}: {first['problem']}", problems=problems).response()
+    return invalid(error.errors()).response()

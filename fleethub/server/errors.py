@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -69,6 +69,20 @@ WORDS = {
     "unknown-backend": "NOT_FOUND",
     "input": "QUESTION",
 }
+
+
+def invalid(errors: Sequence[Mapping[str, Any]]) -> Refusal:
+    """What pydantic found wrong with a request: every field at once, never its value."""
+    problems = [{"at": ".".join(map(str, one["loc"])), "problem": _problem(one)} for one in errors]
+    first = problems[0] if problems else {"at": "body", "problem": "invalid"}
+    return Refusal("VALIDATION", f"{first['at']}: {first['problem']}", problems=problems)
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    """In words; a pattern is for programs, which have it in the schema."""
+    if error["type"] == "string_pattern_mismatch":
+        return "has a character that may not stand there, or is empty"
+    return str(error["msg"])
 
 
 def refusal_of(error: FleetHubError) -> Refusal:

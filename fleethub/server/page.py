@@ -27,7 +27,7 @@ from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.snapshots import Snapshot
 from fleethub.server.access import person_of
 from fleethub.server.approving import waiting_at
-from fleethub.server.errors import Refusal
+from fleethub.server.errors import Refusal, invalid
 from fleethub.server.reading import capacity_of
 from fleethub.server.site import Site, looked
 from fleethub.views import picture
@@ -207,8 +207,7 @@ def _answered(snapshot: Snapshot, given: Mapping[str, str]) -> tuple[dict[str, A
     try:
         asked = capacity_of(looked(snapshot), CapacityInput.model_validate(dict(given)))
     except ValidationError as error:
-        first = error.errors()[0]
-        return found | {"wrong": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}, 400
+        return found | {"wrong": invalid(error.errors()).message}, 400
     except (Refusal, InputError) as refusal:
         return found | {"wrong": refusal.message}, 400
     return found | {"answer": asked.answer, "places": asked.places, "later": _later(asked.answer)}, 200

@@ -118,6 +118,10 @@ def test_what_a_session_needs_to_act_is_there(place: Place, world: World, tmp_pa
     place.apply()
     place.run("assign", "tilt", "gpt-oss-20b", "--project", "TiLT Claw", "--yes", code=0)
     place.run("observe", code=0)
+    kept = place.folder / ".fleethub/context.json"
+    told = json.loads(kept.read_text())
+    line = "run fleethub destroy → fleethub capacity gpu: what fits"
+    kept.write_text(json.dumps({**told, "trouble": [{"kind": "warning", "about": "", "line": line}]}))
     elsewhere = tmp_path / "Volta"
     elsewhere.mkdir()
     served = {"url": "http://127.0.0.1:3310", "pid": os.getpid(), "host": os.uname().nodename}
@@ -132,6 +136,7 @@ def test_what_a_session_needs_to_act_is_there(place: Place, world: World, tmp_pa
         "Page: http://127.0.0.1:3310",
         f"fleethub -C {place.folder} assign NODE MODEL --project Volta --yes",
         "everybody's pending edits (now: key.main.tilt, node.tilt)",
+        f"run fleethub destroy → fleethub -C {place.folder} capacity gpu: what fits",  # what others said stays as it is
         "not yours: entries",
     ):
         assert line in text, text

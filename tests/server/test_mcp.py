@@ -86,6 +86,11 @@ def test_what_runs_where_and_what_fits(desk: Desk) -> None:
     assert "gpu" in json.dumps(call(desk, "why", address="node.a"))
 
 
+def test_the_history_of_a_node_is_found_by_its_bare_name(desk: Desk) -> None:
+    assert call(desk, "history", address="a") == call(desk, "history", address="node.a") != {"lines": []}
+    assert call(desk, "history", address="no.such.kind")["code"] == "QUESTION"
+
+
 WRONG = (
     ("plan", {"dry_runn": True}, "VALIDATION"),
     ("assign", {**ASSIGN, "dry_run": True}, "VALIDATION"),
@@ -99,6 +104,11 @@ WRONG = (
 
 def test_a_wrong_question_is_refused_with_words(desk: Desk) -> None:
     assert [call(desk, tool, **arguments).get("code") for tool, arguments, _ in WRONG] == [code for _, _, code in WRONG]
+
+
+def test_what_is_wrong_is_said_in_words(desk: Desk) -> None:
+    told = call(desk, "register", name="b", host="x", project="P", owner="a\nb")
+    assert told["error"] == "owner: has a character that may not stand there, or is empty"
 
 
 def test_an_edit_waits_for_a_person_and_changes_nothing(desk: Desk, place: Place) -> None:
@@ -180,6 +190,12 @@ def test_one_that_cannot_be_read_hides_no_other_and_can_be_taken_away(desk: Desk
     assert "approve p-later --no takes it away" in place.run("approve", "p-later", "--yes", code=1)
     assert "p-later is declined" in place.run("approve", "p-later", "--no", code=0)
     assert [one.id for one in proposals.waiting(store)] == [name]
+
+
+def test_of_a_proposal_whose_node_is_gone_the_way_out_is_told(desk: Desk, place: Place) -> None:
+    name = call(desk, "assign", **ASSIGN)["id"]
+    place.run("release", "a", "--project", "Volta", "--yes", code=0)
+    assert f"approve {name} --no takes the proposal away" in place.run("approve", name, "--yes", code=1)
 
 
 def test_who_is_overridden_by_force_is_told_whoever_decides(desk: Desk, place: Place) -> None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from fleethub import __version__
 from fleethub.model.errors import FleetHubError
 from fleethub.operations import documents
-from fleethub.server.errors import BUG, Refusal, refusal_of
+from fleethub.server.errors import BUG, Refusal, invalid, refusal_of
 from fleethub.server.mcp.desk import Desk
 from fleethub.server.mcp.quoted import LARGEST, marked, quoted
 from fleethub.server.mcp.tools import TOOLS, Tool
@@ -128,8 +128,7 @@ def _called(desk: Desk, tool: Tool, arguments: dict[str, Any]) -> types.CallTool
                 "QUESTION", f"the answer has {len(text)} characters: ask for a part of it (node, backend, last)"
             )
     except ValidationError as error:
-        problems = [{"at": ".".join(map(str, e["loc"])), "problem": str(e["msg"])} for e in error.errors()]
-        return _refused(Refusal("VALIDATION", f"{problems[0]['at']}: {problems[0]['problem']}", problems=problems))
+        return _refused(invalid(error.errors()))
     except Refusal as refusal:
         return _refused(refusal)
     except FleetHubError as error:
