@@ -46,9 +46,9 @@ class HistoryInput(Nothing):
     """How far back."""
 
     last: Annotated[int, Field(ge=1, le=500, description="Lines.")] = 20
-    address: Annotated[
-        Label | None, Field(description="Only about this: key.main.volta, or a node's bare name.")
-    ] = None
+    address: Annotated[Label | None, Field(description="Only about this: key.main.volta, or a node's bare name.")] = (
+        None
+    )
 
 
 class WhyInput(Nothing):
