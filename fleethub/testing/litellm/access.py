@@ -44,6 +44,7 @@ class Caller:
 
 def authenticate(replica: Replica, request: Request) -> Caller:
     """Who sent this; raises the proxy's own refusals."""
+    replica.catch_up()
     given = request.headers.get("authorization")
     if given is not None:
         scheme, _, value = given.partition(" ")

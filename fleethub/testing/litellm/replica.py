@@ -99,7 +99,6 @@ class Replica:
         if self.database_state == "none":
             text = "DB not connected. See https://docs.litellm.ai/docs/proxy/virtual_keys"
             raise error(500, text, "internal_server_error")
-        self.catch_up()
 
     def key(self, token: str) -> Row | None:
         """The key as this replica believes it to be: its cache while that is young, else the database."""
@@ -109,7 +108,6 @@ class Replica:
             return cached.row
         if self.database_state != "connected":
             raise self._no_database()
-        self.catch_up()
         with self.database.lock:
             row = copy.deepcopy(self.database.keys.get(token))
         if row is None:
