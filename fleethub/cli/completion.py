@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ def completing(names: Callable[[Fleet], Iterable[str]]) -> Complete:
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
         fleet = _spec(ctx).fleet
-        return sorted(n for n in (names(fleet) if fleet else ()) if n.startswith(incomplete))
+        return _words(names(fleet) if fleet else (), incomplete)
 
     return complete
 
@@ -31,6 +32,13 @@ nodes = completing(lambda fleet: fleet.nodes)
 backends = completing(lambda fleet: fleet.backends)
 models = completing(lambda fleet: fleet.models)
 served = completing(lambda fleet: (name for name, model in fleet.models.items() if model.tag))
+
+
+def _words(names: Iterable[str], incomplete: str) -> list[str]:
+    """Those that begin so. A shell puts them on its line as they are, so what it would read as more than a word is
+    not among them: a spec commands nothing.
+    """
+    return sorted(name for name in names if name.startswith(incomplete) and shlex.quote(name) == name)
 
 
 def addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -44,7 +52,7 @@ def addresses(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
         return []
     lockfile = known(loaded.fleet)
     found = named_in(loaded.fleet, use_graph(loaded.fleet, loaded.written, lockfile), lockfile)
-    return sorted(a for a in map(str, found) if a.startswith(incomplete))
+    return _words(map(str, found), incomplete)
 
 
 def roles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -53,7 +61,7 @@ def roles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[s
 
     spec = _spec(ctx)
     texts = [data.decode() for data in spec.texts.values()] if spec.fleet else []
-    return sorted(r for text in texts for r in tomllib.loads(text).get("roles", {}) if r.startswith(incomplete))
+    return _words((r for text in texts for r in tomllib.loads(text).get("roles", {})), incomplete)
 
 
 def _spec(ctx: click.Context) -> Loaded:

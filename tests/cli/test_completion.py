@@ -8,6 +8,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from fleethub.cli import cli
+from tests.fleets import fleet
 
 FLEET = str(Path(__file__).parents[2] / "fleets/monad")
 
@@ -34,3 +35,16 @@ def test_names_of_the_spec(words: list[str], start: str, expected: str) -> None:
 def test_nothing_of_what_is_no_fleet(tmp_path: Path) -> None:
     completer = ShellComplete(cli, {}, "fleethub", "_FLEETHUB_COMPLETE")
     assert completer.get_completions(["-C", str(tmp_path), "assign"], "") == []
+
+
+def test_what_a_shell_would_read_as_more_than_a_word_is_not_put_on_its_line(tmp_path: Path) -> None:
+    table = '[models."m$(touch pwned)"]\nproxy = "main"\nroute = "openai/m"\ncontext = 4096\n'
+    (tmp_path / "fleet.toml").write_text(f"{fleet().node('a', 'one').text}\n{table}")
+    completer = ShellComplete(cli, {}, "fleethub", "_FLEETHUB_COMPLETE")
+    found = {
+        name: {item.value for item in completer.get_completions(["-C", str(tmp_path), *words], "")}
+        for name, words in {"models": ["assign", "a"], "addresses": ["show"]}.items()
+    }
+    assert found["models"] == {"one"}
+    assert "node.a" in found["addresses"]
+    assert not [name for name in found["addresses"] if "$" in name]
