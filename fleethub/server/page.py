@@ -30,6 +30,7 @@ from fleethub.server.approving import waiting_at
 from fleethub.server.errors import Refusal, invalid
 from fleethub.server.reading import capacity_of
 from fleethub.server.site import Site, looked
+from fleethub.stores.interface import StoreError
 from fleethub.views import picture
 from fleethub.views.graph import svg
 from fleethub.views.proposals import by_force
@@ -54,8 +55,9 @@ def page(site: Site) -> APIRouter:
     def index(request: Request) -> Response:
         """For people; without script too."""
         given = {name: value for name, value in request.query_params.items() if value}
-        waiting = waiting_at(site) if site.snapshots.current().fleet_status is not None else ()
-        return page_response(site.snapshots.current(), given, site.stale_after, waiting, person_of(request.scope))
+        waiting, unread = _waiting(site)
+        who = person_of(request.scope)
+        return page_response(site.snapshots.current(), given, site.stale_after, waiting, who, unread)
 
     @router.get("/person")
     def person(request: Request) -> Response:
@@ -68,12 +70,23 @@ def page(site: Site) -> APIRouter:
     return router
 
 
+def _waiting(site: Site) -> tuple[Sequence[Waiting], str]:
+    """What agents proposed, and why that is not known: the rest of the page is from before, and stays."""
+    if site.snapshots.current().fleet_status is None:
+        return (), ""
+    try:
+        return waiting_at(site), ""
+    except StoreError as error:
+        return (), str(error)
+
+
 def page_response(
     snapshot: Snapshot,
     given: Mapping[str, str],
     stale_after: float,
     waiting: Sequence[Waiting] = (),
     person: str | None = None,
+    unread: str = "",
 ) -> Response:
     """HTML with a policy that lets nothing run or load but its own inline parts."""
     nonce = secrets.token_urlsafe(16)
@@ -88,6 +101,7 @@ def page_response(
         "refresh": REFRESH,
         "waiting": waiting,
         "person": person,
+        "unread": unread,
     }
     age = {"age": None if snapshot.age is None else int(snapshot.age), "stale": stale, "stale_after": stale_after}
     text = _template().render(**told, **age, **answered, **parts)

@@ -18,6 +18,7 @@ from fleethub.operations.edit import EditInput, propose
 from fleethub.operations.workplace import Workplace
 from fleethub.server.access import AccessPolicy
 from fleethub.server.site import Site
+from fleethub.stores.interface import StoreError
 from tests.server.conftest import client_of
 from tests.support import Place
 
@@ -103,3 +104,16 @@ def test_what_programs_show_is_no_persons_token(tmp_path: Path) -> None:
     with pytest.raises(click.UsageError, match="programs and agents show too"):
         people_of(tmp_path, ["eva=file:token"], Secret(EVA))
     assert set(people_of(tmp_path, ["eva=file:token"], Secret("fhsk_" + "t" * 43))) == {"eva"}
+
+
+def test_a_store_that_does_not_answer_takes_no_page_away(
+    client: TestClient, one: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(store: object) -> tuple[Waiting, ...]:
+        raise StoreError("the database does not answer")
+
+    monkeypatch.setattr(proposals, "waiting", lost)
+    page = client.get("/")
+    assert page.status_code == 200
+    assert "the database does not answer" in page.text
+    assert "Proposed by agents: nothing" not in page.text
