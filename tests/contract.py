@@ -316,14 +316,14 @@ def test_a_blocked_key_is_revoked(applied: Place, admin: Admin) -> None:
 
 
 def test_litellm_down_is_unknown_and_nothing_is_sent(applied: Place, admin: Admin) -> None:
-    before, bytes_before = admin.rows(), applied.bytes()
+    before, bytes_before = admin.made(), applied.bytes()
     applied.edit('url = "', 'admin_url = "http://127.0.0.1:9"\nurl = "')
     applied.edit('model = "gemma3-27b"', 'model = "gpt-oss-20b"')
     with recorded() as sent:
         out = applied.apply(code=1)
     assert "proxy.unreadable" in out
     assert {method for method, _ in sent} == {"GET"}
-    assert admin.rows() == before
+    assert admin.made() == before
     changed = {n for n, b in applied.bytes().items() if bytes_before.get(n) != b}
     assert changed == {"fleet.toml"}
 

@@ -60,14 +60,14 @@ def estate(admin: Admin) -> dict[str, str]:
 def test_import_changes_nothing_and_then_the_plan_is_empty(
     place: Place, admin: Admin, estate: dict[str, str], replicas: tuple[Endpoint, Endpoint]
 ) -> None:
-    rows, before = admin.rows(), place.bytes()
+    rows, before = admin.made(), place.bytes()
     contexts = [f"--context={model}=32768" for model in MODELS]
     with recorded() as sent:
         out = place.run("import", "--all", *contexts, "--dry-run", code=0)
         assert place.bytes() == before
         place.run("import", "--all", *contexts, "--yes", code=0)
     assert {method for method, _ in sent} == {"GET"}
-    assert admin.rows() == rows
+    assert admin.made() == rows
     taken = {str(a).removeprefix("key.main.") for a in place.lockfile.resources}
     assert taken == {*ESTATE, "teamed"}
     assert "blocked" in out
@@ -78,7 +78,7 @@ def test_import_changes_nothing_and_then_the_plan_is_empty(
     with recorded() as sent:
         place.plan_is_empty()
     assert {method for method, _ in sent} == {"GET"}
-    assert admin.rows() == rows
+    assert admin.made() == rows
     assert place.out.count("key.wider-than-wiring") >= 5
     lockfile, spec_text = (place.folder / "fleet.lock").read_text(), (place.folder / "fleet.toml").read_text()
     hashes = {str(row["token"]) for row in rows}
@@ -87,7 +87,7 @@ def test_import_changes_nothing_and_then_the_plan_is_empty(
     place.run("import", "--all", *contexts, "--yes", code=0)
     assert (place.folder / "fleet.lock").read_text() == lockfile
     assert place.apply() is not None
-    assert admin.rows() == rows
+    assert admin.made() == rows
 
 
 def test_an_adopted_key_goes_on_with_its_value(

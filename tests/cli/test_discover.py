@@ -41,7 +41,7 @@ def test_discover_then_import_then_nothing_to_do(place: Place, proxy: LiteLLM, g
     admin = Admin(proxy.url)
     admin.generate(key_alias="web", models=["qwen3-32b"], rpm_limit=9, max_parallel_requests=4)
     admin.generate(key_alias="both", models=["qwen3-32b", "cloud"])
-    rows = admin.rows()
+    rows = admin.made()
     ask = ("--trust", gpu.url, "init", "monad", "--discover", "--proxy", f"llm={proxy.url}")
     with recorded() as sent:
         out = place.run(*ask, "--dry-run", code=0)
@@ -57,7 +57,7 @@ def test_discover_then_import_then_nothing_to_do(place: Place, proxy: LiteLLM, g
         place.run("import", "--all", "--yes", code=0)
         place.plan_is_empty()
     assert {method for method, _ in (*sent, *more)} == {"GET"}
-    assert admin.rows() == rows
+    assert admin.made() == rows
     before = place.bytes()
     assert "Nothing to write" in place.run("init", "--discover", "--yes", code=0)
     assert place.bytes() == before

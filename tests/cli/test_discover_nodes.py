@@ -85,14 +85,14 @@ def estate(tmp_path: Path, proxy: LiteLLM) -> Estate:
 
 
 def test_the_estate_is_taken_in_and_not_one_byte_changes(estate: Estate) -> None:
-    place, rows, files = estate.place, estate.admin.rows(), estate.files()
+    place, rows, files = estate.place, estate.admin.made(), estate.files()
     with TangleClaw(connections=CONNECTIONS) as tangleclaw, recorded() as sent:
         out = place.run(*estate.discover, "--tangleclaw", tangleclaw.url, "--yes", code=0)
         imported = place.run("import", "--all", "--yes", code=0)
         place.plan_is_empty()
         place.apply()
     assert {method for method, _ in sent} == {"GET"}
-    assert estate.admin.rows() == rows
+    assert estate.admin.made() == rows
     assert estate.files() == files
     assert "key of its provider 'p' is none that main lists" in out
     assert "--trust ssh://ops@tilt.example" in out
@@ -226,12 +226,12 @@ def test_an_uninstall_denies_no_node_that_runs_on_and_can_be_taken_back(estate: 
     assert {row["key_alias"] for row in estate.admin.rows()} == set(estate.keys)
     assert chat(proxy.url, value, "qwen3-32b")[0] == 200
     assert chat(proxy.url, estate.keys["shared"], "qwen3-32b")[0] == 200
-    rows = estate.admin.rows()
+    rows = estate.admin.made()
     for node, model in (("b", "gpt-oss-20b"), ("volta", "qwen3-32b")):
         place.run("assign", node, model, "--yes", code=0)
     place.run("import", "--all", "--yes", code=0)
     place.plan_is_empty()
-    assert estate.admin.rows() == rows
+    assert estate.admin.made() == rows
     assert {str(a) for a in place.lockfile.resources} >= {"key.main.volta", "key.main.shared", "node.volta", "node.b"}
 
 

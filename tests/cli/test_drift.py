@@ -60,7 +60,7 @@ def test_drift_is_told_accepted_and_then_recorded(place: Place, proxy: LiteLLM) 
     assert 'models = ["one", "two"]' in text
     assert "lightContext = true" in text
     place.edit("lightContext = true", 'lightContext = true, every = "canary"')
-    rows, there = admin.rows(), config.read_bytes()
+    rows, there = admin.made(), config.read_bytes()
     place.run("drift", "--detailed-exitcode", code=Exit.CHANGES)
     place.apply()
     place.plan_is_empty()
