@@ -11,7 +11,6 @@ from pathlib import Path
 
 from fleethub.fleetspec import Loaded, load
 from fleethub.fleetspec.edit import with_values
-from fleethub.fleetspec.report import redacted
 from fleethub.kinds import KINDS
 from fleethub.kinds.values import Acceptance, ObserveContext
 from fleethub.model.address import CALLERS, Address
@@ -23,7 +22,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Absent, Unknown
 from fleethub.model.plan import DriftReport
 from fleethub.operations import plan as planning
-from fleethub.operations.edit import concluded, judged
+from fleethub.operations.edit import begun, concluded, judged
 from fleethub.operations.edit_ownership import key_owned, owned_by_another, project_name
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
@@ -149,15 +148,5 @@ def _notes(acceptances: Mapping[Address, Acceptance]) -> Iterable[str]:
 
 def _proposal(spec: Loaded, fleet: Fleet, asked: AcceptInput, project: str, addresses: Collection[Address]) -> Proposal:
     named = ", ".join(map(str, addresses)) or ", ".join(asked.addresses)
-    return Proposal(
-        action="accept",
-        says=redacted(f"accept what somebody changed of {named}"),
-        address=next(iter(addresses), Address("fleet", fleet.name)),
-        project=redacted(project),
-        force=asked.force,
-        root=fleet.root,
-        main=next(iter(spec.texts)),
-        before=fleet.digest,
-        after=fleet.digest,
-        overcommit=fleet.policy.overcommit,
-    )
+    address = next(iter(addresses), Address("fleet", fleet.name))
+    return begun(spec, fleet, "accept", f"accept what somebody changed of {named}", address, project, asked.force)

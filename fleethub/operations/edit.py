@@ -23,7 +23,7 @@ from fleethub.model.errors import SpecError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.fleet import Node
+from fleethub.model.fleet import Fleet, Node
 from fleethub.model.plan import Action
 from fleethub.operations.allowed import target_finding
 from fleethub.operations.edit_ownership import by_name, key_of_another, owned_by_another, project_name, spelled
@@ -92,18 +92,9 @@ def _proposed(path: Path, asked: EditInput, facts: Facts | None, trusting: Trust
     fleet = spec.fleet
     project = spelled(fleet, project_name(by_name(Path(fleet.root), asked.project)))
     node = fleet.nodes.get(edit.node)
-    proposal = Proposal(
-        action="set" if isinstance(edit, Register) and node is not None else ACTIONS[type(edit)],
-        says=redacted(_says(edit)),
-        address=node.address if node is not None else node_address(redacted(edit.node)),
-        project=redacted(project),
-        force=asked.force,
-        root=spec.fleet.root,
-        main=next(iter(spec.texts)),
-        before=spec.fleet.digest,
-        after=spec.fleet.digest,
-        overcommit=spec.fleet.policy.overcommit,
-    )
+    action = "set" if isinstance(edit, Register) and node is not None else ACTIONS[type(edit)]
+    address = node.address if node is not None else node_address(redacted(edit.node))
+    proposal = begun(spec, fleet, action, _says(edit), address, project, asked.force)
     if node is not None:
         proposal = owned_by_another(proposal, node, project)
         if isinstance(edit, Release) and node.protected and not proposal.findings:
@@ -126,6 +117,22 @@ def _proposed(path: Path, asked: EditInput, facts: Facts | None, trusting: Trust
     says = isinstance(edit, SetFields | Register) and "target" in edit.fields
     let_go = isinstance(edit, Release) and edit.abandon_files
     return judged(path, spec, proposal, facts, trusting, lambda node: target_finding(fleet, node, says, api), let_go)
+
+
+def begun(spec: Loaded, fleet: Fleet, action: str, says: str, address: Address, project: str, force: bool) -> Proposal:
+    """A proposal that does nothing yet: who asks what, of the spec as it is."""
+    return Proposal(
+        action=action,
+        says=redacted(says),
+        address=address,
+        project=redacted(project),
+        force=force,
+        root=fleet.root,
+        main=next(iter(spec.texts)),
+        before=fleet.digest,
+        after=fleet.digest,
+        overcommit=fleet.policy.overcommit,
+    )
 
 
 def judged(

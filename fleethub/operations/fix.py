@@ -15,7 +15,6 @@ from fleethub.engines.interface import KV_TYPE, PARALLEL
 from fleethub.engines.registry import engine_of
 from fleethub.fleetspec import Loaded, load
 from fleethub.fleetspec.edit import Names, with_values
-from fleethub.fleetspec.report import redacted
 from fleethub.model.address import Address
 from fleethub.model.capacity import Answer, Fit, Suggestion
 from fleethub.model.dataclass import dataclass
@@ -24,7 +23,7 @@ from fleethub.model.errors import SpecError
 from fleethub.model.fleet import Fleet, Model
 from fleethub.model.text import table_name
 from fleethub.operations import capacity
-from fleethub.operations.edit import concluded, judged
+from fleethub.operations.edit import begun, concluded, judged
 from fleethub.operations.edit_ownership import block_owned, project_name
 from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.outcome import Outcome
@@ -133,18 +132,8 @@ def _values(
 def _proposal(
     spec: Loaded, fleet: Fleet, answer: Answer, asked: FixInput, chosen: Suggestion, project: str
 ) -> Proposal:
-    return Proposal(
-        action="fix",
-        says=redacted(f"fix {answer.placed.model} on {answer.backend}: {chosen.says}"),
-        address=Address("backend", answer.backend),
-        project=redacted(project),
-        force=asked.force,
-        root=fleet.root,
-        main=next(iter(spec.texts)),
-        before=fleet.digest,
-        after=fleet.digest,
-        overcommit=fleet.policy.overcommit,
-    )
+    says = f"fix {answer.placed.model} on {answer.backend}: {chosen.says}"
+    return begun(spec, fleet, "fix", says, Address("backend", answer.backend), project, asked.force)
 
 
 def _notes(answer: Answer, chosen: Suggestion, values: Mapping[Names, object]) -> Iterable[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fleethub.fleetspec import Loaded, load
 from fleethub.fleetspec.edit import with_values
-from fleethub.fleetspec.report import nearest, redacted, shown
+from fleethub.fleetspec.report import nearest, shown
 from fleethub.kinds.key import scopes
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
@@ -23,7 +23,7 @@ from fleethub.model.errors import SpecError
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.text import table_name
-from fleethub.operations.edit import concluded, judged
+from fleethub.operations.edit import begun, concluded, judged
 from fleethub.operations.edit_ownership import key_owned, project_name
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.spec import remembering
@@ -105,18 +105,7 @@ def _proposal(spec: Loaded, fleet: Fleet, asked: RotateInput, names: list[str], 
     proxy = next(proxy for proxy, name in sorted(scopes(fleet)) if name == names[0])
     one = Address("fleet", fleet.name) if not asked.what else key_address(proxy, names[0])
     says = "rotate all keys" if not asked.what else f"rotate the key {names[0]}"
-    return Proposal(
-        action="rotate",
-        says=redacted(says),
-        address=one,
-        project=redacted(project),
-        force=asked.force,
-        root=fleet.root,
-        main=next(iter(spec.texts)),
-        before=fleet.digest,
-        after=fleet.digest,
-        overcommit=fleet.policy.overcommit,
-    )
+    return begun(spec, fleet, "rotate", says, one, project, asked.force)
 
 
 def _notes(fleet: Fleet, names: list[str], what: str) -> Iterable[str]:
