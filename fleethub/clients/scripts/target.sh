@@ -57,7 +57,7 @@ field() {
 }
 # why an apply of this lineage and serial may not write here: one of a higher serial has, while it was frozen
 newer() {
-  if [ ! -f $here/mark.json ] || [ "$(field $here/mark.json lineage)" != "$1" ]; then return 0; fi
+  if [ -z "$1" ] || [ ! -f $here/mark.json ] || [ "$(field $here/mark.json lineage)" != "$1" ]; then return 0; fi
   there=$(field $here/mark.json serial)
   case $there in ''|*[!0-9]*) return 0;; esac
   case $2 in ''|*[!0-9]*) return 0;; esac
