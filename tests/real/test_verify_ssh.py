@@ -42,8 +42,8 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     carried: list[bytes] = []
     original = Library.run
 
-    def spy(self: Library, command: str, data: bytes, timeout: float) -> Any:
-        output = original(self, command, data, timeout)
+    def spy(self: Library, command: str, data: bytes, *more: Any) -> Any:
+        output = original(self, command, data, *more)
         carried.extend([command.encode() + data, output.out + output.err])
         return output
 
