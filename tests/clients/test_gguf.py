@@ -114,7 +114,7 @@ def test_what_is_no_usable_file(tmp_path: Path, name: str, content: bytes, says:
 
 def test_without_the_extra_it_says_what_to_install(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gguf", None)
-.* install .*'\.\[gguf\]'"):
+    with pytest.raises(GgufError, match=r"needs gguf, which is not there: .* install .*'\.\[gguf\]'"):
         read(whole)
 
 
