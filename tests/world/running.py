@@ -42,7 +42,7 @@ def _denied(node: Node, target: str, world: World) -> Iterator[str]:
         if row is None:
             yield f"its key is not on {url}"  # whatever it calls there
         elif row.blocked:
-            yield f"{alias}: its key is blocked"
+            yield f"its key is blocked on {url}"  # likewise
         elif row.models and alias not in row.models:
             yield f"{alias}: its key may call {', '.join(row.models)}"
         elif alias not in proxy.aliases:
