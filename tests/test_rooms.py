@@ -102,7 +102,7 @@ HOMES = {
     "referencing": {"nodetypes/openclaw/published.py"},
     "yaml": {"clients/llamaswap.py"},
     "tomli_w": {"lockfile/text.py"},
-    "tomlkit": {"fleetspec/added.py", "fleetspec/edit.py", "fleetspec/tomltext.py"},
+    "tomlkit": {"fleetspec/added.py", "fleetspec/blocks.py", "fleetspec/edit.py", "fleetspec/tomltext.py"},
     "gguf": {"clients/gguf.py"},
     "dotenv": {"dotenv.py", "formats/dotenv.py", "testing/consumer.py"},
     "pyjson5": {"formats/json5.py"},

@@ -43,7 +43,7 @@ NAMES_OLLAMA = {
     "cli/verify.py": 1,
     "engines/registry.py": 2,
     "fleetspec/scaffold.py": 3,
-    "fleetspec/schema.py": 1,
+    "fleetspec/tables/serving.py": 1,
     "model/finding.py": 6,
     "nodetypes/openclaw/providers.py": 4,
     "operations/inputs.py": 2,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec.report import nearest, shown
-from fleethub.fleetspec.schema import HopTable, ModelTable, Spec
+from fleethub.fleetspec.schema import Spec
+from fleethub.fleetspec.tables.consuming import HopTable
+from fleethub.fleetspec.tables.serving import ModelTable
 from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Hop
 from fleethub.model.written import KeyPath

@@ -10,8 +10,9 @@ from fleethub import nodetypes
 from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec import report
 from fleethub.fleetspec.chains import Entry, LookupFailure, entries, hop, proxy_of
-from fleethub.fleetspec.schema import ConsumerTable, RoleTable, Spec
+from fleethub.fleetspec.schema import Spec
 from fleethub.fleetspec.sources import Sources
+from fleethub.fleetspec.tables.consuming import ConsumerTable, RoleTable
 from fleethub.fleetspec.users import nodes_of, said
 from fleethub.fleetspec.validate import Validated
 from fleethub.model import keycall

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fleethub.fleetspec import report
 from fleethub.fleetspec.checks import CheckContext, check_role
-from fleethub.fleetspec.schema import ConsumerTable
+from fleethub.fleetspec.tables.consuming import ConsumerTable
 from fleethub.model.finding import Finding
 from fleethub.model.written import KeyPath
 

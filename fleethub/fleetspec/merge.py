@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fleethub import nodetypes
-from fleethub.fleetspec.schema import Block, RoleTable, Spec
+from fleethub.fleetspec.schema import Spec
 from fleethub.fleetspec.sources import Sources
+from fleethub.fleetspec.tables.block import Block
+from fleethub.fleetspec.tables.consuming import RoleTable
 from fleethub.fleetspec.targets import host_of
 from fleethub.fleetspec.validate import Validated
 from fleethub.model.dataclass import dataclass

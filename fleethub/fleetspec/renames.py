@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fleethub.fleetspec import report
-from fleethub.fleetspec.schema import MovedTable, Spec
+from fleethub.fleetspec.schema import Spec
+from fleethub.fleetspec.tables.fleet import MovedTable
 from fleethub.model.finding import Finding
 from fleethub.model.written import KeyPath
 

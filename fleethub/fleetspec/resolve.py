@@ -13,18 +13,11 @@ from fleethub.fleetspec.accept import acknowledged
 from fleethub.fleetspec.chains import LookupFailure, entries, hop, proxy_of
 from fleethub.fleetspec.merge import OWN, MergedNode
 from fleethub.fleetspec.renames import renamed_nodes
-from fleethub.fleetspec.schema import (
-    AgentTable,
-    BackendTable,
-    KeyTable,
-    ModelTable,
-    NotifyTable,
-    PolicyTable,
-    ProxyTable,
-    Spec,
-    WiringTable,
-)
+from fleethub.fleetspec.schema import Spec
 from fleethub.fleetspec.sources import Sources
+from fleethub.fleetspec.tables.consuming import WiringTable
+from fleethub.fleetspec.tables.fleet import AgentTable, NotifyTable, PolicyTable
+from fleethub.fleetspec.tables.serving import BackendTable, KeyTable, ModelTable, ProxyTable
 from fleethub.fleetspec.targets import expand, normal
 from fleethub.fleetspec.values import Plain
 from fleethub.model.fleet import (

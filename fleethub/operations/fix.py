@@ -14,7 +14,8 @@ from pathlib import Path
 from fleethub.engines.interface import KV_TYPE, PARALLEL
 from fleethub.engines.registry import engine_of
 from fleethub.fleetspec import Loaded, load
-from fleethub.fleetspec.edit import Names, with_values
+from fleethub.fleetspec.blocks import Names
+from fleethub.fleetspec.edit import with_values
 from fleethub.model.address import Address
 from fleethub.model.capacity import Answer, Fit, Suggestion
 from fleethub.model.dataclass import dataclass
