@@ -12,7 +12,7 @@ from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec.accept import acknowledged
 from fleethub.fleetspec.chains import LookupFailure, entries, hop, proxy_of
 from fleethub.fleetspec.merge import OWN, MergedNode
-from fleethub.fleetspec.renames import renamed_nodes
+from fleethub.fleetspec.renames import renamed
 from fleethub.fleetspec.schema import Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.tables.consuming import WiringTable
@@ -66,7 +66,7 @@ def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources, types: Mappin
         models={n: _model(spec, m, common("models", n, m)) for n, m in spec.models.items()},
         nodes={n.name: _node(spec, n, sources, types) for n in nodes},
         keys={n: _key(k, common("keys", n, k)) for n, k in spec.keys.items()},
-        moved=renamed_nodes(spec),
+        moved=renamed(spec),
         acknowledged=acknowledged(spec, sources),
         notify={n: _told(n, t) for n, t in spec.notify.items()},
         agents={n: _agent(n, a) for n, a in spec.agents.items()},

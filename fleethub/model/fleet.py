@@ -392,7 +392,7 @@ class Fleet:
     kept: Mapping[Address, str] = field(default_factory=dict)
     endings: Mapping[Address, str] = field(default_factory=dict)
     ssh_program: bool = False
-    moved: Mapping[str, str] = field(default_factory=dict)  # nodes by the names that they had
+    moved: Mapping[Address, Address] = field(default_factory=dict)  # who has another name now, by the old one
     acknowledged: tuple[Acknowledged, ...] = ()
     notify: Mapping[str, Notify] = field(default_factory=dict)
     agents: Mapping[str, Agent] = field(default_factory=dict)  # where there is any, no other may edit

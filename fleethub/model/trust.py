@@ -43,6 +43,11 @@ class Run:
     line: str
     what: str
 
+    @property
+    def acts(self) -> bool:
+        """Whether it does something for the block itself, and does not merely open one of its references."""
+        return self.what.endswith((" command", " stop", " restart"))
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fleethub.engines.registry import ENGINES
 from fleethub.kinds.readdress import readdressed, renaming
-from fleethub.model.address import Address, node, successor
+from fleethub.model.address import Address, successor
 from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
@@ -129,13 +129,13 @@ def _moves(plan: Plan, fleet: Fleet, lockfile: Lockfile | None) -> Iterable[str]
             same = after.kind == "key" and known[before].generation == generations.get(after, known[before].generation)
             yield f"{before} is {after} now" + ("; its value stays" if same else "")
     for old, new in fleet.moved.items() if not plan.fatal else ():
-        says = f"[[moved]] from node.{old} to node.{new}"
-        if node(old) in known and node(new) in known:
-            yield f"{says} does nothing: both were applied, so node.{old} is taken down"
-        elif node(old) not in known and node(new) in known:
+        says = f"[[moved]] from {old} to {new}"
+        if old in known and new in known:
+            yield f"{says} does nothing: both were applied, so {old} is taken down"
+        elif old not in known and new in known:
             yield f"{says} is done, and may be removed"
-        elif node(old) not in known:
-            yield f"{says} does nothing: no node.{old} was applied"
+        elif old not in known:
+            yield f"{says} does nothing: no {old} was applied"
 
 
 def unresolved(workplace: Workplace) -> list[Finding]:

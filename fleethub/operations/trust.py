@@ -188,7 +188,7 @@ def _settled(fleet: Fleet, lockfile: Lockfile | None, record: Record, said: Give
     blocks |= {
         run.what.partition(" ")[0]: f"its command {run.line!r} is not known on this machine, so it does not run"
         for run in new.runs
-        if run.what.endswith((" command", " stop"))
+        if run.acts
     }
     findings = list(_findings(fleet, new))
     for address, locked in sorted((lockfile.resources if lockfile else {}).items()):

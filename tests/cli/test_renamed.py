@@ -113,10 +113,13 @@ def test_an_alias_is_renamed_without_moved_and_nobody_is_denied(tmp_path: Path) 
     [
         ("node.b", "node.b", "is in the spec"),
         ("node.a", "node.zz", 'there is no node "zz"'),
-        ("nodes.a", "node.b", "is for nodes: node.NAME"),
+        ("nodes.a", "node.b", "is for nodes and consumers: node.NAME"),
         ("model.one", "model.uno", "an alias needs none: once the proxy has the new name beside the old one"),
         ("proxy.main", "proxy.llm", "a proxy keeps its name"),
         ("node.z", "node.z", "one block says all of it"),
+        ("node.z", "consumer.b", "a rename stays of its kind"),
+        ("consumer.z", "consumer.b", 'there is no consumer "b"'),
+        ("consumer.", "node.b", "is for nodes and consumers"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error_with_its_place(tmp_path: Path, old: str, new: str, says: str) -> None:

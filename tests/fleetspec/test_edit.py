@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fleethub.fleetspec import Loaded, load
 from fleethub.fleetspec.edit import Edited, edited
+from fleethub.model.address import node
 from fleethub.model.edit import Assign, Edit, EditError, Register, Release, SetFields
 
 BASE = """\
@@ -198,7 +199,7 @@ def test_a_rename_that_leads_to_a_released_node_goes_too() -> None:
     for blocks in ((done, other), (other, done)):
         made, new = after(spec(BASE, VOLTA, limits, more, *blocks), Release("volta"))
         assert text(made) == BASE + more + other
-        assert new.fleet.moved == {"b": "c"}
+        assert new.fleet.moved == {node("b"): node("c")}
         assert "the [[moved]] to node.volta goes too" in made.notes
     made, _ = after(spec(BASE, VOLTA, limits, more, done), Release("volta"))
     assert text(made) == BASE + more

@@ -12,6 +12,7 @@ from fleethub.dotenv import assignments
 from fleethub.model.address import Address
 from fleethub.model.trust import runs
 from fleethub.operations.targets import addresses_of
+from fleethub.operations.trust import Trusting, settle
 from fleethub.testing.litellm import LiteLLM
 from tests.fleets import Spec, fleet
 from tests.support import MASTER, Place
@@ -153,3 +154,10 @@ def test_a_bare_name_is_a_consumers_too() -> None:
 
 def test_what_restarts_it_is_a_command_that_is_agreed_to() -> None:
     assert [(run.line, run.what) for run in runs(FAR.fleet)] == [("systemctl restart web", "consumer.web restart")]
+
+
+def test_a_restart_that_nobody_agreed_to_holds_its_consumer_back() -> None:
+    origins = ("http://llm.example:4000=env:LITELLM_MASTER_KEY", "ssh://ops@chat")
+    asked = settle(FAR.fleet, None, Trusting(origins))
+    assert ("consumer.web" in asked.blocks, [f.code for f in asked.findings]) == (True, ["command.new"])
+    assert settle(FAR.fleet, None, Trusting((*origins, "command:systemctl restart web"))).blocks == {}

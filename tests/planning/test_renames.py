@@ -25,7 +25,7 @@ def named(name: str, target: str, *chain: str) -> Spec:
 
 def planned(world: World, spec: Spec) -> Plan:
     """The plan with ``[[moved]]`` from a to b, as ``operations`` makes it."""
-    now = remembering(replace(spec.fleet, moved={"a": "b"}), world.lockfile)
+    now = remembering(replace(spec.fleet, moved={node("a"): node("b")}), world.lockfile)
     templates = load_templates(NOWHERE.parent)
     rendered = {name: render(now, one, templates) for name, one in now.nodes.items()}
     wanted = {r.address: r for kind in KINDS.values() for r in kind.desired(Inputs(now, SEAL, rendered))}

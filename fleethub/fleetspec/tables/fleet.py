@@ -95,7 +95,7 @@ class AgentTable(Table):
 
 
 class MovedTable(Table):
-    """A node that has another name by now."""
+    """A node or a consumer that has another name by now."""
 
     old: v.Line = Field(alias="from", description='What it was called, like "node.volta"')
     new: v.Line = Field(alias="to", description='What it is called now, like "node.ohm"')

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fleethub.kinds.node import NodeKind
+from fleethub.kinds.node.attributes import NodeLocked, NodeResource
 from fleethub.kinds.values import StatusInputs
-from fleethub.model.address import Address
-from fleethub.model.fleet import Fleet
 from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import AnyLocked
 
 
 class ConsumerKind(NodeKind):
@@ -17,9 +13,9 @@ class ConsumerKind(NodeKind):
 
     name = "consumer"
 
-    def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
-        """None: ``[[moved]]`` is for nodes."""
-        return {}
+    def moves(self, want: NodeResource, locked: NodeLocked) -> bool:
+        """To any other place: nobody starts it there, so that nothing has to be ended before."""
+        return locked.attrs is not None or (locked.pending is not None and locked.pending.attrs is not None)
 
     def status(self, status: FleetStatus, inputs: StatusInputs) -> FleetStatus:
         """Their rows are among those of the nodes."""

@@ -154,7 +154,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
         """The key that has a renamed node's name, where nobody else uses it."""
         found: dict[Address, Address] = {}
-        for old, new in fleet.moved.items():
+        for old, new in ((before.name, now.name) for before, now in fleet.moved.items()):
             if (
                 fleet.nodes[new].key == new
                 and old not in fleet.keys

@@ -208,9 +208,9 @@ def _owned_before(mine: FileAttrs, begun: FileAttrs) -> dict[str, tuple[str, ...
 
 def ending(locked: NodeLocked) -> tuple[tuple[str, ...], tuple[str, ...], str]:
     """How a removed node's process is ended: the command, what tells whether it can be run there, what a human does
-    where it is not run. Nothing for a folder: no process is known of it.
+    where it is not run. Nothing for a folder or a consumer: no process of FleetHub's is known of it.
     """
-    if "://" not in locked.source.at:
+    if "://" not in locked.source.at or locked.source.of.startswith("consumer."):
         return (), (), ""
     sides = (locked.attrs, locked.pending.attrs if locked.pending else None)
     if any(map(is_wired, sides)):

@@ -47,7 +47,6 @@ from fleethub.kinds.node.steps import steps
 from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, StatusInputs, Work
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
-from fleethub.model.address import node as node_address
 from fleethub.model.address import route as route_address
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
@@ -161,7 +160,7 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
     def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
         """As ``[[moved]]`` names them."""
-        pairs = ((node_address(old), node_address(new)) for old, new in fleet.moved.items())
+        pairs = ((old, new) for old, new in fleet.moved.items() if old.kind == self.name)
         return {old: new for old, new in pairs if old in locked and new not in locked}
 
     def moves(self, want: NodeResource, locked: NodeLocked) -> bool:

@@ -63,6 +63,8 @@ def _ended(item: NodeState) -> tuple[NodeState, ...]:
     """The old places where nothing may run any more when it starts at its new one for the first time."""
     if item.want is None or not is_host(item.want.material.node) or not _comes(item):
         return ()
+    if item.want.material.node.consumer:
+        return ()  # who runs it is somebody else
     target, holder = item.want.source.at, _holder(item)
     return tuple(old for old in _left(item) if ends_on(target, old) or old is holder)
 
