@@ -17,7 +17,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.written import Written
 from fleethub.operations.stores import known
-from fleethub.rendering import Rendered, load_schemas, load_templates, render
+from fleethub.rendering import Rendered, Renderer, load_schemas, load_templates
 from fleethub.state.session_summary import Stamps, stamps
 
 
@@ -59,8 +59,8 @@ def open_fleet(
         raise SpecError(loaded.findings)
     fleet = remembering(loaded.fleet, lockfile(loaded.fleet))
     seen = stamps(Path(fleet.root), _read_of(loaded, fleet))
-    templates, schemas = load_templates(Path(fleet.root)), load_schemas(Path(fleet.root))
-    rendered = {name: render(fleet, node, templates, schemas) for name, node in fleet.nodes.items()}
+    renderer = Renderer(load_templates(Path(fleet.root)), load_schemas(Path(fleet.root)))
+    rendered = {name: renderer.render(fleet, node) for name, node in fleet.nodes.items()}
     findings = (*loaded.findings, *(f for r in rendered.values() for f in r.findings))
     if any(f.severity is Severity.ERROR for f in findings):
         raise SpecError(findings)

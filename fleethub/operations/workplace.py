@@ -154,10 +154,10 @@ class Workplace:
         nodes = [node for node in fleet.nodes.values() if node.manage == "wiring" and node.key in names]
         if not nodes:
             return {}
-        from fleethub.rendering import load_schemas, load_templates, render
+        from fleethub.rendering import Renderer, load_schemas, load_templates
 
-        templates, schemas = load_templates(self.root), load_schemas(self.root)
-        return {node.name: render(fleet, node, templates, schemas) for node in nodes}
+        renderer = Renderer(load_templates(self.root), load_schemas(self.root))
+        return {node.name: renderer.render(fleet, node) for node in nodes}
 
     def observations(self, held: HeldPlan) -> dict[Address, Observation]:
         """What was seen of every resource, wanted or last applied."""

@@ -4,12 +4,13 @@ Pure but for ``load_templates`` and ``load_schemas``, which read files. A secret
 value here. Imports the standard library, Jinja2, ``fleethub.model`` and ``fleethub.nodetypes``.
 """
 
-from fleethub.rendering.files import Rendered, RenderedFile, render
+from fleethub.rendering.files import Rendered, RenderedFile, Renderer, render
 from fleethub.rendering.lookup import Schemas, Templates, TemplateText, load_schemas, load_templates
 
 __all__ = [
     "Rendered",
     "RenderedFile",
+    "Renderer",
     "Schemas",
     "TemplateText",
     "Templates",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, nodes
@@ -29,6 +29,8 @@ _UNWANTED = ("random", "pprint", "urlize", "xmlattr", "center", "indent", "wordw
 _OPERATORS = frozenset(("+", "-", "*", "/", "//", "%", "**"))
 _AGAIN = 64  # a template that once used up all its work gets this part of it from then on
 
+_KEPT = 64  # texts that are kept for other nodes
+
 
 class TemplateProblem(Exception):
     """Why a template gave no text. ``origin`` and ``line`` (0: unknown) say where."""
@@ -48,6 +50,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = _OPERATORS
     literals = 0  # characters that stand in all of its templates
     exhausted: set[str]  # templates that used up all their work
+    reads: dict[str, frozenset[str] | None]  # of each compiled template the names that it reads; None: any
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Every operator, charged with what it makes."""
@@ -68,6 +71,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
         """Jinja's own place for a change of the syntax tree."""
+        self.reads[str(args[0])] = _read_by(source)
         changed = budget.Rewrite().visit(source)
         changed.set_environment(self)
         return super()._generate(changed, *args, **kwargs)
@@ -84,29 +88,66 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().is_safe_attribute(obj, attr, value)
 
 
-def render_text(sources: Mapping[str, str], name: str, context: Mapping[str, object]) -> Text:
-    """One template's output; ``sources`` are the files that it may include. Raises ``TemplateProblem``."""
-    origins = {file: getattr(text, "origin", file) for file, text in sources.items()}
-    problem = getattr(sources[name], "problem", "")
-    if problem or "\0" in "".join(sources.values()):
-        raise TemplateProblem("template.failed", problem or "a NUL character in a template", origins[name], 0)
-    environment = _environment(tuple(sorted((file, str(text), origins[file]) for file, text in sources.items())))
-    markers, left = Markers(), budget.WORK // (_AGAIN if name in environment.exhausted else 1)
-    tokens = _MARKERS.set(markers), budget.CURRENT.set(budget.Budget(left))
-    try:
-        output = _bounded(environment, name, {key: hide(value) for key, value in context.items()})
-        environment.exhausted.discard(name)
-        return markers.cut(output)
-    except TemplateSyntaxError as error:
-        origin = error.filename or origins[name]
-        raise TemplateProblem("template.failed", str(error.message), origin, error.lineno) from None
-    except Exception as error:  # a template can raise whatever Python can
-        if isinstance(error, budget.Exhausted):
-            environment.exhausted.add(name)  # a fleet has many nodes: they do not all spend so much
-        raise _problem(error, origins, name) from None
-    finally:
-        _MARKERS.reset(tokens[0])
-        budget.CURRENT.reset(tokens[1])
+class TemplateSet:
+    """The templates of one node type, to be rendered for its nodes. ``sources``: also what they may include."""
+
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        self._sources = sources
+        self._origins = {file: getattr(text, "origin", file) for file, text in sources.items()}
+        self._nul = any("\0" in text for text in sources.values())
+        self._texts: dict[tuple[str, str], Text] = {}
+
+    def text(self, name: str, context: Mapping[str, object]) -> Text:
+        """One template's output; raises ``TemplateProblem``.
+
+        Nodes for which all that the template reads is the same have one text, made once.
+        """
+        problem = getattr(self._sources[name], "problem", "")
+        if problem or self._nul:
+            raise TemplateProblem("template.failed", problem or "a NUL character in a template", self._origins[name], 0)
+        reads = self._environment.reads.get(name)
+        values = {key: hide(value) for key, value in context.items() if reads is None or key in reads}
+        try:
+            same = name, repr(values)
+        except OutputRefused:  # a secret is among them, and each node has its own
+            return self._rendered(name, values)
+        if same not in self._texts:
+            if len(self._texts) >= _KEPT:
+                self._texts.clear()
+            self._texts[same] = self._rendered(name, values)
+        return self._texts[same]
+
+    @cached_property
+    def _environment(self) -> _Environment:
+        sources = ((file, str(text), self._origins[file]) for file, text in self._sources.items())
+        return _environment(tuple(sorted(sources)))
+
+    def _rendered(self, name: str, values: Mapping[str, object]) -> Text:
+        environment = self._environment
+        markers, left = Markers(), budget.WORK // (_AGAIN if name in environment.exhausted else 1)
+        tokens = _MARKERS.set(markers), budget.CURRENT.set(budget.Budget(left))
+        try:
+            output = _bounded(environment, name, values)
+            environment.exhausted.discard(name)
+            return markers.cut(output)
+        except TemplateSyntaxError as error:
+            origin = error.filename or self._origins[name]
+            raise TemplateProblem("template.failed", str(error.message), origin, error.lineno) from None
+        except Exception as error:  # a template can raise whatever Python can
+            if isinstance(error, budget.Exhausted):
+                environment.exhausted.add(name)  # a fleet has many nodes: they do not all spend so much
+            raise _problem(error, self._origins, name) from None
+        finally:
+            _MARKERS.reset(tokens[0])
+            budget.CURRENT.reset(tokens[1])
+
+
+def _read_by(source: nodes.Template) -> frozenset[str] | None:
+    """The names that a template reads, with those of its own variables; None where others are rendered within it."""
+    others: tuple[type[nodes.Node], ...] = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+    if any(source.find(other) is not None for other in others):
+        return None
+    return frozenset(name.name for name in source.find_all(nodes.Name))
 
 
 @lru_cache(maxsize=16)
@@ -132,7 +173,7 @@ def _environment(sources: tuple[tuple[str, str, str], ...]) -> _Environment:
     environment.filters = {file: budget.guarded(file, run) for file, run in filters.items()}
     environment.filters.update(budget.FILTERS)
     environment.literals = sum(len(text) for _, text, _ in sources)
-    environment.exhausted = set()
+    environment.exhausted, environment.reads = set(), {}
     return environment
 
 

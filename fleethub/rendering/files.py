@@ -13,7 +13,7 @@ from fleethub.model.secret import Text
 from fleethub.nodetypes import FileType, NodeType
 from fleethub.nodetypes.endpoints import Unwired
 from fleethub.nodetypes.projection import Projection
-from fleethub.rendering.engine import TemplateProblem, render_text
+from fleethub.rendering.engine import TemplateProblem, TemplateSet
 from fleethub.rendering.lookup import Schemas, Templates, no_schemas
 
 
@@ -56,44 +56,71 @@ class Rendered:
 
 
 def render(fleet: Fleet, node: Node, templates: Templates, schemas: Schemas = no_schemas) -> Rendered:
-    """All files of a node. Never raises for what a spec or template says: it becomes a finding."""
-    kind = nodetypes.of(node)
-    if kind is None:
-        return _failed(
-            node,
-            "template.missing",
-            f"there is no node type {node.type!r}",
-            f"one of {', '.join(nodetypes.names())}",
-        )
-    try:
-        findings = [*kind.precheck(fleet, node)]
-        context = kind.context(fleet, node)
-    except Unwired as error:
-        return _failed(node, "node.dangling-model", str(error))
-    texts: dict[str, Text] = {}
-    sources = {name: text for (owner, name), text in templates.items() if owner == node.type}
-    wanted = kind.files_of(node)
-    for file in wanted:
+    """All files of one node: see ``Renderer``."""
+    return Renderer(templates, schemas).render(fleet, node)
+
+
+class Renderer:
+    """Renders the nodes of a fleet; what is the same of several is made once."""
+
+    def __init__(self, templates: Templates, schemas: Schemas = no_schemas) -> None:
+        self._schemas = schemas
+        self._of: dict[str, TemplateSet] = {}
+        sources: dict[str, dict[str, str]] = {}
+        for (kind, name), text in templates.items():
+            sources.setdefault(kind, {})[name] = text
+        self._sources = sources
+
+    def render(self, fleet: Fleet, node: Node) -> Rendered:
+        """All files of a node. Never raises for what a spec or template says: it becomes a finding."""
+        kind = nodetypes.of(node)
+        if kind is None:
+            return _failed(
+                node,
+                "template.missing",
+                f"there is no node type {node.type!r}",
+                f"one of {', '.join(nodetypes.names())}",
+            )
         try:
-            texts[file.role] = _one(kind, node, file, sources, context)
-        except TemplateProblem as problem:
-            findings.append(_finding(node, problem))
-    schema, problems = _schema(kind, node, schemas)
-    findings += problems
-    if len(texts) == len(wanted):
-        findings += kind.check(fleet, node, texts, schema)
-    paths = nodetypes.paths(kind, node)
+            findings = [*kind.precheck(fleet, node)]
+            context = kind.context(fleet, node)
+        except Unwired as error:
+            return _failed(node, "node.dangling-model", str(error))
+        texts: dict[str, Text] = {}
+        wanted = kind.files_of(node)
+        for file in wanted:
+            try:
+                texts[file.role] = self._one(kind, node, file, context)
+            except TemplateProblem as problem:
+                findings.append(_finding(node, problem))
+        schema, problems = _schema(kind, node, self._schemas)
+        findings += problems
+        if len(texts) == len(wanted):
+            findings += kind.check(fleet, node, texts, schema)
+        paths = nodetypes.paths(kind, node)
 
-    def owned(file: FileType) -> Projection | None:
-        return kind.projection(fleet, node, file, texts[file.role]) if node.manage == "wiring" else None
+        def owned(file: FileType) -> Projection | None:
+            return kind.projection(fleet, node, file, texts[file.role]) if node.manage == "wiring" else None
 
-    files = tuple(
-        RenderedFile(file, paths[file.role], texts[file.role], kind.consequence(file, node), owned(file))
-        for file in wanted
-        if file.role in texts
-    )
-    chain = kind.chain(node, {role: text.display().encode() for role, text in texts.items()})
-    return Rendered(files, tuple(findings), chain or (), schema)
+        files = tuple(
+            RenderedFile(file, paths[file.role], texts[file.role], kind.consequence(file, node), owned(file))
+            for file in wanted
+            if file.role in texts
+        )
+        chain = kind.chain(node, {role: text.display().encode() for role, text in texts.items()})
+        return Rendered(files, tuple(findings), chain or (), schema)
+
+    def _one(self, kind: NodeType, node: Node, file: FileType, context: Mapping[str, object]) -> Text:
+        sources, name = self._sources.get(node.type, {}), file.template
+        if name not in sources:
+            raise TemplateProblem("template.missing", f"node type {kind.name} has no such template", name, 0)
+        if node.type not in self._of:
+            self._of[node.type] = TemplateSet(sources)
+        text = self._of[node.type].text(name, context)
+        try:
+            return kind.finish(file, node, text)
+        except ValueError as error:
+            raise TemplateProblem("template.output", str(error), getattr(sources[name], "origin", name), 0) from None
 
 
 def _schema(kind: NodeType, node: Node, schemas: Schemas) -> tuple[Mapping[str, Any] | None, list[Finding]]:
@@ -104,23 +131,6 @@ def _schema(kind: NodeType, node: Node, schemas: Schemas) -> tuple[Mapping[str, 
     except ValueError as error:
         hint = f"write it anew: {published.made_by} > schemas/{published.name}" if published else ""
         return None, [Finding("node.config-schema", str(error), node.address, node.place, hint)]
-
-
-def _one(
-    kind: NodeType,
-    node: Node,
-    file: FileType,
-    sources: Mapping[str, str],
-    context: Mapping[str, object],
-) -> Text:
-    name = file.template
-    if name not in sources:
-        raise TemplateProblem("template.missing", f"node type {kind.name} has no such template", name, 0)
-    text, origin = render_text(sources, name, context), getattr(sources[name], "origin", name)
-    try:
-        return kind.finish(file, node, text)
-    except ValueError as error:
-        raise TemplateProblem("template.output", str(error), origin, 0) from None
 
 
 def _finding(node: Node, problem: TemplateProblem) -> Finding:

@@ -9,6 +9,7 @@ from fleethub.model.text import hop
 from fleethub.rendering.slots import Opaque, OutputRefused, quoted
 
 DEPTH = 50
+_text = json.JSONEncoder(ensure_ascii=False).encode  # made once: json.dumps makes one for each value
 
 
 class EnvUnquotable(ValueError):
@@ -18,7 +19,7 @@ class EnvUnquotable(ValueError):
 def to_json(value: Any) -> str:
     """``json``: sorted, two spaces, so that the same value is always the same text."""
     if type(value) is str:  # most are, and need no indentation, which is what costs
-        return json.dumps(value, ensure_ascii=False)
+        return _text(value)
     return json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
@@ -38,9 +39,9 @@ def envquote(value: Any) -> str | Opaque:
 
 def to_yaml(value: Any) -> str:
     """``yaml``: a quoted text (JSON's form is YAML's too), ``$`` doubled so that Compose leaves it alone."""
-    if not isinstance(value, str):
-        value = _plain(value)
-    return json.dumps(value, sort_keys=True, ensure_ascii=False).replace("$", "$$")
+    if type(value) is str:
+        return _text(value).replace("$", "$$")
+    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False).replace("$", "$$")
 
 
 def words(value: Any) -> str:

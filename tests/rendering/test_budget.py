@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from fleethub.rendering import budget
-from fleethub.rendering.engine import TemplateProblem, render_text
+from fleethub.rendering.engine import TemplateProblem, TemplateSet
 from fleethub.rendering.lookup import TemplateText
 from tests.rendering.test_engine import refused, run
 
@@ -97,5 +97,5 @@ def test_one_that_used_up_its_work_is_not_given_so_much_again(monkeypatch: pytes
     monkeypatch.setattr(budget, "Budget", counting)
     for size in (3000, 3000, 3, 3):
         with pytest.raises(TemplateProblem, match="more work than one") if size > 3 else contextlib.nullcontext():
-            render_text(source, "t.j2", {"r": list(range(size))})
+            TemplateSet(source).text("t.j2", {"r": list(range(size))})
     assert spent == [budget.WORK, budget.WORK // 64, budget.WORK // 64, budget.WORK]

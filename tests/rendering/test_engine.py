@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.model.secret import Derived, SecretRef, Text
-from fleethub.rendering.engine import OUTPUT_MAX, TemplateProblem, render_text
+from fleethub.rendering.engine import OUTPUT_MAX, TemplateProblem, TemplateSet
 from fleethub.rendering.lookup import TemplateText
 
 KEY = Derived("key", "monad", "main", "volta", 1)
@@ -15,7 +15,7 @@ TOKEN = SecretRef(("env:TOKEN",))
 
 
 def run(source: str, **context: object) -> Text:
-    return render_text({"t.j2": TemplateText(source, "templates/x/t.j2")}, "t.j2", {"key": KEY, **context})
+    return TemplateSet({"t.j2": TemplateText(source, "templates/x/t.j2")}).text("t.j2", {"key": KEY, **context})
 
 
 def refused(source: str, **context: object) -> TemplateProblem:
@@ -146,7 +146,7 @@ def test_an_included_template_is_named_with_its_own_line():
         "part.j2": TemplateText("\n{{ x }}", "part"),
     }
     with pytest.raises(TemplateProblem) as caught:
-        render_text(sources, "t.j2", {})
+        TemplateSet(sources).text("t.j2", {})
     assert (caught.value.origin, caught.value.line) == ("part", 2)
 
 

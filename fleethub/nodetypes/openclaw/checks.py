@@ -5,8 +5,10 @@ A check yields ``ConfigFinding(code, message, hint, warning)``; ``kind`` turns i
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from fleethub.model.dataclass import dataclass
@@ -27,6 +29,12 @@ class ConfigFinding:
     message: str
     hint: str = ""
     warning: bool = False
+
+
+@lru_cache(maxsize=64)
+def check_text(text: str, variables: frozenset[str]) -> tuple[ConfigFinding, ...]:
+    """``check`` of a config's text: many nodes have the same."""
+    return tuple(check(json.loads(text), variables))
 
 
 def check(config: Mapping[str, Any], variables: frozenset[str]) -> Iterator[ConfigFinding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from fleethub.formats import strict
@@ -69,6 +70,16 @@ def hop(route: ProviderRoute) -> dict[str, object]:
 
 def finish(node: Node, text: str) -> str:
     """The rendered text as JSON with ``[nodes.x.openclaw]`` merged over it; raises ValueError."""
+    return _merged(text, node.settings) if node.settings else _alone(text)
+
+
+@lru_cache(maxsize=64)
+def _alone(text: str) -> str:
+    """Many nodes have the same."""
+    return _merged(text, {})
+
+
+def _merged(text: str, settings: Mapping[str, Any]) -> str:
     try:
         config = strict.loads(text)
     except json.JSONDecodeError as error:
@@ -76,7 +87,7 @@ def finish(node: Node, text: str) -> str:
     if not isinstance(config, dict):
         raise ValueError("not a JSON object")
     try:
-        return dump(merge(config, node.settings))
+        return dump(merge(config, settings))
     except TypeError:
         raise ValueError("[openclaw] of the spec holds a value without a form in JSON, as a date") from None
 

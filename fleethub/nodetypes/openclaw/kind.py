@@ -139,10 +139,10 @@ class OpenClaw(Base):
         """FleetHub's own checks of the config, with the variables that the process will have, and OpenClaw's schema."""
         pins = names.PINS if self.container else ()
         present = frozenset({*dotenv.variables(files["env"]), *pins})
-        written = json.loads(files["openclaw"].display())
-        found = [*checks.check(written, present)]
+        text = files["openclaw"].display()
+        found = [*checks.check_text(text, present)]
         if schema is not None:
-            found += published.check(written, schema, published.version(node.image))
+            found += published.check(json.loads(text), schema, published.version(node.image))
         return tuple(_findings(node, found))
 
     def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
