@@ -72,9 +72,10 @@ def _short_commands() -> Iterator[None]:
     where somebody stands, is in ``cli/test_whereabouts.py``, in processes of their own.
     """
     from fleethub.cli.output import Out
+    from tests.commands import AsWritten
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Out, "whole", lambda self, text: text)
+        patch.setattr(Out, "commands", property(lambda self: AsWritten()))
         yield
 
 

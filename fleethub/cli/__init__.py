@@ -6,7 +6,7 @@ import gc
 import importlib
 import re
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -153,13 +153,15 @@ def cli(
         from fleethub.cli.verbose import start
 
         start(debug)
-    ctx.obj = {
-        "folder": folder,
-        "json": as_json,
-        "no_color": no_color,
-        "trust": trust,
-        "lock_timeout": lock_timeout,
-    }
+    ctx.ensure_object(dict).update(
+        {
+            "folder": folder,
+            "json": as_json,
+            "no_color": no_color,
+            "trust": trust,
+            "lock_timeout": lock_timeout,
+        }
+    )
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -170,14 +172,19 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def _run(argv: list[str] | None) -> int:
+    options: dict[str, Any] = {}
     try:
-        cli(args=argv, prog_name="fleethub", standalone_mode=False)
+        cli(args=argv, prog_name="fleethub", standalone_mode=False, obj=options)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except SystemExit as stop:
         return int(stop.code or 0)
     except BaseException as error:
         from fleethub.cli.errors import report
+        from fleethub.cli.output import Out, completed
+        from fleethub.cli.whereabouts import called
 
-        return report(error, as_json="--json" in (sys.argv[1:] if argv is None else argv))
+        out: Out | None = options.get("out")
+        as_json = "--json" in (sys.argv[1:] if argv is None else argv)
+        return report(error, out.commands if out else completed(called()), as_json)
     return 0

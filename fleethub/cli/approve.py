@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from fleethub.cli.output import Out, guarded
-from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit
 
 
@@ -74,9 +71,7 @@ def cmd(
             out.line({"type": "summary", "exit": int(done.exit), **written_data(None)})
             return done.exit
         if not yes:
-            if not sys.stdin.isatty() or out.json or lost():
-                hint = f"--yes approves it if its plan is still {one.plan or 'the same'}"
-                click.echo(f"error: not approved: there is no terminal to ask on; {hint}", err=True)
+            if not out.asks("approved", means=f", which approves it if its plan is still {one.plan or 'the same'}"):
                 out.line({"type": "summary", "exit": int(Exit.ERROR), **written_data(None)})
                 return Exit.ERROR
             if not click.confirm(f"\nWrite what {one.agent} proposed to the spec?", default=False):

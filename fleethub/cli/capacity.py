@@ -13,7 +13,6 @@ from fleethub.cli.completion import backends, served
 from fleethub.cli.editing import edits, run_proposal
 from fleethub.cli.options import option
 from fleethub.cli.output import Out, guarded
-from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit
 from fleethub.operations.inputs import CapacityInput, KvType
 
@@ -187,7 +186,7 @@ def _check(out: Out, backend: str, yes: bool, dry_run: bool) -> None:
         with use.prepared(out.path, backend, out.trusting(not yes)) as made:
             out.findings(made.now.findings)
             out.text(views.before_text(backend, made.todo, made.loaded, made.says, out.style))
-            refused = "" if yes or dry_run or not made.todo else _unasked(out)
+            refused = not (yes or dry_run or not made.todo or out.asks("loaded"))
             if refused or dry_run or not made.todo:
                 code = Exit.ERROR if refused else Exit.FINE
                 out.line({"type": "summary", "exit": int(code), "loaded": 0})
@@ -202,15 +201,6 @@ def _check(out: Out, backend: str, yes: bool, dry_run: bool) -> None:
         return done.exit
 
     guarded(out, work)
-
-
-def _unasked(out: Out) -> str:
-    """Said where nobody can be asked; empty where somebody can."""
-    if sys.stdin.isatty() and not out.json and not lost():
-        return ""
-    says = f"error: nothing was loaded: there is no terminal to ask on; add --yes:\n  {out.again('--yes')}"
-    click.echo(says, err=True)
-    return says
 
 
 def _screen(out: Out) -> tuple[int, bool]:

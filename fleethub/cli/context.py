@@ -12,11 +12,12 @@ from pathlib import Path
 import click
 
 from fleethub.cli.streams import forgive
-from fleethub.cli.whereabouts import all_known, around, command, here, lacks, whole
+from fleethub.cli.whereabouts import all_known, around, command, here, lacks
 from fleethub.folders import is_file
 from fleethub.model.text import name_key
 from fleethub.state.served import page
 from fleethub.state.session_summary import read
+from fleethub.views.commands import Commands
 from fleethub.views.session_text import KnownFleet, session_text
 from fleethub.views.style import escaped
 
@@ -58,10 +59,10 @@ def _lines(known: Iterable[KnownFleet], text: str) -> None:
         click.echo(escaped(json.dumps(line, ensure_ascii=False)))
 
 
-def _commands() -> Iterable[str]:
+def _names() -> frozenset[str]:
     from fleethub.cli import COMMANDS
 
-    return COMMANDS
+    return frozenset(COMMANDS)
 
 
 def _folder(path: Path) -> Path:
@@ -75,9 +76,10 @@ def _known(folder: Path) -> KnownFleet:
         return KnownFleet(str(folder), None, None, why=why, hint=hint)
     summary, since = read(folder)
     words = command(folder)
+    whole = Commands(words, _names())
     for trouble in summary["trouble"] if summary is not None else ():
         says, arrow, hint = trouble["line"].rpartition(" → ")  # what others said stays as it is
-        trouble["line"] = f"{says}{arrow}{whole(hint, words, _commands())}" if arrow else hint
+        trouble["line"] = f"{says}{arrow}{whole.whole(hint)}" if arrow else hint
     if summary is None:
         return KnownFleet(str(folder), None, None, why=since, words=words)
     try:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from fleethub.cli.output import Out, guarded
-from fleethub.cli.streams import lost
+from fleethub.cli.whereabouts import command
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
@@ -39,11 +36,10 @@ def run_discover(
                 out.text("\nA dry run: nothing was written.")
             return _end(out, done.exit)
         if found.blind:
-            click.echo("error: not written: no proxy could be read; mend what is said above and run it again", err=True)
+            out.aside("error: not written: no proxy could be read; mend what is said above and run it again")
             return _end(out, Exit.ERROR)
         if not yes:
-            if not sys.stdin.isatty() or out.json or lost():
-                click.echo("error: not written: there is no terminal to ask on; add --yes", err=True)
+            if not out.asks("written"):
                 return _end(out, Exit.ERROR)
             if not click.confirm("\nWrite this spec?", default=False):
                 out.text("Not written.")
@@ -57,8 +53,7 @@ def run_discover(
         for note in made.notes if made else ():
             out.text(f"note: {note}")
         folder = asked.folder
-        where = "" if folder == Path.cwd() else f" -C {shlex.quote(str(folder))}"
-        out.text(f"Nothing was sent to anybody.\nNext: fleethub{where} import --all")
+        out.text(f"Nothing was sent to anybody.\nNext: {command(folder)} import --all")
         return _end(out, done.exit, (*found.edit.files, *written))
 
     guarded(out, work)

@@ -12,7 +12,6 @@ import click
 
 from fleethub.cli.options import option
 from fleethub.cli.output import Out, guarded
-from fleethub.cli.streams import lost
 from fleethub.folders import is_folder
 from fleethub.model.exit import Exit
 from fleethub.operations.inputs import NodeInput
@@ -100,9 +99,7 @@ def run_proposal(
             out.text("\nA dry run: nothing was written.")
             return _end(out, Exit.FINE)
         if not yes:
-            if not sys.stdin.isatty() or out.json or lost():
-                says = f"error: not written: there is no terminal to ask on; add --yes:\n  {out.again('--yes')}"
-                click.echo(says, err=True)
+            if not out.asks("written"):
                 return _end(out, Exit.ERROR)
             if not click.confirm("\nWrite this to the spec?", default=False):
                 out.text("Not written.")

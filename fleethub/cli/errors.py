@@ -9,17 +9,25 @@ import traceback
 
 import click
 
+from fleethub.cli.whereabouts import called
 from fleethub.model.errors import FleetHubError
 from fleethub.model.exit import Exit
+from fleethub.views.commands import Commands
 from fleethub.views.style import escaped, seen
 
 
-def report(error: BaseException, as_json: bool = False) -> int:
-    """Say what is wrong, with ``--json`` as the last line too, and give the exit code."""
+def report(error: BaseException, commands: Commands, as_json: bool = False) -> int:
+    """Say what is wrong, with ``--json`` as the last line too, and give the exit code.
+
+    What it says to type works where the command was typed: see ``commands``.
+    """
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        error.ctx.find_root().info_name = called()  # of "Try '… --help'"
     code, said = _judge(error)
-    message = seen(said)
+    message = seen(commands.whole(said))
     if isinstance(error, click.ClickException):
-        (error if message == said else click.ClickException(message)).show()
+        usage = error.ctx if isinstance(error, click.UsageError) else None
+        (click.UsageError(message, usage) if usage else click.ClickException(message)).show()
     else:
         if isinstance(error, click.Abort) and error.__cause__ is None and sys.stderr.isatty():
             click.echo(err=True)  # a question's line is not ended yet

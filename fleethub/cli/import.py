@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from fleethub.cli.options import Tokens
 from fleethub.cli.output import Out, guarded
-from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit
 
 
@@ -60,8 +57,7 @@ def cmd(
                 out.text("\nA dry run: nothing was written.")
             return _end(out, made.exit)
         if not yes:
-            if not sys.stdin.isatty() or out.json or lost():
-                click.echo("error: not written: there is no terminal to ask on; add --yes", err=True)
+            if not out.asks("written"):
                 return _end(out, Exit.ERROR)
             if not click.confirm("\nWrite this?", default=False):
                 out.text("Not written.")

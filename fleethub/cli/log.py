@@ -57,6 +57,7 @@ def _one(out: Out, serial: str, full: bool) -> int:
     from fleethub.lockfile.text import dump
     from fleethub.operations import history
     from fleethub.views.log import entry_data, entry_text, spec_lines
+    from fleethub.views.style import seen
 
     if not serial.isdecimal():
         raise click.UsageError(f"{serial!r} is no serial: fleethub log shows them (apply 12)")
@@ -66,8 +67,8 @@ def _one(out: Out, serial: str, full: bool) -> int:
     files = spec.files if spec is not None else {}
     out.text(entry_text(made, lockfile, tuple(files), out.style))
     if full:
-        out.text("\n".join(spec_lines(files.items())))
-        out.text(f"\n# fleet.lock\n{dump(lockfile)}" if lockfile is not None else "")
+        out.document(seen("\n".join(spec_lines(files.items()))))
+        out.document(seen(f"\n# fleet.lock\n{dump(lockfile)}" if lockfile is not None else ""))
     texts = {name: data.decode() for name, data in files.items()}
     locked = dump(lockfile) if lockfile is not None else None
     out.line(entry_data(made) | {"spec_files": texts or None, "lockfile": locked})

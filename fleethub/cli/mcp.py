@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fleethub import folders
-from fleethub.cli.output import Out, guarded
-from fleethub.cli.whereabouts import anywhere
+from fleethub.cli.output import Out, for_readers, guarded
 from fleethub.model.exit import Exit
 from fleethub.model.extras import install
+from fleethub.views.commands import Commands
 
 if TYPE_CHECKING:
     from fleethub.server.mcp.desk import Desk
@@ -52,17 +53,21 @@ def cmd(options: dict[str, object], agent: str, http: bool, host: str, port: int
             raise click.ClickException(f"mcp needs {error.name}, which is not there: {install('mcp')}") from None
         if not http and token is not None:
             raise click.UsageError("--token is for --http: whoever starts this program talks to it alone")
-        desk = Desk(site_of(out.path, INTERVAL, out.trusting(ask=False)), agent, anywhere(out.path))
+
+        def desk(commands: Commands) -> Desk:
+            return Desk(site_of(out.path, INTERVAL, out.trusting(ask=False), commands), agent)
+
         if http:
             return _serve(out, desk, host, port, token)
+        here = desk(for_readers(out.path, True))
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # its input may be blocked in a thread
-        anyio.run(over_stdio, desk)
+        anyio.run(over_stdio, here)
         return Exit.FINE
 
     guarded(out, work)
 
 
-def _serve(out: Out, desk: Desk, host: str, port: int, token: str | None) -> int:
+def _serve(out: Out, make: Callable[[Commands], Desk], host: str, port: int, token: str | None) -> int:
     import uvicorn
 
     from fleethub.cli.listening import listen, loopback, token_needed, token_of, url_of
@@ -75,6 +80,7 @@ def _serve(out: Out, desk: Desk, host: str, port: int, token: str | None) -> int
     with listen(host, port) as listening:
         if secret is None and not loopback(listening):
             raise token_needed(host)
+        desk = make(for_readers(out.path, loopback(listening)))
         policy = AccessPolicy(frozenset({host.lower().rstrip(".")}), secret)
         app = over_http(desk, lambda inner: AccessGuard(inner, policy))
         quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}

@@ -34,7 +34,7 @@ def cmd(options: dict[str, object], quiet: bool, facts: bool) -> None:
             out.line({"type": "summary", "exit": int(done.exit), "findings": len(done.findings)})
             return done.exit
         for line in says(fleet_status.findings):
-            click.echo(line, err=True)
+            out.aside(line)
         states = [
             thing.state for things in (fleet_status.backends, fleet_status.nodes, fleet_status.keys) for thing in things
         ]

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fleethub.cli import whereabouts
+from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
 from fleethub.model.text import plural
+from fleethub.views.commands import AS_WRITTEN, Commands
 from fleethub.views.style import Style, escaped, seen
 
 if TYPE_CHECKING:
@@ -34,11 +36,16 @@ def words_of_now() -> list[str]:
     return words
 
 
-def commands() -> Iterable[str]:
-    """The names of all commands."""
+def completed(words: str) -> Commands:
+    """Commands that begin with ``words``."""
     from fleethub.cli import COMMANDS
 
-    return COMMANDS
+    return Commands(words, frozenset(COMMANDS))
+
+
+def for_readers(folder: Path, here: bool) -> Commands:
+    """Commands for who reads what is served of a fleet; ``here``: only who is on this machine, and has its paths."""
+    return completed(whereabouts.anywhere(folder)) if here else AS_WRITTEN
 
 
 class Out:
@@ -52,6 +59,8 @@ class Out:
         self.terminal = sys.stdout.isatty()
         colour = self.terminal and not options["no_color"] and not os.environ.get("NO_COLOR")
         self.style = Style(colour and os.environ.get("TERM") != "dumb")
+        self._commands: dict[Path | None, Commands] = {}
+        options["out"] = self  # for what is said when the command has ended
 
     @property
     def given(self) -> Path:
@@ -69,23 +78,23 @@ class Out:
         return folder
 
     @property
-    def _command(self) -> str:
-        """The words before a command about this fleet; of one that is about none, those that start FleetHub."""
+    def commands(self) -> Commands:
+        """How commands are written so that they work when they are pasted where this one was typed: about this fleet;
+        of a command that is about none, with the words alone that start FleetHub.
+        """
         path = self.path if self._folder is not None or "path" in self.__dict__ else None
-        return whereabouts.command(path)
+        if path not in self._commands:
+            self._commands[path] = completed(whereabouts.command(path))
+        return self._commands[path]
 
     def told_where(self) -> None:
         """For what must not be guessed: raises UsageError where nobody said which fleet is meant."""
         if self._folder is None and whereabouts.around(whereabouts.here()) is None and self.path != Path():
             raise click.UsageError(f"this is done where the fleet is, or with -C: {self.again()}")
 
-    def whole(self, text: str) -> str:
-        """A text whose commands work when they are pasted where this one was typed."""
-        return whereabouts.whole(text, self._command, commands())
-
     def again(self, *more: str) -> str:
         """This very command with more words, to be pasted."""
-        return shlex.join((*shlex.split(self._command), *words_of_now(), *more))
+        return shlex.join((*shlex.split(self.commands.words), *words_of_now(), *more))
 
     def trusting(self, ask: bool = True) -> Trusting:
         """Who may add to what this machine trusts: ``--trust`` for this run, and a person at a terminal."""
@@ -99,15 +108,30 @@ class Out:
             click.echo(seen(f"  {line}"))
         return click.confirm("Trust all of it, from now on?", default=False)
 
-    def command(self, *words: str) -> str:
-        """A command line for the same fleet, fit to be typed."""
-        folder = ["-C", str(self.path)] if str(self.path) != "." else []
-        return shlex.join(["fleethub", *folder, *words])
-
     def text(self, text: str) -> None:
         """A text for people; nothing in ``--json``."""
         if not self.json:
-            click.echo(seen(self.whole(text)))
+            click.echo(seen(self.commands.whole(text)))
+
+    def aside(self, text: str) -> None:
+        """A text for people on standard error, where it is in nobody's way."""
+        click.echo(seen(self.commands.whole(text)), err=True)
+
+    def asks(self, done: str, yes: str = "--yes", means: str = "") -> bool:
+        """Whether somebody can be asked; where nobody can, it is said: see ``unasked``."""
+        says = self.unasked(done, yes, means)
+        if says:
+            self.aside(f"error: {says}")
+        return not says
+
+    def unasked(self, done: str, yes: str = "--yes", means: str = "") -> str:
+        """What is not ``done`` where nobody can be asked, and the command that does it without a question; else empty.
+
+        Nobody says yes to what was not shown.
+        """
+        if sys.stdin.isatty() and not self.json and not lost():
+            return ""
+        return f"not {done}: there is no terminal to ask on; add {yes}{means}:\n  {self.again(yes)}"
 
     def document(self, text: str) -> None:
         """A text for programs (a schema, a picture), byte for byte; nothing in ``--json``."""
@@ -117,7 +141,7 @@ class Out:
     def line(self, data: dict[str, Any]) -> None:
         """One NDJSON line; nothing without ``--json``."""
         if self.json:
-            click.echo(escaped(json.dumps(data, ensure_ascii=False, default=list)))
+            click.echo(escaped(json.dumps(self.commands.within(data), ensure_ascii=False, default=list)))
 
     def lines(self, data: Iterable[dict[str, Any]]) -> None:
         """Several NDJSON lines."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -86,7 +87,7 @@ def cmd(
         if form == "text":
             out.text(f"\n{text}")
         else:  # the plan alone is the document
-            click.echo(text, err=True)
+            out.aside(text)
 
     def without_network() -> int:
         from fleethub.operations.offline import run
@@ -119,13 +120,13 @@ def cmd(
         if kept is None and (file is not None or save):
             told("Not saved: this plan decides nothing.")
         if save and kept is not None:
-            shown, applied = (out.command(word, "--plan", kept.plan.id) for word in ("show", "apply"))
-            told(f"Kept as {kept.plan.id}. To review it: {shown}; to apply it: {applied}")
+            more = f"--plan {kept.plan.id}"
+            told(f"Kept as {kept.plan.id}. To review it: fleethub show {more}; to apply it: fleethub apply {more}")
             out.line({"type": "saved", "id": kept.plan.id, "place": workplace.store.place})
         if file is not None and kept is not None:
             saved.write(Path(file), kept)
-            shown, applied = (out.command(word, saved.as_argument(file)) for word in ("show", "apply"))
-            told(f"Saved in {file}. To review it: {shown}; to apply it: {applied}")
+            more = shlex.quote(saved.as_argument(file))
+            told(f"Saved in {file}. To review it: fleethub show {more}; to apply it: fleethub apply {more}")
             out.line({"type": "saved", "id": kept.plan.id, "file": file})
         out.line({"type": "summary", "exit": int(done.exit)})
         return done.exit

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from fleethub.cli.completion import completing
 from fleethub.cli.output import Out, guarded
-from fleethub.cli.streams import lost
 
 if TYPE_CHECKING:
     from fleethub.model.fleet import Fleet
@@ -49,8 +47,7 @@ def cmd(options: dict[str, object], /, key: str, yes: bool) -> None:
                 out.line({"type": "summary", "exit": int(made.exit), "revoked": []})
                 return made.exit
             if not yes:
-                if not sys.stdin.isatty() or out.json or lost():
-                    click.echo("error: not revoked: there is no terminal to ask on; add --yes", err=True)
+                if not out.asks("revoked"):
                     out.line({"type": "summary", "exit": int(Exit.ERROR), "revoked": []})
                     return Exit.ERROR
                 if not click.confirm("\nRevoke it now?", default=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -10,7 +9,6 @@ import click
 from fleethub.cli.options import allowing
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import ended_in_order, progress
-from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit, worst
 
 
@@ -55,8 +53,7 @@ def cmd(
             out.text("\nA dry run: nothing was written.")
             return _end(out, done.exit)
         if not auto_approve:
-            if not sys.stdin.isatty() or out.json or lost():
-                click.echo("error: not done: there is no terminal to ask on; add --auto-approve", err=True)
+            if not out.asks("done", "--auto-approve"):
                 return _end(out, worst(Exit.ERROR, done.exit))
             if not click.confirm("\nWrite this spec and apply this plan?", default=False):
                 out.text("Not done.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +9,6 @@ import click
 from fleethub.cli.completion import completing
 from fleethub.cli.editing import edits, run_proposal
 from fleethub.cli.output import Out, guarded
-from fleethub.cli.streams import lost
 
 if TYPE_CHECKING:
     from fleethub.model.edit import Proposal
@@ -69,8 +67,7 @@ def _seed(out: Out, yes: bool, dry_run: bool) -> None:
             return made.exit
         out.text(f"{made.data.says[:1].upper()}{made.data.says[1:]}.")
         if not yes:
-            if not sys.stdin.isatty() or out.json or lost():
-                click.echo("error: not written: there is no terminal to ask on; add --yes", err=True)
+            if not out.asks("written"):
                 out.line({**summary, "exit": int(Exit.ERROR)})
                 return Exit.ERROR
             if not click.confirm("\nDerive every value of this fleet anew?", default=False):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING
 import click
 
 from fleethub.cli.output import Out
-from fleethub.cli.streams import lost
 from fleethub.model.event import (
     ApplyFinished,
     ApplyStarted,
@@ -68,7 +66,6 @@ def run_apply(
             done = use.declined(held)
     result, code = done.data, done.exit
     if answer is _Answer.NOBODY:
-        click.echo("error: not applied: there is no terminal to ask on; add --auto-approve", err=True)
         code = worst(Exit.ERROR, code)
     if result.applied:
         out.text(result_text(result, out.style))
@@ -129,7 +126,7 @@ def _shown(out: Out, held: HeldPlan, full: bool) -> HeldPlan:
 
 def _ask(out: Out, workplace: Workplace, held: HeldPlan, full: bool) -> tuple[_Answer, HeldPlan]:
     """A person's answer to a plan, and the plan that it is about: another one where drift is to be left alone."""
-    if not sys.stdin.isatty() or out.json or lost():  # nobody says yes to what was not shown
+    if not out.asks("applied", "--auto-approve"):
         return _Answer.NOBODY, held
     plan = held.plan
     if held.input.destroy:

@@ -54,7 +54,7 @@ def path(options: dict[str, object]) -> None:
             out.text(str(file))
         there = [folders.exists(file) for file in files]
         if not any(there):
-            click.echo(f"none is there; with the seed's line: (umask 077; cat > {_quoted(files[0])})", err=True)
+            out.aside(f"none is there; with the seed's line: (umask 077; cat > {_quoted(files[0])})")
         out.line({"type": "summary", "exit": 0, "paths": [str(file) for file in files], "there": there})
         return Exit.FINE
 

@@ -12,7 +12,7 @@ import click
 
 from fleethub import folders
 from fleethub.cli.listening import listen, loopback, people_of, token_needed, token_of, url_of
-from fleethub.cli.output import Out, guarded
+from fleethub.cli.output import Out, for_readers, guarded
 from fleethub.model.exit import Exit
 from fleethub.model.extras import install
 
@@ -75,7 +75,8 @@ def cmd(
         with listen(host, port) as listening:
             if secret is None and not loopback(listening):
                 raise token_needed(host)
-            site = site_of(out.path, interval, out.trusting(ask=False))
+            commands = for_readers(out.path, loopback(listening))
+            site = site_of(out.path, interval, out.trusting(ask=False), commands)
             snapshot = site.snapshots.latest
             if snapshot.fleet_status is None:
                 if snapshot.findings:
@@ -92,7 +93,7 @@ def cmd(
                 out.line({"type": "serving", "fleet": snapshot.fleet_status.fleet, "url": url, "pid": os.getpid()})
                 sys.stdout.flush()
                 for line in (*says(snapshot.plan.findings if snapshot.plan else ()), *filter(None, [lease.note])):
-                    click.echo(line, err=True)
+                    out.aside(line)
                 return _serve(uvicorn.Server(config), listening, site.snapshots, interval)
 
     guarded(out, work)

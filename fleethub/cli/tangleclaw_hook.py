@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fleethub.cli.output import Out, guarded
-from fleethub.cli.streams import lost
 from fleethub.cli.whereabouts import program
 from fleethub.model.exit import Exit
 
@@ -129,10 +127,7 @@ def _agreed(out: Out, edit: SettingsEdit, lines: Sequence[str], yes: bool) -> bo
     out.text("\n".join(lines))
     if yes:
         return True
-    if out.json or not sys.stdin.isatty() or lost():
-        click.echo("error: not written: there is no terminal to ask on; add -y", err=True)
-        return False
-    return click.confirm(f"\nWrite {edit.path}?", default=False)
+    return out.asks("written", "-y") and click.confirm(f"\nWrite {edit.path}?", default=False)
 
 
 def _settings(project: Path | None) -> Path:

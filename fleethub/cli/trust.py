@@ -98,7 +98,7 @@ def remove(options: dict[str, object], items: tuple[str, ...]) -> None:
 
         done = trust_record.remove(out.path, items)
         for one in done.data.missing:
-            click.echo(f"error: {one} is not in the record", err=True)
+            out.aside(f"error: {one} is not in the record")
         _show(out, done.data.record)
         return _end(out, done)
 

@@ -10,7 +10,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,22 +127,3 @@ def instead_of_init(finding: Finding) -> Finding:
     if not finding.hint.startswith("fleethub init") or finding.code != "spec.unreadable" or not there:
         return finding
     return replace(finding, hint=f"the fleets that this machine knows: {', '.join(there)}; name one with -C")
-
-
-def whole(text: str, words: str, names: Iterable[str]) -> str:
-    """A text in which each ``fleethub NAME`` of a command begins with ``words``, so that it works when it is pasted."""
-    if words == "fleethub" or "fleethub " not in text:
-        return text
-    return "".join(_whole(text, words, frozenset(names)))
-
-
-def _whole(text: str, words: str, names: frozenset[str]) -> Iterator[str]:
-    first, *rest = text.split("fleethub ")
-    yield first
-    before = first
-    for part in rest:
-        name = part.split(maxsplit=1)[0].rstrip(".,;:)'\"") if part.strip() and not part[0].isspace() else ""
-        stands_alone = not before or not (before[-1].isalnum() or before[-1] in "_-/.")
-        yield f"{words} " if stands_alone and name in names else "fleethub "
-        yield part
-        before = part or "fleethub "

@@ -14,6 +14,7 @@ from fleethub.model.fleet_status import BackendStatus, FleetStatus
 from fleethub.model.plan import Plan
 from fleethub.operations.snapshots import Snapshot
 from fleethub.server.errors import CODES
+from fleethub.views.commands import AS_WRITTEN, Commands
 from fleethub.views.data import finding_data, plan_data
 from fleethub.views.fleet_status import status_data
 
@@ -145,12 +146,13 @@ def observation(snapshot: Snapshot, stale_after: float) -> dict[str, Any]:
     }
 
 
-def fleet_body(snapshot: Snapshot, stale_after: float) -> bytes:
+def fleet_body(snapshot: Snapshot, stale_after: float, commands: Commands = AS_WRITTEN) -> bytes:
     """The body of GET /api/fleet, made once for each snapshot; empty without a fleet_status."""
     if snapshot.fleet_status is None:
         return b""
     data = {**status_data(snapshot.fleet_status), "observation": observation(snapshot, stale_after)}
-    return json.dumps(data, ensure_ascii=False, default=list, separators=(",", ":")).encode()
+    told = commands.within(data)
+    return json.dumps(told, ensure_ascii=False, default=list, separators=(",", ":")).encode()
 
 
 def plan_body(snapshot: Snapshot, stale_after: float) -> dict[str, Any]:

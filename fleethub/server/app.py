@@ -21,6 +21,7 @@ from fleethub.server.page import page
 from fleethub.server.reading import reading
 from fleethub.server.site import Site
 from fleethub.server.writing import writing
+from fleethub.views.commands import Commands
 
 ABOUT = """What runs where in one self-hosted inference fleet, whether it fits, and edits of its spec.
 
@@ -36,18 +37,16 @@ def build(site: Site, policy: AccessPolicy) -> ASGIApp:
 
 def api(site: Site, policy: AccessPolicy | None = None) -> FastAPI:
     """The routes, without what guards them. No page of documentation: it would fetch its scripts from elsewhere."""
+    about = site.commands.whole(ABOUT)
     app = FastAPI(
-        title="FleetHub", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False
+        title="FleetHub", version=__version__, description=about, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.include_router(reading(site))
     app.include_router(writing(site))
     app.include_router(approving(site))
     app.include_router(page(site))
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(FleetHubError, _cannot)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _bug)
+    for kind, answer in _handlers(site.commands).items():
+        app.add_exception_handler(kind, answer)
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -67,30 +66,33 @@ def api(site: Site, policy: AccessPolicy | None = None) -> FastAPI:
     return app
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return error.response()
+def _handlers(commands: Commands) -> dict[type[Exception], Any]:
+    """How each kind of error is answered."""
 
+    async def refused(request: Request, error: Refusal) -> Response:
+        return error.response(commands)
 
-async def _cannot(request: Request, error: Exception) -> Response:
-    assert isinstance(error, FleetHubError)
-    return refusal_of(error).response()
+    async def cannot(request: Request, error: FleetHubError) -> Response:
+        return refusal_of(error).response(commands)
 
+    async def http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return Refusal("NOT_FOUND", f"there is no {request.url.path}; see /openapi.json").response()
+        if error.status_code == 405:
+            message = f"{request.method} is not what {request.url.path} answers"
+            return Refusal("METHOD_NOT_ALLOWED", message, error.headers).response()
+        return Refusal("BAD_REQUEST", "the request cannot be read").response()
 
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        return Refusal("NOT_FOUND", f"there is no {request.url.path}; see /openapi.json").response()
-    if error.status_code == 405:
-        message = f"{request.method} is not what {request.url.path} answers"
-        return Refusal("METHOD_NOT_ALLOWED", message, error.headers).response()
-    return Refusal("BAD_REQUEST", "the request cannot be read").response()
+    async def wrong(request: Request, error: RequestValidationError) -> Response:
+        return invalid(error.errors()).response()
 
+    async def bug(request: Request, error: Exception) -> Response:
+        return BUG.response()
 
-async def _bug(request: Request, error: Exception) -> Response:
-    return BUG.response()
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return invalid(error.errors()).response()
+    return {
+        Refusal: refused,
+        FleetHubError: cannot,
+        HTTPException: http,
+        RequestValidationError: wrong,
+        Exception: bug,
+    }

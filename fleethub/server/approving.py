@@ -19,7 +19,7 @@ from fleethub.operations.snapshots import clock
 from fleethub.operations.workplace import Workplace
 from fleethub.server.access import person_of
 from fleethub.server.answers import Answered, findings_data
-from fleethub.server.errors import Refusal, json_response
+from fleethub.server.errors import Refusal
 from fleethub.server.reading import ABSENT, BROKEN, GUARDED, INVALID
 from fleethub.server.site import Site, usable
 from fleethub.stores.interface import Store
@@ -51,7 +51,7 @@ def approving(site: Site) -> APIRouter:
     async def listed(request: Request) -> Response:
         """Edits that wait for a person; nothing of them is in the spec."""
         waiting = await run_sync(waiting_at, site)
-        return json_response({"person": person_of(request.scope), "proposals": [asdict(one) for one in waiting]})
+        return site.response({"person": person_of(request.scope), "proposals": [asdict(one) for one in waiting]})
 
     @router.post("/{name}", responses={**INVALID, **ABSENT}, summary="Approve a proposal, or decline it")
     async def decided(name: str, body: Decision, request: Request) -> Response:
@@ -82,7 +82,7 @@ def _decide(site: Site, name: str, body: Decision, person: str) -> Response:
     if body.decision == "decline":
         proposals.decline(store, proposals.any_named(store, name), person)
         site.waiting = None
-        return json_response({"declined": name})
+        return site.response({"declined": name})
     one = proposals.named(store, name)
     facts = usable(site.snapshots.within(site.stale_after)).facts
 
@@ -101,4 +101,11 @@ def _decide(site: Site, name: str, body: Decision, person: str) -> Response:
         raise Refusal("STALE", message, plan=now, sentence=says, diff=list(made.diff))
     written = proposals.approve(store, one, made, person)
     site.waiting = None
-    return json_response({"approved": name, "files": list(written.files), "spec": written.digest})
+    return site.response(
+        {
+            "approved": name,
+            "files": list(written.files),
+            "spec": written.digest,
+            "next": "fleethub apply carries it out",
+        }
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from fleethub.model.errors import FleetHubError, SpecError
+from fleethub.views.commands import AS_WRITTEN, Commands
 from fleethub.views.data import finding_data
 
 #: code -> HTTP status, when it is answered. The documentation's table is made from this one.
@@ -47,9 +48,14 @@ class Refusal(Exception):
         super().__init__(message)
         self.code, self.message, self.more, self.headers = code, message, more, headers
 
-    def response(self) -> Response:
+    def response(self, commands: Commands = AS_WRITTEN) -> Response:
         """As JSON, with the code's own status."""
-        return json_response({**self.more, "error": self.message, "code": self.code}, CODES[self.code][0], self.headers)
+        return json_response(commands.within(self.body), CODES[self.code][0], self.headers)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is answered."""
+        return {**self.more, "error": self.message, "code": self.code}
 
 
 #: FleetHubError.code -> code here. Whatever else stops an operation is REFUSED.

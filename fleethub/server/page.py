@@ -8,12 +8,13 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from fastapi import APIRouter
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -32,6 +33,7 @@ from fleethub.server.reading import capacity_of
 from fleethub.server.site import Site, looked
 from fleethub.stores.interface import StoreError
 from fleethub.views import picture
+from fleethub.views.commands import AS_WRITTEN, Commands
 from fleethub.views.graph import svg
 from fleethub.views.proposals import by_force
 
@@ -57,7 +59,7 @@ def page(site: Site) -> APIRouter:
         given = {name: value for name, value in request.query_params.items() if value}
         waiting, unread = _waiting(site)
         who = person_of(request.scope)
-        return page_response(site.snapshots.current(), given, site.stale_after, waiting, who, unread)
+        return page_response(site.snapshots.current(), given, site.stale_after, waiting, who, unread, site.commands)
 
     @router.get("/person")
     def person(request: Request) -> Response:
@@ -87,6 +89,7 @@ def page_response(
     waiting: Sequence[Waiting] = (),
     person: str | None = None,
     unread: str = "",
+    commands: Commands = AS_WRITTEN,
 ) -> Response:
     """HTML with a policy that lets nothing run or load but its own inline parts."""
     nonce = secrets.token_urlsafe(16)
@@ -105,6 +108,7 @@ def page_response(
     }
     age = {"age": None if snapshot.age is None else int(snapshot.age), "stale": stale, "stale_after": stale_after}
     text = _template().render(**told, **age, **answered, **parts)
+    text = replace(commands, words=str(escape(commands.words))).whole(text)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; "
         "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

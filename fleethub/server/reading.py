@@ -24,7 +24,7 @@ from fleethub.server.answers import (
     observation,
     plan_body,
 )
-from fleethub.server.errors import Refusal, json_response
+from fleethub.server.errors import Refusal
 from fleethub.server.metrics import KIND, metrics_text
 from fleethub.server.site import Site, age_of, looked, usable
 from fleethub.views.capacity_data import answer_data, rank_data, report_data
@@ -59,7 +59,7 @@ def reading(site: Site) -> APIRouter:
     async def plan() -> Response:
         """The plan that the last observation gives; `fleethub apply` reads anew before it does anything."""
         snapshot = await site.good()
-        return json_response(plan_body(snapshot, site.stale_after), headers=age_of(snapshot))
+        return site.response(plan_body(snapshot, site.stale_after), headers=age_of(snapshot))
 
     @router.get("/api/fleet/nodes/{name}", responses={200: {"model": NodeAnswer}, **ABSENT, **BROKEN}, summary="A node")
     async def node(name: str) -> Response:
@@ -73,7 +73,7 @@ def reading(site: Site) -> APIRouter:
             raise Refusal("NOT_FOUND", f"there is no node {name[:100]!r}", known=known)
         keys = [key for key in found["keys"] if name in key["nodes"]]
         data = {"observation": observation(snapshot, site.stale_after), "node": one, "keys": keys}
-        return json_response(data, headers=age_of(snapshot))
+        return site.response(data, headers=age_of(snapshot))
 
     @router.get(
         "/api/fleet/history",
@@ -86,7 +86,7 @@ def reading(site: Site) -> APIRouter:
         """The latest first, bounded by `limit`; `address` leaves what concerns it."""
         fleet = usable(site.snapshots.current()).fleet
         assert fleet is not None
-        return json_response({"entries": [entry_data(one) for one in last_done(fleet, site.trusting, limit, address)]})
+        return site.response({"entries": [entry_data(one) for one in last_done(fleet, site.trusting, limit, address)]})
 
     @router.get(
         "/api/fleet/capacity",
@@ -97,12 +97,12 @@ def reading(site: Site) -> APIRouter:
         """Judged from the last observation; a model that is not installed can be described by params and quant."""
         snapshot = usable(site.snapshots.current())
         data = {"observation": observation(snapshot, site.stale_after), **capacity_data(looked(snapshot), asked)}
-        return json_response(data, headers=age_of(snapshot))
+        return site.response(data, headers=age_of(snapshot))
 
     @router.get("/healthz", response_model=Health, summary="Does the server live?")
     async def healthz() -> Response:
         """Needs no token and tells nothing of the fleet."""
-        return json_response({"ok": True, "version": __version__})
+        return site.response({"ok": True, "version": __version__})
 
     @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, summary="For Prometheus")
     async def metrics() -> Response:

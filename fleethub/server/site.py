@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Waiting
@@ -14,19 +17,21 @@ from fleethub.operations.capacity import LookResult
 from fleethub.operations.snapshots import Snapshot, SnapshotCache
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.server.answers import findings_data, fleet_body
-from fleethub.server.errors import Refusal
+from fleethub.server.errors import Refusal, json_response
+from fleethub.views.commands import AS_WRITTEN, Commands
 
 STALE_INTERVALS = 3
 
 
 @dataclass(slots=True)
 class Site:
-    """One served fleet. ``stale_after`` in seconds."""
+    """One served fleet. ``stale_after`` in seconds; ``commands``: how they are written for whoever asks."""
 
     path: Path
     snapshots: SnapshotCache
     stale_after: float
     trusting: Trusting = ALONE
+    commands: Commands = AS_WRITTEN
     _tagged: tuple[Snapshot, str] | None = None
     waiting: tuple[float, tuple[Waiting, ...]] | None = None  # what agents proposed, and when that was read
 
@@ -38,6 +43,10 @@ class Site:
         """The same, where a spec has held together at least once."""
         return usable(await self.latest())
 
+    def response(self, body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """JSON whose commands work where they are read."""
+        return json_response(self.commands.within(body), status, headers)
+
     def etag(self, snapshot: Snapshot) -> str:
         """A strong validator of the snapshot's body; hashed once for each snapshot."""
         known = self._tagged
@@ -46,10 +55,11 @@ class Site:
         return known[1]
 
 
-def site_of(path: Path, interval: float, trusting: Trusting = ALONE) -> Site:
+def site_of(path: Path, interval: float, trusting: Trusting = ALONE, commands: Commands = AS_WRITTEN) -> Site:
     """Open a fleet's folder; reads no network. ``interval``: seconds between two observations."""
     stale_after = STALE_INTERVALS * interval
-    return Site(path, SnapshotCache(path, lambda it: fleet_body(it, stale_after), trusting), stale_after, trusting)
+    snapshots = SnapshotCache(path, lambda it: fleet_body(it, stale_after, commands), trusting)
+    return Site(path, snapshots, stale_after, trusting, commands)
 
 
 def usable(snapshot: Snapshot) -> Snapshot:

@@ -22,7 +22,7 @@ from fleethub.operations.edit_ownership import by_name, entry_of, number_of
 from fleethub.operations.inputs import AssignInput, CapacityInput, NodeInput, RegisterInput, ReleaseInput
 from fleethub.operations.snapshots import Snapshot
 from fleethub.server.answers import ErrorAnswer, WriteAnswer, findings_data, plan_summary
-from fleethub.server.errors import Refusal, json_response
+from fleethub.server.errors import Refusal
 from fleethub.server.reading import ABSENT, BROKEN, GUARDED, INVALID, Errors
 from fleethub.server.site import Site, looked, usable
 from fleethub.views.capacity_data import answer_data
@@ -89,7 +89,7 @@ def _edit(site: Site, asked: NodeInput) -> Response:
     snapshot, models, edit = _snapshot(site), tuple(asked.models()), asked.edit()
     _known(snapshot, models)
     if isinstance(asked, ReleaseInput) and snapshot.fleet is not None and asked.node not in snapshot.fleet.nodes:
-        return json_response(_gone(snapshot, asked))
+        return site.response(_gone(snapshot, asked))
 
     def fresh() -> Facts | None:
         nonlocal snapshot
@@ -112,7 +112,7 @@ def _edit(site: Site, asked: NodeInput) -> Response:
         raise Refusal("UNWRITABLE", f"the spec cannot be written: {error.strerror}") from None
     now = site.snapshots.current()
     new = proposal.action == "register" and not proposal.nothing
-    return json_response(_answer(proposal, written, now, edit.node), 201 if new else 200)
+    return site.response(_answer(proposal, written, now, edit.node), 201 if new else 200)
 
 
 def _gone(snapshot: Snapshot, asked: ReleaseInput) -> dict[str, Any]:

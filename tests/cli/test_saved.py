@@ -32,7 +32,7 @@ def test_it_is_made_shown_and_applied_without_a_question(place: Place, tmp_path:
     file = str(tmp_path / "first.plan")
     said = place.run("plan", "-o", file, code=0)
     text, _, hint = said.partition("\n\nSaved in ")
-    assert f"fleethub -C {place.folder} apply {file}" in hint
+    assert f"fleethub apply {file}" in hint
     assert MASTER not in Path(file).read_text()
     assert place.run("show", file, code=0).startswith(text)  # the same text, then who made it
     (tmp_path / "empty").mkdir()

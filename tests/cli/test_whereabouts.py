@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from fleethub.cli import COMMANDS
 from fleethub.cli.habits import without_folder
-from fleethub.cli.whereabouts import NoFleet, found, whole
+from fleethub.cli.whereabouts import NoFleet, found
 from fleethub.state.fleets import remember
+from fleethub.views.commands import Commands
 from tests.forked import ended
 from tests.support import MASTER
 from tests.test_laws import World
@@ -74,7 +77,7 @@ def test_of_several_none_is_guessed_and_each_has_its_line(tmp_path: Path, projec
 
 def test_commands_are_completed_and_other_words_are_not() -> None:
     def of(text: str) -> str:
-        return whole(text, "/opt/fleethub -C '/a b'", ("plan", "apply"))
+        return Commands("/opt/fleethub -C '/a b'", frozenset(("plan", "apply"))).whole(text)
 
     assert of("fleethub plan, then fleethub apply: carry") == (
         "/opt/fleethub -C '/a b' plan, then /opt/fleethub -C '/a b' apply: carry"
@@ -153,3 +156,40 @@ def test_who_has_no_master_key_sees_the_last_look_and_takes_nothing_from_others(
     assert "the spec was edited since" in session(project, "status", **keyless).stdout
     session(project, "plan", **keyless)
     assert (place.folder / ".fleethub/context.json").read_text() == told
+
+
+def bare(said: str) -> list[str]:
+    """Commands in a text of the command line that would not work where it was printed."""
+    names = "|".join(COMMANDS)
+    return re.findall(rf"(?<![\w./-])fleethub (?:{names})\b[^\n]*", said)
+
+
+WRONG = (
+    ("log", "show", "99"),
+    ("log", "nothing"),
+    ("state", "show", "node.zz"),
+    ("state", "mv", "node.zz", "node.yy"),
+    ("apply", "--plan", "zz"),
+    ("approve", "p-zz"),
+    ("revoke", "key.main.zz"),
+    ("why",),
+    ("lock", "acquire"),
+    ("plan", "--no-such-option"),
+    ("assign", "volta", "gpt-oss-20b", "--project", "TiLT Claw"),
+)
+
+
+@pytest.mark.usefixtures("config")
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_what_errors_and_machines_are_told_to_type_works_too(
+    world: World, tmp_path: Path, project: Path, form: tuple[str, ...]
+) -> None:
+    place = world.applied(tmp_path, MODELS + NODES)
+    remember(place.folder)
+    said = [(done.stdout, done.stderr) for argv in WRONG for done in [session(project, *form, *argv)]]
+    (place.folder / "fleet.lock").unlink()
+    lost = session(project, *form, "plan")
+    assert f"fleethub -C {place.folder} state restore" in lost.stdout
+    assert [bare(out + err) for out, err in (*said, (lost.stdout, lost.stderr))] == [[]] * (len(WRONG) + 1)
+    told = [argv for argv, (out, err) in zip(WRONG, said, strict=True) if f"fleethub -C {place.folder} " in out + err]
+    assert {argv[0] for argv in told} >= {"log", "apply", "assign"}

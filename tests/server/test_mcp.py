@@ -248,7 +248,7 @@ def test_calls_at_once_do_not_get_past_a_limit(desk: Desk, place: Place, monkeyp
 def test_the_command_lists_shows_and_writes(desk: Desk, place: Place) -> None:
     name = call(desk, "assign", **ASSIGN)["id"]
     assert name in place.run("approve", code=0)
-    assert "--yes approves it" in place.run("approve", name, code=1)
+    assert "--yes, which approves it" in place.run("approve", name, code=1)
     assert "Wrote fleet.toml" in place.run("approve", name, "--yes", code=0)
     assert "No proposal waits" in place.run("approve", code=0)
     assert "no proposal 'p-0' waits" in place.run("approve", "p-0", code=1)

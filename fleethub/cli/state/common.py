@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from fleethub.cli.output import Out
-from fleethub.cli.streams import lost
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
     from fleethub.operations.state_write import StateWritten
 
 
-class NotWritten(click.ClickException):
-    """There is nobody to ask."""
-
-    def __init__(self) -> None:
-        super().__init__("not written: there is no terminal to ask on; add --yes")
-
-
 def agreed(out: Out, yes: bool, dry_run: bool, question: str) -> bool:
-    """Whether it is to be written; raises NotWritten where nobody can say so."""
+    """Whether it is to be written; raises ClickException where nobody can say so."""
     if dry_run:
         out.text("\nA dry run: nothing was written.")
         return False
     if yes:
         return True
-    if not sys.stdin.isatty() or out.json or lost():  # nobody says yes to what was not shown
-        raise NotWritten
+    if says := out.unasked("written"):
+        raise click.ClickException(says)
     if click.confirm(f"\n{question}", default=False):
         return True
     out.text("Not written.")

@@ -35,7 +35,7 @@ def merge_driver_(options: dict[str, object], install: bool, files: tuple[Path, 
     done = run(base, ours, theirs, str(files[3]) if len(files) > 3 else "fleet.lock")
     files[1].write_bytes(done.data.text.encode(errors="surrogateescape"))
     if done.data.says:
-        click.echo(f"fleet.lock: {done.data.says}", err=True)
+        out.aside(f"fleet.lock: {done.data.says}")
     sys.exit(int(done.exit))
 
 

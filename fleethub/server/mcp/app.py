@@ -20,6 +20,7 @@ from fleethub.server.errors import BUG, Refusal, invalid, refusal_of
 from fleethub.server.mcp.desk import Desk
 from fleethub.server.mcp.quoted import LARGEST, marked, quoted
 from fleethub.server.mcp.tools import TOOLS, Tool
+from fleethub.views.commands import AS_WRITTEN, Commands
 
 log = logging.getLogger(__name__)
 ABOUT = """What runs where in a self-hosted inference fleet, and whether it fits. Ask before you guess: fleet, capacity,
@@ -62,7 +63,7 @@ def build(desk: Desk) -> Server[Any]:
         try:
             texts = await run_sync(_texts, desk, uri)
         except FleetHubError as error:
-            raise MCPError(types.INVALID_PARAMS, refusal_of(error).message) from None
+            raise MCPError(types.INVALID_PARAMS, desk.site.commands.whole(refusal_of(error).message)) from None
         return types.ReadResourceResult(
             contents=[types.TextResourceContents(uri=f"{uri}{name}", text=text) for name, text in texts.items()]
         )
@@ -70,7 +71,7 @@ def build(desk: Desk) -> Server[Any]:
     return Server(
         "fleethub",
         version=__version__,
-        instructions=ABOUT,
+        instructions=desk.site.commands.whole(ABOUT),
         on_list_tools=list_tools,
         on_call_tool=call_tool,
         on_list_resources=list_resources,
@@ -119,9 +120,10 @@ def _described(tool: Tool) -> types.Tool:
 
 def _called(desk: Desk, tool: Tool, arguments: dict[str, Any]) -> types.CallToolResult:
     """One call, in a thread of its own: judged, run, and whatever it says as data."""
+    commands = desk.site.commands
     try:
         asked = tool.asks.model_validate(arguments)
-        data = quoted(tool.run(desk, asked))
+        data = quoted(commands.within(tool.run(desk, asked)))
         text = marked(data)
         if len(text) > LARGEST:
             raise Refusal(
@@ -130,17 +132,17 @@ def _called(desk: Desk, tool: Tool, arguments: dict[str, Any]) -> types.CallTool
     except ValidationError as error:
         return _refused(invalid(error.errors()))
     except Refusal as refusal:
-        return _refused(refusal)
+        return _refused(refusal, commands)
     except FleetHubError as error:
-        return _refused(refusal_of(error))
+        return _refused(refusal_of(error), commands)
     except Exception as error:  # a bug's text may hold a value
         log.error("the tool %s failed: %s", tool.name, type(error).__name__)
         return _refused(BUG)
     return types.CallToolResult(content=[types.TextContent(text=text)], structured_content=data)
 
 
-def _refused(refusal: Refusal) -> types.CallToolResult:
-    data = quoted({**refusal.more, "error": refusal.message, "code": refusal.code})
+def _refused(refusal: Refusal, commands: Commands = AS_WRITTEN) -> types.CallToolResult:
+    data = quoted(commands.within(refusal.body))
     return types.CallToolResult(content=[types.TextContent(text=marked(data))], is_error=True)
 
 

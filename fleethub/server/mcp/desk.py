@@ -19,13 +19,10 @@ from fleethub.server.site import Site, usable
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """``agent`` is the name that the operator gave it: it is what limits in the spec and the history call it.
-    ``words`` begin a command about this fleet, as it works wherever the agent's person stands.
-    """
+    """``agent`` is the name that the operator gave it: it is what limits in the spec and the history call it."""
 
     site: Site
     agent: str
-    words: str = "fleethub"
 
     def seen(self, within: float = 60) -> Snapshot:
         """The fleet, observed at most so many seconds ago; raises Refusal for a spec that is broken."""

@@ -132,7 +132,7 @@ def _edit(desk: Desk, asked: NodeInput) -> dict[str, Any]:
         return body
     if desk.applies():
         return {**body, **_applied(desk, waiting, proposal)}
-    return {**body, "id": waiting.id, "approve": f"{desk.words} approve {waiting.id}"}
+    return {**body, "id": waiting.id, "approve": desk.site.commands.whole(f"fleethub approve {waiting.id}")}
 
 
 def _applied(desk: Desk, waiting: Waiting, proposal: Proposal) -> dict[str, Any]:

@@ -116,7 +116,7 @@
         }
         return;
       }
-      say.textContent = told.approved ? "Written to the spec: fleethub apply carries it out" : "Declined";
+      say.textContent = told.approved ? `Written to the spec: ${told.next}` : "Declined";
       await refresh(location.href);
       document.getElementById("proposals-h").focus();
     } catch {
