@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fleethub import clients
+from fleethub.clients.http import Http
+from fleethub.clients.litellm import LiteLLM
+from fleethub.model.secret import Secret
 from fleethub.testing.consumer import Consumer
 from tests.contract import spec
 from tests.fleets import fleet
 from tests.proxies import Admin, Endpoint, Times, chat
-from tests.support import Place
+from tests.support import MASTER, Place
 
 #: Configs as LiteLLM's own, for both the stand-in and the real one. The real one raises this mock_response.
 FAILS = "litellm.InternalServerError"
@@ -460,3 +466,37 @@ def test_a_proxy_that_chooses_the_values_itself(
     place.apply(code=3)
     assert admin.rows() == []
     assert not (place.folder / "nodes/rentalclaw/.env").exists()
+
+
+def test_many_keys_are_read_at_once_as_page_by_page(
+    replicas: tuple[Endpoint, Endpoint], admin: Admin, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real proxy leaves the same out of both, or FleetHub does."""
+    team = admin.http.post("/team/new", json={"models": ["qwen3-32b"]}).json()["team_id"]
+    for number in range(98):
+        admin.generate(key_alias=f"many-{number:03}", models=["qwen3-32b"], metadata={"number": number})
+    admin.generate(key_alias="many-blocked", expires="30d", blocked=True, max_budget=5.0, budget_duration="30d")
+    admin.generate(key_alias="many-limits", rpm_limit=3, aliases={"a": "qwen3-32b"}, allowed_routes=["/v1/models"])
+    admin.generate(key_alias="many-soft", soft_budget=2.0, model_rpm_limit={"qwen3-32b": 3})
+    admin.generate(key_alias="many-team", team_id=team)
+    admin.generate(key_alias="many-session", team_id="litellm-dashboard")
+    asked: list[str] = []
+    sent = Http.request
+
+    def request(self: Http, method: str, url: str, **kwargs: Any) -> Any:
+        asked.append(url.removeprefix(replicas[0].url))
+        return sent(self, method, url, **kwargs)
+
+    monkeypatch.setattr(Http, "request", request)
+    with closing(Http()) as http:
+        api = LiteLLM(http, replicas[0].url, Secret(MASTER))
+        whole = api.read().keys
+        assert (asked.count("/key/list"), asked.count("/spend/keys")) == (1, 1)
+        monkeypatch.setattr(clients.litellm, "AT_ONCE", 0)
+        paged = api.read().keys
+    ageless = [
+        {a: [replace(row, age=None, left=None) for row in r] for a, r in keys.items()} for keys in (whole, paged)
+    ]
+    assert ageless[0] == ageless[1]
+    assert len(whole) == 102
+    assert ("budget_id" in admin.row("many-soft")) != version.startswith("1.82")

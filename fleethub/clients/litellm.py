@@ -23,6 +23,7 @@ from fleethub.model.text import heard, plural
 
 T = TypeVar("T", bound=BaseModel)
 PAGE = 100  # the largest that /key/list takes
+AT_ONCE = 5000  # keys that are asked for in one answer: the proxy answers nobody else while it writes that
 ACTIVITY = 1000  # rows of /user/daily/activity that are read at a time
 MASTER_NAME = "litellm_proxy_master_key"  # what newer versions write in the place of the master key's hash
 READINGS = 3  # keys may be made while a list is read
@@ -60,7 +61,7 @@ class LiteLLM:
             raise LiteLLMError(f"its database is {heard((ready.db or '').lower(), 60) or 'not reported'}")
         names = _shape(rows.Models, self._call("GET", "/v1/models"))
         deployments = tuple(rows.deployment(d) for d in self._deployments())
-        raw = self._keys({})
+        raw = self._keys({}, at_once=True)
         keys = [_row(r) for r in raw]
         if any(self.lives(token) for token in sorted({*known} - {key.token for key in keys})):
             raise LiteLLMError(f"its list of {plural(len(keys), 'key')} lacks one that lives, so it is not whole")
@@ -189,37 +190,61 @@ class LiteLLM:
             return None
         return LiteLLMError(answer.reason(), answer.status, answer.kind())
 
-    def _keys(self, filters: dict[str, Any]) -> list[dict[str, Any]]:
-        """All rows, from pages that add up to what the list says that it counts."""
+    def _keys(self, filters: dict[str, Any], at_once: bool = False) -> list[dict[str, Any]]:
+        """All rows, from pages that add up to what the list says that it counts.
+
+        ``at_once``: where there are several pages, in one answer if that adds up to the same.
+        """
         for _ in range(READINGS):
-            found, counts = self._pages(filters)
+            first = self._page(1, filters)
+            if at_once and first.total_pages > 1 and first.total_count <= AT_ONCE:
+                at_once = False  # where it did not once, the pages are what counts
+                if (whole := self._whole(first)) is not None:
+                    return whole
+            found, counts = self._pages(first, filters)
             if counts == {len(found)}:
                 return found
         counted = " and then ".join(map(str, sorted(counts)))
         raise LiteLLMError(f"its list of keys does not add up: it counts {counted}, and lists {len(found)}")
 
-    def _pages(self, filters: dict[str, Any]) -> tuple[list[dict[str, Any]], set[int]]:
-        """The rows, and how many each page says there are.
+    def _whole(self, first: rows.KeyPage) -> list[dict[str, Any]] | None:
+        """All rows by one query, if they are those that the list counts and begins with; else None.
 
-        The default order moves while keys are made; oldest first only grows at its end.
+        ``/spend/keys`` reads the same table without pages. Traps: it has the sessions of LiteLLM's own page too, which
+        the list leaves out; and with 1.82.0 what the list does not tell of a key's budget, which then is not known of
+        any key, however many there are.
         """
+        try:
+            told = _shape(rows.Keys, {"keys": self._call("GET", "/spend/keys")}).keys
+        except LiteLLMError:
+            return None
+        unlisted = set() if any("budget_id" in row for row in first.keys) else {"budget_id", "litellm_budget_table"}
+        found = {
+            str(row.get("token")): {name: value for name, value in row.items() if name not in unlisted}
+            for row in told
+            if row.get("team_id") != rows.SESSIONS
+        }
+        listed = {str(row.get("token")) for row in first.keys}
+        return list(found.values()) if len(found) == first.total_count and listed <= found.keys() else None
+
+    def _pages(self, page: rows.KeyPage, filters: dict[str, Any]) -> tuple[list[dict[str, Any]], set[int]]:
+        """The rows of the first page and all that follow, and how many each says there are."""
         seen: dict[str, dict[str, Any]] = {}
         counts: set[int] = set()
-        for page in range(1, PAGES + 1):
-            params = {
-                "page": page,
-                "size": PAGE,
-                "return_full_object": "true",
-                "sort_by": "created_at",
-                "sort_order": "asc",
-                **filters,
-            }
-            found = _shape(rows.KeyPage, self._call("GET", "/key/list", params=params))
-            seen |= {str(row.get("token")): row for row in found.keys}
-            counts.add(found.total_count)
-            if page >= found.total_pages or not found.keys:
+        for number in range(1, PAGES + 1):
+            if number > 1:
+                page = self._page(number, filters)
+            seen |= {str(row.get("token")): row for row in page.keys}
+            counts.add(page.total_count)
+            if number >= page.total_pages or not page.keys:
                 return list(seen.values()), counts
         raise LiteLLMError(f"its list of keys does not end after {PAGES} pages")
+
+    def _page(self, number: int, filters: dict[str, Any]) -> rows.KeyPage:
+        """The default order moves while keys are made; oldest first only grows at its end."""
+        params = {"page": number, "size": PAGE, "return_full_object": "true", "sort_by": "created_at"}
+        told = self._call("GET", "/key/list", params={**params, "sort_order": "asc", **filters})
+        return _shape(rows.KeyPage, told)
 
     def _deployments(self) -> Iterator[Any]:
         """All deployments, a wildcard as its pattern: ``/model/info`` shows names that it makes up for one."""

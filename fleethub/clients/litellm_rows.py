@@ -18,6 +18,8 @@ T = TypeVar("T", bound=BaseModel)
 LIMITS = ("rpm_limit", "tpm_limit", "max_parallel_requests", "max_budget", "budget_duration")
 BY_MODEL = ("model_rpm_limit", "model_tpm_limit")
 
+#: The team that the sessions of LiteLLM's own page are keys of.
+SESSIONS = "litellm-dashboard"
 #: Seconds by which the clocks of this machine and of a proxy may differ.
 CLOCKS = 300
 
@@ -58,10 +60,15 @@ class _Key(_Lenient):
     last_active: str | None = None
 
 
-class KeyPage(_Lenient):
-    """One page of ``/key/list``."""
+class Keys(_Lenient):
+    """Rows of keys, as they come."""
 
     keys: list[dict[str, Any]]
+
+
+class KeyPage(Keys):
+    """One page of ``/key/list``."""
+
     total_count: int
     total_pages: int
 

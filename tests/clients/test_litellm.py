@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from fleethub.clients.http import Answer, Http
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
+from fleethub.model.facts import KeyRow
 from fleethub.model.secret import Secret
 from fleethub.testing import litellm
 from tests.fleets import deployment, fleet
@@ -81,8 +83,46 @@ def test_a_list_that_does_not_add_up_is_no_reading(
         admin.generate(key_alias=f"k{number:03}", models=["one"])
     assert len(api.read().keys) == 104
     lying(monkeypatch, lie)
+    lying(monkeypatch, lambda body, page: {"detail": "Not Found"}, "/spend/keys")
     with pytest.raises(LiteLLMError):
         api.read()
+
+
+#: What the whole list may say, of 104 keys.
+WHOLE: dict[str, Callable[[list[Body]], Any]] = {
+    "a key less": lambda rows: rows[1:],
+    "another key in the place of a listed one": lambda rows: [{**rows[0], "token": "ab" * 32}, *rows[1:]],
+    "one key twice": lambda rows: [rows[1], *rows[1:]],
+    "a key more": lambda rows: [*rows, {**rows[0], "token": "ab" * 32}],
+    "no rows": lambda rows: ["sk-1"] * len(rows),
+    "no list": lambda rows: {"detail": "Not Found"},
+    "nothing": lambda rows: None,
+}
+
+
+@pytest.mark.parametrize("lie", WHOLE.values(), ids=WHOLE)
+def test_many_keys_are_read_at_once_and_page_by_page_where_that_does_not_add_up(
+    api: LiteLLM, proxy: litellm.LiteLLM, admin: Admin, monkeypatch: pytest.MonkeyPatch, lie: Callable[[Any], Any]
+) -> None:
+    for number in range(104):
+        admin.generate(key_alias=f"k{number:03}", models=["one"], max_budget=number)
+    proxy.database.add("sk-a-session-of-the-page", team_id="litellm-dashboard", spend=1.0)
+    begun = len(proxy.requests)
+    whole = api.read().keys
+    assert [r.path for r in proxy.requests[begun:] if "keys" in r.path or "key/" in r.path] == [
+        "/key/list",
+        "/spend/keys",
+    ]
+    with monkeypatch.context() as patch:
+        lying(patch, lambda body, page: lie(body), "/spend/keys")
+        paged = api.read().keys
+    assert still(paged) == still(whole)
+    assert len(whole) == 104
+
+
+def still(keys: Mapping[str, tuple[KeyRow, ...]]) -> dict[str, list[KeyRow]]:
+    """Without their ages, and in no order."""
+    return {alias: [replace(row, age=None) for row in found] for alias, found in sorted(keys.items())}
 
 
 @pytest.mark.parametrize("lie", ["no keys at all", "it counts fewer than it lists", "no count"])

@@ -265,6 +265,19 @@ def test_list_pages(admin, proxy, connect):
     assert seen == [f"many-{n:02d}" for n in range(25)]
 
 
+def test_all_keys_at_once(admin, proxy, version):
+    make(admin, key_alias="node-a", soft_budget=2.0)
+    proxy.database.add("sk-a-session-of-the-page", team_id="litellm-dashboard", spend=1.0)
+    listed = admin.get("/key/list?return_full_object=true").json()
+    session, row = admin.get("/spend/keys").json()
+    assert (listed["total_count"], session["team_id"]) == (1, "litellm-dashboard")
+    told = listed["keys"][0]
+    same = {name for name in row.keys() & told.keys() if row[name] == told[name]}
+    assert row.keys() & told.keys() - same == ({"litellm_budget_table"} if version == OLD else set())
+    assert ("budget_id" in told) == (version != OLD)
+    assert row["litellm_budget_table"]["soft_budget"] == 2.0
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [("size=101", 422), ("size=0", 422), ("page=0", 422), ("page=x", 422), ("sort_by=models", 400)],

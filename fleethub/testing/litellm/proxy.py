@@ -116,6 +116,7 @@ class LiteLLM(Server):
             "POST /model/update": models.update_model,
             "POST /model/delete": models.delete_model,
             "GET /key/list": reading.list_keys,
+            "GET /spend/keys": reading.spent_keys,
             "GET /key/info": reading.key_info,
             "POST /v2/key/info": reading.keys_info,
             "POST /key/generate": keys.generate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fleethub.testing.litellm import rows
-from fleethub.testing.litellm.access import authenticate, check_expiry
+from fleethub.testing.litellm.access import Caller, authenticate, check_expiry
 from fleethub.testing.litellm.body import read
 from fleethub.testing.litellm.database import Row, token_of
 from fleethub.testing.litellm.errors import detail, error, invalid
@@ -14,6 +14,7 @@ from fleethub.testing.server import Answer, Refused, Request
 
 SORTABLE = ("spend", "max_budget", "created_at", "updated_at", "token", "key_alias")
 STATUSES = ("active", "expired", "revoked", "deleted")
+SESSIONS = "litellm-dashboard"  # the team of the sessions of the proxy's own page
 TRUE = ("true", "1", "yes", "on", "t", "y")
 
 
@@ -23,16 +24,10 @@ def list_keys(replica: Replica, request: Request) -> Answer:
     query = request.query
     page = _number(replica, query, "page", 1, None)
     size = _number(replica, query, "size", 10, 100)
-    if replica.database_state != "connected":
-        text = "Can't reach database server at `127.0.0.1:5432`"
-        text = "Database not connected" if replica.database_state == "none" else text
-        raise error(500, f"Authentication Error, {text}", "internal_server_error")
-    if not caller.admin:
-        text = "You are not authorized to access this endpoint. No 'user_id' is associated with your API key."
-        raise error(403, text, "bad_request_error", "user_id")
+    _require_admin(replica, caller)
     order, descending = _order(query)
     with replica.database.lock:
-        found = _filtered(replica, query)
+        found = [row for row in _filtered(replica, query) if row["team_id"] != SESSIONS]
         filled = [row for row in found if row[order] is not None]
         empty = [row for row in found if row[order] is None]
         filled.sort(key=lambda row: row[order])
@@ -40,6 +35,24 @@ def list_keys(replica: Replica, request: Request) -> Answer:
         shown = [_listed(replica, row, query) for row in ordered[(page - 1) * size : page * size]]
     pages = -(-len(found) // size)
     return Answer({"keys": shown, "total_count": len(found), "current_page": page, "total_pages": pages})
+
+
+def spent_keys(replica: Replica, request: Request) -> Answer:
+    """GET /spend/keys: all keys at once, the dearest first, and the sessions of the proxy's own page among them."""
+    _require_admin(replica, authenticate(replica, request))
+    with replica.database.lock:
+        found = sorted(replica.database.keys.values(), key=lambda row: -(row["spend"] or 0))
+        return Answer([rows.spent(row, replica.version) for row in found])
+
+
+def _require_admin(replica: Replica, caller: Caller) -> None:
+    if replica.database_state != "connected":
+        text = "Can't reach database server at `127.0.0.1:5432`"
+        text = "Database not connected" if replica.database_state == "none" else text
+        raise error(500, f"Authentication Error, {text}", "internal_server_error")
+    if not caller.admin:
+        text = "You are not authorized to access this endpoint. No 'user_id' is associated with your API key."
+        raise error(403, text, "bad_request_error", "user_id")
 
 
 def key_info(replica: Replica, request: Request) -> Answer:

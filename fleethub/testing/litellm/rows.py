@@ -83,8 +83,13 @@ def _model(row: Row, version: str, more: Row) -> Row:
 
 
 def listed(row: Row, version: str) -> Row:
-    """A full object of /key/list."""
-    return _model(row, version, JOINED)
+    """A full object of /key/list; with 1.82.0 it says nothing of the key's budget."""
+    return _model(row, version, JOINED if version != "1.82.0" else {**JOINED, "litellm_budget_table": None})
+
+
+def spent(row: Row, version: str) -> Row:
+    """A row of /spend/keys."""
+    return _shown({**row, "policies": [], **dict.fromkeys(TABLES)}, version, zulu=True)
 
 
 def archived(row: Row, version: str) -> Row:
