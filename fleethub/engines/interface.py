@@ -7,15 +7,18 @@ client with its line in ``clients.servers``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from fleethub.model.capacity import AdmissionVerdict, Held, Placed
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
-from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
-from fleethub.model.observation import Unknown
-from fleethub.sizing.architecture import ModelArchitecture
+
+if TYPE_CHECKING:
+    from fleethub.model.capacity import AdmissionVerdict, Held, Placed
+    from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
+    from fleethub.model.finding import Finding
+    from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
+    from fleethub.model.observation import Unknown
+    from fleethub.sizing.architecture import ModelArchitecture
+
 
 #: Settings that a question may ask about; a server that has no such setting ignores it.
 PARALLEL, KV_TYPE = "num_parallel", "kv_type"

@@ -10,33 +10,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from fleethub.kinds.codec import parse
 from fleethub.kinds.compare import changed_fields, drifted, record
-from fleethub.kinds.diff import diff
-from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
-from fleethub.model.address import Address
 from fleethub.model.attributes import Attributes, plain
-from fleethub.model.facts import Facts
-from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Policy
-from fleethub.model.fleet_status import FleetStatus, ResourceStatus
-from fleethub.model.observation import (
-    Absent,
-    AnyLocked,
-    Locked,
-    Lockfile,
-    Mark,
-    Pending,
-    Resource,
-    Seen,
-    Source,
-    System,
-    Unknown,
-)
-from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff, Step
+from fleethub.model.fleet_status import ResourceStatus
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
+    from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, ResourceState, StatusInputs, Work
+    from fleethub.model.address import Address
+    from fleethub.model.facts import Facts
+    from fleethub.model.finding import Finding
+    from fleethub.model.fleet import Fleet, Policy
+    from fleethub.model.fleet_status import FleetStatus
+    from fleethub.model.observation import (
+        Absent,
+        AnyLocked,
+        Locked,
+        Lockfile,
+        Mark,
+        Pending,
+        Resource,
+        Seen,
+        Source,
+        System,
+        Unknown,
+    )
+    from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff, Step
 
 
 A = TypeVar("A", bound=Attributes)
@@ -96,6 +95,8 @@ class Kind(Generic[A, M, T]):
 
     def parse(self, raw: object) -> A:
         """Attributes as a lockfile has them (``plain``); raises ValueError on anything else."""
+        from fleethub.kinds.codec import parse
+
         return parse(self.attrs, raw)
 
     def block(self, address: Address) -> str:
@@ -234,6 +235,8 @@ class Kind(Generic[A, M, T]):
 
     def review(self, want: Resource[A, M], locked: Locked[A] | None) -> tuple[FieldChange, ...]:
         """What of it changes from what was applied to what is wanted, as far as that can be said without any secret."""
+        from fleethub.kinds.diff import diff
+
         had = self.reviewed(locked.attrs, locked.shape, want) if locked is not None and locked.attrs is not None else {}
         return diff(had, self.reviewed(want.attrs, want.shape, want))
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from fleethub.kinds.values import AnyState, ObserveContext
 from fleethub.model.address import Address
-from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Proxy
 from fleethub.model.fleet_status import ProxyStatus
-from fleethub.model.observation import Mark, Source, Unknown
+from fleethub.model.observation import Source, Unknown
+
+if TYPE_CHECKING:
+    from fleethub.kinds.values import AnyState, ObserveContext
+    from fleethub.model.facts import Facts
+    from fleethub.model.fleet import Fleet, Proxy
+    from fleethub.model.observation import Mark
+
 
 T = TypeVar("T")
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import tomli_w
 from pydantic import ValidationError
 
 from fleethub.codec import said
-from fleethub.lockfile.conflict import marked, merge_conflict
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.forms import LOCKFILE, decode_all, encode, encode_all
-from fleethub.lockfile.merge import Merged
 from fleethub.lockfile.upgrade import upgraded
-from fleethub.model.address import CONTROL, Address
-from fleethub.model.observation import AnyLocked, Lockfile
+from fleethub.model.address import CONTROL
+
+if TYPE_CHECKING:
+    from fleethub.lockfile.merge import Merged
+    from fleethub.model.address import Address
+    from fleethub.model.observation import AnyLocked, Lockfile
+
 
 FORMAT = 2
 HEADER = "# Written by fleethub apply; review it, do not edit it. It holds no secret.\n"
@@ -26,6 +28,8 @@ AGAIN = "take it from git again, or bring one back: fleethub state backups"
 
 def dump(lockfile: Lockfile) -> str:
     """The file's text: the same value gives the same bytes."""
+    import tomli_w
+
     return HEADER + tomli_w.dumps(document(lockfile))
 
 
@@ -36,6 +40,10 @@ def document(lockfile: Lockfile) -> dict[str, Any]:
 
 def dump_merged(merged: Merged) -> str:
     """The text of a merge: each record that both sides changed is there twice, between git's markers."""
+    import tomli_w
+
+    from fleethub.lockfile.conflict import marked
+
     parts = [HEADER + tomli_w.dumps(_head(merged.lockfile))]
     for address in sorted({*merged.lockfile.resources, *merged.conflicts}):
         if address in merged.conflicts:
@@ -52,11 +60,15 @@ def _head(lockfile: Lockfile) -> dict[str, Any]:
 
 def record_toml(address: Address, record: AnyLocked | None) -> str:
     """One record as it stands in the file; empty for none."""
+    import tomli_w
+
     return "" if record is None else tomli_w.dumps({"resource": {str(address): encode(record)}})
 
 
 def load(text: str) -> Lockfile:
     """Read the file's text; raises LockfileError."""
+    from fleethub.lockfile.conflict import merge_conflict
+
     try:
         raw = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from fleethub.model.actions import Check
-from fleethub.model.facts import HostReading
-from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Node
-from fleethub.model.secret import Text
-from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints
-from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
-from fleethub.nodetypes.interface import FileType, Probe, PublishedSchema, SpecTable
-from fleethub.nodetypes.projection import Projection, variables
+from fleethub.nodetypes.interface import Probe
+
+if TYPE_CHECKING:
+    from fleethub.model.actions import Check
+    from fleethub.model.facts import HostReading
+    from fleethub.model.finding import Finding
+    from fleethub.model.fleet import Fleet, Node
+    from fleethub.model.secret import Text
+    from fleethub.nodetypes.endpoints import ModelEndpoint
+    from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
+    from fleethub.nodetypes.interface import FileType, PublishedSchema, SpecTable
+    from fleethub.nodetypes.projection import Projection
 
 
 class Base:
@@ -60,6 +63,8 @@ class Base:
 
     def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
         """Each step of the chain."""
+        from fleethub.nodetypes.endpoints import endpoints
+
         return endpoints(fleet, node)
 
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
@@ -108,6 +113,8 @@ class Base:
 
     def projection(self, fleet: Fleet, node: Node, file: FileType, text: Text) -> Projection | None:
         """All variables that its template writes."""
+        from fleethub.nodetypes.projection import Projection, variables
+
         return Projection(values={(name,): value for name, value in variables(text).items()})
 
     def keeps(self, fleet: Fleet, node: Node) -> frozenset[str]:
@@ -122,8 +129,12 @@ class Base:
 
     def found(self, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> FoundNode:
         """Nothing: where its files name their models is its own."""
+        from fleethub.nodetypes.found import FoundNode
+
         return FoundNode(unclear=(f"where the files of {self.title} name their models is not known",))
 
     def adopted(self, found_node: FoundNode, ways: Mapping[str, FoundWay]) -> Adopted:
         """Nothing can be said."""
+        from fleethub.nodetypes.found import Adopted
+
         return Adopted({}, found_node.unclear)

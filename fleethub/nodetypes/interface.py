@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from fleethub.model.actions import Check
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import HostReading
-from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Node
-from fleethub.model.secret import Text
-from fleethub.nodetypes.endpoints import ModelEndpoint
-from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
-from fleethub.nodetypes.projection import Projection
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from fleethub.model.actions import Check
+    from fleethub.model.facts import HostReading
+    from fleethub.model.finding import Finding
+    from fleethub.model.fleet import Fleet, Node
+    from fleethub.model.secret import Text
+    from fleethub.nodetypes.endpoints import ModelEndpoint
+    from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
+    from fleethub.nodetypes.projection import Projection
 
 Format = Literal["json", "yaml", "dotenv", "text", "key"]  # key: a secret and nothing else
 KeyPath = tuple[str | int, ...]

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleethub.lockfile.errors import LockfileError
-from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Lockfile
-from fleethub.model.trust import STATE, Guard, origin_of, runs
+from fleethub.model.trust import STATE, origin_of, runs
 from fleethub.stores import open_store, recalled
-from fleethub.stores.interface import Store, StoreError
+from fleethub.stores.interface import StoreError
 
 if TYPE_CHECKING:
+    from fleethub.model.fleet import Fleet
+    from fleethub.model.observation import Lockfile
+    from fleethub.model.trust import Guard
     from fleethub.operations.trust import Trusting
+    from fleethub.stores.interface import Store
 
 
 def store_of(fleet: Fleet, guard: Guard | None = None) -> Store:

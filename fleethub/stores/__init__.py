@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleethub.model.extras import install
-from fleethub.model.observation import Lockfile
-from fleethub.stores.interface import Store, StoreError
+from fleethub.stores.interface import StoreError
+
+if TYPE_CHECKING:
+    from fleethub.model.observation import Lockfile
+    from fleethub.stores.interface import Store
+
 
 #: What the URL of a store may begin with.
 SCHEMES = ("postgresql://", "postgres://", "s3://", "gs://", "az://")

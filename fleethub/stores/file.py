@@ -10,17 +10,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleethub import folders
 from fleethub.atomic import create, opened, replace
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.text import dump, load
-from fleethub.model.event import Event
-from fleethub.model.observation import Lockfile
-from fleethub.stores import history, journal, kept
-from fleethub.stores.interface import SERIALS, Holder, LockedError, StaleLockfileError, Stored
+from fleethub.stores import kept
+from fleethub.stores.interface import SERIALS, LockedError, StaleLockfileError, Stored
 from fleethub.stores.lock import holding, local_lock, myself, rob, said, still_held
+
+if TYPE_CHECKING:
+    from fleethub.model.event import Event
+    from fleethub.model.observation import Lockfile
+    from fleethub.stores import journal
+    from fleethub.stores.interface import Holder
+
 
 BACKUPS = SERIALS
 
@@ -188,14 +193,20 @@ class FileStore(kept.Documents):
 
     def history(self) -> list[dict[str, Any]]:
         """See ``Store.history``."""
+        from fleethub.stores import history
+
         return history.read(self._private / "applies.ndjson")
 
     def journal(self) -> journal.Journal:
         """See ``Store.journal``."""
+        from fleethub.stores import journal
+
         return journal.Journal(self._private / "journal.ndjson")
 
     def events(self) -> list[Event]:
         """See ``Store.events``."""
+        from fleethub.stores import journal
+
         return journal.read(self._private / "journal.ndjson")
 
     def _held(self) -> Holder | None:

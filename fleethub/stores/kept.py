@@ -6,12 +6,15 @@ import gzip
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleethub import folders
 from fleethub.atomic import replace
-from fleethub.stores.history import History, read
-from fleethub.stores.interface import LINES, Shelf, StoreError, fit_name
+from fleethub.stores.interface import LINES, StoreError, fit_name
+
+if TYPE_CHECKING:
+    from fleethub.stores.interface import Shelf
+
 
 ENDS = ".json.gz"
 
@@ -88,6 +91,8 @@ def record(path: Path, line: Mapping[str, Any]) -> None:
 
     For one writer at a time.
     """
+    from fleethub.stores.history import History, read
+
     with History(path) as lines:
         lines.append(line)
     if path.read_bytes().count(b"\n") >= 2 * LINES:

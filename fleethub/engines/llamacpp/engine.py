@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fleethub.engines.interface import GGUF_QUANTS, KV_TYPE, Engine, SpecKey
-from fleethub.engines.llamacpp.settings import BETWEEN, KEYS, LOADED, LlamaCppSettings, declared
+from fleethub.engines.interface import GGUF_QUANTS, KV_TYPE, Engine
+from fleethub.engines.llamacpp.settings import KEYS, LlamaCppSettings
 from fleethub.model.address import Address
-from fleethub.model.capacity import Placed
-from fleethub.model.facts import Facts, GpuProcess, GpuReading, ServerReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, EngineSettings, Fleet
 
 if TYPE_CHECKING:
+    from fleethub.engines.interface import SpecKey
     from fleethub.engines.llamacpp.server import LlamaCppServer
+    from fleethub.model.capacity import Placed
+    from fleethub.model.facts import Facts, GpuProcess, GpuReading, ServerReading
+    from fleethub.model.fleet import Backend, EngineSettings, Fleet
 
 
 class LlamaCppEngine(Engine):
@@ -39,6 +40,7 @@ class LlamaCppEngine(Engine):
     def environment(self, backend: Backend, machine: GpuReading) -> Mapping[str, str] | None:
         """That of the process that listens at its port."""
         from fleethub.engines.llamacpp.server import environment_of
+        from fleethub.engines.llamacpp.settings import declared
 
         return environment_of(declared(backend.engine), machine)
 
@@ -46,6 +48,8 @@ class LlamaCppEngine(Engine):
         self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]
     ) -> Iterator[Finding]:
         """A slot that is not what was reckoned, and a served model that nobody planned."""
+        from fleethub.engines.llamacpp.settings import BETWEEN, LOADED, declared
+
         address = Address("backend", backend.name)
         planned = {p.tag for p in placed}
         told = reading.told.get("n_ctx", "")

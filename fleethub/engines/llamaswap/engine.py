@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fleethub.engines.interface import Arrangement, Server
 from fleethub.engines.llamacpp.engine import LlamaCppEngine
 from fleethub.engines.llamaswap.settings import KEYS, LlamaSwapSettings
 from fleethub.model.address import Address
-from fleethub.model.capacity import Placed
-from fleethub.model.facts import Facts, GpuProcess, GpuReading, ServerReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, Fleet
 
 if TYPE_CHECKING:
+    from fleethub.engines.interface import Arrangement, Server
     from fleethub.engines.llamaswap.server import LlamaSwapServer
+    from fleethub.model.capacity import Placed
+    from fleethub.model.facts import Facts, GpuProcess, GpuReading, ServerReading
+    from fleethub.model.fleet import Backend, Fleet
 
 
 class LlamaSwapEngine(LlamaCppEngine):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from fleethub.engines.interface import GGUF_QUANTS, KV_TYPE, Arrangement, Engine, Server
-from fleethub.engines.ollama.arrange import arrangements
-from fleethub.engines.ollama.context import native
-from fleethub.engines.ollama.live import owns, resident_findings, setting_findings
-from fleethub.engines.ollama.measured import measured
-from fleethub.engines.ollama.names import canonical
-from fleethub.engines.ollama.server import OllamaServer, server_of
+from fleethub.engines.interface import GGUF_QUANTS, KV_TYPE, Engine
 from fleethub.engines.ollama.settings import KEYS, OllamaSettings
-from fleethub.model.capacity import Placed
-from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
-from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
-from fleethub.model.observation import Unknown
+
+if TYPE_CHECKING:
+    from fleethub.engines.interface import Arrangement, Server
+    from fleethub.engines.ollama.server import OllamaServer
+    from fleethub.model.capacity import Placed
+    from fleethub.model.facts import Facts, GpuProcess, GpuReading, MeasuredLoad, Reading, ServerReading
+    from fleethub.model.finding import Finding
+    from fleethub.model.fleet import Backend, EngineSettings, Fleet, Model
+    from fleethub.model.observation import Unknown
 
 
 class OllamaEngine(Engine):
@@ -35,26 +34,37 @@ class OllamaEngine(Engine):
 
     def canonical(self, name: str) -> str:
         """Its short form, with its tag."""
+        from fleethub.engines.ollama.names import canonical
+
         return canonical(name)
 
     def deployment(self, settings: EngineSettings, model: Model) -> Mapping[str, str | int]:
         """Its URL and the context, which only its native interface takes."""
+        from fleethub.engines.ollama.context import native
+
         if not native(model.route):
             return {"api_base": f"{settings.url.rstrip('/')}/v1"}
         return {"api_base": settings.url, "num_ctx": model.context}
 
     def arrangements(self, backend: Backend, server: Server, planned: Sequence[Placed]) -> Iterable[Arrangement]:
         """Slots and cache type, and room for the number of models."""
+        from fleethub.engines.ollama.arrange import arrangements
+        from fleethub.engines.ollama.server import OllamaServer
+
         return arrangements(backend, server, planned) if isinstance(server, OllamaServer) else ()
 
     def server(self, fleet: Fleet, backend: Backend, facts: Facts) -> OllamaServer:
         """The server of a backend."""
+        from fleethub.engines.ollama.server import server_of
+
         return server_of(fleet, backend, facts)
 
     def measured(
         self, backend: Backend, reading: ServerReading, machine: Reading | Unknown | None, at: str
     ) -> Iterable[MeasuredLoad]:
         """Residents of a version that measures."""
+        from fleethub.engines.ollama.measured import measured
+
         return measured(backend, reading, machine, at)
 
     def environment(self, backend: Backend, machine: GpuReading) -> Mapping[str, str] | None:
@@ -63,14 +73,20 @@ class OllamaEngine(Engine):
 
     def machine_findings(self, backend: Backend, machine: GpuReading) -> Iterable[Finding]:
         """Settings by its environment."""
+        from fleethub.engines.ollama.live import setting_findings
+
         return setting_findings(backend, machine)
 
     def live_findings(
         self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]
     ) -> Iterable[Finding]:
         """Residents that spill, that nobody planned, that are not as large as reckoned."""
+        from fleethub.engines.ollama.live import resident_findings
+
         return resident_findings(backend, reading, placed, reckoned)
 
     def owns(self, process: GpuProcess, reading: ServerReading | None) -> bool:
         """By its program's name."""
+        from fleethub.engines.ollama.live import owns
+
         return owns(process, reading)

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fleethub.engines.interface import KV_TYPE, Engine
-from fleethub.engines.vllm.settings import KEYS, VllmSettings, declared
+from fleethub.engines.vllm.settings import KEYS, VllmSettings
 from fleethub.model.address import Address
-from fleethub.model.capacity import Placed
-from fleethub.model.facts import Facts, GpuProcess, GpuReading, ServerReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Backend, Fleet
 
 if TYPE_CHECKING:
     from fleethub.engines.vllm.server import VllmServer
+    from fleethub.model.capacity import Placed
+    from fleethub.model.facts import Facts, GpuProcess, GpuReading, ServerReading
+    from fleethub.model.fleet import Backend, Fleet
 
 
 class VllmEngine(Engine):
@@ -41,6 +41,7 @@ class VllmEngine(Engine):
     def environment(self, backend: Backend, machine: GpuReading) -> Mapping[str, str] | None:
         """That of the process that listens at its port."""
         from fleethub.engines.vllm.server import environment_of
+        from fleethub.engines.vllm.settings import declared
 
         return environment_of(declared(backend.engine), machine)
 
@@ -48,6 +49,8 @@ class VllmEngine(Engine):
         self, backend: Backend, reading: ServerReading, placed: Sequence[Placed], reckoned: Sequence[Placed]
     ) -> Iterator[Finding]:
         """What it serves and nobody planned, and a share that is not as declared."""
+        from fleethub.engines.vllm.settings import declared
+
         planned = {p.tag for p in placed}
         address = Address("backend", backend.name)
         extra = [name for name in reading.installed if name not in planned]

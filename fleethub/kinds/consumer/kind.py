@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fleethub.kinds.node import NodeKind
-from fleethub.kinds.node.attributes import NodeLocked, NodeResource
-from fleethub.kinds.values import StatusInputs
-from fleethub.model.fleet_status import FleetStatus
+
+if TYPE_CHECKING:
+    from fleethub.kinds.node.attributes import NodeLocked, NodeResource
+    from fleethub.kinds.values import StatusInputs
+    from fleethub.model.fleet_status import FleetStatus
 
 
 class ConsumerKind(NodeKind):

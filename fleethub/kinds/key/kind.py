@@ -9,56 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
-from fleethub.kinds.key.accepting import accepted
-from fleethub.kinds.key.adopted import accepted_found, kept_by_whole_nodes, put_back, wider_than_wiring
-from fleethub.kinds.key.attributes import (
-    ALL,
-    KeyAttrs,
-    KeyMaterial,
-    KeyResource,
-    KeySeen,
-    KeyState,
-    KeyTelemetry,
-    shown,
-)
-from fleethub.kinds.key.describe import describe, drifted
-from fleethub.kinds.key.fallbacks import findings
-from fleethub.kinds.key.marks import is_moment, made, marks
-from fleethub.kinds.key.observe import observe
-from fleethub.kinds.key.orphans import orphans, prune
-from fleethub.kinds.key.ownership import objections, revoked
-from fleethub.kinds.key.remarks import remarks
-from fleethub.kinds.key.revoked import resealed
-from fleethub.kinds.key.status import key_rows
-from fleethub.kinds.key.steps import delete, put
-from fleethub.kinds.key.wanting import wanted_keys
+from fleethub.kinds.key.attributes import KeyAttrs, KeyMaterial, KeyTelemetry
 from fleethub.kinds.proxies import OnProxy
-from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, StatusInputs, Work
-from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.attributes import plain
-from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Policy
-from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import (
-    Absent,
-    AnyLocked,
-    Locked,
-    Lockfile,
-    Mark,
-    Pending,
-    Seen,
-    Source,
-    System,
-    Unknown,
-)
-from fleethub.model.plan import MISSING, FieldChange, FileDiff, Step
+from fleethub.model.observation import Pending, Seen
+from fleethub.model.plan import MISSING, FieldChange
 from fleethub.model.secret import Derived, Kept
 from fleethub.model.text import span
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
+    from fleethub.kinds.key.attributes import KeyResource, KeySeen, KeyState
+    from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, StatusInputs, Work
+    from fleethub.model.address import Address
+    from fleethub.model.facts import Facts
+    from fleethub.model.fleet import Fleet, Policy
+    from fleethub.model.fleet_status import FleetStatus
+    from fleethub.model.observation import Absent, AnyLocked, Locked, Lockfile, Mark, Source, System, Unknown
+    from fleethub.model.plan import FileDiff, Step
 
 
 class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
@@ -71,12 +42,16 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
     def desired(self, inputs: Inputs) -> Iterable[KeyResource]:
         """One key per (proxy, name) with a scope."""
+        from fleethub.kinds.key.wanting import wanted_keys
+
         return wanted_keys(inputs)
 
     def sources(
         self, fleet: Fleet, wanted: Mapping[Address, KeyResource], locked: Mapping[Address, Locked[KeyAttrs]]
     ) -> Iterable[Source]:
         """With the values that were made of each: one that the list lacks is asked for by itself."""
+        from fleethub.kinds.key.marks import made
+
         yield from (resource.source for resource in wanted.values())
         for address, known in locked.items():
             yield replace(known.source, known=made(address, wanted.get(address), known, fleet.identity))
@@ -85,6 +60,8 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, context: ObserveContext
     ) -> KeySeen | Absent | Unknown:
         """The key of a value of ours; else, where it is wanted, what stands in its place."""
+        from fleethub.kinds.key.observe import observe
+
         return observe(address, want, locked, context)
 
     def completed(
@@ -94,6 +71,9 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
         Which models it was found with is put back when it is let go of.
         """
+        from fleethub.kinds.key.adopted import accepted_found
+        from fleethub.kinds.key.marks import is_moment
+
         if locked is not None:
             want = replace(want, found=accepted_found(want, have, locked))
         elif want.material.kept and isinstance(have, Seen):
@@ -113,6 +93,8 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
     def recalled(self, want: KeyResource, context: ObserveContext) -> Locked[KeyAttrs] | None:
         """Its values of other generations, by the marks of those that are there."""
+        from fleethub.kinds.key.marks import marks
+
         slot, reading = want.material.slot, context.facts.of(want.source)
         if not isinstance(slot, Derived) or not isinstance(reading, ProxyReading):
             return None
@@ -136,6 +118,8 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
     def marks(self, items: Sequence[KeyState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
         """Of every key of a proxy, whoever's it is."""
+        from fleethub.kinds.key.marks import marks
+
         names = {i.want.source.at: i.address.owner for i in items if i.want}
         for (system, at), reading in facts.readings.items():
             if system == "litellm" and isinstance(reading, ProxyReading):
@@ -145,10 +129,14 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
     def orphans(self, items: Sequence[KeyState], fleet: Fleet, context: ObserveContext) -> list[Finding]:
         """Living keys with this fleet's mark that nothing names."""
+        from fleethub.kinds.key.orphans import orphans
+
         return orphans(items, fleet, context)
 
     def prune(self, items: Sequence[KeyState], fleet: Fleet, context: ObserveContext) -> Iterable[Step]:
         """By the hash of each value."""
+        from fleethub.kinds.key.orphans import prune
+
         return prune(items, fleet, context)
 
     def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
@@ -171,6 +159,9 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
     def stays(self, item: KeyState) -> str:
         """A key that FleetHub did not make, whoever uses it now."""
+        from fleethub.kinds.key.adopted import put_back
+        from fleethub.kinds.key.attributes import ALL
+
         locked = item.locked
         if locked is None or not (locked.found or Kept.is_told_by(locked.shape)):
             return ""
@@ -205,30 +196,46 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         facts: Facts,
     ) -> list[Finding]:
         """Fallbacks outside a key's scope; nodes that cannot have the value of theirs."""
+        from fleethub.kinds.key.adopted import kept_by_whole_nodes
+        from fleethub.kinds.key.fallbacks import findings
+
         return [*findings(fleet, facts), *kept_by_whole_nodes(fleet, facts)]
 
     def objections(self, item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
         """Duplicate alias, somebody else's key, a scope that no proof can show."""
+        from fleethub.kinds.key.ownership import objections
+
         return objections(item, lockfile)
 
     def remarks(self, item: KeyState) -> list[Finding]:
         """A budget that is spent; a scope that is wider than the wiring."""
+        from fleethub.kinds.key.adopted import wider_than_wiring
+        from fleethub.kinds.key.remarks import remarks
+
         return [*remarks(item), *wider_than_wiring(item)]
 
     def revoked(self, item: KeyState) -> tuple[Finding, ...]:
         """A key that was ours and is deleted or blocked."""
+        from fleethub.kinds.key.ownership import revoked
+
         return revoked(item)
 
     def describe(self, item: KeyState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """Scope as lists, limits as numbers; the value only as changed or not."""
+        from fleethub.kinds.key.describe import describe
+
         return describe(item)
 
     def drifted(self, item: KeyState) -> tuple[str, tuple[FieldChange, ...]] | None:
         """Its attributes, and what takes its power away."""
+        from fleethub.kinds.key.describe import drifted
+
         return drifted(item)
 
     def accepted(self, item: KeyState, fleet: Fleet) -> Acceptance:
         """Limits, routes, tags, a team and models."""
+        from fleethub.kinds.key.accepting import accepted
+
         return accepted(item, fleet)
 
     def left_alone(self, item: KeyState) -> tuple[FieldChange, ...]:
@@ -246,6 +253,8 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
     def beside(self, item: KeyState) -> tuple[str, ...]:
         """Limits and a team."""
+        from fleethub.kinds.key.attributes import shown
+
         if item.seen is None or item.want is None or item.seen.attrs.value != item.want.attrs.value:
             return ()
         return tuple(f"{name} {shown(value)}" for name, value in item.seen.telemetry.unmanaged.items())
@@ -261,6 +270,8 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
     def steps(self, item: KeyState, dependents: Dependents) -> Work:
         """Expand with all limits and the wide scope, prove, and narrow once every dependent has settled."""
+        from fleethub.kinds.key.steps import delete, put
+
         return delete(item, dependents) if item.want is None else put(item, item.want, dependents)
 
     def begun(self, attrs: KeyAttrs, before: Pending[KeyAttrs] | None) -> KeyAttrs:
@@ -275,6 +286,8 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         self, address: Address, want: KeyResource | None, locked: Locked[KeyAttrs], context: ObserveContext
     ) -> KeyAttrs | None:
         """The values that are there, by this fleet's mark."""
+        from fleethub.kinds.key.revoked import resealed
+
         return resealed(address, locked, context)
 
     def handlers(self) -> Mapping[type, Handler]:
@@ -285,4 +298,6 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
     def status(self, status: FleetStatus, inputs: StatusInputs) -> FleetStatus:
         """A row per key."""
+        from fleethub.kinds.key.status import key_rows
+
         return replace(status, keys=tuple(key_rows(inputs)))

@@ -6,24 +6,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleethub.engines.registry import ENGINES
 from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
-from fleethub.kinds.model.actions import ModelDelete, ModelProve, ModelPull, ModelWarm
-from fleethub.kinds.model.attributes import ModelAttrs, ModelMaterial, ModelState, ModelTelemetry
-from fleethub.kinds.model.observe import free_of, installed, observe, size_of
-from fleethub.kinds.model.wanted import wanted
-from fleethub.kinds.values import Dependents, Inputs, ObserveContext, Work
-from fleethub.model.address import Address
-from fleethub.model.facts import Facts, ServerReading
+from fleethub.kinds.model.attributes import ModelAttrs, ModelMaterial, ModelTelemetry
+from fleethub.kinds.values import Work
+from fleethub.model.facts import ServerReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Absent, Locked, Lockfile, Resource, Seen, System, Unknown
-from fleethub.model.plan import MISSING, Blocker, FieldChange, FileDiff, Phase, Step, Why
+from fleethub.model.observation import Absent, Resource, Seen
+from fleethub.model.plan import MISSING, Blocker, FieldChange, Phase, Step, Why
 from fleethub.model.text import gib
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
+    from fleethub.kinds.model.attributes import ModelState
+    from fleethub.kinds.values import Dependents, Inputs, ObserveContext
+    from fleethub.model.address import Address
+    from fleethub.model.facts import Facts
+    from fleethub.model.fleet import Fleet
+    from fleethub.model.observation import Locked, Lockfile, System, Unknown
+    from fleethub.model.plan import FileDiff
 
 #: What to do where nobody can tell whether there is room, and what happens all the same.
 SSH = "give the backend an ssh that may read its model server's environment"
@@ -42,10 +43,14 @@ class ModelKind(Kind[ModelAttrs, ModelMaterial, ModelTelemetry]):
 
     def reads(self, system: System) -> bool:
         """A server of any engine that can be told to pull."""
+        from fleethub.engines.registry import ENGINES
+
         return system in ENGINES and ENGINES[system].pulls
 
     def desired(self, inputs: Inputs) -> Iterable[ModelResource]:
         """What the spec says ``pull = true`` of, once for each name on each server."""
+        from fleethub.kinds.model.wanted import wanted
+
         for address, one in wanted(inputs.fleet).items():
             first = next(model for model in one.models if model.pull)
             if one.backend.engine is None:  # pragma: no cover - it has one that pulls
@@ -74,6 +79,8 @@ class ModelKind(Kind[ModelAttrs, ModelMaterial, ModelTelemetry]):
         self, address: Address, want: ModelResource | None, locked: Locked[ModelAttrs] | None, context: ObserveContext
     ) -> ModelSeen | Absent | Unknown:
         """By the server's list of what is installed."""
+        from fleethub.kinds.model.observe import observe
+
         return observe(address, want, locked, context)
 
     def completed(
@@ -113,6 +120,8 @@ class ModelKind(Kind[ModelAttrs, ModelMaterial, ModelTelemetry]):
         facts: Facts,
     ) -> list[Finding]:
         """Pulls of which nobody can tell beforehand whether the disk has room."""
+        from fleethub.kinds.model.observe import free_of, installed, size_of
+
         found = []
         for address, want in wanted.items():
             reading = facts.of(want.source)
@@ -159,6 +168,8 @@ class ModelKind(Kind[ModelAttrs, ModelMaterial, ModelTelemetry]):
 
     def steps(self, item: ModelState, dependents: Dependents) -> Work:
         """Pulled as an expand and proved; loaded once its callers were swapped to it; removed when nobody calls it."""
+        from fleethub.kinds.model.actions import ModelProve, ModelPull, ModelWarm
+
         if item.want is None:
             return _removal(item, dependents)
         want, there = item.want, item.seen is not None and item.seen.attrs == item.want.attrs
@@ -184,6 +195,8 @@ class ModelKind(Kind[ModelAttrs, ModelMaterial, ModelTelemetry]):
 
 
 def _removal(item: ModelState, dependents: Dependents) -> Work:
+    from fleethub.kinds.model.actions import ModelDelete
+
     named = item.seen.telemetry.named if item.seen is not None else ()
     waits = (*dependents.unsettled, *(Blocker(Why.WAITS, why) for why in named))
     if waits or item.locked is None:

@@ -6,72 +6,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from fleethub import nodetypes
 from fleethub.kinds.interface import Kind
-from fleethub.kinds.key import wiring
-from fleethub.kinds.model import model_needs
-from fleethub.kinds.node import ignored
-from fleethub.kinds.node.accepting import accepted
-from fleethub.kinds.node.attributes import (
-    NodeAttrs,
-    NodeLocked,
-    NodeMaterial,
-    NodeResource,
-    NodeSeen,
-    NodeState,
-    NodeTelemetry,
-    files_of,
-    is_wired,
-)
-from fleethub.kinds.node.completion import completed, shape_of, wanted_of
-from fleethub.kinds.node.delivery import (
-    begun,
-    by_hand,
-    ending,
-    is_host,
-    machine,
-    restart_by_hand,
-    touches_wiring,
-    unused_until_restart,
-)
-from fleethub.kinds.node.describe import describe, drifted, kept
-from fleethub.kinds.node.gates import gates, loads
-from fleethub.kinds.node.hazards import env_findings, kept_findings, machine_findings, merged_findings, secret_paths
-from fleethub.kinds.node.objections import objections, remarks
-from fleethub.kinds.node.observe import observe
-from fleethub.kinds.node.proof import proves
-from fleethub.kinds.node.restoring import put_back_says
-from fleethub.kinds.node.review import reviewed
-from fleethub.kinds.node.status import moves, node_rows
-from fleethub.kinds.node.steps import steps
-from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, StatusInputs, Work
-from fleethub.model.address import Address
+from fleethub.kinds.node.attributes import NodeAttrs, NodeMaterial, NodeTelemetry
 from fleethub.model.address import key as key_address
 from fleethub.model.address import route as route_address
-from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Node, Policy
-from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import (
-    Absent,
-    AnyLocked,
-    Lockfile,
-    Needs,
-    Pending,
-    Resource,
-    Seen,
-    Source,
-    System,
-    Unknown,
-)
-from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
+from fleethub.model.observation import Resource, Seen, Source
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
+    from fleethub.kinds.node.attributes import NodeLocked, NodeResource, NodeSeen, NodeState
+    from fleethub.kinds.values import Acceptance, Dependents, Inputs, ObserveContext, StatusInputs, Work
+    from fleethub.model.address import Address
+    from fleethub.model.facts import Facts
+    from fleethub.model.fleet import Fleet, Node, Policy
+    from fleethub.model.fleet_status import FleetStatus
+    from fleethub.model.observation import Absent, AnyLocked, Lockfile, Needs, Pending, System, Unknown
+    from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
 
 
 def node_needs(fleet: Fleet, node: Node) -> Needs:
     """The keys, routes and pulled models that a node's chain calls, with the models it calls through each."""
+    from fleethub.kinds.key import wiring
+    from fleethub.kinds.model import model_needs
+
     needs: dict[Address, frozenset[str]] = {}
     for proxy, models in wiring(fleet, node).items():
         needs[key_address(proxy, node.key)] = models
@@ -91,6 +49,9 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
     def desired(self, inputs: Inputs) -> Iterable[NodeResource]:
         """One resource per node that could be rendered."""
+        from fleethub.kinds.node.completion import shape_of, wanted_of
+        from fleethub.kinds.node.delivery import is_host
+
         for name, node in sorted(inputs.fleet.nodes.items()):
             if node.address.kind != self.name:
                 continue
@@ -124,6 +85,9 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         self, fleet: Fleet, wanted: Mapping[Address, NodeResource], locked: Mapping[Address, NodeLocked]
     ) -> Iterable[Source]:
         """Their targets with the files that are wanted or were applied, and git where secrets lie in the checkout."""
+        from fleethub.kinds.node.attributes import files_of
+        from fleethub.kinds.node.hazards import secret_paths
+
         yield from (resource.source for resource in wanted.values())
         for record in locked.values():
             sides = files_of(record.attrs, record.pending.attrs if record.pending else None)
@@ -135,26 +99,37 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         self, address: Address, want: NodeResource | None, locked: NodeLocked | None, context: ObserveContext
     ) -> NodeSeen | Absent | Unknown:
         """The files at the target; nothing of ours there is absence."""
+        from fleethub.kinds.node.observe import observe
+
         return observe(address, want, locked, context)
 
     def reviewed(self, attrs: NodeAttrs, shape: str, want: NodeResource) -> Mapping[str, Any]:
         """Its chain and its files."""
+        from fleethub.kinds.node.review import reviewed
+
         return reviewed(attrs, shape, want)
 
     def completed(
         self, want: NodeResource, have: NodeSeen | Absent | Unknown, locked: NodeLocked | None
     ) -> NodeResource:
         """With what stays as it is found, and no mark where nothing is to be written."""
+        from fleethub.kinds.node.completion import completed
+
         return completed(want, have, locked)
 
     def proves(self, item: NodeState) -> bool:
         """A file with a value of the seed in it, as this fleet would write it: nobody else has the seed."""
+        from fleethub.kinds.node.proof import proves
+
         return proves(item)
 
     def findings(
         self, fleet: Fleet, wanted: Mapping[Address, NodeResource], locked: Mapping[Address, NodeLocked], facts: Facts
     ) -> list[Finding]:
         """Secrets that git would take, and what on its machine is in a node's way."""
+        from fleethub.kinds.node import ignored
+        from fleethub.kinds.node.hazards import env_findings, kept_findings, machine_findings, merged_findings
+
         merged = [*merged_findings(wanted, facts), *kept_findings(fleet, wanted), *ignored.findings(wanted)]
         return [*env_findings(wanted, facts), *machine_findings(wanted, facts, locked), *merged]
 
@@ -168,6 +143,9 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
         Also from where an apply only began it: that may have been delivered.
         """
+        from fleethub.kinds.node.attributes import is_wired
+        from fleethub.kinds.node.delivery import by_hand, ending, is_host, machine
+
         begun = locked.pending is not None and locked.pending.attrs is not None
         return (locked.attrs is not None or begun) and (
             machine(want.source.at) != machine(locked.source.at)
@@ -177,6 +155,8 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
     def objections(self, item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
         """Files or a mark of somebody else at the target."""
+        from fleethub.kinds.node.objections import objections
+
         return objections(item, lockfile)
 
     def absent(self, item: NodeState) -> tuple[str, tuple[Finding, ...]]:
@@ -194,18 +174,26 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
     def describe(self, item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, ...]]:
         """The chain, then the leaves of each file; a removal names the files."""
+        from fleethub.kinds.node.describe import describe
+
         return describe(item)
 
     def drifted(self, item: NodeState) -> tuple[str, tuple[FieldChange, ...]] | None:
         """By file, and by field where the applied set is at hand."""
+        from fleethub.kinds.node.describe import drifted
+
         return drifted(item)
 
     def kept(self, item: NodeState) -> tuple[str, ...]:
         """The files that a repair overwrites and that the node keeps."""
+        from fleethub.kinds.node.describe import kept
+
         return kept(item)
 
     def accepted(self, item: NodeState, fleet: Fleet) -> Acceptance:
         """Its chain, and plain values of its config."""
+        from fleethub.kinds.node.accepting import accepted
+
         return accepted(item, fleet)
 
     def left_alone(self, item: NodeState) -> tuple[FieldChange, ...]:
@@ -222,6 +210,8 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
     def goes_on(self, item: NodeState) -> bool:
         """One that its operator set up: nobody ends its process, and its files stay."""
+        from fleethub.kinds.node.attributes import is_wired
+
         locked = item.locked
         sides = (locked.attrs, locked.pending.attrs if locked.pending else None) if locked else ()
         return any(map(is_wired, sides))
@@ -236,6 +226,8 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
     def loses(self, item: NodeState) -> str:
         """Nothing of a node that runs on, but FleetHub's mark."""
+        from fleethub.kinds.node.restoring import put_back_says
+
         if not self.goes_on(item):
             return ""
         says = put_back_says(item.locked, item.seen.telemetry.files if item.seen else {})
@@ -243,32 +235,46 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
     def remarks(self, item: NodeState) -> list[Finding]:
         """A kept value that is no longer the one that was adopted."""
+        from fleethub.kinds.node.objections import remarks
+
         return remarks(item)
 
     def gates(self, item: NodeState, facts: Facts) -> tuple[Blocker, ...]:
         """Restarts by hand, keys that come too late, targets that move."""
+        from fleethub.kinds.node.gates import gates
+
         return gates(item, facts)
 
     def rewired(self, item: NodeState) -> bool:
         """Whether its config or its environment changes."""
+        from fleethub.kinds.node.delivery import touches_wiring
+
         return touches_wiring(item)
 
     def loads(self, item: NodeState, fleet: Fleet) -> frozenset[tuple[str, str]]:
         """The models of a new chain, on each backend that may load them."""
+        from fleethub.kinds.node.gates import loads
+
         return loads(item, fleet)
 
     def unsettled(self, item: NodeState) -> Blocker | None:
         """A restart by hand, until which its process knows only the old set."""
+        from fleethub.kinds.node.delivery import restart_by_hand, unused_until_restart
+
         return restart_by_hand(item.want) if item.want and unused_until_restart(item) else None
 
     def steps(self, item: NodeState, dependents: Dependents) -> Work:
         """Deliver and settle; a removed block removes its files."""
+        from fleethub.kinds.node.steps import steps
+
         return steps(item)
 
     def resealed(
         self, address: Address, want: NodeResource | None, locked: NodeLocked, context: ObserveContext
     ) -> NodeAttrs | None:
         """The files that lie there with this fleet's mark; what they were cannot be compared any more."""
+        from fleethub.kinds.node.attributes import is_wired
+
         attrs, seen = locked.attrs, self.observe(address, want, locked, context)
         if attrs is None:
             return None
@@ -287,23 +293,35 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
     def begun(self, attrs: NodeAttrs, before: Pending[NodeAttrs] | None) -> NodeAttrs:
         """With what an earlier apply began of each file and may have delivered."""
+        from fleethub.kinds.node.delivery import begun
+
         return begun(attrs, before)
 
     def headline(self, changes: Sequence[Change]) -> list[str]:
         """Which nodes move from one model to another."""
+        from fleethub.kinds.node.status import moves
+
         return moves(changes)
 
     def status(self, status: FleetStatus, inputs: StatusInputs) -> FleetStatus:
         """A row per node."""
+        from fleethub.kinds.node.status import node_rows
+
         return replace(status, nodes=tuple(node_rows(inputs)))
 
 
 def _project(node: Node) -> str | None:
+    from fleethub import nodetypes
+    from fleethub.kinds.node.delivery import is_host
+
     kind = nodetypes.of(node)
     return (kind.project(node) if kind and is_host(node) else "") or None
 
 
 def _tools(node: Node) -> tuple[str, ...]:
     """The programs of its machine that are asked for their version and what they run."""
+    from fleethub import nodetypes
+    from fleethub.kinds.node.delivery import is_host
+
     kind = nodetypes.of(node)
     return tuple(f"tool:{name}" for name in kind.tools) if kind and is_host(node) else ()

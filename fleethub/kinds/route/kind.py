@@ -11,23 +11,14 @@ from typing import TYPE_CHECKING
 
 from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
-from fleethub.kinds.key import mark_of
-from fleethub.kinds.proxies import OnProxy, proxy_source, proxy_status, unreadable
-from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
-from fleethub.kinds.route.attributes import RouteAttrs, RouteMaterial, RouteState, RouteTelemetry
-from fleethub.kinds.route.deployments import in_order, shape_of, wanted_deployments
-from fleethub.kinds.route.findings import alias_findings
-from fleethub.kinds.route.orphans import orphans, prune
-from fleethub.kinds.route.status import model_rows
-from fleethub.kinds.values import Dependents, Inputs, ObserveContext, StatusInputs, Work
-from fleethub.model.address import Address
+from fleethub.kinds.proxies import OnProxy
+from fleethub.kinds.route.attributes import RouteAttrs, RouteMaterial, RouteTelemetry
+from fleethub.kinds.values import Work
 from fleethub.model.address import route as route_address
-from fleethub.model.facts import Facts, ProxyReading
+from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet
-from fleethub.model.fleet_status import FleetStatus
-from fleethub.model.observation import Absent, Locked, Lockfile, Resource, Seen, Source, System, Unknown
-from fleethub.model.plan import FieldChange, FileDiff, Phase, Step
+from fleethub.model.observation import Absent, Resource, Seen, Unknown
+from fleethub.model.plan import Phase, Step
 
 #: Seconds within which every replica must list a stored route: LiteLLM re-reads its database every 30 s.
 ROUTE_TIMEOUT = 90.0
@@ -35,6 +26,14 @@ RouteResource = Resource[RouteAttrs, RouteMaterial]
 
 if TYPE_CHECKING:
     from fleethub.kinds.execution import Handler
+    from fleethub.kinds.route.attributes import RouteState
+    from fleethub.kinds.values import Dependents, Inputs, ObserveContext, StatusInputs
+    from fleethub.model.address import Address
+    from fleethub.model.facts import Facts
+    from fleethub.model.fleet import Fleet
+    from fleethub.model.fleet_status import FleetStatus
+    from fleethub.model.observation import Locked, Lockfile, Source, System
+    from fleethub.model.plan import FieldChange, FileDiff
 
 
 class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
@@ -46,6 +45,9 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
 
     def desired(self, inputs: Inputs) -> Iterable[RouteResource]:
         """The models of the spec that are on proxies with ``manage_routes``."""
+        from fleethub.kinds.proxies import proxy_source
+        from fleethub.kinds.route.deployments import wanted_deployments
+
         fleet = inputs.fleet
         for alias, model in sorted(fleet.models.items()):
             proxy = fleet.proxies.get(model.proxy or "")
@@ -65,6 +67,8 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
         self, fleet: Fleet, wanted: Mapping[Address, RouteResource], locked: Mapping[Address, Locked[RouteAttrs]]
     ) -> Iterable[Source]:
         """Every proxy, for the aliases of all are checked."""
+        from fleethub.kinds.proxies import proxy_source
+
         yield from map(proxy_source, fleet.proxies.values())
         yield from super().sources(fleet, wanted, locked)
 
@@ -72,6 +76,9 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
         self, address: Address, want: RouteResource | None, locked: Locked[RouteAttrs] | None, context: ObserveContext
     ) -> Seen[RouteAttrs, RouteTelemetry] | Absent | Unknown:
         """Our stored deployments; an alias of the config file or of somebody else is there, and not ours."""
+        from fleethub.kinds.key import mark_of
+        from fleethub.kinds.route.deployments import in_order, shape_of
+
         source = want.source if want else locked.source if locked else None
         reading = context.facts.of(source) if source else None
         if not isinstance(reading, ProxyReading):
@@ -109,6 +116,9 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
 
     def proven(self, items: Sequence[RouteState], fleet: Fleet, facts: Facts) -> Iterable[Address]:
         """Also stored deployments that bear this fleet's name, of aliases that the spec no longer has."""
+        from fleethub.kinds.key import mark_of
+        from fleethub.kinds.proxies import proxy_source
+
         yield from super().proven(items, fleet, facts)
         for proxy in fleet.proxies.values():
             reading = facts.of(proxy_source(proxy))
@@ -118,10 +128,14 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
 
     def orphans(self, items: Sequence[RouteState], fleet: Fleet, context: ObserveContext) -> list[Finding]:
         """Stored deployments with this fleet's mark, of aliases that nothing names."""
+        from fleethub.kinds.route.orphans import orphans
+
         return orphans(items, fleet, context)
 
     def prune(self, items: Sequence[RouteState], fleet: Fleet, context: ObserveContext) -> Iterable[Step]:
         """By the ids that bear the mark."""
+        from fleethub.kinds.route.orphans import prune
+
         return prune(items, fleet, context)
 
     def findings(
@@ -132,6 +146,9 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
         facts: Facts,
     ) -> list[Finding]:
         """Of the aliases that chains and keys name, and of proxies that could not be read."""
+        from fleethub.kinds.proxies import unreadable
+        from fleethub.kinds.route.findings import alias_findings
+
         return [*alias_findings(fleet, facts), *unreadable(fleet, facts)]
 
     def objections(self, item: RouteState, lockfile: Lockfile | None) -> list[Finding]:
@@ -158,6 +175,8 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
 
     def steps(self, item: RouteState, dependents: Dependents) -> Work:
         """Create is an expand that is proved; removal a contract."""
+        from fleethub.kinds.route.actions import ProveRoute, RouteDelete, RoutePut
+
         ids = item.seen.telemetry.ids if item.seen else ()
         if item.want is None:
             if dependents.unsettled:
@@ -181,5 +200,8 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
 
     def status(self, status: FleetStatus, inputs: StatusInputs) -> FleetStatus:
         """The models of the spec with who calls them, and the proxies that they are on."""
+        from fleethub.kinds.proxies import proxy_status
+        from fleethub.kinds.route.status import model_rows
+
         proxies = tuple(proxy_status(proxy, inputs.facts) for proxy in inputs.fleet.proxies.values())
         return replace(status, proxies=proxies, models=tuple(model_rows(inputs.fleet)))

@@ -6,20 +6,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from fleethub.dotenv import assignments
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Node
-from fleethub.model.secret import Secret, Text
-from fleethub.nodetypes import dotenv
+from fleethub.model.secret import Secret
 from fleethub.nodetypes.base import Base
-from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints, key_slot, made_anew
-from fleethub.nodetypes.found import Adopted, FoundHop, FoundKey, FoundNode, FoundProvider, FoundWay
 from fleethub.nodetypes.interface import FileType, Probe, SpecTable
-from fleethub.nodetypes.projection import Projection
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from fleethub.model.fleet import Fleet, Node
+    from fleethub.model.secret import Text
+    from fleethub.nodetypes.endpoints import ModelEndpoint
+    from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
+    from fleethub.nodetypes.projection import Projection
 
 NAME = "envfile"
 
@@ -69,6 +69,8 @@ class EnvFile(Base):
 
     def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
         """With the key where the program looks for it, and always an endpoint of the OpenAI kind."""
+        from fleethub.nodetypes.endpoints import endpoints
+
         names = Names(**node.settings)
         return tuple(replace(to, variable=names.key) if to.proxy else to for to in endpoints(fleet, node))
 
@@ -84,6 +86,8 @@ class EnvFile(Base):
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """The endpoint's variables, and the node's own sorted by name."""
+        from fleethub.nodetypes.endpoints import key_slot
+
         names, first = Names(**node.settings), self.endpoints(fleet, node)[0]
         key = key_slot(fleet, node, first.proxy) if first.proxy else "none"
         return {
@@ -99,11 +103,15 @@ class EnvFile(Base):
 
     def finish(self, file: FileType, node: Node, text: Text) -> Text:
         """One form of lines, secrets in quotes."""
+        from fleethub.nodetypes import dotenv
+
         dotenv.variables(text)
         return text
 
     def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
         """The one model that it names."""
+        from fleethub.dotenv import assignments
+
         names = Names(**node.settings)
         if "env" not in files:
             return ()
@@ -116,11 +124,15 @@ class EnvFile(Base):
 
     def recognise(self, file: FileType, data: bytes) -> str:
         """Its variables, of which it has no usual ones."""
+        from fleethub.dotenv import assignments
+
         names = assignments(data.decode(errors="replace"))
         return f"its {len(names)} variables" if names else ""
 
     def projection(self, fleet: Fleet, node: Node, file: FileType, text: Text) -> Projection | None:
         """All variables that its template writes, but for what its table keeps as it is found."""
+        from fleethub.nodetypes.endpoints import made_anew
+
         whole, names = super().projection(fleet, node, file, text), Names(**node.settings)
         proxy = self.endpoints(fleet, node)[0].proxy
         keep = {(names.url,)} if "url" in names.keep else set()
@@ -134,6 +146,9 @@ class EnvFile(Base):
 
     def found(self, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> FoundNode:
         """Its one endpoint, under the names that its table says, else Open WebUI's."""
+        from fleethub.dotenv import assignments
+        from fleethub.nodetypes.found import FoundHop, FoundKey, FoundNode, FoundProvider
+
         names = Names(**settings)
         has = assignments(files.get("env", b"").decode(errors="replace"))
         url, key, model = (has.get(name) for name in (names.url, names.key, names.model))
@@ -146,6 +161,8 @@ class EnvFile(Base):
 
     def adopted(self, found_node: FoundNode, ways: Mapping[str, FoundWay]) -> Adopted:
         """The one model; its URL and key are kept as they are where FleetHub would write others."""
+        from fleethub.nodetypes.found import Adopted
+
         left = [*found_node.unclear]
         way, provider = ways.get(""), found_node.provider("")
         alias = way.aliases.get(found_node.chain[0].model) if way and found_node.chain else None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from fleethub.formats import json5, strict
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Node
-from fleethub.model.secret import Text
 from fleethub.nodetypes.base import Base
-from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints, key_slot
 from fleethub.nodetypes.interface import FileType, Probe
+
+if TYPE_CHECKING:
+    from fleethub.model.fleet import Fleet, Node
+    from fleethub.model.secret import Text
+    from fleethub.nodetypes.endpoints import ModelEndpoint
+
 
 NAME = "keyfile"
 
@@ -29,6 +32,8 @@ class KeyFile(Base):
 
     def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
         """Each model; the key has no variable, and people are told of the file."""
+        from fleethub.nodetypes.endpoints import endpoints
+
         return tuple(replace(to, variable="the key") if to.proxy else to for to in endpoints(fleet, node))
 
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
@@ -42,6 +47,8 @@ class KeyFile(Base):
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """The key, the URL and the models."""
+        from fleethub.nodetypes.endpoints import key_slot
+
         chain = self.endpoints(fleet, node)
         return {
             "key": key_slot(fleet, node, chain[0].proxy),
@@ -50,6 +57,8 @@ class KeyFile(Base):
 
     def finish(self, file: FileType, node: Node, text: Text) -> Text:
         """A secret stands in the file of the key alone."""
+        from fleethub.formats import strict
+
         if file.format == "json":
             if text.slots:
                 raise ValueError("a secret stands in it; only the file of the key may hold one")
@@ -58,6 +67,8 @@ class KeyFile(Base):
 
     def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
         """What its settings name, where it has them; a key says nothing of models."""
+        from fleethub.formats import json5
+
         if "settings" not in files:
             return ()
         found = json5.read(files["settings"])

@@ -4,41 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleethub.model.actions import Check
-from fleethub.model.facts import HostReading
 from fleethub.model.finding import Finding, Severity
-from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Text
-from fleethub.nodetypes import compose as docker_compose
-from fleethub.nodetypes import dotenv
 from fleethub.nodetypes.base import Base
-from fleethub.nodetypes.endpoints import ModelEndpoint
-from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
-from fleethub.nodetypes.interface import FileType, PublishedSchema, paths
-from fleethub.nodetypes.openclaw import (
-    block,
-    chain,
-    checks,
-    compose,
-    config,
-    consequence,
-    env,
-    found,
-    guide,
-    machine,
-    names,
-    projection,
-    published,
-    recognise,
-    wiring,
-)
-from fleethub.nodetypes.openclaw.checks import ConfigFinding
-from fleethub.nodetypes.openclaw.config import allowed
+from fleethub.nodetypes.interface import PublishedSchema, paths
+from fleethub.nodetypes.openclaw import names
 from fleethub.nodetypes.openclaw.files import FILES
 from fleethub.nodetypes.openclaw.table import TABLE
-from fleethub.nodetypes.projection import Projection
+
+if TYPE_CHECKING:
+    from fleethub.model.actions import Check
+    from fleethub.model.facts import HostReading
+    from fleethub.model.fleet import Fleet, Node
+    from fleethub.nodetypes.endpoints import ModelEndpoint
+    from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
+    from fleethub.nodetypes.interface import FileType
+    from fleethub.nodetypes.openclaw.checks import ConfigFinding
+    from fleethub.nodetypes.projection import Projection
 
 
 class OpenClaw(Base):
@@ -53,6 +37,8 @@ class OpenClaw(Base):
 
     def lets_in(self, node: Node, origin: str) -> bool:
         """In a container nobody is a local client; without one whoever comes through a tunnel is."""
+        from fleethub.nodetypes.openclaw.config import allowed
+
         return not self.container or node.manage != "whole" or origin in allowed(node)
 
     def __init__(self, name: str, container: bool) -> None:
@@ -85,10 +71,14 @@ class OpenClaw(Base):
 
     def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
         """Each step of the chain, by the providers that the spec names."""
+        from fleethub.nodetypes.openclaw import wiring
+
         return tuple(route.to for route in wiring.routes(fleet, node))
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """Everything that the templates of a node may see."""
+        from fleethub.nodetypes.openclaw import compose, config, env, wiring
+
         chain, where = wiring.routes(fleet, node), paths(self, node)
         values: dict[str, object] = {
             "node": {
@@ -109,12 +99,17 @@ class OpenClaw(Base):
 
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """What is wrong with the node's block."""
+        from fleethub.nodetypes.openclaw import block
+
         own = block.check(node, paths(self, node), self.container)
         found = [*own, *block.check_urls(fleet, node, self.container)]
         return tuple(_findings(node, found))
 
     def finish(self, file: FileType, node: Node, text: Text) -> Text:
         """Only ``.env`` may hold secrets; the config is merged with the spec's and put into one form."""
+        from fleethub.nodetypes import dotenv
+        from fleethub.nodetypes.openclaw import config, guide
+
         if file.role == "env":
             dotenv.variables(text)
             return text
@@ -130,6 +125,8 @@ class OpenClaw(Base):
 
     def schema(self, node: Node) -> PublishedSchema | None:
         """Of the image's version: what runs without a container is not pinned by the spec."""
+        from fleethub.nodetypes.openclaw import published
+
         of = published.version(node.image) if self.container else ""
         return PublishedSchema(f"openclaw-{of}.json", "openclaw config schema") if of else None
 
@@ -137,6 +134,9 @@ class OpenClaw(Base):
         self, fleet: Fleet, node: Node, files: Mapping[str, Text], schema: Mapping[str, Any] | None = None
     ) -> tuple[Finding, ...]:
         """FleetHub's own checks of the config, with the variables that the process will have, and OpenClaw's schema."""
+        from fleethub.nodetypes import dotenv
+        from fleethub.nodetypes.openclaw import checks, published
+
         pins = names.PINS if self.container else ()
         present = frozenset({*dotenv.variables(files["env"]), *pins})
         text = files["openclaw"].display()
@@ -147,14 +147,20 @@ class OpenClaw(Base):
 
     def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
         """What the config names; nothing where there is none."""
+        from fleethub.nodetypes.openclaw import chain
+
         return chain.read_chain(files["openclaw"], node.wiring) if "openclaw" in files else ()
 
     def consequence(self, file: FileType, node: Node, before: bytes | None = None, after: bytes | None = None) -> str:
         """What the gateway does, as it was measured."""
+        from fleethub.nodetypes.openclaw import consequence
+
         return consequence.consequence(file.role, node, self.container, before, after)
 
     def activation(self, node: Node) -> tuple[str, ...]:
         """Compose recreates what changed; or the spec's command. What an operator set up is his files' affair."""
+        from fleethub.nodetypes import compose as docker_compose
+
         if node.command or not self.container:
             return node.command
         if node.manage == "wiring":
@@ -163,6 +169,8 @@ class OpenClaw(Base):
 
     def logs(self, node: Node, lines: int) -> tuple[str, ...]:
         """Compose's; of what an operator set up by the files that it takes by itself."""
+        from fleethub.nodetypes import compose as docker_compose
+
         words = ("logs", "--no-color", "--tail", str(lines))
         if not self.container:
             return ()
@@ -178,19 +186,27 @@ class OpenClaw(Base):
 
     def validation(self, node: Node) -> tuple[Check, ...]:
         """Compose's and OpenClaw's own."""
+        from fleethub.nodetypes.openclaw import machine
+
         return machine.validation(node, paths(self, node), self.container)
 
     def machine(self, node: Node, reading: HostReading, applied: bool) -> tuple[Finding, ...]:
         """A second stack, a port that is taken, a missing program."""
+        from fleethub.nodetypes.openclaw import machine
+
         found = [*machine.check(node, paths(self, node), self.container, reading, applied)]
         return tuple(_findings(node, found))
 
     def recognise(self, file: FileType, data: bytes) -> str:
         """Sections of its config, services, names of variables."""
+        from fleethub.nodetypes.openclaw import recognise
+
         return recognise.recognise(file.role, data)
 
     def projection(self, fleet: Fleet, node: Node, file: FileType, text: Text) -> Projection | None:
         """Its providers, its chain, and FleetHub's own variables."""
+        from fleethub.nodetypes.openclaw import projection
+
         if file.role == "env":
             return projection.env(fleet, node, text)
         return projection.config(fleet, node, text) if file.role == "openclaw" else None
@@ -203,16 +219,22 @@ class OpenClaw(Base):
         self, node: Node, before: Mapping[str, bytes], after: Mapping[str, bytes], schema: Mapping[str, Any] | None
     ) -> tuple[Finding, ...]:
         """FleetHub's checks and OpenClaw's schema: what was wrong before is its operator's affair."""
+        from fleethub.nodetypes.openclaw import projection, published
+
         of = published.version(node.image)
         new = [*projection.flaws(before, after), *projection.misfits(before, after, schema, of)]
         return tuple(_findings(node, new))
 
     def found(self, files: Mapping[str, bytes], settings: Mapping[str, Any]) -> FoundNode:
         """Its providers, their keys, and the chain of its agents."""
+        from fleethub.nodetypes.openclaw import found
+
         return found.found(files)
 
     def adopted(self, found_node: FoundNode, ways: Mapping[str, FoundWay]) -> Adopted:
         """The chain, and a table of ``wiring`` for each provider in it."""
+        from fleethub.nodetypes.openclaw import found
+
         return found.adopted(found_node, ways)
 
 

@@ -8,17 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from fleethub.formats import strict
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import Fleet, Node
-from fleethub.model.secret import Text
 from fleethub.nodetypes.base import Base
-from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints, key_slot
 from fleethub.nodetypes.interface import FileType, SpecTable
-from fleethub.nodetypes.projection import Projection
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from fleethub.model.fleet import Fleet, Node
+    from fleethub.model.secret import Text
+    from fleethub.nodetypes.endpoints import ModelEndpoint
+    from fleethub.nodetypes.projection import Projection
 
 NAME = "tangleclaw"
 HOME = "~/.tangleclaw"
@@ -55,6 +55,8 @@ class TangleClawProfiles(Base):
 
     def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
         """Each model; the key has no variable, and people are told of the file."""
+        from fleethub.nodetypes.endpoints import endpoints
+
         return tuple(replace(to, variable="the key") if to.proxy else to for to in endpoints(fleet, node))
 
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
@@ -65,6 +67,8 @@ class TangleClawProfiles(Base):
         )
 
     def _flaws(self, fleet: Fleet, node: Node) -> Iterator[tuple[str, str]]:
+        from fleethub.nodetypes.endpoints import endpoints
+
         if node.manage != "wiring":
             yield f"{PROFILES} is TangleClaw's, and manage says that all of it is FleetHub's", 'write manage = "wiring"'
         if not node.target.startswith(("ssh://", HOME)):
@@ -84,6 +88,8 @@ class TangleClawProfiles(Base):
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """The profiles by name, sorted, and the key."""
+        from fleethub.nodetypes.endpoints import endpoints, key_slot
+
         to = {one.label: one for one in endpoints(fleet, node)}
         folder = urlsplit(node.target).path if "://" in node.target else node.target
         first = endpoints(fleet, node)[0]
@@ -105,6 +111,8 @@ class TangleClawProfiles(Base):
 
     def finish(self, file: FileType, node: Node, text: Text) -> Text:
         """The key alone in its file; no secret in the other."""
+        from fleethub.formats import strict
+
         if file.format == "key":
             if len(text.slots) != 1 or "".join(part for part in text.parts if isinstance(part, str)).strip():
                 raise ValueError("it is not the key alone: TangleClaw takes the whole file for it")
@@ -117,6 +125,8 @@ class TangleClawProfiles(Base):
 
     def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
         """The models of its profiles in the node's order, then others that somebody wrote there."""
+        from fleethub.formats import strict
+
         if "profiles" not in files:
             return ()
         try:
@@ -131,6 +141,8 @@ class TangleClawProfiles(Base):
 
     def projection(self, fleet: Fleet, node: Node, file: FileType, text: Text) -> Projection | None:
         """The profiles whose names are FleetHub's; the key's file is its own whole."""
+        from fleethub.nodetypes.projection import Projection
+
         if file.format == "key":
             return None
         own = _own(json.loads(text.display())) or {}
@@ -144,6 +156,8 @@ class TangleClawProfiles(Base):
         self, node: Node, before: Mapping[str, bytes], after: Mapping[str, bytes], schema: Mapping[str, Any] | None
     ) -> tuple[Finding, ...]:
         """TangleClaw reads JSON, and takes a file that it cannot read for none."""
+        from fleethub.formats import strict
+
         try:
             strict.loads(after.get("profiles", b"{}").decode())
         except (ValueError, RecursionError) as error:

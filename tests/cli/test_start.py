@@ -1,0 +1,51 @@
+"""What a command imports before it does anything: counted, for a second is not the same on each machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleethub.testing import litellm
+from tests.fleets import deployment, fleet
+from tests.support import MASTER, Place
+
+ASKED = """
+import sys
+from fleethub.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code, end.code
+with open("modules", "w") as file:
+    print(*sorted(sys.modules), sep="\\n", file=file)
+"""
+#: What takes long to import, and each of these commands has no use for.
+HEAVY = {
+    "context": {"pydantic", "jinja2", "httpx", "tomllib", "rich", "subprocess", "importlib.metadata"},
+    "validate": {"httpx", "rich", "deepdiff", "fabric", "tomlkit", "tomli_w", "jsonschema", "subprocess", "ssl"},
+    "plan": {"rich", "deepdiff", "fabric", "tomlkit", "jsonschema", "numpy"},
+}
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Two nodes of a fleet, to which there is nothing to do."""
+    with litellm.LiteLLM(models=[deployment("one"), deployment("two")], master_key=MASTER) as proxy:
+        spec = fleet(proxy.url).models("one", "two").node("volta", "one").node("faraday", "two")
+        place = Place(tmp_path_factory.mktemp("start") / "fleet", spec.text)
+        place.apply()
+        yield place
+
+
+@pytest.mark.parametrize(("command", "most"), [("context", 21), ("validate", 177), ("plan", 284)])
+def test_modules_that_are_imported(applied: Place, command: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
+    argv = [sys.executable, "-c", ASKED, "-C", str(applied.folder), command]
+    subprocess.run(argv, cwd=applied.folder, check=True, capture_output=True)
+    imported = Path(applied.folder, "modules").read_text().split()
+    ours = [name for name in imported if name.partition(".")[0] == "fleethub"]
+    assert (len(ours) <= most, HEAVY[command] & {*imported}) == (True, set()), len(ours)
