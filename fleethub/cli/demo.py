@@ -15,10 +15,11 @@ from fleethub.model.exit import Exit
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Keep the stand-in servers running until Ctrl-C.")
+@click.option("--bare", is_flag=True, help="Tell no story: start the servers with a spec of them, until Ctrl-C.")
 @click.pass_obj
-def cmd(options: dict[str, object], keep: bool) -> None:
+def cmd(options: dict[str, object], keep: bool, bare: bool) -> None:
     """Run the whole story on an embedded stand-in fleet: plan, apply, drift, a refusal, a model swap. About 10 s."""
-    from fleethub.testing.demo import story
+    from fleethub.testing.demo import prepared, story
 
     out = Out(options)
     folder = Path(tempfile.mkdtemp(prefix="fleethub-demo-"))
@@ -43,5 +44,8 @@ def cmd(options: dict[str, object], keep: bool) -> None:
         except KeyboardInterrupt:
             click.echo()
 
+    def say(text: str) -> None:
+        click.echo(out.style("dim", text))
+
     click.echo(f"cd {folder}")
-    sys.exit(story(folder, run, lambda text: click.echo(out.style("dim", text)), wait if keep else None))
+    sys.exit(prepared(folder, run, say, wait) if bare else story(folder, run, say, wait if keep else None))

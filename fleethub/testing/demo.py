@@ -153,8 +153,7 @@ def story(folder: Path, run: Callable[..., int], say: Callable[[str], None], kee
         say(f"\nThe fleet's folder stays: {folder}")
         say(f"Offline commands work there as it is, such as: fleethub -C {folder} context")
         if keep is not None:
-            say("The stand-ins run until Ctrl-C. In another terminal:")
-            say(f"  export LITELLM_MASTER_KEY={MASTER} XDG_CONFIG_HOME={config}; cd {folder}")
+            _invite(folder, fleet, say)
             say("  fleethub status; fleethub serve")
             keep()
         else:
@@ -162,6 +161,27 @@ def story(folder: Path, run: Callable[..., int], say: Callable[[str], None], kee
     for text in wrong:
         say(f"The demo went wrong: {text}")
     return 1 if wrong else 0
+
+
+def prepared(folder: Path, run: Callable[..., int], say: Callable[[str], None], keep: Callable[[], None]) -> int:
+    """The same servers and a spec of them, and nothing done yet: for whoever types the commands (docs/tutorial.md)."""
+    with _environment(LITELLM_MASTER_KEY=MASTER, XDG_CONFIG_HOME=str(folder / ".config")), StandIns() as fleet:
+        run("init", "monad")
+        _write(folder / "fleet.toml", fleet)
+        _invite(folder, fleet, say)
+        keep()
+    return 0
+
+
+def _write(spec: Path, fleet: StandIns) -> None:
+    """The demo's fleet in the place of the one that ``init`` wrote, whose id and seed it keeps."""
+    spec.write_text(fleet.spec(spec.read_text().partition("[policy]")[0]))
+
+
+def _invite(folder: Path, fleet: StandIns, say: Callable[[str], None]) -> None:
+    say("\nThe stand-ins run until Ctrl-C. In another terminal:")
+    config = folder / ".config"  # as in ``story``
+    say(f"  export LITELLM_MASTER_KEY={MASTER} XDG_CONFIG_HOME={config} LLM={fleet.proxies[0].url}; cd {folder}")
 
 
 @contextmanager
@@ -190,8 +210,7 @@ def _chapters(folder: Path, fleet: StandIns, run: Callable[..., int], say: Calla
 
     say("# One GPU host, two LiteLLM replicas, three OpenClaw nodes: stand-ins on this machine, real HTTP.")
     run("init", "monad")
-    head = spec.read_text().partition("[policy]")[0]  # its id and seed
-    spec.write_text(fleet.spec(head))
+    _write(spec, fleet)
     expect(0, "validate")
     say("\n# Nothing is sent to a host that this machine does not know: a spec may come from anywhere.")
     expect(0, "trust", "add", "--yes")

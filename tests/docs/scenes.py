@@ -1,0 +1,253 @@
+"""What is so before a block of a page: a page names a scene in an invisible line, ``<!-- scene: NAME -->``."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from subprocess import PIPE
+
+from fleethub.testing.catalog import ALL
+from fleethub.testing.litellm import Database
+from fleethub.testing.ollama import Ollama
+from fleethub.testing.server import Record
+from tests.docs.world import PAGES, SSH, World, edited, fleet
+from tests.forked import Forked, fleethub
+from tests.stores import postgres
+from tests.support import MASTER
+
+Scene = Callable[["World"], None]
+SCENES: dict[str, Scene] = {}
+
+
+def scene(name: str) -> Callable[[Scene], Scene]:
+    """Name one for the pages."""
+
+    def named(setting: Scene) -> Scene:
+        SCENES[name] = setting
+        return setting
+
+    return named
+
+
+@scene("this machine")
+def this_machine(world: World) -> None:
+    """A LiteLLM and an Ollama of one's own, where they are after an installation."""
+    world.host("127.0.0.1", 11434, Ollama(models=ALL))
+    world.proxy("127.0.0.1", 4000, "http://127.0.0.1:11434")
+
+
+@scene("foreign proxy")
+def foreign_proxy(world: World) -> None:
+    """A LiteLLM at http://llm:4000 that somebody set up by hand, with what is usual there."""
+    world.host("gpu", 11434, Ollama(models=ALL))
+    database = Database()
+    world.proxy("llm", 4000, "http://gpu:11434", database)
+    now = datetime.now(UTC)
+    database.add("sk-web", key_alias="open-webui", models=[], spend=3.2, last_active=now.isoformat())
+    database.add("sk-n8n", key_alias="n8n", models=["qwen3-32b", "mistral-7b"], max_budget=5.0, spend=4.1)
+    soon = (now + timedelta(days=30)).isoformat()
+    database.add("sk-volta", key_alias="volta", models=["qwen3-32b"], max_budget=20.0, spend=1.0, expires=soon)
+
+
+@scene("a fleet")
+def a_fleet(world: World) -> None:
+    """Written, not applied."""
+    fleet(world)
+
+
+@scene("an applied fleet")
+def an_applied_fleet(world: World) -> None:
+    """Applied once."""
+    fleet(world)
+    world.run("fleethub apply --auto-approve")
+
+
+@scene("the bare demo in another terminal")
+def bare_demo(world: World) -> None:
+    """Its servers run, and what it says is pasted here."""
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(world.shell.home), "TMPDIR": str(world.shell.home), "NO_COLOR": "1"}
+    other = world.stack.enter_context(fleethub("demo", "--bare", env=env, stdout=PIPE, text=True))
+    world.stack.callback(other.kill)
+    assert other.stdout is not None
+    world.run(next(line for line in other.stdout if line.startswith("  export ")))
+
+
+@scene("fleethub serve in another terminal")
+def serve(world: World) -> None:
+    """The fleet's own server; curl finds it where the page says, whatever port it got."""
+    shell = world.shell
+    env = {"PATH": f"{shell.programs}:/usr/bin:/bin", "HOME": str(shell.home), "LITELLM_MASTER_KEY": MASTER}
+    code = shell.product()
+    other = Forked(
+        [code, "--json", "serve", "--port", "0"], cwd=shell.folder, env=env, stdout=PIPE, stderr=PIPE, text=True
+    )
+    world.stack.enter_context(other)
+    world.stack.callback(other.kill)
+    assert other.stdout is not None
+    port = json.loads(other.stdout.readline())["url"].rstrip("/").rsplit(":", 1)[1]
+    (shell.home / ".curlrc").write_text(f'connect-to = "localhost:3310:127.0.0.1:{port}"\n')
+
+
+@scene("a change of the spec")
+def a_change(world: World) -> None:
+    """Volta's owner moved it to another model, by hand, and applied nothing."""
+    edited(world, 'owner = "Volta"\n', 'owner = "Volta"\nmodel = "llama3.1-8b"\nfallbacks = []\n')
+
+
+@scene("in git")
+def in_git(world: World) -> None:
+    """What a fleet keeps in git is committed."""
+    world.run("git init -q && git add -A && git commit -qm 'The fleet'")
+
+
+@scene("an agent's proposal")
+def a_proposal(world: World) -> None:
+    """An agent, volta, asked over MCP that Volta's node gets another model."""
+    shell = world.shell
+    env = {"PATH": f"{shell.programs}:/usr/bin:/bin", "HOME": str(shell.home), "LITELLM_MASTER_KEY": MASTER}
+    command = [str(shell.programs / "fleethub"), "mcp", "--as", "volta"]
+    with subprocess.Popen(command, cwd=shell.folder, env=env, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as agent:
+        assert agent.stdin is not None
+        assert agent.stdout is not None
+        for message in (
+            {
+                "id": 1,
+                "method": "initialize",
+                "params": {
+                    "protocolVersion": "2025-06-18",
+                    "capabilities": {},
+                    "clientInfo": {"name": "agent", "version": "1"},
+                },
+            },
+            {"method": "notifications/initialized"},
+            {
+                "id": 2,
+                "method": "tools/call",
+                "params": {
+                    "name": "assign",
+                    "arguments": {"node": "volta", "model": "llama3.1-8b", "project": "Volta"},
+                },
+            },
+        ):
+            agent.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+            agent.stdin.flush()
+            if "id" in message:
+                answer = agent.stdout.readline()
+        assert '"isError":true' not in answer, answer
+        agent.stdin.close()
+
+
+@scene("a change of a limit")
+def a_limit(world: World) -> None:
+    """Volta's key gets fewer requests a minute."""
+    edited(world, "rpm = 60000", "rpm = 600")
+
+
+@scene("ten nodes, four of them taken out")
+def four_taken_out(world: World) -> None:
+    """An include that lost some of its files."""
+    head = PAGES.partition("[nodes.volta]")[0]
+    nodes = [f'\n[nodes.n{number}]\nhost = "n{number}"\n' for number in range(10)]
+    fleet(world, head + "".join(nodes))
+    world.run("fleethub apply --auto-approve")
+    (world.shell.folder / "fleet.toml").write_text(head + "".join(nodes[:6]))
+
+
+@scene("two edits by two hands")
+def two_hands(world: World) -> None:
+    """Ana's is committed, a session's is not."""
+    an_applied_fleet(world)
+    in_git(world)
+    a_change(world)
+    world.run("git -c user.name=Ana commit -qam 'Volta to the small one'")
+    world.run("fleethub assign tiltclaw llama3.1-8b --project TiltClaw --yes")
+
+
+@scene("two applies")
+def two_applies(world: World) -> None:
+    """A history of two."""
+    an_applied_fleet(world)
+    in_git(world)
+    a_change(world)
+    world.run("fleethub apply --auto-approve && git add -A && git commit -qm 'Volta to the small one'")
+
+
+def clones(world: World, ours: str, theirs: str) -> None:
+    """Two clones of one git, whose applies knew nothing of each other; theirs is pushed. Each edits the spec so."""
+    world.shell.program("ssh", SSH)
+    text = (
+        PAGES.replace("[policy]", "ssh_program = true\n\n[policy]", 1)
+        .replace(
+            'target = "nodes/{name}"',
+            f'type = "envfile"\ntarget = "ssh://far{world.shell.home}/nodes/{{name}}"\nactivate = "never"',
+        )
+        .replace('image = "ghcr.io/openclaw/openclaw:2026.9.6"\n', "")
+    )
+    fleet(world, text.replace("file:monad.seed", "file:~/monad.seed"))
+    home = world.shell.home
+    shutil.copy(home / "fleet/monad.seed", home / "monad.seed")
+    world.run("rm -rf ~/nodes ~/hub.git ~/theirs && git init -q && fleethub init && fleethub apply --auto-approve")
+    world.run("git add -A && git commit -qm 'The fleet' && git init -q --bare ~/hub.git")
+    world.run("git remote add origin ~/hub.git && git push -q -u origin main && git clone -q ~/hub.git ~/theirs")
+    world.run("cd ~/theirs && fleethub state merge-driver --install && fleethub trust add --yes; cd ~/fleet")
+    for where, edit in (("theirs", theirs), ("fleet", ours)):
+        world.run(f"cd ~/{where} && {edit}")
+    planned, writes = threading.Barrier(2), itertools.count()
+
+    def before(record: Record) -> None:
+        """Neither sends its first write before both have planned."""
+        if record.method == "POST" and next(writes) < 2:
+            planned.wait(20)
+
+    world.proxies[-2].before = before
+    world.run(
+        "cd ~/theirs; fleethub apply --auto-approve > ~/log & cd ~/fleet && fleethub apply --auto-approve; wait $!"
+    )
+    world.proxies[-2].before = None
+    world.run("cd ~/theirs && git commit -qam 'Theirs' && git push -q; cd ~/fleet")
+
+
+@scene("two clones that applied at once")
+def two_clones(world: World) -> None:
+    """Each to another node."""
+    how = "fleethub assign {} llama3.1-8b --project {} --yes"
+    clones(world, how.format("volta", "Volta"), how.format("tiltclaw", "TiltClaw"))
+
+
+@scene("two clones that changed one node")
+def one_node(world: World) -> None:
+    """Volta's, differently; git has begun to merge them."""
+    how = "fleethub assign volta {} --project Volta --yes"
+    clones(world, how.format("llama3.1-8b"), how.format("gpt-oss-20b"))
+    world.run("git commit -qam Ours; git pull || git checkout -q --ours fleet.toml && git add fleet.toml")
+
+
+@scene("a database")
+def a_database(world: World) -> None:
+    """A PostgreSQL for the fleet's state, whose URL this machine's environment has; the spec names it already."""
+    an_applied_fleet(world)
+    in_git(world)
+    server = world.stack.enter_context(postgres.server())
+    world.run(f"export FLEETHUB_DATABASE_URL={server.url()}")
+    text = (world.shell.folder / "fleet.toml").read_text()
+    (world.shell.folder / "fleet.toml").write_text(text + '\n[state]\nstore = "env:FLEETHUB_DATABASE_URL"\n')
+
+
+@scene("a key narrowed by hand")
+def a_narrowed_key(world: World) -> None:
+    """Somebody took the fallback of Volta's key away, behind FleetHub's back."""
+    database = world.proxies[-1].database
+    with database.lock:
+        (row,) = database.by_alias("volta")
+        row["models"] = ["qwen3-32b"]
+
+
+@scene("a fleet that this machine does not know")
+def an_unknown_fleet(world: World) -> None:
+    """A clone of somebody's repository."""
+    fleet(world, known=False)
