@@ -37,7 +37,8 @@ class Source:
     ``of`` is the block of the spec that it belongs to: ``proxy.main``, ``backend.gpu``, ``node.volta``. ``credential``
     comes from the spec or this machine's trust record, never from a lockfile, and is no part of what a source is.
     ``ask`` names what the read should include beyond the list (models to show, files to read, ``tool:NAME`` of a
-    host's programs), ``known`` the keys that were made there: one that the list lacks is asked for by itself.
+    host's programs, ``port:NUMBER`` of it), ``known`` the keys that were made there: one that the list lacks is asked
+    for by itself.
     """
 
     system: System

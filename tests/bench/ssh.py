@@ -1,35 +1,28 @@
-"""Pushes and plans over SSH, as ratios within one run: ``make bench-ssh``, which installs pyinfra beside the project.
+"""What an operator waits for over SSH, whole commands beside their peers': ``make bench-ssh``, which installs pyinfra.
 
-* push of 3 files to 20 hosts: FleetHub, a bare fabric loop that writes and fsyncs the same, OpenSSH, pyinfra ``-y``
-* a plan of 100 hosts that has nothing to do: FleetHub, pyinfra ``--dry --diff`` of the same three files, and for
-  comparison what 100 logins that do nothing take, by FleetHub's client and by OpenSSH's
+* ``apply`` to 20 hosts that have nothing yet: beside pyinfra ``-y`` of the same three files, and beside a program that
+  logs in by fabric, sends a tar, syncs and renames, and knows nothing else
+* ``plan`` of 100 hosts that have nothing to do: beside pyinfra ``--dry --diff``, and 100 logins by fabric alone
+* logins to 100 hosts with 1,000 ``Host`` entries in ~/.ssh/config, and with one for them all
 
-All hosts are names for one sshd on this machine's loopback, so the server's work is in every figure.
+All hosts are names for one sshd on this machine's loopback. Figures are processor time of client, children and sshd;
+rounds are taken in turn, and a ratio is the median of the rounds' ratios. Nothing fails: a shared machine is too noisy.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from tests.bench.fleets import trust
-from tests.ports import free
-from tests.real.sshd import client, key
+from tests.bench.sshd import Server, Spent, command, in_turn, ratio, table
 from tests.support import SEED
 
 PUSH, PLAN = 20, 100
-(PORT,) = free()
-GOALS = {"push against pyinfra": (3.0, "at least"), "plan against pyinfra": (4.0, "at least"),
-         "push against bare fabric": (1.3, "at most")}  # fmt: skip
 FILES = (
     (".env", b"KEY='1'\n" * 20, 0o600),
     ("compose.yaml", b"a: 1\n" * 300, 0o644),
@@ -55,116 +48,22 @@ target = "ssh://{user}@{{host}}{root}/{{name}}"
 model = {{ model = "one", via = "ollama" }}
 settle = "0s"
 """
+#: A program as one would write it for this: ``bare.py USER COUNT [TAR ROOT]``.
+BARE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from fabric import Connection
 
+user, count, tar, root = (sys.argv[1:] + ["", ""])[:4]
+data = Path(tar).read_bytes() if tar else b""
+names = ".env compose.yaml openclaw.json"
 
-def address(number: int) -> str:
-    """A name for each host, which ~/.ssh/config leads to the one sshd."""
-    return f"host{number}"
-
-
-class Server:
-    """One sshd under many names; HOME is replaced while it runs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.home = folder / "home"
-        (self.home / ".ssh").mkdir(parents=True, mode=0o700)
-        (folder / "remote").mkdir()
-        if os.getuid() == 0:
-            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        public, operator = key(folder / "host"), key(self.home / ".ssh/id_ed25519")
-        (folder / "authorized").write_text(operator + "\n")
-        (self.home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{PORT} {public}\n")
-        self.names(PLAN)
-        (folder / "conf").write_text(
-            f"Port {PORT}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\nMaxStartups 300\n"
-            f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-            f"PermitRootLogin prohibit-password\nSetEnv PATH=/usr/bin:/bin HOME={folder}/remote\n"
-            "Subsystem sftp internal-sftp\n"
-        )
-        self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "conf")],
-                                        stderr=(folder / "log").open("w"))  # fmt: skip
-        self.user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
-        os.environ["HOME"] = str(self.home)
-        os.environ["PATH"] = f"{client(folder)}:{os.environ['PATH']}"  # OpenSSH would read the account's own home
-        os.environ.pop("SSH_AUTH_SOCK", None)
-        end = time.monotonic() + 20
-        while time.monotonic() < end and self.ssh(0, "true", b"").returncode:
-            time.sleep(0.1)
-
-    def names(self, count: int) -> None:
-        """So many Host entries in ~/.ssh/config."""
-        names = "".join(f"Host {address(n)}\n  HostName 127.0.0.1\n  Port {PORT}\n" for n in range(count))
-        (self.home / ".ssh/config").write_text(names)
-
-    def ssh(self, number: int, command: str, data: bytes) -> subprocess.CompletedProcess[bytes]:
-        """One OpenSSH client of its own."""
-        known = f"UserKnownHostsFile={self.home}/.ssh/known_hosts"
-        argv = ["ssh", "-F", f"{self.home}/.ssh/config", "-i", f"{self.home}/.ssh/id_ed25519", "-o", known,
-                "-o", "BatchMode=yes", f"{self.user}@{address(number)}", command]  # fmt: skip
-        return subprocess.run(argv, input=data, capture_output=True)
-
-
-def timed(what: Callable[[int], Any], rounds: int = 3) -> float:
-    """The median of some rounds, in seconds."""
-    times = []
-    for number in range(rounds):
-        start = time.perf_counter()
-        what(number)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
-def everywhere(one: Callable[[Any], Any], hosts: int | list[str]) -> None:
-    """The same on each host, 20 at a time."""
-    with ThreadPoolExecutor(20) as pool:
-        list(pool.map(one, range(hosts) if isinstance(hosts, int) else hosts))
-
-
-def ours(server: Server, root: str) -> None:
-    """Deliver by FleetHub's own client."""
-    from fleethub.clients.host import Bundle, Hosts
-    from fleethub.clients.shell import Shells
-
-    shells = Shells()
-    hosts = Hosts(shells, Path("/"))
-    bundle = Bundle(FILES, {"serial": 1})
-    everywhere(lambda n: hosts.at(f"ssh://{server.user}@{address(n)}{root}/{n}").deliver(bundle), PUSH)
-    shells.close()
-
-
-def reading(server: Server, entries: int) -> float:
-    """Have OpenSSH read ~/.ssh/config for each host."""
-    from fleethub.clients.ssh import SshConfig
-
-    server.names(entries)
-    try:
-        return timed(lambda _: everywhere(SshConfig(dict(os.environ)).of, [address(n) for n in range(PLAN)]))
-    finally:
-        server.names(PLAN)
-
-
-def logins(server: Server, ssh_program: bool = False) -> None:
-    """Log in everywhere by FleetHub's own client, and do nothing there."""
-    from fleethub.clients.shell import Shells
-
-    shells = Shells(ssh_program)
-    everywhere(lambda n: shells.at(f"{server.user}@{address(n)}").run("true"), PLAN)
-    shells.close()
-
-
-def bare(server: Server, root: str) -> None:
-    """A loop over fabric that unpacks, syncs and renames."""
-    from fabric import Connection
-
-    from fleethub.clients.host.bundle import archive
-
-    data = archive(FILES)
-    names = " ".join(name for name, _, _ in FILES)
-
-    def one(number: int) -> None:
-        folder = f"{root}/{number}"
-        connection = Connection(address(number), user=server.user)
-        connection.open()
+def one(number):
+    folder = f"{root}/{number}"
+    connection = Connection(f"host{number}", user=user)
+    connection.open()
+    if tar:
         channel = connection.transport.open_session()
         channel.exec_command(
             f"mkdir -p {folder}/in && cd {folder}/in && tar -xpf - && sync {names} && mv {names} .. && sync .."
@@ -172,105 +71,161 @@ def bare(server: Server, root: str) -> None:
         channel.sendall(data)
         channel.shutdown_write()
         assert channel.recv_exit_status() == 0, channel.recv_stderr(9999)
-        connection.close()
+    connection.close()
 
-    everywhere(one, PUSH)
+with ThreadPoolExecutor(20) as pool:
+    list(pool.map(one, range(int(count))))
+"""
+#: ``logins.py USER COUNT``: FleetHub's own client logs in everywhere.
+LOGINS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from fleethub.clients.shell import Shells
+
+user, count = sys.argv[1:]
+shells = Shells()
+with ThreadPoolExecutor(20) as pool:
+    assert all(pool.map(lambda n: shells.at(f"{user}@host{n}").run("true").code == 0, range(int(count))))
+shells.close()
+"""
 
 
-def openssh(server: Server, root: str) -> None:
-    """A client process for each host."""
-    from fleethub.clients.host.bundle import archive
+class Peers:
+    """The commands of one run, each in a process of its own."""
 
-    data = archive(FILES)
-    everywhere(lambda n: server.ssh(n, f"mkdir -p {root}/{n} && cd {root}/{n} && tar -xpf - && sync", data), PUSH)
+    def __init__(self, folder: Path, server: Server, pyinfra: str) -> None:
+        from fleethub.clients.host.bundle import archive
+
+        self.folder, self.server, self.program = folder, server, pyinfra
+        (folder / "bare.py").write_text(BARE)
+        (folder / "logins.py").write_text(LOGINS)
+        (folder / "files.tar").write_bytes(archive(FILES))
+        self._env = dict(os.environ)
+
+    def python(self, script: str, *argv: object) -> Spent:
+        """One of the scripts above."""
+        env = {**self._env, "PYTHONPATH": str(Path(__file__).parents[2])}
+        argv_ = [sys.executable, str(self.folder / script), *map(str, argv)]
+        return self.server.spent(lambda: command(argv_, self.folder, env))
+
+    def fleet(self, name: str, count: int) -> Path:
+        """The folder of a fleet of so many nodes whose files lie below ``srv-NAME``; nothing is applied."""
+        (fleet := self.folder / name).mkdir()
+        nodes = "".join(f'[nodes.n{n}]\nhost = "host{n}"\n' for n in range(count))
+        (fleet / "fleet.toml").write_text(SPEC.format(user=self.server.user, root=self.folder / f"srv-{name}") + nodes)
+        (fleet / "fleet.seed").write_text(SEED)
+        (fleet / "fleet.seed").chmod(0o600)
+        return fleet
+
+    def fleethub(self, fleet: Path, *argv: str) -> Spent:
+        """One command on a fleet."""
+        trust(fleet)
+        argv = (sys.executable, "-m", "fleethub", "-C", str(fleet), *argv)
+        return self.server.spent(lambda: command(argv, fleet, dict(os.environ)))
+
+    def pyinfra(self, root: str, count: int, *flags: str) -> Spent:
+        """The same three files by pyinfra."""
+        folder, home = self.folder / "pyinfra", self.server.home
+        folder.mkdir(exist_ok=True)
+        settings = {"ssh_hostname": "127.0.0.1", "ssh_user": self.server.user, "ssh_port": self.server.port,
+                    "ssh_key": f"{home}/.ssh/id_ed25519"}  # fmt: skip
+        (folder / "inventory.py").write_text(f"hosts = {[(f'host{n}', settings) for n in range(count)]!r}\n")
+        puts = ""
+        for name, content, mode in FILES:
+            (folder / f"src{name}").write_bytes(content)
+            puts += (
+                f"files.put(src={str(folder / f'src{name}')!r}, dest={root!r} + '/' + host.name + '/{name}', "
+                f"mode='{mode:o}', create_remote_dir=True)\n"
+            )
+        (folder / "deploy.py").write_text(f"from pyinfra import host\nfrom pyinfra.operations import files\n{puts}")
+        argv = [self.program, *flags, "inventory.py", "deploy.py"]
+        return self.server.spent(lambda: command(argv, folder, self._env))
 
 
-def pyinfra(program: str, server: Server, folder: Path, root: str, count: int, *flags: str) -> None:
-    """The same three files by pyinfra."""
-    settings = {
-        "ssh_hostname": "127.0.0.1",
-        "ssh_user": server.user,
-        "ssh_port": PORT,
-        "ssh_key": f"{server.home}/.ssh/id_ed25519",
+def applies(peers: Peers, rounds: int) -> None:
+    """Three files to hosts that have none."""
+
+    def ours(number: int) -> Spent:
+        return peers.fleethub(peers.fleet(f"apply-{number}", PUSH), "apply", "--auto-approve")
+
+    rows: dict[str, Callable[[int], Spent]] = {
+        "fleethub apply": ours,
+        "a tar by fabric": lambda number: peers.python(
+            "bare.py", peers.server.user, PUSH, peers.folder / "files.tar", peers.folder / f"bare-{number}"
+        ),
     }
-    hosts = [(address(n), settings) for n in range(count)]
-    (folder / "inventory.py").write_text(f"hosts = {hosts!r}\n")
-    puts = ""
-    for name, content, mode in FILES:
-        (folder / f"src{name}").write_bytes(content)
-        puts += (
-            f"files.put(src={str(folder / f'src{name}')!r}, dest={root!r} + '/' + host.name + '/{name}', "
-            f"mode='{mode:o}', create_remote_dir=True)\n"
-        )
-    (folder / "deploy.py").write_text(f"from pyinfra import host\nfrom pyinfra.operations import files\n{puts}")
-    done = subprocess.run(
-        [program, *flags, str(folder / "inventory.py"), str(folder / "deploy.py")], capture_output=True, text=True
-    )
-    if done.returncode:
-        sys.exit(f"pyinfra ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    if peers.program:
+        rows["pyinfra -y"] = lambda number: peers.pyinfra(f"{peers.folder}/pyinfra-{number}", PUSH, "-y")
+    found = in_turn(rows, rounds)
+    table(f"apply to {PUSH} hosts", found)
+    _say("apply over a tar by fabric", found["fleethub apply"], found["a tar by fabric"], 1.6)
+    if peers.program:
+        _say("apply over pyinfra", found["fleethub apply"], found["pyinfra -y"], 0.5)
 
 
-def fleethub(folder: Path, *argv: str) -> None:
-    """One command in a process of its own."""
-    done = subprocess.run([sys.executable, "-m", "fleethub", "-C", str(folder), *argv], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"fleethub {' '.join(argv)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+def plans(peers: Peers, rounds: int) -> None:
+    """A fleet that has nothing to do."""
+    fleet = peers.fleet("steady", PLAN)
+    peers.fleethub(fleet, "apply", "--auto-approve", "--parallel", "32")
+    rows: dict[str, Callable[[int], Spent]] = {
+        "fleethub plan": lambda _: peers.fleethub(fleet, "plan", "--detailed-exitcode"),
+        "logins alone, by fabric": lambda _: peers.python("bare.py", peers.server.user, PLAN),
+    }
+    if peers.program:
+        root = f"{peers.folder}/steady-pyinfra"
+        peers.pyinfra(root, PLAN, "-y")
+        rows["pyinfra --dry --diff"] = lambda _: peers.pyinfra(root, PLAN, "--dry", "--diff")
+    found = in_turn(rows, rounds)
+    table(f"plan of {PLAN} hosts", found)
+    _say("plan over logins by fabric", found["fleethub plan"], found["logins alone, by fabric"])
+    if peers.program:
+        _say("plan over pyinfra", found["fleethub plan"], found["pyinfra --dry --diff"], 0.33)
+
+
+def entries(peers: Peers, rounds: int) -> None:
+    """Logins with a short and a long ~/.ssh/config."""
+
+    def with_names(count: int) -> Callable[[int], Spent]:
+        def run(_: int) -> Spent:
+            peers.server.names(count)
+            return peers.python("logins.py", peers.server.user, PLAN)
+
+        return run
+
+    many = 10 * PLAN
+    found = in_turn({f"{many} Host entries": with_names(many), "1 Host entry": with_names(1)}, rounds)
+    peers.server.names(PLAN)
+    table(f"logins to {PLAN} hosts", found)
+    _say("a long ~/.ssh/config over a short one", *found.values(), goal=1.05)
+
+
+def _say(what: str, ours: list[Spent], theirs: list[Spent], goal: float = 0) -> None:
+    cpu, wall = ratio(ours, theirs), ratio(ours, theirs, "wall")
+    print(f"{what}: {cpu:.2f} (wall {wall:.2f})" + (f", aimed at {goal:g} at most" if goal else ""), flush=True)
+
+
+ROWS = {"apply": applies, "plan": plans, "entries": entries}
 
 
 def main() -> int:
-    """Print the figures and how they stand to the goals."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.ssh", description=__doc__)
     parser.add_argument("--pyinfra", default="", help="the pyinfra program; without it only the other peers are run")
-    program = parser.parse_args().pyinfra
+    parser.add_argument("--rounds", type=int, default=5, help="of each row, in turn")
+    parser.add_argument("rows", metavar="ROW", nargs="*", help=f"only some of: {', '.join(ROWS)}")
+    asked = parser.parse_args()
+    program = str(Path(asked.pyinfra).absolute()) if asked.pyinfra else ""
+    if unknown := sorted({*asked.rows} - ROWS.keys()):
+        parser.error(f"there is no row {unknown[0]!r}; there are {', '.join(ROWS)}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        server = Server(folder)
+        server = Server(folder, PLAN)
         try:
-            return run(folder, server, program)
+            peers = Peers(folder, server, program)
+            for row in asked.rows or ROWS:
+                ROWS[row](peers, asked.rounds)
         finally:
-            server.process.terminate()
-            server.process.wait(20)
-
-
-def run(folder: Path, server: Server, program: str) -> int:
-    """All peers against one sshd."""
-    seconds = {
-        "FleetHub": timed(lambda i: ours(server, f"{folder}/ours{i}")),
-        "bare fabric": timed(lambda i: bare(server, f"{folder}/bare{i}")),
-        "OpenSSH": timed(lambda i: openssh(server, f"{folder}/openssh{i}")),
-    }
-    if program:
-        seconds["pyinfra"] = timed(lambda i: pyinfra(program, server, folder, f"{folder}/pyinfra{i}", PUSH, "-y"))
-    print(f"push of 3 files to {PUSH} hosts: " + ", ".join(f"{n} {s:.2f} s" for n, s in seconds.items()), flush=True)
-    found = {"push against bare fabric": seconds["FleetHub"] / seconds["bare fabric"]}
-    fleet = folder / "fleet"
-    fleet.mkdir()
-    nodes = "".join(f'[nodes.n{n}]\nhost = "{address(n)}"\n' for n in range(PLAN))
-    (fleet / "fleet.toml").write_text(SPEC.format(user=server.user, root=folder / "srv") + nodes)
-    trust(fleet)
-    (fleet / "fleet.seed").write_text(SEED)
-    (fleet / "fleet.seed").chmod(0o600)
-    fleethub(fleet, "apply", "--auto-approve", "--parallel", "32")
-    plans = {
-        "FleetHub": timed(lambda _: fleethub(fleet, "plan", "--detailed-exitcode")),
-        "its logins alone": timed(lambda _: logins(server)),
-        "the same through ssh": timed(lambda _: logins(server, ssh_program=True)),
-        "OpenSSH's": timed(lambda _: everywhere(lambda n: server.ssh(n, "true", b""), PLAN)),
-    }
-    if program:
-        root = f"{folder}/steady"
-        pyinfra(program, server, folder, root, PLAN, "-y")
-        plans["pyinfra"] = timed(lambda _: pyinfra(program, server, folder, root, PLAN, "--dry", "--diff"))
-        found["push against pyinfra"] = seconds["pyinfra"] / seconds["FleetHub"]
-        found["plan against pyinfra"] = plans["pyinfra"] / plans["FleetHub"]
-    print(f"plan of {PLAN} hosts: " + ", ".join(f"{n} {s:.2f} s" for n, s in plans.items()), flush=True)
-    for entries in (PLAN, 10 * PLAN):
-        print(
-            f"~/.ssh/config with {entries} entries read for {PLAN} hosts: {reading(server, entries):.2f} s", flush=True
-        )
-    for what, ratio in found.items():
-        goal, how = GOALS[what]
-        print(f"{what}: {ratio:.2f} times (goal: {how} {goal:g})")
+            server.stop()
     return 0
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import socket
 import stat
 import threading
 import time
@@ -63,6 +64,29 @@ def of(files: tuple[tuple[str, bytes, int], ...]) -> dict[str, bytes]:
 
 def test_nothing_there(node: Target) -> None:
     assert not node.read(PATHS).exists
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="sockets are told on Linux alone")
+@pytest.mark.parametrize("ss", ["", "exit 1", "echo 'Usage: ss [ OPTIONS ]' >&2; exit 255"], ids=["ss", "fails", "old"])
+def test_who_listens_on_a_port_is_told_with_ss_and_without(
+    ss: str, node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ss:
+        (tools := tmp_path / "tools").mkdir()
+        (tools / "ss").write_text(f"#!/bin/sh\n{ss}\n")
+        (tools / "ss").chmod(0o755)
+        monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
+    elif not shutil.which("ss"):
+        pytest.skip("there is no ss here")
+    node.deliver(bundle())
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        port, free = one.getsockname()[1], other.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):  # which has the port too, and does not listen
+            other.close()
+            read = replace(node, remote="far").read([*PATHS, f"port:{port}", f"port:{free}"])
+            node.deliver(bundle(serial=2, port=port))
+        assert read.listens == {port: str(os.fstat(one.fileno()).st_ino)}
+        assert node.read(PATHS).listener == read.listens[port]
 
 
 def test_a_file_in_the_folders_place_is_unreadable_not_absent(hosts: Hosts, tmp_path: Path) -> None:

@@ -41,9 +41,8 @@ def reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostRead
     listener = loose.get(LISTENER)
     listens: dict[int, str] = {}
     for word, _, rest in found:
-        if word == "listens" and re.fullmatch(r"[0-9A-F]{4} \d+", rest):
-            port = int(rest[:4], 16)
-            listens[port] = f"{listens.get(port, '')}{rest[5:]} "
+        if word == "listens" and (row := re.fullmatch(r"(\d{1,5}) (\d+( \d+)*) ?", rest)):
+            listens[int(row[1])] = row[2]
     return HostReading(
         exists=exists,
         files=files,

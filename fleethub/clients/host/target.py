@@ -22,7 +22,7 @@ from fleethub.model.facts import HostReading
 from fleethub.model.secret import Blob
 from fleethub.model.text import heard, named, tame
 
-TOOL = "tool:"
+TOOL, PORT = "tool:", "port:"
 READ, WRITE = 30.0, 180.0  # seconds for a script; a check of the files on the node may start a container
 READINGS = 3  # a delivery may come in between one and the next
 START = 900.0  # seconds for a command that may pull an image
@@ -103,11 +103,13 @@ class Target:
     def read(self, asked: Sequence[str]) -> HostReading:
         """Files by path, the mark, the last applied set, and what the machine tells; raises HostError.
 
-        ``asked``: paths, and ``tool:NAME`` for a program of the machine that has something to say.
+        ``asked``: paths, ``tool:NAME`` for a program of the machine that has something to say, and ``port:NUMBER`` for
+        who listens there.
         A delivery that was committed and broken off is finished first.
         """
         tools = [word.removeprefix(TOOL) for word in asked if word.startswith(TOOL)]
-        paths = tuple(dict.fromkeys(word for word in asked if not word.startswith(TOOL)))
+        tools += [f":{word.removeprefix(PORT)}" for word in asked if word.startswith(PORT)]
+        paths = tuple(dict.fromkeys(word for word in asked if not word.startswith((TOOL, PORT))))
         if isinstance(self.shell, Local):
             self._stay_inside(paths)
             if (found := look(Path(self.path), paths)) is not None:

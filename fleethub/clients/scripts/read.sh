@@ -1,4 +1,5 @@
-# Input: path; "machine" and the programs to be asked, to look at the machine too; who asks; paths; an empty line.
+# Input: path; "machine", the programs to be asked and ":PORT", to look at the machine too; who asks; paths; an empty
+# line.
 # Output: "absent" or "present"; of each path "file", "kind" or "none"; "more" for what else is in the tar
 # that comes after "end". A path without a line, or a file that is not in the tar, was not read. Ends with 75
 # where a delivery was made meanwhile, and says nothing.
@@ -7,10 +8,8 @@ IFS= read -r target; IFS= read -r machine; IFS= read -r holder
 if [ -n "$machine" ]; then
   bounded=; command -v timeout >/dev/null && bounded='timeout 10'
   for tool in docker curl wget; do command -v $tool >/dev/null && say "tool $tool"; done
-  sed -n \
-    's/^ *[0-9]*: [0-9A-F]*:\([0-9A-F]*\) [^ ]* 0A [^ ]* [^ ]* [^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/listens \1 \2/p' \
-    /proc/net/tcp /proc/net/tcp6 2>/dev/null
   for tool in ${machine#machine}; do
+    case $tool in :*) say "listens ${tool#:} $(listener "${tool#:}")"; continue;; esac
     if [ "$tool" = docker ] || ! command -v "$tool" >/dev/null; then continue; fi
     version=$($bounded "$tool" --version 2>/dev/null </dev/null) || version=
     say "tool $tool $version"

@@ -63,10 +63,17 @@ newer() {
   case $2 in ''|*[!0-9]*) return 0;; esac
   [ "$there" -le "$2" ] || say "apply $there wrote there since, and this is apply $2; plan again"
 }
-# the sockets that listen on a port: another process has another one
+# the sockets that listen on a port: another process has another one. The kernel looks through all connections for
+# /proc/net/tcp, which takes milliseconds on a machine with much memory; it tells ss of one port at once
 listener() {
   [ "$1" -gt 0 ] || return 0
-  if [ -r /proc/net/tcp ]; then
+  if command -v ss >/dev/null && rows=$(ss -Hltne "sport = :$1" 2>/dev/null); then
+    while read -r row; do
+      case $row in *" ino:"*) row=${row#* ino:}; printf '%s ' "${row%% *}";; esac
+    done <<EOF
+$rows
+EOF
+  elif [ -r /proc/net/tcp ]; then
     hex=$(printf ':%04X' "$1")
     grep -h " 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ at _ _ _ _ _ _ _ inode _; do
       case $at in *"$hex") printf '%s ' "$inode";; esac

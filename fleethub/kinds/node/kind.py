@@ -62,7 +62,7 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
             paths = tuple(file.path for file in files)
             yield Resource(
                 address=node.address,
-                source=Source("host", node.target, ask=(*paths, *_tools(node)), of=str(node.address)),
+                source=Source("host", node.target, ask=(*paths, *_machine(node)), of=str(node.address)),
                 attrs=NodeAttrs(
                     chain=tuple(rendered.chain),
                     files={file.path: wanted_of(file, inputs.fingerprinter) for file in files},
@@ -318,10 +318,13 @@ def _project(node: Node) -> str | None:
     return (kind.project(node) if kind and is_host(node) else "") or None
 
 
-def _tools(node: Node) -> tuple[str, ...]:
-    """The programs of its machine that are asked for their version and what they run."""
+def _machine(node: Node) -> tuple[str, ...]:
+    """Who has its port, and the programs of its machine that are asked for their version and what they run."""
     from fleethub import nodetypes
     from fleethub.kinds.node.delivery import is_host
 
     kind = nodetypes.of(node)
-    return tuple(f"tool:{name}" for name in kind.tools) if kind and is_host(node) else ()
+    if not is_host(node):
+        return ()
+    port = (f"port:{node.port}",) if node.port else ()
+    return (*port, *(f"tool:{name}" for name in (kind.tools if kind else ())))

@@ -111,8 +111,8 @@ def _host_seen(
     if reading.mark is None and is_wired(want.attrs):
         return None, None, None
     if by_hand(want):
-        now = reading.listens.get(want.material.node.port, "").strip()
-        activated = not reading.listener or (reading.listener not in (now, "?"))
+        now = set(reading.listens.get(want.material.node.port, "").split())
+        activated = not reading.listener or set(reading.listener.split()) not in (now, {"?"})
     else:
         activated = bool((reading.mark or {}).get("activated"))
     ended = applied or want.attrs
