@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.clients.process import ShellError
-from fleethub.clients.ssh import destination
+from fleethub.clients.ssh import destination, known_hosts
 from fleethub.clients.ssh.config import SshConfig, options
 from fleethub.clients.ssh.destination import Destination, parts
 from fleethub.clients.ssh.identities import public, troubles
 from fleethub.clients.ssh.known_hosts import HostKeyError, known
 from fleethub.clients.ssh.needs import beyond
 from fleethub.clients.ssh.text import program_says
+from fleethub.clients.ssh.watchdog import Watchdog
 
 
 def wire(number: int, kind: str = "ssh-ed25519") -> bytes:
@@ -50,6 +52,48 @@ def test_no_line_hides_another(before: list[str], after: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "known").write_text("\n".join([*before, f"gpu {text(7)} a comment", *after]), encoding="utf-8")
         known(host(Path(name))).check("ssh-ed25519", wire(7))
+
+
+def test_of_a_thousand_hosts_each_is_found_without_a_look_at_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"gpu{n},10.0.{n // 250}.{n % 250} {text(n)}" for n in range(1000)]
+    (tmp_path / "known").write_text("\n".join([*names, f"*.lab {text(1000)}"]))
+    matched: list[str] = []
+    real = known_hosts._matches
+
+    def spy(host: str, pattern: str) -> bool:
+        matched.append(pattern)
+        return real(host, pattern)
+
+    monkeypatch.setattr(known_hosts, "_matches", spy)
+    for number in range(0, 1000, 10):
+        known(host(tmp_path, f"gpu{number}")).check("ssh-ed25519", wire(number))
+    known(host(tmp_path, "a.lab")).check("ssh-ed25519", wire(1000))
+    assert set(matched) == {"*.lab"}
+
+
+def test_what_takes_too_long_is_ended_by_one_thread_for_all() -> None:
+    watchdog, barked = Watchdog(), threading.Event()
+    before = set(threading.enumerate())
+    fine = [watchdog.watch(300, pytest.fail) for _ in range(100)]
+    late = watchdog.watch(0.01, barked.set)
+    assert barked.wait(60)
+    assert late.late
+    (thread,) = {t for t in threading.enumerate() if t.name == "ssh limits"} - before
+    for one in fine:
+        one.end()
+    assert not any(one.late for one in fine)
+    late.end()
+    assert thread.daemon
+
+
+def test_a_limit_that_ended_says_nothing_and_leaves_no_thread() -> None:
+    watchdog, before = Watchdog(), set(threading.enumerate())
+    watchdog.watch(0.01, pytest.fail).end()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def test_what_is_not_known_changed_or_revoked_names_its_line(tmp_path: Path) -> None:

@@ -85,6 +85,11 @@ class Destination:
 
     def path(self, text: str) -> Path:
         """A file's name with ``~``, ``${NAME}`` and the tokens of ssh_config(5) filled in; ``ssh -G`` leaves them."""
+        if "$" in text or "%" in text:
+            text = self._filled(text)
+        return Path(self.home + text[1:] if text == "~" or text.startswith("~/") else text).expanduser()
+
+    def _filled(self, text: str) -> str:
         here = socket.gethostname()
         tokens = {"%": "%", "d": self.home, "h": self.host, "i": str(os.getuid()), "l": here, "L": here.split(".")[0],
                   "k": self.option("hostkeyalias", self.name), "n": self.name, "p": str(self.port), "r": self.user,
@@ -92,8 +97,7 @@ class Destination:
                   "j": self.options.get("proxyjump", ("",))[0]}  # fmt: skip
         tokens["u"] = os.environ.get("USER") or tokens["u"]
         text = re.sub(r"\$\{(\w+)\}", lambda match: os.environ.get(match[1], ""), text)
-        text = re.sub("%(.)", lambda match: tokens.get(match[1], match[0]), text)
-        return Path(self.home + text[1:] if text == "~" or text.startswith("~/") else text).expanduser()
+        return re.sub("%(.)", lambda match: tokens.get(match[1], match[0]), text)
 
 
 def _files(text: str) -> list[str]:

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,21 @@ class Refused(Exception):
 
 def public(path: Path) -> bytes | None:
     """The public half of a key's file in wire format, as OpenSSH finds it: in it, or in ``.pub`` beside it."""
+    return _public(path, _stamp(path), _stamp(Path(f"{path}.pub")))
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What changes with a file; empty where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+
+
+@lru_cache(maxsize=64)
+def _public(path: Path, private: tuple[int, ...], beside: tuple[int, ...]) -> bytes | None:
+    """Of the files as they are then: read once, not for each of a hundred hosts."""
     with suppress(OSError, ValueError, binascii.Error):
         data = _bytes(path)
         if b"BEGIN OPENSSH PRIVATE KEY" in data:

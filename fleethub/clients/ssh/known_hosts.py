@@ -10,7 +10,8 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,13 +40,7 @@ class Line:
         return f"{self.file}:{self.number}"
 
     def names(self, host: str) -> bool:
-        """Whether the line is about this host: hashed, or a list of patterns of which ``!pattern`` takes out."""
-        if self.hosts.startswith("|1|"):
-            try:
-                salt, digest = (base64.b64decode(part) for part in self.hosts[3:].split("|", 1))
-            except ValueError:
-                return False
-            return hmac.digest(salt, host.encode("utf-8", "surrogateescape"), hashlib.sha1) == digest
+        """Whether the line's list of patterns is about this host; ``!pattern`` takes out."""
         found = False
         for pattern in self.hosts.lower().split(","):
             if _matches(host.lower(), pattern.removeprefix("!")):
@@ -58,6 +53,28 @@ class Line:
 def _matches(host: str, pattern: str) -> bool:
     """ssh's patterns have ``*`` and ``?``; brackets are part of a name with a port."""
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), host) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it was read once: its lines by the names that they write out, and what each host is held against.
+
+    ``hashed``: salt, digest and line. ``unread``: places of what is no line.
+    """
+
+    plain: Mapping[str, tuple[Line, ...]]
+    hashed: tuple[tuple[bytes, bytes, Line], ...]
+    patterns: tuple[Line, ...]
+    unread: tuple[str, ...]
+
+    def of(self, host: str) -> list[Line]:
+        """The lines about a host, in their order."""
+        name = host.lower()
+        found = {line.number: line for line in self.plain.get(name, ())}
+        found |= {line.number: line for line in self.patterns if line.names(name)}
+        told = host.encode("utf-8", "surrogateescape")
+        found |= {line.number: line for salt, sum_, line in self.hashed if hmac.digest(salt, told, "sha1") == sum_}
+        return [found[number] for number in sorted(found)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +113,25 @@ class Known:
 
 def known(destination: Destination) -> Known:
     """What the files of a host know of it."""
-    lines: list[Line] = []
-    files: list[str] = []
-    unread: list[str] = []
+    files: dict[str, File] = {}
     for path in destination.known_hosts:
-        try:
+        with suppress(OSError):
             stat = path.stat()
-            found, bad = _read(str(path), stat.st_mtime_ns, stat.st_size)
-        except OSError:
-            continue
-        files.append(str(path))
-        lines += found
-        unread += bad
-    for name in destination.known_as:
-        here = [line for line in lines if line.names(name)]
-        keys = tuple(line for line in here if not line.marker)
-        if keys:
+            files[str(path)] = _read(str(path), stat.st_mtime_ns, stat.st_size)
+    names = destination.known_as
+    first = here = [line for file in files.values() for line in file.of(names[0])]
+    for name in names[1:]:
+        if any(not line.marker for line in here):
             break
-    first = [line for line in lines if line.names(destination.known_as[0])]
+        here = [line for file in files.values() for line in file.of(name)]
     marked = {marker: tuple(line for line in first if line.marker == marker) for marker in MARKERS}
     return Known(
-        destination.known_as[0], keys, marked["@cert-authority"], marked["@revoked"], tuple(files), tuple(unread)
+        names[0],
+        tuple(line for line in here if not line.marker),
+        marked["@cert-authority"],
+        marked["@revoked"],
+        tuple(files),
+        tuple(place for file in files.values() for place in file.unread),
     )
 
 
@@ -124,9 +139,10 @@ MARKERS = ("@cert-authority", "@revoked")
 
 
 @lru_cache(maxsize=32)
-def _read(path: str, written: int, size: int) -> tuple[tuple[Line, ...], tuple[str, ...]]:
-    """The lines of a file as it was then, and the places of those that are none."""
-    found, bad = [], []
+def _read(path: str, written: int, size: int) -> File:
+    """A file as it was then: read once, not for each of a hundred hosts."""
+    plain: dict[str, list[Line]] = {}
+    hashed, patterns, bad = [], [], []
     text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
     for number, line in enumerate(text.split("\n"), 1):
         words = line.split()
@@ -142,8 +158,17 @@ def _read(path: str, written: int, size: int) -> tuple[tuple[Line, ...], tuple[s
         except (ValueError, binascii.Error):
             bad.append(f"{path}:{number}")
             continue
-        found.append(Line(path, number, marker, words[0], words[1], key))
-    return tuple(found), tuple(bad)
+        line_ = Line(path, number, marker, words[0], words[1], key)
+        if words[0].startswith("|1|"):
+            with suppress(ValueError):  # one that cannot be read is about nobody
+                salt, digest = (base64.b64decode(part) for part in words[0][3:].split("|", 1))
+                hashed.append((salt, digest, line_))
+        elif any(sign in words[0] for sign in "*?!"):
+            patterns.append(line_)
+        else:
+            for name in words[0].lower().split(","):
+                plain.setdefault(name, []).append(line_)
+    return File({name: tuple(lines) for name, lines in plain.items()}, tuple(hashed), tuple(patterns), tuple(bad))
 
 
 def kind_of(key: bytes) -> str:

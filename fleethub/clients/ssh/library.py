@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import paramiko
@@ -20,6 +21,7 @@ from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.identities import Login, Refused
 from fleethub.clients.ssh.known_hosts import HostKeyError, Known, kinds
 from fleethub.clients.ssh.text import Broken, NeedsProgram, by_hand, plain
+from fleethub.clients.ssh.watchdog import WATCHDOG
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks land on the terminal
 #: What ``ssh -G`` calls the algorithms of each part of a handshake, and paramiko.
@@ -32,21 +34,18 @@ class Library:
     def __init__(self, address: str, chain: list[tuple[Destination, Known]]) -> None:
         self._address = address
         self._hops: list[Any] = []
-        late = threading.Event()
-        watchdog = None
+        limit = WATCHDOG.watch(limits.LOGIN, self.close)
         try:
             for hop, known in reversed(chain):
                 self._hops.insert(0, _connection(hop, known, self._hops[0] if self._hops else None))
-            watchdog = self._watchdog(limits.LOGIN, late)
             self._hops[0].open()
         except Exception as error:  # resolver, socket, protocol, keys: each stack has its own types
             self.close()
-            if late.is_set():
+            if limit.late:
                 raise ShellError(f"{address}: no login within {limits.LOGIN:g} s") from None
             self._raise(error, [hop for hop, _ in chain])
         finally:
-            if watchdog is not None:
-                watchdog.cancel()
+            limit.end()
 
     def _raise(self, error: Exception, chain: list[Destination]) -> None:
         """Say what went wrong, and what to do; raises ShellError."""
@@ -78,43 +77,30 @@ class Library:
 
         ``feed``, ``sink`` and ``timeout`` as in ``process.run``.
         """
-        late = threading.Event()
-        watchdog, since = self._watchdog(timeout, late), time.monotonic()
+        limit, since = WATCHDOG.watch(timeout, self.close), time.monotonic()
 
         def move() -> None:
-            nonlocal watchdog, since
-            if (feed is not None or sink is not None) and time.monotonic() - since > 1:
-                watchdog.cancel()
-                watchdog, since = self._watchdog(timeout, late), time.monotonic()
+            nonlocal limit, since
+            if (feed is not None or sink is not None) and time.monotonic() - since > 1 and not limit.late:
+                limit.end()
+                limit, since = WATCHDOG.watch(timeout, self.close), time.monotonic()
 
         try:
             return self._exec(command, data, iter(feed or ()), sink, move)
         except Exception as error:  # whatever paramiko raises
-            if late.is_set():
+            if limit.late:
                 raise Broken(f"{self._address}: a script did not end within {timeout:g} s") from None
             if isinstance(error, ShellError):
                 raise
             raise Broken(f"{self._address}: the connection broke ({plain(error)})") from None
         finally:
-            watchdog.cancel()
+            limit.end()
 
     def close(self) -> None:
         """Close the connection, and those to its jump hosts."""
         for hop in self._hops:
             with suppress(Exception):
                 hop.client.close()
-
-    def _watchdog(self, seconds: float, late: threading.Event) -> threading.Timer:
-        """Cuts the connection after ``seconds``, which ends whatever waits on it."""
-
-        def bark() -> None:
-            late.set()
-            self.close()
-
-        timer = threading.Timer(seconds, bark)
-        timer.daemon = True
-        timer.start()
-        return timer
 
     def _exec(
         self,
@@ -131,7 +117,11 @@ class Library:
         try:
             channel.exec_command(command)
             out, err, rest, spoken = bytearray(), bytearray(), memoryview(data), False
+            woken = _Woken()
+            channel.in_buffer.set_event(woken)
+            channel.in_stderr_buffer.set_event(woken)
             while True:
+                woken.reset()  # before the look: what comes after it wakes
                 moved = False
                 if rest and channel.send_ready():
                     sent = 0
@@ -163,13 +153,30 @@ class Library:
                 ended = channel.exit_status_ready() and (channel.eof_received or channel.closed)
                 if ended and not channel.recv_ready() and not channel.recv_stderr_ready():
                     break
-                time.sleep(0.004)
+                woken.wait(0.5 if spoken else 0.004)  # that more may be sent wakes nobody
             code = channel.recv_exit_status()
             if code < 0 and not transport.is_active():  # paramiko takes a cut for an end
                 raise Broken(f"{self._address}: the connection broke while a script ran")
             return Output(code, bytes(out), bytes(err))
         finally:
             channel.close()
+
+
+class _Woken(threading.Event):
+    """Set when either stream of a channel has something, or ends; each would clear it for both."""
+
+    def clear(self) -> None:
+        """Nothing: see ``reset``."""
+
+    def reset(self) -> None:
+        """Clear it."""
+        super().clear()
+
+
+@lru_cache(maxsize=1)
+def _settings() -> Any:
+    """fabric's, without anybody's files: one for all connections, which only read it."""
+    return Config(lazy=True, ssh_config=paramiko.SSHConfig())
 
 
 def _connection(hop: Destination, known: Known, gateway: Any) -> Any:
@@ -180,7 +187,7 @@ def _connection(hop: Destination, known: Known, gateway: Any) -> Any:
         hop.host,
         user=hop.user,
         port=hop.port,
-        config=Config(lazy=True, ssh_config=paramiko.SSHConfig()),  # nobody's files; not one for all threads
+        config=_settings(),
         gateway=gateway,
         forward_agent=False,
         connect_timeout=hop.connect_timeout,
@@ -234,6 +241,8 @@ def _transport(client: Any, hop: Destination, known: Known, sock: Any, **kwargs:
         if wanted := hop.names(option):
             can = getattr(choice, name)
             both = tuple(one for one in wanted if one in can)
+            if name == "ciphers":  # GCM first, as OpenSSH does since 10: paramiko compares a MAC byte by byte in Python
+                both = tuple(sorted(both, key=lambda one: "-gcm@" not in one))
             if not both:
                 raise NeedsProgram(f"{option} {','.join(wanted)}", f"none of its {option} is known to paramiko")
             setattr(choice, name, both)
