@@ -84,6 +84,11 @@ def _names(listed: Any, field: str) -> frozenset[str] | None:
     return frozenset(str(entry[field]) for entry in listed if field in entry)
 
 
+def bare(data: bytes) -> tuple[str, Secret | None]:
+    """State (see ``KeyState``) and value of a key that is alone in its file."""
+    return _judged(data[:4096].decode(errors="replace").replace("\0", "").strip(" \t\n\v\f\r"))
+
+
 def variables(env: bytes, names: Sequence[str]) -> dict[str, tuple[str, Secret | None]]:
     """State (see ``KeyState``) and value of variables of a ``.env``."""
     found = assignments(env.decode(errors="replace"))
@@ -91,8 +96,12 @@ def variables(env: bytes, names: Sequence[str]) -> dict[str, tuple[str, Secret |
     for name in names:
         if name not in found:
             out[name] = ("absent", None)
-        elif (value := found[name]) == "":
-            out[name] = ("empty", None)
         else:
-            out[name] = ("ok", Secret(value)) if value and KEY.fullmatch(value) else ("odd", None)
+            out[name] = _judged(found[name])
     return out
+
+
+def _judged(value: str | None) -> tuple[str, Secret | None]:
+    if value == "":
+        return "empty", None
+    return ("ok", Secret(value)) if value and KEY.fullmatch(value) else ("odd", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from json import loads
 
 from fleethub.clients.answer import ask
@@ -36,21 +37,28 @@ class NodeSaid:
     replies: tuple[Reply, ...]
 
 
-def ask_node(shell: Shell, folder: str, file: str, names: Sequence[str], calls: Sequence[Call]) -> NodeSaid:
-    """Make the calls on a node; raises ShellError. ``file`` is the path of its ``.env`` below its folder."""
+def ask_node(
+    shell: Shell, folder: str, file: str, names: Sequence[str], calls: Sequence[Call], bare: bool = False
+) -> NodeSaid:
+    """Make the calls on a node; raises ShellError. ``file`` is the path of its ``.env`` below its folder, or of one
+    that holds the key alone (``bare``), whatever it is called.
+    """
     most = min(MOST, ALL // max(len(calls), 1))
-    lines = [folder, file, str(most), *names, ""]
+    words = {name: f"K{number}" for number, name in enumerate(names)} if bare else {name: name for name in names}
+    lines = [folder, file, "bare" if bare else "env", str(most), *words.values(), ""]
     for call in calls:
         after = "-" if call.after is None else str(call.after)
         method = "POST" if call.body else "GET"
-        lines += [method, f"{call.limit:g}", call.variable or "-", after, call.url, call.body]
+        lines += [method, f"{call.limit:g}", words.get(call.variable, call.variable) or "-", after, call.url, call.body]
     lines.append("end")
     if any("\n" in line or "\r" in line or "\0" in line for line in lines):
         raise ShellError("a line break in a value of the spec; nothing was asked")
     first = max((call.limit for call in calls if call.after is None), default=0)
     timeout = first + sum(call.limit for call in calls if call.after is not None) + SPARE
     output = ask(shell, SCRIPT, "\n".join((*lines, "")).encode(), timeout)
-    return _parse(output.out, calls)
+    said = _parse(output.out, calls)
+    back = {word: name for name, word in words.items()}
+    return replace(said, keys={back.get(word, word): told for word, told in said.keys.items()})
 
 
 def _parse(out: bytes, calls: Sequence[Call]) -> NodeSaid:

@@ -10,6 +10,7 @@ from fleethub.fleetspec.values import CONTROL, HOST, USER
 
 BRACE = re.compile(r"\{(host|name)\}")
 SSH = re.compile(rf"ssh://(?:({USER})@)?({HOST})(?::(\d{{1,5}}))?(/[A-Za-z0-9._@+=:,/-]*)")
+ABSOLUTE = re.compile(r"(/[A-Za-z0-9._@+=:,][A-Za-z0-9._@+=:,-]*)+/?")
 SSH_HELP = "write it like ssh://user@host/srv/openclaw/{name}; a path has letters, digits and . _ - @ + = : ,"
 RESERVED = (".fleethub", "templates", ".git")
 
@@ -51,10 +52,13 @@ def relative_file(text: str) -> str:
 def normal(text: str, root: Path, home: str = "") -> str:
     """A target in its normal form: an ssh:// URL, or a folder's path relative to the fleet's folder.
 
-    ``home``: the one folder below the operator's home that is one, too.
+    ``home``: the one folder below the operator's home that is one, too; a program that has it may have been told to
+    have another, which is written as its whole path.
     """
     if home and text.rstrip("/") == home:
         return home
+    if home and ABSOLUTE.fullmatch(text) and ".." not in text.split("/"):
+        return posixpath.normpath(text)
     if "://" in text or text.startswith("ssh:"):
         return _ssh(text)
     return _folder(text, root)

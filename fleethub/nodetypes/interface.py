@@ -129,7 +129,10 @@ class NodeType(Protocol):
 
     @property
     def home(self) -> str:
-        """The one folder below the operator's home that a node may have as its target, like ``~/.x``; empty: none."""
+        """The folder of the operator's home that a node may have as its target, like ``~/.x``; empty: none.
+
+        A program that has one may lie elsewhere on this machine: then its whole path may be the target.
+        """
 
     @property
     def ignores(self) -> frozenset[str]:

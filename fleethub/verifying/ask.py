@@ -1,4 +1,4 @@
-"""One node is asked: from itself where there is SSH, with the key in its own ``.env``; else from here.
+"""One node is asked: from itself where there is SSH, with the key in its own file; else from here.
 
 An adopted key that stands in the node's own config is read there, and what needs it is asked from here.
 
@@ -18,7 +18,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from fleethub import nodetypes
-from fleethub.clients.endpoint import ask_here, variables
+from fleethub.clients.endpoint import ask_here, bare, variables
 from fleethub.clients.host import HostError, Hosts
 from fleethub.clients.http import Http
 from fleethub.clients.node_endpoints import ask_node
@@ -168,16 +168,15 @@ class _NodeQuery:
         """State and value of its keys in their file, by the variable."""
         if not self.bare:
             return variables(content.reveal(), tuple(self.proxies))
-        said = content.reveal().decode(errors="replace").strip()
-        return dict.fromkeys(self.proxies, ("ok", Secret(said)) if said else ("empty", None))
+        return dict.fromkeys(self.proxies, bare(content.reveal()))
 
     def remote(self) -> NodeAnswers:
-        """The node reads its own ``.env`` and calls; what comes back has no key in it."""
-        if self.bare:
-            return self.here("its key stands in no .env", self.likely)
+        """The node reads its key in its own file and calls; what comes back has no key in it."""
         parts = urlsplit(self.node.target)
         try:
-            said = ask_node(self.access.shells.at(parts.netloc), parts.path, self.env, tuple(self.proxies), self.calls)
+            said = ask_node(
+                self.access.shells.at(parts.netloc), parts.path, self.env, tuple(self.proxies), self.calls, self.bare
+            )
         except ShellError as error:
             return self.here("the node cannot be asked", self.likely, unread=str(error))
         keys = {

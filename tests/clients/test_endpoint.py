@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.clients.endpoint import read, variables
+from fleethub.clients.endpoint import bare, read, variables
 from fleethub.clients.http import Answer
 from fleethub.clients.node_endpoints import ask_node
 from fleethub.clients.shell import Local, Output, ShellError
@@ -60,6 +60,17 @@ def test_the_node_reads_its_variables_as_we_do(
     there = on_a_node(tmp_path_factory.mktemp("node"), data)
     for name, (state, value) in variables(data, ("A", "B")).items():
         assert there[name] == (state, value.sha256() if value else "-"), (data, name)
+
+
+ALONE = ["", " ", KEY, f"\t{KEY}\r\n\n", f"{KEY}\n{KEY}", f"{KEY} x", "$(id)", "sk-ü", "\0", f"\n\v{KEY}\f", "A=1"]
+
+
+@pytest.mark.parametrize("text", ALONE)
+def test_the_node_reads_a_key_that_is_alone_as_we_do(tmp_path: Path, text: str) -> None:
+    (tmp_path / "the key").write_bytes(text.encode())
+    said = ask_node(Local(), str(tmp_path), "the key", ("the key",), (), bare=True)
+    state, value = bare(text.encode())
+    assert said.keys == {"the key": (state, value.sha256() if value else "-")}
 
 
 @pytest.mark.parametrize("line", ["A='", "A='half\"", 'A="', f"A='{KEY}\nB='b"])

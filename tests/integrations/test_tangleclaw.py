@@ -20,6 +20,7 @@ from fleethub.integrations.tangleclaw.steps import description
 from fleethub.model.secret import SecretRef
 from fleethub.testing.server import Record
 from fleethub.testing.tangleclaw import Group, Project, Rule, TangleClaw
+from tests.fleets import fleet
 
 TOKEN = "tcsk_" + "Canary7" * 6 + "z"
 PROJECTS = (Project(7, "alpha", listening=True), Project(8, "beta", listening=True))
@@ -302,6 +303,22 @@ def test_unregister_takes_only_ours(server: TangleClaw, root: Path) -> None:
     assert (record(root)["base"], record(root)["document"]) == (server.url, "")
     assert use.notify(root) == NotifyResult(None)
     assert use.register_document(root, Access()).base == server.url
+
+
+def test_profiles_are_the_specs_and_not_taken_back_with_the_document(server: TangleClaw, root: Path) -> None:
+    spec = fleet().node("sessions", "one", type="tangleclaw", target="~/.tangleclaw", image=None)
+    (root / "fleet.toml").write_text(spec.text)
+    stay = "the profiles of node sessions stay, with their key: fleethub release sessions, then fleethub apply"
+    assert [stay in note for note in use.unregister_document(root, Access(server.url)).notes] == [True]
+    made = use.register_document(root, use.access(server.url, None, {"TANGLECLAW_HOME": "/srv/tc"}))
+    told = [note for note in made.notes if "TANGLECLAW_HOME is /srv/tc here" in note]
+    assert [note.partition(": ")[2] for note in told] == [
+        'write target = "/srv/tc" in [nodes.sessions], or unset it if ~/.tangleclaw is right'
+    ]
+    (root / "fleet.toml").write_text(spec.table("nodes.sessions", target="/srv/tc").text)
+    seen = use.document_status(root, use.access(server.url, None, {"TANGLECLAW_HOME": "/srv/tc"}))
+    assert not any("TANGLECLAW_HOME" in note for note in seen.notes)
+    assert any(stay in note for note in use.unregister_document(root, Access()).notes)
 
 
 def test_unregister_when_it_is_gone_or_nobody_answers(server: TangleClaw, root: Path) -> None:

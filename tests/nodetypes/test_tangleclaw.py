@@ -131,6 +131,7 @@ def test_where_no_tangleclaw_is_or_its_file_is_not_json_nothing_is_written() -> 
         ({"tangleclaw": {"profiles": {"a b": "one"}}}, ""),
         ({"target": "nodes/x"}, "is not TangleClaw's folder"),
         ({"target": "~/other"}, "outside the fleet's folder"),
+        ({"target": "/srv/../etc"}, "outside the fleet's folder"),
         ({"manage": "whole"}, "manage says that all of it is FleetHub's"),
         ({"files": {"profiles": "config.json"}}, "files says nothing of a node"),
         ({"type": "envfile", "tangleclaw": None}, "outside the fleet's folder"),
@@ -146,21 +147,23 @@ def test_a_way_round_the_proxy_has_no_key_for_a_profile() -> None:
     assert any("straight to a model server" in message for message in problems(spec))
 
 
-def test_the_real_file_of_this_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = tmp_path / "home"
-    (home / ".tangleclaw").mkdir(parents=True)
-    file = home / ".tangleclaw" / FILE
+@pytest.mark.parametrize("usual", [True, False], ids=["home", "elsewhere"])
+def test_the_real_file_of_this_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usual: bool) -> None:
+    folder = tmp_path / "home" / ".tangleclaw" if usual else tmp_path / "srv" / "tc"
+    folder.mkdir(parents=True)
+    target = HERE if usual else str(folder)
+    file = folder / FILE
     file.write_text(THEIRS)
     file.chmod(0o600)
-    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     with LiteLLM(models=[deployment("one"), deployment("two")], master_key=MASTER, cache_ttl=0.01) as proxy:
-        place = Place(tmp_path / "fleet", SPEC.proxy("main", proxy.url).text)
+        place = Place(tmp_path / "fleet", SPEC.table("nodes.sessions", target=target).proxy("main", proxy.url).text)
         place.apply()
-        key = (home / ".tangleclaw" / KEY).read_text().strip()
-        assert (home / ".tangleclaw" / KEY).stat().st_mode & 0o777 == 0o600
-        assert json.loads(file.read_text())["profiles"]["fleethub-local"]["keyRef"] == f"file:{HERE}/{KEY}"
+        key = (folder / KEY).read_text().strip()
+        assert (folder / KEY).stat().st_mode & 0o777 == 0o600
+        assert json.loads(file.read_text())["profiles"]["fleethub-local"]["keyRef"] == f"file:{target}/{KEY}"
         place.run("verify", code=0)
-        (home / ".tangleclaw" / KEY).write_text("sk-somebody-elses-0123456789")
+        (folder / KEY).write_text("sk-somebody-elses-0123456789")
         said = place.run("verify")
         assert "sk-some" not in said
         assert place.code == 3
@@ -171,4 +174,4 @@ def test_the_real_file_of_this_account(tmp_path: Path, monkeypatch: pytest.Monke
         place.plan_is_empty()
         place.run("destroy", "--auto-approve", code=0)
         assert file.read_text() == THEIRS
-        assert not (home / ".tangleclaw" / KEY).exists()
+        assert not (folder / KEY).exists()

@@ -71,6 +71,27 @@ def test_from_the_node_in_one_exec(place: Place, town: Town, wire: list[bytes]) 
     assert key.decode() not in place.out
 
 
+def test_a_key_that_is_alone_in_its_file_is_the_nodes_own_too(
+    town: Town, tmp_path: Path, machine: Machine, wire: list[bytes]
+) -> None:
+    place = town.place(tmp_path / "fleet")
+    folder = tmp_path / "tc"
+    folder.mkdir(mode=0o700)
+    (folder / "orchestration-profiles.json").write_text("{}")
+    (folder / "orchestration-profiles.json").chmod(0o600)
+    text = (place.folder / "fleet.toml").read_text()
+    at = f'host = "node"\ntarget = "ssh://{machine.address}{folder}"'
+    place.write(f'{text}[nodes.tc]\ntype = "tangleclaw"\n{at}\nmodel = "qwen3-32b"\n')
+    place.apply()
+    wire.clear()
+    assert told(place, "tc", "--live") == ([], {"node"})
+    key = (folder / "fleethub.key").read_bytes().strip()
+    assert key.startswith(b"sk-")
+    assert not any(key in data for data in wire)
+    (folder / "fleethub.key").write_text("sk-somebody-elses-0123456789\n")
+    assert told(place, "tc")[0] == ["verify.wrong-key"]
+
+
 def test_a_broken_curl_leaves_wget_and_then_this_machine(place: Place, machine: Machine) -> None:
     machine.tool("curl", BROKEN)
     assert told(place, "--live") == ([], {"node"})

@@ -70,7 +70,8 @@ class Hosts:
         return self._shells.at(address)
 
     def at(self, target: str) -> Target:
-        """The target as the spec writes it: ``ssh://user@host:port/path``, a folder below the fleet's or the home."""
+        """The target as the spec writes it: ``ssh://user@host:port/path``, a folder below the fleet's or the home,
+        or a whole path."""
         if target.startswith("~/"):
             try:
                 folder = Path(target).expanduser()
@@ -78,7 +79,8 @@ class Hosts:
                 raise HostError(f"{target}: this account has no home folder") from None
             return Target(self._shells.at("local"), str(folder), inside=folder)
         if "://" not in target:
-            return Target(self._shells.at("local"), str(self._root / target), inside=self._root)
+            inside = Path(target) if target.startswith("/") else self._root
+            return Target(self._shells.at("local"), str(self._root / target), inside=inside)
         address, path = split(target)
         return Target(self._shells.at(address), path, remote=address)
 

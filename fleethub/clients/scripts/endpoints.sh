@@ -1,5 +1,5 @@
-# Call a node's endpoints from the node itself, with the key in the node's own .env.
-# Input: folder, file and the longest body in bytes; the variables whose keys are told, an empty line; for each call six
+# Call a node's endpoints from the node itself, with the key in the node's own file.
+# Input: folder, file, its form (env: variables; bare: the key alone) and the longest body in bytes; the variables whose keys are told, an empty line; for each call six
 # lines (method, seconds, variable or -, the number of the call that must succeed before or -, URL, body); "end".
 # Output: "tool NAME"; of each key its state and its SHA-256; of each call
 # "by NUMBER FALLBACKS GROUP", which model answered, and "call NUMBER CODE STATUS CONNECTED LENGTH" with that many bytes
@@ -24,6 +24,12 @@ lookup() {
     return
   fi
   [ -f "$env" ] && [ -r "$env" ] || { state=unreadable; return; }
+  if [ "$form" = bare ]; then
+    key=$(head -c 4096 "$env" | tr -d '\000') state=ok
+    key=${key#"${key%%[![:space:]]*}"} key=${key%"${key##*[![:space:]]}"}
+    judge
+    return
+  fi
   mark=$bom
   while IFS= read -r line || [ -n "$line" ]; do
     line=${line#"$mark"} mark=''
@@ -42,7 +48,10 @@ lookup() {
     rest=${rest#"${rest%%[![:blank:]]*}"}
     case $rest in ''|'#'*) ;; *) key=\' ;; esac  # neither the end nor a comment
   done < "$env"
-  [ "$state" = ok ] || return
+  [ "$state" != ok ] || judge
+}
+
+judge() {
   case $key in
     '') state=empty ;;
     *[!A-Za-z0-9._~+/=:@-]*) state=odd key='' ;;
@@ -134,7 +143,7 @@ tool=none
 case $(wget --version) in *'GNU Wget'*) tool=wget ;; esac
 curl --version > /dev/null && tool=curl
 
-IFS= read -r folder && IFS= read -r file && IFS= read -r most || exit 1
+IFS= read -r folder && IFS= read -r file && IFS= read -r form && IFS= read -r most || exit 1
 env=$folder/$file
 echo "tool $tool"
 while IFS= read -r name && [ -n "$name" ]; do

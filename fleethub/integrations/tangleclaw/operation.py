@@ -38,7 +38,8 @@ class Unusable(InputError):
 @dataclass(frozen=True, slots=True)
 class Access:
     """How to reach a TangleClaw: what was asked for (None: nothing), what the environment says, and where this
-    machine's own listens by its configuration (``local``). ``ca``: a PEM file of certificates to trust.
+    machine's own listens by its configuration (``local``). ``ca``: a PEM file of certificates to trust; ``home``:
+    TangleClaw's folder, where the environment names another than the usual one.
     """
 
     base: str | None = None
@@ -47,6 +48,7 @@ class Access:
     binding: Binding | None = None
     ca: Path | None = None
     local: str = BASE
+    home: Path | None = None
 
 
 def access(base: str | None, token: str | None, environ: Mapping[str, str], ca: Path | None = None) -> Access:
@@ -61,6 +63,7 @@ def access(base: str | None, token: str | None, environ: Mapping[str, str], ca: 
         binding(environ),
         ca.resolve() if ca is not None else None,
         configured(environ) or BASE,
+        Path(environ["TANGLECLAW_HOME"]) if environ.get("TANGLECLAW_HOME") else None,
     )
 
 
@@ -89,7 +92,7 @@ def register_document(
 
     ``group``: its name; None: see ``steps.group``. ``members``: ids or names of projects.
     """
-    from fleethub.integrations.tangleclaw import audience, steps
+    from fleethub.integrations.tangleclaw import audience, profiles, steps
 
     before = kept.read(root / ".fleethub")
     base = access.base or access.default or (before.base if before else access.local)
@@ -119,7 +122,7 @@ def register_document(
         if document is not None and seen is not None:
             known = {str(one.id): one.name for one in seen if one.name}
             kept.write(root / ".fleethub", SharedDocument(base, found.id, document.id, document.path, token, ca, known))
-    log.notes += steps.beside(found, root)
+    log.notes += (*steps.beside(found, root), *profiles.elsewhere(root, access.home))
     return log.report()
 
 
@@ -146,7 +149,7 @@ def _audience(
 
 def document_status(root: Path, access: Access, group: str | None = None) -> TangleClawReport:
     """What TangleClaw has of this fleet. Changes nothing. Raises SharedDocumentError."""
-    from fleethub.integrations.tangleclaw import audience, steps
+    from fleethub.integrations.tangleclaw import audience, profiles, steps
 
     before = kept.read(root / ".fleethub")
     base = access.base or (before.base if before else None) or access.default or access.local
@@ -163,7 +166,7 @@ def document_status(root: Path, access: Access, group: str | None = None) -> Tan
                 _audience(log, client, found, registered, audience.Projects(client))
     if not steps.written(root):
         log.notes.append(f"there is no {steps.FILE} in {root} yet: fleethub apply writes it")
-    log.notes += steps.beside(found, root)
+    log.notes += (*steps.beside(found, root), *profiles.elsewhere(root, access.home))
     return log.report()
 
 
@@ -172,17 +175,19 @@ def unregister_document(root: Path, access: Access) -> TangleClawReport:
 
     Where it was is remembered, for the next registration. Raises SharedDocumentError.
     """
-    from fleethub.integrations.tangleclaw import steps
+    from fleethub.integrations.tangleclaw import profiles, steps
 
     before = kept.read(root / ".fleethub")
     if before is None or not before.document:
         step = StepResult("document", StepOutcome.UNREGISTERED, "nothing was registered from this clone")
-        return TangleClawReport(access.base or access.default or (before.base if before else access.local), (step,))
+        base = access.base or access.default or (before.base if before else access.local)
+        return TangleClawReport(base, (step,), tuple(profiles.staying(root)))
     base = access.base or before.base
     log = steps.Log(base, root)
     with _client(log, _token(access, before, base), _ca(access, before, base), access.binding) as client:
         if client is not None and log.run("document", partial(steps.remove, client, before, base)):
             kept.write(root / ".fleethub", replace(before, document="", path=""))
+    log.notes += profiles.staying(root)
     return log.report()
 
 

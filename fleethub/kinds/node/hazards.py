@@ -109,7 +109,7 @@ def merged_findings(wanted: Mapping[Address, NodeResource], facts: Facts) -> Ite
 
 def secret_paths(resource: NodeResource) -> tuple[str, ...]:
     """Files with a node's secrets, relative to the fleet's folder; none for what lies outside of it."""
-    if "://" in resource.source.at or resource.source.at.startswith("~/"):
+    if "://" in resource.source.at or resource.source.at.startswith(("~/", "/")):
         return ()
     paths = [file.path for file in resource.material.files if file.of.format == "dotenv" or file.text.slots]
     return tuple(f"{resource.source.at}/{below}{path}" for path in paths for below in ("", ".fleethub/applied/"))

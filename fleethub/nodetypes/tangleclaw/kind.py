@@ -71,8 +71,9 @@ class TangleClawProfiles(Base):
 
         if node.manage != "wiring":
             yield f"{PROFILES} is TangleClaw's, and manage says that all of it is FleetHub's", 'write manage = "wiring"'
-        if not node.target.startswith(("ssh://", HOME)):
-            yield f"its target {node.target} is not TangleClaw's folder", f'"{HOME}", or "ssh://user@host/home/user/…"'
+        if not node.target.startswith(("ssh://", HOME, "/")):
+            hint = f'"{HOME}", its whole path where TANGLECLAW_HOME names another, or "ssh://user@host/home/user/…"'
+            yield f"its target {node.target} is not TangleClaw's folder", hint
         chain, named = [to.label for to in endpoints(fleet, node)], self._profiles(node)
         for profile, model in named.items():
             if model not in chain:
