@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 #: What make test-long runs: all that make test leaves out, and the laws with many more examples.
 LONG ?= long or hypothesis
 
-.PHONY: demo dist test test-long test-real lint bench bench-ssh clean
+.PHONY: demo dist docs test test-long test-real lint bench bench-ssh clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -23,6 +23,15 @@ demo: $(VENV)/.ready  ## the main job on an embedded stand-in fleet
 
 dist: $(VENV)/.ready  ## a wheel that installs without this folder
 	rm -rf dist && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+$(VENV)/.docs: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
+	touch $@
+
+docs: $(VENV)/.docs  ## the site, in build/site: every link is checked, and nothing is loaded from elsewhere
+	$(BIN)/python -m docs.site pages build/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python -m docs.site check build/site
 
 # worksteal: each worker starts with one half in a row, so that what a module's tests share is started once.
 test: $(VENV)/.ready  ## all tests but the long ones, and says how many those are
