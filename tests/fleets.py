@@ -100,6 +100,13 @@ class Spec:
         """Limits of a node's key, or (with ``models``) a key that no node uses."""
         return self._naming(*fields.get("also", ()), *fields.get("models", ()))._add("keys", name, fields)
 
+    def check(self, name: str, about: str, expression: str | None = None, **fields: Any) -> Spec:
+        """A check of the fleet's own, asked of each ``about``."""
+        usual = {"message": f"{{name}} is not {name}", **fields} if expression is not None else fields
+        block = {"name": name, "for": about, **({"expression": expression} if expression is not None else {}), **usual}
+        block = {name: value for name, value in block.items() if value is not None}
+        return replace(self, doc={**self.doc, "check": [*self.doc.get("check", ()), block]})
+
     def __repr__(self) -> str:
         shown = {k: v for k, v in self.doc.items() if k in ("proxies", "defaults", "nodes", "keys")}
         return f"Spec({shown})"

@@ -9,7 +9,7 @@ from fleethub.fleetspec import report
 from fleethub.fleetspec.schema import Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.model.address import Address
-from fleethub.model.finding import CODES, FATAL, Finding
+from fleethub.model.finding import CHECK, CODES, FATAL, Finding
 from fleethub.model.fleet import Acknowledged
 from fleethub.model.written import KeyPath
 
@@ -22,8 +22,9 @@ def check_accept(context: CheckContext) -> Iterator[Finding]:
     seen = set()
     for number, one in enumerate(context.spec.accept):
         path: KeyPath = ("accept", number)
-        if one.code not in CODES:
-            hint = report.nearest(one.code, CODES, "code")
+        own = [CHECK + check.name for check in context.spec.check]
+        if one.code not in CODES and one.code not in own:
+            hint = report.nearest(one.code, (*CODES, *own), "code")
             yield context.finding("spec.value", f"no finding is called {report.shown(one.code)}", (*path, "code"), hint)
         elif one.code in FATAL or one.code.startswith("spec."):
             hint = "correct what it says"

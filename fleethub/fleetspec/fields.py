@@ -20,6 +20,7 @@ from fleethub.fleetspec.values import (
     certificates,
     duration,
     env_value,
+    expression,
     label,
     matching,
     name,
@@ -84,6 +85,20 @@ EnvValue = Annotated[
     WithJsonSchema({"anyOf": [*_REFERENCES["anyOf"], _PLAIN]}),
 ]
 Line = Annotated[str, AfterValidator(one_line), WithJsonSchema({"type": "string", "minLength": 1})]
+Expression = Annotated[
+    str, AfterValidator(expression), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 2000})
+]
+EntryPoint = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}:[A-Za-z0-9][A-Za-z0-9._-]{0,100}",
+            'must be "PACKAGE:NAME"',
+            "an installed package, and a name that it has in its entry points of fleethub.checks",
+        )
+    ),
+    _text("^[A-Za-z0-9][A-Za-z0-9._-]*:[A-Za-z0-9][A-Za-z0-9._-]*$", "acme-checks:budgets"),
+]
 Label = Annotated[str, AfterValidator(label), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128})]
 FleetId = Annotated[
     str,

@@ -17,6 +17,7 @@ from fleethub.fleetspec.checks import GROUPS, CheckContext, check
 from fleethub.fleetspec.consumers import check_consumers
 from fleethub.fleetspec.merge import MergedNode, merged_nodes
 from fleethub.fleetspec.nodes import check_nodes
+from fleethub.fleetspec.own_checks import check_checks
 from fleethub.fleetspec.renames import check_moved
 from fleethub.fleetspec.resolve import resolve
 from fleethub.fleetspec.sources import MAIN, Overlay, Sources, digest, read_includes, read_main
@@ -99,6 +100,7 @@ def _judge(sources: Sources) -> tuple[Fleet | None, list[Finding], dict[str, tup
         *check(context),
         *check_moved(context),
         *check_accept(context),
+        *check_checks(context),
         *check_consumers(context),
         *check_nodes(context, nodes),
     ]

@@ -12,6 +12,7 @@ from fleethub.engines.registry import ENGINES
 from fleethub.fleetspec.accept import acknowledged
 from fleethub.fleetspec.chains import LookupFailure, entries, hop, proxy_of
 from fleethub.fleetspec.merge import OWN, MergedNode
+from fleethub.fleetspec.own_checks import own_checks
 from fleethub.fleetspec.renames import renamed
 from fleethub.fleetspec.schema import Spec
 from fleethub.fleetspec.sources import Sources
@@ -68,6 +69,7 @@ def resolve(spec: Spec, nodes: list[MergedNode], sources: Sources, types: Mappin
         keys={n: _key(k, common("keys", n, k)) for n, k in spec.keys.items()},
         moved=renamed(spec),
         acknowledged=acknowledged(spec, sources),
+        checks=own_checks(spec, sources),
         notify={n: _told(n, t) for n, t in spec.notify.items()},
         agents={n: _agent(n, a) for n, a in spec.agents.items()},
     )

@@ -19,6 +19,7 @@ from fleethub.fleetspec.tables.consuming import ConsumerTable, DefaultsTable, No
 from fleethub.fleetspec.tables.fleet import (
     AcceptTable,
     AgentTable,
+    CheckTable,
     FleetTable,
     MovedTable,
     NotifyTable,
@@ -49,6 +50,7 @@ class Spec(Table):
     )
     notify: dict[v.Name, NotifyTable] = Field({}, description="Who is told what is wrong, by name")
     accept: list[AcceptTable] = Field([], description="Warnings that are known; only in the main file")
+    check: list[CheckTable] = Field([], description="Rules of the fleet's own; in any file")
     moved: list[MovedTable] = Field([], description="Nodes and consumers that were renamed; only in the main file")
 
 

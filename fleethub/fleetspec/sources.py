@@ -250,7 +250,9 @@ def _join(
             )
             continue
         mine = sources.doc.get(group)
-        if mine is None:
+        if group == "check" and isinstance(mine, list) and isinstance(table, list):
+            _behind(sources, group, mine, table, places)
+        elif mine is None:
             sources.doc[group] = table
             taken.add((group,))
         elif isinstance(mine, dict) and isinstance(table, dict):
@@ -265,6 +267,21 @@ def _join(
     for path, place in places.items():
         if path[:1] in taken or path[:2] in taken:
             sources.places[path] = place
+
+
+def _behind(
+    sources: Sources,
+    group: str,
+    mine: list[Any],
+    table: list[Any],
+    places: dict[KeyPath, tuple[SourceLocation, SourceLocation]],
+) -> None:
+    """Blocks without a name, behind those of earlier files."""
+    before = len(mine)
+    mine += table
+    for path, place in places.items():
+        if path[0:1] == (group,) and len(path) > 1 and isinstance(path[1], int):
+            sources.places[(group, path[1] + before, *path[2:])] = place
 
 
 def _twice(sources: Sources, path: KeyPath, place: SourceLocation) -> None:

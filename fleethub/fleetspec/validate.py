@@ -24,6 +24,7 @@ from fleethub.model.text import bare as without_credentials
 from fleethub.model.written import KeyPath
 
 ROUNDS = 5
+LISTS = ("accept", "check", "moved")  # blocks without a name
 OWN = ("spec.value", "spec.name", "spec.literal-secret")
 WRONG_TYPE = {
     "string_type": "must be text in quotes",
@@ -141,8 +142,8 @@ def _blamed(path: KeyPath, whole: bool) -> tuple[KeyPath, KeyPath]:
     A table's field is taken out, or (``whole``: a field is missing) the table itself.
     """
     group = path[0]
-    single = group in ("fleet", "policy", "include", "accept", "moved")
-    value = path[: 1 if group in ("include", "accept", "moved") else 2 if single or (whole and len(path) == 3) else 3]
+    single = group in ("fleet", "policy", "include", *LISTS)
+    value = path[: 1 if group in ("include", *LISTS) else 2 if single or (whole and len(path) == 3) else 3]
     return value, path[: 1 if single else 2]
 
 

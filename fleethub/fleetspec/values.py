@@ -32,6 +32,7 @@ SIZE_UNITS |= {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 TIME_UNITS = {"ms": Fraction(1, 1000), "s": 1, "m": 60, "h": 3600, "d": 86400}
 PARAM_UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
+LONGEST_EXPRESSION = 2000
 REFERENCE_HELP = 'write "env:NAME", "file:PATH" or "command:ARGV", or a list of them: the first that resolves'
 
 
@@ -202,6 +203,15 @@ def one_line(value: str) -> str:
     """Text without line breaks, control characters or marks that turn it round; not empty."""
     if not value.strip() or not value.isprintable():
         raise bad("spec.value", "must be text: not empty, on one line, of visible characters and spaces")
+    return value
+
+
+def expression(value: str) -> str:
+    """Lines of visible characters, at most 2,000 characters; not empty."""
+    if len(value) > LONGEST_EXPRESSION:
+        raise bad("spec.value", f"must be at most {LONGEST_EXPRESSION:,} characters", "split it into several checks")
+    if not value.strip() or not value.replace("\n", "").replace("\t", "").isprintable():
+        raise bad("spec.value", "must be text: not empty, of visible characters, spaces and line breaks")
     return value
 
 

@@ -46,6 +46,8 @@ class Finding:
 
 
 E, W = Severity.ERROR, Severity.WARNING
+#: How the codes of a fleet's own checks begin (``[[check]]``); each finding of one brings its severity along.
+CHECK = "check."
 
 #: code -> severity, what it means. The documentation's table is made from this one.
 CODES: dict[str, tuple[Severity, str]] = {
@@ -64,7 +66,8 @@ CODES: dict[str, tuple[Severity, str]] = {
     "spec.version": (E, "required_version is not met by this FleetHub"),
     "spec.literal-secret": (E, "a secret written into the spec instead of a reference"),
     "spec.uncommitted": (E, "a rollback would overwrite edits of the spec that neither git nor the history knows"),
-    "spec.placeholder": (E, "a brace other than {host} and {name}"),
+    "spec.placeholder": (E, "a brace around what is no placeholder there"),
+    "spec.expression": (E, "the expression of a check is not CEL, or asks for what there is not"),
     "chain.duplicate": (E, "one model twice in a chain by the same way"),
     "chain.no-proxy": (E, "a model of a chain is on no proxy and names no endpoint"),
     "model.proxies": (E, "a model whose backends have different proxies"),
@@ -216,6 +219,9 @@ CODES: dict[str, tuple[Severity, str]] = {
     "audit.models-do-not-fit": (E, "what keys may call on one server does not fit there together"),
     "audit.fallback-leaves": (W, "a model of the house falls back to one outside of it"),
     "audit.fallback-missing": (E, "a model falls back to one that the proxy does not have"),
+    # the fleet's own checks; what one finds has its name: check.NAME
+    "check.failed": (E, "a check of the spec has no answer: its expression, or its function, failed"),
+    "check.unknown": (W, "whether a check of the spec holds is not known, for what it asks for is not known"),
     # policy
     "resource.protected": (E, "a protected resource would be deleted"),
     "stop.deletes": (E, "the plan deletes more of a kind than [policy] max_delete_percent"),

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
-from fleethub.model.finding import SourceLocation
+from fleethub.model.finding import Severity, SourceLocation
 from fleethub.model.observation import Source
 from fleethub.model.secret import SecretRef
 
@@ -362,6 +362,23 @@ class Acknowledged:
     place: SourceLocation | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule of the fleet's own, asked of each entry of a sort (``about``): an expression, or the function that an
+    entry point ``package:name`` leads to (``use``). ``at``: where the expression or the entry point is written.
+    """
+
+    name: str
+    about: Literal["node", "key", "model", "backend", "fleet", "change"]
+    severity: Severity = Severity.ERROR
+    expression: str = ""
+    use: str = ""
+    message: str = ""
+    hint: str = ""
+    place: SourceLocation | None = None
+    at: SourceLocation | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
     """The whole spec. ``root`` is the absolute path of its folder; ``digest`` is over the files' bytes.
@@ -394,6 +411,7 @@ class Fleet:
     ssh_program: bool = False
     moved: Mapping[Address, Address] = field(default_factory=dict)  # who has another name now, by the old one
     acknowledged: tuple[Acknowledged, ...] = ()
+    checks: tuple[Check, ...] = ()
     notify: Mapping[str, Notify] = field(default_factory=dict)
     agents: Mapping[str, Agent] = field(default_factory=dict)  # where there is any, no other may edit
 

@@ -161,7 +161,7 @@ def uses(fleet: Fleet) -> tuple[Use, ...]:
 
 
 def runs(fleet: Fleet) -> tuple[Run, ...]:
-    """Every command of the spec: those of references, and those that start and end nodes."""
+    """Every command of the spec: those of references, those that start and end nodes, and functions of checks."""
     found = [*_commands(fleet.key_seed, SEED), *_commands(fleet.state.reference, STATE)]
     for proxy in fleet.proxies.values():
         found += _commands(proxy.master_key, f"proxy.{proxy.name} master_key")
@@ -175,7 +175,13 @@ def runs(fleet: Fleet) -> tuple[Run, ...]:
             found.append(Run(shlex.join(node.command), f"{node.address} {'restart' if node.consumer else 'command'}"))
         if node.stop:
             found.append(Run(shlex.join(node.stop), f"{node.address} stop"))
+    found += [Run(function_line(check.use), f"check {check.name}") for check in fleet.checks if check.use]
     return tuple(dict.fromkeys(found))
+
+
+def function_line(use: str) -> str:
+    """What is trusted where a check is a function, as a line: ``python-entry-point fleethub.checks PACKAGE:NAME``."""
+    return shlex.join(("python-entry-point", "fleethub.checks", use))
 
 
 def _commands(ref: SecretRef | str | None, what: str) -> Iterable[Run]:

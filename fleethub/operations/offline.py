@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from fleethub.checks.answers import Evaluate
 from fleethub.kinds import KINDS
 from fleethub.kinds.values import Inputs
+from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts, GpuReading, ServerReading
+from fleethub.model.finding import CHECK, Severity
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Source
+from fleethub.model.observation import Lockfile, Source
 from fleethub.model.plan import Plan
 from fleethub.model.secret import Slot, Text
+from fleethub.model.trust import Guard
 from fleethub.observing import now
 from fleethub.observing.cache import FACTS, Cache
 from fleethub.operations.outcome import Outcome
+from fleethub.operations.own_checks import evaluator
 from fleethub.operations.plan import plan_exit
 from fleethub.operations.spec import open_fleet
 from fleethub.placement.planned import planned_sets
@@ -42,11 +47,28 @@ def run(path: Path, detailed: bool = False) -> Outcome[Plan]:
     lockfile = recalled(Path(fleet.root), bool(fleet.state.store))
     inputs = Inputs(fleet, Blind(), opened.rendered)
     wanted = {r.address: r for kind in KINDS.values() for r in kind.desired(inputs)}
-    plan = offline_plan(fleet, lockfile, wanted, facts_of(fleet), opened.findings)
+    plan = offline_plan(fleet, lockfile, wanted, facts_of(fleet), opened.findings, _asking(fleet, lockfile))
     if fleet.state.store:
         knew = f"this machine last saw apply {lockfile.serial}" if lockfile else "this machine never saw any of it"
         plan = replace(plan, notes=(*plan.notes, f"what was applied is kept in a store that was not asked; {knew}"))
     return Outcome(plan, plan_exit(plan, detailed), plan.findings)
+
+
+def of_checks(path: Path) -> Outcome[Plan]:
+    """What the fleet's own checks find in the plan of ``run``; raises as that does."""
+    done = run(path)
+    found = tuple(f for f in done.findings if f.code.startswith(CHECK))
+    return Outcome(done.data, Exit.REFUSED if any(f.severity is Severity.ERROR for f in found) else Exit.FINE, found)
+
+
+def _asking(fleet: Fleet, lockfile: Lockfile | None) -> Evaluate | None:
+    """Who asks the fleet's checks; the record of this machine is opened for functions alone."""
+    if not fleet.checks:
+        return None
+    from fleethub.operations.trust import settle
+
+    functions = any(check.use for check in fleet.checks)
+    return evaluator(fleet, settle(fleet, lockfile).guard if functions else Guard())
 
 
 def facts_of(fleet: Fleet) -> Facts:

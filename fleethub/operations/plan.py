@@ -17,6 +17,7 @@ from fleethub.model.plan import Plan, Why
 from fleethub.operations import merge_driver, sessions
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
+from fleethub.operations.own_checks import evaluator
 from fleethub.operations.targets import for_owner, orders_notes, orders_of, others, others_notes, part_notes, part_of
 from fleethub.operations.workplace import Workplace
 from fleethub.state.session_summary import LOCKFILE, stamps
@@ -75,7 +76,8 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
         facts = workplace.read([_asking(s, asked) for s in sources(fleet, wanted, lockfile)], asked.reads)
     findings = [*(workplace.opened.findings if not asked.destroy else ()), *trust.findings, *unresolved(workplace)]
     repair = workplace.fleet.policy.drift != "stop" if asked.repair is None else asked.repair
-    plan = make_plan(fleet, lockfile, wanted, facts, resolver, findings, repair, trust.blocks, part, orders)
+    asking = evaluator(fleet, trust.guard) if not asked.destroy else None
+    plan = make_plan(fleet, lockfile, wanted, facts, resolver, findings, repair, trust.blocks, part, orders, asking)
     if plan.fatal:
         from fleethub.operations.behind import advised
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from fleethub.checks.answers import Evaluate
+from fleethub.checks.refusing import of_all, refused_loads
+from fleethub.checks.view import DONE
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import behind
 from fleethub.kinds.readdress import readdressed, renaming
@@ -19,7 +22,8 @@ from fleethub.model.observation import AnyLocked, AnyResource, Lockfile
 from fleethub.model.plan import Action, Blocker, Change, Plan, Why
 from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.planned import planned_sets
-from fleethub.planning.acknowledged import acknowledge
+from fleethub.planning.acknowledged import acknowledge, refused
+from fleethub.planning.checked import checked
 from fleethub.planning.guards import before_any_request
 from fleethub.planning.summary import sentence
 
@@ -32,8 +36,11 @@ def offline_plan(
     wanted: Mapping[Address, AnyResource],
     facts: Facts,
     findings: Sequence[Finding] = (),
+    evaluate: Evaluate | None = None,
 ) -> Plan:
-    """The plan without steps, which nobody can apply. ``facts``: what earlier commands saw of the backends."""
+    """The plan without steps, which nobody can apply. ``facts``: what earlier commands saw of the backends;
+    ``evaluate``: who asks the fleet's own checks.
+    """
     fatal = before_any_request(fleet, lockfile, None)
     if any(f.code in FATAL for f in fatal):
         return Plan("", fleet.name, "Nothing was decided: see the findings.", findings=(*findings, *fatal), fatal=True)
@@ -43,10 +50,22 @@ def offline_plan(
     assessments = [
         assess(fleet, b, facts, before.get(b.name, ()), after.get(b.name, ())) for b in fleet.backends.values()
     ]
-    refused = {alias: why for one in assessments for alias, why in one.refused.items()}
+    loads = tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None)
+    held = {alias: why for one in assessments for alias, why in one.refused.items()}
     stays = {thing for want in wanted.values() for thing in want.needs} - wanted.keys()  # used, so not deleted
-    judged = [_judged(a, wanted.get(a), known.get(a), refused) for a in sorted({*wanted, *known.keys() - stays})]
-    judged = _succeeding(judged, wanted, known)
+
+    def judged_with(held: Mapping[str, Blocker]) -> list[tuple[Change | None, tuple[Finding, ...]]]:
+        every = [_judged(a, wanted.get(a), known.get(a), held) for a in sorted({*wanted, *known.keys() - stays})]
+        return _succeeding(every, wanted, known)
+
+    judged = judged_with(held)
+    changing = [change for change, _ in judged if change is not None and change.action in DONE]
+    by_checks = checked(fleet, wanted, loads, lambda: changing, evaluate)
+    errors = refused(by_checks, fleet, facts.at)
+    if more := {alias: why for (_, alias), why in refused_loads(errors, fleet).items()}:
+        judged = judged_with({**more, **held})
+    judged = [(_held(change, errors, fleet) if change else None, found) for change, found in judged]
+    judged = _unused(judged, wanted)
     every = [change for change, _ in judged if change is not None]
     every += [
         Change(now, Action.RECORD, title=KINDS[now.kind].title(now))
@@ -58,8 +77,10 @@ def offline_plan(
         fleet=fleet.name,
         sentence="",
         changes=tuple(sorted(every, key=lambda change: change.address)),
-        findings=tuple(dict.fromkeys((*findings, *(f for _, found in judged for f in found), *_of(assessments)))),
-        loads=tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None),
+        findings=tuple(
+            dict.fromkeys((*findings, *(f for _, found in judged for f in found), *_of(assessments), *by_checks))
+        ),
+        loads=loads,
         serial=lockfile.serial if lockfile else 0,
         lineage=lockfile.lineage if lockfile else "",
         spec=fleet.digest,
@@ -87,6 +108,35 @@ def _succeeding(
         else (change, found)
         for change, found in judged
     ]
+
+
+def _held(change: Change, errors: Iterable[Finding], fleet: Fleet) -> Change:
+    """The change, blocked where an error of a check is about it, or about all."""
+    mine = [f for f in errors if f.address == change.address or of_all(f, fleet)]
+    if not mine or change.action not in DONE:
+        return change
+    blockers = tuple(Blocker(Why.REFUSED, finding.message) for finding in mine)
+    return replace(change, action=Action.BLOCKED, blockers=(*blockers, *change.blockers))
+
+
+def _unused(
+    judged: Sequence[tuple[Change | None, tuple[Finding, ...]]], wanted: Mapping[Address, AnyResource]
+) -> list[tuple[Change | None, tuple[Finding, ...]]]:
+    """What is only made for consumers that are refused is not made either."""
+    held = {change.address: change for change, _ in judged if change is not None and change.action is Action.BLOCKED}
+    users: dict[Address, list[Address]] = {}
+    for address, want in wanted.items():
+        for thing in want.needs:
+            users.setdefault(thing, []).append(address)
+    made = []
+    for change, found in judged:
+        if change is not None and change.action is Action.CREATE and KINDS[change.address.kind].provable:
+            using = users.get(change.address, [])
+            if using and all(user in held for user in using):
+                why = Blocker(Why.WAITS, f"waits for {using[0]}: {held[using[0]].blockers[0].reason}")
+                change = replace(change, action=Action.BLOCKED, blockers=(why, *change.blockers))
+        made.append((change, found))
+    return made
 
 
 def _of(assessments: Iterable[Assessment]) -> Iterable[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from fleethub.checks.answers import Evaluate
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import in_use, record
 from fleethub.kinds.readdress import readdressed, renaming
@@ -22,6 +23,7 @@ from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.backends import unreadable
 from fleethub.placement.planned import planned_sets
 from fleethub.planning.acknowledged import acknowledge
+from fleethub.planning.checked import changes_of, checked, hold_checked
 from fleethub.planning.explicit import forget, let_stay, prune
 from fleethub.planning.gates import gate, hold_shared, hold_unused, let_go
 from fleethub.planning.guards import after_reading
@@ -49,11 +51,13 @@ def make_plan(
     blocks: Mapping[str, str] = MappingProxyType({}),
     part: Part = WHOLE,
     orders: Orders = NO_ORDERS,
+    evaluate: Evaluate | None = None,
 ) -> Plan:
     """The whole plan; ``findings`` are those made before (spec, rendering) and are carried along.
 
     ``blocks``: a block of the spec, or an address, that nothing was asked for -> why: what is of it is unknown.
     ``part``: the part of the fleet that it is to be about. ``orders``: what is done because somebody said so.
+    ``evaluate``: who asks the fleet's own checks; None: they are not asked.
     """
     renamed: dict[Address, Address] = {}
     if lockfile is not None:
@@ -68,6 +72,7 @@ def make_plan(
     assessments = [
         assess(fleet, b, facts, before.get(b.name, ()), after.get(b.name, ())) for b in fleet.backends.values()
     ]
+    loads = tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None)
     locked = lockfile.resources if lockfile else {}
     readings = [
         f
@@ -92,6 +97,9 @@ def make_plan(
     state.successors = {a: s for a in items if (s := successor(a)) is not None}
     left = frozenset[Address]() if part.whole else leave_out(state, part)
     stops = hold(state, fleet, orders, before, after)
+    by_checks = () if orders.uninstall else checked(fleet, wanted, loads, lambda: changes_of(state), evaluate)
+    by_checks = tuple(f for f in by_checks if f.address not in left)
+    refusing = hold_checked(state, fleet, by_checks, facts.at)
     for consumer, needs in state.needs.items():
         for thing in needs:
             state.users.setdefault(thing, []).append(consumer)
@@ -106,7 +114,7 @@ def make_plan(
     every += [change for change, _ in pruned.values()]
     changes = [c for c in every if c.address not in left]
     stops += (over := exceeded(changes, lockfile, state, fleet, orders))
-    changes = stopped(changes, over)
+    changes = stopped(changes, (*over, *refusing))
     if fleet.policy.unreachable == "fail":
         changes = all_or_nothing(changes)
     if not any(c.action is not Action.BLOCKED for c in changes):
@@ -116,6 +124,7 @@ def make_plan(
         *findings,
         *(f for v in state.verdicts.values() for f in v.findings),
         *stops,
+        *by_checks,
         *(f for w in steps.values() for f in w.findings),
         *(f for a, item in items.items() for f in KINDS[a.kind].remarks(item)),
         *(f for n, kind in KINDS.items() for f in kind.orphans(tuple(of_kind(n, items).values()), fleet, context)),
@@ -134,7 +143,7 @@ def make_plan(
         ),
         findings=tuple(f for f in dict.fromkeys(found) if f.address is None or f.address not in left),
         steps=ordered,
-        loads=tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None),
+        loads=loads,
         fits=_fits(assessments, lockfile),
         planned=_planned_after({a.load.backend: a.planned for a in assessments}, before, state),
         serial=lockfile.serial if lockfile else 0,

@@ -162,6 +162,10 @@ CASES: dict[str, tuple[str, dict]] = {
         "spec.placeholder",
         {"add": 'target = "out/{nmae}"\nfiles = { env = "{x}.env" }\nenv = { A = { value = "${B}" } }\n'},
     ),
+    "check": (
+        "spec.expression",
+        {"add": "[[check]]\nname = 'a'\nfor = 'node'\nexpression = 'node.x'\nmessage = 'm'\n"},
+    ),
     "chain-duplicate": (
         "chain.duplicate",
         {"swap": [('["small"]', '["small", { model = "big" }, "small"]')]},

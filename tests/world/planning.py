@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 
+from fleethub.checks.answers import Evaluate
 from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds import KINDS
 from fleethub.kinds.key import floors
@@ -29,6 +30,7 @@ def plan(
     repair: bool | None = None,
     part: Part = WHOLE,
     orders: Orders = NO_ORDERS,
+    evaluate: Evaluate | None = None,
 ) -> Plan:
     """What ``fleethub plan`` makes of the spec here; ``facts``: instead of what is there to be read.
 
@@ -50,6 +52,7 @@ def plan(
         repair,
         part=part,
         orders=orders,
+        evaluate=evaluate,
     )
 
 

@@ -115,8 +115,28 @@ class NotifyTable(Table):
     )
 
 
+class CheckTable(Table):
+    """A rule of the fleet's own: an expression in CEL, or a function that an installed package brings."""
+
+    name: v.Name = Field(description="Its name: what it finds has the code check.NAME")
+    about: Literal["node", "key", "model", "backend", "fleet", "change"] = Field(
+        alias="for", description="What it is asked of, each by itself"
+    )
+    expression: v.Expression | None = Field(
+        None, description="What must be true, like \"node.owner != ''\" (CEL; the fields: docs/checks.md)"
+    )
+    use: v.EntryPoint | None = Field(
+        None, description='Or a function: "PACKAGE:NAME", an entry point of the group fleethub.checks'
+    )
+    severity: Literal["error", "warning"] = Field("error", description="error refuses what it is about; default: error")
+    message: v.Line | None = Field(
+        None, description="What is wrong where it does not hold; {name}, {owner} and other fields expand"
+    )
+    hint: v.Line | None = Field(None, description="What to do then")
+
+
 class AcceptTable(Table):
-    """A warning that is known: plans show it as one line, until a day. An error is never accepted."""
+    """A finding that is known: plans show it as one line, until a day. Of errors only those of the fleet's checks."""
 
     code: v.Line = Field(description='The finding\'s code, like "capacity.exceeded"')
     address: v.Line | None = Field(None, description='Of what, like "backend.gpu"; default: of everything')

@@ -1,0 +1,207 @@
+"""The fleet, and the plan, as a check sees them: plain values, in which nothing is a secret or leads to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+from fleethub.checks.fields import FIELDS, UNKNOWABLE
+from fleethub.kinds.key.attributes import KeyAttrs
+from fleethub.model.address import Address, model, route
+from fleethub.model.capacity import Fit
+from fleethub.model.dataclass import dataclass
+from fleethub.model.finding import SourceLocation
+from fleethub.model.fleet import Backend, Block, Fleet, Hop, Model, Node
+from fleethub.model.observation import AnyResource
+from fleethub.model.plan import MISSING, Action, Change, Load
+from fleethub.placement.planned import PlannedSet, planned_sets
+
+Entry = dict[str, Any]
+#: Changes that a check sees: what is blocked for another reason is judged when it is not.
+DONE = (Action.CREATE, Action.UPDATE, Action.DELETE)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An entry of the view, with what a finding about it names: its address, and where the spec has it."""
+
+    entry: Entry
+    address: Address
+    place: SourceLocation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All entries by what a check is asked of: ``node``, ``key``, ``model``, ``backend``, ``fleet``, ``change``."""
+
+    subjects: Mapping[str, Sequence[Subject]] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON: the entries by ``for``."""
+        return {about: [one.entry for one in subjects] for about, subjects in self.subjects.items()}
+
+
+def view_of(
+    fleet: Fleet, wanted: Mapping[Address, AnyResource], loads: Iterable[Load], changes: Iterable[Change]
+) -> View:
+    """``loads``: what is planned on each backend and whether it fits, as far as anybody knows."""
+    by_backend = {load.backend: load for load in loads}
+    nodes = [Subject(_node(node, fleet), node.address, node.place) for node in fleet.nodes.values()]
+    keys = list(_keys(fleet, wanted))
+    models = [_model(one, nodes, keys) for one in fleet.models.values()]
+    sets = planned_sets(fleet)
+    backends = [
+        _backend(one, by_backend.get(one.name), sets.get(one.name, ()), nodes) for one in fleet.backends.values()
+    ]
+    places = {one.address: one.place for one in (*nodes, *keys)}
+    changing = [
+        Subject(_change(change), change.address, places.get(change.address))
+        for change in changes
+        if change.action in DONE
+    ]
+    whole = Subject({"name": fleet.name}, Address("fleet", fleet.name))
+    return View(
+        {"node": nodes, "key": keys, "model": models, "backend": backends, "fleet": [whole], "change": changing}
+    )
+
+
+def _named(block: Block, address: Address) -> Entry:
+    return {
+        "address": str(address),
+        "name": block.name,
+        "owner": block.owner,
+        "projects": list(block.projects),
+        "labels": dict(block.labels),
+        "protected": block.protected,
+        "unknown": [],
+    }
+
+
+def _node(node: Node, fleet: Fleet) -> Entry:
+    chain = [_hop(hop, fleet) for hop in node.chain]
+    return {
+        **_named(node, node.address),
+        **{name: getattr(node, name) for name in ("consumer", "type", "host", "target", "image", "manage", "port")},
+        "key": node.key,
+        "variables": sorted(node.env),
+        "primary": chain[0] if chain else {},
+        "fallbacks": chain[1:],
+        "chain": chain,
+        "models": [hop["model"] for hop in chain],
+        "backends": sorted({name for hop in chain for name in hop["backends"]}),
+    }
+
+
+def _hop(hop: Hop, fleet: Fleet) -> Entry:
+    one = fleet.models[hop.model]
+    backends = [hop.backend] if hop.backend is not None else list(one.backends)
+    return {
+        "model": hop.model,
+        "direct": hop.direct,
+        "proxy": "" if hop.direct else one.proxy or "",
+        "backends": backends,
+        "cloud": not backends,
+        "context": one.context,
+        "capabilities": list(one.capabilities),
+    }
+
+
+def _keys(fleet: Fleet, wanted: Mapping[Address, AnyResource]) -> Iterator[Subject]:
+    users: dict[str, list[Node]] = {}
+    for node in fleet.nodes.values():
+        users.setdefault(node.key, []).append(node)
+    for address, want in wanted.items():
+        if not isinstance(want.attrs, KeyAttrs):
+            continue
+        block, using = fleet.keys.get(address.alias), users.get(address.alias, [])
+        given = block.given if block else {}
+        entry = {
+            **_named(block or Block(name=address.alias), address),
+            "owner": want.owner,
+            "protected": want.protected,
+            "proxy": address.owner,
+            "models": list(want.attrs.models),
+            "nodes": [node.name for node in using],
+            "limits": {name: _plain(value) for name, value in (block.limits if block else {}).items()},
+            "expires": given.get("expires", ""),
+            "routes": list(given.get("allowed_routes", ())),
+            "team": given.get("team", ""),
+            "tags": list(given.get("tags", ())),
+            "generation": want.generation,
+        }
+        place = block.place if block else next((node.place for node in using), None)
+        yield Subject(entry, address, place)
+
+
+def _model(one: Model, nodes: Iterable[Subject], keys: Iterable[Subject]) -> Subject:
+    if one.proxy is not None or not one.backends:
+        address = route(one.proxy or "", one.name)
+    else:
+        address = model(one.backends[0], one.name)
+    entry = {
+        **_named(one, address),
+        "backends": list(one.backends),
+        "cloud": not one.backends,
+        "proxy": one.proxy or "",
+        "route": one.route,
+        "context": one.context,
+        "quant": one.quant or "",
+        "capabilities": list(one.capabilities),
+        "pull": one.pull,
+        "digest": one.digest,
+        "nodes": [n.entry["name"] for n in nodes if one.name in n.entry["models"]],
+        "keys": sorted({k.entry["name"] for k in keys if one.name in k.entry["models"]}),
+    }
+    return Subject(entry, address, one.place)
+
+
+def _backend(one: Backend, load: Load | None, planned: PlannedSet, nodes: Iterable[Subject]) -> Subject:
+    address = Address("backend", one.name)
+    known = {name: value for name, value in _capacity(one, load, planned).items() if value is not None}
+    entry = {
+        **_named(one, address),
+        "host": one.host,
+        "proxy": one.proxy or "",
+        "engine": one.engine.engine if one.engine else "",
+        "gpus": [{"name": gpu.name, "vram": gpu.vram} for gpu in one.gpus],
+        "models": [entry.model for entry in planned],
+        "nodes": [n.entry["name"] for n in nodes if one.name in n.entry["backends"]],
+        **known,
+        "unknown": sorted({n for n in UNKNOWABLE if n in FIELDS["backend"]} - known.keys()),
+    }
+    return Subject(entry, address, one.place)
+
+
+def _capacity(one: Backend, load: Load | None, planned: PlannedSet) -> dict[str, int | str | None]:
+    """What is planned there, what there is and whether it fits; None: not known."""
+    total = load.total if load is not None and load.total is not None else sum(gpu.vram for gpu in one.gpus) or None
+    if not planned:
+        return {"planned": 0, "vram": total, "fit": Fit.FITS.value}
+    verdict = load.verdict if load else None
+    fit = verdict.fit.value if verdict is not None and verdict.fit is not Fit.UNKNOWN else None
+    return {"planned": load.after if load else None, "vram": total, "fit": fit}
+
+
+def _change(change: Change) -> Entry:
+    return {
+        "address": str(change.address),
+        "kind": change.address.kind,
+        "name": change.address.alias,
+        "owner": change.owner,
+        "action": change.action.value,
+        "fields": [
+            {"path": ".".join(f.path), "before": _plain(f.before), "after": _plain(f.after)} for f in change.fields
+        ],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if value is MISSING or value is None:
+        return None
+    if isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple | set | frozenset) else str(value)
