@@ -121,4 +121,5 @@ def _serve(server: Any, listening: socket.socket, snapshots: Any, interval: floa
     if reader.is_alive():  # a host that does not answer must not hold the end up; a read has nothing to lose
         sys.stdout.flush()
         os._exit(int(code))
+    snapshots.close()
     return code

@@ -19,6 +19,7 @@ from fleethub.model.trust import Guard
 
 if TYPE_CHECKING:
     from fleethub.clients.ssh import Remote, SshConfig
+    from fleethub.clients.ssh.kept import Kept
 
 __all__ = ["LARGEST_ERROR", "Local", "Output", "Shell", "ShellError", "Shells"]
 
@@ -50,11 +51,17 @@ class Shells:
 
     ``ssh_program``: log in through the ``ssh`` program everywhere, not only where it is needed. ``withheld``: the
     environment variables that hold the fleet's secrets; no program that ssh starts gets them. ``guard``: which machines
-    are logged in to; None: all.
+    are logged in to; None: all. ``kept``: where connections come from, and go at the end in place of being closed.
     """
 
-    def __init__(self, ssh_program: bool = False, withheld: Collection[str] = (), guard: Guard | None = None) -> None:
-        self._guard = guard
+    def __init__(
+        self,
+        ssh_program: bool = False,
+        withheld: Collection[str] = (),
+        guard: Guard | None = None,
+        kept: Kept | None = None,
+    ) -> None:
+        self._guard, self._kept = guard, kept
         self._ssh_program, self._withheld = ssh_program, frozenset(withheld)
         self._open: dict[str, Local | Remote] = {}
         self._config: SshConfig | None = None
@@ -80,14 +87,24 @@ class Shells:
                     if name not in self._withheld and not name.startswith("FLEETHUB_")
                 }
             )
-        return Remote(address, self._config, self._ssh_program)
+        known = self._kept.take(self._key(address)) if self._kept is not None else None
+        if known is not None:
+            known.renew(self._config)
+        return known or Remote(address, self._config, self._ssh_program)
+
+    def _key(self, address: str) -> tuple[str, bool, frozenset[str]]:
+        return address, self._ssh_program, self._withheld
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, or give them to where they are kept."""
         with self._lock:
-            for shell in self._open.values():
-                shell.close()
+            remotes = {address: shell for address, shell in self._open.items() if not isinstance(shell, Local)}
             self._open.clear()
+        if self._kept is not None:
+            self._kept.give((self._key(address), remote) for address, remote in remotes.items())
+            return
+        for remote in remotes.values():
+            remote.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +155,3 @@ class Local:
             return done
         except OSError as error:
             raise ShellError(f"this machine's sh cannot be started: {error.strerror or error}") from None
-
-    def close(self) -> None:
-        """Nothing stays open."""

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from fleethub.clients.ssh.kept import IDLE, Kept
 from fleethub.fleetspec import load
 from fleethub.lockfile.errors import LockfileError
 from fleethub.model.dataclass import dataclass
@@ -86,6 +87,7 @@ class SnapshotCache:
         self._path, self._encode, self._trusting = path, encode, trusting
         self._reading, self._planning = threading.Lock(), threading.Lock()
         self._snapshot, self._signature, self._trouble = Snapshot(), Signature(), ""
+        self._kept = Kept()
         self.refreshes = self.failures = 0
         with self._planning:
             self._plan_anew()
@@ -139,7 +141,7 @@ class SnapshotCache:
 
     def _observe(self) -> None:
         signature = self._sign()
-        with Workplace(self._path, trusting=self._trusting) as workplace:
+        with Workplace(self._path, trusting=self._trusting, kept=self._kept) as workplace:
             # every model, so that a question about any needs no request
             held = read_and_plan(workplace, PlanInput(every_model=True, only_look=True))
             taken = clock()
@@ -163,7 +165,13 @@ class SnapshotCache:
         """Refresh every ``interval`` seconds, with jitter, until ``stop`` is set."""
         while not stop.is_set():
             self.refresh()
+            if interval > IDLE:
+                self.close()
             stop.wait(interval * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - no secret
+
+    def close(self) -> None:
+        """Close what was left open for the next look."""
+        self._kept.close()
 
     def _plan_anew(self) -> None:
         """A snapshot of the files on disk and the last facts; reads no network."""
@@ -203,6 +211,8 @@ class SnapshotCache:
 
     def _sign(self) -> Signature:
         """Taken before the files are read: what changes meanwhile is seen by the next look."""
+        if self._signature and not self.changed():
+            return self._signature  # the spec need not be read for which files it is made of
         main = self._path / "fleet.toml" if self._path.is_dir() else self._path
         root = main.parent
         loaded = load(self._path)

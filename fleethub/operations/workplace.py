@@ -25,6 +25,7 @@ from fleethub.operations.stores import known, left_behind, lockfile_of, store_of
 from fleethub.stores.interface import Store
 
 if TYPE_CHECKING:
+    from fleethub.clients.ssh.kept import Kept
     from fleethub.model.trust import Guard
     from fleethub.operations.held import HeldPlan
     from fleethub.operations.trust import Trusting
@@ -42,10 +43,12 @@ class Workplace:
         store: Callable[[Fleet, Guard], Store] = store_of,
         lockfile: Lockfile | None = None,
         wait: float = 0,
+        kept: Kept | None = None,
     ) -> None:
         """Open the spec at ``path``, and the store of its state; what ``store`` gives is the giver's to close.
 
         ``lockfile``: the one to remember, where the store's own cannot be read. ``wait``: seconds to wait for the lock.
+        ``kept``: SSH connections of an earlier one, and for a later one.
         Raises SpecError, StoreError, and what ``operations.trust.settle`` raises.
         """
         from fleethub.clients.http import Http
@@ -78,7 +81,7 @@ class Workplace:
         guarded = (*(proxy.master_key for proxy in self.fleet.proxies.values()), self.fleet.state.reference)
         self.resolver = SecretResolver(self.root, self.fleet.key_seed, tuple(r for r in guarded if r), guard)
         self.http = Http(guard=guard, authorities=authorities(self.fleet))
-        self.shells = Shells(self.fleet.ssh_program, self.fleet.secret_variables, guard)
+        self.shells = Shells(self.fleet.ssh_program, self.fleet.secret_variables, guard, kept)
         self._locked, self._wait = False, wait
 
     def __enter__(self) -> Workplace:

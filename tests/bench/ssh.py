@@ -5,6 +5,8 @@
 * ``plan`` of 100 hosts that have nothing to do: beside pyinfra ``--dry --diff``, and 100 logins by fabric alone
 * logins to 100 hosts with 1,000 ``Host`` entries in ~/.ssh/config, and with one for them all
 
+* a refresh of 100 hosts by ``fleethub serve``, beside that of another commit (``--against``)
+
 All hosts are names for one sshd on this machine's loopback. Figures are processor time of client, children and sshd;
 rounds are taken in turn, and a ratio is the median of the rounds' ratios. Nothing fails: a shared machine is too noisy.
 """
@@ -19,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.fleets import trust
+from tests.bench.ssh_served import refreshes
 from tests.bench.sshd import Server, Spent, command, in_turn, ratio, table
 from tests.support import SEED
 
@@ -196,7 +199,8 @@ def entries(peers: Peers, rounds: int) -> None:
     found = in_turn({f"{many} Host entries": with_names(many), "1 Host entry": with_names(1)}, rounds)
     peers.server.names(PLAN)
     table(f"logins to {PLAN} hosts", found)
-    _say("a long ~/.ssh/config over a short one", *found.values(), goal=1.05)
+    long, short = found.values()
+    _say("a long ~/.ssh/config over a short one", long, short, 1.05)
 
 
 def _say(what: str, ours: list[Spent], theirs: list[Spent], goal: float = 0) -> None:
@@ -204,7 +208,7 @@ def _say(what: str, ours: list[Spent], theirs: list[Spent], goal: float = 0) -> 
     print(f"{what}: {cpu:.2f} (wall {wall:.2f})" + (f", aimed at {goal:g} at most" if goal else ""), flush=True)
 
 
-ROWS = {"apply": applies, "plan": plans, "entries": entries}
+ROWS = {"apply": applies, "plan": plans, "entries": entries, "serve": None}
 
 
 def main() -> int:
@@ -212,6 +216,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.ssh", description=__doc__)
     parser.add_argument("--pyinfra", default="", help="the pyinfra program; without it only the other peers are run")
     parser.add_argument("--rounds", type=int, default=5, help="of each row, in turn")
+    parser.add_argument("--against", metavar="REV", default="8fa18d5", help="whose server is run beside this one's")
     parser.add_argument("rows", metavar="ROW", nargs="*", help=f"only some of: {', '.join(ROWS)}")
     asked = parser.parse_args()
     program = str(Path(asked.pyinfra).absolute()) if asked.pyinfra else ""
@@ -223,7 +228,10 @@ def main() -> int:
         try:
             peers = Peers(folder, server, program)
             for row in asked.rows or ROWS:
-                ROWS[row](peers, asked.rounds)
+                if (run := ROWS[row]) is not None:
+                    run(peers, asked.rounds)
+                else:
+                    refreshes(peers, asked.rounds, asked.against, PLAN)
         finally:
             server.stop()
     return 0

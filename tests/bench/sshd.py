@@ -74,6 +74,10 @@ class Server:
             time.sleep(0.01)
         return sum(_times(pid))
 
+    def now(self) -> float:
+        """The same, with what sessions that are open have used so far."""
+        return _tree(self.process.pid)
+
     def spent(self, run: Callable[[], float]) -> Spent:
         """What ``run`` costs, which tells the seconds of its own processor time."""
         before, start = self.used(), time.perf_counter()
@@ -92,6 +96,15 @@ def _times(pid: int) -> tuple[float, float]:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     own, children = (int(fields[11]) + int(fields[12])), (int(fields[13]) + int(fields[14]))
     return own / TICKS, children / TICKS
+
+
+def _tree(pid: int) -> float:
+    """Seconds of a process and of all below it."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return sum(_times(pid)) + sum(_tree(int(child)) for child in children)
+    except OSError:  # it ended meanwhile, and its parent has its time
+        return 0.0
 
 
 def command(argv: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> float:

@@ -164,7 +164,7 @@ def test_whatever_goes_wrong_beside_the_network_is_told_and_ends_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshots = SnapshotCache(place.folder)
-    wrong = {"load": OSError(116, "Stale file handle"), "keep": ValueError("surrogates not allowed")}
+    wrong = {"read_and_plan": OSError(116, "Stale file handle"), "keep": ValueError("surrogates not allowed")}
     for what, error in wrong.items():
         with monkeypatch.context() as patch:
             patch.setattr(f"fleethub.operations.snapshots.{what}", Mock(side_effect=error))

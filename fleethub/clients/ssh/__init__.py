@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleethub.clients.process import Output, ShellError
 from fleethub.clients.requests_log import noted
 from fleethub.clients.ssh.config import SshConfig
 from fleethub.clients.ssh.destination import Destination
-from fleethub.clients.ssh.known_hosts import known
+from fleethub.clients.ssh.known_hosts import Known, known
 from fleethub.clients.ssh.needs import beyond
 from fleethub.clients.ssh.program import Program
-from fleethub.clients.ssh.text import Broken, NeedsProgram
+from fleethub.clients.ssh.text import Broken, NeedsProgram, Unopened
 
 if TYPE_CHECKING:
     from fleethub.clients.ssh.library import Library
@@ -23,6 +25,7 @@ __all__ = ["Remote", "SshConfig"]
 
 MISSING = "OpenSSH's ssh could, and is not installed here (Debian: apt-get install openssh-client)"
 AT_ONCE = 6  # scripts on one connection: an sshd allows ten sessions
+BELIEVED = 300.0  # seconds in which OpenSSH is not asked again where a kept connection would lead now
 log = logging.getLogger(__name__)
 #: Reads exactly as many bytes as the script has, whatever the login shell is; the rest stays on standard input. One
 #: read of dd gives what is there by then; byte by byte it would cost milliseconds. Scripts are ASCII.
@@ -46,6 +49,12 @@ class Remote:
         self.why: str | None = "ssh_program = true" if ssh_program else None
         self._lock = threading.Lock()
         self._gate = threading.Semaphore(AT_ONCE)
+        self._first = self.why
+        self._chain: list[tuple[Destination, Known]] = []
+        self._files: tuple[object, ...] = ()
+        self._asked = 0.0
+        self._old: Program | Library | None = None  # was kept from an earlier look
+        self._given = False  # and nobody used it since
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
         """Run a script there, as ``Shell`` says."""
@@ -60,20 +69,73 @@ class Remote:
         sink: Callable[[bytes], None] | None = None,
     ) -> Output:
         """Run a script there, as ``Shell`` says."""
-        code = script.encode("ascii")
         with self._gate:
-            with self._lock:
-                if self._connection is None:
-                    self._connection = self._connect()
-                connection = self._connection
+            connection = self._ready()
             try:
-                with noted(f"a script of {len(code)} bytes", f"on ssh://{self._address}") as note:
-                    done = connection.run(REMOTE.format(len(code)), code + stdin, timeout, feed, sink)
-                    note.ended = f"exit {done.code}"
-                return done
-            except Broken:
-                self._drop(connection)
-                raise
+                return self._run(connection, script, stdin, timeout, feed, sink)
+            except Unopened:
+                if connection is not self._old:
+                    raise
+            # it died unseen since an earlier look, and nothing was run on it
+            return self._run(self._ready(), script, stdin, timeout, feed, sink)
+
+    def _run(
+        self,
+        connection: Program | Library,
+        script: str,
+        stdin: bytes,
+        timeout: float,
+        feed: Iterable[bytes] | None,
+        sink: Callable[[bytes], None] | None,
+    ) -> Output:
+        code = script.encode("ascii")
+        try:
+            with noted(f"a script of {len(code)} bytes", f"on ssh://{self._address}") as note:
+                done = connection.run(REMOTE.format(len(code)), code + stdin, timeout, feed, sink)
+                note.ended = f"exit {done.code}"
+            return done
+        except Broken:
+            self._drop(connection)
+            raise
+
+    def _ready(self) -> Program | Library:
+        """The connection, made where there is none, or where a kept one is not what a login would make now."""
+        with self._lock:
+            given, self._given = self._given, False
+            if given and self._connection is not None and not self._holds(self._connection):
+                self._connection.close()
+                self._connection, self.why = None, self._first
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection
+
+    def keep(self) -> bool:
+        """Leave the connection open for a later look; whether there is one."""
+        with self._lock:
+            return self._connection is not None and self._connection.keep()
+
+    def renew(self, config: SshConfig) -> None:
+        """Go on after ``keep`` with what the files say now: where they say something else, it is connected anew."""
+        with self._lock:
+            self._config, self._old, self._given = config, self._connection, True
+
+    def _holds(self, connection: Program | Library) -> bool:
+        """Whether a kept connection is alive, and is what a login would make now."""
+        if not connection.alive():
+            return False
+        if self._files == self._config.files(self._known_hosts()) and time.monotonic() - self._asked < BELIEVED:
+            return True
+        try:
+            chain = self._config.of(self._address).chain
+            if [(hop, known(hop)) for hop in chain] != self._chain:
+                return False
+        except ShellError:
+            return False  # the login says why
+        self._asked, self._files = time.monotonic(), self._config.files(self._known_hosts())
+        return True
+
+    def _known_hosts(self) -> tuple[Path, ...]:
+        return tuple(path for hop, _ in self._chain for path in hop.known_hosts)
 
     def close(self) -> None:
         """Close the connection, and those to its jump hosts."""
@@ -88,7 +150,8 @@ class Remote:
 
     def _connect(self) -> Program | Library:
         host = self._config.of(self._address)
-        chain = [(hop, known(hop)) for hop in host.chain]
+        self._chain = chain = [(hop, known(hop)) for hop in host.chain]
+        self._asked, self._files = time.monotonic(), self._config.files(self._known_hosts())
         if self.why is None:
             self.why = next((why for hop, keys in chain if (why := beyond(hop, keys))), "")
         if self.why:

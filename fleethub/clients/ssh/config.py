@@ -6,11 +6,15 @@ Where no ``ssh`` is installed, ``fallback`` reads them.
 from __future__ import annotations
 
 import getpass
+import os
+import pwd
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 from types import MappingProxyType
 
 from fleethub.clients import process
@@ -31,6 +35,17 @@ class SshConfig:
         self.program = shutil.which("ssh", path=env.get("PATH"))
         self._found: dict[tuple[str, str | None, int | None], Future[Options | None]] = {}
         self._lock = threading.Lock()
+        self._stamps: tuple[object, ...] | None = None
+
+    def files(self, more: Iterable[Path]) -> tuple[object, ...]:
+        """What changes when a file is written in which OpenSSH looks, or one of ``more``: those of ``~/.ssh`` and
+        ``/etc/ssh``, looked at once. What else an Include names is not among them."""
+        with self._lock:
+            if self._stamps is None:
+                folders = [folder for home in homes() for folder in (home / ".ssh").glob("**")]
+                folders += Path("/etc/ssh").glob("**")
+                self._stamps = tuple(stamp(path) for folder in folders for path in sorted(folder.glob("*")))
+        return (self._stamps, tuple(stamp(path) for path in more))
 
     def of(self, address: str) -> Destination:
         """Where ``user@host:port`` leads; raises ShellError. A ``Match exec`` runs its command, as in ssh."""
@@ -100,6 +115,23 @@ class SshConfig:
             return None
         lines = [line for line in said.splitlines() if "terminating" not in line] or [f"it ended with {answer.code}"]
         raise ShellError(f"{host}: ssh cannot use its configuration: {'; '.join(lines)[:300]}")
+
+
+def homes() -> set[Path]:
+    """Where ``~`` may be: of this account, and of this process."""
+    found = {Path("~").expanduser()}
+    with suppress(KeyError):
+        found.add(Path(pwd.getpwuid(os.getuid()).pw_dir))
+    return found
+
+
+def stamp(path: Path) -> tuple[str, int, int, int] | None:
+    """What changes with a file; None for what is none, as a socket that comes and goes."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (str(path), found.st_mtime_ns, found.st_size, found.st_ino) if S_ISREG(found.st_mode) else None
 
 
 def where(user: str | None, port: int | None) -> list[str]:

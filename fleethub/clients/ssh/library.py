@@ -20,10 +20,12 @@ from fleethub.clients.ssh import destination as limits
 from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.identities import Login, Refused
 from fleethub.clients.ssh.known_hosts import HostKeyError, Known, kinds
-from fleethub.clients.ssh.text import Broken, NeedsProgram, by_hand, plain
+from fleethub.clients.ssh.text import Broken, NeedsProgram, Unopened, by_hand, plain
 from fleethub.clients.ssh.watchdog import WATCHDOG
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks land on the terminal
+#: Seconds until the other side is asked, between two questions, and how many it may leave without an answer.
+KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 #: What ``ssh -G`` calls the algorithms of each part of a handshake, and paramiko.
 ALGORITHMS = {"kexalgorithms": "kex", "ciphers": "ciphers", "macs": "digests", "hostkeyalgorithms": "key_types"}
 
@@ -96,6 +98,23 @@ class Library:
         finally:
             limit.end()
 
+    def alive(self) -> bool:
+        """Whether it is still open, as far as can be seen."""
+        transports = [hop.client.get_transport() for hop in self._hops]
+        return all(transport is not None and transport.is_active() for transport in transports)
+
+    def keep(self) -> bool:
+        """Leave it open for long; whether it still is. The system then asks the other side, which also keeps what is
+        in between from forgetting it."""
+        if not self.alive():
+            return False
+        with suppress(OSError, AttributeError):  # of the nearest hop: the others lead through it
+            sock = self._hops[-1].client.get_transport().sock
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in KEEPALIVE.items():
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+        return True
+
     def close(self) -> None:
         """Close the connection, and those to its jump hosts."""
         for hop in self._hops:
@@ -113,7 +132,10 @@ class Library:
         transport = self._hops[0].client.get_transport()
         with suppress(OSError, AttributeError):  # Linux: acknowledge at once what the server waits for
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        channel = transport.open_session(timeout=limits.CONNECT)
+        try:
+            channel = transport.open_session(timeout=limits.CONNECT)
+        except Exception as error:
+            raise Unopened(f"{self._address}: the connection broke ({plain(error)})") from None
         try:
             channel.exec_command(command)
             out, err, rest, spoken = bytearray(), bytearray(), memoryview(data), False

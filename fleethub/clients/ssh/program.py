@@ -18,7 +18,7 @@ from fleethub.clients.ssh import destination as limits
 from fleethub.clients.ssh.config import SshConfig, where
 from fleethub.clients.ssh.destination import Destination, parts
 from fleethub.clients.ssh.identities import troubles
-from fleethub.clients.ssh.text import Broken, program_says
+from fleethub.clients.ssh.text import Broken, Unopened, program_says
 
 #: Nothing is asked, nothing forwarded, nothing shared with anybody's own connections, no terminal.
 OPTIONS = {
@@ -106,7 +106,7 @@ class Program:
         all that ssh tells.
         """
         if self._master.poll() is not None:
-            raise Broken(f"{self._address}: the connection broke")
+            raise Unopened(f"{self._address}: the connection broke")
         argv = [*self._argv, "-o", "LogLevel=ERROR", "-o", "ControlMaster=no", *self._to, command]
         try:
             answer = process.run(argv, data, timeout, self._env, f"{self._address}: a script", feed, sink)
@@ -117,6 +117,14 @@ class Program:
                 self._master.wait(0.3)
                 raise Broken(f"{self._address}: the connection broke while a script ran")
         return answer
+
+    def alive(self) -> bool:
+        """Whether it is still open, as far as can be seen."""
+        return self._master.poll() is None
+
+    def keep(self) -> bool:
+        """Leave it open for long; whether it still is."""
+        return self.alive()
 
     def close(self) -> None:
         """Close the connection; whatever waits on it ends."""

@@ -8,11 +8,15 @@ from fleethub.clients.process import ShellError
 from fleethub.clients.ssh.destination import command as by_hand
 from fleethub.model.text import heard
 
-__all__ = ["Broken", "NeedsProgram", "by_hand", "plain", "program_says"]
+__all__ = ["Broken", "NeedsProgram", "Unopened", "by_hand", "plain", "program_says"]
 
 
 class Broken(ShellError):
     """The connection is of no more use."""
+
+
+class Unopened(Broken):
+    """The same, seen before anything was run."""
 
 
 class NeedsProgram(Exception):
