@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from io import StringIO
 
-from dotenv.parser import parse_stream
-
 _NAME = re.compile(r"\s*(?:export\s+)?([^=#\s]+)\s*=")
 
 
 def assignments(text: str) -> dict[str, str | None]:
     """Return the value of each variable, the last line of a name counting; None where that line cannot be read."""
+    from dotenv.parser import parse_stream
+
     found: dict[str, str | None] = {}
     for binding in parse_stream(StringIO(text.removeprefix("\ufeff"))):
         broken = _NAME.match(binding.original.string) if binding.error else None

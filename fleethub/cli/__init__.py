@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import re
 import sys
 from typing import Any, NoReturn
@@ -167,6 +168,7 @@ def cli(
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line; ends the process with the command's exit code."""
     gc.set_threshold(100_000, 20, 20)  # the usual 700 looks for garbage 150 times while modules are imported
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # nobody else's code, nor a look for it, in each start
     streams.fit()
     sys.exit(streams.judged(_run(argv)))
 

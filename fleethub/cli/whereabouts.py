@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -90,14 +89,20 @@ def program() -> tuple[str, ...]:
     beside = Path(sys.executable).parent / "fleethub"
     if os.access(beside, os.X_OK):
         return (str(beside),)
-    on_path = shutil.which("fleethub")
+    on_path = _on_path()
     return (str(Path(on_path).absolute()),) if on_path else (sys.executable, "-m", "fleethub")
+
+
+def _on_path() -> str | None:
+    from shutil import which  # which imports what packs archives
+
+    return which("fleethub")
 
 
 def called() -> str:
     """How this FleetHub is called here: by its name where PATH leads to it, else by the words of ``program``."""
     words = program()
-    on_path = shutil.which("fleethub")
+    on_path = _on_path()
     if on_path and len(words) == 1 and Path(on_path).resolve() == Path(words[0]).resolve():
         return "fleethub"
     return shlex.join(words)

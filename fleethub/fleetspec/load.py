@@ -7,8 +7,6 @@ from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 import fleethub
 from fleethub import nodetypes
 from fleethub.fleetspec import report
@@ -131,13 +129,17 @@ def _version(sources: Sources) -> Finding | None:
     """A spec for another FleetHub may mean other things by the same words, so nothing else is said then."""
     fleet = sources.doc.get("fleet")
     wanted = fleet.get("required_version") if isinstance(fleet, dict) else None
+    if not isinstance(wanted, str):
+        return None
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     try:
-        met = not isinstance(wanted, str) or SpecifierSet(wanted).contains(fleethub.__version__, prereleases=True)
+        met = SpecifierSet(wanted).contains(fleethub.__version__, prereleases=True)
     except InvalidSpecifier:
         return None  # the schema says so
     if met:
         return None
-    message = f"this fleet wants FleetHub {report.shown(str(wanted))}, and this is {fleethub.__version__}"
+    message = f"this fleet wants FleetHub {report.shown(wanted)}, and this is {fleethub.__version__}"
     place = sources.at(("fleet", "required_version"))
     return report.finding("spec.version", message, place, "install a FleetHub that fits, or change required_version")
 

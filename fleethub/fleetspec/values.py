@@ -12,7 +12,6 @@ from fractions import Fraction
 from typing import Any, LiteralString
 from urllib.parse import urlsplit
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic_core import PydanticCustomError
 
 from fleethub.model.dataclass import dataclass
@@ -244,6 +243,8 @@ def matching(pattern: str, message: str, hint: str = "") -> Callable[[str], str]
 
 def specifiers(value: str) -> str:
     """PEP 440 version specifiers."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     try:
         SpecifierSet(value)
     except InvalidSpecifier:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fleethub import folders
 from fleethub.fleetspec import load
 from fleethub.fleetspec.report import redacted
-from fleethub.kinds.node import sample
+from fleethub.kinds.node.merging import sample
 from fleethub.model.errors import InputError
 from fleethub.operations.spec import open_fleet
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fleethub import folders
-from fleethub.kinds.node import sample
+from fleethub.kinds.node.merging import sample
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.operations.outcome import Outcome

@@ -209,7 +209,25 @@ FILTERS: Mapping[str, Callable[..., Any]] = {COUNTED: counted, JOINED: joined, M
 
 
 class Rewrite(NodeTransformer):
-    """Puts the budget into a template's syntax tree."""
+    """Puts the budget into a template's syntax tree.
+
+    ``names``: those that it reads, with those of its own variables; ``others``: whether templates are rendered within.
+    """
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.others = False
+
+    def visit_Name(self, node: nodes.Name) -> nodes.Node:
+        """A name is as it is."""
+        self.names.add(node.name)
+        return node
+
+    def _other(self, node: nodes.Node) -> nodes.Node:
+        self.others = True
+        return self.generic_visit(node)
+
+    visit_Include = visit_Import = visit_FromImport = visit_Extends = _other
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
         """Each turn is charged with what stands in the body."""

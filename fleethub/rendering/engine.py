@@ -71,8 +71,9 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
         """Jinja's own place for a change of the syntax tree."""
-        self.reads[str(args[0])] = _read_by(source)
-        changed = budget.Rewrite().visit(source)
+        rewrite = budget.Rewrite()
+        changed = rewrite.visit(source)
+        self.reads[str(args[0])] = None if rewrite.others else frozenset(rewrite.names)
         changed.set_environment(self)
         return super()._generate(changed, *args, **kwargs)
 
@@ -140,14 +141,6 @@ class TemplateSet:
         finally:
             _MARKERS.reset(tokens[0])
             budget.CURRENT.reset(tokens[1])
-
-
-def _read_by(source: nodes.Template) -> frozenset[str] | None:
-    """The names that a template reads, with those of its own variables; None where others are rendered within it."""
-    others: tuple[type[nodes.Node], ...] = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
-    if any(source.find(other) is not None for other in others):
-        return None
-    return frozenset(name.name for name in source.find_all(nodes.Name))
 
 
 @lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from fleethub.model.fleet_status import FleetStatus
 
@@ -24,7 +25,7 @@ def save(status: FleetStatus) -> None:
     path = Path(status.root) / NAME
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, _adapter().dump_json(status), 0o644)
+        replace(path, to_json(status), 0o644)  # as the adapter would, which takes long to make
 
 
 def read(root: Path) -> FleetStatus | None:

@@ -9,7 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pytest
 
@@ -195,6 +195,37 @@ def test_fields_in_an_order_that_no_call_could_have_are_refused_at_once(dataclas
     assert dataclass(kw_only=True)(Value)(name="a").size == 3
 
 
+@pytest.mark.parametrize("dataclass", [late, dataclasses.dataclass])
+def test_a_default_that_all_values_would_share_is_refused_at_once(dataclass: Decorator) -> None:
+    class Value:
+        """One."""
+
+        names: list = []  # type: ignore[type-arg] # noqa: RUF012
+
+    with pytest.raises(ValueError, match="mutable default <class 'list'> for field names is not allowed"):
+        dataclass(frozen=True, slots=True)(Value)
+
+
+@pytest.mark.parametrize("dataclass", [late, dataclasses.dataclass])
+def test_what_is_no_field_is_none(dataclass: Decorator) -> None:
+    @dataclass(frozen=True)
+    class Value:
+        """With something of the class, something of ``__init__`` alone, and slots of a class above."""
+
+        name: str
+        of_all: ClassVar[int] = 3
+        given: dataclasses.InitVar[int] = 4
+        _: dataclasses.KW_ONLY
+        last: int = 5
+
+        def __post_init__(self, given: int) -> None:
+            assert given == 4
+
+    assert [field.name for field in dataclasses.fields(Value)] == ["name", "last"]
+    assert (Value("a", last=6), Value.of_all) == (Value("a", 4, last=6), 3)
+    assert list(inspect.signature(Value).parameters) == ["name", "given", "last"]
+
+
 def test_no_method_is_compiled_before_it_is_used() -> None:
     """What a start saves: of a class that is only imported the standard library compiles nothing."""
     code = (
@@ -204,7 +235,9 @@ def test_no_method_is_compiled_before_it_is_used() -> None:
         "class Value:\n"
         "    '''One.'''\n"
         "    name: str\n"
-        "print(type(vars(Value)['__init__']).__name__); Value('a'); print(type(vars(Value)['__init__']).__name__)\n"
+        "parts = ('__init__', '__dataclass_fields__')\n"
+        "print(*(type(vars(Value)[part]).__name__ for part in parts)); Value('a'); dataclasses.fields(Value)\n"
+        "print(*(type(vars(Value)[part]).__name__ for part in parts))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["_Late", "function"]
+    assert done.stdout.split() == ["_Late", "_Late", "function", "dict"]
