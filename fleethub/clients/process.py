@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
 from fleethub.model.dataclass import dataclass
@@ -38,13 +39,15 @@ def run(
     who: str,
     feed: Iterable[bytes] | None = None,
     sink: Callable[[bytes], None] | None = None,
+    cwd: Path | None = None,
 ) -> Output:
     """Run a program at most ``timeout`` seconds; raises OSError when it cannot be started, ShellError else.
 
     ``who`` begins the error's message. ``feed`` goes on behind ``stdin``, ``sink`` gets standard output as it comes,
-    and ends the program by an OSError; with either, ``timeout`` is how long nothing may move.
+    and ends the program by an OSError; with either, ``timeout`` is how long nothing may move. ``cwd``: the folder that
+    it runs in; None: ours.
     """
-    process = start(argv, env)
+    process = start(argv, env, cwd=cwd)
     moved = time.monotonic()
     out, err, full = bytearray(), bytearray(), threading.Event()
 
@@ -123,7 +126,10 @@ def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 def start(
-    argv: Sequence[str], env: Mapping[str, str], stderr: IO[bytes] | int = subprocess.PIPE
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    stderr: IO[bytes] | int = subprocess.PIPE,
+    cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """A program in a session of its own: no terminal to ask on, and ``kill`` reaches its children."""
     return subprocess.Popen(  # noqa: S603 - the programs are ours, values come as arguments or on standard input
@@ -133,6 +139,7 @@ def start(
         stderr=stderr,
         start_new_session=True,
         env=env,
+        cwd=cwd,
     )
 
 

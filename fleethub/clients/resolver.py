@@ -214,7 +214,7 @@ class SecretResolver:
         return value.removesuffix("\n")
 
     def _command(self, line: str) -> str:
-        if self._guard is not None and not self._guard.runs(line):
+        if not self.permits(line):
             raise SecretError("is not known on this machine, so it was not run", "command.new")
         try:
             argv = shlex.split(line)
@@ -238,6 +238,10 @@ class SecretResolver:
         if not value:
             raise SecretError("printed nothing")
         return value
+
+    def permits(self, line: str) -> bool:
+        """Whether a command is known on this machine, so that it may run."""
+        return self._guard is None or self._guard.runs(line)
 
     def environment(self) -> dict[str, str]:
         """What a command gets: nothing that holds a secret of this fleet."""

@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from fleethub.fleetspec import report
 from fleethub.fleetspec.checks import CheckContext, check_role
 from fleethub.fleetspec.tables.consuming import ConsumerTable
+from fleethub.fleetspec.targets import Refused, expand_words
 from fleethub.model.finding import Finding
 from fleethub.model.written import KeyPath
+from fleethub.nodetypes.sink.words import PLACEHOLDERS
+
+#: Where a key may go.
+PLACES = ("env", "file", "command")
+#: What says nothing without the field that it goes with.
+WITH = {"settings": "file", "stdin": "command", "check": "command", "remove": "command"}
 
 
 def check_consumers(context: CheckContext) -> Iterator[Finding]:
@@ -24,13 +31,34 @@ def _check(context: CheckContext, name: str, table: ConsumerTable) -> Iterator[F
     if name in context.defined["nodes"]:
         message = f"{report.shown(name)} is a node already, and both would have one key by default"
         yield context.finding("spec.duplicate", message, path, "give one of them another name")
-    if (table.env is None) == (table.file is None) and not context.validated.incomplete(*map(str, path)):
-        message = f"consumer {name} needs env or file, one of them: where its key goes"
-        hint = 'write env = { file = ".env", variable = "OPENAI_API_KEY" }, or file = "key"'
-        yield context.finding("spec.missing" if table.env is None else "spec.value", message, path, hint)
-    if table.settings is not None and table.file is None:
-        message = "settings goes with file: a .env has the URL and the model in variables"
-        yield context.finding("spec.value", message, (*path, "settings"), "take it out, or write file")
-    if table.restart and not table.target.startswith("ssh://"):
+    places = [place for place in PLACES if getattr(table, place) is not None]
+    if len(places) != 1 and not context.validated.incomplete(*map(str, path)):
+        message = f"consumer {name} needs env, file or command, one of them: where its key goes"
+        hint = 'write env = { file = ".env", variable = "OPENAI_API_KEY" }, file = "key", or command = [ARGUMENTS]'
+        yield context.finding("spec.value" if places else "spec.missing", message, path, hint)
+    for field, place in WITH.items():
+        if field in table.model_fields_set and getattr(table, place) is None:
+            message = f"{field} goes with {place}, and says nothing without it"
+            yield context.finding("spec.value", message, (*path, field), f"take it out, or write {place}")
+    far = table.target.startswith("ssh://")
+    if table.restart and not far and table.command is None:
         message = "restart is run at an ssh:// target; in a folder of the fleet nothing is run"
         yield context.finding("spec.value", message, (*path, "restart"), 'write target = "ssh://user@host/path"')
+    if table.command is not None and "target" in table.model_fields_set and not far:
+        message = "command is run in the fleet's folder, or at an ssh:// target"
+        hint = 'take target out, or write target = "ssh://user@host/path"'
+        yield context.finding("spec.value", message, (*path, "target"), hint)
+    yield from _words(context, path, table)
+
+
+def _words(context: CheckContext, path: KeyPath, table: ConsumerTable) -> Iterator[Finding]:
+    """Placeholders that its commands do not have."""
+    if table.command is None:
+        return
+    fields = (("command", PLACEHOLDERS), ("restart", PLACEHOLDERS), ("check", ()), ("remove", ()))
+    for field, later in fields:
+        for number, word in enumerate(getattr(table, field) or ()):
+            try:
+                expand_words((word,), "h", "n", later)
+            except Refused as refused:
+                yield context.finding("spec.placeholder", f"{field} {refused}", (*path, field, number), refused.hint)

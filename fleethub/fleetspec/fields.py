@@ -99,6 +99,15 @@ EntryPoint = Annotated[
     ),
     _text("^[A-Za-z0-9][A-Za-z0-9._-]*:[A-Za-z0-9][A-Za-z0-9._-]*$", "acme-checks:budgets"),
 ]
+Stdin = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"key|env|json|json-string|op-item|[A-Za-z0-9_][A-Za-z0-9._-]*\.j2",
+            'must be key, env, json, json-string, op-item, or a template in templates/sink like "mine.j2"',
+        )
+    ),
+]
 Label = Annotated[str, AfterValidator(label), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128})]
 FleetId = Annotated[
     str,

@@ -14,6 +14,7 @@ from fleethub.fleetspec.targets import host_of
 from fleethub.fleetspec.validate import Validated
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import SourceLocation
+from fleethub.model.fleet import Sink
 from fleethub.model.written import KeyPath
 from fleethub.nodetypes.table import Table
 
@@ -80,6 +81,9 @@ def _consumers(spec: Spec, validated: Validated) -> Iterator[MergedNode]:
         elif table.file is not None:
             files = {"key": table.file, **({"settings": table.settings} if table.settings else {})}
             values |= {"type": "keyfile", "files": files}
+        elif table.command is not None:
+            argvs = (tuple(words or ()) for words in (table.check, table.remove))
+            values |= {"type": "sink", "sink": Sink(tuple(table.command), table.stdin, *argvs)}
         else:
             continue  # a check says that it needs one of them
         yield MergedNode(name, values, (path,), not validated.incomplete(*map(str, path)))

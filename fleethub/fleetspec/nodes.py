@@ -64,8 +64,11 @@ class NodeCheck:
             if self.values["type"] in self.context.types:
                 return  # said where it is written
             message = f"there is no node type {self.values['type']!r}"
-            yield self.finding("template.missing", message, ("type",), f"one of {', '.join(nodetypes.names())}")
+            yield self.finding("template.missing", message, ("type",), f"one of {', '.join(nodetypes.writable())}")
             return
+        if self.kind.consumers_only and not self.values.get("consumer"):
+            message = f"{self.kind.name} is no type of a node: a block of [consumers] is made of it"
+            yield self.finding("spec.value", message, ("type",), f"one of {', '.join(nodetypes.writable())}")
         own = self.kind.table.name if self.kind.table else ""
         for name in OWN:
             if name != own and (*self.node.layers[0], name) in self.context.sources.places:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,7 +20,7 @@ from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.tables.consuming import WiringTable
 from fleethub.fleetspec.tables.fleet import AgentTable, NotifyTable, PolicyTable
 from fleethub.fleetspec.tables.serving import BackendTable, KeyTable, ModelTable, ProxyTable
-from fleethub.fleetspec.targets import expand, normal
+from fleethub.fleetspec.targets import expand, expand_words, normal
 from fleethub.fleetspec.values import Plain
 from fleethub.model.fleet import (
     LIMITS,
@@ -35,10 +36,12 @@ from fleethub.model.fleet import (
     Notify,
     Policy,
     Proxy,
+    Sink,
     State,
     WiredProvider,
 )
 from fleethub.nodetypes.declared import Declared
+from fleethub.nodetypes.sink.words import PLACEHOLDERS
 
 #: What else a key is given, as its attributes are called.
 GIVEN = ("expires", "allowed_routes", "tags", "team")
@@ -175,6 +178,9 @@ def _node(spec: Spec, merged: MergedNode, sources: Sources, types: Mapping[str, 
     kind = Declared(declared) if declared is not None else nodetypes.get(called)
     assert kind is not None  # a check of the spec
     command = values.pop("command", None) or [filled(word) for word in (declared.command if declared else ())]
+    sink = _sink(values.pop("sink", None), host, name)
+    if sink is not None:
+        command = list(expand_words(command, host, name, PLACEHOLDERS))
     tables = {table: values.pop(table, {}) for table in OWN}
     return Node(
         name=name,
@@ -195,9 +201,19 @@ def _node(spec: Spec, merged: MergedNode, sources: Sources, types: Mapping[str, 
         env=env,
         files=files,
         manage=values.pop("manage", kind.manage),
+        sink=sink,
         wiring={id: _provider(table) for id, table in values.pop("wiring", {}).items()},
         **values,
     )
+
+
+def _sink(sink: Sink | None, host: str, name: str) -> Sink | None:
+    """Its commands with what only the block says; URL and models come with the fleet."""
+    if sink is None:
+        return None
+    command = expand_words(sink.command, host, name, PLACEHOLDERS)
+    check, remove = (expand_words(words, host, name) for words in (sink.check, sink.remove))
+    return replace(sink, command=command, check=check, remove=remove)
 
 
 def _provider(table: WiringTable) -> WiredProvider:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from fleethub.fleetspec.values import CONTROL, HOST, USER
 
 BRACE = re.compile(r"\{(host|name)\}")
+WORD = re.compile(r"(?<!\{)\{([a-z_]+)\}(?!\})")
 SSH = re.compile(rf"ssh://(?:({USER})@)?({HOST})(?::(\d{{1,5}}))?(/[A-Za-z0-9._@+=:,/-]*)")
 ABSOLUTE = re.compile(r"(/[A-Za-z0-9._@+=:,][A-Za-z0-9._@+=:,-]*)+/?")
 SSH_HELP = "write it like ssh://user@host/srv/openclaw/{name}; a path has letters, digits and . _ - @ + = : ,"
@@ -29,6 +31,21 @@ def expand(text: str, host: str, name: str) -> str:
     if re.search(r"[{}]", BRACE.sub("", text)):
         raise Refused("has a brace that is neither {host} nor {name}", "allowed: {host}, {name}")
     return BRACE.sub(lambda m: host if m[1] == "host" else name, text)
+
+
+def expand_words(words: Iterable[str], host: str, name: str, later: Collection[str] = ()) -> tuple[str, ...]:
+    """Fill {host} and {name} into a command's words; what ``later`` names stays. Braces around anything but small
+    letters are the command's own, as in a jq program or a Go template.
+    """
+    known = {"host": host, "name": name}
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in known and match[1] not in later:
+            allowed = ", ".join(f"{{{one}}}" for one in (*known, *later))
+            raise Refused(f"has {match[0]}, which is no placeholder", f"allowed: {allowed}; else put a space into it")
+        return known.get(match[1], match[0])
+
+    return tuple(WORD.sub(value, word) for word in words)
 
 
 def image_problem(text: str) -> str:

@@ -361,7 +361,17 @@ class GitReading:
     unignored: frozenset[str]
 
 
-Reading = ProxyReading | ServerReading | HostReading | GpuReading | GitReading | ModelFile | SwapFile
+@dataclass(frozen=True, slots=True)
+class SinkReading:
+    """What a consumer's check tells: the SHA-256 of the key that is there; None: none is. ``failed``: why it does not
+    tell, without a word of what it printed.
+    """
+
+    digest: bytes | None = field(default=None, repr=False)
+    failed: str = ""
+
+
+Reading = ProxyReading | ServerReading | HostReading | GpuReading | GitReading | ModelFile | SwapFile | SinkReading
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,6 +252,21 @@ class WiredProvider:
         return self.endpoint == f"{hop.backend}.{hop.endpoint}" if hop.direct else bool(proxy) and self.proxy == proxy
 
 
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Commands that bring a consumer's key to where its program looks for it.
+
+    ``command`` gets on its standard input what ``stdin`` names (``key``, ``json``, …, or a template of the fleet's);
+    {url}, {model} and {models} in its words are still to be filled in. ``check`` prints the key that is there, or its
+    SHA-256, and ``remove`` takes it away; empty: there is none.
+    """
+
+    command: tuple[str, ...]
+    stdin: str = "key"
+    check: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node(Block):
     """A consumer of models. ``target`` and ``image`` are expanded; ``chain`` is its models, primary first.
@@ -260,8 +275,8 @@ class Node(Block):
     type's files to paths below the target. ``declared`` is its type where the fleet brings it. ``command`` makes it use
     its files, ``stop`` ends it. ``port`` 0: none is known. ``settle`` and ``timeout`` in seconds. ``wiring``: providers
     of its own config by id, with ``manage = "wiring"``. ``ignore``: what is left alone where somebody changed it,
-    files or paths of FleetHub's part as a plan names them. ``consumer``: it stands in ``[consumers]``. ``move_state``:
-    what it keeps itself goes along to a new target.
+    files or paths of FleetHub's part as a plan names them. ``consumer``: it stands in ``[consumers]``; ``sink``: what
+    its key is handed to, where that is a command. ``move_state``: what it keeps itself goes along to a new target.
     """
 
     host: str
@@ -289,6 +304,7 @@ class Node(Block):
     ignore: tuple[str, ...] = ()
     move_state: bool = False
     consumer: bool = False
+    sink: Sink | None = None
 
     @property
     def address(self) -> Address:

@@ -13,7 +13,7 @@ from dataclasses import field
 from urllib.parse import urlsplit
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.fleet import Fleet
+from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import SecretRef
 
 PORTS = {"http": 80, "https": 443}
@@ -46,7 +46,7 @@ class Run:
     @property
     def acts(self) -> bool:
         """Whether it does something for the block itself, and does not merely open one of its references."""
-        return self.what.endswith((" command", " stop", " restart"))
+        return self.what.endswith((" command", " stop", " restart", " check", " remove"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,8 @@ def runs(fleet: Fleet) -> tuple[Run, ...]:
             found += _commands(value, f"{node.address} env {name}")
         if node.command:
             found.append(Run(shlex.join(node.command), f"{node.address} {'restart' if node.consumer else 'command'}"))
+        for what, argv in _handing(node):
+            found.append(Run(shlex.join(argv), f"{node.address} {what}"))
         if node.stop:
             found.append(Run(shlex.join(node.stop), f"{node.address} stop"))
     found += [Run(function_line(check.use), f"check {check.name}") for check in fleet.checks if check.use]
@@ -182,6 +184,13 @@ def runs(fleet: Fleet) -> tuple[Run, ...]:
 def function_line(use: str) -> str:
     """What is trusted where a check is a function, as a line: ``python-entry-point fleethub.checks PACKAGE:NAME``."""
     return shlex.join(("python-entry-point", "fleethub.checks", use))
+
+
+def _handing(node: Node) -> Iterable[tuple[str, tuple[str, ...]]]:
+    """The commands of a consumer's sink by what they are, as they are agreed to: with their placeholders."""
+    sink = node.sink
+    named = (("command", sink.command), ("check", sink.check), ("remove", sink.remove)) if sink else ()
+    return ((what, argv) for what, argv in named if argv)
 
 
 def _commands(ref: SecretRef | str | None, what: str) -> Iterable[Run]:

@@ -5,7 +5,7 @@ Pure: imports the standard library, pydantic and ``fleethub.model``. ``rendering
 
 from fleethub.nodetypes.compose import removable, removal
 from fleethub.nodetypes.interface import FileType, Format, NodeType, SpecTable, paths
-from fleethub.nodetypes.registry import DEFAULT, files, get, names, of, tables
+from fleethub.nodetypes.registry import DEFAULT, files, get, names, of, tables, writable
 
 __all__ = [
     "DEFAULT",
@@ -21,4 +21,5 @@ __all__ = [
     "removable",
     "removal",
     "tables",
+    "writable",
 ]

@@ -30,6 +30,7 @@ class Base:
     files: tuple[FileType, ...] = ()
     overlay = ""
     providers = False
+    consumers_only = False
     manage: Literal["whole", "wiring"] = "whole"
     home = ""
     ignores: frozenset[str] = frozenset()

@@ -124,6 +124,10 @@ class NodeType(Protocol):
         """Whether its config names providers that the spec may use: ``[nodes.x.wiring]``."""
 
     @property
+    def consumers_only(self) -> bool:
+        """Whether it is made by a block of ``[consumers]`` alone, and is no ``type`` of a node."""
+
+    @property
     def manage(self) -> Literal["whole", "wiring"]:
         """Whose its files are where the spec does not say it."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fleethub.model.fleet import Node
-from fleethub.nodetypes import envfile, keyfile, openclaw, tangleclaw
+from fleethub.nodetypes import envfile, keyfile, openclaw, sink, tangleclaw
 from fleethub.nodetypes.declared import Declared
 from fleethub.nodetypes.interface import FileType, NodeType, SpecTable
 
-_ALL: tuple[NodeType, ...] = (*openclaw.TYPES, *envfile.TYPES, *keyfile.TYPES, *tangleclaw.TYPES)
+_ALL: tuple[NodeType, ...] = (*openclaw.TYPES, *envfile.TYPES, *keyfile.TYPES, *sink.TYPES, *tangleclaw.TYPES)
 _TYPES = {kind.name: kind for kind in _ALL}
 
 #: What a node is that does not say its type.
@@ -27,6 +27,11 @@ def of(node: Node) -> NodeType | None:
 def names() -> tuple[str, ...]:
     """All registered types, sorted."""
     return tuple(sorted(_TYPES))
+
+
+def writable() -> tuple[str, ...]:
+    """What a node's ``type`` may say of them."""
+    return tuple(name for name in names() if not _TYPES[name].consumers_only)
 
 
 def tables() -> tuple[SpecTable, ...]:

@@ -87,6 +87,11 @@ def observe(
         shell = machines.at(source.at)
         return gpu.read_local(shell) if source.at == "local" else gpu.read_remote(shell)
 
+    def sink(source: Source) -> Reading:
+        from fleethub.clients import sinks
+
+        return sinks.read(hosts, resolver, source)
+
     def server(source: Source) -> Reading:
         return servers.CLIENTS[source.system](http, source.at, cache).read(source.ask)
 
@@ -94,6 +99,7 @@ def observe(
         "litellm": litellm,
         **dict.fromkeys(servers.CLIENTS, server),
         "host": lambda source: hosts.at(source.at).read(source.ask),
+        "sink": sink,
         "gpu": machine,
         "git": lambda source: git.read(root, source.ask),
         "model": lambda source: modelshape.read(root, source.at),

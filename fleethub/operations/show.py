@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fleethub.kinds import KINDS
 from fleethub.kinds.key.attributes import KeyMaterial
 from fleethub.model.address import Address, route
 from fleethub.model.dataclass import dataclass
@@ -56,7 +57,9 @@ def run(workplace: Workplace, text: str) -> Outcome[ShowResult | None]:
         lost = row is not None and not isinstance(row, ModelStatus) and row.state == "unknown"
         return Outcome(ShowResult(address, users=users, status=row), Exit.ERROR if lost else Exit.FINE)
     locked = held.known.resources.get(address) if held.known else None
-    result = ShowResult(address, held.wanted.get(address), locked, seen[address], users)
+    want = held.wanted.get(address)
+    want = KINDS[address.kind].completed(want, seen[address], locked) if want is not None else None
+    result = ShowResult(address, want, locked, seen[address], users)
     return Outcome(result, Exit.ERROR if isinstance(result.seen, Unknown) else Exit.FINE)
 
 

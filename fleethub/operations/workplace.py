@@ -183,7 +183,9 @@ class Workplace:
         from fleethub.kinds.values import ResourceState
         from fleethub.planning import observed
 
-        have = observed(KINDS[address.kind], address, want, locked, context, self.trust.blocks)
+        kind = KINDS[address.kind]
+        have = observed(kind, address, want, locked, context, self.trust.blocks)
+        want = kind.completed(want, have, locked) if want is not None else None
         return ResourceState(address, want, have, locked)
 
     def fleet_status(self, held: HeldPlan) -> FleetStatus:

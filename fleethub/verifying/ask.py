@@ -2,7 +2,8 @@
 
 An adopted key that stands in the node's own config is read there, and what needs it is asked from here.
 
-A folder target has no machine of its own: its calls are made from here. So are those of a node that cannot be logged
+A folder target has no machine of its own, and a command that took a key gives it to nobody: such calls are made from
+here. So are those of a node that cannot be logged
 into or has no tool to call with, then with the key that FleetHub derives; and a replica that only this machine can
 connect to, which need not be wrong: nodes use the proxy's one URL.
 """
@@ -71,6 +72,8 @@ def verify_node(
     query = _NodeQuery.of(access, node, live, readings)
     if stranger := query.stranger():
         asked = query.here("", {}, unread=f"{stranger} is not known on this machine, so no key was sent there")
+    elif node.sink is not None:
+        asked = query.closer_look(query.here("its key was handed to a command", query.likely))
     else:
         asked = query.closer_look(query.remote() if "://" in node.target else query.folder())
     tokens = {

@@ -25,6 +25,7 @@ def status_text(fleet_status: FleetStatus, style: Style, now: str = "") -> str:
     lines += ["", style("bold", "Nodes")]
     for node in fleet_status.nodes:
         runs = ", ".join(map(hop, node.runs)) if node.runs else _state(node.state, node.reason)
+        runs += f" ({node.reason})" if node.runs and node.reason else ""
         owner = f" ({named(node.owner)})" if node.owner else ""
         left = "" if node.chain else ", no longer in the spec"
         lines.append(f"  {node.name}{owner}: {runs}{left}{_planned(node.change)}")

@@ -193,5 +193,5 @@ def test_a_loopback_url_is_a_warning():
 
 
 def test_registry():
-    assert nodetypes.names() == ("envfile", "keyfile", "openclaw-docker", "openclaw-native", "tangleclaw")
+    assert nodetypes.names() == ("envfile", "keyfile", "openclaw-docker", "openclaw-native", "sink", "tangleclaw")
     assert nodetypes.get("nothing") is None

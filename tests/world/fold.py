@@ -9,6 +9,7 @@ from functools import singledispatch
 from typing import Any
 
 from fleethub.clients.resolver import SecretError, SecretResolver
+from fleethub.kinds.consumer.actions import HandOver, RestartConsumer, TakeAway
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRelease, KeyWiden, ProveKey
 from fleethub.kinds.key.fields import fields
 from fleethub.kinds.model.actions import ModelDelete, ModelProve, ModelPull, ModelWarm
@@ -257,6 +258,24 @@ def _copy(do: CopyFolders, world: World, fingerprinter: SecretResolver) -> World
             raise Failed(f"{at} is still written to", world)
     kept = world.nodes[do.origin.at].kept
     return world.at_node(do.source.at, lambda n: replace(n, kept=kept))
+
+
+@_do.register
+def _hand_over(do: HandOver, world: World, fingerprinter: SecretResolver) -> World:
+    key = fingerprinter.open(do.key).reveal()
+    assert key not in " ".join((*do.argv, *do.agreed, *do.check))
+    return replace(world, sinks={**world.sinks, do.source.at: (do.argv, fingerprinter.fill(do.text), key)})
+
+
+@_do.register
+def _restart_consumer(do: RestartConsumer, world: World, fingerprinter: SecretResolver) -> World:
+    return world
+
+
+@_do.register
+def _take_away(do: TakeAway, world: World, fingerprinter: SecretResolver) -> World:
+    left = {at: one for at, one in world.sinks.items() if at != do.source.at or not do.argv}
+    return replace(world, sinks=left)
 
 
 @_do.register

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cache
 
@@ -11,7 +12,7 @@ from fleethub.kinds import KINDS
 from fleethub.kinds.key import floors
 from fleethub.kinds.values import Inputs
 from fleethub.model.address import Address
-from fleethub.model.facts import Facts, GitReading, HostReading, Reading
+from fleethub.model.facts import Facts, GitReading, HostReading, Reading, SinkReading
 from fleethub.model.observation import Lockfile, Resource, Source, Unknown
 from fleethub.model.plan import NO_ORDERS, WHOLE, Orders, Part, Plan
 from fleethub.planning import make_plan, sources
@@ -85,6 +86,9 @@ def _read(world: World, source: Source) -> Reading | Unknown:
         found = node.reading(machine) if node else HostReading(exists=False, tools={"docker": "", "compose": "2.39.4"})
     elif source.system == "git":
         found = GitReading(frozenset(), frozenset())
+    elif source.system == "sink":
+        key = world.sinks[source.at][2] if source.at in world.sinks else None
+        found = SinkReading(hashlib.sha256(key.encode()).digest() if key else None)
     elif source.system == "ollama":
         found = world.ollamas.get(source.at)
     return found or Unknown("cannot connect: connection refused", NOW)

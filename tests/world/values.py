@@ -118,6 +118,8 @@ class World:
     proxies: Mapping[str, Proxy] = field(default_factory=dict)
     nodes: Mapping[str, Node] = field(default_factory=dict)
     ollamas: Mapping[str, ServerReading] = field(default_factory=dict)
+    #: By target: the words that a key was handed over with last, all that came on standard input, the key in it.
+    sinks: Mapping[str, tuple[tuple[str, ...], bytes, str]] = field(default_factory=dict)
     lockfile: Lockfile | None = None
 
     @staticmethod

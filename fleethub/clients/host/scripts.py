@@ -10,4 +10,5 @@ OVERTAKEN = 75
 READ, DELIVER, RUN = load("read"), load("deliver"), load("run")
 STAMP, BACK, REMOVE, LOGS = load("stamp"), load("back"), load("remove"), load("logs")
 STOP, ACCOUNT, LEAVE = load("stop"), load("account"), load("leave")
+COMMAND = load("command")
 ARRIVE, ENTER = load("arrive"), load("enter")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fleethub.clients import process
 from fleethub.clients.answer import FOREIGN, AnswerError, ask
 from fleethub.clients.host import scripts
 from fleethub.clients.host.bundle import Bundle, HostError, mark_bytes
@@ -83,6 +84,22 @@ class Hosts:
             return Target(self._shells.at("local"), str(self._root / target), inside=inside)
         address, path = split(target)
         return Target(self._shells.at(address), path, remote=address)
+
+    def command(self, target: str, argv: Sequence[str], stdin: bytes, seconds: float, env: Mapping[str, str]) -> Output:
+        """Run a command of the spec at an ``ssh://`` target, else in the fleet's folder with the environment ``env``.
+
+        Its words are in the process list there; what is secret goes in by ``stdin``. Raises HostError.
+        """
+        try:
+            if "://" not in target:
+                return process.run(argv, stdin, seconds, env, argv[0], cwd=self._root)
+            address, path = split(target)
+            head = "".join(f"{line}\n" for line in (path, *argv, "")).encode()
+            return ask(self._shells.at(address), scripts.COMMAND, head + stdin, seconds)
+        except OSError as error:
+            raise HostError(f"{argv[0]} cannot be started: {error.strerror or error}") from None
+        except ShellError as error:
+            raise HostError(str(error)) from None
 
 
 def split(target: str) -> tuple[str, str]:

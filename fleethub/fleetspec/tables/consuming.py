@@ -41,7 +41,7 @@ def _roles() -> str:
     """The files of each type, for people."""
     named = (
         (kind, ", ".join(file.role for file in found.files))
-        for kind in nodetypes.names()
+        for kind in nodetypes.writable()
         if (found := nodetypes.get(kind))
     )
     return "; ".join(f"{kind}: {roles}" for kind, roles in named)
@@ -164,11 +164,34 @@ class ConsumerTable(Block):
     settings: v.Line | None = Field(
         None, description="With file: a JSON file below target with the URL and the models, without a secret"
     )
+    command: list[v.Line] | None = Field(
+        None,
+        min_length=1,
+        description="Its key is handed to this command on standard input: arguments, as a list, run in the fleet's "
+        "folder or at an ssh:// target; {name}, {host}, {url}, {model}, {models} and {generation} expand",
+    )
+    stdin: v.Stdin = Field(
+        "key",
+        description="What command gets: key (default), env, json, json-string, op-item, or a template of the fleet's "
+        'in templates/sink, like "mine.j2"',
+    )
+    check: list[v.Line] | None = Field(
+        None,
+        min_length=1,
+        description="With command: prints the key that is there, or its SHA-256; nothing where there is none",
+    )
+    remove: list[v.Line] | None = Field(
+        None, min_length=1, description="With command: takes the key away when the block is taken out"
+    )
     restart: list[v.Line] | None = Field(
-        None, min_length=1, description="What makes it use a new key, run at an ssh:// target: arguments, as a list"
+        None,
+        min_length=1,
+        description="What makes it use a new key: arguments, as a list, run at an ssh:// target, or where command runs",
     )
     settle: v.Duration | None = Field(None, description='How long it must be well after that, like "10s"')
-    timeout: v.PositiveDuration | None = Field(None, description='How long restart may take, like "60s"')
+    timeout: v.PositiveDuration | None = Field(
+        None, description='How long each of its commands may take, like "60s" (default)'
+    )
 
 
 class DefaultsTable(Table):

@@ -1,0 +1,101 @@
+"""The type ``sink``: what ``interface.NodeType`` asks of a program that takes a key on its standard input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fleethub.model.finding import Finding
+from fleethub.nodetypes.base import Base
+from fleethub.nodetypes.interface import FileType, Probe
+
+if TYPE_CHECKING:
+    from fleethub.model.fleet import Fleet, Node
+    from fleethub.model.secret import Text
+    from fleethub.nodetypes.endpoints import ModelEndpoint
+
+NAME = "sink"
+#: What stands for standard input where a type names a path.
+STDIN = "stdin"
+#: What it may get there -> whether that is JSON.
+SHAPES = {"key": False, "env": False, "json": True, "json-string": True, "op-item": True}
+
+
+class KeySink(Base):
+    """A program that takes a key on its standard input."""
+
+    name = NAME
+    title = "a program that takes its key on standard input"
+    consumers_only = True
+
+    def files_of(self, node: Node) -> tuple[FileType, ...]:
+        """What it gets, as if it were a file."""
+        shape = node.sink.stdin if node.sink else "key"
+        template = f"{shape}.j2" if shape in SHAPES else shape
+        return (FileType(STDIN, template, "json" if SHAPES.get(shape) else "text", STDIN, mode=0o600, wiring=True),)
+
+    def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
+        """Each model; people are told of what it gets."""
+        from fleethub.nodetypes.endpoints import endpoints
+
+        return tuple(replace(to, variable="the key") if to.proxy else to for to in endpoints(fleet, node))
+
+    def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
+        """Whether there is one key, one URL that leads to all models, and no value that is more than a word."""
+        from fleethub.nodetypes.sink.words import unsafe
+
+        chain = self.endpoints(fleet, node)
+        if not all(to.proxy for to in chain) or len({to.url for to in chain}) != 1:
+            message = "what it gets has room for the key of one proxy: all of its models must be behind that"
+            hint = "name models behind the same proxy, without via"
+            return (Finding("node.config-check", message, node.address, node.place, hint),)
+        words = (*(node.sink.command if node.sink else ()), *node.command)
+        if not (found := unsafe(words, chain[0].url, [to.id for to in chain])):
+            return ()
+        message = f"{found!r} has characters that cannot stand in a command safely"
+        hint = 'take the placeholder out of command: stdin = "json" brings URL and models on standard input'
+        return (Finding("node.config-check", message, node.address, node.place, hint),)
+
+    def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
+        """The key, the URL, the models."""
+        from fleethub.nodetypes.endpoints import key_slot
+
+        chain = self.endpoints(fleet, node)
+        return {
+            "name": node.name,
+            "fleet": {"name": fleet.name},
+            "owner": node.owner,
+            "labels": dict(node.labels),
+            "key": (slot := key_slot(fleet, node, chain[0].proxy)),
+            "generation": slot.generation,
+            "base_url": chain[0].url,
+            "model": chain[0].id,
+            "fallbacks": [to.id for to in chain[1:]],
+            "models": [to.id for to in chain],
+        }
+
+    def finish(self, file: FileType, node: Node, text: Text) -> Text:
+        """One key stands in it, and what is JSON must be; what stands alone has no line of its own."""
+        from fleethub.formats import strict
+
+        if len(set(text.slots)) != 1:
+            raise ValueError("{{ key }} must be in it")
+        if file.format == "json":
+            try:
+                strict.loads(text.display())
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"not JSON: {error}") from None
+        return text
+
+    def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
+        """Nothing: what it keeps is its own."""
+        return ()
+
+    def probe(self, node: Node) -> Probe:
+        """It is not asked."""
+        return Probe(0, "")
+
+    def recognise(self, file: FileType, data: bytes) -> str:
+        """Nothing."""
+        return ""
