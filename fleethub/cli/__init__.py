@@ -24,6 +24,7 @@ GROUPS = {
     },
     "Write the spec": {
         "validate": "Check the spec and what is rendered from it, offline.",
+        "test": "Plan the cases in tests/, and say what is not as expected.",
         "fmt": "Put the spec's files into one layout.",
         "schema": "Print the JSON Schema of fleet.toml, for editors.",
         "assign": "Give a node another primary model, in the spec.",

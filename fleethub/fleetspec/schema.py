@@ -93,7 +93,7 @@ def _key(key: SpecKey) -> tuple[str, Any]:
     return key.name, (kind, field)
 
 
-class _Authoring(GenerateJsonSchema):
+class Authoring(GenerateJsonSchema):
     """TOML has no null, so an optional key is a key that may be absent."""
 
     def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
@@ -110,5 +110,5 @@ class _Authoring(GenerateJsonSchema):
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of fleet.toml, for editors."""
-    schema = spec_model().model_json_schema(mode="validation", schema_generator=_Authoring)
+    schema = spec_model().model_json_schema(mode="validation", schema_generator=Authoring)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

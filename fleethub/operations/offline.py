@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from fleethub.checks.answers import Evaluate
 from fleethub.kinds import KINDS
 from fleethub.kinds.values import Inputs
+from fleethub.model.address import Address
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts, GpuReading, ServerReading
 from fleethub.model.finding import CHECK, Severity
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Lockfile, Source
+from fleethub.model.observation import AnyResource, Lockfile, Source
 from fleethub.model.plan import Plan
 from fleethub.model.secret import Slot, Text
 from fleethub.model.trust import Guard
@@ -21,7 +21,8 @@ from fleethub.observing.cache import FACTS, Cache
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.own_checks import evaluator
 from fleethub.operations.plan import plan_exit
-from fleethub.operations.spec import open_fleet
+from fleethub.operations.spec import OpenResult, open_fleet
+from fleethub.operations.trust import settle
 from fleethub.placement.planned import planned_sets
 from fleethub.planning.offline import offline_plan
 from fleethub.stores import recalled
@@ -45,13 +46,28 @@ def run(path: Path, detailed: bool = False) -> Outcome[Plan]:
     opened = open_fleet(path)
     fleet = opened.fleet
     lockfile = recalled(Path(fleet.root), bool(fleet.state.store))
-    inputs = Inputs(fleet, Blind(), opened.rendered)
-    wanted = {r.address: r for kind in KINDS.values() for r in kind.desired(inputs)}
-    plan = offline_plan(fleet, lockfile, wanted, facts_of(fleet), opened.findings, _asking(fleet, lockfile))
+    functions = any(check.use for check in fleet.checks)
+    guard = settle(fleet, lockfile).guard if functions else Guard()
+    plan = planned(opened, lockfile, facts_of(fleet), guard)
     if fleet.state.store:
         knew = f"this machine last saw apply {lockfile.serial}" if lockfile else "this machine never saw any of it"
         plan = replace(plan, notes=(*plan.notes, f"what was applied is kept in a store that was not asked; {knew}"))
     return Outcome(plan, plan_exit(plan, detailed), plan.findings)
+
+
+def planned(opened: OpenResult, lockfile: Lockfile | None, facts: Facts, guard: Guard) -> Plan:
+    """The plan of a spec that is open, against what was applied, with what is known of the backends.
+
+    ``guard``: what this machine knows, of which functions of checks may be asked.
+    """
+    fleet = opened.fleet
+    return offline_plan(fleet, lockfile, wanted(opened), facts, opened.findings, evaluator(fleet, guard))
+
+
+def wanted(opened: OpenResult) -> dict[Address, AnyResource]:
+    """Every resource that the spec wants, without any secret opened."""
+    inputs = Inputs(opened.fleet, Blind(), opened.rendered)
+    return {r.address: r for kind in KINDS.values() for r in kind.desired(inputs)}
 
 
 def of_checks(path: Path) -> Outcome[Plan]:
@@ -61,19 +77,12 @@ def of_checks(path: Path) -> Outcome[Plan]:
     return Outcome(done.data, Exit.REFUSED if any(f.severity is Severity.ERROR for f in found) else Exit.FINE, found)
 
 
-def _asking(fleet: Fleet, lockfile: Lockfile | None) -> Evaluate | None:
-    """Who asks the fleet's checks; the record of this machine is opened for functions alone."""
-    if not fleet.checks:
-        return None
-    from fleethub.operations.trust import settle
-
-    functions = any(check.use for check in fleet.checks)
-    return evaluator(fleet, settle(fleet, lockfile).guard if functions else Guard())
-
-
-def facts_of(fleet: Fleet) -> Facts:
-    """What earlier commands saw of the backends: beside the spec (``observe --facts``), else in this clone's cache."""
-    committed, cache = (Cache(Path(fleet.root), *place) for place in ((FACTS,), ()))
+def facts_of(fleet: Fleet, place: str = FACTS, own: bool = True) -> Facts:
+    """What earlier commands saw of the backends: in ``place`` beside the spec (``observe --facts``), else, if ``own``,
+    in this clone's cache.
+    """
+    committed = Cache(Path(fleet.root), place)
+    cache = Cache(Path(fleet.root)) if own else committed
     remembered = {}
     for backend in fleet.backends.values():
         if backend.engine is not None:
@@ -86,7 +95,8 @@ def facts_of(fleet: Fleet) -> Facts:
         for backend in fleet.backends.values()
         if backend.ssh is not None and backend.ssh in cards
     }
-    return Facts(now(), readings, (*cache.loads(), *committed.loads()), remembered)
+    loads = (*cache.loads(), *committed.loads()) if own else committed.loads()
+    return Facts(now(), readings, loads, remembered)
 
 
 def commit_facts(fleet: Fleet, facts: Facts) -> Path:

@@ -15,6 +15,7 @@ from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import Database
 from fleethub.testing.ollama import Ollama
 from fleethub.testing.server import Record
+from tests.docs.pages import ROOT
 from tests.docs.world import PAGES, SSH, World, edited, fleet
 from tests.forked import Forked, fleethub
 from tests.stores import postgres
@@ -251,3 +252,19 @@ def a_narrowed_key(world: World) -> None:
 def an_unknown_fleet(world: World) -> None:
     """A clone of somebody's repository."""
     fleet(world, known=False)
+
+
+@scene("the fleet with checks")
+def with_checks(world: World) -> None:
+    """The example, in a folder of its own."""
+    place = world.shell.home / "checks"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(ROOT / "examples/checks", place)
+    world.shell.stand(place)
+
+
+@scene("the fleet with checks, a fallback taken out")
+def without_a_fallback(world: World) -> None:
+    """Beta's."""
+    with_checks(world)
+    edited(world, 'model = "gpt-oss-20b"\nfallbacks = ["qwen3-32b"]\n', 'model = "gpt-oss-20b"\n')
