@@ -31,3 +31,18 @@ class Check:
     when: tuple[str, ...] = ()
     json: bool = False
     lenient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A command at a node's target whose answer is one JSON object on its standard output.
+
+    ``says``: fields of it with the values that they must have. ``seconds``: how long it may take.
+    ``otherwise``: what it means when they have others.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    says: tuple[tuple[str, bool | int], ...]
+    seconds: float
+    otherwise: str = ""

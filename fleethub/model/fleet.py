@@ -277,6 +277,7 @@ class Node(Block):
     of its own config by id, with ``manage = "wiring"``. ``ignore``: what is left alone where somebody changed it,
     files or paths of FleetHub's part as a plan names them. ``consumer``: it stands in ``[consumers]``; ``sink``: what
     its key is handed to, where that is a command. ``move_state``: what it keeps itself goes along to a new target.
+    ``key_store``: whether its key stands in its environment file or in a file of its own.
     """
 
     host: str
@@ -303,6 +304,7 @@ class Node(Block):
     wiring: Mapping[str, WiredProvider] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
     move_state: bool = False
+    key_store: Literal["env", "file"] = "env"
     consumer: bool = False
     sink: Sink | None = None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fleethub.nodetypes.interface import Probe
 
 if TYPE_CHECKING:
-    from fleethub.model.actions import Check
+    from fleethub.model.actions import Check, Query
     from fleethub.model.facts import HostReading
     from fleethub.model.finding import Finding
     from fleethub.model.fleet import Fleet, Node
@@ -91,6 +91,14 @@ class Base:
     def activation(self, node: Node) -> tuple[str, ...]:
         """The spec's command."""
         return node.command
+
+    def tell(self, node: Node) -> Query | None:
+        """Nothing that is known."""
+        return None
+
+    def turns(self, node: Node) -> tuple[Query, ...]:
+        """None that is known."""
+        return ()
 
     def logs(self, node: Node, lines: int) -> tuple[str, ...]:
         """None that is known."""

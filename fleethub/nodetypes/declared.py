@@ -19,7 +19,7 @@ from fleethub.nodetypes.interface import FileType, Probe
 class Declared(Base):
     """What ``interface.NodeType`` asks, answered from values."""
 
-    ignores = frozenset({"move_state"})
+    ignores = frozenset({"move_state", "key_store"})
 
     def __init__(self, of: DeclaredType) -> None:
         self.name, self.title, self.port, self._health, self._key = of.name, of.title, of.port, of.health, of.key

@@ -30,6 +30,10 @@ class ModelEndpoint:
     server: type[EngineSettings] | None = None
 
 
+#: Stands in a variable's place where a key has a file of its own, for people who are told of it.
+BARE = "the key"
+
+
 def key_variable(proxy: str) -> str:
     """The variable that holds the node's key of a proxy, where the node's program prescribes no name."""
     return "FLEETHUB_KEY_" + proxy.upper().replace("-", "_")

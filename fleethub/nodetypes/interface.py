@@ -15,7 +15,7 @@ from fleethub.model.dataclass import dataclass
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from fleethub.model.actions import Check
+    from fleethub.model.actions import Check, Query
     from fleethub.model.facts import HostReading
     from fleethub.model.finding import Finding
     from fleethub.model.fleet import Fleet, Node
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fleethub.nodetypes.projection import Projection
 
 Format = Literal["json", "yaml", "dotenv", "text", "key"]  # key: a secret and nothing else
+#: The formats that hold secrets.
+SECRET: frozenset[Format] = frozenset(("dotenv", "key"))
 KeyPath = tuple[str | int, ...]
 
 
@@ -33,8 +35,9 @@ class FileType:
     """One file that nodes of a type have. ``role`` is its key in ``[nodes.x.files]``.
 
     ``path``: where it lies below the target unless the spec says otherwise; empty: only where the spec says so.
-    ``hot``: a running process takes a change of it over by itself. ``wiring``: it says which models the node calls,
-    where, or with which key. ``public``: variables of FleetHub's own in it whose values are no secrets.
+    ``hot``: a running process takes a change of it over by itself; ``told``: when it is told to (``NodeType.tell``).
+    ``process``: the node's own process reads it, so it belongs to the node's uid. ``wiring``: it says which models the
+    node calls, where, or with which key. ``public``: variables of FleetHub's own in it whose values are no secrets.
     ``usual``: where it may lie on a machine that FleetHub did not set up, in the order in which it is looked for.
     """
 
@@ -44,6 +47,8 @@ class FileType:
     path: str = ""
     mode: int = 0o644
     hot: bool = False
+    told: bool = False
+    process: bool = False
     wiring: bool = False
     public: frozenset[str] = frozenset()
     usual: tuple[str, ...] = ()
@@ -194,6 +199,12 @@ class NodeType(Protocol):
 
     def activation(self, node: Node) -> tuple[str, ...]:
         """The command, run at the target, that makes the node use its files; empty: none is known."""
+
+    def tell(self, node: Node) -> Query | None:
+        """What makes a running process take over a changed file that it must be told of; None: nothing does."""
+
+    def turns(self, node: Node) -> tuple[Query, ...]:
+        """Calls of a model by the running process with the key that it has by now: one that succeeds proves it."""
 
     def logs(self, node: Node, lines: int) -> tuple[str, ...]:
         """The command, run at the target, that prints the last lines of its log; empty: none is known."""

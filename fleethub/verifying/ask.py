@@ -35,6 +35,7 @@ from fleethub.model.fleet import Fleet, Node
 from fleethub.model.secret import Blob, Secret
 from fleethub.model.trust import Guard, origin_of
 from fleethub.nodetypes.endpoints import key_slot
+from fleethub.nodetypes.interface import SECRET
 from fleethub.verifying.calls import checks_of
 from fleethub.verifying.diagnosis import diagnose
 from fleethub.verifying.values import KeyState, MasterView, ModelCheck, NodeAnswers, NodeVerification, Origin
@@ -131,7 +132,8 @@ class _NodeQuery:
         """Where the node's variables are, below its target."""
         kind = nodetypes.of(self.node)
         files = kind.files_of(self.node) if kind else ()
-        role = next((file.role for file in files if file.format in ("dotenv", "key")), "")
+        held = sorted((file for file in files if file.format in SECRET), key=lambda file: file.format != "key")
+        role = held[0].role if held else ""
         return nodetypes.paths(kind, self.node)[role] if kind and role else ".env"
 
     def stranger(self) -> str:

@@ -13,7 +13,7 @@ from fleethub.nodetypes.endpoints import key_variable
 from fleethub.nodetypes.openclaw import wiring
 
 DOCKER, NATIVE = nodetypes.get("openclaw-docker"), nodetypes.get("openclaw-native")
-ENV, COMPOSE, CONFIG, _ = DOCKER.files
+ENV, COMPOSE, KEY, CONFIG, _ = DOCKER.files
 
 
 def config(**gateway):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from fleethub.model.plan import Action
 from tests.fleets import Spec, fleet
 from tests.world import World, apply, denied, plan, settled, wanted
-from tests.world.strategies import FAR, any_order, hands, meddled, specs
+from tests.world.strategies import FAR, STORES, any_order, hands, meddled, specs
 
 policies = st.fixed_dictionaries(
     {"drift": st.sampled_from(["repair", "stop"]), "revoked": st.sampled_from(["stop", "restore"])}
@@ -28,7 +28,7 @@ def comes_to_rest(world: World, spec: Spec) -> World:
 
 @given(st.data())
 def test_plan_after_apply_is_empty_or_blocked(data: st.DataObject) -> None:
-    policy = data.draw(policies)
+    policy = {**data.draw(policies), "store": data.draw(STORES)}
     first = data.draw(specs(**policy))
     world = comes_to_rest(World.of(first), first)
     for _ in range(data.draw(st.integers(0, 2))):
@@ -39,13 +39,14 @@ def test_plan_after_apply_is_empty_or_blocked(data: st.DataObject) -> None:
 @given(st.data())
 def test_no_node_is_ever_denied(data: st.DataObject) -> None:
     """After each step of each apply, in any order that is allowed, and wherever it breaks off."""
-    spec = data.draw(specs())
+    store = data.draw(STORES)
+    spec = data.draw(specs(store))
     world = World.of(spec)
     for _ in range(data.draw(st.integers(1, 3))):
         made = apply(world, plan(world, spec), pick=any_order(data.draw), crash=data.draw(st.integers(0, 12)))
         for moment in (*made.worlds, made.world):
             assert denied(moment) == []
-        world, spec = made.world, data.draw(specs())
+        world, spec = made.world, data.draw(specs(store))
     world = comes_to_rest(world, spec)
     assert denied(world) == []
     last = plan(world, spec)
@@ -57,9 +58,10 @@ def test_no_node_is_ever_denied(data: st.DataObject) -> None:
 @given(st.data())
 def test_an_apply_makes_nobody_worse_off(data: st.DataObject) -> None:
     """Whom somebody's hands took a model from may lack it still; nobody else comes to lack one."""
-    spec = data.draw(specs(revoked="restore"))
+    store = data.draw(STORES)
+    spec = data.draw(specs(store, revoked="restore"))
     world = comes_to_rest(World.of(spec), spec)
-    world, spec = meddled(world, data.draw(hands)), data.draw(specs(revoked="restore"))
+    world, spec = meddled(world, data.draw(hands)), data.draw(specs(store, revoked="restore"))
     before = set(denied(world))
     made = apply(world, plan(world, spec), pick=any_order(data.draw))
     for moment in made.worlds:

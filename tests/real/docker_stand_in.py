@@ -3,6 +3,8 @@
 ``config`` is the real Compose where FLEETHUB_COMPOSE_BIN names it, and ``run`` the real OpenClaw where
 FLEETHUB_OPENCLAW_BIN does, with the image's user and the mount's modes minded. ``up`` starts a new process when the
 compose file or the env file changed, as Compose recreates a container, and leaves the running one alone otherwise.
+``exec`` is OpenClaw's command line: the gateway has the key in its memory from its start or the last reload, and calls
+a model with that.
 What this leaves unproved: images, mounts, networks, users, and how long a real container takes to come up.
 """
 
@@ -15,6 +17,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 STATE = Path(os.environ.get("DOCKER_STAND_IN", "/nonexistent"))
@@ -85,8 +89,48 @@ def up(words: list[str]) -> int:
         argv = [*PYTHON, str(port)]
         quiet = subprocess.DEVNULL
         pid = subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, cwd="/").pid
-    record = {"pid": pid, "port": port, "digest": digest, "folder": str(Path.cwd())}
+    record = {"pid": pid, "port": port, "digest": digest, "folder": str(Path.cwd()), "key": secret()[0]}
     project.write_text(json.dumps(record))
+    return 0
+
+
+def secret() -> tuple[str, int]:
+    """The key that the config's SecretRef leads to, and how many providers lack theirs: a warning each."""
+    config = json.loads(Path("openclaw.json").read_text())
+    providers = config.get("secrets", {}).get("providers", {})
+    if not providers:
+        return "", 0
+    path = Path(providers["fleethub"]["path"].replace("/etc/openclaw", str(Path.cwd()), 1))
+    if not path.is_file() or path.stat().st_mode & 0o077:
+        return "", len(config["models"]["providers"])
+    return path.read_text().removesuffix("\n"), 0
+
+
+def inside(words: list[str]) -> int:
+    """A command of OpenClaw in the running container; it ends with 0 where a secret cannot be read, as the real one."""
+    name = next(line.split(":", 1)[1].strip().strip("\"'")
+                for line in Path("compose.yaml").read_text().splitlines() if line.startswith("name:"))  # fmt: skip
+    project = STATE / f"{name}.project"
+    record = json.loads(project.read_text())
+    if not alive(record["pid"]):
+        print('service "openclaw-gateway" is not running', file=sys.stderr)
+        return 1
+    if words == ["secrets", "reload", "--json"]:
+        found, warnings = secret()
+        project.write_text(json.dumps({**record, "key": found or record["key"]}))
+        print(json.dumps({"ok": True, "warningCount": warnings}, indent=2))
+        return 0
+    assert words[:4] == ["infer", "model", "run", "--gateway"], words
+    provider, _, model = flag(words, "--model").partition("/")
+    url = json.loads(Path("openclaw.json").read_text())["models"]["providers"][provider]["baseUrl"]
+    body = {"model": model, "messages": [{"role": "user", "content": flag(words, "--prompt")}]}
+    heads = {"Authorization": f"Bearer {record['key']}", "Content-Type": "application/json"}
+    try:
+        urllib.request.urlopen(urllib.request.Request(f"{url}/chat/completions", json.dumps(body).encode(), heads))
+    except urllib.error.HTTPError as error:
+        print(json.dumps({"ok": False, "error": {"type": "cli_error", "message": error.read().decode()}}))
+        return 1
+    print(json.dumps({"ok": True, "provider": provider, "model": model}))
     return 0
 
 
@@ -143,6 +187,9 @@ def main(words: list[str]) -> int:
         case ["compose", *rest] if "config" in rest:
             real = os.environ.get("FLEETHUB_COMPOSE_BIN")
             return subprocess.run([real, *rest]).returncode if real else 0
+        case ["compose", "--env-file", ".env", "-f", "compose.yaml", "exec", "-T", "openclaw-gateway", *rest]:
+            assert rest[:2] == ["node", "dist/index.js"], rest
+            return inside(rest[2:])
         case ["compose", *rest] if "up" in rest:
             return up(rest)
     print(f"the stand-in does not know: docker {' '.join(words)}", file=sys.stderr)

@@ -36,8 +36,9 @@ def required(variable: str) -> str:
 class Far:
     """A fleet whose nodes lie behind the sshd; ``docker`` is what the stand-in was asked."""
 
-    def __init__(self, machine: Machine, place: Place, root: Path, state: Path, admin: Admin) -> None:
+    def __init__(self, machine: Machine, place: Place, root: Path, state: Path, admin: Admin, proxy: LiteLLM) -> None:
         self.machine, self.place, self.root, self.state, self.admin = machine, place, root, state, admin
+        self.proxy = proxy
 
     def add(self, name: str, port: int, **fields: str) -> None:
         spec = (self.place.folder / "fleet.toml").read_text()
@@ -81,7 +82,7 @@ def far(machine: Machine, tmp_path: Path) -> Iterator[Far]:
         place_of = f"ssh://{machine.address}{root}/{{name}}"
         spec = spec.table("defaults.node", target=place_of, model="one", timeout="20s")
         admin = Admin(proxy.url)
-        found = Far(machine, Place(tmp_path / "fleet", spec.text), root, state, admin)
+        found = Far(machine, Place(tmp_path / "fleet", spec.text), root, state, admin, proxy)
         found.has_docker()
         yield found
         admin.http.close()

@@ -217,7 +217,8 @@ def _deliver(do: Deliver, world: World, fingerprinter: SecretResolver) -> World:
     files |= {p: f for p, f in new.items() if p not in do.keep}
     process = node.process
     if process is not None:  # a gateway sees the rename of its config, and takes it over
-        process = replace(process, config=_config(files))
+        taken = _config(files)
+        process = replace(process, config=taken, key=_key(files) if taken != process.config else process.key)
     sockets = f"{process.number} " if process and process.port == do.port else ""
     return world.at_node(
         do.source.at,
@@ -235,10 +236,15 @@ def _deliver(do: Deliver, world: World, fingerprinter: SecretResolver) -> World:
 @_do.register
 def _activate(do: Activate, world: World, fingerprinter: SecretResolver) -> World:
     node = world.nodes.get(do.source.at)
-    if node is None or not (do.argv or (do.hot and node.process)):
+    old = node is not None and node.process is not None and node.listener == str(node.process.number)
+    if node is None or not (do.argv or (node.process and not (do.fresh and old))):
         raise Failed("the gateway does not answer", world)
     mark = _node_mark(do.files, do.generation, True, world, fingerprinter)
-    return started(world, do.source.at, do.port, fresh=do.fresh).at_node(do.source.at, lambda n: replace(n, mark=mark))
+    if do.tell is not None and not do.fresh and node.process is not None:
+        told = replace(node.process, key=_key(node.files))
+        world = world.at_node(do.source.at, lambda n: replace(n, process=told))
+    fresh = do.fresh and bool(do.argv)  # nothing starts one where a human does
+    return started(world, do.source.at, do.port, fresh=fresh).at_node(do.source.at, lambda n: replace(n, mark=mark))
 
 
 @_do.register
@@ -304,7 +310,7 @@ def started(world: World, target: str, port: int, fresh: bool = True) -> World:
     if before is not None and not fresh:
         return world.at_node(target, lambda n: replace(n, process=replace(before, config=_config(files))))
     number = 1 + max((n.process.number for n in world.nodes.values() if n.process), default=0)
-    process = Process(number, port, _env(files), _config(files))
+    process = Process(number, port, _env(files), _config(files), _key(files))
     return world.at_node(target, lambda n: replace(n, process=process))
 
 
@@ -318,6 +324,10 @@ def _lifted(limit: Any) -> Any:
 
 def _env(files: Mapping[str, tuple[bytes, int]]) -> bytes:
     return files.get(".env", (b"", 0))[0]
+
+
+def _key(files: Mapping[str, tuple[bytes, int]]) -> bytes:
+    return files.get("openclaw.key", (b"", 0))[0]
 
 
 def _config(files: Mapping[str, tuple[bytes, int]]) -> bytes:

@@ -19,9 +19,9 @@ def _denied(node: Node, target: str, world: World) -> Iterator[str]:
     if "://" in target:
         if node.process is None:
             return
-        env, config = node.process.env, node.process.config
+        env, config, key = node.process.env, node.process.config, node.process.key
     elif ".env" in node.files and "openclaw.json" in node.files:
-        env, config = node.files[".env"][0], node.files["openclaw.json"][0]
+        env, config, key = node.files[".env"][0], node.files["openclaw.json"][0], b""
     else:
         return
     try:
@@ -37,7 +37,8 @@ def _denied(node: Node, target: str, world: World) -> Iterator[str]:
         proxy = world.proxies.get(url)
         if proxy is None:
             continue
-        value = variables.get(providers[provider].get("apiKey", "").strip("${}"), "")
+        stands = providers[provider].get("apiKey", "")
+        value = key.decode().strip() if isinstance(stands, dict) else variables.get(stands.strip("${}"), "")
         row = next((k for k in proxy.keys if k.token == Secret(value).sha256()), None)
         if row is None:
             yield f"its key is not on {url}"  # whatever it calls there

@@ -17,15 +17,19 @@ NODES = ("a", "b")
 FAR = "ssh://ops@{host}/srv/{name}"
 CHAINS = (("one",), ("two", "one"), ("one", "two", "three"))
 GENERATIONS = st.sampled_from((None, None, 2))
+STORES = st.sampled_from((None, None, "file"))
 LIMITS = ({}, {"rpm": 60}, {"max_budget": 9.0, "budget_duration": "30d"})
 
 
 @st.composite
-def specs(draw: st.DrawFn, **head: object) -> Spec:
-    """Up to two nodes, in folders or behind SSH, with keys of their own or a shared one; a key without a node."""
+def specs(draw: st.DrawFn, store: str | None = None, **head: object) -> Spec:
+    """Up to two nodes, in folders or behind SSH, with keys of their own or a shared one; a key without a node.
+
+    ``store``: where the keys of those behind SSH stand.
+    """
     made = fleet(manage_routes=draw(st.booleans()) or None, **head).models(*ALIASES)
     if draw(st.booleans()):
-        made = made.table("defaults.node", target=FAR)
+        made = made.table("defaults.node", target=FAR, key_store=store)
     for name in NODES:
         chain = draw(st.sampled_from((None, *CHAINS)))
         if chain is not None:

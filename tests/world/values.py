@@ -76,12 +76,15 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Process:
-    """What runs on a node: the variables that it began with, and the config that it has taken over."""
+    """What runs on a node: the variables that it began with, the config that it has taken over, and the key that
+    it read from a file of its own when it began, took a config over, or was told to.
+    """
 
     number: int
     port: int
     env: bytes
     config: bytes
+    key: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,21 @@ A delivery puts the whole new set beside the old one, checks it, and commits it 
 comes next finishes what is left: a node has its old set or its new one. See ``scripts`` for the steps on the node.
 """
 
+from fleethub.clients.host.asking import ask
 from fleethub.clients.host.bundle import Bundle, Check, HostError
 from fleethub.clients.host.copying import Copied, copy
 from fleethub.clients.host.target import Activation, Delivered, Hosts, Removed, Target
 
-__all__ = ["Activation", "Bundle", "Check", "Copied", "Delivered", "HostError", "Hosts", "Removed", "Target", "copy"]
+__all__ = [
+    "Activation",
+    "Bundle",
+    "Check",
+    "Copied",
+    "Delivered",
+    "HostError",
+    "Hosts",
+    "Removed",
+    "Target",
+    "ask",
+    "copy",
+]

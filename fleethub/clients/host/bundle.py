@@ -27,6 +27,7 @@ class Bundle:
 
     ``expects`` maps paths to what must be there (None: no file), and ``stale`` maps paths of the last set that are
     no longer part of it to what was there. ``keep``: paths that lie there as wanted and are not renamed again.
+    ``private``: paths that belong to ``uid``, where the login can give them away.
     ``owners``: paths of somebody else's files, which stay that user's where the login can give them away; what comes
     back, when a node does not come up, is what he had.
     ``restart``: the process must be a new one before it uses the set. ``port``: where it listens.
@@ -43,6 +44,7 @@ class Bundle:
     restart: bool = True
     port: int = 0
     owners: frozenset[str] = frozenset()
+    private: frozenset[str] = frozenset()
 
     def pack(self) -> bytes:
         """The archive: ``set/`` the whole set with its mark, ``files/`` and the mark again, to be renamed, lists for
@@ -58,6 +60,7 @@ class Bundle:
             "expects": _sums({p: b for p, b in self.expects.items() if b is not None}),
             "absent": _lines(p for p, b in self.expects.items() if b is None),
             "stale": _sums(self.stale),
+            "private": _lines(path for path, _, _ in self.files if path in self.private),
             "owners": _lines(path for path, _, _ in self.files if path in self.owners),
             "checks": "".join(_check(c) for c in self.checks).encode(),
             "sums": b"".join(_sum(hashlib.sha256(content).hexdigest(), name) for name, content, _ in whole),

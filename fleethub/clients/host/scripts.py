@@ -9,6 +9,7 @@ OVERTAKEN = 75
 
 READ, DELIVER, RUN = load("read"), load("deliver"), load("run")
 STAMP, BACK, REMOVE, LOGS = load("stamp"), load("back"), load("remove"), load("logs")
+QUERY = load("query")
 STOP, ACCOUNT, LEAVE = load("stop"), load("account"), load("leave")
 COMMAND = load("command")
 ARRIVE, ENTER = load("arrive"), load("enter")

@@ -60,6 +60,13 @@ while IFS= read -r path; do
     [ ! -f "$file" ] || chown "$who" "$file" || refuse "cannot give $path to its owner"
   done
 done <$in/owners
+# what the node's own process reads, and nobody else may
+while IFS= read -r path; do
+  [ "$(id -u)" = 0 ] || break
+  for file in "$in/set/$path" "$in/files/$path"; do
+    [ ! -f "$file" ] || chown "$uid:$uid" "$file" || refuse "cannot give $path to its owner"
+  done
+done <$in/private
 # nothing is committed that could not be renamed into its folder
 while IFS= read -r path; do
   case $path in */*) up=${path%/*};; *) up=.;; esac

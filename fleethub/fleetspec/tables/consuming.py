@@ -119,6 +119,11 @@ class RoleTable(TypeTables):
         description="Whether what it keeps itself (state, workspace) is copied along when its target changes; "
         "default false",
     )
+    key_store: Literal["env", "file"] | None = Field(
+        None,
+        description="Where a gateway's key stands: env (default), in its env file; file, in a file of its own (0600), "
+        "so that a rotation restarts nothing",
+    )
     settle: v.Duration | None = Field(None, description='How long it must be well after activation, like "10s"')
     timeout: v.PositiveDuration | None = Field(None, description='How long activation may take, like "60s"')
     generation: int | None = Field(None, ge=1, le=2**31 - 1, description="Generation of its gateway token, 1 or more")

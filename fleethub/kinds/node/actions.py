@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import ClassVar
 
-from fleethub.model.actions import Check
+from fleethub.model.actions import Check, Query
 from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Found, Source
 from fleethub.model.secret import Blob, Slot, Text
@@ -63,6 +63,7 @@ class Deliver:
     expects: Mapping[str, Blob | None] = field(default_factory=dict)  # path -> what the plan saw there
     stale: Mapping[str, Blob] = field(default_factory=dict)  # path -> what lies there and is no longer part of it
     keep: frozenset[str] = frozenset()  # paths that lie there as wanted
+    private: frozenset[str] = frozenset()  # paths that belong to ``uid``
     owners: frozenset[str] = frozenset()  # paths that are somebody else's, or were until now: he gets back what he had
     checks: tuple[Check, ...] = ()
     restart: bool = True
@@ -75,7 +76,8 @@ class Activate:
     """Make a node's process use its set: run ``argv`` at the target, wait for its health, write ``activated``.
 
     ``hot``: the running gateway takes the set over by itself, ``argv`` only starts one that does not answer.
-    ``fresh``: what answers must be another process than before.
+    ``fresh``: what answers must be another process than before. ``tell`` makes it take over what it must be told of,
+    and of ``turns`` one must succeed.
     """
 
     operation: ClassVar[str] = "node.activate"
@@ -90,6 +92,8 @@ class Activate:
     hot: bool = False
     fresh: bool = True
     path: str = "/healthz"  # what it must answer at the port on its machine's loopback; port 0: it is not asked
+    tell: Query | None = None
+    turns: tuple[Query, ...] = ()
     ended: tuple[str, ...] = ()  # targets where it was ended before
 
 

@@ -65,8 +65,9 @@ class NodeMaterial:
 class NodeTelemetry:
     """``activated``: when, as its mark says. ``understood``: its config could be read. ``listening``: on its port.
 
-    ``tools`` as in ``HostReading``. ``files`` are what lies there, ``applied`` of the last set what the lockfile knows;
-    ``modes`` of those as in chmod. ``unchanged``: by path, what of FleetHub's part reads otherwise than it
+    ``old``: what listens is the process from before a set that needs a new one. ``tools`` as in ``HostReading``.
+    ``files`` are what lies there, ``applied`` of the last set what the lockfile knows; ``modes`` of those as in chmod.
+    ``unchanged``: by path, what of FleetHub's part reads otherwise than it
     was applied, for it was a fingerprint then, and is the same. ``left``: what is left alone and is not as it is
     wanted, without any secret; ``runs``: the chain as the config says it, where something of it is left alone;
     ``decides``: that is what says the chain.
@@ -75,6 +76,7 @@ class NodeTelemetry:
     activated: str | None = None
     understood: bool = True
     listening: bool = False
+    old: bool = False
     tools: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Blob] = field(default_factory=dict, repr=False)
     applied: Mapping[str, Blob] = field(default_factory=dict, repr=False)

@@ -10,6 +10,7 @@ from fleethub import nodetypes
 from fleethub.kinds.compare import in_use
 from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeLocked, NodeResource, NodeState, files_of, is_wired
 from fleethub.kinds.values import RenderedFile
+from fleethub.model.actions import Query
 from fleethub.model.fleet import Node
 from fleethub.model.observation import Pending
 from fleethub.model.plan import Blocker, Why
@@ -57,6 +58,14 @@ def own_files(item: NodeState) -> dict[str, Blob]:
     return {p: blobs[p] for p, ours in known.items() if p in blobs and p in there and there[p].fingerprint in ours}
 
 
+def telling(want: NodeResource | None) -> Query | None:
+    """What makes its process take over a file that it must be told of; None: it has no such file, or nothing does."""
+    if want is None or not is_host(want.material.node) or not any(file.of.told for file in want.material.files):
+        return None
+    kind = nodetypes.of(want.material.node)
+    return kind.tell(want.material.node) if kind is not None else None
+
+
 def needs_restart(item: NodeState) -> bool:
     """Whether its process must be a new one for what is wanted: a changed config is taken over while it runs, and
     files that are put back as they were applied are what it runs with, unless an apply that broke off began others.
@@ -71,8 +80,17 @@ def needs_restart(item: NodeState) -> bool:
     wanted = item.want.attrs.files
     begun = item.locked.pending.attrs if item.locked and item.locked.pending else None
     sides = [side.files for side in (applied, begun) if side is not None]
-    files = (f.path for f in item.want.material.files if not f.of.hot)
-    return any(_other(item, path, side.get(path, FileAttrs()), wanted[path]) for path in files for side in sides)
+    told = telling(item.want) is not None
+
+    def takes(file: RenderedFile, side: Mapping[str, FileAttrs]) -> bool:
+        """Whether a process takes it over that has started with what a side says."""
+        return file.of.hot or (told and file.of.told and file.path in side)
+
+    return any(
+        not takes(file, side) and _other(item, file.path, side.get(file.path, FileAttrs()), wanted[file.path])
+        for file in item.want.material.files
+        for side in sides
+    )
 
 
 def _other(item: NodeState, path: str, one: FileAttrs, wanted: FileAttrs) -> bool:
@@ -129,7 +147,10 @@ def restart_by_hand(want: NodeResource) -> Blocker:
 
 def waits_for_hand(item: NodeState) -> Blocker | None:
     """Set when the node has what is wanted, and only its restart by hand is missing."""
-    want, behind = item.want, item.seen is not None and item.seen.attrs.activated is False
+    want, seen = item.want, item.seen
+    behind = seen is not None and seen.attrs.activated is False
+    if behind and seen is not None and telling(want) is not None:  # it can be told, once it is the one to be told
+        behind = seen.telemetry.old or not seen.telemetry.listening
     return restart_by_hand(want) if want and behind and by_hand(want) and not to_deliver(item) else None
 
 

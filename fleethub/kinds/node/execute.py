@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from fleethub.clients.host import Activation, Bundle, HostError, Target, copy
+from fleethub.clients.host import Activation, Bundle, HostError, Target, ask, copy
 from fleethub.clients.resolver import SecretError
 from fleethub.kinds.execution import Context, Handler, NotActivated, StepError
 from fleethub.kinds.node.actions import Activate, CopyFolders, Deliver, NodeFile, RemoveNode, Settle, StopNode
@@ -31,6 +31,7 @@ def deliver(do: Deliver, context: Context) -> tuple[str, ...]:
             expects=do.expects,
             stale=do.stale,
             keep=do.keep,
+            private=do.private,
             owners=do.owners,
             checks=do.checks,
             restart=do.restart,
@@ -70,7 +71,7 @@ def activate(do: Activate, context: Context) -> tuple[str, ...]:
     """Make the node use its set, and write so into its mark; a node that does not come up gets its old set back."""
     try:
         target = context.hosts.at(do.source.at)
-        problem = _start(do, target)
+        problem = _start(do, target) or _told(do, target) or _proved(do, target)
         if problem:
             back = "".join(f"; at {at} it is ended, and whole: that target again starts it there" for at in do.ended)
             raise NotActivated(_safe(f"{problem}; {_back(do, target)}{back}", do.files, context))
@@ -117,6 +118,21 @@ def _start(do: Activate, target: Target) -> str:
     return _problem(target.activate(do.argv, do.port, do.timeout, do.fresh, do.path), do)
 
 
+def _told(do: Activate, target: Target) -> str:
+    """What is wrong with telling the process of what it does not see by itself."""
+    return ask(target, do.tell) if do.tell is not None else ""
+
+
+def _proved(do: Activate, target: Target) -> str:
+    """Why no turn of the running process succeeds; empty when one does, or none is to be made."""
+    problems = []
+    for turn in do.turns:
+        if not (problem := ask(target, turn)):
+            return ""
+        problems.append(problem)
+    return "; ".join(problems)
+
+
 def _problem(done: Activation, do: Activate) -> str:
     if done.code:
         return f"{do.argv[0]} ended with {done.code}{f' ({done.said})' if done.said else ''}"
@@ -133,7 +149,7 @@ def _back(do: Activate, target: Target) -> str:
         back = target.back(do.port)
         if back is None:
             return "there is no older set to put back: its files stay, and the next apply activates them again"
-        problem = _start(do, target)
+        problem = _start(do, target) or _told(do, target)
         mark = target.read(()).mark
         if problem or mark is None:
             return f"the old set is back, and does not work either ({problem}): look at it by hand"

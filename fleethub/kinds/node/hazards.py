@@ -18,6 +18,7 @@ from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Source, Unknown
 from fleethub.model.secret import Text
+from fleethub.nodetypes.interface import SECRET
 
 
 def env_findings(wanted: Mapping[Address, NodeResource], facts: Facts) -> list[Finding]:
@@ -111,7 +112,7 @@ def secret_paths(resource: NodeResource) -> tuple[str, ...]:
     """Files with a node's secrets, relative to the fleet's folder; none for what lies outside of it."""
     if "://" in resource.source.at or resource.source.at.startswith(("~/", "/")):
         return ()
-    paths = [file.path for file in resource.material.files if file.of.format == "dotenv" or file.text.slots]
+    paths = [file.path for file in resource.material.files if file.of.format in SECRET or file.text.slots]
     return tuple(f"{resource.source.at}/{below}{path}" for path in paths for below in ("", ".fleethub/applied/"))
 
 

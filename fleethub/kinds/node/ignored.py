@@ -17,6 +17,7 @@ from fleethub.kinds.values import RenderedFile
 from fleethub.model.address import Address
 from fleethub.model.finding import Finding
 from fleethub.model.plan import FieldChange
+from fleethub.nodetypes.interface import SECRET
 from fleethub.nodetypes.projection import Projection
 
 NAMED = 6  # how many names of what can be left alone a finding shows
@@ -75,7 +76,7 @@ def withheld(item: NodeState) -> Finding | None:
     names = {one.path[1] for one in seen.telemetry.left if one.path[0] == "files"}
     for file in want.material.files:
         before = applied.files.get(file.path)
-        secret = file.of.format == "dotenv" and bool(file.text.slots)
+        secret = file.of.format in SECRET and bool(file.text.slots)
         if file.path in names and secret and before and before.fingerprint != want.attrs.files[file.path].fingerprint:
             why = f"{file.path} of {item.address.name} is left alone, and what it has to hold is another by now"
             hint = f"take {file.path} out of ignore for an apply: what is there is kept in .fleethub/overwritten/"

@@ -8,6 +8,7 @@ from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.delivery import by_hand, ending, is_host, machine
 from fleethub.model.observation import Unknown
 from fleethub.model.plan import Blocker, Phase, Step, Why
+from fleethub.nodetypes.interface import SECRET
 
 
 def ends_on(target: str, item: NodeState) -> bool:
@@ -102,7 +103,7 @@ def _folders(item: NodeState) -> tuple[str, ...]:
 def _inside(item: NodeState) -> list[str]:
     """Files with secrets that lie in folders which are taken along: what the old place has of them would travel."""
     files = item.want.material.files if item.want else ()
-    return [f.path for f in files if f.of.format == "dotenv" and f.path.partition("/")[0] in _folders(item)]
+    return [f.path for f in files if f.of.format in SECRET and f.path.partition("/")[0] in _folders(item)]
 
 
 def _at(old: NodeState) -> str:

@@ -19,7 +19,7 @@ from fleethub.kinds.node.attributes import (
     is_wired,
 )
 from fleethub.kinds.node.completion import digest_of, unresolved
-from fleethub.kinds.node.delivery import by_hand, fingerprints
+from fleethub.kinds.node.delivery import by_hand, fingerprints, telling
 from fleethub.kinds.node.ignored import left_alone
 from fleethub.kinds.node.projection import Unreadable, found
 from fleethub.kinds.values import ObserveContext
@@ -75,6 +75,7 @@ def observe(
         telemetry=NodeTelemetry(
             activated=at if isinstance(at, str) else None,
             understood=runs is not None,
+            old=want is not None and _old(want, reading),
             listening=want is not None and want.material.node.port in reading.listens,
             tools=reading.tools,
             files={p: f.content for p, f in reading.files.items() if f.content is not None},
@@ -110,13 +111,17 @@ def _host_seen(
         return (None, applied.project, applied.stop) if applied else (None, None, None)
     if reading.mark is None and is_wired(want.attrs):
         return None, None, None
+    activated = bool((reading.mark or {}).get("activated"))
     if by_hand(want):
-        now = set(reading.listens.get(want.material.node.port, "").split())
-        activated = not reading.listener or set(reading.listener.split()) not in (now, {"?"})
-    else:
-        activated = bool((reading.mark or {}).get("activated"))
+        activated = not _old(want, reading) and (activated or telling(want) is None)
     ended = applied or want.attrs
     return activated, ended.project, ended.stop
+
+
+def _old(want: NodeResource, reading: HostReading) -> bool:
+    """Whether what listens is, or may be, the process from before a set that needs a new one."""
+    now = set(reading.listens.get(want.material.node.port, "").split())
+    return bool(reading.listener) and set(reading.listener.split()) in (now, {"?"})
 
 
 def _file(

@@ -159,7 +159,8 @@ def _there_env(of: Projection, data: bytes) -> Iterator[tuple[Path, Any]]:
 
 def guessed(path: str) -> Format:
     """The format of a file of a node that is no longer wanted: its type is not known then."""
-    return "dotenv" if path.endswith(".env") else "json" if path.endswith(".json") else "text"
+    endings: dict[str, Format] = {".env": "dotenv", ".json": "json", "key": "key"}
+    return next((format for ending, format in endings.items() if path.endswith(ending)), "text")
 
 
 def said_in(format: Format, data: bytes) -> frozenset[str]:
@@ -168,7 +169,7 @@ def said_in(format: Format, data: bytes) -> frozenset[str]:
     if format == "dotenv":
         written = {line.partition("=")[2].strip().strip("'\"") for line in text.splitlines()}
         return frozenset(written | {value for value in assignments(text).values() if value})
-    return frozenset(_texts(json5.read(data)))
+    return frozenset([text.strip()] if format == "key" else _texts(json5.read(data)))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -19,6 +19,7 @@ from fleethub.kinds.node.delivery import (
     needs_restart,
     own_files,
     restart_by_hand,
+    telling,
     to_deliver,
     unused_until_restart,
 )
@@ -55,6 +56,10 @@ def steps(item: NodeState) -> Work:
     probe = kind.probe(node) if kind else Probe()
     host = is_host(node)
     restart = host and needs_restart(item)
+    tell = telling(item.want)
+    changed = {file.path for file in changed_files(item)}
+    if to_deliver(item) and all(file.of.hot for file in item.want.material.files if file.path in changed):
+        tell = None  # its key is as it was
     activate = Activate(
         item.want.source,
         kind.activation(node) if kind else (),
@@ -62,9 +67,11 @@ def steps(item: NodeState) -> Work:
         node.timeout,
         node.generation,
         files,
-        hot=not restart and all(file.of.hot for file in changed_files(item)),
+        hot=not restart and all(file.of.hot or file.of.told for file in changed_files(item)),
         fresh=restart,
         path=probe.path,
+        tell=tell,
+        turns=kind.turns(node) if kind and tell else (),
     )
     start = Step(f"{item.address}/activate", item.address, Phase.ACTIVATE, activate, locked=record(item.want))
     if not to_deliver(item):
@@ -74,7 +81,6 @@ def steps(item: NodeState) -> Work:
         return Work((*before, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
     there: Mapping[str, Blob] = item.seen.telemetry.files if item.seen else {}
     mine = own_files(item)
-    changed = {file.path for file in changed_files(item)}
     deliver = Step(
         f"{item.address}/deliver",
         item.address,
@@ -88,6 +94,7 @@ def steps(item: NodeState) -> Work:
             expects={path: there.get(path) for path in item.want.attrs.files},
             stale={path: blob for path, blob in mine.items() if path not in item.want.attrs.files},
             keep=frozenset(item.want.attrs.files) - changed,
+            private=frozenset(file.path for file in item.want.material.files if file.of.process),
             owners=_owners(item) & there.keys(),
             checks=kind.validation(node) if kind and host else (),
             restart=restart,
@@ -99,8 +106,9 @@ def steps(item: NodeState) -> Work:
     if not host:
         wait = Settle(node.settle, deliver.id)
         return Work((deliver, Step(settle, item.address, Phase.SETTLE, wait, after=(deliver.id,))))
-    if by_hand(item.want):
-        waits = unused_until_restart(item)
+    listening = item.seen is not None and item.seen.telemetry.listening
+    if by_hand(item.want) and not (tell and listening and not restart):
+        waits = unused_until_restart(item) or bool(tell)  # what can be told of its key is to prove it once it runs
         deliver = deliver if waits else replace(deliver, locked=record(item.want))
         return Work((deliver,), (restart_by_hand(item.want),) if waits else ())
     wait = Settle(node.settle, start.id)

@@ -47,7 +47,7 @@ class EnvFile(Base):
 
     name = NAME
     title = "a program with one .env"
-    ignores = frozenset({"image", "project", "origins", "move_state"})
+    ignores = frozenset({"image", "project", "origins", "move_state", "key_store"})
     table = SpecTable(NAME, "What its program calls the variables in its .env", model=_table)
     files = (
         FileType(

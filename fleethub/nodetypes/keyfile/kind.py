@@ -24,7 +24,7 @@ class KeyFile(Base):
 
     name = NAME
     title = "a program that reads its key from a file"
-    ignores = frozenset({"image", "project", "origins", "env"})
+    ignores = frozenset({"image", "project", "origins", "env", "key_store"})
     files = (
         FileType("key", "key.j2", "key", "key", mode=0o600, wiring=True, help="The file of its key; default key"),
         FileType("settings", "settings.json.j2", "json", mode=0o644, wiring=True, help="URL and models, as JSON"),
@@ -32,9 +32,9 @@ class KeyFile(Base):
 
     def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
         """Each model; the key has no variable, and people are told of the file."""
-        from fleethub.nodetypes.endpoints import endpoints
+        from fleethub.nodetypes.endpoints import BARE, endpoints
 
-        return tuple(replace(to, variable="the key") if to.proxy else to for to in endpoints(fleet, node))
+        return tuple(replace(to, variable=BARE) if to.proxy else to for to in endpoints(fleet, node))
 
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """Whether there is one key, and one URL that leads to all models."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from fleethub.formats import strict
 from fleethub.model.fleet import Node
+from fleethub.nodetypes.endpoints import BARE
+from fleethub.nodetypes.openclaw.keystore import REFERENCE
 from fleethub.nodetypes.openclaw.names import PORT, TUNNELS
 from fleethub.nodetypes.openclaw.wiring import TIMEOUT, ProviderRoute, answer, patience
 
@@ -56,7 +58,7 @@ def hop(route: ProviderRoute) -> dict[str, object]:
         "reference": route.reference,
         "url": to.url,
         "api": route.api,
-        "key": f"${{{to.variable}}}" if to.variable else route.api,
+        "key": route.api if not to.variable else REFERENCE if to.variable == BARE else f"${{{to.variable}}}",
         "timeout": TIMEOUT,
         "id": to.id,
         "label": to.label,

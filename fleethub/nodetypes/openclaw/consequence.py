@@ -10,6 +10,7 @@ from fleethub.nodetypes.openclaw import json5
 HOT = "hot reload"
 RESTART = "gateway restart"
 RECREATED = "container recreated"
+TOLD = "key reloaded while it runs, proved by a turn"
 READ = "read at the next session"
 
 #: Settings that the gateway cannot take over while it runs; it restarts itself.

@@ -17,6 +17,7 @@ def context(fleet: Fleet, node: Node, chain: Iterable[ProviderRoute], config: st
     ``config``: the path of its config below the target, for a gateway that must be told; None in a container.
     """
     proxies = sorted({route.to.variable: route.to.proxy for route in chain if route.to.variable}.items())
+    proxies = [] if node.key_store == "file" else proxies
     own = sorted(node.env.items())
     return {
         "gateway_token": Derived("gateway", fleet.identity, "", node.name, node.generation),

@@ -25,6 +25,18 @@ FILES = (
         usual=("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"),
         help="The compose file; default compose.yaml",
     ),
+    # before the config that names it: a gateway that takes the new config over at once finds it
+    FileType(
+        "key",
+        "key.j2",
+        "key",
+        "openclaw.key",
+        mode=0o600,  # OpenClaw reads no other
+        told=True,
+        process=True,
+        wiring=True,
+        help='With key_store = "file" its key; default openclaw.key, in a container beside openclaw.json',
+    ),
     FileType(
         "openclaw",
         "openclaw.json.j2",

@@ -15,7 +15,7 @@ from fleethub.nodetypes.openclaw.files import FILES
 from fleethub.nodetypes.openclaw.table import TABLE
 
 if TYPE_CHECKING:
-    from fleethub.model.actions import Check
+    from fleethub.model.actions import Check, Query
     from fleethub.model.facts import HostReading
     from fleethub.model.fleet import Fleet, Node
     from fleethub.nodetypes.endpoints import ModelEndpoint
@@ -63,6 +63,12 @@ class OpenClaw(Base):
     def files_of(self, node: Node) -> tuple[FileType, ...]:
         """A wired node is run by what its operator wrote: its compose file, if it has one, is no business of ours."""
         own = tuple(file for file in self.files if file.path or file.role in node.files)
+        if node.key_store == "file":
+            from fleethub.nodetypes.openclaw import keystore
+
+            own = keystore.files_of(node, own, self.container)
+        else:
+            own = tuple(file for file in own if file.role != "key")
         return tuple(file for file in own if file.role != "compose") if node.manage == "wiring" else own
 
     def folders(self, node: Node) -> tuple[str, ...]:
@@ -77,7 +83,7 @@ class OpenClaw(Base):
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """Everything that the templates of a node may see."""
-        from fleethub.nodetypes.openclaw import compose, config, env, wiring
+        from fleethub.nodetypes.openclaw import compose, config, env, keystore, wiring
 
         chain, where = wiring.routes(fleet, node), paths(self, node)
         values: dict[str, object] = {
@@ -93,25 +99,30 @@ class OpenClaw(Base):
             "fleet": {"name": fleet.name},
             **config.context(node, chain, self.container),
             **env.context(fleet, node, chain, None if self.container else where["openclaw"]),
+            **keystore.context(fleet, node, chain, where, self.container),
             "managed": [path for role, path in where.items() if role != "fleethub"],
         }
         return {**values, **compose.context(node, where)} if "compose" in where else values
 
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """What is wrong with the node's block."""
-        from fleethub.nodetypes.openclaw import block
+        from fleethub.nodetypes.openclaw import block, keystore, wiring
 
-        own = block.check(node, paths(self, node), self.container)
-        found = [*own, *block.check_urls(fleet, node, self.container)]
+        where = paths(self, node)
+        own = block.check(node, where, self.container)
+        stored = keystore.check(node, wiring.routes(fleet, node), where, self.container)
+        found = [*own, *stored, *block.check_urls(fleet, node, self.container)]
         return tuple(_findings(node, found))
 
     def finish(self, file: FileType, node: Node, text: Text) -> Text:
-        """Only ``.env`` may hold secrets; the config is merged with the spec's and put into one form."""
+        """Only ``.env`` and the key's file may hold secrets; the config is merged with the spec's, in one form."""
         from fleethub.nodetypes import dotenv
         from fleethub.nodetypes.openclaw import config, guide
 
         if file.role == "env":
             dotenv.variables(text)
+            return text
+        if file.format == "key":
             return text
         if text.slots:
             raise ValueError("a secret stands in it; only the env file may hold one")
@@ -155,6 +166,8 @@ class OpenClaw(Base):
         """What the gateway does, as it was measured."""
         from fleethub.nodetypes.openclaw import consequence
 
+        if file.told and self.tell(node) is not None:
+            return consequence.TOLD
         return consequence.consequence(file.role, node, self.container, before, after)
 
     def activation(self, node: Node) -> tuple[str, ...]:
@@ -166,6 +179,20 @@ class OpenClaw(Base):
         if node.manage == "wiring":
             return docker_compose.UP
         return docker_compose.argv(paths(self, node), "up", "--detach", "--remove-orphans")
+
+    def tell(self, node: Node) -> Query | None:
+        """``openclaw secrets reload``."""
+        if node.key_store == "env":
+            return None
+        from fleethub.nodetypes.openclaw import keystore
+
+        return keystore.tell(node, paths(self, node), self.container)
+
+    def turns(self, node: Node) -> tuple[Query, ...]:
+        """Of each model that its key is for."""
+        from fleethub.nodetypes.openclaw import keystore
+
+        return keystore.turns(node, paths(self, node), self.container)
 
     def logs(self, node: Node, lines: int) -> tuple[str, ...]:
         """Compose's; of what an operator set up by the files that it takes by itself."""

@@ -15,6 +15,7 @@ WIRING: tuple[tuple[str, ...], ...] = (
     ("models", "providers", "fleethub*"),
     ("agents", "defaults", "model"),
     ("agents", "defaults", "models"),
+    ("secrets", "providers", "fleethub*"),
 )
 GATEWAY = tuple(("gateway", key) for key in ("port", "auth", "bind", "mode"))
 SECRET_KEY = re.compile(r"(token|password|passwd|secret|api_?key)$", re.IGNORECASE)

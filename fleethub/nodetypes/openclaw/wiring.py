@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Fleet, Hop, Node
-from fleethub.nodetypes.endpoints import ModelEndpoint, endpoints
+from fleethub.nodetypes.endpoints import BARE, ModelEndpoint, endpoints
 
 PROVIDER = "fleethub-"
 
@@ -62,6 +62,8 @@ def _route(node: Node, own: str, hop: Hop, to: ModelEndpoint) -> ProviderRoute:
         if named.serves(hop, to.proxy):
             variable = named.key_variable or to.variable if to.proxy else ""
             return ProviderRoute(id, replace(to, url=named.url or to.url, variable=variable))
+    if node.key_store == "file" and to.proxy:
+        to = replace(to, variable=BARE)
     return ProviderRoute(own, to)
 
 
