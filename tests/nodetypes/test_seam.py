@@ -13,6 +13,7 @@ OWN = ("nodetypes/openclaw/", "testing/")
 #: File -> how many texts in it name OpenClaw as an example. A text is a string with a space in it that is shown: it is
 #: neither compared, nor a key, nor looked for in another one. Docstrings and comments are not looked at.
 TEXTS = {
+    "checks/fields.py": 1,  # the fields of a node that a check may ask, for people
     "fleetspec/nodes.py": 3,  # hints: write target = …, image = …
     "fleetspec/scaffold.py": 1,  # the spec that init writes
     "fleetspec/schema.py": 1,  # what [nodes] is, for editors
