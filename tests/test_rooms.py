@@ -124,6 +124,7 @@ HOMES = {
     "mcp": {"server/mcp/app.py"},
     "mcp_types": {"server/mcp/app.py"},
     "numpy": {"clients/gguf.py"},
+    "highspy": {"placement/moves/program.py"},
 }
 
 

@@ -18,7 +18,7 @@ from fleethub.fleetspec.validate import Validated
 from fleethub.model import keycall
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
-from fleethub.model.fleet import DeclaredType
+from fleethub.model.fleet import DeclaredType, is_named
 from fleethub.model.text import name_key
 from fleethub.model.written import KeyPath
 from fleethub.nodetypes import NodeType
@@ -74,6 +74,7 @@ def check(context: CheckContext) -> Iterator[Finding]:
     yield from _agents(context)
     yield from _notify(context)
     yield from _models(context)
+    yield from _places(context)
     yield from _pulls(context)
     yield from check_role(context, ("defaults", "node"), spec.defaults.node)
     for name, role in spec.roles.items():
@@ -107,6 +108,19 @@ def _agents(context: CheckContext) -> Iterator[Finding]:
     for name, agent in context.spec.agents.items():
         for index, backend in enumerate(agent.backends or ()):
             yield from context.reference("backends", backend, ("agents", name, "backends", index))
+
+
+def _places(context: CheckContext) -> Iterator[Finding]:
+    """Patterns of place_on that name no backend: a model would be said to fit nowhere, for a misspelt name."""
+    backends = context.spec.backends
+    if not context.complete or context.defined["backends"] - backends.keys():
+        return  # what is missing, or wrong by itself, may be what is named
+    for name, model in context.spec.models.items():
+        for index, pattern in enumerate(model.place_on):
+            if not any(is_named(one, table.labels, (pattern,)) for one, table in backends.items()):
+                hint = report.nearest(pattern, backends, "backend") or "a name, a pattern like gpu-*, or @label=value"
+                message = f"place_on of {report.shown(name)} names no backend: {report.shown(pattern)}"
+                yield context.finding("spec.reference", message, ("models", name, "place_on", index), hint)
 
 
 def _notify(context: CheckContext) -> Iterator[Finding]:

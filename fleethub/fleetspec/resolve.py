@@ -123,7 +123,7 @@ def _backend(table: BackendTable, common: Mapping[str, Any]) -> Backend:
         endpoints=table.endpoints,
         ca=table.ca or "",
         gpus=tuple(Gpu(name=g.name, vram=g.vram) for g in table.gpus),
-        **_said(table, "memory", "memory_for"),
+        **_said(table, "memory", "memory_for", "cordoned"),
         engine=engine,
     )
 
@@ -135,13 +135,14 @@ def _model(spec: Spec, table: ModelTable, common: Mapping[str, Any]) -> Model:
         tag = table.route.partition("/")[2] or table.route
     return Model(
         **common,
-        **_said(table, "context", "quant", "vram", "params", "file", "pull", "warm"),
+        **_said(table, "context", "quant", "vram", "params", "file", "pull", "warm", "pinned"),
         digest=table.digest or "",
         backends=tuple(table.backends),
         proxy=None if isinstance(proxy, LookupFailure) else proxy,
         route=table.route,
         tag=tag,
         capabilities=tuple(table.capabilities),
+        place_on=tuple(table.place_on),
     )
 
 

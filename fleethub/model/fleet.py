@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal
 
 from fleethub.model.address import Address
@@ -26,6 +27,20 @@ class Block:
     labels: Mapping[str, str] = field(default_factory=dict)
     protected: bool = False
     place: SourceLocation | None = None
+
+
+def is_named(name: str, labels: Mapping[str, str], patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns names a block: by its name with ``*`` and ``?``, or by ``@label`` or
+    ``@label=value``.
+    """
+    for pattern in patterns:
+        label, equals, value = pattern[1:].partition("=")
+        if pattern.startswith("@"):
+            if label in labels and (not equals or labels[label] == value):
+                return True
+        elif fnmatchcase(name, pattern):
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +157,7 @@ class Backend(Block):
     """A host with GPUs. ``ssh`` None: only what is declared is known; ``"local"``: NVML of this machine.
 
     ``memory`` of the machine in bytes, where models lie in it, and who uses it (``memory_for``); None: not written.
-    ``ca`` as of a proxy.
+    ``ca`` as of a proxy. ``cordoned``: no proposal puts a further model there.
     """
 
     host: str
@@ -153,6 +168,7 @@ class Backend(Block):
     gpus: tuple[Gpu, ...] = ()
     memory: int | None = None
     memory_for: Literal["cpu", "metal", "shared"] = "cpu"
+    cordoned: bool = False
     engine: EngineSettings | None = None
 
 
@@ -163,7 +179,8 @@ class Model(Block):
     ``context`` in tokens; ``vram`` in bytes and ``params`` in parameters, for what is not installed;
     ``tag`` its name on the servers of its backends, None for a cloud model. ``file`` tells of it, below the fleet.
     ``pull``: it is installed where it is missing, held to ``digest`` (the first digits of one, in hex; empty: to none);
-    ``warm``: and loaded once those that call it were swapped to it.
+    ``warm``: and loaded once those that call it were swapped to it. ``pinned``: no proposal moves it; ``place_on``:
+    patterns of backends on which a proposal may put it (see ``is_named``); none: anywhere.
     """
 
     backends: tuple[str, ...] = ()
@@ -179,6 +196,8 @@ class Model(Block):
     pull: bool = False
     warm: bool = False
     digest: str = ""
+    pinned: bool = False
+    place_on: tuple[str, ...] = ()
 
     @property
     def source(self) -> Source | None:

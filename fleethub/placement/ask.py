@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fleethub.engines.interface import KV_TYPE, PARALLEL, Engine
-from fleethub.engines.known import architecture_told
 from fleethub.engines.registry import engine_of, lacks, nowhere
 from fleethub.model.capacity import (
     AdmissionVerdict,
@@ -20,16 +19,16 @@ from fleethub.model.capacity import (
 )
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
-from fleethub.model.facts import Facts, ModelFile, Resident, ServerReading
+from fleethub.model.facts import Facts, Resident, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model
 from fleethub.model.observation import Unknown
 from fleethub.model.text import gib
 from fleethub.placement.machines import doubted, on_machine
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.query import Query, limit_of, most
-from fleethub.placement.routed import routed
+from fleethub.placement.routed import architecture_anywhere, routed
 from fleethub.placement.suggestions import suggestions
-from fleethub.sizing.architecture import ModelArchitecture, architecture_of, architecture_of_params
+from fleethub.sizing.architecture import ModelArchitecture, architecture_of_params
 
 #: A place that does not hold a model is named after those that might: best first, certain refusals last.
 ORDER = (Fit.FITS, Fit.UNKNOWN, Fit.SPILLS, Fit.EVICTS, Fit.EXCEEDS)
@@ -144,20 +143,6 @@ def query_of(fleet: Fleet, facts: Facts, question: Question) -> Query:
         architecture = architecture_of_params(model.params, model.quant or "Q4_K_M")
     asked = question.context
     return Query(fleet, facts, backend, engine, server, unasked, model, asked, architecture, rest, here.doubt)
-
-
-def architecture_anywhere(facts: Facts, model: Model, first: Backend, engine: Engine) -> ModelArchitecture | None:
-    """The architecture of an installed model, of ``first`` where it is there, else of any server that was read."""
-    readings = [r for r in facts.readings.values() if isinstance(r, ServerReading)]
-    told = facts.of(model.source) if model.source else None
-    if isinstance(told, ModelFile) and (found := architecture_told(model, facts)) is not None:
-        return found
-    own = facts.of(first.engine.source) if first.engine else None
-    for reading in (own, *readings):
-        for tag, installed in reading.installed.items() if isinstance(reading, ServerReading) else ():
-            if _same(engine, tag, model) and installed.shown is not None:
-                return architecture_of(installed.shown, installed.size)
-    return None
 
 
 def held(fleet: Fleet, backend: Backend, facts: Facts) -> tuple[Held, ...]:

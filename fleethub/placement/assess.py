@@ -55,7 +55,7 @@ def assess(fleet: Fleet, backend: Backend, facts: Facts, before: PlannedSet, aft
     here = on_machine(fleet, backend, facts)
     server = here.server
     loads = expected(fleet, backend, server, facts, after)
-    loads |= _asked_directly(fleet, backend, server, facts, loads)
+    loads |= asked_directly(fleet, backend, server, facts, loads)
     verdict = doubted(server.admit(list(loads.values())), here.doubt)
     if others := unmanaged(fleet, backend, facts, after):
         verdict = replace(verdict, notes=(*verdict.notes, others))
@@ -83,12 +83,20 @@ def _reckoned(fleet: Fleet, server: Server, facts: Facts, loads: Mapping[str, Pl
     )
 
 
-def _asked_directly(
-    fleet: Fleet, backend: Backend, server: Server, facts: Facts, loads: Mapping[str, Placed]
+def asked_directly(
+    fleet: Fleet,
+    backend: Backend,
+    server: Server,
+    facts: Facts,
+    loads: Mapping[str, Placed],
+    aliases: Iterable[str] | None = None,
 ) -> dict[str, Placed]:
-    """Models that a consumer also asks the server for, with more context than the route has: the larger counts."""
+    """Models that a consumer also asks the server for, with more context than the route has: the larger counts.
+
+    ``aliases``: those that are asked for so, for whoever knows them already.
+    """
     found = {}
-    for alias in _direct(fleet, backend):
+    for alias in _direct(fleet, backend) if aliases is None else aliases:
         load, model = loads.get(alias), fleet.models[alias]
         if load is not None and model.context > load.context:
             more = server.load(model, facts, context=model.context, primary=load.primary)

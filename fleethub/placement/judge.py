@@ -49,7 +49,7 @@ class SetJudge:
     def run(self) -> None:
         """Fill ``findings`` and ``refused``."""
         verdict = self.verdict
-        fallbacks = {p.model for p in verdict.placed if not p.primary}
+        fallbacks = {name for name, _ in verdict.fallbacks}  # not one that shares its process with a primary
         broken = [c for c in verdict.checks if not c.holds and c.rule != "context"]
         mine = [c for c in broken if c.model not in fallbacks]
         self._primaries(mine)

@@ -22,7 +22,7 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts, GpuReading
 from fleethub.model.fleet import Backend, Fleet
 from fleethub.model.observation import Source
-from fleethub.placement.planned import planned_sets
+from fleethub.placement.planned import PlannedSet, planned_sets
 from fleethub.placement.routed import expected
 
 #: A card as two servers of one machine know it: what its name tells, and which of that name.
@@ -41,17 +41,23 @@ class OnMachine:
     doubt: str = ""
 
 
-def on_machine(fleet: Fleet, backend: Backend, facts: Facts) -> OnMachine:
-    """The backend's server among the others of its machine, each of which is judged once. ValueError without one."""
+def on_machine(
+    fleet: Fleet, backend: Backend, facts: Facts, planned: Mapping[str, PlannedSet] | None = None
+) -> OnMachine:
+    """The backend's server among the others of its machine, each of which is judged once. ValueError without one.
+
+    ``planned``: what is planned for the others; None: as the fleet has it.
+    """
     server, others = _server(fleet, backend, facts), neighbours(fleet, backend)
     if not others or _apart(fleet, (backend, *others), facts):
         return OnMachine(server)
     servers = {b.name: server if b is backend else _server(fleet, b, facts) for b in (backend, *others)}
     keys = _keys(fleet, servers, facts)
+    sets = planned_sets(fleet) if planned is None else planned
     mine, held, whom, untold = keys[backend.name], Counter[CardKey](), list[str](), list[str]()
     for other in others:
-        taken, its = _taken(fleet, other, servers[other.name], facts), keys[other.name]
-        if taken is None if its else taken is None or bool(planned_sets(fleet).get(other.name)):
+        taken, its = _taken(fleet, other, servers[other.name], facts, sets), keys[other.name]
+        if taken is None if its else taken is None or bool(sets.get(other.name)):
             if not its or not set(mine).isdisjoint(its):
                 untold.append(other.name)
             continue
@@ -148,12 +154,14 @@ def _server(fleet: Fleet, backend: Backend, facts: Facts) -> Server:
     return engine_of(backend.engine).server(fleet, backend, facts)
 
 
-def _taken(fleet: Fleet, backend: Backend, server: Server, facts: Facts) -> Sequence[int] | None:
+def _taken(
+    fleet: Fleet, backend: Backend, server: Server, facts: Facts, sets: Mapping[str, PlannedSet]
+) -> Sequence[int] | None:
     """What a server takes of each card with all that is planned there: the most of it, the fallbacks' largest too.
 
     None: it is not known.
     """
-    planned = planned_sets(fleet).get(backend.name, ())
+    planned = sets.get(backend.name, ())
     verdict = server.admit(list(expected(fleet, backend, server, facts, planned).values()))
     return None if verdict.need is None else tuple(_parts(server, verdict, verdict.need))
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from fleethub.engines.interface import Server
+from fleethub.engines.interface import Engine, Server
+from fleethub.engines.known import architecture_told
+from fleethub.engines.registry import engine_of
 from fleethub.model.capacity import Estimate, Placed, PlannedModel, Row, Sure
 from fleethub.model.dataclass import dataclass
-from fleethub.model.facts import Facts, KeyRow, ProxyReading, ServerReading
+from fleethub.model.facts import Facts, Installed, KeyRow, ModelFile, ProxyReading, ServerReading
 from fleethub.model.fleet import Backend, Fleet, Model, Proxy
 from fleethub.model.observation import Source
 from fleethub.model.routing import fallbacks_of, instead, leads_to, rows_of
 from fleethub.model.text import heard
+from fleethub.sizing.architecture import ModelArchitecture, architecture_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +26,62 @@ class Routed:
     why: str
 
 
+#: Alias and why it is called in another's place.
+Reached = tuple[tuple[str, str], ...]
+
+
 def expected(
-    fleet: Fleet, backend: Backend, server: Server, facts: Facts, planned: Iterable[PlannedModel]
+    fleet: Fleet,
+    backend: Backend,
+    server: Server,
+    facts: Facts,
+    planned: Iterable[PlannedModel],
+    reached: Reached | None = None,
 ) -> dict[str, Placed]:
-    """The loads of a planned set by alias, and beside them, as fallbacks, what the proxy may call on its own."""
+    """The loads of a planned set by alias, and beside them, as fallbacks, what the proxy may call on its own.
+
+    ``reached``: what ``reached_by`` says of its proxy, for whoever knows it already.
+    """
     entries = tuple(planned)
-    loads = {p.model: server.load(fleet.models[p.model], facts, primary=p.primary) for p in entries}
-    for one in routed(fleet, backend, facts, entries):
+    loads = {p.model: sized(fleet.models[p.model], backend, server, facts, primary=p.primary) for p in entries}
+    for one in routed(fleet, backend, facts, entries, reached):
         loads[one.model.name] = loaded(one, backend, server, facts)
     return loads
+
+
+def sized(model: Model, backend: Backend, server: Server, facts: Facts, *, primary: bool) -> Placed:
+    """A load; one that its own server cannot size, for it is not installed there, as another server tells it."""
+    load = server.load(model, facts, primary=primary)
+    if load.estimate.total is not None or load.needs is not None or backend.engine is None:
+        return load
+    engine = engine_of(backend.engine)
+    own = facts.of(backend.engine.source)
+    if isinstance(own, ServerReading) and installed_as(engine, own, model) is not None:
+        return load  # it is there, and its own file does not tell it
+    architecture = architecture_anywhere(facts, model, backend, engine)
+    return load if architecture is None else server.load(model, facts, primary=primary, architecture=architecture)
+
+
+def architecture_anywhere(facts: Facts, model: Model, first: Backend, engine: Engine) -> ModelArchitecture | None:
+    """The architecture of an installed model, of ``first`` where it is there, else of any server that was read."""
+    told = facts.of(model.source) if model.source else None
+    if isinstance(told, ModelFile) and (found := architecture_told(model, facts)) is not None:
+        return found
+    own = facts.of(first.engine.source) if first.engine else None
+    for reading in (own, *facts.readings.values()):
+        installed = installed_as(engine, reading, model) if isinstance(reading, ServerReading) else None
+        if installed is not None and installed.shown is not None:
+            return architecture_of(installed.shown, installed.size)
+    return None
+
+
+def installed_as(engine: Engine, reading: ServerReading, model: Model) -> Installed | None:
+    """A model on a server's disk, where it is there."""
+    tag = model.tag or model.name
+    if (found := reading.installed.get(tag)) is not None:
+        return found
+    name = engine.canonical(tag)
+    return next((one for there, one in reading.installed.items() if engine.canonical(there) == name), None)
 
 
 def loaded(one: Routed, backend: Backend, server: Server, facts: Facts) -> Placed:
@@ -45,7 +95,20 @@ def loaded(one: Routed, backend: Backend, server: Server, facts: Facts) -> Place
     return replace(load, why=one.why)
 
 
-def routed(fleet: Fleet, backend: Backend, facts: Facts, planned: Iterable[PlannedModel]) -> tuple[Routed, ...]:
+def reached_by(fleet: Fleet, backend: Backend, facts: Facts) -> Reached:
+    """What the proxy of a backend calls in the place of a model of this fleet, wherever that is."""
+    proxy = fleet.proxies.get(backend.proxy or "")
+    reading = facts.of(Source("litellm", proxy.admin_url)) if proxy else None
+    return tuple(_reached(fleet, proxy, reading)) if proxy is not None and isinstance(reading, ProxyReading) else ()
+
+
+def routed(
+    fleet: Fleet,
+    backend: Backend,
+    facts: Facts,
+    planned: Iterable[PlannedModel],
+    reached: Reached | None = None,
+) -> tuple[Routed, ...]:
     """What the backend's proxy may call there in the place of a model of this fleet; without what is planned."""
     proxy = fleet.proxies.get(backend.proxy or "")
     reading = facts.of(Source("litellm", proxy.admin_url)) if proxy else None
@@ -53,7 +116,7 @@ def routed(fleet: Fleet, backend: Backend, facts: Facts, planned: Iterable[Plann
         return ()
     there = {p.model for p in planned}
     found: dict[str, Routed] = {}
-    for other, why in _reached(fleet, proxy, reading):
+    for other, why in reached_by(fleet, backend, facts) if reached is None else reached:
         model = None if other in there or other in found else _model(fleet, backend, proxy, reading, other)
         if model is not None:
             found[other] = Routed(model, why)

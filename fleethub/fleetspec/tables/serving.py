@@ -65,6 +65,7 @@ class BackendTable(Block):
         description="Who uses that memory: cpu (no GPU), metal (Apple), shared (a GPU without memory of its own: GB10, "
         "Jetson, Strix Halo)",
     )
+    cordoned: bool = Field(False, description="true: fleethub place puts no further model there")
 
     def engines(self) -> dict[str, EngineTable]:
         """Its tables of model servers, by the engine's name."""
@@ -85,6 +86,12 @@ class ModelTable(Block):
     )
     params: v.Params | None = Field(None, description='Parameters, like "32B": for what is not installed')
     capabilities: list[v.Label] = Field([], description='What it can do, like ["tools", "reasoning"]')
+    pinned: bool = Field(False, description="true: fleethub place leaves it on its backends")
+    place_on: list[v.Line] = Field(
+        [],
+        description="Where fleethub place may put it, and what is elsewhere it moves there: backends by name, pattern "
+        'or label, like ["gpu-*", "@site=lab"]; none: anywhere',
+    )
     file: v.Line | None = Field(
         None,
         description="A file that tells its shape, by its path from the fleet's folder: a GGUF, or Hugging Face's "

@@ -1,0 +1,150 @@
+"""A layout under search: what lies where, what is wrong with it, and the way back from each step. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fleethub.model.placing import Copy, Standing
+from fleethub.placement.moves.judged import Grade, Judge
+from fleethub.placement.moves.problem import Chain, Problem
+
+
+class State:
+    """Begins as the spec has it. ``where``: alias -> backends; ``at``: a model by where the spec has it -> where it is
+    (None: taken off); ``standing``: what is wrong.
+    """
+
+    def __init__(self, problem: Problem, judge: Judge) -> None:
+        self.problem, self.judge = problem, judge
+        self.layout = dict(problem.layout)
+        self.at: dict[Copy, str | None] = {copy: copy.backend for copy in problem.copies}
+        self.copy_at = {copy: copy for copy in problem.copies}
+        self.where = {model.name: frozenset(model.backends) for model in problem.fleet.models.values()}
+        self.moved: set[Copy] = set()
+        served = [b.name for b in problem.fleet.backends.values() if b.engine is not None]
+        self.first = {name: judge.grade(self.layout, name) for name in served}
+        self.grades = dict(self.first)
+        self.slack = {name: self._slack(name) for name in served}
+        self.levels = {chain: self._level(chain) for chain in problem.nodes_of}
+        grades, nodes = self.first.values(), problem.nodes_of
+        self._counts = [
+            len(problem.must),
+            0,
+            sum(grade.broken for grade in grades),
+            sum(len(grade.pushed) for grade in grades),
+            sum(len(nodes[chain]) for chain, level in self.levels.items() if level == 2),
+            sum(len(nodes[chain]) for chain, level in self.levels.items() if level == 1),
+        ]
+        self._log: list[tuple[Copy, str | None]] = []
+
+    @property
+    def standing(self) -> Standing:
+        """What is wrong now."""
+        return Standing(*self._counts)
+
+    @property
+    def cost(self) -> tuple[Standing, int]:
+        """What is wrong, then how many moves it takes: less is better."""
+        return self.standing, len(self.moved)
+
+    def copy(self) -> State:
+        """Another one as it is now."""
+        made = State.__new__(State)
+        made.problem, made.judge, made.first = self.problem, self.judge, self.first
+        made.layout, made.at, made.copy_at = dict(self.layout), dict(self.at), dict(self.copy_at)
+        made.where, made.moved, made.grades = dict(self.where), set(self.moved), dict(self.grades)
+        made.slack, made.levels = dict(self.slack), dict(self.levels)
+        made._counts, made._log = list(self._counts), []
+        return made
+
+    def put(self, copy: Copy, target: str | None) -> None:
+        """Let a model lie on another backend; None: on its other backends alone."""
+        self._log.append((copy, self.at[copy]))
+        self._put(copy, target)
+
+    def mark(self) -> int:
+        """A point to come back to."""
+        return len(self._log)
+
+    def back(self, mark: int) -> None:
+        """Undo all since then."""
+        while len(self._log) > mark:
+            self._put(*self._log.pop())
+
+    def movable(self, copy: Copy) -> bool:
+        """Whether it may move: not where the sizes or cards of its backend are unknown, unless it is to leave."""
+        if copy in self.problem.stays:
+            return False
+        return copy in self.problem.must or self.first[copy.backend].known
+
+    def targets(self, copy: Copy) -> Iterator[str]:
+        """Where it may go from where it is: its own first place too, unless it is to leave that."""
+        there = self.where[copy.model]
+        if copy.backend not in there and copy not in self.problem.must:
+            yield copy.backend
+        yield from (name for name in self.problem.targets(copy) if name not in there)
+
+    def sits(self, backend: str) -> list[Copy]:
+        """What may be moved of what lies there now, by name."""
+        found = (self.copy_at[Copy(alias, backend)] for alias in sorted(self.layout[backend]))
+        return [copy for copy in found if self.movable(copy)]
+
+    def size(self, copy: Copy) -> int:
+        """Bytes where it is, or was; 0: not known."""
+        return self.judge.load(copy.model, self.at[copy] or copy.backend).upper
+
+    def near(self, *backends: str | None) -> set[str]:
+        """Backends with the others on their machines."""
+        named = [name for name in backends if name is not None and name in self.grades]
+        return {other for name in named for other in (name, *self.problem.beside.get(name, ()))}
+
+    def takes(self, target: str, before: dict[str, Grade]) -> bool:
+        """Whether what came to a backend may stay there, and nobody named in ``before`` is worse."""
+        grade = self.grades[target]
+        if not grade.known or grade.broken:
+            return False
+        return all(self.grades[name].no_worse(was) for name, was in before.items())
+
+    def _put(self, copy: Copy, target: str | None) -> None:
+        source = self.at[copy]
+        if source is not None:
+            self.layout[source] -= {copy.model}
+            self.where[copy.model] -= {source}
+            del self.copy_at[Copy(copy.model, source)]
+        if target is not None:
+            self.layout[target] |= {copy.model}
+            self.where[copy.model] |= {target}
+            self.copy_at[Copy(copy.model, target)] = copy
+        self.at[copy] = target
+        for place, sign in ((source, -1), (target, 1)):
+            self._counts[0] += sign * (place == copy.backend and copy in self.problem.must)
+            self._counts[1] += sign * (place is None)
+        (self.moved.discard if target == copy.backend else self.moved.add)(copy)
+        for name in self.near(source, target):
+            self._grade(name)
+        for chain in self.problem.chains_with.get(copy.model, ()):
+            was, self.levels[chain] = self.levels[chain], self._level(chain)
+            for level, sign in ((was, -1), (self.levels[chain], 1)):
+                if level:
+                    self._counts[6 - level] += sign * len(self.problem.nodes_of[chain])
+
+    def _grade(self, name: str) -> None:
+        was, now = self.grades[name], self.judge.grade(self.layout, name)
+        self.grades[name], self.slack[name] = now, self._slack(name)
+        self._counts[2] += now.broken - was.broken
+        self._counts[3] += len(now.pushed) - len(was.pushed)
+
+    def _slack(self, name: str) -> int:
+        """Bytes that are left beside all that is planned; below zero: too much is. Of what is unknown: nothing."""
+        verdict = self.judge.verdict(self.layout, name)
+        if verdict.total is None or verdict.need is None:
+            return 0
+        return verdict.total - verdict.reserve - verdict.need
+
+    def _level(self, chain: Chain) -> int:
+        """2: all of it lies on one backend, 1: on one machine, 0: on several."""
+        aliases, asked = chain
+        places = {*asked, *(name for alias in aliases for name in self.where[alias])}
+        if len(places) < 2:
+            return 2
+        return int(len({self.problem.machine[name] for name in places}) < 2)
