@@ -50,6 +50,7 @@ GROUPS = {
         "drift": "Show what somebody changed; --accept writes it into the spec.",
         "log": "Show who did what and when, and the spec of then.",
         "capacity": "Show what fits in VRAM, and what would make it fit.",
+        "place": "Propose on which backends the models should lie; --drain empties one.",
         "verify": "Ask with each node's own key whether its chain works.",
         "logs": "Show the last lines that a node's program wrote.",
     },

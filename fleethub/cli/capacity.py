@@ -112,10 +112,12 @@ def cmd(
     elif settings:
         _settings(Out(options), backend, out)
     else:
-        _ask(Out(options), asked, gguf)
+        ask(Out(options), asked, gguf)
 
 
-def _ask(out: Out, asked: CapacityInput, gguf: Path | None) -> None:
+def ask(out: Out, asked: CapacityInput, gguf: Path | None) -> None:
+    """Answer a question, or rank the backends for a model."""
+
     def work() -> int:
         from fleethub.operations import capacity as use
         from fleethub.views import capacity as views

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tomlkit
@@ -89,6 +89,24 @@ class Blocks:
                 raise self._by_hand(file, block, path) from error
         self._keep(toml, {(*block, *path): value for path, value in changes.items()})
 
+    def write_each(self, values: Mapping[Names, Any]) -> None:
+        """Write fields of many blocks that are there; each file is made and read again once, not once a field."""
+        files: dict[str, dict[Names, Any]] = {}
+        for path, value in values.items():
+            file, own = self.own(path[:2])
+            if own.get(path[2]) != value:
+                files.setdefault(file, {})[path] = value
+        for file, mine in files.items():
+            fields: dict[Names, dict[str, Any]] = {}
+            for path, value in mine.items():
+                fields.setdefault(path[:2], {})[path[2]] = value
+            try:
+                toml = self._toml(file).changed_each({block: _assigning(said) for block, said in fields.items()})
+                self._keep(toml, mine)
+            except (TOMLKitError, KeyError, TypeError, ValueError, EditError):  # which of them cannot be, and where
+                for block, said in fields.items():
+                    self.change(block, {(name,): value for name, value in said.items()})
+
     def remove(self, block: Names) -> None:
         """Take a block out, and its file where nothing is left in it. Raises EditError."""
         file = self.own(block)[0]
@@ -131,11 +149,15 @@ class Blocks:
                 value_at(before, path[:-1], {}).pop(path[-1], None)
             else:
                 table_at(before, path[:-1])[path[-1]] = value
-        blamed = next((path[2:] for path in changes if toml.sections(path[:3])), ())
+
+        def refused() -> EditError:
+            named = next((path[2:] for path in changes if toml.sections(path[:3])), ())
+            return self._by_hand(toml.name, block, named)
+
         try:
             after = tomllib.loads(toml.text.replace("\r\n", "\n"))
         except tomllib.TOMLDecodeError as error:
-            raise self._by_hand(toml.name, block, blamed) from error
+            raise refused() from error
         self.docs[toml.name] = copy.deepcopy(after)
         for path in changes:  # an empty table in the way to what was taken out may be there or not
             for length in range(len(path) - 1, 0, -1):
@@ -143,7 +165,7 @@ class Blocks:
                     if value_at(doc, path[:length]) == {}:
                         value_at(doc, path[: length - 1]).pop(path[length - 1])
         if after != before:
-            raise self._by_hand(toml.name, block, blamed)
+            raise refused()
         self.files[toml.name] = toml.text.encode()
         self.touched[toml.name] = None
 
@@ -191,6 +213,14 @@ def _assign_at(table: Any, path: Names, value: Any) -> None:
         table[path[0]] = toml_value(value)
 
 
+def _assigning(said: Mapping[str, Any]) -> Callable[[Any], None]:
+    def assign(table: Any) -> None:
+        for name, value in said.items():
+            _assign(table, name, value)
+
+    return assign
+
+
 def _assign(table: Any, key: Any, value: Any) -> None:
     old = table.get(key)
     if value is None:
@@ -198,6 +228,10 @@ def _assign(table: Any, key: Any, value: Any) -> None:
     elif isinstance(old, tomlkit.items.Array) and isinstance(value, list) and (gone := _left_out(old.unwrap(), value)):
         for at in reversed(gone):  # what stays keeps its line and its comment
             del old[at]
+    elif isinstance(old, tomlkit.items.Array) and isinstance(value, list) and len(old) == len(value):
+        for at, one in enumerate(value):  # and so does the place of what is another
+            if old[at] != one:
+                old[at] = toml_value(one)
     else:
         table[key] = toml_value(value)
 

@@ -52,8 +52,14 @@ def with_values(spec: Loaded, values: Mapping[Names, Any]) -> Edited:
     if spec.fleet is None:
         raise ValueError("a spec with errors is not edited")
     blocks = Blocks(spec.texts)
+    plain: dict[Names, Any] = {
+        p: v for p, v in values.items() if len(p) == 3 and v is not None and p[1] in blocks.group(p[0])
+    }
+    if len(plain) > 1:
+        blocks.write_each(plain)
     for path, value in values.items():
-        blocks.write(path[:2], path[2:], value)
+        if len(plain) < 2 or path not in plain:
+            blocks.write(path[:2], path[2:], value)
     return Edited(blocks.changed())
 
 

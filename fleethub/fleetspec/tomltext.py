@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 import tomlkit
@@ -91,12 +91,23 @@ class TomlText:
 
     def changed(self, section: Section, change: Callable[[Any], None]) -> TomlText:
         """The file with one section changed: ``change`` gets its table from tomlkit."""
-        document: Any = tomlkit.parse("".join(self.lines[section.first : section.last]))
-        table = document
-        for part in section.path:
-            table = table[part]
-        change(table)
-        return self._spliced(section.first, section.last, document.as_string())
+        return self._spliced(section.first, section.last, self._made(section, change))
+
+    def changed_each(self, changes: Mapping[KeyPath, Callable[[Any], None]]) -> TomlText:
+        """The file with many sections changed, by their headers; KeyError for one that has none."""
+        headers = {s.path: number for number, s in enumerate(self._statements) if s.header}
+        found = list[tuple[Section, Callable[[Any], None]]]()
+        for path, change in changes.items():
+            number = headers[path]
+            inside = takewhile(lambda s: not s.header, islice(self._statements, number + 1, None))
+            header = self._statements[number]
+            end = max((s.last for s in inside), default=header.last)
+            found.append((Section(path, header.first - 1, end), change))
+        lines = list(self.lines)
+        for section, change in sorted(found, key=lambda one: -one[0].first):
+            text = self._made(section, change)
+            lines[section.first : section.last] = [self._ended(text)]
+        return TomlText(self.name, "".join(lines))
 
     def inserted(self, line: int, text: str) -> TomlText:
         """The file with a text before a line, or at its end after an empty line."""
@@ -105,10 +116,20 @@ class TomlText:
         gap = "\n" if self.lines[-1].endswith("\n") else "\n\n"
         return self._spliced(line, line, gap + text)
 
+    def _made(self, section: Section, change: Callable[[Any], None]) -> str:
+        document: Any = tomlkit.parse("".join(self.lines[section.first : section.last]))
+        table = document
+        for part in section.path:
+            table = table[part]
+        change(table)
+        made: str = document.as_string()
+        return made
+
     def _spliced(self, first: int, last: int, text: str) -> TomlText:
-        if self._dos:
-            text = re.sub(r"(?<!\r)\n", "\r\n", text)
-        return TomlText(self.name, "".join((*self.lines[:first], text, *self.lines[last:])))
+        return TomlText(self.name, "".join((*self.lines[:first], self._ended(text), *self.lines[last:])))
+
+    def _ended(self, text: str) -> str:
+        return re.sub(r"(?<!\r)\n", "\r\n", text) if self._dos else text
 
 
 def _comment(line: str) -> bool:

@@ -61,6 +61,68 @@ def a_fleet(world: World) -> None:
     fleet(world)
 
 
+#: Two hosts with an Ollama each; nobody answers there, so sizes are the spec's.
+CROWDED = """\
+[fleet]
+name = "lab"
+
+[proxies.main]
+url = "http://llm:4000"
+master_key = ["env:LITELLM_MASTER_KEY"]
+"""
+CROWDED += "".join(
+    f"""
+[backends.gpu-{number}]
+host = "gpu-{number}"
+proxy = "main"
+gpus = [{{ name = "RTX 6000 Ada", vram = "48 GiB" }}]
+
+[backends.gpu-{number}.ollama]
+url = "http://gpu-{number}:11434"
+"""
+    for number in (1, 2)
+)
+CROWDED += "".join(
+    f"""
+[models."{alias}"]
+backends = ["gpu-1"]
+route = "ollama_chat/{tag}"
+context = 32768
+vram = "{size} GiB"
+"""
+    for alias, tag, size in (
+        ("qwen3-32b", "qwen3:32b", 28),
+        ("gpt-oss-20b", "gpt-oss:20b", 14),
+        ("llama3.1-8b", "llama3.1:8b", 10),
+    )
+)
+CROWDED += """
+[defaults.node]
+target = "nodes/{name}"
+image = "ghcr.io/openclaw/openclaw:2026.9.6"
+
+[nodes.volta]
+host = "volta"
+model = "qwen3-32b"
+fallbacks = ["gpt-oss-20b"]
+
+[nodes.ohm]
+host = "ohm"
+model = "llama3.1-8b"
+fallbacks = ["qwen3-32b"]
+
+[nodes.faraday]
+host = "faraday"
+model = "gpt-oss-20b"
+"""
+
+
+@scene("a crowded backend")
+def a_crowded_backend(world: World) -> None:
+    """Three models on the first of two hosts, where two have room."""
+    fleet(world, CROWDED)
+
+
 @scene("an applied fleet")
 def an_applied_fleet(world: World) -> None:
     """Applied once."""

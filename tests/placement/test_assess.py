@@ -93,6 +93,15 @@ def test_a_fallback_that_evicts_warns_and_names_whom() -> None:
     assert alone.refused.keys() == {"b"}
 
 
+def test_a_fallback_that_shares_its_process_with_a_primary_hides_nothing_of_it() -> None:
+    """The process takes what the larger of both takes, and it is to stay."""
+    f = fleet(sized({"a": 60, "b": 60}), node("n", "b", "a"), node("m", "b"))
+    models = {name: replace(one, tag="same", vram=60 * GIB) for name, one in f.models.items()}
+    found = judge(replace(f, models=models))
+    assert codes(found) == [("capacity.exceeded", E)]
+    assert set(found.refused) == {"a", "b"}
+
+
 def test_refuse_new_lets_stand_what_stands() -> None:
     before = (entry("a", 40), entry("b", 27))
     assert codes(judge(simple({"a": 40, "b": 27}), before)) == [("capacity.exceeded", W)]

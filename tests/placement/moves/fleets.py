@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from fleethub.model.facts import Facts
-from fleethub.model.fleet import Fleet, Hop
+from fleethub.model.fleet import Backend, Fleet, Hop
 from tests.placement.asking import GIB, backend, facts, fleet, model
 
 TAGS = ("qwen3:32b", "gpt-oss:20b", "llama3.1:8b")
@@ -15,7 +15,7 @@ CARDS = ((48,), (24,), (80,), (24, 24), (16,), ())
 
 
 @st.composite
-def backends(draw: st.DrawFn, most: int = 4):  # noqa: ANN201
+def backends(draw: st.DrawFn, most: int = 4) -> list[Backend]:
     found = []
     for number in range(draw(st.integers(1, most))):
         settings = {"max_loaded_models": draw(st.sampled_from((0, 0, 0, 2)))}

@@ -69,13 +69,15 @@ def _held(fleet: Fleet, after: Fleet, facts: Facts, found: Placing, drained: tup
     """No pin is broken, nothing comes to where nothing may come, and what cannot leave is said."""
     for move in found.moves:
         model = fleet.models[move.model]
-        assert not model.pinned and not model.protected
+        assert not model.pinned
+        assert not model.protected
         assert not any(
             hop.model == move.model and hop.backend == move.source for n in fleet.nodes.values() for hop in n.chain
         )
         if move.target is not None:
             target = fleet.backends[move.target]
-            assert not target.cordoned and move.target not in drained
+            assert not target.cordoned
+            assert move.target not in drained
             assert not model.place_on or is_named(target.name, target.labels, model.place_on)
     for alias, names in found.backends.items():
         assert len(set(names)) == len(names) >= 1, alias
