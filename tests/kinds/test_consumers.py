@@ -16,7 +16,7 @@ from fleethub.operations.trust import Trusting, settle
 from fleethub.testing.litellm import LiteLLM
 from tests.fleets import Spec, fleet
 from tests.support import MASTER, Place
-from tests.world import World, apply, plan, settled
+from tests.world import Node, Process, World, apply, plan, settled
 
 WEB = "consumers/web"
 
@@ -161,3 +161,17 @@ def test_a_restart_that_nobody_agreed_to_holds_its_consumer_back() -> None:
     asked = settle(FAR.fleet, None, Trusting(origins))
     assert ("consumer.web" in asked.blocks, [f.code for f in asked.findings]) == (True, ["command.new"])
     assert settle(FAR.fleet, None, Trusting((*origins, "command:systemctl restart web"))).blocks == {}
+
+
+def test_a_restart_that_failed_is_made_good_by_the_next_apply() -> None:
+    """Also of a ``.env`` that was somebody else's: nothing in it is new by then, and its program runs without it."""
+    at = FAR.fleet.nodes["web"].target
+    mine = b"PORT=8080\n"
+    runs_already = Node({".env": (mine, 0o600)}, process=Process(1, 0, mine, b"{}"))
+    there = World.of(FAR).at_node(at, lambda _: runs_already)
+    for crash in range(1, 9):
+        broken = apply(there, plan(there, FAR), crash=crash).world
+        done = apply(broken, plan(broken, FAR)).world
+        node = done.nodes[at]
+        assert node.process is not None
+        assert node.process.env == node.files[".env"][0]

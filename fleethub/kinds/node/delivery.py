@@ -74,6 +74,8 @@ def needs_restart(item: NodeState) -> bool:
         return True
     applied = item.locked.attrs if item.locked else None
     if applied is None and item.seen is not None and is_wired(item.want.attrs):
+        if item.seen.attrs.marked and item.seen.attrs.activated is False:
+            return True  # an apply brought it, and what was to make the process use it failed
         applied = item.seen.attrs  # it runs with what its operator wrote
     if applied is None:
         return True
