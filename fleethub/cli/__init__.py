@@ -189,6 +189,6 @@ def _run(argv: list[str] | None) -> int:
         from fleethub.cli.whereabouts import called
 
         out: Out | None = options.get("out")
-        as_json = "--json" in (sys.argv[1:] if argv is None else argv)
+        as_json = out.json if out else "--json" in (sys.argv[1:] if argv is None else argv)
         return report(error, out.commands if out else completed(called()), as_json)
     return 0

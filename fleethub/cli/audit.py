@@ -26,7 +26,7 @@ def cmd(
 
     Exit 3 when something is an error. It ends with the command that would take the fleet in.
     """
-    out = Out({**options, "json": options["json"] or form == "json"})
+    out = Out(options, form == "json")
 
     def work() -> int:
         from fleethub.operations import audit

@@ -80,6 +80,8 @@ def _known(folder: Path) -> KnownFleet:
     for trouble in summary["trouble"] if summary is not None else ():
         says, arrow, hint = trouble["line"].rpartition(" → ")  # what others said stays as it is
         trouble["line"] = f"{says}{arrow}{whole.whole(hint)}" if arrow else hint
+    if summary is not None:
+        summary["proxies"] = [whole.whole(line) for line in summary["proxies"]]
     if summary is None:
         return KnownFleet(str(folder), None, None, why=since, words=words)
     try:

@@ -12,11 +12,11 @@ import click
 from fleethub.cli.whereabouts import called
 from fleethub.model.errors import FleetHubError
 from fleethub.model.exit import Exit
-from fleethub.views.commands import Commands
+from fleethub.views.commands import AS_WRITTEN, Commands
 from fleethub.views.style import escaped, seen
 
 
-def report(error: BaseException, commands: Commands, as_json: bool = False) -> int:
+def report(error: BaseException, commands: Commands = AS_WRITTEN, as_json: bool = False) -> int:
     """Say what is wrong, with ``--json`` as the last line too, and give the exit code.
 
     What it says to type works where the command was typed: see ``commands``.

@@ -21,7 +21,7 @@ from fleethub.cli.output import Out, guarded
 @click.pass_obj
 def cmd(options: dict[str, object], form: str, live: bool, every: bool) -> None:
     """Print who calls what, through what, on what, as a picture: that of the page. Asks nobody, unless --live."""
-    out = Out({**options, "json": options["json"] or form == "json"})
+    out = Out(options, form == "json")
 
     def work() -> int:
         from fleethub.operations import reasons

@@ -51,9 +51,9 @@ def for_readers(folder: Path, here: bool) -> Commands:
 class Out:
     """Made from the global options. ``ctx.obj`` of the command line."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: dict[str, Any], as_json: bool = False) -> None:
         self._folder: str | None = options["folder"]
-        self.json: bool = options["json"]
+        self.json: bool = options["json"] or as_json
         self._trust: tuple[str, ...] = options.get("trust", ())
         self.wait: float = options.get("lock_timeout", 0.0)  # seconds that the fleet's lock is waited for
         self.terminal = sys.stdout.isatty()

@@ -67,7 +67,7 @@ def cmd(
 
     --offline takes what was applied to be there, and reckons VRAM with facts/ (observe --facts) and this clone's cache.
     """
-    out = Out({**options, "json": options["json"] or form == "json"})
+    out = Out(options, form == "json")
     if offline and (file is not None or save or destroy or any(given.values())):
         raise click.UsageError("--offline is of the whole spec, and nobody can apply it: leave out the other options")
 

@@ -45,15 +45,30 @@ class Edited:
     says: tuple[str, ...]
 
 
+def may_move(store: Store, old: str, new: str) -> tuple[Address, Address]:
+    """Both addresses; raises what ``move`` would: before anybody is asked."""
+    to = _address(new)
+    lockfile = lockfile_of(store)
+    address = _recorded(lockfile, old)
+    _may_move(lockfile, address, to)
+    return address, to
+
+
+def may_remove(store: Store, texts: Sequence[str]) -> tuple[Address, ...]:
+    """The addresses, each once; raises what ``remove`` would: before anybody is asked."""
+    lockfile = lockfile_of(store)
+    addresses = tuple(dict.fromkeys(_recorded(lockfile, text) for text in texts))
+    for address in addresses:
+        _may_go(lockfile, address)
+    return addresses
+
+
 def move(store: Store, old: str, new: str, wait: float = 0) -> Edited:
     """Put the record of ``old`` under ``new``, with what others need of it; nothing that lives is touched.
 
     Raises InputError, and what the store raises.
     """
-    to = _address(new)
-    lockfile = lockfile_of(store)
-    address = _recorded(lockfile, old)
-    _may_move(lockfile, address, to)
+    address, to = may_move(store, old, new)
 
     def change(now: Lockfile) -> Lockfile:
         _may_move(now, _recorded(now, old), to)
@@ -70,9 +85,7 @@ def move(store: Store, old: str, new: str, wait: float = 0) -> Edited:
 def remove(store: Store, texts: Sequence[str], wait: float = 0) -> Edited:
     """Forget records; what they are of lives on. Raises InputError, and what the store raises."""
     lockfile = lockfile_of(store)
-    addresses = tuple(dict.fromkeys(_recorded(lockfile, text) for text in texts))
-    for address in addresses:
-        _may_go(lockfile, address)
+    addresses = may_remove(store, texts)
 
     def change(now: Lockfile) -> Lockfile:
         for text in texts:

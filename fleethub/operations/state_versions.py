@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +72,25 @@ def _never_again(restored: Lockfile, now: Lockfile | None) -> Lockfile:
     return replace(restored, generations={**restored.generations, **reached})
 
 
+def may_restore(store: Store, serial: int, apply: str = "") -> None:
+    """Raise what ``restore`` would: before anybody is asked."""
+    _fitting(versions(store), _readable(store), serial, apply)
+
+
+def _fitting(known: Sequence[Version], now: Lockfile | None, serial: int, apply: str) -> Lockfile:
+    """The one lockfile of a serial, and of this fleet; raises InputError, ForeignLockfileError."""
+    fits = [v for v in known if v.lockfile.serial == serial and v.lockfile.apply.startswith(apply)]
+    if not fits:
+        kept = ", ".join(str(v.lockfile.serial) for v in known) or "none"
+        raise InputError(f"no lockfile of serial {serial} is kept here; there are: {kept}")
+    if len(fits) > 1:
+        ids = " or ".join(v.lockfile.apply for v in fits)
+        raise InputError(f"two applies reached serial {serial}: add --apply {ids}")
+    if now is not None and now.lineage != fits[0].lockfile.lineage:
+        raise ForeignLockfileError(f"the backup of serial {serial} is of another life of this fleet, and not its own")
+    return fits[0].lockfile
+
+
 def restore(store: Store, serial: int, apply: str = "", wait: float = 0) -> StateWritten:
     """Bring back the lockfile of a serial (of two, the one that ``apply`` names) under a serial above all that are
     known, so that every clone sees it as newer. What is there now becomes a backup. Raises InputError.
@@ -79,19 +98,9 @@ def restore(store: Store, serial: int, apply: str = "", wait: float = 0) -> Stat
     with store.lock("state restore", wait):
         base, now = store.version(), _readable(store)
         known = versions(store)
-        fits = [v for v in known if v.lockfile.serial == serial and v.lockfile.apply.startswith(apply)]
-        if not fits:
-            kept = ", ".join(str(v.lockfile.serial) for v in known) or "none"
-            raise InputError(f"no lockfile of serial {serial} is kept here; there are: {kept}")
-        if len(fits) > 1:
-            ids = " or ".join(v.lockfile.apply for v in fits)
-            raise InputError(f"two applies reached serial {serial}: add --apply {ids}")
-        if now is not None and now.lineage != fits[0].lockfile.lineage:
-            raise ForeignLockfileError(
-                f"the backup of serial {serial} is of another life of this fleet, and not its own"
-            )
-        latest = now or next((v.lockfile for v in known if v.lockfile.lineage == fits[0].lockfile.lineage), None)
-        lockfile = _never_again(fits[0].lockfile, latest)
+        chosen = _fitting(known, now, serial, apply)
+        latest = now or next((v.lockfile for v in known if v.lockfile.lineage == chosen.lineage), None)
+        lockfile = _never_again(chosen, latest)
         lockfile = replace(lockfile, serial=above_all(store, known), apply=secrets.token_hex(4))
         return put(
             store,
@@ -132,6 +141,26 @@ def _may_be_written_over(file: Path) -> bool:
     return True
 
 
+def may_push(store: Store, text: str, force: bool = False) -> None:
+    """Raise what ``push`` would: before anybody is asked."""
+    _pushable(store, load(text), store.read().lockfile, force)
+
+
+def _pushable(store: Store, lockfile: Lockfile, now: Lockfile | None, force: bool) -> None:
+    if now is None:
+        return
+    if now.lineage != lockfile.lineage:
+        raise ForeignLockfileError(
+            f"the file is not of this fleet: its lineage is {lockfile.lineage} (fleet {lockfile.fleet!r}), and "
+            f"{store.place} has {now.lineage} (fleet {now.fleet!r})"
+        )
+    if not force and lockfile.serial <= now.serial:
+        raise StalePushError(
+            f"the file has serial {lockfile.serial}, and {store.place} has {now.serial} already: what was applied "
+            "since would be forgotten. fleethub state reconcile FILE takes both together"
+        )
+
+
 def push(store: Store, text: str, force: bool = False, wait: float = 0) -> StateWritten:
     """Put a lockfile into the store. It must be of this fleet, and later than what is there; ``force``: it need not be
     later, and then its serial is raised above. Raises LockfileError, StalePushError.
@@ -140,18 +169,9 @@ def push(store: Store, text: str, force: bool = False, wait: float = 0) -> State
     with store.lock("state push", wait):
         stored, says = store.read(), f"a lockfile of serial {lockfile.serial} pushed"
         now = stored.lockfile
+        _pushable(store, lockfile, now, force)
         if now is None:
             return put(store, "state push", says, lockfile, stored.version, None)
-        if now.lineage != lockfile.lineage:
-            raise ForeignLockfileError(
-                f"the file is not of this fleet: its lineage is {lockfile.lineage} (fleet {lockfile.fleet!r}), and "
-                f"{store.place} has {now.lineage} (fleet {now.fleet!r})"
-            )
-        if not force and lockfile.serial <= now.serial:
-            raise StalePushError(
-                f"the file has serial {lockfile.serial}, and {store.place} has {now.serial} already: what was applied "
-                "since would be forgotten. fleethub state reconcile FILE takes both together"
-            )
         if lockfile.serial <= now.serial:
             lockfile = replace(lockfile, serial=now.serial + 1, apply=secrets.token_hex(4))
         # else it keeps its own: clones that have it know it by that

@@ -231,7 +231,7 @@ class FileStore(kept.Documents):
         folder = self._private / "backups"
         folder.mkdir(parents=True, exist_ok=True)
         if serial is None:
-            return replace(folder / "damaged.lock", old, 0o644)
+            return replace(folder / f"damaged-{_digest(old)[:8]}.lock", old, 0o644)
         path = folder / f"{serial:08d}.lock"
         self._put_aside(path, old)
         replace(path, old, 0o644)

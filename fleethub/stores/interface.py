@@ -175,7 +175,7 @@ class Store(Protocol):
         """The names of all documents on a shelf, sorted."""
 
     def delete(self, shelf: Shelf, name: str) -> bool:
-        """Remove a document; False where there is none."""
+        """Remove a document; False where there is none: of several who do it at once, one is told that it did."""
 
     def journal(self) -> Journal:
         """The journal, open for the events of one apply; it is kept where the apply runs. Raises OSError."""

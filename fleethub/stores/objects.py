@@ -180,17 +180,30 @@ class ObjectStore(Remote):
     def get(self, shelf: Shelf, name: str) -> dict[str, Any] | None:
         """See ``Store.get``."""
         found = self._bucket.get(f"{shelf}/{fit_name(name)}")
-        return dict(found.body["document"]) if found else None
+        return dict(found.body["document"]) if found and found.body["document"] is not None else None
 
     def names(self, shelf: Shelf) -> tuple[str, ...]:
         """See ``Store.names``."""
         return tuple(self._bucket.names(shelf))
 
     def delete(self, shelf: Shelf, name: str) -> bool:
-        """See ``Store.delete``."""
-        there = self._bucket.tag(f"{shelf}/{fit_name(name)}") is not None
-        self._bucket.delete(f"{shelf}/{name}")
-        return there
+        """See ``Store.delete``. No service deletes on a condition: who writes over it that it is gone took it away."""
+        path = f"{shelf}/{fit_name(name)}"
+        tag = self._bucket.tag(path)
+        if tag is None:
+            return False
+        try:
+            found = self._bucket.get(path)
+        except StoreError:  # what is damaged can be taken away too
+            found = Object({"document": {}}, tag)
+        took = found is not None and found.body["document"] is not None
+        if found is not None and took:
+            try:
+                self._bucket.replace(path, {"document": None}, found.tag)
+            except ConflictError:
+                return False
+        self._bucket.delete(path)
+        return took
 
     def _state(self) -> Object:
         """The state as it is now; raises StoreError where it was never made, which tells nothing of the fleet."""

@@ -15,19 +15,8 @@ from fleethub.model.dataclass import dataclass
 #: Fields of JSON that hold sentences for people. In the others (names, addresses, values) nothing is rewritten.
 SENTENCES = frozenset(
     (
-        "detail",
-        "error",
-        "failed",
-        "hint",
-        "message",
-        "next",
-        "notes",
-        "problem",
-        "reason",
-        "says",
-        "sentence",
-        "waits",
-        "why",
+        *("beside", "consequence", "detail", "drift", "error", "failed", "hint", "message", "next", "notes", "problem"),
+        *("reason", "says", "sentence", "summary", "waits", "why"),
     )
 )
 _NAMED = re.compile(r"(?<![\w./-])fleethub ([a-z][a-z-]*)(?![\w/-]|\.\w)")

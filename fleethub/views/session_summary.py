@@ -62,7 +62,7 @@ def _summary(status: FleetStatus) -> dict[str, Any]:
         "consumers": [*(_consumer(node, status.keys, status.proxies) for node in status.nodes), *_keys(status)],
         "backends": [_backend(backend) for backend in status.backends],
         "models": [_model(m) for m in status.models],
-        "proxies": [_call(p, status) for p in status.proxies],
+        "proxies": [line for proxy in status.proxies for line in _call(proxy, status)],
         "edits": [c.address for c in status.changes if c.action != "blocked"],
     }
 
@@ -83,14 +83,14 @@ def base_url(proxy: ProxyStatus) -> str:
     return proxy.url if proxy.url.endswith("/v1") else f"{proxy.url}/v1"
 
 
-def _call(proxy: ProxyStatus, status: FleetStatus) -> str:
+def _call(proxy: ProxyStatus, status: FleetStatus) -> Iterable[str]:
     """How anybody calls a model there, and how to come by a key."""
     asked = named(proxy.owner) if proxy.owner else status.applied_by or "whoever applies this fleet"
-    seen = f", unknown: {proxy.reason}" if proxy.reason else ""
-    return (
-        f"{proxy.name}: base URL {base_url(proxy)}{_owner(proxy.owner)}{seen}; model: an alias of these; a key of your "
-        f"own: [keys.NAME] with models = [...] in the spec, and after an apply a person's "
-        f"fleethub show key.{proxy.name}.NAME --reveal: ask {asked}"
+    seen = f" (now unknown: {proxy.reason})" if proxy.reason else ""
+    yield f"{proxy.name}: base URL {base_url(proxy)}{_owner(proxy.owner)}{seen}; model: an alias of these"
+    yield (
+        f"a key of your own for {proxy.name}: ask {asked} for [keys.NAME] with models = [...] and an apply, then "
+        f"fleethub show key.{proxy.name}.NAME --reveal"
     )
 
 

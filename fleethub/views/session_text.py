@@ -90,7 +90,7 @@ def _fit(fleets: Sequence[KnownFleet], mine: frozenset[str], markdown: bool, roo
         later = min(len(fleets) - at - 1, 3)
         left = room - len(end) - sum(len(part) + 2 for part in parts) - ENOUGH * later
         if at > 3 or left < ENOUGH:
-            parts.append(f"… and {len(fleets) - at} more fleets: fleethub -C FOLDER context")
+            parts.append(f"… and {len(fleets) - at} more fleets; the next: {known.words} context")
             break
         parts.append(_fleet(known, mine, markdown, left))
     return ("\n\n".join(parts)[: max(room - len(end), 0)] + end)[:room]
@@ -133,7 +133,7 @@ def _fleet(known: KnownFleet, mine: frozenset[str], markdown: bool, room: int) -
     trouble = sorted(summary["trouble"], key=lambda t: about.isdisjoint(t["about"].split()))
     left = room - sum(len(line) + 1 for line in lines)
     wanted = [
-        ("Drift and findings", [f"{t['kind']}: {t['line']}" for t in trouble], SHARE["trouble"]),
+        ("Drift and findings", [_trouble(f"{t['kind']}: {t['line']}") for t in trouble], SHARE["trouble"]),
         ("Yours", [f"{c['who']} {said}" for c in own for said in (c["says"], *c["more"])], SHARE["yours"]),
         ("Backends", summary["backends"], left),
         ("Other consumers" if own else "Consumers", others, left),
@@ -194,6 +194,13 @@ def _section(title: str, entries: Iterable[str], markdown: bool, room: int, stat
         lines.append(line)
         used += len(line) + 1
     return lines
+
+
+def _trouble(line: str) -> str:
+    """A finding within a line's length: what to do stays whole, and what is said before it is cut."""
+    says, arrow, hint = tame(line).rpartition(" → ")
+    room = LONGEST - len(arrow) - len(hint)
+    return f"{_clip(says, room)}{arrow}{hint}" if arrow and room > LONGEST // 3 else line
 
 
 def _title(text: str, markdown: bool) -> str:

@@ -131,7 +131,7 @@ def test_what_a_session_needs_to_act_is_there(place: Place, world: World, tmp_pa
         f"volta calls {world.proxy.url}/v1 as model qwen3-32b; its key is in nodes/volta/.env: read there",
         "qwen3-32b: 32,768 tokens, gpu, owner Ops; tools",
         "gpt-oss-120b: 32,768 tokens, gpu; used by nobody, would not fit",
-        f"main: base URL {world.proxy.url}/v1; model: an alias of these; a key of your own: [keys.NAME]",
+        f"main: base URL {world.proxy.url}/v1; model: an alias of these",
         'as "TiLT Claw": assign gpt-oss-20b to tilt',
         "Page: http://127.0.0.1:3310",
         f"fleethub -C {place.folder} assign NODE MODEL --project Volta --yes",

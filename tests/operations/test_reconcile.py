@@ -93,7 +93,8 @@ def test_markers_are_read(world: World, two: Two) -> None:
     lines = one.json("state", "reconcile", "--yes")
     assert [line["side"] for line in lines if line["type"] == "side"] == ["ours", "theirs"]
     assert lines[-1] == {"type": "summary", "exit": 0, "written": True, "serial": 4, "notes": []}
-    assert (one.folder / ".fleethub/backups/damaged.lock").read_text() == marked(mine, theirs)
+    (kept,) = (one.folder / ".fleethub/backups").glob("damaged-*.lock")
+    assert kept.read_text() == marked(mine, theirs)
     assert "there is nothing to reconcile" in one.run("state", "reconcile", code=1)
 
 

@@ -115,7 +115,18 @@ def test_what_cannot_be_is_told_and_nothing_is_written(place: Place, argv: tuple
     before = place.bytes()
     assert says in place.run("state", *argv, "--yes", code=1)
     assert place.bytes() == before
-    assert "add --yes" in place.run("state", *argv, code=1)
+    asked = place.run("state", *argv, code=1)  # nobody is asked for what cannot be, nor told that it is done
+    assert says in asked
+    assert not any(said in asked for said in ("add --yes", "becomes", "forgotten in"))
+
+
+def test_a_key_whose_record_was_put_elsewhere_is_told_by_that(world: World, place: Place) -> None:
+    place.run("state", "mv", "key.main.volta", "key.main.amp", "--yes", code=0)
+    said = place.run("plan")
+    assert "the key 'volta' on main is recorded as key.main.amp, which the spec does not have in its place" in said
+    assert "a key that FleetHub did not make" not in said
+    place.run("state", "mv", "key.main.amp", "key.main.volta", "--yes", code=0)
+    assert "Records 1 key; nothing is deleted" in place.run("plan", code=0)
 
 
 def test_each_order_is_a_line_of_the_history_and_waits_for_the_lock(place: Place) -> None:

@@ -62,7 +62,17 @@ def test_an_earlier_one_comes_back_over_a_damaged_one(place: Place) -> None:
     assert place.lockfile.serial == 3  # 2 was another one, which the journal knows
     assert place.lockfile.resources[key("main", "web")].attrs.models == ("qwen3-32b",)
     assert "key.main.web" in place.run("plan")  # as it is there now was done after that
-    assert (place.folder / ".fleethub/backups/damaged.lock").exists()
+    (place.folder / "fleet.lock").write_text("and again")
+    place.run("state", "restore", "1", "--yes", code=0)
+    kept = (place.folder / ".fleethub/backups").glob("damaged-*.lock")
+    assert {path.read_text() for path in kept} == {"format = 2\nnothing else", "and again"}
+
+
+def test_nobody_is_asked_for_what_cannot_be(place: Place, tmp_path: Path) -> None:
+    said = place.run("state", "restore", "99", code=1)
+    assert ("no lockfile of serial 99" in said, "comes back" in said, "--yes" in said) == (True, False, False)
+    said = place.run("state", "push", str(place.folder / "fleet.lock"), code=4)
+    assert ("has serial" in said, "takes the place" in said, "--yes" in said) == (True, False, False)
 
 
 def test_what_can_be_had_is_shown(place: Place, snapshot: SnapshotAssertion) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
@@ -224,6 +225,24 @@ class Conformance:
         assert (first["serial"], first["who"], first["done"]) == (1, 'ops "x"\n', ["a"])
         assert second["left"] == {"b": None}
         assert {"ts"} <= first.keys()
+
+    def test_of_many_who_take_a_document_one_did(self, opens: Opens) -> None:
+        stores = [opens() for _ in range(6)]
+        with ThreadPoolExecutor(len(stores)) as pool:
+            for name in ("p-1", "p-2", "p-3"):
+                stores[0].put("proposals", name, {"node": "a"})
+                together = threading.Barrier(len(stores))
+
+                def take(store: Store, name: str = name, together: threading.Barrier = together) -> bool:
+                    seen = store.get("proposals", name)
+                    together.wait(60)
+                    return store.delete("proposals", name) and seen == {"node": "a"}
+
+                assert sorted(pool.map(take, stores)) == [False] * 5 + [True]
+                assert (opens().get("proposals", name), opens().names("proposals")) == (None, ())
+                stores[0].put("proposals", name, {"node": "b"})  # as who took it and failed puts it back
+                assert opens().get("proposals", name) == {"node": "b"}
+                assert opens().delete("proposals", name)
 
     def test_documents_are_kept_by_name(self, opens: Opens) -> None:
         store, document = opens(), {"plan": "é", "steps": [1, 2.5, None, True], "deep": {"a": {"b": []}}}

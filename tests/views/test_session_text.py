@@ -213,3 +213,11 @@ def test_several_fleets_are_told_how_to_act_once() -> None:
     assert text.count("ask before wiring") == text.count("How to act") == 1
     assert "fleethub -C '/a b' capacity BACKEND MODEL" in text
     assert "How to act on monad (others: -C FOLDER):" in text
+
+
+def test_what_to_do_stays_whole_where_a_finding_is_long() -> None:
+    hint = "fleethub capacity monad-1 gpt-oss-20b shows what would make it fit"
+    made = troubled()
+    made["trouble"] = [{"kind": "warning", "about": "", "line": f"capacity.evicts: {'and more ' * 60}→ {hint}"}]
+    told = session_text([KnownFleet("/shared/monad", made, 200.0)], NOBODY, "text").splitlines()
+    assert [line.partition("… → ")[2] for line in told if line.startswith("  warning: ")] == [hint]

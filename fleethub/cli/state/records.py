@@ -87,13 +87,14 @@ def mv_(options: dict[str, object], old: str, new: str, yes: bool) -> None:
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations.state_records import move
+        from fleethub.operations.state_records import may_move, move
         from fleethub.operations.state_write import reached
 
-        out.text(f"{old} becomes {new} in the lockfile.")
-        if not agreed(out, yes, False, "Write it?"):
-            return ended(out, Exit.FINE)
         with reached(out.path, out.trusting()) as store:
+            may_move(store, old, new)
+            out.text(f"{old} becomes {new} in the lockfile.")
+            if not agreed(out, yes, False, "Write it?"):
+                return ended(out, Exit.FINE)
             done = move(store, old, new, out.wait)
         out.text("\n".join(done.says))
         return ended(out, Exit.FINE, done.written)
@@ -113,13 +114,14 @@ def rm_(options: dict[str, object], addresses: tuple[str, ...], yes: bool) -> No
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations.state_records import remove
+        from fleethub.operations.state_records import may_remove, remove
         from fleethub.operations.state_write import reached
 
-        out.text(f"{', '.join(addresses)}: forgotten in the lockfile, and nothing is deleted.")
-        if not agreed(out, yes, False, "Write it?"):
-            return ended(out, Exit.FINE)
         with reached(out.path, out.trusting()) as store:
+            may_remove(store, addresses)
+            out.text(f"{', '.join(addresses)}: forgotten in the lockfile, and nothing is deleted.")
+            if not agreed(out, yes, False, "Write it?"):
+                return ended(out, Exit.FINE)
             done = remove(store, addresses, out.wait)
         out.text("\n".join(done.says))
         return ended(out, Exit.FINE, done.written)

@@ -47,13 +47,14 @@ def restore_(options: dict[str, object], serial: int, apply_: str, yes: bool) ->
     out = Out(options)
 
     def work() -> int:
-        from fleethub.operations.state_versions import restore
+        from fleethub.operations.state_versions import may_restore, restore
         from fleethub.operations.state_write import reached
 
-        out.text(f"The lockfile of serial {serial} comes back; what is there now is kept as a backup.")
-        if not agreed(out, yes, False, "Write it?"):
-            return ended(out, Exit.FINE)
         with reached(out.path, out.trusting()) as store:
+            may_restore(store, serial, apply_)
+            out.text(f"The lockfile of serial {serial} comes back; what is there now is kept as a backup.")
+            if not agreed(out, yes, False, "Write it?"):
+                return ended(out, Exit.FINE)
             written = restore(store, serial, apply_, out.wait)
         ended(out, Exit.FINE, written)
         out.text("Next: fleethub plan")
@@ -98,7 +99,7 @@ def push_(options: dict[str, object], file: Path, force: bool, yes: bool) -> Non
 
     def work() -> int:
         from fleethub.model.errors import InputError
-        from fleethub.operations.state_versions import push
+        from fleethub.operations.state_versions import may_push, push
         from fleethub.operations.state_write import reached
 
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
@@ -106,10 +107,11 @@ def push_(options: dict[str, object], file: Path, force: bool, yes: bool) -> Non
             text = data.decode()
         except UnicodeDecodeError:
             raise InputError(f"{file} is not UTF-8, so it is no lockfile") from None
-        out.text(f"{file} takes the place of what the store has.")
-        if not agreed(out, yes, False, "Write it?"):
-            return ended(out, Exit.FINE)
         with reached(out.path, out.trusting()) as store:
+            may_push(store, text, force)
+            out.text(f"{file} takes the place of what the store has.")
+            if not agreed(out, yes, False, "Write it?"):
+                return ended(out, Exit.FINE)
             return ended(out, Exit.FINE, push(store, text, force, out.wait))
 
     guarded(out, work)

@@ -48,7 +48,8 @@ class Log:
 
     def report(self) -> TangleClawReport:
         """All of it."""
-        closed = any(step.outcome in (StepOutcome.BINDING_REQUIRED, StepOutcome.REFUSED) for step in self.steps)
+        shut = {step.name for step in self.steps if step.outcome in (StepOutcome.BINDING_REQUIRED, StepOutcome.REFUSED)}
+        closed = not shut.isdisjoint(("group", "document", "description"))
         drop = [_drop(self.root)] if closed else []
         return TangleClawReport(self.base, tuple(self.steps), (*self.notes, *drop))
 

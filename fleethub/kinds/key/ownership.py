@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS, KeyState, interim
+from fleethub.kinds.key.attributes import EVERY, NOTHING, WILDCARDS, KeyAttrs, KeyState, interim
 from fleethub.kinds.key.marks import values_of
 from fleethub.kinds.key.revoked import brought_back
 from fleethub.model.address import Address
@@ -64,6 +64,15 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
             f"call the proxy {other.owner} as before, for values are derived from its name; or give the node a key "
             "with another name (key = on the node)",
         )
+    if not ours and (other := _recorded_as(item, lockfile)) is not None:
+        here, there = shlex.quote(str(item.address)), shlex.quote(str(other))
+        block = f"[keys.{table_name(other.alias)}]"
+        return finding(
+            "key.alias-taken",
+            f"the key {alias!r} on {proxy} is recorded as {other}, which the spec does not have in its place",
+            f"give it the name {other.alias!r} in the spec (key = on its node, or {block}), or "
+            f"take the record back: fleethub state mv {there} {here}",
+        )
     if not ours:
         return finding(
             "key.alias-taken",
@@ -102,6 +111,15 @@ def _other_address(item: KeyState, lockfile: Lockfile | None) -> Address | None:
     records = lockfile.resources.items()
     found = (a for a, r in records if a.kind == "key" and a.alias == alias and r.source.at == at)
     return next((a for a in found if a != item.address), None)
+
+
+def _recorded_as(item: KeyState, lockfile: Lockfile | None) -> Address | None:
+    """Under which other name the key that is seen stands in the lockfile: somebody put its record there."""
+    if item.seen is None or lockfile is None or item.locked is not None:
+        return None
+    keys = ((a, r.attrs) for a, r in lockfile.resources.items() if a.kind == "key" and a.owner == item.address.owner)
+    same = (a for a, attrs in keys if isinstance(attrs, KeyAttrs) and attrs.value == item.seen.attrs.value)
+    return next((a for a in same if a != item.address), None)
 
 
 def _in_the_way(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
