@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any
@@ -49,10 +50,12 @@ def view_of(
     by_backend = {load.backend: load for load in loads}
     nodes = [Subject(_node(node, fleet), node.address, node.place) for node in fleet.nodes.values()]
     keys = list(_keys(fleet, wanted))
-    models = [_model(one, nodes, keys) for one in fleet.models.values()]
+    callers, holders, ends = _by(nodes, "models"), _by(keys, "models"), _by(nodes, "backends")
+    models = [_model(one, callers[one.name], holders[one.name]) for one in fleet.models.values()]
     sets = planned_sets(fleet)
     backends = [
-        _backend(one, by_backend.get(one.name), sets.get(one.name, ()), nodes) for one in fleet.backends.values()
+        _backend(one, by_backend.get(one.name), sets.get(one.name, ()), ends[one.name])
+        for one in fleet.backends.values()
     ]
     places = {one.address: one.place for one in (*nodes, *keys)}
     changing = [
@@ -134,7 +137,16 @@ def _keys(fleet: Fleet, wanted: Mapping[Address, AnyResource]) -> Iterator[Subje
         yield Subject(entry, address, place)
 
 
-def _model(one: Model, nodes: Iterable[Subject], keys: Iterable[Subject]) -> Subject:
+def _by(subjects: Iterable[Subject], field: str) -> defaultdict[str, list[str]]:
+    """Of each text in a field of theirs, the names of the entries that have it."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for one in subjects:
+        for text in dict.fromkeys(one.entry[field]):
+            found[text].append(one.entry["name"])
+    return found
+
+
+def _model(one: Model, nodes: Sequence[str], keys: Iterable[str]) -> Subject:
     if one.proxy is not None or not one.backends:
         address = route(one.proxy or "", one.name)
     else:
@@ -150,13 +162,13 @@ def _model(one: Model, nodes: Iterable[Subject], keys: Iterable[Subject]) -> Sub
         "capabilities": list(one.capabilities),
         "pull": one.pull,
         "digest": one.digest,
-        "nodes": [n.entry["name"] for n in nodes if one.name in n.entry["models"]],
-        "keys": sorted({k.entry["name"] for k in keys if one.name in k.entry["models"]}),
+        "nodes": list(nodes),
+        "keys": sorted(set(keys)),
     }
     return Subject(entry, address, one.place)
 
 
-def _backend(one: Backend, load: Load | None, planned: PlannedSet, nodes: Iterable[Subject]) -> Subject:
+def _backend(one: Backend, load: Load | None, planned: PlannedSet, nodes: Sequence[str]) -> Subject:
     address = Address("backend", one.name)
     known = {name: value for name, value in _capacity(one, load, planned).items() if value is not None}
     entry = {
@@ -166,7 +178,7 @@ def _backend(one: Backend, load: Load | None, planned: PlannedSet, nodes: Iterab
         "engine": one.engine.engine if one.engine else "",
         "gpus": [{"name": gpu.name, "vram": gpu.vram} for gpu in one.gpus],
         "models": [entry.model for entry in planned],
-        "nodes": [n.entry["name"] for n in nodes if one.name in n.entry["backends"]],
+        "nodes": list(nodes),
         **known,
         "unknown": sorted({n for n in UNKNOWABLE if n in FIELDS["backend"]} - known.keys()),
     }

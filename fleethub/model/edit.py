@@ -99,10 +99,11 @@ class Proposal:
     """What an edit would do. ``files``: new bytes by name below ``root`` (None: the file goes), the changed ones only.
 
     ``before`` and ``after`` are digests of the spec. ``findings`` refuse the edit (ownership, protection, a spec that
-    would not hold together); ``conflicts`` are the capacity errors that it adds, with their arithmetic in ``detail``.
-    ``overcommit`` is the policy that judged the conflicts. ``entry`` is the whole entry of another owner, whether that
-    refuses the edit or is overridden by ``force``; ``displaced`` that owner, where it is. ``plan`` is what would
-    follow; None where the edit is refused before one. ``pending``: what an apply would change without the edit too.
+    would not hold together, errors of the fleet's own checks that it brings); ``conflicts`` are the capacity errors
+    that it adds, with their arithmetic in ``detail``. ``overcommit`` is the policy that judged the conflicts. ``entry``
+    is the whole entry of another owner, whether that refuses the edit or is overridden by ``force``; ``displaced`` that
+    owner, where it is. ``plan`` is what would follow; None where the edit is refused before one. ``pending``: what an
+    apply would change without the edit too.
     """
 
     action: str

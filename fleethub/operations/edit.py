@@ -22,9 +22,9 @@ from fleethub.model.edit import ACTIONS, Assign, Edit, Proposal, Register, Relea
 from fleethub.model.errors import SpecError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
-from fleethub.model.finding import Finding, Severity
+from fleethub.model.finding import CHECK, Finding, Severity
 from fleethub.model.fleet import Fleet, Node
-from fleethub.model.plan import Action
+from fleethub.model.plan import Action, Plan
 from fleethub.operations.allowed import target_finding
 from fleethub.operations.edit_ownership import by_name, key_of_another, owned_by_another, project_name, spelled
 from fleethub.operations.edit_write import refuse
@@ -158,9 +158,11 @@ def judged(
         known = after.store.read().lockfile
         forget = (str(proposal.address),) if let_go and known and proposal.address in known.resources else ()
         made = _planned(spec, after, facts, PlanInput(forget=forget))
+    before = _before(path, trusting, made)
     return replace(
         proposal,
-        pending=_pending(path, trusting, made, proposal.address),
+        findings=tuple(_against_checks(before, made.plan)),
+        pending=_pending(before, proposal.address),
         after=after.fleet.digest,
         diff=tuple(diff_lines(spec.texts, proposal.files)),
         plan=made.plan,
@@ -178,16 +180,30 @@ def _planned(spec: Loaded, after: Workplace, facts: Facts | None, asked: PlanInp
     return read_and_plan(after, asked, facts)
 
 
-def _pending(path: Path, trusting: Trusting | None, made: HeldPlan, own: Address) -> tuple[Address, ...]:
-    """What a plan would change without the edit too: whoever applies it carries out what others wrote before."""
+def _before(path: Path, trusting: Trusting | None, made: HeldPlan) -> Plan | None:
+    """The plan without the edit; None where there is none."""
     if made.plan.fatal:
-        return ()
+        return None
     try:
         with Workplace(path, trusting=trusting) as before:
-            changes = read_and_plan(before, facts=made.facts).plan.changes
+            return read_and_plan(before, facts=made.facts).plan
     except SpecError:  # what is rendered from it does not hold together yet, so nobody can apply it
-        return ()
+        return None
+
+
+def _pending(before: Plan | None, own: Address) -> tuple[Address, ...]:
+    """What a plan would change without the edit too: whoever applies it carries out what others wrote before."""
+    changes = before.changes if before is not None else ()
     return tuple(change.address for change in changes if change.action is not Action.BLOCKED and change.address != own)
+
+
+def _against_checks(before: Plan | None, after: Plan) -> Iterable[Finding]:
+    """Errors of the fleet's own checks that the edit brings."""
+    had = {(f.code, f.address) for f in before.findings} if before is not None else set()
+    for finding in after.findings:
+        own = finding.code.startswith(CHECK) and finding.severity is Severity.ERROR
+        if own and (finding.code, finding.address) not in had:
+            yield finding
 
 
 def _added(spec: Loaded, made: HeldPlan) -> Iterable[Finding]:

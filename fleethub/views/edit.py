@@ -7,6 +7,7 @@ from typing import Any
 
 from fleethub.model.address import Address
 from fleethub.model.edit import Located, Proposal, Written
+from fleethub.model.finding import CHECK
 from fleethub.views.data import finding_data, plan_data
 from fleethub.views.plan import findings_lines, plan_text
 from fleethub.views.style import Style
@@ -44,6 +45,8 @@ def refusal_text(proposal: Proposal) -> str:
     """Why a refused proposal is not written, in a sentence."""
     if proposal.owned:
         return "Refused: the entry belongs to somebody else. Nothing was written."
+    if proposal.findings and all(finding.code.startswith(CHECK) for finding in proposal.findings):
+        return "Refused: the fleet's own checks do not allow it. Nothing was written."
     if proposal.findings:
         return "Refused: the spec would not hold together. Nothing was written."
     if proposal.conflicts:

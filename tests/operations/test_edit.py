@@ -20,6 +20,7 @@ from fleethub.operations.workplace import Workplace
 from fleethub.stores import history
 from fleethub.stores.interface import LockedError
 from fleethub.stores.lock import local_lock
+from fleethub.views.edit import refusal_text
 from tests.editing import SPEC, VOLTA
 from tests.forked import ended
 from tests.support import SEED, recorded
@@ -468,3 +469,19 @@ def test_an_edit_that_is_killed_is_in_the_history_when_it_is_in_the_spec(fleet: 
     assert not (fleet / ".fleethub/edit.json").exists()
     Workplace(fleet)
     assert len(lines(fleet)) == len(found) + (then == "an edit")
+
+
+def test_an_edit_that_the_fleets_own_checks_do_not_allow(fleet: Path) -> None:
+    """Those that it brings refuse it; what was so before does not."""
+    spec = fleet / "fleet.toml"
+    was = "node.primary.model != 'gpt-oss-20b'"
+    spec.write_text(
+        spec.read_text()
+        + f"\n[[check]]\nname = 'small'\nfor = 'node'\nexpression = \"{was}\"\nmessage = 'not that one'\n"
+        + "\n[[check]]\nname = 'never'\nfor = 'fleet'\nexpression = 'false'\nmessage = 'was so'\n"
+    )
+    refused = ask(fleet, Assign("volta", "gpt-oss-20b"))
+    assert refused.refused
+    assert [(f.code, str(f.address)) for f in refused.findings] == [("check.small", "node.volta")]
+    assert "own checks do not allow it" in refusal_text(refused)
+    assert not ask(fleet, SetFields("volta", {"labels.a": "b"})).refused
