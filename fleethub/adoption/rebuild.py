@@ -122,7 +122,7 @@ def rebuild(
         if item.have.mark is None or item.have.mark.lineage != lineage:
             left[address] = "it has no mark of this fleet: fleethub import takes it over as it is"
             continue
-        found = kind.found(item)
+        found = kind.rebuilt(item)
         if isinstance(found, str):
             left[address] = found
         elif kind.consumer and item.have.attrs != item.want.attrs:

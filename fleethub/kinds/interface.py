@@ -133,7 +133,7 @@ class Kind(Generic[A, M, T]):
         """What must be known of a lost record to see all that is there of a thing, by the marks; None: nothing."""
         return None
 
-    def found(self, item: ResourceState[A, M, T]) -> Locked[A] | str:
+    def rebuilt(self, item: ResourceState[A, M, T]) -> Locked[A] | str:
         """The record of what is wanted, and seen with this fleet's mark, where the one that was written is lost; or why
         there can be none. ``item.locked`` is what ``recalled`` gave.
         """

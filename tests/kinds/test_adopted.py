@@ -11,7 +11,8 @@ import pytest
 from fleethub.adoption import Adoption, adopt, keeping
 from fleethub.kinds import KINDS
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, ProveKey
-from fleethub.kinds.key.adopted import covers, put_back
+from fleethub.kinds.key.adopted import covers
+from fleethub.kinds.key.letting_go import put_back
 from fleethub.kinds.values import Inputs
 from fleethub.lockfile.text import dump, load
 from fleethub.model.address import key as key_address
@@ -298,7 +299,7 @@ def test_a_key_that_is_let_go_of_gets_its_models_back_and_loses_the_mark() -> No
     made = estate(SPEC, row(("one", "two"), metadata={"fleethub": mark(), "owner": "ops"}))
     made.take(SPEC.key("web", models=["one", "two"]))
     assert made.lockfile is not None
-    assert made.lockfile.resources[KEY].found == {"models": ("one", "two")}
+    assert made.lockfile.resources[KEY].found["models"] == ("one", "two")
     known = made.lockfile.resources[KEY]
     applied = replace(known, attrs=replace(known.attrs, models=("two",)))
     made.lockfile = replace(made.lockfile, resources={**made.lockfile.resources, KEY: applied})
@@ -352,7 +353,7 @@ def test_a_key_that_somebody_narrowed_and_the_spec_says_so_since_is_not_widened_
     recorded = make_plan(fleet_now, made.lockfile, wanted(fleet_now, accepted), facts(world, accepted), SEAL)
     after = apply(world, recorded).world
     assert after.lockfile is not None
-    assert after.lockfile.resources[KEY].found == {"models": ("one",)}
+    assert after.lockfile.resources[KEY].found["models"] == ("one",)
 
 
 def mark() -> dict[str, Any]:

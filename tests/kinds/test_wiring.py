@@ -450,3 +450,33 @@ def test_what_it_called_as_a_table_comes_back_key_by_key_and_a_variable_that_is_
     assert restored(found, {"c.json": b'{model: "m/x"}'}) == {"c.json": b'{model: {"primary": "m/x"}}'}
     with pytest.raises(Unwritable):
         restored(found, {"c.json": b"{ broken"})
+
+
+THEIRS = """{
+  // by hand
+  models: { providers: {
+    friend: { baseUrl: "http://llm.example:4000/v1", apiKey: "${FRIEND}", api: "openai-completions",
+              models: [
+                { id: "one", name: "One", contextWindow: 32768, maxTokens: 4096 }, // his
+              ] },
+  } },
+  agents: { defaults: { model: "friend/one", heartbeat: { every: "30m" } } },
+  gateway: { mode: "local" },
+}
+"""
+FRIEND = SPEC.models("one", "two", "three").table("nodes.a.wiring.friend", proxy="main", key_variable="FRIEND")
+
+
+def test_what_fleethub_added_to_a_provider_of_somebody_else_goes_when_the_node_is_let_go_of() -> None:
+    """Also what an apply before the last one added; what he took into use meanwhile stays."""
+    world = there(FRIEND, THEIRS, "FRIEND=sk-his\n")
+    for chain in (("two", "one"), ("three", "two"), ("one",)):
+        world = done(world, FRIEND.node("a", *chain, manage="wiring"))
+    ids = [one["id"] for one in config(world)["models"]["providers"]["friend"]["models"]]
+    assert ids == ["one", "two", "three"]
+    back = apply(world, plan(world, FRIEND.without("nodes"))).world
+    assert text(back) == THEIRS
+    taken = text(world).replace('every: "30m"', 'every: "30m", model: "friend/three"')
+    used = world.at_file(HERE, "openclaw.json", taken.encode())
+    kept = config(apply(used, plan(used, FRIEND.without("nodes"))).world)
+    assert [one["id"] for one in kept["models"]["providers"]["friend"]["models"]] == ["one", "three"]

@@ -109,7 +109,12 @@ def _key_release(do: KeyRelease, world: World, fingerprinter: SecretResolver) ->
         row = _ours(tuple(k for k in proxy.keys if k.token == token), do.alias, world)
         models = row.models if do.models is None or token != do.tokens[0] else do.models
         metadata = {name: value for name, value in row.metadata.items() if name != "fleethub"}
-        proxy = proxy.with_key(replace(row, models=models, metadata=metadata))
+        row = replace(row, models=models, metadata=metadata)
+        if token == do.tokens[0]:
+            sent = fields(do.limits, row.limits, metadata)
+            routes = tuple(sent.pop("allowed_routes", row.allowed_routes))
+            row = replace(row, limits={**row.limits, **sent}, allowed_routes=routes)
+        proxy = proxy.with_key(row)
     return _with(world, do.source, proxy)
 
 

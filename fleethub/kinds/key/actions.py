@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any, ClassVar
 
 from fleethub.kinds.key.attributes import Holder
@@ -68,10 +69,10 @@ class KeyDelete:
 
 @dataclass(frozen=True, slots=True)
 class KeyRelease:
-    """Let go of a key that stays: FleetHub's mark goes, and its models are those that it was found with.
+    """Let go of a key that stays: FleetHub's mark goes, and it has the models and limits that it was found with.
 
     ``tokens``: LiteLLM's hashes of its values, the one that it goes on with first. ``models``: none of them is all;
-    None: they stay as they are.
+    None: they stay as they are. ``limits``: those that come back, as in ``KeyPut``.
     """
 
     operation: ClassVar[str] = "key.release"
@@ -81,6 +82,7 @@ class KeyRelease:
     alias: str
     tokens: tuple[str, ...]
     models: tuple[str, ...] | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

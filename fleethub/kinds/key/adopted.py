@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from fleethub import nodetypes
-from fleethub.kinds.key.attributes import ALL, EVERY, NOTHING, WILDCARDS, Holder, KeyAttrs, KeyResource, KeySeen
+from fleethub.kinds.key.attributes import ALL, EVERY, NOTHING, WILDCARDS, Holder, KeyAttrs, KeyResource
 from fleethub.kinds.key.scope import wiring
 from fleethub.kinds.proxies import proxy_source
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import Facts, KeyRow, ProxyReading, Team
 from fleethub.model.finding import Finding
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import Absent, Found, Locked, Seen, Unknown
+from fleethub.model.observation import Locked
 from fleethub.model.text import table_name
 
 if TYPE_CHECKING:
@@ -44,30 +44,6 @@ def covers(models: Collection[str], name: str, team: Team | None = None) -> bool
     if have & WILDCARDS and (team is None or not team.models or covers(team.models, name)):
         return True
     return any(re.fullmatch(".*".join(map(re.escape, one.split("*"))), name) for one in have if "*" in one)
-
-
-def put_back(locked: Locked[KeyAttrs], listed: Collection[str]) -> tuple[str, ...] | None:
-    """The models that a key gets back when it is let go of; None: those of ``listed`` stay.
-
-    What it has is FleetHub's only while it is no more than an apply gave it beside what it was found with, and no less:
-    what somebody made of it since is a newer word, and nobody is given back what he took away.
-    """
-    models = locked.found.get("models")
-    if models is None or locked.attrs is None:
-        return models
-    begun = {*locked.pending.attrs.models} if locked.pending and locked.pending.attrs else {*locked.attrs.models}
-    have, applied = {*listed} or {ALL}, {*locked.attrs.models}
-    most = applied | begun | ({*models} or {ALL}) | {NOTHING}
-    whole = all(covers(have, model) for model in (applied & begun) - {NOTHING})
-    return models if have <= most and whole else None
-
-
-def accepted_found(want: KeyResource, have: KeySeen | Absent | Unknown, locked: Locked[KeyAttrs]) -> Found:
-    """What a key was found with; of models that somebody changed, and the spec says since, those."""
-    if not isinstance(have, Seen) or locked.attrs is None or locked.pending or "models" not in locked.found:
-        return locked.found
-    accepted = locked.attrs.models != have.attrs.models == want.attrs.models
-    return {**locked.found, "models": have.telemetry.listed} if accepted else locked.found
 
 
 def holders(fleet: Fleet, name: str) -> tuple[Holder, ...]:

@@ -149,7 +149,7 @@ def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
 
 
 def release(do: KeyRelease, context: Context) -> tuple[str, ...]:
-    """Take the mark off and put the models back, then read it back."""
+    """Take the mark off and put models and limits back, then read it back."""
     api = context.litellm(do.source)
     for token in do.tokens:
         rows = _call(api.by_token, token)
@@ -158,9 +158,12 @@ def release(do: KeyRelease, context: Context) -> tuple[str, ...]:
         again = {n: row.limits[n] for n in BY_MODEL if row.limits.get(n)}  # they go with the metadata
         models = do.models if token == do.tokens[0] else None
         given = {} if models is None else {"models": list(models)}
-        _call(api.update, row.token, {**again, **given, "metadata": metadata})
+        limits = do.limits if token == do.tokens[0] else {}
+        back = fields(limits, row.limits, metadata)
+        _call(api.update, row.token, {**again, **back, **given, "metadata": metadata})
         (row,) = _call(api.by_token, token) or rows
-        if mark_of(row.metadata) is not None or (models is not None and {*row.models} != {*models}):
+        scope = models is None or {*row.models} == {*models}
+        if mark_of(row.metadata) is not None or not scope or differing(row, limits, created=False):
             raise StepError(f"the proxy accepted the write and did not let go of {do.alias!r}")
     return ()
 

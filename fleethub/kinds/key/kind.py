@@ -69,15 +69,15 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     ) -> KeyResource:
         """The moment at which an adopted key ends is as it is found: an API that takes lifetimes cannot set it back.
 
-        Which models it was found with is put back when it is let go of.
+        Which models and limits it was found with is put back when it is let go of.
         """
-        from fleethub.kinds.key.adopted import accepted_found
+        from fleethub.kinds.key.letting_go import accepted_found, found_with
         from fleethub.kinds.key.marks import is_moment
 
         if locked is not None:
             want = replace(want, found=accepted_found(want, have, locked))
         elif want.material.kept and isinstance(have, Seen):
-            want = replace(want, found={"models": have.telemetry.listed})
+            want = replace(want, found=found_with(have))
         moment = want.material.kept and want.attrs.expires is not None and is_moment(want.attrs.expires)
         if not moment or not isinstance(have, Seen) or have.attrs.value != want.attrs.value:
             return want
@@ -103,11 +103,11 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         values = (context.fingerprinter.slot(replace(slot, generation=n)) for n in sorted(others))
         return record(want, replace(want.attrs, replaces=tuple(sorted(filter(None, values))) or None))
 
-    def found(self, item: KeyState) -> Locked[KeyAttrs] | str:
+    def rebuilt(self, item: KeyState) -> Locked[KeyAttrs] | str:
         """As it is seen; of a value of another generation with that one, of a value that nobody derived none."""
         seen, want, slot = item.seen, item.want, item.want.material.slot if item.want else None
         if seen is None or want is None or seen.attrs.value == want.attrs.value:
-            return super().found(item)
+            return super().rebuilt(item)
         recalled = item.locked.attrs if item.locked is not None else None
         derived = recalled is not None and seen.attrs.value in (recalled.replaces or ())
         if not derived or seen.mark is None or not isinstance(slot, Derived):
@@ -159,19 +159,22 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
     def stays(self, item: KeyState) -> str:
         """A key that FleetHub did not make, whoever uses it now."""
-        from fleethub.kinds.key.adopted import put_back
-        from fleethub.kinds.key.attributes import ALL
+        from fleethub.kinds.key.attributes import ALL, shown
+        from fleethub.kinds.key.letting_go import limits_put_back, put_back
 
         locked = item.locked
         if locked is None or not (locked.found or Kept.is_told_by(locked.shape)):
             return ""
         now = {*(item.seen.telemetry.listed if item.seen else ())}
         found, models = locked.found.get("models"), put_back(locked, now)
+        limits = limits_put_back(locked, item.seen) if item.seen else {}
+        says = [f"gets its models back ({', '.join(models) or ALL})"] if models is not None and now != {*models} else []
+        if limits:
+            told = (f"{name} {'none' if value is None else shown(value)}" for name, value in limits.items())
+            says.append(f"{'its limits' if says else 'gets its limits back'} ({', '.join(told)})")
         if found is not None and models is None and now != {*found}:
-            return "it was there before FleetHub, and keeps its models, which were changed by hand since"
-        if models is None or now == {*models}:
-            return "it was there before FleetHub, and stays as it is"
-        return f"it was there before FleetHub, and gets its models back ({', '.join(models) or ALL})"
+            says.insert(0, "keeps its models, which were changed by hand since")
+        return f"it was there before FleetHub, and {' and '.join(says) or 'stays as it is'}"
 
     def missed(self, item: KeyState, policy: Policy, known: bool, emptied: str) -> Finding | None:
         """A key that no node has was used just now: somebody would be refused."""

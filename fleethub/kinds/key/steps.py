@@ -8,7 +8,7 @@ from typing import Any
 
 from fleethub.kinds.compare import record
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRelease, KeyWiden, ProveKey
-from fleethub.kinds.key.adopted import by_pattern, put_back
+from fleethub.kinds.key.adopted import by_pattern
 from fleethub.kinds.key.attributes import (
     ALL,
     BY_MODEL,
@@ -22,6 +22,7 @@ from fleethub.kinds.key.attributes import (
     KeyState,
     interim,
 )
+from fleethub.kinds.key.letting_go import limits_put_back, put_back
 from fleethub.kinds.key.marks import record_of
 from fleethub.kinds.key.older import Older, older, widened
 from fleethub.kinds.values import Dependents, Work
@@ -56,15 +57,16 @@ def _let_go(item: KeyState, seen: KeySeen) -> Work:
     """Its mark goes, and what it was found with comes back: wide before who uses it is let go of, narrow after that."""
     locked, told = record_of(item.locked), seen.telemetry
     models = put_back(locked, told.listed)
+    limits = limits_put_back(locked, seen)
     marked = seen.mark is not None
-    if not marked and (models is None or {*told.listed} == {*models}):
+    if not marked and not limits and (models is None or {*told.listed} == {*models}):
         return Work()
     steps: list[Step] = []
     alias = seen.attrs.renamed or seen.attrs.interim or item.address.alias
     if models and (lacking := {*models} - {*told.listed}) and told.listed:
         widen = KeyWiden(locked.source, alias, told.token, tuple(sorted(lacking)))
         steps.append(Step(f"{item.address}/widen", item.address, Phase.EXPAND, widen))
-    do = KeyRelease(locked.source, alias, (told.token, *told.olds), models)
+    do = KeyRelease(locked.source, alias, (told.token, *told.olds), models, limits)
     after = tuple(step.id for step in steps)
     steps.append(Step(f"{item.address}/release", item.address, Phase.CONTRACT, do, after, removes=True))
     return Work(tuple(steps))

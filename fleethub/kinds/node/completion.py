@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fleethub.kinds.node.attributes import FileAttrs, NodeLocked, NodeResource, NodeSeen, is_wired
 from fleethub.kinds.node.projection import UNRESOLVED, digest, fresh, kept, shape, wanted
-from fleethub.kinds.node.restoring import found_of
+from fleethub.kinds.node.restoring import added_of, found_of
 from fleethub.kinds.values import RenderedFile
 from fleethub.model.observation import Absent, Seen, Unknown
 from fleethub.model.secret import Fingerprinter
@@ -23,6 +23,8 @@ def completed(want: NodeResource, have: NodeSeen | Absent | Unknown, locked: Nod
         return want
     if locked is None:
         want = replace(want, found=found_of(want, have.telemetry))
+    if want.found:
+        want = replace(want, found=added_of(want, have.telemetry))
     there = have.attrs.files
     files = {path: _kept(want, path, file, there.get(path)) for path, file in want.attrs.files.items()}
     attrs = replace(want.attrs, files=files)

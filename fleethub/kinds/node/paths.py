@@ -22,7 +22,12 @@ def with_value(value: Any, path: Path, new: Any) -> Any:
 
 
 def without(value: Any, path: Path) -> Any:
-    """A copy without what is at a path of tables."""
+    """A copy without what is at a path; of a list's entries of one id the last goes."""
+    if isinstance(value, list):
+        known = [n for n, one in enumerate(value) if isinstance(one, dict) and one.get("id") == path[0]]
+        if len(path) > 1:
+            return [without(one, path[1:]) if n in known[:1] else one for n, one in enumerate(value)]
+        return [one for n, one in enumerate(value) if n not in known[-1:]]
     if not isinstance(value, dict) or path[0] not in value:
         return value
     if len(path) == 1:

@@ -2,7 +2,7 @@
 
 Of a config that is what it called, and that no name of FleetHub's own was there. By file and pointer stands the JSON of
 what was there (nothing where nothing was) and, of a table, which keys are meant; behind a table's pointer with ``*``
-what names of FleetHub's in it begin with.
+what names of FleetHub's in it begin with, and behind a list's with ``+`` the ids of what FleetHub added to it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from fleethub.model.secret import Blob
 from fleethub.nodetypes.projection import Path
 
 EVERY = "*"
+ADDED = "+"
 
 
 def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
@@ -42,6 +43,22 @@ def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
     return dict(sorted(found.items()))
 
 
+def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
+    """What was there before FleetHub, with what it adds to lists that are somebody else's, as a model to a provider."""
+    found = dict(want.found)
+    for file in want.material.files:
+        of, blob = file.projection, told.files.get(file.path)
+        root = json5.read(blob.reveal()) if of is not None and of.lists and blob is not None else None
+        for path in of.lists if of is not None and root is not None else ():
+            listed = found_at(root, path)
+            there = {one.get("id") for one in listed if isinstance(one, dict)} if isinstance(listed, list) else set()
+            wanted = {way[len(path)] for way in of.values if way[: len(path)] == path and len(way) > len(path)}
+            name = f"{file.path}#{pointer(file.of.format, path)}{ADDED}"
+            if isinstance(listed, list) and (new := wanted - there):
+                found[name] = tuple(sorted({*found.get(name, ()), *new}))
+    return dict(sorted(found.items()))
+
+
 def still_ours(locked: NodeLocked, files: Mapping[str, Blob]) -> Found:
     """What is put back when the node is let go of: all that was found, but for what somebody changed since.
 
@@ -52,7 +69,7 @@ def still_ours(locked: NodeLocked, files: Mapping[str, Blob]) -> Found:
     return {
         name: texts
         for name, texts in locked.found.items()
-        if name.endswith(EVERY) or not _is_newer(name, texts[1:], starts, locked, files)
+        if name.endswith((EVERY, ADDED)) or not _is_newer(name, texts[1:], starts, locked, files)
     }
 
 
@@ -138,6 +155,8 @@ def _json(found: Found, data: bytes) -> bytes:
                 text, expected = json5.cut(text, path), without(expected, path)
             else:
                 text, expected = json5.put(text, path, value), with_value(expected, path, value)
+        for path in _added(found, expected):
+            text, expected = json5.cut(text, path), without(expected, path)
     except NotEditable as error:
         raise Unwritable(str(error)) from None
     if json5.read(text.encode()) != expected:
@@ -149,6 +168,8 @@ def _puts(found: Found, root: Any) -> list[tuple[Path, Any]]:
     """What is put where; None: what is there goes. A table gets its keys back one by one, for the rest is his."""
     puts: list[tuple[Path, Any]] = []
     for at, texts in found.items():
+        if at.endswith(ADDED):
+            continue
         if at.endswith(EVERY):
             above = path_of(at[:-1]) if at[:-1] else ()
             puts += [((*above, name), None) for name in table_at(root, above) if name.startswith(texts[0])]
@@ -161,3 +182,23 @@ def _puts(found: Found, root: Any) -> list[tuple[Path, Any]]:
         elif before != there:
             puts.append((path, before))
     return puts
+
+
+def _added(found: Found, root: Any) -> list[Path]:
+    """What FleetHub added to lists and nothing there names any more; one that somebody took into use stays."""
+    paths = [(path_of(at[:-1]), id) for at, ids in found.items() if at.endswith(ADDED) for id in ids]
+    return [(*path, id) for path, id in paths if found_at(root, (*path, id)) is not None and not _named(root, id)]
+
+
+def _named(value: Any, id: str) -> bool:
+    """Whether a text or key says an entry's id, by itself or behind a slash; its own ``id`` and ``name`` are none."""
+    if isinstance(value, dict):
+        own = ("id", "name") if value.get("id") == id else ()
+        return any(_says(key, id) or _named(one, id) for key, one in value.items() if key not in own)
+    if isinstance(value, list):
+        return any(_named(one, id) for one in value)
+    return isinstance(value, str) and _says(value, id)
+
+
+def _says(text: str, id: str) -> bool:
+    return text == id or text.endswith(f"/{id}")

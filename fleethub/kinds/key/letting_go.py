@@ -1,0 +1,106 @@
+"""What a key had before FleetHub, and what of it comes back when it is let go of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from fleethub.kinds.key.adopted import covers
+from fleethub.kinds.key.attributes import ALL, BY_MODEL, NOTHING, SCALARS, KeyAttrs, KeyResource, KeySeen
+from fleethub.model.attributes import plain
+from fleethub.model.observation import Absent, Found, Locked, Seen, Unknown
+
+#: What is kept of a found key beside its models, and the name that it is kept under.
+RESTORED = (*SCALARS, *BY_MODEL, "allowed_routes", "tags")
+LIMITED = "limits"
+
+
+def put_back(locked: Locked[KeyAttrs], listed: Collection[str]) -> tuple[str, ...] | None:
+    """The models that a key gets back when it is let go of; None: those of ``listed`` stay.
+
+    What it has is FleetHub's only while it is no more than an apply gave it beside what it was found with, and no less:
+    what somebody made of it since is a newer word, and nobody is given back what he took away.
+    """
+    models = locked.found.get("models")
+    if models is None or locked.attrs is None:
+        return models
+    begun = {*locked.pending.attrs.models} if locked.pending and locked.pending.attrs else {*locked.attrs.models}
+    have, applied = {*listed} or {ALL}, {*locked.attrs.models}
+    most = applied | begun | ({*models} or {ALL}) | {NOTHING}
+    whole = all(covers(have, model) for model in (applied & begun) - {NOTHING})
+    return models if have <= most and whole else None
+
+
+def limits_put_back(locked: Locked[KeyAttrs], seen: KeySeen) -> dict[str, Any]:
+    """The limits, routes and tags that a key gets back when it is let go of, as they are sent: None takes one off, by
+    model too.
+
+    Of each what it has is FleetHub's only while it is what an apply wrote or began; what somebody made of it since is a
+    newer word. A soft budget that other keys share stays, for it would be theirs; so does a budget's duration that this
+    LiteLLM cannot clear. Lockfiles of before have not kept what was there: nothing comes back by them.
+    """
+    before, applied = _limits_of(locked.found), locked.attrs
+    if before is None or applied is None:
+        return {}
+    sides = [plain(side) for side in (applied, locked.pending.attrs if locked.pending else None) if side is not None]
+    found: dict[str, Any] = {}
+    for name, value in limits_there(seen).items():
+        was, written = before.get(name), [side.get(name) for side in sides]
+        if name in BY_MODEL:
+            models = {*value, *(was or {}), *(model for one in written for model in one or {})}
+            back = {
+                model: (was or {}).get(model)
+                for model in sorted(models)
+                if value.get(model) != (was or {}).get(model)
+                and value.get(model) in [(one or {}).get(model) for one in written]
+            }
+            found |= {name: back} if back else {}
+        elif value != was and value in written:
+            found[name] = was
+    if seen.telemetry.shares_budget:
+        found.pop("soft_budget", None)
+    if found.get("budget_duration", "") is None and not seen.telemetry.clears_budget_duration:
+        del found["budget_duration"]
+    return found
+
+
+def limits_there(seen: KeySeen) -> dict[str, Any]:
+    """All limits, routes and tags that a key has, the spec's and others, as plain values; None where there is none."""
+    managed, others = plain(seen.attrs), plain(KeyAttrs(**dict(seen.telemetry.unmanaged)))
+    found = {name: managed.get(name, others.get(name)) for name in RESTORED}
+    for name in BY_MODEL:
+        found[name] = {**(others.get(name) or {}), **(managed.get(name) or {})}
+    return found
+
+
+def found_with(seen: KeySeen) -> Found:
+    """What a key is found with: its models, and its limits as JSON."""
+    there = {name: value for name, value in limits_there(seen).items() if value}
+    return {"models": seen.telemetry.listed, LIMITED: (json.dumps(there, sort_keys=True, ensure_ascii=False),)}
+
+
+def accepted_found(want: KeyResource, have: KeySeen | Absent | Unknown, locked: Locked[KeyAttrs]) -> Found:
+    """What a key was found with; of models and limits that somebody changed, and the spec says since, those."""
+    if not isinstance(have, Seen) or locked.attrs is None or locked.pending or "models" not in locked.found:
+        return locked.found
+    found = dict(locked.found)
+    if locked.attrs.models != have.attrs.models == want.attrs.models:
+        found["models"] = have.telemetry.listed
+    if (limits := _limits_of(found)) is not None:
+        applied, there, wanted = plain(locked.attrs), plain(have.attrs), plain(want.attrs)
+        for name in RESTORED:
+            if applied.get(name) != there.get(name) == wanted.get(name):
+                limits[name] = there.get(name)
+        kept = {name: value for name, value in limits.items() if value}
+        found[LIMITED] = (json.dumps(kept, sort_keys=True, ensure_ascii=False),)
+    return found
+
+
+def _limits_of(found: Found) -> dict[str, Any] | None:
+    """The limits that a key was found with; None where they were not kept."""
+    try:
+        limits = json.loads(found[LIMITED][0])
+    except (KeyError, IndexError, ValueError):
+        return None
+    return limits if isinstance(limits, dict) else None

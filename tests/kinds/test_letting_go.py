@@ -1,0 +1,104 @@
+"""Adopted keys that are let go of: what FleetHub changed is as it was found, what somebody changed since stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fleethub.kinds.key.actions import KeyRelease
+from fleethub.model.facts import KeyRow
+from fleethub.model.plan import Orders, Plan
+from fleethub.planning import make_plan
+from tests.fleets import Spec
+from tests.kinds.test_adopted import SPEC, Estate, adopted, row
+from tests.world import SEAL, apply, facts
+
+FOUND: dict[str, Any] = {"rpm_limit": 60, "max_budget": 5.0, "model_rpm_limit": {"one": 7, "two": 3}}
+AS_FOUND = SPEC.key("web", models=["one"], rpm=60, max_budget=5.0, model_rpm={"one": 7})
+TAGGED = AS_FOUND.key("web", tags=["lab"])
+
+
+def changed(spec: Spec, *, found: KeyRow | None = None, first: Spec = AS_FOUND) -> Estate:
+    """Adopted as it was found, then given what ``spec`` says."""
+    made = adopted(first, found or row(limits=FOUND))
+    done = apply(replace(made.world, lockfile=made.lockfile), made.plan(spec)).world
+    return Estate(done, done.lockfile)
+
+
+def released(made: Estate, spec: Spec) -> tuple[KeyRow, Plan]:
+    now = made.fleet(spec.without("keys"))
+    plan = make_plan(now, made.lockfile, {}, facts(made.world, spec), SEAL, orders=Orders(uninstall=True))
+    after = apply(replace(made.world, lockfile=made.lockfile), plan).world
+    return after.key("web"), plan
+
+
+def limits(key: KeyRow) -> dict[str, Any]:
+    return {name: value for name, value in key.limits.items() if value not in (None, {})}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"rpm": 120},
+        {"rpm": None},
+        {"tpm": 9000, "max_parallel_requests": 4},
+        {"max_budget": 1.0, "budget_duration": "30d"},
+        {"model_rpm": {"one": 1, "three": 2}},
+        {"model_rpm": None},
+        {},
+    ],
+    ids=str,
+)
+def test_limits_are_as_they_were_found(more: dict[str, Any]) -> None:
+    spec = AS_FOUND.key("web", **{"models": ["one"], "rpm": 60, "max_budget": 5.0, "model_rpm": {"one": 7}, **more})
+    key, plan = released(changed(spec), spec)
+    assert limits(key) == FOUND
+    assert "fleethub" not in key.metadata
+    says = " ".join(change.consequence for change in plan.changes)
+    assert ("gets its limits back" in says) is bool(more)
+
+
+def test_what_somebody_changed_since_stays_and_so_does_what_fleethub_never_wrote() -> None:
+    spec = AS_FOUND.key("web", models=["one"], rpm=120, max_budget=1.0, model_rpm={"one": 1})
+    made = changed(spec)
+    by_hand = {**made.world.key("web").limits, "rpm_limit": 11, "tpm_limit": 500}
+    key, _ = released(Estate(made.world.at_key("web", limits=by_hand), made.lockfile), spec)
+    assert limits(key) == {**FOUND, "rpm_limit": 11, "tpm_limit": 500}
+
+
+def test_routes_and_tags_come_back_too() -> None:
+    found = row(limits=FOUND, allowed_routes=("/v1/*",), metadata={"tags": ["lab"], "note": "mine"})
+    first = TAGGED.key("web", models=["one"], tags=["lab"], allowed_routes=["/v1/*"])
+    spec = first.key("web", models=["one"], tags=["prod"], allowed_routes=["/v1/models", "/v1/chat/completions"])
+    key, _ = released(changed(spec, found=found, first=first), spec)
+    assert (key.allowed_routes, key.metadata) == (("/v1/*",), {"tags": ["lab"], "note": "mine"})
+
+
+def test_scope_and_limits_come_back_at_once() -> None:
+    narrow = SPEC.key("web", models=["one"], adopt="narrow", rpm=5)
+    key, plan = released(changed(narrow, found=row(("one", "two"), limits={"rpm_limit": 60}), first=SPEC), narrow)
+    assert (set(key.models), limits(key)) == ({"one", "two"}, {"rpm_limit": 60})
+    (step,) = (s.do for s in plan.steps if isinstance(s.do, KeyRelease))
+    assert step.limits == {"rpm_limit": 60}
+
+
+def test_a_limit_that_was_accepted_by_the_spec_is_the_one_that_stays() -> None:
+    """Somebody changed it, and the spec says since what he made of it."""
+    made = changed(AS_FOUND.key("web", models=["one"], rpm=120))
+    spec = AS_FOUND.key("web", models=["one"], rpm=90)
+    world = made.world.at_key("web", limits={**made.world.key("web").limits, "rpm_limit": 90})
+    seen = Estate(world, made.lockfile)
+    done = apply(replace(world, lockfile=made.lockfile), seen.plan(spec)).world
+    key, _ = released(Estate(done, done.lockfile), spec)
+    assert key.limits["rpm_limit"] == 90
+
+
+def test_a_record_that_has_not_kept_them_puts_none_back() -> None:
+    spec = AS_FOUND.key("web", models=["one"], rpm=120)
+    made = changed(spec)
+    assert made.lockfile is not None
+    old = {a: replace(r, found={"models": ("one",)} if r.found else {}) for a, r in made.lockfile.resources.items()}
+    key, _ = released(Estate(made.world, replace(made.lockfile, resources=old)), spec)
+    assert key.limits["rpm_limit"] == 120
