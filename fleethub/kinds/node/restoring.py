@@ -48,8 +48,10 @@ def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
     found = dict(want.found)
     for file in want.material.files:
         of, blob = file.projection, told.files.get(file.path)
-        root = json5.read(blob.reveal()) if of is not None and of.lists and blob is not None else None
-        for path in of.lists if of is not None and root is not None else ():
+        if of is None or blob is None or not of.lists:
+            continue
+        root = json5.read(blob.reveal())
+        for path in of.lists:
             listed = found_at(root, path)
             there = {one.get("id") for one in listed if isinstance(one, dict)} if isinstance(listed, list) else set()
             wanted = {way[len(path)] for way in of.values if way[: len(path)] == path and len(way) > len(path)}
