@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fleethub import nodetypes
 from fleethub.fleetspec import report
 from fleethub.fleetspec.checks import CheckContext, check_role
 from fleethub.fleetspec.tables.consuming import ConsumerTable
@@ -13,9 +14,9 @@ from fleethub.model.written import KeyPath
 from fleethub.nodetypes.sink.words import PLACEHOLDERS
 
 #: Where a key may go.
-PLACES = ("env", "file", "command")
+PLACES = ("env", "file", "command", "type")
 #: What says nothing without the field that it goes with.
-WITH = {"settings": "file", "stdin": "command", "check": "command", "remove": "command"}
+WITH = {"settings": "file", "files": "type", "stdin": "command", "check": "command", "remove": "command"}
 
 
 def check_consumers(context: CheckContext) -> Iterator[Finding]:
@@ -33,13 +34,16 @@ def _check(context: CheckContext, name: str, table: ConsumerTable) -> Iterator[F
         yield context.finding("spec.duplicate", message, path, "give one of them another name")
     places = [place for place in PLACES if getattr(table, place) is not None]
     if len(places) != 1 and not context.validated.incomplete(*map(str, path)):
-        message = f"consumer {name} needs env, file or command, one of them: where its key goes"
-        hint = 'write env = { file = ".env", variable = "OPENAI_API_KEY" }, file = "key", or command = [ARGUMENTS]'
+        message = f"consumer {name} needs env, file, command or type, one of them: where its key goes"
+        hint = 'write env = { file = ".env" }, file = "key", command = [ARGUMENTS] or type = "codex"'
         yield context.finding("spec.value" if places else "spec.missing", message, path, hint)
     for field, place in WITH.items():
         if field in table.model_fields_set and getattr(table, place) is None:
             message = f"{field} goes with {place}, and says nothing without it"
             yield context.finding("spec.value", message, (*path, field), f"take it out, or write {place}")
+    if table.type is not None and table.type not in nodetypes.clients():
+        message = f"type {report.shown(table.type)} is no program that FleetHub knows the settings of"
+        yield context.finding("spec.value", message, (*path, "type"), f"one of {', '.join(nodetypes.clients())}")
     far = table.target.startswith("ssh://")
     if table.restart and not far and table.command is None:
         message = "restart is run at an ssh:// target; in a folder of the fleet nothing is run"

@@ -84,6 +84,8 @@ def _consumers(spec: Spec, validated: Validated) -> Iterator[MergedNode]:
         elif table.command is not None:
             argvs = (tuple(words or ()) for words in (table.check, table.remove))
             values |= {"type": "sink", "sink": Sink(tuple(table.command), table.stdin, *argvs)}
+        elif table.type in nodetypes.clients():
+            values |= {"type": table.type, "files": dict(table.files)}
         else:
             continue  # a check says that it needs one of them
         yield MergedNode(name, values, (path,), not validated.incomplete(*map(str, path)))

@@ -5,7 +5,7 @@ Pure: imports the standard library, pydantic and ``fleethub.model``. ``rendering
 
 from fleethub.nodetypes.compose import removable, removal
 from fleethub.nodetypes.interface import FileType, Format, NodeType, SpecTable, paths
-from fleethub.nodetypes.registry import DEFAULT, files, get, names, of, tables, writable
+from fleethub.nodetypes.registry import DEFAULT, clients, files, get, names, of, tables, writable
 
 __all__ = [
     "DEFAULT",
@@ -13,6 +13,7 @@ __all__ = [
     "Format",
     "NodeType",
     "SpecTable",
+    "clients",
     "files",
     "get",
     "names",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from fleethub.model.fleet import Node
-from fleethub.nodetypes import envfile, keyfile, openclaw, sink, tangleclaw
+from fleethub.nodetypes import client, envfile, keyfile, openclaw, sink, tangleclaw
 from fleethub.nodetypes.declared import Declared
 from fleethub.nodetypes.interface import FileType, NodeType, SpecTable
 
-_ALL: tuple[NodeType, ...] = (*openclaw.TYPES, *envfile.TYPES, *keyfile.TYPES, *sink.TYPES, *tangleclaw.TYPES)
+_ALL: tuple[NodeType, ...] = (
+    *(*openclaw.TYPES, *envfile.TYPES, *keyfile.TYPES, *sink.TYPES, *tangleclaw.TYPES),
+    *client.TYPES,
+)
 _TYPES = {kind.name: kind for kind in _ALL}
 
 #: What a node is that does not say its type.
@@ -32,6 +35,11 @@ def names() -> tuple[str, ...]:
 def writable() -> tuple[str, ...]:
     """What a node's ``type`` may say of them."""
     return tuple(name for name in names() if not _TYPES[name].consumers_only)
+
+
+def clients() -> tuple[str, ...]:
+    """What a consumer's ``type`` may say."""
+    return tuple(kind.name for kind in client.TYPES)
 
 
 def tables() -> tuple[SpecTable, ...]:

@@ -53,7 +53,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield place
 
 
-@pytest.mark.parametrize(("command", "most"), [("context", 24), ("validate", 182), ("plan", 300)])
+@pytest.mark.parametrize(("command", "most"), [("context", 24), ("validate", 182), ("plan", 305)])
 def test_modules_that_are_imported(applied: Place, command: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
     argv = [sys.executable, "-c", ASKED, "-C", str(applied.folder), command]

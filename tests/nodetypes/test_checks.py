@@ -193,5 +193,7 @@ def test_a_loopback_url_is_a_warning():
 
 
 def test_registry():
-    assert nodetypes.names() == ("envfile", "keyfile", "openclaw-docker", "openclaw-native", "sink", "tangleclaw")
+    assert nodetypes.writable() == ("envfile", "keyfile", "openclaw-docker", "openclaw-native", "tangleclaw")
+    assert nodetypes.clients() == ("open-webui", "claude-code", "codex", "aider", "continue")
+    assert {*nodetypes.names()} == {*nodetypes.writable(), *nodetypes.clients(), "sink"}
     assert nodetypes.get("nothing") is None

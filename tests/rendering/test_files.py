@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from node_fleets import NODES, changed, fleet, node
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
+from fleethub import nodetypes
 from fleethub.model.finding import Severity
 from fleethub.model.fleet import Hop
 from fleethub.model.secret import Derived, SecretRef
@@ -132,7 +133,7 @@ def test_a_fleets_template_replaces_one_file_and_may_include_its_own(tmp_path):
     (tmp_path / "templates" / "unknown-type").mkdir()
     (tmp_path / "templates" / "unknown-type" / "env.j2").write_text("x")
     found = load_templates(tmp_path)
-    assert {kind for kind, _ in found} == {"envfile", "keyfile", "openclaw-docker", "openclaw-native", "tangleclaw"}
+    assert {kind for kind, _ in found} == {*nodetypes.names()}
     rendered = render(fleet(), NODES["docker"], found)
     assert rendered.findings == ()
     expected = 'services:\n  a: {image: "ghcr.io/openclaw/openclaw:2026.9.6"}\n'

@@ -169,6 +169,13 @@ class ConsumerTable(Block):
     settings: v.Line | None = Field(
         None, description="With file: a JSON file below target with the URL and the models, without a secret"
     )
+    type: v.Name | None = Field(
+        None,
+        description=f"The program, for its own settings and key files below target: {', '.join(nodetypes.clients())}",
+    )
+    files: dict[v.Name, v.Line] = Field(
+        {}, description="With type: other names for its files, by what they are to it (settings, env, key)"
+    )
     command: list[v.Line] | None = Field(
         None,
         min_length=1,

@@ -1,0 +1,47 @@
+"""Programs that people call models with, by their own documented files: ``[consumers.x] type = "codex"``.
+
+Each is a line here and a folder of ``templates/``; docs/consumers.md says of which version it is, and where that is
+documented. Their settings hold no key: that stands in a ``.env``, or alone in a file that a helper command reads.
+"""
+
+from fleethub.nodetypes.client.kind import Client
+from fleethub.nodetypes.interface import FileType
+
+_KEY = FileType("key", "key.j2", "key", "fleethub.key", mode=0o600, wiring=True, help="The key alone")
+
+
+def _env(help: str) -> FileType:
+    return FileType("env", "env.j2", "dotenv", ".env", mode=0o600, wiring=True, usual=(".env",), help=help)
+
+
+def _settings(template: str, format: str, path: str, help: str) -> FileType:
+    return FileType("settings", template, "json" if format == "json" else "text", path, wiring=True, help=help)
+
+
+TYPES = (
+    Client("open-webui", "Open WebUI", (_env("Its environment file"),), "OPENAI_API_KEY", shared=True),
+    Client(
+        "claude-code",
+        "Claude Code",
+        (_settings("settings.json.j2", "json", "fleethub.settings.json", "For claude --settings"), _KEY),
+    ),
+    Client(
+        "codex",
+        "Codex",
+        (_settings("profile.toml.j2", "toml", "fleethub.config.toml", "For codex --profile fleethub"), _KEY),
+    ),
+    Client(
+        "aider",
+        "Aider",
+        (_settings("conf.yml.j2", "yaml", ".aider.conf.yml", "Its settings"), _env("Its key")),
+        "OPENAI_API_KEY",
+    ),
+    Client(
+        "continue",
+        "Continue",
+        (_settings("config.yaml.j2", "yaml", "config.yaml", "Its settings"), _env("Its key")),
+        "FLEETHUB_KEY",
+    ),
+)
+
+__all__ = ["TYPES", "Client"]
