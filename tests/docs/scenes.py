@@ -13,6 +13,7 @@ from subprocess import PIPE
 
 from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import Database
+from fleethub.testing.litellm.database import Call
 from fleethub.testing.ollama import Ollama
 from fleethub.testing.server import Record
 from tests.docs.pages import ROOT
@@ -52,6 +53,8 @@ def foreign_proxy(world: World) -> None:
     database.add("sk-web", key_alias="open-webui", models=[], spend=3.2, last_active=now.isoformat())
     database.add("sk-n8n", key_alias="n8n", models=["qwen3-32b", "mistral-7b"], max_budget=5.0, spend=4.1)
     soon = (now + timedelta(days=30)).isoformat()
+    script = Call("litellm_proxy_master_key", 0.02, now, 0.0)  # somebody's script has the master key
+    database.days[f"{now:%Y-%m-%d}"] = [script] * 7
     database.add("sk-volta", key_alias="volta", models=["qwen3-32b"], max_budget=20.0, spend=1.0, expires=soon)
 
 

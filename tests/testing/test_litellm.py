@@ -656,3 +656,27 @@ def test_stop_cuts_open_connections(admin, proxy):
     proxy.stop()
     with pytest.raises(httpx.TransportError):
         admin.get("/key/list")
+
+
+def test_what_was_called_is_told_by_day_and_key_with_the_next_batch(proxy, admin, clock) -> None:
+    admin.post("/key/generate", json={"key": KEY, "key_alias": "node-a", "models": ["gemma3-27b"]})
+    ask = {"messages": [{"role": "user", "content": "hi"}]}
+    bearer = {"Authorization": f"Bearer {KEY}"}
+    assert admin.post("/v1/chat/completions", json={"model": "gemma3-27b", **ask}).status_code == 200
+    assert (
+        httpx.post(f"{proxy.url}/v1/chat/completions", json={"model": "gone", **ask}, headers=bearer).status_code > 400
+    )
+    dates = {"start_date": "2000-01-01", "end_date": "2100-01-01"}
+    assert admin.get("/user/daily/activity", params=dates).json()["results"] == []
+    clock.now += BATCH + 1
+    told = admin.get("/user/daily/activity", params=dates).json()
+    (day,) = told["results"]
+    counts = {name: used["metrics"] for name, used in day["breakdown"]["api_keys"].items()}
+    master = token_of(MASTER_KEY) if proxy.replica.old else "litellm_proxy_master_key"
+    assert {name: (c["successful_requests"], c["failed_requests"]) for name, c in counts.items()} == {
+        master: (1, 0),
+        token_of(KEY): (0, 1),
+    }
+    assert told["metadata"]["total_api_requests"] == 2
+    assert admin.get("/user/daily/activity").status_code == 400
+    assert httpx.get(f"{proxy.url}/user/daily/activity", params=dates, headers=bearer).status_code == 403

@@ -29,12 +29,13 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that was served ``at``, and stands in no row until ``due``, by the replica's clock."""
+    """A call that came ``at``, and stands in no row until ``due``, by the replica's clock; ``served``: not refused."""
 
     token: str
     cost: float
     at: datetime
     due: float
+    served: bool = True
 
 
 @dataclass(slots=True)
@@ -46,6 +47,7 @@ class Database:
     models: dict[str, list[ModelEntry]] = field(default_factory=dict)
     teams: dict[str, Row] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    days: dict[str, list[Call]] = field(default_factory=dict)  # that are written, by the day
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def add(self, value: str, *, now: datetime | None = None, **fields: Any) -> str:

@@ -129,24 +129,30 @@ class Replica:
     def archive(self, token: str) -> None:
         """Delete a key, which keeps its row readable; under the database's lock."""
         row = self.database.keys.pop(token)
-        master = token_of(self.master_key) if self.old else "litellm_proxy_master_key"
         row.update(id=str(uuid.uuid4()), deleted_at=self.now(), deleted_by=ADMIN)
-        row.update(deleted_by_api_key=master, litellm_changed_by=None)
+        row.update(deleted_by_api_key=self.master_name, litellm_changed_by=None)
         self.database.deleted.append(row)
         self.forget(token)
 
-    def used(self, token: str) -> None:
-        """A call was served: spend and times move in the database, with the next batch, and perhaps the stale row
-        lives on.
+    @property
+    def master_name(self) -> str:
+        """What stands for the master key where a call's key is kept."""
+        return token_of(self.master_key) if self.old else "litellm_proxy_master_key"
+
+    def called(self, row: Row | None, *, served: bool = True) -> None:
+        """A call was served, or refused to a caller who is known: spend and times move in the database, with the next
+        batch, and perhaps the stale row lives on. ``row`` None: the master key's.
         """
-        cached = self.cache.get(token)
+        token = row["token"] if row is not None else self.master_name
+        cost = self.cost_per_call if served else 0.0
+        cached = self.cache.get(token) if served else None
         if cached and self.traffic_renews_cache:
             cached.at = self.clock()
         if cached:
-            cached.row["spend"] += self.cost_per_call
+            cached.row["spend"] += cost
         if self.database_state == "connected":
             with self.database.lock:
-                self.database.calls.append(Call(token, self.cost_per_call, self.now(), self.clock() + self.batch))
+                self.database.calls.append(Call(token, cost, self.now(), self.clock() + self.batch, served))
 
     def catch_up(self) -> None:
         """Write what was called, where its batch is due."""
@@ -154,8 +160,11 @@ class Replica:
             now, waiting = self.clock(), self.database.calls
             self.database.calls = [call for call in waiting if call.due > now]
             for call in waiting:
+                if call.due > now:
+                    continue
+                self.database.days.setdefault(f"{call.at:%Y-%m-%d}", []).append(call)
                 row = self.database.keys.get(call.token)
-                if row is not None and call.due <= now:
+                if row is not None and call.served:
                     row["spend"] += call.cost
                     row["total_spend"] += call.cost
                     row["last_active"] = call.at
