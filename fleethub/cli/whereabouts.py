@@ -125,10 +125,11 @@ def anywhere(folder: Path) -> str:
 
 
 def instead_of_init(finding: Finding) -> Finding:
-    """A finding that would have somebody make a first fleet, where this machine has fleets: those are named instead."""
+    """A finding that there is no fleet at a place: where this machine has fleets, those are named."""
     from dataclasses import replace
 
     there = [str(place) for place in known() if not lacks(place)]
-    if not finding.hint.startswith("fleethub init") or finding.code != "spec.unreadable" or not there:
+    asks = finding.hint.startswith(("fleethub init", "a fleet is a folder"))
+    if not asks or finding.code != "spec.unreadable" or not there:
         return finding
     return replace(finding, hint=f"the fleets that this machine knows: {', '.join(there)}; name one with -C")

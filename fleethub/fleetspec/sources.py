@@ -24,6 +24,7 @@ from fleethub.model.finding import Finding, SourceLocation
 from fleethub.model.written import KeyPath
 
 MAIN = "fleet.toml"
+FOLDER = "a fleet is a folder with a fleet.toml in it: name that with -C"  # said of another
 MAX_BYTES = 1 << 20
 ONLY_MAIN = ("fleet", "policy", "include", "accept", "moved")
 #: Files by their names below the fleet's folder, as if they were so on disk; None: as if it were not there.
@@ -187,7 +188,7 @@ def read_document(
     try:
         if data is None and (there := folders.kind(file)) != "file":
             missing = "is no file" if there else "does not exist"
-            hint = "fleethub init writes a first one" if name == MAIN else ""
+            hint = "fleethub init writes a first one" if name == MAIN else "" if there else FOLDER
             sources.complain("spec.unreadable", f"{name} {missing}", start, hint)
             return None
         if data is None:

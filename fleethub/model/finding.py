@@ -103,6 +103,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "state.behind": (E, "the proxy or a node carries a mark newer than the lockfile"),
     "state.lost": (E, "no lockfile, but keys marked as FleetHub's"),
     "state.not-moved": (E, "the spec names another store, and the lockfile still lies beside it"),
+    "state.moved": (E, "the state was taken to another store, which this spec does not name"),
     # keys
     "key.alias-taken": (E, "an unmarked key already has this alias"),
     "key.alias-duplicate": (E, "several keys share this alias"),
@@ -239,6 +240,7 @@ FATAL: dict[str, int] = {
     "state.behind": 4,
     "state.lost": 4,
     "state.not-moved": 4,
+    "state.moved": 4,
     "key.generation-behind": 4,
     "fleet.renamed": 3,
     "fleet.id-added": 3,

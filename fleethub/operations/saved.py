@@ -77,6 +77,10 @@ def read(path: Path) -> SavedPlan:
     """Read a document. Raises PlanFileError, OSError."""
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PlanFileError(
+            f"there is no file {path}: fleethub plan -o FILE writes one; an address is like node.volta"
+        ) from None
     except UnicodeDecodeError:
         raise PlanFileError(f"{path} is no saved plan: it is not UTF-8") from None
     except IsADirectoryError:

@@ -15,15 +15,13 @@ from fleethub.model.exit import Exit
 from fleethub.model.fleet import Fleet, State
 from fleethub.operations.spec import load_fleet
 from fleethub.operations.state_write import StateWritten, lockfile_of, noted
-from fleethub.operations.stores import opened, store_of
+from fleethub.operations.stores import MOVED, opened, store_of
 from fleethub.operations.trust import Trusting
 from fleethub.stores.interface import LockedError, Shelf, Store
 from fleethub.stores.lock import pauses
 
 FILE, FILE_PLACE = "file", "fleet.lock"
 SHELVES: tuple[Shelf, ...] = ("specs", "proposals", "plans")
-#: What the lock of a store that was left begins with.
-MOVED = "the state is in "
 
 
 class HasStateError(FleetHubError):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from fleethub.operations.trust import Trusting
     from fleethub.stores.interface import Store
 
+#: What the lock of a store that was left begins with.
+MOVED = "the state is in "
+
 
 def store_of(fleet: Fleet, guard: Guard | None = None) -> Store:
     """The store that ``[state]`` names; nothing is asked of it yet. ``guard``: what this machine knows; None: all.
@@ -81,6 +84,12 @@ def known(fleet: Fleet) -> Lockfile | None:
         return recalled(Path(fleet.root), bool(fleet.state.store))
     except LockfileError:
         return None
+
+
+def moved_away(fleet: Fleet, store: Store) -> str:
+    """Where the state was taken from beside a spec that still has it there, as who took it says; empty: nowhere."""
+    held = store.holder() if not fleet.state.store else None
+    return held.message if held is not None and held.message.startswith(MOVED) else ""
 
 
 def left_behind(fleet: Fleet) -> str:

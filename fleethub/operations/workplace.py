@@ -21,7 +21,7 @@ from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Observa
 from fleethub.model.plan import Plan
 from fleethub.operations.certificates import authorities
 from fleethub.operations.spec import open_fleet, same_memory
-from fleethub.operations.stores import known, left_behind, lockfile_of, store_of
+from fleethub.operations.stores import known, left_behind, lockfile_of, moved_away, store_of
 from fleethub.stores.interface import Store
 
 if TYPE_CHECKING:
@@ -122,6 +122,9 @@ class Workplace:
             message = f"{left}, and {self.store.place} holds no lockfile: an apply would begin from nothing"
             hint = "fleethub state migrate takes it there; a fleet.lock of another fleet belongs elsewhere"
             fatal.append(Finding("state.not-moved", message, hint=hint))
+        if lockfile is None and (moved := moved_away(self.fleet, self.store)):
+            hint = "git pull, or write [state] store as in the spec of now; if it is not so: fleethub lock release"
+            fatal.append(Finding("state.moved", f"nothing is planned by this spec: {moved}", hint=hint))
         if not fatal:
             return None
         says = "Nothing was asked or sent: see the findings."

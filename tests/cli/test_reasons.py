@@ -90,6 +90,7 @@ def test_fmt_names_what_it_changes_and_check_changes_nothing(tmp_path: Path) -> 
     (place.folder / "more.toml").write_text("[keys.web]\nmodels=[ 'one' ]  # its list\n")
     before = place.bytes()
     said = place.run("fmt", "--check", "--diff", code=Exit.CHANGES)
+    assert place.run("fmt", "--diff", code=Exit.FINE) == said  # it shows, and writes nothing
     assert "+models = ['one']  # its list" in said
     assert place.bytes() == before
     assert place.run("fmt", code=0).split() == ["fleet.toml", "more.toml"]

@@ -193,3 +193,13 @@ def test_what_errors_and_machines_are_told_to_type_works_too(
     assert [bare(out + err) for out, err in (*said, (lost.stdout, lost.stderr))] == [[]] * (len(WRONG) + 1)
     told = [argv for argv, (out, err) in zip(WRONG, said, strict=True) if f"fleethub -C {place.folder} " in out + err]
     assert {argv[0] for argv in told} >= {"log", "apply", "assign"}
+
+
+@pytest.mark.usefixtures("config")
+def test_what_is_not_there_is_said_with_what_is_meant(tmp_path: Path, project: Path) -> None:
+    said = session(project, "-C", str(tmp_path / "nowhere"), "plan").stdout
+    assert "hint: a fleet is a folder with a fleet.toml in it: name that with -C" in said
+    listed(tmp_path / "one")
+    said = session(project, "-C", str(tmp_path / "nowhere"), "plan").stdout
+    assert f"hint: the fleets that this machine knows: {tmp_path}/one; name one with -C" in said
+    assert "plan -o FILE writes one; an address is like node.volta" in session(project, "show", "nofile.json").stderr

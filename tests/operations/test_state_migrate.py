@@ -52,6 +52,11 @@ def test_a_fleet_moves_to_postgres_and_back(
     assert not (place.folder / "fleet.lock").exists()
     place.plan_is_empty()
     assert "holds a lockfile of serial 1 already" not in place.run("state", "list", code=0)
+    spec = (place.folder / "fleet.toml").read_text()
+    place.write(spec.replace(STATE, ""))  # who has the spec of before is told where the state is, not that it is lost
+    out = place.run("plan", code=Exit.STALE)
+    assert ("state.moved" in out, "the state is in" in out, "state.lost" in out) == (True, True, False)
+    place.write(spec)
 
     colleague = place.clone(tmp_path / "colleague")
     for file in (place.folder / "nodes").rglob("*"):
