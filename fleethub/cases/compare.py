@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from fleethub.cases.table import ExpectTable
+from fleethub.model.capacity import Fit
 from fleethub.model.dataclass import dataclass
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding
@@ -34,10 +35,11 @@ class Difference:
     found: str
 
 
-def came(plan: Plan, exit: Exit) -> Came:
-    """What a plan is, as far as a case can tell it."""
+def came(plan: Plan, exit: Exit, planned: Iterable[str] = ()) -> Came:
+    """What a plan is, as far as a case can tell it; ``planned``: the backends for which something is planned."""
     told = [change for change in plan.changes if change.action is not Action.RECORD]
-    loads = {load.backend: load.verdict.fit.value for load in plan.loads if load.verdict is not None}
+    loads = dict.fromkeys(planned, Fit.UNKNOWN.value)
+    loads |= {load.backend: load.verdict.fit.value for load in plan.loads if load.verdict is not None}
     return Came(
         int(exit),
         {str(change.address): change.action.value for change in told},

@@ -33,8 +33,8 @@ Evaluate = Callable[[Sequence[Check], Mapping[str, Any]], Sequence[Answer]]
 
 
 def variables(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The lists that every check sees, by their names."""
-    return {name: document[about] for name, about in LISTS.items()}
+    """The lists that every check sees, by their names; one that is not known is missing."""
+    return {name: document[about] for name, about in LISTS.items() if name not in document["unknown"]}
 
 
 def question(checks: Iterable[Check], document: Mapping[str, Any]) -> bytes:

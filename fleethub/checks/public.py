@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleethub.checks.fields import UNKNOWABLE
+from fleethub.checks.fields import LISTS, UNKNOWABLE
 
 GROUP = "fleethub.checks"
 
@@ -30,6 +30,13 @@ class Unknown(KeyError):
     def __init__(self, field: str) -> None:
         super().__init__(field)
         self.field = field
+
+
+class Lists(dict[str, "list[Entry]"]):
+    """The lists by their names."""
+
+    def __missing__(self, name: str) -> Any:
+        raise Unknown(name) if name in LISTS else KeyError(name)
 
 
 class Entry(dict[str, Any]):

@@ -34,19 +34,30 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All entries by what a check is asked of: ``node``, ``key``, ``model``, ``backend``, ``fleet``, ``change``."""
+    """All entries by what a check is asked of: ``node``, ``key``, ``model``, ``backend``, ``fleet``, ``change``.
+
+    ``whole`` False: what becomes of some things is not known, so that the list of changes is not all of them.
+    """
 
     subjects: Mapping[str, Sequence[Subject]] = field(default_factory=dict)
+    whole: bool = True
 
     def document(self) -> dict[str, Any]:
-        """As JSON: the entries by ``for``."""
-        return {about: [one.entry for one in subjects] for about, subjects in self.subjects.items()}
+        """As JSON: the entries by ``for``, and which of the lists are not known (``unknown``)."""
+        entries: dict[str, Any] = {about: [one.entry for one in every] for about, every in self.subjects.items()}
+        return {**entries, "unknown": [] if self.whole else ["changes"]}
 
 
 def view_of(
-    fleet: Fleet, wanted: Mapping[Address, AnyResource], loads: Iterable[Load], changes: Iterable[Change]
+    fleet: Fleet,
+    wanted: Mapping[Address, AnyResource],
+    loads: Iterable[Load],
+    changes: Iterable[Change],
+    whole: bool = True,
 ) -> View:
-    """``loads``: what is planned on each backend and whether it fits, as far as anybody knows."""
+    """``loads``: what is planned on each backend and whether it fits, as far as anybody knows. ``whole``: these are all
+    the changes.
+    """
     by_backend = {load.backend: load for load in loads}
     nodes = [Subject(_node(node, fleet), node.address, node.place) for node in fleet.nodes.values()]
     keys = list(_keys(fleet, wanted))
@@ -63,10 +74,9 @@ def view_of(
         for change in changes
         if change.action in DONE
     ]
-    whole = Subject({"name": fleet.name}, Address("fleet", fleet.name))
-    return View(
-        {"node": nodes, "key": keys, "model": models, "backend": backends, "fleet": [whole], "change": changing}
-    )
+    itself = Subject({"name": fleet.name}, Address("fleet", fleet.name))
+    entries = {"node": nodes, "key": keys, "model": models, "backend": backends}
+    return View({**entries, "fleet": [itself], "change": changing}, whole)
 
 
 def _named(block: Block, address: Address) -> Entry:

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from fleethub.checks.answers import LONGEST_SAYS, MOST_SAYS, Answer, variables
 from fleethub.checks.language import NoLanguage, Unanswerable, compiled, given
-from fleethub.checks.public import GROUP, Entry, Unknown
+from fleethub.checks.public import GROUP, Entry, Lists, Unknown
 
 MEMORY = 2 << 30  # bytes of address space
 
@@ -93,7 +93,7 @@ def _function(use: str, view: Mapping[str, Any]) -> Ask:
         raise Unanswerable(f"{use} cannot be imported: {type(error).__name__}: {error}"[:LONGEST_SAYS]) from None
     if not callable(function):
         raise Unanswerable(f"{use} is no function")
-    lists = {name: [Entry(one) for one in entries] for name, entries in variables(view).items()}
+    lists = Lists({name: [Entry(one) for one in entries] for name, entries in variables(view).items()})
     return lambda entry: _said(function, Entry(entry), lists)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from fnmatch import fnmatchcase
 
@@ -33,7 +34,7 @@ def asked(question: bytes) -> tuple[bytes, str]:
         done = run(argv, question, IDLE, env, "what asks the checks", sink=keep)
     except ShellError as error:
         return bytes(out), str(error)
-    if done.code == -24:  # SIGXCPU
+    if done.code == -signal.SIGXCPU:
         return bytes(out), "took more processor time than all checks may"
     if done.code:
         if len(out) + 65536 > LARGEST:

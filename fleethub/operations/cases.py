@@ -134,7 +134,7 @@ def _came(path: Path, opened: OpenResult, case: Case, guard: Guard) -> Came:
     except SpecError as error:
         return Came(int(Exit.ERROR), findings=tuple(error.findings))
     plan = planned(after, lockfile, _facts(after, case), guard)
-    return came(plan, plan_exit(plan))
+    return came(plan, plan_exit(plan), planned_sets(after.fleet))
 
 
 def _facts(opened: OpenResult, case: Case) -> Facts:

@@ -28,11 +28,12 @@ def checked(
     loads: Iterable[Load],
     changes: Callable[[], Sequence[Change]],
     evaluate: Evaluate | None,
+    whole: bool = True,
 ) -> tuple[Finding, ...]:
-    """What the checks find; ``changes`` are only made where there is a check."""
+    """What the checks find; ``changes`` are only made where there is a check. ``whole``: they are all."""
     if not fleet.checks or evaluate is None:
         return ()
-    return judged(fleet, view_of(fleet, wanted, loads, changes()), evaluate)
+    return judged(fleet, view_of(fleet, wanted, loads, changes(), whole), evaluate)
 
 
 def changes_of(state: PlanningState) -> list[Change]:

@@ -97,7 +97,8 @@ def make_plan(
     state.successors = {a: s for a in items if (s := successor(a)) is not None}
     left = frozenset[Address]() if part.whole else leave_out(state, part)
     stops = hold(state, fleet, orders, before, after)
-    by_checks = () if orders.uninstall else checked(fleet, wanted, loads, lambda: changes_of(state), evaluate)
+    whole = not any(isinstance(item.have, Unknown) for item in items.values())
+    by_checks = () if orders.uninstall else checked(fleet, wanted, loads, lambda: changes_of(state), evaluate, whole)
     by_checks = tuple(f for f in by_checks if f.address not in left)
     refusing = hold_checked(state, fleet, by_checks, facts.at)
     for consumer, needs in state.needs.items():

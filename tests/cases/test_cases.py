@@ -23,8 +23,11 @@ from fleethub.cases.update import expected, updated
 from fleethub.clients.resolver import SecretResolver
 from fleethub.model.address import Address
 from fleethub.model.finding import Finding
+from fleethub.testing.catalog import ALL
+from fleethub.testing.litellm import LiteLLM
+from fleethub.testing.ollama import Ollama
 from tests.fleets import fleet
-from tests.support import Place, recorded
+from tests.support import MASTER, Place, recorded
 from tests.test_examples import ROOT
 
 EXAMPLE = ROOT / "examples/checks"
@@ -160,6 +163,31 @@ today = 2030-02-01
 [case.expect]
 exit = 3
 findings = ["check.never fleet.monad"]
+""",
+    )
+    assert "2 passed" in place.run("test", code=0)
+
+
+def test_facts_that_were_recorded_say_what_fits(tmp_path: Path) -> None:
+    with Ollama(models=ALL) as ollama, LiteLLM(models=[], master_key=MASTER) as proxy:
+        spec = fleet(proxy.url, ollama=ollama.url).model("qwen3-32b", route="ollama_chat/qwen3:32b")
+        place = Place(tmp_path / "fleet", spec.key("web", models=["qwen3-32b"]).text)
+        place.run("observe", "--facts", code=0)
+    (place.folder / "facts").rename(place.folder / "then")
+    shutil.rmtree(place.folder / ".fleethub")
+    cases(
+        place,
+        """
+[[case]]
+name = "nothing is known"
+expect.capacity.gpu = "unknown"
+
+[[case]]
+name = "what was seen then"
+facts = "then"
+before = "nothing"
+set.backends.gpu.gpus = [{ name = "small", vram = "12 GiB" }]
+expect = { exit = 3, capacity = { gpu = "does not fit" } }
 """,
     )
     assert "2 passed" in place.run("test", code=0)

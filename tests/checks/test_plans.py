@@ -136,6 +136,16 @@ def test_what_is_not_known_is_told_once_and_is_never_fine() -> None:
     assert "whether the check room holds of backend.gpu is not known: planned is not known" in found.message
 
 
+def test_changes_that_nobody_could_look_for_are_not_none() -> None:
+    """A proxy that does not answer: what becomes of its keys is unknown, so no count of changes is right."""
+    spec = BASE.check("few", "fleet", "changes.size() < 100").check("own", "node", "node.name != ''")
+    dark = Facts("2026-11-26T12:00:00+00:00")
+    made = plan(settled(BASE), spec, facts=dark, evaluate=here)
+    (found,) = [f for f in made.findings if f.code.startswith("check.")]
+    assert found.code == "check.unknown"
+    assert "changes is not known" in found.message
+
+
 def test_a_check_that_fails_is_about_the_check_and_holds_all_back() -> None:
     spec = BASE.check("label", "node", "node.labels.env == 'prod'")
     made = planned(spec)

@@ -180,7 +180,7 @@ def test_a_worker_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_what_says_too_much_is_ended(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checker, "LARGEST", 1000)
     checks = BASE.check("several", "node", use="acme-checks:several").fleet.checks
-    text, why = checker.asked(question(checks, {**{name: [] for name in _LISTS}, "node": [{}] * 100}))
+    text, why = checker.asked(question(checks, {**{name: [] for name in _LISTS}, "unknown": [], "node": [{}] * 100}))
     assert len(text) <= 1000
     assert "MiB" in why or "ended" in why
 

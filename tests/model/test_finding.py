@@ -15,6 +15,7 @@ def table() -> str:
         "# Findings",
         "",
         "An error refuses what needs it (exit 3, or as the last column says); a warning never changes the exit code.",
+        "What a check of the fleet's own finds has the check's name, `check.NAME`, and its severity.",
         "",
         "| code | severity | what it means | exit |",
         "|---|---|---|---|",
