@@ -16,6 +16,7 @@ from fleethub.operations import proposals
 from fleethub.operations.edit import EditInput, propose
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.snapshots import clock
+from fleethub.operations.stores import store_of
 from fleethub.operations.workplace import Workplace
 from fleethub.server.access import person_of
 from fleethub.server.answers import Answered, findings_data
@@ -23,8 +24,6 @@ from fleethub.server.errors import Refusal
 from fleethub.server.reading import ABSENT, BROKEN, GUARDED, INVALID
 from fleethub.server.site import Site, usable
 from fleethub.stores.interface import Store
-
-FRESH = 2.0  # seconds
 
 
 class Decision(BaseModel):
@@ -65,14 +64,17 @@ def approving(site: Site) -> APIRouter:
 
 
 def waiting_at(site: Site) -> tuple[Waiting, ...]:
-    """What waits in the fleet's store, read at most ``FRESH`` seconds ago: a page asks again and again."""
+    """What waits in the fleet's store, read a moment ago at most: a page asks again and again."""
     known = site.waiting
-    if known is None or clock() - known[0] > FRESH:
+    if known is None or site.waiting_is_old():
         known = site.waiting = (clock(), proposals.waiting(_store(site)))
     return known[1]
 
 
 def _store(site: Site) -> Store:
+    fleet = site.snapshots.latest.fleet
+    if fleet is not None and not fleet.state.store:
+        return store_of(fleet)  # beside the spec, which need not be read for it
     with Workplace(site.path, trusting=site.trusting) as workplace:
         return workplace.store
 

@@ -27,6 +27,7 @@ class CamelCase:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._known: dict[str, bytes] = {}  # the last answer with a validator, in camelCase
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take ``case`` out of the question, and translate. Raises Refusal."""
@@ -43,7 +44,8 @@ class CamelCase:
         if not camel:
             await self._app(scope, receive, send)
             return
-        await self._app(scope, _asking(receive), _Answering(send))
+        scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self._app(scope, _asking(receive), _Answering(send, self._known))
 
 
 def camel(name: str) -> str:
@@ -81,8 +83,8 @@ def _asking(receive: Receive) -> Receive:
 class _Answering:
     """Holds the head of an answer back until its body is whole."""
 
-    def __init__(self, send: Send) -> None:
-        self._send, self._body = send, bytearray()
+    def __init__(self, send: Send, known: dict[str, bytes]) -> None:
+        self._send, self._known, self._body = send, known, bytearray()
         self._head: Message | None = None
 
     async def __call__(self, message: Message) -> None:
@@ -98,8 +100,14 @@ class _Answering:
         self._body += message.get("body", b"")
         if message.get("more_body", False):
             return
-        data = json.dumps(translated(json.loads(self._body), camel), ensure_ascii=False).encode()
         head = {**self._head, "headers": list(self._head["headers"])}
-        MutableHeaders(scope=head)["Content-Length"] = str(len(data))
+        headers = MutableHeaders(scope=head)
+        tag = headers.get("etag", "")
+        if (data := self._known.get(tag)) is None:
+            data = json.dumps(translated(json.loads(self._body), camel), ensure_ascii=False).encode()
+            if tag:
+                self._known.clear()
+                self._known[tag] = data
+        headers["Content-Length"] = str(len(data))
         await self._send(head)
         await self._send({"type": "http.response.body", "body": data})

@@ -1,65 +1,36 @@
-"""The page at ``/``: rendered here from the same snapshot as the API; a little script refreshes it.
-
-Every name in it is somebody's input: autoescaping is on, attributes are quoted, and the policy runs no other script.
-"""
+"""The page at ``/``: from the API's own snapshot, rendered once for all who look; a little script refreshes it."""
 
 from __future__ import annotations
 
-import secrets
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import cache
-from typing import Any
+import asyncio
+from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
-from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fleethub.model.capacity import Answer, Fit
 from fleethub.model.edit import Waiting
-from fleethub.model.errors import InputError
-from fleethub.model.fleet_status import FleetStatus, KeyStatus, NodeStatus
-from fleethub.model.text import flat, gib, plural
-from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.snapshots import Snapshot
 from fleethub.server.access import person_of
 from fleethub.server.approving import waiting_at
-from fleethub.server.errors import Refusal, invalid
-from fleethub.server.reading import capacity_of
-from fleethub.server.site import Site, looked
+from fleethub.server.encoded import Encoded
+from fleethub.server.errors import Refusal
+from fleethub.server.page_text import aged, page_text, policy
+from fleethub.server.site import Site
 from fleethub.stores.interface import StoreError
-from fleethub.views import picture
 from fleethub.views.commands import AS_WRITTEN, Commands
-from fleethub.views.graph import svg
-from fleethub.views.proposals import by_force
-
-REFRESH = 15  # seconds
-TONES = ("bad", "unknown", "pending", "good")
-#: fit -> (tone, words)
-FITS = {
-    Fit.FITS: ("good", "fits"),
-    Fit.UNKNOWN: ("unknown", "not known"),
-    Fit.SPILLS: ("bad", "spills to the CPU"),
-    Fit.EVICTS: ("bad", "evicts"),
-    Fit.EXCEEDS: ("bad", "does not fit"),
-}
 
 
 def page(site: Site) -> APIRouter:
     """The route of one fleet."""
-    router = APIRouter(include_in_schema=False)
+    router, pages = APIRouter(include_in_schema=False), Pages(site)
 
     @router.get("/")
-    def index(request: Request) -> Response:
+    async def index(request: Request) -> Response:
         """For people; without script too."""
         given = {name: value for name, value in request.query_params.items() if value}
-        waiting, unread = _waiting(site)
-        who = person_of(request.scope)
-        return page_response(site.snapshots.current(), given, site.stale_after, waiting, who, unread, site.commands)
+        return await pages.answer(request, given)
 
     @router.get("/person")
     def person(request: Request) -> Response:
@@ -72,9 +43,54 @@ def page(site: Site) -> APIRouter:
     return router
 
 
-def _waiting(site: Site) -> tuple[Sequence[Waiting], str]:
+class Pages:
+    """The page of one fleet: its text is rendered when something of it changed, its bytes are made once a second."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._of: tuple[Snapshot, bool, tuple[Waiting, ...], str] | None = None
+        self._texts: dict[str | None, str] = {}  # by the person who looks: there are few
+        self._bodies: dict[str | None, tuple[int | None, Encoded]] = {}
+        self._lock = asyncio.Lock()
+
+    async def answer(self, request: Request, given: Mapping[str, str]) -> Response:
+        """The page, or what the form's question is answered."""
+        site, who = self._site, person_of(request.scope)
+        async with self._lock:  # who comes meanwhile waits for what is made anew, and takes no thread
+            snapshot = await site.latest()
+            waiting, unread = (site.waiting[1], "") if site.waiting else ((), "")
+            if site.waiting_is_old():
+                waiting, unread = await run_in_threadpool(_waiting, site)
+            if given:
+                told = (snapshot, given, site.stale_after, waiting, who, unread, site.commands)
+                return await run_in_threadpool(page_response, *told)
+            stale = is_stale(snapshot, site.stale_after)
+            now = (snapshot, stale, waiting, unread)
+            if self._of is None or self._of[0] is not snapshot or self._of[1:] != now[1:]:
+                self._of, self._texts, self._bodies = now, {}, {}
+            if who not in self._texts:
+                nothing: Mapping[str, str] = {}
+                words = (snapshot, nothing, stale, site.stale_after, waiting, who, unread, site.commands)
+                self._texts[who], _ = await run_in_threadpool(page_text, *words)
+            age = None if snapshot.age is None else int(snapshot.age)
+            if who not in self._bodies or self._bodies[who][0] != age:
+                self._bodies[who] = (age, Encoded(aged(self._texts[who], age).encode()))
+            body = self._bodies[who][1]
+        return await body.response(request.headers, _headers(), "text/html; charset=utf-8", validate=False)
+
+
+def _headers() -> dict[str, str]:
+    return {"Content-Security-Policy": policy(), "Cache-Control": "no-store"}
+
+
+def is_stale(snapshot: Snapshot, stale_after: float) -> bool:
+    """Whether nothing of it should be taken for the present."""
+    return snapshot.age is not None and snapshot.age > stale_after
+
+
+def _waiting(site: Site) -> tuple[tuple[Waiting, ...], str]:
     """What agents proposed, and why that is not known: the rest of the page is from before, and stays."""
-    if site.snapshots.current().fleet_status is None:
+    if site.snapshots.latest.fleet_status is None:
         return (), ""
     try:
         return waiting_at(site), ""
@@ -92,147 +108,6 @@ def page_response(
     commands: Commands = AS_WRITTEN,
 ) -> Response:
     """HTML with a policy that lets nothing run or load but its own inline parts."""
-    nonce = secrets.token_urlsafe(16)
-    answered, status = _answered(snapshot, given)
-    stale = snapshot.age is not None and snapshot.age > stale_after
-    parts = _parts(snapshot.fleet_status, snapshot.facts is not None) if snapshot.fleet_status else {}
-    told = {
-        "snapshot": snapshot,
-        "fleet_status": snapshot.fleet_status,
-        "given": given,
-        "nonce": nonce,
-        "refresh": REFRESH,
-        "waiting": waiting,
-        "person": person,
-        "unread": unread,
-    }
-    age = {"age": None if snapshot.age is None else int(snapshot.age), "stale": stale, "stale_after": stale_after}
-    text = _template().render(**told, **age, **answered, **parts)
-    text = replace(commands, words=str(escape(commands.words))).whole(text)
-    policy = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; "
-        "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
-    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
-    return Response(text, status, headers, "text/html")
-
-
-@cache
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("fleethub.server", "templates"),
-        autoescape=True,
-        finalize=lambda value: flat(value) if type(value) is str else value,  # not Markup, which is made here
-        undefined=StrictUndefined,
-        extensions=["jinja2.ext.loopcontrols"],
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"gib": gib, "ago": ago, "tokens": lambda n: f"{n:,}"}
-    environment.filters["rows"] = rows
-    environment.globals |= {"plural": plural, "bar_of": picture.bar, "status_of": status_of, "fit_of": fit_of}
-    environment.globals |= {"svg_of": svg, "by_force": by_force}
-    return environment.get_template("page.html")
-
-
-def rows(texts: Iterable[object]) -> Markup:
-    """Lines of a block; each is one line, whatever it holds, and keeps its indentation."""
-    return Markup("\n").join(flat(str(text)) for text in texts)
-
-
-def ago(seconds: float) -> str:
-    """``12 s``, ``4 min``, ``26 h``, ``3 days``; the script says it in the same words."""
-    for size, unit in ((86400 * 2, 86400), (3600 * 2, 3600), (60 * 2, 60)):
-        if seconds >= size:
-            return f"{int(seconds // unit)} { {86400: 'days', 3600: 'h', 60: 'min'}[unit] }"
-    return f"{int(seconds)} s"
-
-
-def status_of(thing: NodeStatus | KeyStatus, observed: bool, keys: Iterable[KeyStatus] = ()) -> tuple[str, str, str]:
-    """Tone, word and sentence for a node or key; the worst first, and unknown is never good.
-
-    A node is no better than the ``keys`` that it calls with.
-    """
-    if not observed:
-        return "unknown", "not observed", ""
-    if thing.state == "unknown":
-        return "unknown", "unknown", thing.reason
-    if thing.drift:
-        return "bad", "drift", thing.drift
-    if thing.change == "blocked":
-        return "bad", "blocked", "; ".join(thing.waits)
-    if thing.change:
-        return "pending", f"{thing.change} planned", "; ".join(thing.waits)
-    if thing.state != "there":
-        return "unknown", thing.state, thing.reason
-    for key in keys:
-        tone, word, why = status_of(key, observed)
-        if tone != "good":
-            return tone, f"key: {word}", why
-    return "good", "as planned", ""
-
-
-def fit_of(value: str) -> tuple[str, str]:
-    """Tone and words of a fit."""
-    return FITS[Fit(value)] if value else ("unknown", "not known")
-
-
-def _parts(fleet_status: FleetStatus, observed: bool) -> dict[str, Any]:
-    """What the template would otherwise have to count; nodes in trouble come first."""
-    severities = Counter(f.severity.value for f in fleet_status.findings)
-    states = Counter(n.state for n in fleet_status.nodes)
-    unknown = [
-        states["unknown"],
-        *(
-            sum(thing.state == "unknown" for thing in things)
-            for things in (fleet_status.proxies, fleet_status.backends, fleet_status.keys)
-        ),
-    ]
-    keys: dict[str, list[KeyStatus]] = {}
-    for key in fleet_status.keys:
-        keys.setdefault(key.name, []).append(key)
-    rows = [(node, status_of(node, observed, keys.get(node.key, ()))) for node in fleet_status.nodes]
-    known = [b for b in fleet_status.backends if b.headroom is not None and b.state == "there"]
-    return {
-        "errors": severities["error"],
-        "warnings": severities["warning"],
-        "findings": sorted(fleet_status.findings, key=lambda f: f.severity.value != "error"),
-        "blocked": [c for c in fleet_status.changes if c.action == "blocked"],
-        "planned": [c for c in fleet_status.changes if c.action != "blocked"],
-        "unknown_nodes": states["unknown"],
-        "unknowns": sum(unknown),
-        "owners": len({n.owner for n in fleet_status.nodes if n.owner}),
-        "headroom": sum(b.headroom or 0 for b in known) if known else None,
-        "total": sum(b.total or 0 for b in known),
-        "unseen_backends": sum(1 for b in fleet_status.backends if b.url and b.state != "there"),
-        "rows": sorted(rows, key=lambda row: TONES.index(row[1][0])),
-        "keys_of": keys,
-        "loose_keys": [k for k in fleet_status.keys if not k.nodes],
-        "wiring": picture.wiring(fleet_status),
-        "askable": [b.name for b in fleet_status.backends if b.url],
-        "aliases": [m.name for m in fleet_status.models if m.backends],
-    }
-
-
-def _answered(snapshot: Snapshot, given: Mapping[str, str]) -> tuple[dict[str, Any], int]:
-    """The form's question, where one was put: an answer, a ranking, or what is wrong with it."""
-    found: dict[str, Any] = {"answer": None, "places": (), "wrong": ""}
-    if not given.get("model"):
-        wrong = "Say which model: an alias of the fleet, or a tag that is installed." if given else ""
-        return found | {"wrong": wrong}, 400 if wrong else 200
-    if snapshot.fleet is None:
-        return found, 200
-    try:
-        asked = capacity_of(looked(snapshot), CapacityInput.model_validate(dict(given)))
-    except ValidationError as error:
-        return found | {"wrong": invalid(error.errors()).message}, 400
-    except (Refusal, InputError) as refusal:
-        return found | {"wrong": refusal.message}, 400
-    return found | {"answer": asked.answer, "places": asked.places, "later": _later(asked.answer)}, 200
-
-
-def _later(answer: Answer | None) -> list[str]:
-    """Fallbacks that do not fit beside the primaries, though the primaries do."""
-    if answer is None or answer.verdict.fit is not Fit.FITS:
-        return []
-    return [f"{name}: {fit.value}" for name, fit in answer.verdict.fallbacks if fit is not Fit.FITS]
+    stale = is_stale(snapshot, stale_after)
+    text, status = page_text(snapshot, given, stale, stale_after, waiting, person, unread, commands)
+    return Response(aged(text, snapshot.age), status, _headers(), "text/html")

@@ -53,7 +53,9 @@ def reading(site: Site) -> APIRouter:
     @router.get("/api/fleet", responses={**answers, **BROKEN}, summary="The whole fleet")
     async def fleet(request: Request) -> Response:
         """Who runs what, where, how full; drift, changes and findings. Sizes in bytes, times in UTC."""
-        return fleet_response(site, usable(await site.latest()), request.headers.get("if-none-match", ""))
+        snapshot = usable(await site.latest())
+        headers = {"Cache-Control": "no-cache", **age_of(snapshot)}
+        return await site.encoded(snapshot).response(request.headers, headers, "application/json")
 
     @router.get("/api/fleet/plan", responses={200: {"model": PlanAnswer}, **BROKEN}, summary="What would change")
     async def plan() -> Response:
@@ -111,15 +113,6 @@ def reading(site: Site) -> APIRouter:
         return Response(text, headers={"Content-Type": KIND, "Cache-Control": "no-store"})
 
     return router
-
-
-def fleet_response(site: Site, snapshot: Any, matches: str) -> Response:
-    """The snapshot's own bytes, or 304 for who has them."""
-    tag = site.etag(snapshot)
-    headers = {"ETag": tag, "Cache-Control": "no-cache", **age_of(snapshot)}
-    if tag in (part.strip().removeprefix("W/") for part in matches.split(",")) or matches.strip() == "*":
-        return Response(status_code=304, headers=headers)
-    return Response(snapshot.body, headers=headers, media_type="application/json")
 
 
 def capacity_data(seen: LookResult, asked: CapacityInput) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,15 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Waiting
 from fleethub.model.facts import Facts
 from fleethub.operations.capacity import LookResult
-from fleethub.operations.snapshots import Snapshot, SnapshotCache
+from fleethub.operations.snapshots import Snapshot, SnapshotCache, clock
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.server.answers import findings_data, fleet_body
+from fleethub.server.encoded import Encoded
 from fleethub.server.errors import Refusal, json_response
 from fleethub.views.commands import AS_WRITTEN, Commands
 
 STALE_INTERVALS = 3
+FRESH = 2.0  # seconds in which what waits is not read again
 
 
 @dataclass(slots=True)
@@ -32,7 +33,7 @@ class Site:
     stale_after: float
     trusting: Trusting = ALONE
     commands: Commands = AS_WRITTEN
-    _tagged: tuple[Snapshot, str] | None = None
+    _encoded: tuple[Snapshot, Encoded] | None = None
     waiting: tuple[float, tuple[Waiting, ...]] | None = None  # what agents proposed, and when that was read
 
     async def latest(self) -> Snapshot:
@@ -47,11 +48,15 @@ class Site:
         """JSON whose commands work where they are read."""
         return json_response(self.commands.within(body), status, headers)
 
-    def etag(self, snapshot: Snapshot) -> str:
-        """A strong validator of the snapshot's body; hashed once for each snapshot."""
-        known = self._tagged
+    def waiting_is_old(self) -> bool:
+        """Whether what agents proposed is to be read, again or for the first time."""
+        return self.waiting is None or clock() - self.waiting[0] > FRESH
+
+    def encoded(self, snapshot: Snapshot) -> Encoded:
+        """The snapshot's body, made ready to be sent once for each snapshot."""
+        known = self._encoded
         if known is None or known[0] is not snapshot:
-            known = self._tagged = (snapshot, f'"{hashlib.sha256(snapshot.body).hexdigest()[:32]}"')
+            known = self._encoded = (snapshot, Encoded(snapshot.body))
         return known[1]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 from fleethub import __version__
+from fleethub.server import encoded
+from fleethub.server import site as site_module
 from fleethub.server.site import Site, site_of
 from fleethub.views.fleet_status import status_data
 from tests.server.conftest import client_of
@@ -42,6 +45,44 @@ def test_the_etag(client: TestClient, place: Place) -> None:
     changed = client.get("/api/fleet", headers={"If-None-Match": tag})
     assert changed.status_code == 200
     assert changed.headers["etag"] != tag
+
+
+def test_it_is_encoded_once_for_each_look_and_zipped_for_who_asks(
+    client: TestClient, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    for module, name in ((site_module, "fleet_body"), (encoded.gzip, "compress")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *told, r=real, n=name, **more: (made.append(n), r(*told, **more))[1])
+    site.snapshots.refresh()
+    with client, ThreadPoolExecutor(8) as pool:  # one loop for all of them, as a server has
+        zipped = list(pool.map(lambda _: client.get("/api/fleet", headers={"Accept-Encoding": "br, gzip"}), range(24)))
+    plain = client.get("/api/fleet", headers={"Accept-Encoding": "gzip;q=0"})
+    assert made == ["fleet_body", "compress"]
+    assert {one.headers["content-encoding"] for one in zipped} == {"gzip"}
+    assert {one.content for one in zipped} == {plain.content}
+    assert "content-encoding" not in plain.headers
+    assert zipped[0].headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    tag = zipped[0].headers["etag"]
+    assert tag != plain.headers["etag"]
+    for given in (tag, plain.headers["etag"]):
+        again = client.get("/api/fleet", headers={"Accept-Encoding": "gzip", "If-None-Match": given})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "takes"),
+    [
+        ("", False),
+        ("gzip", True),
+        ("br;q=1, GZIP ; q=0.5", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.0", False),
+        ("*", True),
+    ],
+)
+def test_who_takes_gzip(accepted: str, takes: bool) -> None:
+    assert encoded.takes_gzip(accepted) is takes
 
 
 def test_the_plan_follows_the_spec_on_disk(client: TestClient, place: Place) -> None:
