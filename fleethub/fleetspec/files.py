@@ -12,4 +12,4 @@ def registrable_files() -> dict[str, str]:
 
 def type_names() -> tuple[str, ...]:
     """The types of node, the default first."""
-    return (nodetypes.DEFAULT, *(name for name in nodetypes.names() if name != nodetypes.DEFAULT))
+    return (nodetypes.DEFAULT, *(name for name in nodetypes.writable() if name != nodetypes.DEFAULT))

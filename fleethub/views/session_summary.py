@@ -208,6 +208,8 @@ def _key_of(node: NodeStatus, states: set[str]) -> Iterable[str]:
 
 
 def _files_of(node: NodeStatus) -> str:
+    if node.type == "sink":
+        return "its key is handed to a command, and lies where that keeps it"
     if node.applied and node.state == "there":
         return f"has its files, written by FleetHub, in {node.target}"
     if node.applied and node.state == "unknown":

@@ -178,6 +178,19 @@ def test_in_the_same_folder_too() -> None:
     assert not done.world.nodes[WEB].files
 
 
+def test_a_store_that_both_machines_reach_is_not_cleared_behind_the_new_one() -> None:
+    far = "ssh://ops@chat/srv/{name}"
+    for remove, cleared in ((TAKE, False), (["take", "{name}", "{host}"], True)):
+        spec = asks(remove=remove)
+        made = plan(settled(spec), spec.table("consumers.web", target=far))
+        (away,) = [step.do for step in made.steps if isinstance(step.do, TakeAway)]
+        assert (bool(away.argv), away.ends) == (cleared, False)
+        (gone,) = [c for c in made.changes if c.action is Action.DELETE]
+        assert str(gone.fields[0].after).startswith(
+            "taken away by take web" if cleared else "stays there, and works on"
+        )
+
+
 def test_without_the_seed_nothing_is_said_of_it() -> None:
     made = plan(settled(BLIND), BLIND, fingerprinter=SEEDLESS)
     assert [c.action for c in made.changes if c.address == consumer("web")] in ([], [Action.BLOCKED])

@@ -47,7 +47,10 @@ class RestartConsumer:
 
 @dataclass(frozen=True, slots=True)
 class TakeAway:
-    """Run ``argv``, which takes the key away from where it was handed to; without one it stays, and ends."""
+    """Run ``argv``, which takes the key away from where it was handed to; without one it stays.
+
+    ``ends``: its value ends with it; else it is what another place has by now.
+    """
 
     operation: ClassVar[str] = "consumer.take-away"
     says: ClassVar[str] = "remove"
@@ -55,3 +58,4 @@ class TakeAway:
     source: Source
     argv: tuple[str, ...]
     timeout: float
+    ends: bool = True

@@ -48,9 +48,10 @@ def restart(do: RestartConsumer, context: Context) -> tuple[str, ...]:
 
 
 def take_away(do: TakeAway, context: Context) -> tuple[str, ...]:
-    """Take the key away; without a command it stays where it is, and calls nothing any more."""
+    """Take the key away; without a command it stays where it is."""
     if not do.argv:
-        return (f"{do.source.of}: what was handed over stays where it is; its key is ended",)
+        why = "its key is ended" if do.ends else "its key works on until the next rotation"
+        return (f"{do.source.of}: what was handed over stays where it is; {why}",)
     _agreed(do.argv, context)
     _run(do.source.at, do.argv, b"", do.timeout, "", context)
     return ()

@@ -112,12 +112,24 @@ def describe(item: NodeState) -> tuple[FieldChange, ...]:
     """What changes, without any secret; of a removal what becomes of the key."""
     want, have = sink_attrs(item.want.attrs) if item.want else None, sink_attrs(item.seen.attrs) if item.seen else None
     if want is None or item.want is None:
-        stays = item.locked is None or item.locked.attrs is None or not item.locked.attrs.stop
-        return (FieldChange(("key",), "handed over", "stays there, and ends"),) if stays else ()
+        argv = taking_away(item)
+        stays = "stays there, and works on" if item.moved else "stays there, and ends"
+        return (FieldChange(("key",), "handed over", f"taken away by {shlex.join(argv)}" if argv else stays),)
     found = list(diff(_shown(have), _shown(want)))
     if handed(have) != handed(want):
         found.append(FieldChange(("key",), _before(have, want), f"handed over, generation {want.generation}"))
     return tuple(found)
+
+
+def taking_away(item: NodeState) -> tuple[str, ...]:
+    """What takes the key away from where it was handed to; empty: nothing.
+
+    Of what moved, nothing where its new place would be cleared by the same words: they may lead to the same store.
+    """
+    locked, moved = item.locked, item.moved
+    sides = (locked.attrs, locked.pending.attrs if locked.pending else None) if locked else ()
+    argv = next((side.stop for side in sides if side is not None and side.stop), ())
+    return () if moved is not None and moved.attrs.stop == argv else argv
 
 
 def _before(have: SinkAttrs | None, want: SinkAttrs) -> str:
@@ -125,7 +137,7 @@ def _before(have: SinkAttrs | None, want: SinkAttrs) -> str:
         return "not there"
     if have.value is None:
         return "not known: an apply broke off"
-    return "the same, with other words or beside others" if have.value == want.value else "another"
+    return "the same, given with other words" if have.value == want.value else "another"
 
 
 def _shown(attrs: SinkAttrs | None) -> dict[str, Any]:

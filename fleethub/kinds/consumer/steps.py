@@ -7,7 +7,7 @@ from dataclasses import replace
 from fleethub.kinds.compare import record
 from fleethub.kinds.consumer.actions import HandOver, RestartConsumer, TakeAway
 from fleethub.kinds.consumer.attributes import sink_attrs
-from fleethub.kinds.consumer.sink import handed, key_of, text_of
+from fleethub.kinds.consumer.sink import handed, key_of, taking_away, text_of
 from fleethub.kinds.node.actions import Settle
 from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.values import Work
@@ -21,12 +21,9 @@ def steps(item: NodeState) -> Work:
     """Hand over, restart what reads it, wait; a removed block takes it away."""
     want = item.want
     if want is None:
-        locked = item.locked
-        if locked is None:
+        if item.locked is None:
             return Work()
-        sides = (locked.attrs, locked.pending.attrs if locked.pending else None)
-        argv = next((side.stop for side in sides if side is not None and side.stop), ())
-        away = TakeAway(locked.source, argv, SECONDS)
+        away = TakeAway(item.locked.source, taking_away(item), SECONDS, ends=item.moved is None)
         return Work((Step(f"{item.address}/remove", item.address, Phase.CONTRACT, away, removes=True),))
     attrs, node = sink_attrs(want.attrs), want.material.node
     if attrs is None or node.sink is None:
