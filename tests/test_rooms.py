@@ -17,6 +17,7 @@ ALLOWED = {
     "fleetspec": {"engines", "nodetypes", "folders", "checks.fields", "checks.language"},
     "checks.fields": set(),
     "checks.language": {"checks.fields"},
+    "checks.worker": {"checks", "checks.language"},
     "checks": {"checks.fields", "checks.language", "kinds", "placement"},
     "nodetypes": {"engines", "dotenv", "formats"},
     "rendering": {"nodetypes", "folders"},

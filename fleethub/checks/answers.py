@@ -44,7 +44,7 @@ def question(checks: Iterable[Check], document: Mapping[str, Any]) -> bytes:
 
 
 def lines_of(text: bytes, checks: int) -> tuple[list[Answer], int]:
-    """What a worker wrote, and how many of the checks it came through; a torn line at the end is left out."""
+    """What a worker wrote, and how many of the checks it came through, up to a line that is torn or no answer."""
     found, done = list[Answer](), 0
     for line in _whole(text):
         if "done" in line:
@@ -56,4 +56,7 @@ def lines_of(text: bytes, checks: int) -> tuple[list[Answer], int]:
 
 def _whole(text: bytes) -> Iterator[dict[str, Any]]:
     for line in text.split(b"\n")[:-1]:
-        yield json.loads(line)
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return

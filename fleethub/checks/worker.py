@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import resource
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,14 +20,15 @@ from fleethub.checks.answers import LONGEST_SAYS, MOST_SAYS, Answer, variables
 from fleethub.checks.language import NoLanguage, Unanswerable, compiled, given
 from fleethub.checks.public import GROUP, Entry, Lists, Unknown
 
-MEMORY = 2 << 30  # bytes of address space
+MEMORY = 4 << 30  # bytes of address space
 
 Ask = Callable[[Mapping[str, Any]], Iterable[str]]
 
 
 def main(seconds: int) -> None:
-    """Answer what is on standard input; whatever a function prints goes to standard error."""
-    out, sys.stdout = sys.stdout, sys.stderr
+    """Answer what is on standard input; whatever a function prints, by whatever way, goes to standard error."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     asked = json.load(sys.stdin)
     _bounded(seconds)
     view = asked["view"]

@@ -42,6 +42,7 @@ def cmd(
         return 0
 
     def work() -> int:
+        from fleethub.model.errors import InputError
         from fleethub.operations import cases
         from fleethub.views.cases import case_data, case_lines, sum_line
         from fleethub.views.cases import junit as as_xml
@@ -62,7 +63,10 @@ def cmd(
 
         done = cases.run(out.path, files, like, update, tell)
         if junit is not None:
-            Path(junit).write_text(as_xml(data), encoding="utf-8")
+            try:
+                Path(junit).write_text(as_xml(data), encoding="utf-8")
+            except OSError as error:
+                raise InputError(f"--junit {junit} cannot be written: {error.strerror}") from None
         for name in done.data.written:
             out.text(f"written: {name}")
             out.line({"type": "file", "name": name})

@@ -30,6 +30,8 @@ def asked(question: bytes) -> tuple[bytes, str]:
     # -P: nothing of the folder that FleetHub is called in is imported
     argv = (sys.executable, "-P", "-m", "fleethub.checks.worker", str(SECONDS))
     env = {n: v for n, v in os.environ.items() if any(fnmatchcase(n, passed) for passed in PASSED)}
+    if "PYTHONPATH" in env:
+        env["PYTHONPATH"] = os.pathsep.join(filter(os.path.isabs, env["PYTHONPATH"].split(os.pathsep)))
     try:
         done = run(argv, question, IDLE, env, "what asks the checks", sink=keep)
     except ShellError as error:

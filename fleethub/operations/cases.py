@@ -133,6 +133,8 @@ def _came(path: Path, opened: OpenResult, case: Case, guard: Guard) -> Came:
         after = open_fleet(path, changed, lambda _: lockfile)
     except SpecError as error:
         return Came(int(Exit.ERROR), findings=tuple(error.findings))
+    if beside := [name for name in case.table.files if name not in after.texts]:
+        raise ChangeError(f"files: {beside[0]} is no file of the spec: no include names it")
     plan = planned(after, lockfile, _facts(after, case), guard)
     return came(plan, plan_exit(plan), planned_sets(after.fleet))
 

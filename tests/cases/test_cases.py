@@ -288,6 +288,7 @@ def test_a_wrong_file_is_told_with_its_place(place: Place, text: str, says: str)
         ("set.policy.drift = 3", "exit"),
         ('set.nodes."a\\u0000b".host = "x"', "exit"),
         ('files."tests/x/../../y" = ""', "must be a path"),
+        ('files."nodes/x.toml" = ""', "nodes/x.toml is no file of the spec: no include names it"),
     ],
 )
 def test_a_change_that_cannot_be_is_told(place: Place, change: str, says: str) -> None:

@@ -20,6 +20,7 @@ import os, sys
 def budget(entry, lists):
     """No key without a budget."""
     print("on standard output")
+    os.write(1, b'{"check": 0, "entry": 0, "outcome": "wrong", "says": "by the back door"}\\n')
     if "max_budget" not in entry["limits"]:
         return f"{entry['name']} has no budget, and {len(lists['nodes'])} nodes are here"
 
@@ -70,7 +71,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: Acme_Checks\nVersion: 1.0\n")
     points = "".join(f"{name} = acme_checks:{name}\n" for name in NAMES) + "gone = acme_checks.gone:f\n"
     (info / "entry_points.txt").write_text(f"[fleethub.checks]\n{points}")
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("PYTHONPATH", f":{site}:relative")  # what is not whole would lead into the fleet's folder
     monkeypatch.setenv("CANARY", "x")
     return site
 
@@ -121,7 +122,10 @@ def test_what_a_function_does_not_know_is_unknown(package: Path, tmp_path: Path)
     assert "planned is not known" in told["check.unknown"][0]
 
 
-@pytest.mark.parametrize(("name", "why"), [("dies", "ended with -9"), ("hangs", "more processor time")])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("dies", "ended with -9"), pytest.param("hangs", "more processor time", marks=pytest.mark.long)],
+)
 def test_a_function_that_does_not_come_back_ends_alone(
     package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str
 ) -> None:
