@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
@@ -26,15 +26,32 @@ def identity(
 ) -> str:
     """Digest of spec, lockfile, what was observed of what changes, and the steps: the same plan has the same id."""
     seen = {a: item.seen for a, item in items.items()}
-    body: dict[str, Any] = {
+    body: dict[str, Iterable[Any]] = {
+        "changes": ([str(c.address), c.action, at.attrs if (at := seen.get(c.address)) else None] for c in changes),
         "spec": fleet.digest,
         "state": [lockfile.lineage, lockfile.serial] if lockfile else [],
-        "changes": [
-            [str(c.address), c.action, there.attrs if (there := seen.get(c.address)) else None] for c in changes
-        ],
-        "steps": [[s.id, s.do.operation, canonical(s.do)] for s in steps],
+        "steps": ([s.id, s.do.operation, s.do] for s in steps),
     }
-    return hashlib.sha256(json.dumps(canonical(body), sort_keys=True).encode()).hexdigest()[:12]
+    digest = hashlib.sha256()
+    for piece in in_pieces(body):
+        digest.update(piece.encode())
+    return digest.hexdigest()[:12]
+
+
+def in_pieces(body: Mapping[str, Iterable[Any]]) -> Iterator[str]:
+    """The body as JSON, by names that are sorted already, entry by entry: all steps together hold all files again."""
+    before = "{"
+    for name, entries in body.items():
+        yield f'{before}"{name}": '
+        before = ", "
+        if isinstance(entries, str):
+            yield json.dumps(entries)
+            continue
+        yield "["
+        for number, one in enumerate(entries):
+            yield (", " if number else "") + json.dumps(canonical(one), sort_keys=True)
+        yield "]"
+    yield "}"
 
 
 def canonical(value: object) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, make_dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from fleethub.kinds.values import ResourceState
 from fleethub.model.observation import Absent, Source
 from fleethub.model.plan import Step
 from fleethub.model.secret import Blob, Derived, SecretRef, Text
-from fleethub.planning.identity import canonical, identity
+from fleethub.planning.identity import canonical, identity, in_pieces
 from tests.fleets import fleet
 from tests.world import World, plan
 
@@ -53,3 +54,10 @@ def test_what_compares_is_in_it_and_what_was_read_is_not() -> None:
     assert canonical(DELIVER) != canonical(replace(DELIVER, files=(replace(FILE, text=Text(("KEY=x",))),)))
     with pytest.raises(TypeError):
         canonical(object())
+
+
+@pytest.mark.parametrize("entries", [[], [DELIVER], [["a", None], {"b": DELIVER, "a": 1}, "é"]])
+def test_it_is_of_one_document_that_is_never_there_as_a_whole(entries: list[Any]) -> None:
+    body = {"changes": entries, "spec": 'a"b', "state": ["x", 1], "steps": entries[::-1]}
+    whole = {name: [canonical(e) for e in of] if isinstance(of, list) else of for name, of in body.items()}
+    assert "".join(in_pieces(body)) == json.dumps(whole, sort_keys=True)

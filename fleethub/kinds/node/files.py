@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 from fleethub.dotenv import assignments
@@ -163,11 +164,9 @@ def _mask_foreign(there: str | None, ours: str | None, rendered: str) -> str:
 
 
 def _unified(path: str, before: str, after: str) -> list[str]:
-    return list(
-        difflib.unified_diff(
-            before.splitlines(), after.splitlines(), f"{path} (there)", f"{path} (wanted)", lineterm=""
-        )
-    )
+    """Most lines are those of other nodes' files too, and a first plan holds them all: each is kept once."""
+    sides = before.splitlines(), after.splitlines()
+    return [intern(line) for line in difflib.unified_diff(*sides, f"{path} (there)", f"{path} (wanted)", lineterm="")]
 
 
 def _decode(blob: Blob | None) -> str | None:
