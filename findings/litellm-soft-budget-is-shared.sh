@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# LiteLLM 1.106.2: /key/update of one key's soft_budget is that of every key of its budget, and no answer names it there.
+# LiteLLM 1.106.2, 1.110.2: /key/update of one key's soft_budget is that of every key of its budget, and no answer names it there.
 #
 # A soft budget is kept in a row of budgets (budget_id), which several keys may have. The update writes into that row;
 # the field soft_budget of /key/list stays null all the while, and what holds is in litellm_budget_table.

@@ -135,3 +135,45 @@ def test_an_adopted_key_that_is_rotated_is_fleethubs_own_from_then_on(
     place.edit('[keys.wide]\nmodels = ["gemma3-27b", "gpt-oss-20b", "llama4-scout", "qwen3-32b"]\n', "")
     place.apply()
     assert admin.rows("wide") == []
+
+
+LIMITED = ("web", "pattern", "parallel", "metadata", "by-model", "routes")
+
+
+def test_what_a_key_was_found_with_is_back_when_it_is_let_go_of(
+    place: Place, admin: Admin, estate: dict[str, str]
+) -> None:
+    """Its limits, routes and tags as its models; a call that went through meanwhile changes none of that."""
+    contexts = [f"--context={model}=32768" for model in MODELS]
+    place.run("import", *(f"key.main.{alias}" for alias in LIMITED), *contexts, "--yes", code=0)
+    before = {alias: asked(admin.row(alias)) for alias in LIMITED}
+    for old, new in (
+        ("rpm = 60000", "rpm = 70000\ntpm = 900000"),
+        ('budget_duration = "30d"', 'budget_duration = "7d"'),
+        ("max_budget = 20.0", "max_budget = 30.0"),
+        ("max_parallel_requests = 40", "max_parallel_requests = 50"),
+        ('tags = ["x"]', 'tags = ["y"]'),
+        ("qwen3-32b = 500", "qwen3-32b = 600\ngemma3-27b = 700"),
+        ('["llm_api_routes"]', '["/v1/*"]'),
+    ):
+        place.edit(old, new)
+    place.apply()
+    place.plan_is_empty()
+    assert all(asked(admin.row(alias)) != before[alias] for alias in LIMITED if alias != "pattern")
+    out = place.run("destroy", "--auto-approve", code=0)
+    assert "gets its limits back" in out
+    for alias in LIMITED:
+        assert asked(admin.row(alias)) == before[alias]
+
+
+def asked(row: dict[str, object]) -> dict[str, object]:
+    """What somebody may ask of a key, with none and nothing as one."""
+    names = ("models", "rpm_limit", "tpm_limit", "max_budget", "budget_duration", "max_parallel_requests")
+    found = {name: row[name] for name in (*names, "allowed_routes", "metadata")}
+    metadata: Any = found["metadata"]
+    models: Any = found["models"]
+    return {
+        **found,
+        "models": sorted(models),
+        "metadata": {name: value for name, value in metadata.items() if value not in (None, {}, [])},
+    }

@@ -11,7 +11,7 @@ from fleethub.kinds.values import AnyState
 from fleethub.model.address import Address
 from fleethub.model.attributes import Attributes, plain
 from fleethub.model.finding import Finding
-from fleethub.model.observation import AnyLocked, AnyResource, Locked, Lockfile, Mark, Needs, Pending, Resource
+from fleethub.model.observation import AnyLocked, AnyResource, Found, Locked, Lockfile, Mark, Needs, Pending, Resource
 from fleethub.model.plan import FieldChange
 
 A = TypeVar("A", bound=Attributes)
@@ -28,8 +28,21 @@ def parse_mark(raw: Any) -> Mark | None:
     lineage, serial, generation = raw.get("lineage"), raw.get("serial"), raw.get("generation")
     if isinstance(lineage, str) and _counts(serial, MARKED) and _counts(generation, 2**31):
         apply, fleet, born = (str(raw[n]) if isinstance(raw.get(n), str) else "" for n in ("apply", "fleet", "born"))
-        return Mark(lineage, serial, generation, apply, fleet, born)
+        return Mark(lineage, serial, generation, apply, fleet, born, _found(raw.get("found")))
     return None
+
+
+def _found(raw: Any) -> Found:
+    """What a mark says of what was there before; nothing where it is not what FleetHub writes."""
+    told = raw.items() if isinstance(raw, Mapping) else ()
+    if not all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for _, texts in told):
+        return {}
+    return {str(name): tuple(texts) for name, texts in told}
+
+
+def marked(found: Found) -> dict[str, Any]:
+    """The same as a mark says it; nothing where nothing was there."""
+    return {"found": {name: list(texts) for name, texts in found.items()}} if found else {}
 
 
 def _counts(value: Any, below: int) -> TypeGuard[int]:

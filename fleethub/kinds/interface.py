@@ -139,7 +139,8 @@ class Kind(Generic[A, M, T]):
         """
         if item.want is None or item.seen is None:
             return "nothing of it is there"
-        return record(item.want, item.seen.attrs)
+        found = item.seen.mark.found if item.seen.mark else {}
+        return record(replace(item.want, found=found), item.seen.attrs)
 
     def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
         """Of the lockfile's records of this kind, those that the spec's ``[[moved]]`` gives another address."""

@@ -59,7 +59,8 @@ class Mark:
     """FleetHub's ownership mark on a key or beside a node's files; ``apply`` is the random id of who wrote it.
 
     ``fleet``: the name of who made a route, which has no value that would prove it. ``born``: the alias that a key's
-    value is derived from; empty on keys that an earlier FleetHub wrote.
+    value is derived from; empty on keys that an earlier FleetHub wrote. ``found``: what was there before FleetHub, as
+    the record has it, for a lockfile that is lost; without any secret.
     """
 
     lineage: str
@@ -68,6 +69,7 @@ class Mark:
     apply: str = ""
     fleet: str = ""
     born: str = ""
+    found: Found = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from functools import singledispatch
 from typing import Any
 
 from fleethub.clients.resolver import SecretError, SecretResolver
+from fleethub.kinds.compare import marked
 from fleethub.kinds.consumer.actions import HandOver, RestartConsumer, TakeAway
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRelease, KeyWiden, ProveKey
 from fleethub.kinds.key.fields import fields
@@ -229,7 +230,7 @@ def _deliver(do: Deliver, world: World, fingerprinter: SecretResolver) -> World:
         do.source.at,
         lambda _: Node(
             files,
-            _node_mark(do.files, do.generation, do.activated, world, fingerprinter),
+            _node_mark(do, do.activated, world, fingerprinter),
             {path: data for path, (data, _) in new.items()},
             process,
             sockets.strip() if do.restart else node.listener,
@@ -244,7 +245,7 @@ def _activate(do: Activate, world: World, fingerprinter: SecretResolver) -> Worl
     old = node is not None and node.process is not None and node.listener == str(node.process.number)
     if node is None or not (do.argv or (node.process and not (do.fresh and old))):
         raise Failed("the gateway does not answer", world)
-    mark = _node_mark(do.files, do.generation, True, world, fingerprinter)
+    mark = _node_mark(do, True, world, fingerprinter)
     if do.tell is not None and not do.fresh and node.process is not None:
         told = replace(node.process, key=_key(node.files))
         world = world.at_node(do.source.at, lambda n: replace(n, process=told))
@@ -397,7 +398,7 @@ def _unmanaged(like: KeyRow, do: KeyPut) -> dict[str, Any]:
 
 def _key_mark(do: KeyPut, world: World) -> dict[str, Any]:
     name = {"fleet": _identity(world)} if isinstance(do.value, Kept) else {}
-    return {**_mark(world, do.generation), "born": do.value.name, **name}
+    return {**_mark(world, do.generation), "born": do.value.name, **name, **marked(do.found)}
 
 
 def _identity(world: World) -> str:
@@ -405,11 +406,9 @@ def _identity(world: World) -> str:
     return world.lockfile.fleet if world.lockfile.by_name else world.lockfile.id
 
 
-def _node_mark(
-    files: tuple[NodeFile, ...], generation: int, activated: bool, world: World, fingerprinter: SecretResolver
-) -> dict[str, Any]:
+def _node_mark(do: Deliver | Activate, activated: bool, world: World, fingerprinter: SecretResolver) -> dict[str, Any]:
     digests = {
-        f.path: f.digest or fingerprinter.sha256(hashlib.sha256(fingerprinter.fill(f.text)).digest()) for f in files
+        f.path: f.digest or fingerprinter.sha256(hashlib.sha256(fingerprinter.fill(f.text)).digest()) for f in do.files
     }
-    mark = {**_mark(world, generation), "digests": digests}
+    mark = {**_mark(world, do.generation), "digests": digests, **marked(do.found)}
     return {**mark, "activated": NOW} if activated else mark

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from fleethub.kinds.key.attributes import Holder
 from fleethub.model.dataclass import dataclass
-from fleethub.model.observation import Source
+from fleethub.model.observation import Found, Source
 from fleethub.model.secret import Derived, Kept
 
 
@@ -37,6 +37,7 @@ class KeyPut:
     unblock: bool = False
     lift: tuple[str, ...] = ()
     like: str | None = None
+    found: Found = field(default_factory=dict)  # what its mark says it was before FleetHub
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
+from fleethub.kinds.compare import marked
 from fleethub.kinds.execution import Context, Handler, StepError
 from fleethub.kinds.key.actions import KeyDelete, KeyPut, KeyRelease, KeyRevoke, KeyWiden, ProveKey
 from fleethub.kinds.key.attributes import BY_MODEL, power, shown
@@ -26,7 +27,7 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     """
     api, token = context.litellm(do.source), _token(do.value, context)
     rows = _call(api.find, do.alias)
-    mark = {**context.mark(do.generation), "born": do.value.name}
+    mark = {**context.mark(do.generation), "born": do.value.name, **marked(do.found)}
     if isinstance(do.value, Kept):  # no value of ours proves whose it is
         mark["fleet"] = context.fleet
     if do.create:

@@ -77,7 +77,8 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         if locked is not None:
             want = replace(want, found=accepted_found(want, have, locked))
         elif want.material.kept and isinstance(have, Seen):
-            want = replace(want, found=found_with(have))
+            # what an adoption found whose record is lost, its mark has
+            want = replace(want, found=(have.mark.found if have.mark else {}) or found_with(have))
         moment = want.material.kept and want.attrs.expires is not None and is_moment(want.attrs.expires)
         if not moment or not isinstance(have, Seen) or have.attrs.value != want.attrs.value:
             return want
@@ -114,7 +115,8 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             take = f"fleethub import {shlex.quote(str(item.address))}"
             return f"its value is none that FleetHub derives: {take} takes it over"
         slot = replace(slot, generation=seen.mark.generation)
-        return replace(record(want, seen.attrs), shape=str(slot), generation=slot.generation)
+        made = replace(want, found=seen.mark.found)
+        return replace(record(made, seen.attrs), shape=str(slot), generation=slot.generation)
 
     def marks(self, items: Sequence[KeyState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
         """Of every key of a proxy, whoever's it is."""

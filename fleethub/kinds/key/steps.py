@@ -129,7 +129,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     if write_models or limits or lift or remark:
         expand_id = f"{item.address}/expand"
         do = KeyPut(want.source, alias, slot, write_models, limits, want.generation, create=new,
-                    unblock=bool(have.blocked), lift=lift, like=olds.like)  # fmt: skip
+                    unblock=bool(have.blocked), lift=lift, like=olds.like, found=want.found)  # fmt: skip
         steps.append(Step(expand_id, item.address, Phase.EXPAND, do, locked=expanded))
     if expand_id or dependents.delivered:
         asks = spare({**plain(want.attrs), **(seen.telemetry.unmanaged if seen else {})})
@@ -169,7 +169,16 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
                 id=f"{item.address}/contract",
                 address=item.address,
                 phase=Phase.CONTRACT,
-                do=KeyPut(want.source, alias, slot, listed if narrows else None, {}, want.generation, create=False),
+                do=KeyPut(
+                    want.source,
+                    alias,
+                    slot,
+                    listed if narrows else None,
+                    {},
+                    want.generation,
+                    create=False,
+                    found=want.found,
+                ),
                 after=tuple(s.id for s in steps),
                 locked=record(want, kept),
             )

@@ -69,6 +69,7 @@ class Deliver:
     restart: bool = True
     activated: bool = True
     port: int = 0
+    found: Found = field(default_factory=dict)  # what its mark says it was before FleetHub
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Activate:
     tell: Query | None = None
     turns: tuple[Query, ...] = ()
     ended: tuple[str, ...] = ()  # targets where it was ended before
+    found: Found = field(default_factory=dict)  # as in ``Deliver``
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from fleethub.clients.host import Activation, Bundle, HostError, Target, ask, copy
 from fleethub.clients.resolver import SecretError
+from fleethub.kinds.compare import marked
 from fleethub.kinds.execution import Context, Handler, NotActivated, StepError
 from fleethub.kinds.node.actions import Activate, CopyFolders, Deliver, NodeFile, RemoveNode, Settle, StopNode
 from fleethub.kinds.node.merging import merged
@@ -83,7 +84,7 @@ def activate(do: Activate, context: Context) -> tuple[str, ...]:
 
 def _mark(do: Deliver | Activate, context: Context, activated: bool) -> dict[str, object]:
     digests = {file.path: file.digest or context.resolver.text(file.text) for file in do.files}
-    mark = {**context.mark(do.generation), "digests": digests}
+    mark = {**context.mark(do.generation), "digests": digests, **marked(do.found)}
     return {**mark, "activated": _now()} if activated else mark
 
 

@@ -72,6 +72,7 @@ def steps(item: NodeState) -> Work:
         path=probe.path,
         tell=tell,
         turns=kind.turns(node) if kind and tell else (),
+        found=item.want.found,
     )
     start = Step(f"{item.address}/activate", item.address, Phase.ACTIVATE, activate, locked=record(item.want))
     if not to_deliver(item):
@@ -100,6 +101,7 @@ def steps(item: NodeState) -> Work:
             restart=restart,
             activated=not host,
             port=probe.port if host else 0,
+            found=item.want.found,
         ),
         locked=None if host else record(item.want),
     )
