@@ -148,7 +148,7 @@ def test_the_coordinator_moves_a_node_off_a_lost_backend_once_a_person_says_yes(
     assert 'model = "llama3.1-8b"' in (place.folder / "fleet.toml").read_text().partition("[nodes.alpha]")[2]
 
 
-def test_the_picture_in_the_readme_is_that_of_the_case_study(tmp_path: Path) -> None:
+def test_the_picture_in_the_docs_is_that_of_the_case_study(tmp_path: Path) -> None:
     place = Place.__new__(Place)
     place.folder = ROOT / "fleets/monad"
     assert place.run("graph", "--format", "svg", code=0) == (ROOT / "docs/monad.svg").read_text()

@@ -69,6 +69,13 @@ def blocks(path: Path) -> list[Block]:
     return found
 
 
+def fences(path: Path) -> list[tuple[int, str, str]]:
+    """Each fenced block of a page: the line it begins at, its language, its text."""
+    text = path.read_text()
+    found = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [(text.count("\n", 0, match.start()) + 1, match[1], match[2]) for match in found]
+
+
 def _commands(lines: Sequence[str], first: int) -> tuple[Command, ...]:
     found: list[tuple[int, list[str], list[str]]] = []
     typing = False

@@ -313,6 +313,12 @@ def a_narrowed_key(world: World) -> None:
         row["models"] = ["qwen3-32b"]
 
 
+@scene("a model in memory")
+def a_loaded_model(world: World) -> None:
+    """Somebody called qwen3-32b a moment ago."""
+    world.servers[-1].load("qwen3:32b", 32768)
+
+
 @scene("a fleet that this machine does not know")
 def an_unknown_fleet(world: World) -> None:
     """A clone of somebody's repository."""

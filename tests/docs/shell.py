@@ -34,7 +34,7 @@ socket.send_fds(far, [json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).
 code = far.recv(16)
 sys.exit(int(code or b"70"))
 """
-#: The product, in a network where the page's hosts are.
+#: The product, in a network where the page's hosts are, typed by the page's operator.
 PRODUCT = """
 import socket
 hosts, connect = {hosts!r}, socket.create_connection
@@ -46,7 +46,8 @@ def within(address, *args, **named):
         raise socket.gaierror(-2, "Name or service not known")
     return connect(("127.0.0.1", there), *args, **named)
 socket.create_connection = within
-import sys
+import getpass, sys
+getpass.getuser, socket.gethostname = lambda: "ops", lambda: "desk"
 sys.argv[0], sys.executable = {program!r}, {python!r}  # it calls itself by what lies beside
 from fleethub.cli import main
 main()

@@ -42,6 +42,7 @@ class World:
         self.shell = stack.enter_context(Shell(home))
         self.stack = stack
         self.proxies: list[LiteLLM] = []
+        self.servers: list[Ollama] = []
         (home / ".gitconfig").write_text(GIT)
 
     def host(self, name: str, port: int, server: Any) -> Any:
@@ -85,7 +86,8 @@ key_seed = ["file:monad.seed"]
 
 def fleet(world: World, text: str = PAGES, *, known: bool = True) -> None:
     """A spec in a folder of the home, its proxies and its backend, all known to this machine."""
-    world.host("gpu", 11434, Ollama(models=ALL))
+    settings = {"OLLAMA_KV_CACHE_TYPE": "q8_0", "OLLAMA_FLASH_ATTENTION": "1"}  # as the spec says
+    world.servers.append(world.host("gpu", 11434, Ollama(models=ALL, settings=settings)))
     database = Database()
     world.proxy("llm", 4000, "http://gpu:11434", database)
     world.proxy("llm", 4001, "http://gpu:11434", database)
