@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.cli import main
-from fleethub.clients.http import Answer, Http
+from fleethub.clients.http import Http
+from fleethub.clients.http_answer import Answer
 from fleethub.fleetspec import load as load_spec
 from fleethub.lockfile.text import load
 from fleethub.operations.stores import known

@@ -99,7 +99,7 @@ IMPURE = {
 }
 #: Third-party packages with one home each.
 HOMES = {
-    "httpx": {"clients/http.py", "clients/deadline.py"},
+    "httpx": {"clients/http.py", "clients/http_answer.py", "clients/http_failure.py", "clients/deadline.py"},
     "httpcore": {"clients/deadline.py"},
     "pynvml": {"clients/gpu.py"},
     "deepdiff": {"kinds/diff.py"},

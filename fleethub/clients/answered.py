@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.clients.http import Http
+from fleethub.clients.http_answer import Answer, HttpError
 from fleethub.clients.servers import ServerError
 from fleethub.model.text import flat
 

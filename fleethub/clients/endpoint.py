@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.clients.http import Http
+from fleethub.clients.http_answer import Answer, HttpError
 from fleethub.dotenv import assignments
 from fleethub.model.endpoint import Call, Failure, Reply
 from fleethub.model.secret import Secret

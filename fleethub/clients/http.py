@@ -1,4 +1,4 @@
-"""The only module that uses httpx: one pooled client, JSON in and out, errors as one type.
+"""One pooled client of HTTP: JSON in and out, errors as one type.
 
 An error's text never holds a header, a body that was sent, or more than a little of the answer.
 """
@@ -6,14 +6,9 @@ An error's text never holds a header, a body that was sent, or more than a littl
 from __future__ import annotations
 
 import os
-import socket
 import ssl
-import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import field
 from functools import cache
-from json import loads
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
@@ -22,74 +17,20 @@ from urllib.request import getproxies
 
 import httpx
 
-from fleethub.clients.deadline import bound, passed, within
+from fleethub.clients.deadline import bound, within
+from fleethub.clients.http_answer import Answer, HttpError, read_body, read_json
+from fleethub.clients.http_failure import as_http_error
 from fleethub.clients.requests_log import noted
-from fleethub.model.dataclass import dataclass
 from fleethub.model.secret import Secret
-from fleethub.model.text import heard
 from fleethub.model.trust import Guard, origin_of
 
 CONNECT, READ, WHOLE = 3.0, 15.0, 60.0  # seconds: to connect, for each piece of an answer, for all of it
 CONNECT_LONG = 5.0  # seconds to connect, where a request has a limit of its own
 USUAL = httpx.Timeout(READ, connect=CONNECT, pool=None)
-LARGEST = 64 << 20  # bytes of an answer
-PIECE = 1 << 20  # bytes that are decompressed at a time
 LONGEST_LINE = 1 << 20  # bytes of one line of an answer that is read line by line
 #: What runs on this machine is asked directly, whatever HTTP_PROXY says: a proxy would get the credential, and take
 #: "localhost" for itself.
 HERE = ("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]")
-
-
-class HttpError(Exception):
-    """No usable answer: refused, timed out, or not HTTP. The message is fit to be shown.
-
-    ``why`` is resolve, connect, silent (no connection in time), hangs (connected, no answer in time), certificate (its
-    own is not trusted, or the file that says which are cannot be used), untrusted (not asked) or other.
-    """
-
-    def __init__(self, message: str, why: str = "other") -> None:
-        self.why = why
-        super().__init__(message)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Status and JSON body; ``body`` is None when it is not JSON, and ``text`` is what was said in its place.
-
-    ``headers`` by lower-case name.
-    """
-
-    status: int
-    body: Any
-    headers: Mapping[str, str] = field(default_factory=dict)
-    text: str = field(default="", repr=False)
-
-    def kind(self) -> str:
-        """LiteLLM's ``error.type``; empty without one."""
-        error = self.body.get("error") if isinstance(self.body, dict) else None
-        return str(error.get("type") or "") if isinstance(error, dict) else ""
-
-    def reason(self) -> str:
-        """``HTTP 403: "what the server said"``: its words are quoted, for they are not FleetHub's."""
-        said = self.said()
-        return f"HTTP {self.status}" + (f': "{said}"' if said else "")
-
-    def said(self) -> str:
-        """What the server said was wrong, from either of LiteLLM's two error shapes, fit to be passed on."""
-        text = ""
-        if isinstance(self.body, dict):
-            error = self.body.get("error")
-            detail = self.body.get("detail")
-            if isinstance(error, dict):
-                text = str(error.get("message") or error.get("type") or "")
-            elif isinstance(error, str):
-                text = error
-            elif isinstance(detail, list) and detail and isinstance(detail[0], dict):
-                text = str(detail[0].get("msg", ""))
-            elif isinstance(detail, str):  # a key that may not use a route is told so
-                text = detail
-        # LiteLLM echoes hashes of what it was sent: the first clause says enough
-        return heard(text.partition("Received API Key")[0].strip().split("\n")[0])
 
 
 @cache
@@ -107,36 +48,6 @@ def _trusting(file: Path) -> ssl.SSLContext:
     context.load_verify_locations(file)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
-
-
-def _body(answer: httpx.Response) -> bytearray:
-    """All of it, within the deadline and LARGEST; raises HttpError."""
-    data = bytearray()
-    for piece in _plain(answer):
-        data += piece
-        if len(data) > LARGEST:
-            raise HttpError(f"the answer is larger than {LARGEST >> 20} MiB")
-        if passed():  # a server that never pauses is never waited for
-            raise HttpError("the answer is too slow", "hangs")
-    return data
-
-
-def _plain(answer: httpx.Response) -> Iterator[bytes]:
-    """What was sent, decompressed in pieces: httpx's own decoders make gigabytes of a few kilobytes in one step."""
-    encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding in ("", "identity"):
-        yield from answer.iter_raw()
-        return
-    if encoding not in ("gzip", "x-gzip"):
-        raise HttpError("the answer is in a Content-Encoding that was not asked for")
-    machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    for sent in answer.iter_raw():
-        rest = sent
-        while rest and not machine.eof:
-            yield machine.decompress(rest, PIECE)
-            rest = machine.unconsumed_tail
-    if not machine.eof:
-        raise HttpError("the answer ends too early")
 
 
 class Http:
@@ -225,9 +136,9 @@ class Http:
         def send() -> tuple[int, bytearray]:
             with client.stream(method, url, headers=sending, json=json, params=params, timeout=waits) as answer:
                 told.update(answer.headers)
-                return answer.status_code, _body(answer)
+                return answer.status_code, read_body(answer)
 
-        with noted(method, url, params) as note, _told(), within(whole):  # both tries together
+        with noted(method, url, params) as note, as_http_error(), within(whole):  # both tries together
             try:
                 status, data = send()
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
@@ -235,7 +146,7 @@ class Http:
                     raise
                 status, data = send()
             note.ended = str(status)
-        body = _json(data)
+        body = read_json(data)
         sent = [secret.reveal() for secret in (token, *secrets) if secret is not None]
         if status >= 400 and any(value.encode() in data for value in sent):
             body = None  # it says back what it was sent: nothing of it is shown
@@ -253,23 +164,23 @@ class Http:
         plain = {"Accept-Encoding": "identity"}
         with (
             noted(method, url) as note,
-            _told(),
+            as_http_error(),
             self._client(url).stream(method, url, headers=plain, json=json, timeout=waits) as answer,
         ):
             note.ended = str(answer.status_code)
             if answer.status_code >= 400:
                 with within(READ):
-                    said = _json(_body(answer))
+                    said = read_json(read_body(answer))
                 yield Answer(answer.status_code, said)
                 return
             rest = b""
             for piece in answer.iter_raw():
                 *whole, rest = (rest + piece).split(b"\n")
-                yield from (Answer(answer.status_code, _json(line)) for line in whole if line.strip())
+                yield from (Answer(answer.status_code, read_json(line)) for line in whole if line.strip())
                 if len(rest) > LONGEST_LINE:
                     raise HttpError(f"a line of the answer is longer than {LONGEST_LINE >> 20} MiB")
             if rest.strip():
-                yield Answer(answer.status_code, _json(rest))
+                yield Answer(answer.status_code, read_json(rest))
 
     def permit(self, url: str) -> None:
         """Raises HttpError where nothing may be sent to: whoever would open a credential for it asks first."""
@@ -282,36 +193,6 @@ class Http:
             client.close()
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """Whatever goes wrong with a request, as HttpError."""
-    try:
-        yield
-    except httpx.TimeoutException as error:
-        connecting = isinstance(error, httpx.ConnectTimeout)
-        what = "connecting" if connecting else "the answer"
-        raise HttpError(f"timed out waiting for {what}", "silent" if connecting else "hangs") from None
-    except httpx.ConnectError as error:
-        if (refused := _certificate_reason(error)) is not None:
-            raise HttpError(f"its certificate is not trusted here ({refused})", "certificate") from None
-        raise HttpError(f"cannot connect ({_os_reason(error)})", _connect_reason(error)) from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, UnicodeError, zlib.error) as error:
-        raise HttpError(f"no usable answer ({type(error).__name__})") from None
-
-
-def _json(data: bytes | bytearray) -> Any:
-    """What it says; None where that is no JSON."""
-    try:
-        return loads(data)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _os_reason(error: httpx.ConnectError) -> str:
-    text = str(error)
-    return text.partition("] ")[2] or text or "no reason given"
-
-
 def _file_reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return "it holds no certificate in PEM form"
@@ -322,25 +203,3 @@ def _set(*names: str) -> str:
     """Which of these variables are set, to be said behind what is wrong with them."""
     found = [name for name in names if os.environ.get(name) or os.environ.get(name.lower())]
     return f" (look at {', '.join(found)})" if found else ""
-
-
-def _certificate_reason(error: httpx.ConnectError) -> str | None:
-    """What is wrong with the server's certificate; None where that is not what is wrong."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return heard(cause.verify_message)
-        cause = cause.__cause__ or cause.__context__
-    return None
-
-
-def _connect_reason(error: httpx.ConnectError) -> str:
-    """A name that is not known, a refusal, or something after the connection (TLS)."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, socket.gaierror):
-            return "resolve"
-        if isinstance(cause, ssl.SSLError):
-            return "other"
-        cause = cause.__cause__ or cause.__context__
-    return "connect"

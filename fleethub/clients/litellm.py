@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from fleethub.clients import litellm_rows as rows
-from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.clients.http import Http
+from fleethub.clients.http_answer import Answer, HttpError
 from fleethub.model import keycall
 from fleethub.model.facts import KeyRow, MasterUse, ProxyReading, Team
 from fleethub.model.observation import EVERY

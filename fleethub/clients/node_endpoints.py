@@ -8,7 +8,7 @@ from json import loads
 
 from fleethub.clients.answer import ask
 from fleethub.clients.endpoint import counted, read
-from fleethub.clients.http import Answer
+from fleethub.clients.http_answer import Answer
 from fleethub.clients.scripts import load
 from fleethub.clients.shell import Shell, ShellError
 from fleethub.model.dataclass import dataclass

@@ -6,7 +6,8 @@ from collections.abc import Generator
 from typing import Any
 
 from fleethub.clients.answered import Lenient, valid
-from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.clients.http import Http
+from fleethub.clients.http_answer import Answer, HttpError
 from fleethub.clients.ollama import Bytes, Line, Ollama, OllamaError
 from fleethub.clients.servers import Pulling
 from fleethub.model.facts import ServerReading

@@ -16,7 +16,8 @@ from types import MappingProxyType
 
 from fleethub.clients import git, gpu, modelshape, servers
 from fleethub.clients.host import HostError, Hosts
-from fleethub.clients.http import Http, HttpError
+from fleethub.clients.http import Http
+from fleethub.clients.http_answer import HttpError
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.clients.shell import Shells

@@ -11,7 +11,8 @@ from fleethub.auditing.audit import audit
 from fleethub.auditing.fit import fleet_of
 from fleethub.auditing.values import Audit, AuditQuery
 from fleethub.clients import servers
-from fleethub.clients.http import Http, HttpError
+from fleethub.clients.http import Http
+from fleethub.clients.http_answer import HttpError
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.clients.resolver import SecretError, SecretResolver
 from fleethub.fleetspec.values import size

@@ -119,7 +119,7 @@ def _lines(before: str, events: Events) -> Iterator[str]:
 
 def _send(workplace: Workplace, sink: Notify, at: str, new: Events, over: Events) -> str:
     """Why it could not be told; empty where it was."""
-    from fleethub.clients.http import HttpError
+    from fleethub.clients.http_answer import HttpError
     from fleethub.clients.resolver import SecretError
 
     title, text = message(workplace.fleet.name, new, over)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fleethub.clients.http import Answer
+from fleethub.clients.http_answer import Answer
 from fleethub.kinds.execution import Context, StepError
 from fleethub.kinds.key.actions import ProveKey
 from fleethub.kinds.key.proving import execute as keys

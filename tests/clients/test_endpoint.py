@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.clients.endpoint import bare, read, variables
-from fleethub.clients.http import Answer
+from fleethub.clients.http_answer import Answer
 from fleethub.clients.node_endpoints import ask_node
 from fleethub.clients.shell import Local, Output, ShellError
 from fleethub.model.endpoint import Call, Failure

@@ -12,7 +12,8 @@ from threading import Thread
 
 import pytest
 
-from fleethub.clients.http import Http, HttpError, _trusted
+from fleethub.clients.http import Http, _trusted
+from fleethub.clients.http_answer import HttpError
 from fleethub.model.secret import Secret
 from fleethub.testing.tangleclaw import TangleClaw
 

@@ -17,8 +17,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from fleethub.clients import http
-from fleethub.clients.http import Http, HttpError
+from fleethub.clients import http, http_answer
+from fleethub.clients.http import Http
+from fleethub.clients.http_answer import HttpError
 
 Sends = Callable[[], Iterable[bytes]]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -142,7 +143,7 @@ FLOODS: dict[str, Sends] = {
 @pytest.mark.parametrize("sends", FLOODS.values(), ids=FLOODS.keys())
 def test_a_flood_takes_little_memory_and_ends(sends: Sends, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a read may take is 8 MiB here; the peak may be a few times that, and is not the flood's."""
-    monkeypatch.setattr(http, "LARGEST", 8 * MIB)
+    monkeypatch.setattr(http_answer, "LARGEST", 8 * MIB)
     with serving(sends) as server:
         client = Http()
         tracemalloc.start()

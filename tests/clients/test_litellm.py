@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from fleethub.clients.http import Answer, Http
+from fleethub.clients.http import Http
+from fleethub.clients.http_answer import Answer
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
 from fleethub.model.facts import KeyRow
 from fleethub.model.secret import Secret

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fleethub.clients.http import Answer
+from fleethub.clients.http_answer import Answer
 from fleethub.kinds.key.attributes import KeyAttrs, KeyTelemetry
 from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeTelemetry
 from fleethub.model.address import Address

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fleethub import folders
-from fleethub.integrations.tangleclaw.client import Document, Group, Member, Project, TangleClaw, TangleClawError
+from fleethub.integrations.tangleclaw.client import TangleClaw, TangleClawError
 from fleethub.integrations.tangleclaw.result import StepOutcome, StepResult
+from fleethub.integrations.tangleclaw.shapes import Document, Group, Member, Project
 from fleethub.model.text import plural
 
 GAP = (

@@ -1,19 +1,36 @@
 """TangleClaw's API of groups, shared documents, connections and ports, v5.14 and later. Nothing else of it is asked.
 
-Of a connection its gateway's token is told too: no shape has it, so it is dropped where the answer is read. Never asked
-is ``/api/service-token`` (the token is the operator's to give). Shapes are checked with pydantic; an answer of another
-shape is an error with a reason.
+Never asked is ``/api/service-token`` (the token is the operator's to give). An answer of another shape than in
+``shapes`` is an error with a reason.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ValidationError
 
-from fleethub.clients.http import Answer, Http, HttpError
+from fleethub.clients.http import Http
+from fleethub.clients.http_answer import Answer, HttpError
 from fleethub.integrations.tangleclaw.result import Binding, StepOutcome
+from fleethub.integrations.tangleclaw.shapes import (
+    Connection,
+    ConnectionsAnswer,
+    Document,
+    DocumentsAnswer,
+    Group,
+    GroupsAnswer,
+    LeasesAnswer,
+    Member,
+    MembersAnswer,
+    Notified,
+    PortLease,
+    Project,
+    ProjectsAnswer,
+    Rule,
+    RulesAnswer,
+)
 from fleethub.model.secret import Secret
 from fleethub.model.text import flat
 
@@ -30,138 +47,6 @@ class TangleClawError(Exception):
     def __init__(self, message: str, outcome: StepOutcome, status: int = 0, code: str = "") -> None:
         self.outcome, self.status, self.code = outcome, status, code
         super().__init__(message)
-
-
-Shown = Annotated[str, AfterValidator(flat)]
-Id = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True, populate_by_name=True)
-
-
-class Group(_Shape):
-    """A project group; ``shared_dir`` is the directory whose documents its members see."""
-
-    id: Id
-    name: Shown
-    shared_dir: str | None = Field(None, alias="sharedDir")
-
-
-class Member(_Shape):
-    """A project of a group; without a name it is no project any more. ``path``: its folder."""
-
-    id: int
-    name: Shown | None = None
-    path: str | None = None
-
-
-class Session(_Shape):
-    """A project's session; ``active`` None: TangleClaw could not tell whether it still runs."""
-
-    active: bool | None = None
-
-
-class Project(_Shape):
-    """A folder below the projects' folder; ``id`` None: TangleClaw has not registered it. ``session`` None: none."""
-
-    id: int | None = None
-    name: Shown
-    path: str | None = None
-    session: Session | None = None
-
-
-class Lock(_Shape):
-    """Who has a document locked, and until when. It is advice: nothing enforces it."""
-
-    by: Shown = Field("", alias="lockedByProject")
-    until: Shown = Field("", alias="expiresAt")
-
-
-class Document(_Shape):
-    """A shared document of a group; ``lock`` is only told of one that is asked for by its id."""
-
-    id: Id
-    group: str = Field(alias="groupId")
-    name: Shown
-    path: str = Field(alias="filePath")
-    description: str | None = None
-    lock: Lock | None = None
-
-
-class Connection(_Shape):
-    """An agent's gateway that TangleClaw reaches by SSH; ``folder`` on its host, where its files lie.
-
-    ``port`` is its own, ``local`` that of the tunnel on TangleClaw's machine.
-    """
-
-    name: Shown
-    host: Shown
-    user: Shown = Field("", alias="sshUser")
-    folder: Shown = Field("", alias="instanceDir")
-    port: int | None = None
-    local: int | None = Field(None, alias="localPort")
-
-    @field_validator("user", "folder", mode="before")
-    @classmethod
-    def _none(cls, value: object) -> object:
-        return "" if value is None else value
-
-
-class PortLease(_Shape):
-    """A port that a project has at PortHub."""
-
-    host: Shown
-    port: int | str  # it takes any
-    project: Shown
-    service: Shown = ""
-    status: str = "active"
-
-    @property
-    def live(self) -> bool:
-        """Whether it keeps others out."""
-        return self.status != "expired"
-
-
-class _Leases(_Shape):
-    leases: list[PortLease]
-
-
-class _Connections(_Shape):
-    connections: list[Connection]
-
-
-class _Groups(_Shape):
-    groups: list[Group]
-
-
-class _Documents(_Shape):
-    docs: list[Document]
-
-
-class Rule(_Shape):
-    """A rule that a project's sessions get at their start, whichever engine they run. ``proposed``: not yet theirs."""
-
-    id: int
-    content: str
-    enabled: bool = True
-    status: str = "active"
-
-
-class _Rules(_Shape):
-    rules: list[Rule]
-
-
-class _Members(_Shape):
-    members: list[Member]
-
-
-class _Projects(_Shape):
-    projects: list[Project]
-
-
-class _Notified(_Shape):
-    count: int = Field(0, alias="notifiedCount")
 
 
 class TangleClaw:
@@ -182,15 +67,15 @@ class TangleClaw:
 
     def groups(self) -> list[Group]:
         """All project groups."""
-        return _shape(_Groups, self._call("GET", "/api/groups")).groups
+        return _shape(GroupsAnswer, self._call("GET", "/api/groups")).groups
 
     def connections(self) -> list[Connection]:
         """All gateways that it knows, without their tokens."""
-        return _shape(_Connections, self._call("GET", "/api/openclaw/connections")).connections
+        return _shape(ConnectionsAnswer, self._call("GET", "/api/openclaw/connections")).connections
 
     def leases(self) -> list[PortLease]:
         """All leases of ports, on any host."""
-        return _shape(_Leases, self._call("GET", "/api/ports")).leases
+        return _shape(LeasesAnswer, self._call("GET", "/api/ports")).leases
 
     def lease(self, host: str, port: int, project: str, service: str, description: str) -> PortLease:
         """A lease until it is released; again is a renewal, and 409 where it is another project's."""
@@ -212,16 +97,16 @@ class TangleClaw:
 
     def members(self, group: str) -> list[Member]:
         """The projects of a group."""
-        return _shape(_Members, self._call("GET", f"/api/groups/{_part(group)}/members")).members
+        return _shape(MembersAnswer, self._call("GET", f"/api/groups/{_part(group)}/members")).members
 
     def projects(self) -> list[Project]:
         """All projects, with their live sessions; those that are mere folders too."""
-        return _shape(_Projects, self._call("GET", "/api/projects")).projects
+        return _shape(ProjectsAnswer, self._call("GET", "/api/projects")).projects
 
     def rules(self, project: int) -> list[Rule]:
         """The startup rules of a project."""
         asked = {"projectId": project, "kind": "startup"}
-        return _shape(_Rules, self._call("GET", "/api/session-rules", params=asked)).rules
+        return _shape(RulesAnswer, self._call("GET", "/api/session-rules", params=asked)).rules
 
     def add_rule(self, project: int, content: str) -> Rule:
         """A new startup rule, in force at once: it is the operator who runs this."""
@@ -238,7 +123,7 @@ class TangleClaw:
 
     def documents(self, group: str) -> list[Document]:
         """The documents of a group."""
-        return _shape(_Documents, self._call("GET", "/api/shared-docs", params={"groupId": group})).docs
+        return _shape(DocumentsAnswer, self._call("GET", "/api/shared-docs", params={"groupId": group})).docs
 
     def document(self, document: str) -> Document:
         """One document."""
@@ -266,7 +151,7 @@ class TangleClaw:
 
     def notify(self, document: str) -> int:
         """Tell live sessions that a document changed; returns how many were told."""
-        return _shape(_Notified, self._call("POST", f"/api/shared-docs/{_part(document)}/notify", {})).count
+        return _shape(Notified, self._call("POST", f"/api/shared-docs/{_part(document)}/notify", {})).count
 
     def _call(self, method: str, path: str, json: Any = None, params: dict[str, Any] | None = None) -> Any:
         try:

@@ -24,7 +24,8 @@ from fleethub.model.secret import SecretRef
 
 if TYPE_CHECKING:
     from fleethub.integrations.tangleclaw.audience import Projects
-    from fleethub.integrations.tangleclaw.client import Document, Group, Member, TangleClaw
+    from fleethub.integrations.tangleclaw.client import TangleClaw
+    from fleethub.integrations.tangleclaw.shapes import Document, Group, Member
     from fleethub.integrations.tangleclaw.steps import Log
 
 BASE = "http://localhost:3101"

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from fleethub.fleetspec import load
 from fleethub.integrations.tangleclaw import shared_document as kept
-from fleethub.integrations.tangleclaw.client import PortLease, Project, TangleClaw, TangleClawError
+from fleethub.integrations.tangleclaw.client import TangleClaw, TangleClawError
 from fleethub.integrations.tangleclaw.operation import Access, connected
 from fleethub.integrations.tangleclaw.result import StepOutcome
+from fleethub.integrations.tangleclaw.shapes import PortLease, Project
 from fleethub.integrations.tangleclaw.steps import Log
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from fleethub import folders
 from fleethub.integrations.tangleclaw.audience import Projects
-from fleethub.integrations.tangleclaw.client import Document, Group, TangleClaw, TangleClawError
+from fleethub.integrations.tangleclaw.client import TangleClaw, TangleClawError
 from fleethub.integrations.tangleclaw.result import StepOutcome, StepResult, TangleClawReport
+from fleethub.integrations.tangleclaw.shapes import Document, Group
 from fleethub.integrations.tangleclaw.shared_document import SharedDocument
 from fleethub.model.text import flat, same_name
 
