@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -77,6 +78,22 @@ def test_going_from_one_to_the_other_is_one_recreation(before: Spec, after: Spec
     assert (KEY in done.nodes[THERE].files) is (after is FILE)
     assert denied(done) == []
     assert plan(done, after).changes == ()
+
+
+def test_by_hand_it_goes_back_only_while_it_does_not_run() -> None:
+    """It would take the config over at once, and have no such variable."""
+    back = HAND.table("nodes.a", key_store="env")
+    world = running(HAND)
+    change = changed(world, back)
+    assert "end it, apply, start it" in change.blockers[0].reason
+    done = apply(world, plan(world, back)).world
+    assert (process(done), denied(done)) == (process(world), [])
+    ended = world.at_node(THERE, lambda node: replace(node, process=None))
+    done = apply(ended, plan(ended, back)).world
+    ran = started(done, THERE, 18789)
+    assert denied(ran) == []
+    assert KEY not in ran.nodes[THERE].files
+    assert plan(apply(ran, plan(ran, back)).world, back).changes == ()
 
 
 def test_a_crash_between_the_file_and_the_process_is_gone_on_with() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from fleethub import nodetypes
 from fleethub.kinds.node import moving
 from fleethub.kinds.node.attributes import NodeState
-from fleethub.kinds.node.delivery import outrun, rewires, waits_for_hand
+from fleethub.kinds.node.delivery import by_hand, outrun, rewires, waits_for_hand
 from fleethub.model.facts import Facts, HostReading
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
@@ -13,7 +14,9 @@ from fleethub.model.plan import Blocker, Why
 
 def gates(item: NodeState, facts: Facts) -> tuple[Blocker, ...]:
     """A restart by hand that is missing, a key that would come too late, a target that moves."""
-    own = (why for why in (waits_for_hand(item), outrun(item), _moves(item, facts)) if why is not None)
+    own = (
+        why for why in (waits_for_hand(item), outrun(item), _goes_back(item), _moves(item, facts)) if why is not None
+    )
     return (*own, *moving.gates(item))
 
 
@@ -27,6 +30,22 @@ def loads(item: NodeState, fleet: Fleet) -> frozenset[tuple[str, str]]:
         for hop in node.chain
         for backend in ((hop.backend,) if hop.backend else fleet.models[hop.model].backends)
     )
+
+
+def _goes_back(item: NodeState) -> Blocker | None:
+    """Set when a running process would lose its key: it takes over at once that this no longer stands in a file, and
+    reads a variable when somebody restarts it.
+    """
+    want, applied = item.want, item.locked.attrs if item.locked else None
+    if want is None or applied is None or item.seen is None or not item.seen.telemetry.listening or not by_hand(want):
+        return None
+    node = want.material.node
+    kind = nodetypes.of(node)
+    told = {node.files.get(file.role, file.path) for file in kind.files if file.told} if kind else set()
+    if not (told & applied.files.keys()) - want.attrs.files.keys():
+        return None
+    why = f"its key goes back into its environment, which {node.name} reads when it starts: end it, apply, start it"
+    return Blocker(Why.WAITS, why)
 
 
 def _moves(item: NodeState, facts: Facts) -> Blocker | None:

@@ -83,7 +83,7 @@ def check(
 
 def tell(node: Node, paths: Mapping[str, str], container: bool) -> Query | None:
     """``secrets reload``, without a warning; nothing where nobody may run anything."""
-    if node.activate == "never" or ROLE not in paths:
+    if node.activate == "never" or node.manage == "wiring" or ROLE not in paths:
         return None
     words = _words(paths, container, RELOAD)
     why = f"the gateway cannot read {paths[ROLE]}, which belongs to uid {node.uid} (uid): does it run as that?"

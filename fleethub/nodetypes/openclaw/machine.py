@@ -94,7 +94,11 @@ def check(
         message = (
             f"the login on {node.host} has uid {reading.uid}: the container, as {node.uid}, cannot write to its state"
         )
-        yield ConfigFinding("node.uid-differs", message, f"write uid = {reading.uid}, or log in as root", warning=True)
+        hint = f"write uid = {reading.uid}, or log in as root"
+        yield ConfigFinding("node.uid-differs", message, hint, warning=True)
+        if "key" in paths:
+            message = f"the container, as {node.uid}, cannot read {paths['key']}, which is the login's alone"
+            yield ConfigFinding("node.config-check", message, hint)
     if container:
         yield from _stacks(node, paths, reading)
     yield from _port(node, container, reading, applied)
