@@ -21,18 +21,18 @@ from fleethub.cases.update import expected, updated
 from fleethub.kinds.compare import record
 from fleethub.lockfile import text as lockfiles
 from fleethub.lockfile.errors import LockfileError
+from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError, SpecError
 from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
-from fleethub.model.observation import Lockfile
+from fleethub.model.observation import AnyLocked, Lockfile
 from fleethub.model.trust import Guard
-from fleethub.operations.offline import facts_of, planned, wanted
+from fleethub.operations.offline import facts_of, guard_of, planned, wanted
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit
 from fleethub.operations.spec import OpenResult, open_fleet
 from fleethub.operations.stores import known
-from fleethub.operations.trust import settle
 from fleethub.placement.assess import assess
 from fleethub.placement.planned import planned_sets
 
@@ -68,6 +68,16 @@ class TestResult:
     written: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The spec without any case's change: ``records`` as if it were applied; ``guard``: what this machine knows."""
+
+    path: Path
+    opened: OpenResult
+    guard: Guard
+    records: Mapping[Address, AnyLocked]
+
+
 def run(
     path: Path,
     files: Sequence[str] = (),
@@ -82,7 +92,6 @@ def run(
     """
     opened = open_fleet(path, lockfile=lambda _: None)  # what was applied is the cases' to say
     root = Path(opened.fleet.root)
-    guard = settle(opened.fleet, known(opened.fleet)).guard
     found = [read(Path(name), name) for name in files] or [read(root / name, name) for name in _files(root)]
     if wrong := [finding for one in found for finding in one.findings]:
         raise SpecError(tuple(wrong))
@@ -91,9 +100,11 @@ def run(
         named = f" with {like!r} in its name" if like else ""
         where = ", ".join(files) or WHERE
         raise InputError(f"there is no case{named} in {where}; docs/checks.md shows how one is written")
+    guard = guard_of(opened.fleet, known(opened.fleet))
+    base = Base(path, opened, guard, {address: record(want) for address, want in wanted(opened).items()})
     tried = []
     for case in cases:
-        one = _tried(path, opened, case, guard)
+        one = _tried(base, case)
         tried.append(one)
         tell(one)
     written = _update(found, tried, (root, files)) if update else ()
@@ -113,10 +124,10 @@ def _files(root: Path) -> Iterable[str]:
         raise InputError(f"tests/ cannot be looked at: {error.strerror}") from None
 
 
-def _tried(path: Path, opened: OpenResult, case: Case, guard: Guard) -> Tried:
+def _tried(base: Base, case: Case) -> Tried:
     began = time.monotonic()
     try:
-        found = _came(path, opened, case, guard)
+        found = _came(base, case)
     except (ChangeError, LockfileError) as error:
         return Tried(case, broken=str(error), seconds=time.monotonic() - began)
     if not case.table.expect.model_fields_set:
@@ -125,37 +136,44 @@ def _tried(path: Path, opened: OpenResult, case: Case, guard: Guard) -> Tried:
     return Tried(case, differences(case.table.expect, found), "", time.monotonic() - began, found)
 
 
-def _came(path: Path, opened: OpenResult, case: Case, guard: Guard) -> Came:
-    changed = overlay(case.table, opened.texts)
-    facts = _facts(opened, case)
-    lockfile = _before(opened, case, facts)
+def _came(base: Base, case: Case) -> Came:
+    changed = overlay(case.table, base.opened.texts)
+    lockfile = _before(base, case, _facts(base.opened, case))
     try:
-        after = open_fleet(path, changed, lambda _: lockfile)
+        after = open_fleet(base.path, changed, lambda _: lockfile)
     except SpecError as error:
         return Came(int(Exit.ERROR), findings=tuple(error.findings))
     if beside := [name for name in case.table.files if name not in after.texts]:
         raise ChangeError(f"files: {beside[0]} is no file of the spec: no include names it")
-    plan = planned(after, lockfile, _facts(after, case), guard)
+    plan = planned(after, lockfile, _facts(after, case), base.guard)
     return came(plan, plan_exit(plan), planned_sets(after.fleet))
 
 
 def _facts(opened: OpenResult, case: Case) -> Facts:
+    """What is known of the backends; raises ChangeError where the case names facts that are not there."""
+    place = Path(opened.fleet.root) / case.table.facts
+    try:
+        there = "facts" not in case.table.model_fields_set or folders.is_folder(place)
+    except OSError as error:
+        raise ChangeError(f"facts: {case.table.facts} cannot be looked at: {error.strerror}") from None
+    if not there:
+        raise ChangeError(f"facts: there is no folder {case.table.facts}; fleethub observe --facts writes one")
     facts = facts_of(opened.fleet, case.table.facts, own=False)
     return replace(facts, at=f"{case.table.today.isoformat()}T00:00:00+00:00") if case.table.today else facts
 
 
-def _before(opened: OpenResult, case: Case, facts: Facts) -> Lockfile | None:
+def _before(base: Base, case: Case, facts: Facts) -> Lockfile | None:
     """What was applied before: the spec as it is, nothing, or what a lockfile says."""
+    fleet = base.opened.fleet
     if case.table.before == "nothing":
         return None
     if case.table.before != "spec":
-        file = Path(opened.fleet.root) / case.table.before
+        file = Path(fleet.root) / case.table.before
         try:
             return lockfiles.load(file.read_text())
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ChangeError(f"before: {case.table.before} cannot be read: {why}") from None
-    fleet = opened.fleet
     sets = planned_sets(fleet)
     there = {b.name: assess(fleet, b, facts, (), sets.get(b.name, ())).planned for b in fleet.backends.values()}
     return Lockfile(
@@ -163,7 +181,7 @@ def _before(opened: OpenResult, case: Case, facts: Facts) -> Lockfile | None:
         "as the spec is",
         1,
         "",
-        {address: record(want) for address, want in wanted(opened).items()},
+        base.records,
         {name: entries for name, entries in there.items() if entries},
         id=fleet.id,
         by_name=fleet.by_name,

@@ -46,9 +46,7 @@ def run(path: Path, detailed: bool = False) -> Outcome[Plan]:
     opened = open_fleet(path)
     fleet = opened.fleet
     lockfile = recalled(Path(fleet.root), bool(fleet.state.store))
-    functions = any(check.use for check in fleet.checks)
-    guard = settle(fleet, lockfile).guard if functions else Guard()
-    plan = planned(opened, lockfile, facts_of(fleet), guard)
+    plan = planned(opened, lockfile, facts_of(fleet), guard_of(fleet, lockfile))
     if fleet.state.store:
         knew = f"this machine last saw apply {lockfile.serial}" if lockfile else "this machine never saw any of it"
         plan = replace(plan, notes=(*plan.notes, f"what was applied is kept in a store that was not asked; {knew}"))
@@ -62,6 +60,11 @@ def planned(opened: OpenResult, lockfile: Lockfile | None, facts: Facts, guard: 
     """
     fleet = opened.fleet
     return offline_plan(fleet, lockfile, wanted(opened), facts, opened.findings, evaluator(fleet, guard))
+
+
+def guard_of(fleet: Fleet, lockfile: Lockfile | None) -> Guard:
+    """What this machine knows; its record is opened for the functions of checks alone."""
+    return settle(fleet, lockfile).guard if any(check.use for check in fleet.checks) else Guard()
 
 
 def wanted(opened: OpenResult) -> dict[Address, AnyResource]:

@@ -283,6 +283,7 @@ def test_a_wrong_file_is_told_with_its_place(place: Place, text: str, says: str)
     [
         ('remove = ["nodes.nobody"]', "remove: there is no nodes.nobody in the spec"),
         ('files."fleet.toml" = "]"', "fleet.toml is not TOML"),
+        ('facts = "then"', "facts: there is no folder then"),
         ('set.nodes.volta = "x"', "exit"),
         ("set.nodes = 3", "exit"),
         ("set.policy.drift = 3", "exit"),
