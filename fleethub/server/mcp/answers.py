@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleethub.server.answers import Answered, FindingAnswer
+from fleethub.server.answers import Answered, FindingAnswer, Observation
 
 
 class ProposalAnswer(Answered):
@@ -45,7 +45,60 @@ class HistoryAnswer(Answered):
     lines: list[dict[str, Any]]
 
 
+class ReasonAnswer(Answered):
+    """A statement; where the spec says it (``place``: file:line:column; ``origin``: what table it is of); and why."""
+
+    says: str
+    place: str | None
+    origin: str | None
+    because: list[ReasonAnswer]
+
+
+class LoadAnswer(Answered):
+    """What one model takes of a backend, in bytes, row by row."""
+
+    model: str
+    bytes: int | None
+    rows: list[dict[str, Any]]
+
+
+class FillAnswer(Answered):
+    """What is planned on a backend against what it has, in bytes."""
+
+    backend: str
+    fit: str
+    need: int | None
+    total: int | None
+    loads: list[LoadAnswer]
+
+
 class WhyAnswer(Answered):
-    """The reasons of one thing; see ``fleethub why --json``."""
+    """Why one thing is as it is: ``reasons`` as trees, who uses it as applied, the arithmetic of its backends, what a
+    plan would do with it. ``unknown``: why it could not be looked at.
+    """
 
     address: str
+    reasons: list[ReasonAnswer]
+    applied_users: list[str]
+    capacity: list[FillAnswer]
+    change: dict[str, Any] | None
+    findings: list[FindingAnswer]
+    unknown: str | None
+
+
+class RankAnswer(Answered):
+    """One backend for a model: whether it fits there, and how many bytes are left (negative: missing)."""
+
+    backend: str
+    fit: str
+    headroom: int | None
+    reason: str | None
+    unobserved: str | None
+    model: dict[str, Any]
+
+
+class PlaceAnswer(Answered):
+    """The backends for a model, the best first."""
+
+    observation: Observation
+    places: list[RankAnswer]

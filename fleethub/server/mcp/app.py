@@ -21,6 +21,7 @@ from fleethub.server.mcp.desk import Desk
 from fleethub.server.mcp.quoted import LARGEST, marked, quoted
 from fleethub.server.mcp.tools import TOOLS, Tool
 from fleethub.views.commands import AS_WRITTEN, Commands
+from fleethub.views.style import seen
 
 log = logging.getLogger(__name__)
 ABOUT = """What runs where in a self-hosted inference fleet, and whether it fits. Ask before you guess: fleet, capacity,
@@ -63,9 +64,10 @@ def build(desk: Desk) -> Server[Any]:
         try:
             texts = await run_sync(_texts, desk, uri)
         except FleetHubError as error:
-            raise MCPError(types.INVALID_PARAMS, desk.site.commands.whole(refusal_of(error).message)) from None
+            says = quoted(desk.site.commands.whole(refusal_of(error).message))
+            raise MCPError(types.INVALID_PARAMS, says) from None
         return types.ReadResourceResult(
-            contents=[types.TextResourceContents(uri=f"{uri}{name}", text=text) for name, text in texts.items()]
+            contents=[types.TextResourceContents(uri=f"{uri}{name}", text=seen(text)) for name, text in texts.items()]
         )
 
     return Server(
@@ -143,6 +145,8 @@ def _called(desk: Desk, tool: Tool, arguments: dict[str, Any]) -> types.CallTool
 
 def _refused(refusal: Refusal, commands: Commands = AS_WRITTEN) -> types.CallToolResult:
     data = quoted(commands.within(refusal.body))
+    if len(marked(data)) > LARGEST:  # whatever stands beside it may be as large as the fleet
+        data = {"error": data["error"], "code": data["code"]}
     return types.CallToolResult(content=[types.TextContent(text=marked(data))], is_error=True)
 
 

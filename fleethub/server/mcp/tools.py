@@ -24,7 +24,14 @@ from fleethub.server.answers import (
     plan_summary,
 )
 from fleethub.server.errors import Refusal
-from fleethub.server.mcp.answers import HistoryAnswer, ProposalAnswer, ProposalsAnswer, VerifyAnswer, WhyAnswer
+from fleethub.server.mcp.answers import (
+    HistoryAnswer,
+    PlaceAnswer,
+    ProposalAnswer,
+    ProposalsAnswer,
+    VerifyAnswer,
+    WhyAnswer,
+)
 from fleethub.server.mcp.desk import Desk
 from fleethub.server.mcp.inputs import (
     FleetInput,
@@ -153,7 +160,7 @@ TOOLS = (
     Tool("capacity", "What fits", "How full each backend's VRAM is, or whether a model fits on a backend.",
          CapacityInput, CapacityAnswer, _capacity),
     Tool("place", "Where a model could go", "Ranks the backends for a model, with the arithmetic.",
-         PlaceInput, CapacityAnswer, _capacity),
+         PlaceInput, PlaceAnswer, _capacity),
     Tool("plan", "What an apply would do", "The changes, drift and findings between the spec and what is there.",
          SeenInput, PlanAnswer, _plan),
     Tool("verify", "Can each node call its models", "Asks the proxies with each node's own key, now. Calls no model.",
