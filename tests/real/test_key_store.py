@@ -34,6 +34,8 @@ def test_a_rotation_reaches_the_running_container_and_is_proved(far: Far) -> Non
     assert oct((far.root / "volta/openclaw.key").stat().st_mode) == "0o100600"
     assert first not in far.file("volta", ".env") + far.file("volta") + far.file("volta", "compose.yaml")
     far.place.plan_is_empty()
+    told = far.place.run("verify", "volta", code=0) + far.place.run("show", "node.volta", code=0)
+    assert first not in told
     far.place.run("rotate", "node.volta", "--yes", code=0)
     assert "key reloaded while it runs, proved by a turn" in far.place.run("plan")
     far.place.apply()
