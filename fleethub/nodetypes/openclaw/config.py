@@ -10,7 +10,6 @@ from typing import Any
 from fleethub.formats import strict
 from fleethub.model.fleet import Node
 from fleethub.nodetypes.endpoints import BARE
-from fleethub.nodetypes.openclaw.keystore import REFERENCE
 from fleethub.nodetypes.openclaw.names import PORT, TUNNELS
 from fleethub.nodetypes.openclaw.wiring import TIMEOUT, ProviderRoute, answer, patience
 
@@ -58,7 +57,7 @@ def hop(route: ProviderRoute) -> dict[str, object]:
         "reference": route.reference,
         "url": to.url,
         "api": route.api,
-        "key": route.api if not to.variable else REFERENCE if to.variable == BARE else f"${{{to.variable}}}",
+        "key": route.api if not to.variable else _written(to.variable),
         "timeout": TIMEOUT,
         "id": to.id,
         "label": to.label,
@@ -68,6 +67,15 @@ def hop(route: ProviderRoute) -> dict[str, object]:
         "reasoning": "reasoning" in model.capabilities,
         "input": ["text", "image"] if "vision" in model.capabilities else ["text"],
     }
+
+
+def _written(variable: str) -> object:
+    """How the config says where a key stands."""
+    if variable == BARE:
+        from fleethub.nodetypes.openclaw.keystore import REFERENCE
+
+        return REFERENCE
+    return f"${{{variable}}}"
 
 
 def finish(node: Node, text: str) -> str:

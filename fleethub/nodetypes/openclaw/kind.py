@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fleethub.nodetypes.found import Adopted, FoundNode, FoundWay
     from fleethub.nodetypes.interface import FileType
     from fleethub.nodetypes.openclaw.checks import ConfigFinding
+    from fleethub.nodetypes.openclaw.wiring import ProviderRoute
     from fleethub.nodetypes.projection import Projection
 
 
@@ -83,7 +84,7 @@ class OpenClaw(Base):
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """Everything that the templates of a node may see."""
-        from fleethub.nodetypes.openclaw import compose, config, env, keystore, wiring
+        from fleethub.nodetypes.openclaw import compose, config, env, wiring
 
         chain, where = wiring.routes(fleet, node), paths(self, node)
         values: dict[str, object] = {
@@ -99,19 +100,30 @@ class OpenClaw(Base):
             "fleet": {"name": fleet.name},
             **config.context(node, chain, self.container),
             **env.context(fleet, node, chain, None if self.container else where["openclaw"]),
-            **keystore.context(fleet, node, chain, where, self.container),
+            **self._stored(fleet, node, chain),
             "managed": [path for role, path in where.items() if role != "fleethub"],
         }
         return {**values, **compose.context(node, where)} if "compose" in where else values
 
+    def _stored(self, fleet: Fleet, node: Node, chain: tuple[ProviderRoute, ...]) -> Mapping[str, object]:
+        """Where its key has a file; ``key_file`` is empty where it has none."""
+        if node.key_store == "env":
+            return {"key_file": "", "key_path": ""}
+        from fleethub.nodetypes.openclaw import keystore
+
+        return keystore.context(fleet, node, chain, paths(self, node), self.container)
+
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """What is wrong with the node's block."""
-        from fleethub.nodetypes.openclaw import block, keystore, wiring
+        from fleethub.nodetypes.openclaw import block, wiring
 
         where = paths(self, node)
         own = block.check(node, where, self.container)
-        stored = keystore.check(node, wiring.routes(fleet, node), where, self.container)
-        found = [*own, *stored, *block.check_urls(fleet, node, self.container)]
+        found = [*own, *block.check_urls(fleet, node, self.container)]
+        if node.key_store == "file":
+            from fleethub.nodetypes.openclaw import keystore
+
+            found += keystore.check(node, wiring.routes(fleet, node), where, self.container)
         return tuple(_findings(node, found))
 
     def finish(self, file: FileType, node: Node, text: Text) -> Text:
