@@ -6,6 +6,7 @@ The order is LiteLLM's own: the key, its end, its routes, its money, its scope, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -86,7 +87,7 @@ def _master(query: RefusedQuery) -> Iterator[Gate]:
         f"take allowed_routes out of {block}; or fleethub apply, which takes off what the spec does not say",
     )
     yield from _limits(row, block)
-    yield _money("its budget", row.spend, row.limits.get("max_budget"), f"raise max_budget in {block}")
+    yield _free(_money("its budget", row.spend, row.limits.get("max_budget"), f"raise max_budget in {block}"), query)
     yield _scope(query, row)
     yield from _team(query, row)
     yield _model(query, query.reading)
@@ -113,6 +114,13 @@ def _money(what: str, spend: float | None, most: object, hint: str) -> Gate:
         return Gate(what, "unknown", f"what is spent of {most:g} is not told")
     says = f"{spend:.2f} of {most:g} spent"
     return _gate(what, spend < most, says, f"{hint}, or wait until it is reset", says)
+
+
+def _free(gate: Gate, query: RefusedQuery) -> Gate:
+    """1.82.0 asks for a key's budget only where the model has a price, which nothing here tells."""
+    if gate.state != "shut" or query.reading is None or not query.reading.version.startswith("1.82."):
+        return gate
+    return replace(gate, state="unknown", says=f"{gate.says}; LiteLLM 1.82 asks only of a model that has a price")
 
 
 def _scope(query: RefusedQuery, row: KeyRow) -> Gate:

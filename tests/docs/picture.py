@@ -9,8 +9,8 @@ import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.docs.scenes import SCENES
-from tests.docs.world import World
+from tests.docs import scenes, scenes_shared  # noqa: F401 - they name the scenes
+from tests.docs.world import SCENES, World
 
 WIDE, HIGH = 1180, 1320
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=1")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs import scenes, scenes_shared  # noqa: F401 - they name the scenes
 from tests.docs.pages import ROOT, Command, blocks, differs
-from tests.docs.scenes import SCENES
-from tests.docs.world import World
+from tests.docs.world import SCENES, World
 from tests.support import MASTER
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md")))
@@ -69,6 +69,12 @@ def run(page: str, command: Command, world: World) -> None:
     assert code == command.code, f"{where}\nended with {code}, not {command.code}:\n{written}"
     wrong = differs(command.shown, written.replace(str(world.shell.home), "~"))
     assert not wrong, f"{where}\nshows what was not written: {wrong}\nthis was:\n{written}"
+
+
+def test_each_scene_is_set_by_a_page() -> None:
+    pages = "".join((ROOT / page).read_text() for page in PAGES)
+    drawn = (ROOT / "tests/docs/picture.py").read_text()
+    assert [name for name in SCENES if f"<!-- scene: {name} -->" not in pages and f'"{name}"' not in drawn] == []
 
 
 def test_what_is_not_run_is_counted() -> None:

@@ -1,8 +1,9 @@
-"""A page's terminal, the systems that it can reach, and the fleet that most pages are about."""
+"""A page's terminal, the systems that it can reach, the fleet that most pages are about, and how a scene is named."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,20 @@ case " $* " in *" -G "*) printf 'hostname far\\nport 22\\nuser ops\\n'; exit ;; 
 for last; do :; done
 exec sh -c "$last"
 """
+
+
+Scene = Callable[["World"], None]
+SCENES: dict[str, Scene] = {}
+
+
+def scene(name: str) -> Callable[[Scene], Scene]:
+    """Name one for the pages."""
+
+    def named(setting: Scene) -> Scene:
+        SCENES[name] = setting
+        return setting
+
+    return named
 
 
 class World:
