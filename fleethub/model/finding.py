@@ -121,7 +121,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     "key.wider-than-wiring": (W, "an adopted key may call more than the wiring needs, and keeps that"),
     "key.unmarked": (W, "a key without a mark is not revoked: without the fleet's seed it cannot be told from others"),
     "key.kept-unproved": (W, "the value of an adopted key is not known, so its new scope is waited for, not proved"),
-    "key.kept-whole": (E, "a node whose whole files are FleetHub's uses an adopted key, whose value FleetHub has not"),
+    "key.kept-whole": (
+        E,
+        "who is brought a key, or whose files are all FleetHub's, uses an adopted one, whose value FleetHub has not",
+    ),
     "key.expired": (W, "a key is past the end that the spec gives it: every call with it is refused"),
     "key.expires-soon": (W, "a key ends soon, as the spec says"),
     "key.limit-stuck": (W, "this LiteLLM cannot clear budget_duration"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -173,3 +174,25 @@ def test_a_lost_lockfile_is_made_again_and_the_key_handed_over_again(
         place.plan_is_empty()
         assert keeper.kept("web") == key
         place.run("destroy", "--auto-approve", code=0)
+
+
+@pytest.mark.parametrize("where", ["command", "file", "env", "type"])
+def test_an_adopted_key_whose_value_is_not_known_is_brought_to_nobody(
+    tmp_path: Path, proxy: LiteLLM, keeper: Keeper, where: str
+) -> None:
+    """Until it has a new value: what would be brought is one that the proxy does not know."""
+    own = Admin(proxy.url).generate(key_alias="web", models=["one"])
+    place = Place(tmp_path / "fleet", fleet(proxy.url).models("one", "two").text)
+    place.run("import", "key.main.web", "--yes", code=0)
+    way = {"command": keeper.argv("put", "web"), "file": "key", "env": {}, "type": "open-webui"}[where]
+    base = {"model": "one", "settle": "0s", where: way, "command": None} | {where: way}
+    place.write(asks(proxy, keeper, **base).table("keys.web", rpm=60).text)
+    assert "key.kept-whole" in place.run("plan", code=3)
+    place.run("apply", "--auto-approve")
+    assert (chat(proxy.url, own, "one")[0], keeper.kept("web")) == (200, "")
+    place.write(asks(proxy, keeper, **base).table("keys.web", rpm=60, generation=2).text)
+    place.apply()
+    folder = place.folder / "consumers/web"
+    found = keeper.kept("web") or next(f.read_text() for n in ("key", ".env") if (f := folder / n).exists())
+    value = re.findall(r"sk-[\w-]+", found)[0]
+    assert (value == own, chat(proxy.url, value, "one")[0]) == (False, 200)

@@ -80,24 +80,25 @@ def wider_than_wiring(item: KeyState) -> list[Finding]:
 
 
 def kept_by_whole_nodes(fleet: Fleet, facts: Facts) -> list[Finding]:
-    """Nodes whose ``.env`` FleetHub would write whole, with a value that it does not have."""
+    """Nodes and consumers that FleetHub would bring a value which it does not have."""
     found = []
     for node in fleet.nodes.values():
-        for proxy in wiring(fleet, node) if node.manage == "whole" else ():
+        for proxy in wiring(fleet, node) if node.manage == "whole" or node.consumer else ():
             address = key_address(proxy, node.key)
             if not fleet.kept_value(address):
                 continue
             reading = facts.of(proxy_source(fleet.proxies[proxy]))
             there = isinstance(reading, ProxyReading) and node.key in reading.keys
+            brought = "is brought its key by FleetHub" if node.consumer else "has files that are all FleetHub's"
+            wire = "" if node.consumer else f'write manage = "wiring" in [nodes.{node.name}], or '
             found.append(
                 Finding(
                     "key.kept-whole",
-                    f"{node.name}'s files are all FleetHub's, and the value of its adopted key "
-                    f"{node.key!r} on {proxy} is not" + ("" if there else ", nor is the key there"),
+                    f"{node.name} {brought}, and the value of its adopted key {node.key!r} on {proxy} is not FleetHub's"
+                    + ("" if there else ", nor is the key there"),
                     node.address,
                     node.place,
-                    f'write manage = "wiring" in [nodes.{node.name}], or raise generation in '
-                    f"[keys.{table_name(node.key)}], which gives it a new value",
+                    f"{wire}raise generation in [keys.{table_name(node.key)}], which gives it a new value",
                 )
             )
     return found
