@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fleethub.model.edit import Waiting
+from fleethub.model.errors import FleetHubError
+from fleethub.operations.history import last_done
 from fleethub.operations.snapshots import Snapshot
 from fleethub.server.access import person_of
 from fleethub.server.approving import waiting_at
 from fleethub.server.encoded import Encoded
 from fleethub.server.errors import Refusal
-from fleethub.server.page_text import aged, page_text, policy
+from fleethub.server.page_text import NOTHING, Kept, aged, page_text, policy
 from fleethub.server.site import Site
-from fleethub.stores.interface import StoreError
 from fleethub.views.commands import AS_WRITTEN, Commands
+
+LAST = 8  # of what was done
 
 
 def page(site: Site) -> APIRouter:
@@ -48,29 +50,30 @@ class Pages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._of: tuple[Snapshot, bool, tuple[Waiting, ...], str] | None = None
+        self._of: tuple[Snapshot, bool, Kept] | None = None
         self._texts: dict[str | None, str] = {}  # by the person who looks: there are few
         self._bodies: dict[str | None, tuple[int | None, Encoded]] = {}
         self._lock = asyncio.Lock()
+        self._kept = NOTHING
 
     async def answer(self, request: Request, given: Mapping[str, str]) -> Response:
         """The page, or what the form's question is answered."""
         site, who = self._site, person_of(request.scope)
         async with self._lock:  # who comes meanwhile waits for what is made anew, and takes no thread
             snapshot = await site.latest()
-            waiting, unread = (site.waiting[1], "") if site.waiting else ((), "")
             if site.waiting_is_old():
-                waiting, unread = await run_in_threadpool(_waiting, site)
+                self._kept = await run_in_threadpool(_kept, site)
+            kept = self._kept
             if given:
-                told = (snapshot, given, site.stale_after, waiting, who, unread, site.commands)
+                told = (snapshot, given, site.stale_after, kept, who, site.commands)
                 return await run_in_threadpool(page_response, *told)
             stale = is_stale(snapshot, site.stale_after)
-            now = (snapshot, stale, waiting, unread)
+            now = (snapshot, stale, kept)
             if self._of is None or self._of[0] is not snapshot or self._of[1:] != now[1:]:
                 self._of, self._texts, self._bodies = now, {}, {}
             if who not in self._texts:
                 nothing: Mapping[str, str] = {}
-                words = (snapshot, nothing, stale, site.stale_after, waiting, who, unread, site.commands)
+                words = (snapshot, nothing, stale, site.stale_after, kept, who, site.commands)
                 self._texts[who], _ = await run_in_threadpool(page_text, *words)
             age = None if snapshot.age is None else int(snapshot.age)
             if who not in self._bodies or self._bodies[who][0] != age:
@@ -88,26 +91,26 @@ def is_stale(snapshot: Snapshot, stale_after: float) -> bool:
     return snapshot.age is not None and snapshot.age > stale_after
 
 
-def _waiting(site: Site) -> tuple[tuple[Waiting, ...], str]:
-    """What agents proposed, and why that is not known: the rest of the page is from before, and stays."""
-    if site.snapshots.latest.fleet_status is None:
-        return (), ""
+def _kept(site: Site) -> Kept:
+    """What the store tells now; where it does not answer, the rest of the page is from before, and stays."""
+    fleet = site.snapshots.latest.fleet
+    if site.snapshots.latest.fleet_status is None or fleet is None:
+        return NOTHING
     try:
-        return waiting_at(site), ""
-    except StoreError as error:
-        return (), str(error)
+        return Kept(waiting_at(site), tuple(last_done(fleet, site.trusting, LAST)))
+    except (FleetHubError, OSError) as error:
+        return Kept(unread=str(error))
 
 
 def page_response(
     snapshot: Snapshot,
     given: Mapping[str, str],
     stale_after: float,
-    waiting: Sequence[Waiting] = (),
+    kept: Kept = NOTHING,
     person: str | None = None,
-    unread: str = "",
     commands: Commands = AS_WRITTEN,
 ) -> Response:
     """HTML with a policy that lets nothing run or load but its own inline parts."""
     stale = is_stale(snapshot, stale_after)
-    text, status = page_text(snapshot, given, stale, stale_after, waiting, person, unread, commands)
+    text, status = page_text(snapshot, given, stale, stale_after, kept, person, commands)
     return Response(aged(text, snapshot.age), status, _headers(), "text/html")

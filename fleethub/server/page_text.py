@@ -19,9 +19,11 @@ from markupsafe import Markup, escape
 from pydantic import ValidationError
 
 from fleethub.model.capacity import Answer, Fit
+from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Waiting
 from fleethub.model.errors import InputError
 from fleethub.model.fleet_status import FleetStatus, KeyStatus, NodeStatus
+from fleethub.model.history import Entry
 from fleethub.model.text import flat, gib, plural
 from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.snapshots import Snapshot
@@ -47,14 +49,27 @@ FITS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the fleet's store tells: what agents proposed, what was done last (the latest first); or why that is not
+    known.
+    """
+
+    waiting: Sequence[Waiting] = ()
+    done: Sequence[Entry] = ()
+    unread: str = ""
+
+
+NOTHING = Kept()
+
+
 def page_text(
     snapshot: Snapshot,
     given: Mapping[str, str],
     stale: bool,
     stale_after: float,
-    waiting: Sequence[Waiting] = (),
+    kept: Kept = NOTHING,
     person: str | None = None,
-    unread: str = "",
     commands: Commands = AS_WRITTEN,
 ) -> tuple[str, int]:
     """The page without its age (see ``aged``), and its status."""
@@ -68,9 +83,8 @@ def page_text(
         "style": style(),
         "script": script(),
         "refresh": REFRESH,
-        "waiting": waiting,
+        "kept": kept,
         "person": person,
-        "unread": unread,
         "age": SECONDS if observed else "",
         "ago": WORDS if observed else "",
         "stale": stale,
@@ -126,6 +140,7 @@ def _template() -> Any:
     )
     environment.filters |= {"gib": gib, "tokens": lambda n: f"{n:,}"}
     environment.filters["rows"] = rows
+    environment.filters["changes"] = lambda changes: [f"{where}: {what}" for where, what in changes.items()]
     environment.globals |= {"plural": plural, "bar_of": picture.bar, "status_of": status_of, "fit_of": fit_of}
     environment.globals |= {"svg_of": svg, "by_force": by_force}
     return environment.get_template("page.html")

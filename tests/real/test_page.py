@@ -255,6 +255,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page) -> No
         "BUTTON",
         "card picture",
         "filter",
+        "SUMMARY",
         "A",
         "BODY",
     ]
@@ -305,6 +306,7 @@ def test_a_person_decides_with_the_keyboard_on_a_phone(browser: Any, decided: tu
         page.find(f"[data-key=a{name}]").send_keys(Keys.ENTER)
         page.until("document.querySelectorAll('[data-proposal]').length === 0")
         page.until("document.activeElement.id === 'proposals-h'")
+        page.until("document.querySelector('#history').textContent.includes('by the agent helper · approved: eva')")
         assert page.run("return document.documentElement.scrollWidth <= innerWidth"), "it fits a phone"
     finally:
         browser.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {}})

@@ -85,6 +85,17 @@ def test_the_page_shows_what_waits_and_a_button_to_a_person_alone(client: TestCl
     assert (back.status_code, back.headers["location"]) == (303, "./#proposals-h")
 
 
+def test_the_page_tells_what_was_done_and_who_proposed_and_approved(client: TestClient, one: Waiting) -> None:
+    body = {"decision": "approve", "plan": one.plan}
+    assert client.post(f"/api/fleet/proposals/{one.id}", json=body, headers=AS_EVA).status_code == 200
+    page = html.unescape(client.get("/").text.partition('id="history"')[2])
+    first, then, *_ = page.split("<li>")[1:]
+    assert f"proposed or planned by the agent {one.agent}" in first
+    assert f"approved: eva, as {one.id}" in first
+    assert one.says in then
+    assert ">propose<" in then
+
+
 def test_one_that_cannot_be_read_takes_no_page_away(client: TestClient, one: Waiting, site: Site) -> None:
     with Workplace(site.path) as workplace:
         workplace.store.put("proposals", "p-later", {"of_a_later_version": True})

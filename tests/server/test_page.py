@@ -73,6 +73,7 @@ def test_all_that_it_says(site: Site, place: Place, world: World, snapshot: Snap
     words = re.sub(r":root \{.*?\nFleetHub\n", "FleetHub\n", words, flags=re.S)
     words = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", words)
     words = re.sub(r"by \S+@\S+,\n[\d-]+ [\d:]+ UTC", "by WHO, WHEN", words)
+    words = re.sub(r"\d{4}-[\d-]+ [\d:]+ UTC\n· [^\n]*@\S+", "WHEN · WHO", words)
     words = re.sub(r"observation is\n\d+ s\nold", "observation is\n0 s\nold", words)
     assert re.sub(r"observed \d+ s ago", "observed N s ago", words) == snapshot
 
