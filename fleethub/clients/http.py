@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
@@ -67,9 +67,14 @@ class Http:
         self._clients: dict[bool, httpx.Client] = {}
         self._making = Lock()
 
+    @cached_property
+    def _through_tls(self) -> bool:
+        """Whether this machine's web proxy is spoken to by TLS; asked once, as a client is made for it once."""
+        return any(way.startswith("https") for way in getproxies().values())
+
     def _client(self, url: str) -> httpx.Client:
         """The client for a URL; certificates are read where TLS may be needed: a fleet of plain HTTP needs none."""
-        tls = not url.lower().startswith("http://") or any(way.startswith("https") for way in getproxies().values())
+        tls = not url.lower().startswith("http://") or self._through_tls
         with self._making:
             if tls not in self._clients:
                 client = self._clients[tls] = self._made(tls)

@@ -74,6 +74,7 @@ class Side:
     ends: ExitStack
     _made: dict[str, Path] = field(default_factory=dict)
     _served: Served | None = None
+    _applied: int = 0
 
     def environment(self) -> dict[str, str]:
         """What its processes find: this tree, and nobody's configuration."""
@@ -108,14 +109,7 @@ class Side:
     def fleet(self, name: str) -> Path:
         """The folder of a fleet that was applied."""
         if name not in self._made:
-            proxy = LiteLLM(models=[deployment("one"), deployment("two")], master_key=MASTER)
-            self.ends.callback(proxy.stop)
-            folder = self._made[name] = self.folder / name.replace(" ", "-")
-            folder.mkdir(parents=True)
-            (folder / "fleet.toml").write_text(head(proxy.url) + FLEETS[name])
-            (folder / "fleet.seed").write_text(SEED)
-            (folder / "fleet.seed").chmod(0o600)
-            trust(folder)
+            folder = self._made[name] = self.laid(name, name.replace(" ", "-"), self.ends)
             self.fleethub(name, "apply", "--auto-approve")
             if name.endswith("drifted"):
                 for i in range(0, 200, 7):
@@ -123,6 +117,25 @@ class Side:
                 self.fleethub(name, "observe")
         trust(self._made[name])
         return self._made[name]
+
+    def laid(self, name: str, where: str, ends: ExitStack) -> Path:
+        """The folder of a fleet that was not applied, with a proxy of its own."""
+        proxy = LiteLLM(models=[deployment("one"), deployment("two")], master_key=MASTER)
+        ends.callback(proxy.stop)
+        folder = self.folder / where
+        folder.mkdir(parents=True)
+        (folder / "fleet.toml").write_text(head(proxy.url) + FLEETS[name])
+        (folder / "fleet.seed").write_text(SEED)
+        (folder / "fleet.seed").chmod(0o600)
+        trust(folder)
+        return folder
+
+    def first_apply(self, name: str) -> float:
+        """Seconds of processor time of the first apply of such a fleet, and of all that it starts at the targets."""
+        self._applied += 1
+        with ExitStack() as ends:
+            folder = self.laid(name, f"applied-{self._applied}", ends)
+            return self.run(sys.executable, "-m", "fleethub", "-C", str(folder), "apply", "--auto-approve", cwd=folder)
 
     def served(self) -> float:
         """Seconds of the server's processor time for 2000 answers to 20 clients."""
@@ -147,6 +160,7 @@ ROWS: dict[str, Callable[[Side], float]] = {
     "plan-10": lambda side: side.fleethub("10 nodes", "plan", "--detailed-exitcode"),
     "plan-100": lambda side: side.fleethub("100 nodes", "plan", "--detailed-exitcode"),
     "plan-1000": lambda side: side.fleethub("1000 nodes", "plan", "--detailed-exitcode"),
+    "apply-100": lambda side: side.first_apply("100 nodes"),
     "plan-200-keys": lambda side: side.fleethub("200 keys", "plan", "--detailed-exitcode"),
     "status-200": lambda side: side.fleethub("200 drifted", "status"),
     "context-200": lambda side: side.fleethub("200 drifted", "context"),
