@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import fleethub
 from fleethub.testing import litellm
 from tests.fleets import deployment, fleet
 from tests.support import MASTER, Place
@@ -53,11 +54,16 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield place
 
 
-@pytest.mark.parametrize(("command", "most"), [("context", 24), ("validate", 182), ("plan", 305)])
-def test_modules_that_are_imported(applied: Place, command: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+#: Of a hundred modules of FleetHub's, how many are imported: a module that is made two of is none more.
+SHARES = {"context": 4, "validate": 29, "plan": 48}
+
+
+@pytest.mark.parametrize("command", SHARES)
+def test_modules_that_are_imported(applied: Place, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
     argv = [sys.executable, "-c", ASKED, "-C", str(applied.folder), command]
     subprocess.run(argv, cwd=applied.folder, check=True, capture_output=True)
     imported = Path(applied.folder, "modules").read_text().split()
     ours = [name for name in imported if name.partition(".")[0] == "fleethub"]
-    assert (len(ours) <= most, HEAVY[command] & {*imported}) == (True, set()), len(ours)
+    share = 100 * len(ours) / len([*Path(fleethub.__file__).parent.rglob("*.py")])
+    assert (share <= SHARES[command], HEAVY[command] & {*imported}) == (True, set()), share
