@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from fleethub.engines.interface import Engine, Server
@@ -37,13 +37,15 @@ def expected(
     facts: Facts,
     planned: Iterable[PlannedModel],
     reached: Reached | None = None,
+    load: Callable[[PlannedModel], Placed] | None = None,
 ) -> dict[str, Placed]:
     """The loads of a planned set by alias, and beside them, as fallbacks, what the proxy may call on its own.
 
-    ``reached``: what ``reached_by`` says of its proxy, for whoever knows it already.
+    ``reached``: what ``reached_by`` says of its proxy, for whoever knows it already; ``load``: who knows the loads.
     """
     entries = tuple(planned)
-    loads = {p.model: sized(fleet.models[p.model], backend, server, facts, primary=p.primary) for p in entries}
+    make = load or (lambda p: sized(fleet.models[p.model], backend, server, facts, primary=p.primary))
+    loads = {p.model: make(p) for p in entries}
     for one in routed(fleet, backend, facts, entries, reached):
         loads[one.model.name] = loaded(one, backend, server, facts)
     return loads

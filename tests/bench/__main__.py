@@ -5,6 +5,7 @@
 * ``GET /api/fleet`` at 200 nodes with 20 clients against a bare route with the same bytes: p99 at most 2
 * ``import --all`` of 200 keys and 100 nodes against the plan after it: at most 2
 * a plan of 1,000 nodes whose lockfile lies in a real PostgreSQL against ``fleet.lock``: at most 1.15
+* a proposal for 1,000 backends and 5,000 models with its diff, against loading their spec, processor time: at most 20
 * admission of 20 models on each of 100 backends against two million plain sums, processor time: at most 15
 
 ``--against REV [ROW ...]`` compares with another commit instead: see ``against.py``.
@@ -31,6 +32,7 @@ from tests.bench.adoption import adoption_ratio
 from tests.bench.against import ROWS, against
 from tests.bench.fleets import deployment, head, trust
 from tests.bench.http import fleet_ratio
+from tests.bench.placement import placement_ratio
 from tests.bench.stores import store_ratio
 from tests.placement.asking import CATALOG, backend, fleet, installed, model
 from tests.support import MASTER, SEED
@@ -154,6 +156,8 @@ def main() -> int:
         return against(asked.against, asked.rows)
     judged = admission() / sums()
     print(f"admission / sums = {judged:.1f} (at most 15)")
+    placed = placement_ratio()
+    print(f"place / load = {placed:.1f} (at most 20)")
     times = plans()
     growth = times[1000] / times[100]
     print(f"t(1000) / t(100) = {growth:.1f} (at most 12)")
@@ -165,7 +169,15 @@ def main() -> int:
     print(f"GET /api/fleet p99 ratio {served:.2f} (at most 2)")
     kept = store_ratio(fleethub)
     print(f"plan on PostgreSQL / on fleet.lock = {kept:.2f} (at most 1.15)")
-    return int(kept > 1.15 or growth > 12 or max(ratios.values()) > 1.7 or judged > 15 or served > 2 or adopted > 2)
+    return int(
+        kept > 1.15
+        or growth > 12
+        or max(ratios.values()) > 1.7
+        or judged > 15
+        or placed > 20
+        or served > 2
+        or adopted > 2
+    )
 
 
 if __name__ == "__main__":

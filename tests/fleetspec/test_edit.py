@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleethub.fleetspec import Loaded, load
-from fleethub.fleetspec.edit import Edited, edited
+from fleethub.fleetspec.edit import Edited, edited, with_values
 from fleethub.model.address import node
 from fleethub.model.edit import Assign, Edit, EditError, Register, Release, SetFields
 
@@ -444,3 +444,39 @@ def means(edit: Edit, old: dict[str, Any], new: dict[str, Any]) -> None:
             group, _, key = name.partition(".")
             assert (block.get(group, {}).get(key) if key else block.get(name)) == value
     assert {k: v for k, v in new.items() if v} == {k: v for k, v in old.items() if v}
+
+
+MANY = {("models", name, "backends"): ["gpu", "other"] for name in ("big", "small", "tiny")}
+MANY |= {("models", "big", "context"): 65536, ("models", "tiny", "backends"): ["gpu"]}
+OTHER = '[backends.other]\nhost = "o"\nproxy = "main"\n[backends.other.ollama]\nurl = "http://o:11434"\n'
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_many_values_at_once_are_what_they_are_one_by_one(ends: str) -> None:
+    remarked = BASE.replace('backends = ["gpu"]', 'backends = [\n  "gpu", # first\n]', 1)
+    text = (remarked + OTHER + VOLTA).replace("\n", ends)
+    at_once = with_values(spec(text), MANY).files["fleet.toml"]
+    one_by_one = text
+    for path, value in MANY.items():
+        made = with_values(spec(one_by_one), {path: value}).files.get("fleet.toml")
+        one_by_one = made.decode() if made is not None else one_by_one
+    assert at_once is not None
+    assert at_once.decode() == one_by_one
+    assert with_values(spec(one_by_one), MANY).files == {}
+
+
+def test_of_many_values_the_one_that_is_not_edited_is_named() -> None:
+    inline = 'models.small = { backends = ["gpu"], route = "ollama_chat/small:8b", context = 32768 }\n'
+    first, _, rest = BASE.partition("[models.small]\n")
+    text = inline + first.removeprefix("#:schema ./fleet.schema.json\n") + rest.partition("context = 32768\n")[2]
+    with pytest.raises(EditError) as caught:
+        with_values(spec(text, OTHER), MANY)
+    assert caught.value.code == "by-hand"
+    assert "models.small" in str(caught.value)
+
+
+def test_a_value_of_a_list_that_is_replaced_keeps_its_place_and_its_remark() -> None:
+    text = BASE.replace('backends = ["gpu"]', 'backends = [\n  "gpu", # the large one\n]', 1) + OTHER
+    made = with_values(spec(text), {("models", "big", "backends"): ["other"]}).files["fleet.toml"]
+    assert made is not None
+    assert 'backends = [\n  "other", # the large one\n]' in made.decode()

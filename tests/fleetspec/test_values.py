@@ -5,6 +5,7 @@ from pydantic_core import PydanticCustomError
 
 from fleethub.fleetspec import values as v
 from fleethub.model.secret import SecretRef
+from tests.fleets import fleet
 
 
 @pytest.mark.parametrize(
@@ -96,3 +97,12 @@ def test_secrets_by_look(text):
 )
 def test_no_secrets(text):
     assert not v.SECRET.search(text)
+
+
+def test_a_pattern_of_place_on_that_names_no_backend_is_an_error() -> None:
+    made = fleet("http://llm:4000", ollama="http://gpu:1").table("backends.gpu", labels={"site": "lab"})
+    for pattern in ("gpu", "g*", "@site", "@site=lab"):
+        assert made.model("m", place_on=[pattern]).loaded.fleet is not None
+    for pattern in ("gpuu", "@site=attic", "@rack"):
+        (finding,) = [f for f in made.model("m", place_on=[pattern]).loaded.findings if f.code == "spec.reference"]
+        assert f'place_on of "m" names no backend: "{pattern}"' in finding.message

@@ -19,7 +19,7 @@ from fleethub.placement.moves.state import State
 __all__ = ["Solved", "TooLarge", "solved"]
 
 #: How often admission may correct the program.
-ROUNDS = 120
+ROUNDS = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from fleethub.placement.moves.program import Program, Row
 from fleethub.placement.moves.state import State
 
 #: Variables at most; a larger fleet is not asked about as a whole.
-LARGEST = 6000
+LARGEST = 2000
 MIB = 1 << 20
 
 #: A model and where it may lie; None: it is taken off.
@@ -92,18 +92,22 @@ def formulated(first: State) -> Formulation:
 
 def _places(form: Formulation) -> None:
     first, problem = form.first, form.problem
+    found: dict[Copy, list[str | None]] = {}
+    count = 0
     for copy in sorted(problem.copies):
-        places: list[str | None] = [copy.backend]
+        places = found[copy] = [copy.backend]
         if first.movable(copy):
-            places += [name for name in first.targets(copy) if _may_hold(first, copy, name)]
+            places += (name for name in first.targets(copy) if _may_hold(first, copy, name))
             if copy in problem.must and len(problem.fleet.models[copy.model].backends) > 1:
                 places.append(None)
+        count += len(places) if len(places) > 1 else 0
+        if count > LARGEST:
+            raise TooLarge
+    for copy, places in found.items():
         if len(places) == 1:
             form.fixed[copy.backend].add(copy.model)
             continue
         for place in places:
-            if len(form.x) == LARGEST:
-                raise TooLarge
             name = form.x[copy, place] = form.program.variable()
             if place is not None:
                 form.of.setdefault(copy, []).append((place, name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from fleethub.model.capacity import by_runner
 from fleethub.model.placing import Copy, Standing
 from fleethub.placement.moves.state import State
 
@@ -11,6 +12,8 @@ from fleethub.placement.moves.state import State
 TRIES = 24
 #: How many of them for a model that makes room for another.
 ROOM_TRIES = 8
+#: And how often in all that is tried in one search: of a large fleet in which much is wrong only the first.
+ROOMS = 200
 
 
 class Greedy:
@@ -19,7 +22,7 @@ class Greedy:
     """
 
     def __init__(self, state: State, tightest: bool) -> None:
-        self.state, self.tightest = state, tightest
+        self.state, self.tightest, self.rooms = state, tightest, ROOMS
 
     def run(self) -> None:
         """Until nothing is found any more; then what was not needed for it goes back."""
@@ -81,7 +84,16 @@ class Greedy:
     def _would_mend(self, copy: Copy, backend: str) -> bool:
         layout = dict(self.state.layout)
         layout[backend] -= {copy.model}
+        if self._too_much(copy, backend):
+            return False
         return not self.state.judge.grade(layout, backend).broken
+
+    def _too_much(self, copy: Copy, backend: str) -> bool:
+        """Whether the others are too much by their bytes alone; what shares a process takes its bytes once."""
+        judge, room = self.state.judge, self.state.judge.room(backend)
+        placed = judge.verdict(self.state.layout, backend).placed
+        others = by_runner(p for p in placed if p.primary and p.model != copy.model and p.needs is None)
+        return room is not None and sum(min(p.upper for p in group) for group in others) > room
 
     def _unpush(self) -> None:
         state = self.state
@@ -106,13 +118,16 @@ class Greedy:
     def _of(self, aliases: Iterable[str]) -> list[Copy]:
         return [self.state.copy_at[Copy(alias, name)] for alias in aliases for name in self.state.where[alias]]
 
-    def _relocate(self, copy: Copy, *, better: bool = False, room: bool = False) -> bool:
+    def _relocate(self, copy: Copy, *, better: bool = False, room: bool = False, tries: int = TRIES) -> bool:
         """Put a model where it may stay. ``better``: only where less is wrong then. ``room``: also where another model
         makes room for it.
         """
         state, source = self.state, self.state.at[copy]
         before, found = state.standing, self._ranked(copy)
-        for target in found[:TRIES]:
+        primary = bool(state.problem.roles.of(copy.backend, copy.model))
+        for target in found[:tries]:
+            if (better and not state.spreads(copy, target)) or (primary and not state.may_hold(copy, target)):
+                continue
             near = {name: state.grades[name] for name in state.near(source, target)}
             mark = state.mark()
             state.put(copy, target)
@@ -125,10 +140,13 @@ class Greedy:
         """Whether one model of a backend can go elsewhere so that this one may stay there; then it is done."""
         state, source = self.state, self.state.at[copy]
         for other in sorted(state.sits(target), key=lambda c: (state.size(c), c)):
+            if not self.rooms:
+                return False
+            self.rooms -= 1
             mark = state.mark()
             near = {name: state.grades[name] for name in state.near(source, target)}
             state.put(copy, target)
-            if self._relocate(other) and state.takes(target, near):
+            if self._relocate(other, tries=ROOM_TRIES) and state.takes(target, near):
                 return True
             state.back(mark)
         return False
@@ -138,7 +156,8 @@ class Greedy:
         state = self.state
         size, sign = state.size(copy), 1 if self.tightest else -1
         known = (name for name in state.targets(copy) if state.grades[name].known)
-        names = sorted(known, key=lambda n: (state.slack[n] < size, sign * state.slack[n], n))
+        need = size + size // 4  # a server may want more than the bytes to be free
+        names = sorted(known, key=lambda n: (state.slack[n] < need, sign * state.slack[n], n))
         others = self._others(copy)
         machines = {state.problem.machine[name] for name in others}
 
@@ -150,7 +169,7 @@ class Greedy:
             n: state.problem.installed(model, state.problem.fleet.backends[n]) is False for n in names[: 3 * TRIES]
         }
         order = {name: at for at, name in enumerate(names)}
-        best = sorted(absent, key=lambda n: (state.slack[n] < size, *together(n), absent[n], order[n]))
+        best = sorted(absent, key=lambda n: (state.slack[n] < need, *together(n), absent[n], order[n]))
         return [*best, *names[3 * TRIES :]]
 
     def _others(self, copy: Copy) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fleethub.model.capacity import AdmissionVerdict, Fit, Placed
+from fleethub.model.capacity import AdmissionVerdict, Fit, Placed, PlannedModel
 from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Fleet, Model
 from fleethub.placement.assess import asked_directly
@@ -106,9 +106,15 @@ class Judge:
             sets = {b: self._planned(layout, b) for b in (name, *beside)}
             group = {b: fleet.backends[b] for b in (name, *beside)}
             here = on_machine(replace(fleet, backends=group), backend, facts, sets)
-        loads = expected(fleet, backend, here.server, facts, self._planned(layout, name), reached)
+        known = None if beside else (lambda p: self._as(p, name))
+        loads = expected(fleet, backend, here.server, facts, self._planned(layout, name), reached, known)
         loads |= asked_directly(fleet, backend, here.server, facts, loads, self._asked.get(name, ()))
         return doubted(here.server.admit(list(loads.values())), here.doubt)
+
+    def _as(self, planned: PlannedModel, backend: str) -> Placed:
+        """A load that was made before, as a primary or as a fallback."""
+        found = self.load(planned.model, backend)
+        return found if planned.primary else replace(found, primary=False)
 
     def _planned(self, layout: Layout, backend: str) -> PlannedSet:
         return planned_on(self.problem.fleet, self.problem.roles, backend, layout[backend])

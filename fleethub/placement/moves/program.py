@@ -9,8 +9,8 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 from fleethub.model.extras import install
 
-#: Nodes of a search at most: a bound of work, not of time, so that two runs end alike.
-NODES = 20_000
+#: Nodes of all searches of a program at most: a bound of work, not of time, so that two runs end alike.
+NODES = 2_000
 
 
 class NoSolver(FleetHubError):
@@ -54,10 +54,9 @@ class Program:
             ("random_seed", 0),
             ("mip_rel_gap", 0.0),
             ("mip_abs_gap", 0.5),
-            ("mip_max_nodes", NODES),
         ):
             self._highs.setOptionValue(option, value)
-        self.count = 0
+        self.count, self.nodes = 0, NODES
 
     def variable(self) -> int:
         """A further variable."""
@@ -78,10 +77,12 @@ class Program:
         """The solution with the smallest sum of costs."""
         for name in range(self.count):
             self._highs.changeColCost(name, costs.get(name, 0.0))
+        self._highs.setOptionValue("mip_max_nodes", max(self.nodes, 1))
         self._highs.clearSolver()
         self._highs.run()
         status, kinds = self._highs.getModelStatus(), self._highspy.HighsModelStatus
         info = self._highs.getInfo()
+        self.nodes -= max(int(info.mip_node_count), 0)
         if status == kinds.kInfeasible:
             return Answer((), True, 0.0)
         found = info.primal_solution_status == 2  # a feasible one

@@ -30,7 +30,7 @@ def propose(fleet: Fleet, facts: Facts, drained: Collection[str] = (), exact: bo
     found = Found(first)
     while True:  # what is found is where the next search begins, until none finds more: so a second run finds nothing
         better = _better(first, found.state, exact)
-        if not better.state.standing < found.state.standing:
+        if not any(better.state.standing) or not better.state.standing < found.state.standing:
             return _placing(first, better)
         found = better
 
@@ -48,7 +48,9 @@ class Found:
 
 def _better(first: State, known: State, exact: bool) -> Found:
     """The best that is found from a state, by moves one by one, and by the solver where those may be beaten."""
-    best = min((known, *(_searched(known, tightest) for tightest in (False, True))), key=lambda s: s.cost)
+    best = min(known, _searched(known, tightest=False), key=lambda s: s.cost)
+    if any(best.standing):
+        best = min(best, _searched(known, tightest=True), key=lambda s: s.cost)
     least = 0 if not any(first.standing) else least_moves(best)
     if not any(best.standing) and least == len(best.moved):
         return Found(best, least, True)

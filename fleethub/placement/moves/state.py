@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fleethub.model.capacity import by_runner, largest
 from fleethub.model.placing import Copy, Standing
 from fleethub.placement.moves.judged import Grade, Judge
 from fleethub.placement.moves.problem import Chain, Problem
@@ -134,6 +135,32 @@ class State:
         self._counts[2] += now.broken - was.broken
         self._counts[3] += len(now.pushed) - len(was.pushed)
 
+    def may_hold(self, copy: Copy, target: str) -> bool:
+        """Whether by its bytes alone a model may stay on a backend: nobody needs to be asked about what may not."""
+        load, room = self.judge.load(copy.model, target), self.judge.room(target)
+        if load.needs is not None or load.remote or room is None:
+            return True
+        verdict = self.judge.verdict(self.layout, target)
+        mine = load.runner or load.tag
+        others = by_runner(p for p in verdict.placed if p.primary)
+        return load.upper + sum(largest(g).upper for g in others if (g[0].runner or g[0].tag) != mine) <= room
+
+    def spreads(self, copy: Copy, target: str) -> bool:
+        """Whether it would leave fewer of its chains on one backend or machine."""
+        source, less = self.at[copy], 0
+        for chain in self.problem.chains_with.get(copy.model, ()):
+            places = (self._places(chain) - self._only_there(chain, copy)) | {target}
+            less += (self.levels[chain] - self._level_of(places)) * len(self.problem.nodes_of[chain])
+        return less > 0 or (source is not None and bool(self.grades[source].pushed or self.grades[source].broken))
+
+    def _only_there(self, chain: Chain, copy: Copy) -> set[str]:
+        """The place that a chain has by this copy alone."""
+        place = self.at[copy]
+        others = (alias for alias in chain[0] if alias != copy.model)
+        if place is None or place in chain[1] or any(place in self.where[alias] for alias in others):
+            return set()
+        return {place}
+
     def _slack(self, name: str) -> int:
         """Bytes that are left beside all that is planned; below zero: too much is. Of what is unknown: nothing."""
         verdict = self.judge.verdict(self.layout, name)
@@ -143,8 +170,13 @@ class State:
 
     def _level(self, chain: Chain) -> int:
         """2: all of it lies on one backend, 1: on one machine, 0: on several."""
+        return self._level_of(self._places(chain))
+
+    def _places(self, chain: Chain) -> set[str]:
         aliases, asked = chain
-        places = {*asked, *(name for alias in aliases for name in self.where[alias])}
+        return {*asked, *(name for alias in aliases for name in self.where[alias])}
+
+    def _level_of(self, places: set[str]) -> int:
         if len(places) < 2:
             return 2
         return int(len({self.problem.machine[name] for name in places}) < 2)
