@@ -71,7 +71,7 @@ def test_the_plan_of_a_rotation_says_what_it_takes() -> None:
 @pytest.mark.parametrize(("before", "after"), [(ENV, FILE), (FILE, ENV)], ids=["into a file", "back"])
 def test_going_from_one_to_the_other_is_one_recreation(before: Spec, after: Spec) -> None:
     world = settled(before)
-    assert changed(world, after).consequence.startswith("container recreated")
+    assert changed(world, after).consequence == "container recreated, hot reload"
     assert activation(world, after).fresh is True
     done = apply(world, plan(world, after)).world
     assert process(done).number == process(world).number + 1

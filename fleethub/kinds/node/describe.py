@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from fleethub.kinds import compare
 from fleethub.kinds.diff import diff
@@ -43,6 +44,8 @@ def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, 
             continue
         lies, applied = told.files.get(file.path), told.applied.get(file.path)
         found_here, lines = describe_file(item.address.name, file, lies, applied)
+        if there is None and file.of.told:
+            lines = replace(lines, consequence="")  # the process that starts with the set reads it
         if there and there.mode not in (None, wanted.mode):
             found.append(FieldChange(("files", file.path, "mode"), there.mode, wanted.mode))
         if there is None and item.seen is not None:
