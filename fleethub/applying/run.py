@@ -6,18 +6,17 @@ A step runs when every step it comes after succeeded; one that failed holds back
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Lock
 
+from fleethub.applying import records
 from fleethub.clients.resolver import SecretError
 from fleethub.kinds import KINDS
 from fleethub.kinds.execution import Context, NotActivated, StepError
 from fleethub.kinds.readdress import lockfile_after
 from fleethub.lockfile.reduce import Fold
-from fleethub.model.address import Address
-from fleethub.model.capacity import PlannedModel
 from fleethub.model.dataclass import dataclass
 from fleethub.model.event import (
     ApplyFinished,
@@ -28,14 +27,12 @@ from fleethub.model.event import (
     StepFailed,
     StepStarted,
 )
-from fleethub.model.observation import AnyLocked, Applied, Lockfile, Pending
-from fleethub.model.plan import Action, Phase, Plan, Step
+from fleethub.model.observation import Applied, Lockfile
+from fleethub.model.plan import Phase, Plan, Step
 from fleethub.model.text import flat, plural
 
 #: Steps of one phase that run at the same time. Settling only waits, so all of it may wait together.
 WORKERS = {Phase.SETTLE: 64, Phase.PROVE: 32}
-#: What a record says beside its phases while it is not known whether the thing is there.
-ENDS = (Action.CREATE, Action.DELETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,7 @@ def apply(
             seed=seed,
             apply=context.apply,
             applied=applied,
-            pending=_pending(plan, lockfile),
+            pending=records.pending(plan, lockfile),
             steps=len(plan.steps),
             id=plan.fleet_id,
             by_name=plan.by_name,
@@ -86,9 +83,9 @@ def apply(
     except KeyboardInterrupt:
         save(run.lockfile)  # with what is pending: the next plan goes on from there
         raise
-    for address, locked in _recorded(plan, run):
+    for address, locked in records.recorded(plan, run.lost):
         run.take(Recorded(address, locked))
-    for address, record in _settled(plan, run, run.lockfile.resources):
+    for address, record in records.settled(plan, run.lost, run.lockfile.resources):
         run.take(Recorded(address, record))
     run.take(
         ApplyFinished(
@@ -96,9 +93,9 @@ def apply(
             tuple(run.done),
             tuple(i for i, _ in run.failed),
             tuple(run.skipped),
-            _planned(plan, lockfile, run),
-            _fits(plan, lockfile),
-            _owed(plan, lockfile, run, applied.at),
+            records.planned(plan, lockfile, run.lockfile, not run.failed and not run.skipped),
+            records.fits(plan, lockfile),
+            records.owed(plan, lockfile, run.lost, applied.at),
         )
     )
     save(run.lockfile)
@@ -207,99 +204,3 @@ class _Run:
             before = self._fold.record(step.address)
             locked = replace(locked, pending=before.pending if before else None)
         self.take(StepDone(step.id, step.address, phase, locked, step.removes, notes))
-
-
-def _pending(plan: Plan, lockfile: Lockfile | None) -> dict[Address, AnyLocked]:
-    """The intent of every resource with a step that changes it, merged with an intent that a crash left."""
-    found: dict[Address, AnyLocked] = {}
-    by_address: dict[Address, list[Step]] = {}
-    for step in plan.steps:
-        by_address.setdefault(step.address, []).append(step)
-    for change in plan.changes:
-        steps = by_address.get(change.address, [])
-        if not any(s.locked is not None or s.removes or s.phase is Phase.DELIVER for s in steps):
-            continue
-        before = lockfile.resources.get(change.address) if lockfile else None
-        wanted = change.locked
-        phases = tuple(dict.fromkeys(s.phase.name.lower() for s in steps))
-        if change.action in ENDS:
-            phases = (change.action.value, *phases)
-        needs = dict(wanted.needs) if wanted else {}
-        for address, entries in (before.pending.needs if before and before.pending else {}).items():
-            needs[address] = needs.get(address, frozenset()) | entries
-        # of what was never there, the record is where it is made now
-        start = replace(wanted, attrs=None, needs={}, shape="") if wanted and not (before and before.attrs) else before
-        if start is not None:
-            # of what goes, an intent that a crash left is all that tells what was made
-            left = before.pending if before else None
-            kind = KINDS[change.address.kind]
-            attrs = kind.begun(wanted.attrs, left) if wanted else left.attrs if left else None
-            generation = wanted.generation if wanted else left.generation if left else 0
-            found[change.address] = replace(
-                start,
-                pending=Pending(phases, attrs, needs, generation),
-            )
-    return found
-
-
-def _planned(plan: Plan, lockfile: Lockfile | None, run: _Run) -> Mapping[str, tuple[PlannedModel, ...]]:
-    """The planned sets; when something failed, a newcomer counts as admitted only if a key reaches it by now.
-
-    So it is where a part of the fleet was left out; what was admitted there and is still reached stays beside.
-    """
-    if not run.failed and not run.skipped and not plan.left_out:
-        return plan.planned
-    before = lockfile.planned if lockfile else {}
-    reached = {
-        m
-        for a, record in run.lockfile.resources.items()
-        for m in (KINDS[a.kind].grants(record.attrs) if record.attrs else ())
-    }
-    found = {
-        backend: tuple(e for e in entries if any(e.same(b) for b in before.get(backend, ())) or e.model in reached)
-        for backend, entries in plan.planned.items()
-    }
-    for backend, entries in before.items() if plan.left_out else ():
-        now = {e.model for e in found.get(backend, ())}
-        still = (e for e in entries if e.model in reached and e.model not in now)
-        found[backend] = tuple(sorted((*found.get(backend, ()), *still), key=lambda e: (e.model, e.context)))
-    return {backend: entries for backend, entries in found.items() if entries}
-
-
-def _fits(plan: Plan, lockfile: Lockfile | None) -> Mapping[str, str]:
-    """What is said of the sets; nothing new of a fleet of which a part was left out."""
-    return plan.fits if not plan.left_out else lockfile.fits if lockfile else {}
-
-
-def _owed(plan: Plan, lockfile: Lockfile | None, run: _Run, now: str) -> Mapping[Address, str]:
-    """What this apply could not do, with the time of the first that could not; of what it left out nothing is known."""
-    before = lockfile.owed if lockfile else {}
-    undone = {s.address for s in plan.steps if s.id in run.lost}
-    undone |= {change.address for change in plan.changes if change.blockers}
-    return {a: before.get(a, now) for a in undone} | {a: before[a] for a in plan.left_out or () if a in before}
-
-
-def _recorded(plan: Plan, run: _Run) -> Iterable[tuple[Address, AnyLocked | None]]:
-    """Where only the lockfile is behind; a record whose thing another takes over stays until that one has it."""
-    undone = {s.address for s in plan.steps if s.id in run.lost}
-    for change in plan.changes:
-        if change.action is Action.RECORD and not {change.after, change.address} & undone:
-            yield change.address, change.locked
-
-
-def _settled(plan: Plan, run: _Run, records: Mapping[Address, AnyLocked]) -> Iterable[tuple[Address, AnyLocked]]:
-    """Take the intent off every resource whose steps all succeeded; what is held back keeps a contract pending."""
-    held = {c.address: c for c in plan.changes if c.blockers}
-    touched: dict[Address, bool] = {}
-    for step in plan.steps:
-        touched[step.address] = touched.get(step.address, True) and step.id not in run.lost
-    recorded = {step.address for step in plan.steps if step.locked is not None or step.removes}
-    for address, whole in touched.items():
-        record = records.get(address)
-        if record is None or not whole or address not in recorded:
-            continue
-        pending = None
-        if address in held and record.pending is not None:
-            pending = replace(record.pending, phases=("contract",))
-        if record.pending != pending:
-            yield address, replace(record, pending=pending)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
-from typing import Any
 
-from fleethub.applying import run
+from fleethub.applying import records
 from fleethub.clients.resolver import SecretResolver
 from fleethub.kinds.readdress import lockfile_after
 from fleethub.lockfile.reduce import replay
+from fleethub.model import observation
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
 from fleethub.model.plan import Phase, Plan, Step
 from tests.fleets import Spec
@@ -62,8 +61,8 @@ def apply(
         serial=serial,
         seed=fingerprinter.seed_fingerprint() or (before.seed if before else ""),
         apply=f"{by}-{serial}",
-        applied=run.Applied(),
-        pending=run._pending(decided, before),
+        applied=observation.Applied(),
+        pending=records.pending(decided, before),
         id=decided.fleet_id,
         by_name=decided.by_name,
         renamed=decided.renamed,
@@ -98,13 +97,12 @@ def apply(
             record = replace(record, pending=had.pending if had else None)
         take(StepDone(step.id, step.address, step.phase.name.lower(), record, step.removes))
     lost = {name for name, _ in made.failed}.union(made.skipped)
-    told: Any = SimpleNamespace(failed=made.failed, skipped=made.skipped, lost=lost, lockfile=lockfile)
-    for address, recorded in run._recorded(decided, told):
+    for address, recorded in records.recorded(decided, lost):
         take(Recorded(address, recorded))
-    for address, whole in run._settled(decided, told, lockfile.resources):
+    for address, whole in records.settled(decided, lost, lockfile.resources):
         take(Recorded(address, whole))
-    planned, fits = run._planned(decided, before, told), run._fits(decided, before)
-    take(ApplyFinished(serial, planned=planned, fits=fits, owed=run._owed(decided, before, told, NOW)))
+    planned, fits = records.planned(decided, before, lockfile, not lost), records.fits(decided, before)
+    take(ApplyFinished(serial, planned=planned, fits=fits, owed=records.owed(decided, before, lost, NOW)))
     made.world = replace(made.world, lockfile=lockfile)
     return made
 
