@@ -26,6 +26,8 @@ OUTSIDE = (
     ("docs/performance.md", "python -m tests.bench.start", MINUTES),
     ("docs/performance.md", "python -m tests.bench.growth", MINUTES),
     ("docs/performance.md", "python -m tests.bench --against", f"{MINUTES}, beside another commit"),
+    ("docs/performance.md", "python -m tests.bench.http", MINUTES),
+    ("docs/performance.md", "FLEETHUB_SOAK_MINUTES=10 python -m pytest", f"{MINUTES}; .ci/run has a short row"),
     ("docs/performance.md", "make bench ", f"{MINUTES}; a step of .ci/run"),
     ("docs/performance.md", "make bench-ssh", f"{MINUTES}; a step of .ci/run"),
     ("docs/sessions.md", "curl -s http://localhost:3101", "a TangleClaw with its page; seen on 5.14.0"),
