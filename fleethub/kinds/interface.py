@@ -247,6 +247,10 @@ class Kind(Generic[A, M, T]):
         """Of a consumer: why it may not be changed now, by itself."""
         return ()
 
+    def wired(self, item: ResourceState[A, M, T]) -> bool:
+        """Of a consumer: whether it may call anything with what is there of it, so that a change makes nothing worse."""
+        return item.seen is not None
+
     def rewired(self, item: ResourceState[A, M, T]) -> bool:
         """Of a consumer: whether a change alters what it calls, where or with what, so that it waits for a proof."""
         return False

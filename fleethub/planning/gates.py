@@ -71,7 +71,8 @@ def gate(state: PlanningState, fleet: Fleet, facts: Facts) -> None:
         gates += kind.gates(runs, facts)
         loads = kind.loads(item, fleet)
         gates += [why for pair, why in state.refused.items() if pair in loads]
-        before = item.locked.needs if item.locked else {}
+        # what lacks a file of its wiring calls nothing yet, whatever is recorded of it
+        before = item.locked.needs if item.locked and kind.wired(item) else {}
         rewired = kind.rewired(item)
         for thing, entries in item.want.needs.items():
             if thing in state.barred and before.get(thing) is None:

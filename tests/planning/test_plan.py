@@ -87,6 +87,14 @@ def test_a_model_that_the_proxy_lacks_is_not_wired() -> None:
     assert "node.a/deliver" not in steps(made)
 
 
+def test_a_node_of_which_a_half_is_left_is_not_wired_to_a_model_that_the_proxy_lost() -> None:
+    lost = settled(ONE).at_proxy(lambda proxy: replace(proxy, models=frozenset({"two"})))
+    for path in (".env", "openclaw.json"):
+        made = plan(lost.at_file("nodes/a", path, None), ONE, repair=True)
+        assert actions(made)["node.a"] == "blocked", path
+        assert "so every call for it would be refused" in reasons(made)
+
+
 def test_a_limit_is_one_update_that_no_node_waits_for() -> None:
     made = plan(settled(ONE), ONE.key("a", rpm=60))
     assert actions(made) == {"key.main.a": "update"}

@@ -178,6 +178,12 @@ def outrun(item: NodeState) -> Blocker | None:
     return None
 
 
+def lacks_wiring(item: NodeState) -> bool:
+    """Whether a file that says what the node calls, where or with which key is not there: then it calls nothing."""
+    there: Mapping[str, FileAttrs] = item.seen.attrs.files if item.seen else {}
+    return item.want is None or any(f.of.wiring and f.path not in there for f in item.want.material.files)
+
+
 def touches_wiring(item: NodeState) -> bool:
     """Whether a delivery changes what the node calls, where, or with which key: then it needs a proof."""
     return any(file.of.wiring for file in changed_files(item))

@@ -245,6 +245,12 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
         return gates(item, facts)
 
+    def wired(self, item: NodeState) -> bool:
+        """Whether each file that says what it calls, where and with which key lies there."""
+        from fleethub.kinds.node.delivery import lacks_wiring
+
+        return not lacks_wiring(item)
+
     def rewired(self, item: NodeState) -> bool:
         """Whether its config or its environment changes."""
         from fleethub.kinds.node.delivery import touches_wiring
