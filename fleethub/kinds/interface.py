@@ -248,7 +248,7 @@ class Kind(Generic[A, M, T]):
         return ()
 
     def wired(self, item: ResourceState[A, M, T]) -> bool:
-        """Of a consumer: whether it may call anything with what is there of it, so that a change makes nothing worse."""
+        """Of a consumer: whether it may call something with what is there of it: a change then makes nothing worse."""
         return item.seen is not None
 
     def rewired(self, item: ResourceState[A, M, T]) -> bool:
