@@ -88,7 +88,10 @@ def known(fleet: Fleet) -> Lockfile | None:
 
 def moved_away(fleet: Fleet, store: Store) -> str:
     """Where the state was taken from beside a spec that still has it there, as who took it says; empty: nowhere."""
-    held = store.holder() if not fleet.state.store else None
+    try:
+        held = store.holder() if not fleet.state.store else None
+    except OSError:  # whoever would take the lock is told what is in its way
+        return ""
     return held.message if held is not None and held.message.startswith(MOVED) else ""
 
 
