@@ -167,6 +167,13 @@ def a_narrowed_key(world: World) -> None:
         row["models"] = ["qwen3-32b"]
 
 
+@scene("a consumer that is no node")
+def a_consumer(world: World) -> None:
+    """A script in cron, which reads its key from a file."""
+    spec = world.shell.folder / "fleet.toml"
+    spec.write_text(spec.read_text() + '\n[consumers.nightly]\nmodel = "qwen3-32b"\nfile = "key"\n')
+
+
 @scene("a model in memory")
 def a_loaded_model(world: World) -> None:
     """Somebody called qwen3-32b a moment ago."""
