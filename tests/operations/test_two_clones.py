@@ -102,7 +102,7 @@ def at_once(world: World, *clones: Clone) -> None:
 
     def before(record: Record) -> None:
         if record.method == "POST" and next(writes) < len(clones):
-            planned.wait(20)
+            planned.wait(120)  # for processes that start while the machine is busy
 
     for clone in clones:
         clone.run("validate", code=0)  # this machine trusts what it names

@@ -292,12 +292,12 @@ def answers_in_its_place(town: Town) -> None:
 
 def test_a_call_that_hangs(place: Place, town: Town, hang: Callable[[str], None]) -> None:
     hang("/v1/chat/completions")
-    assert codes(place, "--live", "--timeout", "2") == ["verify.hangs"]
+    assert codes(place, "--live", "--timeout", "4") == ["verify.hangs"]
 
 
 def test_a_call_that_hangs_from_the_node(place: Place, node: Node, hang: Callable[[str], None]) -> None:
     hang("/v1/chat/completions")
-    assert codes(place, "--live", "--timeout", "2") == ["verify.hangs"]
+    assert codes(place, "--live", "--timeout", "4") == ["verify.hangs"]
 
 
 @pytest.fixture
