@@ -59,9 +59,12 @@ def run(looked: LookResult, asked: PlaceInput) -> Outcome[Placing]:
 
 
 def shown(path: Path, looked: LookResult, asked: PlaceInput) -> Outcome[PlaceResult]:
-    """The same with the diff of the spec; writes nothing. Raises AskError, EditError, SpecError."""
+    """The same with the diff of the spec, which is empty where that was changed since it was looked at; writes nothing.
+    Raises AskError and EditError.
+    """
     done, spec = run(looked, asked), load(path)
-    return Outcome(PlaceResult(done.data, tuple(diff_of(spec, done.data))), done.exit)
+    diff = tuple(diff_of(spec, done.data)) if spec.digest == looked.fleet.digest else ()
+    return Outcome(PlaceResult(done.data, diff), done.exit)
 
 
 def diff_of(spec: Loaded, found: Placing) -> Iterable[str]:

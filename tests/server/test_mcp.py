@@ -81,6 +81,10 @@ def test_what_runs_where_and_what_fits(desk: Desk) -> None:
     assert [node["name"] for node in call(desk, "fleet", node="a")["nodes"]] == ["a"]
     assert call(desk, "capacity")["backends"]
     assert call(desk, "place", model="gpt-oss-20b")["places"]
+    assert call(desk, "place")["summary"]["moves"] == 0
+    drained = call(desk, "place", drain=["gpu"])
+    assert drained["summary"]["after"]["leaving"] > 0
+    assert any(line["type"] == "left" and line["lacks"] for line in drained["proposal"])
     assert call(desk, "plan")["changes"] == []
     assert call(desk, "verify", nodes=["a"])["exit"] == 0
     assert call(desk, "history")["lines"]
@@ -98,6 +102,8 @@ WRONG = (
     ("assign", {"node": "a", "model": "gpt-oss-20b"}, "VALIDATION"),
     ("fleet", {"node": "zz"}, "NOT_FOUND"),
     ("place", {"model": "zz"}, "NOT_FOUND"),
+    ("place", {"drain": ["zz"]}, "NOT_FOUND"),
+    ("place", {"model": "gpt-oss-20b", "drain": ["gpu"]}, "QUESTION"),
     ("no-tool", {}, "NOT_FOUND"),
     ("assign", {"node": "zz", "model": "gpt-oss-20b", "project": "P"}, "NOT_FOUND"),
 )

@@ -98,7 +98,12 @@ class RankAnswer(Answered):
 
 
 class PlaceAnswer(Answered):
-    """The backends for a model, the best first."""
+    """For a model its backends, the best first (``places``). Else a ``proposal`` for the whole fleet, of which nothing
+    is written: moves, sums, what is left and the spec's diff, by ``type``; ``summary`` counts what is wrong before
+    and after.
+    """
 
     observation: Observation
-    places: list[RankAnswer]
+    places: list[RankAnswer] | None = None
+    proposal: list[dict[str, Any]] | None = None
+    summary: dict[str, Any] | None = None

@@ -30,10 +30,11 @@ class FleetInput(SeenInput):
 
 
 class PlaceInput(CapacityInput):
-    """Where a model could go."""
+    """Where one model could go; without a model, where all of the fleet should lie."""
 
-    model: Annotated[Label, Field(description="an alias, an installed tag, or any name with params")]
+    model: Annotated[Label | None, Field(description="an alias, an installed tag, or any name with params")] = None
     backend: None = None
+    drain: Annotated[tuple[Name, ...], Field(max_length=64, description="Without model: backends to be emptied.")] = ()
 
 
 class VerifyNodesInput(Nothing):

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Proposal, Waiting
 from fleethub.operations import history, proposals, reasons
+from fleethub.operations import place as placing
 from fleethub.operations import verify as verifying
 from fleethub.operations.inputs import AssignInput, CapacityInput, NodeInput, RegisterInput, ReleaseInput
 from fleethub.server.answers import (
@@ -46,6 +47,7 @@ from fleethub.server.reading import capacity_data
 from fleethub.server.site import looked
 from fleethub.verifying.view import verify_data
 from fleethub.views.log import entry_data
+from fleethub.views.place import placing_data, summary_data
 from fleethub.views.reasons import why_data
 
 
@@ -86,6 +88,21 @@ def _only(rows: list[dict[str, Any]], field: str, name: str, what: str) -> list[
 def _capacity(desk: Desk, asked: CapacityInput) -> dict[str, Any]:
     seen = desk.seen()
     return {"observation": observation(seen, desk.site.stale_after), **capacity_data(looked(seen), asked)}
+
+
+def _place(desk: Desk, asked: PlaceInput) -> dict[str, Any]:
+    if asked.model is not None:
+        if asked.drain:
+            raise Refusal("QUESTION", "drain is about the whole fleet: leave out model")
+        return _capacity(desk, CapacityInput.model_validate(asked.model_dump(exclude={"drain"}, exclude_none=True)))
+    seen = desk.seen()
+    there = looked(seen)
+    if unknown := [name for name in asked.drain if name not in there.fleet.backends]:
+        raise Refusal("NOT_FOUND", f"no backend is called {unknown[0]!r}", known=sorted(there.fleet.backends))
+    done = placing.shown(desk.site.path, there, placing.PlaceInput(tuple(asked.drain)))
+    found = done.data.placing
+    body = {"proposal": placing_data(found, done.data.diff), "summary": {"exit": int(done.exit), **summary_data(found)}}
+    return {"observation": observation(seen, desk.site.stale_after), **body}
 
 
 def _plan(desk: Desk, asked: SeenInput) -> dict[str, Any]:
@@ -159,8 +176,8 @@ TOOLS = (
          FleetInput, FleetAnswer, _fleet),
     Tool("capacity", "What fits", "How full each backend's VRAM is, or whether a model fits on a backend.",
          CapacityInput, CapacityAnswer, _capacity),
-    Tool("place", "Where a model could go", "Ranks the backends for a model, with the arithmetic.",
-         PlaceInput, PlaceAnswer, _capacity),
+    Tool("place", "Where models should lie", "Ranks the backends for a model; without one it proposes moves.",
+         PlaceInput, PlaceAnswer, _place),
     Tool("plan", "What an apply would do", "The changes, drift and findings between the spec and what is there.",
          SeenInput, PlanAnswer, _plan),
     Tool("verify", "Can each node call its models", "Asks the proxies with each node's own key, now. Calls no model.",
