@@ -183,11 +183,12 @@ def _masked(
         if runtime == "rocm" and variable != "ROCR_VISIBLE_DEVICES":
             alternatives |= {*MASKS["rocm"][1:]}
         applied = f"{variable}={value}"
-        chosen = _chosen(value, left, parts)
+        ends = variable == "CUDA_VISIBLE_DEVICES" and runtime == "cuda"
+        chosen = _chosen(value, left, parts, ends=ends)
         if chosen is None:
             return None, applied, ()
-        if variable == "CUDA_VISIBLE_DEVICES" and runtime == "cuda" and _by_number(value, left, environment):
-            other = _chosen(value, sorted(left, key=lambda card: -card.total), parts) or ()
+        if ends and _by_number(value, left, environment):
+            other = _chosen(value, sorted(left, key=lambda card: -card.total), parts, ends=ends) or ()
             if (a := sum(c.total for c in chosen)) != (b := sum(c.total for c in other)):
                 doubt.append(
                     f"{applied} counts the fastest card as 0, and nvidia-smi the first on the bus: the smaller is "
@@ -206,15 +207,21 @@ def _by_number(value: str, left: Sequence[Card], environment: Mapping[str, str])
     return numbers and environment.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID" and len({c.total for c in left}) > 1
 
 
-def _chosen(value: str, left: Sequence[Card], parts: Mapping[int, Sequence[Card]]) -> tuple[Card, ...] | None:
-    """The cards that a mask names, in its order; it ends at -1. None: a token that names no card."""
+def _chosen(
+    value: str, left: Sequence[Card], parts: Mapping[int, Sequence[Card]], *, ends: bool
+) -> tuple[Card, ...] | None:
+    """The cards that a mask names, in its order; it ends at -1. None: a token that names no card.
+
+    ``ends``: it ends there too, as CUDA documents it ("only the devices whose index precedes the invalid index are
+    visible"); where the first names none, it may as well be that the cards are not those that the server sees.
+    """
     found: list[Card] = []
     for token in (token.strip() for token in value.split(",")):
         if token in ("", "-1"):
             break
         card = _named(token, left, parts)
         if card is None:
-            return None
+            return tuple(found) if ends and found else None
         if card not in found:
             found.append(card)
     return tuple(found)

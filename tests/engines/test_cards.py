@@ -46,6 +46,8 @@ def read(*gpus: GpuState, **more: object) -> GpuReading:
         ({"CUDA_VISIBLE_DEVICES": "GPU-2222"}, [8]),
         ({"CUDA_VISIBLE_DEVICES": "GPU-22"}, [8]),
         ({"CUDA_VISIBLE_DEVICES": "1,-1,0"}, [8]),
+        ({"CUDA_VISIBLE_DEVICES": "0,9"}, [48]),  # CUDA's rule: those before the first that is none
+        ({"CUDA_VISIBLE_DEVICES": "1,GPU-9999,0"}, [8]),
         ({"CUDA_VISIBLE_DEVICES": "-1"}, []),
         ({"CUDA_VISIBLE_DEVICES": ""}, []),
         ({"NVIDIA_VISIBLE_DEVICES": "all"}, [48, 8]),
@@ -152,3 +154,10 @@ def test_no_odd_answer_ends_in_fits(seen: GpuReading, fits: Fit, code: str) -> N
     said = [finding for finding in found.findings if finding.code == code]
     assert said
     assert all('name = "RTX A6000"' not in finding.hint for finding in said)
+
+
+def test_only_cudas_own_mask_ends_at_what_is_no_card() -> None:
+    """A container is given nothing by a card that is not there, and of ROCm's masks no such rule is documented."""
+    assert cards(read(*FOUR), 24, env={"NVIDIA_VISIBLE_DEVICES": "0,9"}).declared
+    seen = GpuReading(RADEON, (), None, "rocm-smi")
+    assert cards(seen, 24, env={"HIP_VISIBLE_DEVICES": "0,9"}).declared
