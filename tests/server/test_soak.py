@@ -149,7 +149,7 @@ def soaked(folder: Path, nodes: int, seconds: float, growth: float) -> None:
                 while time.monotonic() < end and not soak.wrong:
                     held.append(process.held())
                     time.sleep(seconds / 200)
-            assert soak.wrong == []
+            assert soak.wrong == [], served.stop()[1]
             soak.command("apply", "--auto-approve")
             _nothing_lost(soak, served, nodes)
             served.until(lambda: _idle(served, process, held[0]))
