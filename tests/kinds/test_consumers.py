@@ -163,6 +163,20 @@ def test_a_restart_that_nobody_agreed_to_holds_its_consumer_back() -> None:
     assert settle(FAR.fleet, None, Trusting((*origins, "command:systemctl restart web"))).blocks == {}
 
 
+@pytest.mark.parametrize("far", [False, True])
+def test_another_way_at_one_target_leaves_no_key_of_the_last_one(far: bool) -> None:
+    at = {"target": "ssh://ops@chat/srv/web"} if far else {}
+    ways = ({"file": "key"}, {"env": {}}, {"type": "codex"}, {"type": "open-webui"}, {"file": "key"})
+    world = World.of(ENV)
+    for way in ways:
+        spec = asks(fleet(), settle="0s", **at, **way)
+        world = apply(world, plan(world, spec)).world
+        assert plan(world, spec).changes == ()
+        (node,) = world.nodes.values()
+        holders = {path for path, (data, _) in node.files.items() if b"sk-" in data} - {".env"}
+        assert holders == {{"file": "key", "type": "fleethub.key"}[n] for n in way if way[n] in ("key", "codex")}
+
+
 def test_a_restart_that_failed_is_made_good_by_the_next_apply() -> None:
     """Also of a ``.env`` that was somebody else's: nothing in it is new by then, and its program runs without it."""
     at = FAR.fleet.nodes["web"].target

@@ -43,8 +43,10 @@ def foreign_paths(item: NodeState) -> list[str]:
 
 
 def stale_paths(item: NodeState) -> set[str]:
-    """Files of ours that are no longer part of the node; one that is left to its operator keeps them."""
-    if item.want is not None and is_wired(item.want.attrs):
+    """Files of ours that are no longer part of the node; one that is left to its operator keeps them, but no consumer:
+    its key would lie there for good.
+    """
+    if item.want is not None and is_wired(item.want.attrs) and not item.want.material.node.consumer:
         return set()
     return set(own_files(item)) - set(item.want.attrs.files if item.want else ())
 

@@ -48,8 +48,10 @@ def observe(
             "the fleet's seed does not resolve, so which files are FleetHub's is not known", context.facts.at
         )
     known = fingerprints(locked)
-    # where FleetHub is told to leave files to an operator, what it wrote there before is his too
-    expected = set(want.attrs.files if want else ()) | (set() if want and is_wired(want.attrs) else known.keys())
+    # where FleetHub is told to leave files to an operator, what it wrote there before is his too; not a consumer's key
+    wired = want is not None and is_wired(want.attrs)
+    ours = {path for path, texts in known.items() if texts and want is not None and want.material.node.consumer}
+    expected = set(want.attrs.files if want else ()) | (ours if wired else known.keys())
     try:
         files = {
             path: _file(path, reading.files[path], want, locked, context.fingerprinter)
