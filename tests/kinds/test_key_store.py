@@ -110,6 +110,25 @@ def test_a_crash_between_the_file_and_the_process_is_gone_on_with() -> None:
     assert plan(whole, spec).changes == ()
 
 
+@pytest.mark.parametrize("base", [FILE, HAND], ids=["container", "by hand"])
+@pytest.mark.parametrize("after", ["another text", "no mark"])
+def test_a_key_that_was_delivered_and_not_told_is_told_with_whatever_comes_next(base: Spec, after: str) -> None:
+    """A config that is taken over would read the file by itself; a text for agents, or a mark, does not."""
+    base = base.table("nodes.a", files={"fleethub": "workspace/FLEETHUB.md"})
+    world, spec = running(base), rotated(base)
+    decided = plan(world, spec)
+    delivered = [step.phase for step in decided.steps].index(Phase.DELIVER) + 1
+    half = apply(world, decided, crash=delivered).world
+    if after == "no mark":
+        half = half.at_node(THERE, lambda node: replace(node, mark=None))
+    else:
+        spec = spec.table("nodes.a", owner="ann")
+    done = apply(half, plan(half, spec))
+    assert [one for each in done.worlds for one in denied(each)] == []
+    assert process(done.world).key == done.world.nodes[THERE].files[KEY][0]
+    assert plan(done.world, spec).changes == ()
+
+
 def test_a_key_file_that_somebody_changed_is_drift_without_its_value() -> None:
     world = settled(FILE)
     for other in (world.at_file(THERE, KEY, b"sk-by-hand\n", 0o600),

@@ -68,6 +68,15 @@ def telling(want: NodeResource | None) -> Query | None:
     return kind.tell(want.material.node) if kind is not None else None
 
 
+def knows_its_key(item: NodeState) -> bool:
+    """Whether nothing changes of what its process must be told of, and an apply has told it of that.
+
+    What was delivered, and its mark does not say is in use, was not told: the file alone lies there as it is wanted.
+    """
+    used = item.seen is not None and bool(item.seen.attrs.activated)
+    return used and to_deliver(item) and all(file.of.hot for file in changed_files(item))
+
+
 def needs_restart(item: NodeState) -> bool:
     """Whether its process must be a new one for what is wanted: a changed config is taken over while it runs, and
     files that are put back as they were applied are what it runs with, unless an apply that broke off began others.

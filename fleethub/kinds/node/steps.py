@@ -16,6 +16,7 @@ from fleethub.kinds.node.delivery import (
     changed_files,
     ending,
     is_host,
+    knows_its_key,
     needs_restart,
     own_files,
     restart_by_hand,
@@ -56,10 +57,8 @@ def steps(item: NodeState) -> Work:
     probe = kind.probe(node) if kind else Probe()
     host = is_host(node)
     restart = host and needs_restart(item)
-    tell = telling(item.want)
     changed = {file.path for file in changed_files(item)}
-    if to_deliver(item) and all(file.of.hot for file in item.want.material.files if file.path in changed):
-        tell = None  # its key is as it was
+    tell = None if knows_its_key(item) else telling(item.want)
     activate = Activate(
         item.want.source,
         kind.activation(node) if kind else (),
