@@ -21,6 +21,14 @@ from tests.support import MASTER, Place
 
 pytestmark = pytest.mark.real
 MODELS = ("one", "two")
+NOWHERE = "http://127.0.0.1:9"
+#: What they may not do beside it: nothing leaves this machine, nobody is counted, nothing replaces itself.
+QUIET = {
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE),
+    **{"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
+    **{"DISABLE_TELEMETRY": "1", "DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
+    **{"CONTINUE_METRICS_ENABLED": "0", "CONTINUE_CLI_AUTO_UPDATED": "true", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+}
 
 
 def program(name: str) -> str:
@@ -72,7 +80,11 @@ def asked() -> Iterator[Asked]:
 
 COMMANDS = {
     "claude-code": (["claude", "--settings", "{at}/fleethub.settings.json", "-p", "say hi"], "/v1/messages"),
-    "codex": (["codex", "exec", "--profile", "fleethub", "--skip-git-repo-check", "say hi"], "/v1/responses"),
+    "codex": (
+        ["codex", "exec", "--profile", "fleethub", "-c", "analytics.enabled=false", "-c",
+         "check_for_update_on_startup=false", "--skip-git-repo-check", "say hi"],
+        "/v1/responses",
+    ),
     "aider": (
         ["aider", "--config", "{at}/.aider.conf.yml", "--env-file", "{at}/.env", "--no-git", "--yes-always",
          "--no-check-update", "--no-show-model-warnings", "--analytics-disable", "--message", "say hi"],
@@ -101,7 +113,7 @@ def test_it_asks_as_it_is_told(client: str, asked: Asked, tmp_path: Path) -> Non
         assert key.stat().st_mode & 0o077 == 0
         env = {
             **{"PATH": os.environ["PATH"], "HOME": str(home), "CLAUDE_CONFIG_DIR": str(at), "CODEX_HOME": str(at)},
-            **{"DISABLE_TELEMETRY": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "NO_PROXY": "127.0.0.1"},
+            **QUIET,
         }
         told = [word.replace("{at}", str(at)) for word in argv]
         running = subprocess.Popen(
