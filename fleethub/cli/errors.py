@@ -25,7 +25,10 @@ def report(error: BaseException, commands: Commands = AS_WRITTEN, as_json: bool 
         error.ctx.find_root().info_name = called()  # of "Try '… --help'"
     code, said = _judge(error)
     message = seen(commands.whole(said))
-    if isinstance(error, click.ClickException):
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(message, err=True)  # the help; that no command is named says itself
+        message = "no command is named"
+    elif isinstance(error, click.ClickException):
         usage = error.ctx if isinstance(error, click.UsageError) else None
         (click.UsageError(message, usage) if usage else click.ClickException(message)).show()
     else:

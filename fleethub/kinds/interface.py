@@ -189,6 +189,10 @@ class Kind(Generic[A, M, T]):
         """Findings about the thing as it is, which forbid nothing."""
         return []
 
+    def ended(self, want: Resource[A, M], locked: Locked[A] | None) -> list[Finding]:
+        """Findings that the record alone tells of, and that keep it from being made again (a key that was revoked)."""
+        return []
+
     def revoked(self, item: ResourceState[A, M, T]) -> tuple[Finding, ...]:
         """Set when somebody took it away on purpose, so that the policy says whether it comes back."""
         return ()

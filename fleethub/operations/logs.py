@@ -12,6 +12,8 @@ from fleethub.operations.outcome import Outcome
 from fleethub.operations.workplace import Workplace
 
 SECONDS = 30.0
+#: Of what a command that failed said, the last ones.
+LINES = 3
 
 
 class LogsError(FleetHubError):
@@ -50,6 +52,8 @@ def run(workplace: Workplace, name: str, lines: int) -> Outcome[LogsResult]:
     said = tuple(without_keys(line) for line in done.out.decode(errors="replace").splitlines())
     result = LogsResult(node.name, node.target, command, said)
     if done.code:
-        why = said[-1] if said else f"{command[0]} ended with {done.code}"
+        # docker ends with "Run 'docker --help' for more information": what is wrong stands before
+        told = [line for line in said if line.strip()][-LINES:]
+        why = "; ".join((f"{command[0]} ended with {done.code}", *told))
         raise LogsError(f"{node.name} at {node.target}: {why}")
     return Outcome(result, Exit.FINE)

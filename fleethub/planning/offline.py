@@ -161,6 +161,9 @@ def _judged(
     pending = locked is not None and locked.pending is not None
     blockers = tuple(dict.fromkeys(_refusals(want, locked, refused)))
     change = Change(address, Action.UPDATE, fields, blockers=blockers, title=title, owner=want.owner)
+    if ended := tuple(kind.ended(want, locked)):
+        why = tuple(Blocker(Why.POLICY, finding.message) for finding in ended)
+        return replace(change, action=Action.BLOCKED, blockers=(*why, *blockers)), ended
     if locked is None or locked.attrs is None:
         told = tuple(f for f in fields if not isinstance(f.after, Mapping) and f.path != ("value",))
         change = replace(change, action=Action.CREATE, fields=told)

@@ -79,7 +79,8 @@ def refused_text(who: Address, calls: Sequence[RefusedResult], findings: Sequenc
     if shut:
         return "\n".join((*lines, f"Refused, for one of these is not so: {'; '.join(shut)}."))
     if any(f.severity is Severity.ERROR for f in findings):
-        return "\n".join((*lines, "The proxy would take the calls; what is wrong is the node itself."))
+        would = "Whether the proxy would take the calls is not known" if unsure else "The proxy would take the calls"
+        return "\n".join((*lines, f"{would}; what is wrong is the node itself."))
     said = "Nothing that is known refuses it; see what is not known." if unsure else "Nothing refuses it now."
     return "\n".join((*lines, said))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleethub.model.event import ApplyStarted, Event, Progress, StepDone, StepFailed, StepStarted, Waiting
 from fleethub.model.plan import Result
-from fleethub.model.text import gib
+from fleethub.model.text import gib, plural
 from fleethub.views.style import Style
 
 
@@ -12,7 +12,7 @@ def event_line(event: Event, style: Style) -> str | None:
     """One line for one event; None for what is not worth one."""
     match event:
         case ApplyStarted():
-            return f"Apply {event.serial} of {event.fleet}: {event.steps} steps"
+            return f"Apply {event.serial} of {event.fleet}: {plural(event.steps, 'step')}"
         case StepStarted():
             return None
         case StepDone():
@@ -45,7 +45,7 @@ def result_text(result: Result, style: Style) -> str:
         "",
         style(
             "bold",
-            f"Apply {result.serial}: {len(result.done)} steps done, {len(result.failed)} failed, "
+            f"Apply {result.serial}: {plural(len(result.done), 'step')} done, {len(result.failed)} failed, "
             f"{len(result.skipped)} not tried, {len(blocked)} blocked",
         ),
     ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 import pytest
 
-from fleethub.cli import cli
+from fleethub.cli import cli, main
 from fleethub.cli.habits import understood
+from fleethub.model.exit import Exit
 
 
 def said(*words: str) -> list[str]:
@@ -67,3 +70,18 @@ def test_what_is_misspelt_is_answered_with_what_to_type(typed: str, answer: str)
     with pytest.raises(click.UsageError) as caught:
         cli.main(typed.split(), standalone_mode=False)
     assert answer in caught.value.format_message()
+
+
+@pytest.mark.parametrize("words", [(), ("state",), ("--json", "node")])
+def test_no_command_at_all_is_answered_with_the_help_and_nothing_else(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    said = capsys.readouterr()
+    assert stop.value.code == Exit.ERROR
+    assert said.err.startswith("Usage: ")
+    assert said.err.count("Usage: ") == 1
+    assert "Error" not in said.err
+    last = json.loads(said.out) if "--json" in words else None
+    assert last == ({"type": "summary", "exit": 1, "error": "no command is named"} if last else None)

@@ -80,6 +80,13 @@ def test_a_node_without_a_log_is_answered_with_where_to_look(place: Place) -> No
     assert "there is no folder" in place.run("logs", "volta", code=1)
 
 
+def test_a_program_that_fails_says_why_and_not_only_where_its_help_is(place: Place) -> None:
+    docker = place.folder.parent / "programs/docker"
+    docker.write_text("#!/bin/sh\nprintf \"docker: unknown command\\n\\nRun 'docker --help'\\n\" >&2; exit 1\n")
+    said = place.run("logs", "volta", code=1)
+    assert "docker ended with 1; docker: unknown command; Run 'docker --help'" in said
+
+
 @pytest.mark.parametrize("unit", sorted(DEPLOY.glob("*.service")), ids=lambda p: p.name)
 def test_a_units_command_is_one_that_there_is(unit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (start,) = re.findall(r"^ExecStart=(.+)$", unit.read_text(), re.MULTILINE)

@@ -7,6 +7,8 @@ from fleethub.cli.running import progress
 from fleethub.model.address import key
 from fleethub.model.event import ApplyStarted, Event, StepDone, StepFailed, StepStarted, Waiting
 from fleethub.model.observation import Applied
+from fleethub.views.events import event_line
+from fleethub.views.style import Style
 
 VOLTA = key("main", "volta")
 
@@ -31,3 +33,8 @@ def test_steps_are_counted_and_a_wait_is_named() -> None:
         "1/3 waiting until http://llm knows the new scope",
         "2/3 waiting until http://llm knows the new scope",
     ]
+
+
+def test_one_step_is_one_step() -> None:
+    begun = ApplyStarted("p", "monad", "l", 1, "s", "a", Applied(), steps=1)
+    assert event_line(begun, Style(False)) == "Apply 1 of monad: 1 step"

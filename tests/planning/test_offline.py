@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleethub.model.address import key
 from fleethub.model.facts import Facts
 from fleethub.model.plan import MISSING, Action, Plan, Why
 from fleethub.planning.offline import offline_plan
@@ -73,6 +74,18 @@ def test_what_an_apply_left_undone_is_told() -> None:
     broken = apply(world, plan(world, spec), crash=1).world
     changes = offline(broken, spec).changes
     assert any("not at its end" in change.consequence for change in changes)
+
+
+def test_a_key_that_was_revoked_is_not_made_again_and_that_is_told() -> None:
+    """It was told as a record that is behind, where a plan that reads says that nothing can be done."""
+    world, address = settled(VOLTA), key("main", "volta")
+    assert world.lockfile is not None
+    record = replace(world.lockfile.resources[address], revoked=True)
+    ended = replace(world, lockfile=replace(world.lockfile, resources={**world.lockfile.resources, address: record}))
+    made = offline(ended, VOLTA)
+    assert said(made) == {"key.main.volta": Action.BLOCKED}
+    assert [f.code for f in made.findings] == ["key.revoked"]
+    assert said(offline(ended, VOLTA.key("volta", generation=2)))["key.main.volta"] is Action.UPDATE
 
 
 def test_what_does_not_fit_holds_back_who_brings_it_and_nobody_else() -> None:

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from fleethub.model.address import key, node
 from fleethub.model.endpoint import Failure, Reply
 from fleethub.model.facts import Deployment, KeyRow, ProxyReading, Team
-from fleethub.verifying.refused import RefusedQuery, gates
+from fleethub.model.finding import Finding
+from fleethub.verifying.refused import Gate, RefusedQuery, RefusedResult, State, gates
+from fleethub.verifying.view import refused_text
+from fleethub.views.style import Style
 
 ROW = KeyRow("volta", "t" * 64, ("one",), {"max_budget": 20.0}, {}, spend=3.0, left=9e5, allowed_routes=())
 TEAM = Team("t1", "agents", ("one", "two"), spend=1.0, max_budget=5.0)
@@ -80,3 +84,17 @@ def test_a_key_of_everything_or_a_wildcard_reaches_what_the_proxy_has(models: tu
 def test_what_no_node_calls_is_answered_with_how_to_have_it_called() -> None:
     (gate,) = [g for g in gates(replace(GOOD, model="two", wired=False)) if g.state == "shut"]
     assert "assign" in gate.hint
+
+
+def test_what_the_node_lacks_says_nothing_of_a_proxy_that_was_not_asked() -> None:
+    """It was said that the proxy would take the calls, of one that did not answer."""
+    wrong = Finding("verify.not-applied", "the node has no .env", node("volta"))
+
+    def last(*states: State) -> str:
+        call = RefusedResult("main", key("main", "volta"), "one", tuple(Gate("a question", state) for state in states))
+        return refused_text(node("volta"), [call], [wrong], Style(False)).splitlines()[-1]
+
+    assert last("open") == "The proxy would take the calls; what is wrong is the node itself."
+    assert last("open", "unknown") == (
+        "Whether the proxy would take the calls is not known; what is wrong is the node itself."
+    )

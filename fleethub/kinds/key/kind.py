@@ -219,6 +219,12 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
         return [*remarks(item), *wider_than_wiring(item)]
 
+    def ended(self, want: KeyResource, locked: Locked[KeyAttrs] | None) -> list[Finding]:
+        """A value that was revoked, and is never made again."""
+        from fleethub.kinds.key.revoked import brought_back
+
+        return brought_back(want, locked)
+
     def revoked(self, item: KeyState) -> tuple[Finding, ...]:
         """A key that was ours and is deleted or blocked."""
         from fleethub.kinds.key.ownership import revoked

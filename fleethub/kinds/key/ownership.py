@@ -24,7 +24,7 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
     renewed = seen is not None and item.want is not None and seen.attrs.value != item.want.attrs.value
     if barred and item.want is not None and (seen is None or renewed):
         return [_barred(item, barred)]
-    if (seen is None or not renewed) and (ended := brought_back(item)):
+    if (seen is None or not renewed) and (ended := brought_back(item.want, item.locked)):
         return ended
     if seen is None:
         return []

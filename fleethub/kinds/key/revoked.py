@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from fleethub.kinds.key.attributes import KeyAttrs, KeyState
+from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.kinds.key.marks import by_value, interims, mark_of, ours, values_of
 from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.finding import Finding
-from fleethub.model.observation import AnyLocked, Locked, Pending
+from fleethub.model.observation import AnyLocked, AnyResource, Locked, Pending
 from fleethub.model.secret import Fingerprinter, Kept
 
 
@@ -70,17 +70,16 @@ def _generation(row: KeyRow) -> int:
     return mark.generation if mark else 0
 
 
-def brought_back(item: KeyState) -> list[Finding]:
+def brought_back(want: AnyResource | None, locked: AnyLocked | None) -> list[Finding]:
     """Set while the spec wants no other value than the one that ``fleethub revoke`` ended."""
-    locked, want = item.locked, item.want
     if locked is None or want is None or not locked.revoked or want.generation > locked.generation:
         return []
-    alias = item.address.alias
+    alias = want.address.alias
     return [
         Finding(
             "key.revoked",
-            f"the key {alias!r} on {item.address.owner} was revoked, and its value is never made again",
-            item.address,
+            f"the key {alias!r} on {want.address.owner} was revoked, and its value is never made again",
+            want.address,
             want.place,
             f"fleethub rotate {shlex.quote(alias)} gives whoever uses it a new one; or take it out of the spec",
         )
