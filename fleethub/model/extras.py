@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from importlib.metadata import PackageNotFoundError, distribution, requires
 from importlib.util import find_spec
 from pathlib import PurePath
 
@@ -29,6 +28,8 @@ def install(extra: str) -> str:
 
 def _beside(extra: str) -> str:
     """With the extras that are there already: what is installed by force has those alone that are named."""
+    from importlib.metadata import requires  # with what reads e-mail: only where something is missing
+
     parts: dict[str, list[str]] = {}
     for line in (requires("fleethub") or ()) if _there("fleethub") else ():
         found = re.fullmatch(r"([\w.-]+).*;\s*extra\s*==\s*['\"]([\w-]+)['\"]", line)
@@ -38,6 +39,8 @@ def _beside(extra: str) -> str:
 
 
 def _there(package: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
         return distribution(package) is not None
     except PackageNotFoundError:
