@@ -32,6 +32,7 @@ class Shell(Protocol):
 
     def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
         """Run a POSIX shell script, at most ``timeout`` seconds; raises ShellError."""
+        return self.flow(script, stdin, timeout)
 
     def flow(
         self,
@@ -108,14 +109,10 @@ class Shells:
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(Shell):
     """A machine that is not known here: nobody logs in."""
 
     address: str
-
-    def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
-        """Raise ShellError."""
-        return self.flow(script, stdin, timeout)
 
     def flow(
         self,
@@ -129,12 +126,8 @@ class Stranger:
         raise ShellError(f"ssh://{self.address} is not known on this machine, so nobody logged in there")
 
 
-class Local:
+class Local(Shell):
     """This machine."""
-
-    def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
-        """Run a script here, as ``Shell`` says. What it started and left behind in its session is ended with it."""
-        return self.flow(script, stdin, timeout)
 
     def flow(
         self,
@@ -144,7 +137,7 @@ class Local:
         feed: Iterable[bytes] | None = None,
         sink: Callable[[bytes], None] | None = None,
     ) -> Output:
-        """Run a script here, as ``Shell`` says."""
+        """Run a script here, as ``Shell`` says. What it started and left behind in its session is ended with it."""
         env = {name: os.environ[name] for name in PASSED if name in os.environ}
         try:
             with noted(f"a script of {len(script)} bytes", "on this machine") as note:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fleethub.clients.process import Output, ShellError
 from fleethub.clients.requests_log import noted
+from fleethub.clients.shell import Shell
 from fleethub.clients.ssh.config import SshConfig
 from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.known_hosts import Known, known
@@ -35,7 +36,7 @@ REMOTE = (
 )
 
 
-class Remote:
+class Remote(Shell):
     """A machine over SSH: one connection, ``AT_ONCE`` scripts on it.
 
     paramiko logs in, as it needs no process; OpenSSH's ``ssh`` does where only it can, which is seen in what the
@@ -55,10 +56,6 @@ class Remote:
         self._asked = 0.0
         self._old: Program | Library | None = None  # was kept from an earlier look
         self._given = False  # and nobody used it since
-
-    def run(self, script: str, stdin: bytes = b"", timeout: float = 20.0) -> Output:
-        """Run a script there, as ``Shell`` says."""
-        return self.flow(script, stdin, timeout)
 
     def flow(
         self,
