@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fleethub.kinds.node.delivery import is_host
+from fleethub.nodetypes.tangleclaw import TangleClawProfiles
 from fleethub.testing.litellm import LiteLLM
 from tests.fleets import deployment, direct, fleet
 from tests.support import MASTER, Place
@@ -57,9 +58,9 @@ def test_a_profile_has_its_url_model_and_the_place_of_its_key(at: str, folder: s
     assert found["fleethub-local"] == {
         "baseUrl": "http://llm.example:4000/v1",
         "keyRef": f"file:{folder}/{KEY}",
-        "model": "one",
+        "model": "openai/one",
     }
-    assert found["fleethub-big"]["model"] == "two"
+    assert found["fleethub-big"]["model"] == "openai/two"
     assert {name: found[name] for name in ("smart", "fleethub")} == json.loads(THEIRS)["profiles"]
     text, mode = after.nodes[at].files[KEY]
     assert (text.decode().startswith("sk-"), len(text.split()), mode) == (True, 1, 0o600)
@@ -70,6 +71,22 @@ def test_a_profile_has_its_url_model_and_the_place_of_its_key(at: str, folder: s
 def test_without_a_table_its_model_is_under_its_own_name() -> None:
     spec = fleet().node("dev", "one", type="tangleclaw", target=HERE, image=None).table("defaults.node", image=None)
     assert "fleethub-dev" in profiles(done(there(spec), spec))
+
+
+@pytest.mark.parametrize("prefix", ["", "litellm_proxy/"])
+def test_an_engine_that_wants_another_prefix_or_none_is_given_it(prefix: str) -> None:
+    spec = SPEC.table("nodes.sessions", tangleclaw={"profiles": {"local": "one", "big": "two"}, "prefix": prefix})
+    after = done(there(spec), spec)
+    assert profiles(after)["fleethub-local"]["model"] == prefix + "one"
+    (decided,) = plan(done(there()), spec).changes  # written with the usual one before
+    assert decided.files
+
+
+@pytest.mark.parametrize("there", ["openai/one", "one", "openai/other"])
+def test_what_its_profiles_run_is_told_by_alias(there: str) -> None:
+    node = SPEC.fleet.nodes["sessions"]
+    text = json.dumps({"profiles": {"fleethub-local": {"model": there}, "mine": {"model": "x"}}})
+    assert TangleClawProfiles().chain(node, {"profiles": text.encode()}) == (there.removeprefix("openai/"),)
 
 
 @pytest.mark.parametrize("field", ["baseUrl", "model", "keyRef"])

@@ -25,6 +25,7 @@ HOME = "~/.tangleclaw"
 START = "fleethub-"  # what its profiles' names begin with: all others are the operator's
 KEY = "fleethub.key"
 PROFILES = "orchestration-profiles.json"
+PREFIX = "openai/"  # TangleClaw gives a model on with --model: Aider takes what stands before it for the provider
 
 
 def _table() -> type[BaseModel]:
@@ -93,13 +94,13 @@ class TangleClawProfiles(Base):
 
         to = {one.label: one for one in endpoints(fleet, node)}
         folder = urlsplit(node.target).path if "://" in node.target else node.target
-        first = endpoints(fleet, node)[0]
+        first, start = endpoints(fleet, node)[0], _prefix(node)
         return {
             "node": {"name": node.name, "host": node.host, "owner": node.owner, "labels": dict(node.labels)},
             "fleet": {"name": fleet.name},
             "key": key_slot(fleet, node, first.proxy) if first.proxy else "none",
             "profiles": {
-                name: {"baseUrl": to[model].url, "model": to[model].id, "keyRef": f"file:{folder}/{KEY}"}
+                name: {"baseUrl": to[model].url, "model": start + to[model].id, "keyRef": f"file:{folder}/{KEY}"}
                 for name, model in sorted(self._profiles(node).items())
                 if model in to
             },
@@ -136,9 +137,10 @@ class TangleClawProfiles(Base):
             return None
         if own is None:
             return None
-        models = [one.get("model") if isinstance(one, dict) else None for one in own.values()]
+        written = [str(one.get("model") if isinstance(one, dict) else None) for one in own.values()]
+        models = {model.removeprefix(_prefix(node)) for model in written}
         known = [hop.model for hop in node.chain if hop.model in models]
-        return (*known, *sorted({str(model) for model in models} - {*known}))
+        return (*known, *sorted(models - {*known}))
 
     def projection(self, fleet: Fleet, node: Node, file: FileType, text: Text) -> Projection | None:
         """The profiles whose names are FleetHub's; the key's file is its own whole."""
@@ -170,6 +172,11 @@ class TangleClawProfiles(Base):
     def recognise(self, file: FileType, data: bytes) -> str:
         """Nothing: what is in that folder is found by its name."""
         return ""
+
+
+def _prefix(node: Node) -> str:
+    """What stands before a model's alias in its profiles."""
+    return str(node.settings.get("prefix", PREFIX))
 
 
 def _own(root: Any) -> dict[str, Any] | None:
