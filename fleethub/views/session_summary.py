@@ -187,11 +187,13 @@ def _consumer(node: NodeStatus, keys: Iterable[KeyStatus], proxies: Iterable[Pro
 def _calls(node: NodeStatus, proxies: Iterable[ProxyStatus]) -> Iterable[str]:
     """How its models are called with its own key, and where that lies."""
     urls = [base_url(proxy) for proxy in proxies if proxy.name in node.proxies]
-    env = next((f.path for f in node.files if f.role == "env"), "")
-    if urls and env and node.chain and node.applied:
-        where = f"{node.target.rstrip('/')}/{env}"
+    paths = {file.role: file.path for file in node.files}
+    file = paths.get("key") or paths.get("env")  # the first, where a key has a file of its own
+    if urls and file and node.chain and node.applied and node.state != "absent":
+        where = f"{node.target.rstrip('/')}/{file}"
+        key = "is in" if node.state == "there" else "was put into"
         model = hop(node.chain[0])
-        yield f"calls {' or '.join(urls)} as model {model}; its key is in {where}: read there, never copied"
+        yield f"calls {' or '.join(urls)} as model {model}; its key {key} {where}: read there, never copied"
 
 
 def _key_of(node: NodeStatus, states: set[str]) -> Iterable[str]:

@@ -18,6 +18,7 @@ from fleethub.kinds.node.attributes import NodeAttrs, NodeTelemetry
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
+from fleethub.model.fleet_status import FileStatus
 from fleethub.model.observation import Seen, Unknown
 from fleethub.model.plan import Action, Blocker, Change, Drift, Plan, Why
 from fleethub.planning import fleet_status
@@ -59,11 +60,12 @@ def troubled() -> dict[str, Any]:
     return {**made, "serial": 4, "applied_at": AT, "applied_by": "ops@cursatory"}
 
 
-def mine(state: str, applied: bool, key: str) -> list[str]:
+def mine(state: str, applied: bool, key: str, *roles: str) -> list[str]:
     """What is told of one's own node, and whether it has its key and its files."""
     assert MONAD is not None
     found = fleet_status(MONAD, None, {}, Facts(AT), Plan("p", "monad", "x"), {})
-    nodes = tuple(replace(n, state=state, applied=applied) for n in found.nodes)
+    files = tuple(FileStatus(role, f"the-{role}") for role in roles)
+    nodes = tuple(replace(n, state=state, applied=applied, files=files) for n in found.nodes)
     keys = tuple(replace(k, state=key) for k in found.keys)
     consumers = session_summary(replace(found, nodes=nodes, keys=keys))["consumers"]
     more: list[str] = next(c["more"] for c in consumers if c["about"] == "node.volta")
@@ -85,6 +87,15 @@ def test_only_what_was_seen_is_had() -> None:
         f"is to have {key}",
         f"was given its files by FleetHub {where}; what is there now is unknown",
     ]
+
+
+def test_a_key_is_read_where_it_lies() -> None:
+    """In a file of its own where there is one, not in the .env beside it; and nowhere that it is gone from."""
+    where = "ssh://ops@volta.example.ts.net/srv/openclaw/volta"
+    for roles, file in ((("env", "key"), "the-key"), (("config", "env"), "the-env"), (("key", "profiles"), "the-key")):
+        assert f"its key is in {where}/{file}: read there" in mine("there", True, "there", *roles)[-1]
+        assert f"its key was put into {where}/{file}: read there" in mine("unknown", True, "there", *roles)[-1]
+        assert not [line for line in mine("absent", True, "there", *roles) if "its key" in line]
 
 
 def known(made: dict[str, Any] | None, age: float | None = 185.0, since: str = "") -> KnownFleet:
