@@ -28,7 +28,8 @@ def overlay(case: CaseTable, texts: Mapping[str, bytes]) -> dict[str, bytes | No
         at = block.split(".", 1)
         name = _file_of(at, where)
         if name is None:
-            raise ChangeError(f"remove: there is no {block} in the spec")
+            below = f" called {at[1]} in [{at[0]}]" if len(at) > 1 else f" [{block}]"
+            raise ChangeError(f"remove: the spec has no block{below}")
         files[name] = _without(files[name], at)
         where[name] = _parsed(name, files[name])
     for group, blocks in case.set.items():

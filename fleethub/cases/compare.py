@@ -10,7 +10,7 @@ from fleethub.cases.table import ExpectTable
 from fleethub.model.capacity import Fit
 from fleethub.model.dataclass import dataclass
 from fleethub.model.exit import Exit
-from fleethub.model.finding import Finding
+from fleethub.model.finding import Finding, Severity
 from fleethub.model.plan import MISSING, Action, Plan
 
 
@@ -71,7 +71,9 @@ def differences(expect: ExpectTable, found: Came) -> tuple[Difference, ...]:
 
 def _differences(expect: ExpectTable, found: Came) -> Iterator[Difference]:
     if expect.exit is not None and expect.exit != found.exit:
-        yield Difference("exit", str(expect.exit), str(found.exit))
+        errors = [] if expect.findings is not None else [f for f in found.findings if f.severity is Severity.ERROR]
+        because = f" ({line_of(errors[0])}: {errors[0].message})" if errors else ""
+        yield Difference("exit", str(expect.exit), f"{found.exit}{because}")
     if expect.changes is not None:
         for address in sorted({*expect.changes, *found.changes}):
             want, have = expect.changes.get(address, ""), found.changes.get(address, "")

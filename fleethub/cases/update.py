@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import tomlkit
+from tomlkit.items import InlineTable
 
 from fleethub.cases.compare import Came, line_of
 from fleethub.cases.table import ExpectTable
@@ -44,25 +45,34 @@ def updated(text: bytes, expectations: Mapping[int, Mapping[str, Any]]) -> bytes
         case = document["case"][number]
         new = "expect" not in case
         if new:
-            case["expect"] = tomlkit.table()
+            case["expect"] = tomlkit.inline_table() if isinstance(case, InlineTable) else tomlkit.table()
+        tables = _has_tables(case)
         for name, value in made.items():
             if name in ("fields", "capacity") and not value:
                 case["expect"].pop(name, None)
             elif name not in case["expect"] or case["expect"][name] != value:
-                case["expect"][name] = _value(value)
-        if new and number + 1 < len(document["case"]):  # the empty line that was behind the case stands before it now
+                case["expect"][name] = _value(value, tables)
+        # the empty line that was behind the case stands before it now
+        if new and tables and number + 1 < len(document["case"]):
             case["expect"].add(tomlkit.nl())
     after = tomlkit.dumps(document)
     return (after.replace("\n", "\r\n") if dos else after).encode()
 
 
-def _value(value: Any) -> Any:
-    """Lists and tables of several entries are written line by line."""
+def _has_tables(case: Any) -> bool:
+    """Whether what is expected may have tables with headers: not within braces, nor where dots lead to it."""
+    if isinstance(case, InlineTable) or isinstance(case["expect"], InlineTable):
+        return False
+    return not any(key is not None and key.key == "expect" and key.is_dotted() for key, _ in case.value.body)
+
+
+def _value(value: Any, tables: bool) -> Any:
+    """Lists, and where there may be ``tables`` those of several entries, are written line by line."""
     if isinstance(value, list) and len(value) > 1:
         array = tomlkit.array().multiline(True)
         array.extend(value)
         return array
-    if isinstance(value, dict) and len(value) > 2:
+    if tables and isinstance(value, dict) and len(value) > 2:
         table = tomlkit.table()
         for name, one in value.items():
             table[name] = toml_value(one)

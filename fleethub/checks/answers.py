@@ -37,6 +37,12 @@ def variables(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: document[about] for name, about in LISTS.items() if name not in document["unknown"]}
 
 
+def unknown(document: Mapping[str, Any]) -> frozenset[str]:
+    """Names of lists, and of fields of any entry, that are not known."""
+    entries = (entry for about in LISTS.values() for entry in document[about])
+    return frozenset(document["unknown"]).union(*(entry.get("unknown", ()) for entry in entries))
+
+
 def question(checks: Iterable[Check], document: Mapping[str, Any]) -> bytes:
     """What a worker reads."""
     asked = [{"number": n, "about": c.about, "expression": c.expression, "use": c.use} for n, c in enumerate(checks)]

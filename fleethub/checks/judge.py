@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any
 
 from fleethub.checks.answers import Answer, Evaluate
 from fleethub.checks.view import Subject, View
+from fleethub.model.address import Address
 from fleethub.model.extras import install
 from fleethub.model.finding import CHECK, Finding
 from fleethub.model.fleet import Check, Fleet
 from fleethub.model.text import heard, named, plural
 
+UNKNOWN = CHECK + "unknown"
 
-def judged(fleet: Fleet, view: View, evaluate: Evaluate | None) -> tuple[Finding, ...]:
-    """What every check of the fleet finds; without somebody who evaluates them nothing is known of any."""
-    if not fleet.checks or evaluate is None:
-        return ()
+
+def judged(fleet: Fleet, view: View, evaluate: Evaluate, left: Container[Address] = ()) -> tuple[Finding, ...]:
+    """What every check of the fleet finds, but of what is ``left`` out of the plan."""
     answers = evaluate(fleet.checks, view.document())
-    return tuple(f for number, check in enumerate(fleet.checks) for f in _of(number, check, view, answers))
+    alone = {one.address for one in fleet.acknowledged if one.code == UNKNOWN and one.address is not None}
+    found = list[Finding]()
+    for number, check in enumerate(fleet.checks):
+        subjects = view.subjects.get(check.about, ())
+        mine = [a for a in answers if a.check == number and (a.entry < 0 or subjects[a.entry].address not in left)]
+        found += _of(check, subjects, mine, alone)
+    return tuple(found)
 
 
-def _of(number: int, check: Check, view: View, answers: Sequence[Answer]) -> Iterator[Finding]:
-    subjects = view.subjects.get(check.about, ())
-    mine = [one for one in answers if one.check == number]
-    for one in mine:
+def _of(
+    check: Check, subjects: Sequence[Subject], answers: Sequence[Answer], alone: Container[Address]
+) -> Iterator[Finding]:
+    """``alone``: what is not known of these is told apart, for the spec accepts it of each."""
+    for one in answers:
         if one.outcome == "wrong":
             yield _wrong(check, one, subjects[one.entry])
-    for outcome in ("unknown", "failed"):
-        for (says, hint), several in _alike(one for one in mine if one.outcome == outcome).items():
-            about = [subjects[one.entry] for one in several if one.entry >= 0]
-            yield _unknown(check, says, about) if outcome == "unknown" else _failed(check, says, hint, about)
+    for (says, _), several in _alike(one for one in answers if one.outcome == "unknown").items():
+        about = [subjects[one.entry] for one in several]
+        yield from (_unknown(check, says, [one]) for one in about if one.address in alone)
+        if together := [one for one in about if one.address not in alone]:
+            yield _unknown(check, says, together)
+    for (says, hint), several in _alike(one for one in answers if one.outcome == "failed").items():
+        yield _failed(check, says, hint, [subjects[one.entry] for one in several if one.entry >= 0])
 
 
 def _alike(answers: Iterable[Answer]) -> Mapping[tuple[str, str], list[Answer]]:
@@ -55,12 +66,15 @@ def _wrong(check: Check, answer: Answer, subject: Subject) -> Finding:
 
 
 def _unknown(check: Check, field: str, about: Sequence[Subject]) -> Finding:
-    """One finding for all entries of which it is not known."""
-    first = about[0]
-    more = f", and of {plural(len(about) - 1, 'other')} alike" if len(about) > 1 else ""
+    """One finding for all entries of which it is not known. About several it has no address: who accepts it of one does
+    not accept it of the others.
+    """
+    first, several = about[0], len(about) > 1
+    address, place = (None, check.place) if several else (first.address, first.place)
+    more = f", and of {plural(len(about) - 1, 'other')} alike" if several else ""
     message = f"whether the check {check.name} holds of {first.address}{more} is not known: {named(field)} is not known"
     hint = f"what is not known is named in {check.about}.unknown, so that a check can say what holds then"
-    return Finding("check.unknown", message, first.address, first.place, hint, (f"by the check at {check.place}",))
+    return Finding(UNKNOWN, message, address, place, hint, (f"by the check at {check.place}",))
 
 
 def _failed(check: Check, says: str, hint: str, about: Sequence[Subject]) -> Finding:

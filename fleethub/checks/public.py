@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleethub.checks.fields import LISTS, UNKNOWABLE
+from fleethub.checks.fields import LISTS
 
 GROUP = "fleethub.checks"
 
@@ -38,9 +38,17 @@ class Lists(dict[str, "list[Entry]"]):
     def __missing__(self, name: str) -> Any:
         raise Unknown(name) if name in LISTS else KeyError(name)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of a dict, but of what is not known there is no default."""
+        return self[name] if name in LISTS else super().get(name, default)
+
 
 class Entry(dict[str, Any]):
     """A node, key, model, backend or change: its fields by name."""
 
     def __missing__(self, name: str) -> Any:
-        raise Unknown(name) if name in UNKNOWABLE else KeyError(name)
+        raise Unknown(name) if name in super().get("unknown", ()) else KeyError(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of a dict, but of what is not known there is no default."""
+        return self[name] if name in super().get("unknown", ()) else super().get(name, default)

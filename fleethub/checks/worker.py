@@ -16,7 +16,7 @@ from dataclasses import asdict
 from importlib.metadata import entry_points
 from typing import IO, Any
 
-from fleethub.checks.answers import LONGEST_SAYS, MOST_SAYS, Answer, variables
+from fleethub.checks.answers import LONGEST_SAYS, MOST_SAYS, Answer, unknown, variables
 from fleethub.checks.language import NoLanguage, Unanswerable, compiled, given
 from fleethub.checks.public import GROUP, Entry, Lists, Unknown
 
@@ -73,8 +73,17 @@ def _expression(expression: str, about: str, view: Mapping[str, Any]) -> Ask:
         holds = compiled(expression, about)
     except NoLanguage:
         raise Unanswerable("expressions are CEL, which is not installed here", hint="extra") from None
-    lists = variables(view)
-    return lambda entry: () if holds(given(about, entry, lists)) else ("",)
+    lists, nobody_knows = variables(view), unknown(view)
+
+    def ask(entry: Mapping[str, Any]) -> Iterable[str]:
+        try:
+            return () if holds(given(about, entry, lists)) else ("",)
+        except Unanswerable as error:  # of another sort, or a label, of a name that only what is known has
+            if error.unknown and error.unknown not in nobody_knows:
+                raise Unanswerable(f"there is no {error.unknown!r}") from None
+            raise
+
+    return ask
 
 
 def _function(use: str, view: Mapping[str, Any]) -> Ask:

@@ -128,7 +128,7 @@ def _tried(base: Base, case: Case) -> Tried:
     began = time.monotonic()
     try:
         found = _came(base, case)
-    except (ChangeError, LockfileError) as error:
+    except ChangeError as error:
         return Tried(case, broken=str(error), seconds=time.monotonic() - began)
     if not case.table.expect.model_fields_set:
         says = "it expects nothing yet: fleethub test --update writes what comes of it"
@@ -174,6 +174,8 @@ def _before(base: Base, case: Case, facts: Facts) -> Lockfile | None:
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ChangeError(f"before: {case.table.before} cannot be read: {why}") from None
+        except LockfileError as error:
+            raise ChangeError(f"before: {case.table.before} is no lockfile: {error}") from None
     sets = planned_sets(fleet)
     there = {b.name: assess(fleet, b, facts, (), sets.get(b.name, ())).planned for b in fleet.backends.values()}
     return Lockfile(

@@ -6,7 +6,7 @@ fleet, or about the check itself, every change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from fleethub.checks.answers import Evaluate
 from fleethub.checks.judge import judged
@@ -29,11 +29,14 @@ def checked(
     changes: Callable[[], Sequence[Change]],
     evaluate: Evaluate | None,
     whole: bool = True,
+    left: Container[Address] = (),
 ) -> tuple[Finding, ...]:
-    """What the checks find; ``changes`` are only made where there is a check. ``whole``: they are all."""
+    """What the checks find, but of what is ``left`` out; ``changes`` are only made where there is a check. ``whole``:
+    they are all. Without somebody who asks the checks nothing is known of any.
+    """
     if not fleet.checks or evaluate is None:
         return ()
-    return judged(fleet, view_of(fleet, wanted, loads, changes(), whole), evaluate)
+    return judged(fleet, view_of(fleet, wanted, loads, changes(), whole), evaluate, left)
 
 
 def changes_of(state: PlanningState) -> list[Change]:

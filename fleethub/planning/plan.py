@@ -98,8 +98,8 @@ def make_plan(
     left = frozenset[Address]() if part.whole else leave_out(state, part)
     stops = hold(state, fleet, orders, before, after)
     whole = not any(isinstance(item.have, Unknown) for item in items.values())
-    by_checks = () if orders.uninstall else checked(fleet, wanted, loads, lambda: changes_of(state), evaluate, whole)
-    by_checks = tuple(f for f in by_checks if f.address not in left)
+    asked = None if orders.uninstall else evaluate
+    by_checks = checked(fleet, wanted, loads, lambda: changes_of(state), asked, whole, left)
     refusing = hold_checked(state, fleet, by_checks, facts.at)
     for consumer, needs in state.needs.items():
         for thing in needs:

@@ -235,7 +235,7 @@ findings   = []
     said = place.run("test", "--update", code=3)
     assert "new   grows" in said
     assert "written: tests/a.toml" in said
-    assert "remove: there is no nodes.nobody" in said
+    assert "remove: the spec has no block called nobody in [nodes]" in said
     after = file.read_text()
     assert after == text.replace("exit = 3 # not so", "exit = 0 # not so").replace(
         "changes = {} # nor so", 'changes = { "key.main.volta" = "update", "node.volta" = "update" } # nor so'
@@ -281,11 +281,12 @@ def test_a_wrong_file_is_told_with_its_place(place: Place, text: str, says: str)
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ('remove = ["nodes.nobody"]', "remove: there is no nodes.nobody in the spec"),
+        ('remove = ["nodes.nobody"]', "remove: the spec has no block called nobody in [nodes]"),
         ('files."fleet.toml" = "]"', "fleet.toml is not TOML"),
         ('facts = "then"', "facts: there is no folder then"),
-        ('set.nodes.volta = "x"', "exit"),
-        ("set.nodes = 3", "exit"),
+        ('before = "fleet.toml"', "before: fleet.toml is no lockfile: "),
+        ('set.nodes.volta = "x"', "there is  1 (spec.value node.volta: nodes.volta must be a table)"),
+        ("set.nodes = 3", "there is  1 (spec."),
         ("set.policy.drift = 3", "exit"),
         ('set.nodes."a\\u0000b".host = "x"', "exit"),
         ('files."tests/x/../../y" = ""', "must be a path"),
@@ -395,6 +396,34 @@ def test_no_file_is_a_bug(text: str) -> None:
         (Path(folder) / "a.toml").write_bytes(text.encode("utf-8", "surrogatepass"))
         found = read(Path(folder) / "a.toml", "a.toml")
     assert bool(found.findings) != bool(found.cases)
+
+
+FORMS = (
+    '[[case]]\nname = "a"\n',
+    '[[case]]\nname = "a"\n[case.set.nodes.b]\nx = 1\n',
+    '[[case]]\nname = "a"\n[case.expect]\nchanges."node.a" = "delete"\nfields."node.a".x = 1\nexit = 0\n',
+    '[[case]]\nname = "a"\n[case.expect.changes]\n"node.a" = "delete"\n[case.expect.fields."node.a"]\nx = 1\n',
+    '[[case]]\nname = "a"\n[case.expect]\nexit = 1\n[case.set.a.b]\nx = 1\n[case.expect.changes]\n"a.b" = "create"\n',
+    '[[case]]\nname = "a"\nexpect.changes."node.a" = "delete"\nexpect.exit = 1\n',
+    '[[case]]\nname = "a"\nexpect.changes = {}\nexpect.fields."node.a".x = 1\nexpect.fields."node.b".y = 1\n',
+    '[[case]]\nname = "a"\nexpect = { changes = {}, findings = [] }\n',
+    'case = [{ name = "a", expect = { exit = 0, changes = {} } }]\n',
+    'case = [{ name = "a" }]\n',
+)
+
+
+@pytest.mark.parametrize("many", [0, 1, 4])
+@pytest.mark.parametrize("form", FORMS)
+def test_update_writes_into_every_form_of_a_case(form: str, many: int) -> None:
+    """With braces, dots or headers: what is read afterwards is what came, and the next case is what it was."""
+    each = [f"node.n{i}" for i in range(many)]
+    made = {"exit": 3, "changes": dict.fromkeys(each, "create"), "findings": [f"check.a {one}" for one in each]}
+    made |= {"fields": {one: {"chain": ["x", "y"]} for one in each}, "capacity": dict.fromkeys(each, "fits")}
+    text = form if form.startswith("case") else form + '\n[[case]]\nname = "z"\nexpect.exit = 1\n'
+    want = tomllib.loads(text)
+    there = {**want["case"][0].get("expect", {}), **made}
+    want["case"][0]["expect"] = {n: v for n, v in there.items() if v or n not in ("fields", "capacity")}
+    assert tomllib.loads(updated(text.encode(), {0: made}).decode()) == want
 
 
 def test_an_overlay_is_of_what_changes_alone() -> None:

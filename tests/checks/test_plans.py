@@ -13,7 +13,7 @@ from fleethub.model.exit import Exit
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Severity
 from fleethub.model.fleet import Acknowledged
-from fleethub.model.plan import Action, Orders, Plan
+from fleethub.model.plan import Action, Orders, Part, Plan
 from fleethub.operations.plan import plan_exit
 from fleethub.planning.offline import offline_plan
 from tests.checks.asking import here
@@ -134,6 +134,25 @@ def test_what_is_not_known_is_told_once_and_is_never_fine() -> None:
     (found,) = [f for f in planned(spec).findings if f.code.startswith("check.")]
     assert (found.code, found.severity) == ("check.unknown", Severity.WARNING)
     assert "whether the check room holds of backend.gpu is not known: planned is not known" in found.message
+
+
+def test_what_is_not_known_of_several_is_told_in_a_plan_of_any_and_accepted_of_none_by_another() -> None:
+    base = fleet(ollama="http://gpu.example:11434").model("big", on="gpu").node("volta", "big").node("tilt", "big")
+    spec = base.check("room", "node", "backends.all(b, b.planned < b.vram)")
+    world = World.of(spec)
+    (both,) = [f for f in planned(spec).findings if f.code == "check.unknown"]
+    assert (both.address, both.place) == (None, spec.fleet.checks[0].place)
+    assert "of node.tilt, and of 1 other alike" in both.message or "of node.volta, and of 1 other" in both.message
+    for name in ("node.volta", "node.tilt"):
+        part = Part(targets=frozenset([Address.parse(name)]))
+        (one,) = [f for f in plan(world, spec, part=part, evaluate=here).findings if f.code == "check.unknown"]
+        assert str(one.address) == name
+        accepted = Acknowledged("check.unknown", one.address, "it is new", "2999-01-01")
+        accepting = replace(spec.fleet, acknowledged=(accepted,))
+        made = offline_plan(accepting, None, wanted(spec, SEEDLESS), Facts("2026-01-01"), (), here)
+        assert [str(a.finding.address) for a in made.accepted] == [name]
+        (other,) = [f for f in made.findings if f.code == "check.unknown"]
+        assert str(other.address) in {"node.volta", "node.tilt"} - {name}
 
 
 def test_changes_that_nobody_could_look_for_are_not_none() -> None:

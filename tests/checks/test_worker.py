@@ -10,6 +10,9 @@ import pytest
 from fleethub.checks.answers import question
 from fleethub.clients import checker
 from fleethub.fleetspec import load
+from fleethub.model.finding import Severity
+from fleethub.model.fleet import Check
+from tests.checks.asking import here
 from tests.fleets import Spec, fleet
 from tests.support import Place
 
@@ -42,6 +45,12 @@ def misspelt(entry, lists):
 def unknown(entry, lists):
     return entry["planned"] > 0
 
+def asks(entry, lists):
+    return entry.get("planned", 0) < 5
+
+def sorts(entry, lists):
+    return lists["nodes"][0]["planned"] > 0
+
 def number(entry, lists):
     return 7
 
@@ -57,8 +66,22 @@ def dies(entry, lists):
 
 text = "no function"
 '''
-NAMES = ("budget", "false", "several", "raises", "leaves", "misspelt", "unknown", "number", "secrets", "hangs", "dies")
-NAMES += ("text",)
+NAMES = (
+    "budget",
+    "false",
+    "several",
+    "raises",
+    "leaves",
+    "misspelt",
+    "unknown",
+    "asks",
+    "sorts",
+    "number",
+    "secrets",
+    "hangs",
+    "dies",
+)
+NAMES += ("text", "asks", "sorts")
 
 
 @pytest.fixture
@@ -117,9 +140,23 @@ def test_whatever_a_function_does_is_a_finding(package: Path, tmp_path: Path) ->
 
 def test_what_a_function_does_not_know_is_unknown(package: Path, tmp_path: Path) -> None:
     spec = fleet(ollama="http://127.0.0.1:1").node("volta", "one").check("u", "backend", use="acme-checks:unknown")
+    spec = spec.check("d", "backend", use="acme-checks:asks").check("s", "backend", use="acme-checks:sorts")
     told = found(Place(tmp_path / "f", spec.text))
-    assert told == {"check.unknown": [told["check.unknown"][0]]}
-    assert "planned is not known" in told["check.unknown"][0]
+    assert told.keys() == {"check.unknown", "check.failed"}
+    assert [("check u holds" in one, "planned is not known" in one) for one in told["check.unknown"]] == [
+        (True, True),
+        (False, True),  # a default is not what is known
+    ]
+    assert ["KeyError: 'planned'" in one for one in told["check.failed"]] == [True]  # no node has it
+
+
+def test_a_name_that_only_others_have_is_at_fault_unless_one_of_them_lacks_it() -> None:
+    """Else an error that asks nodes for what backends have would be a mere warning for ever."""
+    check = Check("n", "node", Severity.ERROR, "nodes.all(n, n.fit == 'fits')", message="m")
+    view = {**{name: [] for name in _LISTS}, "node": [{"name": "volta", "unknown": []}], "unknown": []}
+    assert [(a.outcome, a.says) for a in here([check], view)] == [("failed", "there is no 'fit'")]
+    view["backend"] = [{"name": "gpu", "unknown": ["fit"]}]
+    assert [(a.outcome, a.says) for a in here([check], view)] == [("unknown", "fit")]
 
 
 @pytest.mark.parametrize(
