@@ -28,7 +28,7 @@ def edits(command: Callable[..., Any]) -> Callable[..., Any]:
             "--project",
             envvar="FLEETHUB_PROJECT",
             default="",
-            help="Who asks: the owner (else $FLEETHUB_PROJECT, the pane's).",
+            help="The project that asks (else $FLEETHUB_PROJECT, else the TangleClaw pane's).",
         ),
         option(NodeInput, "force", is_flag=True),
         click.option("--yes", "-y", is_flag=True, help="Write without asking."),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from fleethub.cli.completion import addresses as of_fleet
 from fleethub.cli.options import Tokens
 from fleethub.cli.output import Out, guarded
 from fleethub.model.exit import Exit
 
 
 @click.command()
-@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...", shell_complete=of_fleet)
 @click.option("--all", "every", is_flag=True, help="Take all that the fleet's proxies have, and the spec's nodes.")
 @click.option(
     "--context",

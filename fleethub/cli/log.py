@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fleethub.cli.completion import addresses
 from fleethub.cli.output import Out, guarded
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("words", nargs=-1, metavar="[ADDRESS | show SERIAL]")
+@click.argument("words", nargs=-1, metavar="[ADDRESS | show SERIAL]", shell_complete=addresses)
 @click.option("--limit", "-n", type=click.IntRange(1), default=20, show_default=True, help="Entries that are shown.")
 @click.option("--full", is_flag=True, help="With show: print the spec and the lockfile of then.")
 @click.pass_obj

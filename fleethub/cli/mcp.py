@@ -38,7 +38,7 @@ def _name(ctx: click.Context, param: click.Parameter, value: str) -> str:
 def cmd(options: dict[str, object], agent: str, http: bool, host: str, port: int, token: str | None) -> None:
     """Give agents the fleet as MCP tools: to read, and to propose edits that a person approves.
 
-    [policy] agents and [agents.NAME] in the spec say what may be asked for. Needs the extra '.[mcp]' (docs/install.md).
+    [policy] agents and [agents.NAME] in the spec say what may be asked for. Needs the extra mcp (docs/install.md).
     """
     out = Out(options)
 

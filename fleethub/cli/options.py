@@ -10,6 +10,7 @@ import click
 from annotated_types import Ge, Le
 from pydantic import BaseModel
 
+from fleethub.cli.completion import addresses
 from fleethub.model.finding import STOPS
 
 
@@ -31,7 +32,8 @@ def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
         ("--exclude", "Leave this out, with what nobody else uses; may be repeated."),
         ("--target", "Only this, with the keys and routes that it needs; may be repeated."),
     ):
-        command = click.option(name, f"{name[2:]}s", multiple=True, metavar=what, help=help)(command)
+        spelt = (name, f"{name[2:]}s")
+        command = click.option(*spelt, multiple=True, metavar=what, shell_complete=addresses, help=help)(command)
     theirs = "Change only what PROJECT owns, or nobody does; what belongs to others is left to them."
     return click.option("--as", "owner", default="", metavar="PROJECT", help=theirs)(command)
 
@@ -41,7 +43,7 @@ def ordered(command: Callable[..., Any]) -> Callable[..., Any]:
     prune = "Delete what has this fleet's mark and neither spec nor lockfile names."
     forget = "Let go of a removed block's thing that cannot be reached, or was there before; may be repeated."
     command = click.option("--prune", is_flag=True, help=prune)(command)
-    return click.option("--forget", multiple=True, metavar="ADDRESS", help=forget)(command)
+    return click.option("--forget", multiple=True, metavar="ADDRESS", shell_complete=addresses, help=forget)(command)
 
 
 def allowing(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from fleethub.cli.completion import nodes
 from fleethub.cli.output import Out, guarded
 
 
 @click.command()
-@click.argument("node", required=False)
+@click.argument("node", required=False, shell_complete=nodes)
 @click.option(
     "-o",
     "target",

@@ -50,7 +50,7 @@ def cmd(
 ) -> None:
     """Serve the fleet's state over HTTP, with a page for people. Writes edit the spec; nothing is ever applied.
 
-    Beyond the loopback a token is required. Needs the extra '.[server]' (docs/install.md).
+    Beyond the loopback a token is required. Needs the extra server (docs/install.md).
     """
     out = Out(options)
 

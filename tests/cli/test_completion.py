@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import ShellComplete
 
@@ -22,6 +24,8 @@ FLEET = str(Path(__file__).parents[2] / "fleets/monad")
         (["capacity"], "mon", "monad-1"),
         (["capacity", "--place"], "qwen3-", "qwen3-32b"),
         (["show"], "key.main.vol", "key.main.volta"),
+        (["plan", "--target"], "node.vol", "node.volta"),
+        (["destroy", "--forget"], "node.vol", "node.volta"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
@@ -30,6 +34,25 @@ def test_names_of_the_spec(words: list[str], start: str, expected: str) -> None:
     found = {item.value for item in completer.get_completions(["-C", FLEET, *words], start)}
     assert expected in found
     assert all(name.startswith(start) for name in found)
+
+
+def test_each_word_that_names_a_thing_of_the_fleet_is_completed() -> None:
+    named = {"ADDRESS", "ADDRESSES", "NODE", "NODES", "BACKEND", "MODEL", "KEY"}
+    found = []
+
+    def walk(command: click.Command, path: tuple[str, ...]) -> None:
+        if isinstance(command, click.Group):
+            for name in command.list_commands(click.Context(command)):
+                below = command.get_command(click.Context(command), name)
+                assert below is not None
+                walk(below, (*path, name))
+        for one in command.params:
+            words = set(re.findall(r"[A-Z]+", one.metavar or (one.name or "").upper()))
+            if words & named and one._custom_shell_complete is None:
+                found.append((*path, one.name))
+
+    walk(cli, ())
+    assert found == []
 
 
 def test_nothing_of_what_is_no_fleet(tmp_path: Path) -> None:

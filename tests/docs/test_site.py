@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,13 @@ def test_the_reference_has_each_command_and_each_table(site: Path) -> None:
         for field in table["properties"]:
             assert f"| `{field}` |" in spec
     assert len(re.findall(r"^## \[", spec, re.MULTILINE)) == len(schema["$defs"])
+
+
+def test_each_extra_is_told_where_installing_is() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"].keys() - {"dev", "docs"}
+    page = (ROOT / "docs/install.md").read_text()
+    assert {extra for extra in extras if f"`{extra}`" not in page} == set()
 
 
 def test_what_a_page_loads_from_elsewhere_is_told(tmp_path: Path) -> None:
