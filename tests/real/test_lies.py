@@ -116,6 +116,8 @@ SAMPLE = [pytest.param(name, marks=pytest.mark.sample) if n % 12 == 0 else name 
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_lie(name: str, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     row = ROWS[name]
+    if (row.shell or row.tool) and not os.environ.get("FLEETHUB_SSHD"):
+        pytest.skip("a folder is read without a shell that could lie: FLEETHUB_SSHD is not set")
     place = town.place(row.spec)
     tell(row, town, place, monkeypatch)
     before, asked = place.folder / "fleet.lock", len(town.liar.asked)
