@@ -19,7 +19,7 @@ def evaluator(fleet: Fleet, guard: Guard) -> Evaluate | None:
     def evaluate(checks: Sequence[Check], document: Mapping[str, Any]) -> list[Answer]:
         known = [n for n, check in enumerate(checks) if not check.use or guard.runs(function_line(check.use))]
         found = [
-            Answer(n, -1, "failed", f"its function {check.use} is not known on this machine", _trust(fleet, check))
+            Answer(n, -1, "failed", f"its function {check.use} is not known on this machine", _trust(check))
             for n, check in enumerate(checks)
             if n not in known
         ]
@@ -29,9 +29,9 @@ def evaluator(fleet: Fleet, guard: Guard) -> Evaluate | None:
     return evaluate
 
 
-def _trust(fleet: Fleet, check: Check) -> str:
+def _trust(check: Check) -> str:
     line = COMMAND + function_line(check.use)
-    return f"if it is right: {shlex.join(['fleethub', '-C', fleet.root, 'trust', 'add', line])}"
+    return f"if it is right: {shlex.join(['fleethub', 'trust', 'add', line])}"
 
 
 def _placed(answers: Sequence[Answer], known: Sequence[int]) -> Iterator[Answer]:

@@ -78,7 +78,7 @@ def check(path: Path, trusting: Trusting) -> Outcome[SeedResult]:
 def _hint(fleet: Fleet, code: str) -> str:
     if code == "command.new":
         its = tuple(run for run in runs(fleet) if run.what == SEED)
-        return f"if it is right: {command_line(fleet, New(runs=its))}"
+        return f"if it is right: {command_line(New(runs=its))}"
     if any(alternative.startswith(FILE) for alternative in alternatives(fleet)):
         return "fleethub seed path says where its file belongs"
     return "set what key_seed in [fleet] names, or correct it"

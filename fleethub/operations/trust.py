@@ -164,7 +164,7 @@ def _line(use: Use, record: Record) -> str:
     return text + (f"; it was {', '.join(before)}" if before else "")
 
 
-def command_line(fleet: Fleet, new: New) -> str:
+def command_line(new: New) -> str:
     """The line that adds what is new, to be typed or pasted."""
     items: list[str] = []
     for use in new.uses:
@@ -173,7 +173,7 @@ def command_line(fleet: Fleet, new: New) -> str:
     named = {item.partition("=")[0] for item in items if "=" in item}
     items = [item for item in dict.fromkeys(items) if "=" in item or item not in named]
     items += [COMMAND + run.line for run in new.runs]
-    return shlex.join(["fleethub", "-C", fleet.root, "trust", "add", *dict.fromkeys(items)])
+    return shlex.join(["fleethub", "trust", "add", *dict.fromkeys(items)])
 
 
 def _settled(fleet: Fleet, lockfile: Lockfile | None, record: Record, said: Given, new: New) -> Settled:
@@ -198,7 +198,7 @@ def _settled(fleet: Fleet, lockfile: Lockfile | None, record: Record, said: Give
             blocks[str(address)] = f"{stop!r}, with which fleet.lock ends it, is not known on this machine"
             message = f"only fleet.lock names the command {stop!r}, and this machine does not know it: it does not run"
             hint = "look how it came into fleet.lock; where it is right: "
-            hint += shlex.join(["fleethub", "-C", fleet.root, "trust", "add", COMMAND + stop])
+            hint += shlex.join(["fleethub", "trust", "add", COMMAND + stop])
             findings.append(Finding("command.new", message, address, hint=hint))
         origin = origin_of(locked.source.at)
         if not origin or origin in origins or origin in wrong:
@@ -210,7 +210,7 @@ def _settled(fleet: Fleet, lockfile: Lockfile | None, record: Record, said: Give
                 f"only fleet.lock names {origin}, and this machine does not know it: nothing was sent there",
                 address,
                 hint="look how it came into fleet.lock; where it is right: "
-                + shlex.join(["fleethub", "-C", fleet.root, "trust", "add", origin])
+                + shlex.join(["fleethub", "trust", "add", origin])
                 + ("=REF, with its master key's reference" if locked.source.system == "litellm" else ""),
             )
         )
@@ -228,7 +228,7 @@ def _stops(locked: AnyLocked) -> list[str]:
 
 
 def _findings(fleet: Fleet, new: New) -> Iterable[Finding]:
-    line = f"if they are right: {command_line(fleet, new)}"
+    line = f"if they are right: {command_line(new)}"
     if new.uses:
         origins = list(dict.fromkeys(use.origin for use in new.uses))
         many = f"{len(origins)} origins are" if len(origins) > 1 else f"{origins[0]} is"

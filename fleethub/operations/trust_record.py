@@ -107,6 +107,6 @@ def _outcome(
 ) -> Outcome[TrustResult]:
     places, record = record_of(fleet, lockfile)
     new = unknown(fleet, record or Record())
-    line, there = command_line(fleet, new), record is not None
+    line, there = command_line(new), record is not None
     result = TrustResult(places[0], there, record or Record(), new, line, missing, (fleet, lockfile))
     return Outcome(result, code if code is not None else Exit.REFUSED if new.lines else Exit.FINE)

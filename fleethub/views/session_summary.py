@@ -6,11 +6,12 @@ Lines are made here, once; ``views.session_text`` only chooses among them: a ses
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePath
 from typing import Any
 
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import FOR_PEOPLE, Finding, Severity
-from fleethub.model.fleet_status import BackendStatus, FleetStatus, KeyStatus, ModelStatus, NodeStatus, ProxyStatus
+from fleethub.model.fleet_status import BackendStatus, FleetStatus, ModelStatus, NodeStatus, ProxyStatus
 from fleethub.model.history import Entry
 from fleethub.model.text import gib, hop, named, same_name, tame
 
@@ -59,7 +60,7 @@ def _summary(status: FleetStatus) -> dict[str, Any]:
             *_findings(status.findings),
             *_waiting(status),
         ],
-        "consumers": [*(_consumer(node, status.keys, status.proxies) for node in status.nodes), *_keys(status)],
+        "consumers": [*(_consumer(node, status) for node in status.nodes), *_keys(status)],
         "backends": [_backend(backend) for backend in status.backends],
         "models": [_model(m) for m in status.models],
         "proxies": [line for proxy in status.proxies for line in _call(proxy, status)],
@@ -155,7 +156,7 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _consumer(node: NodeStatus, keys: Iterable[KeyStatus], proxies: Iterable[ProxyStatus]) -> dict[str, Any]:
+def _consumer(node: NodeStatus, status: FleetStatus) -> dict[str, Any]:
     """One line for all, and the lines that its own session gets besides."""
     owner = f" ({named(node.owner)})" if node.owner and not same_name(node.owner, node.name) else ""
     chain = _chain(node.chain)
@@ -174,23 +175,25 @@ def _consumer(node: NodeStatus, keys: Iterable[KeyStatus], proxies: Iterable[Pro
         says = f"runs {_chain(runs)}"
     else:
         says = f"runs {_chain(runs) or 'nothing'}; the spec says {chain} ({planned})"
-    more = [*_key_of(node, {key.state for key in keys if key.name == node.key and key.proxy in node.proxies})]
+    more = [*_key_of(node, {key.state for key in status.keys if key.name == node.key and key.proxy in node.proxies})]
     files = ", ".join(f"{f.role}: {f.path}" for f in node.files)
     more.append(_files_of(node) + (f" ({files})" if files else ""))
-    more += _calls(node, proxies)
+    more += _calls(node, status)
     names = [node.name, node.owner, *node.projects, *node.labels.values()]
     about = node.address
     told = {"about": about, "who": f"{node.name}{owner}", "says": says, "more": more, "owner": node.owner}
     return {"names": [n for n in names if n], **told}
 
 
-def _calls(node: NodeStatus, proxies: Iterable[ProxyStatus]) -> Iterable[str]:
+def _calls(node: NodeStatus, status: FleetStatus) -> Iterable[str]:
     """How its models are called with its own key, and where that lies."""
-    urls = [base_url(proxy) for proxy in proxies if proxy.name in node.proxies]
+    urls = [base_url(proxy) for proxy in status.proxies if proxy.name in node.proxies]
     paths = {file.role: file.path for file in node.files}
     file = paths.get("key") or paths.get("env")  # the first, where a key has a file of its own
     if urls and file and node.chain and node.applied and node.state != "absent":
         where = f"{node.target.rstrip('/')}/{file}"
+        if "://" not in where and not where.startswith("~"):  # its session stands elsewhere than in the fleet's folder
+            where = str(PurePath(status.root, where))
         key = "is in" if node.state == "there" else "was put into"
         model = hop(node.chain[0])
         yield f"calls {' or '.join(urls)} as model {model}; its key {key} {where}: read there, never copied"

@@ -128,7 +128,7 @@ def test_what_a_session_needs_to_act_is_there(place: Place, world: World, tmp_pa
     (place.folder / ".fleethub/served.json").write_text(json.dumps(served))
     text = session(elsewhere, XDG_CONFIG_HOME=str(tmp_path / "config")).stdout
     for line in (
-        f"volta calls {world.proxy.url}/v1 as model qwen3-32b; its key is in nodes/volta/.env: read there",
+        f"volta calls {world.proxy.url}/v1 as model qwen3-32b; its key is in {place.folder}/nodes/volta/.env: read",
         "qwen3-32b: 32,768 tokens, gpu, owner Ops; tools",
         "gpt-oss-120b: 32,768 tokens, gpu; used by nobody, would not fit",
         f"main: base URL {world.proxy.url}/v1; model: an alias of these",

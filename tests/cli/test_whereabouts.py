@@ -161,7 +161,7 @@ def test_who_has_no_master_key_sees_the_last_look_and_takes_nothing_from_others(
 def bare(said: str) -> list[str]:
     """Commands in a text of the command line that would not work where it was printed."""
     names = "|".join(COMMANDS)
-    return re.findall(rf"(?<![\w./-])fleethub (?:{names})\b[^\n]*", said)
+    return re.findall(rf"(?<![\w./-])fleethub (?:(?:{names})\b|-C )[^\n]*", said)
 
 
 WRONG = (
@@ -187,11 +187,14 @@ def test_what_errors_and_machines_are_told_to_type_works_too(
     place = world.applied(tmp_path, MODELS + NODES)
     remember(place.folder)
     said = [(done.stdout, done.stderr) for argv in WRONG for done in [session(project, *form, *argv)]]
+    stranger = session(project, "-C", str(place.folder), *form, "plan", XDG_CONFIG_HOME=str(tmp_path / "stranger"))
+    assert f"fleethub -C {place.folder} trust add {world.proxy.url}" in stranger.stdout
+    said.append((stranger.stdout, stranger.stderr))
     (place.folder / "fleet.lock").unlink()
     lost = session(project, *form, "plan")
     assert f"fleethub -C {place.folder} state restore" in lost.stdout
-    assert [bare(out + err) for out, err in (*said, (lost.stdout, lost.stderr))] == [[]] * (len(WRONG) + 1)
-    told = [argv for argv, (out, err) in zip(WRONG, said, strict=True) if f"fleethub -C {place.folder} " in out + err]
+    assert [bare(out + err) for out, err in (*said, (lost.stdout, lost.stderr))] == [[]] * (len(WRONG) + 2)
+    told = [argv for argv, (out, err) in zip(WRONG, said, strict=False) if f"fleethub -C {place.folder} " in out + err]
     assert {argv[0] for argv in told} >= {"log", "apply", "assign"}
 
 
