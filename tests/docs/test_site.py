@@ -63,6 +63,14 @@ def test_the_reference_has_each_command_and_each_table(site: Path) -> None:
     assert len(re.findall(r"^## \[", spec, re.MULTILINE)) == len(schema["$defs"])
 
 
+def test_the_glossary_has_each_word_once() -> None:
+    glossary = (ROOT / "docs/design.md").read_text().partition("## Glossary")[2]
+    rows = re.findall(r"^\| ([^|]+) \| (.+) \|$", glossary, re.MULTILINE)
+    words = [word for head, says in rows[1:] for word in (head, *re.findall(r"\*\*(.+?)\*\*", says))]
+    assert [word for word in words if words.count(word) > 1] == []
+    assert len(words) > 100
+
+
 def test_each_extra_is_told_where_installing_is() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         extras = tomllib.load(file)["project"]["optional-dependencies"].keys() - {"dev", "docs"}
