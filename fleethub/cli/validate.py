@@ -18,6 +18,7 @@ def cmd(options: dict[str, object]) -> None:
     out = Out(options)
 
     def work() -> int:
+        from fleethub.model.finding import Severity
         from fleethub.model.text import plural
         from fleethub.operations.spec import open_fleet
 
@@ -35,7 +36,9 @@ def cmd(options: dict[str, object]) -> None:
         counted |= {"nodes": counted["nodes"] - consumers, **({"consumers": consumers} if consumers else {})}
         words = {"proxies": ("proxy", "proxies")}
         shown = [plural(n, *words.get(name, (name.removesuffix("s"),))) for name, n in counted.items()]
-        but = "" if code is Exit.FINE else ", but it is not as its own checks want it"
+        failed = all(f.code == "check.failed" for f in found if f.severity is Severity.ERROR)
+        wrong = "not each of its own checks has an answer" if failed else "it is not as its own checks want it"
+        but = "" if code is Exit.FINE else f", but {wrong}"
         out.text(f"{fleet.name} is valid{but}: " + ", ".join(shown))
         out.line({"type": "summary", "exit": int(code), "fleet": fleet.name, **counted})
         return code

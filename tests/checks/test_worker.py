@@ -112,6 +112,7 @@ def test_a_function_of_a_package_is_asked_of_each_entry(package: Path, tmp_path:
     place = Place(tmp_path / "f", BASE.check("budget", "key", use="acme-checks:budget").text)
     assert found(place) == {"check.budget": ["tilt has no budget, and 2 nodes are here"]}
     assert "check.budget key.main.tilt" in place.run("validate", code=3)
+    assert "valid, but it is not as its own checks want it" in place.out
     assert "check.budget" in place.run("plan", "--offline", "--format", "markdown", code=3)
 
 
@@ -210,6 +211,7 @@ def test_without_the_library_nothing_is_taken_for_fine(tmp_path: Path, monkeypat
     text = place.run("plan", "--offline", code=3)
     assert "the check own has no answer: expressions are CEL, which is not installed here" in text
     assert ".[checks]" in text
+    assert "valid, but not each of its own checks has an answer" in place.run("validate", code=3)
 
 
 def test_a_worker_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

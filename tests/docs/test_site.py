@@ -15,6 +15,7 @@ from docs.site.built import loaded_from_elsewhere
 from docs.site.pages import BrokenLink, write
 from fleethub.cli import cli
 from fleethub.fleetspec.schema import json_schema
+from fleethub.nodetypes.registry import writable
 from tests.docs.pages import ROOT
 
 
@@ -61,6 +62,11 @@ def test_the_reference_has_each_command_and_each_table(site: Path) -> None:
         for field in table["properties"]:
             assert f"| `{field}` |" in spec
     assert len(re.findall(r"^## \[", spec, re.MULTILINE)) == len(schema["$defs"])
+
+
+def test_each_type_of_node_is_told_where_nodes_are() -> None:
+    page = (ROOT / "docs/nodes.md").read_text()
+    assert [name for name in writable() if f"| `{name}` |" not in page] == []
 
 
 def test_the_glossary_has_each_word_once() -> None:
