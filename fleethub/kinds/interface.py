@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fleethub.model.observation import (
         Absent,
         AnyLocked,
+        Found,
         Locked,
         Lockfile,
         Mark,
@@ -99,6 +100,12 @@ class Kind(Generic[A, M, T]):
 
         return parse(self.attrs, raw)
 
+    def parse_found(self, raw: Found) -> Found:
+        """What was there before FleetHub as a lockfile has it; raises ValueError on what FleetHub does not write."""
+        if raw:
+            raise ValueError(f"found has {', '.join(sorted(raw))}, and nothing of a {self.name} is put back")
+        return raw
+
     def block(self, address: Address) -> str:
         """The block of the spec that it belongs to."""
         return str(address)
@@ -139,8 +146,13 @@ class Kind(Generic[A, M, T]):
         """
         if item.want is None or item.seen is None:
             return "nothing of it is there"
-        found = item.seen.mark.found if item.seen.mark else {}
-        return record(replace(item.want, found=found), item.seen.attrs)
+        return record(replace(item.want, found=self.told(item)), item.seen.attrs)
+
+    def told(self, item: ResourceState[A, M, T]) -> Found:
+        """What its mark says was there before FleetHub; nothing of it that FleetHub would not write there, for marks
+        lie where others write.
+        """
+        return {}
 
     def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
         """Of the lockfile's records of this kind, those that the spec's ``[[moved]]`` gives another address."""

@@ -114,7 +114,8 @@ def decode(raw: Any, address: Address) -> AnyLocked:
     try:
         if begun is not None:
             begun = replace(begun, attrs=kind.parse(begun.attrs) if begun.attrs else None)
-        return replace(record, attrs=kind.parse(record.attrs) if record.attrs else None, pending=begun)
+        found = kind.parse_found(record.found)
+        return replace(record, attrs=kind.parse(record.attrs) if record.attrs else None, pending=begun, found=found)
     except ValueError as error:
         raise ValueError(f"{address}: {error}") from None
 

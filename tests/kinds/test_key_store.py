@@ -142,6 +142,16 @@ def test_a_key_file_that_somebody_changed_is_drift_without_its_value() -> None:
         assert activation(other, FILE).tell is not None
 
 
+def test_a_key_file_that_is_gone_is_put_back_and_told() -> None:
+    world = running(FILE)
+    gone = world.at_node(THERE, lambda node: replace(node, files={p: f for p, f in node.files.items() if p != KEY}))
+    assert changed(gone, FILE).consequence == "key reloaded while it runs, proved by a turn"
+    assert activation(gone, FILE).tell is not None
+    done = apply(gone, plan(gone, FILE)).world
+    assert done.nodes[THERE].files == world.nodes[THERE].files
+    assert process(done) == process(world)
+
+
 def test_the_file_goes_with_its_node() -> None:
     world = settled(FILE)
     done = apply(world, plan(world, FILE.without("nodes"))).world

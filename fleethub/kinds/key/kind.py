@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fleethub.model.facts import Facts
     from fleethub.model.fleet import Fleet, Policy
     from fleethub.model.fleet_status import FleetStatus
-    from fleethub.model.observation import Absent, AnyLocked, Locked, Lockfile, Mark, Source, System, Unknown
+    from fleethub.model.observation import Absent, AnyLocked, Found, Locked, Lockfile, Mark, Source, System, Unknown
     from fleethub.model.plan import FileDiff, Step
 
 
@@ -71,14 +71,14 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
 
         Which models and limits it was found with is put back when it is let go of.
         """
-        from fleethub.kinds.key.letting_go import accepted_found, found_with
+        from fleethub.kinds.key.letting_go import accepted_found, found_with, told
         from fleethub.kinds.key.marks import is_moment
 
         if locked is not None:
             want = replace(want, found=accepted_found(want, have, locked))
         elif want.material.kept and isinstance(have, Seen):
             # what an adoption found whose record is lost, its mark has
-            want = replace(want, found=(have.mark.found if have.mark else {}) or found_with(have))
+            want = replace(want, found=told(have.mark) or found_with(have))
         moment = want.material.kept and want.attrs.expires is not None and is_moment(want.attrs.expires)
         if not moment or not isinstance(have, Seen) or have.attrs.value != want.attrs.value:
             return want
@@ -115,8 +115,20 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             take = f"fleethub import {shlex.quote(str(item.address))}"
             return f"its value is none that FleetHub derives: {take} takes it over"
         slot = replace(slot, generation=seen.mark.generation)
-        made = replace(want, found=seen.mark.found)
+        made = replace(want, found=self.told(item))
         return replace(record(made, seen.attrs), shape=str(slot), generation=slot.generation)
+
+    def told(self, item: KeyState) -> Found:
+        """Its models and limits."""
+        from fleethub.kinds.key.letting_go import told
+
+        return told(item.seen.mark if item.seen else None)
+
+    def parse_found(self, raw: Found) -> Found:
+        """Its models and limits."""
+        from fleethub.kinds.key.letting_go import parse_found
+
+        return parse_found(raw)
 
     def marks(self, items: Sequence[KeyState], facts: Facts) -> Iterable[tuple[Address, Mark]]:
         """Of every key of a proxy, whoever's it is."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection
 from typing import Any
 
+from fleethub.kinds.codec import parse
 from fleethub.kinds.key.adopted import covers
 from fleethub.kinds.key.attributes import ALL, BY_MODEL, NOTHING, SCALARS, KeyAttrs, KeyResource, KeySeen
 from fleethub.model.attributes import plain
-from fleethub.model.observation import Absent, Found, Locked, Seen, Unknown
+from fleethub.model.observation import Absent, Found, Locked, Mark, Seen, Unknown
 
 #: What is kept of a found key beside its models, and the name that it is kept under.
 RESTORED = (*SCALARS, *BY_MODEL, "allowed_routes", "tags")
@@ -97,10 +99,34 @@ def accepted_found(want: KeyResource, have: KeySeen | Absent | Unknown, locked: 
     return found
 
 
+def parse_found(raw: Found) -> Found:
+    """What a key was found with, as it is kept; raises ValueError on anything else."""
+    if {*raw} - {"models", LIMITED}:
+        raise ValueError(f"found of a key has models and {LIMITED}, and here {', '.join(sorted(raw))}")
+    if (limits := _limits_of(raw)) is None and LIMITED in raw:
+        raise ValueError(f"{LIMITED} in found is no JSON of a key's limits")
+    parse(KeyAttrs, {"models": [], **(limits or {})})
+    return raw
+
+
+def told(mark: Mark | None) -> Found:
+    """The same of a mark; nothing where somebody else wrote it."""
+    try:
+        return parse_found(mark.found) if mark is not None else {}
+    except ValueError:
+        return {}
+
+
 def _limits_of(found: Found) -> dict[str, Any] | None:
     """The limits that a key was found with; None where they were not kept."""
     try:
-        limits = json.loads(found[LIMITED][0])
-    except (KeyError, IndexError, ValueError):
+        limits = json.loads(found[LIMITED][0], parse_float=_number, parse_constant=_number)
+    except (KeyError, IndexError, ValueError, RecursionError):
         return None
-    return limits if isinstance(limits, dict) else None
+    return limits if isinstance(limits, dict) and {*limits} <= {*RESTORED} else None
+
+
+def _number(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is no limit")
+    return number

@@ -32,6 +32,7 @@ def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, 
     if have is not None and have.stop != item.want.attrs.stop:
         found += diff({"stop": plain(have.stop)}, {"stop": plain(item.want.attrs.stop)})
     diffs: list[FileDiff] = []
+    applied_files = item.locked.attrs.files if item.locked and item.locked.attrs else {}
     for file in item.want.material.files:
         wanted = item.want.attrs.files[file.path]
         there = have.files.get(file.path) if have else None
@@ -44,7 +45,7 @@ def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, 
             continue
         lies, applied = told.files.get(file.path), told.applied.get(file.path)
         found_here, lines = describe_file(item.address.name, file, lies, applied)
-        if there is None and file.of.told:
+        if there is None and file.of.told and file.path not in applied_files:
             lines = replace(lines, consequence="")  # the process that starts with the set reads it
         if there and there.mode not in (None, wanted.mode):
             found.append(FieldChange(("files", file.path, "mode"), there.mode, wanted.mode))

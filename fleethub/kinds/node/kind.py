@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fleethub.model.facts import Facts
     from fleethub.model.fleet import Fleet, Node, Policy
     from fleethub.model.fleet_status import FleetStatus
-    from fleethub.model.observation import Absent, AnyLocked, Lockfile, Needs, Pending, System, Unknown
+    from fleethub.model.observation import Absent, AnyLocked, Found, Lockfile, Needs, Pending, System, Unknown
     from fleethub.model.plan import Blocker, Change, FieldChange, FileDiff
 
 
@@ -122,6 +122,18 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         from fleethub.kinds.node.proof import proves
 
         return proves(item)
+
+    def told(self, item: NodeState) -> Found:
+        """What it called, of the places that FleetHub writes to and puts back."""
+        from fleethub.kinds.node.restoring import told
+
+        return told(item)
+
+    def parse_found(self, raw: Found) -> Found:
+        """What it called, by file and pointer."""
+        from fleethub.kinds.node.restoring import parse_found
+
+        return parse_found(raw)
 
     def findings(
         self, fleet: Fleet, wanted: Mapping[Address, NodeResource], locked: Mapping[Address, NodeLocked], facts: Facts

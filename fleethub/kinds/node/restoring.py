@@ -14,7 +14,7 @@ from typing import Any
 from fleethub.dotenv import assignments
 from fleethub.formats import dotenv, json5
 from fleethub.formats.json5 import NotEditable
-from fleethub.kinds.node.attributes import NodeLocked, NodeResource, NodeTelemetry, files_of
+from fleethub.kinds.node.attributes import NodeLocked, NodeResource, NodeState, NodeTelemetry, files_of
 from fleethub.kinds.node.owned import is_plain
 from fleethub.kinds.node.paths import found_at, table_at, with_value, without
 from fleethub.kinds.node.projection import Unwritable, as_json, decoded, guessed, path_of, pointer
@@ -59,6 +59,47 @@ def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
             if isinstance(listed, list) and (new := wanted - there):
                 found[name] = tuple(sorted({*found.get(name, ()), *new}))
     return dict(sorted(found.items()))
+
+
+def parse_found(raw: Found) -> Found:
+    """What was there, as it is kept; raises ValueError on anything else."""
+    for name, texts in raw.items():
+        path, hash, at = name.partition("#")
+        if not path or not hash or not (texts or at.endswith(ADDED)):
+            raise ValueError(f"found has {name!r}, which is no file and pointer of a node with what was there")
+        if not at.endswith((EVERY, ADDED)):
+            _read(texts[0])
+    return raw
+
+
+def told(item: NodeState) -> Found:
+    """What the mark says was there, of those places alone that FleetHub itself writes to: whoever writes to the node's
+    folder, as its agents may, could name others, to be cut or put back there in FleetHub's name.
+    """
+    seen, want = item.seen, item.want
+    if seen is None or seen.mark is None or want is None:
+        return {}
+    known = found_of(want, seen.telemetry)
+    lists = {f"{f.path}#{pointer(f.of.format, at)}{ADDED}" for f in want.material.files if f.projection
+             for at in f.projection.lists}  # fmt: skip
+    found: dict[str, tuple[str, ...]] = {}
+    for name, texts in seen.mark.found.items():
+        same = texts[1:] == known[name][1:] if name in known else name in lists
+        if not same or (name.endswith(EVERY) and texts != known[name]):
+            continue
+        try:
+            found |= parse_found({name: texts})
+        except ValueError:
+            continue
+    return found
+
+
+def _read(text: str) -> Any:
+    """What was there; raises ValueError on what is no JSON."""
+    try:
+        return json.loads(text or "null")
+    except RecursionError:
+        raise ValueError("what was there is nested too deeply") from None
 
 
 def still_ours(locked: NodeLocked, files: Mapping[str, Blob]) -> Found:
@@ -177,7 +218,7 @@ def _puts(found: Found, root: Any) -> list[tuple[Path, Any]]:
             puts += [((*above, name), None) for name in table_at(root, above) if name.startswith(texts[0])]
             continue
         path, own = path_of(at), texts[1:]
-        before, there = json.loads(texts[0] or "null"), found_at(root, path)
+        before, there = _read(texts[0]), found_at(root, path)
         if isinstance(there, dict) and (isinstance(before, dict) or (before is None and there.keys() - {*own})):
             had = before or {}
             puts += [((*path, name), had.get(name)) for name in own if had.get(name) != there.get(name)]
