@@ -80,6 +80,19 @@ def test_going_from_one_to_the_other_is_one_recreation(before: Spec, after: Spec
     assert plan(done, after).changes == ()
 
 
+def test_another_path_is_taken_over_while_it_runs() -> None:
+    """Compose recreates nothing for it, so that to wait for a new process would fail for good."""
+    moved = FILE.table("nodes.a", files={"key": "mine.key"})
+    do = activation(settled(FILE), moved)
+    assert (do.hot, do.fresh, do.tell is not None) == (True, False, True)
+    assert changed(settled(FILE), moved).consequence == "key reloaded while it runs, proved by a turn, hot reload"
+
+
+def test_what_makes_a_new_process_needs_no_word_of_a_reload() -> None:
+    both = rotated(FILE).table("nodes.a", generation=2)
+    assert changed(settled(FILE), both).consequence == "container recreated"
+
+
 def test_by_hand_it_goes_back_only_while_it_does_not_run() -> None:
     """It would take the config over at once, and have no such variable."""
     back = HAND.table("nodes.a", key_store="env")

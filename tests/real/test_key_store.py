@@ -66,6 +66,18 @@ def test_a_key_that_the_container_cannot_read_goes_back_and_the_old_one_works_on
     far.place.plan_is_empty()
 
 
+def test_another_path_of_the_file_reaches_the_running_container(far: Far) -> None:
+    far.add("volta", *free(1), key_store='"file"')
+    far.place.apply()
+    first, pid = key(far), far.pid("openclaw-volta")
+    far.place.edit('key_store = "file"\n', 'key_store = "file"\nfiles = { key = "mine.key" }\n')
+    far.place.apply()
+    assert (far.root / "volta/mine.key").read_text().strip() == first
+    assert not (far.root / "volta/openclaw.key").exists()
+    assert far.pid("openclaw-volta") == pid
+    far.place.plan_is_empty()
+
+
 def watched(far: Far) -> list[tuple[str, int]]:
     """Each call of a model from now on: the end of the key that came with it, and the proxy's status."""
     seen: list[tuple[str, int]] = []

@@ -95,12 +95,9 @@ def needs_restart(item: NodeState) -> bool:
     sides = [side.files for side in (applied, begun) if side is not None]
     told = telling(item.want) is not None
 
-    def takes(file: RenderedFile, side: Mapping[str, FileAttrs]) -> bool:
-        """Whether a process takes it over that has started with what a side says."""
-        return file.of.hot or (told and file.of.told and file.path in side)
-
     return any(
-        not takes(file, side) and _other(item, file.path, side.get(file.path, FileAttrs()), wanted[file.path])
+        not (file.of.hot or (told and file.of.told))
+        and _other(item, file.path, side.get(file.path, FileAttrs()), wanted[file.path])
         for file in item.want.material.files
         for side in sides
     )

@@ -9,7 +9,7 @@ from fleethub.kinds import compare
 from fleethub.kinds.diff import diff
 from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeState, NodeTelemetry, is_wired
 from fleethub.kinds.node.completion import kept_of
-from fleethub.kinds.node.delivery import changed_files, ending, fingerprints
+from fleethub.kinds.node.delivery import changed_files, ending, fingerprints, needs_restart, telling
 from fleethub.kinds.node.files import describe_drift, describe_file
 from fleethub.kinds.node.owned import field_changes, file_diff
 from fleethub.kinds.node.projection import guessed
@@ -32,7 +32,6 @@ def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, 
     if have is not None and have.stop != item.want.attrs.stop:
         found += diff({"stop": plain(have.stop)}, {"stop": plain(item.want.attrs.stop)})
     diffs: list[FileDiff] = []
-    applied_files = item.locked.attrs.files if item.locked and item.locked.attrs else {}
     for file in item.want.material.files:
         wanted = item.want.attrs.files[file.path]
         there = have.files.get(file.path) if have else None
@@ -45,7 +44,7 @@ def describe(item: NodeState) -> tuple[tuple[FieldChange, ...], tuple[FileDiff, 
             continue
         lies, applied = told.files.get(file.path), told.applied.get(file.path)
         found_here, lines = describe_file(item.address.name, file, lies, applied)
-        if there is None and file.of.told and file.path not in applied_files:
+        if file.of.told and telling(item.want) is not None and needs_restart(item):
             lines = replace(lines, consequence="")  # the process that starts with the set reads it
         if there and there.mode not in (None, wanted.mode):
             found.append(FieldChange(("files", file.path, "mode"), there.mode, wanted.mode))
