@@ -179,6 +179,17 @@ def test_a_date_in_the_nodes_openclaw_table(templates):
     assert codes(rendered) == ["template.output"]
 
 
+def test_the_page_is_let_in_through_every_tunnel_to_nodes_on_one_port(templates):
+    """TangleClaw gives each connection a local port of its own, from 18789 on, whatever the node's is."""
+    for port in (18789, 20000):
+        node = changed(settings={}, origins=("http://127.0.0.1:18850",), port=port)
+        config = json.loads(files(render(fleet(), node, templates))["openclaw"].text.display())
+        allowed = config["gateway"]["controlUi"]["allowedOrigins"]
+        tunnels = {f"http://127.0.0.1:{local}" for local in (18789, 18790, 18791, 18804, 18850, port)}
+        assert tunnels <= {*allowed}
+        assert not [one for one in allowed if "*" in one]
+
+
 def test_merging_replaces_lists_and_goes_into_tables(templates):
     over = {"gateway": {"controlUi": {"allowedOrigins": []}, "port": 20000}, "tools": {"deny": ["exec"]}}
     config = json.loads(files(render(fleet(), changed(settings=over), templates))["openclaw"].text.display())

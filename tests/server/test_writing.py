@@ -73,6 +73,21 @@ def test_anothers_entry_is_refused_with_the_whole_of_it(client: TestClient, plac
     assert [(h["refused"], h["owner"]) for h in history(place)] == [("node.owned", "Volta")]
 
 
+def test_an_owner_is_known_by_letters_and_digits(client: TestClient, place: Place) -> None:
+    for project in ("VOL ta", "vol-ta", "Volta!"):
+        post(client, "assign", 200, node="a", model="qwen3-32b", project=project)
+    for project in ("Volta 2", "Vota", "-"):
+        assert post(client, "assign", 409, node="a", model="qwen3-32b", project=project)["code"] == "OWNED"
+    assert 'owner = "Volta"' in (place.folder / "fleet.toml").read_text()
+
+
+def test_a_release_of_what_never_was_is_no_error(client: TestClient, place: Place) -> None:
+    before = place.bytes()
+    body = post(client, "release", 200, node="never", project="Volta")
+    assert (body["changed"], body["notes"]) == (False, ["there is no node never in the spec"])
+    assert place.bytes() == before
+
+
 def test_force_takes_over_and_is_recorded_with_whose_it_was(client: TestClient, place: Place) -> None:
     body = post(client, "assign", 200, node="a", model="gpt-oss-20b", project="TiltClaw", force=True)
     assert body["forced"]["displaced"] == "Volta"
