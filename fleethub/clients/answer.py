@@ -24,6 +24,14 @@ class AnswerError(ShellError):
     """What came back is not the script's whole answer. The message is fit to be shown, and names no machine."""
 
 
+class TornError(AnswerError):
+    """The script began and did not end by itself. ``ended``: that, without what was said meanwhile."""
+
+    def __init__(self, ended: str, said: str) -> None:
+        super().__init__(f"{ended} ({said})" if said else ended)
+        self.ended = ended
+
+
 def ask(
     shell: Shell, script: str, stdin: bytes = b"", timeout: float = 20.0, feed: Iterable[bytes] | None = None
 ) -> Output:
@@ -86,8 +94,7 @@ def _unframed(nonce: str, done: Output) -> Output:
     body, ended, tail = rest.rpartition(f"\nfleethub {nonce} end ".encode())
     code, newline, _ = tail.partition(b"\n")
     if not ended or not newline or not code.isdigit():
-        why = _short(done.err)
-        raise AnswerError(f"a script ended with {done.code} before its answer was whole{f' ({why})' if why else ''}")
+        raise TornError(f"a script ended with {done.code} before its answer was whole", _short(done.err))
     return Output(int(code), body, done.err)
 
 

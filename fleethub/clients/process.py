@@ -15,6 +15,7 @@ from typing import IO
 from fleethub.model.dataclass import dataclass
 
 LARGEST = 4 << 20  # bytes of standard output
+HELD = 1.0  # seconds for what was written before a program ended, where others may hold its output on
 LARGEST_ERROR = 64 << 10  # bytes of standard error that are kept
 
 
@@ -40,12 +41,13 @@ def run(
     feed: Iterable[bytes] | None = None,
     sink: Callable[[bytes], None] | None = None,
     cwd: Path | None = None,
+    leave: bool = False,
 ) -> Output:
     """Run a program at most ``timeout`` seconds; raises OSError when it cannot be started, ShellError else.
 
     ``who`` begins the error's message. ``feed`` goes on behind ``stdin``, ``sink`` gets standard output as it comes,
     and ends the program by an OSError; with either, ``timeout`` is how long nothing may move. ``cwd``: the folder that
-    it runs in; None: ours.
+    it runs in; None: ours. ``leave``: what it started in the background goes on once it has ended by itself.
     """
     process = start(argv, env, cwd=cwd)
     moved = time.monotonic()
@@ -90,18 +92,22 @@ def run(
     ]
     for thread in threads:
         thread.start()
+    ended = late = False
     try:
         while not _ended(process, left()):
             if not left():
                 raise subprocess.TimeoutExpired(argv, timeout)
+        ended = True
         for thread in threads[:2]:  # a child in the background may hold the pipes
-            while thread.is_alive() and left():
+            thread.join(HELD if leave else left())
+            while thread.is_alive() and left() and not leave:
                 thread.join(left())
-        late = any(thread.is_alive() for thread in threads[:2])
+        late = not leave and any(thread.is_alive() for thread in threads[:2])
     except subprocess.TimeoutExpired:
         late = True
     finally:
-        kill(process)
+        if not (leave and ended):
+            kill(process)
         process.wait()
         for thread in threads:
             thread.join(1)
@@ -111,6 +117,8 @@ def run(
                     pipe.close()
     if full.is_set():
         raise ShellError(f"{who} wrote more than {LARGEST >> 20} MiB")
+    if late and ended:
+        raise ShellError(f"{who} ended, but what it started in the background held its output for {timeout:g} s")
     if late:
         raise ShellError(f"{who} did not {'go on' if feed or sink else 'end'} within {timeout:g} s")
     return Output(process.returncode, bytes(out), bytes(err))

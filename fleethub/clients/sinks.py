@@ -18,6 +18,7 @@ from fleethub.model.text import heard
 SECONDS = 30.0
 LARGEST = 64 << 10  # bytes of a key
 WINDOW = 8  # characters of a secret, by whatever name, that nobody may see
+_GAPS = re.compile(r"[\s:,]+")  # between the digits of a dump, or letters one by one
 _DIGEST = re.compile(rb"(?:sha256:)?([0-9a-f]{64})(?:\s.*)?", re.DOTALL)
 #: What may be a secret though nobody here knows it.
 _LONG = re.compile(r"[A-Za-z0-9_+=-]{20,}")
@@ -61,18 +62,21 @@ def ended(argv: Sequence[str], done: Output, secrets: Iterable[str] = (), silent
     text = (done.err if silent else done.err or done.out).decode("utf-8", "replace")
     if tells((done.err + done.out).decode("utf-8", "replace"), secrets):
         return f"{heads}, and what it said holds the key: run it there by hand"
-    lines = [line for line in text.splitlines() if line.strip()]
-    said = heard(_LONG.sub("(sensitive)", lines[-1]), 200) if lines else ""
+    lines = (heard(_LONG.sub("(sensitive)", line), 200) for line in reversed(text.splitlines()))
+    said = next(filter(None, lines), "")
     return f"{heads} ({said})" if said else heads
 
 
 def tells(text: str, secrets: Iterable[str]) -> bool:
-    """Whether a text holds a part of a secret, plain, in base64 or in hexadecimal digits."""
+    """Whether a text holds a part of a secret, plain, in base64 or in hexadecimal digits, in one piece or apart."""
+    close = _GAPS.sub("", text)
+    texts = (text, close, close.lower())  # hexadecimal digits may be capitals
     return any(
-        form[at : at + WINDOW] in text
+        form[at : at + WINDOW] in one
         for secret in secrets
         for form in _forms(secret)
         for at in range(max(len(form) - WINDOW + 1, 1))
+        for one in texts
     )
 
 

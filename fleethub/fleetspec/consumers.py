@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from fleethub import nodetypes
 from fleethub.fleetspec import report
@@ -18,11 +19,36 @@ PLACES = ("env", "file", "command", "type")
 #: What says nothing without the field that it goes with.
 WITH = {"settings": "file", "files": "type", "stdin": "command", "check": "command", "remove": "command"}
 
+#: What standard input may have that does not say whose key it is.
+ANONYMOUS = ("key", "env", "json-string")
+
 
 def check_consumers(context: CheckContext) -> Iterator[Finding]:
     """Every consumer by itself; what it has in common with nodes is checked with them."""
+    takers: dict[tuple[str, object], str] = {}
     for name, table in context.spec.consumers.items():
         yield from _check(context, name, table)
+        for field, taker in _takers(name, table):
+            if (other := takers.setdefault((field, taker), name)) != name:
+                message = f"{field} is that of {report.shown(other)}, word for word: one place for two keys"
+                path: KeyPath = ("consumers", name, field)
+                yield context.finding("spec.duplicate", message, path, "write {name} into it")
+
+
+def _takers(name: str, table: ConsumerTable) -> Iterator[tuple[str, object]]:
+    """The words of its commands that lead to one place, where all of them run in the fleet's folder.
+
+    A command that is told the name on standard input may know by that whose key it has.
+    """
+    if table.command is None or table.target.startswith("ssh://"):
+        return
+    with suppress(Refused):
+        words = expand_words(table.command, "", name, PLACEHOLDERS)
+        told = any(f"{{{one}}}" in word for word in words for one in PLACEHOLDERS if one != "generation")
+        if table.stdin in ANONYMOUS:
+            yield "command", (words, f"{table.model} {table.fallbacks}" if told else "")
+        if table.check:
+            yield "check", (expand_words(table.check, "", name), "")
 
 
 def _check(context: CheckContext, name: str, table: ConsumerTable) -> Iterator[Finding]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +134,47 @@ def test_a_command_that_fails_is_told_without_the_key(
     place.apply()
     assert chat(proxy.url, keeper.kept("web"), "one")[0] == 200
     place.plan_is_empty()
+
+
+@pytest.mark.parametrize(
+    "shown", ["sed 's/./& /g'", "od -An -tx1", "od -An -tx1 | tr a-f A-F", "fold -w 7 | tr '\\n' ' '", "od -An -c"]
+)
+def test_a_key_that_is_told_in_pieces_is_told_too(tmp_path: Path, proxy: LiteLLM, keeper: Keeper, shown: str) -> None:
+    place = Place(tmp_path / "fleet", asks(proxy, keeper, command=["sh", "-c", f"{shown} >&2; exit 3"]).text)
+    assert "sh ended with 3, and what it said holds the key" in place.apply(code=6)
+
+
+def test_of_what_a_program_says_the_last_that_can_be_read(tmp_path: Path, proxy: LiteLLM, keeper: Keeper) -> None:
+    words = ["sh", "-c", r"cat >/dev/null; printf '\377no room\r\n\007\r\n\000' >&2; exit 4"]
+    place = Place(tmp_path / "fleet", asks(proxy, keeper, command=words).text)
+    assert re.search(r"sh ended with 4 \(.?no room\)", place.apply(code=6))
+
+
+def test_what_a_restart_starts_in_the_background_goes_on(tmp_path: Path, proxy: LiteLLM, keeper: Keeper) -> None:
+    """Also where it holds the output; what a command leaves there is ended with it."""
+    started = {"closed": ">/dev/null 2>&1", "open": ""}
+    for name, output in started.items():
+        pid = tmp_path / name
+        words = ["sh", "-c", f"sleep 60 {output} & echo $! >{pid}"]
+        place = Place(tmp_path / f"fleet-{name}", asks(proxy, keeper, restart=words).table("fleet", name=name).text)
+        place.apply()
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        place.run("destroy", "--auto-approve", code=0)
+    words = ["sh", "-c", "cat >/dev/null; sleep 60 &"]
+    place = Place(tmp_path / "fleet", asks(proxy, keeper, command=words, timeout="1s").text)
+    assert "sh ended, but what it started in the background held its output for 1 s" in place.apply(code=6)
+
+
+def test_two_that_write_into_one_store_do_so_one_after_the_other(tmp_path: Path, proxy: LiteLLM) -> None:
+    """As ``sops set`` does: it reads the file, changes it, and writes all of it."""
+    store = tmp_path / "store"
+    words = ["sh", "-c", f'had=$(cat {store}); sleep 0.3; printf \'%s {{name}}=%s\' "$had" "$(cat)" >{store}']
+    store.touch()
+    spec = fleet(proxy.url).models("one")
+    for name in ("web", "net", "cli"):
+        spec = spec.table(f"consumers.{name}", model="one", command=words, settle="0s")
+    Place(tmp_path / "fleet", spec.text).apply()
+    assert sorted(re.findall(r"(\w+)=sk-", store.read_text())) == ["cli", "net", "web"]
 
 
 def test_a_program_that_is_not_there_and_one_that_does_not_listen(

@@ -214,8 +214,44 @@ def test_what_its_block_may_not_say(block: dict[str, object], code: str) -> None
     assert code in codes(asks(**block))
 
 
+@pytest.mark.parametrize(
+    ("both", "fields"),
+    [
+        ({"command": ["put", "web"]}, ["command"]),
+        ({"command": ["put", "{host}-{generation}"], "stdin": "env"}, ["command"]),
+        ({"command": ["put", "{model}"]}, ["command"]),
+        ({"check": ["get"]}, ["check"]),
+        ({"command": ["put"], "stdin": "json", "check": ["get"]}, ["check"]),
+        ({"command": ["put"], "stdin": "json", "check": GET}, []),
+        ({"check": GET, "remove": ["sync"], "restart": ["sync"]}, []),
+    ],
+)
+def test_one_place_has_no_room_for_two_keys(both: dict[str, object], fields: list[str]) -> None:
+    """Each apply would hand over one of them, and take the other's place."""
+    spec = asks(**both).table("consumers.other", **{"model": "one", "command": PUT, "settle": "0s", **both})
+    told = [(f.code, f.message.split()[0]) for f in spec.loaded.findings]
+    assert told == [("spec.duplicate", field) for field in fields]
+    assert codes(asks(**both)) == []
+
+
+def test_what_tells_two_consumers_apart_in_the_words_of_one_command() -> None:
+    for words, more in ((["put", "{models}"], {"fallbacks": ["two"]}), (["put"], {"target": "ssh://ops@chat/srv/a"})):
+        spec = asks(command=words).table("consumers.other", model="one", command=words, settle="0s", **more)
+        assert codes(spec) == []
+
+
 def test_other_braces_are_the_commands_own() -> None:
-    words = ["kubectl", "-o", "go-template={{.data.key}}", "jsonpath={.data.key}", "${HOME}", "{ print }"]
+    words = [
+        "{{model}}",
+        "{{url}}",
+        "{{{generation}}}",
+        "kubectl",
+        "-o",
+        "go-template={{.data.key}}",
+        "jsonpath={.data.key}",
+        "${HOME}",
+        "{ print }",
+    ]
     spec = asks(command=words, check=words)
     assert codes(spec) == []
     assert settled(spec).sinks[WEB][0] == tuple(words)

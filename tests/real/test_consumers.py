@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,26 @@ def test_a_restart_that_fails_is_tried_again(there: There) -> None:
     place.apply()
     assert there.key() in there.log.read_text()
     place.plan_is_empty()
+
+
+def test_a_shell_that_dies_with_its_program_tells_nothing_that_it_said(far: Far, tmp_path: Path) -> None:
+    """Not even in another form than a key's own, and at a look nobody here knows what may be one."""
+    says = "tr a-z n-za-m >&2; kill -9 $PPID; sleep 1"
+    made = fleet(far.admin.url, key_cache_ttl="0.1s").models("one")
+    block = {"model": "one", "settle": "0s", "target": f"ssh://{far.machine.address}{tmp_path}/srv"}
+    far.place.write(made.table("consumers.web", **block, command=["sh", "-c", says]).text)
+    said = far.place.apply(code=6)
+    assert f"{far.machine.address}: a script ended with -1 before its answer was whole\n" in said
+    check = ["sh", "-c", "echo 'its password is hunter2' >&2; kill -9 $PPID; sleep 1"]
+    far.place.write(made.table("consumers.web", **block, command=["sh", "-c", "cat >/dev/null"], check=check).text)
+    assert "hunter2" not in far.place.run("plan")
+    assert "before its answer was whole" in far.place.out
+
+
+def test_what_a_restart_starts_in_the_background_goes_on_there_too(far: Far, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    block = {"model": "one", "settle": "0s", "target": f"ssh://{far.machine.address}{tmp_path}/srv", "file": "key"}
+    block["restart"] = ["sh", "-c", f"sleep 60 >/dev/null 2>&1 & echo $! >{pid}"]
+    far.place.write(fleet(far.admin.url, key_cache_ttl="0.1s").models("one").table("consumers.web", **block).text)
+    far.place.apply()
+    os.kill(int(pid.read_text()), signal.SIGKILL)

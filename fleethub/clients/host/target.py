@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleethub.clients import process
-from fleethub.clients.answer import FOREIGN, AnswerError, ask
+from fleethub.clients.answer import FOREIGN, AnswerError, TornError, ask
 from fleethub.clients.host import scripts
 from fleethub.clients.host.bundle import Bundle, HostError, mark_bytes
 from fleethub.clients.host.folder import look
@@ -85,19 +85,31 @@ class Hosts:
         address, path = split(target)
         return Target(self._shells.at(address), path, remote=address)
 
-    def command(self, target: str, argv: Sequence[str], stdin: bytes, seconds: float, env: Mapping[str, str]) -> Output:
+    def command(
+        self,
+        target: str,
+        argv: Sequence[str],
+        stdin: bytes,
+        seconds: float,
+        env: Mapping[str, str],
+        leave: bool = False,
+    ) -> Output:
         """Run a command of the spec at an ``ssh://`` target, else in the fleet's folder with the environment ``env``.
 
-        Its words are in the process list there; what is secret goes in by ``stdin``. Raises HostError.
+        Its words are in the process list there; what is secret goes in by ``stdin``. ``leave``: what it started in the
+        background goes on, as over SSH it does anyway. Raises HostError, which says nothing of what it printed.
         """
+        address = ""
         try:
             if "://" not in target:
-                return process.run(argv, stdin, seconds, env, argv[0], cwd=self._root)
+                return process.run(argv, stdin, seconds, env, argv[0], cwd=self._root, leave=leave)
             address, path = split(target)
             head = "".join(f"{line}\n" for line in (path, *argv, "")).encode()
             return ask(self._shells.at(address), scripts.COMMAND, head + stdin, seconds)
         except OSError as error:
             raise HostError(f"{argv[0]} cannot be started: {error.strerror or error}") from None
+        except TornError as error:
+            raise HostError(f"{address}: {error.ended}") from None
         except ShellError as error:
             raise HostError(str(error)) from None
 

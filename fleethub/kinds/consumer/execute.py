@@ -43,7 +43,7 @@ def hand_over(do: HandOver, context: Context) -> tuple[str, ...]:
 def restart(do: RestartConsumer, context: Context) -> tuple[str, ...]:
     """Make the program take its key."""
     _agreed(do.agreed, context)
-    _run(do.source.at, do.argv, b"", do.timeout, context.resolver.open(do.key).reveal(), context)
+    _run(do.source.at, do.argv, b"", do.timeout, context.resolver.open(do.key).reveal(), context, leave=True)
     return ()
 
 
@@ -62,9 +62,13 @@ def _agreed(argv: tuple[str, ...], context: Context) -> None:
         raise StepError(f"{shlex.join(argv)!r} is not known on this machine, so it did not run: fleethub trust add")
 
 
-def _run(at: str, argv: tuple[str, ...], stdin: bytes, seconds: float, secret: str, context: Context) -> None:
+def _run(
+    at: str, argv: tuple[str, ...], stdin: bytes, seconds: float, secret: str, context: Context, leave: bool = False
+) -> None:
+    machine = "/".join(at.split("/", 3)[:3]) if "://" in at else ""
     try:
-        done = context.hosts.command(at, argv, stdin, seconds, context.resolver.environment())
+        with context.alone(f"commands at {machine}"):  # many read a store, change it and write it back as a whole
+            done = context.hosts.command(at, argv, stdin, seconds, context.resolver.environment(), leave)
     except HostError as error:
         raise StepError(str(error)) from None
     if done.code != 0:

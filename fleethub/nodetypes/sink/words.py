@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 _SAFE = re.compile(r"[A-Za-z0-9_./:@%,+=\[\]~-]*")
 #: What stands in the words of ``command`` for what is no secret.
 PLACEHOLDERS = ("url", "model", "models", "generation")
-_FILLED = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
+_FILLED = re.compile(r"(?<!\{)\{(" + "|".join(PLACEHOLDERS) + r")\}(?!\})")  # two braces are the command's own
 
 
 def filled(words: Iterable[str], url: str, models: Sequence[str], generation: int) -> tuple[str, ...]:
