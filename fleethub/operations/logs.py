@@ -54,6 +54,6 @@ def run(workplace: Workplace, name: str, lines: int) -> Outcome[LogsResult]:
     if done.code:
         # docker ends with "Run 'docker --help' for more information": what is wrong stands before
         told = [line for line in said if line.strip()][-LINES:]
-        why = "; ".join((f"{command[0]} ended with {done.code}", *told))
+        why = "; ".join(told) or f"{command[0]} ended with {done.code}"
         raise LogsError(f"{node.name} at {node.target}: {why}")
     return Outcome(result, Exit.FINE)

@@ -84,7 +84,7 @@ def test_a_program_that_fails_says_why_and_not_only_where_its_help_is(place: Pla
     docker = place.folder.parent / "programs/docker"
     docker.write_text("#!/bin/sh\nprintf \"docker: unknown command\\n\\nRun 'docker --help'\\n\" >&2; exit 1\n")
     said = place.run("logs", "volta", code=1)
-    assert "docker ended with 1; docker: unknown command; Run 'docker --help'" in said
+    assert "volta at nodes/volta: docker: unknown command; Run 'docker --help'" in said
 
 
 @pytest.mark.parametrize("unit", sorted(DEPLOY.glob("*.service")), ids=lambda p: p.name)
