@@ -174,6 +174,18 @@ def test_destroy_of_what_was_never_applied_has_nothing_to_do(place: Place, world
     assert "elsewhere is unknown: http://127.0.0.1:9" in place.run("destroy", "--auto-approve", code=1)
 
 
+def test_a_destroy_that_cannot_know_shows_nothing_that_would_be_made(place: Place, world: World) -> None:
+    """With one proxy of two unread it showed what an apply would create, and ended with 0."""
+    away = '[proxies.away]\nurl = "http://127.0.0.1:9"\nmaster_key = ["env:LITELLM_MASTER_KEY"]\n'
+    with (place.folder / "fleet.toml").open("a") as spec:
+        spec.write(f"\n{away}")
+    for command in (("destroy", "--plan"), ("destroy", "--auto-approve")):
+        said = place.run(*command, code=1)
+        assert "state.unsure" in said
+        assert "create" not in said
+        assert "  + " not in said
+
+
 def test_destroy_heeds_protection_and_a_lost_lockfile(place: Place) -> None:
     place.apply()
     place.edit('host = "a"', 'host = "a"\nprotected = true')

@@ -102,6 +102,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "fleet.id-changed": (E, "the fleet's id is not the lockfile's"),
     "state.behind": (E, "the proxy or a node carries a mark newer than the lockfile"),
     "state.lost": (E, "no lockfile, but keys marked as FleetHub's"),
+    "state.unsure": (E, "a destroy without a lockfile, and a proxy that could tell of a lost one cannot be read"),
     "state.not-moved": (E, "the spec names another store, and the lockfile still lies beside it"),
     "state.moved": (E, "the state was taken to another store, which this spec does not name"),
     # keys
@@ -251,4 +252,5 @@ FATAL: dict[str, int] = {
     "seed.mismatch": 3,
     "seed.malformed": 1,
     "spec.version": 1,
+    "state.unsure": 1,
 }

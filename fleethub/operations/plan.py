@@ -173,7 +173,9 @@ def _nothing_to_destroy(held: HeldPlan) -> Plan:
     unread = sorted(at for (system, at), r in readings.items() if system == "litellm" and isinstance(r, Unknown))
     if unread:
         says = f"Nothing was applied from here; whether something was from elsewhere is unknown: {', '.join(unread)}"
-        return replace(held.plan, sentence=says)
+        unsure = Finding("state.unsure", says, hint="a proxy that answers tells: fleethub status")
+        told = (*held.plan.findings, unsure)
+        return Plan("", held.plan.fleet, "Nothing was decided: see the findings.", findings=told, fatal=True)
     return Plan("", held.plan.fleet, "Nothing to destroy: this fleet was never applied.", findings=held.plan.findings)
 
 
