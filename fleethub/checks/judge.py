@@ -14,7 +14,7 @@ from fleethub.model.finding import CHECK, Finding
 from fleethub.model.fleet import Check, Fleet
 from fleethub.model.text import heard, named, plural
 
-UNKNOWN = CHECK + "unknown"
+UNKNOWN = "check.unknown"
 
 
 def judged(fleet: Fleet, view: View, evaluate: Evaluate, left: Container[Address] = ()) -> tuple[Finding, ...]:
