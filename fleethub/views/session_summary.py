@@ -190,13 +190,15 @@ def _calls(node: NodeStatus, status: FleetStatus) -> Iterable[str]:
     urls = [base_url(proxy) for proxy in status.proxies if proxy.name in node.proxies]
     paths = {file.role: file.path for file in node.files}
     file = paths.get("key") or paths.get("env")  # the first, where a key has a file of its own
-    if urls and file and node.chain and node.applied and node.state != "absent":
+    aliases = {model.name for model in status.models}  # a way round the proxy is none of them
+    # what it runs, for its key may call that; what the spec says is its own once it is applied
+    model = next((step for step in node.runs or node.chain if step in aliases), None)
+    if urls and file and model and node.chain and node.applied and node.state != "absent":
         where = f"{node.target.rstrip('/')}/{file}"
         if "://" not in where and not where.startswith("~"):  # its session stands elsewhere than in the fleet's folder
             where = str(PurePath(status.root, where))
         key = "is in" if node.state == "there" else "was put into"
-        model = hop(node.chain[0])
-        yield f"calls {' or '.join(urls)} as model {model}; its key {key} {where}: read there, never copied"
+        yield f"calls {' or '.join(urls)} as model {named(model)}; its key {key} {where}: read there, never copied"
 
 
 def _key_of(node: NodeStatus, states: set[str]) -> Iterable[str]:

@@ -60,12 +60,12 @@ def troubled() -> dict[str, Any]:
     return {**made, "serial": 4, "applied_at": AT, "applied_by": "ops@cursatory"}
 
 
-def mine(state: str, applied: bool, key: str, *roles: str) -> list[str]:
+def mine(state: str, applied: bool, key: str, *roles: str, **of: object) -> list[str]:
     """What is told of one's own node, and whether it has its key and its files."""
     assert MONAD is not None
     found = fleet_status(MONAD, None, {}, Facts(AT), Plan("p", "monad", "x"), {})
     files = tuple(FileStatus(role, f"the-{role}") for role in roles)
-    nodes = tuple(replace(n, state=state, applied=applied, files=files) for n in found.nodes)
+    nodes = tuple(replace(n, state=state, applied=applied, files=files, **of) for n in found.nodes)
     keys = tuple(replace(k, state=key) for k in found.keys)
     consumers = session_summary(replace(found, nodes=nodes, keys=keys))["consumers"]
     more: list[str] = next(c["more"] for c in consumers if c["about"] == "node.volta")
@@ -96,6 +96,21 @@ def test_a_key_is_read_where_it_lies() -> None:
         assert f"its key is in {where}/{file}: read there" in mine("there", True, "there", *roles)[-1]
         assert f"its key was put into {where}/{file}: read there" in mine("unknown", True, "there", *roles)[-1]
         assert not [line for line in mine("absent", True, "there", *roles) if "its key" in line]
+
+
+def test_a_model_is_called_that_the_key_reaches() -> None:
+    """What it runs, not what an edit says that no apply carried out; and through the proxy, not past it."""
+    straight, first = "qwen3-32b via monad-1.ollama", "qwen3-32b"
+    rows = (
+        ({"chain": ("llama3.1-8b",), "runs": (first,)}, first),
+        ({"chain": (first,), "runs": None}, first),
+        ({"chain": (straight, "gpt-oss-20b"), "runs": (straight, "gpt-oss-20b")}, "gpt-oss-20b"),
+        ({"chain": (straight,), "runs": (straight,)}, None),
+        ({"chain": (first,), "runs": ("somebody's own", "gpt-oss-20b")}, "gpt-oss-20b"),
+    )
+    for of, model in rows:
+        calls = [line for line in mine("there", True, "there", "env", **of) if line.startswith("calls ")]
+        assert [f" as model {model};" in line for line in calls] == ([True] if model else [])
 
 
 def known(made: dict[str, Any] | None, age: float | None = 185.0, since: str = "") -> KnownFleet:
