@@ -14,6 +14,7 @@ import re
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import field
+from functools import lru_cache
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -98,15 +99,21 @@ class AccessGuard:
 def _host(headers: Headers, served: Iterable[str]) -> None:
     """Against DNS rebinding: a page of another name must not reach this server under that name."""
     name = hostname(headers.get("host", ""))
-    if name == "localhost" or name in served:
+    if name == "localhost" or name in served or _is_address(name):
         return
+    raise Refusal(
+        "HOST_NOT_SERVED",
+        f"this server is not called {name[:100]!r}; ask it by its address, or start it with --host and that name",
+    )
+
+
+@lru_cache(maxsize=64)
+def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        raise Refusal(
-            "HOST_NOT_SERVED",
-            f"this server is not called {name[:100]!r}; ask it by its address, or start it with --host and that name",
-        ) from None
+        return False
+    return True
 
 
 def hostname(netloc: str) -> str:

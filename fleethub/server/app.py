@@ -17,8 +17,9 @@ from fleethub.server.access import OPEN, AccessGuard, AccessPolicy
 from fleethub.server.approving import approving
 from fleethub.server.camel import CamelCase
 from fleethub.server.errors import BUG, Refusal, invalid, refusal_of
-from fleethub.server.page import page
+from fleethub.server.page import Pages, page
 from fleethub.server.reading import reading
+from fleethub.server.ready import Ready
 from fleethub.server.site import Site
 from fleethub.server.writing import writing
 from fleethub.views.commands import Commands
@@ -32,10 +33,11 @@ Reads have no side effects. Writes edit the spec and never apply: `fleethub appl
 
 def build(site: Site, policy: AccessPolicy) -> ASGIApp:
     """Everything behind the guards."""
-    return AccessGuard(CamelCase(api(site, policy)), policy)
+    pages = Pages(site)
+    return AccessGuard(CamelCase(Ready(api(site, policy, pages), site, pages)), policy)
 
 
-def api(site: Site, policy: AccessPolicy | None = None) -> FastAPI:
+def api(site: Site, policy: AccessPolicy | None = None, pages: Pages | None = None) -> FastAPI:
     """The routes, without what guards them. No page of documentation: it would fetch its scripts from elsewhere."""
     about = site.commands.whole(ABOUT)
     app = FastAPI(
@@ -44,7 +46,7 @@ def api(site: Site, policy: AccessPolicy | None = None) -> FastAPI:
     app.include_router(reading(site))
     app.include_router(writing(site))
     app.include_router(approving(site))
-    app.include_router(page(site))
+    app.include_router(page(pages or Pages(site)))
     for kind, answer in _handlers(site.commands).items():
         app.add_exception_handler(kind, answer)
     make = app.openapi

@@ -31,7 +31,10 @@ class CamelCase:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take ``case`` out of the question, and translate. Raises Refusal."""
-        query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+        if not scope.get("query_string"):
+            await self._app(scope, receive, send)
+            return
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         case = [value for name, value in query if name == "case"]
         if scope["type"] != "http" or not scope["path"].startswith(API) or not case:
             await self._app(scope, receive, send)

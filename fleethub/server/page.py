@@ -22,11 +22,12 @@ from fleethub.server.site import Site
 from fleethub.views.commands import AS_WRITTEN, Commands
 
 LAST = 8  # of what was done
+NONE: Mapping[str, str] = {}  # no question
 
 
-def page(site: Site) -> APIRouter:
+def page(pages: Pages) -> APIRouter:
     """The route of one fleet."""
-    router, pages = APIRouter(include_in_schema=False), Pages(site)
+    router = APIRouter(include_in_schema=False)
 
     @router.get("/")
     async def index(request: Request) -> Response:
@@ -56,7 +57,7 @@ class Pages:
         self._lock = asyncio.Lock()
         self._kept = NOTHING
 
-    async def answer(self, request: Request, given: Mapping[str, str]) -> Response:
+    async def answer(self, request: Request, given: Mapping[str, str] = NONE) -> Response:
         """The page, or what the form's question is answered."""
         site, who = self._site, person_of(request.scope)
         async with self._lock:  # who comes meanwhile waits for what is made anew, and takes no thread
@@ -72,8 +73,7 @@ class Pages:
             if self._of is None or self._of[0] is not snapshot or self._of[1:] != now[1:]:
                 self._of, self._texts, self._bodies = now, {}, {}
             if who not in self._texts:
-                nothing: Mapping[str, str] = {}
-                words = (snapshot, nothing, stale, site.stale_after, kept, who, site.commands)
+                words = (snapshot, NONE, stale, site.stale_after, kept, who, site.commands)
                 self._texts[who], _ = await run_in_threadpool(page_text, *words)
             age = None if snapshot.age is None else int(snapshot.age)
             if who not in self._bodies or self._bodies[who][0] != age:

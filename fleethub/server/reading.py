@@ -53,9 +53,7 @@ def reading(site: Site) -> APIRouter:
     @router.get("/api/fleet", responses={**answers, **BROKEN}, summary="The whole fleet")
     async def fleet(request: Request) -> Response:
         """Who runs what, where, how full; drift, changes and findings. Sizes in bytes, times in UTC."""
-        snapshot = usable(await site.latest())
-        headers = {"Cache-Control": "no-cache", **age_of(snapshot)}
-        return await site.encoded(snapshot).response(request.headers, headers, "application/json")
+        return await fleet_response(site, request)
 
     @router.get("/api/fleet/plan", responses={200: {"model": PlanAnswer}, **BROKEN}, summary="What would change")
     async def plan() -> Response:
@@ -113,6 +111,13 @@ def reading(site: Site) -> APIRouter:
         return Response(text, headers={"Content-Type": KIND, "Cache-Control": "no-store"})
 
     return router
+
+
+async def fleet_response(site: Site, request: Request) -> Response:
+    """The answer of ``GET /api/fleet``; raises Refusal."""
+    snapshot = await site.good()
+    headers = {"Cache-Control": "no-cache", **age_of(snapshot)}
+    return await site.encoded(snapshot).response(request.headers, headers, "application/json")
 
 
 def capacity_data(seen: LookResult, asked: CapacityInput) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Both run as processes of their own under the same settings of uvicorn; rounds al
 
 from __future__ import annotations
 
+import os
 import re
 import selectors
 import socket
@@ -136,14 +137,18 @@ def fleet_ratio(nodes: int = NODES, clients: int = CLIENTS, rows: Iterable[str] 
         ours = Served(folder, "--interval", "1h", LITELLM_MASTER_KEY=MASTER)
         try:
             ours.observed()
-            return max(_ratio(ours.url, folder / "body", row, clients) for row in rows)
+            return max(_ratio(ours, folder / "body", row, clients) for row in rows)
         finally:
             ours.stop()
 
 
-def _ratio(url: str, body: Path, row: str, clients: int) -> float:
-    """One row's p99 over that of a route which has nothing to do but send the same bytes."""
+def _ratio(ours: Served, body: Path, row: str, clients: int) -> float:
+    """One row's p99 over that of a route which has nothing to do but send the same bytes, zipped where ours are.
+
+    A client unzips nothing. Beside it stands a processor's time for a request, which other work does not change.
+    """
     path, accept = ROWS[row]
+    url = ours.url
     ask = urllib.request.Request(url.rstrip("/") + path, headers={"Accept-Encoding": accept} if accept else {})
     with urllib.request.urlopen(ask, timeout=60) as answer:
         body.write_bytes(answer.read())
@@ -152,20 +157,36 @@ def _ratio(url: str, body: Path, row: str, clients: int) -> float:
         assert bare.stdout is not None
         theirs = bare.stdout.readline().strip()
         each = max(2000 // clients, 1)
-        pairs = [
-            (p99(url, each, clients, path, accept), p99(theirs, each, clients, path, accept)) for _ in range(ROUNDS + 1)
-        ][1:]  # the first warms both up
+        servers = ((url, ours.process.pid), (theirs, bare.pid))
+        rounds = [[_round(*one, each, clients, path, accept) for one in servers] for _ in range(ROUNDS + 1)]
     finally:
         bare.kill()
         bare.wait()
-    mine, their = (min(times) for times in zip(*pairs, strict=True))
+    (mine, my_time), (their, their_time) = (
+        [min(values) for values in zip(*one, strict=True)]
+        for one in zip(*rounds[1:], strict=True)  # the first warms both up
+    )
     size = body.stat().st_size / 1024
     print(
         f"{row} ({size:.0f} KiB, {clients} clients): p99 {mine * 1000:.1f} ms, bare route {their * 1000:.1f} ms: "
-        f"{mine / their:.2f}",
+        f"{mine / their:.2f}; of a processor {my_time * 1000:.3f} and {their_time * 1000:.3f} ms a request: "
+        f"{my_time / their_time:.2f}",
         flush=True,
     )
     return mine / their
+
+
+def _round(url: str, pid: int, each: int, clients: int, path: str, accept: str) -> tuple[float, float]:
+    """p99, and the server's own seconds of a processor for a request."""
+    before = _used(pid)
+    found = p99(url, each, clients, path, accept)
+    return found, (_used(pid) - before) / (each * clients)
+
+
+def _used(pid: int) -> float:
+    """Seconds of a processor that a process has had, of Linux."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> int:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fleethub import __version__
-from fleethub.server import encoded
+from fleethub.operations import snapshots
+from fleethub.server import app, encoded
 from fleethub.server import site as site_module
+from fleethub.server.app import api
 from fleethub.server.site import Site, site_of
 from fleethub.views.fleet_status import status_data
 from tests.server.conftest import client_of
@@ -68,6 +72,33 @@ def test_it_is_encoded_once_for_each_look_and_zipped_for_who_asks(
     for given in (tag, plain.headers["etag"]):
         again = client.get("/api/fleet", headers={"Accept-Encoding": "gzip", "If-None-Match": given})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+
+
+@pytest.mark.parametrize("path", ["/api/fleet", "/"])
+def test_what_most_ask_for_passes_the_routes_by_and_is_answered_as_they_answer(
+    site: Site, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    now = snapshots.clock() + 7
+    monkeypatch.setattr(snapshots, "clock", lambda: now)
+    entered: list[str] = []
+
+    def counted(*told: Any) -> ASGIApp:
+        routes = api(*told)
+
+        async def entering(scope: Scope, receive: Receive, send: Send) -> None:
+            entered.append(scope["path"])
+            await routes(scope, receive, send)
+
+        return entering
+
+    monkeypatch.setattr(app, "api", counted)
+    client = client_of(site)
+    client.headers["Accept-Encoding"] = "identity"
+    for headers in ({}, {"Accept-Encoding": "gzip"}, {"If-None-Match": "*"}):
+        ready, routed = (client.get(path + query, headers=headers) for query in ("", "?other="))
+        assert (ready.status_code, ready.headers) == (routed.status_code, routed.headers)
+        assert ready.content == routed.content
+    assert entered == [path] * 3
 
 
 @pytest.mark.parametrize(
