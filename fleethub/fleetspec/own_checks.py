@@ -91,16 +91,16 @@ def inside(sources: Sources, start: SourceLocation, line: int, column: int) -> S
     escapes move it.
     """
     text = sources.files[start.file].decode().replace("\r\n", "\n").split("\n")
-    rest = text[start.line - 1][start.column - 1 :]
+    rest = "\n".join((text[start.line - 1][start.column - 1 :], *text[start.line :]))
     quotes = next((q for q in STRINGS if rest.startswith(q)), "")
     if not quotes:
         return start
-    first = rest.removeprefix(quotes)
-    down = line - 1 + (len(quotes) == 3 and not first)  # a line break behind three quotes is none of the text
+    written = rest.removeprefix(quotes)
+    if quotes[0] == '"' and "\\" in written.partition(quotes)[0]:
+        return start
+    down = line - 1 + (len(quotes) == 3 and written.startswith("\n"))  # that line break is none of the text
     if down:
         return SourceLocation(start.file, start.line + down, column)
-    if quotes[0] == '"' and "\\" in first.partition('"')[0]:
-        return start
     return SourceLocation(start.file, start.line, start.column + len(quotes) + column - 1)
 
 

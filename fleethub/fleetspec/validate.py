@@ -33,6 +33,7 @@ WRONG_TYPE = {
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "bool_type": "must be true or false",
+    "date_type": "must be a date without quotes, like 2027-03-31",
     "list_type": "must be a list",
     "dict_type": "must be a table",
     "model_type": "must be a table",
@@ -174,7 +175,7 @@ def finding_of(error: ErrorDetails, path: KeyPath, sources: Sources, root: type[
         top = "at the top of the spec" if root is None else f"in {sources.main}"
         where = f"in {report.dotted(path[:-1])}" if path[:-1] else top
         message = f"{report.shown(last)} is no key {where}"
-        hint = report.nearest(last, model.model_fields if model else ())
+        hint = report.nearest(last, fields_of(model) if model else ())
         if path[:1] == ("keys",) and last in PAID:
             hint = "only LiteLLM Enterprise does that, so FleetHub does not try; leave it out"
         code, place = "spec.unknown-key", sources.key(path)
@@ -199,11 +200,16 @@ def schema_of(path: KeyPath, root: type[BaseModel] | None = None) -> Any:
     for part in path:
         model = table_of(here)
         if model is not None:
-            here = model.model_fields.get(str(part))
+            here = fields_of(model).get(str(part))
         else:
             arguments = get_args(bare(here))
             here = arguments[-1] if arguments else None
     return here
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a table by the keys that a spec has for them, which are not all names that Python takes."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def table_of(thing: Any) -> type[BaseModel] | None:

@@ -256,6 +256,8 @@ def test_places_within_every_form_of_string() -> None:
         ("'''\ntrue &&\n  node.ownr != 1'''", (5, 8)),
         ('"""node.ownr != 1"""', (3, 22)),
         ('"\\t node.ownr != 1"', (3, 14)),  # where the text begins: an escape moves what follows
+        ('"""\ntrue \\\n  && node.ownr != 1"""', (3, 14)),
+        ('"""\n\\u0074rue &&\n true && node.ownr != 1"""', (3, 14)),
     ):
         source = (
             f"[[check]]\nname = 'a'\nexpression = {text}\nfor = 'node'\nmessage = 'm'\n"

@@ -56,6 +56,12 @@ CASES: dict[str, tuple[str, dict]] = {
     "version": ("spec.version", {"text": '[fleet]\nname = 1\nrequired_version = ">=2"\nwrong = 1\n'}),
     # keys and values
     "unknown-key": ("spec.unknown-key", {"swap": [("proxy =", "proxi =")]}),
+    "unknown-key-of-ours": (
+        "spec.unknown-key",
+        {"add": "[[check]]\nname = 'a'\nabout = 'node'\nfor = 'node'\nexpression = 'true'\nmessage = 'm'\n"},
+    ),
+    "no-for": ("spec.value", {"add": "[[check]]\nname = 'a'\nfor = 'nodes'\nexpression = 'true'\nmessage = 'm'\n"}),
+    "date": ("spec.value", {"add": "[[accept]]\ncode = 'vram.unchecked'\nreason = 'r'\nuntil = '2027-03-31'\n"}),
     "unknown-table": ("spec.unknown-key", {"add": "[node.x]\n"}),
     "unknown-far": ("spec.unknown-key", {"swap": [("role =", "zzzzzz =")]}),
     "missing": ("spec.missing", {"swap": [('master_key = "env:MASTER"\n', "")]}),
