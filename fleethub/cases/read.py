@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from fleethub.cases.table import CasesTable, CaseTable
 from fleethub.fleetspec import report
 from fleethub.fleetspec.sources import Sources, read_document
-from fleethub.fleetspec.validate import finding_of, literal_secrets
+from fleethub.fleetspec.validate import finding_of, literal_secrets, real
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding, SourceLocation
 
@@ -43,7 +43,7 @@ class CaseFile:
 def read(file: Path, name: str) -> CaseFile:
     """Read a file of cases; ``name``: what it is called for people. No input makes it raise."""
     sources = Sources(file.parent, name)
-    document = read_document(sources, file, name)
+    document = read_document(sources, file, name, "fleethub test alone tries the cases in tests/ of the fleet")
     if document is None:
         return CaseFile(name, findings=tuple(sources.findings))
     sources.doc, sources.places = document
@@ -52,7 +52,7 @@ def read(file: Path, name: str) -> CaseFile:
         table = CasesTable.model_validate(sources.doc)
     except ValidationError as errors:
         wrong = errors.errors(include_url=False, include_input=False)
-        found += [finding_of(error, error["loc"], sources, CasesTable) for error in wrong]
+        found += [finding_of(error, real(error["loc"], sources), sources, CasesTable) for error in wrong]
         return CaseFile(name, sources.files[name], findings=tuple(found))
     found += _same_names(table, sources)
     cases = tuple(

@@ -180,15 +180,17 @@ def _below(sources: Sources, error: OSError) -> str:
 
 
 def read_document(
-    sources: Sources, file: Path, name: str
+    sources: Sources, file: Path, name: str, absent: str = FOLDER
 ) -> tuple[dict[str, Any], dict[KeyPath, tuple[SourceLocation, SourceLocation]]] | None:
-    """The document and its places; a finding and None for whatever is wrong with it."""
+    """The document and its places; a finding and None for whatever is wrong with it. ``absent``: what to do where there
+    is no such file.
+    """
     start = SourceLocation(name, 1, 1)
     data = sources.overlay.get(name)
     try:
         if data is None and (there := folders.kind(file)) != "file":
             missing = "is no file" if there else "does not exist"
-            hint = "fleethub init writes a first one" if name == MAIN else "" if there else FOLDER
+            hint = "fleethub init writes a first one" if name == MAIN else "" if there else absent
             sources.complain("spec.unreadable", f"{name} {missing}", start, hint)
             return None
         if data is None:

@@ -90,7 +90,7 @@ def validate(sources: Sources) -> Validated:
             return Validated(spec_model().model_validate(doc), tuple(findings), frozenset(tables))
         except ValidationError as errors:
             for error in errors.errors(include_url=False, include_input=False):
-                path = _real(error["loc"], sources)
+                path = real(error["loc"], sources)
                 if error["type"] != "missing" or path not in gone:
                     findings.append(finding_of(error, path, sources))
                 take_out(path, whole=error["type"] == "missing")
@@ -130,7 +130,7 @@ def _secret(text: str) -> str:
     return "has credentials inside a URL" if without_credentials(text) != text else ""
 
 
-def _real(loc: KeyPath, sources: Sources) -> KeyPath:
+def real(loc: KeyPath, sources: Sources) -> KeyPath:
     """An error's location without pydantic's own marks."""
     if loc and loc[-1] == "[key]" and loc not in sources.places:
         return loc[:-1]

@@ -170,7 +170,9 @@ def _before(base: Base, case: Case, facts: Facts) -> Lockfile | None:
     if case.table.before != "spec":
         file = Path(fleet.root) / case.table.before
         try:
-            return lockfiles.load(file.read_text())
+            if (there := folders.kind(file)) != "file":
+                raise ChangeError(f"before: {case.table.before} {'is no file' if there else 'does not exist'}")
+            return lockfiles.load(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise ChangeError(f"before: {case.table.before} cannot be read: {why}") from None
@@ -202,7 +204,7 @@ def _update(files: Sequence[CaseFile], tried: Sequence[Tried], where: tuple[Path
             if one.came is not None and (one.differences or not one.case.table.expect.model_fields_set)
         }
         if made:
-            target = Path(file.name) if given else root / file.name
+            target = (Path(file.name) if given else root / file.name).resolve()  # behind a link it is the link's file
             write(target, updated(file.text, made), target.stat().st_mode & 0o777)
             written.append(file.name)
     return tuple(written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tomllib
@@ -138,7 +139,7 @@ exit = 0
     )
     text = place.run("test", code=3)
     assert text.count("pass  ") == 2
-    assert "before: gone.lock cannot be read: No such file" in text
+    assert "before: gone.lock does not exist" in text
     assert "Traceback" not in text
 
 
@@ -285,6 +286,7 @@ def test_a_wrong_file_is_told_with_its_place(place: Place, text: str, says: str)
         ('files."fleet.toml" = "]"', "fleet.toml is not TOML"),
         ('facts = "then"', "facts: there is no folder then"),
         ('before = "fleet.toml"', "before: fleet.toml is no lockfile: "),
+        ('before = "pipe"', "before: pipe is no file"),
         ('set.nodes.volta = "x"', "there is  1 (spec.value node.volta: nodes.volta must be a table)"),
         ("set.nodes = 3", "there is  1 (spec."),
         ("set.policy.drift = 3", "exit"),
@@ -294,6 +296,7 @@ def test_a_wrong_file_is_told_with_its_place(place: Place, text: str, says: str)
     ],
 )
 def test_a_change_that_cannot_be_is_told(place: Place, change: str, says: str) -> None:
+    os.mkfifo(place.folder / "pipe")  # read, it would wait for ever
     cases(place, f'[[case]]\nname = "a"\n{change}\n[case.expect]\nexit = 0\n')
     said = place.run("test")
     assert says in said
@@ -351,7 +354,15 @@ def test_files_names_and_formats(place: Place, tmp_path: Path) -> None:
     assert "GOOD".casefold() in place.run("test", "-k", "GOOD", code=0)
     (place.folder / "tests/a.toml").unlink()
     assert "there is no case in tests/**/*.toml" in place.run("test", code=1)
-    assert "does not exist" in place.run("test", str(tmp_path / "no.toml"), code=1)
+    said = place.run("test", str(tmp_path / "no.toml"), code=1)
+    assert "does not exist" in said
+    assert "fleethub test alone" in said
+    assert "with -C" not in said
+    link = place.folder / "tests/link.toml"
+    link.symlink_to(bad)
+    assert "1 written" in place.run("test", "--update", code=0)
+    assert link.is_symlink()
+    assert "exit = 0" in bad.read_text()
     assert json.loads(place.run("test", "--schema", code=0)) == json_schema()
 
 
