@@ -170,8 +170,8 @@ def _before(base: Base, case: Case, facts: Facts) -> Lockfile | None:
     if case.table.before != "spec":
         file = Path(fleet.root) / case.table.before
         try:
-            if (there := folders.kind(file)) != "file":
-                raise ChangeError(f"before: {case.table.before} {'is no file' if there else 'does not exist'}")
+            if (found := folders.kind(file)) != "file":
+                raise ChangeError(f"before: {case.table.before} {'is no file' if found else 'does not exist'}")
             return lockfiles.load(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"

@@ -14,7 +14,7 @@ from fleethub.checks.view import DONE
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import behind
 from fleethub.kinds.readdress import readdressed, renaming
-from fleethub.model.address import Address
+from fleethub.model.address import Address, successor
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding
 from fleethub.model.fleet import Fleet
@@ -65,7 +65,7 @@ def offline_plan(
     if more := {alias: why for (_, alias), why in refused_loads(errors, fleet).items()}:
         judged = judged_with({**more, **held})
     judged = [(_held(change, errors, fleet) if change else None, found) for change, found in judged]
-    judged = _unused(judged, wanted)
+    judged = _still_used(_unused(_waiting(judged, wanted, known), wanted, known), known)
     every = [change for change, _ in judged if change is not None]
     every += [
         Change(now, Action.RECORD, title=KINDS[now.kind].title(now))
@@ -119,11 +119,42 @@ def _held(change: Change, errors: Iterable[Finding], fleet: Fleet) -> Change:
     return replace(change, action=Action.BLOCKED, blockers=(*blockers, *change.blockers))
 
 
-def _unused(
-    judged: Sequence[tuple[Change | None, tuple[Finding, ...]]], wanted: Mapping[Address, AnyResource]
+def _waiting(
+    judged: Sequence[tuple[Change | None, tuple[Finding, ...]]],
+    wanted: Mapping[Address, AnyResource],
+    known: Mapping[Address, AnyLocked],
 ) -> list[tuple[Change | None, tuple[Finding, ...]]]:
-    """What is only made for consumers that are refused is not made either."""
+    """A consumer that comes, or needs something else than before, or a new value of it, waits for what it needs."""
+    renewed = {a for a, want in wanted.items() if a in known and want.generation != known[a].generation}
     held = {change.address: change for change, _ in judged if change is not None and change.action is Action.BLOCKED}
+    made = []
+    for change, found in judged:
+        want = wanted.get(change.address) if change is not None and KINDS[change.address.kind].consumer else None
+        if change is not None and want is not None and change.action in (Action.CREATE, Action.UPDATE):
+            locked = known.get(change.address)
+            before = locked.needs if locked is not None and locked.attrs is not None else None
+            waits = [a for a in want.needs if a in held and (before != want.needs or a in renewed)]
+            why = tuple(Blocker(Why.WAITS, f"waits for {thing}: {held[thing].blockers[0].reason}") for thing in waits)
+            change = replace(change, action=Action.BLOCKED, blockers=(*why, *change.blockers)) if why else change
+        made.append((change, found))
+    return made
+
+
+def _unused(
+    judged: Sequence[tuple[Change | None, tuple[Finding, ...]]],
+    wanted: Mapping[Address, AnyResource],
+    known: Mapping[Address, AnyLocked],
+) -> list[tuple[Change | None, tuple[Finding, ...]]]:
+    """What is only made for consumers that are refused, and run with nothing of before, is not made either."""
+    came = {address for address, locked in known.items() if locked.attrs is not None or locked.pending is not None}
+    held = {
+        change.address: change
+        for change, _ in judged
+        if change is not None
+        and change.action is Action.BLOCKED
+        and change.address not in came
+        and any(blocker.why is Why.REFUSED for blocker in change.blockers)
+    }
     users: dict[Address, list[Address]] = {}
     for address, want in wanted.items():
         for thing in want.needs:
@@ -135,6 +166,23 @@ def _unused(
             if using and all(user in held for user in using):
                 why = Blocker(Why.WAITS, f"waits for {using[0]}: {held[using[0]].blockers[0].reason}")
                 change = replace(change, action=Action.BLOCKED, blockers=(why, *change.blockers))
+        made.append((change, found))
+    return made
+
+
+def _still_used(
+    judged: Sequence[tuple[Change | None, tuple[Finding, ...]]], known: Mapping[Address, AnyLocked]
+) -> list[tuple[Change | None, tuple[Finding, ...]]]:
+    """What a consumer that is held back goes on with is not taken away, nor the place that it has not left."""
+    held = {change.address: change for change, _ in judged if change is not None and change.action is Action.BLOCKED}
+    staying = {address: now for address in known if (now := successor(address) or address) in held}
+    used = {thing: now for address, now in staying.items() for thing in known[address].needs} | staying
+    made = []
+    for change, found in judged:
+        if change is not None and change.action is Action.DELETE and change.address in used:
+            user = used[change.address]
+            why = Blocker(Why.WAITS, f"waits for {user}: {held[user].blockers[0].reason}")
+            change = replace(change, action=Action.BLOCKED, blockers=(why, *change.blockers))
         made.append((change, found))
     return made
 

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from fleethub.checks.answers import Answer, Evaluate
 from fleethub.checks.fields import FIELDS
+from fleethub.model.facts import Facts
 from fleethub.model.fleet import Check
 from fleethub.model.plan import Action, Plan
+from fleethub.planning.offline import offline_plan
 from tests.fleets import Spec
-from tests.world import World, apply, denied, plan
+from tests.world import SEEDLESS, World, apply, denied, plan, remembered, wanted
 from tests.world.strategies import any_order, specs
 
 ABOUT = sorted(FIELDS)
@@ -57,6 +59,30 @@ def test_the_laws(first: Spec, second: Spec, refused: set[str], data: st.DataObj
     assert all(change.blockers for change in again.changes)
     free = apply(rest, plan(rest, second)).world
     assert denied(free) == []
+
+
+def said(made: Plan) -> dict[str, Action]:
+    return {str(c.address): c.action for c in made.changes if c.action is not Action.RECORD}
+
+
+def offline(world: World, spec: Spec, evaluate: Evaluate | None = None) -> Plan:
+    spec = remembered(spec, world.lockfile)
+    return offline_plan(spec.fleet, world.lockfile, wanted(spec, SEEDLESS), Facts(""), (), evaluate)
+
+
+@given(specs(), specs(), REFUSED)
+def test_what_a_check_holds_back_waits_in_a_plan_without_a_network_too(
+    first: Spec, second: Spec, refused: set[str]
+) -> None:
+    """The key of a node that may not go, the old place of one that may not move, a node whose key may not come."""
+    world = apply(World.of(first), plan(World.of(first), first)).world
+    if plan(world, first).changes or said(plan(world, second)) != said(offline(world, second)):
+        return  # a reading alone tells what differs
+    spec, evaluate = checked(second), refusing(refused)
+    told, read = said(offline(world, spec, evaluate)), said(plan(world, spec, evaluate=evaluate))
+    # whether anything of a key can be done before a node lets go of it only steps tell
+    sure = {a: does for a, does in told.items() if a.startswith("node.") or does is not Action.UPDATE}
+    assert sure == {a: read[a] for a in sure}
 
 
 def held_back(made: Plan, refused: set[str]) -> None:

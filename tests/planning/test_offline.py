@@ -68,6 +68,15 @@ def test_a_protected_thing_is_not_taken_away() -> None:
     assert [f.code for f in made.findings] == ["resource.protected"]
 
 
+def test_what_a_protected_thing_goes_on_with_is_not_taken_away_either() -> None:
+    spec = VOLTA.node("volta", "one", "two", protected=True)
+    less = spec.without("nodes", "volta").without("keys", "volta")
+    world = settled(spec)
+    told = said(offline(world, less))
+    assert told == said(plan(world, less))
+    assert told["key.main.volta"] is Action.BLOCKED
+
+
 def test_what_an_apply_left_undone_is_told() -> None:
     spec = VOLTA.key("volta", rpm=70)
     world = settled(VOLTA)
