@@ -226,6 +226,9 @@ def test_git_is_asked_about_every_file_with_secrets(place: Place) -> None:
     assert "node.env-tracked" not in place.run("plan")
     place.edit('host = "a"', 'host = "a"\nfiles = { env = "gateway.vars" }')
     assert "node.env-tracked" in place.run("plan", code=Exit.REFUSED)
+    assert "write nodes/a/gateway.vars and .fleethub/ into .gitignore" in place.out
+    (place.folder / ".gitignore").write_text("nodes/a/gateway.vars\n.fleethub/\n")
+    place.run("plan", code=0)
     (place.folder / ".gitignore").write_text("nodes/*/gateway.vars\n")
     assert ".fleethub/applied/gateway.vars" in place.run("plan", code=Exit.REFUSED)
     (place.folder / ".gitignore").write_text("nodes/\n")

@@ -178,6 +178,22 @@ def test_in_the_same_folder_too() -> None:
     assert not done.world.nodes[WEB].files
 
 
+def test_another_name_without_a_move_is_not_cleared_by_the_old_one() -> None:
+    """Its ``remove`` comes last: it would take the new key away, and without a check nobody would know."""
+    same: dict[str, object] = {"command": ["put", "llm"], "remove": ["take", "llm"]}
+    old, block = asks(**same), {"model": "one", "settle": "0s", **same}
+    new = old.without("consumers").table("consumers.net", **block)
+    made = plan(settled(old), new)
+    assert [(f.code, f.address) for f in made.findings] == [("target.duplicate", consumer("net"))]
+    assert [type(step.do) for step in made.steps if step.address.kind == "consumer"] == [TakeAway]
+    after = apply(settled(old), made).world
+    done = apply(after, plan(after, new)).world
+    assert "consumers/net" in done.sinks
+    assert plan(done, new).changes == ()
+    elsewhere = old.without("consumers").table("consumers.net", **{**block, "target": "ssh://ops@chat/srv/net"})
+    assert plan(settled(old), elsewhere).findings == ()
+
+
 def test_a_store_that_both_machines_reach_is_not_cleared_behind_the_new_one() -> None:
     far = "ssh://ops@chat/srv/{name}"
     for remove, cleared in ((TAKE, False), (["take", "{name}", "{host}"], True)):

@@ -71,3 +71,13 @@ def test_a_new_place_has_it_before_the_old_one_goes(before: str, after: str, pla
         assert done.world.key("a").token == world.key("a").token
         left = done.world.nodes[before].files if before in done.world.nodes else {}
         assert set(left) <= {"web.env"}  # which may be somebody else's, and stays
+
+
+def test_a_new_name_by_the_words_of_the_old_one_is_a_move_and_clears_nothing() -> None:
+    block: dict[str, object] = {"model": "one", "command": ["put", "llm"], "remove": ["take", "llm"], "settle": "0s"}
+    a, b = (fleet().model("one").table(f"consumers.{name}", **block) for name in "ab")
+    made = renamed(settled(a), b)
+    assert made.findings == ()
+    after = apply(settled(a), made).world
+    assert "consumers/b" in after.sinks
+    assert renamed(after, b).changes == ()

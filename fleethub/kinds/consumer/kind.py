@@ -98,7 +98,9 @@ class ConsumerKind(NodeKind):
         """As of a node, but for what is about files where there are none."""
         files = {a: want for a, want in wanted.items() if sink_attrs(want.attrs) is None}
         there = {a: record for a, record in locked.items() if record.source.system == self.system}
-        return super().findings(fleet, files, there, facts)
+        from fleethub.kinds.consumer import sink
+
+        return [*super().findings(fleet, files, there, facts), *sink.cleared(wanted, locked)]
 
     def objections(self, item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
         """None of what a command keeps: it was told to take the key."""

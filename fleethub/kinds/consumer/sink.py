@@ -7,7 +7,7 @@ counts, and people are told so.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +16,10 @@ from fleethub.kinds.consumer.attributes import SinkAttrs, SinkTelemetry, sink_at
 from fleethub.kinds.diff import diff
 from fleethub.kinds.node.attributes import NodeAttrs, NodeLocked, NodeResource, NodeSeen, NodeState
 from fleethub.kinds.values import Inputs, ObserveContext
+from fleethub.model.address import Address, successor
 from fleethub.model.attributes import plain
 from fleethub.model.facts import SinkReading
+from fleethub.model.finding import Finding
 from fleethub.model.fleet import Sink
 from fleethub.model.observation import Absent, Pending, Seen, Source, Unknown
 from fleethub.model.plan import FieldChange
@@ -130,6 +132,23 @@ def taking_away(item: NodeState) -> tuple[str, ...]:
     sides = (locked.attrs, locked.pending.attrs if locked.pending else None) if locked else ()
     argv = next((side.stop for side in sides if side is not None and side.stop), ())
     return () if moved is not None and moved.attrs.stop == argv else argv
+
+
+def cleared(wanted: Mapping[Address, NodeResource], locked: Mapping[Address, NodeLocked]) -> Iterable[Finding]:
+    """Those that would be handed a key where one that goes in the same apply takes its own away, by the same words."""
+    gone = {a: attrs for a, record in locked.items() if a not in wanted and (attrs := sink_attrs(record.attrs))}
+    for address, want in wanted.items():
+        attrs = sink_attrs(want.attrs)
+        if attrs is None or not attrs.stop or address in locked:
+            continue
+        for other, old in gone.items():
+            if (old.command, old.stop) != (attrs.command, attrs.stop) or successor(other) == address:
+                continue
+            if want.source.at != (at := locked[other].source.at) and "://" in want.source.at + at:
+                continue
+            message = f"{other} goes, and its remove, the same words as here, would clear what is handed over"
+            hint = f'write [[moved]] with from = "{other}" and to = "{address}"; else the next apply hands it over'
+            yield Finding("target.duplicate", message, address, want.place, hint)
 
 
 def _before(have: SinkAttrs | None, want: SinkAttrs) -> str:

@@ -35,7 +35,9 @@ def env_findings(wanted: Mapping[Address, NodeResource], facts: Facts) -> list[F
                     continue
                 message = f"git {how} {full}, which holds this node's secrets"
                 untrack = f", and git rm --cached {shlex.quote(full)}" if how == "tracks" else ""
-                hint = f"write .env and .fleethub/ (or {full}) into .gitignore{untrack}"
+                usual = full.endswith("/.env") or "/.fleethub/" in full  # a key's file has any name
+                lines = f".env and .fleethub/ (or {full})" if usual else f"{full} and .fleethub/"
+                hint = f"write {lines} into .gitignore{untrack}"
             else:
                 reason = reading.reason if isinstance(reading, Unknown) else "not read"
                 message = f"whether git would take {full}, which holds this node's secrets, is not known: {reason}"
