@@ -473,13 +473,13 @@ def test_many_keys_are_read_at_once_as_page_by_page(
 ) -> None:
     """The real proxy leaves the same out of both, or FleetHub does."""
     team = admin.http.post("/team/new", json={"models": ["qwen3-32b"]}).json()["team_id"]
-    for number in range(98):
-        admin.generate(key_alias=f"many-{number:03}", models=["qwen3-32b"], metadata={"number": number})
     admin.generate(key_alias="many-blocked", expires="30d", blocked=True, max_budget=5.0, budget_duration="30d")
     admin.generate(key_alias="many-limits", rpm_limit=3, aliases={"a": "qwen3-32b"}, allowed_routes=["/v1/models"])
     admin.generate(key_alias="many-soft", soft_budget=2.0, model_rpm_limit={"qwen3-32b": 3})
     admin.generate(key_alias="many-team", team_id=team)
     admin.generate(key_alias="many-session", team_id="litellm-dashboard")
+    for number in range(98):  # behind those, which then are what both are compared by
+        admin.generate(key_alias=f"many-{number:03}", models=["qwen3-32b"], metadata={"number": number})
     asked: list[str] = []
     sent = Http.request
 

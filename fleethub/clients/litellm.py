@@ -7,6 +7,7 @@ shape is an error with a reason, never a traceback.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -209,24 +210,24 @@ class LiteLLM:
         raise LiteLLMError(f"its list of keys does not add up: it counts {counted}, and lists {len(found)}")
 
     def _whole(self, first: rows.KeyPage) -> list[dict[str, Any]] | None:
-        """All rows by one query, if they are those that the list counts and begins with; else None.
+        """All rows by one query, if they are those that the list counts and begins with, told alike; else None.
 
         ``/spend/keys`` reads the same table without pages. Traps: it has the sessions of LiteLLM's own page too, which
         the list leaves out; and with 1.82.0 what the list does not tell of a key's budget, which then is not known of
         any key, however many there are.
         """
+        unlisted = set() if any("budget_id" in row for row in first.keys) else {"budget_id", "litellm_budget_table"}
         try:
             told = _shape(rows.Keys, {"keys": self._call("GET", "/spend/keys")}).keys
-        except LiteLLMError:
+            found = {
+                str(row.get("token")): {name: value for name, value in row.items() if name not in unlisted}
+                for row in told
+                if row.get("team_id") != rows.SESSIONS
+            }
+            alike = all(_settled(row) == _settled(found.get(str(row.get("token")), {})) for row in first.keys)
+        except LiteLLMError:  # none at all, or rows of another shape
             return None
-        unlisted = set() if any("budget_id" in row for row in first.keys) else {"budget_id", "litellm_budget_table"}
-        found = {
-            str(row.get("token")): {name: value for name, value in row.items() if name not in unlisted}
-            for row in told
-            if row.get("team_id") != rows.SESSIONS
-        }
-        listed = {str(row.get("token")) for row in first.keys}
-        return list(found.values()) if len(found) == first.total_count and listed <= found.keys() else None
+        return list(found.values()) if len(found) == first.total_count and alike else None
 
     def _pages(self, page: rows.KeyPage, filters: dict[str, Any]) -> tuple[list[dict[str, Any]], set[int]]:
         """The rows of the first page and all that follow, and how many each says there are."""
@@ -334,6 +335,11 @@ def _shape(kind: type[T], body: Any) -> T:
         return rows.shape(kind, body)
     except rows.ShapeError as error:
         raise LiteLLMError(str(error)) from None
+
+
+def _settled(raw: dict[str, Any]) -> KeyRow:
+    """A row without what time and use change of it."""
+    return replace(_row(raw), age=None, left=None, spend=None, used=None)
 
 
 def _row(raw: dict[str, Any]) -> KeyRow:

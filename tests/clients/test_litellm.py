@@ -95,6 +95,10 @@ WHOLE: dict[str, Callable[[list[Body]], Any]] = {
     "another key in the place of a listed one": lambda rows: [{**rows[0], "token": "ab" * 32}, *rows[1:]],
     "one key twice": lambda rows: [rows[1], *rows[1:]],
     "a key more": lambda rows: [*rows, {**rows[0], "token": "ab" * 32}],
+    "rows that do not tell what is blocked": lambda rows: [
+        {name: value for name, value in row.items() if name != "blocked"} for row in rows
+    ],
+    "rows whose models are a text": lambda rows: [{**row, "models": "one"} for row in rows],
     "no rows": lambda rows: ["sk-1"] * len(rows),
     "no list": lambda rows: {"detail": "Not Found"},
     "nothing": lambda rows: None,
@@ -106,7 +110,7 @@ def test_many_keys_are_read_at_once_and_page_by_page_where_that_does_not_add_up(
     api: LiteLLM, proxy: litellm.LiteLLM, admin: Admin, monkeypatch: pytest.MonkeyPatch, lie: Callable[[Any], Any]
 ) -> None:
     for number in range(104):
-        admin.generate(key_alias=f"k{number:03}", models=["one"], max_budget=number)
+        admin.generate(key_alias=f"k{number:03}", models=["one"], max_budget=number, blocked=number == 7)
     proxy.database.add("sk-a-session-of-the-page", team_id="litellm-dashboard", spend=1.0)
     begun = len(proxy.requests)
     whole = api.read().keys
