@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fleethub.clients.shell import ShellError, Shells
-from fleethub.clients.ssh import destination
+from fleethub.clients.ssh import destination, program
 from fleethub.clients.ssh.kept import Kept
 from fleethub.model.trust import Guard
 from fleethub.operations.snapshots import SnapshotCache
@@ -102,6 +102,49 @@ def test_a_connection_that_died_unseen_is_made_anew(
         os.kill(session, signal.SIGKILL)
     assert len(answers) == 3
     assert session not in answers
+
+
+@pytest.mark.parametrize("ssh_program", [False, True], ids=["paramiko", "ssh"])
+def test_a_connection_on_which_something_hung_is_not_kept(machine: Machine, kept: Kept, ssh_program: bool) -> None:
+    def look(timeout: float) -> int:
+        shells = Shells(ssh_program, kept=kept)
+        try:
+            return int(shells.at(machine.address).run(PARENT, timeout=timeout).out)
+        finally:
+            shells.close()
+
+    session = look(300)
+    os.kill(session, signal.SIGSTOP)
+    try:
+        with pytest.raises(ShellError, match="did not end within"):
+            look(0.5)
+        assert look(60) != session
+    finally:
+        os.kill(session, signal.SIGKILL)
+
+
+def test_the_ssh_program_sees_by_itself_that_the_other_side_is_gone(
+    machine: Machine, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As nothing is sent between two looks, nothing else would tell."""
+    monkeypatch.setattr(program, "ALIVE", {"ServerAliveInterval": "1", "ServerAliveCountMax": "1"})
+    first = Shells(True, kept=kept)
+    session = int(first.at(machine.address).run(PARENT).out)
+    first.close()
+    os.kill(session, signal.SIGSTOP)
+    try:
+        holder = kept._open[(machine.address, True, frozenset())]._connection
+        assert holder is not None
+        end = time.monotonic() + 300
+        while holder.alive() and time.monotonic() < end:
+            time.sleep(0.05)
+        second = Shells(True, kept=kept)
+        try:
+            assert int(second.at(machine.address).run(PARENT).out) != session
+        finally:
+            second.close()
+    finally:
+        os.kill(session, signal.SIGKILL)
 
 
 def test_another_host_key_is_refused_though_a_connection_was_kept(look: Look, machine: Machine, tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ OPTIONS = {
     "Tunnel": "no",
     "VisualHostKey": "no",
 }
+#: When and how often the other side is asked whether it is there, where its own configuration does not say.
+ALIVE = {"ServerAliveInterval": "30", "ServerAliveCountMax": "3"}
 #: Options that an older ssh does not have; it has those that its ``ssh -G`` prints.
 NEWER = {"ForkAfterAuthentication", "SessionType", "StdinNull"}
 UP = b"fleethub-is-logged-in"
@@ -52,8 +54,10 @@ class Program:
 
     def __init__(self, address: str, host: Destination, config: SshConfig, program: str, why: str) -> None:
         self._address, self._env, self._why = address, config.env, why
+        self._hung = False
         user, name, port = parts(address)
         options = {key: value for key, value in OPTIONS.items() if key not in NEWER or key.lower() in host.options}
+        options |= ALIVE if host.option("serveraliveinterval", "0") == "0" else {}
         options["ConnectTimeout"] = f"{max(int(host.connect_timeout), 1)}"
         self._folder = _folder()
         self._argv = [program, "-T", "-S", f"{self._folder}/s"]
@@ -112,6 +116,9 @@ class Program:
             answer = process.run(argv, data, timeout, self._env, f"{self._address}: a script", feed, sink)
         except OSError as error:
             raise ShellError(f"{self._address}: ssh cannot be started ({error.strerror or error})") from None
+        except ShellError:
+            self._hung = True  # the script, or the other side; which one cannot be seen
+            raise
         if answer.code == 255:
             with suppress(subprocess.TimeoutExpired):  # the holder of a broken connection ends at the same moment
                 self._master.wait(0.3)
@@ -123,8 +130,8 @@ class Program:
         return self._master.poll() is None
 
     def keep(self) -> bool:
-        """Leave it open for long; whether it still is."""
-        return self.alive()
+        """Leave it open for long; whether it still is, and whatever was run on it ended."""
+        return self.alive() and not self._hung
 
     def close(self) -> None:
         """Close the connection; whatever waits on it ends."""
