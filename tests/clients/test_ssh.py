@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleethub.clients import ssh
 from fleethub.clients.process import ShellError
-from fleethub.clients.ssh import destination, known_hosts
+from fleethub.clients.ssh import Remote, destination, known_hosts
 from fleethub.clients.ssh.config import SshConfig, options
 from fleethub.clients.ssh.destination import Destination, parts
 from fleethub.clients.ssh.identities import public, troubles
@@ -252,3 +253,23 @@ def test_an_account_that_the_system_does_not_know(tmp_path: Path, monkeypatch: p
     found = SshConfig({**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin"}).of("gpu:2222")
     assert (found.host, found.port, found.user, found.by_openssh) == ("10.0.0.7", 2222, "ops", False)
     assert found.connect_timeout == destination.CONNECT
+
+
+def test_what_is_written_while_the_files_are_read_is_seen_by_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kept connection is only believed to be right as long as nothing was written since the files were read."""
+    machine = Remote("gpu", SshConfig({**os.environ, "PATH": str(tmp_path)}))
+    there = host(tmp_path, "gpu")
+    monkeypatch.setattr(machine._config, "of", lambda address: there)
+    path = there.known_hosts[0]
+    path.write_text("")
+
+    def read_and_written(to: Destination) -> known_hosts.Known:
+        found = known(to)
+        path.write_text(f"gpu {text(1)}\n")
+        return found
+
+    monkeypatch.setattr(ssh, "known", read_and_written)
+    machine._read()
+    assert machine._files != SshConfig({}).files(there.known_hosts)

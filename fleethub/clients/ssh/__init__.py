@@ -123,13 +123,21 @@ class Remote(Shell):
         if self._files == self._config.files(self._known_hosts()) and time.monotonic() - self._asked < BELIEVED:
             return True
         try:
-            chain = self._config.of(self._address).chain
-            if [(hop, known(hop)) for hop in chain] != self._chain:
-                return False
+            before = self._chain
+            self._read()
         except ShellError:
             return False  # the login says why
-        self._asked, self._files = time.monotonic(), self._config.files(self._known_hosts())
-        return True
+        return self._chain == before
+
+    def _read(self) -> Destination:
+        """What the files say now; stamped before, so that what is written meanwhile is seen by the next look."""
+        self._config.files(())
+        host = self._config.of(self._address)
+        asked = time.monotonic()
+        files = self._config.files(path for hop in host.chain for path in hop.known_hosts)
+        self._chain = [(hop, known(hop)) for hop in host.chain]
+        self._asked, self._files = asked, files
+        return host
 
     def _known_hosts(self) -> tuple[Path, ...]:
         return tuple(path for hop, _ in self._chain for path in hop.known_hosts)
@@ -146,9 +154,8 @@ class Remote(Shell):
             connection.close()
 
     def _connect(self) -> Program | Library:
-        host = self._config.of(self._address)
-        self._chain = chain = [(hop, known(hop)) for hop in host.chain]
-        self._asked, self._files = time.monotonic(), self._config.files(self._known_hosts())
+        host = self._read()
+        chain = self._chain
         if self.why is None:
             self.why = next((why for hop, keys in chain if (why := beyond(hop, keys))), "")
         if self.why:
