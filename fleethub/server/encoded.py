@@ -48,9 +48,7 @@ class Encoded:
 
 
 def takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding takes it; what is refused by ``q=0`` is not taken."""
-    for part in accepted.lower().split(","):
-        name, _, weight = part.partition(";")
-        if name.strip() in ("gzip", "*"):
-            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+    """Whether an Accept-Encoding takes it: what it says of gzip counts, else of all; ``q=0`` refuses."""
+    told = {name.strip(): weight for name, _, weight in (one.partition(";") for one in accepted.lower().split(","))}
+    weight = told.get("gzip", told.get("*"))
+    return weight is not None and weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")

@@ -110,6 +110,9 @@ def test_what_most_ask_for_passes_the_routes_by_and_is_answered_as_they_answer(
         ("gzip;q=0", False),
         ("gzip; q=0.0", False),
         ("*", True),
+        ("*, gzip;q=0", False),
+        ("*;q=0, gzip", True),
+        ("br, *;q=0", False),
     ],
 )
 def test_who_takes_gzip(accepted: str, takes: bool) -> None:
