@@ -49,7 +49,6 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = _OPERATORS
     literals = 0  # characters that stand in all of its templates
-    exhausted: set[str]  # templates that used up all their work
     reads: dict[str, frozenset[str] | None]  # of each compiled template the names that it reads; None: any
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -97,6 +96,7 @@ class TemplateSet:
         self._origins = {file: getattr(text, "origin", file) for file, text in sources.items()}
         self._nul = any("\0" in text for text in sources.values())
         self._texts: dict[tuple[str, str], Text] = {}
+        self._exhausted: set[str] = set()  # templates that used up all their work
 
     def text(self, name: str, context: Mapping[str, object]) -> Text:
         """One template's output; raises ``TemplateProblem``.
@@ -125,18 +125,18 @@ class TemplateSet:
 
     def _rendered(self, name: str, values: Mapping[str, object]) -> Text:
         environment = self._environment
-        markers, left = Markers(), budget.WORK // (_AGAIN if name in environment.exhausted else 1)
+        markers, left = Markers(), budget.WORK // (_AGAIN if name in self._exhausted else 1)
         tokens = _MARKERS.set(markers), budget.CURRENT.set(budget.Budget(left))
         try:
             output = _bounded(environment, name, values)
-            environment.exhausted.discard(name)
+            self._exhausted.discard(name)
             return markers.cut(output)
         except TemplateSyntaxError as error:
             origin = error.filename or self._origins[name]
             raise TemplateProblem("template.failed", str(error.message), origin, error.lineno) from None
         except Exception as error:  # a template can raise whatever Python can
             if isinstance(error, budget.Exhausted):
-                environment.exhausted.add(name)  # a fleet has many nodes: they do not all spend so much
+                self._exhausted.add(name)  # a fleet has many nodes: they do not all spend so much
             raise _problem(error, self._origins, name) from None
         finally:
             _MARKERS.reset(tokens[0])
@@ -166,7 +166,7 @@ def _environment(sources: tuple[tuple[str, str, str], ...]) -> _Environment:
     environment.filters = {file: budget.guarded(file, run) for file, run in filters.items()}
     environment.filters.update(budget.FILTERS)
     environment.literals = sum(len(text) for _, text, _ in sources)
-    environment.exhausted, environment.reads = set(), {}
+    environment.reads = {}
     return environment
 
 

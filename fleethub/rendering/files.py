@@ -119,8 +119,9 @@ class Renderer:
         text = self._of[node.type].text(name, context)
         try:
             return kind.finish(file, node, text)
-        except ValueError as error:
-            raise TemplateProblem("template.output", str(error), getattr(sources[name], "origin", name), 0) from None
+        except (ValueError, RecursionError) as error:
+            says = str(error) if isinstance(error, ValueError) else "it nests too deep to be read"
+            raise TemplateProblem("template.output", says, getattr(sources[name], "origin", name), 0) from None
 
 
 def _schema(kind: NodeType, node: Node, schemas: Schemas) -> tuple[Mapping[str, Any] | None, list[Finding]]:

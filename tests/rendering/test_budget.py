@@ -95,7 +95,16 @@ def test_one_that_used_up_its_work_is_not_given_so_much_again(monkeypatch: pytes
         return original(left)
 
     monkeypatch.setattr(budget, "Budget", counting)
-    for size in (3000, 3000, 3, 3):
-        with pytest.raises(TemplateProblem, match="more work than one") if size > 3 else contextlib.nullcontext():
-            TemplateSet(source).text("t.j2", {"r": list(range(size))})
+    fleet = TemplateSet(source)
+    for size in (3000, 3000, 3, 4):
+        with pytest.raises(TemplateProblem, match="more work than one") if size > 4 else contextlib.nullcontext():
+            fleet.text("t.j2", {"r": list(range(size))})
     assert spent == [budget.WORK, budget.WORK // 64, budget.WORK // 64, budget.WORK]
+
+
+def test_what_used_up_its_work_is_no_affair_of_the_next_look_at_the_same_templates() -> None:
+    """A server lives on when its spec was mended, and then says what a command says."""
+    source = {"t.j2": TemplateText("{% for a in r %}{% for b in r %}x{% endfor %}{% endfor %}ok", "t.j2")}
+    with pytest.raises(TemplateProblem, match="more work than one"):
+        TemplateSet(source).text("t.j2", {"r": list(range(3000))})
+    assert TemplateSet(source).text("t.j2", {"r": list(range(100))}).display().endswith("ok")

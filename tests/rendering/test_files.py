@@ -100,6 +100,7 @@ def test_rendering_is_deterministic_and_slots_stay_in_the_env_file(templates, ch
         ("openclaw.json.j2", "[]", "template.output"),
         ("openclaw.json.j2", '{"a": 1, "a": 2}', "template.output"),
         ("openclaw.json.j2", '{"a": NaN}', "template.output"),
+        pytest.param("openclaw.json.j2", "[" * 100_000, "template.output", id="without-end"),
         ("compose.yaml.j2", "", "template.output"),
         ("env.j2", "A B", "template.output"),
         ("env.j2", "A='1'\nA='2'\n", "template.output"),
