@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from heapq import nsmallest
 
 from fleethub.model.capacity import by_runner
 from fleethub.model.placing import Copy, Standing
@@ -152,12 +153,12 @@ class Greedy:
         return False
 
     def _ranked(self, copy: Copy) -> list[str]:
-        """Where it may go, the most promising first."""
+        """Where it may go, the most promising first; of a large fleet those alone."""
         state = self.state
         size, sign = state.size(copy), 1 if self.tightest else -1
         known = (name for name in state.targets(copy) if state.grades[name].known)
         need = size + size // 4  # a server may want more than the bytes to be free
-        names = sorted(known, key=lambda n: (state.slack[n] < need, sign * state.slack[n], n))
+        names = nsmallest(3 * TRIES, known, key=lambda n: (state.slack[n] < need, sign * state.slack[n], n))
         others = self._others(copy)
         machines = {state.problem.machine[name] for name in others}
 
@@ -165,12 +166,9 @@ class Greedy:
             return name in others, state.problem.machine[name] in machines
 
         model = state.problem.fleet.models[copy.model]
-        absent = {
-            n: state.problem.installed(model, state.problem.fleet.backends[n]) is False for n in names[: 3 * TRIES]
-        }
+        absent = {n: state.problem.installed(model, state.problem.fleet.backends[n]) is False for n in names}
         order = {name: at for at, name in enumerate(names)}
-        best = sorted(absent, key=lambda n: (state.slack[n] < need, *together(n), absent[n], order[n]))
-        return [*best, *names[3 * TRIES :]]
+        return sorted(absent, key=lambda n: (state.slack[n] < need, *together(n), absent[n], order[n]))
 
     def _others(self, copy: Copy) -> set[str]:
         """Where the other models of its chains lie, of those chains that lie on one backend without it."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from fleethub.model.capacity import AdmissionVerdict, Fit, Placed, PlannedModel
+from fleethub.model.capacity import AdmissionVerdict, Fit, Placed, PlannedModel, by_runner, largest
 from fleethub.model.dataclass import dataclass
 from fleethub.model.fleet import Fleet, Model
 from fleethub.placement.assess import asked_directly
@@ -46,12 +46,21 @@ def grade_of(verdict: AdmissionVerdict) -> Grade:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What was said of one backend. ``primaries``: process -> the bytes that its primaries take at most, once."""
+
+    verdict: AdmissionVerdict
+    grade: Grade
+    primaries: Mapping[str, int]
+
+
 class Judge:
     """Asks the engine of each backend, and remembers what it said."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self._verdicts: dict[tuple[frozenset[str], ...], dict[str, AdmissionVerdict]] = {}
+        self._answers: dict[tuple[frozenset[str], ...], dict[str, _Answer]] = {}
         self._servers: dict[str, OnMachine] = {}
         self._reached: dict[str, Reached] = {}
         self._asked: dict[str, list[str]] = {}
@@ -61,15 +70,15 @@ class Judge:
 
     def verdict(self, layout: Layout, backend: str) -> AdmissionVerdict:
         """On what is planned there; ValueError for a backend without a model server."""
-        key = (layout[backend], *(layout[other] for other in self.problem.beside.get(backend, ())))
-        known = self._verdicts.setdefault(key, {})
-        if backend not in known:
-            known[backend] = self._verdict(layout, backend)
-        return known[backend]
+        return self._answer(layout, backend).verdict
 
     def grade(self, layout: Layout, backend: str) -> Grade:
         """The same in what counts."""
-        return grade_of(self.verdict(layout, backend))
+        return self._answer(layout, backend).grade
+
+    def primaries(self, layout: Layout, backend: str) -> Mapping[str, int]:
+        """Bytes that its primaries take at most, by the process that they share."""
+        return self._answer(layout, backend).primaries
 
     def load(self, alias: str, backend: str) -> Placed:
         """A model as a primary on a backend that nothing else of its machine takes of."""
@@ -84,6 +93,16 @@ class Judge:
         """Bytes that its loads may take in all, without the reserve, when it has its machine alone; None: unknown."""
         server = self._alone(backend).server
         return None if server.total is None else server.total - server.reserve * len(server.gpus)
+
+    def _answer(self, layout: Layout, backend: str) -> _Answer:
+        key = (layout[backend], *(layout[other] for other in self.problem.beside.get(backend, ())))
+        known = self._answers.setdefault(key, {})
+        if backend not in known:
+            verdict = self._verdict(layout, backend)
+            groups = by_runner(p for p in verdict.placed if p.primary)
+            sums = {group[0].runner or group[0].tag: largest(group).upper for group in groups}
+            known[backend] = _Answer(verdict, grade_of(verdict), sums)
+        return known[backend]
 
     def _alone(self, name: str) -> OnMachine:
         if name not in self._servers:

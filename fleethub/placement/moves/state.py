@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleethub.model.capacity import by_runner, largest
 from fleethub.model.placing import Copy, Standing
 from fleethub.placement.moves.judged import Grade, Judge
 from fleethub.placement.moves.problem import Chain, Problem
@@ -140,10 +139,8 @@ class State:
         load, room = self.judge.load(copy.model, target), self.judge.room(target)
         if load.needs is not None or load.remote or room is None:
             return True
-        verdict = self.judge.verdict(self.layout, target)
-        mine = load.runner or load.tag
-        others = by_runner(p for p in verdict.placed if p.primary)
-        return load.upper + sum(largest(g).upper for g in others if (g[0].runner or g[0].tag) != mine) <= room
+        primaries = self.judge.primaries(self.layout, target)
+        return load.upper + sum(primaries.values()) - primaries.get(load.runner or load.tag, 0) <= room
 
     def spreads(self, copy: Copy, target: str) -> bool:
         """Whether it would leave fewer of its chains on one backend or machine."""

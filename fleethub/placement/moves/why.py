@@ -11,6 +11,9 @@ from fleethub.model.text import gib, plural
 from fleethub.placement.moves.judged import grade_of
 from fleethub.placement.moves.state import State
 
+#: How many backends with the most room are asked where a model lacks least.
+NEAREST = 16
+
 
 def moves_of(state: State) -> tuple[Move, ...]:
     """The moves of a state, by where they are from."""
@@ -114,15 +117,13 @@ def _stuck(state: State, name: str) -> LeftAlone:
 def _nowhere(state: State, copy: Copy) -> tuple[int | None, str]:
     """How many bytes a model lacks where it lacks least (None: not known), and that in words."""
     best, why = list[tuple[int, str]](), ""
-    for target in sorted(state.targets(copy)):
+    for target in sorted(state.targets(copy), key=lambda n: (not state.grades[n].known, -state.slack[n], n))[:NEAREST]:
         layout = {**state.layout, target: state.layout[target] | {copy.model}}
         verdict = state.judge.verdict(layout, target)
         if not grade_of(verdict).known:
             why = why or f"whether it fits on {target} is not known ({verdict.reason})"
         elif verdict.need is not None and verdict.total is not None:
             best.append((max(verdict.need + verdict.reserve - verdict.total, 0), target))
-        if len(best) >= 64:
-            break
     kind = _kind(state, copy)
     if not best:
         return None, why or f"there is no other {kind} that may take it"
@@ -132,7 +133,7 @@ def _nowhere(state: State, copy: Copy) -> tuple[int | None, str]:
         verdict = state.judge.verdict({**state.layout, target: state.layout[target] | {copy.model}}, target)
         said = next((c.says for c in verdict.checks if not c.holds), "nothing is gained by it")
         return 0, f"the nearest place is {target}: {said}"
-    return missing, f"{gib(missing)} are missing on {target}, where fewest are: {need} free on any {kind} would do"
+    return missing, f"{gib(missing)} are missing on {target}, where fewest are: it needs {need} free on any {kind}"
 
 
 def _kind(state: State, copy: Copy) -> str:

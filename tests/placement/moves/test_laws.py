@@ -15,8 +15,10 @@ from fleethub.placement.moves.propose import propose
 from fleethub.placement.moves.state import State
 from fleethub.placement.planned import planned_sets
 from fleethub.placement.report import report
+from tests.placement.moves.engines import mixed
 from tests.placement.moves.fleets import carried_out, fleets
 
+ANY = st.one_of(fleets(), mixed())
 DRAINED = st.sampled_from(((), (), ("b0",), ("b0", "b1")))
 
 
@@ -29,7 +31,7 @@ def standing(fleet: Fleet, facts: Facts, drained: tuple[str, ...]) -> tuple[int,
     return State(problem, Judge(problem)).standing
 
 
-@given(fleets(), DRAINED, st.booleans())
+@given(ANY, DRAINED, st.booleans())
 def test_a_proposal_is_never_worse_and_is_what_it_says(
     made: tuple[Fleet, Facts], asked: tuple[str, ...], exact: bool
 ) -> None:
@@ -87,7 +89,7 @@ def _held(fleet: Fleet, after: Fleet, facts: Facts, found: Placing, drained: tup
             assert (name, model.name) in said
 
 
-@given(fleets(), DRAINED, st.booleans())
+@given(ANY, DRAINED, st.booleans())
 def test_its_own_result_leaves_nothing_to_propose_and_two_runs_say_the_same(
     made: tuple[Fleet, Facts], asked: tuple[str, ...], exact: bool
 ) -> None:
@@ -99,7 +101,7 @@ def test_its_own_result_leaves_nothing_to_propose_and_two_runs_say_the_same(
     assert again.moves == ()
 
 
-@given(fleets(3, 4), DRAINED)
+@given(st.one_of(fleets(3, 4), mixed(3, 4)), DRAINED)
 def test_the_solver_is_never_worse_than_moves_one_by_one_and_what_it_proves_nobody_beats(
     made: tuple[Fleet, Facts], asked: tuple[str, ...]
 ) -> None:
@@ -109,3 +111,21 @@ def test_the_solver_is_never_worse_than_moves_one_by_one_and_what_it_proves_nobo
     assert (best.after, len(best.moves)) <= (plain.after, len(plain.moves))
     if plain.proved:
         assert (best.after, len(best.moves)) == (plain.after, len(plain.moves))
+
+
+@given(ANY, st.data())
+def test_what_admission_refuses_it_refuses_with_more_beside_it(made: tuple[Fleet, Facts], data: st.DataObject) -> None:
+    """So a cut that forbids a few models together forbids no layout that admission takes, whatever the engine."""
+    fleet, facts = made
+    problem = Problem(fleet, facts)
+    judge = Judge(problem)
+    name = data.draw(st.sampled_from(sorted(fleet.backends)))
+    group = (name, *problem.beside[name])
+    every = st.frozensets(st.sampled_from(sorted(fleet.models)))
+    more = {one: data.draw(every) for one in group}
+    fewer = {one: frozenset(a for a in sorted(more[one]) if data.draw(st.booleans())) for one in group}
+    small, large = (judge.grade({**problem.layout, **layout}, name) for layout in (fewer, more))
+    if large.known and not large.broken:
+        assert small.known
+        assert not small.broken
+        assert small.pushed <= large.pushed

@@ -70,7 +70,7 @@ def test_what_finds_no_room_says_how_much_is_missing_and_nothing_is_moved_for_no
     assert (left.backend, left.model, left.lacks, left.missing) == ("a", "q", True, 7 * GIB)
     assert left.says == (
         "2 models and the reserve need 71.0 GiB, and there is 48.0 GiB; q would have to go, and 7.0 GiB are missing "
-        "on b, where fewest are: 30.0 GiB free on any backend with Ollama behind main would do"
+        "on b, where fewest are: it needs 30.0 GiB free on any backend with Ollama behind main"
     )
 
 
