@@ -70,6 +70,24 @@ def test_a_name_alone_is_recorded_though_nothing_else_is_to_be_done() -> None:
     assert node("b") in after.lockfile.resources
 
 
+@pytest.mark.parametrize("block", ["a", "b"], ids=["left behind", "renamed too"])
+def test_a_key_that_was_rotated_keeps_its_value_whatever_its_block_is_called(block: str) -> None:
+    """A rotation writes the block: one that names no models is nobody's by itself."""
+    world = settled(named("a", HERE).key("a", generation=2))
+    spec = named("b", HERE).key(block, generation=2)
+    done = apply(world, planned(world, spec)).world
+    assert [(k.alias, k.token) for k in done.proxy.keys] == [("b", world.key("a").token)]
+    assert planned(done, spec).changes == ()
+
+
+@pytest.mark.parametrize("names", ["models", "also"])
+def test_the_key_of_somebody_who_is_no_node_is_not_renamed(names: str) -> None:
+    world = settled(named("a", HERE))
+    made = planned(world, named("b", HERE).key("a", **{names: ["two"]}))
+    assert key("main", "a") not in made.renamed
+    assert {c.action for c in made.changes if c.address == key("main", "b")} == {Action.CREATE}
+
+
 def test_what_is_left_alone_is_not_renamed() -> None:
     """The old key's name is somebody's still; both names are in the lockfile already."""
     both = named("a", HERE).node("c", "one", key="a", target="nodes/c")

@@ -154,12 +154,14 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         return prune(items, fleet, context)
 
     def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
-        """The key that has a renamed node's name, where nobody else uses it."""
+        """The key that has a renamed node's name, where nobody else uses it: a block that names models is one of its
+        own.
+        """
         found: dict[Address, Address] = {}
         for old, new in ((before.name, now.name) for before, now in fleet.moved.items()):
             if (
                 fleet.nodes[new].key == new
-                and old not in fleet.keys
+                and (old not in fleet.keys or not (fleet.keys[old].models or fleet.keys[old].also))
                 and all(n.key != old for n in fleet.nodes.values())
             ):
                 keys = [a for a in locked if a.kind == self.name and a.alias == old]
