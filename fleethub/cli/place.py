@@ -93,7 +93,10 @@ def _write(
         from fleethub.views import place as views
 
         trusting = out.trusting(not edit["yes"])
-        found = use.run(look(out.path, None, trusting), use.PlaceInput(drain, not greedy))
+        looked = look(out.path, None, trusting)
+        found = use.run(looked, use.PlaceInput(drain, not greedy))
+        if not found.data.moves:  # else the plan that follows says it
+            out.findings(looked.findings)
         out.text(views.placing_text(found.data, out.style, edit["full"]) + "\n")
         out.lines(views.placing_data(found.data))
         return use.edit(out.path, found, project, force, edit["dry_run"], trusting)

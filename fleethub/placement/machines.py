@@ -109,9 +109,10 @@ def _told(backend: Backend, server: Server, facts: Facts) -> tuple[str, ...]:
 
 def doubted(verdict: AdmissionVerdict, why: str) -> AdmissionVerdict:
     """A verdict while it is not known what others on the machine take (``why``; empty: it is)."""
-    if not why or verdict.fit is Fit.EXCEEDS or not verdict.placed:
+    if not why or not verdict.placed:
         return verdict
-    return replace(verdict, fit=Fit.UNKNOWN, reason="; ".join(filter(None, (verdict.reason, why))))
+    fit = Fit.EXCEEDS if verdict.fit is Fit.EXCEEDS else Fit.UNKNOWN
+    return replace(verdict, fit=fit, reason="; ".join(filter(None, (verdict.reason, why))))
 
 
 def neighbours(fleet: Fleet, backend: Backend) -> tuple[Backend, ...]:

@@ -59,6 +59,16 @@ def test_what_is_written_keeps_comments_is_in_the_history_and_leaves_nothing_to_
     assert "gpu-2: 14.0 GiB planned of 48.0 GiB (declared): fits" in place.run("plan")
 
 
+class Stranger(Place):
+    trusts = False
+
+
+def test_where_nothing_was_sent_is_said_where_nothing_is_written_too(tmp_path: Path) -> None:
+    place = Stranger(tmp_path / "fleet", spec().text)
+    for _ in range(2):  # the plan that follows the first one says it
+        assert place.run("place", "--write", "--yes", code=0).count("what depends on it is unknown") == 1
+
+
 def test_models_of_others_are_moved_by_force_alone_which_is_recorded(tmp_path: Path) -> None:
     place = Place(tmp_path / "fleet", spec(owner="Volta").text)
     before = place.bytes()

@@ -28,8 +28,9 @@ def admit(server: VllmServer, planned: Sequence[Placed]) -> AdmissionVerdict:
     fit = Fit.UNKNOWN if Fit.UNKNOWN in first else Fit.FITS
     if any(not check.holds for check in checks):
         fit = Fit.EXCEEDS
-    if server.total is None and fit is Fit.FITS and not all(server.runs(p.tag) for p in loads):
-        fit, unknown = Fit.UNKNOWN, [*unknown, "its GPUs are neither declared nor readable"]
+    if server.total is None and not all(server.runs(p.tag) for p in loads):
+        fit = Fit.UNKNOWN if fit is Fit.FITS else fit
+        unknown = unknown or ["its GPUs are neither declared nor readable"]
     size = _whole(server, loads)
     return AdmissionVerdict(
         backend=server.name,

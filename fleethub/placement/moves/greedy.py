@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from heapq import nsmallest
 
 from fleethub.model.capacity import by_runner
 from fleethub.model.placing import Copy, Standing
@@ -158,7 +157,7 @@ class Greedy:
         size, sign = state.size(copy), 1 if self.tightest else -1
         known = (name for name in state.targets(copy) if state.grades[name].known)
         need = size + size // 4  # a server may want more than the bytes to be free
-        names = nsmallest(3 * TRIES, known, key=lambda n: (state.slack[n] < need, sign * state.slack[n], n))
+        names = sorted(known, key=lambda n: (state.slack[n] < need, sign * state.slack[n], n))[: 3 * TRIES]
         others = self._others(copy)
         machines = {state.problem.machine[name] for name in others}
 

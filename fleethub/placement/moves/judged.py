@@ -39,6 +39,7 @@ def grade_of(verdict: AdmissionVerdict) -> Grade:
     pushed = {name for name, fit in verdict.fallbacks if fit not in (Fit.FITS, Fit.UNKNOWN)}
     unsized = any(p.estimate.total is None and p.needs is None for p in verdict.placed)
     unknown = verdict.fit is Fit.UNKNOWN or any(fit is Fit.UNKNOWN for _, fit in verdict.fallbacks)
+    unknown = unknown or bool(verdict.reason)  # which a fallback that is too large does not answer
     return Grade(
         known=not unknown and not unsized,
         broken=any(model not in fallbacks for model in failed),

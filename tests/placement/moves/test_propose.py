@@ -138,6 +138,32 @@ def test_unknown_is_left_where_it_is_and_never_assumed_to_fit() -> None:
     assert drained.after.leaving == 1
 
 
+def test_a_fallback_that_is_too_large_makes_nothing_known_of_who_else_may_be_there() -> None:
+    """What a vLLM without cards refuses; what is too large for a card that a neighbour takes who knows what of."""
+    first, other = (
+        replace(backend(n, *v), engine=VllmSettings(url=f"http://{n}")) for n, v in (("a", (80,)), ("b", ()))
+    )
+    made = fleet([first, other], [sized("q", 20, "a"), sized("f", 9, "b")], {"x": ("q", "f")})
+    reading = {("vllm", "http://b"): ServerReading("0.29.0", {"q:latest": Installed(0, "", "", None)}, ())}
+    found = propose(made, Facts("now", reading), ("a",))
+    assert found.moves == ()
+    assert "whether it fits on b is not known (its GPUs are neither declared nor readable" in found.left[0].says
+    models = [sized("q", 10, "a"), sized("f", 40, "b"), model("u", "nobody-knows", "c")]
+    beside = replace(backend("c", 24), host="b")
+    made = fleet([backend("a", 48), backend("b", 24), beside], models, {"x": ("q", "f"), "z": ("u",)})
+    found = propose(made, Facts("now"), ("a",))
+    assert found.moves == ()
+    assert any("what c takes of the same cards is not known" in one.says for one in found.left)
+
+
+def test_what_a_model_lacks_is_said_of_the_place_where_it_lacks_least_in_a_large_fleet() -> None:
+    small = [backend(f"b{n:02}", 8) for n in range(90)]
+    made = fleet([backend("a", 48), *small, backend("z", 24)], [sized("q", 30, "a")], {"x": ("q",)})
+    (left,) = propose(made, Facts("now"), ("a",)).left
+    assert left.missing == 7 * GIB
+    assert "7.0 GiB are missing on z, where fewest are: it needs 30.0 GiB free" in left.says
+
+
 def test_a_size_that_another_server_tells_is_known_and_where_it_is_absent_is_said() -> None:
     made = fleet(
         [backend("a", 48), backend("b", 48)],
