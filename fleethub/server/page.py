@@ -56,14 +56,16 @@ class Pages:
         self._bodies: dict[str | None, tuple[int | None, Encoded]] = {}
         self._lock = asyncio.Lock()
         self._kept = NOTHING
+        self._with: object = None  # the proposals that it was read with: others read those too
 
     async def answer(self, request: Request, given: Mapping[str, str] = NONE) -> Response:
         """The page, or what the form's question is answered."""
         site, who = self._site, person_of(request.scope)
         async with self._lock:  # who comes meanwhile waits for what is made anew, and takes no thread
             snapshot = await site.latest()
-            if site.waiting_is_old():
+            if site.waiting_is_old() or self._with is not site.waiting:
                 self._kept = await run_in_threadpool(_kept, site)
+                self._with = site.waiting
             kept = self._kept
             if given:
                 told = (snapshot, given, site.stale_after, kept, who, site.commands)

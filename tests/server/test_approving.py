@@ -85,6 +85,11 @@ def test_the_page_shows_what_waits_and_a_button_to_a_person_alone(client: TestCl
     assert (back.status_code, back.headers["location"]) == (303, "./#proposals-h")
 
 
+def test_the_page_shows_what_a_program_asked_for_just_before(client: TestClient, one: Waiting) -> None:
+    assert client.get("/api/fleet/proposals").status_code == 200  # what is read there is fresh for a while
+    assert one.id in client.get("/", headers=AS_EVA).text
+
+
 def test_the_page_tells_what_was_done_and_who_proposed_and_approved(client: TestClient, one: Waiting) -> None:
     body = {"decision": "approve", "plan": one.plan}
     assert client.post(f"/api/fleet/proposals/{one.id}", json=body, headers=AS_EVA).status_code == 200
