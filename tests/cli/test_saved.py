@@ -99,7 +99,7 @@ def test_only_a_saved_plan_is_written_over(place: Place, tmp_path: Path) -> None
         (tmp_path / "y.json").write_text(text)
         assert says in place.run("show", str(tmp_path / "y.json"), code=Exit.ERROR)
         assert says in place.run("apply", str(tmp_path / "y.json"), code=Exit.ERROR)
-    assert "No such file" in place.run("apply", str(tmp_path / "none.plan"), code=Exit.ERROR)
+    assert "there is no file" in place.run("apply", str(tmp_path / "none.plan"), code=Exit.ERROR)
 
 
 def test_a_plan_of_another_fleet_is_refused(place: Place, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fleethub.kinds.node.attributes import FileAttrs, NodeLocked, NodeResource, NodeSeen, is_wired
+from fleethub.kinds.node.found import added_of, found_of
 from fleethub.kinds.node.projection import UNRESOLVED, digest, fresh, kept, shape, wanted
-from fleethub.kinds.node.restoring import added_of, found_of
 from fleethub.kinds.values import RenderedFile
 from fleethub.model.observation import Absent, Seen, Unknown
 from fleethub.model.secret import Fingerprinter

@@ -125,13 +125,13 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
 
     def told(self, item: NodeState) -> Found:
         """What it called, of the places that FleetHub writes to and puts back."""
-        from fleethub.kinds.node.restoring import told
+        from fleethub.kinds.node.found import told
 
         return told(item)
 
     def parse_found(self, raw: Found) -> Found:
         """What it called, by file and pointer."""
-        from fleethub.kinds.node.restoring import parse_found
+        from fleethub.kinds.node.found import parse_found
 
         return parse_found(raw)
 

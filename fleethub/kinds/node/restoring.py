@@ -1,105 +1,21 @@
-"""What a node that somebody set up was before FleetHub: kept in the lockfile, and put back when the node is let go of.
-
-Of a config that is what it called, and that no name of FleetHub's own was there. By file and pointer stands the JSON of
-what was there (nothing where nothing was) and, of a table, which keys are meant; behind a table's pointer with ``*``
-what names of FleetHub's in it begin with, and behind a list's with ``+`` the ids of what FleetHub added to it.
-"""
+"""What a node that somebody set up was before FleetHub (``found.py``) is put back when the node is let go of."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from fleethub.dotenv import assignments
 from fleethub.formats import dotenv, json5
 from fleethub.formats.json5 import NotEditable
-from fleethub.kinds.node.attributes import NodeLocked, NodeResource, NodeState, NodeTelemetry, files_of
+from fleethub.kinds.node.attributes import NodeLocked, files_of
+from fleethub.kinds.node.found import ADDED, EVERY, read_found
 from fleethub.kinds.node.owned import is_plain
 from fleethub.kinds.node.paths import found_at, table_at, with_value, without
-from fleethub.kinds.node.projection import Unwritable, as_json, decoded, guessed, path_of, pointer
+from fleethub.kinds.node.projection import Unwritable, as_json, decoded, guessed, path_of
 from fleethub.model.observation import Found
 from fleethub.model.secret import Blob
 from fleethub.nodetypes.projection import Path
-
-EVERY = "*"
-ADDED = "+"
-
-
-def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
-    """What is there before FleetHub writes, of each file that is somebody else's."""
-    found: dict[str, tuple[str, ...]] = {}
-    for file in want.material.files:
-        of, blob = file.projection, told.files.get(file.path)
-        if of is None:
-            continue
-        for path, start in of.sweep.items():
-            found[f"{file.path}#{pointer(file.of.format, path) if path else ''}{EVERY}"] = (start,)
-        root = json5.read(blob.reveal()) if blob is not None and file.of.format != "dotenv" else None
-        for path, own in of.restores.items():
-            there = found_at(root, path)
-            told_there = {key: there[key] for key in own if key in there} if isinstance(there, dict) else there
-            found[f"{file.path}#{pointer(file.of.format, path)}"] = ("" if there is None else as_json(told_there), *own)
-    return dict(sorted(found.items()))
-
-
-def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
-    """What was there before FleetHub, with what it adds to lists that are somebody else's, as a model to a provider."""
-    found = dict(want.found)
-    for file in want.material.files:
-        of, blob = file.projection, told.files.get(file.path)
-        if of is None or blob is None or not of.lists:
-            continue
-        root = json5.read(blob.reveal())
-        for path in of.lists:
-            listed = found_at(root, path)
-            there = {one.get("id") for one in listed if isinstance(one, dict)} if isinstance(listed, list) else set()
-            wanted = {way[len(path)] for way in of.values if way[: len(path)] == path and len(way) > len(path)}
-            name = f"{file.path}#{pointer(file.of.format, path)}{ADDED}"
-            if isinstance(listed, list) and (new := wanted - there):
-                found[name] = tuple(sorted({*found.get(name, ()), *new}))
-    return dict(sorted(found.items()))
-
-
-def parse_found(raw: Found) -> Found:
-    """What was there, as it is kept; raises ValueError on anything else."""
-    for name, texts in raw.items():
-        path, hash, at = name.partition("#")
-        if not path or not hash or not (texts or at.endswith(ADDED)):
-            raise ValueError(f"found has {name!r}, which is no file and pointer of a node with what was there")
-        if not at.endswith((EVERY, ADDED)):
-            _read(texts[0])
-    return raw
-
-
-def told(item: NodeState) -> Found:
-    """What the mark says was there, of those places alone that FleetHub itself writes to: whoever writes to the node's
-    folder, as its agents may, could name others, to be cut or put back there in FleetHub's name.
-    """
-    seen, want = item.seen, item.want
-    if seen is None or seen.mark is None or want is None:
-        return {}
-    known = found_of(want, seen.telemetry)
-    lists = {f"{f.path}#{pointer(f.of.format, at)}{ADDED}" for f in want.material.files if f.projection
-             for at in f.projection.lists}  # fmt: skip
-    found: dict[str, tuple[str, ...]] = {}
-    for name, texts in seen.mark.found.items():
-        same = texts[1:] == known[name][1:] if name in known else name in lists
-        if not same or (name.endswith(EVERY) and texts != known[name]):
-            continue
-        try:
-            found |= parse_found({name: texts})
-        except ValueError:
-            continue
-    return found
-
-
-def _read(text: str) -> Any:
-    """What was there; raises ValueError on what is no JSON."""
-    try:
-        return json.loads(text or "null")
-    except RecursionError:
-        raise ValueError("what was there is nested too deeply") from None
 
 
 def still_ours(locked: NodeLocked, files: Mapping[str, Blob]) -> Found:
@@ -218,7 +134,7 @@ def _puts(found: Found, root: Any) -> list[tuple[Path, Any]]:
             puts += [((*above, name), None) for name in table_at(root, above) if name.startswith(texts[0])]
             continue
         path, own = path_of(at), texts[1:]
-        before, there = _read(texts[0]), found_at(root, path)
+        before, there = read_found(texts[0]), found_at(root, path)
         if isinstance(there, dict) and (isinstance(before, dict) or (before is None and there.keys() - {*own})):
             had = before or {}
             puts += [((*path, name), had.get(name)) for name in own if had.get(name) != there.get(name)]
