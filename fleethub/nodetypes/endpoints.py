@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fleethub.engines.registry import settings_at
 from fleethub.model.address import key as key_address
 from fleethub.model.dataclass import dataclass
+from fleethub.model.finding import Finding
 from fleethub.model.fleet import EngineSettings, Fleet, Hop, Model, Node
 from fleethub.model.secret import Derived
 
@@ -54,6 +57,15 @@ def made_anew(fleet: Fleet, node: Node, proxy: str) -> bool:
 def endpoints(fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
     """The node's chain, primary first; raises ``Unwired`` on a name that the fleet does not define."""
     return tuple(_endpoint(fleet, hop) for hop in node.chain)
+
+
+def needs_one_key(node: Node, chain: Sequence[ModelEndpoint], whoever: str) -> tuple[Finding, ...]:
+    """What keeps a program from being given one key and one URL for all of its models; ``whoever`` gets them."""
+    if all(to.proxy for to in chain) and len({to.url for to in chain}) == 1:
+        return ()
+    message = f"{whoever} the key of one proxy: all of its models must be behind that"
+    hint = "name models behind the same proxy, without via"
+    return (Finding("node.config-check", message, node.address, node.place, hint),)
 
 
 def _endpoint(fleet: Fleet, hop: Hop) -> ModelEndpoint:

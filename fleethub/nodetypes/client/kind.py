@@ -36,19 +36,16 @@ class Client(Base):
 
     def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
         """Each model, with the key where the program looks for it."""
-        from fleethub.nodetypes.endpoints import endpoints
+        from fleethub.nodetypes.endpoints import BARE, endpoints
 
-        where = self._variable or "the key"
+        where = self._variable or BARE
         return tuple(replace(to, variable=where) if to.proxy else to for to in endpoints(fleet, node))
 
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """Whether there is one key, and one URL that leads to all models."""
-        chain = self.endpoints(fleet, node)
-        if all(to.proxy for to in chain) and len({to.url for to in chain}) == 1:
-            return ()
-        message = f"{self.title} is given the key of one proxy: all of its models must be behind that"
-        hint = "name models behind the same proxy, without via"
-        return (Finding("node.config-check", message, node.address, node.place, hint),)
+        from fleethub.nodetypes.endpoints import needs_one_key
+
+        return needs_one_key(node, self.endpoints(fleet, node), f"{self.title} is given")
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """The URL with and without ``/v1``, the models, the key, and where its files are below the target."""

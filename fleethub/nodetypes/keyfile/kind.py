@@ -38,12 +38,9 @@ class KeyFile(Base):
 
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """Whether there is one key, and one URL that leads to all models."""
-        chain = self.endpoints(fleet, node)
-        if all(to.proxy for to in chain) and len({to.url for to in chain}) == 1:
-            return ()
-        message = "its file has room for the key of one proxy: all of its models must be behind that"
-        hint = "name models behind the same proxy, without via"
-        return (Finding("node.config-check", message, node.address, node.place, hint),)
+        from fleethub.nodetypes.endpoints import needs_one_key
+
+        return needs_one_key(node, self.endpoints(fleet, node), "its file has room for")
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
         """The key, the URL and the models."""

@@ -37,23 +37,22 @@ class KeySink(Base):
 
     def endpoints(self, fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
         """Each model; people are told of what it gets."""
-        from fleethub.nodetypes.endpoints import endpoints
+        from fleethub.nodetypes.endpoints import BARE, endpoints
 
-        return tuple(replace(to, variable="the key") if to.proxy else to for to in endpoints(fleet, node))
+        return tuple(replace(to, variable=BARE) if to.proxy else to for to in endpoints(fleet, node))
 
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """Whether there is one key, one URL that leads to all models, and no value that is more than a word."""
+        from fleethub.nodetypes.endpoints import needs_one_key
         from fleethub.nodetypes.sink.words import unsafe
 
         chain = self.endpoints(fleet, node)
-        if not all(to.proxy for to in chain) or len({to.url for to in chain}) != 1:
-            message = "what it gets has room for the key of one proxy: all of its models must be behind that"
-            hint = "name models behind the same proxy, without via"
-            return (Finding("node.config-check", message, node.address, node.place, hint),)
+        if found := needs_one_key(node, chain, "what it gets has room for"):
+            return found
         words = (*(node.sink.command if node.sink else ()), *node.command)
-        if not (found := unsafe(words, chain[0].url, [to.id for to in chain])):
+        if not (odd := unsafe(words, chain[0].url, [to.id for to in chain])):
             return ()
-        message = f"{found!r} has characters that cannot stand in a command safely"
+        message = f"{odd!r} has characters that cannot stand in a command safely"
         hint = 'take the placeholder out of command: stdin = "json" brings URL and models on standard input'
         return (Finding("node.config-check", message, node.address, node.place, hint),)
 
