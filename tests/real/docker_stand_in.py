@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 STATE = Path(os.environ.get("DOCKER_STAND_IN", "/nonexistent"))
 OPENCLAW = os.environ.get("FLEETHUB_OPENCLAW_BIN", "")
@@ -89,40 +91,55 @@ def up(words: list[str]) -> int:
         argv = [*PYTHON, str(port)]
         quiet = subprocess.DEVNULL
         pid = subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, cwd="/").pid
-    record = {"pid": pid, "port": port, "digest": digest, "folder": str(Path.cwd()), "key": secret()[0]}
+    record = {"pid": pid, "port": port, "digest": digest, "folder": str(Path.cwd()), "key": secret(compose)[0]}
     project.write_text(json.dumps(record))
     return 0
 
 
-def secret() -> tuple[str, int]:
+def mounted(compose: Path) -> tuple[Path, str, str]:
+    """The folder that is mounted where the config lies, that place in the container, and the config's path there."""
+    text = re.sub("[\"']", "", compose.read_text())
+    at = re.search(r"OPENCLAW_CONFIG_PATH: (.+)", text)[1]
+    target = at.rpartition("/")[0]
+    source = re.search(rf"source: (.+)\n +target: {re.escape(target)}\n", text)[1]
+    return compose.parent / source, target, at
+
+
+def config_of(compose: Path) -> dict[str, Any]:
+    source, target, at = mounted(compose)
+    return json.loads(Path(at.replace(target, str(source), 1)).read_text())
+
+
+def secret(compose: Path) -> tuple[str, int]:
     """The key that the config's SecretRef leads to, and how many providers lack theirs: a warning each."""
-    config = json.loads(Path("openclaw.json").read_text())
+    config = config_of(compose)
     providers = config.get("secrets", {}).get("providers", {})
     if not providers:
         return "", 0
-    path = Path(providers["fleethub"]["path"].replace("/etc/openclaw", str(Path.cwd()), 1))
+    source, target, _ = mounted(compose)
+    path = Path(providers["fleethub"]["path"].replace(target, str(source), 1))
     if not path.is_file() or path.stat().st_mode & 0o077:
         return "", len(config["models"]["providers"])
     return path.read_text().removesuffix("\n"), 0
 
 
-def inside(words: list[str]) -> int:
+def inside(compose: Path, words: list[str]) -> int:
     """A command of OpenClaw in the running container; it ends with 0 where a secret cannot be read, as the real one."""
     name = next(line.split(":", 1)[1].strip().strip("\"'")
-                for line in Path("compose.yaml").read_text().splitlines() if line.startswith("name:"))  # fmt: skip
+                for line in compose.read_text().splitlines() if line.startswith("name:"))  # fmt: skip
     project = STATE / f"{name}.project"
     record = json.loads(project.read_text())
     if not alive(record["pid"]):
         print('service "openclaw-gateway" is not running', file=sys.stderr)
         return 1
     if words == ["secrets", "reload", "--json"]:
-        found, warnings = secret()
+        found, warnings = secret(compose)
         project.write_text(json.dumps({**record, "key": found or record["key"]}))
         print(json.dumps({"ok": True, "warningCount": warnings}, indent=2))
         return 0
     assert words[:4] == ["infer", "model", "run", "--gateway"], words
     provider, _, model = flag(words, "--model").partition("/")
-    url = json.loads(Path("openclaw.json").read_text())["models"]["providers"][provider]["baseUrl"]
+    url = config_of(compose)["models"]["providers"][provider]["baseUrl"]
     body = {"model": model, "messages": [{"role": "user", "content": flag(words, "--prompt")}]}
     heads = {"Authorization": f"Bearer {record['key']}", "Content-Type": "application/json"}
     try:
@@ -187,9 +204,9 @@ def main(words: list[str]) -> int:
         case ["compose", *rest] if "config" in rest:
             real = os.environ.get("FLEETHUB_COMPOSE_BIN")
             return subprocess.run([real, *rest]).returncode if real else 0
-        case ["compose", "--env-file", ".env", "-f", "compose.yaml", "exec", "-T", "openclaw-gateway", *rest]:
+        case ["compose", "--env-file", _, "-f", compose, "exec", "-T", "openclaw-gateway", *rest]:
             assert rest[:2] == ["node", "dist/index.js"], rest
-            return inside(rest[2:])
+            return inside(Path(compose), rest[2:])
         case ["compose", *rest] if "up" in rest:
             return up(rest)
     print(f"the stand-in does not know: docker {' '.join(words)}", file=sys.stderr)

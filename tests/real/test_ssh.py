@@ -384,6 +384,7 @@ def test_a_host_that_hangs(
     monkeypatch.setattr(destination, "CONNECT", 1.0)
     monkeypatch.setattr(destination, "LOGIN", 4.0)
     with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as what looked for a free port did
         listener.bind(("127.0.0.1", *free()))
         listener.listen()
 
