@@ -51,7 +51,7 @@ def _late(cls: type, eq: bool, frozen: bool, asked: dict[str, bool]) -> type:
         for name, default in defaults.items():
             if isinstance(default, dataclasses.Field):
                 delattr(cls, name) if default.default is dataclasses.MISSING else setattr(cls, name, default.default)
-    fields = _Fields(made, defaults, eq, frozen, asked.get("kw_only", False))
+    fields = _Fields(made, defaults, eq, frozen, asked.get("kw_only", False), asked.get("slots", False))
     for name in (
         "__dataclass_fields__",
         "__dataclass_params__",
@@ -104,8 +104,15 @@ def _judge(names: list[str], defaults: dict[str, Any], kw_only: bool) -> None:
 class _Fields:
     """What is needed to make a class's fields and methods."""
 
-    def __init__(self, of: type, defaults: dict[str, Any], eq: bool, frozen: bool, kw_only: bool) -> None:
-        self.of, self.defaults, self.eq, self.frozen, self.kw_only = of, defaults, eq, frozen, kw_only
+    def __init__(self, of: type, defaults: dict[str, Any], eq: bool, frozen: bool, kw_only: bool, slots: bool) -> None:
+        self.of, self.defaults, self.eq, self.frozen, self.kw_only, self.slots = (
+            of,
+            defaults,
+            eq,
+            frozen,
+            kw_only,
+            slots,
+        )
 
     def made(self, name: str) -> Any:
         """The standard library's, of a class that is like this one; each takes its place in this one."""
@@ -118,6 +125,8 @@ class _Fields:
             )
             of.__dataclass_fields__, params = like.__dataclass_fields__, like.__dataclass_params__
             params.init, params.repr, params.eq, params.frozen = True, True, self.eq, self.frozen
+            if hasattr(params, "slots"):  # Python 3.12 and later
+                params.slots = self.slots
             of.__dataclass_params__ = params
             if isinstance(vars(of)["__match_args__"], _Late):
                 of.__match_args__ = like.__match_args__  # type: ignore[misc]

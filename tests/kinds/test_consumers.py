@@ -113,7 +113,7 @@ def test_a_life_on_the_command_line_without_a_value_in_any_artefact(tmp_path: Pa
         for name in ("one", "two")
     ]
     with LiteLLM(models=routes, master_key=MASTER, cache_ttl=0.01) as proxy:
-        spec = asks(fleet(proxy.url, name="life"), file="key", settings="settings.json")
+        spec = asks(fleet(proxy.url, name="life"), file="key", settings="settings.json", settle="0s")
         place = Place(tmp_path / "fleet", spec.text)
         said = [place.run("plan", code=0)]
         place.apply()
