@@ -33,7 +33,7 @@ def test_the_designs_example(snapshot):
 
 def test_the_fixture_is_the_design(tmp_path):
     """Where the design's text is at hand, the fixture starts with its example word for word."""
-    design = Path(os.environ.get("FLEETHUB_DESIGN", "/work/shared/DESIGN.md"))
+    design = Path(os.environ.get("FLEETHUB_DESIGN", Path(__file__).parents[3] / "shared" / "DESIGN.md"))
     if not design.exists():
         pytest.skip("no design here")
     example = design.read_text().split("```toml\n", 1)[1].split("```", 1)[0]
