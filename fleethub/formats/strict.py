@@ -14,6 +14,14 @@ def loads(text: str | bytes | bytearray, number: Callable[[str], Any] | None = N
     return json.loads(text, object_pairs_hook=_once, parse_constant=_constant, parse_float=number)
 
 
+def check(text: str) -> None:
+    """Whether it is JSON; raises ValueError, with a message for people, on anything else."""
+    try:
+        loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Two readers may take different ones of a key that stands twice."""
     table = dict(pairs)

@@ -72,7 +72,7 @@ class Client(Base):
         if file.format == "dotenv":
             dotenv.variables(text)
         if file.format == "json":
-            strict.loads(text.display())
+            strict.check(text.display())
         return text
 
     def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:

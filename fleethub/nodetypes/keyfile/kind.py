@@ -59,7 +59,7 @@ class KeyFile(Base):
         if file.format == "json":
             if text.slots:
                 raise ValueError("a secret stands in it; only the file of the key may hold one")
-            strict.loads(text.display())
+            strict.check(text.display())
         return text
 
     def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
