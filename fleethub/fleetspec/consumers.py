@@ -8,10 +8,12 @@ from contextlib import suppress
 from fleethub import nodetypes
 from fleethub.fleetspec import report
 from fleethub.fleetspec.checks import CheckContext, check_role
+from fleethub.fleetspec.merge import program
 from fleethub.fleetspec.tables.consuming import ConsumerTable
 from fleethub.fleetspec.targets import Refused, expand_words
 from fleethub.model.finding import Finding
 from fleethub.model.written import KeyPath
+from fleethub.nodetypes import tangleclaw
 from fleethub.nodetypes.sink.words import PLACEHOLDERS
 
 #: Where a key may go.
@@ -59,9 +61,11 @@ def _check(context: CheckContext, name: str, table: ConsumerTable) -> Iterator[F
         message = f"{report.shown(name)} is a node already, and both would have one key by default"
         yield context.finding("spec.duplicate", message, path, "give one of them another name")
     places = [place for place in PLACES if getattr(table, place) is not None]
+    if not table.type and program(table):
+        places.append("profile")
     if len(places) != 1 and not context.validated.incomplete(*map(str, path)):
-        message = f"consumer {name} needs env, file, command or type, one of them: where its key goes"
-        hint = 'write env = { file = ".env" }, file = "key", command = [ARGUMENTS] or type = "codex"'
+        message = f"consumer {name} needs env, file, command, type or profile, one of them: where its key goes"
+        hint = 'write env = { file = ".env" }, file = "key", command = [ARGUMENTS], type = "codex" or profile = "NAME"'
         yield context.finding("spec.value" if places else "spec.missing", message, path, hint)
     for field, place in WITH.items():
         if field in table.model_fields_set and getattr(table, place) is None:
@@ -70,6 +74,7 @@ def _check(context: CheckContext, name: str, table: ConsumerTable) -> Iterator[F
     if table.type is not None and table.type not in nodetypes.clients():
         message = f"type {report.shown(table.type)} is no program that FleetHub knows the settings of"
         yield context.finding("spec.value", message, (*path, "type"), f"one of {', '.join(nodetypes.clients())}")
+    yield from _profile(context, path, table)
     far = table.target.startswith("ssh://")
     if table.restart and not far and table.command is None:
         message = "restart is run at an ssh:// target; in a folder of the fleet nothing is run"
@@ -79,6 +84,19 @@ def _check(context: CheckContext, name: str, table: ConsumerTable) -> Iterator[F
         hint = 'take target out, or write target = "ssh://user@host/path"'
         yield context.finding("spec.value", message, (*path, "target"), hint)
     yield from _words(context, path, table)
+
+
+def _profile(context: CheckContext, path: KeyPath, table: ConsumerTable) -> Iterator[Finding]:
+    """A profile where its program has none, or said twice."""
+    if table.profile is None:
+        return
+    own = tangleclaw.NAME
+    if table.type not in (None, own):
+        message = f"profile is TangleClaw's, and {report.shown(table.type or '')} has none"
+        yield context.finding("spec.value", message, (*path, "profile"), f"take it out, or type: it is {own}'s then")
+    if table.tangleclaw is not None and table.tangleclaw.profiles:
+        message = "profile and tangleclaw.profiles say the same thing, each in its way"
+        yield context.finding("spec.duplicate", message, (*path, "profile"), "take one of them out")
 
 
 def _words(context: CheckContext, path: KeyPath, table: ConsumerTable) -> Iterator[Finding]:

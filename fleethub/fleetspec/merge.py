@@ -9,13 +9,14 @@ from fleethub import nodetypes
 from fleethub.fleetspec.schema import Spec
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.tables.block import Block
-from fleethub.fleetspec.tables.consuming import RoleTable
+from fleethub.fleetspec.tables.consuming import ConsumerTable, RoleTable
 from fleethub.fleetspec.targets import host_of
 from fleethub.fleetspec.validate import Validated
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import SourceLocation
 from fleethub.model.fleet import Sink
 from fleethub.model.written import KeyPath
+from fleethub.nodetypes import tangleclaw
 from fleethub.nodetypes.table import Table
 
 #: The tables that types of node have of their own.
@@ -71,7 +72,10 @@ def _consumers(spec: Spec, validated: Validated) -> Iterator[MergedNode]:
         path: KeyPath = ("consumers", name)
         same = (*Block.model_fields, "model", "fallbacks", "key", "settle", "timeout")
         values = {field: getattr(table, field) for field in same if field in table.model_fields_set}
-        values |= {"target": table.target, "host": host_of(table.target), "consumer": True}
+        called = program(table)
+        kind = nodetypes.get(called) if called in nodetypes.clients() else None
+        home = kind.home if kind is not None and "target" not in table.model_fields_set else ""
+        values |= {"target": home or table.target, "host": host_of(table.target), "consumer": True}
         if table.restart:
             values["command"] = table.restart
         if table.env is not None:
@@ -84,11 +88,25 @@ def _consumers(spec: Spec, validated: Validated) -> Iterator[MergedNode]:
         elif table.command is not None:
             argvs = (tuple(words or ()) for words in (table.check, table.remove))
             values |= {"type": "sink", "sink": Sink(tuple(table.command), table.stdin, *argvs)}
-        elif table.type in nodetypes.clients():
-            values |= {"type": table.type, "files": dict(table.files)}
+        elif kind is not None:
+            own = {"files": dict(table.files)} if table.files else {}
+            values |= {"type": called, **own, "tangleclaw": _tangleclaw(table)}
         else:
             continue  # a check says that it needs one of them
         yield MergedNode(name, values, (path,), not validated.incomplete(*map(str, path)))
+
+
+def program(table: ConsumerTable) -> str | None:
+    """Whose settings a consumer gets: the type that is written, or the one that its profile is of."""
+    return table.type or (tangleclaw.NAME if table.profile is not None else None)
+
+
+def _tangleclaw(table: ConsumerTable) -> dict[str, Any]:
+    """The table that a node of that type would have; a profile alone is its first model's."""
+    said = table.tangleclaw.model_dump(exclude_unset=True) if table.tangleclaw is not None else {}
+    own = table.model.model if table.model is not None else ""
+    profiles = {name: model or own for name, model in (table.profile or {}).items()}
+    return {**said, "profiles": profiles} if profiles else said
 
 
 def _values(layers: list[RoleTable]) -> dict[str, Any]:

@@ -265,9 +265,10 @@ def check_nodes(context: CheckContext, nodes: list[MergedNode]) -> Iterator[Find
             other = targets.setdefault(place, one.name)
             if other != one.name:
                 message = f"nodes {other} and {one.name} have the same target"
-                yield check.finding(
-                    "target.duplicate", message, ("target",), "use {name} in it, or write one target for each"
-                )
+                hint = "use {name} in it, or write one target for each"
+                if check.kind is not None and place == check.kind.home:
+                    hint = "one block has all of its models there"
+                yield check.finding("target.duplicate", message, ("target",), hint)
             outer = (targets[folder] for folder in above(place) if folder in targets)
             if near := nested.get(place) or next(outer, None):
                 message = f"one of the targets of {near} and {one.name} lies in the other"

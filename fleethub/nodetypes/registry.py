@@ -39,7 +39,7 @@ def writable() -> tuple[str, ...]:
 
 def clients() -> tuple[str, ...]:
     """What a consumer's ``type`` may say."""
-    return tuple(kind.name for kind in client.TYPES)
+    return tuple(kind.name for kind in (*client.TYPES, *tangleclaw.TYPES))
 
 
 def tables() -> tuple[SpecTable, ...]:

@@ -194,6 +194,6 @@ def test_a_loopback_url_is_a_warning():
 
 def test_registry():
     assert nodetypes.writable() == ("envfile", "keyfile", "openclaw-docker", "openclaw-native", "tangleclaw")
-    assert nodetypes.clients() == ("open-webui", "claude-code", "codex", "aider", "continue")
+    assert nodetypes.clients() == ("open-webui", "claude-code", "codex", "aider", "continue", "tangleclaw")
     assert {*nodetypes.names()} == {*nodetypes.writable(), *nodetypes.clients(), "sink"}
     assert nodetypes.get("nothing") is None

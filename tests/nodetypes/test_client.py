@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from fleethub import nodetypes
 from fleethub.dotenv import assignments
+from fleethub.nodetypes.client import TYPES
 from tests.fleets import Spec, fleet
 from tests.world import World, apply, plan, settled
 
 ANN = "consumers/ann"
+CLIENTS = tuple(kind.name for kind in TYPES)
 
 
 def asks(client: str, **block: object) -> Spec:
@@ -30,14 +31,14 @@ def codes(spec: Spec) -> list[str]:
     return [f.code for f in spec.loaded.findings]
 
 
-@pytest.mark.parametrize("client", nodetypes.clients())
+@pytest.mark.parametrize("client", CLIENTS)
 def test_its_files(client: str, snapshot: SnapshotAssertion) -> None:
     rendered = asks(client).rendered["ann"]
     assert rendered.findings == ()
     assert {file.path: f"{file.mode:04o}\n{file.text.display()}" for file in rendered.files} == snapshot
 
 
-@pytest.mark.parametrize("client", nodetypes.clients())
+@pytest.mark.parametrize("client", CLIENTS)
 def test_a_key_lies_where_nobody_else_reads_it(client: str) -> None:
     world = settled(asks(client))
     holders = {path: mode for path, (data, mode) in files(world).items() if b"sk-" in data}

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from fleethub.kinds.node.delivery import is_host
+from fleethub.model.plan import Action
 from fleethub.nodetypes.tangleclaw import TangleClawProfiles
 from fleethub.testing.litellm import LiteLLM
-from tests.fleets import deployment, direct, fleet
+from tests.fleets import Spec, deployment, direct, fleet
 from tests.support import MASTER, Place
 from tests.world import Node, World, apply, plan
 
@@ -66,6 +67,77 @@ def test_a_profile_has_its_url_model_and_the_place_of_its_key(at: str, folder: s
     assert (text.decode().startswith("sk-"), len(text.split()), mode) == (True, 1, 0o600)
     assert "sk-" not in after.nodes[at].files[FILE][0].decode()
     assert is_host(spec.fleet.nodes["sessions"]) is (at == FAR)
+
+
+def consumer(**block: object) -> Spec:
+    """A consumer that asks for a profile, in the words of ``[consumers]``."""
+    return fleet().model("one").model("two").table("consumers.dev", **{"model": "one", "settle": "0s", **block})
+
+
+@pytest.mark.parametrize(
+    ("block", "named"),
+    [
+        ({"profile": "local"}, {"fleethub-local": "openai/one"}),
+        ({"profile": "fleethub-local"}, {"fleethub-local": "openai/one"}),
+        ({"type": "tangleclaw"}, {"fleethub-dev": "openai/one"}),
+        ({"type": "tangleclaw", "profile": "local", "tangleclaw": {"prefix": ""}}, {"fleethub-local": "one"}),
+        (
+            {"fallbacks": ["two"], "profile": {"local": "one", "big": "two"}},
+            {"fleethub-local": "openai/one", "fleethub-big": "openai/two"},
+        ),
+    ],
+)
+def test_a_consumer_may_ask_for_a_profile(block: dict[str, object], named: dict[str, str]) -> None:
+    spec = consumer(**block)
+    after = done(there(spec), spec)
+    found = {name: one for name, one in profiles(after).items() if name.startswith("fleethub-")}
+    assert {name: one["model"] for name, one in found.items()} == named
+    assert {one["keyRef"] for one in found.values()} == {f"file:{HERE}/{KEY}"}
+    text, mode = after.nodes[HERE].files[KEY]
+    assert (text[:3], mode) == (b"sk-", 0o600)
+    (told,) = plan(after.at_file(HERE, FILE, THEIRS.encode(), 0o600), spec).drift
+    assert str(told.address) == "consumer.dev"
+    assert {str(one.path) for one in told.fields if "fleethub-" in str(one.path)}
+    gone = apply(after, plan(after, spec.without("consumers"))).world
+    assert gone.nodes[HERE].files[FILE][0].decode() == THEIRS
+    assert KEY not in gone.nodes[HERE].files
+
+
+def test_a_node_of_profiles_becomes_a_consumer_and_nothing_is_written_there() -> None:
+    before = fleet().table("defaults.node", target=HERE, image=None).node("dev", "one", type="tangleclaw")
+    world = done(there(before), before)
+    spec = consumer(profile="dev")
+    decided = plan(world, spec)
+    assert {(str(one.address), one.action) for one in decided.changes} == {
+        ("node.dev", Action.RECORD),
+        ("consumer.dev", Action.RECORD),
+    }
+    assert done(world, spec).nodes[HERE].files == world.nodes[HERE].files
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ({"profile": "local", "fallbacks": ["two"]}, "no profile has its model two"),
+        ({"profile": "a b"}, "is no name of a profile"),
+        ({"profile": "local", "type": "codex"}, '"codex" has none'),
+        ({"profile": "local", "file": "key"}, "one of them: where its key goes"),
+        ({"profile": "local", "tangleclaw": {"profiles": {"a": "one"}}}, "say the same thing"),
+        ({"profile": "local", "files": {"key": "k"}}, "files says nothing"),
+        ({"profile": "local", "restart": ["x"]}, "restart says nothing"),
+        ({"profile": "local", "target": "consumers/x"}, "is not TangleClaw's folder"),
+        ({"file": "key", "tangleclaw": {"prefix": ""}}, "tangleclaw is no table"),
+    ],
+)
+def test_what_a_consumers_block_may_not_say(block: dict[str, object], said: str) -> None:
+    found = problems(consumer(**block))
+    assert any(said in message for message in found), found
+
+
+def test_one_tangleclaw_has_one_block_and_so_one_key() -> None:
+    spec = consumer(profile="a").table("consumers.ann", model="one", profile="b")
+    (told,) = spec.loaded.findings
+    assert (told.code, told.hint) == ("target.duplicate", "one block has all of its models there")
 
 
 def test_without_a_table_its_model_is_under_its_own_name() -> None:

@@ -12,6 +12,7 @@ from fleethub.fleetspec import fields as v
 from fleethub.fleetspec.tables.block import Block
 from fleethub.fleetspec.values import bad
 from fleethub.nodetypes.table import Table
+from fleethub.nodetypes.tangleclaw.table import Profiles, TangleClawTable
 
 _NAMES = '", "'.join(ENGINES)
 
@@ -162,7 +163,8 @@ class ConsumerTable(Block):
     key: v.Label | None = Field(None, description="The key it uses; default: its own name; [keys.NAME] has its limits")
     target: v.Line = Field(
         "consumers/{name}",
-        description='Where its file goes: a folder of the fleet, or "ssh://user@host/path"; {name} expands',
+        description='Where its file goes: a folder of the fleet, or "ssh://user@host/path"; {name} expands. With '
+        "profile: ~/.tangleclaw where it is not written",
     )
     env: EnvPlaceTable | None = Field(None, description="Its key goes into a .env, with the URL and the model")
     file: v.Line | None = Field(None, description="Its key alone goes into this file below target, with mode 0600")
@@ -173,6 +175,12 @@ class ConsumerTable(Block):
         None,
         description=f"The program, for its own settings and key files below target: {', '.join(nodetypes.clients())}",
     )
+    profile: Profiles | None = Field(
+        None,
+        description='Its orchestration profile in TangleClaw, like "local", which is then listed as fleethub-local; of '
+        'several models { local = "qwen3-32b", small = "gpt-oss-20b" }',
+    )
+    tangleclaw: TangleClawTable | None = Field(None, description="With profile: what its sessions' engine needs")
     files: dict[v.Name, v.Line] = Field(
         {}, description="With type: other names for its files, by what they are to it (settings, env, key)"
     )

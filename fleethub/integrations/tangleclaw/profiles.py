@@ -25,12 +25,14 @@ def elsewhere(root: Path, home: Path | None) -> Iterator[str]:
     """Nodes whose profiles no session finds, for TangleClaw's folder is another: ``home``, by TANGLECLAW_HOME."""
     for node in here(root) if home is not None else ():
         if Path(node.target).expanduser() != home:
-            says = f"node {node.name} has its profiles in {node.target}, and TANGLECLAW_HOME is {home} here"
-            yield f'{says}: write target = "{home}" in [nodes.{node.name}], or unset it if {HOME} is right'
+            whose = f"{node.address.kind} {node.name}"
+            says = f"{whose} has its profiles in {node.target}, and TANGLECLAW_HOME is {home} here"
+            yield f'{says}: write target = "{home}" in [{node.group}.{node.name}], or unset it if {HOME} is right'
 
 
 def staying(root: Path) -> Iterator[str]:
     """Profiles that stay when the document is taken back: they are the spec's, and go with its next apply."""
     for node in here(root):
         release = f"fleethub release {shlex.quote(node.name)}"
-        yield f"the profiles of node {node.name} stay, with their key: {release}, then fleethub apply, takes both away"
+        whose = f"{node.address.kind} {node.name}"
+        yield f"the profiles of {whose} stay, with their key: {release}, then fleethub apply, takes both away"

@@ -3,8 +3,8 @@
 Its ``orchestration-profiles.json`` is its operator's, and it has no API for it. It is read at each launch of a session.
 """
 
-from fleethub.nodetypes.tangleclaw.kind import TangleClawProfiles
+from fleethub.nodetypes.tangleclaw.kind import NAME, TangleClawProfiles
 
 TYPES = (TangleClawProfiles(),)
 
-__all__ = ["TYPES", "TangleClawProfiles"]
+__all__ = ["NAME", "TYPES", "TangleClawProfiles"]

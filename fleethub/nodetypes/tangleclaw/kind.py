@@ -42,7 +42,7 @@ class TangleClawProfiles(Base):
     manage = "wiring"
     home = HOME
     ignores = frozenset(
-        {"image", "project", "origins", "port", "env", "files", "command", "uid", "activate", "move_state"}
+        {"image", "project", "origins", "port", "env", "files", "command", "uid", "activate", "move_state", "restart"}
     )
     table = SpecTable(NAME, "Its orchestration profiles of FleetHub's", model=_table)
     files = (  # the key first: a profile without its key file refuses the launch
@@ -75,6 +75,7 @@ class TangleClawProfiles(Base):
         if not node.target.startswith(("ssh://", HOME, "/")):
             hint = f'"{HOME}", its whole path where TANGLECLAW_HOME names another, or "ssh://user@host/home/user/…"'
             yield f"its target {node.target} is not TangleClaw's folder", hint
+        field = "profile" if node.consumer else "profiles"
         chain, named = [to.label for to in endpoints(fleet, node)], self._profiles(node)
         for profile, model in named.items():
             if model not in chain:
@@ -82,7 +83,9 @@ class TangleClawProfiles(Base):
                 yield f"profile {profile} has {model}, which is no model of the node", hint
         for model in chain:
             if model not in named.values():
-                yield f"no profile has its model {model}", f'write profiles = {{ NAME = "{model}" }}, or take it out'
+                written = ", ".join(f'{name.removeprefix(START)} = "{one}"' for name, one in named.items())
+                hint = f'write {field} = {{ {written}, NAME = "{model}" }}, or take it out'
+                yield f"no profile has its model {model}", hint
         ways = {to.proxy for to in endpoints(fleet, node)}
         if len(ways) > 1 or "" in ways:
             told = "a way straight to a model server" if "" in ways else f"keys of {' and '.join(sorted(ways))}"
@@ -109,7 +112,7 @@ class TangleClawProfiles(Base):
     def _profiles(self, node: Node) -> dict[str, str]:
         """The model's alias by the name of its profile, as TangleClaw lists it."""
         named: Mapping[str, str] = node.settings.get("profiles") or {node.name: node.chain[0].model}
-        return {START + name: model for name, model in named.items()}
+        return {START + name.removeprefix(START): model for name, model in named.items()}
 
     def finish(self, file: FileType, node: Node, text: Text) -> Text:
         """The key alone in its file; no secret in the other."""

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from fleethub.nodetypes.table import Table
 from fleethub.nodetypes.tangleclaw.kind import PREFIX
 
-Profile = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+NAMED = "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(NAMED, value):
+        said = {"message": "is no name of a profile", "hint": "letters, digits, - and _, at most 64, like local"}
+        raise PydanticCustomError("spec.value", "{message}", said)
+    return value
+
+
+Profile = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAMED})]
+
+
+def _by_name(value: Any) -> Any:
+    return {value: ""} if isinstance(value, str) else value
+
+
+#: The model of each profile; of one that is written as its name alone ``""``: the consumer's own.
+Profiles = Annotated[
+    dict[Profile, str],
+    Field(min_length=1),
+    BeforeValidator(_by_name, json_schema_input_type=Profile | dict[Profile, str]),
+]
 
 
 class TangleClawTable(Table):
