@@ -49,6 +49,7 @@ GROUPS = {
         "graph": "Print the wiring as Mermaid, DOT, SVG or JSON.",
         "drift": "Show what somebody changed; --accept writes it into the spec.",
         "log": "Show who did what and when, and the spec of then.",
+        "diff": "Show what applies changed since an earlier one.",
         "capacity": "Show what fits in VRAM, and what would make it fit.",
         "place": "Propose on which backends the models should lie; --drain empties one.",
         "verify": "Ask with each node's own key whether its chain works.",

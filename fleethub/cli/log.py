@@ -41,7 +41,7 @@ def _all(out: Out, about: str, limit: int) -> int:
     from fleethub.views.log import entry_data, log_text
 
     address = history.meant(about) if about else ""
-    with _opened(out) as (store, root):
+    with opened(out) as (store, root):
         found = history.entries(store, root)
     found = history.about(found, address) if about else found
     shown = found[-limit:]
@@ -62,7 +62,7 @@ def _one(out: Out, serial: str, full: bool) -> int:
 
     if not serial.isdecimal():
         raise click.UsageError(f"{serial!r} is no serial: fleethub log shows them (apply 12)")
-    with _opened(out) as (store, _):
+    with opened(out) as (store, _):
         made, lockfile = history.of_serial(store, int(serial))
         spec = history.spec_of(store, made)
     files = spec.files if spec is not None else {}
@@ -78,7 +78,7 @@ def _one(out: Out, serial: str, full: bool) -> int:
 
 
 @contextmanager
-def _opened(out: Out) -> Iterator[tuple[Store, Path]]:
+def opened(out: Out) -> Iterator[tuple[Store, Path]]:
     """The store and the folder; a spec that does not hold together is where one looks for the way back."""
     from fleethub.fleetspec import load
     from fleethub.operations import history

@@ -52,6 +52,12 @@ def span(seconds: float) -> str:
     return plural(max(1, round(seconds)), "second")
 
 
+def moment(at: str, minutes: bool = False) -> str:
+    """A moment of ours (ISO 8601 in UTC) for people, to the second or ``minutes``: ``2026-11-28T09:06:32+00:00``."""
+    whole = 16 if minutes else 19
+    return f"{at[:whole]}+00:00" if len(at) >= whole else at
+
+
 def name_key(name: str) -> str:
     """What the name of an owner or a project is compared by: its letters and digits, without case.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from fleethub.clients import git
 from fleethub.model.history import Entry, edit_entry
 from fleethub.model.observation import Lockfile
-from fleethub.model.text import flat, named
+from fleethub.model.text import flat, moment, named
 from fleethub.operations import history
 from fleethub.operations.edit_write import HISTORY
 from fleethub.stores.history import read as read_lines
@@ -102,7 +102,7 @@ def _writer(root: Path, name: str, digest: str, inside: bool) -> str:
     if edits:
         last = edits[-1]
         of = f" for {named(last.owner)}" if last.owner else ""
-        return f"{NOBODY}, by {named(last.by)}{of} ({flat(last.says)}, {last.at[:16]})"
+        return f"{NOBODY}, by {named(last.by)}{of} ({flat(last.says)}, {moment(last.at, minutes=True)})"
     if not inside:
         return ""
     seen = (root / name).stat()
@@ -110,4 +110,4 @@ def _writer(root: Path, name: str, digest: str, inside: bool) -> str:
     with suppress(KeyError):
         owner = pwd.getpwuid(seen.st_uid).pw_name
     when = datetime.fromtimestamp(seen.st_mtime, UTC).isoformat(timespec="minutes")
-    return f"{NOBODY} (the file is {named(owner)}'s, written {when[:16]})"
+    return f"{NOBODY} (the file is {named(owner)}'s, written {moment(when, minutes=True)})"

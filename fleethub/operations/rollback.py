@@ -24,6 +24,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.history import Entry
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Result
+from fleethub.model.text import moment
 from fleethub.operations import apply, history
 from fleethub.operations.apply import ApplyInput, Sink
 from fleethub.operations.edit import diff_lines
@@ -83,7 +84,7 @@ def prepare(path: Path, serial: int, asked: ApplyInput, trusting: Trusting | Non
         raise EditError("by-hand", "[state] was another then, and the state is where it is now", STATE)
     proposal = Proposal(
         action="rollback",
-        says=f"roll back to the spec of apply {serial} ({made.at[:19]} by {made.by or 'somebody'})",
+        says=f"roll back to the spec of apply {serial} ({moment(made.at)} by {made.by or 'somebody'})",
         address=Address("fleet", fleet.name),
         project="",
         force=False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -124,4 +125,6 @@ class AdvisoryLock:
         if isinstance(holder, dict) and holder.get("backend") == backend:
             return Holder.of(holder), backend
         # it has the lock and has not said so yet, or its row was written by another
-        return Holder(application or "somebody", since=since.isoformat() if since else "?"), backend
+        return Holder(
+            application or "somebody", since=since.astimezone(UTC).isoformat(timespec="seconds") if since else "?"
+        ), backend

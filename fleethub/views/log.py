@@ -9,7 +9,7 @@ from typing import Any
 
 from fleethub.model.history import Entry
 from fleethub.model.observation import Lockfile
-from fleethub.model.text import plural
+from fleethub.model.text import moment, plural
 from fleethub.views.style import Style
 
 FEW = 6  # things that an entry of the list names
@@ -24,7 +24,7 @@ def log_text(found: Sequence[Entry], style: Style, about: str = "") -> str:
 
 def entry_text(made: Entry, lockfile: Lockfile | None, files: Sequence[str], style: Style) -> str:
     """All of one entry. ``files``: of the spec of then, none where it is not kept."""
-    lines = [_head(made, style), f"  {made.says}"]
+    lines = [entry_head(made, style), f"  {made.says}"]
     facts = (
         ("plan", made.plan),
         ("planned by", made.planned_by),
@@ -56,7 +56,7 @@ def entry_data(made: Entry) -> dict[str, Any]:
 
 
 def _short(made: Entry, style: Style) -> str:
-    lines = [_head(made, style), f"  {made.says}"] if made.says else [_head(made, style)]
+    lines = [entry_head(made, style), f"  {made.says}"] if made.says else [entry_head(made, style)]
     if len(made.changes) > FEW:
         counted = Counter(f"{what} {where.partition('.')[0]}" for where, what in made.changes.items())
         lines.append(f"  {', '.join(f'{n} × {what}' for what, n in sorted(counted.items()))}")
@@ -68,10 +68,10 @@ def _short(made: Entry, style: Style) -> str:
     return "\n".join(lines)
 
 
-def _head(made: Entry, style: Style) -> str:
-    """``apply 12  2026-11-28T10:00:00  ops@desk  plan 1f8d…  commit 1a2b``."""
+def entry_head(made: Entry, style: Style) -> str:
+    """``apply 12  2026-11-28T10:00:00+00:00  ops@desk  plan 1f8d…  commit 1a2b``."""
     name = f"{made.action} {made.serial}" if made.serial is not None else made.action
-    parts = [f"{made.at[:19]}Z", made.by, f"as {made.owner}" if made.owner else ""]
+    parts = [moment(made.at), made.by, f"as {made.owner}" if made.owner else ""]
     parts += [f"plan {made.plan}" if made.plan else "", f"commit {made.commit}" if made.commit else ""]
     return "  ".join((style("bold", name), *filter(None, parts)))
 

@@ -50,10 +50,11 @@ def plan_markdown(plan: Plan, full: bool = False, most: int | None = None) -> st
     sections.append((f"Findings ({len(plan.findings)})", found))
     sections.append(("VRAM", [f"  {load_line(load)}" for load in plan.loads] if plan.changes else []))
     sections.append(("Notes", [f"  {note}" for note in plan.notes]))
-    return _within(text, [(title, lines) for title, lines in sections if lines], most)
+    return within(text, [(title, lines) for title, lines in sections if lines], most, "fleethub plan")
 
 
-def _within(text: str, sections: Iterable[tuple[str, list[str]]], most: int | None) -> str:
+def within(text: str, sections: Iterable[tuple[str, list[str]]], most: int | None, command: str) -> str:
+    """A comment of ``text`` and folded sections, of ``most`` bytes; ``command`` shows what was left out."""
     cut = 0
     for title, lines in sections:
         room = None if most is None else most - _size(text) - 200
@@ -63,7 +64,7 @@ def _within(text: str, sections: Iterable[tuple[str, list[str]]], most: int | No
             text += "\n\n" + _folded(title, kept)
     text = text if most is None else text.encode()[: most - 200].decode(errors="ignore")
     if cut:
-        text += f"\n\n{plural(cut, 'line')} left out: this comment may have {most:,} bytes. `fleethub plan` has all."
+        text += f"\n\n{plural(cut, 'line')} left out: this comment may have {most:,} bytes. `{command}` has all."
     return text
 
 

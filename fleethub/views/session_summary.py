@@ -13,7 +13,7 @@ from fleethub.model.capacity import Fit
 from fleethub.model.finding import FOR_PEOPLE, Finding, Severity
 from fleethub.model.fleet_status import BackendStatus, FleetStatus, ModelStatus, NodeStatus, ProxyStatus
 from fleethub.model.history import Entry
-from fleethub.model.text import gib, hop, named, same_name, tame
+from fleethub.model.text import gib, hop, moment, named, same_name, tame
 
 #: What would become of a model that nobody names.
 FITS = {
@@ -98,7 +98,7 @@ def _call(proxy: ProxyStatus, status: FleetStatus) -> Iterable[str]:
 def _done(one: Entry) -> str:
     who = " ".join(part for part in (one.by, f"as {named(one.owner)}" if one.owner else "") if part)
     says = one.says if one.says.startswith(one.action) else f"{one.action}: {one.says}"
-    return f"{one.at[:16]} {who or 'somebody'}: {says}"
+    return f"{moment(one.at, minutes=True)} {who or 'somebody'}: {says}"
 
 
 def _drift(status: FleetStatus) -> Iterable[dict[str, Any]]:

@@ -1,0 +1,57 @@
+"""``fleethub diff``."""
+
+from __future__ import annotations
+
+import click
+
+from fleethub.cli.output import Out, guarded
+
+
+@click.command()
+@click.argument("first", metavar="SERIAL", type=click.IntRange(0))
+@click.argument("last", metavar="[SERIAL]", type=click.IntRange(0), required=False)
+@click.option("--full", is_flag=True, help="Show a unified diff of the spec too.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when something differs.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="markdown: one comment, details folded.",
+)
+@click.option("--max-bytes", type=click.IntRange(1000), help="Of the Markdown: details are left out at its end.")
+@click.pass_obj
+def cmd(
+    options: dict[str, object],
+    first: int,
+    last: int | None,
+    full: bool,
+    detailed_exitcode: bool,
+    form: str,
+    max_bytes: int | None,
+) -> None:
+    """Show what applies changed in the fleet since SERIAL, or from one SERIAL to another; who did it and when.
+
+    The serials are those of fleethub log; 0 is before the first apply. It compares what was applied, from the fleet's
+    state alone: what the next apply would change is fleethub plan, what somebody changed by hand is fleethub drift.
+    """
+    out = Out(options, form == "json")
+
+    def work() -> int:
+        from fleethub.cli.log import opened
+        from fleethub.operations import diff
+        from fleethub.views.diff import diff_data, diff_markdown, diff_text
+        from fleethub.views.style import seen
+
+        with opened(out) as (store, root):
+            done = diff.run(store, root, first, last, detailed_exitcode)
+        if form == "markdown":
+            out.document(seen(diff_markdown(done.data, full, max_bytes)))
+        else:
+            out.text(diff_text(done.data, out.style, full))
+        out.lines(diff_data(done.data, full))
+        out.line({"type": "summary", "exit": int(done.exit), "changes": len(done.data.changes)})
+        return done.exit
+
+    guarded(out, work)
