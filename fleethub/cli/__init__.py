@@ -111,8 +111,21 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2] or "s"]
 
 
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """Say it and end; ``--json`` may stand on either side."""
+    if not value or ctx.resilient_parsing:
+        return
+    if "--json" in ctx.meta.get("fleethub.words", ()):
+        click.echo(f'{{"type": "version", "version": "{__version__}"}}\n{{"type": "summary", "exit": 0}}')
+    else:
+        click.echo(f"fleethub, version {__version__}")
+    ctx.exit()
+
+
 @click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="fleethub")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
+)
 @click.option(
     "-C",
     "folder",

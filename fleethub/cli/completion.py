@@ -84,7 +84,8 @@ FILES = {
 
 @click.command()
 @click.argument("shell", type=click.Choice(list(FILES)))
-def cmd(shell: str) -> None:
+@click.pass_obj
+def cmd(options: dict[str, object], shell: str) -> None:
     """Print what SHELL needs to complete commands, options, and the names of nodes, models and addresses.
 
     Such as: fleethub completion bash > ~/.local/share/bash-completion/completions/fleethub
@@ -92,8 +93,12 @@ def cmd(shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     from fleethub.cli import cli
+    from fleethub.cli.output import Out
 
+    out = Out(options)
     made = get_completion_class(shell)
     assert made is not None  # of a choice
-    click.echo(f"# Keep this as {FILES[shell]}")
-    click.echo(made(cli, {}, "fleethub", "_FLEETHUB_COMPLETE").source())
+    source = made(cli, {}, "fleethub", "_FLEETHUB_COMPLETE").source()
+    out.document(f"# Keep this as {FILES[shell]}\n{source}")
+    out.line({"type": "completion", "shell": shell, "file": FILES[shell].partition(" ")[0], "script": source})
+    out.line({"type": "summary", "exit": 0})

@@ -24,7 +24,8 @@ def understood(group: click.Group, ctx: click.Context, args: Sequence[str]) -> l
     if not words or words[0].startswith("-"):
         return [*front, *words]
     if words[0] == "version":
-        return [*front, "--version"]
+        after = words[1:]
+        return [*front, *_take(after, {}, everywhere, [], everywhere), "--version"]
     if words[0] == "help":
         return [*front, *understood(group, ctx, words[1:]), "--help"]
     path = [words.pop(0)]

@@ -150,14 +150,12 @@ def story(folder: Path, run: Callable[..., int], say: Callable[[str], None], kee
     config = folder / ".config"  # the user's own list of fleets is not the demo's
     with _environment(LITELLM_MASTER_KEY=MASTER, XDG_CONFIG_HOME=str(config)), StandIns() as fleet:
         wrong = _chapters(folder, fleet, run, say)
-        say(f"\nThe fleet's folder stays: {folder}")
-        say(f"Offline commands work there as it is, such as: fleethub -C {folder} context")
         if keep is not None:
             _invite(folder, fleet, say)
             say("  fleethub status; fleethub serve")
             keep()
         else:
-            say("To go on by yourself with the servers running: fleethub demo --keep")
+            say("\nTo go on by yourself, with the servers running and the fleet's folder kept: fleethub demo --keep")
     for text in wrong:
         say(f"The demo went wrong: {text}")
     return 1 if wrong else 0
