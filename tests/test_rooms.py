@@ -122,8 +122,8 @@ HOMES = {
     "psycopg": {"stores/pg_connection.py", "stores/pg_lock.py", "stores/postgres.py"},
     "obstore": {"stores/bucket.py"},
     "uvicorn": {"cli/serve.py", "cli/mcp.py", "server/bounded.py"},
-    "mcp": {"server/mcp/app.py"},
-    "mcp_types": {"server/mcp/app.py"},
+    "mcp": {"server/mcp/app.py", "server/mcp/asking.py"},
+    "mcp_types": {"server/mcp/app.py", "server/mcp/asking.py"},
     "numpy": {"clients/gguf.py"},
     "highspy": {"placement/moves/program.py"},
 }

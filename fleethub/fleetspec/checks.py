@@ -105,6 +105,11 @@ _SECRET_PART = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])\w{20,}", re.ASCII)
 
 
 def _agents(context: CheckContext) -> Iterator[Finding]:
+    policy = context.spec.policy
+    if policy.agents_elicit and policy.agents != "propose":
+        message = f'agents_elicit says nothing where agents = "{policy.agents}": nobody is asked there'
+        hint = 'take it out, or write agents = "propose"'
+        yield context.finding("spec.value", message, ("policy", "agents_elicit"), hint)
     for name, agent in context.spec.agents.items():
         for index, backend in enumerate(agent.backends or ()):
             yield from context.reference("backends", backend, ("agents", name, "backends", index))

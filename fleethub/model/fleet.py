@@ -55,7 +55,8 @@ class Policy:
     deleted; ``last_node``: whether the last node that uses a backend may go.
 
     ``agents``: what comes of an edit that an agent asks for over MCP: nothing (read), a proposal that waits for a
-    person, or an apply of what is within the agent's limits.
+    person, or an apply of what is within the agent's limits. ``agents_elicit``: whether a yes through the agent's own
+    client counts as a person's.
     """
 
     overcommit: Literal["refuse", "refuse-new", "warn"] = "refuse-new"
@@ -70,6 +71,7 @@ class Policy:
     key_idle: float = 600.0
     last_node: Literal["stop", "allow"] = "allow"
     agents: Literal["read", "propose", "apply"] = "propose"
+    agents_elicit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

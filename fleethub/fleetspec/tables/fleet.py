@@ -82,6 +82,11 @@ class PolicyTable(Table):
         description="Edits that an agent asks for over MCP: propose (default; a person approves each), read (none) or "
         "apply (at once, where [agents.NAME] allows it)",
     )
+    agents_elicit: bool = Field(
+        False,
+        description="true: a yes that the agent's own client brings back counts as a person's. No boundary: a client "
+        "may answer by itself",
+    )
 
 
 class AgentTable(Table):

@@ -8,10 +8,12 @@ from fleethub.server.answers import Answered, FindingAnswer, Observation
 
 
 class ProposalAnswer(Answered):
-    """What became of an edit: ``waiting`` for a person under ``id``, ``refused`` with findings, ``nothing`` to do, or
-    ``applied`` with what was done, where the policy lets agents.
+    """What became of an edit: ``waiting`` for a person under ``id``, ``refused`` with findings, ``nothing`` to do,
+    ``approved`` or ``declined`` by a person who was ``asked`` through this client, or ``applied`` with what was done,
+    where the policy lets agents.
 
-    ``approve`` is the command for a person; until then nothing is written or applied.
+    ``approve`` is the command for a person; until then nothing is written or applied. What is approved is in the spec,
+    and the next apply carries it out.
     """
 
     state: str
@@ -23,6 +25,7 @@ class ProposalAnswer(Answered):
     findings: list[FindingAnswer]
     owner: dict[str, Any] | None = None
     applied: dict[str, Any] | None = None
+    asked: str | None = None
 
 
 class ProposalsAnswer(Answered):

@@ -7,22 +7,30 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.edit import Edit, Proposal
+from fleethub.model.edit import Edit, Proposal, Waiting
 from fleethub.model.facts import Facts
 from fleethub.operations import proposals
 from fleethub.operations.edit import EditInput, propose
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.snapshots import Snapshot
 from fleethub.operations.workplace import Workplace
+from fleethub.server.answers import findings_data
+from fleethub.server.errors import Refusal
 from fleethub.server.site import Site, usable
+
+PATIENCE = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """``agent`` is the name that the operator gave it: it is what limits in the spec and the history call it."""
+    """``agent`` is the name that the operator gave it: it is what limits in the spec and the history call it.
+
+    ``patience``: seconds in which a person who is asked through the agent's client must have answered.
+    """
 
     site: Site
     agent: str
+    patience: float = PATIENCE
 
     def seen(self, within: float = 60) -> Snapshot:
         """The fleet, observed at most so many seconds ago; raises Refusal for a spec that is broken."""
@@ -39,6 +47,39 @@ class Desk:
         """Whether the spec has what agents ask for, within their limits, applied without a person."""
         fleet = usable(self.site.snapshots.current()).fleet
         return fleet is not None and fleet.policy.agents == "apply"
+
+    def elicits(self) -> bool:
+        """Whether a yes that comes through the agent's own client counts as a person's."""
+        fleet = usable(self.site.snapshots.current()).fleet
+        return fleet is not None and fleet.policy.agents == "propose" and fleet.policy.agents_elicit
+
+    def waiting(self, name: str) -> Waiting:
+        """A proposal that waits; raises InputError where somebody decided it, StoreError."""
+        with self.workplace() as workplace:
+            return proposals.named(workplace.store, name)
+
+    def approve(self, one: Waiting, by: str) -> Proposal:
+        """Plan what was proposed once more, on what is there now, and write it into the spec if the plan is the same.
+
+        Raises ProposalMoved where it is another by now, Refusal where it is refused by now, and what writing raises.
+        """
+        facts = usable(self.site.snapshots.refresh()).facts
+
+        def judge(asked: EditInput) -> Outcome[Proposal]:
+            return propose(self.site.path, asked, facts, self.site.trusting, api=True)
+
+        made = proposals.judged(judge, one, one.plan).data
+        if made.refused:
+            found = (*made.findings, *made.conflicts, *(made.plan.findings if made.plan and made.plan.fatal else ()))
+            raise Refusal("REFUSED", f"{one.id} is refused by now: nothing was written", findings=findings_data(found))
+        with self.workplace() as workplace:
+            proposals.approve(workplace.store, one, made, by)
+        return made
+
+    def decline(self, one: Waiting, by: str) -> None:
+        """Take a proposal away."""
+        with self.workplace() as workplace:
+            proposals.decline(workplace.store, one, by)
 
     def offer(self, edit: Edit, project: str, force: bool) -> Outcome[proposals.Offered]:
         """Propose an edit on the agent's behalf; see ``operations.proposals.offer``."""
