@@ -235,7 +235,7 @@ def blind(module: ast.Module) -> set[str]:
 def test_help_imports_click_alone() -> None:
     heavy = ["pydantic", "httpx", "jinja2", "rich", "deepdiff", "fabric", "tomllib", "numpy", "fleethub.operations"]
     code = (
-        "import sys\nfrom fleethub.cli import cli\n"
+        "import sys\nfrom fleethub.cli.group import cli\n"
         "try:\n    cli(['--help'], standalone_mode=True)\nexcept SystemExit: pass\n"
         f"print([m for m in {heavy!r} if m in sys.modules], file=sys.stderr)"
     )

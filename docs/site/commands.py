@@ -11,7 +11,7 @@ WIDTH = 100
 
 def commands_page() -> str:
     """Every command that is listed, and every command of a group."""
-    from fleethub.cli import cli
+    from fleethub.cli.group import cli
 
     settings = {**cli.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
     top = click.Context(cli, info_name="fleethub", **settings)

@@ -92,7 +92,7 @@ def cmd(options: dict[str, object], shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from fleethub.cli import cli
+    from fleethub.cli.group import cli
     from fleethub.cli.output import Out
 
     out = Out(options)

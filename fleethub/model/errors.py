@@ -5,8 +5,12 @@ A front end maps this base alone: the command line to its ``exit``, the HTTP API
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fleethub.model.exit import Exit
-from fleethub.model.finding import Finding
+
+if TYPE_CHECKING:
+    from fleethub.model.finding import Finding
 
 
 class FleetHubError(Exception):

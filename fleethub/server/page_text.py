@@ -9,7 +9,6 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -91,7 +90,7 @@ def page_text(
         "stale_after": stale_after,
     }
     text = _template().render(**told, **answered, **parts)
-    return replace(commands, words=str(escape(commands.words))).whole(text), status
+    return Commands(str(escape(commands.words)), commands.names).whole(text), status
 
 
 def aged(text: str, age: float | None) -> str:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
-
-from fleethub.model.dataclass import dataclass
+from typing import Any, NamedTuple
 
 #: Fields of JSON that hold sentences for people. In the others (names, addresses, values) nothing is rewritten.
 SENTENCES = frozenset(
@@ -22,8 +20,7 @@ SENTENCES = frozenset(
 _NAMED = re.compile(r"(?<![\w./-])fleethub ([a-z][a-z-]*)(?![\w/-]|\.\w)")
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
+class Commands(NamedTuple):  # no dataclass: those are imported with what reads Python's own source
     """``words`` begin a command, like ``/opt/venv/bin/fleethub -C /srv/fleet``; ``names`` are those of all commands."""
 
     words: str = "fleethub"

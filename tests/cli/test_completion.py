@@ -9,7 +9,7 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
-from fleethub.cli import cli
+from fleethub.cli.group import cli
 from tests.fleets import fleet
 
 FLEET = str(Path(__file__).parents[2] / "fleets/monad")

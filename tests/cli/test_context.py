@@ -277,6 +277,10 @@ def test_a_fleet_that_cannot_be_read_hides_no_other(place: Place, tmp_path: Path
 def test_context_imports_next_to_nothing(place: Place) -> None:
     place.apply()
     heavy = [
+        "click",
+        "dataclasses",
+        "inspect",
+        "shutil",
         "pydantic",
         "httpx",
         "jinja2",
@@ -288,8 +292,8 @@ def test_context_imports_next_to_nothing(place: Place) -> None:
         "fleethub.fleetspec",
     ]
     code = (
-        "import sys\nfrom fleethub.cli import cli\n"
-        f"try:\n    cli(['-C', {str(place.folder)!r}, 'context'])\nexcept SystemExit: pass\n"
+        "import sys\nfrom fleethub.cli import main\n"
+        f"try:\n    main(['-C', {str(place.folder)!r}, 'context'])\nexcept SystemExit: pass\n"
         f"print([m for m in {heavy!r} if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

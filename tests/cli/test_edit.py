@@ -261,7 +261,7 @@ def test_nodes_models_and_roles_are_completed(place: Place) -> None:
             "COMP_WORDS": words,
             "COMP_CWORD": str(len(words.split())),
         }
-        done = ended(code="from fleethub.cli import cli; cli(prog_name='fleethub')", env=env)
+        done = ended(code="from fleethub.cli.group import cli; cli(prog_name='fleethub')", env=env)
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
     base = f"fleethub -C {place.folder}"

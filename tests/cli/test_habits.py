@@ -7,7 +7,8 @@ import json
 import click
 import pytest
 
-from fleethub.cli import cli, main
+from fleethub.cli import main
+from fleethub.cli.group import cli
 from fleethub.cli.habits import understood
 from fleethub.model.exit import Exit
 

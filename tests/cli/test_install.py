@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from fleethub.cli import cli
+from fleethub.cli.group import cli
 from fleethub.testing.litellm import LiteLLM
 from tests.fleets import deployment, fleet
 from tests.support import MASTER, Place

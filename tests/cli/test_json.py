@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-from fleethub.cli import cli, main
+from fleethub.cli import main
+from fleethub.cli.group import cli
 from fleethub.testing.litellm import LiteLLM
 from tests.fleets import deployment, fleet
 from tests.support import MASTER, Place

@@ -26,7 +26,17 @@ with open("modules", "w") as file:
 """
 #: What takes long to import, and each of these commands has no use for.
 HEAVY = {
-    "context": {"pydantic", "jinja2", "httpx", "tomllib", "rich", "subprocess", "importlib.metadata"},
+    "context": {
+        "click",
+        "dataclasses",
+        "pydantic",
+        "jinja2",
+        "httpx",
+        "tomllib",
+        "rich",
+        "subprocess",
+        "importlib.metadata",
+    },
     "validate": {
         "httpx",
         "rich",

@@ -13,7 +13,7 @@ import yaml
 
 from docs.site.built import loaded_from_elsewhere
 from docs.site.pages import BrokenLink, write
-from fleethub.cli import cli
+from fleethub.cli.group import cli
 from fleethub.fleetspec.schema import json_schema
 from fleethub.nodetypes.registry import writable
 from tests.docs.pages import ROOT
