@@ -46,6 +46,24 @@ def listing(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries)
 
 
+def kinds(folder: str) -> dict[str, str]:
+    """What is in a folder, by name: file, folder, link or other; raises OSError, also where it is not there."""
+    with os.scandir(folder) as entries:
+        return {entry.name: _entry(entry) for entry in entries}
+
+
+def _entry(entry: os.DirEntry[str]) -> str:
+    """What the listing itself tells, so that most are not asked for one by one."""
+    if entry.is_symlink():
+        return "link"
+    if entry.is_file(follow_symlinks=False):
+        return "file"
+    if entry.is_dir(follow_symlinks=False):
+        return "folder"
+    entry.stat(follow_symlinks=False)  # it may be gone by now
+    return "other"
+
+
 def files(root: Path, pattern: str) -> list[Path]:
     """The files below ``root`` that a pattern names, sorted; ``*``, ``?``, ``[…]``, and ``**`` for any depth.
 

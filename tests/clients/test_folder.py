@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -87,14 +88,14 @@ def told(reading: HostReading) -> dict[str, Any]:
 
 def by_script(target: Target, monkeypatch: pytest.MonkeyPatch) -> HostReading:
     with monkeypatch.context() as patch:
-        patch.setattr("fleethub.clients.host.target.look", lambda folder, asked: None)
+        patch.setattr("fleethub.clients.host.target.look", lambda folder, asked, inside: None)
         return target.read(ASKED)
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_both_say_the_same(target: Target, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     STATES[state](delivered(target))
-    found = look(Path(target.path), ASKED)
+    found = look(target.path, ASKED)
     assert found is not None
     assert told(found) == told(by_script(target, monkeypatch))
 
@@ -102,7 +103,7 @@ def test_both_say_the_same(target: Target, state: str, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("above", ["", "nodes", "nodes/n"])
 def test_what_is_not_there(target: Target, above: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / above).mkdir(parents=True, exist_ok=True)
-    found = look(Path(target.path), ASKED)
+    found = look(target.path, ASKED)
     assert found is not None
     assert found.exists == (above == "nodes/n")
     assert told(found) == told(by_script(target, monkeypatch))
@@ -119,14 +120,14 @@ def test_what_only_the_script_can_do_is_left_to_it(target: Target) -> None:
     folder = delivered(target)
     for name in ("lock", "next"):
         (folder / ".fleethub" / name).mkdir()
-        assert look(folder, ASKED) is None
+        assert look(str(folder), ASKED) is None
         (folder / ".fleethub" / name).rmdir()
     (folder / "notes.md").write_bytes(b" " * (LARGEST + 1))
-    assert look(folder, ASKED) is None
+    assert look(str(folder), ASKED) is None
     with pytest.raises(HostError, match="wrote more than"):
         target.read(ASKED)
-    assert look(folder / "notes.md", ASKED) is None
-    assert look(folder / "notes.md/below", ASKED) is None
+    assert look(str(folder / "notes.md"), ASKED) is None
+    assert look(str(folder / "notes.md/below"), ASKED) is None
 
 
 def test_a_mark_that_changes_meanwhile_is_no_answer(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,20 +136,73 @@ def test_a_mark_that_changes_meanwhile_is_no_answer(target: Target, monkeypatch:
 
     real = module._file
 
-    def slow(path: str) -> Any:
-        found = real(path)
-        if path.endswith("/notes.md"):
+    def slow(path: str, kind: str) -> Any:
+        found = real(path, kind)
+        if path.endswith("/compose.yaml"):
             (folder / ".fleethub/mark.json").write_text("{}")
         return found
 
     monkeypatch.setattr(module, "_file", slow)
-    assert look(folder, ASKED) is None
+    assert look(str(folder), ASKED) is None
+
+
+def test_each_folder_is_listed_once_and_each_file_opened_once(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice what tells of a delivery, at the end again, and the folder, which is entered to tell where it is."""
+    folder, seen = delivered(target), Counter[str]()
+    for name in ("scandir", "open"):
+        real = getattr(os, name)
+        monkeypatch.setattr(
+            os, name, lambda path, *args, real=real: (seen.update([str(path).rstrip("/")]), real(path, *args))[1]
+        )
+    assert look(str(folder), ASKED, str(target.inside)) is not None
+    twice = {str(folder), f"{folder}/.fleethub", f"{folder}/.fleethub/mark.json"}
+    assert {path for path, times in seen.items() if times != 1} == twice
+    assert sum(seen.values()) == len(seen) + len(twice)
+
+
+def outside(folder: Path) -> None:
+    (folder / "state").rename(folder.parent / "elsewhere")
+    (folder / "state").symlink_to("../elsewhere")
+
+
+def moved_out(folder: Path) -> None:
+    folder.rename(folder.parents[2] / "moved")
+    folder.symlink_to("../../moved")
+
+
+LINKS: dict[str, Callable[[Path], object]] = {
+    "a folder of its files leads out": outside,
+    "it leads out itself": moved_out,
+    "what FleetHub keeps there": lambda folder: (folder / ".fleethub/applied/x").symlink_to("nowhere"),
+    "its .fleethub": lambda folder: (
+        (folder / ".fleethub").rename(folder / "f") and (folder / ".fleethub").symlink_to("f")
+    ),
+}
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_nothing_is_read_through_a_link(tmp_path: Path, link: str) -> None:
+    """The script's checks say what is wrong, also where none of the files that were asked for lies behind the link."""
+    with closing(Shells()) as shells:
+        target = Hosts(shells, tmp_path / "fleet").at("nodes/n")
+        LINKS[link](delivered(target))
+        for asked in (ASKED, ()):
+            assert look(target.path, asked, str(target.inside)) is None
+            with pytest.raises(HostError, match="leads out of"):
+                target.read(asked)
+
+
+def test_a_link_that_stays_inside_is_followed(target: Target) -> None:
+    folder = delivered(target)
+    folder.rename(folder.parent / "real")
+    folder.symlink_to("real")
+    assert target.read(ASKED).files[".env"].mode == 0o600
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
 def test_what_may_not_be_read_is_left_to_the_script(target: Target) -> None:
     folder = delivered(target)
     (folder / "state").chmod(0)
-    assert look(folder, ASKED) is None
+    assert look(str(folder), ASKED) is None
     with pytest.raises(HostError, match="no permission"):
         target.read(ASKED)

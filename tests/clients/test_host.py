@@ -35,7 +35,7 @@ EVERY = 12
 def _by_script(monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of this machine is read without its script, and the scripts are what is tested here: ``test_folder.py``
     holds that both say the same."""
-    monkeypatch.setattr("fleethub.clients.host.target.look", lambda folder, asked: None)
+    monkeypatch.setattr("fleethub.clients.host.target.look", lambda folder, asked, inside: None)
 
 
 @pytest.fixture

@@ -142,8 +142,8 @@ class Target:
         tools += [f":{word.removeprefix(PORT)}" for word in asked if word.startswith(PORT)]
         paths = tuple(dict.fromkeys(word for word in asked if not word.startswith((TOOL, PORT))))
         if isinstance(self.shell, Local):
-            self._stay_inside(paths)
-            if (found := look(Path(self.path), paths)) is not None:
+            found = look(self.path, paths, str(self.inside or ""))
+            if found is not None:
                 return found
         head = [self.path, " ".join(("machine", *tools)) if self.remote else "", _who(), *paths, ""]
         for _ in range(READINGS):
