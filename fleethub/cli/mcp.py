@@ -46,6 +46,7 @@ def cmd(options: dict[str, object], agent: str, http: bool, host: str, port: int
         try:
             import anyio
 
+            from fleethub.operations.resident import settled
             from fleethub.server.mcp.app import over_stdio
             from fleethub.server.mcp.desk import Desk
             from fleethub.server.site import site_of
@@ -53,6 +54,8 @@ def cmd(options: dict[str, object], agent: str, http: bool, host: str, port: int
             raise click.ClickException(f"mcp needs {error.name}, which is not there: {install('mcp')}") from None
         if not http and token is not None:
             raise click.UsageError("--token is for --http: whoever starts this program talks to it alone")
+
+        settled()
 
         def desk(commands: Commands) -> Desk:
             return Desk(site_of(out.path, INTERVAL, out.trusting(ask=False), commands), agent)

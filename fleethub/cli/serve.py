@@ -66,6 +66,7 @@ def cmd(
             raise click.ClickException(f"serve needs {error.name}, which is not there: {install('server')}") from None
         from fleethub.integrations.tangleclaw.ports import leased
         from fleethub.model.errors import SpecError
+        from fleethub.operations.resident import settled
         from fleethub.operations.trust import says
         from fleethub.state.served import told
 
@@ -83,6 +84,7 @@ def cmd(
                     raise SpecError(snapshot.findings)
                 raise click.ClickException(snapshot.problem)
             app = build(site, AccessPolicy(frozenset({host.lower().rstrip(".")}), secret, known))
+            settled()
             quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
             config = uvicorn.Config(
                 app, http=Bounded, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE, **quiet

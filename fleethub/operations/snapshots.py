@@ -29,6 +29,7 @@ from fleethub.model.plan import Plan
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.notify import seen_events, tell
 from fleethub.operations.plan import read_and_plan
+from fleethub.operations.resident import tidied
 from fleethub.operations.sessions import keep, refused
 from fleethub.operations.stores import recalled_store
 from fleethub.operations.trust import ALONE, Trusting
@@ -138,6 +139,7 @@ class SnapshotCache:
                 log.error("reading the fleet failed: %s", type(error).__name__)
             with self._planning:
                 self._plan_anew()
+        tidied()
 
     def _observe(self) -> None:
         signature = self._sign()

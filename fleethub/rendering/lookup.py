@@ -32,15 +32,21 @@ def load_templates(fleet_root: Path) -> Templates:
     """The packaged templates of the registered types, those in ``fleet_root/templates/<type>/`` over them; and those of
     the types that the fleet brings, which say what they are in a ``type.toml``.
     """
-    found: dict[tuple[str, str], str] = {}
-    for root, label in ((_packaged(), "fleethub:templates"), (fleet_root / "templates", "templates")):
-        for kind in _types(root):
-            try:
-                found.update(((kind, name), text) for name, text in _read(root / kind, f"{label}/{kind}"))
-            except OSError as error:  # any of the packaged ones may be replaced there
-                why = f"whether it is replaced cannot be told: {label}/{kind} cannot be read: {error.strerror}"
-                found |= {key: TemplateText("", f"{label}/{kind}/{key[1]}", why) for key in found if key[0] == kind}
+    found = dict(_shipped(_packaged(), tuple(nodetypes.names())))
+    root = fleet_root / "templates"
+    for kind in _types(root):
+        try:
+            found.update(((kind, name), text) for name, text in _read(root / kind, f"templates/{kind}"))
+        except OSError as error:  # any of the packaged ones may be replaced there
+            why = f"whether it is replaced cannot be told: templates/{kind} cannot be read: {error.strerror}"
+            found |= {key: TemplateText("", f"templates/{kind}/{key[1]}", why) for key in found if key[0] == kind}
     return found
+
+
+@cache
+def _shipped(root: Path, kinds: tuple[str, ...]) -> Templates:
+    """The packaged ones, read once: a server goes on with those of its own version while the package is replaced."""
+    return {(kind, name): text for kind in kinds for name, text in _read(root / kind, f"fleethub:templates/{kind}")}
 
 
 def _types(root: Path) -> list[str]:

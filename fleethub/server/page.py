@@ -17,7 +17,7 @@ from fleethub.server.access import person_of
 from fleethub.server.approving import waiting_at
 from fleethub.server.encoded import Encoded
 from fleethub.server.errors import Refusal
-from fleethub.server.page_text import NOTHING, Kept, aged, page_text, policy
+from fleethub.server.page_text import NOTHING, Kept, aged, page_text, policy, template
 from fleethub.server.site import Site
 from fleethub.views.commands import AS_WRITTEN, Commands
 
@@ -50,6 +50,7 @@ class Pages:
     """The page of one fleet: its text is rendered when something of it changed, its bytes are made once a second."""
 
     def __init__(self, site: Site) -> None:
+        template(), policy()  # now: the package may be replaced while it is served
         self._site = site
         self._of: tuple[Snapshot, bool, Kept] | None = None
         self._texts: dict[str | None, str] = {}  # by the person who looks: there are few

@@ -89,7 +89,7 @@ def page_text(
         "stale": stale,
         "stale_after": stale_after,
     }
-    text = _template().render(**told, **answered, **parts)
+    text = template().render(**told, **answered, **parts)
     return Commands(str(escape(commands.words)), commands.names).whole(text), status
 
 
@@ -127,12 +127,14 @@ def policy() -> str:
 
 
 @cache
-def _template() -> Any:
+def template() -> Any:
+    """The page's template with all that it includes."""
     environment = Environment(
         loader=PackageLoader("fleethub.server", "templates"),
         autoescape=True,
         finalize=lambda value: flat(value) if type(value) is str else value,  # not Markup, which is made here
         undefined=StrictUndefined,
+        auto_reload=False,
         extensions=["jinja2.ext.loopcontrols"],
         trim_blocks=True,
         lstrip_blocks=True,
@@ -142,6 +144,8 @@ def _template() -> Any:
     environment.filters["changes"] = lambda changes: [f"{where}: {what}" for where, what in changes.items()]
     environment.globals |= {"plural": plural, "bar_of": picture.bar, "status_of": status_of, "fit_of": fit_of}
     environment.globals |= {"svg_of": svg, "by_force": by_force}
+    for name in environment.list_templates(["html"]):
+        environment.get_template(name)
     return environment.get_template("page.html")
 
 
