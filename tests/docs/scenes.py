@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import shutil
 import subprocess
+import sys
+import venv
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from subprocess import PIPE
+
+import pytest
 
 from fleethub.testing.catalog import ALL
 from fleethub.testing.litellm import Database
 from fleethub.testing.litellm.database import Call
 from fleethub.testing.ollama import Ollama
+from fleethub.testing.tangleclaw import TangleClaw
 from tests.docs.pages import ROOT
 from tests.docs.world import PAGES, World, edited, fleet, scene
-from tests.forked import Forked, fleethub
+from tests.forked import Forked
 from tests.support import MASTER
 
 
@@ -48,14 +57,53 @@ def an_applied_fleet(world: World) -> None:
     world.run("fleethub apply --auto-approve")
 
 
-@scene("the bare demo in another terminal")
+@scene("what the demo says is pasted into another terminal")
 def bare_demo(world: World) -> None:
-    """Its servers run, and what it says is pasted here."""
-    env = {"PATH": "/usr/bin:/bin", "HOME": str(world.shell.home), "TMPDIR": str(world.shell.home), "NO_COLOR": "1"}
-    other = world.stack.enter_context(fleethub("demo", "--bare", env=env, stdout=PIPE, text=True))
-    world.stack.callback(other.kill)
-    assert other.stdout is not None
-    world.run(next(line for line in other.stdout if line.startswith("  export ")))
+    """Its last line."""
+    world.run(next(line for line in world.shell.left[-1].written.splitlines() if line.startswith("  export ")))
+
+
+@scene("a clone of this")
+def a_clone(world: World) -> None:
+    """With uv, and pip's way to its packages; ``fleethub`` is what is installed, until another terminal is opened."""
+    way = {
+        name: value for name, value in os.environ.items() if re.match("PIP_|SSL_CERT|https?_proxy|HTTPS?_PROXY", name)
+    }
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(world.shell.home), **way}
+    place = world.shell.home / ".uv"
+    venv.create(place, with_pip=True)
+    done = subprocess.run([place / "bin/python", "-m", "pip", "install", "-q", "uv"], env=env, capture_output=True)
+    if done.returncode:
+        pytest.skip("no package index that has uv")
+    given = " ".join(f"{name}={shlex.quote(value)}" for name, value in way.items())
+    python = shlex.quote(str(Path(sys.executable).resolve()))
+    world.shell.program("uv", f'#!/bin/sh\nexec env {given} UV_PYTHON={python} {place}/bin/uv -q "$@"\n')
+    (world.shell.programs / "fleethub").unlink()
+    (world.shell.programs / "fleethub").symlink_to(world.shell.home / ".local/bin/fleethub")
+    world.shell.stand(ROOT)
+
+
+@scene("another terminal")
+def another_terminal(world: World) -> None:
+    """At home, where all is as before."""
+    world.shell.own()
+    world.shell.stand(world.shell.home)
+
+
+@scene("this clone, set up by make test")
+def this_clone(world: World) -> None:
+    """Where its tests are run."""
+    world.shell.stand(ROOT)
+
+
+@scene("a TangleClaw of this machine")
+def a_tangleclaw(world: World) -> None:
+    """At its usual port, for curl."""
+    server = TangleClaw()
+    world.stack.callback(server.stop)
+    port = server.url.rsplit(":", 1)[1]
+    with (world.shell.home / ".curlrc").open("a") as file:
+        file.write(f'connect-to = "localhost:3101:127.0.0.1:{port}"\n')
 
 
 @scene("fleethub serve in another terminal")

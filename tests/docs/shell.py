@@ -12,13 +12,15 @@ import pty
 import re
 import select
 import shlex
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.forked import Forked
@@ -48,10 +50,34 @@ def within(address, *args, **named):
 socket.create_connection = within
 import getpass, sys
 getpass.getuser, socket.gethostname = lambda: "ops", lambda: "desk"
+bind = socket.socket.bind
+def somewhere(listening, at):  # a port that a page names may be taken on this machine: the system gives another
+    named = isinstance(at, tuple) and 0 < at[1] < {given}
+    return bind(listening, (at[0], 0, *at[2:]) if named else at)
+socket.socket.bind = somewhere
 sys.argv[0], sys.executable = {program!r}, {python!r}  # it calls itself by what lies beside
 from fleethub.cli import main
 main()
 """
+
+
+@dataclass
+class Left:
+    """A command that runs in another terminal, and what it wrote so far."""
+
+    process: subprocess.Popen[bytes]
+    said: Path
+
+    @property
+    def written(self) -> str:
+        return self.said.read_text(errors="replace")
+
+    def ended(self) -> None:
+        """Wait for what was told to end."""
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
 
 
 class Shell:
@@ -67,17 +93,23 @@ class Shell:
         self._where.write_text(str(home))
         self._near = socket.socket(socket.AF_UNIX)
         self._lock = threading.Lock()
+        self._forks: list[Forked] = []
+        self.left: list[Left] = []
 
     def __enter__(self) -> Shell:
-        path = str(self.programs / ".socket")
-        self._near.bind(path)
+        self._near.bind(str(self.programs / ".socket"))
         self._near.listen(8)
-        self.program("fleethub", CLIENT.format(python=sys.executable, path=path))
+        self.own()
         self.program("python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         threading.Thread(target=self._serve, daemon=True).start()
         return self
 
     def __exit__(self, *args: object) -> None:
+        for fork in self._forks:
+            if fork.poll() is None:
+                fork.send_signal(signal.SIGINT)
+        for one in self.left:
+            one.ended()
         with suppress(OSError):
             self._near.shutdown(socket.SHUT_RDWR)
         self._near.close()
@@ -86,6 +118,11 @@ class Shell:
         """Put a program on this terminal's PATH."""
         (self.programs / name).write_text(text)
         (self.programs / name).chmod(0o755)
+
+    def own(self) -> None:
+        """Let ``fleethub`` be a fork of this clone's."""
+        (self.programs / "fleethub").unlink(missing_ok=True)
+        self.program("fleethub", CLIENT.format(python=sys.executable, path=str(self.programs / ".socket")))
 
     def product(self) -> str:
         """What a fork runs: FleetHub, in this page's network."""
@@ -104,11 +141,9 @@ class Shell:
 
     def run(self, text: str, answers: Sequence[str] = ()) -> tuple[int, str]:
         """Type a command; its exit code, and what it wrote. ``answers``: what is typed at its questions."""
-        script = f". {self._state} 2>/dev/null\ncd {shlex.quote(str(self.folder))}\n{text}\n__code=$?\n"
+        script = f"{self._before}{text}\n__code=$?\n"
         script += f"pwd > {self._where}\ndeclare -p | grep -v '^declare -[a-zA-Z]*r' > {self._state}\nexit $__code\n"
-        path = f"{self.programs}:/usr/local/bin:/usr/bin:/bin"
-        env = {"PATH": path, "HOME": str(self.home)}
-        argv = ["bash", "--norc", "-c", script]
+        env, argv = self._env, ["bash", "--norc", "-c", script]
         if not answers:
             done = subprocess.run(
                 argv,
@@ -120,6 +155,28 @@ class Shell:
             )
             return done.returncode, done.stdout.decode()
         return self._at_terminal(argv, {**env, "TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "200"}, list(answers))
+
+    @property
+    def _before(self) -> str:
+        return f". {self._state} 2>/dev/null\ncd {shlex.quote(str(self.folder))}\n"
+
+    @property
+    def _env(self) -> dict[str, str]:
+        return {"PATH": f"{self.programs}:/usr/local/bin:/usr/bin:/bin", "HOME": str(self.home)}
+
+    def leave_running(self, text: str, told: Callable[[str], bool]) -> Left:
+        """Type a command that runs until Ctrl-C, in a terminal of its own; back when what it wrote is ``told``, or it
+        ended. Its Ctrl-C comes when this shell ends.
+        """
+        said = self.home / f".left-{len(self.left)}"
+        with said.open("wb") as out:
+            argv, streams = ["bash", "--norc", "-c", self._before + text], {"stdin": subprocess.DEVNULL, "stdout": out}
+            process = subprocess.Popen(argv, env=self._env, stderr=out, **streams)  # type: ignore[call-overload]
+        self.left.append(Left(process, said))
+        end = time.monotonic() + SECONDS
+        while not told(self.left[-1].written) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        return self.left[-1]
 
     def _at_terminal(self, argv: list[str], env: dict[str, str], answers: list[str]) -> tuple[int, str]:
         near, far = pty.openpty()
@@ -156,6 +213,7 @@ class Shell:
         try:
             with self._lock:
                 process = Forked([self.product(), *argv], cwd=cwd, env=env, stdin=fds[0], stdout=fds[1], stderr=fds[2])
+                self._forks.append(process)
         finally:
             for fd in fds:
                 os.close(fd)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from fleethub.testing.server import Answer, Record, Refused, Request, Server
 from fleethub.testing.tangleclaw import documents, groups, ports, rules
-from fleethub.testing.tangleclaw.errors import refuse
+from fleethub.testing.tangleclaw.errors import refuse, required
 from fleethub.testing.tangleclaw.state import Project, State
 
 Generation = Literal["5.14", "newer"]
@@ -139,6 +139,10 @@ class TangleClaw(Server):
             return Answer({"token": self.token})
         if (request.method, request.path) == ("GET", "/api/openclaw/connections"):
             return Answer({"connections": self.connections})
+        if (request.method, request.path) == ("POST", "/api/openclaw/connections"):
+            required(body, "name", "host")
+            self.connections.append({"id": str(len(self.connections) + 1), **body})
+            return Answer({"connection": self.connections[-1]}, 201)
         for method, path, handler in self._routes:
             match = path.fullmatch(request.path)
             if match and method == request.method:
