@@ -183,10 +183,10 @@ def test_hard_links_are_files(node: Target, tmp_path: Path) -> None:
 
 def test_a_name_that_is_listed_and_cannot_be_looked_at_is_not_absent(hosts: Hosts, tmp_path: Path) -> None:
     """As on a file system whose server is gone: the folder lists it, and stat fails."""
-    script = scripts.READ.replace("names=$(ls -a", "names=$(echo .env; ls -a")
+    script = scripts.LOOK.replace('for entry in "$above"/*', 'for entry in "$above"/.env')
     (tmp_path / "n").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scripts, "READ", script)
+        patch.setattr(scripts, "LOOK", script)
         with pytest.raises(HostError, match=r"\.env cannot be looked at"):
             hosts.at("n").read(PATHS)
 
@@ -477,7 +477,8 @@ def test_a_reading_that_a_delivery_overtakes_is_made_again(
 
 def test_a_node_that_is_written_again_and_again_is_not_read(node: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     node.deliver(bundle())
-    monkeypatch.setattr(scripts, "READ", scripts.READ.replace('[ "$which" = "$before" ]', "false"))
+    for name in ("LOOK", "READ"):
+        monkeypatch.setattr(scripts, name, getattr(scripts, name).replace('[ "$which" = "$before" ]', "false"))
     with pytest.raises(HostError, match="delivers there again and again"):
         node.read(PATHS)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fleethub.clients.scripts import load
 
-#: What a reading ends with when a delivery was made meanwhile.
+#: What a reading ends with when a delivery was made meanwhile, and a look where one is under way.
 OVERTAKEN = 75
 
-READ, DELIVER, RUN = load("read"), load("deliver"), load("run")
+LOOK, READ, DELIVER, RUN = load("look"), load("read"), load("deliver"), load("run")
 STAMP, BACK, REMOVE, LOGS = load("stamp"), load("back"), load("remove"), load("logs")
 QUERY = load("query")
 STOP, ACCOUNT, LEAVE = load("stop"), load("account"), load("leave")

@@ -25,7 +25,7 @@ from fleethub.model.text import heard, named, tame
 
 TOOL, PORT = "tool:", "port:"
 READ, WRITE = 30.0, 180.0  # seconds for a script; a check of the files on the node may start a container
-READINGS = 3  # a delivery may come in between one and the next
+READINGS = 3  # after a look that found something unusual; a delivery may come in between one and the next
 START = 900.0  # seconds for a command that may pull an image
 
 
@@ -146,9 +146,9 @@ class Target:
             if found is not None:
                 return found
         head = [self.path, " ".join(("machine", *tools)) if self.remote else "", _who(), *paths, ""]
-        for _ in range(READINGS):
+        for script in (scripts.LOOK, *(scripts.READ,) * READINGS):
             try:
-                lines, data = self._run(scripts.READ, head, b"", READ, paths)
+                lines, data = self._run(script, head, b"", READ, paths)
             except _Overtaken:
                 continue
             try:
@@ -270,7 +270,8 @@ class Target:
             raise HostError(f"{self.remote or self.path}: {error}") from None
         except ShellError as error:
             raise HostError(str(error)) from None
-        text, ended, rest = done.out.partition(b"\nend\n") if script == scripts.READ else (done.out, b"", b"")
+        reads = script in (scripts.LOOK, scripts.READ)
+        text, ended, rest = done.out.partition(b"\nend\n") if reads else (done.out, b"", b"")
         lines = text.decode(errors="replace").splitlines()
         if done.code == scripts.OVERTAKEN:
             raise _Overtaken
@@ -279,7 +280,7 @@ class Target:
             why = _last(done.err)
             said = tame(problem)[:1000] or f"a script ended with {done.code}"
             raise HostError(f"{self.remote + ': ' if self.remote else ''}{said}{f' ({why})' if why else ''}")
-        if script == scripts.READ and not ended:
+        if reads and not ended:
             raise HostError(f"{self.remote or self.path}: its answer is not whole: {FOREIGN}")
         return lines, rest
 

@@ -20,7 +20,7 @@ lookup() {
   key='' state=absent
   if [ ! -e "$env" ]; then
     state=no-file
-    [ -z "$(unseen "$env")" ] || state=unreadable
+    unseen "$env"; [ -z "$why" ] || state=unreadable
     return
   fi
   [ -f "$env" ] && [ -r "$env" ] || { state=unreadable; return; }

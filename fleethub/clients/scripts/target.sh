@@ -12,21 +12,12 @@
 #   arriving/, arrival/, arrived  what is copied from a node's old place (arrival.sh)
 #   lock/         who writes here now
 #   mark.json     the mark of what lies there, renamed last
-. ./unseen.sh
-umask 077
-PATH=$PATH:/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin
-COPYFILE_DISABLE=1; export PATH COPYFILE_DISABLE
-here=.fleethub
-held=
-say() { printf '%s\n' "$*"; }
+. ./common.sh
 sums() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
 settle() { sync "$@" 2>/dev/null || sync; }
-fail() { say "error $*"; exit 0; }
 alive() { if [ -d /proc/self ]; then [ -d "/proc/$1" ]; else kill -0 "$1" 2>/dev/null; fi; }
 free() { rm -rf "$here/lock"; held=; }
 leave() { [ -z "$held" ] || free; }
-# absence is only told where it can be seen
-gone() { why=$(unseen "$1"); [ -z "$why" ] || fail "$why"; }
 lock() {
   waited=0 missed=0
   until mkdir "$here/lock" 2>/dev/null; do
@@ -62,25 +53,6 @@ newer() {
   case $there in ''|*[!0-9]*) return 0;; esac
   case $2 in ''|*[!0-9]*) return 0;; esac
   [ "$there" -le "$2" ] || say "apply $there wrote there since, and this is apply $2; plan again"
-}
-# the sockets that listen on a port: another process has another one. The kernel looks through all connections for
-# /proc/net/tcp, which takes milliseconds on a machine with much memory; it tells ss of one port at once
-listener() {
-  [ "$1" -gt 0 ] || return 0
-  if command -v ss >/dev/null && rows=$(ss -Hltne "sport = :$1" 2>/dev/null); then
-    while read -r row; do
-      case $row in *" ino:"*) row=${row#* ino:}; printf '%s ' "${row%% *}";; esac
-    done <<EOF
-$rows
-EOF
-  elif [ -r /proc/net/tcp ]; then
-    hex=$(printf ':%04X' "$1")
-    grep -h " 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ at _ _ _ _ _ _ _ inode _; do
-      case $at in *"$hex") printf '%s ' "$inode";; esac
-    done
-  else
-    say '?'
-  fi
 }
 # keeps what a delivery would overwrite and FleetHub did not write: neither the applied set's nor what comes.
 # Before the commit, for what cannot be kept must not be overwritten

@@ -1,19 +1,25 @@
-# unseen PATH: print why it cannot be told that nothing is there; nothing where that can be seen
+# unseen PATH: puts into why what keeps it from being told that nothing is there; nothing where that can be seen
+# shellcheck disable=SC2034  # who calls it reads why
 unseen() {
-  up=$1 name=
-  while [ ! -e "$up" ] && [ ! -L "$up" ]; do
-    name=${up##*/}
-    case $up in */*) up=${up%/*};; *) up=.;; esac
-    [ -n "$up" ] || up=/
+  why='' above=$1 missing=
+  while [ ! -e "$above" ] && [ ! -L "$above" ]; do
+    missing=${above##*/}
+    case $above in */*) above=${above%/*};; *) above=.;; esac
+    [ -n "$above" ] || above=/
   done
-  if [ ! -d "$up" ]; then printf '%s\n' "$up is not a folder"
-  elif [ ! -x "$up" ]; then printf '%s\n' "no permission to look into $up"
-  elif [ -n "$name" ] && [ -r "$up" ]; then
-    names=$(ls -a "$up" 2>/dev/null) || printf '%s\n' "$up cannot be listed"
+  if [ ! -d "$above" ]; then why="$above is not a folder"
+  elif [ ! -x "$above" ]; then why="no permission to look into $above"
+  elif [ -n "$missing" ] && [ -r "$above" ]; then
+    listed='' listing=''
+    for entry in "$above"/* "$above"/.*; do
+      case ${entry##*/} in "$missing") why="$above/$missing cannot be looked at"; return;; '*' | '.*') ;; *) listed=1;; esac
+    done
+    # by the shell alone, unless it saw nothing: then a program says whether that is so
+    [ -n "$listed" ] || listing=$(exec ls -a "$above" 2>/dev/null) || why="$above cannot be listed"
     case "
-$names
+$listing
 " in *"
-$name
-"*) printf '%s\n' "$up/$name cannot be looked at";; esac
+$missing
+"*) why="$above/$missing cannot be looked at";; esac
   fi
 }

@@ -15,6 +15,7 @@ from fleethub.clients.shell import Shell
 from fleethub.clients.ssh.config import SshConfig
 from fleethub.clients.ssh.destination import Destination
 from fleethub.clients.ssh.known_hosts import Known, known
+from fleethub.clients.ssh.loader import loader
 from fleethub.clients.ssh.needs import beyond
 from fleethub.clients.ssh.program import Program
 from fleethub.clients.ssh.text import Broken, NeedsProgram, Unopened
@@ -28,12 +29,6 @@ MISSING = "OpenSSH's ssh could, and is not installed here (Debian: apt-get insta
 AT_ONCE = 6  # scripts on one connection: an sshd allows ten sessions
 BELIEVED = 300.0  # seconds in which OpenSSH is not asked again where a kept connection would lead now
 log = logging.getLogger(__name__)
-#: Reads exactly as many bytes as the script has, whatever the login shell is; the rest stays on standard input. One
-#: read of dd gives what is there by then; byte by byte it would cost milliseconds. Scripts are ASCII.
-REMOTE = (
-    "sh -c 'left={}; script=; while [ $left -gt 0 ]; do part=$(dd bs=$left count=1 2>/dev/null; echo .); "
-    'part=${{part%.}}; [ -n "$part" ] || exit 1; script=$script$part; left=$((left-${{#part}})); done; eval "$script"\''
-)
 
 
 class Remote(Shell):
@@ -85,10 +80,10 @@ class Remote(Shell):
         feed: Iterable[bytes] | None,
         sink: Callable[[bytes], None] | None,
     ) -> Output:
-        code = script.encode("ascii")
+        command, head = loader(script)
         try:
-            with noted(f"a script of {len(code)} bytes", f"on ssh://{self._address}") as note:
-                done = connection.run(REMOTE.format(len(code)), code + stdin, timeout, feed, sink)
+            with noted(f"a script of {len(script)} bytes", f"on ssh://{self._address}") as note:
+                done = connection.run(command, head + stdin, timeout, feed, sink)
                 note.ended = f"exit {done.code}"
             return done
         except Broken:
