@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fleethub.cli.options import option
 from fleethub.cli.output import Out, guarded
-from fleethub.folders import is_folder
 from fleethub.model.exit import Exit
 from fleethub.operations.inputs import NodeInput
 
@@ -26,7 +23,7 @@ def edits(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option(
             "--project",
-            envvar="FLEETHUB_PROJECT",
+            envvar=["FLEETHUB_PROJECT", "TANGLECLAW_PROJECT_ID"],
             default="",
             help="The project that asks (else $FLEETHUB_PROJECT, else the TangleClaw pane's).",
         ),
@@ -56,18 +53,9 @@ def run_edit(
     def propose(out: Out) -> Outcome[Proposal]:
         from fleethub.operations.edit import EditInput, propose
 
-        asks = project or _pane(out.path)
-        return propose(out.path, EditInput(edit(out), asks, force, dry_run), trusting=out.trusting(not yes))
+        return propose(out.path, EditInput(edit(out), project, force, dry_run), trusting=out.trusting(not yes))
 
     run_proposal(options, propose, yes, commit, dry_run, full)
-
-
-def _pane(path: Path) -> str:
-    """The project of a newer TangleClaw's pane, by the name that was told of its id; else its id; empty outside one."""
-    from fleethub.integrations.tangleclaw.shared_document import names
-
-    number = os.environ.get("TANGLECLAW_PROJECT_ID", "")
-    return names((path if is_folder(path) else path.parent) / ".fleethub").get(number, number) if number else ""
 
 
 def run_proposal(

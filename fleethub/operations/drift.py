@@ -23,7 +23,7 @@ from fleethub.model.observation import Absent, Unknown
 from fleethub.model.plan import DriftReport
 from fleethub.operations import plan as planning
 from fleethub.operations.edit import begun, concluded, judged
-from fleethub.operations.edit_ownership import key_owned, owned_by_another, project_name
+from fleethub.operations.edit_ownership import key_owned, owned_by_another, who_asks
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
@@ -71,9 +71,10 @@ def propose(path: Path, asked: AcceptInput, trusting: Trusting | None = None) ->
 
     Raises SpecError, InputError for a name that nothing has, EditError where nothing of it can be said.
     """
-    spec, project = load(path), project_name(asked.project)
+    spec = load(path)
     if spec.fleet is None:
         raise SpecError(spec.findings)
+    project = who_asks(spec.fleet, asked.project)
     with Workplace(path, trusting=trusting) as workplace:
         held = read_and_plan(workplace, PlanInput(only_look=True))
         fleet = workplace.fleet

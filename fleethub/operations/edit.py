@@ -26,7 +26,7 @@ from fleethub.model.finding import CHECK, Finding, Severity
 from fleethub.model.fleet import Fleet, Node
 from fleethub.model.plan import Action, Plan
 from fleethub.operations.allowed import target_finding
-from fleethub.operations.edit_ownership import by_name, key_of_another, owned_by_another, project_name, spelled
+from fleethub.operations.edit_ownership import key_of_another, owned_by_another, who_asks
 from fleethub.operations.edit_write import refuse
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
@@ -90,7 +90,7 @@ def _proposed(path: Path, asked: EditInput, facts: Facts | None, trusting: Trust
     if spec.fleet is None:
         raise SpecError(spec.findings)
     fleet = spec.fleet
-    project = spelled(fleet, project_name(by_name(Path(fleet.root), asked.project)))
+    project = who_asks(fleet, asked.project)
     node = fleet.nodes.get(edit.node)
     action = "set" if isinstance(edit, Register) and node is not None else ACTIONS[type(edit)]
     address = node.address if node is not None else node_address(redacted(edit.node))

@@ -85,9 +85,28 @@ def owns(entry: Block, project: str) -> bool:
 
 def by_name(root: Path, project: str) -> str:
     """The project's name where it was named by TangleClaw's id, which is all that a newer pane has of it."""
-    from fleethub.integrations.tangleclaw.shared_document import names
+    number = project.strip()
+    if not number.isdecimal():
+        return project
+    from fleethub.integrations.tangleclaw.projects import name_of
 
-    return names(root / ".fleethub").get(project.strip(), project) if project.strip().isdecimal() else project
+    return name_of(root, number) or project
+
+
+def who_asks(fleet: Fleet, project: str) -> str:
+    """The project that asks, as the spec spells its owner.
+
+    Raises EditError for a number of TangleClaw's of which nobody knows what it is called: as a name it would be a
+    second owner of what its project has already.
+    """
+    name = spelled(fleet, project_name(by_name(Path(fleet.root), project)))
+    if name.isdecimal() and not any(owns(node, name) for node in fleet.nodes.values()):
+        message = f"{name} is the number of a project of TangleClaw's, and what it is called is not known here"
+        hint = (
+            "name it, with --project or project; where fleethub tangleclaw register was run, TangleClaw is asked for it"
+        )
+        raise EditError("bad-project", message, hint)
+    return name
 
 
 def number_of(root: Path, project: str) -> str | None:

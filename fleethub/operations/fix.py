@@ -25,7 +25,7 @@ from fleethub.model.fleet import Fleet, Model
 from fleethub.model.text import table_name
 from fleethub.operations import capacity
 from fleethub.operations.edit import begun, concluded, judged
-from fleethub.operations.edit_ownership import block_owned, project_name
+from fleethub.operations.edit_ownership import block_owned, who_asks
 from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.trust import ALONE, Trusting
@@ -47,10 +47,11 @@ def propose(path: Path, asked: FixInput, trusting: Trusting = ALONE) -> Outcome[
 
     Raises SpecError, AskError, and EditError for what is no suggestion, or none that the spec can say.
     """
-    spec, project = load(path), project_name(asked.project)
+    spec = load(path)
     if spec.fleet is None:
         raise SpecError(spec.findings)
     fleet, question = spec.fleet, asked.question
+    project = who_asks(fleet, asked.project)
     looked = capacity.look(path, question.model, trusting)
     answer = capacity.run(looked, question).data.answer
     if answer is None:

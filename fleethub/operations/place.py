@@ -20,7 +20,7 @@ from fleethub.model.placing import Placing
 from fleethub.model.text import plural
 from fleethub.operations.capacity import LookResult
 from fleethub.operations.edit import begun, concluded, diff_lines, judged
-from fleethub.operations.edit_ownership import block_owned, project_name, spelled
+from fleethub.operations.edit_ownership import block_owned, who_asks
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.placement.ask import AskError, backend_of
@@ -87,7 +87,7 @@ def edit(
     if spec.fleet is None:
         raise SpecError(spec.findings)
     fleet, placing = spec.fleet, found.data
-    who = spelled(fleet, project_name(project))
+    who = who_asks(fleet, project)
     proposal = begun(spec, fleet, "place", _says(placing), Address("fleet", fleet.name), who, force)
     for alias in sorted(placing.backends):
         proposal = block_owned(proposal, f"[models.{alias}]", fleet.models[alias], who)

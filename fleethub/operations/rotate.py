@@ -24,7 +24,7 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Lockfile
 from fleethub.model.text import table_name
 from fleethub.operations.edit import begun, concluded, judged
-from fleethub.operations.edit_ownership import key_owned, project_name
+from fleethub.operations.edit_ownership import key_owned, who_asks
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.spec import remembering
 from fleethub.operations.stores import latest
@@ -49,9 +49,10 @@ def propose(path: Path, asked: RotateInput, trusting: Trusting | None = None) ->
 
     Raises SpecError, EditError (also where there is no such key), and what reading the lockfile raises.
     """
-    spec, project = load(path), project_name(asked.project)
+    spec = load(path)
     if spec.fleet is None:
         raise SpecError(spec.findings)
+    project = who_asks(spec.fleet, asked.project)
     lockfile = latest(spec.fleet, trusting or ALONE)
     fleet = remembering(spec.fleet, lockfile)
     names = meant(fleet, asked.what)

@@ -162,10 +162,13 @@ def story(folder: Path, run: Callable[..., int], say: Callable[[str], None], kee
 
 
 def prepared(folder: Path, run: Callable[..., int], say: Callable[[str], None], keep: Callable[[], None]) -> int:
-    """The same servers and a spec of them, and nothing done yet: for whoever types the commands (docs/tutorial.md)."""
+    """The same servers, a spec of them, which is trusted, and nothing done yet: for whoever types the commands
+    (docs/tutorial.md).
+    """
     with _environment(LITELLM_MASTER_KEY=MASTER, XDG_CONFIG_HOME=str(folder / ".config")), StandIns() as fleet:
         run("init", "monad")
         _write(folder / "fleet.toml", fleet)
+        run("trust", "add", "--yes")
         _invite(folder, fleet, say)
         keep()
     return 0

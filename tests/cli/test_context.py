@@ -94,9 +94,10 @@ def test_a_pane_is_known_by_its_id_and_a_project_by_letters_and_digits(place: Pl
     assert "Yours:\n  volta" in session(project, **config).stdout
     asked = ("assign", "volta", "gpt-oss-20b", "--dry-run")
     clean = {k: v for k, v in os.environ.items() if not k.startswith("FLEETHUB_")} | {"LITELLM_MASTER_KEY": MASTER}
-    for number, code in (("12", 0), ("13", 3)):
+    for number, code, says in (("12", 0, "A dry run"), ("13", 1, "13 is the number of a project of TangleClaw's")):
         env = {**clean, **config, "TANGLECLAW_PROJECT_ID": number}
-        assert ended(*asked, cwd=place.folder, env=env).returncode == code
+        done = ended(*asked, cwd=place.folder, env=env)
+        assert (done.returncode, says in done.stdout + done.stderr) == (code, True)
 
 
 def test_a_hook_says_nothing_in_a_project_that_is_no_consumer_unless_it_is_asked(place: Place, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from fleethub.integrations.tangleclaw import operation as use
 from fleethub.integrations.tangleclaw import rules
 from fleethub.integrations.tangleclaw.audience import GAP
 from fleethub.integrations.tangleclaw.operation import Access, Unusable
+from fleethub.integrations.tangleclaw.projects import name_of
 from fleethub.integrations.tangleclaw.result import Binding, NotifyResult, StepOutcome, TangleClawReport
 from fleethub.integrations.tangleclaw.shared_document import SharedDocument, SharedDocumentError
 from fleethub.integrations.tangleclaw.steps import description
@@ -611,3 +612,18 @@ def test_a_rule_points_sessions_of_every_engine_to_the_fleet_once(root: Path) ->
         assert rules.uninstall(root, Access(server.url), ("alpha", "beta")).fine
         assert list(server.state.rules.values()) == [other]
         assert server.faults == []
+
+
+def test_a_projects_number_has_the_name_that_tangleclaw_says(
+    server: TangleClaw, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, name = "7", "alpha"
+    assert name_of(root, number) is None  # nothing is registered, and no pane is near
+    monkeypatch.setenv("TANGLECLAW_API", server.url)
+    assert name_of(root, number) is None  # the pane is another project's
+    monkeypatch.setenv("TANGLECLAW_PROJECT_ID", number)
+    assert name_of(root, number) == name
+    monkeypatch.delenv("TANGLECLAW_API")
+    use.register_document(root, Access(server.url))
+    assert name_of(root, number) == name
+    assert name_of(root, "9999") is None

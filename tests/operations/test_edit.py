@@ -140,8 +140,11 @@ def test_the_owners_other_projects_edit_too(fleet: Path) -> None:
         file.write('projects = ["RentalClaw-Project", "7"]\n')
     for project in ("rentalclaw project", "7", "VOLTA"):
         assert not ask(fleet, Assign("volta", "gpt-oss-20b"), project).refused
-    for project in ("RentalClaw", "70", "", "-"):
+    for project in ("RentalClaw", "", "-"):
         assert ask(fleet, Assign("volta", "gpt-oss-20b"), project).owned
+    for node in ("volta", "free"):  # a number that nobody knows the name of is none
+        with pytest.raises(EditError, match="70 is the number of a project of TangleClaw's"):
+            ask(fleet, Assign(node, "gpt-oss-20b"), "70")
 
 
 def test_who_takes_over_is_spelled_as_the_spec_has_it(fleet: Path) -> None:

@@ -72,6 +72,16 @@ def test_a_project_is_known_by_its_number(client: TestClient, place: Place, fiel
     assert (done["project"], done["projectId"], done["changed"]) == ("Volta", "7", True)
 
 
+def test_a_number_that_nobody_knows_is_no_name(client: TestClient, place: Place) -> None:
+    before = (place.folder / "fleet.toml").read_bytes()
+    for body in ({"node": "a", "model": "gpt-oss-20b"}, {"name": "b2", "host": "b2", "model": "gpt-oss-20b"}):
+        way = "nodes" if "host" in body else "assign"
+        answer = client.post(f"/api/fleet/{way}?case=camel", json={**body, "projectId": 99})
+        assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION")
+        assert "what it is called is not known here" in answer.json()["error"]
+    assert (place.folder / "fleet.toml").read_bytes() == before
+
+
 @pytest.mark.parametrize("body", [{"projectId": 7, "project": "Volta"}, {"projectId": "x"}, {"projectId": True}, {}])
 def test_two_names_no_number_or_none_are_refused(client: TestClient, body: dict[str, object]) -> None:
     answer = client.post("/api/fleet/assign?case=camel", json={"node": "a", "model": "gpt-oss-20b", **body})

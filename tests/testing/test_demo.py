@@ -55,6 +55,9 @@ def test_ctrl_c_ends_the_servers_and_the_folder_goes_or_stays(tmp_path: Path) ->
             assert process.stdout is not None
             assert any(line.startswith("  export ") for line in process.stdout)
             assert len(list(tmp_path.glob("fleethub-demo-*"))) == 1
+            (trusted,) = tmp_path.glob("fleethub-demo-*/.config/fleethub/trust/*.json")
+            assert "sk-" not in trusted.read_text()
+            assert trusted.read_text().count("env:LITELLM_MASTER_KEY") > 1  # init's own, and those of its servers
             process.send_signal(signal.SIGINT)
             said = process.communicate(timeout=60)[0]
         assert process.returncode == 0, said
