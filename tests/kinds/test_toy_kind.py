@@ -23,32 +23,32 @@ from fleethub.model.plan import Phase, Step
 from tests.fleets import fleet
 from tests.support import Place
 
-A = Address("note", "a")
+A = Address("motto", "a")
 
 
 @dataclass(frozen=True, slots=True)
-class NoteAttrs:
+class MottoAttrs:
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    operation: ClassVar[str] = "note.write"
-    says: ClassVar[str] = "write note"
+    operation: ClassVar[str] = "motto.write"
+    says: ClassVar[str] = "write motto"
     name: str
     text: str | None
 
 
-class NoteKind(Kind[NoteAttrs, None, None]):
-    name, attrs, system = "note", NoteAttrs, "host"
+class MottoKind(Kind[MottoAttrs, None, None]):
+    name, attrs, system = "motto", MottoAttrs, "host"
 
     def __init__(self, root: Path, texts: Mapping[str, str]) -> None:
         self.root, self.texts = root, texts
 
-    def desired(self, inputs: Any) -> Iterable[Resource[NoteAttrs, None]]:
+    def desired(self, inputs: Any) -> Iterable[Resource[MottoAttrs, None]]:
         for name, text in self.texts.items():
-            address, source = Address("note", name), Source("host", "notes", ask=(name,), of=f"note.{name}")
-            yield Resource(address, source, NoteAttrs(text), None)
+            address, source = Address("motto", name), Source("host", "mottos", ask=(name,), of=f"motto.{name}")
+            yield Resource(address, source, MottoAttrs(text), None)
 
     def sources(self, fleet: Any, wanted: Any, locked: Any) -> Iterable[Source]:
         yield from (resource.source for resource in wanted.values())
@@ -56,13 +56,13 @@ class NoteKind(Kind[NoteAttrs, None, None]):
 
     def observe(
         self, address: Address, want: Any, locked: Any, context: Any
-    ) -> Seen[NoteAttrs, None] | Absent | Unknown:
+    ) -> Seen[MottoAttrs, None] | Absent | Unknown:
         reading = context.facts.of((want or locked).source)
         if not isinstance(reading, HostReading):
             return Unknown("it was not read", context.facts.at)
         file = reading.files.get(address.name)
         there = file.content.reveal().decode() if file and file.content else None
-        return Seen(NoteAttrs(there), context.facts.at, None) if there is not None else Absent(context.facts.at)
+        return Seen(MottoAttrs(there), context.facts.at, None) if there is not None else Absent(context.facts.at)
 
     def steps(self, item: Any, dependents: Any) -> Work:
         phase, locked = (Phase.EXPAND, record(item.want)) if item.want else (Phase.CONTRACT, None)
@@ -73,8 +73,8 @@ class NoteKind(Kind[NoteAttrs, None, None]):
         return {Write: self._write}
 
     def _write(self, do: Write, context: Any) -> tuple[str, ...]:
-        (self.root / "notes").mkdir(exist_ok=True)
-        path = self.root / "notes" / do.name
+        (self.root / "mottos").mkdir(exist_ok=True)
+        path = self.root / "mottos" / do.name
         path.unlink() if do.text is None else path.write_text(do.text)
         return ()
 
@@ -82,9 +82,9 @@ class NoteKind(Kind[NoteAttrs, None, None]):
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     for registry in (PARTS, kinds.KINDS):
-        monkeypatch.setitem(registry, "note", None)  # so that it is gone after the test
-        monkeypatch.delitem(registry, "note")
-    kinds.register(NoteKind(tmp_path / "fleet", {"a": "hello"}))
+        monkeypatch.setitem(registry, "motto", None)  # so that it is gone after the test
+        monkeypatch.delitem(registry, "motto")
+    kinds.register(MottoKind(tmp_path / "fleet", {"a": "hello"}))
     return Place(tmp_path / "fleet", fleet(None).text)
 
 
@@ -93,28 +93,28 @@ def lines(place: Place, *argv: str) -> list[dict[str, Any]]:
 
 
 def test_it_is_planned_applied_recorded_and_told_of(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "Creates 1 note; nothing is deleted." in place.run("plan", code=0)
+    assert "Creates 1 motto; nothing is deleted." in place.run("plan", code=0)
     change = next(line for line in lines(place, "plan") if line["type"] == "change")
-    assert (change["address"], change["action"]) == ("note.a", "create")
+    assert (change["address"], change["action"]) == ("motto.a", "create")
     assert change["fields"] == [{"path": ["text"], "after": "hello"}]
-    assert "note.a  [create planned]" in " ".join(place.run("status", code=0).split("\n")).replace(": absent", "")
+    assert "motto.a  [create planned]" in " ".join(place.run("status", code=0).split("\n")).replace(": absent", "")
     place.apply()
-    note = place.folder / "notes/a"
-    assert note.read_text() == "hello"
-    assert load((place.folder / "fleet.lock").read_text()).resources[A].attrs == NoteAttrs("hello")
+    motto = place.folder / "mottos/a"
+    assert motto.read_text() == "hello"
+    assert load((place.folder / "fleet.lock").read_text()).resources[A].attrs == MottoAttrs("hello")
     place.plan_is_empty()
     (row,) = next(line for line in lines(place, "status") if "resources" in line)["resources"]
-    assert (row["address"], row["state"], row["change"]) == ("note.a", "there", "")
-    assert next(line for line in lines(place, "show", "note.a"))["wanted"] == {"text": "hello"}
+    assert (row["address"], row["state"], row["change"]) == ("motto.a", "there", "")
+    assert next(line for line in lines(place, "show", "motto.a"))["wanted"] == {"text": "hello"}
 
-    note.write_text("by hand")
+    motto.write_text("by hand")
     assert "text changed" in place.run("plan", code=0)
     place.apply()
-    assert note.read_text() == "hello"
-    monkeypatch.setitem(kinds.KINDS, "note", NoteKind(place.folder, {}))
-    assert "Deletes 1 note" in place.run("plan", code=0)
+    assert motto.read_text() == "hello"
+    monkeypatch.setitem(kinds.KINDS, "motto", MottoKind(place.folder, {}))
+    assert "Deletes 1 motto" in place.run("plan", code=0)
     place.apply()
-    assert not note.exists()
+    assert not motto.exists()
     assert load((place.folder / "fleet.lock").read_text()).resources == {}
 
 
@@ -123,4 +123,4 @@ def test_the_kind_is_short_and_no_file_of_the_product_knows_it() -> None:
     kind = text[text.index("@dataclass(frozen") : text.index("@pytest.fixture")]
     assert sum(bool(line.strip()) for line in kind.splitlines()) <= 40
     product = (path for path in Path(kinds.__file__).parents[1].rglob("*.py"))
-    assert not [path for path in product if re.search(r"NoteKind|note\.write|[\"']note[\"'.]", path.read_text())]
+    assert not [path for path in product if re.search(r"MottoKind|motto\.write|[\"']motto[\"'.]", path.read_text())]

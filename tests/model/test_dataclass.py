@@ -82,7 +82,20 @@ def wider(dataclass: Decorator, **asked: bool) -> type:
     return Value
 
 
-MADE = (plain, generic, checked, child, wider)
+def renamed(dataclass: Decorator, **asked: bool) -> type:
+    @dataclass(**asked)
+    class Value(child(dataclass, **asked)):  # type: ignore[misc]
+        """Of another's, one of whose fields has another default here, and something of the class."""
+
+        which: ClassVar[str] = "this"
+        size: int = 4
+        more: list[str] = dataclasses.field(default_factory=lambda: ["more"])
+        final: str = "f"
+
+    return Value
+
+
+MADE = (plain, generic, checked, child, wider, renamed)
 ASKED = (
     {},
     {"frozen": True},
@@ -113,6 +126,8 @@ def test_it_is_as_the_standard_librarys(make: Callable[..., type], asked: dict[s
         ]
         found += [tried(lambda: of("a", 4) == one), tried(of), tried(lambda: of(name="a", other=1))]
         found += [tried(lambda: one < of(name="b")) if "order" in asked else "", repr(dataclasses.asdict(one))]
+        found += [tried(lambda: [one <= one, one > one, one >= of(name="A"), one < 3])] if "order" in asked else []
+        found += [[f.name for f in dataclasses.fields(of)], [f.type for f in dataclasses.fields(of)]]
         found += [tried(lambda: setattr(one, "size", 5)), one.size, tried(lambda: delattr(one, "name"))]
         again = of(name="c", size=5)
         found += [repr(dataclasses.replace(again, name="d")), repr(copy.deepcopy(again)), repr(copy.copy(again).size)]
