@@ -45,7 +45,7 @@ ALLOWED = {
     "views": {"cases", "adoption", "auditing", "engines", "lockfile", "kinds", "planfile", "reasons"},
     "integrations": {"clients", "fleetspec", "nodetypes", "state", "views", "atomic", "folders", "formats"},
     "operations": {
-        *("integrations", "verifying.ask", "adoption", "reasons", "auditing", "checks", "cases"),
+        *("integrations", "verifying.ask", "adoption", "reasons", "auditing", "checks", "checks.language", "cases"),
         *("sizing", "engines", "placement", "fleetspec", "rendering", "kinds", "nodetypes", "planning", "verifying"),
         *("observing", "applying", "execute", "clients", "lockfile", "stores", "state", "views", "atomic", "folders"),
         "planfile",

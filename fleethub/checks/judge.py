@@ -10,23 +10,43 @@ from fleethub.checks.answers import Answer, Evaluate
 from fleethub.checks.view import Subject, View
 from fleethub.model.address import Address
 from fleethub.model.extras import install
-from fleethub.model.finding import CHECK, Finding
+from fleethub.model.finding import CHECK, Finding, Severity
 from fleethub.model.fleet import Check, Fleet
 from fleethub.model.text import heard, named, plural
 
 UNKNOWN = "check.unknown"
+#: The hint of an answer that an extra is missing for.
+EXTRA = "extra"
 
 
 def judged(fleet: Fleet, view: View, evaluate: Evaluate, left: Container[Address] = ()) -> tuple[Finding, ...]:
     """What every check of the fleet finds, but of what is ``left`` out of the plan."""
     answers = evaluate(fleet.checks, view.document())
     alone = {one.address for one in fleet.acknowledged if one.code == UNKNOWN and one.address is not None}
-    found = list[Finding]()
+    found = list(_without_language(fleet.checks, answers))
     for number, check in enumerate(fleet.checks):
         subjects = view.subjects.get(check.about, ())
-        mine = [a for a in answers if a.check == number and (a.entry < 0 or subjects[a.entry].address not in left)]
+        mine = [
+            a
+            for a in answers
+            if a.check == number and a.hint != EXTRA and (a.entry < 0 or subjects[a.entry].address not in left)
+        ]
         found += _of(check, subjects, mine, alone)
     return tuple(found)
+
+
+def _without_language(checks: Sequence[Check], answers: Iterable[Answer]) -> Iterator[Finding]:
+    """One finding, however many checks are expressions that nobody here can read."""
+    lack = {one.check: one for one in answers if one.hint == EXTRA}
+    several = [checks[number] for number in sorted(lack)]
+    if not several:
+        return
+    first, says = several[0], lack[checks.index(several[0])].says
+    who = f"check {first.name} has" if len(several) == 1 else f"checks {', '.join(c.name for c in several)} have"
+    place = first.at or first.place
+    worst = next((c.severity for c in several if c.severity is Severity.ERROR), first.severity)
+    message = f"the {who} no answer: {says}"
+    yield Finding("check.failed", message, None, place, install("checks"), severity_override=worst)
 
 
 def _of(
@@ -82,7 +102,6 @@ def _failed(check: Check, says: str, hint: str, about: Sequence[Subject]) -> Fin
     of = f" of {about[0].address}" if about else ""
     of += f" and {plural(len(about) - 1, 'other')}" if len(about) > 1 else ""
     message = f"the check {check.name} has no answer{of}: {heard(says, 400)}"
-    hint = install("checks") if hint == "extra" else hint
     return Finding("check.failed", message, None, check.at or check.place, hint, severity_override=check.severity)
 
 

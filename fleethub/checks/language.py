@@ -48,6 +48,15 @@ class Unanswerable(Exception):
         self.unknown, self.hint = unknown, hint
 
 
+def installed() -> bool:
+    """Whether there is what reads expressions."""
+    try:
+        import cel_expr_python  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 def problem(expression: str, about: str) -> Problem | None:
     """What is wrong with an expression that is asked of ``about``; raises NoLanguage."""
     environment = _environment(about)

@@ -11,11 +11,8 @@ from fleethub.clients.process import LARGEST, ShellError, run
 
 IDLE = 30.0  # seconds without an answer
 SECONDS = 20  # of processor time, for all checks of a fleet
-#: What it gets of our environment; proxies and certificates too, for a function may ask something.
-PASSED = (
-    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_*", "TMPDIR", "TZ", "PYTHONPATH", "PYTHONHOME", "XDG_*"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_*"),
-)
+#: What it gets of our environment: no way through a proxy, in whose URL a password may stand.
+PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_*", "TMPDIR", "TZ", "PYTHONPATH", "PYTHONHOME", "XDG_*")
 
 
 def asked(question: bytes) -> tuple[bytes, str]:

@@ -32,7 +32,8 @@ PASSED = (
     *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_*", "TERM", "TMPDIR", "TZ", "XDG_*"),
     *("SSH_AUTH_SOCK", "GPG_TTY", "GNUPGHOME", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY"),
     *("OP_*", "BW_*", "BITWARDENCLI_*", "VAULT_*", "BAO_*", "AWS_*", "AZURE_*", "GOOGLE_*", "CLOUDSDK_*"),
-    *("PASSWORD_STORE_*", "SOPS_*", "KUBECONFIG", "DOCKER_*", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_*"),
+    *("PASSWORD_STORE_*", "SOPS_*", "KUBECONFIG", "DOCKER_*", "SSL_CERT_*"),
+    *("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"),  # curl reads the small alone
 )
 MORE = "FLEETHUB_COMMAND_ENV"  # further names, separated by white space
 

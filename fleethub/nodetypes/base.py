@@ -72,6 +72,14 @@ class Base:
         """Nothing."""
         return ()
 
+    def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
+        """Nothing: where its files name their models is its own."""
+        return ()
+
+    def recognise(self, file: FileType, data: bytes) -> str:
+        """Nothing."""
+        return ""
+
     def schema(self, node: Node) -> PublishedSchema | None:
         """None."""
         return None
@@ -147,3 +155,11 @@ class Base:
         from fleethub.nodetypes.found import Adopted
 
         return Adopted({}, found_node.unclear)
+
+
+class Unasked(Base):
+    """A program for people, or in a person's hands: it only takes its key, and nothing of it is asked."""
+
+    def probe(self, node: Node) -> Probe:
+        """It is not asked."""
+        return Probe(0, "")

@@ -88,14 +88,6 @@ class Declared(Base):
             strict.check(text.display())
         return text
 
-    def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
-        """Nothing: where its files name their models is its own."""
-        return ()
-
     def probe(self, node: Node) -> Probe:
         """The type's, at the node's port."""
         return Probe(node.port if self._health else 0, self._health)
-
-    def recognise(self, file: FileType, data: bytes) -> str:
-        """Nothing."""
-        return ""

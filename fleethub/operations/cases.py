@@ -18,6 +18,7 @@ from fleethub.cases.compare import Came, Difference, came, differences
 from fleethub.cases.read import Case, CaseFile, read
 from fleethub.cases.table import json_schema
 from fleethub.cases.update import expected, updated
+from fleethub.checks.language import installed
 from fleethub.kinds.compare import record
 from fleethub.lockfile import text as lockfiles
 from fleethub.lockfile.errors import LockfileError
@@ -25,7 +26,9 @@ from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError, SpecError
 from fleethub.model.exit import Exit
+from fleethub.model.extras import install
 from fleethub.model.facts import Facts
+from fleethub.model.finding import Finding
 from fleethub.model.observation import AnyLocked, Lockfile
 from fleethub.model.trust import Guard
 from fleethub.operations.offline import facts_of, guard_of, planned, wanted
@@ -100,6 +103,9 @@ def run(
         named = f" with {like!r} in its name" if like else ""
         where = ", ".join(files) or WHERE
         raise InputError(f"there is no case{named} in {where}; docs/checks.md shows how one is written")
+    if any(check.expression for check in opened.fleet.checks) and not installed():
+        message = "no case can be planned: the fleet's checks are CEL expressions, and CEL is not installed here"
+        raise SpecError((Finding("check.failed", message, hint=install("checks")),))
     guard = guard_of(opened.fleet, known(opened.fleet))
     base = Base(path, opened, guard, {address: record(want) for address, want in wanted(opened).items()})
     tried = []

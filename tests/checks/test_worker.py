@@ -214,6 +214,36 @@ def test_without_the_library_nothing_is_taken_for_fine(tmp_path: Path, monkeypat
     assert "valid, but not each of its own checks has an answer" in place.run("validate", code=3)
 
 
+def test_without_the_library_it_is_said_once_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = tmp_path / "block" / "cel_expr_python"
+    block.mkdir(parents=True)
+    (block / "__init__.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(block.parent))
+    spec = BASE.check("own", "fleet", "true").check("other", "node", "true", severity="warning")
+    place = Place(tmp_path / "f", spec.text)
+    text = place.run("validate", code=3)
+    assert text.count("expressions are CEL, which is not installed here") == 1
+    assert "error check.failed: the checks own, other have no answer" in text
+    monkeypatch.setattr("fleethub.operations.cases.installed", lambda: False)  # for this process has it
+    (place.folder / "tests").mkdir()
+    (place.folder / "tests/a.toml").write_text('[[case]]\nname = "a"\nexpect = { exit = 0 }\n[[case]]\nname = "b"\n')
+    text = place.run("test", code=1)
+    assert text.count("CEL is not installed here") == 1
+    assert "'.[checks]' in FleetHub's checkout" in text
+
+
+def test_no_way_through_a_proxy_is_passed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy's URL may have a password."""
+    for name in ("HTTPS_PROXY", "https_proxy", "all_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://ops:canary@proxy:1")
+    seen = tmp_path / "seen"
+    (tmp_path / "sitecustomize.py").write_text(f"import os; open({str(seen)!r}, 'w').write(repr(dict(os.environ)))")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    place = Place(tmp_path / "f", BASE.check("own", "fleet", "true").text)
+    place.run("validate", code=0)
+    assert "canary" not in seen.read_text()
+
+
 def test_a_worker_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     place = Place(tmp_path / "f", BASE.check("own", "fleet", "1 + 1 == 2").text)

@@ -175,6 +175,7 @@ def test_commands_run_only_when_they_are_known_and_in_a_clean_environment(
     monkeypatch.setenv("OP_SESSION_x", "session")
     monkeypatch.setenv("SOME_TOKEN", "token")
     monkeypatch.setenv("MY_LOGIN", "mine")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     monkeypatch.setenv("FLEETHUB_COMMAND_ENV", "MY_LOGIN")
     place.edit('["env:LITELLM_MASTER_KEY"]', f'["command:{program} read it"]')
     out = place.run("plan", code=3)
@@ -184,7 +185,7 @@ def test_commands_run_only_when_they_are_known_and_in_a_clean_environment(
     pasted(place)
     place.apply()
     names = {line.partition("=")[0] for line in told.read_text().splitlines()}
-    assert {"PATH", "HOME", "OP_SESSION_x", "MY_LOGIN"} <= names
+    assert {"PATH", "HOME", "OP_SESSION_x", "MY_LOGIN", "no_proxy"} <= names
     assert not names & {"LITELLM_MASTER_KEY", "FLEETHUB_SEED", "SOME_TOKEN"}
     place.edit("read it", "read other")
     told.unlink()

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from fleethub.model.finding import Finding
-from fleethub.nodetypes.base import Base
-from fleethub.nodetypes.interface import SECRET, FileType, Probe
+from fleethub.nodetypes.base import Unasked
+from fleethub.nodetypes.interface import SECRET, FileType
 
 if TYPE_CHECKING:
     from fleethub.model.fleet import Fleet, Node
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fleethub.nodetypes.endpoints import ModelEndpoint
 
 
-class Client(Base):
+class Client(Unasked):
     """A program that people call models with. ``variable``: of its key in its ``.env``; empty: a file has it alone.
 
     ``shared``: its files are its operator's, and FleetHub's variables in them alone are FleetHub's.
@@ -74,15 +74,3 @@ class Client(Base):
         if file.format == "json":
             strict.check(text.display())
         return text
-
-    def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
-        """Nothing: what of its settings counts, the program says."""
-        return ()
-
-    def probe(self, node: Node) -> Probe:
-        """It is not asked."""
-        return Probe(0, "")
-
-    def recognise(self, file: FileType, data: bytes) -> str:
-        """Nothing."""
-        return ""

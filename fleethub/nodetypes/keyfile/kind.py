@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleethub.model.finding import Finding
-from fleethub.nodetypes.base import Base
-from fleethub.nodetypes.interface import FileType, Probe
+from fleethub.nodetypes.base import Unasked
+from fleethub.nodetypes.interface import FileType
 
 if TYPE_CHECKING:
     from fleethub.model.fleet import Fleet, Node
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NAME = "keyfile"
 
 
-class KeyFile(Base):
+class KeyFile(Unasked):
     """A program that reads its key from a file."""
 
     name = NAME
@@ -72,11 +72,3 @@ class KeyFile(Base):
         models = [found.get("model"), *(found.get("fallbacks") or ())] if isinstance(found, dict) else [None]
         named = tuple(model for model in models if isinstance(model, str))
         return named if len(named) == len(models) else None
-
-    def probe(self, node: Node) -> Probe:
-        """It is not asked."""
-        return Probe(0, "")
-
-    def recognise(self, file: FileType, data: bytes) -> str:
-        """Nothing: a key looks like any."""
-        return ""

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleethub.model.finding import Finding
-from fleethub.nodetypes.base import Base
-from fleethub.nodetypes.interface import FileType, Probe
+from fleethub.nodetypes.base import Unasked
+from fleethub.nodetypes.interface import FileType
 
 if TYPE_CHECKING:
     from fleethub.model.fleet import Fleet, Node
@@ -21,8 +21,11 @@ STDIN = "stdin"
 #: What it may get there -> whether that is JSON.
 SHAPES = {"key": False, "env": False, "json": True, "json-string": True, "op-item": True}
 
+#: Those of them that have the models in one text.
+COMMAS = ("env", "op-item")
 
-class KeySink(Base):
+
+class KeySink(Unasked):
     """A program that takes a key on its standard input."""
 
     name = NAME
@@ -44,16 +47,25 @@ class KeySink(Base):
     def precheck(self, fleet: Fleet, node: Node) -> tuple[Finding, ...]:
         """Whether there is one key, one URL that leads to all models, and no value that is more than a word."""
         from fleethub.nodetypes.endpoints import needs_one_key
-        from fleethub.nodetypes.sink.words import unsafe
+        from fleethub.nodetypes.sink.words import told_apart, unsafe, with_comma
 
         chain = self.endpoints(fleet, node)
         if found := needs_one_key(node, chain, "what it gets has room for"):
             return found
         words = (*(node.sink.command if node.sink else ()), *node.command)
-        if not (odd := unsafe(words, chain[0].url, [to.id for to in chain])):
+        models = [to.id for to in chain]
+        shape = node.sink.stdin if node.sink else ""
+        if odd := unsafe(words, chain[0].url, models):
+            message = f"{odd!r} has characters that cannot stand in a command safely"
+            hint = 'take the placeholder out of command: stdin = "json" brings URL and models on standard input'
+        elif odd := told_apart(words, models):
+            message = f"the alias {odd!r} has a comma, and {{models}} tells models apart by commas"
+            hint = 'take {models} out of command: stdin = "json" brings the models one by one'
+        elif shape in COMMAS and (odd := with_comma(models)):
+            message = f'the alias {odd!r} has a comma, and stdin = "{shape}" tells models apart by commas'
+            hint = 'stdin = "json" brings the models one by one'
+        else:
             return ()
-        message = f"{odd!r} has characters that cannot stand in a command safely"
-        hint = 'take the placeholder out of command: stdin = "json" brings URL and models on standard input'
         return (Finding("node.config-check", message, node.address, node.place, hint),)
 
     def context(self, fleet: Fleet, node: Node) -> Mapping[str, object]:
@@ -83,15 +95,3 @@ class KeySink(Base):
         if file.format == "json":
             strict.check(text.display())
         return text
-
-    def chain(self, node: Node, files: Mapping[str, bytes]) -> tuple[str, ...] | None:
-        """Nothing: what it keeps is its own."""
-        return ()
-
-    def probe(self, node: Node) -> Probe:
-        """It is not asked."""
-        return Probe(0, "")
-
-    def recognise(self, file: FileType, data: bytes) -> str:
-        """Nothing."""
-        return ""

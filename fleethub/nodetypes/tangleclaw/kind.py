@@ -172,10 +172,6 @@ class TangleClawProfiles(Base):
             return (Finding("node.config-check", message, node.address, node.place, hint),)
         return ()
 
-    def recognise(self, file: FileType, data: bytes) -> str:
-        """Nothing: what is in that folder is found by its name."""
-        return ""
-
 
 def _prefix(node: Node) -> str:
     """What stands before a model's alias in its profiles."""
