@@ -8,22 +8,30 @@ from __future__ import annotations
 import getpass
 import os
 import pwd
+import re
 import shutil
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 from fleethub.clients import process
 from fleethub.clients.process import ShellError
 from fleethub.clients.ssh import destination
+from fleethub.clients.ssh.alike import NotUnderstood, Rules, Traced, traced
 from fleethub.clients.ssh.destination import Destination, parts
 
+T = TypeVar("T")
+#: What ``ssh -v`` says of its work, and that it ends.
+NOISE = re.compile(r"debug\d: |OpenSSH_|.*terminating")
 HOPS = 8  # more jump hosts than this are taken for a circle, in which ssh itself would start ssh for ever
 Options = dict[str, tuple[str, ...]]
+#: An answer for one host, and how OpenSSH came to it; None where it cannot be asked.
+Answer = tuple[Options, Traced] | None
 
 
 class SshConfig:
@@ -34,6 +42,8 @@ class SshConfig:
         self.env = {**env, "SSH_ASKPASS_REQUIRE": "never"}
         self.program = shutil.which("ssh", path=env.get("PATH"))
         self._found: dict[tuple[str, str | None, int | None], Future[Options | None]] = {}
+        self._alike: dict[object, Future[Options | None]] = {}
+        self._rules: Future[Rules | None] | None = None
         self._lock = threading.Lock()
         self._stamps: tuple[object, ...] | None = None
 
@@ -83,38 +93,104 @@ class SshConfig:
 
     def _once(self, host: str, user: str | None, port: int | None) -> Options | None:
         """OpenSSH's answer; a hundred hosts behind one jump host ask for it once."""
-        key = (host, user, port)
+        return self._shared(self._found, (host, user, port), lambda: self._known(host, user, port))
+
+    def _shared(self, kept: dict[Any, Future[T]], key: object, ask: Callable[[], T]) -> T:
+        """What the first one finds out, for all who ask the same."""
         with self._lock:
-            known = self._found.get(key)
+            known = kept.get(key)
             if known is None:
-                mine = self._found[key] = Future()
+                mine = kept[key] = Future()
         if known is not None:
             return known.result()
         try:
-            mine.set_result(self._ask(host, user, port))
+            mine.set_result(ask())
         except BaseException as error:
             with self._lock:
-                del self._found[key]  # a command that failed may work the next time
+                del kept[key]  # a command that failed may work the next time
             mine.set_exception(error)
         return mine.result()
 
-    def _ask(self, host: str, user: str | None, port: int | None) -> Options | None:
-        """OpenSSH's answer; None where it cannot be asked."""
+    def _known(self, host: str, user: str | None, port: int | None) -> Options | None:
+        """OpenSSH's answer for this host, or for one that its files treat alike."""
+        with self._lock:
+            first, self._rules = self._rules is None, self._rules or Future()
+        if first:
+            return self._first(host, user, port)
+        if (rules := self._rules.result()) is None:
+            return self._options(host, user, port)
+        try:
+            lines, hostname = rules.of(host)
+        except NotUnderstood:
+            return self._options(host, user, port)
+
+        def ask() -> Options | None:
+            with suppress(ShellError):  # each is told by its own name
+                answer = self._ask(host, user, port)
+                return answer[0] if answer is not None and understood(rules, host, answer) else None
+            return None
+
+        found = self._shared(self._alike, (user, port, lines), ask)
+        return self._options(host, user, port) if found is None else found | named(found, host, hostname)
+
+    def _first(self, host: str, user: str | None, port: int | None) -> Options | None:
+        """The same for who comes first: the others wait until it is known which files there are."""
+        rules = None
+        assert self._rules is not None
+        try:
+            if (answer := self._ask(host, user, port)) is None:
+                return None
+            with suppress(NotUnderstood):
+                rules = Rules(answer[1].files)
+                lines, _ = rules.of(host)
+                if understood(rules, host, answer):
+                    self._shared(self._alike, (user, port, lines), lambda: answer[0])
+                else:
+                    rules = None
+            return answer[0]
+        finally:
+            self._rules.set_result(rules)
+
+    def _options(self, host: str, user: str | None, port: int | None) -> Options | None:
+        """What OpenSSH says of this host itself."""
+        answer = self._ask(host, user, port)
+        return answer[0] if answer is not None else None
+
+    def _ask(self, host: str, user: str | None, port: int | None) -> Answer:
+        """OpenSSH's answer."""
         if self.program is None:
             return None
         # the path tells the account's home, which is ssh's "~" whatever HOME says, and the hash that %C stands for
-        argv = [self.program, "-G", "-T", "-o", "ControlPath=~/%C", *where(user, port), "--", host]
+        argv = [self.program, "-G", "-v", "-T", "-o", "ControlPath=~/%C", *where(user, port), "--", host]
         try:
             answer = process.run(argv, b"", destination.CONNECT, self.env, f"{host}: ssh -G (a Match exec?)")
         except OSError:
             return None
-        said = answer.err.decode("utf-8", "replace").strip()
+        said = answer.err.decode("utf-8", "surrogateescape").strip()
         if answer.code == 0:
-            return options(answer.out.decode("utf-8", "surrogateescape"))
+            found = options(answer.out.decode("utf-8", "surrogateescape"))
+            found.pop("loglevel", None)  # that of -v
+            return found, traced(said)
         if "No user exists for uid" in said:  # a container's account without a name: ssh does nothing for it
             return None
-        lines = [line for line in said.splitlines() if "terminating" not in line] or [f"it ended with {answer.code}"]
-        raise ShellError(f"{host}: ssh cannot use its configuration: {'; '.join(lines)[:300]}")
+        told = [line.encode("utf-8", "replace").decode() for line in said.splitlines() if not NOISE.match(line)]
+        told = told or [f"it ended with {answer.code}"]
+        raise ShellError(f"{host}: ssh cannot use its configuration: {'; '.join(told)[:300]}")
+
+
+def understood(rules: Rules, host: str, answer: tuple[Options, Traced]) -> bool:
+    """Whether OpenSSH read what was read, and came to the same HostName."""
+    try:
+        _, hostname = rules.of(host, answer[1])
+    except NotUnderstood:
+        return False
+    return answer[0].get("hostname") == (hostname,)
+
+
+def named(found: Options, host: str, hostname: str) -> Options:
+    """What another host's answer says of its name, said of this one."""
+    own = {"host": (host,), "hostname": (hostname,)}
+    return {name: own[name] for name in own.keys() & found.keys()}
 
 
 def homes() -> set[Path]:
