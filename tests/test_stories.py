@@ -130,6 +130,7 @@ def test_a_delivery_that_broke_off_is_made_again_or_goes_on(
     place.apply()
     place.edit('model = "qwen3-32b"', 'model = "gpt-oss-20b"')
     with monkeypatch.context() as broken:
+        broken.setattr("fleethub.clients.host.target.place", lambda folder, bundle, holder: False)
         broken.setattr(scripts, "DELIVER", scripts.DELIVER.replace(step, "false"))
         place.run("apply", "--auto-approve", code=Exit.PARTIAL)
     assert shown in place.run("plan", "--detailed-exitcode", code=Exit.CHANGES)

@@ -26,7 +26,7 @@ def spec(url: str, **node: str) -> str:
 
 #: Runs one apply that kills itself after the given number of requests and renames; a number too high lets it end.
 DYING = """
-import os, pathlib, signal, sys
+import os, signal, sys
 from fleethub.clients.http import Http
 left = int(sys.argv[1])
 def dies(owner, name):
@@ -40,9 +40,9 @@ def dies(owner, name):
         return found
     setattr(owner, name, call)
 dies(Http, "request")
-dies(pathlib.Path, "rename")
-dies(pathlib.Path, "replace")
-dies(pathlib.Path, "unlink")
+dies(os, "rename")
+dies(os, "replace")
+dies(os, "unlink")
 from fleethub.cli import main
 main(["-C", sys.argv[2], "apply", "--auto-approve"])
 """
@@ -99,7 +99,7 @@ def test_killed_after_every_request_and_rename(tmp_path: Path, how: str, first: 
             admin.http.close()
         if alive:
             break
-    assert after > 8  # the renames at a node are in test_host.py and test_delivery.py
+    assert after > 8  # all else that is done at a node is in test_placing.py, test_host.py and test_delivery.py
 
 
 @pytest.mark.parametrize("first", points(EVERY))

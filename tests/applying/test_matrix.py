@@ -55,7 +55,7 @@ def seam(owner, name, writes):
     setattr(owner, name, call)
 seam(Http, "request", lambda self, method, url, *rest: method != "GET" and f"{method} {url.split('/', 3)[3]}")
 for name in ("rename", "replace", "unlink"):
-    seam(pathlib.Path, name, lambda self, *rest, name=name: f"{name} {self.name}")
+    seam(os, name, lambda path, *rest, name=name: f"{name} {os.path.basename(path)}")
 seam(atomic.Lines, "add", lambda self, data: f"append {data[:60]!r}")
 if "postgres" in told:
     import psycopg

@@ -32,10 +32,17 @@ EVERY = 12
 
 
 @pytest.fixture(autouse=True)
-def _by_script(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of this machine is read without its script, and the scripts are what is tested here: ``test_folder.py``
-    holds that both say the same."""
+def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who does it. A folder of this machine is read and delivered to without its script, which is what is tested here:
+    ``test_folder.py`` and ``test_placing.py`` hold that both come to the same. Rows of ``both`` run with either."""
     monkeypatch.setattr("fleethub.clients.host.target.look", lambda folder, asked, inside: None)
+    name = str(getattr(request, "param", "script"))
+    if name == "script":
+        monkeypatch.setattr("fleethub.clients.host.target.place", lambda folder, bundle, holder: False)
+    return name
+
+
+both = pytest.mark.parametrize("carrier", ["script", "here"], indirect=True)
 
 
 @pytest.fixture
@@ -66,6 +73,7 @@ def test_nothing_there(node: Target) -> None:
     assert not node.read(PATHS).exists
 
 
+@both
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="sockets are told on Linux alone")
 @pytest.mark.parametrize("ss", ["", "exit 1", "echo 'Usage: ss [ OPTIONS ]' >&2; exit 255"], ids=["ss", "fails", "old"])
 def test_who_listens_on_a_port_is_told_with_ss_and_without(
@@ -198,6 +206,7 @@ def test_nothing_is_removed_where_nothing_can_be_seen(hosts: Hosts, tmp_path: Pa
     assert hosts.at("nowhere/n").remove({}).stays == ()
 
 
+@both
 def test_deliver_and_read_back(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle(folders=("state", "workspace")))
     reading = node.read(PATHS)
@@ -211,6 +220,7 @@ def test_deliver_and_read_back(node: Target, tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "n/.fleethub").iterdir()) == ["applied", "mark.json"]
 
 
+@both
 def test_files_in_folders(hosts: Hosts, tmp_path: Path) -> None:
     files = (("deploy/a b/.env", b"1", 0o600), ("own/openclaw.json", b"2", 0o644))
     node = hosts.at("n")
@@ -222,6 +232,7 @@ def test_files_in_folders(hosts: Hosts, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "n/own").stat().st_mode) == 0o755
 
 
+@both
 def test_a_link_is_replaced_and_its_target_left_alone(node: Target, tmp_path: Path) -> None:
     (tmp_path / "n").mkdir()
     (tmp_path / "precious").write_text("mine")
@@ -232,6 +243,7 @@ def test_a_link_is_replaced_and_its_target_left_alone(node: Target, tmp_path: Pa
     assert not (tmp_path / "n/openclaw.json").is_symlink()
 
 
+@both
 def test_a_target_that_leads_out_through_a_link_is_refused(tmp_path: Path) -> None:
     root, elsewhere = tmp_path / "fleet", tmp_path / "elsewhere"
     root.mkdir()
@@ -254,6 +266,7 @@ def committed(node: Path, path: str) -> None:
     source.write_text("theirs")
 
 
+@both
 @pytest.mark.parametrize("way", ["absolute", "up", "link", "up through a folder", "the mark", "all of .fleethub"])
 def test_a_delivery_that_came_with_the_repository_writes_nowhere_else(tmp_path: Path, way: str) -> None:
     root, home = tmp_path / "fleet", tmp_path / "home"
@@ -281,6 +294,7 @@ def test_a_delivery_that_came_with_the_repository_writes_nowhere_else(tmp_path: 
     assert {path.name for path in home.iterdir()} == {".profile", "link"}
 
 
+@both
 @pytest.mark.parametrize("paths", [["sub/openclaw.json"], ["sub/a/openclaw.json"]])
 def test_a_file_behind_a_link_that_leads_out_is_neither_read_nor_written(tmp_path: Path, paths: list[str]) -> None:
     root, home = tmp_path / "fleet", tmp_path / "home"
@@ -295,6 +309,7 @@ def test_a_file_behind_a_link_that_leads_out_is_neither_read_nor_written(tmp_pat
     assert not list(home.iterdir())
 
 
+@both
 def test_a_link_within_the_target_and_one_that_was_kept_are_no_way_out(node: Target, tmp_path: Path) -> None:
     (tmp_path / "n/state").mkdir(parents=True)
     (tmp_path / "n/sub").symlink_to("state")
@@ -305,6 +320,7 @@ def test_a_link_within_the_target_and_one_that_was_kept_are_no_way_out(node: Tar
     assert contents(node) == of(OLD)
 
 
+@both
 def test_what_is_there_as_wanted_is_not_renamed_again(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     before = (tmp_path / "n/.env").stat()
@@ -313,6 +329,7 @@ def test_what_is_there_as_wanted_is_not_renamed_again(node: Target, tmp_path: Pa
     assert node.read(PATHS).mark == {"lineage": "l", "serial": 2, "generation": 1}
 
 
+@both
 def test_what_changed_since_the_plan_is_left_alone(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     (tmp_path / "n/compose.yaml").write_text("by hand")
@@ -326,6 +343,7 @@ def test_what_changed_since_the_plan_is_left_alone(node: Target, tmp_path: Path)
     assert not (tmp_path / "n/.fleethub/incoming").exists()
 
 
+@both
 @pytest.mark.parametrize(
     "edit", ["echo 'by hand' >{}", "rm {}", "mv {0} {0}.his && ln -s compose.yaml.his {0}", "echo x >{}.new"]
 )
@@ -340,6 +358,7 @@ def test_what_changes_while_the_set_is_judged_is_left_alone(node: Target, tmp_pa
     assert not there.exists() or there.is_symlink() or there.read_text() in ("by hand\n", "a: 1\n")
 
 
+@both
 def test_stale_files_go_only_when_they_are_still_ours(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     (tmp_path / "n/kept.yaml").write_text("changed")
@@ -349,6 +368,7 @@ def test_stale_files_go_only_when_they_are_still_ours(node: Target, tmp_path: Pa
     assert (tmp_path / "n/kept.yaml").exists()
 
 
+@both
 def test_an_apply_that_was_frozen_while_another_came_by_changes_nothing(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle(OLD, serial=3))
     before = contents(node)
@@ -370,6 +390,7 @@ def test_an_apply_that_was_frozen_while_another_came_by_changes_nothing(node: Ta
     assert contents(node) == of(OLD)
 
 
+@both
 def test_a_check_on_the_node_refuses_a_set(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     bad = Check("the judge", ("sh", "-c", "pwd; cat compose.yaml; exit 15"))
@@ -390,6 +411,7 @@ def test_a_validator_that_warns_refuses(node: Target, said: str) -> None:
     node.deliver(bundle(checks=[good]))
 
 
+@both
 def test_the_set_before_comes_back(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     assert node.back(0) is None
@@ -410,6 +432,7 @@ def test_a_command_that_fails_and_one_that_is_not_there(node: Target) -> None:
         node.activate(("no-such-tool",), 0, 1, fresh=True)
 
 
+@both
 def test_remove_takes_what_is_ours_and_names_the_rest(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle(folders=("state",)))
     (tmp_path / "n/compose.yaml").write_text("changed by hand")
@@ -417,6 +440,7 @@ def test_remove_takes_what_is_ours_and_names_the_rest(node: Target, tmp_path: Pa
     assert sorted(p.name for p in (tmp_path / "n").iterdir()) == ["compose.yaml", "state"]
 
 
+@both
 def test_remove_leaves_no_empty_folder(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     files = {p: Blob(c) for p, c, _ in OLD}
@@ -513,6 +537,7 @@ def test_two_at_a_time_wait_for_each_other(node: Target, tmp_path: Path) -> None
     assert not lock.exists()
 
 
+@both
 def test_a_living_holder_is_waited_for_and_named(node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     node.deliver(bundle())
     lock = tmp_path / "n/.fleethub/lock"
@@ -574,6 +599,7 @@ def kept(node: Target) -> list[tuple[str, bytes]]:
     return [(str(path.relative_to(folder)).partition("/")[2], path.read_bytes()) for path in paths]
 
 
+@both
 def test_what_others_wrote_is_kept_before_it_is_overwritten(any_sh: str, node: Target, tmp_path: Path) -> None:
     guided = (*OLD, ("workspace/FLEETHUB.md", b"text", 0o644))
     node.deliver(bundle(guided))
@@ -597,6 +623,7 @@ def test_what_others_wrote_is_kept_before_it_is_overwritten(any_sh: str, node: T
     assert stat.S_IMODE((tmp_path / "n" / folder / ".env").stat().st_mode) == 0o600
 
 
+@both
 def test_the_way_back_keeps_what_others_wrote_too(any_sh: str, node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     node.deliver(bundle(NEW, serial=2))
@@ -607,6 +634,7 @@ def test_the_way_back_keeps_what_others_wrote_too(any_sh: str, node: Target, tmp
     assert [(tmp_path / "n" / path).read_bytes() for path in done.kept] == [b"mine"]
 
 
+@both
 def test_somebody_elses_files_come_back_as_he_had_them(node: Target, tmp_path: Path) -> None:
     """Before the first delivery, and with what he wrote between two; a file that FleetHub made goes."""
     folder = tmp_path / "n"
@@ -630,6 +658,7 @@ def test_somebody_elses_files_come_back_as_he_had_them(node: Target, tmp_path: P
     assert (folder / ".env").read_bytes() == files[0][1]
 
 
+@both
 def test_what_is_his_since_then_is_not_put_back(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     (tmp_path / "n/compose.yaml").write_text("by hand")
@@ -639,6 +668,7 @@ def test_what_is_his_since_then_is_not_put_back(node: Target, tmp_path: Path) ->
     assert contents(node) == {**of(OLD), "compose.yaml": b"by hand"}
 
 
+@both
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 def test_somebody_elses_file_stays_his(node: Target, tmp_path: Path) -> None:
     folder = tmp_path / "n"
@@ -688,6 +718,7 @@ def test_as_many_are_kept_as_there_is_use_for(any_sh: str, node: Target, tmp_pat
     assert not node.read(PATHS).files
 
 
+@both
 def test_what_cannot_be_kept_is_not_overwritten(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     (tmp_path / "n/compose.yaml").write_bytes(b"mine")
@@ -761,6 +792,7 @@ def test_killed_at_every_program_the_set_is_whole(
     assert n > 8
 
 
+@both
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_committed(node: Target) -> None:
     node.deliver(bundle())

@@ -1,7 +1,9 @@
-"""A node's target: a folder on this machine, or one on a host over SSH. Both run the same scripts.
+"""A node's target: a folder on this machine, or one on a host over SSH. Both have the same scripts.
 
 A delivery puts the whole new set beside the old one, checks it, and commits it by one rename; from then on whoever
-comes next finishes what is left: a node has its old set or its new one. See ``scripts`` for the steps on the node.
+comes next finishes what is left: a node has its old set or its new one. See ``scripts`` for the steps on the node. What
+nearly every folder of this machine needs, to be read and delivered to, is done without a process (``folder``,
+``placing``), by the same protocol on disk; all else is left to the scripts.
 """
 
 from fleethub.clients.host.asking import ask

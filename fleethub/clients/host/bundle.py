@@ -47,25 +47,34 @@ class Bundle:
     private: frozenset[str] = frozenset()
 
     def pack(self) -> bytes:
-        """The archive: ``set/`` the whole set with its mark, ``files/`` and the mark again, to be renamed, lists for
-        the script."""
-        set_ = [(f"set/{path}", content, mode) for path, content, mode in self.files]
-        set_.append(("set/.fleethub/mark.json", mark_bytes(self.mark), 0o644))
-        new = [(f"files/{path}", content, mode) for path, content, mode in self.files if path not in self.keep]
-        whole = (*set_, *new, ("mark.json", mark_bytes(self.mark), 0o644))
-        order = [path for path, _, _ in self.files if path not in self.keep]
+        """The archive: lists for the script, then ``contents`` with their sums."""
+        whole = self.contents()
         lists = {
-            "order": _lines(order),
+            **self.committed(),
             "folders": _lines(self.folders),
             "expects": _sums({p: b for p, b in self.expects.items() if b is not None}),
             "absent": _lines(p for p, b in self.expects.items() if b is None),
-            "stale": _sums(self.stale),
             "private": _lines(path for path, _, _ in self.files if path in self.private),
             "owners": _lines(path for path, _, _ in self.files if path in self.owners),
             "checks": "".join(_check(c) for c in self.checks).encode(),
             "sums": b"".join(_sum(hashlib.sha256(content).hexdigest(), name) for name, content, _ in whole),
         }
         return archive([*((name, data, 0o600) for name, data in lists.items()), *whole])
+
+    def committed(self) -> dict[str, bytes]:
+        """The lists that a delivery is finished by, once it is committed."""
+        return {"order": _lines(path for path, _, _ in self.renamed()), "stale": _sums(self.stale)}
+
+    def contents(self) -> Sequence[tuple[str, bytes, int]]:
+        """``set/`` the whole set with its mark, ``files/`` and the mark again, to be renamed."""
+        mark = mark_bytes(self.mark)
+        whole = [(f"set/{path}", content, mode) for path, content, mode in self.files]
+        new = [(f"files/{path}", content, mode) for path, content, mode in self.renamed()]
+        return [*whole, ("set/.fleethub/mark.json", mark, 0o644), *new, ("mark.json", mark, 0o644)]
+
+    def renamed(self) -> Sequence[tuple[str, bytes, int]]:
+        """The files that take the place of what lies there."""
+        return [file for file in self.files if file[0] not in self.keep]
 
 
 def _check(check: Check) -> str:

@@ -16,6 +16,7 @@ from fleethub.clients.host import scripts
 from fleethub.clients.host.bundle import Bundle, HostError, mark_bytes
 from fleethub.clients.host.folder import look
 from fleethub.clients.host.inside import astray
+from fleethub.clients.host.placing import Committed, place
 from fleethub.clients.host.reading import reading
 from fleethub.clients.shell import Local, Output, Shell, ShellError, Shells
 from fleethub.model.dataclass import dataclass
@@ -163,8 +164,16 @@ class Target:
         Raises HostError; then the node has the set that it had, or the new one once somebody contacts it again. One of
         a lower serial than what lies there, of the same lineage, is refused: its apply was frozen meanwhile.
         """
-        head = [self.path, str(bundle.port), "1" if bundle.restart else "", str(bundle.uid), _who()]
         paths = [*(path for path, _, _ in bundle.files), *bundle.stale]
+        if isinstance(self.shell, Local):
+            self._stay_inside(paths)
+            try:
+                if place(self.path, bundle, _who()):
+                    return Delivered()
+            except Committed:
+                self.read(())  # by the script, which says what is in the way
+                return Delivered()
+        head = [self.path, str(bundle.port), "1" if bundle.restart else "", str(bundle.uid), _who()]
         lines, _ = self._run(scripts.DELIVER, head, bundle.pack(), WRITE, paths)
         self._ended(lines, "delivered")
         return Delivered(_told(lines, "unchecked"), _told(lines, "kept"))

@@ -91,8 +91,12 @@ if [ -s $in/owners ] && [ -d $here/applied ]; then
     [ -f "$in/set/$path" ] || rm -f "$here/applied/$path"
   done
 fi
-set --
-while IFS= read -r line; do set -- "$@" "$in/${line#*  }"; done <$in/sums
+set -- $in/order $in/stale
+while IFS= read -r line; do
+  path=$in/${line#*  }
+  set -- "$@" "$path" "${path%/*}"
+done <$in/sums
+[ ! -f $in/set/.fleethub/listener ] || set -- "$@" $in/set/.fleethub/listener
 settle "$@" $in
 unchanged  # the checks above may have taken a minute
 mv $in $here/next || refuse "cannot commit the delivery"

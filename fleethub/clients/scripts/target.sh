@@ -2,7 +2,7 @@
 # What varies comes on standard input. An answer goes to standard output, one thing per line, and the exit code is 0;
 # "error TEXT" is a refusal.
 #
-# .fleethub/ at the target:
+# .fleethub/ at the target, which host/placing.py writes too where FleetHub's own machine has it:
 #   incoming/     a delivery that is being received and checked; worth nothing
 #   next/         the same folder after one rename: committed. Whoever comes next goes on with forward
 #   applied/      the set that was applied last, with its mark: what drift is told by
@@ -78,7 +78,9 @@ keep() {
     fi
     case $path in */*) mkdir -p "$here/overwritten/$kept/${path%/*}" || return 1;; esac
     cp -pP "$path" "$here/overwritten/$kept/$path" || return 1
-    settle "$here/overwritten/$kept"
+    case $path in */*) up=$here/overwritten/$kept/${path%/*};; *) up=$here/overwritten/$kept;; esac
+    if [ -L "$path" ]; then settle "$up" "$here/overwritten/$kept"
+    else settle "$here/overwritten/$kept/$path" "$up" "$here/overwritten/$kept"; fi
     say "kept $here/overwritten/$kept/$path"
   done <"$2"
   [ -n "$kept" ] || return 0
