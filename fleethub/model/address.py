@@ -26,7 +26,8 @@ class Address:
         if kind not in PARTS:
             raise ValueError(f"{text!r} is no address: it starts with one of {', '.join(sorted(PARTS))}")
         if not dot or not name or (PARTS[kind] == 3 and not all(name.partition("."))):
-            shape = ".".join([kind, "PROXY", "ALIAS"][: PARTS[kind]]) if PARTS[kind] == 3 else f"{kind}.NAME"
+            of = "BACKEND.NAME" if kind == "model" else "PROXY.ALIAS"
+            shape = f"{kind}.{of}" if PARTS[kind] == 3 else f"{kind}.NAME"
             raise ValueError(f"{text!r} is no address: a {kind} is named {shape}")
         if CONTROL.search(text):  # it is printed as it is, and a lockfile or a plan may be a stranger's
             raise ValueError(f"{text!r} is no address: a name has no control characters")

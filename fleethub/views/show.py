@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,11 +12,9 @@ from fleethub.model.fleet_status import BackendStatus, HostedStatus, ProxyStatus
 from fleethub.model.observation import Absent, AnyLocked, AnyResource, Observation, Seen, Unknown
 from fleethub.model.text import gib, named
 from fleethub.views.reasons import users_text
+from fleethub.views.resource import resource_lines
 from fleethub.views.status import backend_line, proxy_line
 from fleethub.views.style import Style
-
-#: Of telemetry: what is the same of everything that is well.
-PLAIN: tuple[object, ...] = (None, "", 0, [], {}, ())
 
 
 def show_data(
@@ -55,7 +52,7 @@ def show_text(data: Mapping[str, Any], status: Row | None, style: Style) -> str:
     lines += [f"  used by {users_text([Address.parse(user) for user in data['used_by']])}"]
     if status is None and "observed" not in data:
         return "\n".join((*lines, "  is no longer in the spec"))
-    lines += [f"  {line}" for line in (_row(status) if status is not None else _resource(data, style))]
+    lines += [f"  {line}" for line in (_row(status) if status is not None else resource_lines(data, style))]
     return "\n".join(lines)
 
 
@@ -86,53 +83,6 @@ def _hosted(status: HostedStatus) -> list[str]:
         return [wanted, "loaded: not now"]
     spilled = f", {gib(loaded.size - loaded.size_vram)} on the CPU" if loaded.size > loaded.size_vram else ""
     return [wanted, f"loaded: {gib(loaded.size_vram)} in VRAM{spilled}"]
-
-
-def _resource(data: Mapping[str, Any], style: Style) -> list[str]:
-    """Each value once, and where it was applied or is seen as another one, that too."""
-    lines = [f"written at {data['place']}"] if data["place"] else ["is no longer in the spec"]
-    lines += ["needs " + ", ".join(data["needs"])] if data["needs"] else []
-    observed, applied = data["observed"], data["applied"] or {}
-    mark = observed.get("mark")
-    marked = f", mark of apply {mark['serial']}, generation {mark['generation']}" if mark else ""
-    lines.append(f"{observed['state']}{marked}")
-    if begun := applied.get("pending"):
-        lines.append(f"an apply of it is not at its end: {', '.join(begun['phases'])}")
-    sides = {
-        "wanted": _leaves(data["wanted"] or {}),
-        "applied": _leaves(applied.get("attrs") or {}),
-        "there": _leaves(observed.get("attrs") or {}),
-    }
-    known = [name for name, side in sides.items() if side]
-    for path in dict.fromkeys(path for side in sides.values() for path in side):
-        first = sides[known[0]].get(path, "none")
-        others = [f"{name}: {value}" for name in known[1:] if (value := sides[name].get(path, "none")) != first]
-        differs = style("warning", f"  ({', '.join(others)})") if others else ""
-        lines.append(f"{style('dim', path + ':')} {first}{differs}")
-    telemetry = dict(observed.get("telemetry") or {})
-    if modes := telemetry.get("modes"):
-        telemetry["modes"] = {path: f"{mode:04o}" for path, mode in modes.items()}
-    told = [f"{path} {value}" for path, value in _leaves(telemetry).items() if value != "no"]
-    return lines + ([style("dim", f"seen beside it: {', '.join(told)}")] if told else [])
-
-
-def _leaves(value: object, path: str = "") -> dict[str, str]:
-    """A nested value as paths and texts for people; fingerprints short, what is not set left out."""
-    if isinstance(value, Mapping):
-        return {
-            name: text
-            for key, inner in value.items()
-            for name, text in _leaves(inner, f"{path} {key}".lstrip()).items()
-        }
-    if isinstance(value, bool):
-        return {path: "yes" if value else "no"}
-    if value in PLAIN:
-        return {}
-    if isinstance(value, list | tuple):
-        flat = all(isinstance(v, str | int) for v in value)
-        return {path: ", ".join(named(str(v)) for v in value) if flat else json.dumps(value, ensure_ascii=False)}
-    text = str(value)
-    return {path: f"{text[:12]}…" if text.startswith(("fp1:", "shape:")) else named(text, 120)}
 
 
 def _seen(seen: Observation) -> str:
