@@ -8,7 +8,7 @@ from fleethub.cli.output import Out, guarded
 
 
 @click.command()
-@click.argument("first", metavar="SERIAL", type=click.IntRange(0))
+@click.argument("first", metavar="SERIAL", type=click.IntRange(0), required=False)
 @click.argument("last", metavar="[SERIAL]", type=click.IntRange(0), required=False)
 @click.option("--full", is_flag=True, help="Show a unified diff of the spec too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when something differs.")
@@ -24,7 +24,7 @@ from fleethub.cli.output import Out, guarded
 @click.pass_obj
 def cmd(
     options: dict[str, object],
-    first: int,
+    first: int | None,
     last: int | None,
     full: bool,
     detailed_exitcode: bool,
@@ -36,6 +36,9 @@ def cmd(
     The serials are those of fleethub log; 0 is before the first apply. It compares what was applied, from the fleet's
     state alone: what the next apply would change is fleethub plan, what somebody changed by hand is fleethub drift.
     """
+    if first is None:
+        says = "fleethub plan shows what the next apply would change; diff SERIAL what applies changed since that one"
+        raise click.UsageError(f"Since which apply? fleethub log has their serials. {says}")
     out = Out(options, form == "json")
 
     def work() -> int:

@@ -11,6 +11,28 @@ import click
 
 #: An option that a command does not have -> the one of the same meaning, where it has that.
 SAME = {"--yes": "--auto-approve", "--auto-approve": "--yes", "--chdir": "-C", "--no-colour": "--no-color"}
+#: Commands of other tools (Terraform, Pulumi, octoDNS, Kamal, kubectl) -> what does it here.
+ELSEWHERE = {
+    **dict.fromkeys(("up", "deploy", "sync"), "apply"),
+    **dict.fromkeys(("preview", "what-if"), "plan"),
+    **dict.fromkeys(("check", "lint"), "validate"),
+    **dict.fromkeys(("get", "list", "ls", "ps"), "status"),
+    **dict.fromkeys(("describe", "inspect", "output"), "show"),
+    **dict.fromkeys(("unlock", "force-unlock"), "lock release"),
+    **dict.fromkeys(("history", "events"), "log"),
+    **dict.fromkeys(("delete", "remove", "rm"), "release"),
+    **dict.fromkeys(("dump", "discover"), "init --discover"),
+    "adopt": "import",
+    "doctor": "verify",
+    "down": "destroy",
+    "explain": "why",
+    "mv": "state mv",
+    "reconcile": "state reconcile",
+    "refresh": "drift",
+    "register": "node register",
+    "taint": "rotate",
+    "undo": "rollback",
+}
 Options = Mapping[str, click.Parameter]
 
 
@@ -33,10 +55,13 @@ def understood(group: click.Group, ctx: click.Context, args: Sequence[str]) -> l
     while isinstance(command, click.Group) and words and (below := command.get_command(ctx, words[0])) is not None:
         path.append(words.pop(0))
         command = below
+    if command is None and path[0] in ELSEWHERE:
+        raise click.UsageError(f"No such command {path[0]!r}. Here that is: fleethub {ELSEWHERE[path[0]]}", ctx)
     if command is None:
-        if near := _near(path[-1], group.list_commands(ctx)):
-            raise click.UsageError(f"No such command {path[-1]!r}. Did you mean {near[0]}?", ctx)
+        _misspelt_command(path[0], group, ctx)
         return [*front, *path, *words]
+    if isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        _misspelt_command(words[0], command, ctx)
     rest: list[str] = []
     asks = isinstance(command, click.Group) or any(_takes_any(p) for p in command.params)
     own = _options(command)
@@ -52,6 +77,12 @@ def understood(group: click.Group, ctx: click.Context, args: Sequence[str]) -> l
             else:
                 rest.append(word)
     return [*front, *path, *rest]
+
+
+def _misspelt_command(word: str, group: click.Group, ctx: click.Context) -> None:
+    """Raise click.UsageError where a command of the group is near."""
+    if near := _near(word, group.list_commands(ctx)):
+        raise click.UsageError(f"No such command {word!r}. Did you mean {near[0]}?", ctx)
 
 
 def without_folder(words: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from fleethub.cli import main
 from fleethub.cli.group import cli
-from fleethub.cli.habits import understood
+from fleethub.cli.habits import ELSEWHERE, understood
 from fleethub.model.exit import Exit
 
 
@@ -64,6 +64,11 @@ def test_what_is_typed_and_what_is_meant(typed: str, meant: str) -> None:
         ("plan -targt=a", "--target"),
         ("plan --outt=x", "--out"),
         ("aply", "apply"),
+        ("state lst", "Did you mean list?"),
+        ("force-unlock 123", "Here that is: fleethub lock release"),
+        ("refresh", "fleethub drift"),
+        ("output key", "fleethub show"),
+        ("diff", "fleethub plan shows what the next apply would change"),
         ("plan nowhere", "unexpected extra argument"),
     ],
 )
@@ -71,6 +76,13 @@ def test_what_is_misspelt_is_answered_with_what_to_type(typed: str, answer: str)
     with pytest.raises(click.UsageError) as caught:
         cli.main(typed.split(), standalone_mode=False)
     assert answer in caught.value.format_message()
+
+
+def test_what_is_typed_elsewhere_is_no_command_here_and_what_it_is_here_is_one() -> None:
+    context = click.Context(cli)
+    assert not ELSEWHERE.keys() & set(cli.list_commands(context))
+    for meant in ELSEWHERE.values():
+        assert understood(cli, context, [*meant.split(), "--help"])[-1] == "--help"
 
 
 @pytest.mark.parametrize("words", [(), ("state",), ("--json", "node")])
