@@ -6,6 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from fleethub.clients.process import ShellError
@@ -85,9 +86,7 @@ class Destination:
 
     def path(self, text: str) -> Path:
         """A file's name with ``~``, ``${NAME}`` and the tokens of ssh_config(5) filled in; ``ssh -G`` leaves them."""
-        if "$" in text or "%" in text:
-            text = self._filled(text)
-        return Path(self.home + text[1:] if text == "~" or text.startswith("~/") else text).expanduser()
+        return _path(self.home, self._filled(text) if "$" in text or "%" in text else text)
 
     def _filled(self, text: str) -> str:
         here = socket.gethostname()
@@ -98,6 +97,12 @@ class Destination:
         tokens["u"] = os.environ.get("USER") or tokens["u"]
         text = re.sub(r"\$\{(\w+)\}", lambda match: os.environ.get(match[1], ""), text)
         return re.sub("%(.)", lambda match: tokens.get(match[1], match[0]), text)
+
+
+@lru_cache(maxsize=256)
+def _path(home: str, text: str) -> Path:
+    """The same few for each of a hundred hosts."""
+    return Path(home + text[1:] if text == "~" or text.startswith("~/") else text).expanduser()
 
 
 def _files(text: str) -> list[str]:

@@ -32,13 +32,13 @@ class Refused(Exception):
 
 def public(path: Path) -> bytes | None:
     """The public half of a key's file in wire format, as OpenSSH finds it: in it, or in ``.pub`` beside it."""
-    return _public(path, _stamp(path), _stamp(Path(f"{path}.pub")))
+    return _public(path, _stamp(str(path)), _stamp(f"{path}.pub"))
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def _stamp(path: str) -> tuple[int, ...]:
     """What changes with a file; empty where there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - a dozen times for each host
     except OSError:
         return ()
     return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
@@ -175,16 +175,22 @@ class Login:
             return {}
 
     def _file(self, path: Path) -> Offer | None:
-        from paramiko import PKey
-
-        if not path.is_file() or _trouble(path, True):
+        if not (stamp := _stamp(str(path))) or not path.is_file() or _trouble(path, True):
             return None
         try:
-            return Offer(str(path), PKey.from_path(path))
+            return Offer(str(path), _private(path, stamp))
         except Exception as error:  # each format has its own
             if b"PRIVATE KEY" in _bytes(path):
                 self._notes.append(f"{path} cannot be read ({_words(error)})")
         return None
+
+
+@lru_cache(maxsize=8)
+def _private(path: Path, stamp: tuple[int, ...]) -> Any:
+    """A key as it is then: read once, not for each of a hundred hosts. Each connection holds it anyway."""
+    from paramiko import PKey
+
+    return PKey.from_path(path)
 
 
 def troubles(destination: Destination) -> list[str]:

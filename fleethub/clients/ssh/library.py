@@ -239,18 +239,19 @@ class _HostKeys(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
 class _Transport(paramiko.Transport):  # type: ignore[misc]
     """Remembers what the other side offered, for an error's words."""
 
-    offered: dict[str, Any] | None = None
+    offered = b""
 
     def _parse_kex_init(self, message: Any) -> Any:
-        with suppress(Exception):
-            self.offered = self._really_parse_kex_init(paramiko.Message(message.get_remainder()))
+        self.offered = message.get_remainder()
         return super()._parse_kex_init(message)
 
     def offers(self, error: str) -> str:
         """What it offers of that of which an error says that nothing fits."""
         words = {"kex": "kex_algo_list", "key": "server_key_algo_list", "cipher": "server_encrypt_algo_list"}
         part = next((part for word, part in words.items() if word in error), "server_mac_algo_list")
-        return ",".join((self.offered or {}).get(part, ["nothing"]))
+        with suppress(Exception):
+            return ",".join(self._really_parse_kex_init(paramiko.Message(self.offered))[part])
+        return "nothing"
 
 
 def _transport(client: Any, hop: Destination, known: Known, sock: Any, **kwargs: Any) -> Any:
