@@ -59,7 +59,7 @@ def test_keys_have_scope_limits_and_mark(applied: Place, admin: Admin) -> None:
         mark = row["metadata"]["fleethub"]  # type: ignore[index]
         lockfile = applied.lockfile
         first = {"lineage": lockfile.lineage, "serial": 1, "generation": 1, "apply": lockfile.apply}
-        assert mark == {**first, "born": alias}
+        assert mark == {**first, "born": alias, "born_proxy": "main"}
     volta = admin.row("volta")
     limits = {n: volta[n] for n in ("rpm_limit", "tpm_limit", "max_budget", "budget_duration")}
     assert limits == {"rpm_limit": 60000, "tpm_limit": 200_000_000, "max_budget": 20.0, "budget_duration": "30d"}

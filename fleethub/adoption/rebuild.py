@@ -32,6 +32,7 @@ from fleethub.model.observation import (
     Pending,
     Seen,
     Unknown,
+    birth,
 )
 from fleethub.model.secret import Fingerprinter
 from fleethub.planning.state import items_of
@@ -77,8 +78,8 @@ def remembering(fleet: Fleet, facts: Facts, lineage: str) -> Fleet:
     floors, births = dict(fleet.floors), dict(fleet.births)
     for address, mark in _key_marks(fleet, facts, lineage):
         floors[address] = max(mark.generation, floors.get(address, 0))
-        if mark.born and mark.born != address.alias:
-            births[address] = mark.born
+        if (born := birth(address, mark)) != address:
+            births[address] = born
     return replace(fleet, floors=floors, births=births)
 
 
@@ -134,7 +135,7 @@ def rebuild(
     serial = max([above, *(mark.serial for mark in marks if mark.lineage == lineage)]) + 1
     generations: dict[Address, int] = {}
     for address, mark in _key_marks(fleet, facts, lineage):
-        born = key_address(address.owner, mark.born or address.alias)
+        born = birth(address, mark)
         generations[born] = max(mark.generation, generations.get(born, 0))
     lockfile = Lockfile(
         fleet=fleet.name,

@@ -16,7 +16,7 @@ from fleethub.fleetspec.consumers import check_consumers
 from fleethub.fleetspec.merge import MergedNode, merged_nodes
 from fleethub.fleetspec.nodes import check_nodes
 from fleethub.fleetspec.own_checks import check_checks
-from fleethub.fleetspec.renames import check_moved
+from fleethub.fleetspec.renames import check_moved, unused_keys
 from fleethub.fleetspec.resolve import resolve
 from fleethub.fleetspec.sources import MAIN, Overlay, Sources, digest, read_includes, read_main
 from fleethub.fleetspec.types import read_type, taken
@@ -96,13 +96,14 @@ def _judge(sources: Sources) -> tuple[Fleet | None, list[Finding], dict[str, tup
     findings += [
         *wrong,
         *check(context),
-        *check_moved(context),
+        *check_moved(context, nodes),
         *check_accept(context),
         *check_checks(context),
         *check_consumers(context),
         *check_nodes(context, nodes),
     ]
     errors = any(f.severity is Severity.ERROR for f in findings)
+    findings += [] if errors else unused_keys(context, nodes)
     fleet = None if errors else resolve(spec, nodes, sources, types)
     return fleet, findings, {node.name: node.layers for node in nodes}
 

@@ -51,7 +51,9 @@ class Spec(Table):
     notify: dict[v.Name, NotifyTable] = Field({}, description="Who is told what is wrong, by name")
     accept: list[AcceptTable] = Field([], description="Warnings that are known; only in the main file")
     check: list[CheckTable] = Field([], description="Rules of the fleet's own; in any file")
-    moved: list[MovedTable] = Field([], description="Nodes and consumers that were renamed; only in the main file")
+    moved: list[MovedTable] = Field(
+        [], description="What was renamed: nodes, consumers, proxies, backends, keys; in the main file"
+    )
 
 
 def spec_model() -> type[Spec]:

@@ -27,8 +27,9 @@ def parse_mark(raw: Any) -> Mark | None:
         return None
     lineage, serial, generation = raw.get("lineage"), raw.get("serial"), raw.get("generation")
     if isinstance(lineage, str) and _counts(serial, MARKED) and _counts(generation, 2**31):
-        apply, fleet, born = (str(raw[n]) if isinstance(raw.get(n), str) else "" for n in ("apply", "fleet", "born"))
-        return Mark(lineage, serial, generation, apply, fleet, born, _found(raw.get("found")))
+        names = ("apply", "fleet", "born", "born_proxy")
+        apply, fleet, born, proxy = (str(raw[n]) if isinstance(raw.get(n), str) else "" for n in names)
+        return Mark(lineage, serial, generation, apply, fleet, born, _found(raw.get("found")), proxy)
     return None
 
 
@@ -68,6 +69,7 @@ def record(want: Resource[A, Any], attrs: A | None = None, pending: Pending[A] |
         by_hand=want.by_hand,
         generation=want.generation,
         born=want.born,
+        born_proxy=want.born_proxy,
         found=want.found,
     )
 

@@ -158,7 +158,7 @@ class Kind(Generic[A, M, T]):
         """Of the lockfile's records of this kind, those that the spec's ``[[moved]]`` gives another address."""
         return {}
 
-    def carried(self, locked: AnyLocked, before: Address) -> AnyLocked:
+    def carried(self, locked: AnyLocked, before: Address, now: Address) -> AnyLocked:
         """A record that was under another address before."""
         return locked
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from fleethub.model.address import Address
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fleethub.kinds.values import AnyState, ObserveContext
     from fleethub.model.facts import Facts
     from fleethub.model.fleet import Fleet, Proxy
-    from fleethub.model.observation import Mark
+    from fleethub.model.observation import AnyLocked, Mark
 
 
 T = TypeVar("T")
@@ -24,6 +24,8 @@ T = TypeVar("T")
 class OnProxy:
     """Mixin of a kind whose things are on a proxy."""
 
+    name: str
+
     def block(self, address: Address) -> str:
         """Its proxy's."""
         return f"proxy.{address.owner}"
@@ -31,6 +33,22 @@ class OnProxy:
     def title(self, address: Address) -> str:
         """Its proxy."""
         return f"Proxy {address.owner}"
+
+    def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
+        """With a renamed proxy."""
+        proxies = {old.name: new.name for old, new in fleet.moved.items() if old.kind == "proxy"}
+        return under(self.name, proxies, locked)
+
+
+def under(kind: str, owners: Mapping[str, str], locked: Mapping[Address, AnyLocked]) -> dict[Address, Address]:
+    """Records of what was on a proxy or a backend -> where they are under its new name, unless that has one of it."""
+    found: dict[Address, Address] = {}
+    for old, new in owners.items():
+        for address in locked:
+            now = Address(kind, f"{new}.{address.alias}")
+            if address.kind == kind and address.owner == old and now not in locked and now not in found.values():
+                found[address] = now
+    return found
 
 
 def proxy_source(proxy: Proxy) -> Source:

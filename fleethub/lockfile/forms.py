@@ -64,6 +64,7 @@ class RecordForm(TypedDict):
     owner: NotRequired[str]
     generation: NotRequired[Generation]
     born: NotRequired[str]
+    born_proxy: NotRequired[str]
     revoked: NotRequired[bool]
     protected: NotRequired[bool]
     by_hand: NotRequired[bool]

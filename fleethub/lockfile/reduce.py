@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fleethub.kinds.readdress import lockfile_after
-from fleethub.model.address import Address, key
+from fleethub.model.address import Address
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event, Recorded, StepDone
-from fleethub.model.observation import AnyLocked, Lockfile
+from fleethub.model.observation import AnyLocked, Lockfile, birth
 
 
 class Fold:
@@ -75,8 +75,8 @@ def _started(lockfile: Lockfile | None, event: ApplyStarted) -> Lockfile:
         seed=event.seed,
         apply=event.apply,
         resources={**(before.resources if before else {}), **event.pending},
-        planned=lockfile.planned if lockfile else {},
-        fits=lockfile.fits if lockfile else {},
+        planned=before.planned if before else {},
+        fits=before.fits if before else {},
         applied=event.applied,
         id=event.id,
         by_name=event.by_name,
@@ -88,10 +88,10 @@ def _started(lockfile: Lockfile | None, event: ApplyStarted) -> Lockfile:
 def _raise(generations: dict[Address, int], address: Address, record: AnyLocked) -> None:
     """The highest generation of a key so far: what was begun counts, what was removed stays.
 
-    By the address that its value is derived from: a renamed key goes on where its birth alias was.
+    By the address that its value is derived from: a renamed key goes on where it was born.
     """
     if address.kind == "key":
-        born = key(address.owner, record.born or address.alias)
+        born = birth(address, record)
         reached = max(record.generation, record.pending.generation if record.pending else 0)
         if reached > generations.get(born, 0):
             generations[born] = reached

@@ -118,6 +118,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "key.budget-below-spend": (W, "a budget of the spec is spent already, so an apply would block the key at once"),
     "key.fallback-outside": (W, "the proxy would fall back to a model outside the key's scope, and may not"),
     "proxy.no-custom-keys": (E, "the proxy does not let a key's value be chosen, so no key can be made there"),
+    "key.unused": (W, "the block of a key names no models, and no node has that key: what it says is nobody's"),
     "key.orphan": (W, "a living key with this fleet's mark is in neither the spec nor the lockfile"),
     "key.wider-than-wiring": (W, "an adopted key may call more than the wiring needs, and keeps that"),
     "key.unmarked": (W, "a key without a mark is not revoked: without the fleet's seed it cannot be told from others"),

@@ -423,9 +423,9 @@ class Fleet:
     """The whole spec. ``root`` is the absolute path of its folder; ``digest`` is over the files' bytes.
 
     ``id`` is empty where the spec has none; ``by_name``: values are derived from the name, whether or not it has one.
-    ``births``: of keys that were renamed, the alias that their value is derived from. ``ssh_program``: machines are
-    reached by OpenSSH's own ``ssh``, whether or not that is needed. ``floors``: the lowest
-    generation that a key's value may be of, as the lockfile knows it: a value that was deleted never comes back.
+    ``births``: of keys that have another name by now, or whose proxy has, what their value is derived from.
+    ``ssh_program``: machines are reached by OpenSSH's own ``ssh``, whether or not that is needed. ``floors``: the
+    lowest generation that a key's value may be of, as the lockfile knows it: a value that was deleted never comes back.
     ``kept``: fingerprints of the values of adopted keys, which FleetHub did not make; ``endings``: when those
     end that have an end, as adoption found it (ISO 8601).
     """
@@ -443,7 +443,7 @@ class Fleet:
     keys: Mapping[str, Key] = field(default_factory=dict)
     id: str = ""
     by_name: bool = True
-    births: Mapping[Address, str] = field(default_factory=dict)
+    births: Mapping[Address, Address] = field(default_factory=dict)
     floors: Mapping[Address, int] = field(default_factory=dict)
     kept: Mapping[Address, str] = field(default_factory=dict)
     endings: Mapping[Address, str] = field(default_factory=dict)

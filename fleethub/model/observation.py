@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Generic, TypeVar
 
-from fleethub.model.address import Address
+from fleethub.model.address import Address, key
 from fleethub.model.attributes import Attributes
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.dataclass import dataclass
@@ -58,9 +58,9 @@ class Source:
 class Mark:
     """FleetHub's ownership mark on a key or beside a node's files; ``apply`` is the random id of who wrote it.
 
-    ``fleet``: the name of who made a route, which has no value that would prove it. ``born``: the alias that a key's
-    value is derived from; empty on keys that an earlier FleetHub wrote. ``found``: what was there before FleetHub, as
-    the record has it, for a lockfile that is lost; without any secret.
+    ``fleet``: the name of who made a route, which has no value that would prove it. ``born``, ``born_proxy``: what a
+    key's value is derived from; empty on keys that an earlier FleetHub wrote. ``found``: what was there before
+    FleetHub, as the record has it, for a lockfile that is lost; without any secret.
     """
 
     lineage: str
@@ -70,6 +70,7 @@ class Mark:
     fleet: str = ""
     born: str = ""
     found: Found = field(default_factory=dict)
+    born_proxy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,10 @@ Observation = Seen[Attributes, object] | Absent | Unknown
 class Resource(Generic[A_co, M_co]):
     """A thing as the spec wants it.
 
-    ``shape`` digests what ``attrs`` seals, without a secret; ``born`` is the alias that its value is derived from,
-    where that is another than its own; ``material`` is what steps and descriptions need beyond attributes (rendered
-    files, the backend's URL). ``by_hand``: its process is a human's to start and end.
+    ``shape`` digests what ``attrs`` seals, without a secret; ``born`` is the alias, and ``born_proxy`` the proxy's
+    name, that its value is derived from, where that is another than its own; ``material`` is what steps and
+    descriptions need beyond attributes (rendered files, the backend's URL). ``by_hand``: its process is a human's to
+    start and end.
     """
 
     address: Address
@@ -125,6 +127,7 @@ class Resource(Generic[A_co, M_co]):
     protected: bool = False
     generation: int = 1
     born: str = ""
+    born_proxy: str = ""
     place: SourceLocation | None = None
     by_hand: bool = False
     found: Found = field(default_factory=dict)
@@ -146,8 +149,8 @@ class Pending(Generic[A_co]):
 class Locked(Generic[A_co]):
     """What FleetHub last applied to one resource; no ``attrs`` while a creation is pending.
 
-    ``generation`` 0: an earlier FleetHub did not write it down. ``born``: see ``Resource``. ``revoked``: its value was
-    ended by an order, and is never made again.
+    ``generation`` 0: an earlier FleetHub did not write it down. ``born``, ``born_proxy``: see ``Resource``.
+    ``revoked``: its value was ended by an order, and is never made again.
     """
 
     source: Source
@@ -160,12 +163,18 @@ class Locked(Generic[A_co]):
     by_hand: bool = False
     generation: int = 0
     born: str = ""
+    born_proxy: str = ""
     revoked: bool = False
     found: Found = field(default_factory=dict)
 
 
 AnyResource = Resource[Attributes, object]
 AnyLocked = Locked[Attributes]
+
+
+def birth(address: Address, told: AnyResource | AnyLocked | Mark) -> Address:
+    """What a key's value is derived from, as an address: its own, until it or its proxy got another name."""
+    return key(told.born_proxy or address.owner, told.born or address.alias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +196,7 @@ class Lockfile:
     ``apply`` is the random id of the apply that reached ``serial``: two clones may reach the same number.
     ``id`` is the fleet's, empty where the spec has none; ``by_name``: values are derived from the fleet's name.
     ``generations``: the highest that was ever made of each key, also of keys that are gone, by the address that the
-    value is derived from (``born``). ``owed``: since which apply each thing waits for what an apply could not do.
+    value is derived from (``birth``). ``owed``: since which apply each thing waits for what an apply could not do.
     """
 
     fleet: str

@@ -45,7 +45,8 @@ def key_variable(proxy: str) -> str:
 def key_slot(fleet: Fleet, node: Node, proxy: str) -> Derived:
     """The node's key on a proxy."""
     address = key_address(proxy, node.key)
-    return Derived("key", fleet.identity, proxy, fleet.births.get(address, node.key), fleet.generation(address))
+    born = fleet.births.get(address, address)
+    return Derived("key", fleet.identity, born.owner, born.alias, fleet.generation(address))
 
 
 def made_anew(fleet: Fleet, node: Node, proxy: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from fleethub.engines.registry import ENGINES
-from fleethub.kinds.readdress import readdressed, renaming
+from fleethub.kinds.readdress import lockfile_after, renames_said, renaming
 from fleethub.model.address import Address, successor
 from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts
@@ -105,7 +105,8 @@ def _known(
     """What was applied, under the addresses that the plan has it under."""
     if lockfile is None:
         return {}
-    return readdressed(lockfile.resources, renaming(fleet, wanted, lockfile.resources))
+    after = lockfile_after(lockfile, renaming(fleet, wanted, lockfile))
+    return after.resources if after is not None else {}
 
 
 def _taken_along(plan: Plan, fleet: Fleet, moved: Address) -> str:
@@ -123,21 +124,31 @@ def _moves(plan: Plan, fleet: Fleet, lockfile: Lockfile | None) -> Iterable[str]
     """What is renamed, what changes its place, and what of the spec's ``[[moved]]`` is done."""
     known = lockfile.resources if lockfile else {}
     generations = {c.address: c.locked.generation for c in plan.changes if c.locked is not None}
+    valued = {}
     for before, after in sorted(plan.renamed.items()):
         if (moved := successor(after)) is not None:
             place = fleet.nodes[moved.name].target if moved.name in fleet.nodes else "elsewhere"
             yield f"{moved} moves from {known[before].source.at} to {place}: {_taken_along(plan, fleet, moved)}"
-        else:
-            same = after.kind == "key" and known[before].generation == generations.get(after, known[before].generation)
-            yield f"{before} is {after} now" + ("; its value stays" if same else "")
+        elif after.kind == "key":
+            valued[after] = known[before].generation == generations.get(after, known[before].generation)
+    yield from renames_said(plan.renamed, valued)
+    applied = _applied(lockfile) if lockfile else set()
     for old, new in fleet.moved.items() if not plan.fatal else ():
         says = f"[[moved]] from {old} to {new}"
-        if old in known and new in known:
+        if old in applied and new in applied:
             yield f"{says} does nothing: both were applied, so {old} is taken down"
-        elif old not in known and new in known:
+        elif old not in applied and new in applied:
             yield f"{says} is done, and may be removed"
-        elif old not in known:
+        elif old not in applied:
             yield f"{says} does nothing: no {old} was applied"
+
+
+def _applied(lockfile: Lockfile) -> set[Address]:
+    """What was applied, as ``[[moved]]`` names it: consumers and nodes, keys by their alias, proxies, backends."""
+    found = {*lockfile.resources} | {Address("key", a.alias) for a in lockfile.resources if a.kind == "key"}
+    owners = [record.source.of.partition(".") for record in lockfile.resources.values()]
+    found |= {Address(kind, name) for kind, _, name in owners}
+    return found | {Address("backend", name) for name in (*lockfile.planned, *lockfile.fits)}
 
 
 def unresolved(workplace: Workplace) -> list[Finding]:

@@ -120,9 +120,9 @@ def _value(workplace: Workplace, address: Address) -> Secret | None:
     fleet = workplace.fleet
     if fleet.kept_value(address):
         return None
-    born = fleet.births.get(address, "") or address.alias
+    born = fleet.births.get(address, address)
     with suppress(SecretError):
-        slot = Derived("key", fleet.identity, address.owner, born, fleet.generation(address))
+        slot = Derived("key", fleet.identity, born.owner, born.alias, fleet.generation(address))
         return workplace.resolver.open(slot)
     return None
 

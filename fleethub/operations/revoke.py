@@ -20,7 +20,7 @@ from fleethub.model.edit import EditError
 from fleethub.model.exit import Exit, worst
 from fleethub.model.facts import Facts, ProxyReading
 from fleethub.model.finding import Finding
-from fleethub.model.observation import AnyLocked, Lockfile, Source, Unknown
+from fleethub.model.observation import AnyLocked, Lockfile, Source, Unknown, birth
 from fleethub.model.plan import Action, Change, Phase, Result, Step
 from fleethub.model.secret import Derived
 from fleethub.operations.apply import ApplyInput, Sink, carry_out
@@ -67,7 +67,7 @@ def prepare(workplace: Workplace, what: str) -> Outcome[Revocation]:
         if unsure and not tokens:
             continue
         after = replace(record, attrs=record.attrs if unsure else _after(record), revoked=True)
-        value = None if seedless else Derived.key_of(record.shape, address.owner)
+        value = None if seedless else Derived.key_of(record.shape, birth(address, record).owner)
         do = _action(workplace, address, value, sources[address], tokens)
         steps.append(Step(f"{address}/revoke", address, Phase.CONTRACT, do, locked=after))
         changes.append(Change(address, Action.UPDATE, locked=after))

@@ -96,7 +96,7 @@ def _next(fleet: Fleet, lockfile: Lockfile | None, name: str) -> int:
     for proxy, key in scopes(fleet):
         address = key_address(proxy, name)
         if key == name:
-            born = key_address(proxy, fleet.births.get(address, name))
+            born = fleet.births.get(address, address)
             known = lockfile.generations.get(born, 0) if lockfile else 0
             reached += [fleet.generation(address), known]
     return max(reached) + 1

@@ -78,12 +78,12 @@ def same_memory(fleet: Fleet, lockfile: Lockfile | None) -> bool:
 def remembering(fleet: Fleet, lockfile: Lockfile | None) -> Fleet:
     """The fleet with what the lockfile remembers of its keys; of renamed ones by their new names."""
     from fleethub.kinds.key import births, endings, floors, kept
-    from fleethub.kinds.readdress import readdressed, renames_of
+    from fleethub.kinds.readdress import lockfile_after, renames_of
 
+    if lockfile is not None:
+        lockfile = lockfile_after(lockfile, renames_of(fleet, lockfile))
     if lockfile is None:
         return fleet
-    resources = readdressed(lockfile.resources, renames_of(fleet, lockfile.resources))
-    lockfile = replace(lockfile, resources=resources)
     return replace(
         fleet, births=births(lockfile), floors=floors(lockfile), kept=kept(lockfile), endings=endings(lockfile)
     )

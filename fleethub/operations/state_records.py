@@ -13,7 +13,7 @@ from fleethub.model.address import Address, successor
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.finding import CODES
-from fleethub.model.observation import AnyLocked, Lockfile
+from fleethub.model.observation import AnyLocked, Lockfile, birth
 from fleethub.operations.state_write import StateWritten, edit, lockfile_of
 from fleethub.stores.interface import Store
 
@@ -108,9 +108,14 @@ def _living(reached: Mapping[Address, int], gone: Iterable[tuple[Address, AnyLoc
     """
     found = dict(reached)
     for address, record in gone:
-        if record.generation and not record.revoked and not record.born:
+        if record.generation and not record.revoked and _as_born(address, record):
             found[address] = record.generation - 1
     return {address: highest for address, highest in found.items() if highest}
+
+
+def _as_born(address: Address, record: AnyLocked) -> bool:
+    """Whether it is a key whose value is derived from the name that it has."""
+    return birth(address, record) == address
 
 
 def _left(lockfile: Lockfile, address: Address) -> str:
@@ -119,7 +124,7 @@ def _left(lockfile: Lockfile, address: Address) -> str:
     users = sorted(a for a, record in lockfile.resources.items() if address in record.needs)
     says += f" (used by {', '.join(map(str, users))})" if users else ""
     orphan = f"{address.kind}.orphan"
-    if lockfile.resources[address].born:
+    if address.kind == "key" and not _as_born(address, lockfile.resources[address]):
         take = f"fleethub import {shlex.quote(str(address))}"
         return f"{says}: its value is derived from an earlier name, so {take} takes it over again"
     else_ = (

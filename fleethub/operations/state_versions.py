@@ -12,12 +12,11 @@ from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.merge import ForeignLockfileError
 from fleethub.lockfile.reduce import Fold
 from fleethub.lockfile.text import HEADER, dump, load
-from fleethub.model.address import key
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError, InputError
 from fleethub.model.event import ApplyFinished, ApplyStarted, Event
 from fleethub.model.exit import Exit
-from fleethub.model.observation import Lockfile
+from fleethub.model.observation import Lockfile, birth
 from fleethub.operations.state_write import StateWritten, lockfile_of, put
 from fleethub.stores.interface import Store
 
@@ -66,7 +65,7 @@ def above_all(store: Store, known: Iterable[Version]) -> int:
 
 def _never_again(restored: Lockfile, now: Lockfile | None) -> Lockfile:
     """With the generations of keys that are gone by ``now``: what was deleted is never made again."""
-    living = {key(a.owner, r.born or a.alias) for a, r in now.resources.items() if a.kind == "key"} if now else set()
+    living = {birth(a, r) for a, r in now.resources.items() if a.kind == "key"} if now else set()
     gone = {a: n for a, n in now.generations.items() if a not in living} if now else {}
     reached = {a: max(n, restored.generations.get(a, 0)) for a, n in gone.items()}
     return replace(restored, generations={**restored.generations, **reached})

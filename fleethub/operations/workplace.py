@@ -154,10 +154,16 @@ class Workplace:
         return {r.address: r for kind in KINDS.values() for r in kind.desired(inputs)}
 
     def _anew(self, fleet: Fleet) -> dict[str, Rendered]:
-        """Nodes whose key had a value of FleetHub's as they were rendered, and has one of its own in ``fleet``."""
+        """Nodes whose key had a value of FleetHub's as they were rendered, and has one of its own in ``fleet``; or one
+        that is derived from another name or generation.
+        """
         kept = {a for a, value in fleet.kept.items() if a in self.fleet.floors and self.fleet.kept.get(a) != value}
         names = {a.alias for a in kept}
-        nodes = [node for node in fleet.nodes.values() if node.manage == "wiring" and node.key in names]
+        born = {a.alias for a in {*fleet.births, *self.fleet.births} if fleet.births.get(a) != self.fleet.births.get(a)}
+        made = {a for a in fleet.floors if a not in fleet.kept}
+        born |= {a.alias for a in made if fleet.generation(a) != self.fleet.generation(a)}
+        wired = [node for node in fleet.nodes.values() if node.manage == "wiring" and node.key in names]
+        nodes = [*wired, *(node for node in fleet.nodes.values() if node.key in born)]
         if not nodes:
             return {}
         from fleethub.rendering import Renderer, load_schemas, load_templates

@@ -13,7 +13,7 @@ from fleethub.checks.refusing import of_all, refused_loads
 from fleethub.checks.view import DONE
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import behind
-from fleethub.kinds.readdress import readdressed, renaming
+from fleethub.kinds.readdress import lockfile_after, renamed_only, renames_said, renaming
 from fleethub.model.address import Address, successor
 from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding
@@ -44,8 +44,9 @@ def offline_plan(
     fatal = before_any_request(fleet, lockfile, None)
     if any(f.code in FATAL for f in fatal):
         return Plan("", fleet.name, "Nothing was decided: see the findings.", findings=(*findings, *fatal), fatal=True)
-    renamed = renaming(fleet, wanted, lockfile.resources) if lockfile else {}
-    known = readdressed(lockfile.resources, renamed) if lockfile else {}
+    renamed = renaming(fleet, wanted, lockfile) if lockfile else {}
+    lockfile = lockfile_after(lockfile, renamed)
+    known = lockfile.resources if lockfile else {}
     before, after = lockfile.planned if lockfile else {}, planned_sets(fleet)
     assessments = [
         assess(fleet, b, facts, before.get(b.name, ()), after.get(b.name, ())) for b in fleet.backends.values()
@@ -70,8 +71,9 @@ def offline_plan(
     every += [
         Change(now, Action.RECORD, title=KINDS[now.kind].title(now))
         for now in renamed.values()
-        if all(change.address != now for change in every)
+        if now.kind in KINDS and all(change.address != now for change in every)
     ]
+    every += renamed_only(renamed, known)
     plan = Plan(
         id="",
         fleet=fleet.name,
@@ -84,7 +86,7 @@ def offline_plan(
         serial=lockfile.serial if lockfile else 0,
         lineage=lockfile.lineage if lockfile else "",
         spec=fleet.digest,
-        notes=(NOTE, *(f"{old} is {new} now" for old, new in sorted(renamed.items()))),
+        notes=(NOTE, *renames_said(renamed, {})),
         fleet_id=fleet.id,
         by_name=fleet.by_name,
         renamed=renamed,

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from fleethub.checks.answers import Evaluate
 from fleethub.kinds import KINDS
 from fleethub.kinds.compare import in_use, record
-from fleethub.kinds.readdress import readdressed, renaming
+from fleethub.kinds.readdress import lockfile_after, renamed_only, renaming
 from fleethub.kinds.values import ObserveContext, Work, of_kind
 from fleethub.model.address import Address, successor
 from fleethub.model.capacity import PlannedModel
@@ -61,8 +61,8 @@ def make_plan(
     """
     renamed: dict[Address, Address] = {}
     if lockfile is not None:
-        renamed = renaming(fleet, wanted, lockfile.resources)
-        lockfile = replace(lockfile, resources=readdressed(lockfile.resources, renamed))
+        renamed = renaming(fleet, wanted, lockfile)
+        lockfile = lockfile_after(lockfile, renamed)
     context = ObserveContext(facts, fingerprinter, lockfile.lineage if lockfile else "", fleet)
     items = items_of(wanted, lockfile, context, blocks)
     fatal = after_reading(tuple(items.values()), lockfile, fleet, facts)
@@ -91,7 +91,7 @@ def make_plan(
     let_stay(state, orders)
     forget(state, orders)
     let_go(state)
-    for address in renamed.values():  # so that the lockfile has the new name, whatever else there is to do
+    for address in {*renamed.values()} & items.keys():  # so that the lockfile has the new name, whatever else is to do
         if state.verdicts[address].action is None:
             state.verdicts[address] = replace(state.verdicts[address], action=Action.RECORD)
     state.successors = {a: s for a in items if (s := successor(a)) is not None}
@@ -112,7 +112,7 @@ def make_plan(
     pruned = prune(state, orders, fleet, context, ordered)
     ordered += tuple(step for _, doing in pruned.values() for step in doing)
     every = [c for a in items if (c := _change(state, a, steps[a])) is not None]
-    every += [change for change, _ in pruned.values()]
+    every += [*(change for change, _ in pruned.values()), *renamed_only(renamed, items)]
     changes = [c for c in every if c.address not in left]
     stops += (over := exceeded(changes, lockfile, state, fleet, orders))
     changes = stopped(changes, (*over, *refusing))

@@ -219,14 +219,14 @@ def test_an_adopted_key_with_our_mark_is_not_another_fleets_once_the_lockfile_is
 ) -> None:
     made = adopted()
     made.lockfile = None
-    mark = {"lineage": LINEAGE, "serial": 1, "generation": 1, "born": "web", **told}
+    mark = {"lineage": LINEAGE, "serial": 1, "generation": 1, "born": "web", "born_proxy": "main", **told}
     assert [f.code for f in made.plan(SPEC, metadata={"fleethub": mark}).findings] == [code]
 
 
 def test_a_renamed_one_is_marked_with_the_name_that_it_had() -> None:
     """By which a revocation without the seed finds it."""
     made = adopted()
-    now = replace(made.fleet(SPEC), births={KEY: "old"})
+    now = replace(made.fleet(SPEC), births={KEY: key_address("main", "old")})
     (resource,) = (r for r in wanted(now, SPEC).values() if r.address == KEY)
     assert (resource.shape, resource.material.slot.name) == ("kept:main:old:1", "old")
 

@@ -189,7 +189,7 @@ def test_who_takes_the_old_name_of_a_renamed_key_gets_values_of_its_own() -> Non
     old, new = key("main", "a"), key("main", "b")
     renamed = replace(lockfile.resources[old], born="a", generation=3)
     moved = replace(lockfile, resources={new: renamed}, generations={old: 3, key("main", "a~2"): 5})
-    assert births(moved) == {new: "a", old: "a~2"}
+    assert births(moved) == {new: old, old: key("main", "a~2")}
     assert floors(moved) == {new: 3, old: 6, key("main", "a~2"): 6}
     reached: dict[Address, int] = {}
     _raise(reached, new, replace(renamed, generation=4))

@@ -63,7 +63,7 @@ def test_a_limit_that_goes_and_one_that_comes() -> None:
 
 def test_a_protected_thing_is_not_taken_away() -> None:
     spec = VOLTA.node("volta", "one", "two", protected=True)
-    made = offline(settled(spec), spec.without("nodes", "volta"))
+    made = offline(settled(spec), spec.without("nodes", "volta").without("keys", "volta"))
     assert said(made)["node.volta"] is Action.BLOCKED
     assert [f.code for f in made.findings] == ["resource.protected"]
 

@@ -398,7 +398,8 @@ def _unmanaged(like: KeyRow, do: KeyPut) -> dict[str, Any]:
 
 def _key_mark(do: KeyPut, world: World) -> dict[str, Any]:
     name = {"fleet": _identity(world)} if isinstance(do.value, Kept) else {}
-    return {**_mark(world, do.generation), "born": do.value.name, **name, **marked(do.found)}
+    born = {"born": do.value.name, "born_proxy": do.value.scope}
+    return {**_mark(world, do.generation), **born, **name, **marked(do.found)}
 
 
 def _identity(world: World) -> str:

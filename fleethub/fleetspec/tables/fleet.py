@@ -100,9 +100,9 @@ class AgentTable(Table):
 
 
 class MovedTable(Table):
-    """A node or a consumer that has another name by now."""
+    """A node, consumer, proxy, backend or key that has another name by now."""
 
-    old: v.Line = Field(alias="from", description='What it was called, like "node.volta"')
+    old: v.Line = Field(alias="from", description='What it was called, like "node.volta" or "proxy.main"')
     new: v.Line = Field(alias="to", description='What it is called now, like "node.ohm"')
 
 

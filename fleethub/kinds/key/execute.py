@@ -27,7 +27,7 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     """
     api, token = context.litellm(do.source), _token(do.value, context)
     rows = _call(api.find, do.alias)
-    mark = {**context.mark(do.generation), "born": do.value.name, **marked(do.found)}
+    mark = {**context.mark(do.generation), "born": do.value.name, "born_proxy": do.value.scope, **marked(do.found)}
     if isinstance(do.value, Kept):  # no value of ours proves whose it is
         mark["fleet"] = context.fleet
     if do.create:

@@ -15,7 +15,7 @@ from fleethub.model.address import key as key_address
 from fleethub.model.attributes import plain
 from fleethub.model.facts import ProxyReading
 from fleethub.model.finding import Finding
-from fleethub.model.observation import Pending, Seen
+from fleethub.model.observation import Seen, birth
 from fleethub.model.plan import MISSING, FieldChange
 from fleethub.model.secret import Derived, Kept
 from fleethub.model.text import span
@@ -28,7 +28,18 @@ if TYPE_CHECKING:
     from fleethub.model.facts import Facts
     from fleethub.model.fleet import Fleet, Policy
     from fleethub.model.fleet_status import FleetStatus
-    from fleethub.model.observation import Absent, AnyLocked, Found, Locked, Lockfile, Mark, Source, System, Unknown
+    from fleethub.model.observation import (
+        Absent,
+        AnyLocked,
+        Found,
+        Locked,
+        Lockfile,
+        Mark,
+        Pending,
+        Source,
+        System,
+        Unknown,
+    )
     from fleethub.model.plan import FileDiff, Step
 
 
@@ -99,8 +110,9 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         slot, reading = want.material.slot, context.facts.of(want.source)
         if not isinstance(slot, Derived) or not isinstance(reading, ProxyReading):
             return None
-        told = [(mark.born or row.alias, mark) for row, mark in marks(reading) if mark.lineage == context.lineage]
-        others = {mark.generation for born, mark in told if born == slot.name} - {slot.generation}
+        at = want.address.owner
+        told = [(birth(key_address(at, row.alias), m), m) for row, m in marks(reading) if m.lineage == context.lineage]
+        others = {m.generation for born, m in told if born == key_address(slot.scope, slot.name)} - {slot.generation}
         values = (context.fingerprinter.slot(replace(slot, generation=n)) for n in sorted(others))
         return record(want, replace(want.attrs, replaces=tuple(sorted(filter(None, values))) or None))
 
@@ -154,24 +166,16 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         return prune(items, fleet, context)
 
     def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
-        """The key that has a renamed node's name, where nobody else uses it: a block that names models is one of its
-        own.
-        """
-        found: dict[Address, Address] = {}
-        for old, new in ((before.name, now.name) for before, now in fleet.moved.items()):
-            if (
-                fleet.nodes[new].key == new
-                and (old not in fleet.keys or not (fleet.keys[old].models or fleet.keys[old].also))
-                and all(n.key != old for n in fleet.nodes.values())
-            ):
-                keys = [a for a in locked if a.kind == self.name and a.alias == old]
-                found |= {a: now for a in keys if (now := key_address(a.owner, new)) not in locked}
-        return found
+        """With its own name, or that of its node or its proxy."""
+        from fleethub.kinds.key.renames import renames
 
-    def carried(self, locked: AnyLocked, before: Address) -> AnyLocked:
-        """Its value is derived from the alias that it was made with; its new one in the proxy is still to come."""
-        begun = locked.pending or Pending(("rename",), locked.attrs, locked.needs, locked.generation)
-        return replace(locked, born=locked.born or before.alias, pending=begun)
+        return renames(fleet, locked, super().renames)
+
+    def carried(self, locked: AnyLocked, before: Address, now: Address) -> AnyLocked:
+        """Its value is derived from what it was made with; its new alias and mark in the proxy are still to come."""
+        from fleethub.kinds.key.renames import carried
+
+        return carried(locked, before, now)
 
     def stays(self, item: KeyState) -> str:
         """A key that FleetHub did not make, whoever uses it now."""

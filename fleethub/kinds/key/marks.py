@@ -12,7 +12,7 @@ from fleethub.kinds.key.attributes import KeyAttrs, KeyResource, interim
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
-from fleethub.model.observation import AnyLocked, Locked, Lockfile, Mark
+from fleethub.model.observation import AnyLocked, Locked, Lockfile, Mark, birth
 from fleethub.model.plan import Action
 from fleethub.model.secret import Derived, Fingerprinter, Kept
 
@@ -29,11 +29,11 @@ def made(address: Address, want: KeyResource | None, locked: Locked[Any], fleet:
 
     Of an adopted key's only those of generations above the one that it was found with.
     """
-    born, begun = locked.born or address.alias, locked.pending.generation if locked.pending else 0
+    born, begun = birth(address, locked), locked.pending.generation if locked.pending else 0
     found = locked.generation if Kept.is_told_by(locked.shape) else 0
     slots = (
-        Derived.key_of(locked.shape, address.owner),
-        *(Derived("key", fleet, address.owner, born, n) for n in (locked.generation, begun) if n > found),
+        Derived.key_of(locked.shape, born.owner),
+        *(Derived("key", fleet, born.owner, born.alias, n) for n in (locked.generation, begun) if n > found),
         want.material.slot if want is not None else None,
     )
     return tuple(dict.fromkeys(slot for slot in slots if isinstance(slot, Derived)))
@@ -100,18 +100,18 @@ def record_of(locked: Locked[KeyAttrs] | None) -> Locked[KeyAttrs]:
     return locked
 
 
-def births(lockfile: Lockfile) -> dict[Address, str]:
-    """The alias that a key's value is derived from, where that is not its own.
+def births(lockfile: Lockfile) -> dict[Address, Address]:
+    """What a key's value is derived from, where that is not its own name on its proxy's.
 
-    A renamed key keeps the one that it was made with. Who takes its old name meanwhile gets another, or both would
-    have the same values.
+    A renamed key, or one whose proxy was renamed, keeps what it was made with. Who takes its old name meanwhile gets
+    another, or both would have the same values.
     """
-    keys = {a: r for a, r in lockfile.resources.items() if a.kind == "key"}
-    found = {a: r.born for a, r in keys.items() if r.born}
-    taken = {key_address(a.owner, born) for a, born in found.items()}
+    keys = {a: born for a, r in lockfile.resources.items() if a.kind == "key" and (born := birth(a, r))}
+    found = {a: born for a, born in keys.items() if born != a}
+    taken = {*found.values()}
     for address in sorted(taken - keys.keys()):
-        tries = (f"{address.alias}~{n}" for n in count(2))
-        found[address] = next(name for name in tries if key_address(address.owner, name) not in taken)
+        tries = (key_address(address.owner, f"{address.alias}~{n}") for n in count(2))
+        found[address] = next(one for one in tries if one not in taken)
     return found
 
 
@@ -123,7 +123,7 @@ def floors(lockfile: Lockfile) -> dict[Address, int]:
         a: r.generation + _may_be_gone(r) for a, r in lockfile.resources.items() if a.kind == "key" and r.generation
     }
     named = births(lockfile)
-    gone = {a: lockfile.generations.get(key_address(a.owner, named.get(a, a.alias)), 0) + 1
+    gone = {a: lockfile.generations.get(named.get(a, a), 0) + 1
             for a in {*lockfile.generations, *named} - lockfile.resources.keys()}  # fmt: skip
     return {**gone, **kept}
 

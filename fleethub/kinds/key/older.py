@@ -64,7 +64,7 @@ def derived(row: KeyRow, want: KeyResource, context: ObserveContext) -> Derived 
     slot, mark = want.material.slot, mark_of(row.metadata)
     if not isinstance(slot, Derived) or mark is None:
         return None
-    slot = replace(slot, name=mark.born or slot.name, generation=mark.generation)
+    slot = replace(slot, scope=mark.born_proxy or slot.scope, name=mark.born or slot.name, generation=mark.generation)
     ours = context.fingerprinter.slot(slot)
     return slot if ours is not None and ours == context.fingerprinter.sha256(bytes.fromhex(row.token)) else None
 

@@ -61,8 +61,8 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
         return finding(
             "key.alias-taken",
             f"the alias {alias!r} on {proxy} is that of {other}, which this fleet made at the same LiteLLM",
-            f"call the proxy {other.owner} as before, for values are derived from its name; or give the node a key "
-            "with another name (key = on the node)",
+            f'if the proxy was renamed: [[moved]] with from = "proxy.{other.owner}" and to = "proxy.{proxy}"; '
+            "else give the node a key with another name (key = on the node)",
         )
     if not ours and (other := _recorded_as(item, lockfile)) is not None:
         here, there = shlex.quote(str(item.address)), shlex.quote(str(other))

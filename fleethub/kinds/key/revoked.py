@@ -11,7 +11,7 @@ from fleethub.kinds.values import ObserveContext
 from fleethub.model.address import Address
 from fleethub.model.facts import KeyRow, ProxyReading
 from fleethub.model.finding import Finding
-from fleethub.model.observation import AnyLocked, AnyResource, Locked, Pending
+from fleethub.model.observation import AnyLocked, AnyResource, Locked, Pending, birth
 from fleethub.model.secret import Fingerprinter, Kept
 
 
@@ -25,14 +25,18 @@ def living(
     locked = _of_key(record)
     if fingerprinter is not None and fingerprinter.sha256(b"") is not None:
         return tuple(row.token for row in ours(address, by_value(reading, fingerprinter), None, locked))
-    born = record.born or address.alias
+    born = birth(address, record)
     return tuple(
         row.token
         for same in reading.keys.values()
         for row in same
         if (mark := mark_of(row.metadata)) is not None
         and mark.lineage == lineage
-        and (mark.born == born if mark.born else row.alias in {address.alias, *interims(address, None, locked, row)})
+        and (
+            (mark.born, mark.born_proxy or born.owner) == (born.alias, born.owner)
+            if mark.born
+            else row.alias in {address.alias, *interims(address, None, locked, row)}
+        )
     )
 
 
@@ -95,6 +99,7 @@ def _of_key(record: AnyLocked) -> Locked[KeyAttrs]:
         shape=record.shape,
         generation=record.generation,
         born=record.born,
+        born_proxy=record.born_proxy,
         pending=None if begun is None or not isinstance(begun.attrs, KeyAttrs) else _begun(begun.attrs, record),
     )
 

@@ -124,6 +124,7 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     expand_id = None
     write_models = None if everything or wide == have_models else tuple(sorted(wide | beyond))
     remark = new or have.marked is False or bool(have.blocked or have.renamed) or have.interim != attrs.interim
+    remark = remark or _birth_untold(seen, want)
     lift = () if new else tuple(n for n in POWER if getattr(have, n) and not getattr(want.attrs, n))
     expanded = record(want, replace(attrs, models=have.models if everything else tuple(sorted(wide))))
     if write_models or limits or lift or remark:
@@ -188,6 +189,14 @@ def put(item: KeyState, want: KeyResource, dependents: Dependents) -> Work:
     if unproved and any(step.phase is Phase.PROVE for step in steps):
         found.append(_unproved(item))
     return Work(tuple(steps), tuple(blockers), tuple(found))
+
+
+def _birth_untold(seen: KeySeen | None, want: KeyResource) -> bool:
+    """Whether its mark does not say that its value is derived from another proxy's name than it is on by now: a
+    lockfile that is lost is made again by the marks.
+    """
+    mark = seen.mark if seen is not None else None
+    return bool(want.born_proxy) and mark is not None and mark.born_proxy != want.born_proxy
 
 
 def _waits(item: KeyState, want: KeyResource, olds: Older, dependents: Dependents) -> list[Blocker]:

@@ -31,12 +31,12 @@ def wanted_keys(inputs: Inputs) -> Iterable[KeyResource]:
         user = users.get(name)
         limits: dict[str, Any] = {**block.limits, **block.given}
         address = key_address(proxy_name, name)
-        born = fleet.births.get(address, "")
+        born = fleet.births.get(address, address)
         generation, kept = fleet.generation(address), fleet.kept_value(address)
-        slot: Derived | Kept = Derived("key", fleet.identity, proxy_name, born or name, generation)
+        slot: Derived | Kept = Derived("key", fleet.identity, born.owner, born.alias, generation)
         grace = block.grace if block.grace is not None else GRACE if user is None or _by_itself(user) else 0.0
         if kept:
-            slot = Kept(proxy_name, born or name, generation, kept)
+            slot = Kept(born.owner, born.alias, generation, kept)
             # a moment is what no spec can say: it is left as it was found, until the value is another
             limits = {**({"expires": fleet.endings[address]} if address in fleet.endings else {}), **limits}
         yield Resource(
@@ -62,7 +62,8 @@ def wanted_keys(inputs: Inputs) -> Iterable[KeyResource]:
             owner=block.owner or (user.owner if user else ""),
             protected=block.protected,
             generation=generation,
-            born=born,
+            born=born.alias if born.alias != name else "",
+            born_proxy=born.owner if born.owner != proxy_name else "",
             place=block.place or (user.place if user else None),
         )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fleethub.kinds.compare import record
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.model.attributes import ModelAttrs, ModelMaterial, ModelTelemetry
+from fleethub.kinds.proxies import under
 from fleethub.kinds.values import Work
 from fleethub.model.facts import ServerReading
 from fleethub.model.finding import Finding
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from fleethub.model.address import Address
     from fleethub.model.facts import Facts
     from fleethub.model.fleet import Fleet
-    from fleethub.model.observation import Locked, Lockfile, System, Unknown
+    from fleethub.model.observation import AnyLocked, Locked, Lockfile, System, Unknown
     from fleethub.model.plan import FileDiff
 
 #: What to do where nobody can tell whether there is room, and what happens all the same.
@@ -66,6 +67,11 @@ class ModelKind(Kind[ModelAttrs, ModelMaterial, ModelTelemetry]):
                 protected=any(model.protected for model in one.models),
                 place=first.place,
             )
+
+    def renames(self, fleet: Fleet, locked: Mapping[Address, AnyLocked]) -> Mapping[Address, Address]:
+        """With a renamed backend."""
+        backends = {old.name: new.name for old, new in fleet.moved.items() if old.kind == "backend"}
+        return under(self.name, backends, locked)
 
     def block(self, address: Address) -> str:
         """Its backend's."""
