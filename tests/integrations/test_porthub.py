@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from fleethub.integrations.tangleclaw import operation as use
@@ -59,6 +60,20 @@ def test_a_port_of_another_project_is_refused_by_name_and_stays_his(server: Tang
     with pytest.raises(Leased, match=r"leased by 'beta' \(web\).*serve at another --port"), leased(root, PORT):
         pass
     assert server.state.leases["localhost", PORT]["project"] == "beta"
+
+
+def test_a_connection_of_tangleclaws_to_the_page_has_its_port_leased_and_is_no_other(
+    server: TangleClaw, root: Path
+) -> None:
+    way = {"name": "FleetHub", "host": "localhost", "sshUser": "-", "sshKeyPath": "-"}
+    for port, to in ((PORT, PORT), (PORT + 1, 18789)):
+        done = httpx.post(f"{server.url}/api/openclaw/connections", json={**way, "port": to, "localPort": port})
+        assert done.json()["localPort"] == port
+    with leased(root, PORT) as lease:
+        assert (lease.project, "connection FleetHub, to this page" in lease.note) == ("", True)
+    assert server.state.leases["localhost", PORT]["project"] == "oc-direct-1"  # and it stays
+    with pytest.raises(Leased, match="oc-direct-2"), leased(root, PORT + 1):  # a tunnel to somebody's gateway
+        pass
 
 
 def test_what_somebody_took_over_meanwhile_is_not_released(server: TangleClaw, root: Path) -> None:

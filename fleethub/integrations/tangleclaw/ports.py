@@ -26,6 +26,7 @@ from fleethub.model.text import same_name
 HERE = "localhost"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SERVICE = "fleethub"
+DIRECT = "oc-direct-"  # what a lease's project begins with that is a tunnel of TangleClaw's own
 SHORT = 2.0  # seconds for a call: a server that starts waits for it
 
 
@@ -75,14 +76,30 @@ def _lease(root: Path, port: int, before: kept.SharedDocument) -> Leasing:
         try:
             project = holder(client.projects(), root)
             if project is None:
-                return Leasing(note=f"port {port} is not leased at PortHub: no project of TangleClaw holds {root}")
+                return Leasing(
+                    note=f"port {port} is not leased at PortHub: no project of TangleClaw holds {root.resolve()}"
+                )
             client.lease(HERE, port, project, SERVICE, "FleetHub's page and API")
         except TangleClawError as error:
             if error.code == "PORT_CONFLICT":
+                if (shows := _shown_by(client, port)) is not None:
+                    return Leasing(
+                        note=f"port {port} is leased at PortHub by TangleClaw's connection {shows}, to this page"
+                    )
                 raise Leased(f"{error}; serve at another --port") from None
             told = "TangleClaw does not answer" if error.outcome is StepOutcome.UNREACHABLE else str(error)
             return Leasing(note=f"port {port} is not leased at PortHub: {told}")
     return Leasing(project)
+
+
+def _shown_by(client: TangleClaw, port: int) -> str | None:
+    """The connection by which TangleClaw itself shows the page at a port of this machine: the lease is its own."""
+    with suppress(TangleClawError):
+        held = [lease.project for lease in client.leases() if lease.port == port and lease.host.casefold() in LOOPBACK]
+        if any(project.startswith(DIRECT) for project in held):
+            ours = (one for one in client.connections() if one.port == one.local == port)
+            return next((one.name for one in ours if one.host.casefold() in LOOPBACK), None)
+    return None
 
 
 def holder(projects: Iterable[Project], root: Path) -> str | None:
@@ -111,7 +128,7 @@ def _places(node: Node) -> set[tuple[int, str]]:
 def _own(lease: PortLease, node: Node) -> bool:
     """Whose node it is; a tunnel of TangleClaw's own leads to it, and stands on another machine's port."""
     names = (node.name, node.owner, *node.projects)
-    return lease.project.startswith("oc-direct-") or any(name and same_name(lease.project, name) for name in names)
+    return lease.project.startswith(DIRECT) or any(name and same_name(lease.project, name) for name in names)
 
 
 def _within(root: Path, folder: Path) -> bool:

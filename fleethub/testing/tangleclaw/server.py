@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from fleethub.testing.server import Answer, Record, Refused, Request, Server
 from fleethub.testing.tangleclaw import documents, groups, ports, rules
-from fleethub.testing.tangleclaw.errors import refuse, required
+from fleethub.testing.tangleclaw.errors import refuse
 from fleethub.testing.tangleclaw.state import Project, State
 
 Generation = Literal["5.14", "newer"]
@@ -132,6 +132,21 @@ class TangleClaw(Server):
             raise refuse(400, "BAD_REQUEST", "The body must be a JSON object")
         return body
 
+    def _connect(self, body: dict[str, Any]) -> Answer:
+        """A new connection, whose tunnel's port is leased for it at once."""
+        if any(not body.get(name) for name in ("name", "host", "sshUser", "sshKeyPath")):
+            raise refuse(400, "BAD_REQUEST", "name, host, sshUser, and sshKeyPath are required")
+        number, place = str(len(self.connections) + 1), ("localhost", body.get("localPort") or 18789)
+        if owner := self.state.leases.get(place):
+            raise refuse(409, "PORT_CONFLICT", f"Port {place[1]} is already in use by {owner['project']}")
+        one = {"id": number, "port": 18789, **body, "localPort": place[1]}
+        whose = {"project": f"oc-direct-{number}", "service": "openclaw-tunnel"}
+        self.state.leases[place] = {
+            "host": place[0], "port": place[1], **whose, "status": "permanent", "permanent": True,
+        }  # fmt: skip
+        self.connections.append(one)
+        return Answer(one, 201)
+
     def _route(self, request: Request, body: dict[str, Any]) -> Answer:
         if (request.method, request.path) == ("GET", "/api/service-token"):
             if not self.token:
@@ -140,9 +155,7 @@ class TangleClaw(Server):
         if (request.method, request.path) == ("GET", "/api/openclaw/connections"):
             return Answer({"connections": self.connections})
         if (request.method, request.path) == ("POST", "/api/openclaw/connections"):
-            required(body, "name", "host")
-            self.connections.append({"id": str(len(self.connections) + 1), **body})
-            return Answer({"connection": self.connections[-1]}, 201)
+            return self._connect(body)
         for method, path, handler in self._routes:
             match = path.fullmatch(request.path)
             if match and method == request.method:
