@@ -20,7 +20,6 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError
 from fleethub.model.errors import FleetHubError, SpecError
 from fleethub.model.exit import Exit
-from fleethub.model.fleet import Fleet
 from fleethub.model.history import Entry, edit_entry, entry
 from fleethub.model.observation import Lockfile
 from fleethub.model.plan import Action, Result
@@ -117,11 +116,9 @@ def entries(store: Store, root: Path) -> list[Entry]:
     return sorted([*lines, *edits, *_untold(store, known)], key=lambda one: one.at)
 
 
-def last_done(fleet: Fleet, trusting: Trusting, most: int, address: str = "") -> list[Entry]:
+def last_done(store: Store, root: Path, most: int, address: str = "") -> list[Entry]:
     """The latest entries of a fleet, newest first; ``address``: only what concerns it. Raises StoreError."""
-    from fleethub.operations.stores import opened
-
-    found = entries(opened(fleet, trusting), Path(fleet.root))
+    found = entries(store, root)
     return list(reversed(about(found, address) if address else found))[:most]
 
 

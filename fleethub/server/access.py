@@ -17,7 +17,7 @@ from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleethub.formats import strict
@@ -33,12 +33,12 @@ PAGES = ("/", "/person")  # what people open in a browser, which can be asked to
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^][:/@?#\s]+)(?::\d*)?")
 LARGEST = 64 << 10  # bytes of a body
 DIGITS = 20  # of a length; Python refuses to convert thousands of them
-ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,7 @@ class AccessGuard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in ALWAYS.items():
-                    headers.setdefault(name, value)
+                message = {**message, "headers": [*message["headers"], *ALWAYS]}
             await send(message)
 
         try:
@@ -116,6 +114,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=64)
 def hostname(netloc: str) -> str:
     """The name in a Host header, without port, brackets and trailing dot; empty for what is none."""
     found = HOST.fullmatch(netloc.lower())

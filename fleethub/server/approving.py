@@ -16,13 +16,11 @@ from fleethub.operations import proposals
 from fleethub.operations.edit import EditInput, propose
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.snapshots import clock
-from fleethub.operations.stores import store_of
-from fleethub.operations.workplace import Workplace
 from fleethub.server.access import person_of
 from fleethub.server.answers import Answered, findings_data
 from fleethub.server.errors import Refusal
 from fleethub.server.reading import ABSENT, BROKEN, GUARDED, INVALID
-from fleethub.server.site import Site, usable
+from fleethub.server.site import Site, asking, usable
 from fleethub.stores.interface import Store
 
 
@@ -45,11 +43,12 @@ class ProposalsAnswer(Answered):
 def approving(site: Site) -> APIRouter:
     """The routes of one fleet."""
     router = APIRouter(prefix="/api/fleet/proposals", responses={**GUARDED, **BROKEN})
+    few = asking()
 
     @router.get("", responses={200: {"model": ProposalsAnswer}}, summary="What agents proposed")
     async def listed(request: Request) -> Response:
         """Edits that wait for a person; nothing of them is in the spec."""
-        waiting = await run_sync(waiting_at, site)
+        waiting = await run_sync(waiting_at, site, limiter=few)
         return site.response({"person": person_of(request.scope), "proposals": [asdict(one) for one in waiting]})
 
     @router.post("/{name}", responses={**INVALID, **ABSENT}, summary="Approve a proposal, or decline it")
@@ -58,7 +57,7 @@ def approving(site: Site) -> APIRouter:
         person = person_of(request.scope)
         if person is None:
             raise Refusal("NO_PERSON", "a person's own token decides this: fleethub serve --person NAME=REF")
-        return await run_sync(_decide, site, name, body, person)
+        return await run_sync(_decide, site, name, body, person, limiter=few)
 
     return router
 
@@ -67,23 +66,23 @@ def waiting_at(site: Site) -> tuple[Waiting, ...]:
     """What waits in the fleet's store, read a moment ago at most: a page asks again and again."""
     known = site.waiting
     if known is None or site.waiting_is_old():
-        known = site.waiting = (clock(), proposals.waiting(_store(site)))
+        with site.store() as store:
+            found = proposals.waiting(store)
+        known = site.waiting = (clock(), found)
     return known[1]
 
 
-def _store(site: Site) -> Store:
-    fleet = site.snapshots.latest.fleet
-    if fleet is not None and not fleet.state.store:
-        return store_of(fleet)  # beside the spec, which need not be read for it
-    with Workplace(site.path, trusting=site.trusting) as workplace:
-        return workplace.store
-
-
 def _decide(site: Site, name: str, body: Decision, person: str) -> Response:
-    store, site.waiting = _store(site), None
+    site.waiting = None
+    with site.store() as store:
+        answer = _decided(site, store, name, body, person)
+    site.waiting = None
+    return answer
+
+
+def _decided(site: Site, store: Store, name: str, body: Decision, person: str) -> Response:
     if body.decision == "decline":
         proposals.decline(store, proposals.any_named(store, name), person)
-        site.waiting = None
         return site.response({"declined": name})
     one = proposals.named(store, name)
     facts = usable(site.snapshots.within(site.stale_after)).facts
@@ -102,7 +101,6 @@ def _decide(site: Site, name: str, body: Decision, person: str) -> Response:
         message = f"{one.id} would do something else by now: look at it again, and approve plan {now or '(none)'}"
         raise Refusal("STALE", message, plan=now, sentence=says, diff=list(made.diff))
     written = proposals.approve(store, one, made, person)
-    site.waiting = None
     return site.response(
         {
             "approved": name,

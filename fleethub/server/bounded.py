@@ -54,16 +54,20 @@ class Bounded(H11Protocol):
             (min(idle, key=lambda c: c._since) if idle else self).transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """The time of a request runs from the connection or from its first byte, and is never put off."""
+        """The time of a request runs from the connection or from its first byte, and is never put off. One that comes
+        in whole, as nearly all do, needs no timer.
+        """
         if self._receiving is None:
             self._since = self.loop.time()
-            self._receiving = self._after(self._limits.receive, self.transport.abort)
-        if not self.transport.get_write_buffer_size():
-            _cancel(self._sending)
+        if self._sending is not None and not self.transport.get_write_buffer_size():
+            self._sending.cancel()
             self._sending = None
         super().data_received(data)
-        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
-            _cancel(self._receiving)
+        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
+            if self._receiving is None:
+                self._receiving = self._after(self._limits.receive, self.transport.abort)
+        elif self._receiving is not None:
+            self._receiving.cancel()
             self._receiving = None
 
     def pause_writing(self) -> None:

@@ -10,18 +10,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fleethub.model.errors import FleetHubError
-from fleethub.operations.history import last_done
 from fleethub.operations.snapshots import Snapshot
 from fleethub.server.access import person_of
-from fleethub.server.approving import waiting_at
 from fleethub.server.encoded import Encoded
 from fleethub.server.errors import Refusal
-from fleethub.server.page_text import NOTHING, Kept, aged, page_text, policy, template
+from fleethub.server.kept import NOTHING, Kept, KeptCache
+from fleethub.server.page_text import aged, page_text, policy, template
 from fleethub.server.site import Site
 from fleethub.views.commands import AS_WRITTEN, Commands
 
-LAST = 8  # of what was done
 NONE: Mapping[str, str] = {}  # no question
 
 
@@ -51,38 +48,33 @@ class Pages:
 
     def __init__(self, site: Site) -> None:
         template(), policy()  # now: the package may be replaced while it is served
-        self._site = site
+        self._site, self._kept = site, KeptCache(site)
         self._of: tuple[Snapshot, bool, Kept] | None = None
         self._texts: dict[str | None, str] = {}  # by the person who looks: there are few
         self._bodies: dict[str | None, tuple[int | None, Encoded]] = {}
         self._lock = asyncio.Lock()
-        self._kept = NOTHING
-        self._with: object = None  # the proposals that it was read with: others read those too
 
     async def answer(self, request: Request, given: Mapping[str, str] = NONE) -> Response:
         """The page, or what the form's question is answered."""
         site, who = self._site, person_of(request.scope)
-        async with self._lock:  # who comes meanwhile waits for what is made anew, and takes no thread
-            snapshot = await site.latest()
-            if site.waiting_is_old() or self._with is not site.waiting:
-                self._kept = await run_in_threadpool(_kept, site)
-                self._with = site.waiting
-            kept = self._kept
-            if given:
-                told = (snapshot, given, site.stale_after, kept, who, site.commands)
-                return await run_in_threadpool(page_response, *told)
-            stale = is_stale(snapshot, site.stale_after)
-            now = (snapshot, stale, kept)
-            if self._of is None or self._of[0] is not snapshot or self._of[1:] != now[1:]:
+        kept, snapshot = await self._kept.now(), await site.latest()
+        if given:
+            told = (snapshot, given, site.stale_after, kept, who, site.commands)
+            return await run_in_threadpool(page_response, *told)
+        now, age = (snapshot, is_stale(snapshot, site.stale_after), kept), snapshot.age
+        seconds = None if age is None else int(age)
+        async with self._lock:  # who comes meanwhile waits for what is rendered, and takes no thread
+            if self._of is None or any(one is not other for one, other in zip(self._of, now, strict=True)):
                 self._of, self._texts, self._bodies = now, {}, {}
             if who not in self._texts:
-                words = (snapshot, NONE, stale, site.stale_after, kept, who, site.commands)
+                words = (snapshot, NONE, now[1], site.stale_after, kept, who, site.commands)
                 self._texts[who], _ = await run_in_threadpool(page_text, *words)
-            age = None if snapshot.age is None else int(snapshot.age)
-            if who not in self._bodies or self._bodies[who][0] != age:
-                self._bodies[who] = (age, Encoded(aged(self._texts[who], age).encode()))
+            if who not in self._bodies or self._bodies[who][0] != seconds:
+                text = aged(self._texts[who], seconds).encode()
+                made = Encoded(text, "text/html; charset=utf-8", _headers(), validate=False)
+                self._bodies[who] = (seconds, made)
             body = self._bodies[who][1]
-        return await body.response(request.headers, _headers(), "text/html; charset=utf-8", validate=False)
+        return await body.response(request.headers)
 
 
 def _headers() -> dict[str, str]:
@@ -92,17 +84,6 @@ def _headers() -> dict[str, str]:
 def is_stale(snapshot: Snapshot, stale_after: float) -> bool:
     """Whether nothing of it should be taken for the present."""
     return snapshot.age is not None and snapshot.age > stale_after
-
-
-def _kept(site: Site) -> Kept:
-    """What the store tells now; where it does not answer, the rest of the page is from before, and stays."""
-    fleet = site.snapshots.latest.fleet
-    if site.snapshots.latest.fleet_status is None or fleet is None:
-        return NOTHING
-    try:
-        return Kept(waiting_at(site), tuple(last_done(fleet, site.trusting, LAST)))
-    except (FleetHubError, OSError) as error:
-        return Kept(unread=str(error))
 
 
 def page_response(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,15 +18,13 @@ from markupsafe import Markup, escape
 from pydantic import ValidationError
 
 from fleethub.model.capacity import Answer, Fit
-from fleethub.model.dataclass import dataclass
-from fleethub.model.edit import Waiting
 from fleethub.model.errors import InputError
 from fleethub.model.fleet_status import FleetStatus, KeyStatus, NodeStatus
-from fleethub.model.history import Entry
 from fleethub.model.text import flat, gib, plural
 from fleethub.operations.inputs import CapacityInput
 from fleethub.operations.snapshots import Snapshot
 from fleethub.server.errors import Refusal, invalid
+from fleethub.server.kept import NOTHING, Kept
 from fleethub.server.reading import capacity_of
 from fleethub.server.site import looked
 from fleethub.views import picture
@@ -46,20 +44,6 @@ FITS = {
     Fit.EVICTS: ("bad", "evicts"),
     Fit.EXCEEDS: ("bad", "does not fit"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What the fleet's store tells: what agents proposed, what was done last (the latest first); or why that is not
-    known.
-    """
-
-    waiting: Sequence[Waiting] = ()
-    done: Sequence[Entry] = ()
-    unread: str = ""
-
-
-NOTHING = Kept()
 
 
 def page_text(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,7 +28,7 @@ from fleethub.server.answers import (
 )
 from fleethub.server.errors import Refusal
 from fleethub.server.metrics import KIND, metrics_text
-from fleethub.server.site import Site, age_of, looked, usable
+from fleethub.server.site import Site, age_of, asking, looked, usable
 from fleethub.views.capacity_data import answer_data, rank_data, report_data
 from fleethub.views.fleet_status import status_data
 from fleethub.views.log import entry_data
@@ -48,6 +50,7 @@ AGED = {"Age": {"description": "Seconds since the observation", "schema": {"type
 def reading(site: Site) -> APIRouter:
     """The routes of one fleet."""
     router = APIRouter(responses=GUARDED)
+    few = asking()
     answers: Errors = {200: {"model": FleetAnswer, "headers": AGED}, 304: {"description": "As the ETag says"}}
 
     @router.get("/api/fleet", responses={**answers, **BROKEN}, summary="The whole fleet")
@@ -80,13 +83,18 @@ def reading(site: Site) -> APIRouter:
         responses={200: {"model": HistoryAnswer}, **INVALID, **BROKEN},
         summary="What was done, and by whom",
     )
-    def history(
+    async def history(
         limit: Annotated[int, Query(ge=1, le=1000)] = 50, address: Annotated[str, Query(max_length=300)] = ""
     ) -> Response:
         """The latest first, bounded by `limit`; `address` leaves what concerns it."""
-        fleet = usable(site.snapshots.current()).fleet
+        fleet = (await site.good()).fleet
         assert fleet is not None
-        return site.response({"entries": [entry_data(one) for one in last_done(fleet, site.trusting, limit, address)]})
+
+        def done() -> list[dict[str, Any]]:
+            with site.store() as store:
+                return [entry_data(one) for one in last_done(store, Path(fleet.root), limit, address)]
+
+        return site.response({"entries": await run_sync(done, limiter=few)})
 
     @router.get(
         "/api/fleet/capacity",
@@ -116,8 +124,8 @@ def reading(site: Site) -> APIRouter:
 async def fleet_response(site: Site, request: Request) -> Response:
     """The answer of ``GET /api/fleet``; raises Refusal."""
     snapshot = await site.good()
-    headers = {"Cache-Control": "no-cache", **age_of(snapshot)}
-    return await site.encoded(snapshot).response(request.headers, headers, "application/json")
+    age = snapshot.age
+    return await site.encoded(snapshot).response(request.headers, None if age is None else int(age))
 
 
 def capacity_data(seen: LookResult, asked: CapacityInput) -> dict[str, Any]:

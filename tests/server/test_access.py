@@ -243,5 +243,5 @@ def test_a_path_forges_no_line_of_the_log(caplog: pytest.LogCaptureFixture) -> N
 
 def test_every_answer_has_the_headers() -> None:
     for answer in (served().get("/"), served().get("/", headers={"Host": "evil.example"})):
-        for name, value in ALWAYS.items():
+        for name, value in ((name.decode(), value.decode()) for name, value in ALWAYS):
             assert answer.headers[name] == value

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
+from typing import TypeVar
 
 import click
 import pytest
@@ -16,12 +19,15 @@ from fleethub.model.secret import Secret
 from fleethub.operations import proposals
 from fleethub.operations.edit import EditInput, propose
 from fleethub.operations.workplace import Workplace
+from fleethub.server import approving, kept
+from fleethub.server import site as site_module
 from fleethub.server.access import AccessPolicy
 from fleethub.server.site import Site
-from fleethub.stores.interface import StoreError
+from fleethub.stores.interface import Store, StoreError
 from tests.server.conftest import client_of
 from tests.support import Place
 
+T = TypeVar("T")
 EVA = "fhsk_" + "e" * 43
 PEOPLE = AccessPolicy(people={"eva": Secret(EVA)})
 AS_EVA = {"Authorization": f"Bearer {EVA}"}
@@ -133,3 +139,38 @@ def test_a_store_that_does_not_answer_takes_no_page_away(
     assert page.status_code == 200
     assert "the database does not answer" in page.text
     assert "Proposed by agents: nothing" not in page.text
+
+
+def test_a_store_that_hangs_holds_no_page_up(
+    client: TestClient, one: Waiting, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, asked, now, real = Event(), [], 0.0, proposals.waiting
+
+    def slow(store: Store) -> tuple[Waiting, ...]:
+        asked.append(now)
+        assert answers.wait(60)
+        return real(store)
+
+    monkeypatch.setattr(kept, "PATIENCE", 0.05)
+    for module in (approving, kept, site_module):
+        monkeypatch.setattr(module, "clock", lambda: now)
+    with client:
+        assert one.id in client.get("/", headers=AS_EVA).text
+        monkeypatch.setattr(proposals, "waiting", slow)
+        now = 29.0  # it is read again, and what was told just before stands in
+        assert all(one.id in client.get("/", headers=AS_EVA).text for _ in range(5))
+        now = 31.0
+        late = client.get("/", headers=AS_EVA)
+        assert late.status_code == 200
+        assert "has not answered yet" in late.text
+        assert one.id not in late.text
+        assert client.get("/api/fleet").status_code == 200
+        assert len(asked) == 1
+        answers.set()
+        assert one.id in until(lambda: one.id in (text := client.get("/", headers=AS_EVA).text) and text)
+
+
+def until(true: Callable[[], T]) -> T:
+    while not (found := true()):
+        pass
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,6 +73,25 @@ def test_it_is_encoded_once_for_each_look_and_zipped_for_who_asks(
     for given in (tag, plain.headers["etag"]):
         again = client.get("/api/fleet", headers={"Accept-Encoding": "gzip", "If-None-Match": given})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+
+
+def test_all_who_ask_in_one_turn_share_a_look_at_the_files_and_a_plan_of_what_changed(
+    site: Site, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    for name in ("changed", "current"):
+        real = getattr(site.snapshots, name)
+        monkeypatch.setattr(site.snapshots, name, lambda r=real, n=name: (done.append(n), r())[1])
+
+    async def turns() -> None:
+        await asyncio.gather(*(site.latest() for _ in range(20)))
+        assert done == ["changed"]
+        place.edit('owner = "Volta"', 'owner = "Nimbus"')
+        found = await asyncio.gather(*(site.latest() for _ in range(20)))
+        assert {one.fleet.nodes["a"].owner for one in found if one.fleet} == {"Nimbus"}
+        assert done.count("current") == 1
+
+    asyncio.run(turns())
 
 
 @pytest.mark.parametrize("path", ["/api/fleet", "/"])
