@@ -75,8 +75,7 @@ def run(asked: AuditInput) -> Outcome[Audit]:
         fleet = fleet_of(url, reading, vram)
         facts, refused = _servers(http, guard, fleet)
     except (LiteLLMError, HttpError, SecretError) as error:
-        hint = "" if isinstance(error, HttpError) else f"; its key is {asked.key}: --key REF names another"
-        raise AuditError(f"{url} cannot be audited: {error}{hint}") from None
+        raise AuditError(f"{url} cannot be audited: {error}{_what_to_do(error, asked.key)}") from None
     finally:
         http.close()
     unused = asked.unused_days * 86400
@@ -84,6 +83,14 @@ def run(asked: AuditInput) -> Outcome[Audit]:
     found = audit(query, "" if asked.key == MASTER else asked.key)
     wrong = any(f.severity is Severity.ERROR for f in found.findings)
     return Outcome(found, Exit.REFUSED if wrong else Exit.FINE, found.findings)
+
+
+def _what_to_do(error: Exception, key: str) -> str:
+    """About what cannot be the key's fault the key is not told of."""
+    status = error.status if isinstance(error, LiteLLMError) else 0
+    if isinstance(error, SecretError) or status in (401, 403):
+        return f"; its key is {key}: --key REF names another"
+    return "; is that the URL of a LiteLLM?" if status else ""
 
 
 def _servers(http: Http, guard: Guard, fleet: Fleet) -> tuple[Facts, dict[str, str]]:

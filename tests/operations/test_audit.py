@@ -69,10 +69,12 @@ def test_what_is_put_wrongly_is_answered_with_how_to_put_it(asked: AuditInput, s
 
 
 def test_a_proxy_that_cannot_be_read_is_not_called_well() -> None:
-    with pytest.raises(AuditError, match="cannot be audited"):
+    with pytest.raises(AuditError, match=r"cannot be audited: cannot connect [^;]+$"):
         run(AuditInput("http://127.0.0.1:9"))
     with LiteLLM(models=[deployment("one")], master_key="sk-other") as proxy:
         with pytest.raises(AuditError, match="--key REF names another"):
             run(AuditInput(proxy.url))
         with pytest.raises(AuditError, match="NOWHERE"):
             run(AuditInput(proxy.url, "env:NOWHERE"))
+    with Ollama() as other, pytest.raises(AuditError, match="HTTP 404; is that the URL of a LiteLLM"):
+        run(AuditInput(other.url))
