@@ -20,16 +20,19 @@ def status_text(fleet_status: FleetStatus, style: Style, now: str = "") -> str:
     earlier = any(f.code == "look.earlier" for f in fleet_status.findings)
     seen = f"; seen {_ago(fleet_status.at, now)}" if earlier else ""
     lines = [style("bold", f"{fleet_status.fleet}: {last}{seen}")]
-    lines += ["", style("bold", "Proxies"), *(f"  {p.name}: {proxy_line(p)}" for p in fleet_status.proxies)]
-    lines += ["", style("bold", "Backends"), *(f"  {b.name}: {backend_line(b)}" for b in fleet_status.backends)]
-    lines += ["", style("bold", "Nodes")]
+    for title, rows in (
+        ("Proxies", [f"  {p.name}: {proxy_line(p)}" for p in fleet_status.proxies]),
+        ("Backends", [f"  {b.name}: {backend_line(b)}" for b in fleet_status.backends]),
+    ):
+        lines += ["", style("bold", title), *rows] if rows else []
+    lines += ["", style("bold", "Nodes")] if fleet_status.nodes else []
     for node in fleet_status.nodes:
         runs = ", ".join(map(hop, node.runs)) if node.runs else _state(node.state, node.reason)
         runs += f" ({node.reason})" if node.runs and node.reason else ""
         owner = f" ({named(node.owner)})" if node.owner else ""
         left = "" if node.chain else ", no longer in the spec"
         lines.append(f"  {node.name}{owner}: {runs}{left}{_planned(node.change)}")
-    lines += ["", style("bold", "Keys")]
+    lines += ["", style("bold", "Keys")] if fleet_status.keys else []
     for key in fleet_status.keys:
         models = ", ".join(map(named, key.models)) if key.models is not None else _state(key.state, key.reason)
         beside = f"  ({', '.join(map(heard, key.beside))})" if key.beside else ""
