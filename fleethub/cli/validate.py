@@ -20,9 +20,9 @@ def cmd(options: dict[str, object]) -> None:
     def work() -> int:
         from fleethub.model.finding import Severity
         from fleethub.model.text import plural
-        from fleethub.operations.spec import open_fleet
+        from fleethub.operations.spec import nothing_applied, open_fleet
 
-        opened = open_fleet(out.path)
+        opened = open_fleet(out.path, lockfile=nothing_applied)
         fleet = opened.fleet
         found, code = opened.findings, Exit.FINE
         if fleet.checks:

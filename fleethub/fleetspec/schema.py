@@ -5,6 +5,7 @@ Everything about a single value is judged by it; what needs a second value is in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
@@ -58,24 +59,31 @@ class Spec(Table):
 
 def spec_model() -> type[Spec]:
     """``Spec`` with the tables and keys of every engine."""
-    return _with_engines(tuple(ENGINES.values()))
+    return _with_engines(tuple(ENGINES.values()), frozenset())
+
+
+def reading_model(doc: Mapping[str, Any]) -> type[Spec]:
+    """The same to read a document: what that has not is not made and compiled, which takes longer than to read it."""
+    return _with_engines(tuple(ENGINES.values()), frozenset(Spec.model_fields.keys() - doc.keys()))
 
 
 @cache
-def _with_engines(engines: tuple[Engine, ...]) -> type[Spec]:
-    tables: dict[str, Any] = {}
-    tags: dict[str, Any] = {}
-    for engine in engines:
-        name, title = engine.settings.engine, engine.settings.title
-        tag = f"Its tag on {title}; default: the route after its first /"
-        tables[name] = (_table(engine) | None, Field(None, description=f"The {title} server on it"))
-        tags[name] = (v.Line | None, Field(None, description=tag))
-    backend = create_model("BackendTable", __base__=BackendTable, __doc__=BackendTable.__doc__, **tables)
-    model = create_model("ModelTable", __base__=ModelTable, __doc__=ModelTable.__doc__, **tags)
-    groups: dict[str, Any] = {
-        "backends": (dict[v.Name, backend], Spec.model_fields["backends"]),
-        "models": (dict[v.Label, model], Spec.model_fields["models"]),
-    }
+def _with_engines(engines: tuple[Engine, ...], without: frozenset[str]) -> type[Spec]:
+    groups: dict[str, Any] = {name: (Any, Spec.model_fields[name]) for name in without}
+    if "backends" not in without:
+        tables: dict[str, Any] = {}
+        for engine in engines:
+            about = f"The {engine.settings.title} server on it"
+            tables[engine.settings.engine] = (_table(engine) | None, Field(None, description=about))
+        backend = create_model("BackendTable", __base__=BackendTable, __doc__=BackendTable.__doc__, **tables)
+        groups["backends"] = (dict[v.Name, backend], Spec.model_fields["backends"])
+    if "models" not in without:
+        tags: dict[str, Any] = {}
+        for engine in engines:
+            about = f"Its tag on {engine.settings.title}; default: the route after its first /"
+            tags[engine.settings.engine] = (v.Line | None, Field(None, description=about))
+        model = create_model("ModelTable", __base__=ModelTable, __doc__=ModelTable.__doc__, **tags)
+        groups["models"] = (dict[v.Label, model], Spec.model_fields["models"])
     return create_model("Spec", __base__=Spec, __doc__=Spec.__doc__, **groups)
 
 

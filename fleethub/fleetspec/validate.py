@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from fleethub.fleetspec import report
-from fleethub.fleetspec.schema import Spec, spec_model
+from fleethub.fleetspec.schema import Spec, reading_model, spec_model
 from fleethub.fleetspec.sources import Sources
 from fleethub.fleetspec.values import SECRET
 from fleethub.model.dataclass import dataclass
@@ -87,7 +87,7 @@ def validate(sources: Sources) -> Validated:
         take_out(path)
     for _ in range(ROUNDS):
         try:
-            return Validated(spec_model().model_validate(doc), tuple(findings), frozenset(tables))
+            return Validated(reading_model(doc).model_validate(doc), tuple(findings), frozenset(tables))
         except ValidationError as errors:
             for error in errors.errors(include_url=False, include_input=False):
                 path = real(error["loc"], sources)

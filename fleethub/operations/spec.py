@@ -69,6 +69,10 @@ def open_fleet(
     return OpenResult(fleet, rendered, findings, seen, loaded.written, loaded.texts)
 
 
+def nothing_applied(fleet: Fleet) -> None:
+    """The lockfile for who only judges a spec: which value a key has shows in no finding, and takes long to be read."""
+
+
 def same_memory(fleet: Fleet, lockfile: Lockfile | None) -> bool:
     """Whether the fleet was opened with what this lockfile remembers of its keys."""
     forgotten = replace(fleet, births={}, floors={}, kept={}, endings={})
@@ -77,13 +81,12 @@ def same_memory(fleet: Fleet, lockfile: Lockfile | None) -> bool:
 
 def remembering(fleet: Fleet, lockfile: Lockfile | None) -> Fleet:
     """The fleet with what the lockfile remembers of its keys; of renamed ones by their new names."""
+    if lockfile is None:
+        return fleet
     from fleethub.kinds.key import births, endings, floors, kept
     from fleethub.kinds.readdress import lockfile_after, renames_of
 
-    if lockfile is not None:
-        lockfile = lockfile_after(lockfile, renames_of(fleet, lockfile))
-    if lockfile is None:
-        return fleet
+    lockfile = lockfile_after(lockfile, renames_of(fleet, lockfile)) or lockfile
     return replace(
         fleet, births=births(lockfile), floors=floors(lockfile), kept=kept(lockfile), endings=endings(lockfile)
     )
