@@ -16,7 +16,7 @@ from fleethub.cli.tangleclaw_hook import install_hook, uninstall_hook
 from fleethub.model.exit import Exit
 
 if TYPE_CHECKING:
-    from fleethub.integrations.tangleclaw.operation import Access
+    from fleethub.integrations.tangleclaw.access import Access
     from fleethub.integrations.tangleclaw.result import TangleClawReport
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -154,11 +154,12 @@ def _run(
 
     def work() -> int:
         from fleethub.integrations.tangleclaw import operation as use
+        from fleethub.integrations.tangleclaw.access import access
         from fleethub.integrations.tangleclaw.shared_document import SharedDocumentError
         from fleethub.integrations.tangleclaw.view import report_data, report_text, summary_data
 
         try:
-            report = act(use, use.fleet_root(out.path), use.access(api, token, os.environ, ca))
+            report = act(use, use.fleet_root(out.path), access(api, token, os.environ, ca))
         except SharedDocumentError as error:
             raise click.ClickException(str(error)) from None
         code = Exit.FINE if report.fine else Exit.ERROR

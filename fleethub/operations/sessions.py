@@ -113,7 +113,8 @@ def publish(fleet: Fleet, lockfile: Lockfile | None, plan: Plan | None = None) -
     file as it is. ``plan``: of the fleet as it is now, where one was made.
     """
     from fleethub.atomic import replace as write_file
-    from fleethub.integrations.tangleclaw.operation import binding, notify
+    from fleethub.integrations.tangleclaw.access import binding
+    from fleethub.integrations.tangleclaw.operation import notify
     from fleethub.views.document import NAME, document, ours, same
 
     if lockfile is None or not _tells(fleet, lockfile, plan):

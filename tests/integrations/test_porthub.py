@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from fleethub.integrations.tangleclaw import operation as use
+from fleethub.integrations.tangleclaw.access import Access
 from fleethub.integrations.tangleclaw.client import Project as Known
-from fleethub.integrations.tangleclaw.operation import Access
 from fleethub.integrations.tangleclaw.ports import Leased, holder, leased
 from fleethub.testing.tangleclaw import Project, TangleClaw
 from tests.fleets import fleet

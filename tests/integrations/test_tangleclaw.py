@@ -12,12 +12,12 @@ import pytest
 
 from fleethub.integrations.tangleclaw import operation as use
 from fleethub.integrations.tangleclaw import rules
+from fleethub.integrations.tangleclaw.access import BASE, Access, Unusable, access
 from fleethub.integrations.tangleclaw.audience import GAP
-from fleethub.integrations.tangleclaw.operation import Access, Unusable
+from fleethub.integrations.tangleclaw.documents import description
 from fleethub.integrations.tangleclaw.projects import name_of
 from fleethub.integrations.tangleclaw.result import Binding, NotifyResult, StepOutcome, TangleClawReport
 from fleethub.integrations.tangleclaw.shared_document import SharedDocument, SharedDocumentError
-from fleethub.integrations.tangleclaw.steps import description
 from fleethub.model.secret import SecretRef
 from fleethub.testing.server import Record
 from fleethub.testing.tangleclaw import Group, Project, Rule, TangleClaw
@@ -311,13 +311,13 @@ def test_profiles_are_the_specs_and_not_taken_back_with_the_document(server: Tan
     (root / "fleet.toml").write_text(spec.text)
     stay = "the profiles of node sessions stay, with their key: fleethub release sessions, then fleethub apply"
     assert [stay in note for note in use.unregister_document(root, Access(server.url)).notes] == [True]
-    made = use.register_document(root, use.access(server.url, None, {"TANGLECLAW_HOME": "/srv/tc"}))
+    made = use.register_document(root, access(server.url, None, {"TANGLECLAW_HOME": "/srv/tc"}))
     told = [note for note in made.notes if "TANGLECLAW_HOME is /srv/tc here" in note]
     assert [note.partition(": ")[2] for note in told] == [
         'write target = "/srv/tc" in [nodes.sessions], or unset it if ~/.tangleclaw is right'
     ]
     (root / "fleet.toml").write_text(spec.table("nodes.sessions", target="/srv/tc").text)
-    seen = use.document_status(root, use.access(server.url, None, {"TANGLECLAW_HOME": "/srv/tc"}))
+    seen = use.document_status(root, access(server.url, None, {"TANGLECLAW_HOME": "/srv/tc"}))
     assert not any("TANGLECLAW_HOME" in note for note in seen.notes)
     assert any(stay in note for note in use.unregister_document(root, Access()).notes)
 
@@ -377,15 +377,15 @@ def test_a_record_that_cannot_be_read_is_said(root: Path) -> None:
 
 def test_the_environment_says_where_and_from_which_pane() -> None:
     environ = {"TANGLECLAW_API": "http://tc:3102/", "TANGLECLAW_PROJECT_ID": "7", "TANGLECLAW_LAUNCH_ID": "L1"}
-    assert use.access(None, None, environ) == Access(default="http://tc:3102", binding=PANE)
+    assert access(None, None, environ) == Access(default="http://tc:3102", binding=PANE)
     del environ["TANGLECLAW_LAUNCH_ID"]
-    assert use.access("http://x:1", "env:A", environ) == Access("http://x:1", SecretRef(("env:A",)), "http://tc:3102")
+    assert access("http://x:1", "env:A", environ) == Access("http://x:1", SecretRef(("env:A",)), "http://tc:3102")
 
 
 @pytest.mark.parametrize("base", ["", "localhost:3101", f"http://u:{TOKEN}@tc", f"http://tc/?{TOKEN}", "file:///x"])
 def test_a_wrong_url_is_said_without_what_it_holds(base: str) -> None:
     with pytest.raises(Unusable) as caught:
-        use.access(base, None, {})
+        access(base, None, {})
     assert "--api" in str(caught.value)
     assert TOKEN not in str(caught.value)
 
@@ -393,7 +393,7 @@ def test_a_wrong_url_is_said_without_what_it_holds(base: str) -> None:
 @pytest.mark.parametrize("token", ["", TOKEN, "env:", "env:A B", f"bearer:{TOKEN}"])
 def test_a_token_itself_is_refused_and_not_said(token: str) -> None:
     with pytest.raises(Unusable) as caught:
-        use.access(None, token, {})
+        access(None, token, {})
     assert "--token" in str(caught.value)
     assert TOKEN not in str(caught.value)
 
@@ -501,14 +501,14 @@ def test_its_own_settings_say_where_it_listens(tmp_path: Path) -> None:
         ({"serverPort": 3102, "httpsEnabled": True, "httpsCertPath": None}, "http://localhost:3102"),
         ({"serverPort": 3102, **secure}, "https://localhost:3102"),
         ({"serverPort": 3102, **secure, "ingressMode": "caddy"}, "http://localhost:3102"),
-        ({"serverPort": "3102"}, use.BASE),
-        ([], use.BASE),
+        ({"serverPort": "3102"}, BASE),
+        ([], BASE),
     )
     for config, base in rows:
         (home / "config.json").write_text(json.dumps(config))
-        assert use.access(None, None, {"HOME": str(tmp_path)}).local == base
+        assert access(None, None, {"HOME": str(tmp_path)}).local == base
     (home / "config.json").write_text('{"serverPort": 3199}')
-    assert use.access(None, None, {"TANGLECLAW_HOME": str(home)}).local == "http://localhost:3199"
+    assert access(None, None, {"TANGLECLAW_HOME": str(home)}).local == "http://localhost:3199"
 
 
 def test_a_certificate_of_its_own_is_named_and_remembered(root: Path, tmp_path: Path) -> None:

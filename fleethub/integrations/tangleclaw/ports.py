@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from fleethub.fleetspec import load
 from fleethub.integrations.tangleclaw import shared_document as kept
+from fleethub.integrations.tangleclaw.access import Access, connected
 from fleethub.integrations.tangleclaw.client import TangleClaw, TangleClawError
-from fleethub.integrations.tangleclaw.operation import Access, connected
+from fleethub.integrations.tangleclaw.log import Log
 from fleethub.integrations.tangleclaw.result import StepOutcome
 from fleethub.integrations.tangleclaw.shapes import PortLease, Project
-from fleethub.integrations.tangleclaw.steps import Log
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.fleet import Node

@@ -19,9 +19,9 @@ def name_of(root: Path, number: str) -> str | None:
 
 
 def _asked(root: Path, number: str) -> str | None:
+    from fleethub.integrations.tangleclaw.access import Access, Unusable, access, connected
     from fleethub.integrations.tangleclaw.client import TangleClawError
-    from fleethub.integrations.tangleclaw.operation import Access, Unusable, access, connected
-    from fleethub.integrations.tangleclaw.steps import Log
+    from fleethub.integrations.tangleclaw.log import Log
 
     mine = os.environ.get("TANGLECLAW_PROJECT_ID", "").strip() == number
     try:

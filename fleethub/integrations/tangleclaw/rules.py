@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from fleethub.integrations.tangleclaw import groups
 from fleethub.integrations.tangleclaw import shared_document as kept
-from fleethub.integrations.tangleclaw import steps
+from fleethub.integrations.tangleclaw.access import Access, connected
 from fleethub.integrations.tangleclaw.audience import Projects
 from fleethub.integrations.tangleclaw.client import TangleClaw
-from fleethub.integrations.tangleclaw.operation import Access, connected
+from fleethub.integrations.tangleclaw.log import Log
 from fleethub.integrations.tangleclaw.result import StepOutcome, StepResult, TangleClawReport
 
 MARK = "FleetHub:"  # by which its rule is found again
@@ -44,7 +45,7 @@ def uninstall(root: Path, access: Access, projects: Sequence[str]) -> TangleClaw
 def _each(root: Path, access: Access, projects: Sequence[str], content: str | None) -> TangleClawReport:
     before = kept.read(root / ".fleethub")
     base = access.base or access.default or (before.base if before else access.local)
-    log = steps.Log(base, root)
+    log = Log(base, root)
     with connected(log, access, before) as client:
         if client is not None:
             known = Projects(client)
@@ -55,7 +56,7 @@ def _each(root: Path, access: Access, projects: Sequence[str], content: str | No
 
 def _step(client: TangleClaw, asked: str, known: Projects, content: str | None) -> tuple[StepResult, bool]:
     step = f"rule {asked}"
-    number = steps.project(step, asked, known)
+    number = groups.project(step, asked, known)
     if isinstance(number, StepResult):
         return number, False
     ours = [rule for rule in client.rules(number) if rule.content.startswith(MARK)]
