@@ -31,6 +31,7 @@ _KEY = re.compile(
     r"|\b(?i:bearer|basic)\s+[\w.~+/=-]{8,}|\beyJ[\w-]{8,}\.[\w.-]+"  # headers, JSON Web Tokens
 )
 _DIRECT = re.compile(r"(.+)( via [\w.-]{1,130}| \([\w.-]{1,130}\))", re.DOTALL)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?(Z|\+00:00)?|\+00:00)")
 _PLAIN = re.compile(r"\.?\w[\w.:/@+-]{0,63}")
 
 
@@ -53,9 +54,10 @@ def span(seconds: float) -> str:
 
 
 def moment(at: str, minutes: bool = False) -> str:
-    """A moment of ours (ISO 8601 in UTC) for people, to the second or ``minutes``: ``2026-11-28T09:06:32+00:00``."""
-    whole = 16 if minutes else 19
-    return f"{at[:whole]}+00:00" if len(at) >= whole else at
+    """A moment (ISO 8601 in UTC) for people, to the second or ``minutes``: ``2026-11-28T09:06:32+00:00``. What is none
+    stays as it is.
+    """
+    return f"{at[: 16 if minutes else 19]}+00:00" if _MOMENT.fullmatch(at) else at
 
 
 def name_key(name: str) -> str:

@@ -12,7 +12,7 @@ from fleethub.model.address import Address
 from fleethub.model.capacity import Fit
 from fleethub.model.finding import Finding, Severity
 from fleethub.model.plan import MISSING, Action, Change, Drift, FieldChange, LeftAlone, Load, Plan
-from fleethub.model.text import gib, heard, named, plural
+from fleethub.model.text import gib, heard, moment, named, plural
 from fleethub.views.style import Style
 
 SIGNS = {
@@ -176,6 +176,9 @@ def _field(field: FieldChange) -> str:
 
 def _field_text(field: FieldChange) -> str:
     path = _path(field.path)
+    if field.path == ("expires",):  # of a key that was adopted it is as LiteLLM writes it
+        before, after = (moment(v) if isinstance(v, str) else v for v in (field.before, field.after))
+        field = replace(field, before=before, after=after)
     if isinstance(field.before, list) and isinstance(field.after, list) and field.path == ("models",):
         gone = [f"-{m}" for m in field.before if m not in field.after]
         new = [f"+{m}" for m in field.after if m not in field.before]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.model.text import bare, flat, heard, name_key, named, quoted, same_name, tame
+from fleethub.model.text import bare, flat, heard, moment, name_key, named, quoted, same_name, tame
 
 #: Every kind of character that somebody obeys or nobody sees.
 WILD = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0), *range(0x200B, 0x2010), *range(0x2028, 0x202F))))
@@ -125,3 +125,18 @@ def test_names_are_one_by_letters_and_digits(one: str, other: str, same: bool) -
 def test_a_name_is_its_own(text: str) -> None:
     assert same_name(text, text)
     assert name_key(text) == name_key(text.upper()) or "\u00df" in text.casefold() or not text.isascii()
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        ("2026-11-28T09:06:32.425+00:00", "2026-11-28T09:06:32+00:00"),
+        ("2026-11-28T09:06:32Z", "2026-11-28T09:06:32+00:00"),
+        ("2026-11-28T09:06:32", "2026-11-28T09:06:32+00:00"),
+        ("2026-11-28T11:06:32+02:00", "2026-11-28T11:06:32+02:00"),  # not ours
+        ("90d", "90d"),
+        ("", ""),
+    ],
+)
+def test_a_moment_is_written_one_way(at: str, says: str) -> None:
+    assert moment(at) == says

@@ -17,7 +17,7 @@ from fleethub.model.facts import KeyRow, Team
 from fleethub.model.fleet import Proxy
 from fleethub.model.observation import Locked, Resource, Seen
 from fleethub.model.secret import Derived, Kept
-from fleethub.model.text import heard
+from fleethub.model.text import heard, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ def never(seen: KeySeen) -> tuple[str, ...]:
 def beside(seen: KeySeen) -> tuple[str, ...]:
     """What a key has that the spec does not name, in words: ``expires 2026-12-27``, ``rpm_limit 11``, ``team t1``."""
     found = {name: value for name in POWER if (value := getattr(seen.attrs, name))} | dict(seen.telemetry.unmanaged)
-    return tuple(f"{name} {shown(value)}" for name, value in found.items())
+    return tuple(f"{name} {moment(shown(value))}" for name, value in found.items())
 
 
 def shown(value: Any) -> str:
