@@ -40,9 +40,9 @@ def _all(out: Out, about: str, limit: int) -> int:
     from fleethub.operations import history
     from fleethub.views.log import entry_data, log_text
 
-    address = history.meant(about) if about else ""
     with opened(out) as (store, root):
         found = history.entries(store, root)
+    address = history.meant(about, found) if about else ""
     found = history.about(found, address) if about else found
     shown = found[-limit:]
     out.text(log_text(shown, out.style, address))

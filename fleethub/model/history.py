@@ -49,12 +49,13 @@ class Entry:
 
     def concerns(self, address: str) -> bool:
         """Whether it is about an address: it changed there, failed, or waits."""
-        named = {
-            *self.changes,
-            *(where for where, _ in self.left),
-            *(step.rpartition("/")[0] for step, _ in self.failed),
-        }
-        return address in named
+        return address in self.addresses
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """All that it is about."""
+        steps = (step.rpartition("/")[0] for step, _ in self.failed)
+        return frozenset((*self.changes, *(where for where, _ in self.left), *steps))
 
 
 _TEXTS = ("action", "by", "says", "apply", "plan", "planned_by", "approved", "owner", "spec", "commit", "version")

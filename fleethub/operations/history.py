@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from fleethub import folders
 from fleethub.fleetspec import Loaded
 from fleethub.lockfile.errors import LockfileError
+from fleethub.model.address import CALLERS, PARTS
 from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import EditError
 from fleethub.model.errors import FleetHubError, SpecError
@@ -122,10 +123,20 @@ def last_done(store: Store, root: Path, most: int, address: str = "") -> list[En
     return list(reversed(about(found, address) if address else found))[:most]
 
 
-def meant(text: str) -> str:
-    """The address that is asked about; a bare name is a node's. Raises InputError for what is none."""
+def meant(text: str, found: Iterable[Entry]) -> str:
+    """The address that is asked about; a bare name is a caller's, else of what else has it in these entries. Raises
+    InputError for what is none.
+    """
     from fleethub.operations.show import address_of
 
+    if "." in text and text.partition(".")[0] in PARTS:
+        return str(address_of(text))
+    for kind in (*CALLERS, *(kind for kind in PARTS if kind not in CALLERS)):
+        ends = f".{text}"
+        for one in found:
+            for address in sorted(one.addresses):
+                if address.startswith(f"{kind}.") and address.endswith(ends) and address_of(address).alias == text:
+                    return address
     return str(address_of(text if "." in text else f"node.{text}"))
 
 

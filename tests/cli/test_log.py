@@ -62,6 +62,18 @@ def test_who_did_what_with_which_plan_and_spec(place: Place, tmp_path: Path) -> 
     assert MASTER not in place.run("log", "--full", code=0) + json.dumps(place.json("log", "show", "2"))
 
 
+def test_a_bare_name_is_whatever_has_it(proxy: LiteLLM, tmp_path: Path) -> None:
+    spec = fleet(proxy.url).models("one", "two").key("v1.2", models=["one"])
+    place = Place(tmp_path / "fleet", spec.table("consumers.web", model="one", file="key").text)
+    place.apply()
+    for name, address in (("web", "consumer.web"), ("v1.2", "key.main.v1.2"), ("key.main.web", "key.main.web")):
+        (line,) = [line for line in place.json("log", name) if line["type"] == "log"]
+        assert address in line["changes"]
+        assert "apply 1 " in place.run("log", name, code=0)
+    assert "Nothing that is kept is about node.zz." in place.run("log", "zz", code=0)
+    assert "is no address" in place.run("log", "key.x", code=Exit.ERROR)
+
+
 def test_what_is_left_is_told(place: Place) -> None:
     place.apply()
     place.edit('model = "one"\n', 'model = "two"\n')

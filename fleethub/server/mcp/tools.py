@@ -120,7 +120,7 @@ def _history(desk: Desk, asked: HistoryInput) -> dict[str, Any]:
     with desk.workplace() as workplace:
         found = history.entries(workplace.store, workplace.root)
     if asked.address is not None:
-        found = history.about(found, history.meant(asked.address))
+        found = history.about(found, history.meant(asked.address, found))
     return {"lines": [entry_data(one) for one in found[: -asked.last - 1 : -1]]}
 
 
