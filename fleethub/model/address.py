@@ -89,3 +89,9 @@ def successor(address: Address) -> Address | None:
 def turn(address: Address) -> int:
     """Which of the old places that are left it is, from 0: a later one has more."""
     return int(address.name.partition(WAS)[2] or 0)
+
+
+def caller_name(text: str) -> str:
+    """The name of a node or consumer, which may be named by its address, too."""
+    kind, _, name = text.partition(".")
+    return name if name and kind in CALLERS else text

@@ -9,6 +9,7 @@ from fleethub import folders
 from fleethub.fleetspec import load
 from fleethub.fleetspec.report import redacted
 from fleethub.kinds.node.merging import sample
+from fleethub.model.address import caller_name
 from fleethub.model.errors import InputError
 from fleethub.operations.spec import open_fleet
 
@@ -36,7 +37,7 @@ def node_texts(path: Path, name: str) -> Mapping[str, str]:
     """A node's files as they would be delivered, with ``(sensitive)`` for each secret; of one that is its operator's
     FleetHub's part. Raises InputError, SpecError.
     """
-    rendered = open_fleet(path).rendered
+    rendered, name = open_fleet(path).rendered, caller_name(name)
     if name not in rendered:
         raise InputError(
             f"no node is called {name!r}; there are: {', '.join(sorted(rendered)) or 'none'}", code="absent"

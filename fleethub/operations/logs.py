@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fleethub import nodetypes
 from fleethub.clients.host import HostError, Hosts
+from fleethub.model.address import caller_name
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError, InputError
 from fleethub.model.exit import Exit
@@ -34,7 +35,7 @@ class LogsResult:
 
 def run(workplace: Workplace, name: str, lines: int) -> Outcome[LogsResult]:
     """Read; raises InputError for a node that there is not or whose type has no logs, LogsError."""
-    node = workplace.fleet.nodes.get(name.removeprefix("node."))
+    node = workplace.fleet.nodes.get(caller_name(name))
     if node is None:
         there = ", ".join(sorted(workplace.fleet.nodes)) or "none"
         raise InputError(f"no node is called {name!r}; there are: {there}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fleethub import folders
 from fleethub.kinds.node.merging import sample
+from fleethub.model.address import caller_name
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.operations.outcome import Outcome
@@ -26,11 +27,12 @@ class RenderInput:
 def run(path: Path, asked: RenderInput) -> Outcome[tuple[Path, ...]]:
     """Write them, a folder for each node; returns what was written. Raises SpecError, InputError and OSError."""
     rendered = open_fleet(path).rendered
-    if asked.node is not None and asked.node not in rendered:
+    node = caller_name(asked.node) if asked.node is not None else None
+    if node is not None and node not in rendered:
         known = ", ".join(sorted(rendered)) or "none"
-        raise InputError(f"no node is called {asked.node!r}; there are: {known}")
+        raise InputError(f"no node is called {node!r}; there are: {known}")
     written = []
-    for name in [asked.node] if asked.node is not None else sorted(rendered):
+    for name in [node] if node is not None else sorted(rendered):
         folder = asked.folder / name
         if folders.exists(folder / ".fleethub"):
             raise InputError(f"{folder} is a living node's folder; render to another one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from fleethub.model.address import caller_name
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import InputError
 from fleethub.model.exit import Exit
@@ -49,12 +50,12 @@ def run(workplace: Workplace, asked: VerifyInput) -> Outcome[FleetVerification]:
     """
     if (refused := workplace.refused()) is not None:
         return Outcome(FleetVerification((), refused.findings, refused=True), plan_exit(refused), refused.findings)
-    fleet = workplace.fleet
-    unknown = [name for name in asked.nodes if name not in fleet.nodes]
+    fleet, named = workplace.fleet, tuple(map(caller_name, asked.nodes))
+    unknown = [name for name in named if name not in fleet.nodes]
     if unknown:
         listed = ", ".join(sorted(fleet.nodes)) or "none"
         raise InputError(f"no node is called {unknown[0]!r}; there are: {listed}")
-    nodes = [fleet.nodes[name] for name in dict.fromkeys(asked.nodes or fleet.nodes)]
+    nodes = [fleet.nodes[name] for name in dict.fromkeys(named or fleet.nodes)]
     from fleethub.kinds.key import values_by_key
     from fleethub.observing import now
     from fleethub.verifying.ask import Access, verify_node

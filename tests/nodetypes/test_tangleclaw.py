@@ -252,6 +252,7 @@ def test_the_real_file_of_this_account(tmp_path: Path, monkeypatch: pytest.Monke
         assert (folder / KEY).stat().st_mode & 0o777 == 0o600
         assert json.loads(file.read_text())["profiles"]["fleethub-local"]["keyRef"] == f"file:{target}/{KEY}"
         place.run("verify", code=0)
+        assert "1 node verified: 1 fine" in place.run("verify", "node.sessions", code=0)
         (folder / KEY).write_text("sk-somebody-elses-0123456789")
         said = place.run("verify")
         assert "sk-some" not in said
