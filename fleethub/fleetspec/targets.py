@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
+import stat
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -109,18 +111,43 @@ def _folder(text: str, root: Path) -> str:
         raise Refused("is no usable path", "write a path with /, without control characters")
     if text.startswith("~") or ".." in text.split("/"):
         raise outside
+    parts = _real(text, root)
+    if parts is None:
+        raise outside
+    if not parts or set(parts) & set(RESERVED):
+        raise Refused("must be a folder of the node's own", f"not the fleet's folder itself, nor {', '.join(RESERVED)}")
+    if any(part.startswith("-") for part in parts):
+        raise Refused("has a part that starts with -", "rename the folder")
+    return "/".join(parts)
+
+
+def _real(text: str, root: Path) -> tuple[str, ...] | None:
+    """The parts of a folder's path below the root (which is resolved), links followed; None: it is not below it."""
+    parts = tuple(part for part in text.split("/") if part not in ("", "."))
+    if not text.startswith("/") and not _linked(root, parts):
+        return parts
     try:
         path = (root / text).resolve()
     except (OSError, ValueError, RuntimeError):
         raise Refused("is no usable path") from None
-    if not path.is_relative_to(root):
-        raise outside
-    inside = path.relative_to(root)
-    if not inside.parts or set(inside.parts) & set(RESERVED):
-        raise Refused("must be a folder of the node's own", f"not the fleet's folder itself, nor {', '.join(RESERVED)}")
-    if any(part.startswith("-") for part in inside.parts):
-        raise Refused("has a part that starts with -", "rename the folder")
-    return inside.as_posix()
+    return path.relative_to(root).parts if path.is_relative_to(root) else None
+
+
+def _linked(root: Path, parts: Iterable[str]) -> bool:
+    """Whether a link, or what cannot be looked at, is on the way. Only what is below the root is looked at: a fleet has
+    many targets.
+    """
+    there = str(root)
+    try:
+        for part in parts:
+            there = f"{there}/{part}"
+            if stat.S_ISLNK(os.lstat(there).st_mode):
+                return True
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return False
 
 
 def host_of(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from fleethub.codec import said
+from fleethub.lockfile import written
 from fleethub.lockfile.errors import LockfileError
 from fleethub.lockfile.forms import LOCKFILE, decode_all, encode, encode_all
 from fleethub.lockfile.upgrade import upgraded
@@ -70,7 +71,7 @@ def load(text: str) -> Lockfile:
     from fleethub.lockfile.conflict import merge_conflict
 
     try:
-        raw = tomllib.loads(text)
+        raw = written.read(text) or tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         if conflict := merge_conflict(text):
             raise LockfileError(conflict) from error

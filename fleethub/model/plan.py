@@ -13,7 +13,7 @@ from fleethub.model.attributes import Attributes
 from fleethub.model.capacity import AdmissionVerdict, PlannedModel
 from fleethub.model.dataclass import dataclass
 from fleethub.model.finding import Finding
-from fleethub.model.observation import AnyLocked
+from fleethub.model.observation import AnyLocked, Observation
 
 
 class Action(StrEnum):
@@ -220,7 +220,8 @@ class Plan:
     """Everything an operator decides on. ``id`` digests spec, lockfile and what was observed of what changes.
 
     ``left_out``: what a plan of a part of the fleet does not touch though it would change; None: it is of the whole.
-    ``renamed``: records of the lockfile that an apply puts under another address first.
+    ``renamed``: records of the lockfile that an apply puts under another address first. ``observed``: what was seen of
+    each resource, wanted or last applied; of a plan that decides nothing, nothing.
     """
 
     id: str
@@ -244,6 +245,7 @@ class Plan:
     left_out: tuple[Address, ...] | None = None
     renamed: Mapping[Address, Address] = field(default_factory=dict)
     accepted: tuple[Accepted, ...] = ()
+    observed: Mapping[Address, Observation] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def doable(self) -> tuple[Change, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -171,11 +171,13 @@ class Workplace:
         renderer = Renderer(load_templates(self.root), load_schemas(self.root))
         return {node.name: renderer.render(fleet, node) for node in nodes}
 
-    def observations(self, held: HeldPlan) -> dict[Address, Observation]:
+    def observations(self, held: HeldPlan) -> Mapping[Address, Observation]:
         """What was seen of every resource, wanted or last applied."""
         from fleethub.kinds import KINDS
         from fleethub.planning import observed
 
+        if held.plan.observed:
+            return held.plan.observed
         lockfile = held.known
         locked = lockfile.resources if lockfile else {}
         context = ObserveContext(held.facts, self.resolver, lockfile.lineage if lockfile else "", self.fleet)

@@ -154,6 +154,7 @@ def make_plan(
         by_name=fleet.by_name,
         renamed=renamed,
         left_out=None if part.whole else tuple(c.address for c in every if c.address in left),
+        observed={a: item.have for a, item in items.items()},
     )
     return acknowledge(replace(plan, sentence=sentence(plan)), fleet, facts.at)
 

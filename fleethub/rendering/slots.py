@@ -39,14 +39,12 @@ class Opaque:
 
 def hide(value: object) -> object:
     """The value with every slot in it made opaque."""
-    if type(value) is str:  # most are
-        return value
     if isinstance(value, (SecretRef, Derived)):
         return Opaque(value)
-    if isinstance(value, dict):
-        return {key: hide(inner) for key, inner in value.items()}
+    if isinstance(value, dict):  # most of what is in it are texts, of which there are many in a fleet
+        return {key: inner if type(inner) is str else hide(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [hide(inner) for inner in value]
+        return [inner if type(inner) is str else hide(inner) for inner in value]
     return value
 
 

@@ -1,8 +1,51 @@
-"""Places of targets, compared as text."""
+"""Places of targets, compared as text, and folders, where links lead."""
 
 from __future__ import annotations
 
-from fleethub.fleetspec.targets import above, place_of
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fleethub.fleetspec.targets import RESERVED, Refused, above, normal, place_of
+
+NAMES = st.sampled_from(["a", "b", "out", "loop", "file", ".", "", "templates"])
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = (tmp_path / "fleet").resolve()
+    (root / "a/b/c").mkdir(parents=True)
+    (root / "file").touch()
+    for at, to in {"b": "a", "out": "..", "loop": "loop", "a/a": "b", "a/out": "../../fleet/a", "a/b/a": "none"}.items():
+        (root / at).symlink_to(to)
+    return root
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(text=PATHS, absolute=st.booleans())
+def test_a_folder_is_where_its_links_lead(root: Path, text: str, absolute: bool) -> None:
+    text = f"{root}/{text}" if absolute else text
+    wanted: str | None = None
+    with suppress(OSError, RuntimeError):
+        real = (root / text).resolve()
+        if real.is_relative_to(root) and real != root and not {*real.relative_to(root).parts} & {*RESERVED}:
+            wanted = str(real.relative_to(root))
+    try:
+        assert normal(text, root) == wanted
+    except Refused:
+        assert wanted is None
+
+
+def test_of_a_folder_only_its_own_parts_are_looked_at(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, lstat = list[str](), os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path: (asked.append(str(path)), lstat(path))[1])
+    assert normal("a/b/x/y", root) == "a/b/x/y"
+    assert asked == [f"{root}/a", f"{root}/a/b", f"{root}/a/b/x"]
 
 
 def test_the_folders_that_a_target_lies_in_come_in_their_order() -> None:
