@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-
-from fleethub.model.dataclass import dataclass
+from typing import NamedTuple
 
 #: Number of parts of an address of each kind, its kind included. Later dots belong to the last part.
 PARTS = {"node": 2, "consumer": 2, "backend": 2, "proxy": 2, "fleet": 2, "key": 3, "route": 3, "model": 3}
@@ -12,9 +11,11 @@ PARTS = {"node": 2, "consumer": 2, "backend": 2, "proxy": 2, "fleet": 2, "key": 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Address:
-    """A kind and a name. ``name`` of a key or route is ``<proxy>.<alias>``; an alias may hold dots."""
+class Address(NamedTuple):
+    """A kind and a name. ``name`` of a key or route is ``<proxy>.<alias>``; an alias may hold dots.
+
+    A tuple, for it is what nearly all is looked up by and sorted by: a plan of a thousand nodes does it 300,000 times.
+    """
 
     kind: str
     name: str

@@ -21,7 +21,8 @@ def root(tmp_path: Path) -> Path:
     root = (tmp_path / "fleet").resolve()
     (root / "a/b/c").mkdir(parents=True)
     (root / "file").touch()
-    for at, to in {"b": "a", "out": "..", "loop": "loop", "a/a": "b", "a/out": "../../fleet/a", "a/b/a": "none"}.items():
+    links = {"b": "a", "out": "..", "loop": "loop", "a/a": "b", "a/out": "../../fleet/a", "a/b/a": "none"}
+    for at, to in links.items():
         (root / at).symlink_to(to)
     return root
 
