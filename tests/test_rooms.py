@@ -118,7 +118,10 @@ HOMES = {
     "cel_expr_python": {"checks/language.py"},
     "dotenv": {"dotenv.py", "formats/dotenv.py", "testing/consumer.py"},
     "pyjson5": {"formats/json5.py"},
-    "fastapi": {"server/app.py", "server/approving.py", "server/page.py", "server/reading.py", "server/writing.py"},
+    "fastapi": {
+        *("server/app.py", "server/approving.py", "server/page.py", "server/placing.py", "server/reading.py"),
+        "server/writing.py",
+    },
     "psycopg": {"stores/pg_connection.py", "stores/pg_lock.py", "stores/postgres.py"},
     "obstore": {"stores/bucket.py"},
     "uvicorn": {"cli/serve.py", "cli/mcp.py", "server/bounded.py"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Literal, NamedTuple
 
 from fleethub.model.capacity import AdmissionVerdict
@@ -79,7 +80,8 @@ class LeftAlone:
 class Placing:
     """A proposal. ``backends``: the new list of each model that moves. ``least``: no placement that is as good needs
     fewer moves; None: not known. ``proved``: none is better, nor as good with fewer. ``exact``: a solver was asked.
-    ``solver``: why it was not, or not to its end; empty: it was not needed, or did.
+    ``solver``: why it was not, or not to its end; empty: it was not needed, or did. ``unobserved``: by their names why
+    backends were not read, which are judged by the spec and what was seen of them before.
     """
 
     moves: tuple[Move, ...]
@@ -93,3 +95,4 @@ class Placing:
     solver: str = ""
     left: tuple[LeftAlone, ...] = ()
     known: bool = True
+    unobserved: Mapping[str, str] = field(default_factory=dict)

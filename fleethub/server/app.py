@@ -18,6 +18,7 @@ from fleethub.server.approving import approving
 from fleethub.server.camel import CamelCase
 from fleethub.server.errors import BUG, Refusal, invalid, refusal_of
 from fleethub.server.page import Pages, page
+from fleethub.server.placing import placing
 from fleethub.server.reading import reading
 from fleethub.server.ready import Ready
 from fleethub.server.site import Site
@@ -44,6 +45,7 @@ def api(site: Site, policy: AccessPolicy | None = None, pages: Pages | None = No
         title="FleetHub", version=__version__, description=about, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.include_router(reading(site))
+    app.include_router(placing(site))
     app.include_router(writing(site))
     app.include_router(approving(site))
     app.include_router(page(pages or Pages(site)))

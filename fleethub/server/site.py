@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -43,6 +44,8 @@ class Site:
     commands: Commands = AS_WRITTEN
     _encoded: tuple[Snapshot, Encoded] | None = None
     waiting: tuple[float, tuple[Waiting, ...]] | None = None  # what agents proposed, and when that was read
+    placed: tuple[Snapshot, tuple[str, ...], dict[str, Any]] | None = None  # the last proposal, what it is of, drained
+    placing: Lock = field(default_factory=Lock)
     _same: asyncio.AbstractEventLoop | None = None  # in whose turn of now the files were found as the snapshot has them
     _anew: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -34,6 +34,10 @@ def placing_text(found: Placing, style: Style, full: bool = False) -> str:
         lines += ["", style("bold", "Sums, with the reserve"), *_some(_sums(found, style), full)]
     if found.left:
         lines += ["", style("bold", "Left as it is"), *_some((_left(one, style) for one in found.left), full)]
+    if found.unobserved:
+        title = "Not observed: judged by the spec, and by what was seen before"
+        silent = (f"  {style('warning', name)}: {why}" for name, why in sorted(found.unobserved.items()))
+        lines += ["", style("bold", title), *_some(silent, full)]
     if found.solver and not found.proved:
         lines += ["", style("dim", f"({found.solver})")]
     return "\n".join(lines)
@@ -46,13 +50,14 @@ def diff_text(diff: Iterable[str], style: Style) -> str:
 
 
 def placing_data(found: Placing, diff: Iterable[str] = ()) -> list[dict[str, Any]]:
-    """A line for each move, backend and thing left, then the diff; sizes in bytes."""
+    """A line for each move, backend, thing left and backend that was not read, then the diff; sizes in bytes."""
     lines = [{"type": "move", **asdict(move)} for move in found.moves]
     lines += [
         {"type": "backend", "backend": one.backend, "before": _sum_data(one.before), "after": _sum_data(one.after)}
         for one in found.sums
     ]
     lines += [{"type": "left", **asdict(one)} for one in found.left]
+    lines += [{"type": "unobserved", "backend": name, "why": why} for name, why in sorted(found.unobserved.items())]
     shown = list(diff)
     return [*lines, {"type": "diff", "lines": shown}] if shown else lines
 
@@ -66,6 +71,7 @@ def summary_data(found: Placing) -> dict[str, Any]:
         "least": found.least,
         "proved": found.proved,
         "solver": found.solver or None,
+        "unobserved": sorted(found.unobserved),
     }
 
 
@@ -73,7 +79,7 @@ def _headline(found: Placing) -> str:
     count = len(found.moves)
     if not count:
         if not any(found.after):
-            unknown = any(not one.model and not one.lacks for one in found.left)
+            unknown = found.unobserved or any(not one.model and not one.lacks for one in found.left)
             return "Nothing is to be moved" + (", of what is known." if unknown else ".")
         return "No move helps" + (": that is proved." if found.proved else ", of those that were tried.")
     if found.proved:

@@ -54,7 +54,7 @@ def test_what_is_written_keeps_comments_is_in_the_history_and_leaves_nothing_to_
     assert text.count('backends = ["gpu-2"]  # for now') == 1
     (line,) = map(json.loads, (place.folder / ".fleethub/history.ndjson").read_text().splitlines())
     assert (line["action"], line["address"]) == ("place", "fleet.monad")
-    assert "Nothing is to be moved." in place.run("place", code=0)
+    assert "Nothing is to be moved, of what is known." in place.run("place", code=0), "neither backend answers"
     assert "The spec says so already" in place.run("place", "--write", "--yes", code=0)
     assert "gpu-2: 14.0 GiB planned of 48.0 GiB (declared): fits" in place.run("plan")
 
@@ -92,10 +92,15 @@ def test_what_finds_no_room_ends_with_3_and_says_what_is_missing(place: Place) -
 
 def test_machines_read_each_move_sum_and_the_diff(place: Place) -> None:
     *lines, last = place.json("place")
-    assert [line["type"] for line in lines] == ["finding"] * (len(lines) - 4) + ["move", "backend", "backend", "diff"]
-    move = lines[-4]
+    assert [line["type"] for line in lines] == [
+        *["finding"] * (len(lines) - 6),
+        *("move", "backend", "backend", "unobserved", "unobserved", "diff"),
+    ]
+    move = lines[-6]
     assert (move["model"], move["source"], move["target"], move["bytes"]) == ("gpt-oss-20b", "gpu-1", "gpu-2", 14 * GIB)
-    assert lines[-3]["after"]["need"] == 38 * GIB
+    assert [(line["backend"], "refused" in line["why"]) for line in lines[-3:-1]] == [("gpu-1", True), ("gpu-2", True)]
+    assert last["unobserved"] == ["gpu-1", "gpu-2"]
+    assert lines[-5]["after"]["need"] == 38 * GIB
     assert (last["moves"], last["least"], last["proved"], last["exit"]) == (1, 1, True, 0)
     assert (last["before"]["broken"], last["after"]["broken"]) == (1, 0)
 

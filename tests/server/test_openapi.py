@@ -21,7 +21,7 @@ EXAMPLES = max(15, int(os.environ.get("FLEETHUB_EXAMPLES", "30")) // 10)
 ROUTES = {
     *("GET /api/fleet", "GET /api/fleet/capacity", "GET /api/fleet/plan", "GET /healthz", "GET /metrics"),
     *("POST /api/fleet/assign", "POST /api/fleet/nodes", "POST /api/fleet/release"),
-    *("GET /api/fleet/history", "GET /api/fleet/nodes/{name}"),
+    *("GET /api/fleet/history", "GET /api/fleet/nodes/{name}", "GET /api/fleet/place"),
     *("GET /api/fleet/proposals", "POST /api/fleet/proposals/{name}"),
 }
 
@@ -44,8 +44,8 @@ def test_it_says_where_a_token_is_asked_for(site: Site) -> None:
 
 
 #: Of each kind a row: readers alone with next to nothing, or all of it with all that schemathesis can think of.
-SOME = ["--phases", "fuzzing", "--max-examples", "2", "--include-method", "GET"], "Tested: 8"
-MANY = ["--max-examples", str(EXAMPLES)], "Tested: 12"
+SOME = ["--phases", "fuzzing", "--max-examples", "2", "--include-method", "GET"], "Tested: 9"
+MANY = ["--max-examples", str(EXAMPLES)], "Tested: 13"
 
 
 @pytest.mark.parametrize(("options", "says"), [SOME, pytest.param(*MANY, marks=pytest.mark.long)], ids=["some", "many"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
 from fleethub.model.placing import BackendSum, Placing
+from fleethub.placement.ask import unobserved
 from fleethub.placement.moves.bound import least_moves
 from fleethub.placement.moves.exact import TooLarge, solved
 from fleethub.placement.moves.formulation import LARGEST
@@ -26,12 +28,13 @@ def propose(fleet: Fleet, facts: Facts, drained: Collection[str] = (), exact: bo
     ``exact`` False: no solver is asked.
     """
     problem = Problem(fleet, facts, drained)
+    unread = {b.name: why for b in fleet.backends.values() if b.engine and (why := unobserved(b, facts))}
     first = State(problem, Judge(problem))
     found = Found(first)
     while True:  # what is found is where the next search begins, until none finds more: so a second run finds nothing
         better = _better(first, found.state, exact)
         if not any(better.state.standing) or not better.state.standing < found.state.standing:
-            return _placing(first, better)
+            return replace(_placing(first, better), unobserved=unread)
         found = better
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleethub.server.answers import Answered, FindingAnswer, Observation
+from fleethub.server.answers import Answered, FindingAnswer
 
 
 class ProposalAnswer(Answered):
@@ -87,26 +87,3 @@ class WhyAnswer(Answered):
     change: dict[str, Any] | None
     findings: list[FindingAnswer]
     unknown: str | None
-
-
-class RankAnswer(Answered):
-    """One backend for a model: whether it fits there, and how many bytes are left (negative: missing)."""
-
-    backend: str
-    fit: str
-    headroom: int | None
-    reason: str | None
-    unobserved: str | None
-    model: dict[str, Any]
-
-
-class PlaceAnswer(Answered):
-    """For a model its backends, the best first (``places``). Else a ``proposal`` for the whole fleet, of which nothing
-    is written: moves, sums, what is left and the spec's diff, by ``type``; ``summary`` counts what is wrong before
-    and after.
-    """
-
-    observation: Observation
-    places: list[RankAnswer] | None = None
-    proposal: list[dict[str, Any]] | None = None
-    summary: dict[str, Any] | None = None

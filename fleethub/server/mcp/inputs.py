@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fleethub.operations.inputs import CapacityInput, Label, Name
+from fleethub.operations.inputs import Label, Name
 
 
 class Nothing(BaseModel):
@@ -27,14 +27,6 @@ class FleetInput(SeenInput):
     node: Annotated[Name | None, Field(description="Only this node.")] = None
     owner: Annotated[Label | None, Field(description="Only nodes of this owner.")] = None
     backend: Annotated[Name | None, Field(description="Only this backend.")] = None
-
-
-class PlaceInput(CapacityInput):
-    """Where one model could go; without a model, where all of the fleet should lie."""
-
-    model: Annotated[Label | None, Field(description="an alias, an installed tag, or any name with params")] = None
-    backend: None = None
-    drain: Annotated[tuple[Name, ...], Field(max_length=64, description="Without model: backends to be emptied.")] = ()
 
 
 class VerifyNodesInput(Nothing):

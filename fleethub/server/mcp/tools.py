@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from fleethub.model.dataclass import dataclass
 from fleethub.model.edit import Proposal, Waiting
 from fleethub.operations import history, proposals, reasons
-from fleethub.operations import place as placing
 from fleethub.operations import verify as verifying
 from fleethub.operations.inputs import AssignInput, CapacityInput, NodeInput, RegisterInput, ReleaseInput
 from fleethub.server.answers import (
@@ -27,7 +26,6 @@ from fleethub.server.answers import (
 from fleethub.server.errors import Refusal
 from fleethub.server.mcp.answers import (
     HistoryAnswer,
-    PlaceAnswer,
     ProposalAnswer,
     ProposalsAnswer,
     VerifyAnswer,
@@ -38,16 +36,15 @@ from fleethub.server.mcp.inputs import (
     FleetInput,
     HistoryInput,
     Nothing,
-    PlaceInput,
     SeenInput,
     VerifyNodesInput,
     WhyInput,
 )
+from fleethub.server.placing import PlaceAnswer, PlaceInput, place_data
 from fleethub.server.reading import capacity_data
 from fleethub.server.site import looked
 from fleethub.verifying.view import verify_data
 from fleethub.views.log import entry_data
-from fleethub.views.place import placing_data, summary_data
 from fleethub.views.reasons import why_data
 
 
@@ -91,18 +88,7 @@ def _capacity(desk: Desk, asked: CapacityInput) -> dict[str, Any]:
 
 
 def _place(desk: Desk, asked: PlaceInput) -> dict[str, Any]:
-    if asked.model is not None:
-        if asked.drain:
-            raise Refusal("QUESTION", "drain is about the whole fleet: leave out model")
-        return _capacity(desk, CapacityInput.model_validate(asked.model_dump(exclude={"drain"}, exclude_none=True)))
-    seen = desk.seen()
-    there = looked(seen)
-    if unknown := [name for name in asked.drain if name not in there.fleet.backends]:
-        raise Refusal("NOT_FOUND", f"no backend is called {unknown[0]!r}", known=sorted(there.fleet.backends))
-    done = placing.shown(desk.site.path, there, placing.PlaceInput(tuple(asked.drain)))
-    found = done.data.placing
-    body = {"proposal": placing_data(found, done.data.diff), "summary": {"exit": int(done.exit), **summary_data(found)}}
-    return {"observation": observation(seen, desk.site.stale_after), **body}
+    return place_data(desk.site, desk.seen(), asked)
 
 
 def _plan(desk: Desk, asked: SeenInput) -> dict[str, Any]:
