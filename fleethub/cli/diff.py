@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from fleethub.cli.output import Out, guarded
+from fleethub.cli.serials import SERIAL
 
 
 @click.command()
-@click.argument("first", metavar="SERIAL", type=click.IntRange(0), required=False)
-@click.argument("last", metavar="[SERIAL]", type=click.IntRange(0), required=False)
+@click.argument("first", metavar="SERIAL", type=SERIAL, required=False)
+@click.argument("last", metavar="[SERIAL]", type=SERIAL, required=False)
 @click.option("--full", is_flag=True, help="Show a unified diff of the spec too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when something differs.")
 @click.option(

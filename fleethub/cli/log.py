@@ -12,6 +12,7 @@ import click
 
 from fleethub.cli.completion import addresses
 from fleethub.cli.output import Out, guarded
+from fleethub.cli.serials import SERIAL
 
 if TYPE_CHECKING:
     from fleethub.stores.interface import Store
@@ -60,7 +61,7 @@ def _one(out: Out, serial: str, full: bool) -> int:
     from fleethub.views.log import entry_data, entry_text, spec_lines
     from fleethub.views.style import seen
 
-    if not serial.isdecimal():
+    if not serial.isdecimal() or len(serial) > len(str(SERIAL.max)):
         raise click.UsageError(f"{serial!r} is no serial: fleethub log shows them (apply 12)")
     with opened(out) as (store, _):
         made, lockfile = history.of_serial(store, int(serial))

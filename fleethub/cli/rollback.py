@@ -9,11 +9,12 @@ import click
 from fleethub.cli.options import allowing
 from fleethub.cli.output import Out, guarded
 from fleethub.cli.running import ended_in_order, progress
+from fleethub.cli.serials import SERIAL
 from fleethub.model.exit import Exit, worst
 
 
 @click.command()
-@click.argument("serial", type=click.IntRange(1))
+@click.argument("serial", type=SERIAL)
 @click.option("--auto-approve", "-y", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Show what it would do, and write nothing.")
 @click.option("--full", is_flag=True, help="Show unified diffs of the nodes' files too.")

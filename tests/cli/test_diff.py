@@ -100,6 +100,8 @@ def test_a_serial_that_is_not_kept_and_a_spec_that_is_not_are_said(spec: Spec, t
     for kept_spec in (place.folder / ".fleethub/specs").iterdir():
         kept_spec.unlink()
     assert "(the spec of apply 1 is not kept here" in place.run("diff", "0", code=0)
+    for words in (("diff",), ("rollback",), ("state", "restore"), ("log", "show")):
+        assert "9" * 400 in place.run(*words, "9" * 400, code=Exit.ERROR).replace("\n", "")
     assert "is not a valid integer" in place.run("diff", "x", code=Exit.ERROR)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fleethub.cli.output import Out, guarded
+from fleethub.cli.serials import SERIAL
 from fleethub.cli.state.common import agreed, ended
 from fleethub.model.exit import Exit
 
@@ -34,7 +35,7 @@ def backups_(options: dict[str, object]) -> None:
 
 
 @click.command("restore")
-@click.argument("serial", type=click.IntRange(0))
+@click.argument("serial", type=SERIAL)
 @click.option("--apply", "apply_", default="", metavar="ID", help="Of two applies that reached this serial, which one.")
 @click.option("--yes", "-y", is_flag=True, help="Write without asking.")
 @click.pass_obj
