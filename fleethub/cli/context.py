@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fleethub.cli.session_start import FORMATS, Asked, tell
+from fleethub.cli.session_start import FORMATS, ContextInput, tell
 
 
 @click.command()
@@ -21,4 +21,4 @@ def cmd(options: dict[str, Any], form: str) -> None:
     What is one's own is told by FLEETHUB_PROJECT, TANGLECLAW_PROJECT_ID, .tangleclaw/project.json and the names of the
     working directory, compared with nodes' names, owners, projects and labels. Exits 0 always.
     """
-    tell(Asked(options["folder"], form, bool(options.get("json"))))
+    tell(ContextInput(options["folder"], form, bool(options.get("json"))))

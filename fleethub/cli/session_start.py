@@ -27,7 +27,7 @@ from fleethub.views.style import escaped
 FORMATS = ["text", "markdown", "claude-hook"]
 
 
-class Asked(NamedTuple):
+class ContextInput(NamedTuple):
     """What a session asks for: of which fleet (None: of all that are known), in which form, for machines or people."""
 
     folder: str | None = None
@@ -35,7 +35,7 @@ class Asked(NamedTuple):
     as_json: bool = False
 
 
-def asked(words: Sequence[str]) -> Asked | None:
+def asked(words: Sequence[str]) -> ContextInput | None:
     """A command line that click would take for ``context`` with these options. None for any other: those that are
     rarer, and all that is wrong, are left to click.
     """
@@ -50,10 +50,12 @@ def asked(words: Sequence[str]) -> Asked | None:
             found[word] = left.pop(0)
         else:
             return None
-    return Asked(found.get("-C"), found.get("--format", FORMATS[0]), "--json" in found) if "context" in found else None
+    if "context" not in found:
+        return None
+    return ContextInput(found.get("-C"), found.get("--format", FORMATS[0]), "--json" in found)
 
 
-def tell(what: Asked) -> None:
+def tell(what: ContextInput) -> None:
     """Print it."""
     try:
         place = here()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fleethub.cli.context as by_click
 from fleethub.cli.group import cli
-from fleethub.cli.session_start import FORMATS, Asked, asked
+from fleethub.cli.session_start import FORMATS, ContextInput, asked
 
 WORDS = [
     "context",
@@ -31,7 +31,7 @@ WORDS = [
 
 @given(st.lists(st.sampled_from(WORDS), max_size=6))
 def test_what_is_asked_for_is_what_click_takes_it_for(words: list[str]) -> None:
-    told: list[Asked] = []
+    told: list[ContextInput] = []
     with pytest.MonkeyPatch.context() as patch, suppress(click.ClickException):
         patch.setattr(by_click, "tell", told.append)
         cli(args=words, prog_name="fleethub", standalone_mode=False, obj={})
@@ -41,10 +41,10 @@ def test_what_is_asked_for_is_what_click_takes_it_for(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        ("context", Asked()),
-        ("-C there context", Asked("there")),
-        ("context --format claude-hook", Asked(None, "claude-hook")),
-        ("--json context -C there", Asked("there", "text", True)),
+        ("context", ContextInput()),
+        ("-C there context", ContextInput("there")),
+        ("context --format claude-hook", ContextInput(None, "claude-hook")),
+        ("--json context -C there", ContextInput("there", "text", True)),
         ("context --format json", None),
         ("--format text context", None),
         ("-C context", None),
@@ -53,5 +53,5 @@ def test_what_is_asked_for_is_what_click_takes_it_for(words: list[str]) -> None:
         ("context -C", None),
     ],
 )
-def test_the_common_ways_to_ask_need_no_click(words: str, what: Asked | None) -> None:
+def test_the_common_ways_to_ask_need_no_click(words: str, what: ContextInput | None) -> None:
     assert asked(words.split()) == what
