@@ -21,16 +21,16 @@ WORDS = {
     "stop": "is ended by",
     "project": "project of its containers",
     "base_url": "URL",
-    "given_at": "was handed over at",
     "pulled": "was downloaded by FleetHub",
     "num_ctx": "context",
 }
 #: Attributes that are told by what they mean, or alone where something is wrong with them.
-APART = ("files", "value", "given", "marked", "activated", "replaces", "generation", "blocked")
+APART = ("files", "value", "given", "marked", "activated", "replaces", "generation", "blocked", "given_at")
 #: What is seen beside attributes -> the words before it.
 BESIDE = {
     "activated": "runs with what was applied since",
     "has": "has had it since",
+    "given_at": "was handed over at",
     "spend": "has spent",
     "spent": "",
     "barred": "",
@@ -63,6 +63,7 @@ def resource_lines(data: Mapping[str, Any], style: Style) -> list[str]:
     lines += _attributes(sides, style)
     lines += [style("warning", line) for line in _apart(sides)]
     telemetry = dict(observed.get("telemetry") or {})
+    telemetry["given_at"] = sides["there"].get("given_at")
     if data["address"].startswith("consumer.") and (since := telemetry.pop("activated", None)):
         telemetry["has"] = since  # nobody here knows its process
     beside = [text for text in _beside(telemetry) if text]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fleethub.kinds.consumer.attributes import SinkAttrs, SinkTelemetry
 from fleethub.kinds.key.attributes import KeyAttrs, KeyTelemetry
 from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs, NodeTelemetry
 from fleethub.kinds.route.attributes import DeploymentAttrs, RouteAttrs, RouteTelemetry
@@ -86,6 +87,14 @@ def test_of_a_key_what_takes_its_power_or_is_beside_the_spec_is_said() -> None:
         "has, and the spec does not say, tpm_limit 7",
     ):
         assert f"\n  {line}" in text, line
+
+
+def test_of_a_sink_it_is_said_when_it_got_its_key() -> None:
+    attrs = SinkAttrs(("one",), value="fp1:a", given="fp1:b", base_url="http://llm/v1", command=("put", "{models}"))
+    text = shown(consumer("a"), attrs, Seen(replace(attrs, given_at=AT, value="fp1:o"), AT, SinkTelemetry(read=True)))
+    assert "\n  URL: http://llm/v1\n" in text
+    assert '\n  command: put, "{models}"\n' in text
+    assert text.endswith(f"its value is not the one that was applied\n  was handed over at {AT}")
 
 
 def test_a_route_has_its_deployments_in_words() -> None:
