@@ -267,7 +267,9 @@ def check_nodes(context: CheckContext, nodes: list[MergedNode]) -> Iterator[Find
                 message = f"nodes {other} and {one.name} have the same target"
                 hint = "use {name} in it, or write one target for each"
                 if check.kind is not None and place == check.kind.home:
-                    hint = "one block has all of its models there"
+                    hint = (
+                        'one block has all of its models there; another key goes by file = "key" in a block of its own'
+                    )
                 yield check.finding("target.duplicate", message, ("target",), hint)
             outer = (targets[folder] for folder in above(place) if folder in targets)
             if near := nested.get(place) or next(outer, None):

@@ -20,8 +20,10 @@ from mcp_types.version import is_version_at_least
 from pydantic import ValidationError
 
 from fleethub.model.edit import Waiting
+from fleethub.model.errors import FleetHubError
 from fleethub.model.text import flat, named
 from fleethub.server.answers import plan_summary
+from fleethub.server.errors import Refusal
 from fleethub.server.mcp.desk import Desk
 from fleethub.server.mcp.quoted import quoted
 from fleethub.views.proposals import by_force
@@ -49,10 +51,13 @@ LATE, SILENT = "no answer came in time, so that nobody's yes counts", "nobody sa
 async def to_ask(context: Any, desk: Desk, done: types.CallToolResult) -> Waiting | None:
     """The proposal that a call made, where a person is to be asked for it through this client."""
     name = (done.structured_content or {}).get("id")
-    if name is None or not _can_ask(context) or not await run_sync(desk.elicits):
+    if name is None or not _can_ask(context):
         return None
-    one = await run_sync(desk.waiting, name)
-    return one if one.plan else None  # without one there is nothing to compare a yes with
+    try:
+        one = await run_sync(desk.waiting, name) if await run_sync(desk.elicits) else None
+    except (FleetHubError, Refusal, OSError):  # the proposal is made: what is in the way now is told to who decides it
+        return None
+    return one if one is not None and one.plan else None  # without a plan there is nothing to compare a yes with
 
 
 def ends(context: Any) -> bool:
