@@ -13,7 +13,7 @@ from fleethub.model.text import gib, markdown, named, plural
 from fleethub.views.data import change_data
 from fleethub.views.log import entry_data, entry_head
 from fleethub.views.plan import changes_lines
-from fleethub.views.plan_markdown import within
+from fleethub.views.plan_markdown import marker, within
 from fleethub.views.state import head, head_data
 from fleethub.views.style import Style
 
@@ -32,7 +32,8 @@ def diff_markdown(made: StateDiff, full: bool = False, most: int | None = None) 
     """The same as a comment, details folded; ``most``: bytes."""
     sign = "➖" if made.same else "📝"
     fleet, first, last = markdown(made.after.fleet), made.before.serial, made.after.serial
-    text = f"### {sign} fleethub diff: {fleet}, {first} → {last}\n\n{markdown(sentence(made))}"
+    title = f"### {sign} fleethub diff: {fleet}, {first} → {last}"
+    text = f"{marker(made.after.fleet, 'fleethub diff')}\n{title}\n\n{markdown(sentence(made))}"
     notes = [("Notes", [f"  {note}" for note in made.notes])] if made.notes else []
     return within(text, [*_sections(made, Style(), full), *notes], most, "fleethub diff")
 

@@ -22,16 +22,16 @@ ACTIONS = (
 )
 
 
-def marker(plan: Plan) -> str:
+def marker(fleet: str, command: str = "fleethub plan") -> str:
     """The comment's first line, by which the next run finds the comment that it is to replace."""
-    return f"<!-- fleethub plan {re.sub(r'[^a-z0-9-]', '', plan.fleet)} -->"
+    return f"<!-- {command} {re.sub(r'[^a-z0-9-]', '', fleet)} -->"
 
 
 def plan_markdown(plan: Plan, full: bool = False, most: int | None = None) -> str:
     """The plan; ``most`` bytes (UTF-8) at most, from the end of its details what is too much is left out, and said."""
     errors = [f for f in plan.findings if f.severity is Severity.ERROR]
     sign = "❌" if errors or plan.fatal else "➖" if not plan.changes else "📝"
-    head = [marker(plan), f"### {sign} fleethub plan: {markdown(plan.fleet)}", "", markdown(plan.sentence), ""]
+    head = [marker(plan.fleet), f"### {sign} fleethub plan: {markdown(plan.fleet)}", "", markdown(plan.sentence), ""]
     counts = {action: sum(c.action is action for c in plan.changes) for action, _ in ACTIONS}
     if plan.changes:
         named = [(word, counts[action]) for action, word in ACTIONS if counts[action]]

@@ -83,7 +83,7 @@ def test_what_applies_changed_is_told_with_who_did_it(
         assert "  - node.a  → apply 3 by " in text
         assert "\n  -[nodes.a]\n" in text
         comment = place.run("diff", "1", "--format", "markdown", "--max-bytes", "1000", code=0)
-        assert comment.startswith("### 📝 fleethub diff: monad, 1 → 3\n")
+        assert comment.startswith("<!-- fleethub diff monad -->\n### 📝 fleethub diff: monad, 1 → 3\n")
         assert len(comment.encode()) <= 1001
         assert json.loads(place.run("diff", "1", "--format", "json", code=0).splitlines()[-1])["changes"] == 4
         assert SEED not in text + comment

@@ -25,7 +25,7 @@ BIG = Plan(
 def test_it_is_never_larger_than_it_may_be_and_says_what_is_left_out(most: int) -> None:
     text = plan_markdown(BIG, most=most)
     assert len(text.encode()) <= most
-    assert text.startswith(f"{marker(BIG)}\n### ❌ fleethub plan: monad\n\nCreates 300 keys.")
+    assert text.startswith(f"{marker(BIG.fleet)}\n### ❌ fleethub plan: monad\n\nCreates 300 keys.")
     assert "left out" in text
     assert text.count("<details>") == text.count("</details>")
     assert text.count("```") % 2 == 0
@@ -52,5 +52,5 @@ def test_what_others_named_is_no_markup() -> None:
 def test_nothing_to_do_is_short() -> None:
     assert (
         plan_markdown(Plan("1", "monad", "Nothing to do."))
-        == f"{marker(BIG)}\n### ➖ fleethub plan: monad\n\nNothing to do.\n"
+        == f"{marker(BIG.fleet)}\n### ➖ fleethub plan: monad\n\nNothing to do.\n"
     )
