@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fleethub.fleetspec import load
+from fleethub.kinds import KINDS
 from fleethub.model.facts import Facts
 from fleethub.model.observation import Applied, Lockfile
 from fleethub.operations.sessions import publish
@@ -32,6 +34,20 @@ def test_a_plan_goes_on_where_nothing_can_be_kept_and_observe_says_so(place: Pla
     assert "error: " in out
     assert ".fleethub" in out
     assert "Traceback" not in out
+
+
+def test_what_a_plan_saw_is_what_sessions_are_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each resource once: of a thousand nodes a second time costs as much as reading them."""
+    place.apply()
+    seen, kinds = Counter[str](), {*KINDS.values()}
+    for kind in kinds:
+        monkeypatch.setattr(
+            kind, "observe", lambda a, *rest, look=kind.observe: (seen.update([str(a)]), look(a, *rest))[1]
+        )
+    place.run("plan", code=0)
+    assert {"node.volta", "key.main.volta"} <= seen.keys()
+    assert {*seen.values()} == {1}
+    assert '"state":"there"' in (place.folder / ".fleethub/cache/status.json").read_text()
 
 
 def test_the_document_is_written_of_the_applied_spec_alone(place: Place) -> None:
