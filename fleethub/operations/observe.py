@@ -16,7 +16,7 @@ from fleethub.operations.notify import seen_events, tell
 from fleethub.operations.offline import commit_facts
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
-from fleethub.operations.sessions import keep, publish, refused
+from fleethub.operations.sessions import publish, told
 from fleethub.operations.workplace import Workplace
 
 
@@ -35,15 +35,16 @@ def run(workplace: Workplace, facts: bool = False) -> Outcome[ObserveResult]:
     """
     held = read_and_plan(workplace, PlanInput(only_look=True))
     plan = held.plan
-    if plan.fatal:
-        refused(workplace.root, plan)
-        return Outcome(ObserveResult(None), plan_exit(plan), plan.findings)
     fleet_status = workplace.fleet_status(held)
-    keep(fleet_status, held.stamps, workplace.store)
+    why = told(workplace, held, fleet_status)
+    if plan.fatal:
+        return Outcome(ObserveResult(None), plan_exit(plan), plan.findings)
     lockfile = workplace.store.read().lockfile  # once more: an apply may have ended while the fleet was read
     if lockfile is not None and lockfile == held.lockfile and not plan.changes:
         lockfile = _asked_no_more(lockfile, plan)
     notes = (*publish(workplace.fleet, lockfile), *_listed(workplace.root))
+    if why:
+        notes += ("sessions are still told what was seen before: what this account sees is less",)
     notes += tell(workplace, fleet_status.at, seen_events(fleet_status))
     if facts:
         where = commit_facts(workplace.fleet, held.facts).relative_to(workplace.root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,27 +57,54 @@ def _last(store: Store, status: FleetStatus) -> list[Entry]:
 def remember(workplace: Workplace, held: HeldPlan) -> None:
     """Keep the summary of a plan that was made anyway; a folder that cannot be written to is left alone.
 
-    Who has no master key sees less than there is: what an observation with it saw stays what sessions are told.
+    What somebody saw who may see more stays what sessions are told.
+    """
+    status = workplace.fleet_status(held)
+    if held.plan.fatal or not sees_less(workplace, status):
+        with suppress(OSError):
+            told(workplace, held, status)
+
+
+def told(workplace: Workplace, held: HeldPlan, status: FleetStatus) -> tuple[str, ...]:
+    """Keep what a look saw. Of one that saw less than is known, or nothing, only why: sessions go on with what was seen
+    before, and its age. Returns why, where it is so. Raises OSError.
+    """
+    from fleethub.state.session_summary import refuse
+    from fleethub.views.session_summary import told as line
+
+    if held.plan.fatal:
+        why = tuple(line(f) for f in held.plan.findings if f.code in FATAL)
+    else:
+        why = sees_less(workplace, status)
+    if why:
+        refuse(workplace.root, why)
+    else:
+        keep(status, held.stamps, workplace.store)
+    return why
+
+
+def sees_less(workplace: Workplace, status: FleetStatus) -> tuple[str, ...]:
+    """Why this account does not see what was seen of the fleet before: it has no master key, or never agreed to what
+    the spec contacts and runs. Empty where it lacks neither, or nothing that was seen is unknown to it.
     """
     from fleethub.state import last_look
+    from fleethub.views.session_summary import told as line
 
-    if not held.plan.fatal and workplace.keyless() and last_look.read(workplace.root) is not None:
-        return
-    try:
-        if held.plan.fatal:
-            refused(workplace.root, held.plan)
-        else:
-            keep(workplace.fleet_status(held), held.stamps, workplace.store)
-    except OSError:
-        return
+    why = (*(line(f) for f in workplace.trust.findings), *workplace.keyless())
+    before = last_look.read(workplace.root) if why else None
+    if before is None or before.fleet != status.fleet:
+        return ()
+    lost = _states(before, unknown=False) & _states(status, unknown=True)
+    return why if lost else ()
 
 
-def refused(root: Path, plan: Plan) -> None:
-    """Add to the summary why nothing can be decided now: sessions go on with what was seen before. Raises OSError."""
-    from fleethub.state.session_summary import refuse
-    from fleethub.views.session_summary import told
-
-    refuse(root, [told(f) for f in plan.findings if f.code in FATAL])
+def _states(status: FleetStatus, unknown: bool) -> set[tuple[str, str]]:
+    """What is unknown in a look, or what is not, by its sort and name."""
+    found = [("proxy", one.name, one.state) for one in status.proxies]
+    found += [("backend", one.name, one.state) for one in status.backends]
+    found += [("consumer", one.address, one.state) for one in status.nodes]
+    found += [("key", one.address, one.state) for one in status.keys]
+    return {(sort, name) for sort, name, state in found if (state == "unknown") is unknown}
 
 
 def _tells(fleet: Fleet, lockfile: Lockfile | None, plan: Plan | None) -> bool:

@@ -30,7 +30,7 @@ from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.notify import seen_events, tell
 from fleethub.operations.plan import read_and_plan
 from fleethub.operations.resident import tidied
-from fleethub.operations.sessions import keep, refused
+from fleethub.operations.sessions import told
 from fleethub.operations.stores import recalled_store
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.operations.workplace import Workplace
@@ -151,17 +151,14 @@ class SnapshotCache:
             if not held.plan.fatal:
                 for said in tell(workplace, fleet_status.at, seen_events(fleet_status)):
                     log.warning("%s", said)
-        with self._planning:
-            if not held.facts.readings and held.plan.fatal:  # refused before anything was asked
-                self._plan_anew()
-                return
-            self._trouble = ""
-            self._publish(workplace, held, fleet_status, taken, signature)
-        with suppress(OSError):  # a folder that cannot be written to is served all the same
-            if held.plan.fatal:
-                refused(workplace.root, held.plan)
-            else:
-                keep(fleet_status, held.stamps, workplace.store)
+            with self._planning:
+                if not held.facts.readings and held.plan.fatal:  # refused before anything was asked
+                    self._plan_anew()
+                    return
+                self._trouble = ""
+                self._publish(workplace, held, fleet_status, taken, signature)
+            with suppress(OSError):  # a folder that cannot be written to is served all the same
+                told(workplace, held, fleet_status)
 
     def run(self, interval: float, stop: threading.Event) -> None:
         """Refresh every ``interval`` seconds, with jitter, until ``stop`` is set."""

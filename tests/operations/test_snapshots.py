@@ -11,8 +11,9 @@ from unittest.mock import Mock
 import pytest
 
 from fleethub.operations.snapshots import NEVER, Snapshot, SnapshotCache
+from fleethub.state.session_summary import read
 from fleethub.stores.lock import local_lock
-from tests.support import MASTER, Place, recorded
+from tests.support import MASTER, Place, recorded, trust
 from tests.test_laws import SPEC, World
 
 
@@ -46,6 +47,50 @@ def test_a_look_sees_what_is_there_and_keeps_it_for_sessions(place: Place) -> No
     assert {n.state for n in snapshot.fleet_status.nodes} == {"there"}
     assert snapshot.body == b"Nothing to do: the fleet is as the spec says."
     assert (place.folder / ".fleethub/context.json").exists()
+
+
+@pytest.mark.parametrize("lack", ["trust", "key"])
+def test_who_may_see_less_leaves_what_sessions_are_told_and_says_why(
+    place: Place, monkeypatch: pytest.MonkeyPatch, lack: str
+) -> None:
+    snapshots = SnapshotCache(place.folder)
+    snapshots.refresh()
+    before, _ = read(place.folder)
+    assert before is not None
+    key, why = 'master_key = ["env:LITELLM_MASTER_KEY"]', "LITELLM_MASTER_KEY"
+    if lack == "trust":
+        spec = place.folder / "fleet.toml"  # by another hand, which this account did not agree to
+        spec.write_text(spec.read_text().replace(key, f'master_key = ["command:printf {MASTER}"]'))
+        why = "command.new"
+    else:
+        monkeypatch.delenv("LITELLM_MASTER_KEY")
+    seen = snapshots.refresh()
+    assert seen.fleet_status is not None
+    assert {proxy.state for proxy in seen.fleet_status.proxies} == {"unknown"}, "the page tells what this account sees"
+    after, _ = read(place.folder)
+    assert after is not None
+    assert {**after, "refused": []} == before
+    assert any(why in line for line in after["refused"])
+    if lack == "trust":
+        trust(place.folder)
+    else:
+        monkeypatch.setenv("LITELLM_MASTER_KEY", MASTER)
+    snapshots.refresh()
+    again, _ = read(place.folder)
+    assert again is not None
+    assert again["refused"] == []
+    assert again["at"] >= before["at"]
+
+
+def test_what_nobody_ever_saw_is_told_as_unknown(place: Place, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LITELLM_MASTER_KEY")
+    (place.folder / ".fleethub/context.json").unlink(missing_ok=True)
+    (place.folder / ".fleethub/cache/status.json").unlink(missing_ok=True)
+    SnapshotCache(place.folder).refresh()
+    told, _ = read(place.folder)
+    assert told is not None
+    assert told["refused"] == []
+    assert any(line["kind"] == "unknown" for line in told["trouble"])
 
 
 def test_what_is_planned_anew_asks_nobody(place: Place) -> None:
@@ -164,7 +209,7 @@ def test_whatever_goes_wrong_beside_the_network_is_told_and_ends_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshots = SnapshotCache(place.folder)
-    wrong = {"read_and_plan": OSError(116, "Stale file handle"), "keep": ValueError("surrogates not allowed")}
+    wrong = {"read_and_plan": OSError(116, "Stale file handle"), "told": ValueError("surrogates not allowed")}
     for what, error in wrong.items():
         with monkeypatch.context() as patch:
             patch.setattr(f"fleethub.operations.snapshots.{what}", Mock(side_effect=error))
