@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from fleethub import nodetypes
@@ -10,7 +11,7 @@ from fleethub.fleetspec import report
 from fleethub.fleetspec.checks import CheckContext, check_role
 from fleethub.fleetspec.merge import program
 from fleethub.fleetspec.tables.consuming import ConsumerTable
-from fleethub.fleetspec.targets import Refused, expand_words
+from fleethub.fleetspec.targets import SSH, Refused, expand, expand_words
 from fleethub.model.finding import Finding
 from fleethub.model.written import KeyPath
 from fleethub.nodetypes import tangleclaw
@@ -21,36 +22,49 @@ PLACES = ("env", "file", "command", "type")
 #: What says nothing without the field that it goes with.
 WITH = {"settings": "file", "files": "type", "stdin": "command", "check": "command", "remove": "command"}
 
+#: The machine where a command runs (empty: here), its words, and what else it is told.
+Taker = tuple[str, tuple[str, ...], str]
+
 #: What standard input may have that does not say whose key it is.
 ANONYMOUS = ("key", "env", "json-string")
 
 
 def check_consumers(context: CheckContext) -> Iterator[Finding]:
     """Every consumer by itself; what it has in common with nodes is checked with them."""
-    takers: dict[tuple[str, object], str] = {}
+    takers: dict[tuple[str, Taker], str] = {}
     for name, table in context.spec.consumers.items():
         yield from _check(context, name, table)
         for field, taker in _takers(name, table):
             if (other := takers.setdefault((field, taker), name)) != name:
                 message = f"{field} is that of {report.shown(other)}, word for word: one place for two keys"
                 path: KeyPath = ("consumers", name, field)
-                yield context.finding("spec.duplicate", message, path, "write {name} into it")
+                hint = "write {name} into it" + (", or a path below its target" if taker[0] else "")
+                yield context.finding("spec.duplicate", message, path, hint)
 
 
-def _takers(name: str, table: ConsumerTable) -> Iterator[tuple[str, object]]:
-    """The words of its commands that lead to one place, where all of them run in the fleet's folder.
+def _takers(name: str, table: ConsumerTable) -> Iterator[tuple[str, Taker]]:
+    """The words of its commands that lead to one place: all that run in the fleet's folder, and on one machine those
+    that name a whole path there, for each of them runs in a folder of its own.
 
     A command that is told the name on standard input may know by that whose key it has.
     """
-    if table.command is None or table.target.startswith("ssh://"):
+    if table.command is None:
         return
     with suppress(Refused):
-        words = expand_words(table.command, "", name, PLACEHOLDERS)
+        target = expand(table.target, "", name)
+        far = SSH.fullmatch(target)
+        host, door = (far[2], f"{far[2].casefold()}:{far[3] or 22}") if far else ("", "")
+        words = expand_words(table.command, host, name, PLACEHOLDERS)
         told = any(f"{{{one}}}" in word for word in words for one in PLACEHOLDERS if one != "generation")
-        if table.stdin in ANONYMOUS:
-            yield "command", (words, f"{table.model} {table.fallbacks}" if told else "")
-        if table.check:
-            yield "check", (expand_words(table.check, "", name), "")
+        if table.stdin in ANONYMOUS and _one_place(words, door):
+            yield "command", (door, words, f"{table.model} {table.fallbacks}" if told else "")
+        if table.check and _one_place(check := expand_words(table.check, host, name), door):
+            yield "check", (door, check, "")
+
+
+def _one_place(words: Sequence[str], door: str) -> bool:
+    """Whether a command leads to the same place from whichever folder it runs in."""
+    return not door or any(re.match(r"(?:[^/]*=)?[~/]", word) for word in words[1:])
 
 
 def _check(context: CheckContext, name: str, table: ConsumerTable) -> Iterator[Finding]:

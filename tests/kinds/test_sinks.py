@@ -264,6 +264,26 @@ def test_one_place_has_no_room_for_two_keys(both: dict[str, object], fields: lis
     assert codes(asks(**both)) == []
 
 
+@pytest.mark.parametrize(
+    ("block", "host", "fields"),
+    [
+        ({"command": ["tee", "/etc/llm/key"]}, "chat", ["command"]),
+        ({"command": ["dd", "of=~/key"]}, "CHAT", ["command"]),
+        ({"check": ["cat", "/etc/llm/key"]}, "chat", ["check"]),
+        ({"command": ["tee", "/etc/llm/key"]}, "mail", []),
+        ({"command": ["tee", "/etc/{name}/key"]}, "chat", []),
+        ({"command": ["/usr/bin/tee", "key"]}, "chat", []),  # each in the folder of its own target
+        ({"command": ["tee", "/etc/llm/key"], "stdin": "json"}, "chat", []),
+    ],
+)
+def test_one_place_of_a_machine_has_none_either(block: dict[str, object], host: str, fields: list[str]) -> None:
+    both = {"command": PUT, **block}
+    spec = asks(**both, target="ssh://ops@chat/srv/{name}")
+    spec = spec.table("consumers.other", model="one", settle="0s", target=f"ssh://root@{host}:22/srv/other", **both)
+    told = [(f.code, f.message.split()[0]) for f in spec.loaded.findings]
+    assert told == [("spec.duplicate", field) for field in fields]
+
+
 def test_what_tells_two_consumers_apart_in_the_words_of_one_command() -> None:
     for words, more in ((["put", "{models}"], {"fallbacks": ["two"]}), (["put"], {"target": "ssh://ops@chat/srv/a"})):
         spec = asks(command=words).table("consumers.other", model="one", command=words, settle="0s", **more)
