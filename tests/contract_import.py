@@ -5,6 +5,7 @@ Fixtures as in ``tests.contract``.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,37 @@ def test_what_a_key_was_found_with_is_back_when_it_is_let_go_of(
     assert "gets its limits back" in out
     for alias in LIMITED:
         assert asked(admin.row(alias)) == before[alias]
+
+
+def test_the_team_and_the_end_that_a_key_was_found_with_are_back_too(
+    place: Place, admin: Admin, estate: dict[str, str], replicas: tuple[Endpoint, Endpoint]
+) -> None:
+    """But for the team of a key that may call more than the team: LiteLLM takes such a key into none."""
+    other = admin.http.post("/team/new", json={"team_alias": "others", "models": MODELS}).json()["team_id"]
+    team, ends = admin.row("teamed")["team_id"], admin.row("expiring")["expires"]
+    admin.generate(key_alias="member", models=["qwen3-32b"], team_id=team)
+    contexts = [f"--context={model}=32768" for model in MODELS]
+    taken = ("key.main.expiring", "key.main.teamed", "key.main.member")
+    place.run("import", *taken, *contexts, "--yes", code=0)
+    place.edit("[keys.expiring]\n", '[keys.expiring]\nexpires = "60d"\n')
+    for _ in ("teamed", "member"):
+        place.edit(f'team = "{team}"', f'team = "{other}"')
+    place.apply()
+    place.plan_is_empty()
+    assert [admin.row(alias)["team_id"] for alias in ("teamed", "member")] == [other, other]
+    assert apart(admin.row("expiring")["expires"], ends) > timedelta(days=20)
+    out = place.run("destroy", "--auto-approve", code=0)
+    assert f"gets its limits back (team {team})" in out
+    assert f"gets its limits back (expires {ends})" in out
+    assert f"the key 'teamed' stays in {other}: {team}, its team before, is refused" in out
+    assert [admin.row(alias)["team_id"] for alias in ("teamed", "member")] == [other, team]
+    assert all("fleethub" not in admin.row(alias)["metadata"] for alias in ("teamed", "member"))  # type: ignore[operator]
+    assert apart(admin.row("expiring")["expires"], ends) < timedelta(minutes=1)
+    assert chat(replicas[0].url, estate["expiring"], "qwen3-32b")[0] == 200
+
+
+def apart(one: object, other: object) -> timedelta:
+    return abs(datetime.fromisoformat(str(one)) - datetime.fromisoformat(str(other)))
 
 
 def asked(row: dict[str, object]) -> dict[str, object]:

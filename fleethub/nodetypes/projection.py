@@ -26,6 +26,7 @@ class Projection:
     ``include``: a key that makes a table's content come from elsewhere. ``required``: the file is
     there already, or the node is not one. ``restores``: paths that get back what was there before FleetHub when the
     node is let go of, with the keys that are FleetHub's where that is a table; what stands there is never a secret.
+    ``lends``: tables of somebody else that get these keys back, where they were there and no secret is in them.
     """
 
     values: Mapping[Path, Any] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Projection:
     include: str = ""
     required: bool = False
     restores: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
+    lends: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether anything is owned."""

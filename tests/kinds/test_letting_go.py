@@ -76,6 +76,36 @@ def test_routes_and_tags_come_back_too() -> None:
     assert (key.allowed_routes, key.metadata) == (("/v1/*",), {"tags": ["lab"], "note": "mine"})
 
 
+@pytest.mark.parametrize("found", [{"team": "t1"}, {"expires": "2030-01-02T03:04:05+00:00"}, {}], ids=str)
+def test_team_and_end_come_back_too(found: dict[str, Any]) -> None:
+    """An end is a moment: it is sent as what is left of it."""
+    spec = AS_FOUND.key("web", models=["one"], team="t2", expires="30d")
+    made = changed(spec, found=row(limits=FOUND, **found))
+    given = made.world.key("web")
+    assert (given.team, given.lifetime) == ("t2", "30d")
+    key, plan = released(made, spec)
+    assert (key.team, key.expires, key.lifetime) == (found.get("team", ""), found.get("expires"), None)
+    says = " ".join(change.consequence for change in plan.changes)
+    assert f"expires {found.get('expires', 'none')}" in says
+    assert f"team {found.get('team', 'none')}" in says
+
+
+def test_what_cannot_be_put_back_stays_and_is_said() -> None:
+    ended = "2026-01-01T00:00:00+00:00"
+    spec = AS_FOUND.key("web", models=["one"], expires="30d")
+    key, plan = released(changed(spec, found=row(limits=FOUND, expires=ended)), spec)
+    assert key.expires != ended
+    says = " ".join(change.consequence for change in plan.changes)
+    assert f"keeps its expires (the end that it was found with ({ended}) has passed)" in says
+
+
+def test_a_value_that_is_deleted_does_not_come_back_and_that_is_said() -> None:
+    spec = AS_FOUND.key("web", models=["one"], rpm=60, max_budget=5.0, generation=2)
+    made = changed(spec)
+    _, plan = released(made, spec)
+    assert "keeps the value that FleetHub gave it" in " ".join(change.consequence for change in plan.changes)
+
+
 def test_scope_and_limits_come_back_at_once() -> None:
     narrow = SPEC.key("web", models=["one"], adopt="narrow", rpm=5)
     key, plan = released(changed(narrow, found=row(("one", "two"), limits={"rpm_limit": 60}), first=SPEC), narrow)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from fleethub import nodetypes
 from fleethub.adoption import adopt, keeping
 from fleethub.formats import json5
@@ -28,7 +30,7 @@ from fleethub.planning import make_plan
 from fleethub.rendering import load_templates, render
 from tests.fleets import CONTEXT, NOWHERE, Spec, fleet
 from tests.kinds.test_wiring import CONFIG, ENV, HERE, there
-from tests.world import LINEAGE, SEAL, World, facts
+from tests.world import LINEAGE, SEAL, World, apply, facts
 
 NODE, KEY = node_address("a"), key_address("main", "a")
 VALUE = "sk-canary-by-hand"
@@ -152,6 +154,64 @@ def test_a_swap_keeps_its_key_and_its_providers_name() -> None:
     assert [model["id"] for model in after["models"]["providers"]["llm"]["models"]] == ["one", "two"]
     assert after["models"]["providers"]["llm"]["apiKey"] == "${LLM}"
     assert after["agents"]["defaults"]["model"] == {"primary": "llm/two"}
+
+
+def plan_of(world: World, spec: Spec) -> Any:
+    now = remembering(spec.fleet, world.lockfile)
+    return make_plan(now, world.lockfile, wanted(now), facts(world, spec), SEAL, (), True)
+
+
+def provider_of(world: World) -> Any:
+    config = json5.read(world.nodes[HERE].files["openclaw.json"][0])
+    assert config is not None
+    return config["models"]["providers"]["llm"]
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["as FleetHub left it", "changed by hand since"])
+def test_where_his_provider_leads_is_put_back_when_the_node_is_let_go(by_hand: bool) -> None:
+    """It was kept as it was found, then the spec said where it leads."""
+    config = CONFIG.replace('"mine/x"', CHAINS[0]).replace("// keep", f"// keep\n      {PROVIDERS['in the config']}")
+    spec = said(config, ENV)
+    world = estate(spec, config, ENV)
+    world = replace(world, lockfile=taken(world, spec))
+    found = provider_of(world)
+    keep = spec.fleet.nodes["a"].wiring["llm"].keep
+    assert {"url", "api"} <= {*keep}
+    ours = spec.table("nodes.a.wiring.llm", keep=sorted({*keep} - {"url", "api"}))
+    world = apply(world, plan_of(world, ours)).world
+    assert provider_of(world)["baseUrl"] == "http://llm.example:4000/v1"
+    assert provider_of(world)["api"] == "openai-completions"
+    if by_hand:
+        data = world.nodes[HERE].files["openclaw.json"][0].replace(b"llm.example", b"his.example")
+        world = world.at_file(HERE, "openclaw.json", data)
+    world = apply(world, plan_of(world, ours.without("nodes").without("keys"))).world
+    after = {**provider_of(world), "models": found["models"]}
+    assert after == ({**found, "baseUrl": "http://his.example:4000/v1"} if by_hand else found)
+
+
+def test_a_key_of_his_provider_that_was_rotated_stays_and_that_is_said() -> None:
+    config = CONFIG.replace('"mine/x"', CHAINS[0]).replace("// keep", f"// keep\n      {PROVIDERS['in the config']}")
+    spec = said(config, ENV)
+    world = estate(spec, config, ENV)
+    world = replace(world, lockfile=taken(world, spec))
+    raised = spec.key("a", generation=2)
+    for _ in range(2):
+        world = apply(world, plan_of(world, raised)).world
+    assert provider_of(world)["apiKey"] == "${FLEETHUB_KEY_MAIN}"
+    left = plan_of(world, raised.without("nodes").without("keys"))
+    (says,) = [change.consequence for change in left.changes if change.address == NODE]
+    assert "FLEETHUB_KEY_MAIN stays, for its config names that" in says
+    world = apply(world, left).world
+    assert provider_of(world)["apiKey"] == "${FLEETHUB_KEY_MAIN}"
+
+
+def test_what_may_be_a_secret_of_his_provider_is_not_kept() -> None:
+    url = PROVIDERS["in the config"].replace("http://other", "http://me:sk-canary-in-a-url@other")
+    config = CONFIG.replace('"mine/x"', CHAINS[0]).replace("// keep", f"// keep\n      {url}")
+    spec = said(config, ENV)
+    lockfile = taken(estate(spec, config, ENV), spec)
+    assert "canary" not in dump(lockfile)
+    assert lockfile.resources[NODE].found["openclaw.json#/models/providers/llm="] == ("{}", "api")
 
 
 def test_a_kept_value_that_somebody_changed_is_told_and_left() -> None:

@@ -113,8 +113,11 @@ def _key_release(do: KeyRelease, world: World, fingerprinter: SecretResolver) ->
         row = replace(row, models=models, metadata=metadata)
         if token == do.tokens[0]:
             sent = fields(do.limits, row.limits, metadata)
-            routes = tuple(sent.pop("allowed_routes", row.allowed_routes))
-            row = replace(row, limits={**row.limits, **sent}, allowed_routes=routes)
+            routes, team = tuple(sent.pop("allowed_routes", row.allowed_routes)), sent.pop("team_id", row.team) or ""
+            if "expires" in do.limits:
+                sent.pop("duration")
+                row = replace(row, expires=do.limits["expires"], lifetime=None)
+            row = replace(row, limits={**row.limits, **sent}, allowed_routes=routes, team=team)
         proxy = proxy.with_key(row)
     return _with(world, do.source, proxy)
 

@@ -20,6 +20,10 @@ from fleethub.model.secret import Derived, Kept, Secret
 from fleethub.model.text import table_name
 
 
+#: Seconds that two clocks may differ by.
+CLOCKS = 300.0
+
+
 def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     """Create or update, then read back; raises StepError when the proxy did not take it as sent.
 
@@ -150,8 +154,8 @@ def delete(do: KeyDelete, context: Context) -> tuple[str, ...]:
 
 
 def release(do: KeyRelease, context: Context) -> tuple[str, ...]:
-    """Take the mark off and put models and limits back, then read it back."""
-    api = context.litellm(do.source)
+    """Take the mark off and put models and limits back, then read it back; says what the proxy does not take back."""
+    api, notes = context.litellm(do.source), list[str]()
     for token in do.tokens:
         rows = _call(api.by_token, token)
         row = _ours(rows, do.alias, context)
@@ -160,13 +164,56 @@ def release(do: KeyRelease, context: Context) -> tuple[str, ...]:
         models = do.models if token == do.tokens[0] else None
         given = {} if models is None else {"models": list(models)}
         limits = do.limits if token == do.tokens[0] else {}
-        back = fields(limits, row.limits, metadata)
-        _call(api.update, row.token, {**again, **back, **given, "metadata": metadata})
+        back = fields(_with_lifetime(limits), row.limits, metadata)
+        body = {**again, **back, **given, "metadata": metadata}
+        if limits.get("team"):
+            limits, says = _team_back(api, row, body, limits, do.alias)
+            notes += says
+        else:
+            _call(api.update, row.token, body)
         (row,) = _call(api.by_token, token) or rows
         scope = models is None or {*row.models} == {*models}
-        if mark_of(row.metadata) is not None or not scope or differing(row, limits, created=False):
+        ends = limits.get("expires")  # a moment, or none at all
+        others = {name: limit for name, limit in limits.items() if name != "expires" or ends is None}
+        late = ends is not None and not _ends_at(row, ends)
+        if mark_of(row.metadata) is not None or not scope or late or differing(row, others, created=False):
             raise StepError(f"the proxy accepted the write and did not let go of {do.alias!r}")
-    return ()
+    return tuple(notes)
+
+
+def _with_lifetime(limits: Mapping[str, Any]) -> dict[str, Any]:
+    """A moment at which a key ends as how long that is from now: LiteLLM takes no moments."""
+    if limits.get("expires") is None:
+        return dict(limits)
+    return {**limits, "expires": f"{max(1, round((_time(limits['expires']) - datetime.now(UTC)).total_seconds()))}s"}
+
+
+def _ends_at(row: KeyRow, moment: str) -> bool:
+    """Whether a key ends then, as far as two clocks can tell."""
+    return row.expires is not None and abs((_time(row.expires) - _time(moment)).total_seconds()) < CLOCKS
+
+
+def _time(text: str) -> datetime:
+    told = datetime.fromisoformat(text)
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
+
+
+def _team_back(
+    api: LiteLLM, row: KeyRow, body: Mapping[str, Any], limits: Mapping[str, Any], alias: str
+) -> tuple[Mapping[str, Any], list[str]]:
+    """Write it with the team that it was found in, or without where LiteLLM takes it into that no more (the team is
+    gone, or its list is narrower than the key's: 401); the limits that it then has, and what is to be said.
+    """
+    try:
+        api.update(row.token, dict(body))
+        return limits, []
+    except LiteLLMError as error:
+        if not 400 <= (error.status or 0) < 500:
+            raise StepError(str(error)) from None
+        was = f"{limits['team']}, its team before, is refused ({error})"
+        says = f"the key {alias!r} stays in {row.team or 'no team'}: {was}"
+    _call(api.update, row.token, {name: value for name, value in body.items() if name != "team_id"})
+    return {name: value for name, value in limits.items() if name != "team"}, [says]
 
 
 def revoke(do: KeyRevoke, context: Context) -> tuple[str, ...]:

@@ -180,7 +180,7 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
     def stays(self, item: KeyState) -> str:
         """A key that FleetHub did not make, whoever uses it now."""
         from fleethub.kinds.key.attributes import ALL, shown
-        from fleethub.kinds.key.letting_go import limits_put_back, put_back
+        from fleethub.kinds.key.letting_go import limits_put_back, not_put_back, put_back
 
         locked = item.locked
         if locked is None or not (locked.found or Kept.is_told_by(locked.shape)):
@@ -194,6 +194,10 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             says.append(f"{'its limits' if says else 'gets its limits back'} ({', '.join(told)})")
         if found is not None and models is None and now != {*found}:
             says.insert(0, "keeps its models, which were changed by hand since")
+        for name, why in not_put_back(locked, item.seen).items() if item.seen else ():
+            says.append(f"keeps its {name} ({why})")
+        if locked.found and not Kept.is_told_by(locked.shape):
+            says.append("keeps the value that FleetHub gave it, for the one before is deleted")
         return f"it was there before FleetHub, and {' and '.join(says) or 'stays as it is'}"
 
     def missed(self, item: KeyState, policy: Policy, known: bool, emptied: str) -> Finding | None:

@@ -9,13 +9,16 @@ from typing import Any
 
 from fleethub.kinds.codec import parse
 from fleethub.kinds.key.adopted import covers
-from fleethub.kinds.key.attributes import ALL, BY_MODEL, NOTHING, SCALARS, KeyAttrs, KeyResource, KeySeen
+from fleethub.kinds.key.attributes import ALL, BY_MODEL, GIVEN, NOTHING, SCALARS, KeyAttrs, KeyResource, KeySeen
+from fleethub.kinds.key.marks import is_moment
 from fleethub.model.attributes import plain
 from fleethub.model.observation import Absent, Found, Locked, Mark, Seen, Unknown
 
 #: What is kept of a found key beside its models, and the name that it is kept under.
-RESTORED = (*SCALARS, *BY_MODEL, "allowed_routes", "tags")
+RESTORED = (*SCALARS, *BY_MODEL, *GIVEN)
 LIMITED = "limits"
+#: Of a time, which LiteLLM and FleetHub both tell in UTC, as much as goes to the second.
+SECOND = len("2026-11-28T09:06:32")
 
 
 def put_back(locked: Locked[KeyAttrs], listed: Collection[str]) -> tuple[str, ...] | None:
@@ -35,13 +38,34 @@ def put_back(locked: Locked[KeyAttrs], listed: Collection[str]) -> tuple[str, ..
 
 
 def limits_put_back(locked: Locked[KeyAttrs], seen: KeySeen) -> dict[str, Any]:
-    """The limits, routes and tags that a key gets back when it is let go of, as they are sent: None takes one off, by
-    model too.
+    """The limits, routes, tags, team and end that a key gets back when it is let go of, as they are sent: None takes
+    one off, by model too.
 
     Of each what it has is FleetHub's only while it is what an apply wrote or began; what somebody made of it since is a
-    newer word. A soft budget that other keys share stays, for it would be theirs; so does a budget's duration that this
-    LiteLLM cannot clear. Lockfiles of before have not kept what was there: nothing comes back by them.
+    newer word. Lockfiles of before have not kept what was there: nothing comes back by them.
     """
+    stay = not_put_back(locked, seen)
+    return {name: value for name, value in _changed(locked, seen).items() if name not in stay}
+
+
+def not_put_back(locked: Locked[KeyAttrs], seen: KeySeen) -> dict[str, str]:
+    """What of these FleetHub wrote and cannot put back, with why."""
+    found, told = _changed(locked, seen), seen.telemetry
+    stay: dict[str, str] = {}
+    if "soft_budget" in found and told.shares_budget:
+        stay["soft_budget"] = "it is in a budget that other keys have too"
+    if found.get("budget_duration", "") is None and not told.clears_budget_duration:
+        stay["budget_duration"] = "this LiteLLM cannot clear it"
+    end = found.get("expires")
+    if end is not None and not is_moment(end):
+        stay["expires"] = f"it was found with a lifetime of {end}, whose end was not kept"
+    elif end is not None and end[:SECOND] <= seen.at[:SECOND]:
+        stay["expires"] = f"the end that it was found with ({end}) has passed"
+    return stay
+
+
+def _changed(locked: Locked[KeyAttrs], seen: KeySeen) -> dict[str, Any]:
+    """What is FleetHub's, and was something else."""
     before, applied = _limits_of(locked.found), locked.attrs
     if before is None or applied is None:
         return {}
@@ -60,15 +84,11 @@ def limits_put_back(locked: Locked[KeyAttrs], seen: KeySeen) -> dict[str, Any]:
             found |= {name: back} if back else {}
         elif value != was and value in written:
             found[name] = was
-    if seen.telemetry.shares_budget:
-        found.pop("soft_budget", None)
-    if found.get("budget_duration", "") is None and not seen.telemetry.clears_budget_duration:
-        del found["budget_duration"]
     return found
 
 
 def limits_there(seen: KeySeen) -> dict[str, Any]:
-    """All limits, routes and tags that a key has, the spec's and others, as plain values; None where there is none."""
+    """All that is put back of a key beside its models, the spec's and others, as plain values; None for none."""
     managed, others = plain(seen.attrs), plain(KeyAttrs(**dict(seen.telemetry.unmanaged)))
     found = {name: managed.get(name, others.get(name)) for name in RESTORED}
     for name in BY_MODEL:

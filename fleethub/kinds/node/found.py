@@ -2,7 +2,8 @@
 
 Of a config that is what it called, and that no name of FleetHub's own was there. By file and pointer stands the JSON of
 what was there (nothing where nothing was) and, of a table, which keys are meant; behind a table's pointer with ``*``
-what names of FleetHub's in it begin with, and behind a list's with ``+`` the ids of what FleetHub added to it.
+what names of FleetHub's in it begin with, behind a list's with ``+`` the ids of what FleetHub added to it, and behind
+that of a table of somebody else's with ``=`` what of it FleetHub may write.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from fleethub.model.observation import Found
 
 EVERY = "*"
 ADDED = "+"
+LENT = "="
 
 
 def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
@@ -34,7 +36,17 @@ def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
             there = found_at(root, path)
             told_there = {key: there[key] for key in own if key in there} if isinstance(there, dict) else there
             found[f"{file.path}#{pointer(file.of.format, path)}"] = ("" if there is None else as_json(told_there), *own)
+        for path, keys in of.lends.items():
+            there = found_at(root, path)
+            if isinstance(there, dict) and (lent := tuple(key for key in keys if _is_open(there.get(key, "")))):
+                was = as_json({key: there[key] for key in lent if key in there})
+                found[f"{file.path}#{pointer(file.of.format, path)}{LENT}"] = (was, *lent)
     return dict(sorted(found.items()))
+
+
+def _is_open(value: Any) -> bool:
+    """Whether a value that somebody wrote may stand in a lockfile: a text without a login or a query in it."""
+    return isinstance(value, str) and not {"@", "?", "#"} & {*value}
 
 
 def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
@@ -42,6 +54,8 @@ def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
     found = dict(want.found)
     for file in want.material.files:
         of, blob = file.projection, told.files.get(file.path)
+        for path, start in of.sweep.items() if of is not None else ():  # a file may be FleetHub's in part only later
+            found.setdefault(f"{file.path}#{pointer(file.of.format, path) if path else ''}{EVERY}", (start,))
         if of is None or blob is None or not of.lists:
             continue
         root = json5.read(blob.reveal())

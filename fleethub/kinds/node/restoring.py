@@ -9,7 +9,7 @@ from fleethub.dotenv import assignments
 from fleethub.formats import dotenv, json5
 from fleethub.formats.json5 import NotEditable
 from fleethub.kinds.node.attributes import NodeLocked, files_of
-from fleethub.kinds.node.found import ADDED, EVERY, read_found
+from fleethub.kinds.node.found import ADDED, EVERY, LENT, read_found
 from fleethub.kinds.node.owned import is_plain
 from fleethub.kinds.node.paths import found_at, table_at, with_value, without
 from fleethub.kinds.node.projection import Unwritable, as_json, decoded, guessed, path_of
@@ -25,20 +25,63 @@ def still_ours(locked: NodeLocked, files: Mapping[str, Blob]) -> Found:
     same.
     """
     starts = tuple(texts[0] for name, texts in locked.found.items() if name.endswith(EVERY))
-    return {
+    found = {
         name: texts
         for name, texts in locked.found.items()
-        if name.endswith((EVERY, ADDED)) or not _is_newer(name, texts[1:], starts, locked, files)
+        if name.endswith((EVERY, ADDED))
+        or not (name.endswith(LENT) or _is_newer(name, texts[1:], starts, locked, files))
     }
+    lent = {n: (texts[0], *_lent(n, texts[1:], locked, files)) for n, texts in locked.found.items() if n.endswith(LENT)}
+    return {**found, **{name: texts for name, texts in lent.items() if texts[1:]}}
+
+
+def _lent(name: str, own: tuple[str, ...], locked: NodeLocked, files: Mapping[str, Blob]) -> list[str]:
+    """What of somebody else's table is as an apply wrote it; what was kept as it was found is his, whatever it is."""
+    path, _, at = name.removesuffix(LENT).partition("#")
+    blob = files.get(path)
+    there = found_at(json5.read(blob.reveal()), path_of(at)) if blob is not None else None
+    if not isinstance(there, dict):
+        return []
+    written = {key: _written(locked, path, f"{at}/{key}") for key in own}
+    return [key for key in own if as_json(there.get(key, [])) in {text for text in written[key] if is_plain(text)}]
+
+
+def _written(locked: NodeLocked, path: str, pointed: str) -> set[str]:
+    """Every text of a place that an apply wrote, or began to write."""
+    sides = files_of(locked.attrs, locked.pending.attrs if locked.pending else None)
+    known = [side[path] for side in sides if path in side]
+    begun = (text for file in known for text in (file.owned_before or {}).get(pointed, ()))
+    return {*((file.owned or {}).get(pointed, "[]") for file in known), *begun}
 
 
 def put_back_says(locked: NodeLocked | None, files: Mapping[str, Blob]) -> str:
     """What becomes of what a node calls that runs on, in words."""
     if locked is None or not locked.found:
         return "its files stay as they are"
-    if len(still_ours(locked, files)) < len(locked.found):
-        return "what it calls was changed by hand since, and stays"
-    return "it gets back what it called before"
+    ours = still_ours(locked, files)
+    called = {name for name in locked.found if not name.endswith(LENT)}
+    says = (
+        "what it calls was changed by hand since, and stays"
+        if called - ours.keys()
+        else ("it gets back what it called before")
+    )
+    left = _left(ours, files)
+    return says + (f"; {', '.join(left)} stays, for its config names that" if left else "")
+
+
+def _left(found: Found, files: Mapping[str, Blob]) -> list[str]:
+    """The variables of FleetHub's that stay in an environment file: a provider of his has the key in one of them."""
+    there = {path: blob.reveal() for path, blob in files.items()}
+    try:
+        after = {**there, **restored(found, there)}
+    except Unwritable:
+        return []
+    names: list[str] = []
+    for name, texts in found.items():
+        path, _, at = name.partition("#")
+        if at == EVERY and path in after and guessed(path) == "dotenv":
+            names += [one for one in assignments(decoded(after[path])) if one.startswith(texts)]
+    return sorted(names)
 
 
 def _is_newer(
@@ -51,14 +94,9 @@ def _is_newer(
         return False
     there = found_at(root, path_of(at))
     table = there if isinstance(there, dict) else {own[0]: there} if there is not None else {}  # its short form
-    sides = files_of(locked.attrs, locked.pending.attrs if locked.pending else None)
-    known = [side[path] for side in sides if path in side]
 
     def written(key: str) -> set[str]:
-        """Every text of it that an apply wrote, or began to write."""
-        pointed = f"{at}/{key}"
-        begun = (text for file in known for text in (file.owned_before or {}).get(pointed, ()))
-        return {*((file.owned or {}).get(pointed, "[]") for file in known), *begun}
+        return _written(locked, path, f"{at}/{key}")
 
     def text(key: str) -> str:
         return as_json(table.get(key, []))  # an empty list and none say the same
@@ -133,8 +171,10 @@ def _puts(found: Found, root: Any) -> list[tuple[Path, Any]]:
             above = path_of(at[:-1]) if at[:-1] else ()
             puts += [((*above, name), None) for name in table_at(root, above) if name.startswith(texts[0])]
             continue
-        path, own = path_of(at), texts[1:]
+        path, own = path_of(at.removesuffix(LENT)), texts[1:]
         before, there = read_found(texts[0]), found_at(root, path)
+        if at.endswith(LENT) and not isinstance(there, dict):
+            continue  # he took it away
         if isinstance(there, dict) and (isinstance(before, dict) or (before is None and there.keys() - {*own})):
             had = before or {}
             puts += [((*path, name), had.get(name)) for name in own if had.get(name) != there.get(name)]

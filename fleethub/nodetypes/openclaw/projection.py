@@ -65,6 +65,8 @@ def config(fleet: Fleet, node: Node, text: Text) -> Projection:
         include=INCLUDE,
         required=True,
         restores={CHAIN: ("primary", "fallbacks")},
+        # its key is not: what was there is a value that a rotation ends
+        lends={(*PROVIDERS, id): ("baseUrl", "api") for id in node.wiring},
     )
 
 
