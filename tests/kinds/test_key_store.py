@@ -73,11 +73,25 @@ def test_going_from_one_to_the_other_is_one_recreation(before: Spec, after: Spec
     world = settled(before)
     assert changed(world, after).consequence == "container recreated, hot reload"
     assert activation(world, after).fresh is True
-    done = apply(world, plan(world, after)).world
+    applied = apply(world, plan(world, after))
+    done = applied.world
     assert process(done).number == process(world).number + 1
     assert (KEY in done.nodes[THERE].files) is (after is FILE)
-    assert denied(done) == []
+    assert [why for each in applied.worlds for why in denied(each)] == []
     assert plan(done, after).changes == ()
+
+
+@pytest.mark.parametrize("crash", range(1, 6))
+def test_back_into_the_environment_nobody_is_denied_wherever_it_breaks_off(crash: int) -> None:
+    """A process of the new environment comes before the config that names its variable."""
+    world = settled(FILE)
+    broken = apply(world, plan(world, ENV), crash=crash)
+    done = apply(broken.world, plan(broken.world, ENV))
+    assert done.failed == []
+    assert [why for each in (*broken.worlds, *done.worlds) for why in denied(each)] == []
+    assert process(done.world).number > process(world).number
+    assert KEY not in done.world.nodes[THERE].files
+    assert plan(done.world, ENV).changes == ()
 
 
 def test_another_path_is_taken_over_while_it_runs() -> None:

@@ -66,6 +66,25 @@ def test_a_key_that_the_container_cannot_read_goes_back_and_the_old_one_works_on
     far.place.plan_is_empty()
 
 
+def test_back_into_the_environment_the_config_waits_for_the_process_that_has_the_variable(far: Far) -> None:
+    """A gateway takes a config over at once, and a variable when it starts."""
+    far.add("volta", *free(1), key_store='"file"')
+    far.place.apply()
+    first, pid = key(far), far.pid("openclaw-volta")
+    program = (far.machine.bin / "docker").read_text()
+    seen = 'case $* in *" up "*) cp openclaw.json at-up.json; cp .env at-up.env;; esac'
+    far.machine.tool("docker", program.replace("\nexec ", f"\n{seen}\nexec "))
+    far.place.edit('key_store = "file"\n', "")
+    assert "container recreated, hot reload" in far.place.run("plan", code=0)
+    far.place.apply()
+    assert '"source": "file"' in far.file("volta", "at-up.json")
+    assert f"FLEETHUB_KEY_MAIN='{first}'" in far.file("volta", "at-up.env")
+    assert '"source": "file"' not in far.file("volta", "openclaw.json")
+    assert not (far.root / "volta/openclaw.key").exists()
+    assert far.pid("openclaw-volta") != pid
+    far.place.plan_is_empty()
+
+
 def test_another_path_of_the_file_reaches_the_running_container(far: Far) -> None:
     far.add("volta", *free(1), key_store='"file"')
     far.place.apply()

@@ -19,7 +19,6 @@ from fleethub.model.facts import KeyRow
 from fleethub.model.secret import Derived, Kept, Secret
 from fleethub.model.text import table_name
 
-
 #: Seconds that two clocks may differ by.
 CLOCKS = 300.0
 

@@ -93,6 +93,8 @@ def needs_restart(item: NodeState) -> bool:
     wanted = item.want.attrs.files
     begun = item.locked.pending.attrs if item.locked and item.locked.pending else None
     sides = [side.files for side in (applied, begun) if side is not None]
+    if item.seen is not None and item.seen.attrs.marked and item.seen.attrs.activated and not by_hand(item.want):
+        sides = [item.seen.attrs.files]  # it runs with what is there, whatever an apply that broke off meant to bring
     told = telling(item.want) is not None
 
     return any(

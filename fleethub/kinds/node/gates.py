@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fleethub import nodetypes
 from fleethub.kinds.node import moving
 from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.delivery import by_hand, outrun, rewires, waits_for_hand
+from fleethub.kinds.node.staged import left_files
 from fleethub.model.facts import Facts, HostReading
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import Unknown
@@ -39,12 +39,10 @@ def _goes_back(item: NodeState) -> Blocker | None:
     want, applied = item.want, item.locked.attrs if item.locked else None
     if want is None or applied is None or item.seen is None or not item.seen.telemetry.listening or not by_hand(want):
         return None
-    node = want.material.node
-    kind = nodetypes.of(node)
-    told = {node.files.get(file.role, file.path) for file in kind.files if file.told} if kind else set()
-    if not (told & applied.files.keys()) - want.attrs.files.keys():
+    if not left_files(item):
         return None
-    why = f"its key goes back into its environment, which {node.name} reads when it starts: end it, apply, start it"
+    name = want.material.node.name
+    why = f"its key goes back into its environment, which {name} reads when it starts: end it, apply, start it"
     return Blocker(Why.WAITS, why)
 
 

@@ -21,6 +21,8 @@ def merged(format: Format, of: Projection, data: bytes, fill: Callable[[Text], s
 
     Raises Unreadable for what cannot be understood, Unwritable when what would come out is not just that.
     """
+    if not of:
+        return data
     text = decoded(data)
     there = dict(there_in(format, of, data)) if data else {}
     want = {path: fill(value) if isinstance(value, Text) else value for path, value in of.values.items()}

@@ -26,6 +26,7 @@ from fleethub.kinds.node.delivery import (
 )
 from fleethub.kinds.node.ignored import projection_left
 from fleethub.kinds.node.restoring import still_ours
+from fleethub.kinds.node.staged import staged
 from fleethub.kinds.values import RenderedFile, Work
 from fleethub.model.plan import Phase, Step
 from fleethub.model.secret import Blob, Text
@@ -112,10 +113,11 @@ def steps(item: NodeState) -> Work:
         waits = unused_until_restart(item) or bool(tell)  # what can be told of its key is to prove it once it runs
         deliver = deliver if waits else replace(deliver, locked=record(item.want))
         return Work((deliver,), (restart_by_hand(item.want),) if waits else ())
-    wait = Settle(node.settle, start.id)
     before = moving.steps(item, (deliver.id,))
     start = _after(start, (deliver, *before))
-    return Work((deliver, *before, start, Step(settle, item.address, Phase.SETTLE, wait, after=(start.id,))))
+    ways = (deliver, *before, start) if before else staged(item, deliver, start)
+    last = ways[-1].id
+    return Work((*ways, Step(settle, item.address, Phase.SETTLE, Settle(node.settle, last), after=(last,))))
 
 
 def _after(start: Step, before: Iterable[Step]) -> Step:
