@@ -58,8 +58,27 @@ class StateDiff:
 def changes(before: Lockfile | None, after: Lockfile) -> tuple[Change, ...]:
     """By address: what was created, updated and deleted from one to the other. ``before`` None: there was nothing."""
     had = before.resources if before is not None else {}
-    found = (_change(one, had.get(one), after.resources.get(one)) for one in sorted({*had, *after.resources}))
-    return tuple(one for one in found if one is not None)
+    old = _renamed(had, after.resources)
+    found = []
+    for one in sorted({*had, *after.resources} - {*old.values()}):
+        change = _change(one, had.get(old.get(one, one)), after.resources.get(one))
+        if one in old:
+            change = change or Change(one, Action.UPDATE, title=KINDS[one.kind].title(one))
+            change = replace(change, fields=(FieldChange(("address",), str(old[one]), str(one)), *change.fields))
+        found += [change] if change is not None else []
+    return tuple(found)
+
+
+def _renamed(before: Mapping[Address, AnyLocked], after: Mapping[Address, AnyLocked]) -> dict[Address, Address]:
+    """Those that have another address: they lie where nobody else does, or their value is derived as it was."""
+    gone = {_identity(one, before[one]): one for one in before.keys() - after.keys()}
+    told = {one: _identity(one, after[one]) for one in after.keys() - before.keys()}
+    return {one: gone[identity] for one, identity in told.items() if identity in gone}
+
+
+def _identity(address: Address, record: AnyLocked) -> tuple[object, ...]:
+    own = () if KINDS[address.kind].exclusive else (record.born or address.alias,)
+    return (address.kind, record.source.id, *own)
 
 
 def planned(before: Lockfile | None, after: Lockfile) -> tuple[Planned, ...]:

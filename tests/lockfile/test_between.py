@@ -69,6 +69,20 @@ def test_what_an_apply_left_unfinished_and_a_new_place_are_told() -> None:
     )
 
 
+def test_what_got_another_address_is_no_new_thing() -> None:
+    """A node that stays where it is, and its key, whose value is derived from the alias that it was born with."""
+    then = {address: record for address, record in BASE.resources.items() if address.alias != "a"}
+    new = {
+        Address(a.kind, a.name[:-1] + "z"): replace(r, born="a" if a.kind == "key" else "")
+        for a, r in records("a", "old").items()
+    }
+    found = {str(change.address): change for change in changes(BASE, replace(BASE, resources={**then, **new}))}
+    assert found.keys() == {"node.z", "key.main.z"}
+    assert found["node.z"].action is Action.UPDATE
+    assert found["node.z"].fields == (FieldChange(("address",), "node.a", "node.z"),)
+    assert found["key.main.z"].fields == (FieldChange(("address",), "key.main.a", "key.main.z"),)
+
+
 def test_from_nothing_all_is_new_without_what_each_new_thing_has() -> None:
     found = {change.address: change for change in changes(None, BASE)}
     assert found.keys() == BASE.resources.keys()
