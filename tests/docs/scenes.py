@@ -75,6 +75,7 @@ def a_clone(world: World) -> None:
     done = subprocess.run([place / "bin/python", "-m", "pip", "install", "-q", "uv"], env=env, capture_output=True)
     if done.returncode:
         pytest.skip("no package index that has uv")
+    way |= {"UV_NATIVE_TLS": "1", "UV_SYSTEM_CERTS": "1"}  # its certificates, under both names of that
     given = " ".join(f"{name}={shlex.quote(value)}" for name, value in way.items())
     python = shlex.quote(str(Path(sys.executable).resolve()))
     world.shell.program("uv", f'#!/bin/sh\nexec env {given} UV_PYTHON={python} {place}/bin/uv -q "$@"\n')
