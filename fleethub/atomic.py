@@ -7,8 +7,10 @@ import fcntl
 import os
 import re
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 
 
 def create(path: Path, data: bytes, mode: int) -> None:
@@ -92,6 +94,7 @@ def _fill(descriptor: int, data: bytes, mode: int, path: Path) -> None:
     try:
         os.fchmod(descriptor, mode)
         _write(descriptor, data, path)
+        _settle(descriptor, path)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -110,18 +113,33 @@ def opened(path: Path, mode: int, flags: int = 0) -> int:
 
 
 class Lines:
-    """A file that lines are added to. What a crash or a full disk cut off stays a line of its own."""
+    """A file that threads add lines to. What a crash or a full disk cut off stays a line of its own."""
 
     def __init__(self, path: Path, mode: int) -> None:
         """Make it and its folder where they are not there; raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._file = path, opened(path, mode, os.O_APPEND)
+        self._writing, self._settling = Lock(), Lock()
+        self._written = self._settled = 0  # lines; those that are on disk
 
-    def add(self, data: bytes) -> None:
-        """Add a line, on disk when this returns; raises OSError."""
-        end = os.fstat(self._file).st_size
-        torn = end and os.pread(self._file, 1, end - 1) != b"\n"
-        _write(self._file, (b"\n" if torn else b"") + data + b"\n", self._path)
+    def add(self, data: bytes, settle: bool = True) -> None:
+        """Add a line, on disk when this returns; raises OSError. ``settle`` False: with the next one that is.
+
+        Of lines that come at the same time one waits for the disk, for all that were written by then.
+        """
+        with self._writing:
+            end = os.fstat(self._file).st_size
+            torn = end and os.pread(self._file, 1, end - 1) != b"\n"
+            _write(self._file, (b"\n" if torn else b"") + data + b"\n", self._path)
+            self._written += 1
+            mine = self._written
+        if not settle:
+            return
+        with self._settling:
+            if self._settled < mine:
+                written = self._written
+                _settle(self._file, self._path)
+                self._settled = written
 
     def close(self) -> None:
         """Give the file back."""
@@ -129,11 +147,22 @@ class Lines:
 
 
 def _write(descriptor: int, data: bytes, path: Path) -> None:
-    """All of it, on disk; the system's own error does not say which file had no room."""
+    """All of it; the system's own error does not say which file had no room."""
     view = memoryview(data)
-    try:
+    with _named(path):
         while view:
             view = view[os.write(descriptor, view) :]
+
+
+def _settle(descriptor: int, path: Path) -> None:
+    """What was written is on disk when this returns."""
+    with _named(path):
         os.fsync(descriptor)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error

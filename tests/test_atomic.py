@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,43 @@ def test_a_line_that_found_no_room_hides_no_later_one(tmp_path: Path) -> None:
     log.add(b"last")
     log.close()
     assert (tmp_path / "log").read_bytes().splitlines()[0::2] == [b"first", b"last"]
+
+
+def test_lines_that_come_together_wait_for_the_disk_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is on disk when its call returns: by a wait that began after it was written, its own or another's."""
+    log, syncs, slow = Lines(tmp_path / "log", 0o600), 0, threading.Event()
+    on_disk = b""
+    fsync = os.fsync
+
+    def counted(descriptor: int) -> None:
+        nonlocal syncs, on_disk
+        syncs += 1
+        there = (tmp_path / "log").read_bytes()
+        if syncs == 1:
+            assert slow.wait(60), "the other lines are written meanwhile"
+        fsync(descriptor)
+        on_disk = there
+
+    def add(line: bytes) -> None:
+        log.add(line)
+        assert line + b"\n" in on_disk
+
+    monkeypatch.setattr(os, "fsync", counted)
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(add, b"first")
+        while not syncs:
+            threading.Event().wait(0.001)
+        others = [pool.submit(add, b"line %d" % n) for n in range(8)]
+        while (tmp_path / "log").read_bytes().count(b"\n") < 9:
+            threading.Event().wait(0.001)
+        slow.set()
+        for one in (first, *others):
+            one.result()
+    assert syncs == 2
+    log.add(b"last", settle=False)
+    assert syncs == 2
+    log.close()
+    assert len((tmp_path / "log").read_bytes().splitlines()) == 10
 
 
 def test_writers_in_threads_of_one_process_do_not_meet(tmp_path: Path) -> None:

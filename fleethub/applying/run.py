@@ -124,9 +124,9 @@ class _Run:
         return lockfile
 
     def take(self, event: Event) -> None:
-        """Journal an event, and fold it into the lockfile."""
+        """Journal an event, and fold it into the lockfile. Steps beside each other wait for the disk together."""
+        self._emit(event)
         with self._lock:
-            self._emit(event)
             self._fold.take(event)
 
     def waves(self, steps: Sequence[Step], context: Context) -> None:

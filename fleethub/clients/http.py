@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterator, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
@@ -31,6 +31,10 @@ LONGEST_LINE = 1 << 20  # bytes of one line of an answer that is read line by li
 #: What runs on this machine is asked directly, whatever HTTP_PROXY says: a proxy would get the credential, and take
 #: "localhost" for itself.
 HERE = ("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]")
+
+
+#: Of many requests to few places a quarter was httpx reading the same URL again.
+_parsed = lru_cache(256)(httpx.URL)
 
 
 @cache
@@ -139,7 +143,9 @@ class Http:
         client, told = self._client(url), dict[str, str]()
 
         def send() -> tuple[int, bytearray]:
-            with client.stream(method, url, headers=sending, json=json, params=params, timeout=waits) as answer:
+            with client.stream(
+                method, _parsed(url), headers=sending, json=json, params=params, timeout=waits
+            ) as answer:
                 told.update(answer.headers)
                 return answer.status_code, read_body(answer)
 

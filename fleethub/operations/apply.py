@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 from fleethub import __version__
@@ -158,13 +159,16 @@ def carry_out(
             stopped = str(error)
         return stopped
 
+    one = Lock()
+
     def emit(event: Event) -> None:
         journal(event)
-        for sink in list(showing):
-            try:
-                sink(event)
-            except Exception:  # who watches must not decide what becomes of the nodes
-                showing.remove(sink)
+        with one:
+            for sink in list(showing):
+                try:
+                    sink(event)
+                except Exception:  # who watches must not decide what becomes of the nodes
+                    showing.remove(sink)
 
     context = Context(
         http=workplace.http,

@@ -88,7 +88,7 @@ class Stored:
 
 
 class Journal(Protocol):
-    """Takes each event of an apply, which is kept when the call returns; raises OSError."""
+    """Takes each event of an apply, which is kept when the call returns; from many threads. Raises OSError."""
 
     def __call__(self, event: Event) -> None:
         """Keep one event; waiting is not worth it."""

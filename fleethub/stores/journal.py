@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fleethub.atomic import Lines
 from fleethub.lockfile.events import as_dict, from_dict
-from fleethub.model.event import Event, Progress, Waiting
+from fleethub.model.event import Event, Progress, Recorded, Waiting
 
 
 class Journal:
@@ -23,7 +23,8 @@ class Journal:
         if isinstance(event, Waiting | Progress):
             return
         line = {"ts": datetime.now(UTC).isoformat(timespec="milliseconds"), **as_dict(event)}
-        self._lines.add(json.dumps(line, sort_keys=False).encode())
+        # what is only recorded has no step: it is on disk with the apply's end, before the lockfile is written
+        self._lines.add(json.dumps(line, sort_keys=False).encode(), settle=not isinstance(event, Recorded))
 
     def close(self) -> None:
         """Give the file back."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fleethub.clients.litellm import LiteLLM as Client
 from fleethub.model.exit import Exit
+from fleethub.model.secret import Secret
 from fleethub.stores.file import FileStore
 from fleethub.testing.litellm import LiteLLM
 from tests.applying.test_contract import MODELS
@@ -53,4 +56,29 @@ def test_a_robbed_apply_stops_at_its_next_step(tmp_path: Path, frozen: int, monk
         place.apply()
         place.plan_is_empty()
         assert admin.row("volta")["models"] == ["qwen3-32b"]
+        admin.http.close()
+
+
+def test_a_key_that_appears_meanwhile_is_no_ones_to_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteLLM refuses the alias; and one that has our value and not our mark is not the key that was made."""
+    generate = Client.generate
+    with LiteLLM(models=MODELS, master_key=MASTER) as proxy:
+        admin = Admin(proxy.url)
+        place = Place(tmp_path / "fleet", spec(proxy.url))
+
+        def late(api: Client, body: dict[str, Any], value: Secret) -> None:
+            admin.generate(key_alias="volta", models=["gemma3-27b"])
+            generate(api, body, value)
+
+        monkeypatch.setattr(Client, "generate", late)
+        assert "Key with alias 'volta' already exists" in place.apply(code=Exit.PARTIAL)
+        assert admin.row("volta")["models"] == ["gemma3-27b"]
+        admin.http.post("/key/delete", json={"keys": [admin.row("volta")["token"]]}).raise_for_status()
+
+        def theirs(api: Client, body: dict[str, Any], value: Secret) -> None:
+            mark = {**body["metadata"]["fleethub"], "serial": 99}
+            generate(api, {**body, "metadata": {"fleethub": mark}}, value)
+
+        monkeypatch.setattr(Client, "generate", theirs)
+        assert "did not take over the mark" in place.apply(code=Exit.PARTIAL)
         admin.http.close()

@@ -103,20 +103,20 @@ class _Place:
     def receive(self) -> None:
         """Write the set beside the old one, on disk when this returns: what ``forward`` reads of Bundle.pack."""
         own, bundle = self.own, self.bundle
-        made: set[str] = {"."}
-        lists = [(name, data, 0o600) for name, data in bundle.committed().items()]
+        entries = [(name, data, 0o600) for name, data in bundle.committed().items()]
+        entries += bundle.contents()
+        if (listener := b"" if bundle.restart else _content(own, LISTENER)) is not None:
+            entries.append(("set/.fleethub/listener", listener, 0o600))
         os.mkdir("incoming", 0o700, dir_fd=own)
         with _opened("incoming", own) as into:
-            for path, content, mode in (*lists, *bundle.contents()):
+            made = {""}
+            for path, content, mode in entries:
                 _above(into, path, made)
                 whose = bundle.uid if path.partition("/")[2] in bundle.private and os.geteuid() == 0 else None
                 _create(into, path, content, mode, whose)
-            if bundle.restart:
-                _create(into, "set/.fleethub/listener", b"", 0o600)
-            elif (old := _content(own, LISTENER)) is not None:
-                _create(into, "set/.fleethub/listener", old, 0o600)
-            for folder in made:
-                _settle(folder, into)
+                made.add(path)
+            for path in made:  # after all is written: the first takes the others along
+                _settle(path or ".", into)
 
     def forward(self) -> None:
         """Put what is committed in its place; every step may be done twice."""
@@ -133,8 +133,8 @@ class _Place:
             os.rename("applied", "previous", src_dir_fd=own, dst_dir_fd=own)
         os.rename("next/set", "applied", src_dir_fd=own, dst_dir_fd=own)
         os.rename("next/mark.json", "mark.json", src_dir_fd=own, dst_dir_fd=own)
-        _settle(".", at)
-        _settle(".", own)
+        os.fsync(at)
+        os.fsync(own)
         _remove(own, "next")
 
 
@@ -224,14 +224,14 @@ def _folders(at: int | None, path: str) -> bool:
 def _above(at: int, path: str, made: set[str]) -> None:
     """Make the folders above a path, for nobody else to read."""
     up = os.path.dirname(path)  # noqa: PTH120
-    if up and up not in made:
+    if up not in made:
         _above(at, up, made)
         os.mkdir(up, 0o700, dir_fd=at)
         made.add(up)
 
 
 def _create(at: int, path: str, data: bytes, mode: int, uid: int | None = None) -> None:
-    """A new file, on disk when this returns."""
+    """A new file with this content."""
     descriptor = os.open(path, NEW, 0o600, dir_fd=at)
     try:
         view = memoryview(data)
@@ -241,14 +241,17 @@ def _create(at: int, path: str, data: bytes, mode: int, uid: int | None = None) 
             os.fchmod(descriptor, mode)
         if uid is not None:
             os.fchown(descriptor, uid, uid)
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _settle(folder: str, at: int) -> None:
-    with _opened(folder, at) as descriptor:
+def _settle(path: str, at: int) -> None:
+    """What a file or folder has is on disk when this returns."""
+    descriptor = os.open(path, FILE, dir_fd=at)
+    try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove(at: int, folder: str) -> None:

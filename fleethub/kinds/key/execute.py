@@ -29,15 +29,12 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     The notes tell what LiteLLM added to a new key by itself.
     """
     api, token = context.litellm(do.source), _token(do.value, context)
-    rows = _call(api.find, do.alias)
     mark = {**context.mark(do.generation), "born": do.value.name, "born_proxy": do.value.scope, **marked(do.found)}
     if isinstance(do.value, Kept):  # no value of ours proves whose it is
         mark["fleet"] = context.fleet
     if do.create:
         if isinstance(do.value, Kept) or not do.models:
             raise StepError("a key without models would reach all of them; this is a bug of FleetHub's")
-        if rows:
-            raise StepError(f"a key with the alias {do.alias!r} appeared since the plan was made")
         body: dict[str, Any] = {
             **(_like(api, do.like, do) if do.like else {}),
             "key_alias": do.alias,
@@ -46,8 +43,10 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
         metadata = {**body.get("metadata", {}), "fleethub": {**mark, **_lifetime(do.limits)}}
         given = {name: limit for name, limit in do.limits.items() if limit is not None}
         body |= {**fields(given, body, metadata), "metadata": metadata}
+        # one that appeared since the plan was made is refused by LiteLLM, which asks for aliases that are unique
         _call(api.generate, body, context.resolver.open(do.value))
-        return _freed(api, do, token, body)
+        return _freed(api, do, token, body, context)
+    rows = _call(api.find, do.alias)
     if all(row.token != token for row in rows):  # somebody gave it another alias
         rows += _call(api.by_token, token)
     row = _ours(rows, do.alias, context)
@@ -64,7 +63,7 @@ def put(do: KeyPut, context: Context) -> tuple[str, ...]:
     if do.unblock:
         body["blocked"] = False
     _call(api.update, row.token, body)
-    _read_back(api, do, token)
+    _read_back(api, do, token, context)
     return ()
 
 
@@ -125,13 +124,13 @@ def _lifted(names: Iterable[str]) -> dict[str, Any]:
     return dict(fields[name] for name in names if name in fields)
 
 
-def _freed(api: LiteLLM, do: KeyPut, token: str, sent: Mapping[str, Any]) -> tuple[str, ...]:
+def _freed(api: LiteLLM, do: KeyPut, token: str, sent: Mapping[str, Any], context: Context) -> tuple[str, ...]:
     """Take off what the proxy's default_ and upperbound_key_generate_params took from a new key; tell the rest."""
-    row = _read_back(api, do, token)
+    row = _read_back(api, do, token, context)
     added = {name: value for name, value in power(row).items() if do.limits.get(name) is None}
     if added:
         _call(api.update, row.token, _lifted(added))
-        row = _read_back(api, do, token)
+        row = _read_back(api, do, token, context)
         if left := {n: value for n, value in power(row).items() if n in added}:
             raise StepError(f"the proxy gives new keys {shown(left)}, and does not take it off")
     limits = {name: limit for name, limit in row.limits.items() if limit is not None and name not in sent}
@@ -273,7 +272,7 @@ def _writable(row: KeyRow, alias: str, context: Context) -> None:
         raise StepError(f"the key {alias!r} was written by a newer apply meanwhile; git pull, then plan again")
 
 
-def _read_back(api: LiteLLM, do: KeyPut, token: str) -> KeyRow:
+def _read_back(api: LiteLLM, do: KeyPut, token: str, context: Context) -> KeyRow:
     rows: list[KeyRow] = _call(api.find, do.alias)
     if len(rows) != 1:
         raise StepError(f"{len(rows)} keys have the alias {do.alias!r} after the write")
@@ -286,7 +285,8 @@ def _read_back(api: LiteLLM, do: KeyPut, token: str) -> KeyRow:
     if do.unblock and row.blocked:
         wrong.append("blocked")
     wrong += [name for name in do.lift if name in power(row)]
-    if mark_of(row.metadata) is None:
+    mark = mark_of(row.metadata)
+    if mark is None or (mark.lineage, mark.serial) != (context.lineage, context.serial):
         wrong.append("the mark")
     if wrong:
         raise StepError(f"the proxy accepted the write and did not take over {', '.join(wrong)}")
