@@ -31,6 +31,8 @@ def old_place(address: Address, locked: Mapping[Address, AnyLocked]) -> Address:
 
 def renames_of(fleet: Fleet, lockfile: Lockfile) -> dict[Address, Address]:
     """What the spec's ``[[moved]]`` renames of the lockfile, as each kind has it; and backends whose sets it has."""
+    if not fleet.moved:
+        return {}
     locked = lockfile.resources
     found = {before: now for kind in KINDS.values() for before, now in kind.renames(fleet, locked).items()}
     known = {*lockfile.planned, *lockfile.fits}

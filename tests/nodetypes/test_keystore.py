@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,10 @@ import pytest
 from fleethub import nodetypes
 from fleethub.model.facts import HostReading
 from fleethub.model.finding import Severity
-from tests.fleets import Spec, direct, fleet
+from fleethub.testing.litellm import LiteLLM
+from tests.fleets import Spec, deployment, direct, fleet
+from tests.proxies import chat
+from tests.support import MASTER, Place
 
 TARGET = "ssh://ops@{host}/srv/{name}"
 FAR = fleet().models("one", "two").table("defaults.node", target=TARGET, key_store="file")
@@ -55,19 +60,62 @@ def test_the_config_names_the_file_where_the_process_sees_it(spec: Spec, path: s
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        (DOCKER.table("nodes.a", manage="wiring"), "all FleetHub's"),
-        (DOCKER.table("nodes.a", target="nodes/a"), "nodes/a is a folder"),
+        (DOCKER.table("nodes.a", manage="wiring"), "how its folder is mounted is its operator's"),
+        (NATIVE.table("nodes.a", manage="wiring"), "the gateway's own environment, which is its operator's"),
+        (NATIVE.table("nodes.a", target="nodes/a"), "which nodes/a has on each machine another"),
         (DOCKER.table("nodes.a", files={**CONF, "key": "openclaw.key"}), "does not see"),
         (
             FAR.proxy("other", "http://other.example:4000").model("far", proxy="other").node("a", "one", "far"),
             "has room for the key of one proxy",
         ),
     ],
-    ids=["somebody else's files", "a folder", "not mounted", "two proxies"],
+    ids=[
+        "somebody else's mounts",
+        "somebody else's config",
+        "a folder without a container",
+        "not mounted",
+        "two proxies",
+    ],
 )
 def test_where_it_cannot_be_is_said(spec: Spec, says: str) -> None:
     found = spec.rendered["a"].findings
     assert any(says in one.message and one.severity is Severity.ERROR for one in found), found
+
+
+def test_a_folder_of_the_fleet_has_it_too_and_whoever_runs_it_is_told_what_to_type(tmp_path: Path) -> None:
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        made = fleet(proxy.url).models("one").node("a", "one", key_store="file", uid=os.getuid() or 1000)
+        place = Place(tmp_path / "fleet", made.text)
+        place.apply()
+        file = place.folder / "nodes/a/openclaw.key"
+        first = file.read_text().strip()
+        assert oct(file.stat().st_mode) == "0o100600"
+        assert chat(proxy.url, first, "one")[0] == 200
+        assert "FLEETHUB_KEY_MAIN" not in place.env("a")
+        config = json.loads((place.folder / "nodes/a/openclaw.json").read_text())
+        assert config["secrets"]["providers"]["fleethub"]["path"] == "/etc/openclaw/openclaw.key"
+        place.plan_is_empty()
+        place.run("rotate", "a", "--yes", code=0)
+        assert "read by `openclaw secrets reload`, which whoever runs it types" in place.run("plan", code=0)
+        place.apply()
+        assert file.read_text().strip() != first
+        place.edit('key_store = "file"\n', "")
+        place.apply()
+        assert not file.exists()
+        assert chat(proxy.url, place.env("a")["FLEETHUB_KEY_MAIN"], "one")[0] == 200
+        place.plan_is_empty()
+
+
+def test_a_file_that_the_container_cannot_read_is_told(tmp_path: Path) -> None:
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        made = fleet(proxy.url).models("one").node("a", "one", key_store="file", uid=os.getuid() or 1000)
+        place = Place(tmp_path / "fleet", made.text)
+        place.apply()
+        mine = (place.folder / "nodes/a/openclaw.key").stat().st_uid
+        place.edit(f"uid = {mine}", f"uid = {mine + 1}")
+        assert f"nodes/a/openclaw.key belongs to uid {mine}: the node, as {mine + 1}, cannot read it" in place.run(
+            "plan"
+        )
 
 
 def test_another_type_has_no_such_store() -> None:

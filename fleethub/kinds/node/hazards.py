@@ -129,9 +129,23 @@ def _machine_findings(
     """What on the node's machine is in its way."""
     node = resource.material.node
     kind = nodetypes.of(node)
-    if kind is None or not is_host(node):
+    if kind is None:
         return ()
+    if not is_host(node):
+        return () if node.consumer else tuple(_strangers(resource, reading))
     known = fingerprints(locked)
     # what FleetHub wrote is no second stack; of a node that is its operator's it is his by now
     others = tuple(name for name in reading.compose if name not in known or is_wired(resource.attrs))
     return kind.machine(node, replace(reading, compose=others), applied=applied)
+
+
+def _strangers(resource: NodeResource, reading: HostReading) -> Iterable[Finding]:
+    """Files in a folder of this machine that only the node's own process is to read, and another user has."""
+    node = resource.material.node
+    for file in resource.material.files:
+        there = reading.files.get(file.path)
+        if file.of.process and there is not None and there.owner not in (None, node.uid):
+            whose = f"{resource.source.at}/{file.path} belongs to uid {there.owner}"
+            message = f"{whose}: the node, as {node.uid}, cannot read it"
+            hint = f"write uid = {there.owner}, if it runs as that; or apply as root"
+            yield Finding("node.uid-differs", message, resource.address, resource.place, hint)

@@ -11,6 +11,7 @@ HOT = "hot reload"
 RESTART = "gateway restart"
 RECREATED = "container recreated"
 TOLD = "key reloaded while it runs, proved by a turn"
+TELL = "read by `openclaw secrets reload`, which whoever runs it types"
 READ = "read at the next session"
 
 #: Settings that the gateway cannot take over while it runs; it restarts itself.
@@ -23,6 +24,8 @@ def consequence(role: str, node: Node, container: bool, before: bytes | None, af
         return RESTART if before is not None and after is not None and _cold(before, after) else HOT
     if role == "fleethub":
         return READ
+    if role == "key" and "://" not in node.target:
+        return TELL
     if container:
         return RECREATED
     return f"restart by {shlex.join(node.command)}" if node.command else "restart by hand"

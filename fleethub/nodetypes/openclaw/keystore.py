@@ -68,10 +68,12 @@ def check(
     asked, instead = 'key_store = "file"', 'write key_store = "env"'
     proxies = sorted({route.to.proxy for route in chain if route.to.proxy})
     if node.manage == "wiring":
-        why = f'{asked} is for files that are all FleetHub\'s, and {node.name} has manage = "wiring"'
-        yield ConfigFinding("node.config-check", why, f"{instead}, or take it out")
-    elif not node.target.startswith("ssh://"):
-        why = f"{asked} needs a gateway that FleetHub can tell of a new key, and {node.target} is a folder"
+        where = "the path at which the gateway finds it, and how its folder is mounted is its operator's"
+        told = "`openclaw secrets reload` with the gateway's own environment, which is its operator's"
+        why = f'{asked} needs {where if container else told} (manage = "wiring")'
+        yield ConfigFinding("node.config-check", why, f'{instead}, or manage = "whole"')
+    elif not container and target_folder(node.target) is None:
+        why = f"{asked} is named in openclaw.json by its whole path, which {node.target} has on each machine another"
         yield ConfigFinding("node.config-check", why, f'{instead}, or target = "ssh://user@host/path"')
     if len(proxies) > 1:
         why = f"{asked} has room for the key of one proxy, and its models are on {' and '.join(proxies)}"
@@ -83,7 +85,7 @@ def check(
 
 def tell(node: Node, paths: Mapping[str, str], container: bool) -> Query | None:
     """``secrets reload``, without a warning; nothing where nobody may run anything."""
-    if node.activate == "never" or node.manage == "wiring" or ROLE not in paths:
+    if node.activate == "never" or node.manage == "wiring" or "://" not in node.target or ROLE not in paths:
         return None
     words = _words(paths, container, RELOAD)
     why = f"the gateway cannot read {paths[ROLE]}, which belongs to uid {node.uid} (uid): does it run as that?"
