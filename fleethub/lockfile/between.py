@@ -55,9 +55,9 @@ class StateDiff:
         return not (self.changes or self.planned or self.spec)
 
 
-def changes(before: Lockfile | None, after: Lockfile) -> tuple[Change, ...]:
-    """By address: what was created, updated and deleted from one to the other. ``before`` None: there was nothing."""
-    had = before.resources if before is not None else {}
+def changes(before: Lockfile, after: Lockfile) -> tuple[Change, ...]:
+    """By address: what was created, updated and deleted from one to the other."""
+    had = before.resources
     old = _renamed(had, after.resources)
     found = []
     for one in sorted({*had, *after.resources} - {*old.values()}):
@@ -81,12 +81,11 @@ def _identity(address: Address, record: AnyLocked) -> tuple[object, ...]:
     return (address.kind, record.source.id, *own)
 
 
-def planned(before: Lockfile | None, after: Lockfile) -> tuple[Planned, ...]:
+def planned(before: Lockfile, after: Lockfile) -> tuple[Planned, ...]:
     """The backends whose planned set is another one."""
-    had = before.planned if before is not None else {}
     found = []
-    for backend in sorted({*had, *after.planned}):
-        old, new = had.get(backend, ()), after.planned.get(backend, ())
+    for backend in sorted({*before.planned, *after.planned}):
+        old, new = before.planned.get(backend, ()), after.planned.get(backend, ())
         came = tuple(one for one in new if not any(one.same(other) for other in old))
         went = tuple(one for one in old if not any(one.same(other) for other in new))
         if came or went:

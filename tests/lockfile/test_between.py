@@ -84,7 +84,7 @@ def test_what_got_another_address_is_no_new_thing() -> None:
 
 
 def test_from_nothing_all_is_new_without_what_each_new_thing_has() -> None:
-    found = {change.address: change for change in changes(None, BASE)}
+    found = {change.address: change for change in changes(replace(BASE, resources={}), BASE)}
     assert found.keys() == BASE.resources.keys()
     assert found[key("main", "a")].fields == (FieldChange(("models",), MISSING, ["old"]),)
     assert [field.path for field in found[node("a")].fields] == [("chain",)]
