@@ -1,15 +1,12 @@
-"""The fleet over MCP, asked by the SDK's own client: in process, and by the command over both transports."""
+"""The fleet over MCP, asked by the SDK's own client in process; by the command: ``test_mcp_asking.py``."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -17,10 +14,8 @@ import pytest
 
 pytest.importorskip("mcp", reason="the extra [mcp] is not installed")
 
-import httpx2
 import jsonschema
-from mcp import Client, StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
+from mcp import Client
 from mcp.shared.exceptions import MCPError
 
 from fleethub.model.edit import Assign, NotCommitted, SpecChanged
@@ -33,7 +28,6 @@ from fleethub.server.mcp.quoted import LONGEST, MARK, quoted
 from fleethub.server.mcp.tools import TOOLS
 from fleethub.server.site import Site
 from fleethub.stores import open_store
-from tests.server.live import serving
 from tests.support import Place
 
 AGENT = "helper"
@@ -319,38 +313,3 @@ def test_texts_without_secrets(desk: Desk, place: Place) -> None:
             await client.read_resource("fleethub://nodes/zz")
 
     asked(desk, wrong)
-
-
-def test_the_command_over_standard_input_and_output(place: Place, master: None) -> None:
-    words = ["-m", "fleethub", "-C", str(place.folder), "mcp", "--as", AGENT]
-    server = StdioServerParameters(command=sys.executable, args=words, env=dict(os.environ))
-
-    async def run() -> Any:
-        async with Client(server) as client:
-            return await client.call_tool("assign", ASSIGN)
-
-    told = anyio.run(run)
-    assert told.structured_content["state"] == "waiting"
-    assert f"-C {place.folder} approve p-" in told.structured_content["approve"]  # its reader stands elsewhere
-    assert "gpt-oss-20b" not in (place.folder / "fleet.toml").read_text().partition("[nodes.a]")[2].partition("[")[0]
-
-
-def test_the_command_over_http_behind_the_same_token(place: Place, master: None, tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("fhsk_" + "t" * 43)
-    token.chmod(0o600)
-
-    async def run(url: str) -> Any:
-        headers = {"Authorization": f"Bearer {token.read_text()}"}
-        async with (
-            httpx2.AsyncClient(headers=headers) as http,
-            Client(streamable_http_client(url, http_client=http)) as client,
-        ):
-            return await client.call_tool("fleet", {"node": "a"})
-
-    with serving(place.folder, "--token", f"file:{token}", how=("mcp", "--http")) as served:
-        assert anyio.run(run, served.url).structured_content["nodes"][0]["name"] == "a"
-        bare = httpx2.post(served.url, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
-        assert bare.status_code == 401
-        foreign = httpx2.post(served.url, json={}, headers={"Host": "evil.example"})
-        assert foreign.status_code == 403

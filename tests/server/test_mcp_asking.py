@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -134,7 +135,8 @@ def test_a_no_takes_it_away_and_the_history_says_so(desk: Desk, place: Place, mo
 @MODES
 def test_what_is_neither_yes_nor_no_leaves_it_waiting(desk: Desk, place: Place, mode: str) -> None:
     before, left = spec_of(place), []
-    for content in (None, {}, {"approve": "yes"}, {"approve": 1}, {"yes": True}):
+    odd = ({}, {"approve": "yes"}, {"approve": 1}, {"yes": True}) if mode == "auto" else ()
+    for content in (None, *odd):
         person = says("accept", **content) if content is not None else says("cancel")
         answer = assigned(desk, person, mode)
         assert (len(person.asked), answer["state"], answer["asked"]) == (1, "waiting", asking.SILENT)
@@ -248,26 +250,41 @@ def test_the_setting_goes_with_proposals_alone(place: Place) -> None:
     assert "nobody is asked there" in place.run("validate", code=1)
 
 
-async def over(server: Any, mode: str) -> str:
-    async with Client(server, elicitation_callback=yes(), mode=mode) as client:
-        return str(told(await client.call_tool("assign", ASSIGN))["state"])
-
-
-def test_the_command_asks_on_standard_input_and_output(elicits: Place, master: None) -> None:
+def test_the_command_on_standard_input_and_output(elicits: Place, master: None) -> None:
     words = ["-m", "fleethub", "-C", str(elicits.folder), "mcp", "--as", AGENT]
     server = StdioServerParameters(command=sys.executable, args=words, env=dict(os.environ))
-    assert anyio.run(over, server, "legacy") == "approved"
-    assert "gpt-oss-20b" in spec_of(elicits)
+    said = iter(("cancel", "accept"))
+    person = Person(lambda _: types.ElicitResult(action=next(said), content={"approve": True}))
+
+    async def run() -> tuple[dict[str, Any], str, dict[str, Any]]:
+        async with Client(server, elicitation_callback=person, mode="legacy") as client:
+            first = told(await client.call_tool("assign", ASSIGN))
+            return first, spec_of(elicits), told(await client.call_tool("assign", ASSIGN))
+
+    first, before, second = anyio.run(run)
+    assert (first["state"], second["state"]) == ("waiting", "approved")
+    assert f"-C {elicits.folder} approve p-" in first["approve"]  # its reader stands elsewhere
+    assert ["gpt-oss-20b" in text for text in (before, spec_of(elicits))] == [False, True]
 
 
-def test_the_command_asks_over_http(elicits: Place, master: None) -> None:
+def test_the_command_over_http_behind_a_token(elicits: Place, master: None, tmp_path: Path) -> None:
     """Every request stands alone there: who speaks the older protocol cannot be asked while a call waits."""
+    token = tmp_path / "token"
+    token.write_text("fhsk_" + "t" * 43)
+    token.chmod(0o600)
 
     async def run(url: str, mode: str) -> str:
-        async with httpx2.AsyncClient() as http:
-            return await over(streamable_http_client(url, http_client=http), mode)
+        headers = {"Authorization": f"Bearer {token.read_text()}"}
+        async with httpx2.AsyncClient(headers=headers) as http:
+            server = streamable_http_client(url, http_client=http)
+            async with Client(server, elicitation_callback=yes(), mode=mode) as client:
+                return str(told(await client.call_tool("assign", ASSIGN))["state"])
 
-    with serving(elicits.folder, how=("mcp", "--http", "--as", AGENT)) as served:
+    with serving(elicits.folder, "--as", AGENT, "--token", f"file:{token}", how=("mcp", "--http")) as served:
         assert anyio.run(run, served.url, "legacy") == "waiting"
         assert anyio.run(run, served.url, "auto") == "approved"
+        bare = httpx2.post(served.url, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+        assert bare.status_code == 401
+        foreign = httpx2.post(served.url, json={}, headers={"Host": "evil.example"})
+        assert foreign.status_code == 403
     assert "gpt-oss-20b" in spec_of(elicits)
