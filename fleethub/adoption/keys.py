@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fleethub.adoption.proposal import Draft, Unsayable
@@ -11,7 +11,7 @@ from fleethub.fleetspec.added import NewBlock
 from fleethub.kinds.key import mark_of
 from fleethub.kinds.key.adopted import covers
 from fleethub.kinds.key.attributes import ALL, tags
-from fleethub.kinds.key.marks import shares_budget
+from fleethub.kinds.key.marks import by_budget, shares_budget
 from fleethub.model.address import Address
 from fleethub.model.address import key as key_address
 from fleethub.model.facts import KeyRow, ProxyReading
@@ -30,6 +30,7 @@ PERIOD = re.compile(r"[1-9]\d{0,5}(s|m|h|d|w|mo)")
 def keys(draft: Draft) -> None:
     """Every key of every proxy that FleetHub did not make."""
     for proxy, reading in draft.readings():
+        budgets = by_budget(reading)
         for alias, rows in sorted(reading.keys.items()):
             address = key_address(proxy, alias)
             if address in draft.left:  # a block for the same alias on another proxy is not about this one
@@ -37,7 +38,7 @@ def keys(draft: Draft) -> None:
             if all(mark_of(row.metadata) for row in rows) and not _let_go(draft, address, rows):
                 continue
             try:
-                block = _key(draft, proxy, rows, reading)
+                block = _key(draft, proxy, rows, reading, budgets)
             except Unsayable as why:
                 draft.tell(address if alias else f"key.{proxy}", str(why))
                 continue
@@ -59,7 +60,9 @@ def _let_go(draft: Draft, address: Address, rows: Sequence[KeyRow]) -> bool:
     return named and address not in draft.records
 
 
-def _key(draft: Draft, proxy: str, rows: Sequence[KeyRow], reading: ProxyReading) -> NewBlock | None:
+def _key(
+    draft: Draft, proxy: str, rows: Sequence[KeyRow], reading: ProxyReading, budgets: Mapping[str, Sequence[KeyRow]]
+) -> NewBlock | None:
     """Its block; None where the spec has one already, rightly or not: that, the plan shows."""
     row = rows[0]
     if not row.alias:
@@ -77,7 +80,7 @@ def _key(draft: Draft, proxy: str, rows: Sequence[KeyRow], reading: ProxyReading
     if not models and not used:
         raise Unsayable(f"none of what it may call ({', '.join(row.models) or ALL}) is a model that the spec can say")
     said = _limits(row, used)
-    if shares_budget(row, reading):
+    if shares_budget(row, budgets):
         said.pop("soft_budget", None)
     before = draft.keys.get(row.alias)
     if before is not None:  # the same alias on another proxy: one block is about both

@@ -98,6 +98,9 @@ def test_both_say_the_same(target: Target, state: str, monkeypatch: pytest.Monke
     found = look(target.path, ASKED)
     assert found is not None
     assert told(found) == told(by_script(target, monkeypatch))
+    for path, blob in found.applied.items():
+        now = found.files[path].content if path in found.files else None
+        assert (blob is now) == (now is not None and blob.reveal() == now.reveal())
 
 
 @pytest.mark.parametrize("above", ["", "nodes", "nodes/n"])

@@ -68,7 +68,7 @@ def _look(folder: str, asked: Sequence[str]) -> HostReading | None:
         return None
     mark = tree.file(MARK)
     files = {path: found for path in asked if (found := tree.file(path)) is not None}
-    applied = {path: _content(tree.file(APPLIED + path)) for path in asked}
+    applied = {path: _once(_content(tree.file(APPLIED + path)), _content(files.get(path))) for path in asked}
     listener = _content(tree.file(LISTENER))
     contents = [found.content for found in files.values()] + [*applied.values(), listener]
     if sum(len(blob.reveal()) for blob in contents if blob is not None) > LARGEST:
@@ -170,6 +170,11 @@ def _file(path: str, kind: str) -> FileReading:
 
 def _content(file: FileReading | None) -> Blob | None:
     return file.content if file is not None else None
+
+
+def _once(blob: Blob | None, other: Blob | None) -> Blob | None:
+    """The same bytes are held once: a plan of many nodes holds all of their files."""
+    return other if blob is not None and other is not None and blob.reveal() == other.reveal() else blob
 
 
 def _bytes(file: FileReading | None) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -80,10 +80,20 @@ def ours(
     return tuple(row for _, row in sorted(found, key=rank))
 
 
-def shares_budget(row: KeyRow, reading: ProxyReading, mine: Collection[KeyRow] = ()) -> bool:
-    """Whether somebody else's key has the same row of budgets: a soft budget that is written there is both's."""
-    every = (one for same in reading.keys.values() for one in same)
-    return bool(row.budget) and any(one.budget == row.budget and one != row and one not in mine for one in every)
+def by_budget(reading: ProxyReading) -> Mapping[str, Sequence[KeyRow]]:
+    """The rows that have a row of budgets, by it: made once of a reading, as ``by_value``."""
+    found: dict[str, list[KeyRow]] = {}
+    for row in (row for same in reading.keys.values() for row in same if row.budget):
+        found.setdefault(row.budget, []).append(row)
+    return found
+
+
+def shares_budget(row: KeyRow, budgets: Mapping[str, Sequence[KeyRow]], mine: Collection[KeyRow] = ()) -> bool:
+    """Whether somebody else's key has the same row of budgets: a soft budget that is written there is both's.
+
+    ``budgets``: see ``by_budget``.
+    """
+    return any(one != row and one not in mine for one in budgets.get(row.budget, ()))
 
 
 def interims(address: Address, want: KeyResource | None, locked: Locked[KeyAttrs] | None, row: KeyRow) -> set[str]:

@@ -17,7 +17,7 @@ from fleethub.kinds.key.attributes import (
     power,
     spent,
 )
-from fleethub.kinds.key.marks import by_value, interims, mark_of, ours, record_of, shares_budget
+from fleethub.kinds.key.marks import by_budget, by_value, interims, mark_of, ours, record_of, shares_budget
 from fleethub.kinds.key.older import derived, serving
 from fleethub.kinds.key.ownership import BARRED
 from fleethub.kinds.values import ObserveContext
@@ -65,7 +65,7 @@ def observe(
         beside = reading.keys.get(interim(address.alias, want.generation, crowded), ())
     older = sorted(filter(None, (context.fingerprinter.sha256(bytes.fromhex(old.token)) for old in olds)))
     managed, others = limits(row, want, locked)
-    shares = shares_budget(row, reading, mine)
+    shares = shares_budget(row, context.once(("budget", *source.id), lambda: by_budget(reading)), mine)
     if shares and "soft_budget" in managed:
         others["soft_budget"] = managed.pop("soft_budget")
     scope: tuple[str, ...] = tuple(sorted(set(row.models))) or (ALL,)
