@@ -17,7 +17,7 @@ from fleethub.views.plan_markdown import marker, within
 from fleethub.views.state import head, head_data
 from fleethub.views.style import Style
 
-WORDS = ((Action.CREATE, "created"), (Action.UPDATE, "updated"), (Action.DELETE, "deleted"))
+WORDS = ((Action.CREATE, "added"), (Action.UPDATE, "changed"), (Action.DELETE, "removed"))
 
 
 def diff_text(made: StateDiff, style: Style, full: bool = False) -> str:
@@ -64,7 +64,7 @@ def diff_data(made: StateDiff, full: bool = False) -> Iterator[dict[str, Any]]:
 
 
 def sentence(made: StateDiff) -> str:
-    """``2 resources updated, 1 created; the spec differs.``"""
+    """``2 resources changed; 4 lines of the spec changed.`` Of the state: what it has no more may live on."""
     counted = [(sum(one.action is action for one in made.changes), word) for action, word in WORDS]
     parts = [f"{plural(n, 'resource')} {word}" for n, word in counted if n]
     parts += [f"VRAM planned otherwise on {plural(len(made.planned), 'backend')}"] if made.planned else []

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fleethub.kinds.key.attributes import ALL
 from fleethub.model.text import gib, named
 from fleethub.views.style import Style
 
@@ -171,7 +172,7 @@ def _leaves(value: object, path: str = "") -> dict[str, str]:
 
 def _several(values: list[Any] | tuple[Any, ...]) -> str:
     if all(isinstance(one, str | int) for one in values):
-        return ", ".join(named(str(one)) for one in values)
+        return ", ".join(ALL if one == ALL else named(str(one)) for one in values)
     rows = [_leaves(one) if isinstance(one, Mapping) else {"": json.dumps(one, ensure_ascii=False)} for one in values]
     return "; ".join(
         ", ".join(f"{WORDS.get(path, path)} {text}".strip() for path, text in sorted(row.items())) for row in rows

@@ -79,7 +79,7 @@ def test_what_applies_changed_is_told_with_who_did_it(
         assert place.json("diff", "2", "2", "--detailed-exitcode")[-1] == {"type": "summary", "exit": 0, "changes": 0}
         assert "Nothing differs." in place.run("diff", "3", "--detailed-exitcode", code=0)
         text = place.run("diff", "1", "--full", "--detailed-exitcode", code=Exit.CHANGES)
-        assert "2 resources updated; 2 resources deleted; " in text
+        assert "2 resources changed; 2 resources removed; " in text
         assert "  - node.a  → apply 3 by " in text
         assert "\n  -[nodes.a]\n" in text
         comment = place.run("diff", "1", "--format", "markdown", "--max-bytes", "1000", code=0)
@@ -110,4 +110,4 @@ def test_where_the_spec_is_broken_the_state_still_tells(spec: Spec, tmp_path: Pa
     place.apply()
     (place.folder / "fleet.toml").write_text("[fleet\n")
     place.trusts = False
-    assert "4 resources created" in place.run("diff", "0", code=0)
+    assert "4 resources added" in place.run("diff", "0", code=0)

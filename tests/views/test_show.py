@@ -74,7 +74,7 @@ def test_what_is_not_as_it_was_applied_is_said() -> None:
 
 def test_of_a_key_what_takes_its_power_or_is_beside_the_spec_is_said() -> None:
     there = replace(KEY, value="fp1:other", blocked=True, rpm_limit=5, replaces=("fp1:o", "fp1:p"))
-    beside = KeyTelemetry(spend=4.5, rows=2, unmanaged={"tpm_limit": 7}, wider=("two",))
+    beside = KeyTelemetry(spend=4.5, rows=2, unmanaged={"tpm_limit": 7}, wider=("two", "(all models)"))
     text = shown(key("main", "a"), KEY, Seen(there, AT, beside, MARK))
     for line in (
         "rpm_limit: 60  (there: 5)",
@@ -83,7 +83,7 @@ def test_of_a_key_what_takes_its_power_or_is_beside_the_spec_is_said() -> None:
         "2 older values of it still work",
         "2 keys there have its alias",
         "has spent 4.5",
-        "may also call two",
+        "may also call two, (all models)",
         "has, and the spec does not say, tpm_limit 7",
     ):
         assert f"\n  {line}" in text, line
