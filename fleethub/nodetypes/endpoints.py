@@ -37,9 +37,18 @@ class ModelEndpoint:
 BARE = "the key"
 
 
-def key_variable(proxy: str) -> str:
-    """The variable that holds the node's key of a proxy, where the node's program prescribes no name."""
-    return "FLEETHUB_KEY_" + proxy.upper().replace("-", "_")
+def key_variable(fleet: Fleet, node: Node, proxy: str) -> str:
+    """The variable that holds the node's key of a proxy, where the node's program prescribes no name.
+
+    A proxy that was renamed keeps it, so that no node is delivered to and started for a name; but where another proxy
+    has its first name by now.
+    """
+    born = {
+        one: fleet.births.get(key_address(one, node.key), key_address(one, node.key)).owner for one in fleet.proxies
+    }
+    first = born[proxy]
+    alone = first not in fleet.proxies and [*born.values()].count(first) == 1
+    return "FLEETHUB_KEY_" + (first if alone else proxy).upper().replace("-", "_")
 
 
 def key_slot(fleet: Fleet, node: Node, proxy: str) -> Derived:
@@ -57,7 +66,7 @@ def made_anew(fleet: Fleet, node: Node, proxy: str) -> bool:
 
 def endpoints(fleet: Fleet, node: Node) -> tuple[ModelEndpoint, ...]:
     """The node's chain, primary first; raises ``Unwired`` on a name that the fleet does not define."""
-    return tuple(_endpoint(fleet, hop) for hop in node.chain)
+    return tuple(_endpoint(fleet, node, hop) for hop in node.chain)
 
 
 def needs_one_key(node: Node, chain: Sequence[ModelEndpoint], whoever: str) -> tuple[Finding, ...]:
@@ -69,7 +78,7 @@ def needs_one_key(node: Node, chain: Sequence[ModelEndpoint], whoever: str) -> t
     return (Finding("node.config-check", message, node.address, node.place, hint),)
 
 
-def _endpoint(fleet: Fleet, hop: Hop) -> ModelEndpoint:
+def _endpoint(fleet: Fleet, node: Node, hop: Hop) -> ModelEndpoint:
     model = fleet.models.get(hop.model)
     if model is None:
         raise Unwired(f"model {hop.model!r} is not defined")
@@ -81,7 +90,7 @@ def _endpoint(fleet: Fleet, hop: Hop) -> ModelEndpoint:
     if proxy is None:
         raise Unwired(f"model {hop.model!r} is on no proxy")
     url = f"{proxy.url.rstrip('/')}/v1"
-    return ModelEndpoint(model, model.name, model.name, url, proxy.name, key_variable(proxy.name))
+    return ModelEndpoint(model, model.name, model.name, url, proxy.name, key_variable(fleet, node, proxy.name))
 
 
 def _direct(fleet: Fleet, hop: Hop) -> str:

@@ -101,6 +101,7 @@ def test_a_proxy_with_another_name_says_how_to_go_on_and_that_keeps_every_value(
         assert "the alias 'a' on llm is that of key.main.a, which this fleet made at the same LiteLLM" in out
         hint = '[[moved]] with from = "proxy.main" and to = "proxy.llm"'
         assert hint in out
+        files = {path: path.read_bytes() for path in (place.folder / "nodes/a").glob("*.*") if path.is_file()}
         place.write(with_proxy(spec.text, "main", "llm") + moved(("proxy.main", "proxy.llm")))  # as it says
         assert "proxy.main is proxy.llm now, with 2 keys" in place.run("plan", "--offline", code=0)
         out = place.run("apply", "-y", code=0)
@@ -109,9 +110,8 @@ def test_a_proxy_with_another_name_says_how_to_go_on_and_that_keeps_every_value(
         assert "nothing is deleted" in out
         assert {row["key_alias"]: row["token"] for row in admin.rows()} == tokens
         assert {row["metadata"]["fleethub"]["born_proxy"] for row in admin.rows()} == {"main"}
-        value = place.env("a")["FLEETHUB_KEY_LLM"]
-        assert "FLEETHUB_KEY_MAIN" not in place.env("a")
-        assert chat(proxy.url, value, "one")[0] == 200
+        assert {path: path.read_bytes() for path in files} == files, "no node is started anew for a name"
+        assert chat(proxy.url, place.env("a")["FLEETHUB_KEY_MAIN"], "one")[0] == 200
         assert replay(None, open_store(place.folder).events()) == place.lockfile
         says = "[[moved]] from proxy.main to proxy.llm is done, and may be removed"
         assert says in place.run("plan", "--detailed-exitcode", code=0)
@@ -220,6 +220,9 @@ def test_the_old_name_of_a_proxy_may_be_another_one_s(tmp_path: Path) -> None:
         place.write(both.node("a", "one", "two").text)
         place.apply()
         assert Admin(proxy.url).row("a")["token"] == token != Admin(other.url).row("a")["token"]
+        env = place.env("a")
+        assert chat(proxy.url, env["FLEETHUB_KEY_LLM"], "one")[0] == 200
+        assert chat(other.url, env["FLEETHUB_KEY_MAIN"], "two")[0] == 200
         place.plan_is_empty()
 
 

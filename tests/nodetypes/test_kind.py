@@ -11,6 +11,7 @@ from fleethub import nodetypes
 from fleethub.nodetypes import removal
 from fleethub.nodetypes.endpoints import key_variable
 from fleethub.nodetypes.openclaw import wiring
+from tests.fleets import fleet
 
 DOCKER, NATIVE = nodetypes.get("openclaw-docker"), nodetypes.get("openclaw-native")
 ENV, COMPOSE, KEY, CONFIG, _ = DOCKER.files
@@ -69,4 +70,5 @@ def test_an_answer_leaves_room_for_the_prompt():
 
 
 def test_the_variable_of_a_key():
-    assert key_variable("edge-2") == "FLEETHUB_KEY_EDGE_2"
+    made = fleet(None).proxy("edge-2", "http://edge.example:4000").model("one", proxy="edge-2").node("a", "one").fleet
+    assert key_variable(made, made.nodes["a"], "edge-2") == "FLEETHUB_KEY_EDGE_2"

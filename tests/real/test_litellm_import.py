@@ -36,7 +36,7 @@ def test_a_renamed_proxy_keeps_made_and_adopted_keys(
         **{alias: tokens[alias] for alias in ("web", "a")},
         "team-of-ours": tokens["crew"],
     }
-    assert chat(replicas[0].url, place.env("a")["FLEETHUB_KEY_LLM"], "qwen3-32b")[0] == 200
+    assert chat(replicas[0].url, place.env("a")["FLEETHUB_KEY_MAIN"], "qwen3-32b")[0] == 200
     assert chat(replicas[0].url, estate["web"], "qwen3-32b")[0] == 200
     place.write(now)
     place.plan_is_empty()
