@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fleethub.clients import ssh
 from fleethub.clients.process import ShellError
-from fleethub.clients.ssh import Remote, destination, known_hosts
+from fleethub.clients.ssh import Remote, destination, known_hosts, library
 from fleethub.clients.ssh.config import SshConfig, options
 from fleethub.clients.ssh.destination import Destination, parts
 from fleethub.clients.ssh.identities import public, troubles
@@ -273,3 +273,11 @@ def test_what_is_written_while_the_files_are_read_is_seen_by_the_next_look(
     monkeypatch.setattr(ssh, "known", read_and_written)
     machine._read()
     assert machine._files != SshConfig({}).files(there.known_hosts)
+
+
+def test_nothing_is_written_into_what_all_connections_share(tmp_path: Path) -> None:
+    """Its reader in another thread would find it half made."""
+    before = library._settings()._modifications.copy()
+    connection = library._connection(host(tmp_path), known(host(tmp_path)), None)
+    assert library._settings()._modifications == before == {}
+    assert connection.gateway is False

@@ -195,6 +195,13 @@ class _Woken(threading.Event):
         super().clear()
 
 
+class _Connection(Connection):  # type: ignore[misc]
+    """fabric writes what is no attribute of the class into the settings, which then are made anew while others read
+    them: each login would, and one in some thousands failed for it."""
+
+    inline_ssh_env = True
+
+
 @lru_cache(maxsize=1)
 def _settings() -> Any:
     """fabric's, without anybody's files: one for all connections, which only read it."""
@@ -205,12 +212,13 @@ def _connection(hop: Destination, known: Known, gateway: Any) -> Any:
     """A fabric Connection that knows all of its host already, and asks no configuration of its own."""
     if gateway is None and not hop.by_openssh:
         gateway = hop.option("proxycommand") or None
-    connection: Any = Connection(
+    connection: Any = _Connection(
         hop.host,
         user=hop.user,
         port=hop.port,
         config=_settings(),
-        gateway=gateway,
+        gateway=gateway or False,  # else the settings are asked
+        inline_ssh_env=True,
         forward_agent=False,
         connect_timeout=hop.connect_timeout,
         connect_kwargs={
