@@ -6,7 +6,7 @@ and a call of ``kinds.register``; of the defaults it overrides what is otherwise
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -79,6 +79,12 @@ class Kind(Generic[A, M, T]):
         """What is read for them; ``wanted`` and ``locked`` are of this kind."""
         yield from (resource.source for resource in wanted.values())
         yield from (record.source for record in locked.values())
+
+    def again(
+        self, wanted: Mapping[Address, Resource[A, M]], changed: Collection[Address], facts: Facts
+    ) -> Iterable[Source]:
+        """What is read once it is known where something is to be done, as it is of no use elsewhere."""
+        return ()
 
     def observe(
         self, address: Address, want: Resource[A, M] | None, locked: Locked[A] | None, context: ObserveContext

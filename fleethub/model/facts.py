@@ -233,8 +233,8 @@ class HostReading:
 
     ``exists`` is False when the folder itself is absent; a ``mark`` that is damaged is there, and empty. Of the
     machine, where it was asked: ``tools`` on its PATH with their version where it is asked for (``compose``: Docker's
-    plugin), ``listens`` (port that was asked for -> its sockets), ``containers``, ``uid`` of the login (with
-    Docker's). ``compose``: the files that Docker Compose takes by itself.
+    plugin), ``listens`` (port that was asked for -> its sockets, where they can be told), ``containers``, ``uid`` of
+    the login (with Docker's). ``compose``: the files that Docker Compose takes by itself.
     ``listener``: the sockets on the node's port when the last set came that needs a new process.
     """
 

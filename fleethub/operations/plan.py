@@ -49,7 +49,7 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
     With ``facts`` of an earlier read nothing is read: what they do not tell is unknown.
     """
     from fleethub.observing import now
-    from fleethub.planning import grounded, make_plan, sources
+    from fleethub.planning import again, grounded, make_plan, sources
 
     fleet, trust, resolver = workplace.fleet, workplace.trust, workplace.resolver
     seen = {**workplace.opened.stamps, **stamps(workplace.root, [LOCKFILE])}
@@ -72,12 +72,20 @@ def read_and_plan(workplace: Workplace, asked: PlanInput = AS_AN_APPLY, facts: F
     part = for_owner(part, asked.owner, theirs)
     orders = orders_of(asked.forget, asked.prune, wanted, known)
     orders = replace(orders, uninstall=asked.destroy, allow=frozenset(asked.allow))
-    if facts is None:
-        facts = workplace.read([_asking(s, asked) for s in sources(fleet, wanted, lockfile)], asked.reads)
+    read = () if facts is not None else tuple(_asking(s, asked) for s in sources(fleet, wanted, lockfile))
+    facts = facts or workplace.read(read, asked.reads)
     findings = [*(workplace.opened.findings if not asked.destroy else ()), *trust.findings, *unresolved(workplace)]
     repair = workplace.fleet.policy.drift != "stop" if asked.repair is None else asked.repair
     asking = evaluator(fleet, trust.guard) if not asked.destroy else None
-    plan = make_plan(fleet, lockfile, wanted, facts, resolver, findings, repair, trust.blocks, part, orders, asking)
+
+    def planned(facts: Facts) -> Plan:
+        return make_plan(fleet, lockfile, wanted, facts, resolver, findings, repair, trust.blocks, part, orders, asking)
+
+    plan = planned(facts)
+    if read and (late := again(read, wanted, plan, facts)):
+        newer = workplace.read(late, asked.reads)
+        facts = replace(facts, readings={**facts.readings, **newer.readings})
+        plan = planned(facts)
     if plan.fatal:
         from fleethub.operations.behind import advised
 

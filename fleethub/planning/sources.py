@@ -8,8 +8,10 @@ from dataclasses import replace
 from fleethub.kinds import KINDS
 from fleethub.kinds.values import of_kind
 from fleethub.model.address import Address
+from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyResource, Lockfile, Source
+from fleethub.model.plan import Plan
 from fleethub.model.secret import SecretRef
 from fleethub.placement.backends import sources as backend_sources
 
@@ -17,6 +19,16 @@ from fleethub.placement.backends import sources as backend_sources
 def sources(fleet: Fleet, wanted: Mapping[Address, AnyResource], lockfile: Lockfile | None) -> tuple[Source, ...]:
     """Every source once, with all that anybody asks of it."""
     return merged(_all(fleet, wanted, lockfile))
+
+
+def again(
+    asked: Iterable[Source], wanted: Mapping[Address, AnyResource], plan: Plan, facts: Facts
+) -> tuple[Source, ...]:
+    """Of what was asked the sources of which more is to be known, as the plan does something there."""
+    changed = {one.address for one in plan.changes} | {one.address for one in plan.drift}
+    more = [source for name, kind in KINDS.items() for source in kind.again(of_kind(name, wanted), changed, facts)]
+    ids = {source.id for source in more}
+    return merged([*(source for source in asked if source.id in ids), *more])
 
 
 def grounded(lockfile: Lockfile | None, credential: Callable[[str], SecretRef | None]) -> Lockfile | None:

@@ -91,9 +91,12 @@ def test_who_listens_on_a_port_is_told_with_ss_and_without(
         port, free = one.getsockname()[1], other.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):  # which has the port too, and does not listen
             other.close()
-            read = replace(node, remote="far").read([*PATHS, f"port:{port}", f"port:{free}"])
+            far = replace(node, remote="far")
+            read = far.read([*PATHS, f"port:{port}", f"port:{free}"])
+            assert far.read([*PATHS, f"waits:{port}"]).listens == {}
             node.deliver(bundle(serial=2, port=port))
-        assert read.listens == {port: str(os.fstat(one.fileno()).st_ino)}
+            assert far.read([*PATHS, f"waits:{port}"]).listens == {port: read.listens[port]}
+        assert read.listens == {port: str(os.fstat(one.fileno()).st_ino), free: ""}
         assert node.read(PATHS).listener == read.listens[port]
 
 

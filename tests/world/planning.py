@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 
 from fleethub.checks.answers import Evaluate
@@ -15,7 +16,7 @@ from fleethub.model.address import Address
 from fleethub.model.facts import Facts, GitReading, HostReading, Reading, SinkReading
 from fleethub.model.observation import Lockfile, Resource, Source, Unknown
 from fleethub.model.plan import NO_ORDERS, WHOLE, Orders, Part, Plan
-from fleethub.planning import make_plan, sources
+from fleethub.planning import again, make_plan, sources
 from fleethub.planning.guards import before_any_request
 from tests.fleets import Spec
 from tests.world.fold import NOW
@@ -43,18 +44,27 @@ def plan(
     if fatal:
         return Plan("", fleet.name, "", findings=tuple(fatal), fatal=True)
     repair = fleet.policy.drift == "repair" if repair is None else repair
-    return make_plan(
-        fleet,
-        world.lockfile,
-        wanted(spec, fingerprinter),
-        facts or _facts(world, spec, fingerprinter),
-        fingerprinter,
-        spec.loaded.findings,
-        repair,
-        part=part,
-        orders=orders,
-        evaluate=evaluate,
-    )
+
+    def planned(facts: Facts) -> Plan:
+        return make_plan(
+            fleet,
+            world.lockfile,
+            wanted(spec, fingerprinter),
+            facts,
+            fingerprinter,
+            spec.loaded.findings,
+            repair,
+            part=part,
+            orders=orders,
+            evaluate=evaluate,
+        )
+
+    if facts is not None:
+        return planned(facts)
+    first = planned(seen := _facts(world, spec, fingerprinter))
+    late = again(_asked(world, spec, fingerprinter), wanted(spec, fingerprinter), first, seen)
+    newer = {source.id: _read(world, source) for source in late}
+    return planned(replace(seen, readings={**seen.readings, **newer})) if late else first
 
 
 def facts(world: World, spec: Spec, fingerprinter: SecretResolver = SEAL) -> Facts:
@@ -72,8 +82,11 @@ def remembered(spec: Spec, lockfile: Lockfile | None) -> Spec:
 
 
 def _facts(world: World, spec: Spec, fingerprinter: SecretResolver) -> Facts:
-    asked = sources(spec.fleet, wanted(spec, fingerprinter), world.lockfile)
-    return Facts(NOW, {source.id: _read(world, source) for source in asked})
+    return Facts(NOW, {source.id: _read(world, source) for source in _asked(world, spec, fingerprinter)})
+
+
+def _asked(world: World, spec: Spec, fingerprinter: SecretResolver) -> tuple[Source, ...]:
+    return sources(spec.fleet, wanted(spec, fingerprinter), world.lockfile)
 
 
 def _read(world: World, source: Source) -> Reading | Unknown:
@@ -83,7 +96,11 @@ def _read(world: World, source: Source) -> Reading | Unknown:
     elif source.system == "host":
         machine = "://" in source.at
         node = world.nodes.get(source.at)
-        found = node.reading(machine) if node else HostReading(exists=False, tools={"docker": "", "compose": "2.39.4"})
+        found = (
+            node.reading(machine, source.ask)
+            if node
+            else HostReading(exists=False, tools={"docker": "", "compose": "2.39.4"})
+        )
     elif source.system == "git":
         found = GitReading(frozenset(), frozenset())
     elif source.system == "sink":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -98,9 +98,14 @@ class Node:
     listener: str = ""
     kept: str = ""  # what its process wrote for itself
 
-    def reading(self, machine: bool) -> HostReading:
-        """What FleetHub's client makes of it; ``machine``: behind SSH, where a process may run."""
-        listens = {self.process.port: f"{self.process.number} "} if self.process else {}
+    def reading(self, machine: bool, asked: Iterable[str] = ()) -> HostReading:
+        """What FleetHub's client makes of it; ``machine``: behind SSH, where a process may run, and who listens on the
+        ports that are ``asked`` about.
+        """
+        has = {self.process.port: f"{self.process.number} "} if self.process else {}
+        signs = ("port:", "waits:") if self.listener else ("port:",)
+        ports = [int(word.partition(":")[2]) for word in asked if word.startswith(signs)]
+        listens = {port: has.get(port, "") for port in ports}
         return HostReading(
             True,
             {path: FileReading(Blob(data), mode) for path, (data, mode) in self.files.items()},

@@ -41,7 +41,7 @@ def reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostRead
     listener = loose.get(LISTENER)
     listens: dict[int, str] = {}
     for word, _, rest in found:
-        if word == "listens" and (row := re.fullmatch(r"(\d{1,5}) (\d+( \d+)*) ?", rest)):
+        if word == "listens" and (row := re.fullmatch(r"(\d{1,5}) ((\d+( \d+)*)?) ?", rest)):
             listens[int(row[1])] = row[2]
     return HostReading(
         exists=exists,

@@ -24,7 +24,9 @@ from fleethub.model.facts import HostReading
 from fleethub.model.secret import Blob
 from fleethub.model.text import heard, named, tame
 
-TOOL, PORT = "tool:", "port:"
+TOOL = "tool:"
+#: What is asked about ports, by the sign that read.sh knows it by.
+PORTS = {"port:": ":", "waits:": "+"}
 READ, WRITE = 30.0, 180.0  # seconds for a script; a check of the files on the node may start a container
 READINGS = 3  # after a look that found something unusual; a delivery may come in between one and the next
 START = 900.0  # seconds for a command that may pull an image
@@ -135,13 +137,13 @@ class Target:
     def read(self, asked: Sequence[str]) -> HostReading:
         """Files by path, the mark, the last applied set, and what the machine tells; raises HostError.
 
-        ``asked``: paths, ``tool:NAME`` for a program of the machine that has something to say, and ``port:NUMBER`` for
-        who listens there.
+        ``asked``: paths, ``tool:NAME`` for a program of the machine that has something to say, ``port:NUMBER`` for
+        who listens there, and ``waits:NUMBER`` for the same where the last set waits for a new process.
         A delivery that was committed and broken off is finished first.
         """
         tools = [word.removeprefix(TOOL) for word in asked if word.startswith(TOOL)]
-        tools += [f":{word.removeprefix(PORT)}" for word in asked if word.startswith(PORT)]
-        paths = tuple(dict.fromkeys(word for word in asked if not word.startswith((TOOL, PORT))))
+        tools += [sign + w.removeprefix(word) for word, sign in PORTS.items() for w in asked if w.startswith(word)]
+        paths = tuple(dict.fromkeys(word for word in asked if not word.startswith((TOOL, *PORTS))))
         if isinstance(self.shell, Local):
             found = look(self.path, paths, str(self.inside or ""))
             if found is not None:

@@ -1,5 +1,5 @@
-# What look.sh and read.sh do. Input: path; "machine", the programs to be asked and ":PORT", to look at the machine too;
-# who asks; paths; an empty line.
+# What look.sh and read.sh do. Input: path; "machine", the programs to be asked, ":PORT", or "+PORT" where the last
+# set waits for a new process, to look at the machine too; who asks; paths; an empty line.
 # Output: "absent" or "present"; of each path "file", "kind" or "none"; "more" for what else is in the tar
 # that comes after "end". A path without a line, or a file that is not in the tar, was not read. Ends with 75
 # where a delivery was made meanwhile, and says nothing.
@@ -9,6 +9,9 @@ if [ -n "$machine" ]; then
   bounded=; command -v timeout >/dev/null && bounded='timeout 10'
   for tool in docker curl wget; do command -v $tool >/dev/null && say "tool $tool"; done
   for tool in ${machine#machine}; do
+    case $tool in
+      +*) if [ -s "$target/$here/applied/.fleethub/listener" ]; then tool=:${tool#+}; else continue; fi;;
+    esac
     case $tool in :*) sockets "${tool#:}"; say "listens ${tool#:} $listening"; continue;; esac
     if [ "$tool" = docker ] || ! command -v "$tool" >/dev/null; then continue; fi
     version=$($bounded "$tool" --version 2>/dev/null </dev/null) || version=

@@ -63,7 +63,8 @@ class NodeMaterial:
 
 @dataclass(frozen=True, slots=True)
 class NodeTelemetry:
-    """``activated``: when, as its mark says. ``understood``: its config could be read. ``listening``: on its port.
+    """``activated``: when, as its mark says. ``understood``: its config could be read. ``listening``: on its port;
+    None: nobody asked.
 
     ``old``: what listens is the process from before a set that needs a new one. ``tools`` as in ``HostReading``.
     ``files`` are what lies there, ``applied`` of the last set what the lockfile knows; ``modes`` of those as in chmod.
@@ -75,7 +76,7 @@ class NodeTelemetry:
 
     activated: str | None = None
     understood: bool = True
-    listening: bool = False
+    listening: bool | None = None
     old: bool = False
     tools: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Blob] = field(default_factory=dict, repr=False)

@@ -143,8 +143,8 @@ def by_hand(want: NodeResource | None) -> bool:
 
 def unused_until_restart(item: NodeState) -> bool:
     """Whether a delivery leaves a process running that knows only the old set, until somebody restarts it."""
-    listening = item.seen is not None and item.seen.telemetry.listening
-    return by_hand(item.want) and needs_restart(item) and listening
+    runs = item.seen is not None and item.seen.telemetry.listening is not False
+    return by_hand(item.want) and needs_restart(item) and runs
 
 
 def restart_by_hand(want: NodeResource) -> Blocker:

@@ -37,7 +37,13 @@ def _goes_back(item: NodeState) -> Blocker | None:
     reads a variable when somebody restarts it.
     """
     want, applied = item.want, item.locked.attrs if item.locked else None
-    if want is None or applied is None or item.seen is None or not item.seen.telemetry.listening or not by_hand(want):
+    if (
+        want is None
+        or applied is None
+        or item.seen is None
+        or item.seen.telemetry.listening is False
+        or not by_hand(want)
+    ):
         return None
     if not left_files(item):
         return None

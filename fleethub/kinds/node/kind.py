@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -87,13 +87,22 @@ class NodeKind(Kind[NodeAttrs, NodeMaterial, NodeTelemetry]):
         """Their targets with the files that are wanted or were applied, and git where secrets lie in the checkout."""
         from fleethub.kinds.node.attributes import files_of
         from fleethub.kinds.node.hazards import secret_paths
+        from fleethub.kinds.node.listening import first_ask
 
-        yield from (resource.source for resource in wanted.values())
+        yield from (first_ask(resource, locked.get(resource.address)) for resource in wanted.values())
         for record in locked.values():
             sides = files_of(record.attrs, record.pending.attrs if record.pending else None)
             yield replace(record.source, ask=tuple(path for files in sides for path in sorted(files)))
         if secret := tuple(path for resource in wanted.values() for path in secret_paths(resource)):
             yield Source("git", ".", ask=secret)
+
+    def again(
+        self, wanted: Mapping[Address, NodeResource], changed: Collection[Address], facts: Facts
+    ) -> Iterable[Source]:
+        """Where something is to be done: who listens on its port."""
+        from fleethub.kinds.node.listening import matters
+
+        return (one.source for one in wanted.values() if one.address in changed and matters(one, facts))
 
     def observe(
         self, address: Address, want: NodeResource | None, locked: NodeLocked | None, context: ObserveContext

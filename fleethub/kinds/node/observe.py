@@ -78,7 +78,7 @@ def observe(
             activated=at if isinstance(at, str) else None,
             understood=runs is not None,
             old=want is not None and _old(want, reading),
-            listening=want is not None and want.material.node.port in reading.listens,
+            listening=None if (there := _listens(want, reading)) is None else bool(there),
             tools=reading.tools,
             files={p: f.content for p, f in reading.files.items() if f.content is not None},
             modes={p: f.mode for p, f in reading.files.items() if f.content is not None},
@@ -122,8 +122,14 @@ def _host_seen(
 
 def _old(want: NodeResource, reading: HostReading) -> bool:
     """Whether what listens is, or may be, the process from before a set that needs a new one."""
-    now = set(reading.listens.get(want.material.node.port, "").split())
-    return bool(reading.listener) and set(reading.listener.split()) in (now, {"?"})
+    now = _listens(want, reading)
+    return bool(reading.listener) and set(reading.listener.split()) in (set((now or "").split()), {"?"})
+
+
+def _listens(want: NodeResource | None, reading: HostReading) -> str | None:
+    """The sockets on its port; None: nobody asked, or it cannot be told. A program without a known port has none."""
+    port = want.material.node.port if want is not None else 0
+    return reading.listens.get(port) if port else ""
 
 
 def _file(

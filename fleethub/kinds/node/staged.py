@@ -40,7 +40,7 @@ def staged(item: NodeState, deliver: Step, start: Step) -> tuple[Step, ...]:
     left = left_files(item) & own_files(item).keys()
     assert isinstance(deliver.do, Deliver)
     assert isinstance(start.do, Activate)
-    if seen is None or not left or not later or not deliver.do.restart or not seen.telemetry.listening:
+    if seen is None or not left or not later or not deliver.do.restart or seen.telemetry.listening is False:
         return (deliver, start)
     there: Mapping[str, Blob] = seen.telemetry.files
     if later - there.keys() or item.moved is not None or item.earlier:

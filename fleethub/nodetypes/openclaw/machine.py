@@ -124,6 +124,6 @@ def _port(node: Node, container: bool, reading: HostReading, applied: bool) -> I
         yield ConfigFinding(
             "node.port-clash", f"port {node.port} is taken by the Compose project {others[0]!r}", "choose a port"
         )
-    elif node.port in reading.listens and not applied and not (container and takers):
+    elif reading.listens.get(node.port) and not applied and not (container and takers):
         message = f"something listens on port {node.port} of {node.host} already"
         yield ConfigFinding("node.port-clash", message, "end it, or choose another port for the node")
