@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ from tests.world import settled
 
 CI = Path(__file__).parents[1] / "examples/ci"
 SPEC = fleet().node("volta", "one").key("volta", rpm=60)
+#: Where one of those who use the examples keeps it.
+WHEEL = "https://wheels.example/fleethub-0.1.0-py3-none-any.whl"
 #: A program that keeps what it is called with, in the place of gh and curl.
 KEEPS = """#!/bin/sh
 printf '%s\\n' "$*" >> "$KEPT"
@@ -58,7 +61,13 @@ def changed(folder: Path, spec: Spec) -> None:
 
 def bash(checkout: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
     path = f"{checkout.parent / 'programs'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    given = {"PATH": path, "HOME": str(checkout.parent), "KEPT": str(checkout.parent / "kept"), **env}
+    given = {
+        "FLEETHUB": WHEEL,
+        "PATH": path,
+        "HOME": str(checkout.parent),
+        "KEPT": str(checkout.parent / "kept"),
+        **env,
+    }
     return subprocess.run(
         ["bash", "-eo", "pipefail", "-c", script], cwd=checkout, env=given, capture_output=True, text=True
     )
@@ -99,6 +108,7 @@ def test_github_makes_a_comment_and_then_changes_that_one(checkout: Path) -> Non
     marker = summary.splitlines()[0]
     assert marker == "<!-- fleethub plan monad -->"
     assert "rpm_limit: 60 → 70" in summary
+    assert kept(checkout)[0] == f"install fleethub[checks] @ {WHEEL}"
     assert kept(checkout)[-1] == "api --method POST repos/me/fleet/issues/7/comments --field body=@plan.md"
     github(checkout, f"11\tsomething else\n12\t{marker}\n13\t{marker}\n")
     assert kept(checkout)[-1] == "api --method PATCH repos/me/fleet/issues/comments/12 --field body=@plan.md"
@@ -108,6 +118,19 @@ def test_github_fails_where_the_plan_is_refused(checkout: Path) -> None:
     changed(checkout, SPEC.table("fleet", name="other"))
     code, summary = github(checkout)
     assert (code, "fleet.renamed" in summary) == (3, True)
+
+
+def test_nobody_is_told_to_install_it_by_its_name_alone() -> None:
+    """A registry would be asked for it, and give whatever is called so there."""
+    root = CI.parents[1]
+    files = [root / "README.md", *(path for at in ("docs", "examples") for path in (root / at).rglob("*"))]
+    texts = {path: path.read_text() for path in files if path.is_file() and path.suffix not in (".pyc", ".png")}
+    installs = re.compile(
+        r"(?:pip3?|pipx|uv tool|uvx?)\s+(?:pip\s+)?(?:install|run)\b[^\n`]*\bfleethub\b[^\n`]*|uvx\s+fleethub"
+    )
+    found = [f"{path.name}: {line[0]}" for path, text in texts.items() for line in installs.finditer(text)]
+    assert len(found) >= 3
+    assert [line for line in found if " @ " not in line and "--no-index" not in line] == []
 
 
 @pytest.mark.long
