@@ -167,3 +167,39 @@ def test_the_real_gateway_takes_a_rotated_key_over_and_is_not_restarted(far: Far
             json.loads(config.read_text())["secrets"]["providers"]["fleethub"]["path"]
             == f"{far.root}/volta/openclaw.key"
         )
+
+
+def test_the_real_gateway_takes_a_config_over_that_names_a_variable_which_it_has(far: Far, tmp_path: Path) -> None:
+    """The second stage of the way back into the environment: no restart, and the key's file may go."""
+    path, home = openclaw_path(), tmp_path / "home"
+    home.mkdir()
+    (port,) = free()
+    used = watched(far)
+    far.add("volta", port, key_store='"file"', type='"openclaw-native"', uid=str(os.getuid()))
+    far.place.run("apply", "--auto-approve", code=None)
+    folder, first = far.root / "volta", key(far)
+    with (folder / ".env").open("a") as env:
+        env.write(f"FLEETHUB_KEY_MAIN='{first}'\n")
+    with gateway(far, home, "volta") as process:
+        end = time.monotonic() + 300
+        while not (up := healthy(port)) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.5)
+        assert up, (home / "gateway.log").read_text()[-3000:]
+        config = json.loads((folder / "openclaw.json").read_text())
+        del config["secrets"]
+        for provider in config["models"]["providers"].values():
+            provider["apiKey"] = "${FLEETHUB_KEY_MAIN}"
+        (folder / "new.json").write_text(json.dumps(config, indent=2))
+        (folder / "new.json").replace(folder / "openclaw.json")
+        while "hot reload applied" not in (home / "gateway.log").read_text() and time.monotonic() < end:
+            time.sleep(0.2)
+        (folder / "openclaw.key").unlink()
+        model = config["agents"]["defaults"]["model"]["primary"]
+        words = f"infer model run --gateway --json --model {model} --prompt ok"
+        start = f"set -a; . ./.env; set +a; exec openclaw {words}"
+        env = {"PATH": path, "HOME": str(home), "NO_COLOR": "1"}
+        done = subprocess.run(["sh", "-c", start], env=env, cwd=folder, capture_output=True, text=True, timeout=240)
+        assert '"ok": true' in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]
+        assert process.poll() is None
+        assert used
+        assert {value for value, status in used if status == 200} == {first[-6:]}
