@@ -28,6 +28,22 @@ def hold_shared(state: PlanningState) -> None:
                 state.verdicts[address] = Verdict(Action.BLOCKED, (Blocker(Why.REFUSED, message),), (found,))
 
 
+def hold_renamed(state: PlanningState) -> None:
+    """What the spec wants under another name is not deleted as what it was: it is one thing, at one source."""
+    wanted = {
+        (a.kind, a.alias, item.want.source.id): a
+        for a, item in state.items.items()
+        if item.want is not None and a.alias != a.name
+    }
+    for address, verdict in list(state.verdicts.items()):
+        locked = state.items[address].locked
+        now = wanted.get((address.kind, address.alias, locked.source.id)) if locked is not None else None
+        if verdict.action is Action.DELETE and now is not None and now != address:
+            old, new = (state.kind(address).block(one) for one in (address, now))
+            why = f'it is {now} by another name: [[moved]] with from = "{old}" and to = "{new}" keeps it'
+            state.verdicts[address] = replace(verdict, action=Action.BLOCKED, blockers=(Blocker(Why.POLICY, why),))
+
+
 def let_go(state: PlanningState) -> None:
     """What is wanted no more and yet used by what is wanted is not deleted.
 

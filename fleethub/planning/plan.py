@@ -25,7 +25,7 @@ from fleethub.placement.planned import planned_sets
 from fleethub.planning.acknowledged import acknowledge
 from fleethub.planning.checked import changes_of, checked, hold_checked
 from fleethub.planning.explicit import forget, let_stay, prune
-from fleethub.planning.gates import gate, hold_shared, hold_unused, let_go
+from fleethub.planning.gates import gate, hold_renamed, hold_shared, hold_unused, let_go
 from fleethub.planning.guards import after_reading
 from fleethub.planning.identity import identity
 from fleethub.planning.judge import judge
@@ -88,6 +88,7 @@ def make_plan(
         barred={f.address: Blocker(Why.REFUSED, f.message) for f in readings if f.address and f.severity is ERROR},
     )
     hold_shared(state)
+    hold_renamed(state)
     let_stay(state, orders)
     forget(state, orders)
     let_go(state)

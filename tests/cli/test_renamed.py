@@ -101,6 +101,9 @@ def test_a_proxy_with_another_name_says_how_to_go_on_and_that_keeps_every_value(
         assert "the alias 'a' on llm is that of key.main.a, which this fleet made at the same LiteLLM" in out
         hint = '[[moved]] with from = "proxy.main" and to = "proxy.llm"'
         assert hint in out
+        assert f"by another name: {hint} keeps it" in out
+        place.run("apply", "-y")
+        assert {row["key_alias"]: row["token"] for row in admin.rows()} == tokens
         files = {path: path.read_bytes() for path in (place.folder / "nodes/a").glob("*.*") if path.is_file()}
         place.write(with_proxy(spec.text, "main", "llm") + moved(("proxy.main", "proxy.llm")))  # as it says
         assert "proxy.main is proxy.llm now, with 2 keys" in place.run("plan", "--offline", code=0)
@@ -154,6 +157,13 @@ def test_proxy_node_key_and_backend_are_renamed_at_once(tmp_path: Path) -> None:
         text = with_proxy(spec.text, "main", "llm").replace("nodes.a]", "nodes.b]").replace("keys.team", "keys.crew")
         text = text.replace("backends.gpu", "backends.big").replace('backends = ["gpu"]', 'backends = ["big"]')
         names = [("proxy", "main", "llm"), ("node", "a", "b"), ("key", "team", "crew"), ("backend", "gpu", "big")]
+        backend = spec.text.replace("backends.gpu", "backends.big").replace('backends = ["gpu"]', 'backends = ["big"]')
+        place.write(backend)  # without a word of it nothing that lives on is taken away
+        place.run("apply", "-y")
+        assert ollama.models == pulled
+        assert {str(a) for a in place.lockfile.resources if a.kind == "model"} == {"model.gpu.llama3.1:8b"}
+        place.write(spec.text)
+        place.apply()
         place.write(text + moved(*((f"{kind}.{old}", f"{kind}.{new}") for kind, old, new in names)))
         out = place.run("plan", code=0)
         assert "backend.gpu is backend.big now, with 1 model)" in out
