@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -190,6 +191,18 @@ def through_walls(path: Path) -> Iterator[str]:
                 yield f"{here} is pure: {name}"
             if first in HOMES and name_of(path) not in HOMES[first]:
                 yield f"{first} has its home in {HOMES[first]}"
+
+
+def test_a_name_of_the_model_is_that_of_one_thing() -> None:
+    """Values travel through all rooms, so their names meet; one that a single room keeps to itself may be another's."""
+    found = Counter(
+        node.name
+        for path in modules()
+        if room(path) == "model"
+        for node in tree(path).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, times in found.items() if times > 1] == []
 
 
 def test_a_kind_leads_to_its_execution_in_handlers_alone() -> None:

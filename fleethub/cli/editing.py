@@ -14,7 +14,7 @@ from fleethub.model.exit import Exit
 from fleethub.operations.inputs import NodeInput
 
 if TYPE_CHECKING:
-    from fleethub.model.edit import Edit, Proposal, Written
+    from fleethub.model.edit import Edit, Proposal, WrittenEdit
     from fleethub.operations.outcome import Outcome
 
 
@@ -99,7 +99,7 @@ def run_proposal(
     guarded(out, work)
 
 
-def _end(out: Out, code: Exit, written: Written | None = None) -> Exit:
+def _end(out: Out, code: Exit, written: WrittenEdit | None = None) -> Exit:
     from fleethub.views.edit import written_data
 
     out.line({"type": "summary", "exit": int(code), **written_data(written)})

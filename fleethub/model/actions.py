@@ -19,7 +19,7 @@ class Do(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class SetCheck:
     """A command on the node that judges a new set before it is renamed; it runs in the folder of that set.
 
     ``@set@`` in a word stands for the path of that folder. Without success of ``when``, the check is not made.

@@ -143,7 +143,7 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingProposal:
     """A proposal that nobody decided on yet. ``at`` is ISO 8601 in UTC; ``plan`` the id of the plan that it was shown
     with, ``sentence`` that plan's, ``changes`` its addresses with what happens to each; ``diff`` of the spec's files;
     ``displaced`` the owner whom ``force`` overrides. Without an ``action`` it could not be read.
@@ -179,7 +179,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenEdit:
     """What changed: names below the fleet's folder (``removed``: those of them that are gone), the spec's digest now,
     the git commit (empty: none).
     """
@@ -196,7 +196,7 @@ class NotCommitted(FleetHubError):
 
     code = "spec.uncommitted"
 
-    def __init__(self, written: Written, reason: str) -> None:
+    def __init__(self, written: WrittenEdit, reason: str) -> None:
         self.written = written
         super().__init__(
             f"the spec IS edited ({', '.join(written.files)}), but git made no commit: {reason}; "

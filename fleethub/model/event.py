@@ -107,7 +107,7 @@ class ApplyFinished:
 Event = ApplyStarted | StepStarted | StepDone | StepFailed | Recorded | Waiting | Progress | ApplyFinished
 
 
-class Sink(Protocol):
+class EventSink(Protocol):
     """Takes each event as it happens."""
 
     def __call__(self, event: Event) -> Any:

@@ -63,7 +63,7 @@ class BackendSum:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftAlone:
+class Unmoved:
     """What a proposal leaves as it is, and why: a model on a backend, or (``model`` empty) a backend.
 
     ``lacks``: something is wrong with it that cannot be helped; ``missing`` bytes would help (None: not known).
@@ -93,6 +93,6 @@ class Placing:
     proved: bool
     exact: bool = False
     solver: str = ""
-    left: tuple[LeftAlone, ...] = ()
+    left: tuple[Unmoved, ...] = ()
     known: bool = True
     unobserved: Mapping[str, str] = field(default_factory=dict)

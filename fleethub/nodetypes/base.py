@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fleethub.nodetypes.interface import Probe
 
 if TYPE_CHECKING:
-    from fleethub.model.actions import Check, Query
+    from fleethub.model.actions import Query, SetCheck
     from fleethub.model.facts import HostReading
     from fleethub.model.finding import Finding
     from fleethub.model.fleet import Fleet, Node
@@ -120,7 +120,7 @@ class Base:
         """A health check where the spec gives a port."""
         return Probe(node.port)
 
-    def validation(self, node: Node) -> tuple[Check, ...]:
+    def validation(self, node: Node) -> tuple[SetCheck, ...]:
         """None."""
         return ()
 

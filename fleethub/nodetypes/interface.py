@@ -15,7 +15,7 @@ from fleethub.model.dataclass import dataclass
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from fleethub.model.actions import Check, Query
+    from fleethub.model.actions import Query, SetCheck
     from fleethub.model.facts import HostReading
     from fleethub.model.finding import Finding
     from fleethub.model.fleet import Fleet, Node
@@ -215,7 +215,7 @@ class NodeType(Protocol):
     def probe(self, node: Node) -> Probe:
         """How to see that the node runs."""
 
-    def validation(self, node: Node) -> tuple[Check, ...]:
+    def validation(self, node: Node) -> tuple[SetCheck, ...]:
         """The commands on the node that judge a set of files before it is put in place."""
 
     def machine(self, node: Node, reading: HostReading, applied: bool) -> tuple[Finding, ...]:

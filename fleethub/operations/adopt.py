@@ -14,7 +14,7 @@ from fleethub.adoption.propose import ASKED
 from fleethub.fleetspec import load
 from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
-from fleethub.model.edit import Written
+from fleethub.model.edit import WrittenEdit
 from fleethub.model.errors import InputError, SpecError
 from fleethub.model.exit import Exit
 from fleethub.model.observation import Lockfile
@@ -44,7 +44,7 @@ class ImportInput:
 class Imported:
     """What was written: of the spec (None: nothing), and of the lockfile (None: nothing)."""
 
-    spec: Written | None
+    spec: WrittenEdit | None
     result: Result | None
 
 

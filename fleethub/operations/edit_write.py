@@ -15,7 +15,7 @@ from fleethub.atomic import create
 from fleethub.atomic import replace as write_file
 from fleethub.fleetspec import load
 from fleethub.fleetspec.report import redacted
-from fleethub.model.edit import NotCommitted, Proposal, SpecChanged, Written
+from fleethub.model.edit import NotCommitted, Proposal, SpecChanged, WrittenEdit
 from fleethub.stores.history import History
 from fleethub.stores.history import read as history
 from fleethub.stores.interface import LockedError
@@ -30,7 +30,7 @@ BEGUN = ".fleethub/edit.json"
 
 def write(
     proposal: Proposal, commit: bool = False, by: str = "", proposed: Mapping[str, str] = MappingProxyType({})
-) -> Written:
+) -> WrittenEdit:
     """Write a proposal, whole file by whole file, and record it; ``by``: who does (user@host of this process).
     ``proposed``: which agent's proposal it was.
 
@@ -42,7 +42,7 @@ def write(
     if proposal.refused:
         raise ValueError("a refused edit is not written")
     if not proposal.files:
-        return Written((), proposal.before)
+        return WrittenEdit((), proposal.before)
     root = Path(proposal.root)
     names = tuple(proposal.files)
     with local_lock(root / LOCK, proposal.says), History(root / HISTORY) as log:
@@ -74,7 +74,7 @@ def write(
             raise
         (root / BEGUN).unlink(missing_ok=True)
     removed = tuple(name for name, data in proposal.files.items() if data is None)
-    written = Written(names, proposal.after, removed, made, notes)
+    written = WrittenEdit(names, proposal.after, removed, made, notes)
     if problem:
         raise NotCommitted(written, problem)
     return written

@@ -23,8 +23,8 @@ from fleethub.model.edit import (
     Proposal,
     Register,
     SetFields,
-    Waiting,
-    Written,
+    WaitingProposal,
+    WrittenEdit,
 )
 from fleethub.model.errors import FleetHubError, InputError
 from fleethub.model.exit import Exit
@@ -61,7 +61,7 @@ class Offered:
     """What became of an agent's edit: judged as ``proposal``, and ``waiting`` for a person where it is not refused."""
 
     proposal: Proposal
-    waiting: Waiting | None = None
+    waiting: WaitingProposal | None = None
 
 
 def offer(judge: Judge, store: Store, fleet: Fleet, agent: str, asked: EditInput, now: datetime) -> Outcome[Offered]:
@@ -93,7 +93,7 @@ def _offered(
     return Outcome(Offered(proposal, waiting))
 
 
-def waiting(store: Store) -> tuple[Waiting, ...]:
+def waiting(store: Store) -> tuple[WaitingProposal, ...]:
     """All that wait, the oldest first; of one that cannot be read its name, and that. Raises StoreError."""
     found = []
     for name in store.names("proposals"):
@@ -103,7 +103,7 @@ def waiting(store: Store) -> tuple[Waiting, ...]:
     return tuple(sorted(found, key=lambda one: (one.at, one.id)))
 
 
-def named(store: Store, name: str) -> Waiting:
+def named(store: Store, name: str) -> WaitingProposal:
     """One that waits; raises InputError where nothing of this name does, StoreError, also for what cannot be read."""
     found = any_named(store, name)
     if not found.action:
@@ -111,7 +111,7 @@ def named(store: Store, name: str) -> Waiting:
     return found
 
 
-def any_named(store: Store, name: str) -> Waiting:
+def any_named(store: Store, name: str) -> WaitingProposal:
     """The same, also of one that cannot be read: to take it away."""
     try:
         document = store.get("proposals", name)
@@ -123,7 +123,7 @@ def any_named(store: Store, name: str) -> Waiting:
     return _known(name, document) or _unread(name)
 
 
-def judged(judge: Judge, one: Waiting, shown: str = "") -> Outcome[Proposal]:
+def judged(judge: Judge, one: WaitingProposal, shown: str = "") -> Outcome[Proposal]:
     """What a proposal would do now, for a person to decide on.
 
     ``shown``: the id of the plan that the person saw; raises ProposalMoved where it is another by now.
@@ -141,7 +141,7 @@ def judged(judge: Judge, one: Waiting, shown: str = "") -> Outcome[Proposal]:
     return done
 
 
-def approve(store: Store, one: Waiting, proposal: Proposal, by: str, commit: bool = False) -> Written:
+def approve(store: Store, one: WaitingProposal, proposal: Proposal, by: str, commit: bool = False) -> WrittenEdit:
     """Write an approved edit into the spec; the history says who proposed and who approved. Applies nothing.
 
     Raises ProposalMoved where somebody else decided it meanwhile, what ``operations.edit_write.write`` raises,
@@ -153,7 +153,7 @@ def approve(store: Store, one: Waiting, proposal: Proposal, by: str, commit: boo
 
 
 @contextmanager
-def _decided(store: Store, one: Waiting) -> Iterator[None]:
+def _decided(store: Store, one: WaitingProposal) -> Iterator[None]:
     """Take a proposal off the shelf, which one alone can do; what then fails puts it back."""
     document = store.get("proposals", one.id)
     if document is None or not store.delete("proposals", one.id):
@@ -167,7 +167,7 @@ def _decided(store: Store, one: Waiting) -> Iterator[None]:
         raise
 
 
-def carried_out(workplace: Workplace, one: Waiting) -> Outcome[Result]:
+def carried_out(workplace: Workplace, one: WaitingProposal) -> Outcome[Result]:
     """Apply what was approved, and nothing else of the fleet: for a policy that lets agents apply.
 
     Drift stays as the policy has it. Raises what ``operations.apply.run`` raises.
@@ -178,15 +178,15 @@ def carried_out(workplace: Workplace, one: Waiting) -> Outcome[Result]:
     return apply.run(workplace, apply.prepare(workplace, asked).data, asked)
 
 
-def decline(store: Store, one: Waiting, by: str) -> None:
+def decline(store: Store, one: WaitingProposal, by: str) -> None:
     """Take a proposal away; raises ProposalMoved where somebody else decided it meanwhile, StoreError, OSError."""
     with _decided(store, one):
         store.record(_entry("decline", one, by, "declined").line())
 
 
-def _waiting(agent: str, asked: EditInput, proposal: Proposal, now: datetime) -> Waiting:
+def _waiting(agent: str, asked: EditInput, proposal: Proposal, now: datetime) -> WaitingProposal:
     edit, plan = asked.edit, proposal.plan
-    return Waiting(
+    return WaitingProposal(
         id=f"p-{secrets.token_hex(4)}",
         at=now.isoformat(timespec="seconds"),
         agent=agent,
@@ -205,7 +205,7 @@ def _waiting(agent: str, asked: EditInput, proposal: Proposal, now: datetime) ->
     )
 
 
-def _entry(action: str, one: Waiting, by: str, became: str) -> Entry:
+def _entry(action: str, one: WaitingProposal, by: str, became: str) -> Entry:
     """What the history says of it: the words that were asked with, and no value."""
     return Entry(
         "", action, by, f"{one.id}: {one.says}", plan=one.plan, planned_by=f"the agent {one.agent}",
@@ -213,15 +213,15 @@ def _entry(action: str, one: Waiting, by: str, became: str) -> Entry:
     )  # fmt: skip
 
 
-def _known(name: str, document: Mapping[str, Any]) -> Waiting | None:
+def _known(name: str, document: Mapping[str, Any]) -> WaitingProposal | None:
     try:
-        return Waiting(**{**document, "id": name})
+        return WaitingProposal(**{**document, "id": name})
     except TypeError:
         return None
 
 
-def _unread(name: str) -> Waiting:
-    return Waiting(name, "", "", "", UNREADABLE, "", "")
+def _unread(name: str) -> WaitingProposal:
+    return WaitingProposal(name, "", "", "", UNREADABLE, "", "")
 
 
 def _limit(fleet: Fleet, store: Store, agent: str, edit: Edit, proposal: Proposal, now: datetime) -> Finding | None:

@@ -16,7 +16,7 @@ from fleethub.fleetspec import Loaded, load
 from fleethub.fleetspec.edit import with_values
 from fleethub.model.address import Address
 from fleethub.model.dataclass import dataclass
-from fleethub.model.edit import EditError, Proposal, Written
+from fleethub.model.edit import EditError, Proposal, WrittenEdit
 from fleethub.model.errors import SpecError
 from fleethub.model.exit import Exit
 from fleethub.model.finding import STOPS, Finding, Severity
@@ -112,7 +112,7 @@ def run(
     trusting: Trusting | None = None,
     sinks: tuple[Sink, ...] = (),
     wait: float = 0,
-) -> tuple[Written | None, Outcome[Result]]:
+) -> tuple[WrittenEdit | None, Outcome[Result]]:
     """Under the fleet's lock (``wait``: seconds to wait for it): plan once more, write the spec, carry the plan out.
 
     Raises StalePlan and SpecChanged (nothing was written or done), and what ``apply.carry_out`` raises. Who is killed

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fleethub.model.edit import Proposal, Waiting
+from fleethub.model.edit import Proposal, WaitingProposal
 from fleethub.operations import proposals
 from fleethub.operations.edit import EditInput, propose
 from fleethub.operations.outcome import Outcome
@@ -62,7 +62,7 @@ def approving(site: Site) -> APIRouter:
     return router
 
 
-def waiting_at(site: Site) -> tuple[Waiting, ...]:
+def waiting_at(site: Site) -> tuple[WaitingProposal, ...]:
     """What waits in the fleet's store, read a moment ago at most: a page asks again and again."""
     known = site.waiting
     if known is None or site.waiting_is_old():

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.edit import Waiting
+from fleethub.model.edit import WaitingProposal
 from fleethub.model.errors import FleetHubError
 from fleethub.model.history import Entry
 from fleethub.operations.history import last_done
@@ -29,7 +29,7 @@ OLD = 30.0  # seconds for which what was told before stands in for what a slow s
 class Kept:
     """What agents proposed, what was done last (the latest first); or why that is not known (``unread``)."""
 
-    waiting: Sequence[Waiting] = ()
+    waiting: Sequence[WaitingProposal] = ()
     done: Sequence[Entry] = ()
     unread: str = ""
 

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.edit import Waiting
+from fleethub.model.edit import WaitingProposal
 from fleethub.model.facts import Facts
 from fleethub.operations.capacity import LookResult
 from fleethub.operations.snapshots import Snapshot, SnapshotCache, clock
@@ -43,7 +43,7 @@ class Site:
     trusting: Trusting = ALONE
     commands: Commands = AS_WRITTEN
     _encoded: tuple[Snapshot, Encoded] | None = None
-    waiting: tuple[float, tuple[Waiting, ...]] | None = None  # what agents proposed, and when that was read
+    waiting: tuple[float, tuple[WaitingProposal, ...]] | None = None  # what agents proposed, and when that was read
     placed: tuple[Snapshot, tuple[str, ...], dict[str, Any]] | None = None  # the last proposal, what it is of, drained
     placing: Lock = field(default_factory=Lock)
     _same: asyncio.AbstractEventLoop | None = None  # in whose turn of now the files were found as the snapshot has them

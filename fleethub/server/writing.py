@@ -12,7 +12,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from fleethub.model.edit import Proposal, Written
+from fleethub.model.edit import Proposal, WrittenEdit
 from fleethub.model.errors import InputError
 from fleethub.model.facts import Facts
 from fleethub.model.finding import Finding
@@ -134,7 +134,7 @@ def _gone(snapshot: Snapshot, asked: ReleaseInput) -> dict[str, Any]:
     }
 
 
-def _answer(proposal: Proposal, written: Written, now: Snapshot, name: str) -> dict[str, Any]:
+def _answer(proposal: Proposal, written: WrittenEdit, now: Snapshot, name: str) -> dict[str, Any]:
     node = now.fleet.nodes.get(name) if now.fleet else None
     says = "nothing is written: the spec says so already"
     if written.files:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fleethub.model.address import Address
-from fleethub.model.edit import Located, Proposal, Written
+from fleethub.model.edit import Located, Proposal, WrittenEdit
 from fleethub.model.finding import CHECK
 from fleethub.views.data import finding_data, plan_data
 from fleethub.views.plan import findings_lines, plan_text
@@ -106,9 +106,9 @@ def _state(one: Located, style: Style) -> str:
     return f"{one.path} {style('warning' if one.state != 'absent' else 'dim', one.state)}"
 
 
-def written_data(written: Written | None) -> dict[str, Any]:
+def written_data(written: WrittenEdit | None) -> dict[str, Any]:
     """The part of a summary that says what was written; None: nothing."""
-    found = written or Written((), "")
+    found = written or WrittenEdit((), "")
     return {
         "written": bool(found.files),
         "files": list(found.files),
@@ -118,7 +118,7 @@ def written_data(written: Written | None) -> dict[str, Any]:
     }
 
 
-def written_text(written: Written, pending: Sequence[Address] = (), asks: bool = True) -> str:
+def written_text(written: WrittenEdit, pending: Sequence[Address] = (), asks: bool = True) -> str:
     """What was written, and what comes next.
 
     ``pending``: what an apply would change without this edit too; ``asks``: there is a terminal that it can ask on.

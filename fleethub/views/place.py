@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fleethub.model.capacity import AdmissionVerdict, Fit
-from fleethub.model.placing import LeftAlone, Move, Placing, Standing
+from fleethub.model.placing import Move, Placing, Standing, Unmoved
 from fleethub.model.text import gib, plural
 from fleethub.views.style import Style
 
@@ -124,7 +124,7 @@ def _sum(verdict: AdmissionVerdict, style: Style) -> str:
     return f"{need} of {there}, {fits}"
 
 
-def _left(one: LeftAlone, style: Style) -> str:
+def _left(one: Unmoved, style: Style) -> str:
     subject = f"{one.model} on {one.backend}" if one.model else one.backend
     return f"  {style('error' if one.lacks else 'warning', subject)}: {one.says}"
 

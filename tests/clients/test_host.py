@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from fleethub.clients import process, shell
-from fleethub.clients.host import Bundle, Check, Delivered, HostError, Hosts, Removed, Target, scripts
+from fleethub.clients.host import Bundle, Delivered, HostError, Hosts, Removed, SetCheck, Target, scripts
 from fleethub.clients.host.target import split
 from fleethub.clients.shell import Shells
 from fleethub.model.secret import Blob
@@ -353,7 +353,7 @@ def test_what_changed_since_the_plan_is_left_alone(node: Target, tmp_path: Path)
 def test_what_changes_while_the_set_is_judged_is_left_alone(node: Target, tmp_path: Path, edit: str) -> None:
     node.deliver(bundle())
     seen: dict[str, Blob | None] = {path: Blob(content) for path, content, _ in OLD}
-    slow = Check("the judge", ("sh", "-c", f"cd {tmp_path}/n; {edit.format('compose.yaml')}"))
+    slow = SetCheck("the judge", ("sh", "-c", f"cd {tmp_path}/n; {edit.format('compose.yaml')}"))
     with pytest.raises(HostError, match=r"compose.yaml(\.new)? changed since the plan was made"):
         node.deliver(bundle(NEW, expects={**seen, "compose.yaml.new": None}, checks=[slow]))
     assert contents(node)[".env"] == b"KEY='1'\n"
@@ -396,12 +396,12 @@ def test_an_apply_that_was_frozen_while_another_came_by_changes_nothing(node: Ta
 @both
 def test_a_check_on_the_node_refuses_a_set(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
-    bad = Check("the judge", ("sh", "-c", "pwd; cat compose.yaml; exit 15"))
+    bad = SetCheck("the judge", ("sh", "-c", "pwd; cat compose.yaml; exit 15"))
     with pytest.raises(HostError, match=r"the judge ended with 15: \S*/n/.fleethub/incoming/set a: 2"):
         node.deliver(bundle(NEW, checks=[bad]))
     assert contents(node) == of(OLD)
-    word = Check("its path", ("sh", "-c", 'test -f "${0#PLACE=}"', "PLACE=@set@/.env"))
-    missing = Check("a tool", ("no-such-tool",), when=("sh", "-c", "command -v no-such-tool"))
+    word = SetCheck("its path", ("sh", "-c", 'test -f "${0#PLACE=}"', "PLACE=@set@/.env"))
+    missing = SetCheck("a tool", ("no-such-tool",), when=("sh", "-c", "command -v no-such-tool"))
     assert node.deliver(bundle(NEW, checks=[word, missing])).unchecked == ("a tool",)
     assert contents(node) == of(NEW)
 
@@ -409,8 +409,8 @@ def test_a_check_on_the_node_refuses_a_set(node: Target, tmp_path: Path) -> None
 @pytest.mark.parametrize("said", ['{"valid": true, "warnings": [{"message": "x"}]}', '{"valid":false}', "", "no"])
 def test_a_validator_that_warns_refuses(node: Target, said: str) -> None:
     with pytest.raises(HostError, match="the judge ended with 1"):
-        node.deliver(bundle(checks=[Check("the judge", ("echo", said), json=True)]))
-    good = Check("the judge", ("printf", '{\\n "valid": true,\\n "path": "x",\\n "warnings": [ ]\\n}'), json=True)
+        node.deliver(bundle(checks=[SetCheck("the judge", ("echo", said), json=True)]))
+    good = SetCheck("the judge", ("printf", '{\\n "valid": true,\\n "path": "x",\\n "warnings": [ ]\\n}'), json=True)
     node.deliver(bundle(checks=[good]))
 
 
@@ -530,7 +530,7 @@ def test_two_at_a_time_wait_for_each_other(node: Target, tmp_path: Path) -> None
     (lock / "holder").write_text("999999999 somebody@else\n")
     node.deliver(bundle(NEW))
     assert contents(node) == of(NEW)
-    slow = Check("slow", ("sleep", "2"))
+    slow = SetCheck("slow", ("sleep", "2"))
     threads = [threading.Thread(target=node.deliver, args=(bundle(f, checks=[slow]),)) for f in (OLD, NEW)]
     for thread in threads:
         thread.start()
@@ -685,7 +685,7 @@ def test_somebody_elses_file_stays_his(node: Target, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("said", "fine"), [('{"valid": true, "warnings": ["x"]}', True), ('{"valid": false}', False)])
 def test_a_lenient_check_lets_warnings_pass(said: str, fine: bool, node: Target) -> None:
-    check = Check("judge", ("printf", "%s", said), json=True, lenient=True)
+    check = SetCheck("judge", ("printf", "%s", said), json=True, lenient=True)
     with contextlib.nullcontext() if fine else pytest.raises(HostError, match="judge ended with 1"):
         node.deliver(bundle(checks=(check,)))
     with pytest.raises(HostError):

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from fleethub.clients import process
-from fleethub.clients.host import Bundle, Check, HostError, Hosts, Target, placing, target
+from fleethub.clients.host import Bundle, HostError, Hosts, SetCheck, Target, placing, target
 from fleethub.clients.shell import Shells
 from fleethub.model.secret import Blob
 from tests.dying import Dying, points
@@ -148,7 +148,7 @@ BUNDLES: dict[str, tuple[Bundle, bool]] = {
     "with what goes": (bundle(NEW[:1], 2, stale={"compose.yaml": Blob(b"a: 1\n"), "state/a.json": Blob(b"?")}), True),
     "where the plan saw nothing": (bundle(NEW, 2, expects=dict.fromkeys(PATHS)), True),
     "where the plan saw the old set": (bundle(NEW, 2, expects=SEEN), True),
-    "with a program that checks it": (bundle(NEW, 2, checks=[Check("it", ("true",))]), False),
+    "with a program that checks it": (bundle(NEW, 2, checks=[SetCheck("it", ("true",))]), False),
     "of somebody else's files": (bundle(NEW, 2, owners=frozenset({"compose.yaml"})), False),
     "of a program that listens": (bundle(NEW, 2, port=1), False),
     "with modes": (bundle(((".env", b"", 0o400), ("run", b"x" * 70000, 0o4755)), 2), True),

@@ -6,7 +6,7 @@ import pytest
 
 from fleethub.cli.errors import report
 from fleethub.lockfile.errors import LockfileError
-from fleethub.model.edit import EditError, NotCommitted, SpecChanged, Written
+from fleethub.model.edit import EditError, NotCommitted, SpecChanged, WrittenEdit
 from fleethub.model.errors import FleetHubError, InputError, SpecError
 from fleethub.operations.held import UnknownPlan
 from fleethub.operations.trust import TrustInputError
@@ -19,7 +19,7 @@ CASES = [
     (EditError("by-hand", "it is written so"), 1, "error: it is written so", "REFUSED"),
     (EditError("bad-field", "x is no field"), 1, "error: x is no field", "VALIDATION"),
     (SpecChanged("it moved"), 4, "error: it moved", "STALE"),
-    (NotCommitted(Written(("a",), ""), "no git"), 1, "error: the spec IS edited (a)", "REFUSED"),
+    (NotCommitted(WrittenEdit(("a",), ""), "no git"), 1, "error: the spec IS edited (a)", "REFUSED"),
     (LockedError(Holder("ops@there")), 5, "error: the fleet is locked by ops@there", "LOCKED"),
     (StaleLockfileError("it moved"), 4, "error: it moved", "STALE"),
     (LockfileError("it is empty"), 1, "error: it is empty", "REFUSED"),

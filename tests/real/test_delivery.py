@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from fleethub.clients.host import Bundle, Check, Delivered, HostError, Hosts
+from fleethub.clients.host import Bundle, Delivered, HostError, Hosts, SetCheck
 from fleethub.formats import json5
 from fleethub.model.exit import Exit
 from fleethub.model.secret import Blob
@@ -201,7 +201,7 @@ def test_of_two_that_planned_for_an_empty_target_one_delivers(hosts: Hosts, mach
     go = tmp_path / "go"
     target = hosts.at(f"ssh://{machine.address}{tmp_path}/n")
     machine.tool("sleep", f'#!/bin/sh\ntouch {go}\nexec /bin/sleep "$@"\n')
-    slow = Check("waits", ("sh", "-c", f"while [ ! -e {go} ]; do /bin/sleep 0.02; done"))
+    slow = SetCheck("waits", ("sh", "-c", f"while [ ! -e {go} ]; do /bin/sleep 0.02; done"))
     absent = dict.fromkeys(PATHS)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(target.deliver, Bundle(FILES, {"lineage": "a"}, expects=absent, checks=(slow,)))

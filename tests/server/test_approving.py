@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from fleethub.cli.listening import people_of
-from fleethub.model.edit import Assign, Waiting
+from fleethub.model.edit import Assign, WaitingProposal
 from fleethub.model.secret import Secret
 from fleethub.operations import proposals
 from fleethub.operations.edit import EditInput, propose
@@ -34,7 +34,7 @@ AS_EVA = {"Authorization": f"Bearer {EVA}"}
 
 
 @pytest.fixture
-def one(site: Site, place: Place) -> Waiting:
+def one(site: Site, place: Place) -> WaitingProposal:
     """A proposal that waits."""
     with Workplace(place.folder) as workplace:
         asked = EditInput(Assign("a", "gpt-oss-20b"), "Volta")
@@ -51,7 +51,7 @@ def client(site: Site) -> TestClient:
     return client_of(site, PEOPLE)
 
 
-def test_only_a_person_decides(client: TestClient, one: Waiting, site: Site) -> None:
+def test_only_a_person_decides(client: TestClient, one: WaitingProposal, site: Site) -> None:
     path = f"/api/fleet/proposals/{one.id}"
     (seen,) = client.get("/api/fleet/proposals").json()["proposals"]
     assert (seen["id"], seen["plan"]) == (one.id, one.plan)
@@ -64,7 +64,7 @@ def test_only_a_person_decides(client: TestClient, one: Waiting, site: Site) -> 
     assert agent.json()["code"] == "NO_PERSON"
 
 
-def test_a_yes_is_bound_to_the_plan_that_was_seen(client: TestClient, one: Waiting, place: Place) -> None:
+def test_a_yes_is_bound_to_the_plan_that_was_seen(client: TestClient, one: WaitingProposal, place: Place) -> None:
     path, spec = f"/api/fleet/proposals/{one.id}", place.folder / "fleet.toml"
     before = spec.read_text()
     spec.write_text(f"{before}\n# another hand\n")
@@ -78,7 +78,7 @@ def test_a_yes_is_bound_to_the_plan_that_was_seen(client: TestClient, one: Waiti
     assert client.post(path, json={"decision": "decline"}, headers=AS_EVA).status_code == 404
 
 
-def test_the_page_shows_what_waits_and_a_button_to_a_person_alone(client: TestClient, one: Waiting) -> None:
+def test_the_page_shows_what_waits_and_a_button_to_a_person_alone(client: TestClient, one: WaitingProposal) -> None:
     page = client.get("/").text
     assert one.id in page
     shown = html.unescape(page.partition("data-diff>")[2].partition("</pre>")[0])
@@ -91,12 +91,12 @@ def test_the_page_shows_what_waits_and_a_button_to_a_person_alone(client: TestCl
     assert (back.status_code, back.headers["location"]) == (303, "./#proposals-h")
 
 
-def test_the_page_shows_what_a_program_asked_for_just_before(client: TestClient, one: Waiting) -> None:
+def test_the_page_shows_what_a_program_asked_for_just_before(client: TestClient, one: WaitingProposal) -> None:
     assert client.get("/api/fleet/proposals").status_code == 200  # what is read there is fresh for a while
     assert one.id in client.get("/", headers=AS_EVA).text
 
 
-def test_the_page_tells_what_was_done_and_who_proposed_and_approved(client: TestClient, one: Waiting) -> None:
+def test_the_page_tells_what_was_done_and_who_proposed_and_approved(client: TestClient, one: WaitingProposal) -> None:
     body = {"decision": "approve", "plan": one.plan}
     assert client.post(f"/api/fleet/proposals/{one.id}", json=body, headers=AS_EVA).status_code == 200
     page = html.unescape(client.get("/").text.partition('id="history"')[2])
@@ -107,7 +107,7 @@ def test_the_page_tells_what_was_done_and_who_proposed_and_approved(client: Test
     assert ">propose<" in then
 
 
-def test_one_that_cannot_be_read_takes_no_page_away(client: TestClient, one: Waiting, site: Site) -> None:
+def test_one_that_cannot_be_read_takes_no_page_away(client: TestClient, one: WaitingProposal, site: Site) -> None:
     with Workplace(site.path) as workplace:
         workplace.store.put("proposals", "p-later", {"of_a_later_version": True})
     page = client.get("/", headers=AS_EVA)
@@ -129,9 +129,9 @@ def test_what_programs_show_is_no_persons_token(tmp_path: Path) -> None:
 
 
 def test_a_store_that_does_not_answer_takes_no_page_away(
-    client: TestClient, one: Waiting, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, one: WaitingProposal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lost(store: object) -> tuple[Waiting, ...]:
+    def lost(store: object) -> tuple[WaitingProposal, ...]:
         raise StoreError("the database does not answer")
 
     monkeypatch.setattr(proposals, "waiting", lost)
@@ -142,11 +142,11 @@ def test_a_store_that_does_not_answer_takes_no_page_away(
 
 
 def test_a_store_that_hangs_holds_no_page_up(
-    client: TestClient, one: Waiting, site: Site, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, one: WaitingProposal, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers, asked, now, real = Event(), [], 0.0, proposals.waiting
 
-    def slow(store: Store) -> tuple[Waiting, ...]:
+    def slow(store: Store) -> tuple[WaitingProposal, ...]:
         asked.append(now)
         assert answers.wait(60)
         return real(store)

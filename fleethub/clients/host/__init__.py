@@ -7,19 +7,19 @@ nearly every folder of this machine needs, to be read and delivered to, is done 
 """
 
 from fleethub.clients.host.asking import ask
-from fleethub.clients.host.bundle import Bundle, Check, HostError
+from fleethub.clients.host.bundle import Bundle, HostError, SetCheck
 from fleethub.clients.host.copying import Copied, copy
 from fleethub.clients.host.target import Activation, Delivered, Hosts, Removed, Target
 
 __all__ = [
     "Activation",
     "Bundle",
-    "Check",
     "Copied",
     "Delivered",
     "HostError",
     "Hosts",
     "Removed",
+    "SetCheck",
     "Target",
     "ask",
     "copy",

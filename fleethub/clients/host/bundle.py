@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
-from fleethub.model.actions import Check
+from fleethub.model.actions import SetCheck
 from fleethub.model.dataclass import dataclass
 from fleethub.model.secret import Blob
 
-__all__ = ["Bundle", "Check", "HostError"]
+__all__ = ["Bundle", "HostError", "SetCheck"]
 
 
 class HostError(Exception):
@@ -40,7 +40,7 @@ class Bundle:
     expects: Mapping[str, Blob | None] = field(default_factory=dict)
     stale: Mapping[str, Blob] = field(default_factory=dict)
     keep: frozenset[str] = frozenset()
-    checks: Sequence[Check] = ()
+    checks: Sequence[SetCheck] = ()
     restart: bool = True
     port: int = 0
     owners: frozenset[str] = frozenset()
@@ -77,7 +77,7 @@ class Bundle:
         return [file for file in self.files if file[0] not in self.keep]
 
 
-def _check(check: Check) -> str:
+def _check(check: SetCheck) -> str:
     """Lines: a name, ``json``, ``lenient`` or ``plain``, words of the condition and of the command, each closed."""
     kind = ("lenient" if check.lenient else "json") if check.json else "plain"
     return "\n".join((check.name, kind, *check.when, "", *check.argv, "")) + "\n"

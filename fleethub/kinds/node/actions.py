@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import ClassVar
 
-from fleethub.model.actions import Check, Query
+from fleethub.model.actions import Query, SetCheck
 from fleethub.model.dataclass import dataclass
 from fleethub.model.observation import Found, Source
 from fleethub.model.secret import Blob, Slot, Text
@@ -65,7 +65,7 @@ class Deliver:
     keep: frozenset[str] = frozenset()  # paths that lie there as wanted
     private: frozenset[str] = frozenset()  # paths that belong to ``uid``
     owners: frozenset[str] = frozenset()  # paths that are somebody else's, or were until now: he gets back what he had
-    checks: tuple[Check, ...] = ()
+    checks: tuple[SetCheck, ...] = ()
     restart: bool = True
     activated: bool = True
     port: int = 0

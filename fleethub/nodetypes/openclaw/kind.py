@@ -15,7 +15,7 @@ from fleethub.nodetypes.openclaw.files import FILES
 from fleethub.nodetypes.openclaw.table import TABLE
 
 if TYPE_CHECKING:
-    from fleethub.model.actions import Check, Query
+    from fleethub.model.actions import Query, SetCheck
     from fleethub.model.facts import HostReading
     from fleethub.model.fleet import Fleet, Node
     from fleethub.nodetypes.endpoints import ModelEndpoint
@@ -223,7 +223,7 @@ class OpenClaw(Base):
         """The spec's, or one by the node's name; what an operator set up is never ended."""
         return names.project(node) if self.container and node.manage == "whole" else ""
 
-    def validation(self, node: Node) -> tuple[Check, ...]:
+    def validation(self, node: Node) -> tuple[SetCheck, ...]:
         """Compose's and OpenClaw's own."""
         from fleethub.nodetypes.openclaw import machine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
-from fleethub.model.actions import Check
+from fleethub.model.actions import SetCheck
 from fleethub.model.facts import HostReading
 from fleethub.model.fleet import Node
 from fleethub.nodetypes.compose import argv
@@ -18,7 +18,7 @@ VALIDATE = ("config", "validate", "--json")
 HERE = "@set@/"
 
 
-def validation(node: Node, paths: Mapping[str, str], container: bool) -> tuple[Check, ...]:
+def validation(node: Node, paths: Mapping[str, str], container: bool) -> tuple[SetCheck, ...]:
     """Compose reads its file; OpenClaw of the node's own version reads the config, where it is there already."""
     config = paths["openclaw"]
     if node.manage == "wiring":
@@ -27,7 +27,7 @@ def validation(node: Node, paths: Mapping[str, str], container: bool) -> tuple[C
         env = (f"OPENCLAW_CONFIG_PATH={HERE}{config}", f"OPENCLAW_STATE_DIR={HERE}../state")
         load = 'set -a; . "$0" || exit; set +a; exec env "$@"'
         words = ("sh", "-c", load, f"{HERE}{paths['env']}", *env, "openclaw", *VALIDATE)
-        return (Check("openclaw config validate", words, ("sh", "-c", "command -v openclaw"), json=True),)
+        return (SetCheck("openclaw config validate", words, ("sh", "-c", "command -v openclaw"), json=True),)
     inside = f"{CONFIG_HOME}/{config.rpartition('/')[2]}"
     home = folder(config)
     mount = f"{HERE}{home}" if home != "." else HERE.rstrip("/")
@@ -36,13 +36,13 @@ def validation(node: Node, paths: Mapping[str, str], container: bool) -> tuple[C
     run += ["-e", f"OPENCLAW_CONFIG_PATH={inside}", "-v", mount, node.image, "node", "dist/index.js", *VALIDATE]
     mounted = tuple(f"{word}:{CONFIG_HOME}:ro" if word == mount else word for word in run)
     return (
-        Check("docker compose config", argv(paths, "config", "--quiet"), ("docker", "compose", "version")),
+        SetCheck("docker compose config", argv(paths, "config", "--quiet"), ("docker", "compose", "version")),
         # an image that is not there yet would be pulled, for minutes: then FleetHub's own checks must do
-        Check("openclaw config validate", mounted, ("docker", "image", "inspect", node.image), json=True),
+        SetCheck("openclaw config validate", mounted, ("docker", "image", "inspect", node.image), json=True),
     )
 
 
-def _wired(node: Node, config: str, container: bool) -> tuple[Check, ...]:
+def _wired(node: Node, config: str, container: bool) -> tuple[SetCheck, ...]:
     """OpenClaw reads somebody else's config. What starts it may set more variables than its env file: that is no fault.
 
     Not where it includes other files: they are not beside it while it is judged.
@@ -60,7 +60,7 @@ def _wired(node: Node, config: str, container: bool) -> tuple[Check, ...]:
         when = f"{alone} && docker image inspect {shlex.quote(node.image)}"
     else:
         return ()
-    return (Check("openclaw config validate", words, ("sh", "-c", when), json=True, lenient=True),)
+    return (SetCheck("openclaw config validate", words, ("sh", "-c", when), json=True, lenient=True),)
 
 
 def _startable(node: Node, container: bool, reading: HostReading) -> Iterator[ConfigFinding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fleethub.engines.registry import engine_of
 from fleethub.model.capacity import AdmissionVerdict
-from fleethub.model.placing import Copy, LeftAlone, Move
+from fleethub.model.placing import Copy, Move, Unmoved
 from fleethub.model.text import gib, plural
 from fleethub.placement.moves.judged import grade_of
 from fleethub.placement.moves.state import State
@@ -67,18 +67,18 @@ def _failing(verdict: AdmissionVerdict) -> str:
     return failed[0].says if failed else ""
 
 
-def left_alone(state: State) -> tuple[LeftAlone, ...]:
+def left_alone(state: State) -> tuple[Unmoved, ...]:
     """What is wrong and stays so, then what could not be judged."""
     return (*_lacking(state), *_unknown(state))
 
 
-def _lacking(state: State) -> Iterator[LeftAlone]:
+def _lacking(state: State) -> Iterator[Unmoved]:
     problem = state.problem
     for copy in sorted(problem.must):
         if state.at[copy] == copy.backend:
             why = problem.stays.get(copy)
             missing, says = (None, why) if why else _nowhere(state, copy)
-            yield LeftAlone(copy.backend, copy.model, f"{problem.must[copy]}, and {says}", True, missing)
+            yield Unmoved(copy.backend, copy.model, f"{problem.must[copy]}, and {says}", True, missing)
     for name in sorted(state.grades):
         grade = state.grades[name]
         if grade.broken:
@@ -88,30 +88,30 @@ def _lacking(state: State) -> Iterator[LeftAlone]:
             said = next(
                 (c.says for c in verdict.checks if not c.holds and c.model == alias), "it does not fit beside them"
             )
-            yield LeftAlone(name, alias, f"as a fallback it does not stay beside the primaries: {said}")
+            yield Unmoved(name, alias, f"as a fallback it does not stay beside the primaries: {said}")
     for chain in sorted(state.levels):
         if state.levels[chain]:
             nodes = problem.nodes_of[chain]
             where = sorted({*chain[1], *(b for alias in chain[0] for b in state.where[alias])})
             whose = nodes[0] if len(nodes) == 1 else f"{nodes[0]} and {plural(len(nodes) - 1, 'more node')}"
             place = "it" if state.levels[chain] == 2 else f"one machine ({', '.join(where)})"
-            yield LeftAlone(where[0], "", f"all models of {whose} lie on {place}, and none of them finds another place")
+            yield Unmoved(where[0], "", f"all models of {whose} lie on {place}, and none of them finds another place")
 
 
-def _stuck(state: State, name: str) -> LeftAlone:
+def _stuck(state: State, name: str) -> Unmoved:
     """A backend whose primaries do not all stay, with what would help."""
     failing = _failing(state.judge.verdict(state.layout, name))
     grade, sits = state.grades[name], state.sits(name)
     primaries = [c for c in sits if state.problem.roles.of(c.backend, c.model)]
     if not grade.known:
         reason = state.judge.verdict(state.layout, name).reason
-        return LeftAlone(name, "", f"{failing}; it is left as it is, for not all of it is known: {reason}", True)
+        return Unmoved(name, "", f"{failing}; it is left as it is, for not all of it is known: {reason}", True)
     if not primaries:
-        return LeftAlone(name, "", f"{failing}; and none of its primaries may move", True)
+        return Unmoved(name, "", f"{failing}; and none of its primaries may move", True)
     wanting = [(missing, says, copy) for copy in primaries for missing, says in (_nowhere(state, copy),)]
     told = [one for one in wanting if one[0] is not None] or wanting
     missing, says, copy = min(told, key=lambda one: (one[0] or 0, one[2]))
-    return LeftAlone(name, copy.model, f"{failing}; {copy.model} would have to go, and {says}", True, missing)
+    return Unmoved(name, copy.model, f"{failing}; {copy.model} would have to go, and {says}", True, missing)
 
 
 def _nowhere(state: State, copy: Copy) -> tuple[int | None, str]:
@@ -144,8 +144,8 @@ def _kind(state: State, copy: Copy) -> str:
     return f"backend with {title}" + (f" behind {backend.proxy}" if backend.proxy else "") + named
 
 
-def _unknown(state: State) -> Iterator[LeftAlone]:
+def _unknown(state: State) -> Iterator[Unmoved]:
     for name in sorted(state.first):
         verdict = state.judge.verdict(state.layout, name)
         if not state.first[name].known and not state.grades[name].broken and verdict.placed:
-            yield LeftAlone(name, "", f"it is left as it is, for not all of it is known: {verdict.reason}")
+            yield Unmoved(name, "", f"it is left as it is, for not all of it is known: {verdict.reason}")

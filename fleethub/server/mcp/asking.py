@@ -19,7 +19,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types.version import is_version_at_least
 from pydantic import ValidationError
 
-from fleethub.model.edit import Waiting
+from fleethub.model.edit import WaitingProposal
 from fleethub.model.errors import FleetHubError
 from fleethub.model.text import flat, named
 from fleethub.server.answers import plan_summary
@@ -48,7 +48,7 @@ FORM: dict[str, Any] = {
 LATE, SILENT = "no answer came in time, so that nobody's yes counts", "nobody said yes or no"
 
 
-async def to_ask(context: Any, desk: Desk, done: types.CallToolResult) -> Waiting | None:
+async def to_ask(context: Any, desk: Desk, done: types.CallToolResult) -> WaitingProposal | None:
     """The proposal that a call made, where a person is to be asked for it through this client."""
     name = (done.structured_content or {}).get("id")
     if name is None or not _can_ask(context):
@@ -65,14 +65,14 @@ def ends(context: Any) -> bool:
     return is_version_at_least(context.protocol_version, ENDS)
 
 
-def required(one: Waiting) -> types.InputRequiredResult:
+def required(one: WaitingProposal) -> types.InputRequiredResult:
     """The question as a call's end."""
     return types.InputRequiredResult(
         input_requests={YES: types.ElicitRequest(params=_params(one))}, request_state=one.id
     )
 
 
-async def answer(context: Any, desk: Desk, one: Waiting) -> types.ElicitResult | None:
+async def answer(context: Any, desk: Desk, one: WaitingProposal) -> types.ElicitResult | None:
     """The answer to a question that goes out while the call waits; None: it could not be asked."""
     params = _params(one)
     with anyio.move_on_after(desk.patience):
@@ -107,7 +107,7 @@ def decided(desk: Desk, name: str, said: Any, client: str) -> dict[str, Any]:
     return _body(desk, one, "waiting", SILENT)
 
 
-def question(one: Waiting) -> str:
+def question(one: WaitingProposal) -> str:
     """What a person is asked: the plan that was proposed, in words that do not move; all of others' words quoted."""
     whose = f", for {named(one.project)}" if one.project else ""
     lines = [
@@ -138,11 +138,11 @@ def _can_ask(context: Any) -> bool:
     return ends(context) or context.session.can_send_request
 
 
-def _params(one: Waiting) -> types.ElicitRequestFormParams:
+def _params(one: WaitingProposal) -> types.ElicitRequestFormParams:
     return types.ElicitRequestFormParams(message=question(one), requested_schema=FORM)
 
 
-def _body(desk: Desk, one: Waiting, state: str, became: str) -> dict[str, Any]:
+def _body(desk: Desk, one: WaitingProposal, state: str, became: str) -> dict[str, Any]:
     approve = desk.site.commands.whole(f"fleethub approve {one.id}") if state == "waiting" else None
     return {
         "state": state,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.edit import Edit, Proposal, Waiting
+from fleethub.model.edit import Edit, Proposal, WaitingProposal
 from fleethub.model.facts import Facts
 from fleethub.operations import proposals
 from fleethub.operations.edit import EditInput, propose
@@ -53,12 +53,12 @@ class Desk:
         fleet = usable(self.site.snapshots.current()).fleet
         return fleet is not None and fleet.policy.agents == "propose" and fleet.policy.agents_elicit
 
-    def waiting(self, name: str) -> Waiting:
+    def waiting(self, name: str) -> WaitingProposal:
         """A proposal that waits; raises InputError where somebody decided it, StoreError."""
         with self.workplace() as workplace:
             return proposals.named(workplace.store, name)
 
-    def approve(self, one: Waiting, by: str) -> Proposal:
+    def approve(self, one: WaitingProposal, by: str) -> Proposal:
         """Plan what was proposed once more, on what is there now, and write it into the spec if the plan is the same.
 
         Raises ProposalMoved where it is another by now, Refusal where it is refused by now, and what writing raises.
@@ -76,7 +76,7 @@ class Desk:
             proposals.approve(workplace.store, one, made, by)
         return made
 
-    def decline(self, one: Waiting, by: str) -> None:
+    def decline(self, one: WaitingProposal, by: str) -> None:
         """Take a proposal away."""
         with self.workplace() as workplace:
             proposals.decline(workplace.store, one, by)

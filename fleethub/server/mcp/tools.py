@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from fleethub.model.dataclass import dataclass
-from fleethub.model.edit import Proposal, Waiting
+from fleethub.model.edit import Proposal, WaitingProposal
 from fleethub.operations import history, proposals, reasons
 from fleethub.operations import verify as verifying
 from fleethub.operations.inputs import AssignInput, CapacityInput, NodeInput, RegisterInput, ReleaseInput
@@ -145,7 +145,7 @@ def _edit(desk: Desk, asked: NodeInput) -> dict[str, Any]:
     return {**body, "id": waiting.id, "approve": desk.site.commands.whole(f"fleethub approve {waiting.id}")}
 
 
-def _applied(desk: Desk, waiting: Waiting, proposal: Proposal) -> dict[str, Any]:
+def _applied(desk: Desk, waiting: WaitingProposal, proposal: Proposal) -> dict[str, Any]:
     """Written and applied at once, as the spec's policy has it."""
     with desk.workplace() as workplace:
         proposals.approve(workplace.store, waiting, proposal, "[policy] agents")
