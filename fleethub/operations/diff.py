@@ -13,9 +13,9 @@ from fleethub.model.exit import Exit
 from fleethub.model.history import Entry
 from fleethub.model.observation import Lockfile
 from fleethub.operations import history
-from fleethub.operations.edit import diff_lines
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.state_versions import versions
+from fleethub.operations.text_diff import diff_lines
 from fleethub.stores.interface import Store
 
 

@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from difflib import unified_diff
 from pathlib import Path
 
 from fleethub.fleetspec import Loaded, load
@@ -31,6 +30,7 @@ from fleethub.operations.edit_write import refuse
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
+from fleethub.operations.text_diff import diff_lines
 from fleethub.operations.trust import Trusting
 from fleethub.operations.workplace import Workplace
 from fleethub.placement.assess import assess
@@ -237,14 +237,3 @@ def _says(edit: Edit) -> str:
     if isinstance(edit, SetFields):
         return f"set {', '.join(edit.fields)} of {edit.node}"
     return f"{ACTIONS[type(edit)]} {edit.node}"
-
-
-def diff_lines(before: Mapping[str, bytes], after: Mapping[str, bytes | None]) -> Iterable[str]:
-    """Unified diff lines, without what a comment may hold of secrets or of what a terminal obeys."""
-    for name, data in after.items():
-        old, new = (text.decode().replace("\r\n", "\n").split("\n") for text in (before.get(name, b""), data or b""))
-        names = (name if name in before else "/dev/null", name if data is not None else "/dev/null")
-        for side in (old, new):
-            if side[-1] == "":
-                side.pop()
-        yield from (redacted(line.replace("\t", "    ")) for line in unified_diff(old, new, *names, lineterm=""))

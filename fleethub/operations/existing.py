@@ -30,9 +30,9 @@ from fleethub.model.observation import EVERY, Lockfile
 from fleethub.model.plan import Plan
 from fleethub.model.secret import Secret
 from fleethub.model.text import plural
-from fleethub.operations.edit import diff_lines
 from fleethub.operations.held import HeldPlan, PlanInput
 from fleethub.operations.plan import unresolved
+from fleethub.operations.text_diff import diff_lines
 from fleethub.operations.trust import Trusting
 from fleethub.operations.workplace import Workplace
 from fleethub.planning import grounded, sources

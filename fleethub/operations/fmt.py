@@ -13,9 +13,9 @@ from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import SpecError
 from fleethub.model.exit import Exit
 from fleethub.model.finding import Finding, SourceLocation
-from fleethub.operations.edit import diff_lines
 from fleethub.operations.edit_write import LOCK
 from fleethub.operations.outcome import Outcome
+from fleethub.operations.text_diff import diff_lines
 from fleethub.stores.lock import local_lock
 
 

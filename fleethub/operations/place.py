@@ -19,9 +19,10 @@ from fleethub.model.fleet import Fleet
 from fleethub.model.placing import Placing
 from fleethub.model.text import plural
 from fleethub.operations.capacity import LookResult
-from fleethub.operations.edit import begun, concluded, diff_lines, judged
+from fleethub.operations.edit import begun, concluded, judged
 from fleethub.operations.edit_ownership import block_owned, who_asks
 from fleethub.operations.outcome import Outcome
+from fleethub.operations.text_diff import diff_lines
 from fleethub.operations.trust import ALONE, Trusting
 from fleethub.placement.ask import AskError, backend_of
 from fleethub.placement.moves.propose import propose

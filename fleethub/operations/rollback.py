@@ -27,12 +27,12 @@ from fleethub.model.plan import Result
 from fleethub.model.text import moment
 from fleethub.operations import apply, history
 from fleethub.operations.apply import ApplyInput, Sink
-from fleethub.operations.edit import diff_lines
 from fleethub.operations.edit_write import write
 from fleethub.operations.held import HeldPlan, StalePlan
 from fleethub.operations.outcome import Outcome
 from fleethub.operations.plan import plan_exit, read_and_plan
 from fleethub.operations.stores import lockfile_of
+from fleethub.operations.text_diff import diff_lines
 from fleethub.operations.trust import Trusting
 from fleethub.operations.workplace import Workplace
 

@@ -5,7 +5,9 @@
 * ``GET /api/fleet`` at 200 nodes with 20 clients against a bare route with the same bytes: p99 at most 2
 * ``import --all`` of 200 keys and 100 nodes against the plan after it, processor time: at most 2
 * a plan of 1,000 nodes whose lockfile lies in a real PostgreSQL against ``fleet.lock``: at most 1.15
-* a proposal for 1,000 backends and 5,000 models with its diff, against loading their spec, processor time: at most 20
+* a proposal for 1,000 backends and 5,000 models with its diff, against loading their spec, processor time: at most 20;
+  and where they are so large that many find no room
+* memory of a served fleet of 20 nodes after 200 looks over that after 25: at most 1.05
 * admission of 20 models on each of 100 backends against two million plain sums, processor time: at most 15
 
 ``--against REV [ROW ...]`` compares with another commit instead: see ``against.py``.
@@ -33,7 +35,8 @@ from tests.bench.adoption import adoption_ratio
 from tests.bench.against import ROWS, against
 from tests.bench.fleets import deployment, head, trust
 from tests.bench.http import fleet_ratio
-from tests.bench.placement import placement_ratio
+from tests.bench.memory import memory_ratio
+from tests.bench.placement import CROWDED, placement_ratio
 from tests.bench.stores import store_ratio
 from tests.placement.asking import CATALOG, backend, fleet, installed, model
 from tests.support import MASTER, SEED
@@ -167,6 +170,10 @@ def main() -> int:
     print(f"admission / sums = {judged:.1f} (at most 15)")
     placed = placement_ratio()
     print(f"place / load = {placed:.1f} (at most 20)")
+    crowded = placement_ratio(CROWDED)
+    print(f"place / load, crowded = {crowded:.1f} (at most 20)")
+    grown = memory_ratio()
+    print(f"memory after 200 looks / after 25 = {grown:.3f} (at most 1.05)")
     times = plans()
     growth = times[1000] / times[100]
     print(f"t(1000) / t(100) = {growth:.1f} (at most 12)")
@@ -184,6 +191,8 @@ def main() -> int:
         or max(ratios.values()) > 2
         or judged > 15
         or placed > 20
+        or crowded > 20
+        or grown > 1.05
         or served > 2
         or adopted > 2
     )

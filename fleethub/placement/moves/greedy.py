@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from fleethub.model.capacity import by_runner
 from fleethub.model.placing import Copy, Standing
@@ -82,10 +83,9 @@ class Greedy:
         return found
 
     def _would_mend(self, copy: Copy, backend: str) -> bool:
-        layout = dict(self.state.layout)
-        layout[backend] -= {copy.model}
         if self._too_much(copy, backend):
             return False
+        layout = self.state.layout_of(backend, self.state.layout[backend] - {copy.model})
         return not self.state.judge.grade(layout, backend).broken
 
     def _too_much(self, copy: Copy, backend: str) -> bool:
@@ -139,10 +139,13 @@ class Greedy:
     def _made_room(self, copy: Copy, target: str) -> bool:
         """Whether one model of a backend can go elsewhere so that this one may stay there; then it is done."""
         state, source = self.state, self.state.at[copy]
+        primary = bool(state.problem.roles.of(copy.backend, copy.model))
         for other in sorted(state.sits(target), key=lambda c: (state.size(c), c)):
             if not self.rooms:
                 return False
             self.rooms -= 1
+            if primary and not state.may_hold(copy, target, other):
+                continue
             mark = state.mark()
             near = {name: state.grades[name] for name in state.near(source, target)}
             state.put(copy, target)
@@ -154,10 +157,9 @@ class Greedy:
     def _ranked(self, copy: Copy) -> list[str]:
         """Where it may go, the most promising first; of a large fleet those alone."""
         state = self.state
-        size, sign = state.size(copy), 1 if self.tightest else -1
-        known = (name for name in state.targets(copy) if state.grades[name].known)
+        size = state.size(copy)
         need = size + size // 4  # a server may want more than the bytes to be free
-        names = sorted(known, key=lambda n: (state.slack[n] < need, sign * state.slack[n], n))[: 3 * TRIES]
+        names = list(islice(state.roomy(copy, need, self.tightest), 3 * TRIES))
         others = self._others(copy)
         machines = {state.problem.machine[name] for name in others}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
 from fleethub.engines.registry import engine_of, lacks
@@ -26,6 +26,7 @@ class Problem:
     def __init__(self, fleet: Fleet, facts: Facts, drained: Collection[str] = ()) -> None:
         self.fleet, self.facts, self.drained = fleet, facts, frozenset(drained)
         self.roles: Roles = roles_of(fleet)
+        self._reach: dict[tuple[Pool, tuple[str, ...], str], frozenset[str]] = {}
         self._direct = {Copy(alias, backend) for backend, alias in self.roles.direct}
 
     @cached_property
@@ -67,14 +68,17 @@ class Problem:
                 found.setdefault(pool_of(backend), []).append(backend.name)
         return {pool: tuple(sorted(names)) for pool, names in found.items()}
 
-    def targets(self, copy: Copy) -> Iterator[str]:
-        """Where a model may go by the spec and by what its servers can do, by name."""
+    def reach(self, copy: Copy) -> frozenset[str]:
+        """Where a model may go by the spec and by what its servers can do: what is alike has one answer."""
         model, source = self.fleet.models[copy.model], self.fleet.backends[copy.backend]
         if source.engine is None:
-            return
-        for name in self.pools.get(pool_of(source), ()):
-            if name not in model.backends and self.may_lie(model, self.fleet.backends[name]):
-                yield name
+            return frozenset()
+        pool = pool_of(source)
+        alike = (pool, model.place_on, "" if engine_of(source.engine).pulls else copy.model)
+        if alike not in self._reach:
+            names = self.pools.get(pool, ())
+            self._reach[alike] = frozenset(n for n in names if self.may_lie(model, self.fleet.backends[n]))
+        return self._reach[alike]
 
     def may_lie(self, model: Model, backend: Backend) -> bool:
         """Whether the spec lets it lie there, and the server can serve it, or download it."""

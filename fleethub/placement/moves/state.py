@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
 
 from fleethub.model.placing import Copy, Standing
 from fleethub.placement.moves.judged import Grade, Judge
-from fleethub.placement.moves.problem import Chain, Problem
+from fleethub.placement.moves.problem import Chain, Layout, Problem
 
 
 class State:
@@ -25,6 +26,8 @@ class State:
         self.first = {name: judge.grade(self.layout, name) for name in served}
         self.grades = dict(self.first)
         self.slack = {name: self._slack(name) for name in served}
+        self._tight = sorted((room, name) for name, room in self.slack.items())
+        self._roomy = sorted((-room, name) for name, room in self.slack.items())
         self.levels = {chain: self._level(chain) for chain in problem.nodes_of}
         grades, nodes = self.first.values(), problem.nodes_of
         self._counts = [
@@ -54,6 +57,7 @@ class State:
         made.layout, made.at, made.copy_at = dict(self.layout), dict(self.at), dict(self.copy_at)
         made.where, made.moved, made.grades = dict(self.where), set(self.moved), dict(self.grades)
         made.slack, made.levels = dict(self.slack), dict(self.levels)
+        made._tight, made._roomy = list(self._tight), list(self._roomy)
         made._counts, made._log = list(self._counts), []
         return made
 
@@ -79,10 +83,8 @@ class State:
 
     def targets(self, copy: Copy) -> Iterator[str]:
         """Where it may go from where it is: its own first place too, unless it is to leave that."""
-        there = self.where[copy.model]
-        if copy.backend not in there and copy not in self.problem.must:
-            yield copy.backend
-        yield from (name for name in self.problem.targets(copy) if name not in there)
+        goes = self._goes(copy)
+        yield from (name for name in sorted({*self.problem.reach(copy), copy.backend}) if goes(name))
 
     def sits(self, backend: str) -> list[Copy]:
         """What may be moved of what lies there now, by name."""
@@ -130,17 +132,51 @@ class State:
 
     def _grade(self, name: str) -> None:
         was, now = self.grades[name], self.judge.grade(self.layout, name)
-        self.grades[name], self.slack[name] = now, self._slack(name)
+        self.grades[name] = now
+        self._room(name, self._slack(name))
         self._counts[2] += now.broken - was.broken
         self._counts[3] += len(now.pushed) - len(was.pushed)
 
-    def may_hold(self, copy: Copy, target: str) -> bool:
-        """Whether by its bytes alone a model may stay on a backend: nobody needs to be asked about what may not."""
+    def _room(self, name: str, room: int) -> None:
+        if (old := self.slack[name]) != room:
+            self.slack[name] = room
+            for order, sign in ((self._tight, 1), (self._roomy, -1)):
+                del order[bisect_left(order, (sign * old, name))]
+                insort(order, (sign * room, name))
+
+    def roomy(self, copy: Copy, need: int | None, tightest: bool) -> Iterator[str]:
+        """Where it may go by what is known: those with ``need`` bytes left first, of them the roomiest or the tightest
+        first, then by name; None: in that order alone. It looks only at as many as are taken.
+        """
+        order, cut = self._tight if tightest else self._roomy, 0
+        if need is not None:  # what has just enough: of the tightest where they begin, of the roomiest where they end
+            cut = bisect_left(order, (need if tightest else 1 - need, ""))
+        parts = (order[cut:], order[:cut]) if tightest else (order[:cut], order[cut:])
+        goes = self._goes(copy)
+        return (name for part in parts for _, name in part if goes(name) and self.grades[name].known)
+
+    def _goes(self, copy: Copy) -> Callable[[str], bool]:
+        """Whether a model may go to a backend."""
+        problem, there = self.problem, self.where[copy.model]
+        reach, first = problem.reach(copy), problem.fleet.models[copy.model].backends
+        home = copy.backend if copy not in problem.must else ""
+        return lambda name: name not in there and (name == home or (name in reach and name not in first))
+
+    def may_hold(self, copy: Copy, target: str, without: Copy | None = None) -> bool:
+        """Whether by its bytes alone a model may stay on a backend, when another one has left it: nobody needs to be
+        asked about what may not.
+        """
         load, room = self.judge.load(copy.model, target), self.judge.room(target)
         if load.needs is not None or load.remote or room is None:
             return True
-        primaries = self.judge.primaries(self.layout, target)
-        return load.upper + sum(primaries.values()) - primaries.get(load.runner or load.tag, 0) <= room
+        gone = self.judge.load(without.model, target) if without is not None else None
+        leave = {load.runner or load.tag, *([gone.runner or gone.tag] if gone is not None else [])}
+        primaries = self.judge.primaries(self.layout, target).items()
+        return load.upper + sum(bytes_ for runner, bytes_ in primaries if runner not in leave) <= room
+
+    def layout_of(self, backend: str, models: frozenset[str]) -> Layout:
+        """What would lie on a backend's machine, were these on it: as much of a layout as is asked about it."""
+        return {**{other: self.layout[other] for other in self.near(backend)}, backend: models}
 
     def spreads(self, copy: Copy, target: str) -> bool:
         """Whether it would leave fewer of its chains on one backend or machine."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain as chained
+from itertools import islice
 
 from fleethub.engines.registry import engine_of
 from fleethub.model.capacity import AdmissionVerdict
@@ -117,8 +119,10 @@ def _stuck(state: State, name: str) -> Unmoved:
 def _nowhere(state: State, copy: Copy) -> tuple[int | None, str]:
     """How many bytes a model lacks where it lacks least (None: not known), and that in words."""
     best, why = list[tuple[int, str]](), ""
-    for target in sorted(state.targets(copy), key=lambda n: (not state.grades[n].known, -state.slack[n], n))[:NEAREST]:
-        layout = {**state.layout, target: state.layout[target] | {copy.model}}
+    known = islice(state.roomy(copy, None, tightest=False), NEAREST)
+    doubtful = (name for name in state.targets(copy) if not state.grades[name].known)
+    for target in islice(chained(known, doubtful), NEAREST):
+        layout = state.layout_of(target, state.layout[target] | {copy.model})
         verdict = state.judge.verdict(layout, target)
         if not grade_of(verdict).known:
             why = why or f"whether it fits on {target} is not known ({verdict.reason})"
@@ -130,7 +134,7 @@ def _nowhere(state: State, copy: Copy) -> tuple[int | None, str]:
     missing, target = min(best)
     need = gib(state.judge.load(copy.model, target).upper)
     if not missing:
-        verdict = state.judge.verdict({**state.layout, target: state.layout[target] | {copy.model}}, target)
+        verdict = state.judge.verdict(state.layout_of(target, state.layout[target] | {copy.model}), target)
         said = next((c.says for c in verdict.checks if not c.holds), "nothing is gained by it")
         return 0, f"the nearest place is {target}: {said}"
     return missing, f"{gib(missing)} are missing on {target}, where fewest are: it needs {need} free on any {kind}"
