@@ -147,7 +147,7 @@ def test_another_limit_is_left_alone_and_shown(applied: Place, admin: Admin) -> 
     admin.update("rentalclaw", max_parallel_requests=50, model_rpm_limit={"gemma3-27b": 7})
     applied.plan_is_empty()
     shown = applied.run("show", "key.main.rentalclaw", code=0)
-    assert "unmanaged max_parallel_requests 50" in shown
+    assert "the spec does not say, max_parallel_requests 50" in shown
     assert "gemma3-27b 7" in shown
 
 
