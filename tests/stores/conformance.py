@@ -29,6 +29,7 @@ RECORD = Locked(
     pending=Pending(("expand",), KeyAttrs(models=("c",)), {VOLTA: frozenset(["c"])}, 3),
     generation=2,
     born="volta",
+    born_proxy="llm",
 )
 LOCKFILE = Lockfile(
     "monad",
