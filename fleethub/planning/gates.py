@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from fleethub.kinds import KINDS
 from fleethub.kinds.compare import union
 from fleethub.kinds.values import AnyState
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
+from fleethub.model.observation import AnyLocked, AnyResource
 from fleethub.model.plan import Action, Blocker, Why
 from fleethub.planning.judge import Verdict
 from fleethub.planning.state import PlanningState
@@ -30,18 +33,26 @@ def hold_shared(state: PlanningState) -> None:
 
 def hold_renamed(state: PlanningState) -> None:
     """What the spec wants under another name is not deleted as what it was: it is one thing, at one source."""
-    wanted = {
-        (a.kind, a.alias, item.want.source.id): a
-        for a, item in state.items.items()
-        if item.want is not None and a.alias != a.name
-    }
-    for address, verdict in list(state.verdicts.items()):
-        locked = state.items[address].locked
-        now = wanted.get((address.kind, address.alias, locked.source.id)) if locked is not None else None
-        if verdict.action is Action.DELETE and now is not None and now != address:
-            old, new = (state.kind(address).block(one) for one in (address, now))
+    wanted = {a: item.want for a, item in state.items.items() if item.want is not None}
+    locked = {a: item.locked for a, item in state.items.items() if item.locked is not None}
+    for address, why in renamed_unsaid(wanted, locked).items():
+        if state.verdicts[address].action is Action.DELETE:
+            state.verdicts[address] = replace(state.verdicts[address], action=Action.BLOCKED, blockers=(why,))
+
+
+def renamed_unsaid(
+    wanted: Mapping[Address, AnyResource], locked: Mapping[Address, AnyLocked]
+) -> dict[Address, Blocker]:
+    """Of what is recorded and not wanted, what is wanted under another name of its proxy or backend; what says so."""
+    there = {(a.kind, a.alias, want.source.id): a for a, want in wanted.items() if a.alias != a.name}
+    found: dict[Address, Blocker] = {}
+    for address in locked.keys() - wanted.keys():
+        now = there.get((address.kind, address.alias, locked[address].source.id))
+        if now is not None:
+            old, new = (KINDS[address.kind].block(one) for one in (address, now))
             why = f'it is {now} by another name: [[moved]] with from = "{old}" and to = "{new}" keeps it'
-            state.verdicts[address] = replace(verdict, action=Action.BLOCKED, blockers=(Blocker(Why.POLICY, why),))
+            found[address] = Blocker(Why.POLICY, why)
+    return found
 
 
 def let_go(state: PlanningState) -> None:

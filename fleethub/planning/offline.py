@@ -24,6 +24,7 @@ from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.planned import planned_sets
 from fleethub.planning.acknowledged import acknowledge, refused
 from fleethub.planning.checked import checked
+from fleethub.planning.gates import renamed_unsaid
 from fleethub.planning.guards import before_any_request
 from fleethub.planning.summary import sentence
 
@@ -53,10 +54,12 @@ def offline_plan(
     ]
     loads = tuple(a.load for a in assessments if a.load.after is not None or a.load.before is not None)
     held = {alias: why for one in assessments for alias, why in one.refused.items()}
+    unsaid = renamed_unsaid(wanted, known)
     stays = {thing for want in wanted.values() for thing in want.needs} - wanted.keys()  # used, so not deleted
 
     def judged_with(held: Mapping[str, Blocker]) -> list[tuple[Change | None, tuple[Finding, ...]]]:
         every = [_judged(a, wanted.get(a), known.get(a), held) for a in sorted({*wanted, *known.keys() - stays})]
+        every = [(_unsaid(change, unsaid) if change else None, found) for change, found in every]
         return _succeeding(every, wanted, known)
 
     judged = judged_with(held)
@@ -191,6 +194,13 @@ def _still_used(
 
 def _of(assessments: Iterable[Assessment]) -> Iterable[Finding]:
     return (f for one in assessments for f in one.findings)
+
+
+def _unsaid(change: Change, unsaid: Mapping[Address, Blocker]) -> Change:
+    """What would be deleted, and is wanted under another name, waits for a word of it."""
+    if change.action is not Action.DELETE or change.address not in unsaid:
+        return change
+    return replace(change, action=Action.BLOCKED, blockers=(*change.blockers, unsaid[change.address]))
 
 
 def _judged(

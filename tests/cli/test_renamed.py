@@ -102,6 +102,7 @@ def test_a_proxy_with_another_name_says_how_to_go_on_and_that_keeps_every_value(
         hint = '[[moved]] with from = "proxy.main" and to = "proxy.llm"'
         assert hint in out
         assert f"by another name: {hint} keeps it" in out
+        assert f"by another name: {hint} keeps it" in place.run("plan", "--offline")
         place.run("apply", "-y")
         assert {row["key_alias"]: row["token"] for row in admin.rows()} == tokens
         files = {path: path.read_bytes() for path in (place.folder / "nodes/a").glob("*.*") if path.is_file()}
