@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 NAMES = ("mkdir", "mv", "cp", "rm", "tar", "sync", "cat", "sha256sum", "rmdir", "chown")
+#: All that a delivery may start.
+ALL = (*NAMES, "cmp", "id", "ls", "awk", "sed", "date", "find", "chmod", "ln", "ss", "grep", "tail", "head", "tr")
 #: ``kill -9 0`` ends the process group, which is the session's own; ``cut`` ends the sshd above it.
 PROGRAM = """#!/bin/sh
 echo >>{count}; n=$(($(wc -l <{count})))
@@ -34,13 +37,13 @@ def points(every: int) -> list[Any]:
 class Dying:
     """``folder`` goes first on the PATH; ``at(n)`` arms it."""
 
-    def __init__(self, folder: Path, state: Path, kill: str = KILL) -> None:
+    def __init__(self, folder: Path, state: Path, kill: str = KILL, names: Sequence[str] = NAMES) -> None:
         self.folder = folder
         state.mkdir(parents=True, exist_ok=True)
         self._count, self._at = state / "count", state / "at"
         self._at.write_text("never")
         cat = shutil.which("cat") or "/bin/cat"
-        for name in NAMES:
+        for name in names:
             real = shutil.which(name, path="/usr/bin:/bin")
             if real is None:
                 continue

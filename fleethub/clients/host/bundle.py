@@ -59,7 +59,8 @@ class Bundle:
             "checks": "".join(_check(c) for c in self.checks).encode(),
             "sums": b"".join(_sum(hashlib.sha256(content).hexdigest(), name) for name, content, _ in whole),
         }
-        return archive([*((name, data, 0o600) for name, data in lists.items()), *whole])
+        entries = [*((name, data, 0o600) for name, data in lists.items()), *whole]
+        return archive([(f"incoming/{name}", data, mode) for name, data, mode in entries])
 
     def committed(self) -> dict[str, bytes]:
         """The lists that a delivery is finished by, once it is committed."""

@@ -176,6 +176,7 @@ class Target:
                 self.read(())  # by the script, which says what is in the way
                 return Delivered()
         head = [self.path, str(bundle.port), "1" if bundle.restart else "", str(bundle.uid), _who()]
+        head += _fence(bundle.mark)
         lines, _ = self._run(scripts.DELIVER, head, bundle.pack(), WRITE, paths)
         self._ended(lines, "delivered")
         return Delivered(_told(lines, "unchecked"), _told(lines, "kept"))
@@ -194,7 +195,7 @@ class Target:
 
     def stamp(self, mark: Mapping[str, Any]) -> None:
         """Replace the mark."""
-        lines, _ = self._run(scripts.STAMP, [self.path, _who()], mark_bytes(mark), READ)
+        lines, _ = self._run(scripts.STAMP, [self.path, _who(), *_fence(mark)], mark_bytes(mark), READ)
         self._ended(lines, "stamped")
 
     def back(self, port: int) -> Delivered | None:
@@ -312,6 +313,11 @@ class Target:
             raise HostError(f"{self.path} leads out of the fleet's folder through a link")
         if out:
             raise HostError(f"{self.path}: {named(out, 120)} leads out of this folder, or is a link: remove it")
+
+
+def _fence(mark: Mapping[str, Any]) -> tuple[str, str]:
+    """The lineage and serial of who writes: a later one of the same lineage is not overwritten."""
+    return str(mark.get("lineage", "")), str(mark.get("serial", ""))
 
 
 def _told(lines: Iterable[str], word: str) -> tuple[str, ...]:

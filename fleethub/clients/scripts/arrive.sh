@@ -4,7 +4,7 @@
 IFS= read -r target; IFS= read -r holder; IFS= read -r lineage; IFS= read -r serial
 cd "$target" || fail "no permission to look into $target"
 lock
-why=$(newer "$lineage" "$serial"); [ -z "$why" ] || fail "$why"
+newer "$lineage" "$serial"; [ -z "$why" ] || fail "$why"
 rm -rf $here/arriving; mkdir $here/arriving || fail "cannot write to $target/$here"
 refuse() { rm -rf $here/arriving; fail "$@"; }
 if [ "$(id -u)" = 0 ]; then whose=--numeric-owner; else whose=-o; fi

@@ -1,6 +1,8 @@
-# Input: path, port, "1" where a restart is needed, uid, who delivers; then the archive of Bundle.pack.
+# Input: path, port, "1" where a restart is needed, uid, who delivers; lineage and serial of the apply; then the archive
+# of Bundle.pack.
 . ./target.sh
 IFS= read -r target; IFS= read -r port; IFS= read -r restart; IFS= read -r uid; IFS= read -r holder
+IFS= read -r lineage; IFS= read -r serial
 [ -d "$target/$here" ] || (umask 022; exec mkdir -p "$target/$here") || fail "cannot make $target/$here"
 cd "$target" || fail "no permission to look into $target"
 lock
@@ -8,11 +10,10 @@ if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finish
 in=$here/incoming
 refuse() { rm -rf $in; fail "$@"; }
 if [ -e $in ] || [ -L $in ]; then rm -rf $in; fi
-mkdir $in || fail "cannot write to $target/$here"
-(cd $in && exec tar -xpmof -) || refuse "its files did not arrive whole"
+(cd $here && exec tar -xpmof -) || refuse "its files did not arrive whole"
 [ -f $in/sums ] && (cd $in && sums -c sums >/dev/null 2>&1) || refuse "its files did not arrive whole"
 unchanged() {
-  why=$(newer "$(field $in/mark.json lineage)" "$(field $in/mark.json serial)")
+  newer "$lineage" "$serial"
   [ -z "$why" ] || refuse "$why"
   changed="changed since the plan was made; plan again"
   if [ -s $in/expects ] && ! bad=$(sums -c $in/expects 2>/dev/null); then
@@ -24,13 +25,13 @@ unchanged() {
   done <$in/absent
 }
 unchanged
-me=
-[ ! -s $in/owners ] || me=$(id -u)
 set --
 while IFS= read -r path; do [ -d "$path" ] || set -- "$@" "./$path"; done <$in/folders
+me=
+if [ $# -gt 0 ] || [ -s $in/owners ] || [ -s $in/private ]; then me=$(exec id -u); fi
 if [ $# -gt 0 ]; then
   (umask 022; exec mkdir -p "$@") || refuse "cannot make a folder in $target"
-  if [ "$(id -u)" = 0 ]; then chown "$uid:$uid" "$@"; fi
+  if [ "$me" = 0 ]; then chown "$uid:$uid" "$@"; fi
 fi
 while IFS= read -r name && IFS= read -r kind; do
   set --; while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
@@ -62,7 +63,7 @@ while IFS= read -r path; do
 done <$in/owners
 # what the node's own process reads, and nobody else may
 while IFS= read -r path; do
-  [ "$(id -u)" = 0 ] || break
+  [ "$me" = 0 ] || break
   for file in "$in/set/$path" "$in/files/$path"; do
     [ ! -f "$file" ] || chown "$uid:$uid" "$file" || refuse "cannot give $path to its owner"
   done
@@ -100,5 +101,5 @@ done <$in/sums
 settle "$@" $in
 unchanged  # the checks above may have taken a minute
 mv $in $here/next || refuse "cannot commit the delivery"
-forward || fail "committed, and not finished: the next contact goes on"
+forward last || fail "committed, and not finished: the next contact goes on"
 say delivered

@@ -6,7 +6,7 @@
 IFS= read -r target; IFS= read -r holder; IFS= read -r lineage; IFS= read -r serial; IFS= read -r digest
 cd "$target" || fail "no permission to look into $target"
 lock
-why=$(newer "$lineage" "$serial"); [ -z "$why" ] || fail "$why"
+newer "$lineage" "$serial"; [ -z "$why" ] || fail "$why"
 [ -d $here/arriving ] || fail "what arrived at $target is gone: somebody else applies"
 while IFS= read -r path && [ -n "$path" ]; do
   rm -f "$here/arriving/$path" || fail "cannot write to $target/$here"

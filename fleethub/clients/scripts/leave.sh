@@ -5,7 +5,7 @@ fail() { printf '%s\n' "$*" >&2; exit 1; }
 IFS= read -r target; IFS= read -r holder; IFS= read -r lineage; IFS= read -r serial
 cd "$target" || fail "no permission to look into $target"
 lock
-why=$(newer "$lineage" "$serial"); [ -z "$why" ] || fail "$why"
+newer "$lineage" "$serial"; [ -z "$why" ] || fail "$why"
 set --
 while IFS= read -r folder && [ -n "$folder" ]; do set -- "$@" "./$folder"; done
 tar -cf - "$@"

@@ -14,7 +14,7 @@ set --
 while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
 if [ -d $here ]; then lock; fi
 if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
-why=$(newer "$lineage" "$serial"); [ -z "$why" ] || fail "$why"
+newer "$lineage" "$serial"; [ -z "$why" ] || fail "$why"
 if [ $# -gt 0 ] && [ -n "$unmet" ]; then say unstopped
 elif [ $# -gt 0 ]; then
   command -v "$1" >/dev/null || fail "there is no $1 on this machine"

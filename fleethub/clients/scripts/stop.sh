@@ -7,7 +7,7 @@ IFS= read -r target; IFS= read -r holder; IFS= read -r lineage; IFS= read -r ser
 cd "$target" || fail "no permission to look into $target"
 lock
 if [ -d $here/next ]; then forward || fail "an earlier delivery cannot be finished"; fi
-why=$(newer "$lineage" "$serial"); [ -z "$why" ] || fail "$why"
+newer "$lineage" "$serial"; [ -z "$why" ] || fail "$why"
 set --
 while IFS= read -r word && [ -n "$word" ]; do set -- "$@" "$word"; done
 [ $# -eq 0 ] || "$@" </dev/null >/dev/null 2>&1 || fail "nothing here can end it: $* does not work"

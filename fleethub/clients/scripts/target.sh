@@ -40,24 +40,37 @@ lock() {
   # shellcheck disable=SC2154  # each script reads who asks
   say "$$ $holder" 2>/dev/null >"$here/lock/holder" || fail "no space left for $PWD/$here/lock/holder"
 }
-# a field of a mark, as FleetHub writes it: a line each
-field() {
-  while IFS= read -r line; do
-    case $line in " \"$2\": "*) line=${line#*: }; line=${line%,}; line=${line#\"}; say "${line%\"}"; return;; esac
-  done 2>/dev/null <"$1"
-}
-# why an apply of this lineage and serial may not write here: one of a higher serial has, while it was frozen
+# newer LINEAGE SERIAL: puts into why that this apply may not write here, for one of a higher serial has while it was
+# frozen. Of a mark, as FleetHub writes it, a line each; no program is started for it
 newer() {
-  if [ -z "$1" ] || [ ! -f $here/mark.json ] || [ "$(field $here/mark.json lineage)" != "$1" ]; then return 0; fi
-  there=$(field $here/mark.json serial)
+  why='' known='' there=''
+  if [ -z "$1" ] || [ ! -f $here/mark.json ]; then return 0; fi
+  while IFS= read -r line; do
+    case $line in ' "lineage": '*) to=known;; ' "serial": '*) to=there;; *) continue;; esac
+    line=${line#*: }; line=${line%,}; line=${line#\"}; line=${line%\"}
+    if [ "$to" = known ]; then known=$line; else there=$line; fi
+  done 2>/dev/null <$here/mark.json
+  [ "$known" = "$1" ] || return 0
   case $there in ''|*[!0-9]*) return 0;; esac
   case $2 in ''|*[!0-9]*) return 0;; esac
-  [ "$there" -le "$2" ] || say "apply $there wrote there since, and this is apply $2; plan again"
+  [ "$there" -le "$2" ] || why="apply $there wrote there since, and this is apply $2; plan again"
+}
+# whether all that a list names is as it was applied, or not there: two programs for all, where keep runs one for each
+as_applied() {
+  set --
+  while IFS= read -r path; do
+    if [ ! -e "$path" ] && [ ! -L "$path" ]; then continue; fi
+    if [ -L "$path" ] || [ ! -f "$path" ] || [ ! -f "$here/applied/$path" ]; then return 1; fi
+    set -- "$@" "./$path"
+  done <"$list"
+  [ $# -gt 0 ] || return 0
+  (cd $here/applied && sums "$@" 2>/dev/null) | sums -c >/dev/null 2>&1
 }
 # keeps what a delivery would overwrite and FleetHub did not write: neither the applied set's nor what comes.
 # Before the commit, for what cannot be kept must not be overwritten
 keep() {
-  kept=
+  kept='' list=$2
+  if as_applied; then return 0; fi
   while IFS= read -r path; do
     [ -e "$path" ] || [ -L "$path" ] || continue
     if [ ! -L "$path" ]; then
@@ -92,8 +105,9 @@ keep() {
 }
 # put FOLDER FILE...: renames files into a folder, in their order, by one program for all
 put() { [ $# -lt 2 ] || { into=$1; shift; mv -f "$@" "$into/"; }; }
-# finishes a committed delivery; every line of it may be done twice
+# finishes a committed delivery; every line of it may be done twice. "forward last": nothing follows, the lock goes too
 forward() {
+  last=$1
   trap '' HUP PIPE INT TERM
   set -- .
   while IFS= read -r path; do
@@ -120,5 +134,5 @@ forward() {
     cp -p "$here/applied/.fleethub/mark.json" "$here/mark.tmp" && mv -f "$here/mark.tmp" "$here/mark.json" || return 1
   else mv -f "$here/next/mark.json" "$here/mark.json" || return 1; fi
   settle . "$here"
-  rm -rf "$here/next"
+  if [ -z "$last" ]; then rm -rf "$here/next"; else rm -rf "$here/next" "$here/lock" && held=; fi
 }
