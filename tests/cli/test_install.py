@@ -38,7 +38,7 @@ def test_what_is_sent_is_logged_and_nothing_secret_of_it(tmp_path: Path, capfd: 
         log = place.out + capfd.readouterr().err
         key = place.env("volta")["FLEETHUB_KEY_MAIN"]
     assert re.search(r"\d\d:\d\d:\d\d GET http://127\.0\.0\.1:\d+/key/list\?page=…&size=….* -> 200 in \d+ ms", log)
-    assert re.search(r"a script of \d+ bytes on this machine -> exit 0 in \d+ ms", log)
+    assert re.search(r"3 files into \S+/nodes/volta -> placed in \d+ ms", log)
     for secret in (MASTER, key, place.lockfile.seed, "Bearer"):
         assert secret not in log
     assert not re.search(r"[0-9a-f]{32}", "\n".join(line for line in log.splitlines() if " ms" in line))

@@ -18,11 +18,12 @@ from fleethub.clients.host.folder import look
 from fleethub.clients.host.inside import astray
 from fleethub.clients.host.placing import Committed, place
 from fleethub.clients.host.reading import reading
+from fleethub.clients.requests_log import noted
 from fleethub.clients.shell import Local, Output, Shell, ShellError, Shells
 from fleethub.model.dataclass import dataclass
 from fleethub.model.facts import HostReading
 from fleethub.model.secret import Blob
-from fleethub.model.text import heard, named, tame
+from fleethub.model.text import heard, named, plural, tame
 
 TOOL = "tool:"
 #: What is asked about ports, by the sign that read.sh knows it by.
@@ -170,7 +171,10 @@ class Target:
         if isinstance(self.shell, Local):
             self._stay_inside(paths)
             try:
-                if place(self.path, bundle, _who()):
+                with noted(plural(len(bundle.files), "file"), f"into {self.path}") as note:
+                    placed = place(self.path, bundle, _who())
+                    note.ended = "placed" if placed else "left to a script"
+                if placed:
                     return Delivered()
             except Committed:
                 self.read(())  # by the script, which says what is in the way
