@@ -17,7 +17,7 @@ from fleethub.model.facts import Facts
 from fleethub.model.finding import FATAL, Finding, Severity
 from fleethub.model.fleet import Fleet
 from fleethub.model.observation import AnyResource, Lockfile, Unknown
-from fleethub.model.plan import NO_ORDERS, WHOLE, Action, Blocker, Change, LeftAlone, Orders, Part, Plan, Why
+from fleethub.model.plan import NO_ORDERS, WHOLE, Action, Blocker, Change, LeftAlone, Orders, Part, Phase, Plan, Why
 from fleethub.model.secret import Fingerprinter
 from fleethub.placement.assess import Assessment, assess
 from fleethub.placement.backends import unreadable
@@ -166,7 +166,8 @@ def _change(state: PlanningState, address: Address, work: Work) -> Change | None
         return None
     blockers = (*verdict.blockers, *state.gates.get(address, ()), *work.blockers)
     action = verdict.action
-    acts = any(step.locked is not None or step.removes for step in work.steps)
+    # a delivery that is taken into use by a restart by hand is recorded only after that
+    acts = any(step.locked is not None or step.removes or step.phase is Phase.DELIVER for step in work.steps)
     if (action not in (Action.BLOCKED, Action.RECORD) and not acts) or (verdict.let_go and work.blockers):
         action = Action.BLOCKED
     taker = state.takers.get(address)

@@ -13,6 +13,7 @@ from fleethub.model.plan import Action, Phase, Why
 from tests.fleets import fleet
 from tests.kinds.asking import item, phases, steps
 from tests.world import SEAL, Node, World, apply, facts, plan, settled
+from tests.world.fold import started
 from tests.world.lies import told
 
 SPEC = fleet().models("one", "two").node("a", "one")
@@ -102,3 +103,20 @@ def test_who_is_restarted_by_hand_has_nothing_to_activate() -> None:
     never = FAR.table("nodes.a", activate="never")
     assert phases(steps(NODE, World.of(never), never)) == ["deliver"]
     assert THERE in apply(World.of(never), plan(World.of(never), never)).world.nodes
+
+
+def test_a_change_alone_comes_to_a_running_node_that_is_restarted_by_hand_and_is_recorded_after_that() -> None:
+    """It was blocked until a restart that brought nothing, and so for ever."""
+    never = FAR.table("nodes.a", activate="never")
+    world = started(settled(never), THERE, 18789)
+    edited = never.table("nodes.a", env={"MORE": {"value": "1"}})
+    actions = []
+    for _ in range(2):
+        planned = plan(world, edited)
+        actions += [change.action.value for change in planned.changes]
+        world = apply(world, planned).world
+        assert b"MORE" in world.nodes[THERE].files[".env"][0]
+        actions += [change.action.value for change in plan(world, edited).changes]
+        world = started(world, THERE, 18789)
+    assert actions == ["update", "blocked", "record"]
+    assert plan(world, edited).changes == ()
