@@ -78,7 +78,7 @@ def cmd(
                 out.text(f"Not written; it waits. To take it away: fleethub approve {one.id} --no")
                 return Exit.FINE
         written = proposals.approve(store, one, made, who(), commit)
-        out.text(f"\n{written_text(written)}")
+        out.text(f"\n{written_text(written, out.apply)}")
         out.line({"type": "summary", "exit": 0, "approved": one.id, **written_data(written)})
         return Exit.FINE
 

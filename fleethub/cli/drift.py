@@ -64,7 +64,7 @@ def cmd(options: dict[str, object], /, accept: tuple[str, ...], detailed_exitcod
             done = drift.run(workplace, detailed_exitcode)
         out.findings(done.findings)
         if not done.findings:
-            out.text(drift_text(done.data, out.style, asked["full"]))
+            out.text(drift_text(done.data, out.style, out.apply, asked["full"]))
         out.lines(drift_data(done.data))
         out.line({"type": "summary", "exit": int(done.exit), "drift": len(done.data.drift)})
         return done.exit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +92,7 @@ def run_proposal(
                 out.text("Not written.")
                 return _end(out, Exit.FINE)
         written = write(proposal, commit)
-        out.text(f"\n{written_text(written, proposal.pending, sys.stdin.isatty())}")
+        out.text(f"\n{written_text(written, out.apply, proposal.pending)}")
         return _end(out, Exit.FINE, written)
 
     guarded(out, work)

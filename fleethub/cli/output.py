@@ -133,6 +133,11 @@ class Out:
             return ""
         return f"not {done}: there is no terminal to ask on; add {yes}{means}:\n  {self.again(yes)}"
 
+    @property
+    def apply(self) -> str:
+        """The command that carries out what the spec says, as it works where its reader is."""
+        return "fleethub apply" if sys.stdin.isatty() else "fleethub apply --auto-approve"
+
     def document(self, text: str) -> None:
         """A text for programs (a schema, a picture), byte for byte; nothing in ``--json``."""
         if not self.json:

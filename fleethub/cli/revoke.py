@@ -57,7 +57,7 @@ def cmd(options: dict[str, object], /, key: str, yes: bool) -> None:
                 done = revoke.run(workplace, made.data, (show,))
         out.text(result_text(done.data, out.style))
         if done.exit is Exit.FINE:
-            out.text(f"Next: fleethub rotate {shlex.quote(key)}, then fleethub apply, gives its users a new value")
+            out.text(f"Next: fleethub rotate {shlex.quote(key)}, then {out.apply}, gives its users a new value")
         revoked = [step.removesuffix("/revoke") for step in done.data.done]
         out.line({"type": "summary", "exit": int(done.exit), "revoked": revoked, "notes": list(done.data.notes)})
         return done.exit

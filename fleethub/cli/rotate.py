@@ -75,7 +75,7 @@ def _seed(out: Out, yes: bool, dry_run: bool) -> None:
                 return Exit.FINE
         done = rotate_seed.run(out.path, made.data, lambda: Workplace(out.path, trusting=trusting, wait=out.wait))
         out.text(f"fleet.lock is under the new seed (apply {done.data.serial}); what was cannot be compared any more.")
-        out.text("Next: fleethub apply, which makes each value anew beside the old one; give the seed to its operators")
+        out.text(f"Next: {out.apply}, which makes each value anew beside the old one; give the seed to its operators")
         out.line({**summary, "exit": int(done.exit), "written": True, "serial": done.data.serial})
         return done.exit
 

@@ -88,7 +88,9 @@ class NodeCheck:
     def required(self) -> Iterator[Finding]:
         hints = {
             "host": "write host = on the node",
-            "model": "write model = on the node, its role or [defaults.node]",
+            "model": "write model = in its block"
+            if self.values.get("consumer")
+            else "write model = on the node, its role or [defaults.node]",
             "target": 'write target = "ssh://user@{host}/srv/openclaw/{name}" or a folder',
             "image": 'write image = "ghcr.io/openclaw/openclaw:VERSION", in [defaults.node]',
         }

@@ -5,7 +5,7 @@ no authentication.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def who_asks(fleet: Fleet, project: str) -> str:
     second owner of what its project has already.
     """
     name = spelled(fleet, project_name(by_name(Path(fleet.root), project)))
-    if name.isdecimal() and not any(owns(node, name) for node in fleet.nodes.values()):
+    if name.isdecimal() and not any(owns(block, name) for block in _blocks(fleet)):
         message = f"{name} is the number of a project of TangleClaw's, and what it is called is not known here"
         hint = (
             "name it, with --project or project; where fleethub tangleclaw register was run, TangleClaw is asked for it"
@@ -118,9 +118,14 @@ def number_of(root: Path, project: str) -> str | None:
 
 def spelled(fleet: Fleet, project: str) -> str:
     """The name of who asks as the spec spells its owner: written in another way it would be a second one."""
-    blocks = (*fleet.nodes.values(), *fleet.keys.values(), *fleet.models.values(), *fleet.backends.values())
-    owners = [block.owner for block in (*blocks, *fleet.proxies.values()) if block.owner]
+    owners = [block.owner for block in _blocks(fleet) if block.owner]
     return next((owner for owner in owners if same_name(owner, project)), project) if project else project
+
+
+def _blocks(fleet: Fleet) -> Iterator[Block]:
+    """All that may have an owner."""
+    for blocks in (fleet.nodes, fleet.keys, fleet.models, fleet.backends, fleet.proxies):
+        yield from blocks.values()
 
 
 def _refused(

@@ -126,14 +126,16 @@ def any_named(store: Store, name: str) -> WaitingProposal:
 def judged(judge: Judge, one: WaitingProposal, shown: str = "") -> Outcome[Proposal]:
     """What a proposal would do now, for a person to decide on.
 
-    ``shown``: the id of the plan that the person saw; raises ProposalMoved where it is another by now.
+    ``shown``: the id of the plan that the person saw; raises ProposalMoved where it is another by now, or none.
     """
+    away = f"fleethub approve {one.id} --no takes the proposal away"
     try:
         done = judge(EditInput(one.edit, one.project, one.force, dry_run=True))
     except EditError as error:  # its node is gone
-        away = f"fleethub approve {one.id} --no takes the proposal away"
         raise EditError(error.code, error.message, away, error.place) from None
     plan = done.data.plan
+    if done.data.nothing:  # a yes would write nothing, and leave no line in the history
+        raise ProposalMoved(f"{one.id} would change nothing by now, for the spec says so already: {away}")
     if shown and not done.data.refused and plan is not None and plan.id != shown:
         raise ProposalMoved(
             f"{one.id} would make the plan {plan.id} by now, and {shown} was approved: look at it again"

@@ -118,10 +118,10 @@ def written_data(written: WrittenEdit | None) -> dict[str, Any]:
     }
 
 
-def written_text(written: WrittenEdit, pending: Sequence[Address] = (), asks: bool = True) -> str:
+def written_text(written: WrittenEdit, apply: str, pending: Sequence[Address] = ()) -> str:
     """What was written, and what comes next.
 
-    ``pending``: what an apply would change without this edit too; ``asks``: there is a terminal that it can ask on.
+    ``apply``: the command that carries it out; ``pending``: what that would change without this edit too.
     """
     kept = [name for name in written.files if name not in written.removed]
     done = [f"wrote {', '.join(kept)}"] if kept else []
@@ -132,7 +132,7 @@ def written_text(written: WrittenEdit, pending: Sequence[Address] = (), asks: bo
     if pending:
         some = f"{', '.join(map(str, pending[:MOST]))}{f' and {len(pending) - MOST} more' if pending[MOST:] else ''}"
         lines.append(f"Mind that an apply carries out everybody's pending edits, these too: {some}")
-    return "\n".join((*lines, f"Next: fleethub apply{'' if asks else ' --auto-approve'}"))
+    return "\n".join((*lines, f"Next: {apply}"))
 
 
 def _painted(line: str, style: Style) -> str:

@@ -75,7 +75,7 @@ def test_a_way_is_named_only_where_it_works(place: Place, proxy: LiteLLM) -> Non
     compose.write_text(compose.read_text() + "# by hand\n")
     admin.update("web", metadata={**admin.row("web")["metadata"], "tags": ["x\n  + key.main.evil"]}, models=[])  # type: ignore[dict-item]
     out = place.run("drift", code=0)
-    assert "fleethub apply repairs it" in out
+    assert "fleethub apply --auto-approve repairs it" in out
     assert "--accept" not in out, "a spec says nothing of any of these"
     for name, why in (("node.b", "it is gone"), ("node.a", 'ignore = ["compose.yaml"] leaves it alone')):
         assert why in place.run("drift", "--accept", name, "--project", "Volta", "--yes", code=1)

@@ -12,6 +12,7 @@ from fleethub.model.plan import Action
 from fleethub.nodetypes.tangleclaw import TangleClawProfiles
 from fleethub.testing.litellm import LiteLLM
 from tests.fleets import Spec, deployment, direct, fleet
+from tests.kinds.test_accepting import said
 from tests.support import MASTER, Place
 from tests.world import Node, World, apply, plan
 
@@ -265,3 +266,22 @@ def test_the_real_file_of_this_account(tmp_path: Path, monkeypatch: pytest.Monke
         place.run("destroy", "--auto-approve", code=0)
         assert file.read_text() == THEIRS
         assert not (folder / KEY).exists()
+
+
+@pytest.mark.parametrize(
+    "spec", [consumer(profile="local"), consumer(type="tangleclaw"), SPEC], ids=["profile", "type", "node"]
+)
+def test_of_a_tangleclaw_that_never_ran_it_says_what_can_be_done(spec: Spec) -> None:
+    """No profiles have another file's name, and none are all FleetHub's: such a hint would not hold when typed."""
+    (found,) = [one for one in plan(there(spec, None), spec).findings if one.code == "node.nothing-to-wire"]
+    assert found.hint == "start its program there once, which writes the file; or write another target"
+
+
+def test_what_no_consumer_can_say_is_no_hint() -> None:
+    spec = consumer(profile="local")
+    world = done(there(spec), spec)
+    other = world.nodes[HERE].files[FILE][0].replace(b'"openai/one"', b'"openai/else"')
+    ((name, why),) = said("consumer.dev", world.at_file(HERE, FILE, other, 0o600), spec).left
+    assert (name.rpartition(".")[2], why) == ("model", "it is FleetHub's own: an apply puts it back")
+    (missing,) = fleet().model("one").table("consumers.dev", profile="local").loaded.findings
+    assert missing.hint == "write model = in its block"

@@ -145,6 +145,8 @@ def test_the_owners_other_projects_edit_too(fleet: Path) -> None:
     for node in ("volta", "free"):  # a number that nobody knows the name of is none
         with pytest.raises(EditError, match="70 is the number of a project of TangleClaw's"):
             ask(fleet, Assign(node, "gpt-oss-20b"), "70")
+    (fleet / "nodes/key.toml").write_text('[keys.people]\nowner = "70"\nmodels = ["gpt-oss-20b"]\n')
+    assert not ask(fleet, Assign("free", "gpt-oss-20b"), "70").refused  # the spec knows it by that
 
 
 def test_who_takes_over_is_spelled_as_the_spec_has_it(fleet: Path) -> None:

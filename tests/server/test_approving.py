@@ -78,6 +78,22 @@ def test_a_yes_is_bound_to_the_plan_that_was_seen(client: TestClient, one: Waiti
     assert client.post(path, json={"decision": "decline"}, headers=AS_EVA).status_code == 404
 
 
+def test_what_the_spec_says_by_now_is_not_approved_by_any_way(
+    client: TestClient, one: WaitingProposal, place: Place
+) -> None:
+    head, block, rest = (place.folder / "fleet.toml").read_text().partition("[nodes.a]")
+    place.write(head + block + rest.replace('model = "qwen3-32b"', 'model = "gpt-oss-20b"', 1))
+    stale = client.post(
+        f"/api/fleet/proposals/{one.id}", json={"decision": "approve", "plan": one.plan}, headers=AS_EVA
+    )
+    assert (stale.status_code, stale.json()["code"]) == (409, "STALE")
+    assert "would change nothing by now" in stale.json()["error"]
+    for words in (["--yes"], []):
+        said = place.run("approve", one.id, *words, code=4)
+        assert f"fleethub approve {one.id} --no takes the proposal away" in said
+    place.run("approve", one.id, "--no")
+
+
 def test_the_page_shows_what_waits_and_a_button_to_a_person_alone(client: TestClient, one: WaitingProposal) -> None:
     page = client.get("/").text
     assert one.id in page

@@ -193,6 +193,13 @@ def test_one_that_cannot_be_read_hides_no_other_and_can_be_taken_away(desk: Desk
     assert [one.id for one in proposals.waiting(store)] == [name]
 
 
+def test_what_comes_after_a_yes_without_a_terminal_works_when_typed(desk: Desk, place: Place) -> None:
+    name = call(desk, "assign", **ASSIGN)["id"]
+    said = place.run("approve", name, "--yes", code=0)
+    assert said.endswith("Next: fleethub apply --auto-approve\n")
+    assert "Moves a" in place.run("apply", "--auto-approve", code=0)
+
+
 def test_of_a_proposal_whose_node_is_gone_the_way_out_is_told(desk: Desk, place: Place) -> None:
     name = call(desk, "assign", **ASSIGN)["id"]
     place.run("release", "a", "--project", "Volta", "--yes", code=0)

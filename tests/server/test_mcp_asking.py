@@ -181,6 +181,20 @@ def test_a_yes_to_what_moved_meanwhile_counts_for_nothing(desk: Desk, place: Pla
     assert len(waiting(place)) == 1
 
 
+def test_a_yes_to_what_the_spec_says_by_now_is_no_approval(desk: Desk, place: Place) -> None:
+    """Nothing would be written and no line in the history say who approved it: it waits for a no."""
+
+    def same(message: str) -> types.ElicitResult:
+        head, block, rest = (place.folder / "fleet.toml").read_text().partition("[nodes.a]")
+        place.write(head + block + rest.replace('model = "qwen3-32b"', 'model = "gpt-oss-20b"', 1))
+        return types.ElicitResult(action="accept", content={"approve": True})
+
+    answer = assigned(desk, Person(same))
+    (one,) = waiting(place)
+    assert answer["code"] == "STALE"
+    assert f"fleethub approve {one.id} --no takes the proposal away" in answer["error"]
+
+
 def test_a_yes_after_somebody_elses_no_counts_for_nothing(desk: Desk, place: Place) -> None:
     def gone(message: str) -> types.ElicitResult:
         (one,) = waiting(place)

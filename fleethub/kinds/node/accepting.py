@@ -62,6 +62,8 @@ def _instead(item: NodeState, path: tuple[str, ...]) -> str:
                 return (
                     "it is FleetHub's own" if file.of.format != "dotenv" else "it is a secret: its value is FleetHub's"
                 )
+            if item.want is not None and item.want.material.node.consumer:
+                return "it is FleetHub's own: an apply puts it back"  # [consumers.x] has no ignore
             name = file.path if file.projection is None else ".".join(parts)
             return f"ignore = [{json.dumps(name)}] leaves it alone"
     return "it is nothing that a spec says"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fleethub import nodetypes
 from fleethub.kinds.node.attributes import NodeState
 from fleethub.kinds.node.completion import kept_of
 from fleethub.kinds.node.delivery import foreign_paths, own_files
 from fleethub.kinds.node.ignored import withheld
 from fleethub.model.finding import Finding
+from fleethub.model.fleet import Node
 from fleethub.model.observation import Lockfile, Unknown
 
 
@@ -15,8 +17,7 @@ def objections(item: NodeState, lockfile: Lockfile | None) -> list[Finding]:
     seen = item.seen
     place = item.want.place if item.want else None
     if item.want is not None and not isinstance(item.have, Unknown) and (why := _not_wirable(item)):
-        hint = 'name the file that is there by files =, or write manage = "whole" for a new node'
-        return [Finding("node.nothing-to-wire", why, item.address, place, hint)]
+        return [Finding("node.nothing-to-wire", why, item.address, place, _unwired(item.want.material.node))]
     if seen is None:
         return []
     lineage = lockfile.lineage if lockfile else ""
@@ -93,6 +94,14 @@ def _not_wirable(item: NodeState) -> str:
         if file.projection.required and file.path not in there:
             return f"there is no {file.path} at {want.source.at} to put its wiring into"
     return ""
+
+
+def _unwired(node: Node) -> str:
+    """What to do where the file is not there; not every type has files by other names, or any that are all its own."""
+    kind = nodetypes.of(node)
+    if node.consumer or (kind is not None and "files" in kind.ignores):
+        return "start its program there once, which writes the file; or write another target"
+    return 'name the file that is there by files =, or write manage = "whole" for a new node'
 
 
 def _beside(item: NodeState) -> str:
