@@ -27,7 +27,7 @@ def typed(field: str, text: str) -> Any:
     if text.startswith(("[", "{")):
         try:
             return tomllib.loads(f"value = {text}")["value"]
-        except (tomllib.TOMLDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             return text
     if get_origin(kind) is list:
         return [part.strip() for part in text.split(",")]

@@ -76,6 +76,8 @@ def load(text: str) -> Lockfile:
         if conflict := merge_conflict(text):
             raise LockfileError(conflict) from error
         raise LockfileError(f"fleet.lock is not TOML ({error}); {AGAIN}") from error
+    except ValueError as error:  # of an integer of thousands of digits
+        raise LockfileError(f"fleet.lock has a number that is too long; {AGAIN}") from error
     return parsed(raw)
 
 

@@ -62,7 +62,7 @@ def read(text: str) -> dict[str, Any] | None:
         else:
             try:
                 here |= tomllib.loads(line[0])
-            except (tomllib.TOMLDecodeError, RecursionError):
+            except (ValueError, RecursionError):
                 return None
             if isinstance(here[name], dict):  # to which no table may add
                 return None

@@ -17,7 +17,15 @@ from fleethub.clients.ssh.config import SshConfig, options
 from tests.real.sshd import client
 
 NAMES = ("web1", "web2", "db", "db.example", "gate", "10.0.0.7")
-MORE = {"more": "Host web*\n  Port 2201\n", "d/1": "User one\n", "d/2": "Host db\n  User two\n", "d/.3": "Port 9\n"}
+MORE = {
+    "more": "Host web*\n  Port 2201\n",
+    "d/1": "User one\n",
+    "d/2": "Host db\n  User two\n",
+    "d/.3": "Port 9\n",
+    "late": "Match final\n  User x\n  Port 4\n",
+    "soon": "Match final\n  User x\nHost *\n  Port 4\n",
+    "later": "Host *\n  Port 4\nMatch all\n  User x\n",
+}
 BLOCKS = "".join(f"Host {name}\n  HostName 10.1.1.{n}\n  Port 22{n}2\n" for n, name in enumerate(NAMES[:4]))
 #: What stands in ~/.ssh/config, and how often OpenSSH is asked for the six names.
 FILES = {
@@ -30,6 +38,9 @@ FILES = {
     "all, at last": ("Host web*\n  Port 3\nMatch all\n  User last\nHost db\n  Port 4\n", 3),
     "a second pass": ("Host web*\n  HostName db\nMatch final all\n  User last\nHost db\n  Port 4\n", 3),
     "through one": ("Host !gate *\n  ProxyJump ops@gate:22\n", 3),
+    "a second pass of some": ("Host web1\n Include late\nHost web2\n Include soon\nHost *\n User o\n Port 7\n", 3),
+    "an include in a second pass": ("Host web1\n User a\nMatch final\n Include later\nHost *\n Port 7\n", 6),
+    "blanks that are none": ("IgnoreUnknown *\nHost web1\n User x\nHost web2\n User x\nHost\x0bdb a\n Port 5\n", 6),
     "case": ("Host Web1 DB\n  Port 1\nHost *\n  User UPPER\n", 3),
     "odd words": ('Host "web1" web2\n  User x\n', 6),
     "a comment behind": ("Host web1 # mine\n  User x\n", 6),
@@ -107,7 +118,7 @@ def test_files_that_are_not_those_that_openssh_read_say_nothing(tmp_path: Path) 
     for given in (Traced(both, ()), Traced(both, ((str(config), 3),)), Traced(both, ((str(config), 2),) * 2)):
         with pytest.raises(NotUnderstood):
             Rules(both).of("a", given)
-    for files in ((), both[:1], both[:1] * 2, both * 2, (*both, str(tmp_path / "none"))):
+    for files in ((), both[:1], both[:1] * 2, both * 2, (*both, str(tmp_path / "none")), ("/dev/null",)):
         with pytest.raises(NotUnderstood):
             Rules(files)
 

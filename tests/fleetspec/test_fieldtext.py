@@ -27,6 +27,7 @@ from fleethub.fleetspec.fieldtext import typed
         ("protected", "yes", "yes"),
         ("owner", "true", "true"),
         ("owner", "[x]", "[x]"),
+        ("owner", f"[{'9' * 5000}]", f"[{'9' * 5000}]"),
         ("labels.x", "1", "1"),
         ("labels.x", "{}", "{}"),
         ("labels.a.b", "x", "x"),

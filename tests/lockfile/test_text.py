@@ -130,6 +130,11 @@ def test_what_no_kind_has_is_damage(address: str, attrs: str, says: str) -> None
         load((RECORD_1 + SOURCE_1).format(address, attrs))
 
 
+def test_a_number_that_python_does_not_read_is_damage() -> None:
+    with pytest.raises(LockfileError, match="has a number that is too long; take it from git again"):
+        load(f"format = 2\nserial = {'9' * 5000}\n")
+
+
 def test_a_newer_format_is_refused() -> None:
     with pytest.raises(LockfileError, match="upgrade FleetHub"):
         load("format = 3\n")

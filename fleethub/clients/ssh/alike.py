@@ -18,7 +18,7 @@ from fleethub.model.dataclass import dataclass
 
 DEPTH = 16  # files that include each other, as in ssh
 PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]*")
-_LINE = re.compile(r"([A-Za-z][A-Za-z0-9]*)(?:\s*=\s*|\s+)(.*)")
+_LINE = re.compile(r"([A-Za-z][A-Za-z0-9]*)(?:[ \t\r]*=[ \t\r]*|[ \t\r]+)(.*)")
 _PATTERN = re.compile(r"!?[A-Za-z0-9._:*?-]+")
 _HOSTNAME = re.compile(r"(?:[a-z0-9._:-]|%[h%])+")
 _INCLUDED = re.compile(r"(?:~/)?[^\s\"'\\#%${}~]+")
@@ -52,7 +52,7 @@ class Block:
     """Lines that count together. ``hosts``: numbers of the Host lines that must all be for a host."""
 
     hosts: tuple[int, ...]
-    lines: list[tuple[str, str, str]]  # its name in lower case, its value, the line
+    lines: list[tuple[str, str, str]]  # its name in lower case, its value, the line (and when it counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Rules:
         try:
             while len(self._files) < len(files) and list(files) != self._files * 2:
                 top = Path(files[len(self._files)])
-                self._file(top, top.parent, (), 0)
+                self._file(top, top.parent, (), False, 0)
         except (OSError, RuntimeError):
             raise NotUnderstood from None
         if not files or list(files) != self._files * (1 + self._twice):
@@ -92,12 +92,14 @@ class Rules:
         for number, block in enumerate(self._blocks):
             self._after.setdefault(block.hosts[-1] if block.hosts else None, []).append(number)
 
-    def _file(self, path: Path, folder: Path, within: tuple[int, ...], depth: int) -> None:
-        """``folder``: what an Include is relative to; ``within``: the Host lines around the one that names the file."""
-        if depth > DEPTH:
+    def _file(self, path: Path, folder: Path, within: tuple[int, ...], last: bool, depth: int) -> None:
+        """``folder``: what an Include is relative to; ``within``: the Host lines around the one that names the file;
+        ``last``: whether that one is for the second reading alone.
+        """
+        if depth > DEPTH or not path.is_file():  # a pipe would be read by one of two
             raise NotUnderstood
         self._files.append(str(path))
-        hosts = within
+        hosts, final = within, last
         for number, line in enumerate(path.read_bytes().decode("utf-8", "surrogateescape").split("\n"), 1):
             text = line.strip(" \t\r\f")
             if not text or text.startswith("#"):
@@ -110,20 +112,20 @@ class Rules:
                 if not all(map(_PATTERN.fullmatch, words)):
                     raise NotUnderstood
                 self._hosts.append(HostLine((str(path), number), words, within))
-                hosts = (*within, len(self._hosts) - 1)
+                hosts, final = (*within, len(self._hosts) - 1), last
             elif name == "include":
                 for word in words:
                     for included in _included(word, folder):
-                        self._file(included, folder, hosts, depth + 1)
+                        self._file(included, folder, hosts, final, depth + 1)
             else:
                 if name == "match":
                     if {*words} not in ({"all"}, {"final"}, {"final", "all"}):
                         raise NotUnderstood
                     self._twice = self._twice or "final" in words
-                    hosts = within
+                    hosts, final = within, last or "final" in words
                 self._blocks.append(Block(hosts, []))
-                if name != "match" or "final" in words:
-                    self._blocks[-1].lines.append((name, value, text))
+                if name != "match" or final:
+                    self._blocks[-1].lines.append((name, value, f"final {text}" if final else text))
 
     def of(self, host: str, given: Traced | None = None) -> tuple[tuple[str, ...], str]:
         """What is alike, and the HostName; raises NotUnderstood.
@@ -135,11 +137,11 @@ class Rules:
         applied = self._applied(mine)
         if self._twice:
             mine = self._mine(hostname)
-            lines += self._lines(mine, host)[0]
+            lines += ["again", *self._lines(mine, host)[0]]
             applied += self._applied(mine)
         if given is not None and given.applied != tuple(applied):
             raise NotUnderstood
-        jumps = [line for line in lines if line.lower().startswith("proxyjump")]
+        jumps = [line for line in lines if "proxyjump" in line.lower()]
         if any(name in line for line in jumps for name in (host, hostname)):  # ssh goes through no host to itself
             raise NotUnderstood
         return tuple(lines), hostname
