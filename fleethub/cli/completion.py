@@ -99,6 +99,7 @@ def cmd(options: dict[str, object], shell: str) -> None:
     made = get_completion_class(shell)
     assert made is not None  # of a choice
     source = made(cli, {}, "fleethub", "_FLEETHUB_COMPLETE").source()
-    out.document(f"# Keep this as {FILES[shell]}\n{source}")
+    head, below = ("", source) if shell != "zsh" else source.split("\n", 1)  # zsh reads no line but the first
+    out.document(f"{head}\n# Keep this as {FILES[shell]}\n{below}".lstrip())
     out.line({"type": "completion", "shell": shell, "file": FILES[shell].partition(" ")[0], "script": source})
     out.line({"type": "summary", "exit": 0})

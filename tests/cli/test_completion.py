@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import click
 import pytest
 from click.shell_completion import ShellComplete
+from click.testing import CliRunner
 
+from fleethub.cli.completion import FILES
 from fleethub.cli.group import cli
 from tests.fleets import fleet
 
@@ -53,6 +57,21 @@ def test_each_word_that_names_a_thing_of_the_fleet_is_completed() -> None:
 
     walk(cli, ())
     assert found == []
+
+
+@pytest.mark.parametrize("shell", list(FILES))
+def test_each_shell_is_told_where_to_keep_it_and_knows_it_there(shell: str, tmp_path: Path) -> None:
+    """compinit takes a file for a completion by its first line, and by nothing else."""
+    lines = CliRunner().invoke(cli, ["completion", shell]).output.splitlines()
+    assert f"# Keep this as {FILES[shell]}" in lines[:2]
+    assert (lines[0] == "#compdef fleethub") == (shell == "zsh")
+    if (program := shutil.which(shell)) is None:
+        return
+    (tmp_path / "_fleethub").write_text("\n".join(lines))
+    asked = f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -D -u; print $_comps[fleethub]"
+    words = [program, "-f", "-c", asked] if shell == "zsh" else [program, "-n", tmp_path / "_fleethub"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == ("_fleethub\n" if shell == "zsh" else "")
 
 
 def test_nothing_of_what_is_no_fleet(tmp_path: Path) -> None:
