@@ -100,8 +100,8 @@ def _names(context: CheckContext) -> Iterator[Finding]:
                 )
 
 
-#: As the path of a chat's webhook has it, which is all that somebody needs to write there.
-_SECRET_PART = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])\w{20,}", re.ASCII)
+#: As the path of a chat's webhook has it, which is all that somebody needs to write there; a bot's token after a colon.
+_SECRET_PART = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])\w{20,}|.*:[\w-]{20,}", re.ASCII)
 
 
 def _agents(context: CheckContext) -> Iterator[Finding]:
@@ -131,7 +131,8 @@ def _places(context: CheckContext) -> Iterator[Finding]:
 def _notify(context: CheckContext) -> Iterator[Finding]:
     for name, table in context.spec.notify.items():
         path: KeyPath = ("notify", name)
-        if (table.url is None) == (table.command is None):
+        said = {"url", "command"} & context.sources.doc["notify"][name].keys()
+        if len(said) != 1:
             hint = 'write url = "https://…" or command = ["mail", "…"]'
             yield context.finding("spec.value", f"notify {name} needs a url or a command, one of them", path, hint)
         elif table.command is not None and (table.token is not None or "format" in table.model_fields_set):

@@ -160,12 +160,22 @@ def test_a_wrong_one_is_answered_with_what_is_right(fields: dict[str, Any], says
     assert any(says in f.message for f in spec.loaded.findings), spec.loaded.findings
 
 
+@pytest.mark.parametrize(
+    "fields", [{"url": "ftp://a.example/x"}, {"command": ["tell", "sk-" + "aB3dE6gH9jK2mN5p" * 2]}]
+)
+def test_of_what_is_written_and_wrong_it_is_not_said_that_it_is_missing(fields: dict[str, Any]) -> None:
+    (finding,) = fleet().node("a", "one").table("notify.ops", on=["drift"], **fields).loaded.findings
+    assert "one of them" not in finding.message
+
+
 def test_a_webhook_that_is_a_secret_itself_is_no_part_of_a_spec(tmp_path: Path) -> None:
     part = "aB3dE6gH9jK2mN5pQ8sT1vW4"
     place = place_of(tmp_path, url=f"https://hooks.slack.com/services/T0AAAAAAA/B0BBBBBBB/{part}")
-    said = place.run("validate", code=1)
-    assert "spec.literal-secret" in said
-    assert part not in said
+    for url in ("hooks.slack.com/services/T0AAAAAAA/B0BBBBBBB/", "api.telegram.org/bot1234567890:AA-"):
+        place.write(fleet().node("a", "one").table("notify.ops", url=f"https://{url}{part}").text)
+        said = place.run("validate", code=1)
+        assert "spec.literal-secret" in said
+        assert part not in said
     for path in ("hook", "a-long-name-of-a-topic-2026", "webhooks_of_our_own_house"):
         place.write(fleet().node("a", "one").table("notify.ops", url=f"https://told.example/{path}").text)
         place.run("validate", code=0)
