@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from fleethub.model.address import Address
 from fleethub.model.capacity import Fit
-from fleethub.model.finding import Finding, Severity
+from fleethub.model.finding import Finding, Severity, SourceLocation
 from fleethub.model.plan import MISSING, Action, Change, Drift, FieldChange, LeftAlone, Load, Plan
 from fleethub.model.text import gib, heard, moment, named, plural
 from fleethub.views.style import Style
@@ -26,6 +27,7 @@ WORDS = {Action.RECORD: "  (only the lockfile is behind)", Action.BLOCKED: "  bl
 WIDE = 80  # characters of a nested value; ``--full`` shows the file itself
 BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 NAMES = 4  # how many names a folded line shows
+COMMANDS = (("command",), ("remove",), ("stop",))  # fields that are a list of arguments
 
 
 def plan_text(plan: Plan, style: Style, full: bool = False) -> str:
@@ -179,6 +181,9 @@ def _field_text(field: FieldChange) -> str:
     if field.path == ("expires",):  # of a key that was adopted it is as LiteLLM writes it
         before, after = (moment(v) if isinstance(v, str) else v for v in (field.before, field.after))
         field = replace(field, before=before, after=after)
+    if field.path in COMMANDS:
+        before, after = (shlex.join(v) if isinstance(v, list) else v for v in (field.before, field.after))
+        field = replace(field, before=before, after=after)
     if isinstance(field.before, list) and isinstance(field.after, list) and field.path == ("models",):
         gone = [f"-{m}" for m in field.before if m not in field.after]
         new = [f"+{m}" for m in field.after if m not in field.before]
@@ -239,7 +244,8 @@ def _several(addresses: Sequence[Address], full: bool = False) -> str:
 def findings_lines(findings: Iterable[Finding], style: Style, fold: bool = False) -> list[str]:
     """Errors first; place, code, message, detail, hint. ``fold``: those that differ in their address alone are one."""
     lines = []
-    ordered = sorted(findings, key=lambda f: (f.severity is not Severity.ERROR, str(f.place or ""), f.code))
+    nowhere = SourceLocation("", 0, 0)
+    ordered = sorted(findings, key=lambda f: (f.severity is not Severity.ERROR, f.place or nowhere, f.code))
     for finding in _merged(ordered) if fold else ordered:
         where = f"{finding.place}: " if finding.place else ""
         address = f" {finding.address}" if finding.address else ""

@@ -6,11 +6,12 @@ What FleetHub keeps for itself (fingerprints, marks, shapes) is told by what it 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fleethub.kinds.key.attributes import ALL
-from fleethub.model.text import gib, named
+from fleethub.model.text import gib, heard, named
 from fleethub.views.style import Style
 
 #: Of what is told: what is the same of everything that is well.
@@ -25,6 +26,8 @@ WORDS = {
     "pulled": "was downloaded by FleetHub",
     "num_ctx": "context",
 }
+#: Attributes that are a list of arguments.
+COMMANDS = ("command", "stop")
 #: Attributes that are told by what they mean, or alone where something is wrong with them.
 APART = ("files", "value", "given", "marked", "activated", "replaces", "generation", "blocked", "given_at")
 #: What is seen beside attributes -> the words before it.
@@ -166,7 +169,9 @@ def _leaves(value: object, path: str = "") -> dict[str, str]:
     if value in PLAIN:
         return {}
     if isinstance(value, list | tuple):
-        return {path: _several(value)}
+        return {path: heard(shlex.join(map(str, value)), 120) if path in COMMANDS else _several(value)}
+    if isinstance(value, float):
+        value = float(f"{value:.10g}")  # a sum of prices: 0.01315, and not 0.013149999999999632
     return {path: named(str(value), 120)}
 
 

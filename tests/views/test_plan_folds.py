@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fleethub.model.address import key, node
 from fleethub.model.finding import Finding, SourceLocation
 from fleethub.model.plan import Action, Change, Drift, FieldChange, Plan
@@ -26,6 +28,19 @@ def test_what_is_the_same_of_many_is_said_once() -> None:
     assert said in text
     assert len(text.splitlines()) < 12
     assert plan_text(PLAN, Style(False), full=True).count("changed by hand") == 40
+
+
+def test_findings_stand_in_the_order_of_the_lines() -> None:
+    lines = (100, 20, 3)
+    found = tuple(Finding("drift.stopped", f"at {n}", None, SourceLocation("f.toml", n, 1)) for n in lines)
+    text = plan_text(Plan("p", "monad", "", findings=found), Style(False))
+    assert re.findall("at [0-9]+", text) == ["at 3", "at 20", "at 100"]
+
+
+def test_a_command_is_shown_as_it_is_typed() -> None:
+    field = FieldChange(("command",), ["op", "edit", "a b"], ["op", "edit", "c"])
+    text = plan_text(Plan("p", "monad", "", changes=(Change(node("a"), Action.UPDATE, (field,)),)), Style(False))
+    assert "command: op edit 'a b' → op edit c" in text
 
 
 def test_what_differs_is_said_of_each() -> None:

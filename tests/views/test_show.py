@@ -54,6 +54,14 @@ def test_what_is_well_is_short() -> None:
     assert f"has had it since {AT}" in shown(consumer("a"), NODE, seen)
 
 
+def test_a_sum_has_no_noise_and_a_command_is_as_it_is_typed() -> None:
+    assert "has spent 0.01315" in shown(key("main", "a"), KEY, Seen(KEY, AT, KeyTelemetry(spend=0.013149999999999632)))
+    given = SinkAttrs(("one",), stop=("vault", "rm", "a b"), command=("vault", "put", "a b"))
+    text = shown(consumer("a"), given, Seen(given, AT, SinkTelemetry()))
+    assert "command: vault put 'a b'" in text
+    assert "is ended by: vault rm 'a b'" in text
+
+
 def test_what_is_not_as_it_was_applied_is_said() -> None:
     files = {".env": FileAttrs("fp1:other", "0644"), "extra": FileAttrs("fp1:c", "0600")}
     there = replace(NODE, files=files, marked=False, activated=False)
@@ -93,7 +101,7 @@ def test_of_a_sink_it_is_said_when_it_got_its_key() -> None:
     attrs = SinkAttrs(("one",), value="fp1:a", given="fp1:b", base_url="http://llm/v1", command=("put", "{models}"))
     text = shown(consumer("a"), attrs, Seen(replace(attrs, given_at=AT, value="fp1:o"), AT, SinkTelemetry(read=True)))
     assert "\n  URL: http://llm/v1\n" in text
-    assert '\n  command: put, "{models}"\n' in text
+    assert "\n  command: put '{models}'\n" in text
     assert text.endswith(f"its value is not the one that was applied\n  was handed over at {AT}")
 
 
