@@ -50,7 +50,8 @@ def check_moved(context: CheckContext, nodes: Sequence[MergedNode]) -> Iterator[
             hint = f"take this [[moved]] out if it is done; before that no other {kind} can be called {old}"
             yield context.finding("spec.value", f"{moved.old} is in the spec{known[old]}", (*path, "from"), hint)
         if _last(chain, moved.new) is None:
-            hint = "leave out the one whose new name is not that of the spec"
+            hint = "leave out the one whose new name is not that of the spec; two names are swapped over a third one, "
+            hint += "which the spec has meanwhile, an apply for each step"
             yield context.finding("spec.value", f"{moved.old} leads back to itself", (*path, "to"), hint)
         new = moved.new.partition(".")[2]
         if new not in known and moved.new not in chain and context.complete:

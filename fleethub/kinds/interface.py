@@ -122,6 +122,12 @@ class Kind(Generic[A, M, T]):
         """Whether what is seen is somebody else's that serves as well, and is left alone."""
         return False
 
+    def known_by(self, item: ResourceState[A, M, T]) -> str:
+        """What tells the thing that is seen from all others, whatever its name is and wherever it is read; empty:
+        nothing does.
+        """
+        return ""
+
     def proves(self, item: ResourceState[A, M, T]) -> bool:
         """Whether what is seen is this fleet's own, though there is no lockfile that says so."""
         return False

@@ -13,11 +13,11 @@ from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.dataclass import dataclass
 from fleethub.model.history import Entry
-from fleethub.model.observation import AnyLocked, Lockfile
+from fleethub.model.observation import AnyLocked, Lockfile, birth
 from fleethub.model.plan import MISSING, Action, Change, FieldChange
 
 #: What a record has for FleetHub alone, and what says nothing while it is as it should be.
-APART = {"born", "found", "needs", "by_hand", "shape"}
+APART = {"born", "born_proxy", "found", "needs", "by_hand", "shape"}
 WELL = {("marked",), ("activated",)}
 FIRST: Mapping[tuple[str, ...], object] = {("generation",): 1, ("blocked",): False}
 SECRET, OTHER = "(sensitive)", "(sensitive, changed)"
@@ -70,14 +70,18 @@ def changes(before: Lockfile, after: Lockfile) -> tuple[Change, ...]:
 
 
 def _renamed(before: Mapping[Address, AnyLocked], after: Mapping[Address, AnyLocked]) -> dict[Address, Address]:
-    """Those that have another address: they lie where nobody else does, or their value is derived as it was."""
+    """Those that have another address: they lie where nobody else does, or their value is derived as it was, at
+    whatever URL their proxy is by now.
+    """
     gone = {_identity(one, before[one]): one for one in before.keys() - after.keys()}
     told = {one: _identity(one, after[one]) for one in after.keys() - before.keys()}
     return {one: gone[identity] for one, identity in told.items() if identity in gone}
 
 
 def _identity(address: Address, record: AnyLocked) -> tuple[object, ...]:
-    own = () if KINDS[address.kind].exclusive else (record.born or address.alias,)
+    if address.kind == "key":
+        return (address.kind, birth(address, record))
+    own = () if KINDS[address.kind].exclusive else (address.alias,)
     return (address.kind, record.source.id, *own)
 
 

@@ -144,7 +144,9 @@ def _moves(plan: Plan, fleet: Fleet, lockfile: Lockfile | None) -> Iterable[str]
     for old, new in fleet.moved.items() if not plan.fatal else ():
         says = f"[[moved]] from {old} to {new}"
         if old in applied and new in applied:
-            yield f"{says} does nothing: both were applied, so {old} is taken down"
+            part = any(a.owner == old.name and b.owner == new.name for a, b in plan.renamed.items())
+            what = f"is for what {new} has none of" if part else "does nothing"
+            yield f"{says} {what}: both were applied, so {'the rest of ' if part else ''}{old} is taken down"
         elif old not in applied and new in applied:
             yield f"{says} is done, and may be removed"
         elif old not in applied:

@@ -11,7 +11,7 @@ from fleethub.kinds.values import AnyState
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import AnyLocked, AnyResource
+from fleethub.model.observation import AnyLocked, AnyResource, Unknown
 from fleethub.model.plan import Action, Blocker, Why
 from fleethub.planning.judge import Verdict
 from fleethub.planning.state import PlanningState
@@ -32,26 +32,55 @@ def hold_shared(state: PlanningState) -> None:
 
 
 def hold_renamed(state: PlanningState) -> None:
-    """What the spec wants under another name is not deleted as what it was: it is one thing, at one source."""
+    """What the spec wants under another name is not deleted as what it was: it is one thing, at one source or seen
+    by two URLs; where the new one is not read, that is not known.
+    """
     wanted = {a: item.want for a, item in state.items.items() if item.want is not None}
     locked = {a: item.locked for a, item in state.items.items() if item.locked is not None}
-    for address, why in renamed_unsaid(wanted, locked).items():
+    for address, why in (renamed_unsaid(wanted, locked) | _seen_as_others(state)).items():
         if state.verdicts[address].action is Action.DELETE:
-            state.verdicts[address] = replace(state.verdicts[address], action=Action.BLOCKED, blockers=(why,))
+            action, blockers = (Action.BLOCKED, (why,)) if why is not None else (Action.RECORD, ())
+            state.verdicts[address] = replace(state.verdicts[address], action=action, blockers=blockers)
+
+
+def _seen_as_others(state: PlanningState) -> dict[Address, Blocker | None]:
+    """The same by what is seen, whatever the URLs are; and what may be so, where nobody could look at the new one."""
+    new = {a: item for a, item in state.items.items() if item.want is not None and a.alias != a.name}
+    there = {(a.kind, known): a for a, item in new.items() if (known := state.kind(a).known_by(item))}
+    unread = {(a.kind, a.alias): (a, i.have.reason) for a, i in new.items()
+              if i.locked is None and isinstance(i.have, Unknown)}  # fmt: skip
+    found: dict[Address, Blocker | None] = {}
+    for address, item in state.items.items():
+        known = state.kind(address).known_by(item) if item.want is None else ""
+        if known and (now := there.get((address.kind, known))) is not None:
+            found[address] = _by_another_name(address, now) if new[now].locked is None else None
+        elif known and (address.kind, address.alias) in unread:
+            now, why = unread[address.kind, address.alias]
+            found[address] = Blocker(Why.UNKNOWN, f"whether it is {now} by another name is not known: {why}")
+    return found
+
+
+def _by_another_name(address: Address, now: Address) -> Blocker:
+    old, new = (KINDS[one.kind].block(one) for one in (address, now))
+    if old == new:
+        old, new = (f"{one.kind}.{one.alias}" for one in (address, now))
+    why = f'it is {now} by another name: [[moved]] with from = "{old}" and to = "{new}" keeps it'
+    return Blocker(Why.POLICY, why)
 
 
 def renamed_unsaid(
     wanted: Mapping[Address, AnyResource], locked: Mapping[Address, AnyLocked]
-) -> dict[Address, Blocker]:
-    """Of what is recorded and not wanted, what is wanted under another name of its proxy or backend; what says so."""
+) -> dict[Address, Blocker | None]:
+    """Of what is recorded and not wanted, what is wanted under another name of its proxy or backend; what says so.
+
+    None: it is recorded under that name as well, so that only the old record goes.
+    """
     there = {(a.kind, a.alias, want.source.id): a for a, want in wanted.items() if a.alias != a.name}
-    found: dict[Address, Blocker] = {}
+    found: dict[Address, Blocker | None] = {}
     for address in locked.keys() - wanted.keys():
         now = there.get((address.kind, address.alias, locked[address].source.id))
         if now is not None:
-            old, new = (KINDS[address.kind].block(one) for one in (address, now))
-            why = f'it is {now} by another name: [[moved]] with from = "{old}" and to = "{new}" keeps it'
-            found[address] = Blocker(Why.POLICY, why)
+            found[address] = _by_another_name(address, now) if now not in locked else None
     return found
 
 

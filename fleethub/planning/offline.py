@@ -196,11 +196,14 @@ def _of(assessments: Iterable[Assessment]) -> Iterable[Finding]:
     return (f for one in assessments for f in one.findings)
 
 
-def _unsaid(change: Change, unsaid: Mapping[Address, Blocker]) -> Change:
-    """What would be deleted, and is wanted under another name, waits for a word of it."""
+def _unsaid(change: Change, unsaid: Mapping[Address, Blocker | None]) -> Change:
+    """What would be deleted, and is wanted under another name, waits for a word of it; or only its old record goes."""
     if change.action is not Action.DELETE or change.address not in unsaid:
         return change
-    return replace(change, action=Action.BLOCKED, blockers=(*change.blockers, unsaid[change.address]))
+    why = unsaid[change.address]
+    if why is None:
+        return replace(change, action=Action.RECORD)
+    return replace(change, action=Action.BLOCKED, blockers=(*change.blockers, why))
 
 
 def _judged(

@@ -143,6 +143,53 @@ def test_a_proxy_with_another_name_says_how_to_go_on_and_that_keeps_every_value(
         place.plan_is_empty()
 
 
+def test_a_proxy_with_another_name_and_url_loses_nothing_before_it_is_said(tmp_path: Path) -> None:
+    """What is seen by both URLs is one thing, and where the new one is not read that is not known."""
+    with LiteLLM(models=[], master_key=MASTER, cache_ttl=0.01, store_models=True) as proxy:
+        admin = Admin(proxy.url)
+        spec = fleet(proxy.url, manage_routes=True).models("one").key("team", models=["one"])
+        place = Place(tmp_path / "fleet", spec.text)
+        place.apply()
+
+        def lives() -> tuple[list[object], list[str]]:
+            stored = admin.http.get("/model/info").json()["data"]
+            return [row["token"] for row in admin.rows()], [row["model_info"]["id"] for row in stored]
+
+        before = lives()
+        assert [len(one) for one in before] == [1, 1]
+        text = with_proxy(spec.text, "main", "llm").replace(proxy.url, proxy.url.replace("127.0.0.1", "localhost"))
+        place.write(with_proxy(spec.text, "main", "llm").replace(proxy.url, "http://127.0.0.1:1"))
+        assert "whether it is key.llm.team by another name is not known" in place.run("apply", "-y")
+        place.write(text)
+        out = place.run("apply", "-y")
+        assert "the alias 'team' on llm is that of key.main.team, which this fleet made at the same LiteLLM" in out
+        assert "value: new (generation 1, from another name)" in out
+        hint = '[[moved]] with from = "proxy.main" and to = "proxy.llm" keeps it'
+        assert f"key.llm.team by another name: {hint}" in out
+        assert f"route.llm.one by another name: {hint}" in out
+        assert lives() == before
+
+        place.run("import", "key.llm.team", "--yes", code=0)  # recorded by both names, it is one key all the same
+        assert "nothing is deleted" in place.run("apply", "-y", code=0)
+        place.plan_is_empty()
+        assert lives() == before
+        assert {str(address) for address in place.lockfile.resources} == {"key.llm.team", "route.llm.one"}
+
+
+def test_a_diff_tells_a_key_that_was_renamed_at_another_url_as_one(tmp_path: Path) -> None:
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        spec = fleet(proxy.url).models("one").key("team", models=["one"])
+        place = Place(tmp_path / "fleet", spec.text)
+        place.apply()
+        text = with_proxy(spec.text, "main", "llm").replace(proxy.url, proxy.url.replace("127.0.0.1", "localhost"))
+        place.write(text + moved(("proxy.main", "proxy.llm")))
+        place.apply()
+        out = place.run("diff", "1", code=0)
+        assert "1 resource changed" in out
+        assert "address: key.main.team → key.llm.team" in out
+        assert "born" not in out
+
+
 def test_proxy_node_key_and_backend_are_renamed_at_once(tmp_path: Path) -> None:
     model = next(one for one in ALL if one["name"] == "llama3.1:8b")
     with (
@@ -282,6 +329,7 @@ def test_what_cannot_be_meant_is_an_error_with_its_place(tmp_path: Path, old: st
     ("pairs", "says"),
     [
         ([("node.x", "node.y"), ("node.y", "node.x")], "leads back to itself"),
+        ([("node.b", "node.c"), ("node.c", "node.b")], "two names are swapped over a third one"),
         ([("node.x", "node.b"), ("node.y", "node.b")], "node.b is in another [[moved]] too"),
         ([("node.x", "node.b"), ("node.x", "node.c")], "node.x is in another [[moved]] too"),
         ([("node.x", "node.y"), ("node.y", "node.z")], 'there is no node "z"'),

@@ -8,6 +8,7 @@ from fleethub.kinds import compare
 from fleethub.kinds.compare import changed_fields
 from fleethub.kinds.key.attributes import KeyState, never
 from fleethub.kinds.key.older import Older, older
+from fleethub.model.observation import birth
 from fleethub.model.plan import MISSING, FieldChange, FileDiff
 from fleethub.model.secret import SENSITIVE
 from fleethub.model.text import heard, span
@@ -71,7 +72,8 @@ def _new_value(item: KeyState, olds: Older) -> str:
     before = seen.mark.generation if seen and seen.mark else None
     change = f"generation {before} → {wanted}" if before is not None and before != wanted else f"generation {wanted}"
     if before == wanted:
-        change += ", from another seed"
+        named = seen and seen.mark and item.want and birth(item.address, seen.mark) != birth(item.address, item.want)
+        change += ", from another name" if named else ", from another seed"
     text = f"new ({change})"
     if seen is None or not olds.tokens:
         return text

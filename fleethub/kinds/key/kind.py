@@ -95,6 +95,10 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
             return want
         return replace(want, attrs=replace(want.attrs, expires=have.attrs.expires))
 
+    def known_by(self, item: KeyState) -> str:
+        """Its value."""
+        return (item.seen.attrs.value or "") if item.seen is not None else ""
+
     def proves(self, item: KeyState) -> bool:
         """A marked key of a value that this fleet derives (nobody else has the seed), or an adopted one of its name."""
         seen, want = item.seen, item.want

@@ -104,13 +104,16 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
 
 
 def _other_address(item: KeyState, lockfile: Lockfile | None) -> Address | None:
-    """Under which other proxy's name this fleet made the key that is seen, if it did."""
+    """Under which other proxy's name this fleet made the key that is seen, if it did: by its value, whatever the URL
+    was, and by its alias at this one.
+    """
     if item.seen is None or item.seen.mark is None or item.want is None or lockfile is None:
         return None
-    alias, at = item.address.alias, item.want.source.at
-    records = lockfile.resources.items()
-    found = (a for a, r in records if a.kind == "key" and a.alias == alias and r.source.at == at)
-    return next((a for a in found if a != item.address), None)
+    alias, at, value = item.address.alias, item.want.source.at, item.seen.attrs.value
+    others = {a: r for a, r in lockfile.resources.items() if a.kind == "key" and a.owner != item.address.owner}
+    same = (a for a, r in others.items() if isinstance(r.attrs, KeyAttrs) and value and r.attrs.value == value)
+    named = (a for a, r in others.items() if a.alias == alias and r.source.at == at)
+    return next(same, None) or next(named, None)
 
 
 def _recorded_as(item: KeyState, lockfile: Lockfile | None) -> Address | None:
@@ -165,7 +168,10 @@ def revoked(item: KeyState) -> tuple[Finding, ...]:
         return ()
     if isinstance(item.have, Absent) and locked.source.id != want.source.id:
         moved = f"the key {item.address.alias!r} was made at {locked.source.at}, and is not at {want.source.at}"
-        hint = "if that is another LiteLLM, give the proxy another name in the spec, so that the old keys are removed"
+        hint = (
+            "if that is another LiteLLM, give the proxy another name in the spec, without [[moved]], so that the old "
+        )
+        hint += "keys are removed"
         return (Finding("key.revoked", moved, item.address, want.place, hint),)
     return (
         Finding(

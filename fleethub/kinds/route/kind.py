@@ -107,6 +107,10 @@ class RouteKind(OnProxy, Kind[RouteAttrs, RouteMaterial, RouteTelemetry]):
         """An alias that somebody else defined serves as well."""
         return item.seen is not None and item.seen.telemetry.theirs
 
+    def known_by(self, item: RouteState) -> str:
+        """The ids of its stored deployments."""
+        return " ".join(sorted(item.seen.telemetry.ids)) if item.seen is not None else ""
+
     def proves(self, item: RouteState) -> bool:
         """A deployment that bears this fleet's name; one of an older FleetHub bears none, and is as it is wanted."""
         if item.seen is None or item.want is None:
