@@ -42,14 +42,23 @@ def _unusual(cls: type, asked: dict[str, bool]) -> bool:
     disordered = asked.get("order", False) and not asked.get("eq", True)
     hashless = own.get("__hash__", cls) is None and "__eq__" not in own
     told = any("__init_subclass__" in vars(base) for base in cls.__mro__ if base not in (object, Generic))
-    return says or disordered or hashless or told or cls.__doc__ is None or not all(map(_plain, _types(cls).values()))
+    odd = any(_odd(own.get(name), name in _types(cls)) for name in cls.__annotations__)
+    odd = odd or not all(map(_plain, _types(cls).values()))
+    return says or disordered or hashless or told or odd or cls.__doc__ is None
+
+
+def _odd(default: Any, of_field: bool) -> bool:
+    """Whether ``field(…)`` has a default that is no argument's: of a field that no call gives, or of the class."""
+    if not isinstance(default, dataclasses.Field):
+        return False
+    return not (of_field and (default.init or default.default is dataclasses.MISSING))
 
 
 def _same(base: type, cls: type, asked: dict[str, bool]) -> bool:
     """Whether a class above was made here with the same words, and no field is named again to have its default."""
     of: _Fields | None = vars(base).get(_KEPT)
     words = asked.get("frozen", False), asked.get("kw_only", False)
-    again = {name for name in _types(cls) if name not in vars(cls)}
+    again = {name for name in cls.__annotations__ if name not in vars(cls) or name not in _types(cls)}
     return of is not None and (of.frozen, of.kw_only) == words and again.isdisjoint(of.types)
 
 
@@ -72,7 +81,7 @@ def _late(cls: type, eq: bool, frozen: bool, asked: dict[str, bool]) -> type:
     types = (base.types if base else {}) | own_types
     inherited = {name: of for name, of in base.defaults.items() if name not in own_types} if base else {}
     _judge([*types], inherited | defaults, kw_only)
-    made = _slotted(cls, own, [*own_types]) if asked.get("slots") else cls
+    made = _slotted(cls, own, [*types]) if asked.get("slots") else cls
     if made is cls:
         for name, default in defaults.items():
             if isinstance(default, dataclasses.Field):
@@ -94,6 +103,8 @@ def _late(cls: type, eq: bool, frozen: bool, asked: dict[str, bool]) -> type:
     for name in late:
         if name not in own or name == "__hash__":
             setattr(made, name, _Late(fields, name))
+    if "__replace__" not in own:  # for copy.replace of Python 3.13
+        made.__replace__ = dataclasses.replace  # type: ignore[attr-defined]
     if frozen:
         _freeze(made, own, frozenset(types))
     return made
@@ -118,7 +129,7 @@ def _judge(names: list[str], defaults: dict[str, Any], kw_only: bool) -> None:
         field = default if isinstance(default, dataclasses.Field) else None
         if field is not None:
             default = field.default if field.default_factory is dataclasses.MISSING else field
-        if default is not dataclasses.MISSING and type(default).__hash__ is None and field is None:
+        if default is not dataclasses.MISSING and type(default).__hash__ is None and default is not field:
             raise ValueError(f"mutable default {type(default)} for field {name} is not allowed: use default_factory")
         if kw_only or (field is not None and (not field.init or field.kw_only is True)):
             continue

@@ -222,6 +222,64 @@ def test_a_default_that_all_values_would_share_is_refused_at_once(dataclass: Dec
 
 
 @pytest.mark.parametrize("dataclass", [late, dataclasses.dataclass])
+def test_nor_is_it_taken_from_a_field_that_says_more(dataclass: Decorator) -> None:
+    class Value:
+        """One."""
+
+        names: list[str] = dataclasses.field(default=[], repr=False)
+
+    with pytest.raises(ValueError, match="mutable default <class 'list'> for field names is not allowed"):
+        dataclass(frozen=True)(Value)
+
+
+@pytest.mark.parametrize("dataclass", [late, dataclasses.dataclass])
+def test_a_field_that_no_call_gives_has_its_default(dataclass: Decorator) -> None:
+    @dataclass(frozen=True, slots=True)
+    class Value:
+        """One."""
+
+        name: str
+        size: int = dataclasses.field(default=3, init=False)
+        more: list[str] = dataclasses.field(default_factory=list, init=False)
+
+    assert (Value("a").size, Value("a").more) == (3, [])
+    assert list(inspect.signature(Value).parameters) == ["name"]
+
+
+@pytest.mark.parametrize("dataclass", [late, dataclasses.dataclass])
+def test_what_is_of_the_class_has_the_value_that_a_field_says(dataclass: Decorator) -> None:
+    @dataclass(frozen=True)
+    class Value:
+        """One, with a field that is none below it."""
+
+        size: ClassVar[int] = dataclasses.field(default=3)
+        name: str = "a"
+
+    @dataclass(frozen=True)
+    class Below(Value):
+        """Below it."""
+
+        name: ClassVar[str] = "of all"
+        last: int
+
+    assert (Value.size, Below(1).name, Below(1)) == (3, "of all", Below(last=1))  # type: ignore[call-arg, arg-type]
+
+
+@pytest.mark.parametrize("dataclass", [late, dataclasses.dataclass])
+def test_slots_are_for_the_fields_of_a_class_without_any_too(dataclass: Decorator) -> None:
+    above = plain(dataclass)
+    made = dataclass(slots=True)(type("Value", (above,), {"__annotations__": {}, "__doc__": "Below."}))
+    assert made.__slots__ == ("name", "size", "more")
+
+
+@pytest.mark.skipif(not hasattr(copy, "replace"), reason="Python 3.13 has it")
+@pytest.mark.parametrize("dataclass", [late, dataclasses.dataclass])
+def test_copies_are_made_with_something_else(dataclass: Decorator) -> None:
+    made = plain(dataclass, frozen=True, slots=True)
+    assert getattr(copy, "replace")(made("a"), size=4) == made("a", 4)  # noqa: B009
+
+
+@pytest.mark.parametrize("dataclass", [late, dataclasses.dataclass])
 def test_what_is_no_field_is_none(dataclass: Decorator) -> None:
     @dataclass(frozen=True)
     class Value:
