@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fleethub.fleetspec import report
 from fleethub.fleetspec.schema import Spec
-from fleethub.model.address import CALLERS, Address
+from fleethub.model.address import CALLERS, Address, successor
 from fleethub.model.finding import Finding
 from fleethub.model.text import table_name
 from fleethub.model.written import KeyPath
@@ -29,6 +29,7 @@ OTHERS = {
 def check_moved(context: CheckContext, nodes: Sequence[MergedNode]) -> Iterator[Finding]:
     """Both are of one kind; what the names lead to is in the spec, the old ones are not; each has one new name."""
     chain = {moved.old: moved.new for moved in context.spec.moved}
+    round_ = _back_to_itself(chain)
     olds: set[str] = set()
     news: set[str] = set()
     for number, moved in enumerate(context.spec.moved):
@@ -49,7 +50,7 @@ def check_moved(context: CheckContext, nodes: Sequence[MergedNode]) -> Iterator[
         if old in known:
             hint = f"take this [[moved]] out if it is done; before that no other {kind} can be called {old}"
             yield context.finding("spec.value", f"{moved.old} is in the spec{known[old]}", (*path, "from"), hint)
-        if _last(chain, moved.new) is None:
+        if moved.old in round_:
             hint = "leave out the one whose new name is not that of the spec; two names are swapped over a third one, "
             hint += "which the spec has meanwhile, an apply for each step"
             yield context.finding("spec.value", f"{moved.old} leads back to itself", (*path, "to"), hint)
@@ -63,7 +64,11 @@ def _unfit(context: CheckContext, path: KeyPath, old: str, new: str) -> Iterator
     """Addresses of what has no ``[[moved]]``, or of two kinds, or twice the same."""
     for part, text in (("from", old), ("to", new)):
         kind, _, name = text.partition(".")
-        if kind not in GROUPS or not name:
+        if successor(Address(kind, name)) is not None:
+            hint = "an apply gives it to what is left behind, and takes it down"
+            message = f"{report.shown(text)} is the name of an old place"
+            yield context.finding("spec.value", message, (*path, part), hint)
+        elif kind not in GROUPS or not name:
             hint = OTHERS.get(kind, f"[[moved]] is for {NAMED}")
             yield context.finding(
                 "spec.value", f"{report.shown(text)} is nothing that is renamed so", (*path, part), hint
@@ -107,25 +112,40 @@ def unused_keys(context: CheckContext, nodes: Sequence[MergedNode]) -> Iterator[
         yield context.finding("key.unused", message, ("keys", name), hint)
 
 
+def _back_to_itself(chain: Mapping[str, str]) -> set[str]:
+    """The names that lead to no end; each is looked at once, for a spec may have thousands in a row."""
+    ends: dict[str, bool] = {}
+    for name in chain:
+        way: dict[str, None] = {}
+        while name in chain and name not in ends and name not in way:
+            way[name] = None
+            name = chain[name]
+        ends |= dict.fromkeys(way, ends.get(name, name not in way))
+    return {name for name, end in ends.items() if not end}
+
+
 def _last(chain: Mapping[str, str], name: str) -> str | None:
     """Where a name leads in the end; None: back to itself."""
-    seen: Set[str] = set()
+    seen: set[str] = set()
     while name in chain:
         if name in seen:
             return None
-        seen, name = {*seen, name}, chain[name]
+        seen.add(name)
+        name = chain[name]
     return name
 
 
 def renamed(spec: Spec) -> dict[Address, Address]:
     """Old address -> the one that the spec has in the end; of names that lead to one, the later first."""
     chain = {moved.old: moved.new for moved in spec.moved}
-    found = {_address(old): _address(_last(chain, new) or new) for old, new in chain.items()}
-    return dict(sorted(found.items(), key=lambda pair: _steps(chain, str(pair[0]))))
-
-
-def _steps(chain: Mapping[str, str], name: str) -> int:
-    return 1 + _steps(chain, chain[name]) if name in chain else 0
+    found: dict[Address, Address] = {}
+    before = {new: old for old, new in chain.items()}
+    for last in sorted(chain.values() - chain.keys()):
+        name = last
+        while name in before:
+            name = before[name]
+            found[_address(name)] = _address(last)
+    return found
 
 
 def _address(text: str) -> Address:

@@ -155,7 +155,9 @@ def _moves(plan: Plan, fleet: Fleet, lockfile: Lockfile | None) -> Iterable[str]
 
 def _applied(lockfile: Lockfile) -> set[Address]:
     """What was applied, as ``[[moved]]`` names it: consumers and nodes, keys by their alias, proxies, backends."""
-    found = {*lockfile.resources} | {Address("key", a.alias) for a in lockfile.resources if a.kind == "key"}
+    found = {successor(a) or a for a in lockfile.resources} | {
+        Address("key", a.alias) for a in lockfile.resources if a.kind == "key"
+    }
     owners = [record.source.of.partition(".") for record in lockfile.resources.values()]
     found |= {Address(kind, name) for kind, _, name in owners}
     return found | {Address("backend", name) for name in (*lockfile.planned, *lockfile.fits)}

@@ -64,6 +64,19 @@ def test_a_rename_that_is_not_what_was_applied_says_so_and_is_no_obstacle(tmp_pa
         assert admin.rows("a") == admin.rows("b") == admin.rows("c") == []
 
 
+def test_a_renamed_node_that_is_held_back_was_renamed_all_the_same(tmp_path: Path) -> None:
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        spec = fleet(proxy.url).models("one", "two")
+        place = Place(tmp_path / "fleet", spec.node("a", "one").text)
+        place.apply()
+        place.write(spec.node("b", "two").text + MOVED)  # the proxy has no such model
+        place.run("apply", "-y")
+        assert "from node.a to node.b is done, and may be removed" in place.run("plan")
+        place.write(spec.node("b", "one").text)
+        place.apply()
+        assert not (place.folder / "nodes/a/.env").exists()
+
+
 def test_a_renamed_key_that_is_rotated_leaves_one_key(tmp_path: Path) -> None:
     with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
         admin = Admin(proxy.url)
@@ -316,6 +329,7 @@ def test_an_alias_is_renamed_without_moved_and_nobody_is_denied(tmp_path: Path) 
         ("node.z", "consumer.b", "a rename stays of its kind"),
         ("consumer.z", "consumer.b", 'there is no consumer "b"'),
         ("consumer.", "node.b", "[[moved]] is for node.NAME"),
+        ("node.z@was", "node.b", '"node.z@was" is the name of an old place'),
     ],
 )
 def test_what_cannot_be_meant_is_an_error_with_its_place(tmp_path: Path, old: str, new: str, says: str) -> None:
@@ -338,6 +352,14 @@ def test_what_cannot_be_meant_is_an_error_with_its_place(tmp_path: Path, old: st
 def test_names_that_lead_nowhere_or_to_two_are_errors(tmp_path: Path, pairs: list[tuple[str, str]], says: str) -> None:
     text = fleet().models("one").node("b", "one").node("c", "one").text + moved(*pairs)
     assert says in Place(tmp_path / "fleet", text).run("validate", code=1)
+
+
+def test_thousands_of_names_in_a_row_are_as_good_as_two(tmp_path: Path) -> None:
+    names = [*(f"node.n{n}" for n in range(2000)), "node.b"]
+    place = Place(tmp_path / "fleet", fleet().models("one").node("b", "one").text + moved(*pairwise(names)))
+    place.run("validate", code=0)
+    place.edit('to = "node.b"', 'to = "node.n0"')
+    assert "node.n7 leads back to itself" in place.run("validate", code=1)
 
 
 @pytest.mark.parametrize("rest", [moved(("node.a", "node.b")), ""], ids=["with the block", "after it"])
