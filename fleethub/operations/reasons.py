@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from fleethub.fleetspec.report import nearest
 from fleethub.model.address import CALLERS, PARTS, Address
 from fleethub.model.capacity import AdmissionVerdict
 from fleethub.model.dataclass import dataclass
@@ -61,8 +62,8 @@ def named_in(fleet: Fleet, graph: UseGraph, lockfile: Lockfile | None) -> set[Ad
 
 
 def resolved(text: str, known: Collection[Address]) -> Address:
-    """An address, or a bare name: of a node, else of the one thing that has it, a route before the models that it leads
-    to. Raises InputError.
+    """An address, or a name without its kind, bare or as lists have it (``main.volta``): of a node, else of the one
+    thing that has it, a route before the models that it leads to. Raises InputError.
     """
     if text.partition(".")[0] in PARTS and "." in text:
         try:
@@ -70,14 +71,14 @@ def resolved(text: str, known: Collection[Address]) -> Address:
         except ValueError as error:
             raise InputError(str(error)) from None
         if address not in known:
-            near = ", ".join(str(a) for a in sorted(known) if a.kind == address.kind) or "none of this kind"
-            raise InputError(f"{address} is neither in the spec nor in the lockfile; there are: {near}")
+            near = nearest(str(address), (str(a) for a in known if a.kind == address.kind), address.kind)
+            raise InputError(f"{address} is neither in the spec nor in the lockfile; {near}")
         return address
-    named = sorted(a for a in known if a.alias == text)
+    named = sorted(a for a in known if text in (a.alias, a.name))
     nodes = [a for a in named if a.kind in CALLERS]
     if len(found := nodes or [a for a in named if a.kind != "model"] or named) != 1:
-        nodes = sorted(a for a in known if a.kind == "node")
-        there = ", ".join(map(str, found)) or f"nothing; the nodes are {', '.join(a.name for a in nodes)}"
+        names = {a.alias for a in known if a.kind != "model"}
+        there = ", ".join(map(str, found)) or f"nothing; {nearest(text, names, 'thing of the fleet')}"
         raise InputError(f"{text!r} names {there}")
     return found[0]
 

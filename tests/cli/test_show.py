@@ -19,7 +19,13 @@ KNOWN = {node("volta"), key("main", "volta"), key("main", "web"), Address("proxy
 
 @pytest.mark.parametrize(
     ("text", "address"),
-    [("volta", "node.volta"), ("web", "key.main.web"), ("gpu", "backend.gpu"), ("key.main.volta", "key.main.volta")],
+    [
+        ("volta", "node.volta"),
+        ("web", "key.main.web"),
+        ("gpu", "backend.gpu"),
+        ("key.main.volta", "key.main.volta"),
+        ("main.volta", "key.main.volta"),
+    ],
 )
 def test_a_bare_name_is_the_nodes_or_of_the_only_thing_that_has_it(text: str, address: str) -> None:
     assert str(resolved(text, KNOWN)) == address
@@ -27,7 +33,14 @@ def test_a_bare_name_is_the_nodes_or_of_the_only_thing_that_has_it(text: str, ad
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("zz", "names nothing; the nodes are volta"), ("node.zz", r"there are: node\.volta"), ("key.x", "a key is named")],
+    [
+        ("zz", "names nothing; there are: gpu, main, volta, web$"),
+        ("vlota", 'names nothing; did you mean "volta"'),
+        ("node.zz", r"there is: node\.volta"),
+        ("model.gpu.x", "no model is defined"),
+        ("node.vlota", r'did you mean "node\.volta"'),
+        ("key.x", "a key is named"),
+    ],
 )
 def test_what_nothing_has_is_answered_with_what_there_is(text: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
