@@ -7,6 +7,7 @@ from typing import Any
 
 from fleethub.kinds import KINDS
 from fleethub.kinds.node.actions import Activate, Deliver, RemoveNode
+from fleethub.kinds.node.kind import node_needs
 from fleethub.kinds.values import Dependents
 from fleethub.model.observation import Absent, Unknown
 from fleethub.model.plan import Action, Phase, Why
@@ -23,6 +24,13 @@ NODE, HERE, THERE = "node.a", "nodes/a", "ssh://ops@a/srv/a"
 
 def delivery(world: World, spec: Any) -> Deliver:
     return next(step.do for step in steps(NODE, world, spec).steps if isinstance(step.do, Deliver))
+
+
+def test_what_it_needs_has_one_order_in_each_run() -> None:
+    names = [f"m{number}" for number in range(9)]
+    built = fleet().models(*names).node("a", *reversed(names)).loaded.fleet
+    assert built is not None
+    assert [need.alias for need in node_needs(built, built.nodes["a"])] == ["a", *names]
 
 
 def test_a_folder_is_delivered_and_settles_and_a_host_is_activated_between() -> None:

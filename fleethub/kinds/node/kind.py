@@ -33,7 +33,7 @@ def node_needs(fleet: Fleet, node: Node) -> Needs:
     needs: dict[Address, frozenset[str]] = {}
     for proxy, models in wiring(fleet, node).items():
         needs[key_address(proxy, node.key)] = models
-        for alias in models:
+        for alias in sorted(models):
             needs[route_address(proxy, alias)] = frozenset({alias})
     return {**needs, **model_needs(fleet, node)}
 
