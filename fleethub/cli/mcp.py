@@ -11,6 +11,7 @@ import click
 
 from fleethub import folders
 from fleethub.cli.output import Out, for_readers, guarded
+from fleethub.cli.whereabouts import instead_of_init
 from fleethub.model.exit import Exit
 from fleethub.model.extras import install
 from fleethub.views.commands import Commands
@@ -58,7 +59,11 @@ def cmd(options: dict[str, object], agent: str, http: bool, host: str, port: int
         settled()
 
         def desk(commands: Commands) -> Desk:
-            return Desk(site_of(out.path, INTERVAL, out.trusting(ask=False), commands), agent)
+            site = site_of(out.path, INTERVAL, out.trusting(ask=False), commands)
+            for one in map(instead_of_init, site.snapshots.latest.findings):
+                if one.code == "spec.unreadable":  # else an agent would be told to make a fleet; stdout is the client's
+                    raise click.ClickException(f"{one.message}: {one.hint}")
+            return Desk(site, agent)
 
         if http:
             return _serve(out, desk, host, port, token)

@@ -33,7 +33,7 @@ def fleet_root(path: Path) -> Path:
     except OSError as error:
         raise Unusable(f"{path} cannot be looked at: {error.strerror}") from None
     if not there:
-        raise Unusable(f"there is no fleet.toml in {folder}; name the fleet's folder with -C, or run fleethub init")
+        raise Unusable(f"there is no fleet.toml in {folder}: name the fleet's folder with -C")
     return folder.resolve()
 
 
