@@ -105,7 +105,7 @@ def who_asks(fleet: Fleet, project: str) -> str:
         hint = (
             "name it, with --project or project; where fleethub tangleclaw register was run, TangleClaw is asked for it"
         )
-        raise EditError("bad-project", message, hint)
+        raise EditError("unknown-project", message, hint)
     return name
 
 

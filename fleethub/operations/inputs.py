@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from fleethub.model.edit import Assign, Edit, Register, Release
 from fleethub.sizing.quant import BITS
@@ -58,11 +59,14 @@ class NodeInput(BaseModel):
     def _by_number(cls, value: Any) -> Any:
         """A pane knows its project by TangleClaw's number; the name is known from ``tangleclaw register``."""
         ids = [key for key in ("projectId", "project_id") if isinstance(value, dict) and key in value]
-        if len(ids) != 1 or "project" in value:
+        if not ids:
             return value
+        if len(ids) > 1 or "project" in value:
+            raise PydanticCustomError("project.twice", "a project is named once: by project, or by projectId")
         number = value[ids[0]]
-        good = isinstance(number, int | str) and not isinstance(number, bool) and str(number).isdecimal()
-        return {k: v for k, v in value.items() if k != ids[0]} | {"project": str(number)} if good else value
+        if isinstance(number, bool) or not isinstance(number, int | str) or not str(number).isdecimal():
+            raise PydanticCustomError("project.number", "projectId is the number that TangleClaw has for a project")
+        return {k: v for k, v in value.items() if k != ids[0]} | {"project": str(number)}
 
     def edit(self) -> Edit:
         """The edit of the spec that it asks for."""

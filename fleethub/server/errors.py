@@ -73,6 +73,7 @@ WORDS = {
     "bad-project": "VALIDATION",
     "absent": "NOT_FOUND",
     "unknown-backend": "NOT_FOUND",
+    "unknown-project": "NOT_FOUND",
     "input": "QUESTION",
 }
 

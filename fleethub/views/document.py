@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from fleethub.kinds.key.attributes import KeyAttrs
-from fleethub.kinds.node.attributes import NodeAttrs
+from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs
 from fleethub.model.address import Address
 from fleethub.model.capacity import Fit, PlannedModel
 from fleethub.model.fleet import Backend, Fleet
@@ -33,11 +33,13 @@ PURPOSE = (
     "Which models run on which GPU host, and which node uses what, as FleetHub last applied it. The live state, with "
     "its age, is told by `fleethub context`."
 )
-#: A role is told by a file's ending, which is all that the lockfile has of it.
+PRIVATE = "0600"
+#: A role is told by a file's ending and mode, which is all that the lockfile has of it.
 FILES = {
     "compose": "how its container runs",
     "env": "its LiteLLM key, gateway token and variables: secret, mode 0600, never copy it",
-    "config": "which models its gateway calls and in which order; written by FleetHub, so changes go into the spec",
+    "key": "its key alone: secret, mode 0600, never copy it",
+    "config": "which models are called and in which order; written by FleetHub, so changes go into the spec",
     "fleethub": "what its own agents are told of it; nothing restarts for it",
 }
 ACT = """\
@@ -171,7 +173,7 @@ def _files(fleet: Fleet, nodes: Nodes) -> Iterable[str]:
     for name, (record, attrs) in nodes.items():
         paths = tuple(attrs.files)
         for path in paths:
-            roles.setdefault(_role(path), []).append(path)
+            roles.setdefault(_role(path, attrs.files[path]), []).append(path)
         places.setdefault((_pattern(fleet, name, record.source.at), paths), []).append(name)
     for role, what in FILES.items():
         if role in roles:
@@ -181,9 +183,10 @@ def _files(fleet: Fleet, nodes: Nodes) -> Iterable[str]:
         yield f"{_listed(names)}: {', '.join(paths)} in {where}"
 
 
-def _role(path: str) -> str:
+def _role(path: str, file: FileAttrs) -> str:
     endings = {(".yaml", ".yml"): "compose", (".json", ".json5"): "config", (".env",): "env", (".md",): "fleethub"}
-    return next((role for ending, role in endings.items() if path.endswith(ending)), "other")
+    other = "key" if file.mode == PRIVATE else "other"
+    return next((role for ending, role in endings.items() if path.endswith(ending)), other)
 
 
 def _pattern(fleet: Fleet, name: str, target: str) -> str:

@@ -135,3 +135,16 @@ def test_a_nodes_port_that_is_leased_to_another_is_told(
         notes = [note for note in report.notes if "PortHub" in note]
         assert bool(notes) is told
         assert all("port 18789 of node volta" in note and "beta (web)" in note for note in notes)
+
+
+def test_what_is_not_told_is_said_not_to_be_known(server: TangleClaw, root: Path) -> None:
+    """A note that is not there reads as if nothing were in the way."""
+    quiet = use.document_status(root, Access()).notes
+    assert not [note for note in quiet if "is not known" in note]
+    server.connections.append({"id": 1, "host": ["no", "text"]})
+    take(server, "beta", 18789, "gpu.example", status=["no", "text"])
+    notes = [note for note in use.document_status(root, Access()).notes if note not in quiet]
+    assert [note.partition(" is not known: ")[0] for note in notes] == [
+        "whether its tunnels' pages are let in by the nodes",
+        "whether a node's port is leased to somebody else",
+    ]

@@ -77,15 +77,24 @@ def test_a_number_that_nobody_knows_is_no_name(client: TestClient, place: Place)
     for body in ({"node": "a", "model": "gpt-oss-20b"}, {"name": "b2", "host": "b2", "model": "gpt-oss-20b"}):
         way = "nodes" if "host" in body else "assign"
         answer = client.post(f"/api/fleet/{way}?case=camel", json={**body, "projectId": 99})
-        assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION")
+        assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
         assert "what it is called is not known here" in answer.json()["error"]
     assert (place.folder / "fleet.toml").read_bytes() == before
 
 
-@pytest.mark.parametrize("body", [{"projectId": 7, "project": "Volta"}, {"projectId": "x"}, {"projectId": True}, {}])
-def test_two_names_no_number_or_none_are_refused(client: TestClient, body: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"projectId": 7, "project": "Volta"}, "named once: by project, or by projectId"),
+        ({"projectId": "x"}, "projectId is the number"),
+        ({"projectId": True}, "projectId is the number"),
+        ({}, "project: Field required"),
+    ],
+)
+def test_two_names_no_number_or_none_are_refused(client: TestClient, body: dict[str, object], says: str) -> None:
     answer = client.post("/api/fleet/assign?case=camel", json={"node": "a", "model": "gpt-oss-20b", **body})
     assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION")
+    assert says in answer.json()["error"]
 
 
 def test_the_owner_of_an_entry_has_his_number_too(client: TestClient, place: Place) -> None:

@@ -298,7 +298,7 @@ def test_a_project_may_be_named_by_tangleclaws_id_and_the_owner_is_told_in_porth
 ) -> None:
     (place.folder / ".fleethub").mkdir(exist_ok=True)
     (place.folder / ".fleethub/tangleclaw.json").write_text('{"projects": {"7": "Volta"}}')
-    assert post(client, "assign", 400, node="a", model="gpt-oss-20b", project="8")["code"] == "VALIDATION"
+    assert post(client, "assign", 404, node="a", model="gpt-oss-20b", project="8")["code"] == "NOT_FOUND"
     refused = post(client, "assign", 409, node="a", model="gpt-oss-20b", project="Other")
     assert refused["owner"]["project"] == refused["owner"]["owner"] == "Volta"
     assert post(client, "assign", 200, node="a", model="gpt-oss-20b", project="7")["project"] == "Volta"

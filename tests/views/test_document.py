@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from fleethub.fleetspec import load
 from fleethub.kinds.key.attributes import KeyAttrs
-from fleethub.kinds.node.attributes import NodeAttrs
+from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs
 from fleethub.model.address import Address
 from fleethub.model.capacity import PlannedModel
 from fleethub.model.fleet import Fleet
@@ -24,7 +24,7 @@ MONAD = load(ROOT / "fleets/monad").fleet
 assert MONAD is not None
 GIB = 1 << 30
 KEY = Address("key", "main.volta")
-FILES = {".env": {}, "compose.yaml": {}, "openclaw.json": {}}
+FILES = {".env": FileAttrs(), "compose.yaml": FileAttrs(), "openclaw.json": FileAttrs()}
 CHAIN = ["qwen3-32b", "gpt-oss-20b", "ollama:gpt-oss:20b@monad-1.example.ts.net:11434"]
 
 
@@ -66,7 +66,12 @@ def test_what_it_says(snapshot: SnapshotAssertion) -> None:
 
 def test_unfinished_work_and_an_eviction_are_told(snapshot: SnapshotAssertion) -> None:
     begun = replace(USUAL.resources[KEY], pending=Pending(("contract",), None))
-    odd = node("volta", "Volta", ["qwen3-32b"], {"docker-compose.yml": {}, "state/openclaw.json": {}, ".env": {}})
+    odd = node(
+        "volta",
+        "Volta",
+        ["qwen3-32b"],
+        dict.fromkeys(("docker-compose.yml", "state/openclaw.json", ".env"), FileAttrs()),
+    )
     state = replace(
         USUAL, resources={**USUAL.resources, KEY: begun, Address("node", "volta"): odd}, fits={"monad-1": "evicts"}
     )
@@ -74,6 +79,13 @@ def test_unfinished_work_and_an_eviction_are_told(snapshot: SnapshotAssertion) -
     assert text == snapshot
     assert "evicts" in text
     assert "key.main.volta: an apply did not finish it" in text
+
+
+def test_a_file_that_is_a_key_alone_is_said_to_be_secret() -> None:
+    files = {"fleethub.key": FileAttrs(mode="0600"), "orchestration-profiles.json": FileAttrs(mode="0600")}
+    text = document(MONAD, lockfile(sessions=node("sessions", "", ["qwen3-32b"], files)))
+    assert "- fleethub.key: its key alone: secret, mode 0600, never copy it" in text
+    assert "- orchestration-profiles.json: which models are called and in which order" in text
 
 
 def test_an_empty_fleet_is_said_to_be_one() -> None:
@@ -125,7 +137,7 @@ def test_two_hundred_nodes_are_counted_where_they_are_not_named() -> None:
 
 def test_it_is_small_in_bytes_too() -> None:
     owner = "🦙" * 200
-    nodes = {f"n{i}": node(f"n{i}", f"{owner}{i}", [f"{owner}{i}"], {"x.md": {}}) for i in range(9)}
+    nodes = {f"n{i}": node(f"n{i}", f"{owner}{i}", [f"{owner}{i}"], {"x.md": FileAttrs()}) for i in range(9)}
     fleet = replace(MONAD, backends={"monad-1": replace(MONAD.backends["monad-1"], owner=owner)})
     text = document(fleet, lockfile(**nodes))
     assert len(text.encode()) <= LARGEST

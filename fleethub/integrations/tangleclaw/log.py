@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +34,13 @@ class Log:
             return None
         self.steps.append(made)
         return value
+
+    def note(self, about: str, ask: Callable[[], Iterable[str]]) -> None:
+        """What is worth no step; ``about``: what is not known where the answer does not come."""
+        try:
+            self.notes += ask()
+        except TangleClawError as error:
+            self.notes.append(f"{about} is not known: {error}")
 
     def skip(self, *names: str) -> None:
         """Steps that cannot be made without the one before."""

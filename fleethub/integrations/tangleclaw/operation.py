@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -84,17 +83,13 @@ def _audience(
 ) -> list[Member] | None:
     """Who sees it, who has it locked, and in whose CLAUDE.md it stands; returns the members, None: not known."""
     from fleethub.integrations.tangleclaw import audience, ports, tunnels
-    from fleethub.integrations.tangleclaw.client import TangleClawError
 
     members = log.run("audience", partial(audience.audience, client, found, projects))
-    with suppress(TangleClawError):
-        log.notes += tunnels.notes(client, log.root)
-    with suppress(TangleClawError):
-        log.notes += ports.notes(client, log.root)
+    log.note("whether its tunnels' pages are let in by the nodes", partial(tunnels.notes, client, log.root))
+    log.note("whether a node's port is leased to somebody else", partial(ports.notes, client, log.root))
     if document is None:
         return members
-    with suppress(TangleClawError):  # a note is not worth a step
-        log.notes += audience.locked(client, document)
+    log.note("whether somebody has the document locked", partial(audience.locked, client, document))
     if members:
         log.notes += audience.reaches(members, document)
     return members
