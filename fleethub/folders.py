@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from errno import ENOENT
+from errno import EFBIG, EINVAL, ENOENT
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
@@ -38,6 +38,23 @@ def is_file(path: Path) -> bool:
 def is_folder(path: Path) -> bool:
     """Whether a folder is there; raises OSError."""
     return kind(path) == "folder"
+
+
+def content(path: Path, most: int) -> bytes:
+    """What is in an ordinary file of at most so many bytes. Raises OSError, also where something else is there: a pipe
+    would be waited for, a device has no end.
+    """
+    with open(path, "rb", opener=_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(EINVAL, "it is no ordinary file", str(path))
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(EFBIG, os.strerror(EFBIG), str(path))
+    return data
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def listing(folder: Path) -> list[str]:

@@ -35,6 +35,16 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_what_is_read_is_an_ordinary_file_and_has_an_end(tmp_path: Path) -> None:
+    (file := tmp_path / "file").write_bytes(b"abc")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    assert folders.content(file, 3) == b"abc"
+    for name in ("file", "pipe", "device", ".", "none"):
+        with pytest.raises(OSError, match=r"(?i)file|directory"):
+            folders.content(tmp_path / name, 2)
+
+
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [

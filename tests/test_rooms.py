@@ -38,7 +38,7 @@ ALLOWED = {
     "lockfile": {"codec", "kinds"},
     "planfile": {"codec", "kinds", "planning"},
     "stores": {"lockfile", "atomic", "folders"},
-    "state": {"atomic"},
+    "state": {"atomic", "folders"},
     "clients": {"engines", "atomic", "dotenv", "folders"},
     "observing": {"engines", "clients", "atomic", "codec"},
     "execute": {"clients", "engines", "kinds", "nodetypes"},

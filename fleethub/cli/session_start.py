@@ -16,10 +16,10 @@ from typing import NamedTuple
 from fleethub.cli import COMMANDS
 from fleethub.cli.streams import forgive
 from fleethub.cli.whereabouts import all_known, around, command, here, lacks
-from fleethub.folders import is_file
+from fleethub.folders import content, is_file
 from fleethub.model.text import name_key
 from fleethub.state.served import page
-from fleethub.state.session_summary import read
+from fleethub.state.session_summary import LARGEST, read
 from fleethub.views.commands import Commands
 from fleethub.views.session_text import KnownFleet, session_text
 from fleethub.views.style import escaped
@@ -135,8 +135,8 @@ def _mine(here: Path, folders: Iterable[Path]) -> frozenset[str]:
         names += [registered(folder / ".fleethub").get(number, "") for folder in folders]
     for folder in (here, *here.parents):
         try:
-            project = json.loads((folder / ".tangleclaw" / "project.json").read_bytes())
-        except (OSError, ValueError):
+            project = json.loads(content(folder / ".tangleclaw" / "project.json", LARGEST))
+        except (OSError, ValueError, RecursionError):  # whatever somebody's repository has there
             continue
         if isinstance(project, dict):
             names += [str(project[k]) for k in ("id", "name") if isinstance(project.get(k), str | int)]

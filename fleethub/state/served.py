@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fleethub.folders import content
+
 NAME = ".fleethub/served.json"
+LARGEST = 1 << 16  # bytes
 
 
 @contextmanager
@@ -35,13 +38,13 @@ def told(root: Path, url: str) -> Iterator[None]:
 def page(root: Path) -> str:
     """The URL; empty where the fleet is not served, as far as can be told. Never raises."""
     try:
-        data = json.loads((root / NAME).read_bytes())
+        data = json.loads(content(root / NAME, LARGEST))
         url, pid = data["url"], data["pid"]
         if data["host"] != os.uname().nodename:  # a shared directory: what lives there cannot be told from here
             return ""
         os.kill(int(pid), 0)
     except PermissionError:  # somebody else's process lives
         return str(url)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return ""
     return str(url)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from fleethub.folders import content
+
 FORMAT = 1
 LOCKFILE = "fleet.lock"
 LARGEST = 16 << 20  # bytes
@@ -52,7 +54,7 @@ def read(folder: Path) -> tuple[dict[str, Any] | None, str]:
     """The summary, and what of its files changed since, in words; None, and why there is none that can be used."""
     path = folder / ".fleethub" / "context.json"
     try:
-        summary = json.loads(path.read_bytes()) if path.stat().st_size <= LARGEST else None
+        summary = json.loads(content(path, LARGEST))
         if not _whole(summary):
             return None, "what was observed was not kept in a form that can be read"
         changed = sorted(name for name, stamp in summary["files"].items() if _stamp(folder, name) != stamp)

@@ -78,6 +78,22 @@ def test_a_session_elsewhere_finds_the_fleet_and_its_own_node(place: Place, tmp_
     assert "Yours:\n  volta runs" in session(below, **config).stdout
 
 
+def test_what_somebody_s_repository_calls_its_project_keeps_no_session_waiting(place: Place, tmp_path: Path) -> None:
+    """A pipe, a device without an end, what nests without one: at each of them the fleet is told of."""
+    place.apply()
+    place.run("observe", code=0)
+    project = tmp_path / "somewhere/.tangleclaw/project.json"
+    project.parent.mkdir(parents=True)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "deep").write_text("[" * 100_000)
+    for name in (tmp_path / "pipe", Path("/dev/zero"), tmp_path / "deep"):
+        project.symlink_to(name)
+        done = session(project.parent.parent, FLEETHUB_PROJECT="volta", XDG_CONFIG_HOME=str(tmp_path / "config"))
+        assert "Yours:\n  volta runs" in done.stdout
+        assert done.stderr == ""
+        project.unlink()
+
+
 def test_a_pane_is_known_by_its_id_and_a_project_by_letters_and_digits(place: Place, tmp_path: Path) -> None:
     place.edit('owner = "Volta"', 'owner = "TiltClaw"\nprojects = ["RentalClaw-Project"]')
     place.apply()

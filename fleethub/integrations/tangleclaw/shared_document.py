@@ -12,12 +12,14 @@ from dataclasses import asdict, field
 from pathlib import Path
 
 from fleethub.atomic import replace
+from fleethub.folders import content
 from fleethub.model.dataclass import dataclass
 from fleethub.model.errors import FleetHubError
 from fleethub.model.secret import SecretRef
 from fleethub.state.fleets import config_home
 
 NAME = "tangleclaw.json"
+LARGEST = 16 << 20  # bytes
 
 
 class SharedDocumentError(FleetHubError):
@@ -47,9 +49,9 @@ def names(private: Path) -> dict[str, str]:
     Never raises: newer panes say which project they are by its id alone, and a session starts without this too.
     """
     try:
-        told = json.loads((private / NAME).read_bytes()).get("projects", {})
+        told = json.loads(content(private / NAME, LARGEST)).get("projects", {})
         return {str(number): str(name) for number, name in told.items()}
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}
 
 
