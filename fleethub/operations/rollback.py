@@ -2,7 +2,8 @@
 
 The spec's files get the text of then, so that the plan after it is empty and a diff shows what was taken back. Secrets
 stay as they are now: a generation that was raised since is raised in that text too, for a value that was deleted never
-comes back. Templates, and files that the spec only names, are as they are now.
+comes back. What [[moved]] gave another name since gets its old one by [[moved]], so that no key is made anew for a
+name. Templates, and files that the spec only names, are as they are now.
 """
 
 from __future__ import annotations
@@ -163,6 +164,11 @@ def _files(
         raise SpecError(tuple(f for f in then.findings if f.severity is Severity.ERROR))
     if higher := _generations(then.fleet, now.fleet, lockfile):
         wanted |= with_values(then, {(*block, "generation"): number for block, number in higher.items()}).files
+    if back := _names_back(then.fleet, now.fleet):
+        blocks = "".join(f'\n[[moved]]\nfrom = "{new}"\nto = "{old}"\n' for new, old in back.items())
+        renamed = wanted | {spec.main: (wanted[spec.main] or b"") + blocks.encode()}
+        if load(path, renamed).fleet is not None:
+            wanted = renamed
     return {name: data for name, data in wanted.items() if _there(root, name, now) != data}
 
 
@@ -186,6 +192,15 @@ def _generations(then: Fleet, now: Fleet | None, lockfile: Lockfile | None) -> d
     written: dict[tuple[str, ...], int] = {("keys", k.name): k.generation for k in then.keys.values()}
     written |= {("nodes", n.name): n.generation for n in then.nodes.values()}
     return {name: reached[name] for name, generation in written.items() if reached.get(name, 1) > generation}
+
+
+def _names_back(then: Fleet, now: Fleet | None) -> dict[Address, Address]:
+    """Of what the spec of now renames, the new name -> the one that it had then, where the spec of then has that."""
+    had = {Address("proxy", name) for name in then.proxies} | {Address("backend", name) for name in then.backends}
+    had |= {node.address for node in then.nodes.values()}
+    had |= {Address("key", name) for name in (*then.keys, *(node.key for node in then.nodes.values()))}
+    moved = now.moved.items() if now is not None else ()
+    return {new: old for old, new in moved if old in had and new not in had}
 
 
 def _fleet(path: Path, files: Mapping[str, bytes | None]) -> Fleet:

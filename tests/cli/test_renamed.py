@@ -257,6 +257,33 @@ def test_a_backend_alone_is_renamed_in_the_lockfile(tmp_path: Path) -> None:
         assert "is done, and may be removed" in place.run("plan", "--detailed-exitcode", code=0)
 
 
+def test_a_rollback_gives_the_old_names_back_and_keeps_every_value(tmp_path: Path) -> None:
+    with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
+        admin = Admin(proxy.url)
+        spec = fleet(proxy.url).models("one").node("a", "one").key("team", models=["one"])
+        place = Place(tmp_path / "fleet", spec.text)
+        place.apply()
+        tokens = {row["key_alias"]: row["token"] for row in admin.rows()}
+        names = [
+            ("proxy.main", "proxy.mid"),
+            ("proxy.mid", "proxy.llm"),
+            ("node.a", "node.b"),
+            ("key.team", "key.crew"),
+        ]
+        text = with_proxy(spec.text, "main", "llm").replace("nodes.a]", "nodes.b]").replace("keys.team", "keys.crew")
+        place.write(text + moved(*names))
+        place.apply()
+        assert {row["key_alias"] for row in admin.rows()} == {"b", "crew"}
+        out = place.run("rollback", "1", "-y", code=0)
+        assert "proxy.llm is proxy.main now, with 2 keys; every value stays" in out
+        assert {row["key_alias"]: row["token"] for row in admin.rows()} == tokens
+        assert {str(a) for a in place.lockfile.resources} == {"key.main.a", "key.main.team", "node.a"}
+        assert chat(proxy.url, place.env("a")["FLEETHUB_KEY_MAIN"], "one")[0] == 200
+        assert "[[moved]] from node.b to node.a is done" in place.run("plan", "--detailed-exitcode", code=0)
+        place.write(spec.text)
+        place.plan_is_empty()
+
+
 def test_names_in_a_row_lead_to_the_last_from_whichever_was_applied(tmp_path: Path) -> None:
     with LiteLLM(models=[deployment("one")], master_key=MASTER, cache_ttl=0.01) as proxy:
         admin = Admin(proxy.url)
