@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -146,6 +149,24 @@ def test_the_coordinator_moves_a_node_off_a_lost_backend_once_a_person_says_yes(
             agent.kill()  # it waits for a person, who is gone when the test fails
     assert agent.returncode == 0
     assert 'model = "llama3.1-8b"' in (place.folder / "fleet.toml").read_text().partition("[nodes.alpha]")[2]
+
+
+@pytest.mark.parametrize(("rounds", "yes"), [(1, True), (9, False)])
+def test_the_coordinator_takes_no_yes_for_a_no(rounds: int, yes: bool) -> None:
+    """Between a yes and the spec a proposal is nowhere for a moment."""
+    anyio = pytest.importorskip("anyio")
+    pytest.importorskip("mcp", reason="the extra [mcp] is not installed")
+    moved = runpy.run_path(str(ROOT / "examples/coordinator/coordinator.py"))["moved"]
+
+    class Fleet:
+        looks = 0
+
+        async def call_tool(self, tool: str, arguments: object) -> SimpleNamespace:
+            self.looks += tool == "fleet"
+            node = {"name": "a", "chain": ["old" if self.looks <= rounds else "new"], "change": ""}
+            return SimpleNamespace(is_error=False, structured_content={"proposals": [], "nodes": [node]})
+
+    assert anyio.run(moved, Fleet(), {"a": "new"}, 0.0, math.inf) is yes
 
 
 def test_the_picture_in_the_docs_is_that_of_the_case_study(tmp_path: Path) -> None:

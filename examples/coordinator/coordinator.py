@@ -54,14 +54,15 @@ async def refuge(fleet: Client, there: Answer, node: Answer) -> str:
 
 async def moved(fleet: Client, wanted: Mapping[str, str], every: float, end: float) -> bool:
     """Whether a person approved every move and applied it; False when one was declined, or time is up."""
+    gone: set[str] = set()  # a yes takes the proposal off the shelf before the spec has it: what is gone twice had a no
     while time.monotonic() < end:
         waits = {one["node"] for one in (await ask(fleet, "proposals"))["proposals"]}
         nodes = {n["name"]: n for n in (await ask(fleet, "fleet", max_age=max(every, 1)))["nodes"]}
         if all(nodes[name]["chain"][:1] == [model] and not nodes[name]["change"] for name, model in wanted.items()):
             return True
-        declined = [n for n, model in wanted.items() if n not in waits and nodes[n]["chain"][:1] != [model]]
-        if declined:
-            print(f"a person said no: {', '.join(declined)}")
+        before, gone = gone, {n for n, model in wanted.items() if n not in waits and nodes[n]["chain"][:1] != [model]}
+        if declined := before & gone:
+            print(f"a person said no: {', '.join(sorted(declined))}")
             return False
         await anyio.sleep(every)
     print("nobody decided in time; the proposals still wait")
