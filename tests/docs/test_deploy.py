@@ -48,6 +48,13 @@ def test_the_dockerfile_is_as_its_linter_wants_it(hadolint: str) -> None:
     assert run(hadolint, DEPLOY / "Dockerfile") == ""
 
 
+def test_the_container_gets_each_secret_that_its_command_names() -> None:
+    """As a person types it: without the seed no key is known, and without the token it does not listen."""
+    typed = (DEPLOY / "Dockerfile").read_text().partition("docker run")[2].partition("\nFROM")[0]
+    given, named = set(re.findall(r"-e (\w+)", typed)), set(re.findall(r"env:(\w+)", typed))
+    assert given >= {*named, "LITELLM_MASTER_KEY", "FLEETHUB_SEED", "FLEETHUB_TRUST"}
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_a_unit_is_as_systemd_wants_it(unit: Path, tmp_path: Path) -> None:
