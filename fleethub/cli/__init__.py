@@ -70,8 +70,8 @@ GROUPS = {
 }
 COMMANDS = {name: does for group in GROUPS.values() for name, does in group.items()}
 
-#: Variables that say what click does with any command line.
-_OF_CLICK = ("FLEETHUB_LOCK_TIMEOUT", "_FLEETHUB_COMPLETE")
+#: The variable by which a shell asks click to complete a command line.
+_COMPLETE = "_FLEETHUB_COMPLETE"
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -88,7 +88,7 @@ def _run(argv: list[str] | None) -> int:
     options: dict[str, Any] = {}
     words = sys.argv[1:] if argv is None else argv
     try:
-        if "context" in words and os.environ.keys().isdisjoint(_OF_CLICK):
+        if "context" in words and _COMPLETE not in os.environ:
             from fleethub.cli.session_start import asked, tell
 
             if what := asked(words):

@@ -49,6 +49,11 @@ def test_silent_where_no_fleet_is_known(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_variable_of_other_commands_that_means_nothing_keeps_no_session_from_starting(tmp_path: Path) -> None:
+    done = session(tmp_path, FLEETHUB_LOCK_TIMEOUT="soon", XDG_CONFIG_HOME=str(tmp_path / "none"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_from_never_observed_to_drift(place: Place, world: World, tmp_path: Path) -> None:
     config = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
     assert "never observed" in session(place.folder, **config).stdout
