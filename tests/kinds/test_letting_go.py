@@ -99,11 +99,19 @@ def test_what_cannot_be_put_back_stays_and_is_said() -> None:
     assert f"keeps its expires (the end that it was found with ({ended}) has passed)" in says
 
 
-def test_a_value_that_is_deleted_does_not_come_back_and_that_is_said() -> None:
-    spec = AS_FOUND.key("web", models=["one"], rpm=60, max_budget=5.0, generation=2)
+@pytest.mark.parametrize(
+    ("grace", "says"),
+    [("0s", "keeps the value that FleetHub gave it, for the one before is deleted"),
+     ("7d", "keeps its two values, for its rotation is not at its end: FleetHub's is 'web--g2' there")],
+)  # fmt: skip
+def test_a_value_that_is_deleted_does_not_come_back_and_one_that_lives_is_not_called_deleted(
+    grace: str, says: str
+) -> None:
+    spec = AS_FOUND.key("web", models=["one"], rpm=60, max_budget=5.0, generation=2, grace=grace)
     made = changed(spec)
+    assert len(made.world.proxy.keys) == (1 if grace == "0s" else 2)
     _, plan = released(made, spec)
-    assert "keeps the value that FleetHub gave it" in " ".join(change.consequence for change in plan.changes)
+    assert says in " ".join(change.consequence for change in plan.changes)
 
 
 def test_scope_and_limits_come_back_at_once() -> None:

@@ -201,7 +201,12 @@ class KeyKind(OnProxy, Kind[KeyAttrs, KeyMaterial, KeyTelemetry]):
         for name, why in not_put_back(locked, item.seen).items() if item.seen else ():
             says.append(f"keeps its {name} ({why})")
         if locked.found and not Kept.is_told_by(locked.shape):
-            says.append("keeps the value that FleetHub gave it, for the one before is deleted")
+            beside = item.seen.attrs.interim if item.seen and item.seen.attrs.replaces else None
+            says.append(
+                f"keeps its two values, for its rotation is not at its end: FleetHub's is {beside!r} there"
+                if beside
+                else "keeps the value that FleetHub gave it, for the one before is deleted"
+            )
         return f"it was there before FleetHub, and {' and '.join(says) or 'stays as it is'}"
 
     def missed(self, item: KeyState, policy: Policy, known: bool, emptied: str) -> Finding | None:
