@@ -28,6 +28,8 @@ def cmd(
     """Show what PROPOSAL of an agent would do now, and write it into the spec if you say yes; fleethub apply does the
     rest. Without PROPOSAL: list what waits.
     """
+    if proposal is None and (decline or shown or yes or commit):
+        raise click.UsageError("name the proposal that this is about; without any option they are listed")
     out = Out(options)
 
     def work() -> int:

@@ -193,6 +193,13 @@ def test_one_that_cannot_be_read_hides_no_other_and_can_be_taken_away(desk: Desk
     assert [one.id for one in proposals.waiting(store)] == [name]
 
 
+def test_a_decision_without_a_proposal_is_none(desk: Desk, place: Place) -> None:
+    call(desk, "assign", **ASSIGN)
+    for words in (["--yes"], ["--no"], ["--plan", "abc"]):
+        assert "name the proposal" in place.run("approve", *words, code=1)
+    assert len(call(desk, "proposals")["proposals"]) == 1
+
+
 def test_what_comes_after_a_yes_without_a_terminal_works_when_typed(desk: Desk, place: Place) -> None:
     name = call(desk, "assign", **ASSIGN)["id"]
     said = place.run("approve", name, "--yes", code=0)
