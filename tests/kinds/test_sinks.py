@@ -19,7 +19,7 @@ from fleethub.model.trust import runs
 from fleethub.nodetypes.sink.words import filled
 from fleethub.operations.trust import Trusting, settle
 from tests.fleets import Spec, fleet
-from tests.world import SEEDLESS, apply, denied, plan, settled
+from tests.world import SEEDLESS, World, apply, denied, plan, settled
 
 WEB = "consumers/web"
 PUT, GET, TAKE = ["put", "{name}", "--url={url}", "{models}"], ["get", "{name}"], ["take", "{name}"]
@@ -127,6 +127,21 @@ def test_another_key_is_drift_where_a_check_tells_it_and_unknown_where_none_does
         assert [c.action for c in made.changes] == ([Action.UPDATE] if spec is TOLD else [])
         gone = plan(replace(world, sinks={}), spec)
         assert [d.summary for d in gone.drift] == (["its key is gone from where it was handed to"] * (spec is TOLD))
+
+
+@pytest.mark.parametrize("spec", [BLIND, TOLD], ids=["blind", "told"])
+def test_the_value_of_before_is_ours_and_another_is_somebody_elses(spec: Spec) -> None:
+    rotated = spec.key("web", generation=2)
+
+    def before(world: World) -> object:
+        (field,) = next(c for c in plan(world, rotated).changes if c.address == consumer("web")).fields
+        return field.before
+
+    world = settled(spec)
+    words, text, _ = world.sinks[WEB]
+    other = replace(world, sinks={WEB: (words, text, "sk-somebody-elses-0123456789")})
+    ours = "handed over, generation 1"
+    assert (before(world), before(other)) == (ours, "another" if spec is TOLD else ours)
 
 
 def test_what_its_command_does_not_get_is_only_written_down() -> None:

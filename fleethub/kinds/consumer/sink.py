@@ -119,7 +119,9 @@ def describe(item: NodeState) -> tuple[FieldChange, ...]:
         return (FieldChange(("key",), "handed over", f"taken away by {shlex.join(argv)}" if argv else stays),)
     found = list(diff(_shown(have), _shown(want)))
     if handed(have) != handed(want):
-        found.append(FieldChange(("key",), _before(have, want), f"handed over, generation {want.generation}"))
+        applied = sink_attrs(item.locked.attrs) if item.locked else None
+        after = f"handed over, generation {want.generation}"
+        found.append(FieldChange(("key",), _before(have, want, applied), after))
     return tuple(found)
 
 
@@ -151,12 +153,15 @@ def cleared(wanted: Mapping[Address, NodeResource], locked: Mapping[Address, Nod
             yield Finding("target.duplicate", message, address, want.place, hint)
 
 
-def _before(have: SinkAttrs | None, want: SinkAttrs) -> str:
+def _before(have: SinkAttrs | None, want: SinkAttrs, applied: SinkAttrs | None) -> str:
     if have is None:
         return "not there"
     if have.value is None:
         return "not known: an apply broke off"
-    return "the same, given with other words" if have.value == want.value else "another"
+    if have.value == want.value:
+        return "the same, given with other words"
+    ours = applied is not None and have.value == applied.value
+    return f"handed over, generation {have.generation}" if ours else "another"
 
 
 def _shown(attrs: SinkAttrs | None) -> dict[str, Any]:
