@@ -132,6 +132,9 @@ def test_a_proxy_with_another_name_says_how_to_go_on_and_that_keeps_every_value(
         assert replay(None, open_store(place.folder).events()) == place.lockfile
         says = "[[moved]] from proxy.main to proxy.llm is done, and may be removed"
         assert says in place.run("plan", "--detailed-exitcode", code=0)
+        place.write(spec.text)  # as a clone has it that lacks the rename: it takes nothing away, and is told why
+        assert "git pull, if another clone renamed the proxy" in place.run("apply", "-y")
+        assert {row["key_alias"]: row["token"] for row in admin.rows()} == tokens
         place.write(with_proxy(spec.text, "main", "llm"))
         place.plan_is_empty()
 

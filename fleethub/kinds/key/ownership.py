@@ -61,7 +61,8 @@ def objections(item: KeyState, lockfile: Lockfile | None) -> list[Finding]:
         return finding(
             "key.alias-taken",
             f"the alias {alias!r} on {proxy} is that of {other}, which this fleet made at the same LiteLLM",
-            f'if the proxy was renamed: [[moved]] with from = "proxy.{other.owner}" and to = "proxy.{proxy}"; '
+            "git pull, if another clone renamed the proxy; if you did: "
+            f'[[moved]] with from = "proxy.{other.owner}" and to = "proxy.{proxy}"; '
             "else give the node a key with another name (key = on the node)",
         )
     if not ours and (other := _recorded_as(item, lockfile)) is not None:
