@@ -19,6 +19,7 @@ import pytest
 
 from fleethub.clients import process, shell
 from fleethub.clients.host import Bundle, Delivered, HostError, Hosts, Removed, SetCheck, Target, scripts
+from fleethub.clients.host.folder import look
 from fleethub.clients.host.target import split
 from fleethub.clients.shell import Shells
 from fleethub.model.secret import Blob
@@ -34,7 +35,8 @@ EVERY = 12
 @pytest.fixture(autouse=True)
 def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Who does it. A folder of this machine is read and delivered to without its script, which is what is tested here:
-    ``test_folder.py`` and ``test_placing.py`` hold that both come to the same. Rows of ``both`` run with either."""
+    ``test_folder.py`` and ``test_placing.py`` hold that both come to the same, and what is left to the script. Rows of
+    ``both`` run with either."""
     monkeypatch.setattr("fleethub.clients.host.target.look", lambda folder, asked, inside: None)
     name = str(getattr(request, "param", "script"))
     if name == "script":
@@ -73,7 +75,6 @@ def test_nothing_there(node: Target) -> None:
     assert not node.read(PATHS).exists
 
 
-@both
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="sockets are told on Linux alone")
 @pytest.mark.parametrize("ss", ["", "exit 1", "echo 'Usage: ss [ OPTIONS ]' >&2; exit 255"], ids=["ss", "fails", "old"])
 def test_who_listens_on_a_port_is_told_with_ss_and_without(
@@ -115,7 +116,9 @@ def test_what_may_not_be_looked_into_is_not_absent(hosts: Hosts, tmp_path: Path)
         hosts.at("n").read(["state/openclaw.json"])
 
 
-@pytest.mark.parametrize(("before", "after"), NOISE)
+@pytest.mark.parametrize(
+    ("before", "after"), [*NOISE[-2:], *(pytest.param(*row, marks=pytest.mark.long) for row in NOISE[:-2])]
+)
 def test_what_a_login_script_writes_around_it_is_skipped(
     node: Target, tmp_path: Path, before: bytes, after: bytes
 ) -> None:
@@ -393,7 +396,6 @@ def test_an_apply_that_was_frozen_while_another_came_by_changes_nothing(node: Ta
     assert contents(node) == of(OLD)
 
 
-@both
 def test_a_check_on_the_node_refuses_a_set(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     bad = SetCheck("the judge", ("sh", "-c", "pwd; cat compose.yaml; exit 15"))
@@ -561,11 +563,14 @@ def test_what_is_no_target(wrong: str) -> None:
         split(wrong)
 
 
-def test_an_archive_that_breaks_off_anywhere_changes_nothing(node: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("first", points(4))
+def test_an_archive_that_breaks_off_anywhere_changes_nothing(
+    first: int, node: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
     node.deliver(bundle())
     whole = Bundle.pack
     size = len(bundle(NEW, serial=2).pack())
-    for length in range(0, size, 512):
+    for length in range(512 * (first - 1), size, 512 * 4):
         monkeypatch.setattr(Bundle, "pack", lambda self, n=length: whole(self)[:n])
         said = ""
         try:
@@ -580,7 +585,7 @@ def test_an_archive_that_breaks_off_anywhere_changes_nothing(node: Target, monke
         assert contents(node) == of(OLD)
 
 
-@pytest.fixture(params=["sh", "busybox"])
+@pytest.fixture(params=["sh", pytest.param("busybox", marks=pytest.mark.long)])
 def any_sh(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """dash or bash as ``sh``; and BusyBox, where there is one."""
     if request.param == "busybox":
@@ -637,7 +642,6 @@ def test_the_way_back_keeps_what_others_wrote_too(any_sh: str, node: Target, tmp
     assert [(tmp_path / "n" / path).read_bytes() for path in done.kept] == [b"mine"]
 
 
-@both
 def test_somebody_elses_files_come_back_as_he_had_them(node: Target, tmp_path: Path) -> None:
     """Before the first delivery, and with what he wrote between two; a file that FleetHub made goes."""
     folder = tmp_path / "n"
@@ -661,7 +665,6 @@ def test_somebody_elses_files_come_back_as_he_had_them(node: Target, tmp_path: P
     assert (folder / ".env").read_bytes() == files[0][1]
 
 
-@both
 def test_what_is_his_since_then_is_not_put_back(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     (tmp_path / "n/compose.yaml").write_text("by hand")
@@ -671,7 +674,6 @@ def test_what_is_his_since_then_is_not_put_back(node: Target, tmp_path: Path) ->
     assert contents(node) == {**of(OLD), "compose.yaml": b"by hand"}
 
 
-@both
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 def test_somebody_elses_file_stays_his(node: Target, tmp_path: Path) -> None:
     folder = tmp_path / "n"
@@ -692,7 +694,13 @@ def test_a_lenient_check_lets_warnings_pass(said: str, fine: bool, node: Target)
         node.deliver(bundle(NEW, checks=(replace(check, lenient=False),)))
 
 
-@pytest.mark.parametrize("second", ["30", "$((59 - $(wc -c <ticks)))"], ids=["stands", "is set back"])
+@pytest.mark.parametrize(
+    "second",
+    [
+        pytest.param("30", id="stands"),
+        pytest.param("$((59 - $(wc -c <ticks)))", id="is set back", marks=pytest.mark.long),
+    ],
+)
 def test_what_was_just_kept_is_never_let_go(
     second: str, node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -702,7 +710,7 @@ def test_what_was_just_kept_is_never_let_go(
     clock.chmod(0o755)
     monkeypatch.setenv("PATH", f"{clock.parent}:{os.environ['PATH']}")
     node.deliver(bundle())
-    for n in range(24):
+    for n in range(12):
         (tmp_path / "n/compose.yaml").write_bytes(b"%d" % n)
         (path,) = node.deliver(bundle(serial=n + 2)).kept
         assert (tmp_path / "n" / path).read_bytes() == b"%d" % n
@@ -721,7 +729,6 @@ def test_as_many_are_kept_as_there_is_use_for(any_sh: str, node: Target, tmp_pat
     assert not node.read(PATHS).files
 
 
-@both
 def test_what_cannot_be_kept_is_not_overwritten(node: Target, tmp_path: Path) -> None:
     node.deliver(bundle())
     (tmp_path / "n/compose.yaml").write_bytes(b"mine")
@@ -756,9 +763,10 @@ def test_killed_at_every_program_nothing_that_others_wrote_is_lost(
 
 
 @pytest.mark.parametrize("first", points(EVERY))
-@pytest.mark.parametrize("operation", ["deliver", "back"])
+@pytest.mark.parametrize("operation", ["deliver", pytest.param("back", marks=pytest.mark.long)])
+@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.long)])
 def test_killed_at_every_program_the_set_is_whole(
-    first: int, operation: str, any_sh: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: int, operation: str, when: str, any_sh: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -766,30 +774,28 @@ def test_killed_at_every_program_the_set_is_whole(
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     outcomes: set[str] = set()
     for n in range(first, 200, EVERY):
-        done = False
-        for when in ("before", "after"):
-            node = Hosts(Shells(), tmp_path).at(f"{n}-{when}")
-            node.deliver(bundle())
-            if operation == "back":
+        node = Hosts(Shells(), tmp_path).at(f"{n}-{when}")
+        node.deliver(bundle())
+        if operation == "back":
+            node.deliver(bundle(NEW, serial=2))
+        dying.at(n, when)
+        try:
+            if operation == "deliver":
                 node.deliver(bundle(NEW, serial=2))
-            dying.at(n, when)
-            try:
-                if operation == "deliver":
-                    node.deliver(bundle(NEW, serial=2))
-                else:
-                    node.back(0)
-            except HostError:
-                pass
-            dying.disarm()
-            done = dying.ran < n
-            reading = node.read(PATHS)
-            serial = (reading.mark or {}).get("serial")
-            assert contents(node) == of(NEW if serial == 2 else OLD), f"{n} {when}"
-            assert {p: b.reveal() for p, b in reading.applied.items()} == contents(node), f"{n} {when}"
-            outcomes.add(str(serial))
-            node.deliver(bundle(NEW, serial=3))  # and it goes on from there
-            assert contents(node) == of(NEW)
-        if done:
+            else:
+                node.back(0)
+        except HostError:
+            pass
+        dying.disarm()
+        over = dying.ran < n
+        reading = node.read(PATHS)
+        serial = (reading.mark or {}).get("serial")
+        assert contents(node) == of(NEW if serial == 2 else OLD), f"{n} {when}"
+        assert {p: b.reveal() for p, b in reading.applied.items()} == contents(node), f"{n} {when}"
+        outcomes.add(str(serial))
+        node.deliver(bundle(NEW, serial=3))  # and it goes on from there
+        assert contents(node) == of(NEW)
+        if over:
             break
     assert outcomes == {"1", "2"} or first > 1, "a row that begins behind the commit sees only what comes after"
     assert n > 8
@@ -811,7 +817,53 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_committed
     assert (folder / "FLEETHUB.md").read_bytes() == b"text"
 
 
-@pytest.mark.parametrize("files", [3, 30])
+@both
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("folder", "n/sub/deep/a.json is a folder, not a file: remove it"),
+        *((what, "n/sub is not a folder: remove it") for what in ("file", "link", "pipe")),
+    ],
+)
+def test_what_cannot_be_put_in_its_place_is_told_before_anything_is_committed(
+    what: str, says: str, node: Target, tmp_path: Path
+) -> None:
+    """As Docker leaves it, which makes a folder of a file that it is to mount and that is not there."""
+    node.deliver(bundle())
+    path = tmp_path / "n/sub"
+    if what == "folder":
+        (path / "deep/a.json").mkdir(parents=True)
+    elif what == "link":
+        path.symlink_to("nowhere")
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_text("")
+    with pytest.raises(HostError, match=says):
+        node.deliver(bundle((*NEW, ("sub/deep/a.json", b"{}", 0o644)), 2))
+    assert contents(node) == of(OLD)
+
+
+@both
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_in_the_place_of_the_mark_is_no_absent_mark(
+    make: Callable[[Path], None], node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``mv`` puts the new mark into a folder, and what reads a pipe waits for ever."""
+    node.deliver(bundle())
+    mark = tmp_path / "n/.fleethub/mark.json"
+    mark.unlink()
+    make(mark)
+    with monkeypatch.context() as patch:
+        patch.setattr("fleethub.clients.host.target.look", look)
+        for ask in (lambda: node.read(PATHS), lambda: node.deliver(bundle(NEW, 2)), lambda: node.stamp({})):
+            with pytest.raises(HostError, match=r"n/\.fleethub/mark\.json is not a file: remove it"):
+                ask()
+    assert not mark.is_file()
+    assert (tmp_path / "n/compose.yaml").read_bytes() == b"a: 1\n"
+
+
+@pytest.mark.parametrize("files", [30, pytest.param(3, marks=pytest.mark.long)])
 def test_a_delivery_runs_few_programs_however_many_files_it_brings(
     files: int, node: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

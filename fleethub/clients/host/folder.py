@@ -66,6 +66,8 @@ def _look(folder: str, asked: Sequence[str]) -> HostReading | None:
     tree = _Tree(folder)
     if OWN in tree.names("") and not _plain(tree):
         return None
+    if tree.kind(MARK) not in ("file", ""):
+        return None
     mark = tree.file(MARK)
     files = {path: found for path in asked if (found := tree.file(path)) is not None}
     applied = {path: _once(_content(tree.file(APPLIED + path)), _content(files.get(path))) for path in asked}

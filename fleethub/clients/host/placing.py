@@ -68,7 +68,7 @@ class _Place:
         self.keeps()
         for path in self.bundle.folders:
             if _folders(self.at, path) and os.geteuid() == 0:
-                os.chown(path, self.bundle.uid, self.bundle.uid, dir_fd=self.at)
+                os.chown(path, self.bundle.uid, self.bundle.uid, dir_fd=self.at, follow_symlinks=False)
         _remove(self.own, "incoming")
         try:
             self.receive()
@@ -96,8 +96,11 @@ class _Place:
             there = _content(self.at, path)
             if there is not None and there not in (content, _content(self.own, f"applied/{path}")):
                 raise _Unusual
-            up = os.path.dirname(path) or "."  # noqa: PTH120 - relative to a descriptor
-            if _mode(self.at, up) is not None and not os.access(up, os.W_OK, dir_fd=self.at):
+            up = os.path.dirname(path)  # noqa: PTH120 - relative to a descriptor
+            while up and _mode(self.at, up) is None:
+                up = os.path.dirname(up)  # noqa: PTH120
+            folder = stat.S_ISDIR(os.stat(up or ".", dir_fd=self.at).st_mode)
+            if not folder or not os.access(up or ".", os.W_OK, dir_fd=self.at):
                 raise _Unusual
 
     def receive(self) -> None:
@@ -156,7 +159,8 @@ def _locked(own: int, holder: str) -> Iterator[None]:
         _create(own, "lock/holder", f"{os.getpid()} {holder}\n".encode(), 0o600)
         yield
     finally:
-        _remove(own, "lock")
+        with suppress(OSError):  # that it stays makes nothing undone that was delivered
+            _remove(own, "lock")
 
 
 def _mode(at: int, path: str) -> int | None:
@@ -192,9 +196,9 @@ def _older(data: bytes, mark: Mapping[str, Any]) -> bool:
     """Whether a mark is as FleetHub writes one, and of another lineage or of no later apply."""
     try:
         there = json.loads(data)
+        if not isinstance(there, dict) or mark_bytes(there) != data:
+            return False
     except (ValueError, RecursionError):
-        return False
-    if not isinstance(there, dict) or mark_bytes(there) != data:
         return False
     mine, serial = mark.get("serial"), there.get("serial")
     return there.get("lineage") != mark.get("lineage") or (

@@ -70,8 +70,12 @@ while IFS= read -r path; do
 done <$in/private
 # nothing is committed that could not be renamed into its folder
 while IFS= read -r path; do
-  case $path in */*) up=${path%/*};; *) up=.;; esac
-  if [ -d "$up" ] && [ ! -w "$up" ]; then refuse "no permission to write to $target/$up"; fi
+  if [ -d "$path" ] && [ ! -L "$path" ]; then refuse "$target/$path is a folder, not a file: remove it"; fi
+  up=./$path
+  while up=${up%/*}; [ ! -d "$up" ]; do
+    if [ -e "$up" ] || [ -L "$up" ]; then refuse "$target/${up#./} is not a folder: remove it"; fi
+  done
+  [ -w "$up" ] || refuse "no permission to write to $target/${up#./}"
 done <$in/order
 old=applied/.fleethub/listener
 if [ "$restart" = 1 ]; then listener "$port" >$in/set/.fleethub/listener

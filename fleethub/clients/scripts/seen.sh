@@ -42,6 +42,8 @@ set_of() {
   if [ -d "$here/next" ]; then which=next
   elif [ -r "$here/mark.json" ]; then while IFS= read -r line; do which=$which$line; done <"$here/mark.json"; fi
 }
+# a pipe would never end, and what is there is no absent mark
+if [ -e "$here/mark.json" ] && [ ! -f "$here/mark.json" ]; then fail "$target/$here/mark.json is not a file: remove it"; fi
 set_of; before=$which
 for name in compose.yaml compose.yml docker-compose.yaml docker-compose.yml; do
   [ -f $name ] && say "compose $name"

@@ -41,9 +41,10 @@ lock() {
   say "$$ $holder" 2>/dev/null >"$here/lock/holder" || fail "no space left for $PWD/$here/lock/holder"
 }
 # newer LINEAGE SERIAL: puts into why that this apply may not write here, for one of a higher serial has while it was
-# frozen. Of a mark, as FleetHub writes it, a line each; no program is started for it
+# frozen, or it cannot be told. Of a mark, as FleetHub writes it, a line each; no program is started for it
 newer() {
   why='' known='' there=''
+  if [ -e $here/mark.json ] && [ ! -f $here/mark.json ]; then why="$PWD/$here/mark.json is not a file: remove it"; fi
   if [ -z "$1" ] || [ ! -f $here/mark.json ]; then return 0; fi
   while IFS= read -r line; do
     case $line in ' "lineage": '*) to=known;; ' "serial": '*) to=there;; *) continue;; esac
@@ -129,6 +130,7 @@ forward() {
     fi
     mv "$here/next/set" "$here/applied" || return 1
   fi
+  [ ! -d "$here/mark.json" ] || return 1  # mv would put it in there
   # the mark is the last one; what lies there without it was committed by back.sh, or is done a second time
   if [ ! -f "$here/next/mark.json" ]; then
     cp -p "$here/applied/.fleethub/mark.json" "$here/mark.tmp" && mv -f "$here/mark.tmp" "$here/mark.json" || return 1
