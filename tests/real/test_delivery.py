@@ -116,7 +116,10 @@ def test_broken_at_every_point_the_node_has_one_set_whole(
         assert there == list(NEW if serial == 2 else FILES)
         if ran < n:
             break
-    assert serials == {1, 2} if kill == KILL else serials <= {1, 2}  # a script may outlive its connection
+    assert serials <= {1, 2}
+    if kill == KILL:  # a script may outlive its connection
+        assert 2 in serials
+        assert 1 in serials or first > 1  # a set is committed after few programs
     assert n > 8
 
 
@@ -160,6 +163,7 @@ def test_one_login_for_an_apply_and_one_exec_for_each_step(far: Far) -> None:
     assert counted(far.place.apply) == (1, 3 * each)
     assert counted(far.place.plan_is_empty) == (1, 3)
     far.place.edit('model = "one"', 'model = "two"')
+    each += 1  # read again, for who listens on its port: that is asked only where the plan does something
     assert counted(far.place.apply) == (1, 3 * each)
 
 
