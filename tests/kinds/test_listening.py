@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fleethub.model.facts import HostReading
@@ -62,3 +64,16 @@ def test_where_a_set_waits_for_a_new_process_it_is_asked_at_each_look() -> None:
     assert reading.listens.keys() == {PORT}
     again = started(world, THERE, PORT)
     assert plan(apply(again, plan(again, edited)).world, edited).changes == ()
+
+
+def test_where_it_can_no_more_be_told_a_restart_goes_on_being_waited_for() -> None:
+    """A host that lost ``ss`` and ``/proc``: who cannot be seen may be the old process."""
+    edited = HAND.node("a", "two").table("nodes.a", **MORE)
+    world = started(settled(HAND), THERE, PORT)
+    world = apply(world, plan(world, edited)).world
+    found = facts(world, edited)
+    blind = replace(
+        found,
+        readings={s: replace(r, listens={}) if isinstance(r, HostReading) else r for s, r in found.readings.items()},
+    )
+    assert waits(make_plan(edited.fleet, world.lockfile, wanted(edited), blind, SEAL))

@@ -123,7 +123,7 @@ def _host_seen(
 def _old(want: NodeResource, reading: HostReading) -> bool:
     """Whether what listens is, or may be, the process from before a set that needs a new one."""
     now = _listens(want, reading)
-    return bool(reading.listener) and set(reading.listener.split()) in (set((now or "").split()), {"?"})
+    return bool(reading.listener) and (now is None or set(reading.listener.split()) in (set(now.split()), {"?"}))
 
 
 def _listens(want: NodeResource | None, reading: HostReading) -> str | None:
