@@ -109,7 +109,7 @@ HOMES = {
     "paramiko": {"clients/ssh/library.py", "clients/ssh/identities.py", "clients/ssh/fallback.py"},
     "jsonschema": {"nodetypes/openclaw/published.py"},
     "referencing": {"nodetypes/openclaw/published.py"},
-    "yaml": {"clients/llamaswap.py"},
+    "yaml": {"clients/llamaswap.py", "formats/yaml.py", "formats/yaml_tree.py"},
     "tomli_w": {"lockfile/text.py"},
     "tomlkit": {
         *("cases/change.py", "cases/update.py"),

@@ -20,7 +20,14 @@ from fleethub.nodetypes.sink.words import PLACEHOLDERS
 #: Where a key may go.
 PLACES = ("env", "file", "command", "type")
 #: What says nothing without the field that it goes with.
-WITH = {"settings": "file", "files": "type", "stdin": "command", "check": "command", "remove": "command"}
+WITH = {
+    "settings": "file",
+    "files": "type",
+    "manage": "type",
+    "stdin": "command",
+    "check": "command",
+    "remove": "command",
+}
 
 #: The machine where a command runs (empty: here), its words, and what else it is told.
 Taker = tuple[str, tuple[str, ...], str]

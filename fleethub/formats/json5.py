@@ -1,18 +1,20 @@
 """Reads JSON5, and changes one value of it with every other byte kept: comments, order, quotes, commas.
 
-A value's path is the keys that lead to it; in a list of tables the ``id`` of one. The library that reads (pyjson5)
-keeps no places, and json-five, which does, takes a thousand times as long (0.1 s for 6 KB): the places are found by
-``json5_places``, and who changes a file lets the library judge what came out.
+A value's path is the keys that lead to it; in a list of tables the name of one (``named.py``). The library
+that reads (pyjson5) keeps no places, and json-five, which does, takes a thousand times as long (0.1 s for 6 KB): the
+places are found by ``json5_places``, and who changes a file lets the library judge what came out.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from pyjson5 import Json5Exception, decode
 
 from fleethub.formats.json5_places import Entry, Place, places
+from fleethub.formats.named import entry_of, name_of
 
 Path = tuple[str, ...]
 STEP = "  "
@@ -31,6 +33,11 @@ def read(data: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def obstacle(data: bytes, paths: Iterable[Path]) -> str:
+    """Why values of the file cannot be told or changed; empty: they can."""
+    return "it cannot be read as JSON5" if read(data) is None else ""
+
+
 def put(text: str, path: Path, value: Any) -> str:
     """The text with ``value`` at a path; tables, and the entry of a list, are made where there are none.
 
@@ -41,11 +48,11 @@ def put(text: str, path: Path, value: Any) -> str:
         return text[: place.start] + _written(value, _indent(text, place.start), text) + text[place.end :]
     if place.entries is None:
         raise NotEditable(f"{'.'.join(path[:depth]) or 'the whole'} is neither a table nor a list")
-    made = _nested(path[depth + 1 :], value)
+    made = nested(path[depth + 1 :], value)
     if place.kind == "[":
         if not isinstance(made, dict):
             raise NotEditable(f"{'.'.join(path)} is an entry of a list, and would be no table")
-        return _appended(text, place, "", {"id": path[depth], **made})
+        return _appended(text, place, "", entry_of(path[depth], made))
     return _appended(text, place, json.dumps(path[depth], ensure_ascii=False) + ": ", made)
 
 
@@ -85,17 +92,14 @@ def _deepest(text: str, path: Path) -> tuple[Place, int]:
 
 
 def _named(text: str, place: Place, entry: Entry) -> str | None:
-    """The key of an entry, or the ``id`` of a table in a list."""
+    """The key of an entry, or the name of a table in a list."""
     if place.kind == "{":
         return str(decode(entry.key if entry.key[:1] in "'\"" else f'"{entry.key}"'))
-    ids = [
-        one for one in entry.value.entries or () if entry.value.kind == "{" and _named(text, entry.value, one) == "id"
-    ]
-    value = decode(text[ids[-1].value.start : ids[-1].value.end]) if ids else None
-    return value if isinstance(value, str) else None
+    return name_of(decode(text[entry.value.start : entry.value.end])) if entry.value.kind == "{" else None
 
 
-def _nested(path: Path, value: Any) -> Any:
+def nested(path: Path, value: Any) -> Any:
+    """A value below the keys of a path."""
     for key in reversed(path):
         value = {key: value}
     return value

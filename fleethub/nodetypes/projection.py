@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
+from fleethub.formats.named import name_of
 from fleethub.model.dataclass import dataclass
 from fleethub.model.secret import Text
 
-#: The keys that lead to a value; in a list of tables the ``id`` of one. In a ``.env`` a variable's name alone.
+#: The keys that lead to a value; in a list of tables the name of one, its ``id`` or ``name``. In a ``.env`` a
+#: variable's name alone.
 Path = tuple[str, ...]
 
 
@@ -22,7 +24,7 @@ class Projection:
     free text of the spec, which is never kept in plain. ``fresh``: what is put where nothing is at a path, so that an
     owned value has its surroundings. ``sweep``: beginnings of names in the table at a path (or of variables): what has
     such a name is FleetHub's, and goes when it is no longer wanted. ``short``: a table that may be written as the value
-    of one of its keys. ``lists``: what a path goes through by ``id``; all else that it goes through is a table.
+    of one of its keys. ``lists``: what a path goes through by name; all else that it goes through is a table.
     ``include``: a key that makes a table's content come from elsewhere. ``required``: the file is
     there already, or the node is not one. ``restores``: paths that get back what was there before FleetHub when the
     node is let go of, with the keys that are FleetHub's where that is a table; what stands there is never a secret.
@@ -48,10 +50,10 @@ class Projection:
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every value of a table that is no table, and every empty table, with its path; a list whose tables each have an
-    ``id`` of their own by those.
+    """Every value of a table that is no table, and every empty table, with its path; a list whose tables each have a
+    name of their own by those.
     """
-    inner: Mapping[str, Any] = value if isinstance(value, dict) else _by_id(value)
+    inner: Mapping[str, Any] = value if isinstance(value, dict) else _by_name(value)
     if not inner:
         yield path, value
         return
@@ -71,7 +73,7 @@ def branches(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 def at(value: Any, path: Path) -> Any:
     """The value at a path; raises KeyError where nothing is."""
     for key in path:
-        table = value if isinstance(value, dict) else _first_by_id(value)
+        table = value if isinstance(value, dict) else _first_by_name(value)
         if key not in table:
             raise KeyError(key)
         value = table[key]
@@ -108,13 +110,13 @@ def _split(text: Text) -> Iterator[list[Any]]:
     yield line
 
 
-def _by_id(value: Any) -> dict[str, Any]:
+def _by_name(value: Any) -> dict[str, Any]:
     if not isinstance(value, list):
         return {}
-    found = {one["id"]: one for one in value if isinstance(one, dict) and isinstance(one.get("id"), str)}
+    found = {name: one for one in value if (name := name_of(one)) is not None}
     return found if len(found) == len(value) else {}
 
 
-def _first_by_id(value: Any) -> dict[str, Any]:
+def _first_by_name(value: Any) -> dict[str, Any]:
     listed = value if isinstance(value, list) else []
-    return {one["id"]: one for one in reversed(listed) if isinstance(one, dict) and isinstance(one.get("id"), str)}
+    return {name: one for one in reversed(listed) if (name := name_of(one)) is not None}

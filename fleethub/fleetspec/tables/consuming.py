@@ -184,6 +184,11 @@ class ConsumerTable(Block):
     files: dict[v.Name, v.Line] = Field(
         {}, description="With type: other names for its files, by what they are to it (settings, env, key)"
     )
+    manage: Literal["whole", "wiring"] | None = Field(
+        None,
+        description="With type aider or continue, \"wiring\": its files are its operator's, and FleetHub's part of "
+        'them alone is FleetHub\'s; default: "whole"',
+    )
     command: list[v.Line] | None = Field(
         None,
         min_length=1,

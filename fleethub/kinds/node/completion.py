@@ -19,8 +19,11 @@ def completed(want: NodeResource, have: NodeSeen | Absent | Unknown, locked: Nod
     """
     if locked is not None:
         want = replace(want, found=locked.found)
-    if not is_wired(want.attrs) or not isinstance(have, Seen):
+    if not is_wired(want.attrs) or isinstance(have, Unknown):
         return want
+    if not isinstance(have, Seen):
+        files = {path: _kept(want, path, file, None) for path, file in want.attrs.files.items()}
+        return replace(want, attrs=replace(want.attrs, files=files))
     if locked is None:
         want = replace(want, found=found_of(want, have.telemetry))
     if want.found:
@@ -64,9 +67,10 @@ def kept_of(want: NodeResource | None, path: str) -> frozenset[str]:
 
 
 def _kept(want: NodeResource, path: str, file: FileAttrs, there: FileAttrs | None) -> FileAttrs:
-    if file.owned is None or there is None or there.owned is None:
+    if file.owned is None or (there is not None and there.owned is None):
         return file
-    found = {name: there.owned[name] for name in kept_of(want, path) if name in there.owned}
+    has = there.owned or {} if there is not None else {}
+    found = {name: has[name] for name in kept_of(want, path) if name in has}
     rendered = next(f for f in want.material.files if f.path == path)
-    new = fresh(rendered.of.format, rendered.projection, there.owned) if rendered.projection else {}
+    new = fresh(rendered.of.format, rendered.projection, has) if rendered.projection else {}
     return replace(file, owned={**file.owned, **found, **new})

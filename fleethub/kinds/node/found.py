@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fleethub.formats import json5
 from fleethub.kinds.node.attributes import NodeResource, NodeState, NodeTelemetry
+from fleethub.kinds.node.documents import document
 from fleethub.kinds.node.paths import found_at
 from fleethub.kinds.node.projection import as_json, pointer
 from fleethub.model.observation import Found
@@ -31,7 +31,8 @@ def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
             continue
         for path, start in of.sweep.items():
             found[f"{file.path}#{pointer(file.of.format, path) if path else ''}{EVERY}"] = (start,)
-        root = json5.read(blob.reveal()) if blob is not None and file.of.format != "dotenv" else None
+        tables = document(file.of.format)
+        root = tables.read(blob.reveal()) if blob is not None and file.of.format != "dotenv" else None
         for path, own in of.restores.items():
             there = found_at(root, path)
             told_there = {key: there[key] for key in own if key in there} if isinstance(there, dict) else there
@@ -58,7 +59,7 @@ def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
             found.setdefault(f"{file.path}#{pointer(file.of.format, path) if path else ''}{EVERY}", (start,))
         if of is None or blob is None or not of.lists:
             continue
-        root = json5.read(blob.reveal())
+        root = document(file.of.format).read(blob.reveal())
         for path in of.lists:
             listed = found_at(root, path)
             there = {one.get("id") for one in listed if isinstance(one, dict)} if isinstance(listed, list) else set()

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fleethub.dotenv import assignments
-from fleethub.formats import dotenv, json5
+from fleethub.formats import dotenv
 from fleethub.formats.json5 import NotEditable
+from fleethub.kinds.node.documents import document
 from fleethub.kinds.node.paths import found_at, with_value, without
 from fleethub.kinds.node.projection import Unreadable, Unwritable, as_json, decoded, fresh, pointer, swept, there_in
 from fleethub.model.secret import Text
@@ -28,15 +29,15 @@ def merged(format: Format, of: Projection, data: bytes, fill: Callable[[Text], s
     want = {path: fill(value) if isinstance(value, Text) else value for path, value in of.values.items()}
     change = {p: v for p, v in want.items() if p not in of.keep and (p not in there or as_json(there[p]) != as_json(v))}
     made = fresh(format, of, {pointer(format, path): "" for path in there})
-    change |= {path: want[path] for path in of.keep if pointer(format, path) in made}
+    change |= {path: want[path] for path in want if path in of.keep and pointer(format, path) in made}
     if format == "dotenv":
         return _merged_env(of, text, there, {path: str(value) for path, value in change.items()})
-    return _merged_json(of, text, change)
+    return _merged_tables(format, of, text, change)
 
 
 def sample(format: Format, of: Projection) -> str:
     """FleetHub's part by itself, as it would be in an empty file, with secrets as ``(sensitive)``."""
-    if format == "dotenv":
+    if format != "json":
         return merged(format, of, b"", Text.display).decode()
     empty: Any = {}
     for path, value in (*of.fresh.items(), *of.units.items(), *of.values.items()):
@@ -60,28 +61,31 @@ def _merged_env(of: Projection, text: str, there: Mapping[Path, Any], change: Ma
     return result.encode()
 
 
-def _merged_json(of: Projection, text: str, change: Mapping[Path, Any]) -> bytes:
-    before = json5.read(text.encode())
+def _merged_tables(format: Format, of: Projection, text: str, change: Mapping[Path, Any]) -> bytes:
+    editor = document(format)
+    before = editor.read(text.encode())
     if before is None:
-        raise Unreadable("it cannot be read as JSON5")
+        raise Unreadable(editor.obstacle(text.encode(), ()))
     puts: dict[Path, Any] = {}
     cuts = [path for path in swept(of, before) if path not in of.units]
     for path, short in of.short.items():
         if isinstance(value := found_at(before, path), str) and any(p[: len(path)] == path for p in change):
             puts[path] = {short: value}
-    puts |= {path: unit for path, unit in of.units.items() if as_json(found_at(before, path)) != as_json(unit)}
-    for path, value in of.fresh.items():
-        if any(p[: len(path)] == path for p in change) and found_at(before, path) is None:
-            puts[path] = value
-    puts |= change
+    units = {path: unit for path, unit in of.units.items() if as_json(found_at(before, path)) != as_json(unit)}
+    for path, value in (*change.items(), *units.items()):
+        for above, made in of.fresh.items():
+            if path[: len(above)] == above and found_at(before, above) is None:
+                puts.setdefault(above, made)
+        puts[path] = value
     expected, result = before, text
     try:
         for path in cuts:
-            result, expected = json5.cut(result, path), without(expected, path)
+            result, expected = editor.cut(result, path), without(expected, path)
         for path, value in puts.items():
-            result, expected = json5.put(result, path, value), with_value(expected, path, value)
+            result, expected = editor.put(result, path, value), with_value(expected, path, value)
     except NotEditable as error:
-        raise Unwritable(str(error)) from None
-    if json5.read(result.encode()) != expected:
+        if editor.read(result.encode()) is not None:
+            raise Unwritable(str(error)) from None
+    if as_json(editor.read(result.encode())) != as_json(expected):
         raise Unwritable("it cannot be changed so that all else stays as it is")
     return result.encode()

@@ -107,7 +107,9 @@ def _unwired(node: Node) -> str:
 def _beside(item: NodeState) -> str:
     """What to write where files of somebody else are at a target."""
     if item.want is not None and item.want.material.node.consumer:
-        return "move them away if they are nobody's, or give the consumer another target or file"
+        hint = "move them away if they are nobody's, or give the consumer another target or file"
+        shared = any(file.of.format == "yaml" for file in item.want.material.files)
+        return hint + (', or write manage = "wiring" to own FleetHub\'s part of them alone' if shared else "")
     return 'write manage = "wiring" to own its providers, chain and keys in them; or choose another target'
 
 
@@ -143,7 +145,8 @@ def _changed(item: NodeState) -> list[Finding]:
         for path, file in item.seen.attrs.files.items()
         for name in sorted(kept_of(item.want, path))
         if path in item.locked.attrs.files
-        and (item.locked.attrs.files[path].owned or {}).get(name) != (file.owned or {}).get(name)
+        and (was := item.locked.attrs.files[path].owned) is not None  # else all of it was FleetHub's
+        and was.get(name) != (file.owned or {}).get(name)
     ]
     if not changed:
         return []

@@ -1,9 +1,10 @@
-"""Values of a table at a path, as ``json5.put`` and ``json5.cut`` find them: in a list of tables by ``id``."""
+"""Values of a table at a path, as ``json5.put`` and ``json5.cut`` find them: in a list of tables by name."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from fleethub.formats.named import entry_of, name_of
 from fleethub.nodetypes.projection import Path, at
 
 
@@ -13,18 +14,18 @@ def with_value(value: Any, path: Path, new: Any) -> Any:
         return new
     if isinstance(value, list):
         for number, one in enumerate(value):
-            if isinstance(one, dict) and one.get("id") == path[0]:
+            if name_of(one) == path[0]:
                 return [*value[:number], with_value(one, path[1:], new), *value[number + 1 :]]
         made = with_value({}, path[1:], new) if len(path) > 1 else new
-        return [*value, {"id": path[0], **made}]
+        return [*value, entry_of(path[0], made)]
     table = value if isinstance(value, dict) else {}
     return {**table, path[0]: with_value(table.get(path[0], {}), path[1:], new)}
 
 
 def without(value: Any, path: Path) -> Any:
-    """A copy without what is at a path; of a list's entries of one id the last goes."""
+    """A copy without what is at a path; of a list's entries of one name the last goes."""
     if isinstance(value, list):
-        known = [n for n, one in enumerate(value) if isinstance(one, dict) and one.get("id") == path[0]]
+        known = [n for n, one in enumerate(value) if name_of(one) == path[0]]
         if len(path) > 1:
             return [without(one, path[1:]) if n in known[:1] else one for n, one in enumerate(value)]
         return [one for n, one in enumerate(value) if n not in known[-1:]]
@@ -43,7 +44,9 @@ def found_at(root: Any, path: Path) -> Any:
         return None
 
 
-def table_at(root: Any, path: Path) -> dict[str, Any]:
-    """The table at a path; empty where there is none."""
+def names_at(root: Any, path: Path) -> list[str]:
+    """The keys of the table, or the names in the list, at a path; none where there is neither."""
     value = found_at(root, path)
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return [*value]
+    return [name for one in (value if isinstance(value, list) else ()) if (name := name_of(one)) is not None]

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from fleethub.dotenv import assignments
-from fleethub.formats import json5
-from fleethub.kinds.node.paths import found_at, table_at, with_value
+from fleethub.kinds.node.documents import document
+from fleethub.kinds.node.paths import found_at, names_at, with_value
 from fleethub.model.secret import Fingerprinter, Text
 from fleethub.nodetypes import Format
 from fleethub.nodetypes.projection import Path, Projection, at, leaves
@@ -41,7 +41,7 @@ def pointer(format: Format, path: Path) -> str:
 def path_of(pointer: str) -> Path:
     """The path of a pointer, or of a variable's name."""
     if not pointer.startswith("/"):
-        return (pointer,)
+        return (pointer,) if pointer else ()
     return tuple(key.replace("~1", "/").replace("~0", "~") for key in pointer[1:].split("/"))
 
 
@@ -113,11 +113,11 @@ def there_in(format: Format, of: Projection, data: bytes) -> Iterator[tuple[Path
     if format == "dotenv":
         yield from _there_env(of, data)
         return
-    root = json5.read(data)
-    if root is None:
-        raise Unreadable("it cannot be read as JSON5")
+    root, paths = document(format).read(data), dict.fromkeys((*of.values, *of.units, *of.sweep, *of.keep))
+    if (root is None or format == "yaml") and (why := document(format).obstacle(data, paths)):
+        raise Unreadable(why)
     wanted = dict(_owned(of))
-    for path in dict.fromkeys((*of.values, *of.units, *of.sweep, *of.keep)):
+    for path in paths:
         _own_place(of, root, path)
     spelled_out = _spelled_out(of, root)
     for path in dict.fromkeys((*of.values, *of.keep)):
@@ -140,7 +140,7 @@ def swept(of: Projection, root: Any) -> list[Path]:
     return [
         (*above, name)
         for above, start in of.sweep.items()
-        for name in table_at(root, above)
+        for name in names_at(root, above)
         if name.startswith(start) and (*above, name) not in of.fresh
     ]
 
@@ -159,7 +159,7 @@ def _there_env(of: Projection, data: bytes) -> Iterator[tuple[Path, Any]]:
 
 def guessed(path: str) -> Format:
     """The format of a file of a node that is no longer wanted: its type is not known then."""
-    endings: dict[str, Format] = {".env": "dotenv", ".json": "json", "key": "key"}
+    endings: dict[str, Format] = {".env": "dotenv", ".json": "json", ".yaml": "yaml", ".yml": "yaml", "key": "key"}
     return next((format for ending, format in endings.items() if path.endswith(ending)), "text")
 
 
@@ -169,7 +169,7 @@ def said_in(format: Format, data: bytes) -> frozenset[str]:
     if format == "dotenv":
         written = {line.partition("=")[2].strip().strip("'\"") for line in text.splitlines()}
         return frozenset(written | {value for value in assignments(text).values() if value})
-    return frozenset([text.strip()] if format == "key" else _texts(json5.read(data)))
+    return frozenset([text.strip()] if format == "key" else _texts(document(format).read(data)))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleethub.dotenv import assignments
-from fleethub.formats import dotenv, json5
+from fleethub.formats import dotenv
 from fleethub.formats.json5 import NotEditable
 from fleethub.kinds.node.attributes import NodeLocked, files_of
+from fleethub.kinds.node.documents import document
 from fleethub.kinds.node.found import ADDED, EVERY, LENT, read_found
 from fleethub.kinds.node.owned import is_plain
-from fleethub.kinds.node.paths import found_at, table_at, with_value, without
+from fleethub.kinds.node.paths import found_at, names_at, with_value, without
 from fleethub.kinds.node.projection import Unwritable, as_json, decoded, guessed, path_of
 from fleethub.model.observation import Found
 from fleethub.model.secret import Blob
+from fleethub.nodetypes import Format
 from fleethub.nodetypes.projection import Path
 
 
@@ -39,7 +41,7 @@ def _lent(name: str, own: tuple[str, ...], locked: NodeLocked, files: Mapping[st
     """What of somebody else's table is as an apply wrote it; what was kept as it was found is his, whatever it is."""
     path, _, at = name.removesuffix(LENT).partition("#")
     blob = files.get(path)
-    there = found_at(json5.read(blob.reveal()), path_of(at)) if blob is not None else None
+    there = found_at(document(guessed(path)).read(blob.reveal()), path_of(at)) if blob is not None else None
     if not isinstance(there, dict):
         return []
     written = {key: _written(locked, path, f"{at}/{key}") for key in own}
@@ -89,7 +91,7 @@ def _is_newer(
 ) -> bool:
     path, _, at = name.partition("#")
     blob = files.get(path)
-    root = json5.read(blob.reveal()) if blob is not None else None
+    root = document(guessed(path)).read(blob.reveal()) if blob is not None else None
     if root is None or not own:
         return False
     there = found_at(root, path_of(at))
@@ -126,7 +128,7 @@ def restored(found: Found, files: Mapping[str, bytes]) -> dict[str, bytes]:
             others = b"".join(made.get(other, data) for other, data in files.items() if other != path)
             after = _env(by_file[path], files[path], others)
         else:
-            after = _json(by_file[path], files[path])
+            after = _tables(guessed(path), by_file[path], files[path])
         if after != files[path]:
             made[path] = after
     return made
@@ -141,22 +143,24 @@ def _env(found: Found, data: bytes, others: bytes) -> bytes:
     return text.encode()
 
 
-def _json(found: Found, data: bytes) -> bytes:
-    root, text = json5.read(data), decoded(data)
+def _tables(format: Format, found: Found, data: bytes) -> bytes:
+    editor, text = document(format), decoded(data)
+    root = editor.read(data)
     if root is None:
-        raise Unwritable("its config cannot be read as JSON5, so what it called before is not put back")
+        why = editor.obstacle(data, ())
+        raise Unwritable(f"its config is not understood, so what it called before is not put back: {why}")
     expected: Any = root
     try:
         for path, value in _puts(found, root):
             if value is None:
-                text, expected = json5.cut(text, path), without(expected, path)
+                text, expected = editor.cut(text, path), without(expected, path)
             else:
-                text, expected = json5.put(text, path, value), with_value(expected, path, value)
+                text, expected = editor.put(text, path, value), with_value(expected, path, value)
         for path in _added(found, expected):
-            text, expected = json5.cut(text, path), without(expected, path)
+            text, expected = editor.cut(text, path), without(expected, path)
     except NotEditable as error:
         raise Unwritable(str(error)) from None
-    if json5.read(text.encode()) != expected:
+    if as_json(editor.read(text.encode())) != as_json(expected):
         raise Unwritable("what it called before cannot be put back so that all else stays as it is")
     return text.encode()
 
@@ -169,7 +173,7 @@ def _puts(found: Found, root: Any) -> list[tuple[Path, Any]]:
             continue
         if at.endswith(EVERY):
             above = path_of(at[:-1]) if at[:-1] else ()
-            puts += [((*above, name), None) for name in table_at(root, above) if name.startswith(texts[0])]
+            puts += [((*above, name), None) for name in names_at(root, above) if name.startswith(texts[0])]
             continue
         path, own = path_of(at.removesuffix(LENT)), texts[1:]
         before, there = read_found(texts[0]), found_at(root, path)

@@ -5,7 +5,7 @@ documented. Their settings hold no key: that stands in a ``.env``, or alone in a
 """
 
 from fleethub.nodetypes.client.kind import Client
-from fleethub.nodetypes.interface import FileType
+from fleethub.nodetypes.interface import FileType, Format
 
 _KEY = FileType("key", "key.j2", "key", "fleethub.key", mode=0o600, wiring=True, help="The key alone")
 
@@ -14,8 +14,8 @@ def _env(help: str) -> FileType:
     return FileType("env", "env.j2", "dotenv", ".env", mode=0o600, wiring=True, usual=(".env",), help=help)
 
 
-def _settings(template: str, format: str, path: str, help: str) -> FileType:
-    return FileType("settings", template, "json" if format == "json" else "text", path, wiring=True, help=help)
+def _settings(template: str, format: Format, path: str, help: str) -> FileType:
+    return FileType("settings", template, format, path, wiring=True, help=help)
 
 
 TYPES = (
@@ -28,7 +28,7 @@ TYPES = (
     Client(
         "codex",
         "Codex",
-        (_settings("profile.toml.j2", "toml", "fleethub.config.toml", "For codex --profile fleethub"), _KEY),
+        (_settings("profile.toml.j2", "text", "fleethub.config.toml", "For codex --profile fleethub"), _KEY),
     ),
     Client(
         "aider",
@@ -41,6 +41,7 @@ TYPES = (
         "Continue",
         (_settings("config.yaml.j2", "yaml", "config.yaml", "Its settings"), _env("Its key")),
         "FLEETHUB_KEY",
+        kept=frozenset(("name", "version", "schema")),
     ),
 )
 

@@ -1,0 +1,132 @@
+"""The tree of a YAML file, with the place of each value: PyYAML's, in which an alias is a leaf and is not followed, so
+that a small file stays small.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yaml import AliasEvent, MappingNode, Mark, Node, SafeLoader, ScalarNode, SequenceNode, YAMLError
+from yaml.composer import ComposerError
+from yaml.constructor import SafeConstructor
+
+from fleethub.formats.json5 import NotEditable, Path
+from fleethub.formats.named import name_of
+
+LARGEST = 128 * 1024  # characters; PyYAML takes half a second for them, and each change reads it anew
+TAG = "tag:yaml.org,2002:"
+ALIAS = "alias"
+_make = SafeConstructor()
+_MADE = {
+    f"{TAG}null": lambda node: None,
+    f"{TAG}str": lambda node: node.value,
+    f"{TAG}bool": _make.construct_yaml_bool,
+    f"{TAG}int": _make.construct_yaml_int,
+    f"{TAG}float": _make.construct_yaml_float,
+}
+
+
+class _Loader(SafeLoader):  # type: ignore[misc]
+    """Composes the tree with aliases as leaves, and says of each node whether it has an anchor or a tag."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
+        if isinstance(event, AliasEvent):
+            if event.anchor not in self.anchors:
+                raise ComposerError(None, None, "an alias of nothing", event.start_mark)
+            self.get_event()
+            return ScalarNode(ALIAS, event.anchor, event.start_mark, event.end_mark)
+        node = super().compose_node(parent, index)
+        node.marked = event.anchor is not None or event.tag is not None
+        return node
+
+
+def root_of(text: str) -> Node | None:
+    """The tree of the one document; None where there is none. Raises NotEditable."""
+    if len(text) > LARGEST:
+        raise NotEditable(f"it is larger than {LARGEST // 1024} KiB")
+    try:
+        root = _Loader(text).get_single_node()
+    except YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = f" (line {line + 1})" if line is not None else ""
+        raise NotEditable(f"it cannot be read as one document of YAML{where}") from None
+    except RecursionError:
+        raise NotEditable("it is nested too deeply") from None
+    nothing = isinstance(root, ScalarNode) and root.start_mark.index == root.end_mark.index  # as behind a bare ---
+    return None if nothing else root
+
+
+def value_of(node: Node) -> Any:
+    """As JSON has it; a key as it is written, and what JSON has not (a date, a tag, an alias) as a text of its own."""
+    if isinstance(node, SequenceNode):
+        return [value_of(one) for one in node.value]
+    if not isinstance(node, MappingNode):
+        made = _MADE.get(node.tag)
+        return made(node) if made else f"{node.tag} {node.value}"
+    table: dict[str, Any] = {}
+    for key, one in node.value:
+        if not isinstance(key, ScalarNode) or key.tag == ALIAS or key.value in table:
+            why = "stands there twice" if isinstance(key, ScalarNode) and key.value in table else "is no text"
+            raise NotEditable(f"a key of it {why} (line {key.start_mark.line + 1})")
+        table[key.value] = value_of(one)
+    return table
+
+
+def hidden(root: Node, path: Path) -> str:
+    """What on the way to a value, or at it, makes it come from elsewhere or be told elsewhere too."""
+    node = root
+    for depth in range(len(path) + 1):
+        line = f"its {'.'.join(path[:depth]) or 'whole'} (line {node.start_mark.line + 1})"
+        if node.tag == ALIAS or getattr(node, "marked", False):
+            return f"{line} has an anchor, an alias or a tag: write it out"
+        if depth == len(path):
+            return ""
+        if isinstance(node, MappingNode) and any(key.tag == f"{TAG}merge" for key, _ in node.value):
+            return f"{line} takes what it says from elsewhere (<<): write it out"
+        found = [(key, one) for name, key, one in entries(node) if name == path[depth]]
+        if not found:
+            return ""
+        key, node = found[0]
+        if key is not None and (key.tag != f"{TAG}str" or getattr(key, "marked", False)):
+            return f"{line} has a key that is no plain text: write it in quotes"
+    return ""
+
+
+def entries(node: Node) -> list[tuple[str | None, Node | None, Node]]:
+    """Name, key and value of each entry of a table or list."""
+    if isinstance(node, MappingNode):
+        return [(key.value, key, one) for key, one in node.value]
+    if isinstance(node, SequenceNode):
+        return [(name_of(value_of(one)), None, one) for one in node.value]
+    return []
+
+
+def nodes_to(text: str, path: Path) -> list[Node]:
+    """The nodes on the way to a path, as far as it is there, from the root on. Raises NotEditable."""
+    root = root_of(text)
+    way = [_empty(text) if root is None else root]
+    for key in path:
+        found = [one for name, _, one in entries(way[-1]) if name == key]
+        if not found:
+            break
+        way.append(found[0])
+    return way
+
+
+def _empty(text: str) -> Node:
+    at = Mark("", len(text), 0, 0, None, None)
+    return ScalarNode(f"{TAG}null", "", at, at)
+
+
+def is_block(node: Node) -> bool:
+    """Whether it is a table or list in lines, not between brackets."""
+    return not isinstance(node, ScalarNode) and not node.flow_style
+
+
+def end_of(text: str, node: Node) -> int:
+    """Where what a node says ends: of a block the marks end behind the comments and empty lines that follow it."""
+    if is_block(node):
+        return end_of(text, entries(node)[-1][2])
+    start: int = node.start_mark.index
+    return start + len(text[start : node.end_mark.index].rstrip())
