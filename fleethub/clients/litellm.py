@@ -65,6 +65,9 @@ class LiteLLM:
         deployments = tuple(rows.deployment(d) for d in self._deployments())
         raw = self._keys({}, at_once=True)
         keys = [_row(r) for r in raw]
+        # 1.82.0 ignores budget_duration = null, and is told by this field's absence
+        clears = not raw or any("settings_updated_at" in r for r in raw)
+        del raw  # of ten thousand keys it is 50 MiB
         if any(self.lives(token) for token in sorted({*known} - {key.token for key in keys})):
             raise LiteLLMError(f"its list of {plural(len(keys), 'key')} lacks one that lives, so it is not whole")
         by_alias = rows.by_alias(keys)
@@ -76,8 +79,7 @@ class LiteLLM:
             models=frozenset(m.id for m in names.data),
             deployments=deployments,
             keys=by_alias,
-            # 1.82.0 ignores budget_duration = null, and is told by this field's absence
-            clears_budget_duration=not raw or any("settings_updated_at" in r for r in raw),
+            clears_budget_duration=clears,
             version=heard(version, 60),
             fallbacks=fallbacks,
             aliases=aliases,
@@ -220,7 +222,7 @@ class LiteLLM:
         try:
             told = _shape(rows.Keys, {"keys": self._call("GET", "/spend/keys")}).keys
             found = {
-                str(row.get("token")): {name: value for name, value in row.items() if name not in unlisted}
+                str(row.get("token")): {n: v for n, v in row.items() if n not in unlisted} if unlisted else row
                 for row in told
                 if row.get("team_id") != rows.SESSIONS
             }

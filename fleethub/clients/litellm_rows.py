@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError
 
 from fleethub.model.facts import Deployment, KeyRow, Team
 from fleethub.model.text import bare
@@ -63,7 +63,7 @@ class _Key(_Lenient):
 class Keys(_Lenient):
     """Rows of keys, as they come."""
 
-    keys: list[dict[str, Any]]
+    keys: list[InstanceOf[dict[str, Any]]]  # not a copy of each
 
 
 class KeyPage(Keys):

@@ -8,7 +8,6 @@ from typing import Any, TypeGuard, TypeVar
 
 from fleethub.kinds.diff import diff
 from fleethub.kinds.values import AnyState
-from fleethub.model.address import Address
 from fleethub.model.attributes import Attributes, plain
 from fleethub.model.finding import Finding
 from fleethub.model.observation import AnyLocked, AnyResource, Found, Locked, Lockfile, Mark, Needs, Pending, Resource
@@ -101,8 +100,11 @@ def in_use(item: AnyState) -> Needs:
 
 def union(*sides: Needs) -> Needs:
     """All that any side needs."""
-    found: dict[Address, frozenset[str]] = {}
-    for side in sides:
+    first, *others = [side for side in sides if side] or [{}]
+    if all(side == first for side in others):
+        return first  # as of nearly every node of an empty plan
+    found = dict(first)
+    for side in others:
         for address, entries in side.items():
             found[address] = found.get(address, frozenset()) | entries
     return found

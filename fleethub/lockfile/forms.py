@@ -29,9 +29,9 @@ from fleethub.model.address import Address
 from fleethub.model.attributes import STRICT
 from fleethub.model.attributes import plain as values
 from fleethub.model.capacity import PlannedModel
-from fleethub.model.observation import AnyLocked, Applied, Locked, Lockfile, Pending, Source, System
+from fleethub.model.observation import AnyLocked, Applied, Locked, Lockfile, Pending, Source, System, shared
 
-Entries = Annotated[frozenset[str], Strict(False), PlainSerializer(sorted)]
+Entries = Annotated[frozenset[str], Strict(False), AfterValidator(shared), PlainSerializer(sorted)]
 Needs = Annotated[Mapping[Named, Entries], SORTED]
 #: A table in what is read, which the kind then makes its own of; empty: there are none yet.
 RawAttributes = Annotated[dict[str, Any], PlainSerializer(lambda attrs: {} if attrs is None else plain(values(attrs)))]
@@ -125,8 +125,9 @@ def decode_all(raw: Any) -> dict[Address, AnyLocked]:
     """All resources, by address; raises ValueError."""
     if not isinstance(raw, Mapping):
         raise ValueError(f"{raw!r} holds no resources")
-    found = {Address.parse(name): record for name, record in raw.items()}
-    return {address: decode(record, address) for address, record in found.items()}
+    records = {Address.parse(name): record for name, record in raw.items()}
+    del raw  # of ten thousand nodes it is 50 MiB: what is decoded is let go of
+    return {address: decode(records.pop(address), address) for address in tuple(records)}
 
 
 def encode_all(records: Mapping[Address, AnyLocked]) -> dict[str, Any]:

@@ -68,17 +68,21 @@ def record_toml(address: Address, record: AnyLocked | None) -> str:
 
 def load(text: str) -> Lockfile:
     """Read the file's text; raises LockfileError."""
+    return parsed(_document(text))
+
+
+def _document(text: str) -> dict[str, Any]:
+    """The text's tables, for ``parsed`` alone, which lets go of what it has read; raises LockfileError."""
     from fleethub.lockfile.conflict import merge_conflict
 
     try:
-        raw = written.read(text) or tomllib.loads(text)
+        return written.read(text) or tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         if conflict := merge_conflict(text):
             raise LockfileError(conflict) from error
         raise LockfileError(f"fleet.lock is not TOML ({error}); {AGAIN}") from error
     except ValueError as error:  # of an integer of thousands of digits
         raise LockfileError(f"fleet.lock has a number that is too long; {AGAIN}") from error
-    return parsed(raw)
 
 
 def parsed(raw: Mapping[str, Any], name: str = "fleet.lock", again: str = AGAIN) -> Lockfile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 #: Number of parts of an address of each kind, its kind included. Later dots belong to the last part.
@@ -21,6 +22,7 @@ class Address(NamedTuple):
     name: str
 
     @classmethod
+    @lru_cache(maxsize=1024)  # a lockfile names the same few routes with each node
     def parse(cls, text: str) -> Address:
         """Read ``kind.name``; raises ValueError that says what is allowed."""
         kind, dot, name = text.partition(".")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from fleethub.model.address import Address, key
@@ -22,6 +23,14 @@ A_co = TypeVar("A_co", bound=Attributes, covariant=True)
 M_co = TypeVar("M_co", covariant=True)
 #: What a resource uses of others: the key or route that it needs -> the models it may call with it.
 Needs = Mapping[Address, frozenset[str]]
+
+
+@lru_cache(maxsize=1024)
+def shared(entries: frozenset[str]) -> frozenset[str]:
+    """The same entries, held once: of a fleet most nodes call the same few models."""
+    return entries
+
+
 #: What was there before FleetHub and is put back when it is let go of, by names of the kind's own; without any secret.
 Found = Mapping[str, tuple[str, ...]]
 #: litellm, host, gpu, git, model (a file that tells of one), or an engine's name.

@@ -15,7 +15,7 @@ from threading import Semaphore
 from types import MappingProxyType
 
 from fleethub.clients import git, gpu, modelshape, servers
-from fleethub.clients.host import HostError, Hosts
+from fleethub.clients.host import HostError, Hosts, Once
 from fleethub.clients.http import Http
 from fleethub.clients.http_answer import HttpError
 from fleethub.clients.litellm import LiteLLM, LiteLLMError
@@ -73,7 +73,7 @@ def observe(
             shells.close()
     machines = shells
     root = Path(fleet.root)
-    hosts = Hosts(machines, root)
+    hosts = Hosts(machines, root, Once())
     cache = Cache(root)
     at = now()
     gates: dict[System, Semaphore] = defaultdict(lambda: Semaphore(4))

@@ -10,7 +10,7 @@ from fleethub.kinds.values import of_kind
 from fleethub.model.address import Address
 from fleethub.model.facts import Facts
 from fleethub.model.fleet import Fleet
-from fleethub.model.observation import AnyResource, Lockfile, Source
+from fleethub.model.observation import AnyLocked, AnyResource, Lockfile, Source
 from fleethub.model.plan import Plan
 from fleethub.model.secret import SecretRef
 from fleethub.placement.backends import sources as backend_sources
@@ -35,11 +35,15 @@ def grounded(lockfile: Lockfile | None, credential: Callable[[str], SecretRef | 
     """The lockfile with the credential that is known for each origin; of a lockfile itself none is taken."""
     if lockfile is None:
         return None
-    resources = {
-        a: replace(locked, source=replace(locked.source, credential=credential(locked.source.at)))
-        for a, locked in lockfile.resources.items()
-    }
+    resources = {a: _with(locked, credential(locked.source.at)) for a, locked in lockfile.resources.items()}
     return replace(lockfile, resources=resources)
+
+
+def _with(locked: AnyLocked, credential: SecretRef | None) -> AnyLocked:
+    """A record with this credential, or none; most need not be made anew."""
+    if locked.source.credential == credential:
+        return locked
+    return replace(locked, source=replace(locked.source, credential=credential))
 
 
 def merged(every: Iterable[Source]) -> tuple[Source, ...]:

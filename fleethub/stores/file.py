@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 
 BACKUPS = SERIALS
+_LATEST: dict[str, Lockfile] = {}  # the one that was read last, by its version
 
 
 class FileStore(kept.Documents):
@@ -56,7 +56,8 @@ class FileStore(kept.Documents):
         """See ``Store.read``; version "" means that there is none."""
         try:
             data = self._path.read_bytes()
-            lockfile = _lockfile(data)
+            version = _digest(data)
+            lockfile = _lockfile(data, version)
         except FileNotFoundError:
             return Stored(None, "")
         except UnicodeDecodeError as error:
@@ -64,7 +65,6 @@ class FileStore(kept.Documents):
             raise LockfileError(message) from error
         except OSError as error:
             raise LockfileError(f"fleet.lock cannot be read: {error.strerror} ({self._path})") from error
-        version = _digest(data)
         self._serials[version] = lockfile.serial
         return Stored(lockfile, version)
 
@@ -270,10 +270,17 @@ class FileStore(kept.Documents):
             os.close(descriptor)
 
 
-@lru_cache(maxsize=1)
-def _lockfile(data: bytes) -> Lockfile:
-    """What the bytes say; a command reads the same ones several times. Raises LockfileError, UnicodeDecodeError."""
-    return load(data.decode())
+def _lockfile(data: bytes, version: str) -> Lockfile:
+    """What the bytes of a version say; a command reads the same ones several times, and only their digest is kept.
+
+    Raises LockfileError, UnicodeDecodeError.
+    """
+    found = _LATEST.get(version)
+    if found is None:
+        found = load(data.decode())
+        _LATEST.clear()
+        _LATEST[version] = found
+    return found
 
 
 def _whole(kept: bytes | Path) -> Lockfile | None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fleethub.clients import process
-from fleethub.clients.host import Bundle, HostError, Hosts, Target
+from fleethub.clients.host import Bundle, HostError, Hosts, Once, Target
 from fleethub.clients.host.folder import look
 from fleethub.clients.process import LARGEST
 from fleethub.clients.shell import Shells
@@ -88,7 +88,7 @@ def told(reading: HostReading) -> dict[str, Any]:
 
 def by_script(target: Target, monkeypatch: pytest.MonkeyPatch) -> HostReading:
     with monkeypatch.context() as patch:
-        patch.setattr("fleethub.clients.host.target.look", lambda folder, asked, inside: None)
+        patch.setattr("fleethub.clients.host.target.look", lambda folder, asked, inside, once: None)
         return target.read(ASKED)
 
 
@@ -98,9 +98,21 @@ def test_both_say_the_same(target: Target, state: str, monkeypatch: pytest.Monke
     found = look(target.path, ASKED)
     assert found is not None
     assert told(found) == told(by_script(target, monkeypatch))
-    for path, blob in found.applied.items():
-        now = found.files[path].content if path in found.files else None
-        assert (blob is now) == (now is not None and blob.reveal() == now.reveal())
+
+
+@pytest.mark.parametrize("by", ["here", "script"])
+def test_what_many_have_alike_is_held_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    with closing(Shells()) as shells:
+        hosts = Hosts(shells, tmp_path, Once())
+        for name in ("n", "m"):
+            delivered(hosts.at(f"nodes/{name}"))
+        changed(tmp_path / "nodes/n")
+        if by == "script":
+            monkeypatch.setattr("fleethub.clients.host.target.look", lambda folder, asked, inside, once: None)
+        readings = [hosts.at(f"nodes/{name}").read(ASKED) for name in ("n", "m")]
+    files = [one.content for reading in readings for one in reading.files.values()]
+    held = [blob for blob in (*files, *(one for reading in readings for one in reading.applied.values())) if blob]
+    assert len({id(blob) for blob in held}) == len({blob.reveal() for blob in held}) == 4 < len(held)
 
 
 @pytest.mark.parametrize("above", ["", "nodes", "nodes/n"])
@@ -139,8 +151,8 @@ def test_a_mark_that_changes_meanwhile_is_no_answer(target: Target, monkeypatch:
 
     real = module._file
 
-    def slow(path: str, kind: str) -> Any:
-        found = real(path, kind)
+    def slow(path: str, kind: str, once: Once | None) -> Any:
+        found = real(path, kind, once)
         if path.endswith("/compose.yaml"):
             (folder / ".fleethub/mark.json").write_text("{}")
         return found

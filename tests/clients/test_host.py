@@ -37,7 +37,7 @@ def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """Who does it. A folder of this machine is read and delivered to without its script, which is what is tested here:
     ``test_folder.py`` and ``test_placing.py`` hold that both come to the same, and what is left to the script. Rows of
     ``both`` run with either."""
-    monkeypatch.setattr("fleethub.clients.host.target.look", lambda folder, asked, inside: None)
+    monkeypatch.setattr("fleethub.clients.host.target.look", lambda folder, asked, inside, once: None)
     name = str(getattr(request, "param", "script"))
     if name == "script":
         monkeypatch.setattr("fleethub.clients.host.target.place", lambda folder, bundle, holder: False)

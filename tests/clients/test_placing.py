@@ -296,7 +296,7 @@ def test_killed_at_every_call_the_set_is_whole(
             break
         if finisher == "script":
             with monkeypatch.context() as patch:
-                patch.setattr(target, "look", lambda folder, asked, inside: None)
+                patch.setattr(target, "look", lambda folder, asked, inside, once: None)
                 serial = (node.read(PATHS).mark or {}).get("serial", 0)
             found = {path: what for path, what in tree(node).items() if not path.startswith(".fleethub/incoming")}
             assert found == sets[serial], n

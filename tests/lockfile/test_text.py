@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleethub.kinds.compare import parse_mark
+from fleethub.kinds.compare import parse_mark, union
 from fleethub.kinds.key.attributes import KeyAttrs
 from fleethub.kinds.node.attributes import FileAttrs, NodeAttrs
 from fleethub.kinds.route.attributes import DeploymentAttrs, RouteAttrs
@@ -267,3 +267,22 @@ def test_what_a_terminal_would_obey_is_damage(what: str) -> None:
     with pytest.raises(LockfileError, match=r"fleet.lock is damaged.*control characters") as error:
         load(text.format(**told))
     assert str(error.value).isprintable()
+
+
+def test_what_many_records_say_alike_is_held_once() -> None:
+    """Of ten thousand nodes a route with what is called through it, read and joined: 30 MiB of an empty plan."""
+    records = "".join(
+        f'[resource."node.n{i}".source]\nsystem = "host"\nof = "node.n{i}"\norigin = "nodes/n{i}"\n\n'
+        f'[resource."node.n{i}".attrs]\n\n[resource."node.n{i}".needs]\n"route.main.one" = [\n    "one",\n]\n\n'
+        for i in range(2)
+    )
+    head = 'format = 2\nfleet = "f"\nid = "i"\nderive_from = "id"\nlineage = "l"\nseed = "s"\nserial = 1\n\n'
+    first, second = (record.needs for record in load(head + records).resources.values())
+    assert first == {Address("route", "main.one"): {"one"}}
+    assert [*map(id, first), *map(id, first.values())] == [*map(id, second), *map(id, second.values())]
+    assert union(first, second, {}) is first
+    other = Address("route", "main.two")
+    assert union(first, {other: frozenset({"two"})}, {next(iter(first)): frozenset({"three"})}) == {
+        Address("route", "main.one"): {"one", "three"},
+        other: {"two"},
+    }

@@ -9,6 +9,7 @@ nearly every folder of this machine needs, to be read and delivered to, is done 
 from fleethub.clients.host.asking import ask
 from fleethub.clients.host.bundle import Bundle, HostError, SetCheck
 from fleethub.clients.host.copying import Copied, copy
+from fleethub.clients.host.reading import Once
 from fleethub.clients.host.target import Activation, Delivered, Hosts, Removed, Target
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Delivered",
     "HostError",
     "Hosts",
+    "Once",
     "Removed",
     "SetCheck",
     "Target",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fleethub import folders
 from fleethub.clients.host.inside import KEPT, OWN
-from fleethub.clients.host.reading import APPLIED, COMPOSE, LISTENER, MARK, listening, marked
+from fleethub.clients.host.reading import APPLIED, COMPOSE, LISTENER, MARK, Once, listening, marked
 from fleethub.clients.process import LARGEST
 from fleethub.model.facts import FileReading, HostReading
 from fleethub.model.secret import Blob
@@ -26,16 +26,16 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
-def look(folder: str, asked: Sequence[str], inside: str = "") -> HostReading | None:
+def look(folder: str, asked: Sequence[str], inside: str = "", once: Once | None = None) -> HostReading | None:
     """The folder's files, its mark and the applied set; None: ask the script.
 
-    ``inside``: the folder that it must not lead out of; empty: itself.
+    ``inside``: the folder that it must not lead out of; empty: itself. ``once``: see ``Once``.
     """
     try:
         real = _real(folder)
         if inside and not f"{real}/".startswith(f"{_real(inside).rstrip('/')}/"):
             return None
-        return _look(real, asked) if os.path.lexists(real) else _missing(folder)
+        return _look(real, asked, once or Once()) if os.path.lexists(real) else _missing(folder)
     except (OSError, ValueError):
         return None
 
@@ -62,15 +62,15 @@ def _missing(folder: str) -> HostReading | None:
     return None if name in folders.listing(Path(up or "/")) else HostReading(exists=False)
 
 
-def _look(folder: str, asked: Sequence[str]) -> HostReading | None:
+def _look(folder: str, asked: Sequence[str], once: Once) -> HostReading | None:
     tree = _Tree(folder)
     if OWN in tree.names("") and not _plain(tree):
         return None
     if tree.kind(MARK) not in ("file", ""):
         return None
     mark = tree.file(MARK)
-    files = {path: found for path in asked if (found := tree.file(path)) is not None}
-    applied = {path: _once(_content(tree.file(APPLIED + path)), _content(files.get(path))) for path in asked}
+    files = {path: found for path in asked if (found := tree.file(path, once)) is not None}
+    applied = {path: _content(tree.file(APPLIED + path, once)) for path in asked}
     listener = _content(tree.file(LISTENER))
     contents = [found.content for found in files.values()] + [*applied.values(), listener]
     if sum(len(blob.reveal()) for blob in contents if blob is not None) > LARGEST:
@@ -129,10 +129,10 @@ class _Tree:
             raise ValueError(path)
         return found
 
-    def file(self, path: str) -> FileReading | None:
+    def file(self, path: str, once: Once | None = None) -> FileReading | None:
         """What is there; None: nothing."""
         kind = self.kind(path)
-        return _file(f"{self._root}/{path}", kind) if kind else None
+        return _file(f"{self._root}/{path}", kind, once) if kind else None
 
 
 def _plain(tree: _Tree) -> bool:
@@ -155,7 +155,7 @@ def _plain(tree: _Tree) -> bool:
     return True
 
 
-def _file(path: str, kind: str) -> FileReading:
+def _file(path: str, kind: str, once: Once | None) -> FileReading:
     """What is at a path, which was seen to be this. Raises OSError, also where it changed since."""
     if kind != "file":
         return FileReading(None, 0, kind)
@@ -167,16 +167,11 @@ def _file(path: str, kind: str) -> FileReading:
         os.close(descriptor)
     if not stat.S_ISREG(seen.st_mode) or len(data) != seen.st_size:
         raise OSError(path)
-    return FileReading(Blob(data), stat.S_IMODE(seen.st_mode), owner=seen.st_uid)
+    return FileReading(once.blob(data) if once else Blob(data), stat.S_IMODE(seen.st_mode), owner=seen.st_uid)
 
 
 def _content(file: FileReading | None) -> Blob | None:
     return file.content if file is not None else None
-
-
-def _once(blob: Blob | None, other: Blob | None) -> Blob | None:
-    """The same bytes are held once: a plan of many nodes holds all of their files."""
-    return other if blob is not None and other is not None and blob.reveal() == other.reveal() else blob
 
 
 def _bytes(file: FileReading | None) -> bytes | None:

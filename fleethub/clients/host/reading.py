@@ -21,7 +21,18 @@ LISTENER = f"{APPLIED}.fleethub/listener"
 COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 
 
-def reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostReading:
+class Once:
+    """The same bytes are held once: a plan of many nodes holds all of their files, which are much alike."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[bytes, Blob] = {}
+
+    def blob(self, data: bytes) -> Blob:
+        """The one with this content."""
+        return self._blobs.setdefault(data, Blob(data))
+
+
+def reading(lines: Sequence[str], data: bytes, asked: Sequence[str], once: Once | None = None) -> HostReading:
     """Return what the answer says of the paths that were asked for; raises HostError where it does not tell of each."""
     found = [line.partition(" ") for line in lines]
     exists = "present" in lines
@@ -29,7 +40,7 @@ def reading(lines: Sequence[str], data: bytes, asked: Sequence[str]) -> HostRead
         raise HostError(f"its answer does not say whether the folder is there: {FOREIGN}")
     kinds = [rest.partition(" ") for word, _, rest in found if word == "kind"]
     files = {path: FileReading(None, 0, kind) for kind, _, path in kinds if path in asked}
-    loose = _unpack(data)
+    loose = _unpack(data, once or Once())
     sent = [rest.removeprefix("./") for word, _, rest in found if word in ("file", "more")]
     files |= {path: loose[path] for path in asked if path in sent and path in loose}
     # a file that the answer does not tell of was not looked for: it is not absent
@@ -65,13 +76,15 @@ def _containers(lines: Sequence[str]) -> Iterable[Container]:
             yield Container(parts[1], parts[2], parts[3] == "running", ports)
 
 
-def _unpack(data: bytes) -> dict[str, FileReading]:
+def _unpack(data: bytes, once: Once) -> dict[str, FileReading]:
     if not data:
         return {}
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
             return {
-                entry.name.removeprefix("./"): FileReading(Blob(content.read()), entry.mode & 0o7777, owner=entry.uid)
+                entry.name.removeprefix("./"): FileReading(
+                    once.blob(content.read()), entry.mode & 0o7777, owner=entry.uid
+                )
                 for entry in tar
                 if (entry.isreg() or entry.islnk()) and (content := tar.extractfile(entry)) is not None
             }

@@ -17,7 +17,7 @@ from fleethub.clients.host.bundle import Bundle, HostError, mark_bytes
 from fleethub.clients.host.folder import look
 from fleethub.clients.host.inside import astray
 from fleethub.clients.host.placing import Committed, place
-from fleethub.clients.host.reading import reading
+from fleethub.clients.host.reading import Once, reading
 from fleethub.clients.requests_log import noted
 from fleethub.clients.shell import Local, Output, Shell, ShellError, Shells
 from fleethub.model.dataclass import dataclass
@@ -65,10 +65,13 @@ class Removed:
 
 
 class Hosts:
-    """The targets of one command; connections are those of ``shells``. ``root`` is the fleet's folder."""
+    """The targets of one command; connections are those of ``shells``. ``root`` is the fleet's folder.
 
-    def __init__(self, shells: Shells, root: Path) -> None:
-        self._shells, self._root = shells, root
+    ``once``: for who keeps what is read of many of them.
+    """
+
+    def __init__(self, shells: Shells, root: Path, once: Once | None = None) -> None:
+        self._shells, self._root, self._once = shells, root, once
 
     def machine(self, address: str) -> Shell:
         """A machine itself, as the spec writes it: ``"local"``, or whom to log in as and where."""
@@ -82,12 +85,12 @@ class Hosts:
                 folder = Path(target).expanduser()
             except RuntimeError:
                 raise HostError(f"{target}: this account has no home folder") from None
-            return Target(self._shells.at("local"), str(folder), inside=folder)
+            return Target(self._shells.at("local"), str(folder), inside=folder, once=self._once)
         if "://" not in target:
             inside = Path(target) if target.startswith("/") else self._root
-            return Target(self._shells.at("local"), str(self._root / target), inside=inside)
+            return Target(self._shells.at("local"), str(self._root / target), inside=inside, once=self._once)
         address, path = split(target)
-        return Target(self._shells.at(address), path, remote=address)
+        return Target(self._shells.at(address), path, remote=address, once=self._once)
 
     def command(
         self,
@@ -128,12 +131,13 @@ def split(target: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One folder on one machine; ``inside`` is the folder that it must not lead out of."""
+    """One folder on one machine; ``inside`` is the folder that it must not lead out of; ``once``: see ``Hosts``."""
 
     shell: Shell
     path: str
     remote: str = ""
     inside: Path | None = None
+    once: Once | None = None
 
     def read(self, asked: Sequence[str]) -> HostReading:
         """Files by path, the mark, the last applied set, and what the machine tells; raises HostError.
@@ -146,7 +150,7 @@ class Target:
         tools += [sign + w.removeprefix(word) for word, sign in PORTS.items() for w in asked if w.startswith(word)]
         paths = tuple(dict.fromkeys(word for word in asked if not word.startswith((TOOL, *PORTS))))
         if isinstance(self.shell, Local):
-            found = look(self.path, paths, str(self.inside or ""))
+            found = look(self.path, paths, str(self.inside or ""), self.once)
             if found is not None:
                 return found
         head = [self.path, " ".join(("machine", *tools)) if self.remote else "", _who(), *paths, ""]
@@ -156,7 +160,7 @@ class Target:
             except _Overtaken:
                 continue
             try:
-                return reading(lines, data, paths)
+                return reading(lines, data, paths, self.once)
             except HostError as error:
                 raise HostError(f"{self.remote or self.path}: {error}") from None
         raise HostError(f"{self.remote or self.path}: somebody delivers there again and again; try later")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from fleethub.model.address import Address, route
 from fleethub.model.fleet import Fleet, Node
+from fleethub.model.observation import shared
 
 
 def wiring(fleet: Fleet, node: Node) -> dict[str, frozenset[str]]:
@@ -12,7 +16,13 @@ def wiring(fleet: Fleet, node: Node) -> dict[str, frozenset[str]]:
         proxy = fleet.models[hop.model].proxy
         if not hop.direct and proxy is not None:
             by_proxy.setdefault(proxy, set()).add(hop.model)
-    return {proxy: frozenset(models) for proxy, models in by_proxy.items()}
+    return {proxy: shared(frozenset(models)) for proxy, models in by_proxy.items()}
+
+
+@lru_cache(maxsize=1024)
+def route_need(proxy: str, alias: str) -> tuple[Address, frozenset[str]]:
+    """A route, and what is called through it: the same for each who does, and held once."""
+    return route(proxy, alias), shared(frozenset({alias}))
 
 
 def scopes(fleet: Fleet) -> dict[tuple[str, str], set[str]]:

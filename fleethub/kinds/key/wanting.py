@@ -8,11 +8,10 @@ from typing import Any
 
 from fleethub.kinds.key.adopted import holders
 from fleethub.kinds.key.attributes import NOTHING, KeyAttrs, KeyMaterial, KeyResource
-from fleethub.kinds.key.scope import scopes
+from fleethub.kinds.key.scope import route_need, scopes
 from fleethub.kinds.proxies import proxy_source
 from fleethub.kinds.values import Inputs
 from fleethub.model.address import key as key_address
-from fleethub.model.address import route as route_address
 from fleethub.model.fleet import Key, Node
 from fleethub.model.observation import Resource
 from fleethub.model.secret import Derived, Kept
@@ -57,7 +56,7 @@ def wanted_keys(inputs: Inputs) -> Iterable[KeyResource]:
                 grace=grace,
                 ignore=block.ignore,
             ),
-            needs={route_address(proxy_name, alias): frozenset({alias}) for alias in sorted(models)},
+            needs=dict(route_need(proxy_name, alias) for alias in sorted(models)),
             shape=str(slot),
             owner=block.owner or (user.owner if user else ""),
             protected=block.protected,

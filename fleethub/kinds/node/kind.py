@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from fleethub.kinds.interface import Kind
 from fleethub.kinds.node.attributes import NodeAttrs, NodeMaterial, NodeTelemetry
 from fleethub.model.address import key as key_address
-from fleethub.model.address import route as route_address
 from fleethub.model.finding import Finding
 from fleethub.model.observation import Resource, Seen, Source
 
@@ -27,14 +26,13 @@ if TYPE_CHECKING:
 
 def node_needs(fleet: Fleet, node: Node) -> Needs:
     """The keys, routes and pulled models that a node's chain calls, with the models it calls through each."""
-    from fleethub.kinds.key import wiring
+    from fleethub.kinds.key import route_need, wiring
     from fleethub.kinds.model import model_needs
 
     needs: dict[Address, frozenset[str]] = {}
     for proxy, models in wiring(fleet, node).items():
         needs[key_address(proxy, node.key)] = models
-        for alias in sorted(models):
-            needs[route_address(proxy, alias)] = frozenset({alias})
+        needs |= dict(route_need(proxy, alias) for alias in sorted(models))
     return {**needs, **model_needs(fleet, node)}
 
 
