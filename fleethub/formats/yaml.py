@@ -44,8 +44,8 @@ def obstacle(data: bytes, paths: Iterable[Path]) -> str:
         return next((why for path in paths if root is not None and (why := hidden(root, path))), "")
     except NotEditable as error:
         return str(error)
-    except ValueError:
-        return "it is not UTF-8, or a number in it is none"
+    except UnicodeDecodeError:
+        return "it is not UTF-8"
 
 
 def put(text: str, path: Path, value: Any) -> str:
@@ -112,8 +112,9 @@ def _start(text: str, above: Node, key: Node | None, one: Node) -> int:
 
 
 def _line(text: str, at: int) -> int:
-    """Where the line of a place begins."""
-    return max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
+    """Where the line of a place begins, behind a byte order mark."""
+    line = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
+    return line + 1 if text[line : line + 1] == "\ufeff" and line < at else line
 
 
 def _after(text: str, at: int) -> int:
@@ -140,10 +141,12 @@ def _appended(text: str, way: list[Node], entry: Any, newline: str) -> str:
         said = " " * column + _lines(entry, column, newline)
         return f"{text[:at]}{said}{newline}{text[at:]}" if _fresh_line(text, at) else f"{text}{newline}{said}"
     if not text[start + 1 : end - 1].strip() and (above is None or is_block(above)):
-        if above is None:
-            return text[:start] + _lines(entry, 0, newline) + text[end:]
-        column = int(above.start_mark.column) + STEP
-        return text[:start].rstrip(" ") + newline + " " * column + _lines(entry, column, newline) + text[end:]
+        column = 0 if above is None else int(above.start_mark.column) + STEP
+        stop = _after(text, end)
+        stop -= len(text[end:stop]) - len(text[end:stop].rstrip("\r\n"))
+        head = text[:start].rstrip(" ") + text[end:stop]  # a comment stays with the key
+        gap = "" if _fresh_line(head, len(head)) else newline
+        return head + gap + " " * column + _lines(entry, column, newline) + text[stop:]
     said = _json(entry)[1:-1]
     if not node.value:
         return text[: start + 1] + said + text[start + 1 :]

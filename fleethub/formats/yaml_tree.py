@@ -4,6 +4,7 @@ that a small file stays small.
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from yaml import AliasEvent, MappingNode, Mark, Node, SafeLoader, ScalarNode, SequenceNode, YAMLError
@@ -16,14 +17,15 @@ from fleethub.formats.named import name_of
 LARGEST = 128 * 1024  # characters; PyYAML takes half a second for them, and each change reads it anew
 TAG = "tag:yaml.org,2002:"
 ALIAS = "alias"
+LONGEST = 400  # characters of a number; Python writes no more than 4300 digits
+SPACE = " \t\r\n\x85\u2028\u2029"  # what YAML 1.1 takes for white space or the end of a line
 _make = SafeConstructor()
 _MADE = {
     f"{TAG}null": lambda node: None,
     f"{TAG}str": lambda node: node.value,
     f"{TAG}bool": _make.construct_yaml_bool,
-    f"{TAG}int": _make.construct_yaml_int,
-    f"{TAG}float": _make.construct_yaml_float,
 }
+_NUMBERS = {f"{TAG}int": _make.construct_yaml_int, f"{TAG}float": _make.construct_yaml_float}
 
 
 class _Loader(SafeLoader):  # type: ignore[misc]
@@ -47,7 +49,7 @@ def root_of(text: str) -> Node | None:
         raise NotEditable(f"it is larger than {LARGEST // 1024} KiB")
     try:
         root = _Loader(text).get_single_node()
-    except YAMLError as error:
+    except (YAMLError, ValueError, OverflowError) as error:  # as of an escape that is no character
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = f" (line {line + 1})" if line is not None else ""
         raise NotEditable(f"it cannot be read as one document of YAML{where}") from None
@@ -62,8 +64,7 @@ def value_of(node: Node) -> Any:
     if isinstance(node, SequenceNode):
         return [value_of(one) for one in node.value]
     if not isinstance(node, MappingNode):
-        made = _MADE.get(node.tag)
-        return made(node) if made else f"{node.tag} {node.value}"
+        return _scalar(node)[0]
     table: dict[str, Any] = {}
     for key, one in node.value:
         if not isinstance(key, ScalarNode) or key.tag == ALIAS or key.value in table:
@@ -71,6 +72,18 @@ def value_of(node: Node) -> Any:
             raise NotEditable(f"a key of it {why} (line {key.start_mark.line + 1})")
         table[key.value] = value_of(one)
     return table
+
+
+def _scalar(node: Node) -> tuple[Any, bool]:
+    """What a scalar says, and whether JSON has it; else it is a text of its own."""
+    try:
+        if node.tag in _MADE:
+            return _MADE[node.tag](node), True
+        made = _NUMBERS[node.tag](node) if len(node.value) <= LONGEST else None
+    except (YAMLError, LookupError, ValueError, OverflowError):  # no number, or none that Python has
+        made = None
+    known = made is not None and (isinstance(made, int) or isfinite(made))
+    return (made if known else f"{node.tag} {node.value}"), known
 
 
 def hidden(root: Node, path: Path) -> str:
@@ -81,7 +94,8 @@ def hidden(root: Node, path: Path) -> str:
         if node.tag == ALIAS or getattr(node, "marked", False):
             return f"{line} has an anchor, an alias or a tag: write it out"
         if depth == len(path):
-            return ""
+            told = not isinstance(node, ScalarNode) or _scalar(node)[1]
+            return "" if told else f"{line} is a date, or no number of JSON: write it in quotes"
         if isinstance(node, MappingNode) and any(key.tag == f"{TAG}merge" for key, _ in node.value):
             return f"{line} takes what it says from elsewhere (<<): write it out"
         found = [(key, one) for name, key, one in entries(node) if name == path[depth]]
@@ -128,5 +142,9 @@ def end_of(text: str, node: Node) -> int:
     """Where what a node says ends: of a block the marks end behind the comments and empty lines that follow it."""
     if is_block(node):
         return end_of(text, entries(node)[-1][2])
-    start: int = node.start_mark.index
-    return start + len(text[start : node.end_mark.index].rstrip())
+    start, end = int(node.start_mark.index), int(node.end_mark.index)
+    if not isinstance(node, ScalarNode) or node.style not in ("|", ">"):
+        return end
+    said = text[start:end]
+    kept = "+" in said.splitlines()[0].partition("#")[0]  # its empty lines are its own
+    return start + len(said.rstrip(" ").removesuffix("\n").removesuffix("\r") if kept else said.rstrip(SPACE))

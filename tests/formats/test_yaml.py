@@ -189,7 +189,9 @@ def test_it_is_written_in_the_style_of_what_is_there() -> None:
     assert yaml.put(TEXT, ("name",), "gpt/4.1") == TEXT.replace("Ours ", "gpt/4.1 "), "without quotes, as it was"
     assert yaml.put(TEXT, ("name",), "no: one") == TEXT.replace("Ours ", '"no: one" ')
     assert yaml.put("a: 'x'\r\nb: 1", ("c", "d"), 2) == "a: 'x'\r\nb: 1\r\nc:\r\n  d: 2"
-    assert yaml.put("models: []  # none\n", ("models", "f"), {"name": "f"}) == 'models:\n  - name: "f"  # none\n'
+    made = yaml.put("models: []  # none\n", ("models", "f"), {"name": "f"})
+    assert made == 'models:  # none\n  - name: "f"\n', "a comment stays with his key"
+    assert yaml.put("--- {} # c\n", ("a",), 1) == "--- # c\na: 1\n"
     assert yaml.cut("models:\n  - name: f\n# foot\n", ("models", "f")) == "models: []\n# foot\n"
     assert yaml.put("# only this\n", ("a",), 1) == "# only this\na: 1\n"
     assert yaml.put("a: # c\n- x\nb: 1\n", ("a",), "y") == 'a: # c\n  "y"\nb: 1\n'
@@ -233,3 +235,51 @@ def test_a_number_as_a_key_is_no_name_and_aliases_stay_small() -> None:
     found = yaml.read("\n".join(rows).encode())
     assert found is not None
     assert len(json.dumps(found)) < 10_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models: []  # none\n",
+        "a: 1\r\nmodels: [] \r\n# foot\r\n",
+        "models:\n- name: x\n  p: |+\n    hi\n\n\n",
+        "models:\n- name: x\n  p: >+ # c\r\n    hi\r\n\r\n# foot\r\n",
+        "models:\n- name: x\n  p: |2-\n      hi\n     there\n\n# foot\n",
+        "models:\n- name: x\u00a0\n",
+        "models:\n- name: x\n  p: |\n    hi\n    \u00a0\n",
+        "models:\r- name: x\r\r# foot\r",
+        "models:\n- - name: x\n  - y\n-\n",
+    ],
+)
+def test_it_goes_in_and_out_again_byte_for_byte(text: str) -> None:
+    before, new = yaml.read(text.encode()), {"name": "f", "roles": ["x"]}
+    assert before is not None
+    made = yaml.put(text, ("models", "f"), new)
+    assert plain(made) == said({**before, "models": [*before["models"], new]})
+    assert yaml.cut(made, ("models", "f")) == text
+
+
+@pytest.mark.parametrize("head", ["", "\ufeff", "# c\n", "---\n", "--- # c\n", "%YAML 1.2\n---\n"])
+def test_the_first_of_a_file_goes_in_and_out_again(head: str) -> None:
+    made = yaml.put(head, ("a",), 1)
+    assert made == f"{head}a: 1\n"
+    assert yaml.cut(made, ("a",)) == head
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["0x" + "f" * 5000, "9" * 5000, "1" + ":1" * 4000, "1" + ":1" * 400 + ".5", "0x_", ".inf", "!!int x", "!!bool x"],
+)
+def test_a_number_that_python_or_json_has_not_is_no_obstacle_but_where_it_is_owned(number: str) -> None:
+    text = f"# mine\na: {number}\n"
+    before = yaml.read(text.encode())
+    assert before is not None
+    assert before["a"].startswith("tag:yaml.org,2002:")
+    assert plain(yaml.put(text, ("b",), 1)) == said({**before, "b": 1})
+    assert not yaml.obstacle(text.encode(), [("b",)])
+    assert "its a (line 2) " in yaml.obstacle(text.encode(), [("a",)])
+
+
+def test_an_escape_that_is_no_character_and_a_date_are_named() -> None:
+    assert "one document of YAML" in yaml.obstacle(b'b: "\\UFFFFFFFF"', [])
+    assert "its a (line 1) is a date" in yaml.obstacle(b"a: 2024-01-01", [("a",)])

@@ -144,6 +144,21 @@ def test_what_its_file_must_say_of_itself_stays_as_its_operator_says_it() -> Non
     assert {field.before for field in change.fields} == {MISSING}
 
 
+def test_a_list_whose_entries_are_commented_out_is_none() -> None:
+    said, spec = "name: Ours\nmodels: # c\n# - name: x\nrules: []\n", asks("continue")
+    world = done(there(spec, CONTINUE, said), spec)
+    assert subsequence(said, text(world, CONTINUE))
+    back = apply(world, plan(world, spec.without("consumers"))).world
+    assert text(back, CONTINUE) == said.replace("models:", "models: []")
+
+
+def test_a_date_where_fleethub_writes_is_not_taken_for_a_text() -> None:
+    spec = asks("aider")
+    have = item(ANN, there(spec, AIDER, "model: 2024-01-01\n"), spec).have
+    assert isinstance(have, Unknown)
+    assert "its model (line 1) is a date" in have.reason
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [
@@ -152,6 +167,7 @@ def test_what_its_file_must_say_of_itself_stays_as_its_operator_says_it() -> Non
         ("models: {a: 1}\n", "its models is no list"),
         ("models: []\n---\nmodels: []\n", "it cannot be read as one document of YAML (line 2)"),
         ("models: []\nmodels: []\n", "a key of it stands there twice (line 2)"),
+        ("models:\n- name: fleethub/one\n- name: fleethub/one\n", "its models has fleethub/one twice"),
     ],
 )
 def test_what_cannot_be_understood_is_unknown_and_never_written(said: str, why: str) -> None:

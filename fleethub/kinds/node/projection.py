@@ -218,10 +218,14 @@ def _own_place(of: Projection, root: Any, path: Path) -> None:
         if isinstance(value, str) and path[:depth] in of.short:
             return
         listed = path[:depth] in of.lists
+        if listed and value is None and path[:depth] in of.fresh:
+            return  # as where all its entries are commented out
         if not isinstance(value, list if listed else dict):
             raise Unreadable(f"its {place} is no {'list' if listed else 'table'}")
         if of.include and isinstance(value, dict) and of.include in value:
             raise Unreadable(f"its {place} takes what it says from another file ({of.include})")
+        if listed and names_at(value, ()).count(path[depth]) > 1:
+            raise Unreadable(f"its {place} has {path[depth]} twice: take one of them out")
         try:
             value = at(value, path[depth : depth + 1])
         except KeyError:
