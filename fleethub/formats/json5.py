@@ -8,6 +8,7 @@ places are found by ``json5_places``, and who changes a file lets the library ju
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ from fleethub.formats.named import entry_of, name_of
 
 Path = tuple[str, ...]
 STEP = "  "
+_LONG = re.compile(rb"0[xX][0-9a-fA-F]{1000}")
 
 
 class NotEditable(ValueError):
@@ -28,6 +30,8 @@ def read(data: bytes) -> dict[str, Any] | None:
     """The table in the file; None when it cannot be read."""
     try:
         value = decode(data.decode())  # pyjson5 takes what is no UTF-8 for code points that there are not
+        if _LONG.search(data):
+            json.dumps(value)  # Python makes a number of any length of it, and cannot write one
     except (Json5Exception, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

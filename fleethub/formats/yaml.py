@@ -20,7 +20,7 @@ from fleethub.formats.yaml_tree import end_of, entries, hidden, is_block, nodes_
 
 STEP = 2
 _BREAK = re.compile(r"\r\n|\n|\r|\Z")
-_UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _PLAIN = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)\Z)[A-Za-z_][A-Za-z0-9_-]*", re.IGNORECASE)
 _PLAIN_TEXT = re.compile(_PLAIN.pattern + r"(?:[./-][A-Za-z0-9_-]+|://[A-Za-z0-9_-]+|:[0-9]+)*", re.IGNORECASE)
 

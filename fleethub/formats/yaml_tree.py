@@ -4,6 +4,7 @@ that a small file stays small.
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from typing import Any
 
@@ -19,6 +20,7 @@ TAG = "tag:yaml.org,2002:"
 ALIAS = "alias"
 LONGEST = 400  # characters of a number; Python writes no more than 4300 digits
 SPACE = " \t\r\n\x85\u2028\u2029"  # what YAML 1.1 takes for white space or the end of a line
+_HALF = re.compile("[\ud800-\udfff]")  # of a character, which no UTF-8 has
 _make = SafeConstructor()
 _MADE = {
     f"{TAG}null": lambda node: None,
@@ -67,7 +69,7 @@ def value_of(node: Node) -> Any:
         return _scalar(node)[0]
     table: dict[str, Any] = {}
     for key, one in node.value:
-        if not isinstance(key, ScalarNode) or key.tag == ALIAS or key.value in table:
+        if not isinstance(key, ScalarNode) or key.tag == ALIAS or key.value in table or _HALF.search(key.value):
             why = "stands there twice" if isinstance(key, ScalarNode) and key.value in table else "is no text"
             raise NotEditable(f"a key of it {why} (line {key.start_mark.line + 1})")
         table[key.value] = value_of(one)
@@ -75,15 +77,16 @@ def value_of(node: Node) -> Any:
 
 
 def _scalar(node: Node) -> tuple[Any, bool]:
-    """What a scalar says, and whether JSON has it; else it is a text of its own."""
+    """What a scalar says, and whether JSON and UTF-8 have it; else it is a text of its own."""
     try:
+        text = node.value.encode().decode()
         if node.tag in _MADE:
             return _MADE[node.tag](node), True
-        made = _NUMBERS[node.tag](node) if len(node.value) <= LONGEST else None
-    except (YAMLError, LookupError, ValueError, OverflowError):  # no number, or none that Python has
-        made = None
+        made = _NUMBERS[node.tag](node) if len(text) <= LONGEST else None
+    except (YAMLError, LookupError, ValueError, OverflowError):  # half a character, no number, or none of Python's
+        text, made = ascii(node.value), None
     known = made is not None and (isinstance(made, int) or isfinite(made))
-    return (made if known else f"{node.tag} {node.value}"), known
+    return (made if known else f"{node.tag} {text}"), known
 
 
 def hidden(root: Node, path: Path) -> str:
@@ -95,7 +98,7 @@ def hidden(root: Node, path: Path) -> str:
             return f"{line} has an anchor, an alias or a tag: write it out"
         if depth == len(path):
             told = not isinstance(node, ScalarNode) or _scalar(node)[1]
-            return "" if told else f"{line} is a date, or no number of JSON: write it in quotes"
+            return "" if told else f"{line} is a date, or no number or text of JSON: write it as one"
         if isinstance(node, MappingNode) and any(key.tag == f"{TAG}merge" for key, _ in node.value):
             return f"{line} takes what it says from elsewhere (<<): write it out"
         found = [(key, one) for name, key, one in entries(node) if name == path[depth]]

@@ -106,3 +106,12 @@ def test_it_is_written_in_the_style_of_what_is_there() -> None:
     assert json5.put("{\r\n  a: 1\r\n}", ("b",), 2) == '{\r\n  a: 1,\r\n  "b": 2\r\n}'
     with pytest.raises(NotEditable):
         json5.put('{"a": "text"}', ("a", "b"), 1)
+
+
+def test_a_number_that_python_cannot_write_is_not_understood() -> None:
+    for digits, told in ((10, True), (3000, True), (5000, False)):
+        found = json5.read(b"{a: 0x" + b"f" * digits + b"}")
+        assert (found is not None) is told
+        assert bool(json5.obstacle(b"{a: 0x" + b"f" * digits + b"}", ())) is not told
+        assert json.dumps(found)
+    assert json5.read(b"{a: '0x" + b"f" * 5000 + b"'}") == {"a": "0x" + "f" * 5000}

@@ -21,7 +21,7 @@ SCALARS = ("~", "true", "0", "-1.5", "1e3", "plain text", "don't # no", "'it''s'
 BLOCKS = ("|\n{0}line\n{0}# no comment\n", ">-\n{0}folded\n\n{0}more\n")
 COMMENTS = ("", "", " # c: [", "  # — ü")
 LINES = ("", "", "\n", "# between: {{ x }}\n", "   \n")
-NEW = (1, "v", True, None, ["x"], "# no", "\u2028\x7f\x01\ud83d", "on", {"k": {"l": 2}, "m": [{"name": "n"}, 3]})
+NEW = (1, "v", True, None, ["x"], "# no", "\u2028\x7f\x01\ud7ff", "on", {"k": {"l": 2}, "m": [{"name": "n"}, 3]})
 
 
 @st.composite
@@ -283,3 +283,7 @@ def test_a_number_that_python_or_json_has_not_is_no_obstacle_but_where_it_is_own
 def test_an_escape_that_is_no_character_and_a_date_are_named() -> None:
     assert "one document of YAML" in yaml.obstacle(b'b: "\\UFFFFFFFF"', [])
     assert "its a (line 1) is a date" in yaml.obstacle(b"a: 2024-01-01", [("a",)])
+    assert "its a (line 1) is a date" in yaml.obstacle(rb'a: "\ud83d"', [("a",)])
+    assert "a key of it is no text (line 2)" in yaml.obstacle(b'a: 1\n"\\ud83d": 1', [])
+    for half in (yaml.read(rb'a: "\ud83d\ude00"'), yaml.read(b'a: !x "\\ud83d"')):
+        assert json.dumps(half, ensure_ascii=False).encode(), "as who writes JSON writes an emoji"

@@ -152,6 +152,20 @@ def test_a_list_whose_entries_are_commented_out_is_none() -> None:
     assert text(back, CONTINUE) == said.replace("models:", "models: []")
 
 
+def test_half_a_character_of_his_is_no_traceback() -> None:
+    said, spec = 'models:\n- name: "fleethub/\\ud83d"\n- name: fleethub/one\n  k: "\\ud83d"\n', asks("continue")
+    made = text(done(there(spec, CONTINUE, said), spec), CONTINUE)
+    assert "ud83d" in made
+    assert "k:" not in made
+
+
+def test_nothing_that_was_there_is_nothing_again() -> None:
+    spec = asks("aider")
+    world = done(there(spec, AIDER, "model: # none\nread: []\nweak-model: ~\n"), spec)
+    back = apply(world, plan(world, spec.without("consumers"))).world
+    assert yaml.read(text(back, AIDER).encode()) == {"read": []}
+
+
 def test_a_date_where_fleethub_writes_is_not_taken_for_a_text() -> None:
     spec = asks("aider")
     have = item(ANN, there(spec, AIDER, "model: 2024-01-01\n"), spec).have

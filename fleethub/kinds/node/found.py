@@ -46,8 +46,8 @@ def found_of(want: NodeResource, told: NodeTelemetry) -> Found:
 
 
 def _is_open(value: Any) -> bool:
-    """Whether a value that somebody wrote may stand in a lockfile: a text without a login or a query in it."""
-    return isinstance(value, str) and not {"@", "?", "#"} & {*value}
+    """Whether a value that somebody wrote may stand in a lockfile: none, or a text without a login or a query in it."""
+    return value is None or (isinstance(value, str) and not {"@", "?", "#"} & {*value})
 
 
 def added_of(want: NodeResource, told: NodeTelemetry) -> Found:
