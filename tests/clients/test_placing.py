@@ -308,7 +308,8 @@ def test_killed_at_every_call_the_set_is_whole(
         n += STEPS
     assert tree(node) == sets[2]
     assert n > 60
-    assert finisher == "here" or outcomes == {1, 2}
+    # the commit is among the last calls, which not every row comes to
+    assert finisher == "here" or outcomes == {1, 2} or (outcomes == {1} and first > 1)
 
 
 @pytest.mark.parametrize("first", points(STEPS))
