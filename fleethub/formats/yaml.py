@@ -16,7 +16,7 @@ from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from fleethub.formats.json5 import NotEditable, Path, nested
 from fleethub.formats.named import entry_of
-from fleethub.formats.yaml_tree import end_of, entries, hidden, is_block, nodes_to, root_of, value_of
+from fleethub.formats.yaml_tree import chomping, end_of, entries, hidden, is_block, nodes_to, root_of, value_of
 
 STEP = 2
 _BREAK = re.compile(r"\r\n|\n|\r|\Z")
@@ -139,7 +139,11 @@ def _appended(text: str, way: list[Node], entry: Any, newline: str) -> str:
         column = int(node.start_mark.column)
         at = _after(text, end) if is_block(node) else len(text)
         said = " " * column + _lines(entry, column, newline)
-        return f"{text[:at]}{said}{newline}{text[at:]}" if _fresh_line(text, at) else f"{text}{newline}{said}"
+        if _fresh_line(text, at):
+            return f"{text[:at]}{said}{newline}{text[at:]}"
+        if chomping(text, way[0]) in ("clip", "+"):
+            raise NotEditable("its last line is one of a text and has no line end, which belongs to the text: write it")
+        return f"{text}{newline}{said}"
     if not text[start + 1 : end - 1].strip() and (above is None or is_block(above)):
         column = 0 if above is None else int(above.start_mark.column) + STEP
         stop = _after(text, end)

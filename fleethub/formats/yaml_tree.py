@@ -19,7 +19,7 @@ LARGEST = 128 * 1024  # characters; PyYAML takes half a second for them, and eac
 TAG = "tag:yaml.org,2002:"
 ALIAS = "alias"
 LONGEST = 400  # characters of a number; Python writes no more than 4300 digits
-SPACE = " \t\r\n\x85\u2028\u2029"  # what YAML 1.1 takes for white space or the end of a line
+_ENDS = re.compile("[\x85\u2028\u2029]")  # end a line in YAML 1.1, and in 1.2, which Continue reads, do not
 _HALF = re.compile("[\ud800-\udfff]")  # of a character, which no UTF-8 has
 _make = SafeConstructor()
 _MADE = {
@@ -49,6 +49,9 @@ def root_of(text: str) -> Node | None:
     """The tree of the one document; None where there is none. Raises NotEditable."""
     if len(text) > LARGEST:
         raise NotEditable(f"it is larger than {LARGEST // 1024} KiB")
+    if found := _ENDS.search(text):
+        number = text.count("\n", 0, found.start()) + 1
+        raise NotEditable(f"U+{ord(found[0]):04X} ends a line there for some programs alone (line {number})")
     try:
         root = _Loader(text).get_single_node()
     except (YAMLError, ValueError, OverflowError) as error:  # as of an escape that is no character
@@ -146,8 +149,17 @@ def end_of(text: str, node: Node) -> int:
     if is_block(node):
         return end_of(text, entries(node)[-1][2])
     start, end = int(node.start_mark.index), int(node.end_mark.index)
-    if not isinstance(node, ScalarNode) or node.style not in ("|", ">"):
+    if not (chomped := chomping(text, node)):
         return end
-    said = text[start:end]
-    kept = "+" in said.splitlines()[0].partition("#")[0]  # its empty lines are its own
-    return start + len(said.rstrip(" ").removesuffix("\n").removesuffix("\r") if kept else said.rstrip(SPACE))
+    said, kept = text[start:end], chomped == "+"  # its empty lines are its own
+    return start + len(said.rstrip(" ").removesuffix("\n").removesuffix("\r") if kept else said.rstrip(" \t\r\n"))
+
+
+def chomping(text: str, node: Node) -> str:
+    """How a text in lines of its own, or what is last in a node, ends: ``+``, ``-`` or ``clip``; empty: it is none."""
+    while is_block(node):
+        node = entries(node)[-1][2]
+    if not isinstance(node, ScalarNode) or node.style not in ("|", ">"):
+        return ""
+    head = text[node.start_mark.index : node.end_mark.index].splitlines()[0].partition("#")[0]
+    return "+" if "+" in head else "-" if "-" in head else "clip"

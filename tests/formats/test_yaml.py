@@ -218,6 +218,7 @@ def test_it_is_written_in_the_style_of_what_is_there() -> None:
         ("a: [", "one document of YAML (line 1)"),
         ("a: \x07", "one document of YAML"),
         ("- a", "it is no table"),
+        ("a: 1\nb: x # c\u2028models:\nc: 1", "U+2028 ends a line there for some programs alone (line 2)"),
         ("a: " + "[" * 2000 + "]" * 2000, "it is nested too deeply"),
         ("#" * (LARGEST + 1), "it is larger than 128 KiB"),
     ],
@@ -257,6 +258,14 @@ def test_it_goes_in_and_out_again_byte_for_byte(text: str) -> None:
     made = yaml.put(text, ("models", "f"), new)
     assert plain(made) == said({**before, "models": [*before["models"], new]})
     assert yaml.cut(made, ("models", "f")) == text
+
+
+def test_a_text_that_the_file_ends_in_needs_its_line_end() -> None:
+    for text in ("rules:\n- |\n  be kind", "rules: >2+ # c\n   be"):
+        with pytest.raises(NotEditable, match="has no line end"):
+            yaml.put(text, ("models", "f"), {"name": "f"})
+    text = "rules:\n- name: f\n- |-\n  be kind"
+    assert yaml.put(text, ("a",), 1) == text + "\na: 1"
 
 
 @pytest.mark.parametrize("head", ["", "\ufeff", "# c\n", "---\n", "--- # c\n", "%YAML 1.2\n---\n"])
