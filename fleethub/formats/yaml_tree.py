@@ -113,6 +113,14 @@ def hidden(root: Node, path: Path) -> str:
     return ""
 
 
+def unsaid(node: Node) -> int | None:
+    """The line at which something stands that JSON has not (a date, an alias, a tag of somebody's own); None: none."""
+    if isinstance(node, ScalarNode):
+        return None if _scalar(node)[1] else int(node.start_mark.line) + 1
+    inner = node.value if isinstance(node, SequenceNode) else [one for pair in node.value for one in pair]
+    return next((line for one in inner if (line := unsaid(one)) is not None), None)
+
+
 def entries(node: Node) -> list[tuple[str | None, Node | None, Node]]:
     """Name, key and value of each entry of a table or list."""
     if isinstance(node, MappingNode):

@@ -113,10 +113,19 @@ def test_what_was_all_fleethubs_becomes_his_and_back(client: str, path: str) -> 
 def test_a_template_of_the_fleet_must_name_its_entries_so_that_they_are_known() -> None:
     kind, node = nodetypes.get("continue"), asks("continue").fleet.nodes["ann"]
     assert kind is not None
-    for said, why in (("models: [{name: one}]", "must begin with {{ own }}"), ("- one", "it is no table")):
+    for said, why in (
+        ("models: [{name: one}]", "must begin with {{ own }}"),
+        ("- one", "it is no table"),
+        ("models: [{name: fleethub/one}, {name: fleethub/one}]", "each entry of its models must have a name"),
+        ("models: [{name: fleethub/one}, {apiBase: x}]", "each entry of its models must have a name"),
+        ("models: [{name: fleethub/one}, two]", "each entry of its models must have a name"),
+        ("a: 1\nmodels: [{name: fleethub/one, since: 2024-01-01}]", "line 2 says what JSON has not"),
+        ("a: &a 1\nb: *a", "line 2 says what JSON has not"),
+        ("a: &a {b: 1}\nc:\n  <<: *a", "line 3 says what JSON has not"),
+    ):
         with pytest.raises(ValueError, match=why):
             kind.finish(kind.files[0], node, Text((said,)))
-    kind.finish(kind.files[0], node, Text(("models: [{name: fleethub/one}]\nx: [1]",)))
+    kind.finish(kind.files[0], node, Text(("models: [{name: fleethub/one}]\nx: [1]\ny: ~",)))
 
 
 @CLIENTS

@@ -129,15 +129,20 @@ def _parts(text: Text) -> tuple[dict[Path, Any], dict[Path, Any]]:
     """The single values of rendered settings, and the entries of their lists of tables; raises ValueError."""
     from fleethub.formats import yaml
     from fleethub.formats.named import name_of
+    from fleethub.formats.yaml_tree import root_of, unsaid
 
-    rendered = yaml.read(text.display().encode())
+    rendered, root = yaml.read(text.display().encode()), root_of(text.display())
     if rendered is None:
         raise ValueError(yaml.obstacle(text.display().encode(), ()))
+    if root is not None and (line := unsaid(root)) is not None:
+        raise ValueError(f"line {line} says what JSON has not, as a date or an alias: write it out, in quotes")
     values: dict[Path, Any] = {}
     units: dict[Path, Any] = {}
     for key, value in rendered.items():
         named = [name_of(one) for one in value] if isinstance(value, list) else []
-        if named and None not in named:
+        if any(isinstance(one, dict) for one in (value if named else ())):
+            if None in named or len({*named}) < len(named):
+                raise ValueError(f"each entry of its {key} must have a name of its own, to be known there")
             units |= {(key, str(name)): one for name, one in zip(named, value, strict=True)}
         else:
             values[(key,)] = value
