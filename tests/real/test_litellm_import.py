@@ -18,10 +18,10 @@ def test_a_renamed_proxy_keeps_made_and_adopted_keys(
     """And a lockfile that is lost afterwards is made again by the marks, which say where each value was born."""
     contexts = [f"--context={model}=32768" for model in MODELS]
     place.run("import", "key.main.web", *contexts, "--yes", code=0)
-    node = '\n[nodes.a]\nhost = "a"\nmodel = "qwen3-32b"\n\n[keys.crew]\nmodels = ["qwen3-32b"]\n'
+    node = '\n[nodes.volta]\nhost = "volta"\nmodel = "qwen3-32b"\n\n[keys.crew]\nmodels = ["qwen3-32b"]\n'
     place.write((place.folder / "fleet.toml").read_text() + node)
     place.apply()
-    tokens = {alias: admin.row(alias)["token"] for alias in ("web", "a", "crew")}
+    tokens = {alias: admin.row(alias)["token"] for alias in ("web", "volta", "crew")}
     before = (place.folder / "fleet.toml").read_text()
     now = before.replace("proxies.main", "proxies.llm").replace('proxy = "main"', 'proxy = "llm"')
     now = now.replace("keys.crew", "keys.team-of-ours")
@@ -32,13 +32,13 @@ def test_a_renamed_proxy_keeps_made_and_adopted_keys(
     place.write(now + moved)
     out = place.apply()
     assert "proxy.main is proxy.llm now, with 3 keys; every value stays" in out
-    assert {alias: admin.row(alias)["token"] for alias in ("web", "a", "team-of-ours")} == {
-        **{alias: tokens[alias] for alias in ("web", "a")},
+    assert {alias: admin.row(alias)["token"] for alias in ("web", "volta", "team-of-ours")} == {
+        **{alias: tokens[alias] for alias in ("web", "volta")},
         "team-of-ours": tokens["crew"],
     }
-    assert chat(replicas[0].url, place.env("a")["FLEETHUB_KEY_MAIN"], "qwen3-32b")[0] == 200
+    assert chat(replicas[0].url, place.env("volta")["FLEETHUB_KEY_MAIN"], "qwen3-32b")[0] == 200
     assert chat(replicas[0].url, estate["web"], "qwen3-32b")[0] == 200
     place.write(now)
     place.plan_is_empty()
-    marks = {alias: admin.row(alias)["metadata"]["fleethub"] for alias in ("a", "team-of-ours")}  # type: ignore[index]
-    assert {(mark["born_proxy"], mark["born"]) for mark in marks.values()} == {("main", "a"), ("main", "crew")}
+    marks = {alias: admin.row(alias)["metadata"]["fleethub"] for alias in ("volta", "team-of-ours")}  # type: ignore[index]
+    assert {(mark["born_proxy"], mark["born"]) for mark in marks.values()} == {("main", "volta"), ("main", "crew")}
