@@ -399,8 +399,17 @@ def test_a_node_that_is_away_for_three_applies(
     away.rename(folder)
     with Consumer(folder, (replicas[0].url,)) as agent:
         _calls(agent, 5)
+        applied.run("apply", "--auto-approve")
+        if applied.code == 0:
+            _calls(agent, 5)
+    if applied.code != 0:  # LiteLLM's issue 25553, as above: without calls in between it comes to know the scope
+        assert _real_old(), applied.out
+        assert "does not yet give the key" in applied.out
         applied.apply()
-        _calls(agent, 5)
+        with Consumer(folder, (replicas[0].url,)) as later:
+            _calls(later, 5)
+        agent.models.update(later.models)
+        assert later.denied == []
     assert agent.denied == []
     assert agent.models["gpt-oss-20b"] > 0
     assert admin.row("volta")["models"] == ["gpt-oss-20b"]
