@@ -180,7 +180,7 @@ def test_close_ends_what_waits(machine: Machine, shells: Shells, tmp_path: Path)
 
     def wait() -> None:
         try:
-            remote.run(f"touch {tmp_path}/up; sleep 3600", timeout=3600)
+            remote.run(f"echo $$ >{tmp_path}/pid; touch {tmp_path}/up; exec sleep 3600", timeout=3600)
         except ShellError as error:
             failed.append(str(error))
 
@@ -190,6 +190,8 @@ def test_close_ends_what_waits(machine: Machine, shells: Shells, tmp_path: Path)
         time.sleep(0.02)
     shells.close()
     thread.join(300)
+    with suppress(ProcessLookupError):  # what runs there may outlive its connection
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
     assert len(failed) == 1
 
 
