@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from fleethub import nodetypes
@@ -230,6 +230,7 @@ UNITS: tuple[Path, ...] = (("models", "f/1"), ("models", "f/2"))
 
 
 @given(texts(), st.lists(st.sampled_from(VALUES), unique=True), st.lists(st.sampled_from(UNITS), unique=True))
+@example("models: ~\n", [], [UNITS[0]])
 def test_what_is_merged_is_found_once_and_all_else_stays(said: str, values: list[Path], units: list[Path]) -> None:
     assume(values or units)
     of = Projection(
@@ -257,7 +258,7 @@ def test_what_is_merged_is_found_once_and_all_else_stays(said: str, values: list
             inner = table.get(path[0]) if len(path) > 1 else table
             if isinstance(inner, dict):
                 inner.pop(path[-1], None)
-        listed = table.get("models")
-        if isinstance(listed, list):
-            table["models"] = [o for o in listed if not (isinstance(o, dict) and str(o.get("name")).startswith("f/"))]
+        listed = table.get("models", False)
+        if listed is None or isinstance(listed, list):  # None as where all of a list is commented out
+            table["models"] = [o for o in listed or () if not (isinstance(o, dict) and str(o.get("name")).startswith("f/"))]
     assert as_json({k: v for k, v in now.items() if v not in ({}, []) or k in before}) == as_json(before)
