@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -49,6 +50,7 @@ class _Tag(Lenient):
     details: _Details | None = None
     remote_model: Line = ""
     remote_host: Line = ""
+    modified_at: Line = ""
 
 
 class _Tags(Lenient):
@@ -94,7 +96,7 @@ class Ollama:
             remote = _remote(tag)
             shown = self._shown(tag) if not remote and (EVERY in ask or canonical(tag.name) in wanted) else None
             quant = tag.details.quantization_level if tag.details else None
-            installed[tag.name] = Installed(tag.size, tag.digest, quant, shown, remote)
+            installed[tag.name] = Installed(tag.size, tag.digest, quant, shown, remote, _moment(tag.modified_at))
         residents = tuple(
             Resident(r.name, r.size, r.size_vram, r.digest, r.context_length or None, r.expires_at) for r in running
         )
@@ -127,6 +129,15 @@ def shown_of(answer: _Show) -> Shown:
         files.beside,
         files.draft,
     )
+
+
+def _moment(text: str) -> str:
+    """In UTC, whichever zone the server is in; empty for what is no moment, as Go's zero of time."""
+    try:
+        found = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return ""
+    return found.isoformat(timespec="microseconds") if found.year > 1 else ""
 
 
 def _remote(tag: _Tag) -> str:

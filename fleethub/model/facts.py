@@ -137,7 +137,8 @@ class Shown:
 class Installed:
     """A model on a server's disk; ``size`` of its blobs in bytes. ``shown`` is there when it was asked for.
 
-    ``remote``: the host that answers in its place, so that nothing of it is on this server; empty: none.
+    ``remote``: the host that answers in its place, so that nothing of it is on this server; empty: none. ``modified``:
+    when the server wrote its name down, ISO 8601, UTC, microseconds, which two disks do not share; empty: not told.
     """
 
     size: int
@@ -145,6 +146,7 @@ class Installed:
     quant: str | None = None
     shown: Shown | None = None
     remote: str = ""
+    modified: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,21 @@ def http() -> Iterator[Http]:
     found.close()
 
 
+@pytest.mark.parametrize(
+    ("told", "reading"),
+    [
+        ("2026-11-28T10:00:00.123456789+01:00", "2026-11-28T09:00:00.123456+00:00"),
+        ("2026-11-28T09:00:00.123456Z", "2026-11-28T09:00:00.123456+00:00"),
+        *((told, "") for told in ("", "yesterday", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:00", None)),
+    ],
+)
+def test_when_a_model_came_is_one_moment_in_every_zone(
+    server: StandIn, http: Http, told: str | None, reading: str
+) -> None:
+    answers(server, "/api/tags", {"models": [{"name": "qwen3:32b", "modified_at": told}]})
+    assert Ollama(http, server.url).read(()).installed["qwen3:32b"].modified == reading
+
+
 def test_the_facts_of_the_asked_models(server: StandIn, http: Http) -> None:
     server.models["qwen3:32b"]["model_info"]["tokenizer.ggml.tokens"] = ["a"] * 10
     server.models["qwen3:32b"]["model_info"]["qwen3.vector"] = [1, 2, 3]

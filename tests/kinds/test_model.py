@@ -199,6 +199,49 @@ def test_a_proxy_that_nobody_could_read_keeps_it() -> None:
     assert "what main calls is not known (it is away)" in [b.reason for b in change.blockers]
 
 
+def elsewhere(name: str = "big", url: str = "http://10.0.0.5:11434") -> Spec:
+    """The spec with its backend under another name and at another URL, and no word of it."""
+    spec = fleet().backend(name, url, proxy="main").table(f"backends.{name}.ollama", url=url)
+    return spec.model("qwen3-32b", on=name, pull=True, params="32B", vram="20 GiB").node("a", "qwen3-32b")
+
+
+WHEN = "2026-11-28T09:00:00.123456+00:00"
+
+
+@pytest.mark.parametrize(
+    ("modified", "action", "says"),
+    [
+        (WHEN, Action.BLOCKED, '[[moved]] with from = "backend.gpu" and to = "backend.big" keeps it'),
+        ("2026-11-28T09:00:00.123457+00:00", Action.DELETE, None),  # another server, which pulled it for itself
+        (None, Action.BLOCKED, "whether it is model.big.qwen3:32b by another name is not known"),
+    ],
+)
+def test_what_the_new_name_and_url_of_a_backend_lead_to_as_well_is_not_deleted(
+    modified: str | None, action: Action, says: str | None
+) -> None:
+    new, before = elsewhere(), replace(THERE, modified=WHEN)
+    servers = {URL: replace(EMPTY, installed={"qwen3:32b": before})}
+    if modified is not None:
+        servers["http://10.0.0.5:11434"] = replace(EMPTY, installed={"qwen3:32b": replace(THERE, modified=modified)})
+    made = plan(replace(after(), ollamas=servers), new)
+    (change,) = (c for c in made.changes if str(c.address) == MODEL)
+    assert change.action is action
+    assert ("".join(b.reason for b in change.blockers) == "") if says is None else says in change.blockers[0].reason
+
+
+def test_two_servers_that_share_a_disk_lose_nothing_when_one_is_let_go() -> None:
+    """A folder of models on a network: what is deleted at one server is gone from the other."""
+    two = "http://10.0.0.5:11434"
+    both = SPEC.backend("big", two, proxy="main").table("models.qwen3-32b", backends=["gpu", "big"])
+    shared = ServerReading("0.32.1", {"qwen3:32b": replace(THERE, modified=WHEN)}, ())
+    start = replace(World.of(both), ollamas={URL: EMPTY, two: EMPTY})
+    there = apply(start, plan(start, both)).world
+    assert there.lockfile is not None
+    assert [str(a) for a in there.lockfile.resources if a.kind == "model"] == ["model.big.qwen3:32b", MODEL]
+    made = plan(replace(there, ollamas={URL: shared, two: shared}), elsewhere())
+    assert actions(made)[MODEL] is Action.RECORD
+
+
 def test_without_pull_it_stays_and_only_the_record_goes() -> None:
     kept = SPEC.table("models.qwen3-32b", pull=None)
     made = plan(after(), kept)

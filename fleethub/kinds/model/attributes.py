@@ -36,11 +36,14 @@ class ModelMaterial:
 
 @dataclass(frozen=True, slots=True)
 class ModelTelemetry:
-    """``digest`` and ``size`` (bytes) as the server tells them. ``named``: who else calls it, or may, in words."""
+    """``digest``, ``size`` (bytes) and ``modified`` (a moment) as the server tells them. ``named``: who else calls it,
+    or may, in words.
+    """
 
     digest: str
     size: int
     named: tuple[str, ...] = ()
+    modified: str = ""
 
 
 ModelState = ResourceState[ModelAttrs, ModelMaterial, ModelTelemetry]

@@ -97,6 +97,14 @@ class ModelKind(Kind[ModelAttrs, ModelMaterial, ModelTelemetry]):
             return want
         return replace(want, attrs=replace(want.attrs, pulled=have.attrs.pulled))
 
+    def known_by(self, item: ModelState) -> str:
+        """Its digest, and when it came to this disk: two servers that share one, or a server with two URLs, have both
+        in common; what each pulled for itself came at another moment.
+        """
+        if item.seen is None or not item.seen.telemetry.modified:
+            return ""
+        return f"{item.address.alias} {item.seen.telemetry.digest} {item.seen.telemetry.modified}"
+
     def theirs(self, item: ModelState) -> bool:
         """What was there before serves as well, and is left alone."""
         return item.locked is None

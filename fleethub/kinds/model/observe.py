@@ -42,7 +42,7 @@ def observe(
     pin = want.attrs.digest if want is not None else attrs.digest if attrs is not None else ""
     seen = pin if there.digest.startswith(pin) else there.digest[: max(len(pin), 12)]
     named = tuple(_named(address, source, context)) if want is None else ()
-    return Seen(ModelAttrs(seen, mine), facts.at, ModelTelemetry(there.digest, there.size, named))
+    return Seen(ModelAttrs(seen, mine), facts.at, ModelTelemetry(there.digest, there.size, named, there.modified))
 
 
 def installed(reading: ServerReading, source: Source, tag: str) -> Installed | None:
