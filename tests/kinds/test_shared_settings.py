@@ -260,5 +260,7 @@ def test_what_is_merged_is_found_once_and_all_else_stays(said: str, values: list
                 inner.pop(path[-1], None)
         listed = table.get("models", False)
         if listed is None or isinstance(listed, list):  # None as where all of a list is commented out
-            table["models"] = [o for o in listed or () if not (isinstance(o, dict) and str(o.get("name")).startswith("f/"))]
+            table["models"] = [
+                o for o in listed or () if not (isinstance(o, dict) and str(o.get("name")).startswith("f/"))
+            ]
     assert as_json({k: v for k, v in now.items() if v not in ({}, []) or k in before}) == as_json(before)
