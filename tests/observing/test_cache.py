@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -214,7 +215,8 @@ def test_a_backend_that_is_down_is_remembered(tmp_path: Path) -> None:
     assert isinstance(before, ServerReading)
     assert (up.remembered, [load.bytes for load in up.loads]) == ({}, [resident.size])
     assert not isinstance(down.of(source), ServerReading)
-    assert down.remembered[url].installed == {"qwen3:32b": before.installed["qwen3:32b"]}
+    kept = replace(before.installed["qwen3:32b"], modified="")  # that tells what is there now
+    assert down.remembered[url].installed == {"qwen3:32b": kept}
     assert down.remembered[url].installed["qwen3:32b"].shown is not None
     assert down.remembered[url].residents == ()
     assert down.loads == up.loads
